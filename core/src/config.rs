@@ -1,0 +1,115 @@
+//! What the administrator decides about a virtual router.
+
+use core::net::IpAddr;
+
+use crate::time::Duration;
+use crate::types::{
+    AdvertInterval, Auth, ChecksumMode, MacMode, OwnerReceive, Priority, Version, VirtualAddress,
+};
+
+/// Tracked objects that one virtual router can name.
+pub const MAX_TRACKS: usize = 8;
+
+/// The configuration of one virtual router. The engine copies what it needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VrConfig<'a> {
+    /// The versions to speak and hear.
+    pub version: Version,
+    /// The priority when every tracked object is up.
+    pub priority: Priority,
+    /// The interval between our advertisements while Active.
+    pub advert_interval: AdvertInterval,
+    /// Whether to take over from an Active router of lower priority (RFC 9568 section 6.1). An
+    /// owner does so regardless.
+    pub preempt: bool,
+    /// How long an Active router of lower priority is left alone before it is preempted.
+    pub preempt_delay: Duration,
+    /// How long to listen before the election can make us Active, after being enabled and after
+    /// the interface comes up.
+    pub start_delay: Duration,
+    /// Accept_Mode (RFC 9568 section 6.1): whether the host takes packets for the addresses that
+    /// it does not own.
+    pub accept: bool,
+    /// Virtual addresses, all of the family of the virtual router, 1 to `ADDRS`.
+    pub addresses: &'a [VirtualAddress],
+    /// Unicast peers. Empty: advertise to the multicast group. Addresses and peers together fit
+    /// the `ADDRS` of the router.
+    pub peers: &'a [IpAddr],
+    /// With unicast peers, how many hops an advertisement may have come: 1 means the same link
+    /// and a TTL of 255 on arrival.
+    pub max_hops: u8,
+    /// Which MAC serves the addresses.
+    pub mac_mode: MacMode,
+    /// VRRPv2 authentication.
+    pub auth: Auth,
+    /// The checksum of VRRPv3 over IPv4.
+    pub checksum: ChecksumMode,
+    /// What an owner does with advertisements of others.
+    pub owner_receive: OwnerReceive,
+    /// Gratuitous ARP and unsolicited NA.
+    pub announce: Announce,
+    /// Objects whose state moves the priority; at most [`MAX_TRACKS`].
+    pub tracks: &'a [Track],
+}
+
+impl VrConfig<'_> {
+    /// The RFC's defaults, with no address: fill in `addresses` at least.
+    pub const DEFAULT: VrConfig<'static> = VrConfig {
+        version: Version::V3,
+        priority: Priority::DEFAULT,
+        advert_interval: AdvertInterval::DEFAULT,
+        preempt: true,
+        preempt_delay: Duration::ZERO,
+        start_delay: Duration::ZERO,
+        accept: false,
+        addresses: &[],
+        peers: &[],
+        max_hops: 1,
+        mac_mode: MacMode::Virtual,
+        auth: Auth::None,
+        checksum: ChecksumMode::Auto,
+        owner_receive: OwnerReceive::Elect,
+        announce: Announce::DEFAULT,
+        tracks: &[],
+    };
+}
+
+/// When neighbours are told where an address lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Announce {
+    /// How many times more after the first, which comes with becoming Active.
+    pub repeats: u8,
+    /// The time between repeats.
+    pub repeat_interval: Duration,
+    /// Announce again at this period for as long as we are Active. `None`: never.
+    pub refresh: Option<Duration>,
+}
+
+impl Announce {
+    /// Once at the takeover, and again after five seconds for those who missed it.
+    pub const DEFAULT: Announce = Announce {
+        repeats: 1,
+        repeat_interval: Duration::from_secs(5),
+        refresh: None,
+    };
+}
+
+/// One tracked object of a virtual router.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Track {
+    /// The object, by a number that the port chooses.
+    pub object: u16,
+    /// What the object does to the priority.
+    pub effect: TrackEffect,
+}
+
+/// What a tracked object does to a virtual router.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrackEffect {
+    /// While it is down the virtual router is held in Initialize.
+    Fault,
+    /// While it is down this is added to the priority; the sum stays within 1 to 254.
+    WhileDown(i16),
+    /// While it is up this is added to the priority; the sum stays within 1 to 254.
+    WhileUp(i16),
+}

@@ -1,0 +1,61 @@
+//! Misuse of the engine by its caller.
+
+use core::fmt;
+
+/// Why the engine refused a call. The call changed nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub enum Error {
+    /// `IFS` interfaces are known already.
+    InterfaceTableFull,
+    /// `VRS` virtual routers exist already.
+    VirtualRouterTableFull,
+    /// Addresses and unicast peers together are more than `ADDRS`.
+    AddressTableFull,
+    /// More tracked objects than [`MAX_TRACKS`](crate::MAX_TRACKS).
+    TrackTableFull,
+    /// A virtual router with this key exists already, or is still being removed.
+    Exists,
+    /// There is no virtual router with this key, or no such interface.
+    NotFound,
+    /// The interface still has virtual routers.
+    InUse,
+    /// No virtual address was given.
+    NoAddresses,
+    /// An address or peer is not of the virtual router's family, not unicast, given twice, or its
+    /// prefix is too long.
+    BadAddress,
+    /// VRRPv2 and `version = both` exist for IPv4 only.
+    FamilyVersion,
+    /// VRRPv2 counts whole seconds, 1 to 255... the interval is not such.
+    V2Interval,
+    /// A password needs version 2.
+    AuthVersion,
+    /// `max_hops` is 0, or above 1 without unicast peers.
+    BadMaxHops,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Error::InterfaceTableFull => "the interface table is full",
+            Error::VirtualRouterTableFull => "the table of virtual routers is full",
+            Error::AddressTableFull => "too many addresses and peers for one virtual router",
+            Error::TrackTableFull => "too many tracked objects for one virtual router",
+            Error::Exists => "this virtual router exists already",
+            Error::NotFound => "no such virtual router or interface",
+            Error::InUse => "the interface still has virtual routers",
+            Error::NoAddresses => "a virtual router needs at least one address",
+            Error::BadAddress => {
+                "an address is of the wrong family, not unicast, given twice, or its prefix is too long"
+            }
+            Error::FamilyVersion => "VRRPv2 carries IPv4 addresses only",
+            Error::V2Interval => "VRRPv2 needs an interval of whole seconds",
+            Error::AuthVersion => "a password needs VRRPv2",
+            Error::BadMaxHops => "more than one hop needs unicast peers",
+        })
+    }
+}
+
+impl core::error::Error for Error {}

@@ -1,0 +1,148 @@
+//! What can be asked of a virtual router.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::output::{Reason, State};
+use crate::time::Instant;
+use crate::types::{AdvertInterval, MacAddr, Priority, Version, VrKey};
+use crate::verdict::DropReason;
+
+/// What the port knows of an interface.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InterfaceState {
+    /// Administratively up and with carrier.
+    pub up: bool,
+    /// Its own MAC.
+    pub mac: MacAddr,
+    /// Its primary IPv4 address, never a virtual one that we installed: the source of
+    /// advertisements. `None`: IPv4 virtual routers wait in Initialize.
+    pub ipv4: Option<Ipv4Addr>,
+    /// Its own IPv6 link-local address: the source of advertisements. `None`: IPv6 virtual routers
+    /// wait in Initialize.
+    pub ipv6: Option<Ipv6Addr>,
+}
+
+/// Where a VRRP message came from, for ports that hand over the IP payload alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PacketMeta {
+    /// The interface that it arrived on.
+    pub ifindex: u32,
+    /// The source of the IP packet.
+    pub source: IpAddr,
+    /// Its destination.
+    pub destination: IpAddr,
+    /// Its TTL or hop limit on arrival.
+    pub ttl: u8,
+    /// The source MAC, where the port knows it.
+    pub source_mac: Option<MacAddr>,
+}
+
+/// A virtual router as it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// The virtual router.
+    pub key: VrKey,
+    /// Its state.
+    pub state: State,
+    /// Why it is in that state.
+    pub reason: Reason,
+    /// Since when.
+    pub since: Instant,
+    /// Whether the administrator has enabled it.
+    pub enabled: bool,
+    /// It has said that it stops and serves on until the successor is heard.
+    pub handing_over: bool,
+    /// It has resigned and will not preempt until it has been Active again or its priority is set.
+    pub resigned: bool,
+    /// The versions that it speaks.
+    pub version: Version,
+    /// The priority that it advertises: configured, overridden, and moved by tracked objects.
+    pub priority: Priority,
+    /// The priority without the effect of tracked objects.
+    pub base_priority: Priority,
+    /// Our own interval.
+    pub advert_interval: AdvertInterval,
+    /// The interval that the down timer counts: learned from the Active router in v3.
+    pub active_interval: AdvertInterval,
+    /// The Active router last heard. `None`: none since we started to listen.
+    pub active: Option<ActiveRouter>,
+    /// The advertisement that the checksum form was last learned from had a pseudo-header.
+    pub pseudo_header: bool,
+}
+
+/// What is known of the Active router last heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ActiveRouter {
+    /// The source of its advertisements.
+    pub address: IpAddr,
+    /// Their source MAC, where the port told.
+    pub mac: Option<MacAddr>,
+    /// The priority that it advertised last; 0 when it stopped.
+    pub priority: u8,
+    /// 2 or 3.
+    pub version: u8,
+    /// The interval that it advertised.
+    pub interval: AdvertInterval,
+    /// When it was last heard.
+    pub last_heard: Instant,
+    /// Its address list differed from ours (V-14).
+    pub address_mismatch: bool,
+    /// Its interval differed from ours (V-13).
+    pub interval_mismatch: bool,
+}
+
+/// Counters of one virtual router since it was inserted. They wrap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Times that it became Active (`master-transitions` of RFC 8347).
+    pub active_transitions: u32,
+    /// Valid advertisements received (`advertisement-rcvd`).
+    pub adverts_received: u32,
+    /// Advertisements sent (`advertisement-sent`).
+    pub adverts_sent: u32,
+    /// Priority 0 received (`priority-zero-pkts-rcvd`).
+    pub priority_zero_received: u32,
+    /// Priority 0 sent (`priority-zero-pkts-sent`).
+    pub priority_zero_sent: u32,
+    /// Gratuitous ARPs and unsolicited NAs sent.
+    pub announcements_sent: u32,
+    /// Effects that the port reported as failed or undone.
+    pub effect_failures: u32,
+    /// Timers that were handled more than an interval late: this host stalled.
+    pub stalls: u32,
+    /// Advertisements that lost against us while we were Active.
+    pub losing_adverts: u32,
+    /// VRRPv3/IPv4 advertisements whose checksum covered the message only (RFC 9568).
+    pub checksum_plain: u32,
+    /// VRRPv3/IPv4 advertisements whose checksum covered a pseudo-header (RFC 5798).
+    pub checksum_pseudo: u32,
+    /// Discarded packets by reason.
+    pub drops: DropCounters,
+}
+
+/// One counter for each [`DropReason`]. They wrap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DropCounters([u32; DropReason::ALL.len()]);
+
+impl DropCounters {
+    /// All zero.
+    pub const fn new() -> Self {
+        Self([0; DropReason::ALL.len()])
+    }
+
+    /// How many packets were discarded for this reason.
+    pub fn count(&self, reason: DropReason) -> u32 {
+        self.0.get(reason as usize).copied().unwrap_or(0)
+    }
+
+    /// Every reason with its count.
+    pub fn iter(&self) -> impl Iterator<Item = (DropReason, u32)> + '_ {
+        DropReason::ALL.iter().map(|&r| (r, self.count(r)))
+    }
+
+    pub(crate) fn add(&mut self, reason: DropReason) {
+        if let Some(n) = self.0.get_mut(reason as usize) {
+            *n = n.wrapping_add(1);
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! The words of the protocol as types that can only hold legal values.
+
+use core::fmt;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::time::Duration;
+
+/// A virtual router identifier, 1 to 255 (RFC 9568 section 5.2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Vrid(u8);
+
+impl Vrid {
+    /// `None` for 0, which no virtual router may use.
+    pub const fn new(vrid: u8) -> Option<Self> {
+        if vrid == 0 { None } else { Some(Self(vrid)) }
+    }
+
+    /// The identifier as a number.
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+}
+
+impl fmt::Display for Vrid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A configured priority, 1 to 255 (RFC 9568 section 5.2.4). 255 is the owner of the addresses.
+///
+/// Zero is no priority but the word "I stop": it exists on the wire only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct Priority(u8);
+
+impl Priority {
+    /// The default for a virtual router that does not own its addresses.
+    pub const DEFAULT: Priority = Priority(100);
+    /// The owner of the addresses.
+    pub const OWNER: Priority = Priority(255);
+
+    /// `None` for 0.
+    pub const fn new(priority: u8) -> Option<Self> {
+        if priority == 0 {
+            None
+        } else {
+            Some(Self(priority))
+        }
+    }
+
+    /// The priority as a number.
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+
+    /// Whether this is the owner's priority, 255.
+    pub const fn is_owner(self) -> bool {
+        self.0 == 255
+    }
+}
+
+impl fmt::Display for Priority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// An advertisement interval: 1 to 4095 centiseconds (RFC 9568 section 6.1, erratum 8301).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct AdvertInterval(u16);
+
+impl AdvertInterval {
+    /// One second, the default.
+    pub const DEFAULT: AdvertInterval = AdvertInterval(100);
+
+    /// `None` outside 1 to 4095.
+    pub const fn from_centis(cs: u16) -> Option<Self> {
+        if cs == 0 || cs > 4095 {
+            None
+        } else {
+            Some(Self(cs))
+        }
+    }
+
+    /// The interval in centiseconds.
+    pub const fn as_centis(self) -> u16 {
+        self.0
+    }
+
+    /// Whole seconds, rounded up: what a VRRPv2 advertisement can say.
+    pub const fn as_secs_rounded_up(self) -> u8 {
+        self.0.div_ceil(100) as u8
+    }
+
+    /// The interval as a span of time.
+    pub const fn duration(self) -> Duration {
+        Duration::from_centis(self.0)
+    }
+}
+
+/// The address family of a virtual router. One VRID may exist once in each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Family {
+    /// IPv4.
+    Ipv4,
+    /// IPv6.
+    Ipv6,
+}
+
+impl Family {
+    /// The family of an address.
+    pub const fn of(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(_) => Family::Ipv4,
+            IpAddr::V6(_) => Family::Ipv6,
+        }
+    }
+
+    /// The group that advertisements go to: 224.0.0.18 or ff02::12 (RFC 9568 sections 5.1.1.2, 5.1.2.2).
+    pub const fn group(self) -> IpAddr {
+        match self {
+            Family::Ipv4 => IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18)),
+            Family::Ipv6 => IpAddr::V6(Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x12)),
+        }
+    }
+
+    /// The Ethernet address of [`Family::group`].
+    pub const fn group_mac(self) -> MacAddr {
+        match self {
+            Family::Ipv4 => MacAddr([0x01, 0x00, 0x5e, 0x00, 0x00, 0x12]),
+            Family::Ipv6 => MacAddr([0x33, 0x33, 0x00, 0x00, 0x00, 0x12]),
+        }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Family::Ipv4 => "IPv4",
+            Family::Ipv6 => "IPv6",
+        })
+    }
+}
+
+/// An Ethernet address in network order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct MacAddr(pub [u8; 6]);
+
+impl MacAddr {
+    /// ff:ff:ff:ff:ff:ff.
+    pub const BROADCAST: MacAddr = MacAddr([0xff; 6]);
+
+    /// The virtual MAC of a virtual router: 00:00:5e:00:01:VRID for IPv4, 00:00:5e:00:02:VRID for
+    /// IPv6 (RFC 9568 section 7.3).
+    pub const fn virtual_router(family: Family, vrid: Vrid) -> Self {
+        let block = match family {
+            Family::Ipv4 => 1,
+            Family::Ipv6 => 2,
+        };
+        MacAddr([0x00, 0x00, 0x5e, 0x00, block, vrid.get()])
+    }
+}
+
+impl fmt::Display for MacAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+/// What names a virtual router: interface, VRID and family (RFC 9568 section 1.1: VRIDs are
+/// independent for each interface and family).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct VrKey {
+    /// The interface, by a number that the port chooses and keeps.
+    pub ifindex: u32,
+    /// The virtual router identifier.
+    pub vrid: Vrid,
+    /// The address family.
+    pub family: Family,
+}
+
+impl VrKey {
+    /// The virtual MAC of this virtual router.
+    pub const fn virtual_mac(self) -> MacAddr {
+        MacAddr::virtual_router(self.family, self.vrid)
+    }
+}
+
+/// A virtual address and the length of its prefix (0 to 32 or 0 to 128), which the port needs to
+/// install it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VirtualAddress {
+    /// The address.
+    pub address: IpAddr,
+    /// The length of the prefix in bits.
+    pub prefix_len: u8,
+}
+
+/// Which protocol versions a virtual router speaks and hears.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum Version {
+    /// VRRPv2 (RFC 3768), IPv4 only.
+    V2,
+    /// VRRPv3 (RFC 9568).
+    V3,
+    /// Both on one VRID, for the time of an upgrade (RFC 9568 section 8.4.2), IPv4 only.
+    Both,
+}
+
+/// The Ethernet address that a virtual router answers and sends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum MacMode {
+    /// The virtual MAC that the RFC prescribes.
+    Virtual,
+    /// The interface's own MAC; neighbours learn of a move by gratuitous ARP or unsolicited NA.
+    Interface,
+}
+
+/// How the checksum of a VRRPv3 advertisement over IPv4 is computed (RFC 9568 section 5.2.8).
+/// Both forms are accepted whatever this says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum ChecksumMode {
+    /// Begin with the pseudo-header form, then follow the peers heard on that VRID.
+    Auto,
+    /// The message alone, as RFC 9568 says.
+    Rfc9568,
+    /// With a pseudo-header, as RFC 5798 was widely read.
+    Rfc5798,
+}
+
+/// Authentication of a VRRPv2 virtual router (RFC 2338 section 5.3.6).
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Auth {
+    /// Type 0: none.
+    None,
+    /// Type 1: a password of up to eight octets, zero padded, readable by anyone on the segment.
+    Simple([u8; 8]),
+}
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The password stays out of logs.
+        f.write_str(match self {
+            Auth::None => "None",
+            Auth::Simple(_) => "Simple(..)",
+        })
+    }
+}
+
+/// What an owner (priority 255) does with advertisements of others (V-7; RFC 9568 section 7.1,
+/// erratum 8298).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum OwnerReceive {
+    /// Go on and elect by priority and address, reporting the other owner: the erratum.
+    Elect,
+    /// Discard them: the text as published.
+    Discard,
+}

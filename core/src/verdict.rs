@@ -1,0 +1,92 @@
+//! What became of a received frame.
+
+use core::fmt;
+
+use crate::types::VrKey;
+
+/// What became of a received frame or packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Not VRRP: for somebody else.
+    NotVrrp,
+    /// A valid advertisement for this virtual router.
+    Accepted(VrKey),
+    /// Discarded and counted. The counter is its only trace.
+    Dropped(DropReason),
+}
+
+macro_rules! drop_reasons {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// Why a packet was discarded. RFC 8347 has a counter for some of them, which the
+        /// description names.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+        #[non_exhaustive]
+        pub enum DropReason {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl DropReason {
+            /// Every reason, in the order of the counters.
+            pub const ALL: &'static [DropReason] = &[$(DropReason::$name,)*];
+
+            /// A short name for logs and statistics, such as `checksum-error`.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(DropReason::$name => $text,)* }
+            }
+        }
+    };
+}
+
+drop_reasons! {
+    /// The Ethernet, IPv4 or IPv6 header is cut short or contradicts itself.
+    BadHeader = "bad-header",
+    /// The IPv4 header checksum is wrong.
+    IpChecksum = "ip-checksum-error",
+    /// The packet is a fragment.
+    Fragment = "fragment",
+    /// It was sent neither to the group nor, for unicast peers, to us.
+    WrongDestination = "wrong-destination",
+    /// TTL or hop limit is not 255, or further away than unicast peers may be (V-1; `ip-ttl-errors`).
+    Ttl = "ip-ttl-errors",
+    /// The version is none that this virtual router speaks (V-2; `version-errors`).
+    Version = "version-errors",
+    /// The type is not ADVERTISEMENT (V-3; `invalid-type-pkts-rcvd`).
+    Type = "invalid-type-pkts-rcvd",
+    /// Shorter than its own address list asks (V-4; `packet-length-errors`).
+    Length = "packet-length-errors",
+    /// The checksum is wrong (V-5; `checksum-errors`).
+    Checksum = "checksum-errors",
+    /// The VRID is not configured on this interface and family (V-6; `vrid-errors`).
+    UnknownVrid = "vrid-errors",
+    /// We own the addresses and discard what others advertise (V-7, as published).
+    Owner = "owner",
+    /// The address list is empty (V-8).
+    NoAddresses = "address-list-empty",
+    /// The first IPv6 address is not link-local (V-9; `address-list-errors`).
+    NotLinkLocal = "address-list-errors",
+    /// The v3 interval is zero (V-10).
+    ZeroInterval = "interval-zero",
+    /// The v2 address list is not ours and the sender is not the owner (V-14).
+    AddressMismatch = "address-list-mismatch",
+    /// The v2 interval is not ours (V-16; `interval-errors`).
+    IntervalMismatch = "interval-errors",
+    /// The v2 authentication type is unknown or not ours (V-17).
+    AuthType = "auth-type-mismatch",
+    /// The v2 password is not ours (V-17).
+    AuthFailure = "auth-failure",
+    /// Our own advertisement came back (V-18).
+    OwnLoopedBack = "own-looped-back",
+    /// The source is none of the configured unicast peers, or no address that a router can have.
+    UnknownPeer = "unknown-peer",
+    /// A v2 advertisement of a router that also sends v3.
+    V2ShadowedByV3 = "v2-shadowed-by-v3",
+    /// The virtual router is disabled or its interface is down.
+    NotRunning = "not-running",
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,135 @@
+//! What an operating system has to offer: the seam between the host loop and a port.
+
+use std::fmt;
+use std::io;
+use std::os::fd::RawFd;
+
+use vrrp_core::{
+    Failure, Family, Instant, InterfaceState, MacAddr, MacMode, Transmit, VirtualAddress, VrKey,
+};
+
+/// An operating system, or a fake one in a test.
+///
+/// Interfaces are named by numbers (`ifindex`) that the host chooses and that stay the same when an
+/// interface goes and comes back under another number of the operating system. Nothing blocks.
+pub trait Platform {
+    /// The descriptor that becomes readable when [`receive`](Platform::receive) has something, or
+    /// when the wake-up time has come. It is the same for the life of the platform.
+    fn fd(&self) -> RawFd;
+
+    /// The monotonic clock.
+    fn now(&self) -> Instant;
+
+    /// Makes [`fd`](Platform::fd) readable at `at`; `None`: not by time. Replaces what was set.
+    fn set_wakeup(&mut self, at: Option<Instant>) -> io::Result<()>;
+
+    /// Takes in what has arrived, without blocking and bounded in number, and gives each item to
+    /// `sink`. Facts about interfaces come before frames. Clears the wake-up's readiness.
+    fn receive(&mut self, sink: &mut dyn FnMut(Incoming<'_>)) -> io::Result<()>;
+
+    /// Begins to watch the interface called `name` under the number `ifindex`. It need not exist
+    /// yet. The next [`receive`](Platform::receive) reports its state.
+    fn watch(&mut self, ifindex: u32, name: &str) -> Result<(), PlatformError>;
+
+    /// Ceases to watch an interface.
+    fn unwatch(&mut self, ifindex: u32);
+
+    /// Makes ready for a virtual router on a watched interface: opens the socket, creates the
+    /// interface that will carry the virtual MAC (still deaf and silent), sets what must be set so
+    /// that only one MAC answers. When the interface does not exist yet this is done when it comes.
+    /// Called again with the same key it replaces the setup with the least disturbance.
+    fn prepare(&mut self, setup: &VrSetup) -> Result<(), PlatformError>;
+
+    /// Undoes [`prepare`](Platform::prepare). Addresses and MAC have been given up before.
+    fn release(&mut self, key: VrKey);
+
+    /// Queues a frame. Errors are counted and logged by the platform: the protocol repeats itself.
+    fn transmit(&mut self, transmit: &Transmit<'_>);
+
+    /// Sends what is queued.
+    fn flush(&mut self);
+
+    /// Performs [`Output::SetMac`](vrrp_core::Output::SetMac).
+    fn set_mac(&mut self, key: VrKey, mac: MacAddr, on: bool) -> Result<(), PlatformError>;
+
+    /// Performs [`Output::SetAddress`](vrrp_core::Output::SetAddress). An address that was there
+    /// before us is left in place when it is given up.
+    fn set_address(
+        &mut self,
+        key: VrKey,
+        address: VirtualAddress,
+        accept: bool,
+        on: bool,
+    ) -> Result<(), PlatformError>;
+
+    /// Performs [`Output::SetGroup`](vrrp_core::Output::SetGroup).
+    fn set_group(&mut self, ifindex: u32, family: Family, on: bool) -> Result<(), PlatformError>;
+
+    /// The source MAC of frames that `key` sends is chosen by the engine; this is the name of the
+    /// interface that carries the virtual MAC, for status. `None`: the interface's own MAC is used.
+    fn mac_interface(&self, key: VrKey) -> Option<String>;
+}
+
+/// What [`Platform::receive`] delivers.
+#[derive(Clone, Copy, Debug)]
+pub enum Incoming<'a> {
+    /// The state of a watched interface, whenever it may have changed.
+    Interface {
+        /// The host's number of the interface.
+        ifindex: u32,
+        /// Its state. All false and `None` when it does not exist.
+        state: InterfaceState,
+    },
+    /// Something that we had installed is gone, and not by us.
+    Lost(Failure),
+    /// A frame from a watched interface, from its Ethernet header on: VRRP, or ARP and NS where the
+    /// kernel does not answer for a virtual address.
+    Frame {
+        /// The host's number of the interface.
+        ifindex: u32,
+        /// The frame.
+        frame: &'a [u8],
+    },
+}
+
+/// What a port must know of a virtual router before it can take part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VrSetup {
+    /// The virtual router.
+    pub key: VrKey,
+    /// Which MAC it answers with.
+    pub mac_mode: MacMode,
+    /// Whether the host takes packets to its addresses.
+    pub accept: bool,
+    /// Its addresses, with the interface that carries each; `None`: the one that carries the MAC.
+    pub addresses: Vec<(VirtualAddress, Option<String>)>,
+    /// Whether advertisements go to unicast peers.
+    pub unicast: bool,
+}
+
+/// Something that the operating system refused.
+#[derive(Debug)]
+pub struct PlatformError {
+    /// What was tried, with the names it was tried on: "create macvlan vr4.3.1 on eth0".
+    pub what: String,
+    /// What the operating system said.
+    pub error: io::Error,
+}
+
+impl PlatformError {
+    /// Pairs an attempt with its error.
+    pub fn new(what: impl Into<String>, error: io::Error) -> Self {
+        Self {
+            what: what.into(),
+            error,
+        }
+    }
+}
+
+impl fmt::Display for PlatformError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot {}: {}", self.what, self.error)
+    }
+}
+
+impl std::error::Error for PlatformError {}
