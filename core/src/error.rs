@@ -28,10 +28,12 @@ pub enum Error {
     BadAddress,
     /// VRRPv2 and `version = both` exist for IPv4 only.
     FamilyVersion,
-    /// VRRPv2 counts whole seconds, 1 to 255... the interval is not such.
-    V2Interval,
+    /// VRRPv2 needs an interval of whole seconds, VRRPv3 one of at most 40.95 seconds.
+    BadInterval,
     /// A password needs version 2.
     AuthVersion,
+    /// The MAC mode cannot change: remove the virtual router and insert it again.
+    MacModeFixed,
     /// `max_hops` is 0, or above 1 without unicast peers.
     BadMaxHops,
 }
@@ -51,8 +53,11 @@ impl fmt::Display for Error {
                 "an address is of the wrong family, not unicast, given twice, or its prefix is too long"
             }
             Error::FamilyVersion => "VRRPv2 carries IPv4 addresses only",
-            Error::V2Interval => "VRRPv2 needs an interval of whole seconds",
+            Error::BadInterval => {
+                "VRRPv2 needs an interval of whole seconds, VRRPv3 one of at most 40.95 seconds"
+            }
             Error::AuthVersion => "a password needs VRRPv2",
+            Error::MacModeFixed => "the MAC mode of a virtual router cannot change",
             Error::BadMaxHops => "more than one hop needs unicast peers",
         })
     }

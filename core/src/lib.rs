@@ -2,8 +2,12 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+#[cfg(test)]
+extern crate std;
+
 mod config;
 mod error;
+mod log;
 mod output;
 mod router;
 mod status;

@@ -80,6 +80,10 @@ pub enum FrameKind {
     GratuitousArp,
     /// An unsolicited neighbour advertisement for a virtual address.
     UnsolicitedNa,
+    /// The answer to an ARP request for a virtual address.
+    ArpReply,
+    /// The answer to a neighbour solicitation for a virtual address.
+    NaReply,
 }
 
 /// The states of RFC 9568 section 6.3.

@@ -8,6 +8,9 @@ use core::ops::{Add, Sub};
 pub struct Instant(u64);
 
 impl Instant {
+    /// Later than any point that is reached: a deadline that is not set.
+    pub(crate) const NEVER: Instant = Instant(u64::MAX);
+
     /// The point `micros` microseconds after the clock's zero.
     pub const fn from_micros(micros: u64) -> Self {
         Self(micros)

@@ -67,7 +67,8 @@ impl fmt::Display for Priority {
     }
 }
 
-/// An advertisement interval: 1 to 4095 centiseconds (RFC 9568 section 6.1, erratum 8301).
+/// An advertisement interval: 1 to 4095 centiseconds in VRRPv3 (RFC 9568 section 6.1, erratum
+/// 8301), 1 to 255 seconds in VRRPv2 (RFC 3768 section 5.3.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct AdvertInterval(u16);
@@ -76,7 +77,7 @@ impl AdvertInterval {
     /// One second, the default.
     pub const DEFAULT: AdvertInterval = AdvertInterval(100);
 
-    /// `None` outside 1 to 4095.
+    /// An interval that VRRPv3 can say. `None` outside 1 to 4095.
     pub const fn from_centis(cs: u16) -> Option<Self> {
         if cs == 0 || cs > 4095 {
             None
@@ -85,7 +86,16 @@ impl AdvertInterval {
         }
     }
 
-    /// The interval in centiseconds.
+    /// An interval that VRRPv2 can say. `None` for 0.
+    pub const fn from_secs(secs: u8) -> Option<Self> {
+        if secs == 0 {
+            None
+        } else {
+            Some(Self(secs as u16 * 100))
+        }
+    }
+
+    /// The interval in centiseconds, 1 to 25,500.
     pub const fn as_centis(self) -> u16 {
         self.0
     }

@@ -1,1 +1,37 @@
-//! Wire formats.
+//! Wire formats, both directions. Nothing here knows of states or timers.
+//!
+//! A *view* checks once that everything is there and then reads fields from the received octets; a
+//! *repr* ([`Advert`]) can only hold legal values and is written into the caller's buffer. Octets
+//! that a view ignores are never judged, and nothing that is received can panic.
+#![deny(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable
+)]
+
+mod advert;
+pub mod arp;
+pub mod checksum;
+pub mod ethernet;
+pub mod ipv4;
+pub mod ipv6;
+pub mod ndisc;
+pub mod vrrp;
+
+pub use advert::{Advert, WireVersion};
+
+/// The IP protocol number of VRRP (RFC 9568 sections 5.1.1.4 and 5.1.2.4).
+pub const PROTOCOL: u8 = 112;
+
+/// Where the parts of a frame are that was written into a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Emitted {
+    /// The length of the frame in octets, without padding and FCS.
+    pub len: usize,
+    /// Where the IP header begins (for ARP: the ARP packet).
+    pub ip_offset: u16,
+    /// Where the VRRP or ICMPv6 message begins (for ARP: the ARP packet).
+    pub payload_offset: u16,
+}

@@ -1,0 +1,28 @@
+//! Where the engine speaks to a log: `defmt`, `log`, or nobody.
+
+use crate::output::{Reason, State};
+use crate::types::VrKey;
+use crate::verdict::DropReason;
+
+/// A state changed.
+#[allow(unused_variables)] // Without a log nobody reads them.
+pub(crate) fn state_changed(key: VrKey, from: State, to: State, reason: Reason) {
+    #[cfg(feature = "defmt")]
+    defmt::info!("{}: {} -> {}: {}", key, from, to, reason);
+    #[cfg(feature = "log")]
+    log::info!(
+        "interface {} VRID {} {}: {from} -> {to}: {reason}",
+        key.ifindex,
+        key.vrid,
+        key.family
+    );
+}
+
+/// A packet was discarded.
+#[allow(unused_variables)] // Without a log nobody reads them.
+pub(crate) fn packet_dropped(ifindex: u32, reason: DropReason) {
+    #[cfg(feature = "defmt")]
+    defmt::debug!("interface {}: packet discarded: {}", ifindex, reason);
+    #[cfg(feature = "log")]
+    log::debug!("interface {ifindex}: packet discarded: {reason}");
+}

@@ -1,0 +1,560 @@
+//! The state machine of RFC 9568 section 6.4, with section 6 of RFC 3768 where VRRPv2 differs.
+//!
+//! Nothing here sends or installs anything: a transition changes fields, and what follows from the
+//! fields is emitted by `output`.
+
+use core::net::IpAddr;
+
+use heapless::Vec;
+
+use super::vr::{Announcing, Entry, Handover, Owed, Role, Settings, Tracked, VirtualRouter};
+use crate::config::{MAX_TRACKS, TrackEffect};
+use crate::log::state_changed;
+use crate::output::{Reason, State};
+use crate::status::{ActiveRouter, InterfaceState};
+use crate::time::{Duration, Instant};
+use crate::types::{ChecksumMode, MacMode, Version};
+
+/// Advertisements that are due within this part of their interval leave together: one wake-up and
+/// one batch for many virtual routers.
+const EARLY_PART: u64 = 100;
+/// But never earlier than this.
+pub(super) const EARLY_MOST: Duration = Duration::from_millis(10);
+/// Losing advertisements are answered at most this many times an interval.
+const ANSWERS_PER_INTERVAL: u64 = 8;
+/// With the interface's own MAC, how long the addresses are served on after a better router was
+/// heard, unless it is heard again before.
+const STAND_DOWN: Duration = Duration::from_millis(20);
+/// The longest wait before a failed effect is tried again is 2^6 seconds.
+const MAX_BACKOFF: u8 = 6;
+const FAILURE_WINDOW: Duration = Duration::from_secs(1);
+/// After so long without a failure the wait begins with one second again.
+const FAILURES_FORGOTTEN: Duration = Duration::from_secs(300);
+
+impl<const ADDRS: usize> VirtualRouter<ADDRS> {
+    /// Compares what is needed to take part with what is there, and starts, stops or goes on.
+    pub(super) fn evaluate(&mut self, now: Instant, iface: &InterfaceState) {
+        match (self.state, self.hold(now, iface)) {
+            (State::Initialize, None) => self.start(now),
+            (State::Initialize, Some(reason)) => self.reason = reason,
+            // S-3: a Backup leaves without a word.
+            (State::Backup, Some(reason)) => self.initialize(now, reason),
+            (State::Active, Some(reason @ (Reason::Disabled | Reason::TrackedFault))) => {
+                self.hand_over(now, State::Initialize, reason);
+            }
+            // Without an interface or a source nothing can be said any more.
+            (State::Active, Some(reason)) => {
+                self.owed.left = 0;
+                self.initialize(now, reason);
+            }
+            (State::Active, None) => {
+                if self.handover.is_some_and(|h| h.to == State::Initialize) {
+                    self.stay_active(now);
+                }
+            }
+            (State::Backup, None) => {}
+        }
+    }
+
+    /// What keeps the virtual router in Initialize (S-14). `None`: nothing.
+    fn hold(&self, now: Instant, iface: &InterfaceState) -> Option<Reason> {
+        let faulty = |t: &Tracked| !t.up && t.track.effect == TrackEffect::Fault;
+        if !self.enabled {
+            Some(Reason::Disabled)
+        } else if !iface.up {
+            Some(Reason::InterfaceDown)
+        } else if self.source(iface).is_none() {
+            Some(Reason::NoPrimaryAddress)
+        } else if self.tracks.iter().any(faulty) {
+            Some(Reason::TrackedFault)
+        } else if self.state == State::Initialize
+            && self.reason == Reason::EffectFailed
+            && now < self.timer
+        {
+            Some(Reason::EffectFailed)
+        } else {
+            None
+        }
+    }
+
+    fn enter(&mut self, now: Instant, state: State, reason: Reason) {
+        state_changed(self.key, self.state, state, reason);
+        self.state = state;
+        self.reason = reason;
+        self.since = now;
+        self.dirty = true;
+        self.handover = None;
+        self.stalled = false;
+        self.preempt_at = Instant::NEVER;
+        if state != State::Active {
+            self.announcing.at = Instant::NEVER;
+            self.announcing.next = u16::MAX;
+        }
+    }
+
+    //= RFC 9568 section 6.4.1
+    fn start(&mut self, now: Instant) {
+        self.active = None;
+        // T-2: until the Active router is heard, its interval is taken to be ours.
+        self.active_interval = self.settings.advert_interval;
+        self.listen_until = now + self.settings.start_delay;
+        if self.priority().is_owner() && self.settings.start_delay == Duration::ZERO {
+            // S-1
+            self.become_active(now, Reason::Owner);
+        } else {
+            // S-2
+            self.enter(now, State::Backup, Reason::Started);
+            self.timer = match self.priority().is_owner() {
+                true => self.listen_until,
+                false => self.listen_until + self.down_interval(),
+            };
+        }
+    }
+
+    fn initialize(&mut self, now: Instant, reason: Reason) {
+        self.enter(now, State::Initialize, reason);
+        self.timer = Instant::NEVER;
+    }
+
+    /// Leaves Active for a better router, whose advertisement has just been noted.
+    fn become_backup(&mut self, now: Instant, reason: Reason) {
+        self.enter(now, State::Backup, reason);
+        let heard = self.active.map_or(now, |a| a.last_heard);
+        self.timer = heard + self.down_interval();
+    }
+
+    //= RFC 9568 section 6.4.2
+    // S-4: advertise, announce, set the Adver_Timer.
+    fn become_active(&mut self, now: Instant, reason: Reason) {
+        self.enter(now, State::Active, reason);
+        self.resigned = false;
+        self.answer_losers_from = now;
+        self.statistics.active_transitions = self.statistics.active_transitions.wrapping_add(1);
+        self.advertise(now);
+        self.announcing.repeats_left = self.settings.announce.repeats;
+        self.announce(now, true);
+        self.schedule_announcement(now);
+    }
+
+    /// Owes an advertisement to everyone and sets the Adver_Timer anew (T-5, S-9).
+    pub(super) fn advertise(&mut self, now: Instant) {
+        self.owe(false);
+        self.timer = now + self.settings.advert_interval.duration();
+    }
+
+    fn owe(&mut self, priority_zero: bool) {
+        let versions = match self.settings.version {
+            Version::V2 | Version::V3 => 1,
+            //
+            Version::Both => 2,
+        };
+        let destinations = self.of_role(Role::Peer).count().max(1) as u16;
+        self.owed = Owed {
+            left: versions * destinations,
+            priority_zero,
+        };
+    }
+
+    /// Says that we stop (S-8) and serves on until the successor is heard, so that no packet to the
+    /// addresses is lost between the two.
+    pub(super) fn hand_over(&mut self, now: Instant, to: State, reason: Reason) {
+        match &mut self.handover {
+            Some(handover) => {
+                if handover.to != State::Initialize {
+                    *handover = Handover { to, reason };
+                }
+                return;
+            }
+            None => self.handover = Some(Handover { to, reason }),
+        }
+        self.owe(true);
+        self.announcing.at = Instant::NEVER;
+        // The slowest successor waits a skew of almost an interval.
+        let interval = self.settings.advert_interval.duration().as_micros();
+        self.timer = now + Duration::from_micros(interval + interval / 2);
+    }
+
+    /// Takes back a handover: it was reconsidered, or nobody came.
+    fn stay_active(&mut self, now: Instant) {
+        self.handover = None;
+        self.resigned = false;
+        self.advertise(now);
+        self.schedule_announcement(now);
+    }
+
+    fn finish_handover(&mut self, now: Instant) {
+        if let Some(handover) = self.handover {
+            match handover.to {
+                State::Initialize => self.initialize(now, handover.reason),
+                _ => self.become_backup(now, handover.reason),
+            }
+        }
+    }
+
+    /// Takes in a valid advertisement of another router.
+    pub(super) fn hear(&mut self, now: Instant, iface: &InterfaceState, heard: ActiveRouter) {
+        match (self.state, self.handover) {
+            (State::Initialize, _) => {}
+            (State::Backup, _) => self.hear_as_backup(now, heard),
+            (State::Active, None) => self.hear_as_active(now, iface, heard),
+            (State::Active, Some(_)) => {
+                if heard.priority != 0 {
+                    self.active = Some(heard);
+                    self.learn(&heard);
+                    self.finish_handover(now);
+                }
+            }
+        }
+    }
+
+    /// T-3: the interval of the Active router counts, not ours. VRRPv2 has no such rule.
+    fn learn(&mut self, heard: &ActiveRouter) {
+        if self.settings.version != Version::V2 {
+            self.active_interval = heard.interval;
+        }
+    }
+
+    //= RFC 9568 section 6.4.2
+    fn hear_as_backup(&mut self, now: Instant, heard: ActiveRouter) {
+        self.active = Some(heard);
+        if heard.priority == 0 {
+            // S-5, T-4: the skew of the interval learned before.
+            self.preempt_at = Instant::NEVER;
+            self.timer = self.listen_until.max(now + self.skew());
+            return;
+        }
+        let local = self.priority();
+        // S-13: an owner preempts whatever Preempt_Mode says.
+        let preempts = (self.settings.preempt && !self.resigned) || local.is_owner();
+        if heard.priority >= local.get() || !preempts {
+            self.preempt_at = Instant::NEVER;
+        } else if self.settings.preempt_delay == Duration::ZERO {
+            // S-7: discarded; the down timer runs on.
+            return;
+        } else if self.preempt_at == Instant::NEVER {
+            self.preempt_at = self.listen_until.max(now) + self.settings.preempt_delay;
+        }
+        // S-6
+        self.learn(&heard);
+        self.stalled = false;
+        self.timer = self.listen_until.max(now + self.down_interval());
+    }
+
+    //= RFC 9568 section 6.4.3
+    fn hear_as_active(&mut self, now: Instant, iface: &InterfaceState, heard: ActiveRouter) {
+        let local = self.priority().get();
+        let address_wins = self.source(iface).is_some_and(|own| heard.address > own);
+        if heard.priority == 0 {
+            // S-10
+            self.advertise(now);
+        } else if heard.priority > local {
+            // S-11
+            self.yield_to(now, heard, Reason::HigherPriority);
+        } else if heard.priority == local && address_wins {
+            // S-11, S-15: also between two owners.
+            self.yield_to(now, heard, Reason::HigherAddress);
+        } else {
+            self.answer_loser(now);
+        }
+    }
+
+    /// Becomes Backup of a better router.
+    ///
+    /// With a virtual MAC its advertisement has already moved the traffic. With the interface's own
+    /// MAC neighbours still send to us until the better router announces itself, and after a healed
+    /// partition it has no reason to: so it is sent a last advertisement that loses against its own,
+    /// which it answers by announcing, and until then the addresses are served on.
+    fn yield_to(&mut self, now: Instant, heard: ActiveRouter, reason: Reason) {
+        self.active = Some(heard);
+        self.learn(&heard);
+        if self.settings.mac_mode == MacMode::Virtual {
+            self.owed.left = 0;
+            self.become_backup(now, reason);
+            return;
+        }
+        self.owe(false);
+        self.announcing.at = Instant::NEVER;
+        self.announcing.next = u16::MAX;
+        self.handover = Some(Handover {
+            to: State::Backup,
+            reason,
+        });
+        self.timer = now + STAND_DOWN;
+    }
+
+    /// S-12: whoever sends a losing advertisement has not heard us, and after a healed partition
+    /// neighbours may still think that it serves the addresses. Advertise and announce, both limited
+    /// in rate.
+    fn answer_loser(&mut self, now: Instant) {
+        self.statistics.losing_adverts = self.statistics.losing_adverts.wrapping_add(1);
+        if now < self.answer_losers_from {
+            return;
+        }
+        let interval = self.settings.advert_interval.duration().as_micros();
+        self.answer_losers_from = now + Duration::from_micros(interval / ANSWERS_PER_INTERVAL);
+        self.advertise(now);
+        self.announce(now, false);
+    }
+
+    /// Whether something is to be done now. An advertisement may leave a little early to travel with
+    /// others.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        let early = if self.state == State::Active && self.handover.is_none() {
+            let interval = self.settings.advert_interval.duration().as_micros();
+            Duration::from_micros(interval / EARLY_PART).min(EARLY_MOST)
+        } else {
+            Duration::ZERO
+        };
+        self.timer <= now + early || self.deadline() <= now
+    }
+
+    /// Does what has come due.
+    pub(super) fn handle_due(&mut self, now: Instant, iface: &InterfaceState) {
+        if self.announcing.at <= now {
+            self.announcing.at = Instant::NEVER;
+            self.announce(now, false);
+            if self.announcing.next == 0 {
+                self.announcing.repeats_left = self.announcing.repeats_left.saturating_sub(1);
+                self.schedule_announcement(now);
+            }
+        }
+        if self.rejoin_at <= now {
+            self.rejoin_at = Instant::NEVER;
+            self.dirty = true;
+        }
+        if self.preempt_at <= now {
+            self.become_active(now, Reason::Preempted);
+            return;
+        }
+        match (self.state, self.handover) {
+            (State::Active, None) => self.handle_adver_timer(now),
+            (State::Active, Some(handover)) if self.timer <= now => match handover.reason {
+                // Nobody took over, and we were asked for no more than to let somebody else.
+                Reason::Resigned => self.stay_active(now),
+                _ => self.finish_handover(now),
+            },
+            (State::Backup, _) if self.timer <= now => self.handle_down_timer(now),
+            (State::Initialize, _) if self.timer <= now => {
+                self.timer = Instant::NEVER;
+                self.evaluate(now, iface);
+            }
+            _ => {}
+        }
+    }
+
+    //= RFC 9568 section 6.4.3
+    // S-9: periodic, without drift (T-5).
+    fn handle_adver_timer(&mut self, now: Instant) {
+        if !self.is_due(now) {
+            return;
+        }
+        let interval = self.settings.advert_interval.duration();
+        let late = now.since(self.timer);
+        let scheduled = self.timer;
+        self.advertise(now);
+        if late >= interval {
+            self.statistics.stalls = self.statistics.stalls.wrapping_add(1);
+        } else if scheduled < now {
+            self.timer = scheduled + interval;
+        }
+    }
+
+    fn handle_down_timer(&mut self, now: Instant) {
+        let interval = self.active_interval.duration();
+        if now.since(self.timer) > interval && !self.stalled {
+            // T-8: so late that this host must have slept, and what was sent meanwhile may be lost.
+            // A healthy Active router will be heard within another interval.
+            self.statistics.stalls = self.statistics.stalls.wrapping_add(1);
+            self.stalled = true;
+            self.timer = now + interval + self.skew();
+            return;
+        }
+        let reason = match self.active {
+            None if self.priority().is_owner() => Reason::Owner,
+            Some(a) if a.priority == 0 => Reason::ActiveStopped,
+            Some(a) if now < a.last_heard + self.down_interval() => Reason::Preempted,
+            _ => Reason::ActiveTimeout,
+        };
+        // S-4
+        self.become_active(now, reason);
+    }
+
+    /// Begins a round of announcements. One that `must` be made is made; another one waits until
+    /// the bucket has a token.
+    pub(super) fn announce(&mut self, now: Instant, must: bool) {
+        let second = Duration::from_secs(1);
+        let a = &mut self.announcing;
+        while a.tokens < Announcing::BUCKET && now.since(a.refilled) >= second {
+            a.tokens += 1;
+            a.refilled = a.refilled + second;
+        }
+        if a.tokens == Announcing::BUCKET {
+            a.refilled = now;
+        }
+        if a.tokens == 0 && !must {
+            a.at = a.at.min(a.refilled + second);
+            return;
+        }
+        a.tokens = a.tokens.saturating_sub(1);
+        a.next = 0;
+        self.dirty = true;
+    }
+
+    fn schedule_announcement(&mut self, now: Instant) {
+        let announce = &self.settings.announce;
+        self.announcing.at = match (self.announcing.repeats_left, announce.refresh) {
+            (1.., _) => now + announce.repeat_interval,
+            (0, Some(refresh)) => now + refresh,
+            (0, None) => Instant::NEVER,
+        };
+    }
+
+    /// An effect failed or was undone. It is asked for again at once; when that keeps failing the
+    /// virtual router says that it stops, and waits (S-14).
+    pub(super) fn effect_failed(&mut self, now: Instant) {
+        self.dirty = true;
+        self.statistics.effect_failures = self.statistics.effect_failures.wrapping_add(1);
+        if now.since(self.failed_at) > FAILURES_FORGOTTEN {
+            self.backoff = 0;
+        }
+        if self.failures == 0 || now.since(self.failed_at) > FAILURE_WINDOW {
+            self.failures = 0;
+            self.failed_at = now;
+        }
+        self.failures = self.failures.saturating_add(1);
+        if !self.serves() {
+            return;
+        }
+        // Somebody may have flushed everything at once; that is one event, not many failures.
+        let patience = 2 * (self.of_role(Role::Address).count() + 1);
+        if usize::from(self.failures) <= patience {
+            self.announce(now, false);
+            return;
+        }
+        self.failures = 0;
+        self.owe(true);
+        self.initialize(now, Reason::EffectFailed);
+        self.timer = now + Duration::from_secs(1 << self.backoff);
+        self.backoff = (self.backoff + 1).min(MAX_BACKOFF);
+    }
+
+    /// Gives up being Active, and does not preempt whoever takes over.
+    pub(super) fn resign(&mut self, now: Instant) {
+        self.resigned = true;
+        self.preempt_at = Instant::NEVER;
+        if self.state == State::Active && self.handover.is_none() {
+            self.hand_over(now, State::Backup, Reason::Resigned);
+        }
+    }
+
+    /// Takes over a checked configuration.
+    pub(super) fn reconfigure(
+        &mut self,
+        now: Instant,
+        iface: &InterfaceState,
+        settings: Settings,
+        entries: Vec<Entry, ADDRS>,
+        tracks: Vec<Tracked, MAX_TRACKS>,
+    ) {
+        let said = |vr: &Self| {
+            (
+                vr.priority(),
+                vr.settings.advert_interval,
+                vr.settings.version,
+            )
+        };
+        let same_entries = self
+            .entries
+            .iter()
+            .map(Entry::identity)
+            .eq(entries.iter().map(Entry::identity));
+        let before = said(self);
+        if settings.checksum != self.settings.checksum {
+            self.pseudo_header = settings.checksum != ChecksumMode::Rfc9568;
+        }
+        if settings.priority != self.settings.priority {
+            self.resigned = false;
+        }
+        if settings.announce != self.settings.announce {
+            self.announcing.repeats_left = 0;
+        }
+        self.settings = settings;
+        self.entries = entries;
+        self.tracks = tracks;
+        self.dirty = true;
+        if self.settings.version == Version::V2 {
+            self.active_interval = self.settings.advert_interval;
+        }
+        self.evaluate(now, iface);
+        if !self.is_in_charge() {
+            return;
+        }
+        if before != said(self) || !same_entries {
+            self.advertise(now);
+        }
+        if !same_entries {
+            self.announce(now, true);
+        }
+        if self.announcing.repeats_left == 0 {
+            self.schedule_announcement(now);
+        }
+    }
+
+    /// Active and not about to leave.
+    fn is_in_charge(&self) -> bool {
+        self.state == State::Active && self.handover.is_none()
+    }
+
+    /// Makes a change that may move the priority. While Active a new one is advertised at once.
+    pub(super) fn change_priority(&mut self, now: Instant, change: impl FnOnce(&mut Self)) {
+        let before = self.priority();
+        change(self);
+        if self.priority() != before && self.is_in_charge() {
+            self.advertise(now);
+        }
+    }
+
+    pub(super) fn set_tracked(
+        &mut self,
+        now: Instant,
+        iface: &InterfaceState,
+        object: u16,
+        up: bool,
+    ) {
+        self.change_priority(now, |vr| {
+            for t in vr.tracks.iter_mut().filter(|t| t.track.object == object) {
+                t.up = up;
+            }
+        });
+        self.evaluate(now, iface);
+    }
+
+    /// The interface is described anew and the virtual router goes on: neighbours and routers must
+    /// learn of another source or MAC.
+    pub(super) fn interface_changed(
+        &mut self,
+        now: Instant,
+        before: &InterfaceState,
+        after: &InterfaceState,
+    ) {
+        if !self.is_in_charge() {
+            return;
+        }
+        if self.mac(before) != self.mac(after) {
+            self.announce(now, true);
+        }
+        if self.source(before) != self.source(after) {
+            self.advertise(now);
+        }
+    }
+
+    /// Whether there may be something to emit. Cheap, and wrong only towards yes.
+    pub(super) fn may_speak(&self) -> bool {
+        self.owed.left > 0 || self.reported != self.state || self.dirty
+    }
+
+    /// Whether `address` is where our own advertisements come from.
+    pub(super) fn is_own(&self, iface: &InterfaceState, address: IpAddr) -> bool {
+        self.source(iface) == Some(address)
+    }
+}

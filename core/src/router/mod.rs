@@ -1,0 +1,566 @@
+//! The table of virtual routers and everything that can be done to it.
+
+mod machine;
+mod output;
+mod receive;
+mod table;
+mod timers;
+mod vr;
+
+use core::net::IpAddr;
+
+use heapless::Vec;
+
+use crate::config::VrConfig;
+use crate::error::Error;
+use crate::log::packet_dropped;
+use crate::output::{Failure, FrameKind, Output, Transmit};
+use crate::status::{DropCounters, InterfaceState, PacketMeta, Statistics, Status};
+use crate::time::{Duration, Instant};
+use crate::types::{Family, MacAddr, Priority, VirtualAddress, VrKey, Vrid};
+use crate::verdict::{DropReason, Verdict};
+use crate::wire::{self, Emitted, arp, ethernet, ndisc, vrrp};
+use output::{Next, Step};
+use receive::Packet;
+use table::{Interface, Table};
+use timers::Timers;
+use vr::{Role, Settings, VirtualRouter};
+
+/// How long after a failure a group is joined again.
+const REJOIN_AFTER: Duration = Duration::from_secs(1);
+
+/// Up to `VRS` virtual routers on up to `IFS` interfaces, each with up to `ADDRS` virtual addresses
+/// and unicast peers together. At most 65,000 virtual routers and 255 interfaces.
+///
+/// After any input the caller performs what [`poll_output`](Router::poll_output) gives until it
+/// gives `None`, and calls [`handle_timeout`](Router::handle_timeout) no later than
+/// [`poll_timeout`](Router::poll_timeout) says. Several inputs may come before their outputs are
+/// taken.
+///
+/// `now` never goes back; should it, nothing expires twice.
+pub struct Router<const IFS: usize, const VRS: usize, const ADDRS: usize> {
+    interfaces: Vec<Interface, IFS>,
+    table: Table<VRS, ADDRS>,
+    timers: Timers<VRS>,
+    drops: DropCounters,
+}
+
+impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Default for Router<IFS, VRS, ADDRS> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The administrator's side.
+impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, ADDRS> {
+    /// The length in octets of the longest frame that [`poll_output`](Self::poll_output) and
+    /// [`answer`](Self::answer) write: an IPv6 advertisement of `ADDRS` addresses, or a neighbour
+    /// advertisement.
+    pub const MAX_FRAME_LEN: usize = 14 + 40 + 8 + 16 * if ADDRS < 2 { 2 } else { ADDRS };
+
+    /// An empty table.
+    pub const fn new() -> Self {
+        const {
+            assert!(IFS <= 255 && VRS <= 65_000 && VRS > 0);
+        }
+        Self {
+            interfaces: Vec::new(),
+            table: Table::new(),
+            timers: Timers::new(),
+            drops: DropCounters::new(),
+        }
+    }
+
+    /// Adds a virtual router. It takes no part until it is enabled.
+    ///
+    /// # Errors
+    /// [`Error::Exists`] for a key that is in the table or still being removed, one of the full
+    /// tables, [`Error::InterfaceTableFull`] among them, or what is wrong with `config`.
+    pub fn insert(&mut self, now: Instant, key: VrKey, config: &VrConfig<'_>) -> Result<(), Error> {
+        if self.table.find(key).is_some() {
+            return Err(Error::Exists);
+        }
+        let known = self.interfaces.len();
+        let iface = self.interface_slot(key.ifindex)?;
+        let inserted = VirtualRouter::new(now, key, iface, config).and_then(|vr| {
+            self.table
+                .insert(vr)
+                .map_err(|()| Error::VirtualRouterTableFull)
+        });
+        if inserted.is_err() {
+            self.interfaces.truncate(known);
+        }
+        inserted.map(|_| ())
+    }
+
+    /// Changes the configuration of a virtual router. Its state stays; what did not change is not
+    /// disturbed, and while it is Active what did change is advertised at once.
+    ///
+    /// # Errors
+    /// As [`insert`](Self::insert); [`Error::NotFound`]; [`Error::MacModeFixed`] for another MAC
+    /// mode. The configuration is then as before.
+    pub fn reconfigure(
+        &mut self,
+        now: Instant,
+        key: VrKey,
+        config: &VrConfig<'_>,
+    ) -> Result<(), Error> {
+        self.with(key, |vr, iface| {
+            let settings = Settings::of(key, config)?;
+            if settings.mac_mode != vr.settings.mac_mode {
+                return Err(Error::MacModeFixed);
+            }
+            let entries = vr.merged_entries(config)?;
+            let tracks = vr.merged_tracks(config)?;
+            vr.reconfigure(now, &iface.state, settings, entries, tracks);
+            Ok(())
+        })?
+    }
+
+    /// Removes a virtual router, as gracefully as [`set_enabled`](Self::set_enabled) stops it. It
+    /// is gone when [`Output::Removed`] comes.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn remove(&mut self, now: Instant, key: VrKey) -> Result<(), Error> {
+        self.with(key, |vr, iface| {
+            vr.removing = true;
+            vr.dirty = true;
+            vr.enabled = false;
+            vr.evaluate(now, &iface.state);
+        })
+    }
+
+    /// Enables or disables a virtual router. An Active one that is disabled says so with priority 0
+    /// and serves its addresses until its successor is heard, one and a half intervals at most.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], also for one that is being removed.
+    pub fn set_enabled(&mut self, now: Instant, key: VrKey, on: bool) -> Result<(), Error> {
+        self.with(key, |vr, iface| {
+            if vr.removing {
+                return Err(Error::NotFound);
+            }
+            vr.enabled = on;
+            vr.evaluate(now, &iface.state);
+            Ok(())
+        })?
+    }
+
+    /// Puts another priority in the place of the configured one; `None` goes back to that.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn set_priority(
+        &mut self,
+        now: Instant,
+        key: VrKey,
+        priority: Option<Priority>,
+    ) -> Result<(), Error> {
+        self.with(key, |vr, _| {
+            vr.resigned = false;
+            vr.change_priority(now, |vr| vr.priority_override = priority);
+        })
+    }
+
+    /// Gives up being Active in favour of whoever takes over; with nobody there it stays Active. A
+    /// router that resigned does not preempt until it has been Active again or its priority is set.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn resign(&mut self, now: Instant, key: VrKey) -> Result<(), Error> {
+        self.with(key, |vr, _| vr.resign(now))
+    }
+}
+
+/// Facts and inputs.
+impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, ADDRS> {
+    /// States how an interface is. One that was never described is down.
+    ///
+    /// # Errors
+    /// [`Error::InterfaceTableFull`].
+    pub fn set_interface(
+        &mut self,
+        now: Instant,
+        ifindex: u32,
+        state: InterfaceState,
+    ) -> Result<(), Error> {
+        let slot = self.interface_slot(ifindex)?;
+        let Some(interface) = self.interfaces.get_mut(usize::from(slot)) else {
+            return Err(Error::NotFound);
+        };
+        let before = core::mem::replace(&mut interface.state, state);
+        if before == state {
+            return Ok(());
+        }
+        for index in self.table.indices() {
+            self.with_index(index, |vr, iface| {
+                if vr.iface != slot {
+                    return;
+                }
+                vr.evaluate(now, &iface.state);
+                vr.interface_changed(now, &before, &iface.state);
+            });
+        }
+        Ok(())
+    }
+
+    /// Forgets an interface.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::InUse`] while a virtual router is on it.
+    pub fn remove_interface(&mut self, ifindex: u32) -> Result<(), Error> {
+        let slot = self.interface_index(ifindex).ok_or(Error::NotFound)?;
+        let last = self.interfaces.len().saturating_sub(1) as u8;
+        if self.table.iter().any(|vr| vr.iface == slot) {
+            return Err(Error::InUse);
+        }
+        self.interfaces.swap_remove(usize::from(slot));
+        for index in self.table.indices() {
+            if let Some(vr) = self.table.get_mut(index)
+                && vr.iface == last
+            {
+                vr.iface = slot;
+            }
+        }
+        Ok(())
+    }
+
+    /// States whether a tracked object is up. Objects that nobody tracks are ignored; one that was
+    /// never described is up.
+    pub fn set_tracked(&mut self, now: Instant, object: u16, up: bool) {
+        for index in self.table.indices() {
+            self.with_index(index, |vr, iface| {
+                vr.set_tracked(now, &iface.state, object, up);
+            });
+        }
+    }
+
+    /// Takes in a frame from its Ethernet header on, VLAN tag removed.
+    ///
+    /// [`Verdict::NotVrrp`] says that it is for somebody else.
+    pub fn handle_frame(&mut self, now: Instant, ifindex: u32, frame: &[u8]) -> Verdict {
+        match receive::unwrap_frame(ifindex, frame) {
+            Ok(None) => Verdict::NotVrrp,
+            Ok(Some(packet)) => self.take_in(now, &packet),
+            Err(reason) => {
+                self.drops.add(reason);
+                packet_dropped(ifindex, reason);
+                Verdict::Dropped(reason)
+            }
+        }
+    }
+
+    /// Takes in a VRRP message whose IP header the port has read and checked.
+    pub fn handle_packet(&mut self, now: Instant, meta: &PacketMeta, message: &[u8]) -> Verdict {
+        let meta = *meta;
+        self.take_in(now, &Packet { meta, message })
+    }
+
+    fn take_in(&mut self, now: Instant, packet: &Packet<'_>) -> Verdict {
+        let ifindex = packet.meta.ifindex;
+        let family = Family::of(packet.meta.source);
+        let found = match vrrp::peek_vrid(packet.message) {
+            None => Err(DropReason::Length),
+            Some(vrid) => Vrid::new(vrid)
+                .map(|vrid| VrKey {
+                    ifindex,
+                    vrid,
+                    family,
+                })
+                .and_then(|key| self.table.find(key))
+                // V-6
+                .ok_or(DropReason::UnknownVrid),
+        };
+        let result = found.map_err(|reason| (reason, None)).and_then(|index| {
+            let received = self.with_index(index, |vr, iface| {
+                let received = vr.receive(now, &iface.state, packet);
+                received.map_err(|reason| (reason, Some(index)))
+            });
+            received.unwrap_or(Err((DropReason::UnknownVrid, None)))?;
+            Ok(index)
+        });
+        match result {
+            Ok(index) => match self.table.get(index) {
+                Some(vr) => Verdict::Accepted(vr.key),
+                None => Verdict::NotVrrp,
+            },
+            Err((reason, index)) => {
+                let vr = index.and_then(|index| self.table.get_mut(index));
+                match vr {
+                    Some(vr) => vr.statistics.drops.add(reason),
+                    None => self.drops.add(reason),
+                }
+                packet_dropped(ifindex, reason);
+                Verdict::Dropped(reason)
+            }
+        }
+    }
+
+    /// Does what has come due. To be called no later than [`poll_timeout`](Self::poll_timeout)
+    /// says, and after the frames that have arrived by then were handled: a host that woke late
+    /// must not take a healthy Active router for dead (T-8).
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.timers.advance(now);
+        let mut cursor = self.timers.walk(now + machine::EARLY_MOST);
+        while let Some((index, _)) = self.timers.step(&mut cursor) {
+            if self.table.get(index).is_some_and(|vr| vr.is_due(now)) {
+                self.with_index(index, |vr, iface| vr.handle_due(now, &iface.state));
+            }
+        }
+    }
+
+    /// Learns that an effect could not be performed or was undone by somebody else.
+    pub fn handle_failure(&mut self, now: Instant, failure: Failure) {
+        match failure {
+            Failure::Mac { key } => {
+                let _ = self.with(key, |vr, _| {
+                    if vr.mac_told {
+                        vr.mac_told = false;
+                        vr.effect_failed(now);
+                    }
+                });
+            }
+            Failure::Address { key, address } => {
+                let _ = self.with(key, |vr, _| {
+                    let told = vr
+                        .entries
+                        .iter_mut()
+                        .find(|e| e.told && e.ip(key.family) == address);
+                    if let Some(entry) = told {
+                        entry.told = false;
+                        vr.effect_failed(now);
+                    }
+                });
+            }
+            Failure::Group { ifindex, family } => {
+                let Some(slot) = self.interface_index(ifindex) else {
+                    return;
+                };
+                if let Some(interface) = self.interfaces.get_mut(usize::from(slot)) {
+                    interface.group(family).told = false;
+                }
+                for index in self.table.indices() {
+                    self.with_index(index, |vr, _| {
+                        if vr.iface == slot && vr.key.family == family && vr.group_held {
+                            vr.rejoin_at = now + REJOIN_AFTER;
+                        }
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Outputs and questions.
+impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, ADDRS> {
+    /// The next thing to do, in order. `None`: nothing, or the next frame does not fit `buf`, which
+    /// [`MAX_FRAME_LEN`](Self::MAX_FRAME_LEN) octets prevent.
+    pub fn poll_output<'b>(&mut self, buf: &'b mut [u8]) -> Option<Output<'b>> {
+        while let Some(index) = self.table.front() {
+            let vr = self.table.get_mut(index)?;
+            let iface = self.interfaces.get_mut(usize::from(vr.iface))?;
+            let key = vr.key;
+            match vr.next_step(iface, buf) {
+                Next::Idle => self.table.dequeue(),
+                Next::BufferTooSmall => return None,
+                Next::Step(step) => {
+                    let mac = vr.mac(&iface.state);
+                    if matches!(step, Step::Removed) {
+                        self.table.dequeue();
+                        self.timers.set(index, Instant::NEVER);
+                        self.table.remove(index);
+                    }
+                    return output_of(step, key, mac, buf);
+                }
+            }
+        }
+        None
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called at the latest. `None`: not
+    /// before something else happens. It may lie before the next deadline, never long.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// Writes the answer to an ARP request or a neighbour solicitation for an address that is
+    /// served here, for ports whose own stack must not give it (M-3). `None`: no answer is due.
+    ///
+    /// It searches the addresses of the virtual routers of the interface.
+    pub fn answer<'b>(
+        &self,
+        ifindex: u32,
+        frame: &[u8],
+        buf: &'b mut [u8],
+    ) -> Option<Transmit<'b>> {
+        let question = Question::new(frame)?;
+        let slot = self.interface_index(ifindex)?;
+        let iface = self.interfaces.get(usize::from(slot))?;
+        let mut routers = self.table.iter().filter(|vr| vr.iface == slot);
+        let (key, (emitted, kind)) =
+            routers.find_map(|vr| Some((vr.key, vr.answer(iface, &question, buf)?)))?;
+        Some(Transmit {
+            key,
+            frame: buf.get(..emitted.len)?,
+            ip_offset: emitted.ip_offset,
+            payload_offset: emitted.payload_offset,
+            kind,
+            unicast: None,
+        })
+    }
+
+    /// How an interface was last described. `None`: never.
+    pub fn interface(&self, ifindex: u32) -> Option<&InterfaceState> {
+        let slot = self.interface_index(ifindex)?;
+        self.interfaces.get(usize::from(slot)).map(|i| &i.state)
+    }
+
+    /// A virtual router as it stands. `None`: there is none with this key.
+    pub fn status(&self, key: VrKey) -> Option<Status> {
+        self.table.get(self.table.find(key)?).map(|vr| vr.status())
+    }
+
+    /// The keys of all virtual routers, in no order.
+    pub fn keys(&self) -> impl Iterator<Item = VrKey> + '_ {
+        self.table.iter().map(|vr| vr.key)
+    }
+
+    /// The virtual addresses of a virtual router in the order in which they are advertised.
+    pub fn addresses(&self, key: VrKey) -> impl Iterator<Item = VirtualAddress> + '_ {
+        let vr = self.table.find(key).and_then(|index| self.table.get(index));
+        vr.into_iter().flat_map(move |vr| {
+            vr.of_role(Role::Address)
+                .map(move |e| e.virtual_address(key.family))
+        })
+    }
+
+    /// The counters of a virtual router. `None`: there is none with this key.
+    pub fn statistics(&self, key: VrKey) -> Option<&Statistics> {
+        self.table
+            .get(self.table.find(key)?)
+            .map(|vr| &vr.statistics)
+    }
+
+    /// How many packets were discarded that belong to no virtual router.
+    pub fn drops(&self) -> &DropCounters {
+        &self.drops
+    }
+}
+
+impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, ADDRS> {
+    fn interface_index(&self, ifindex: u32) -> Option<u8> {
+        let at = self.interfaces.iter().position(|i| i.ifindex == ifindex)?;
+        Some(at as u8)
+    }
+
+    fn interface_slot(&mut self, ifindex: u32) -> Result<u8, Error> {
+        if let Some(slot) = self.interface_index(ifindex) {
+            return Ok(slot);
+        }
+        let slot = self.interfaces.len() as u8;
+        self.interfaces
+            .push(Interface::new(ifindex, InterfaceState::default()))
+            .map_err(|_| Error::InterfaceTableFull)?;
+        Ok(slot)
+    }
+
+    fn with<R>(
+        &mut self,
+        key: VrKey,
+        change: impl FnOnce(&mut VirtualRouter<ADDRS>, &mut Interface) -> R,
+    ) -> Result<R, Error> {
+        let index = self.table.find(key).ok_or(Error::NotFound)?;
+        self.with_index(index, change).ok_or(Error::NotFound)
+    }
+
+    /// Changes a virtual router, then keeps its deadline and its place in the queue up to date.
+    fn with_index<R>(
+        &mut self,
+        index: u16,
+        change: impl FnOnce(&mut VirtualRouter<ADDRS>, &mut Interface) -> R,
+    ) -> Option<R> {
+        let vr = self.table.get_mut(index)?;
+        let iface = self.interfaces.get_mut(usize::from(vr.iface))?;
+        let result = change(vr, iface);
+        let (deadline, speaks) = (vr.deadline(), vr.may_speak());
+        self.timers.set(index, deadline);
+        if speaks {
+            self.table.enqueue(index);
+        }
+        Some(result)
+    }
+}
+
+fn output_of<'b>(step: Step, key: VrKey, mac: MacAddr, buf: &'b [u8]) -> Option<Output<'b>> {
+    Some(match step {
+        Step::Frame {
+            emitted,
+            kind,
+            unicast,
+        } => Output::Transmit(Transmit {
+            key,
+            frame: buf.get(..emitted.len)?,
+            ip_offset: emitted.ip_offset,
+            payload_offset: emitted.payload_offset,
+            kind,
+            unicast,
+        }),
+        Step::Mac(on) => Output::SetMac { key, mac, on },
+        Step::Address {
+            address,
+            accept,
+            on,
+        } => Output::SetAddress {
+            key,
+            address,
+            accept,
+            on,
+        },
+        Step::Group(on) => Output::SetGroup {
+            ifindex: key.ifindex,
+            family: key.family,
+            on,
+        },
+        Step::StateChange(change) => Output::StateChange(change),
+        Step::Removed => Output::Removed { key },
+    })
+}
+
+/// Who asks for the MAC of an address.
+enum Question {
+    Arp(arp::Request),
+    Ndisc(ndisc::Solicitation, MacAddr),
+}
+
+impl Question {
+    fn new(frame: &[u8]) -> Option<Self> {
+        let ethernet = ethernet::View::new(frame)?;
+        match ethernet.ethertype() {
+            ethernet::ARP => arp::Request::new(ethernet.payload()).map(Question::Arp),
+            ethernet::IPV6 => ndisc::Solicitation::new(ethernet.payload())
+                .map(|s| Question::Ndisc(s, ethernet.source())),
+            _ => None,
+        }
+    }
+
+    fn target(&self) -> IpAddr {
+        match self {
+            Question::Arp(request) => request.target_ip.into(),
+            Question::Ndisc(solicitation, _) => solicitation.target.into(),
+        }
+    }
+
+    /// M-4: the answer names the MAC that serves the address and no other.
+    fn answer(&self, buf: &mut [u8], mac: MacAddr) -> Option<(Emitted, FrameKind)> {
+        match self {
+            Question::Arp(request) => {
+                Some((arp::emit_reply(buf, mac, request)?, FrameKind::ArpReply))
+            }
+            Question::Ndisc(solicitation, asker) => Some((
+                wire::ndisc::emit_na_reply(buf, mac, solicitation, *asker)?,
+                FrameKind::NaReply,
+            )),
+        }
+    }
+}

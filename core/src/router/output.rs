@@ -1,0 +1,278 @@
+//! What a virtual router has to say next: the first difference between what its state wants and
+//! what the port was told. Nothing is queued, so nothing can overflow, and a flap between two calls
+//! leaves only its end.
+
+use core::net::IpAddr;
+
+use super::table::Interface;
+use super::vr::{Role, VirtualRouter};
+use crate::output::{FrameKind, State, StateChange};
+use crate::time::Instant;
+use crate::types::{Auth, Family, MacAddr, MacMode, Version, VirtualAddress};
+use crate::wire::{self, Emitted, WireVersion};
+
+/// An [`Output`](crate::Output) whose frame, if it is one, has been written to the buffer.
+pub(super) enum Step {
+    Frame {
+        emitted: Emitted,
+        kind: FrameKind,
+        unicast: Option<IpAddr>,
+    },
+    Mac(bool),
+    Address {
+        address: VirtualAddress,
+        accept: bool,
+        on: bool,
+    },
+    Group(bool),
+    StateChange(StateChange),
+    Removed,
+}
+
+/// What came of asking a virtual router for its next step.
+pub(super) enum Next {
+    Step(Step),
+    /// It has nothing to say.
+    Idle,
+    /// Its next frame does not fit the buffer.
+    BufferTooSmall,
+}
+
+impl<const ADDRS: usize> VirtualRouter<ADDRS> {
+    /// The next step, marked as told. To Active: group, MAC, addresses, advertisements,
+    /// announcements, event. From Active: priority 0, addresses, MAC, event.
+    pub(super) fn next_step(&mut self, iface: &mut Interface, buf: &mut [u8]) -> Next {
+        if self.state != State::Initialize
+            && let Some(step) = self.join_group(iface)
+        {
+            return Next::Step(step);
+        }
+        if self.serves() {
+            let installed = self.mac_step().or_else(|| self.address_step());
+            if let Some(step) = installed {
+                return Next::Step(step);
+            }
+        }
+        if let Some(next) = self.advert_step(iface, buf) {
+            return next;
+        }
+        if self.serves() {
+            if let Some(next) = self.announcement_step(iface, buf) {
+                return next;
+            }
+        } else {
+            let removed = self.address_step().or_else(|| self.mac_step());
+            if let Some(step) = removed {
+                return Next::Step(step);
+            }
+        }
+        match self.event_step().or_else(|| self.last_steps(iface)) {
+            Some(step) => Next::Step(step),
+            None => {
+                self.dirty = false;
+                Next::Idle
+            }
+        }
+    }
+
+    fn join_group(&mut self, iface: &mut Interface) -> Option<Step> {
+        if self.unicast() {
+            return self.leave_group(iface);
+        }
+        let group = iface.group(self.key.family);
+        if !self.group_held {
+            self.group_held = true;
+            group.users = group.users.saturating_add(1);
+        }
+        if group.told || self.rejoin_at != Instant::NEVER {
+            return None;
+        }
+        group.told = true;
+        Some(Step::Group(true))
+    }
+
+    fn leave_group(&mut self, iface: &mut Interface) -> Option<Step> {
+        let group = iface.group(self.key.family);
+        if self.group_held {
+            self.group_held = false;
+            group.users = group.users.saturating_sub(1);
+        }
+        if group.users > 0 || !group.told {
+            return None;
+        }
+        group.told = false;
+        Some(Step::Group(false))
+    }
+
+    fn mac_step(&mut self) -> Option<Step> {
+        let wanted = self.serves() && self.settings.mac_mode == MacMode::Virtual;
+        if self.mac_told == wanted {
+            return None;
+        }
+        self.mac_told = wanted;
+        Some(Step::Mac(wanted))
+    }
+
+    /// Addresses to give up come before addresses to serve.
+    fn address_step(&mut self) -> Option<Step> {
+        let (serves, accepts, family) = (self.serves(), self.accepts(), self.key.family);
+        let stays = |role| serves && role == Role::Address;
+        for entry in &mut self.entries {
+            if entry.told && (!stays(entry.role) || entry.told_accept != accepts) {
+                entry.told = false;
+                return Some(Step::Address {
+                    address: entry.virtual_address(family),
+                    accept: entry.told_accept,
+                    on: false,
+                });
+            }
+        }
+        for entry in &mut self.entries {
+            if !entry.told && stays(entry.role) {
+                entry.told = true;
+                entry.told_accept = accepts;
+                return Some(Step::Address {
+                    address: entry.virtual_address(family),
+                    accept: accepts,
+                    on: true,
+                });
+            }
+        }
+        self.entries.retain(|e| e.told || e.role != Role::Leaving);
+        None
+    }
+
+    fn advert_step(&mut self, iface: &Interface, buf: &mut [u8]) -> Option<Next> {
+        if self.owed.left == 0 {
+            return None;
+        }
+        let (Some(source), true) = (self.source(&iface.state), iface.state.up) else {
+            self.owed.left = 0;
+            return None;
+        };
+        let index = usize::from(self.owed.left) - 1;
+        let (version, destination) = match self.settings.version {
+            Version::V2 => (WireVersion::V2, index),
+            Version::V3 => (WireVersion::V3, index),
+            //
+            Version::Both if index.is_multiple_of(2) => (WireVersion::V2, index / 2),
+            Version::Both => (WireVersion::V3, index / 2),
+        };
+        let family = self.key.family;
+        let unicast = self
+            .of_role(Role::Peer)
+            .nth(destination)
+            .map(|p| p.ip(family));
+        let advert = wire::Advert {
+            source_mac: self.mac(&iface.state),
+            destination_mac: match unicast {
+                Some(_) => MacAddr([0; 6]),
+                None => family.group_mac(),
+            },
+            source,
+            destination: unicast.unwrap_or(family.group()),
+            ttl: 255,
+            version,
+            vrid: self.key.vrid,
+            priority: match self.owed.priority_zero {
+                true => 0,
+                false => self.priority().get(),
+            },
+            interval: self.settings.advert_interval,
+            auth: match version {
+                WireVersion::V2 => self.settings.auth,
+                WireVersion::V3 => Auth::None,
+            },
+            pseudo_header: self.pseudo_header,
+        };
+        let Some(emitted) = advert.emit(buf, self.addresses()) else {
+            return Some(Next::BufferTooSmall);
+        };
+        self.owed.left -= 1;
+        let s = &mut self.statistics;
+        s.adverts_sent = s.adverts_sent.wrapping_add(1);
+        if self.owed.priority_zero {
+            s.priority_zero_sent = s.priority_zero_sent.wrapping_add(1);
+        }
+        Some(Next::Step(Step::Frame {
+            emitted,
+            kind: FrameKind::Advertisement,
+            unicast,
+        }))
+    }
+
+    /// M-5, M-6: only once MAC and addresses are in place, which is why it comes after them.
+    fn announcement_step(&mut self, iface: &Interface, buf: &mut [u8]) -> Option<Next> {
+        if self.handover.is_some() {
+            return None;
+        }
+        loop {
+            let entry = self.entries.get(usize::from(self.announcing.next))?;
+            if entry.role != Role::Address {
+                self.announcing.next = self.announcing.next.saturating_add(1);
+                continue;
+            }
+            let mac = self.mac(&iface.state);
+            let (emitted, kind) = match entry.ip(self.key.family) {
+                IpAddr::V4(v4) => (
+                    wire::arp::emit_gratuitous(buf, mac, v4),
+                    FrameKind::GratuitousArp,
+                ),
+                IpAddr::V6(v6) => (
+                    wire::ndisc::emit_unsolicited_na(buf, mac, v6),
+                    FrameKind::UnsolicitedNa,
+                ),
+            };
+            let Some(emitted) = emitted else {
+                return Some(Next::BufferTooSmall);
+            };
+            self.announcing.next = self.announcing.next.saturating_add(1);
+            let s = &mut self.statistics;
+            s.announcements_sent = s.announcements_sent.wrapping_add(1);
+            return Some(Next::Step(Step::Frame {
+                emitted,
+                kind,
+                unicast: None,
+            }));
+        }
+    }
+
+    fn event_step(&mut self) -> Option<Step> {
+        if self.reported == self.state {
+            return None;
+        }
+        let from = core::mem::replace(&mut self.reported, self.state);
+        Some(Step::StateChange(StateChange {
+            key: self.key,
+            from,
+            to: self.state,
+            reason: self.reason,
+            peer: self.peer(),
+        }))
+    }
+
+    fn last_steps(&mut self, iface: &mut Interface) -> Option<Step> {
+        if self.state != State::Initialize {
+            return None;
+        }
+        self.leave_group(iface)
+            .or_else(|| self.removing.then_some(Step::Removed))
+    }
+
+    /// The answer to an ARP request or a neighbour solicitation for an address that is served here
+    /// (M-3, A-3), written to `buf`.
+    pub(super) fn answer(
+        &self,
+        iface: &Interface,
+        question: &super::Question,
+        buf: &mut [u8],
+    ) -> Option<(Emitted, FrameKind)> {
+        let target = question.target();
+        let served = |e: &super::vr::Entry| e.told && e.ip(self.key.family) == target;
+        let ours = Family::of(target) == self.key.family && self.entries.iter().any(served);
+        if !ours || !self.serves() {
+            return None;
+        }
+        question.answer(buf, self.mac(&iface.state))
+    }
+}

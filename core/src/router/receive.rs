@@ -1,0 +1,243 @@
+//! What is believed of a received packet: the rules V-1 to V-18 of RFC 9568 section 7.1 and RFC
+//! 3768 section 7.1. A packet that breaks one changes nothing but a counter.
+
+use core::net::{IpAddr, Ipv6Addr};
+
+use super::vr::{Role, VirtualRouter, is_unicast};
+use crate::output::State;
+use crate::status::{ActiveRouter, InterfaceState, PacketMeta};
+use crate::time::Instant;
+use crate::types::{AdvertInterval, Auth, ChecksumMode, Family, OwnerReceive, Version};
+use crate::verdict::DropReason;
+use crate::wire::vrrp::{ChecksumForm, View};
+use crate::wire::{PROTOCOL, ethernet, ipv4, ipv6};
+
+/// The source of a v2 advertisement is remembered as a v3 speaker for this many intervals.
+const V3_REMEMBERED: u64 = 4;
+
+/// A packet out of a frame.
+pub(super) struct Packet<'a> {
+    pub(super) meta: PacketMeta,
+    pub(super) message: &'a [u8],
+}
+
+/// Unwraps a frame. `Ok(None)`: it is not VRRP.
+pub(super) fn unwrap_frame(ifindex: u32, frame: &[u8]) -> Result<Option<Packet<'_>>, DropReason> {
+    let Some(ethernet) = ethernet::View::new(frame) else {
+        return Ok(None);
+    };
+    let meta = |source, destination, ttl| PacketMeta {
+        ifindex,
+        source,
+        destination,
+        ttl,
+        source_mac: Some(ethernet.source()),
+    };
+    let bytes = ethernet.payload();
+    match ethernet.ethertype() {
+        ethernet::IPV4 if ipv4::protocol_of(bytes) == Some(PROTOCOL) => {
+            let ip = ipv4::View::new(bytes)?;
+            Ok(Some(Packet {
+                meta: meta(ip.source().into(), ip.destination().into(), ip.ttl()),
+                message: ip.payload(),
+            }))
+        }
+        ethernet::IPV6 if ipv6::next_header_of(bytes) == Some(PROTOCOL) => {
+            let ip = ipv6::View::new(bytes)?;
+            Ok(Some(Packet {
+                meta: meta(ip.source().into(), ip.destination().into(), ip.hop_limit()),
+                message: ip.payload(),
+            }))
+        }
+        _ => Ok(None),
+    }
+}
+
+impl<const ADDRS: usize> VirtualRouter<ADDRS> {
+    /// Checks a packet and takes it in, or says why not.
+    pub(super) fn receive(
+        &mut self,
+        now: Instant,
+        iface: &InterfaceState,
+        packet: &Packet<'_>,
+    ) -> Result<(), DropReason> {
+        self.check_way(iface, &packet.meta)?;
+        let view = View::new(packet.message, self.key.family)?;
+        self.check_version(&view)?;
+        let form = view.checksum(packet.meta.source, packet.meta.destination);
+        if form == ChecksumForm::Wrong {
+            // V-5
+            return Err(DropReason::Checksum);
+        }
+        let heard = self.check_message(now, &packet.meta, &view)?;
+        if self.state == State::Initialize {
+            return Err(DropReason::NotRunning);
+        }
+        if self.priority().is_owner() && self.settings.owner_receive == OwnerReceive::Discard {
+            // V-7 as published; by erratum 8298 the election goes on.
+            return Err(DropReason::Owner);
+        }
+        self.count_accepted(&view, form);
+        self.hear(now, iface, heard);
+        Ok(())
+    }
+
+    /// Where the packet came from and how far.
+    fn check_way(&self, iface: &InterfaceState, meta: &PacketMeta) -> Result<(), DropReason> {
+        if self.is_own(iface, meta.source) {
+            // V-18
+            return Err(DropReason::OwnLoopedBack);
+        }
+        let (to_us, nearest) = if self.unicast() {
+            let known = self
+                .of_role(Role::Peer)
+                .any(|p| p.ip(self.key.family) == meta.source);
+            if !known {
+                // G-5: without a group it is the source that limits who is heard.
+                return Err(DropReason::UnknownPeer);
+            }
+            let to_us = self.is_own(iface, meta.destination);
+            (to_us, 0u8.wrapping_sub(self.settings.max_hops))
+        } else {
+            (meta.destination == self.key.family.group(), 255)
+        };
+        if !to_us {
+            return Err(DropReason::WrongDestination);
+        }
+        if meta.ttl < nearest {
+            // V-1
+            return Err(DropReason::Ttl);
+        }
+        let plausible = match meta.source {
+            // RFC 9568 section 5.1.2.1: the source is a link-local address. Unicast peers may be
+            // further away.
+            IpAddr::V6(v6) => Ipv6Addr::is_unicast_link_local(&v6) || self.unicast(),
+            IpAddr::V4(_) => true,
+        };
+        if !plausible || !is_unicast(meta.source) {
+            return Err(DropReason::UnknownPeer);
+        }
+        Ok(())
+    }
+
+    fn check_version(&self, view: &View<'_>) -> Result<(), DropReason> {
+        let spoken = match self.settings.version {
+            Version::V2 => view.version() == 2,
+            Version::V3 => view.version() == 3,
+            //
+            Version::Both => true,
+        };
+        // V-2
+        spoken.then_some(()).ok_or(DropReason::Version)
+    }
+
+    /// The rules about the message itself.
+    fn check_message(
+        &self,
+        now: Instant,
+        meta: &PacketMeta,
+        view: &View<'_>,
+    ) -> Result<ActiveRouter, DropReason> {
+        if view.version() == 2 {
+            self.check_v2(now, meta, view)?;
+        }
+        if self.key.family == Family::Ipv6 {
+            let link_local = match view.addresses().next() {
+                Some(IpAddr::V6(first)) => first.is_unicast_link_local(),
+                _ => false,
+            };
+            if !link_local {
+                // V-9
+                return Err(DropReason::NotLinkLocal);
+            }
+        }
+        let interval = match view.version() {
+            2 => AdvertInterval::from_secs((view.interval_cs() / 100) as u8),
+            _ => AdvertInterval::from_centis(view.interval_cs()),
+        };
+        // V-10
+        let interval = interval.ok_or(DropReason::ZeroInterval)?;
+        let address_mismatch = !self.same_addresses(view);
+        if address_mismatch && view.version() == 2 && view.priority() != 255 {
+            // V-14; RFC 3768 section 7.1. In v3 it is only reported.
+            return Err(DropReason::AddressMismatch);
+        }
+        Ok(ActiveRouter {
+            address: meta.source,
+            mac: meta.source_mac,
+            priority: view.priority(),
+            version: view.version(),
+            interval,
+            last_heard: now,
+            address_mismatch,
+            // V-13
+            interval_mismatch: interval != self.settings.advert_interval,
+        })
+    }
+
+    /// What RFC 3768 section 7.1 and RFC 2338 section 5.3.6 ask beyond the rules of v3.
+    fn check_v2(&self, now: Instant, meta: &PacketMeta, view: &View<'_>) -> Result<(), DropReason> {
+        // V-17
+        match (self.settings.auth, view.auth_type()) {
+            (Auth::None, 0) => {}
+            (Auth::Simple(password), 1) => {
+                if !same_octets(&password, &view.auth_data()) {
+                    return Err(DropReason::AuthFailure);
+                }
+            }
+            _ => return Err(DropReason::AuthType),
+        }
+        let seconds = u16::from(self.settings.advert_interval.as_secs_rounded_up());
+        if self.settings.version == Version::V2 {
+            if view.interval_cs() != seconds * 100 {
+                // V-16
+                return Err(DropReason::IntervalMismatch);
+            }
+        } else if let Some(active) = self.active
+            && active.version == 3
+            && active.address == meta.source
+        {
+            let interval = active.interval.duration().as_micros();
+            if now.since(active.last_heard).as_micros() < V3_REMEMBERED * interval {
+                //
+                return Err(DropReason::V2ShadowedByV3);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the advertised addresses are ours, in any order (V-14).
+    fn same_addresses(&self, view: &View<'_>) -> bool {
+        if view.addresses().eq(self.addresses()) {
+            return true;
+        }
+        usize::from(view.count()) == self.of_role(Role::Address).count()
+            && view
+                .addresses()
+                .all(|theirs| self.addresses().any(|ours| ours == theirs))
+    }
+
+    fn count_accepted(&mut self, view: &View<'_>, form: ChecksumForm) {
+        let s = &mut self.statistics;
+        s.adverts_received = s.adverts_received.wrapping_add(1);
+        if view.priority() == 0 {
+            s.priority_zero_received = s.priority_zero_received.wrapping_add(1);
+        }
+        if self.key.family == Family::Ipv4 && view.version() == 3 {
+            let pseudo_header = form == ChecksumForm::PseudoHeader;
+            let counter = match pseudo_header {
+                true => &mut s.checksum_pseudo,
+                false => &mut s.checksum_plain,
+            };
+            *counter = counter.wrapping_add(1);
+            if self.settings.checksum == ChecksumMode::Auto {
+                self.pseudo_header = pseudo_header;
+            }
+        }
+    }
+}
+
+/// Compares without telling by its time how far two passwords agree.
+fn same_octets(a: &[u8; 8], b: &[u8; 8]) -> bool {
+    u64::from_ne_bytes(*a) == u64::from_ne_bytes(*b)
+}

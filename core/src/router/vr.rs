@@ -1,0 +1,527 @@
+//! One virtual router: what was configured, where it stands, and what the port was told.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use heapless::Vec;
+
+use crate::config::{Announce, MAX_TRACKS, Track, TrackEffect, VrConfig};
+use crate::error::Error;
+use crate::output::{Peer, Reason, State};
+use crate::status::{ActiveRouter, InterfaceState, Statistics, Status};
+use crate::time::{Duration, Instant};
+use crate::types::{
+    AdvertInterval, Auth, ChecksumMode, Family, MacAddr, MacMode, OwnerReceive, Priority, Version,
+    VirtualAddress, VrKey,
+};
+
+/// The part of the configuration that is a plain value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Settings {
+    pub(super) version: Version,
+    pub(super) priority: Priority,
+    pub(super) advert_interval: AdvertInterval,
+    pub(super) preempt: bool,
+    pub(super) preempt_delay: Duration,
+    pub(super) start_delay: Duration,
+    pub(super) accept: bool,
+    pub(super) max_hops: u8,
+    pub(super) mac_mode: MacMode,
+    pub(super) auth: Auth,
+    pub(super) checksum: ChecksumMode,
+    pub(super) owner_receive: OwnerReceive,
+    pub(super) announce: Announce,
+}
+
+/// A virtual address or a unicast peer, in the one table that both share.
+#[derive(Clone, Copy)]
+pub(super) struct Entry {
+    octets: [u8; 16],
+    prefix_len: u8,
+    pub(super) role: Role,
+    /// The port serves it.
+    pub(super) told: bool,
+    /// The port serves it with this Accept_Mode.
+    pub(super) told_accept: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Address,
+    /// An address that was removed from the configuration while it is served.
+    Leaving,
+    Peer,
+}
+
+impl Entry {
+    fn new(address: IpAddr, prefix_len: u8, role: Role) -> Self {
+        Self {
+            octets: match address {
+                IpAddr::V4(v4) => {
+                    let [a, b, c, d] = v4.octets();
+                    [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+                }
+                IpAddr::V6(v6) => v6.octets(),
+            },
+            prefix_len,
+            role,
+            told: false,
+            told_accept: false,
+        }
+    }
+
+    pub(super) fn ip(&self, family: Family) -> IpAddr {
+        match family {
+            Family::Ipv4 => {
+                let [a, b, c, d, ..] = self.octets;
+                IpAddr::V4(Ipv4Addr::new(a, b, c, d))
+            }
+            Family::Ipv6 => IpAddr::V6(Ipv6Addr::from(self.octets)),
+        }
+    }
+
+    /// What tells it from another one.
+    pub(super) fn identity(&self) -> (Role, [u8; 16], u8) {
+        (self.role, self.octets, self.prefix_len)
+    }
+
+    pub(super) fn virtual_address(&self, family: Family) -> VirtualAddress {
+        VirtualAddress {
+            address: self.ip(family),
+            prefix_len: self.prefix_len,
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Tracked {
+    pub(super) track: Track,
+    pub(super) up: bool,
+}
+
+/// Leaving the Active state in two steps: what had to be said is said, and the addresses are served
+/// until the successor is heard or `VirtualRouter::timer` passes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Handover {
+    pub(super) to: State,
+    pub(super) reason: Reason,
+}
+
+/// Advertisements that are owed, counted down as they are emitted: one for each version and
+/// destination.
+#[derive(Clone, Copy)]
+pub(super) struct Owed {
+    pub(super) left: u16,
+    pub(super) priority_zero: bool,
+}
+
+/// The round of announcements that is being made.
+#[derive(Clone, Copy)]
+pub(super) struct Announcing {
+    /// The next entry to announce; past the table when the round is over.
+    pub(super) next: u16,
+    pub(super) repeats_left: u8,
+    /// The next round. NEVER: none is due.
+    pub(super) at: Instant,
+    /// Rounds that neighbours' events may ask for before the bucket is empty.
+    pub(super) tokens: u8,
+    pub(super) refilled: Instant,
+}
+
+pub(super) struct VirtualRouter<const ADDRS: usize> {
+    pub(super) key: VrKey,
+    pub(super) iface: u8,
+    pub(super) settings: Settings,
+    pub(super) entries: Vec<Entry, ADDRS>,
+    pub(super) tracks: Vec<Tracked, MAX_TRACKS>,
+    pub(super) priority_override: Option<Priority>,
+    pub(super) enabled: bool,
+    pub(super) removing: bool,
+    pub(super) resigned: bool,
+
+    pub(super) state: State,
+    pub(super) reason: Reason,
+    pub(super) since: Instant,
+    pub(super) handover: Option<Handover>,
+    pub(super) active: Option<ActiveRouter>,
+    pub(super) active_interval: AdvertInterval,
+    pub(super) pseudo_header: bool,
+
+    /// Adver_Timer while Active, Active_Down_Timer while Backup, the end of a handover, or the
+    /// retry after a failed effect while in Initialize.
+    pub(super) timer: Instant,
+    /// When a preempt delay ends.
+    pub(super) preempt_at: Instant,
+    /// When a start delay ends.
+    pub(super) listen_until: Instant,
+    /// When a group that could not be joined is tried again.
+    pub(super) rejoin_at: Instant,
+    /// The down timer was late once and has been given another interval.
+    pub(super) stalled: bool,
+    /// Losing advertisements are answered again from here on.
+    pub(super) answer_losers_from: Instant,
+    pub(super) failures: u8,
+    pub(super) backoff: u8,
+    pub(super) failed_at: Instant,
+
+    pub(super) owed: Owed,
+    pub(super) announcing: Announcing,
+    /// Something besides an owed advertisement may be to emit.
+    pub(super) dirty: bool,
+    pub(super) mac_told: bool,
+    pub(super) group_held: bool,
+    pub(super) reported: State,
+
+    pub(super) queued: bool,
+    pub(super) queue_next: u16,
+    pub(super) hash_next: u16,
+    pub(super) statistics: Statistics,
+}
+
+impl<const ADDRS: usize> VirtualRouter<ADDRS> {
+    pub(super) fn new(
+        now: Instant,
+        key: VrKey,
+        iface: u8,
+        config: &VrConfig<'_>,
+    ) -> Result<Self, Error> {
+        let settings = Settings::of(key, config)?;
+        let mut vr = Self {
+            key,
+            iface,
+            settings,
+            entries: Vec::new(),
+            tracks: Vec::new(),
+            priority_override: None,
+            enabled: false,
+            removing: false,
+            resigned: false,
+            state: State::Initialize,
+            reason: Reason::Disabled,
+            since: now,
+            handover: None,
+            active: None,
+            active_interval: settings.advert_interval,
+            pseudo_header: settings.checksum != ChecksumMode::Rfc9568,
+            timer: Instant::NEVER,
+            preempt_at: Instant::NEVER,
+            listen_until: now,
+            stalled: false,
+            answer_losers_from: now,
+            failures: 0,
+            backoff: 0,
+            failed_at: now,
+            owed: Owed {
+                left: 0,
+                priority_zero: false,
+            },
+            announcing: Announcing {
+                next: u16::MAX,
+                repeats_left: 0,
+                at: Instant::NEVER,
+                tokens: Announcing::BUCKET,
+                refilled: now,
+            },
+            dirty: false,
+            rejoin_at: Instant::NEVER,
+            mac_told: false,
+            group_held: false,
+            reported: State::Initialize,
+            queued: false,
+            queue_next: u16::MAX,
+            hash_next: u16::MAX,
+            statistics: Statistics::default(),
+        };
+        vr.entries = vr.merged_entries(config)?;
+        vr.tracks = vr.merged_tracks(config)?;
+        Ok(vr)
+    }
+
+    /// The address table that `config` asks for. What the port serves now stays in it until the
+    /// port was told otherwise.
+    pub(super) fn merged_entries(&self, config: &VrConfig<'_>) -> Result<Vec<Entry, ADDRS>, Error> {
+        let full = |_| Error::AddressTableFull;
+        let mut entries: Vec<Entry, ADDRS> = Vec::new();
+        let link_local = match self.key.family {
+            Family::Ipv4 => None,
+            // The first advertised IPv6 address is link-local (V-9).
+            Family::Ipv6 => Some(first_link_local(self.key, config)),
+        };
+        let rest = config
+            .addresses
+            .iter()
+            .filter(|a| Some(a.address) != link_local.map(|l| l.address));
+        for a in link_local.iter().chain(rest) {
+            entries
+                .push(Entry::new(a.address, a.prefix_len, Role::Address))
+                .map_err(full)?;
+        }
+        for &peer in config.peers {
+            entries
+                .push(Entry::new(peer, 0, Role::Peer))
+                .map_err(full)?;
+        }
+        for old in self.entries.iter().filter(|e| e.told) {
+            let same = entries.iter_mut().find(|e| {
+                e.role == Role::Address && e.octets == old.octets && e.prefix_len == old.prefix_len
+            });
+            match same {
+                Some(entry) => {
+                    entry.told = true;
+                    entry.told_accept = old.told_accept;
+                }
+                None => entries
+                    .push(Entry {
+                        role: Role::Leaving,
+                        ..*old
+                    })
+                    .map_err(full)?,
+            }
+        }
+        Ok(entries)
+    }
+
+    /// The tracked objects that `config` asks for. What is known of an object is kept; an unknown
+    /// one counts as up.
+    pub(super) fn merged_tracks(
+        &self,
+        config: &VrConfig<'_>,
+    ) -> Result<Vec<Tracked, MAX_TRACKS>, Error> {
+        let mut tracks = Vec::new();
+        for &track in config.tracks {
+            let known = self.tracks.iter().find(|t| t.track.object == track.object);
+            let up = known.is_none_or(|t| t.up);
+            tracks
+                .push(Tracked { track, up })
+                .map_err(|_| Error::TrackTableFull)?;
+        }
+        Ok(tracks)
+    }
+
+    /// Whether it is Active or still serves the addresses after having said that it stops.
+    pub(super) fn serves(&self) -> bool {
+        self.state == State::Active
+    }
+
+    /// Whether packets to the addresses are for this host (A-2; RFC 9568 section 6.4.3).
+    pub(super) fn accepts(&self) -> bool {
+        self.settings.accept || self.settings.priority.is_owner()
+    }
+
+    pub(super) fn unicast(&self) -> bool {
+        self.entries.iter().any(|e| e.role == Role::Peer)
+    }
+
+    pub(super) fn of_role(&self, role: Role) -> impl Iterator<Item = &Entry> + Clone {
+        self.entries.iter().filter(move |e| e.role == role)
+    }
+
+    /// The virtual addresses in the order in which they are advertised.
+    pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> + Clone + '_ {
+        self.of_role(Role::Address).map(|e| e.ip(self.key.family))
+    }
+
+    pub(super) fn base_priority(&self) -> Priority {
+        self.priority_override.unwrap_or(self.settings.priority)
+    }
+
+    /// The priority that is advertised and compared. Tracked objects move it within 1 to 254, so an
+    /// owner can be demoted too (G-1).
+    pub(super) fn priority(&self) -> Priority {
+        let base = self.base_priority();
+        let mut sum = 0_i32;
+        for t in &self.tracks {
+            sum = sum.saturating_add(match t.track.effect {
+                TrackEffect::WhileDown(weight) if !t.up => i32::from(weight),
+                TrackEffect::WhileUp(weight) if t.up => i32::from(weight),
+                _ => 0,
+            });
+        }
+        if sum == 0 || (base.is_owner() && sum > 0) {
+            return base;
+        }
+        let moved = i32::from(base.get()).saturating_add(sum).clamp(1, 254);
+        Priority::new(moved as u8).unwrap_or(base)
+    }
+
+    /// Skew_Time: a fraction of the interval that is smaller the higher the priority, in
+    /// microseconds so that no two priorities expire together (T-6; RFC 9568 section 6.1, RFC 3768
+    /// section 6.1).
+    #[inline]
+    pub(super) fn skew(&self) -> Duration {
+        let scale = match self.settings.version {
+            Version::V2 => Duration::from_secs(1),
+            Version::V3 | Version::Both => self.active_interval.duration(),
+        };
+        let below = 256 - u64::from(self.priority().get());
+        Duration::from_micros(scale.as_micros() * below / 256)
+    }
+
+    /// Active_Down_Interval: three intervals of the Active router and the skew.
+    pub(super) fn down_interval(&self) -> Duration {
+        let interval = self.active_interval.duration().as_micros();
+        Duration::from_micros(3 * interval) + self.skew()
+    }
+
+    /// The address that advertisements come from.
+    pub(super) fn source(&self, iface: &InterfaceState) -> Option<IpAddr> {
+        match self.key.family {
+            Family::Ipv4 => iface.ipv4.map(IpAddr::V4),
+            Family::Ipv6 => iface.ipv6.map(IpAddr::V6),
+        }
+    }
+
+    /// The MAC that serves the addresses.
+    pub(super) fn mac(&self, iface: &InterfaceState) -> MacAddr {
+        match self.settings.mac_mode {
+            MacMode::Virtual => self.key.virtual_mac(),
+            MacMode::Interface => iface.mac,
+        }
+    }
+
+    pub(super) fn status(&self) -> Status {
+        Status {
+            key: self.key,
+            state: self.state,
+            reason: self.reason,
+            since: self.since,
+            enabled: self.enabled,
+            handing_over: self.handover.is_some(),
+            resigned: self.resigned,
+            version: self.settings.version,
+            priority: self.priority(),
+            base_priority: self.base_priority(),
+            advert_interval: self.settings.advert_interval,
+            active_interval: self.active_interval,
+            active: self.active,
+            pseudo_header: self.pseudo_header,
+        }
+    }
+
+    /// The router whose advertisement, or whose silence, decided last.
+    pub(super) fn peer(&self) -> Option<Peer> {
+        self.active.map(|a| Peer {
+            address: a.address,
+            priority: a.priority,
+        })
+    }
+
+    /// The next time at which something has to happen.
+    pub(super) fn deadline(&self) -> Instant {
+        let rare = self.preempt_at.min(self.rejoin_at);
+        self.timer.min(self.announcing.at).min(rare)
+    }
+}
+
+impl Announcing {
+    /// Rounds in the bucket when it is full; one comes back a second.
+    pub(super) const BUCKET: u8 = 3;
+}
+
+impl Settings {
+    /// Checks everything about a configuration that does not depend on what is in the table.
+    pub(super) fn of(key: VrKey, config: &VrConfig<'_>) -> Result<Self, Error> {
+        if config.addresses.is_empty() {
+            return Err(Error::NoAddresses);
+        }
+        if config.version != Version::V3 && key.family == Family::Ipv6 {
+            return Err(Error::FamilyVersion);
+        }
+        if config.auth != Auth::None && config.version == Version::V3 {
+            return Err(Error::AuthVersion);
+        }
+        // T-1: the twelve bits of v3, the seconds of v2.
+        let centis = config.advert_interval.as_centis();
+        if (config.version == Version::V2 && !centis.is_multiple_of(100))
+            || (config.version != Version::V2 && centis > 4095)
+        {
+            return Err(Error::BadInterval);
+        }
+        if config.max_hops == 0 || (config.max_hops > 1 && config.peers.is_empty()) {
+            return Err(Error::BadMaxHops);
+        }
+        check_addresses(key.family, config)?;
+        Ok(Self {
+            version: config.version,
+            priority: config.priority,
+            advert_interval: config.advert_interval,
+            preempt: config.preempt,
+            preempt_delay: config.preempt_delay,
+            start_delay: config.start_delay,
+            accept: config.accept,
+            max_hops: config.max_hops,
+            mac_mode: config.mac_mode,
+            auth: config.auth,
+            checksum: config.checksum,
+            owner_receive: config.owner_receive,
+            announce: config.announce,
+        })
+    }
+}
+
+fn check_addresses(family: Family, config: &VrConfig<'_>) -> Result<(), Error> {
+    let longest = match family {
+        Family::Ipv4 => 32,
+        Family::Ipv6 => 128,
+    };
+    let bad = |address: &IpAddr| Family::of(*address) != family || !is_unicast(*address);
+    for (i, a) in config.addresses.iter().enumerate() {
+        let earlier = config.addresses.iter().take(i);
+        let twice = earlier.clone().any(|b| b.address == a.address);
+        if bad(&a.address) || a.prefix_len > longest || twice {
+            return Err(Error::BadAddress);
+        }
+    }
+    for (i, peer) in config.peers.iter().enumerate() {
+        if bad(peer) || config.peers.iter().take(i).any(|b| b == peer) {
+            return Err(Error::BadAddress);
+        }
+    }
+    Ok(())
+}
+
+/// Whether an address can belong to one host.
+pub(super) fn is_unicast(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => !(v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast()),
+        IpAddr::V6(v6) => !(v6.is_unspecified() || v6.is_multicast()),
+    }
+}
+
+/// The link-local address to advertise first: the first one configured, or else the one formed from
+/// the virtual MAC by the modified EUI-64 (RFC 4291 appendix A).
+fn first_link_local(key: VrKey, config: &VrConfig<'_>) -> VirtualAddress {
+    let link_local = |a: &&VirtualAddress| match a.address {
+        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+        IpAddr::V4(_) => false,
+    };
+    config
+        .addresses
+        .iter()
+        .find(link_local)
+        .copied()
+        .unwrap_or_else(|| {
+            let MacAddr([a, b, c, d, e, f]) = key.virtual_mac();
+            let octets = [
+                0xfe,
+                0x80,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                a ^ 2,
+                b,
+                c,
+                0xff,
+                0xfe,
+                d,
+                e,
+                f,
+            ];
+            VirtualAddress {
+                address: IpAddr::V6(Ipv6Addr::from(octets)),
+                prefix_len: 64,
+            }
+        })
+}

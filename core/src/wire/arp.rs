@@ -1,0 +1,125 @@
+//! ARP over Ethernet for IPv4 (RFC 826): gratuitous requests, and answers for ports whose stack
+//! gives none.
+
+use core::net::Ipv4Addr;
+
+use super::{Emitted, ethernet};
+use crate::types::MacAddr;
+
+/// The length of an ARP packet for IPv4 over Ethernet, in octets.
+pub const PACKET_LEN: usize = 28;
+
+const REQUEST: u8 = 1;
+const REPLY: u8 = 2;
+
+/// Writes a gratuitous ARP that says that `address` lives at `mac`: a broadcast request with sender
+/// and target alike, the target hardware address too.
+///
+/// `None` when `buf` is shorter than 42 octets.
+//= RFC 9568 section 6.4.1, errata 7947 and 7949
+#[inline]
+pub fn emit_gratuitous(buf: &mut [u8], mac: MacAddr, address: Ipv4Addr) -> Option<Emitted> {
+    let us = (mac, address);
+    emit(buf, MacAddr::BROADCAST, REQUEST, us, us)
+}
+
+/// Writes the answer to `request`: its target lives at `mac`, said to the asker alone (M-3; RFC
+/// 9568 section 6.4.3).
+///
+/// `None` when `buf` is shorter than 42 octets.
+#[inline]
+pub fn emit_reply(buf: &mut [u8], mac: MacAddr, request: &Request) -> Option<Emitted> {
+    let us = (mac, request.target_ip);
+    let asker = (request.sender_mac, request.sender_ip);
+    emit(buf, request.sender_mac, REPLY, us, asker)
+}
+
+/// A received request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Who asks; a unicast address.
+    pub sender_mac: MacAddr,
+    /// Who asks; 0.0.0.0 in a probe, which looks whether the address is in use (RFC 5227 section
+    /// 1.1).
+    pub sender_ip: Ipv4Addr,
+    /// The address that is asked for.
+    pub target_ip: Ipv4Addr,
+}
+
+impl Request {
+    /// Reads the payload of an ARP frame. `None` when it is no request, not of Ethernet and IPv4,
+    /// cut short, or of a sender whose hardware address is a group's: the answer would go to many.
+    #[inline]
+    pub fn new(frame_payload: &[u8]) -> Option<Request> {
+        let [
+            0,
+            1,
+            0x08,
+            0,
+            6,
+            4,
+            0,
+            REQUEST,
+            m0,
+            m1,
+            m2,
+            m3,
+            m4,
+            m5,
+            s0,
+            s1,
+            s2,
+            s3,
+            _,
+            _,
+            _,
+            _,
+            _,
+            _,
+            t0,
+            t1,
+            t2,
+            t3,
+        ] = *frame_payload.first_chunk::<PACKET_LEN>()?
+        else {
+            return None;
+        };
+        let sender_mac = MacAddr([m0, m1, m2, m3, m4, m5]);
+        if ethernet::is_group(sender_mac) {
+            return None;
+        }
+        Some(Request {
+            sender_mac,
+            sender_ip: Ipv4Addr::new(s0, s1, s2, s3),
+            target_ip: Ipv4Addr::new(t0, t1, t2, t3),
+        })
+    }
+}
+
+/// Writes a whole frame.
+#[inline]
+fn emit(
+    buf: &mut [u8],
+    destination: MacAddr,
+    operation: u8,
+    (sender_mac, sender_ip): (MacAddr, Ipv4Addr),
+    (target_mac, target_ip): (MacAddr, Ipv4Addr),
+) -> Option<Emitted> {
+    let (header, rest) = buf.split_first_chunk_mut()?;
+    let (fixed, rest) = rest.split_first_chunk_mut()?;
+    let (sha, rest) = rest.split_first_chunk_mut()?;
+    let (spa, rest) = rest.split_first_chunk_mut()?;
+    let (tha, rest) = rest.split_first_chunk_mut()?;
+    *rest.first_chunk_mut()? = target_ip.octets();
+    *tha = target_mac.0;
+    *spa = sender_ip.octets();
+    *sha = sender_mac.0;
+    // Hardware type Ethernet, protocol type IPv4, the lengths of their addresses.
+    *fixed = [0, 1, 0x08, 0, 6, 4, 0, operation];
+    *header = ethernet::header(destination, sender_mac, ethernet::ARP);
+    Some(Emitted {
+        len: ethernet::HEADER_LEN + PACKET_LEN,
+        ip_offset: ethernet::HEADER_LEN as u16,
+        payload_offset: ethernet::HEADER_LEN as u16,
+    })
+}

@@ -1,0 +1,111 @@
+//! The Internet checksum (RFC 1071).
+//!
+//! Partial sums are `u32` and are added with `+`: each is at most 0x1fffe, so thousands of them
+//! fit. [`fold`] ends the sum. Octets that carry a right checksum fold to 0xffff.
+
+use core::net::{Ipv4Addr, Ipv6Addr};
+
+/// The sum of the 16-bit words of `bytes` in network order, an odd last octet padded with zero.
+/// At most 0x1fffe.
+pub const fn sum(bytes: &[u8]) -> u32 {
+    let mut total: u64 = 0;
+    let mut rest = bytes;
+    // 2^16 is 1 modulo 0xffff, so words of any even number of octets may be added.
+    while let Some((word, tail)) = rest.split_first_chunk::<4>() {
+        // A slice holds fewer than 2^61 words in any address space: this cannot overflow.
+        total = total.wrapping_add(u32::from_be_bytes(*word) as u64);
+        rest = tail;
+    }
+    if let Some((word, tail)) = rest.split_first_chunk::<2>() {
+        total = total.wrapping_add(u16::from_be_bytes(*word) as u64);
+        rest = tail;
+    }
+    if let Some(&last) = rest.first() {
+        total = total.wrapping_add((last as u64) << 8);
+    }
+    let total = (total >> 32) + (total & 0xffff_ffff);
+    let total = (total >> 32) + (total & 0xffff_ffff);
+    words(total as u32)
+}
+
+/// The one's complement sum as 16 bits. 0xffff over octets that include their own checksum means
+/// that the checksum is right.
+pub const fn fold(sum: u32) -> u16 {
+    let once = words(sum);
+    words(once) as u16
+}
+
+/// The checksum field for a sum that was made with the field zero.
+pub const fn field(sum: u32) -> u16 {
+    !fold(sum)
+}
+
+/// The sum of the IPv4 pseudo-header: source, destination, zero, protocol and length (RFC 5798
+/// section 5.2.8, RFC 793 section 3.1).
+pub const fn pseudo_v4(source: Ipv4Addr, destination: Ipv4Addr, protocol: u8, len: u16) -> u32 {
+    words(source.to_bits()) + words(destination.to_bits()) + protocol as u32 + len as u32
+}
+
+/// The sum of the IPv6 pseudo-header: source, destination, upper-layer length, zero and next header
+/// (RFC 8200 section 8.1).
+pub const fn pseudo_v6(source: Ipv6Addr, destination: Ipv6Addr, next_header: u8, len: u16) -> u32 {
+    v6(source) + v6(destination) + next_header as u32 + len as u32
+}
+
+/// The sum of an IPv4 address, at most 0x1fffe.
+pub(super) const fn v4(address: Ipv4Addr) -> u32 {
+    words(address.to_bits())
+}
+
+/// The sum of an IPv6 address, at most 0x7fff8.
+pub(super) const fn v6(address: Ipv6Addr) -> u32 {
+    let bits = address.to_bits();
+    words((bits >> 96) as u32)
+        + words((bits >> 64) as u32)
+        + words((bits >> 32) as u32)
+        + words(bits as u32)
+}
+
+/// The sum of the two halves, at most 0x1fffe.
+const fn words(word: u32) -> u32 {
+    (word >> 16) + (word & 0xffff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_of_rfc_1071() {
+        //= RFC 1071 section 3
+        let bytes = [0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7];
+        assert_eq!(fold(sum(&bytes)), 0xddf2);
+        assert_eq!(field(sum(&bytes)), 0x220d);
+    }
+
+    #[test]
+    fn every_length_agrees_with_adding_words_one_by_one() {
+        let mut bytes = [0u8; 67];
+        for (i, byte) in bytes.iter_mut().enumerate() {
+            *byte = (i * 151 + 200) as u8;
+        }
+        for len in 0..=bytes.len() {
+            let (part, _) = bytes.split_at(len);
+            let mut slow: u32 = 0;
+            for pair in part.chunks(2) {
+                let low = pair.get(1).copied().unwrap_or(0);
+                slow += u32::from(pair[0]) * 256 + u32::from(low);
+                slow = (slow & 0xffff) + (slow >> 16);
+            }
+            assert_eq!(u32::from(fold(sum(part))), slow, "{len} octets");
+        }
+    }
+
+    #[test]
+    fn carries_are_not_lost() {
+        assert_eq!(fold(sum(&[0xff; 64])), 0xffff);
+        assert_eq!(fold(sum(&[])), 0);
+        assert_eq!(fold(u32::MAX), 0xffff);
+        assert_eq!(fold(0x1_ffff), 1);
+    }
+}

@@ -1,0 +1,179 @@
+//! Neighbour discovery (RFC 4861): unsolicited advertisements, and answers to solicitations for
+//! ports whose stack gives none.
+
+use core::net::Ipv6Addr;
+
+use super::{Emitted, checksum, ethernet, ipv6};
+use crate::types::MacAddr;
+
+const ICMPV6: u8 = 58;
+const HOP_LIMIT: u8 = 255;
+const SOLICITATION: u8 = 135;
+const ADVERTISEMENT: u8 = 136;
+/// The fixed part of a solicitation or advertisement: type to target.
+const FIXED_LEN: usize = 24;
+const OPTION_SOURCE_LINK_LAYER: u8 = 1;
+const OPTION_TARGET_LINK_LAYER: u8 = 2;
+/// An advertisement with its one option.
+const ADVERTISEMENT_LEN: usize = FIXED_LEN + 8;
+
+const FLAG_ROUTER: u8 = 0x80;
+const FLAG_SOLICITED: u8 = 0x40;
+const FLAG_OVERRIDE: u8 = 0x20;
+
+const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
+const ALL_NODES_MAC: MacAddr = MacAddr([0x33, 0x33, 0, 0, 0, 1]);
+
+/// Writes an unsolicited neighbour advertisement to all nodes that says that `address` lives at
+/// `mac`: a router, overriding what they know.
+///
+/// `None` when `buf` is shorter than 86 octets.
+//= RFC 9568 section 6.4.1, RFC 4861 section 7.2.6
+#[inline]
+pub fn emit_unsolicited_na(buf: &mut [u8], mac: MacAddr, address: Ipv6Addr) -> Option<Emitted> {
+    let flags = FLAG_ROUTER | FLAG_OVERRIDE;
+    emit(buf, mac, address, flags, ALL_NODES_MAC, ALL_NODES)
+}
+
+/// Writes the answer to `solicitation`: its target lives at `mac` (M-3; RFC 9568 section 6.4.3).
+/// It goes to the asker, at the address that the solicitation names or else at `frame_source_mac`,
+/// the source of the frame that brought it. Who has no address yet and looks whether the target is
+/// in use (RFC 4862 section 5.4.2) is answered by an advertisement to all nodes.
+///
+/// `None` when `buf` is shorter than 86 octets.
+//= RFC 4861 section 7.2.4
+#[inline]
+pub fn emit_na_reply(
+    buf: &mut [u8],
+    mac: MacAddr,
+    solicitation: &Solicitation,
+    frame_source_mac: MacAddr,
+) -> Option<Emitted> {
+    if solicitation.source.is_unspecified() {
+        return emit_unsolicited_na(buf, mac, solicitation.target);
+    }
+    let flags = FLAG_ROUTER | FLAG_SOLICITED | FLAG_OVERRIDE;
+    let asker_mac = solicitation.source_mac.unwrap_or(frame_source_mac);
+    let asker = solicitation.source;
+    emit(buf, mac, solicitation.target, flags, asker_mac, asker)
+}
+
+/// A received neighbour solicitation that is valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Solicitation {
+    /// Who asks; unspecified while it looks whether the target is in use.
+    pub source: Ipv6Addr,
+    /// The address that is asked for; not a group's.
+    pub target: Ipv6Addr,
+    /// The asker's link-layer address, when the solicitation names one that is unicast.
+    pub source_mac: Option<MacAddr>,
+}
+
+impl Solicitation {
+    /// Reads the payload of an IPv6 frame. `None` when it is no neighbour solicitation, or one
+    /// that the validation of RFC 4861 section 7.1.1 discards.
+    //= RFC 4861 section 7.1.1
+    pub fn new(frame_payload: &[u8]) -> Option<Solicitation> {
+        if ipv6::next_header_of(frame_payload) != Some(ICMPV6) {
+            return None;
+        }
+        let ip = ipv6::View::new(frame_payload).ok()?;
+        let (source, destination) = (ip.source(), ip.destination());
+        let (fixed, options) = ip.payload().split_first_chunk::<FIXED_LEN>()?;
+        let [SOLICITATION, 0, ..] = *fixed else {
+            return None;
+        };
+        if ip.hop_limit() != HOP_LIMIT || source.is_multicast() {
+            return None;
+        }
+        let target = Ipv6Addr::from(*fixed.last_chunk::<16>()?);
+        if target.is_multicast() {
+            return None;
+        }
+        // The payload is no longer than its 16-bit length field can say.
+        let len = ip.payload().len() as u16;
+        let pseudo = checksum::pseudo_v6(source, destination, ICMPV6, len);
+        if checksum::fold(pseudo + checksum::sum(ip.payload())) != 0xffff {
+            return None;
+        }
+        let source_option = source_link_layer(options)?;
+        if source.is_unspecified() && (source_option.is_some() || !is_solicited_node(destination)) {
+            return None;
+        }
+        Some(Solicitation {
+            source,
+            target,
+            source_mac: source_option.filter(|mac| !ethernet::is_group(*mac)),
+        })
+    }
+}
+
+/// The first source link-layer address among `options`. The outer `None`: an option is of length
+/// zero or does not fit.
+fn source_link_layer(options: &[u8]) -> Option<Option<MacAddr>> {
+    let mut found = None;
+    let mut rest = options;
+    while !rest.is_empty() {
+        let &[kind, eighths] = rest.first_chunk()?;
+        if eighths == 0 {
+            return None;
+        }
+        let (option, tail) = rest.split_at_checked(usize::from(eighths) * 8)?;
+        rest = tail;
+        if kind == OPTION_SOURCE_LINK_LAYER && found.is_none() {
+            let &[_, _, a, b, c, d, e, f] = option.first_chunk()?;
+            found = Some(MacAddr([a, b, c, d, e, f]));
+        }
+    }
+    Some(found)
+}
+
+/// Whether this is a group of the block ff02::1:ff00:0/104 (RFC 4291 section 2.7.1).
+fn is_solicited_node(address: Ipv6Addr) -> bool {
+    matches!(
+        address.octets(),
+        [0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, ..]
+    )
+}
+
+/// Writes a whole frame with a neighbour advertisement for `target`, sent by it from `mac`.
+#[inline]
+fn emit(
+    buf: &mut [u8],
+    mac: MacAddr,
+    target: Ipv6Addr,
+    flags: u8,
+    destination_mac: MacAddr,
+    destination: Ipv6Addr,
+) -> Option<Emitted> {
+    const LEN: u16 = ADVERTISEMENT_LEN as u16;
+    let [m0, m1, m2, m3, m4, m5] = mac.0;
+    let option = [OPTION_TARGET_LINK_LAYER, 1, m0, m1, m2, m3, m4, m5];
+    let sum = checksum::pseudo_v6(target, destination, ICMPV6, LEN)
+        + u32::from(u16::from_be_bytes([ADVERTISEMENT, 0]))
+        + u32::from(u16::from_be_bytes([flags, 0]))
+        + checksum::v6(target)
+        + checksum::sum(&option);
+    let [c0, c1] = checksum::field(sum).to_be_bytes();
+
+    let (header, rest) = buf.split_first_chunk_mut()?;
+    let ip = ipv6::Header {
+        traffic_class: 0,
+        next_header: ICMPV6,
+        hop_limit: HOP_LIMIT,
+        source: target,
+        destination,
+    };
+    let rest = ip.write(rest, LEN)?;
+    let (fixed, rest) = rest.split_first_chunk_mut()?;
+    let (target_slot, rest) = rest.split_first_chunk_mut()?;
+    *rest.first_chunk_mut()? = option;
+    *target_slot = target.octets();
+    *fixed = [ADVERTISEMENT, 0, c0, c1, flags, 0, 0, 0];
+    *header = ethernet::header(destination_mac, mac, ethernet::IPV6);
+    Some(Emitted {
+        len: ethernet::HEADER_LEN + ipv6::HEADER_LEN + ADVERTISEMENT_LEN,
+        ip_offset: ethernet::HEADER_LEN as u16,
+        payload_offset: (ethernet::HEADER_LEN + ipv6::HEADER_LEN) as u16,
+    })
+}
