@@ -7,19 +7,20 @@ use core::net::IpAddr;
 
 use heapless::Vec;
 
-use super::vr::{Announcing, Entry, Handover, Owed, Role, Settings, Tracked, VirtualRouter};
+use super::receive::Repeat;
+use super::vr::{Announcing, Entry, Handover, Owed, Settings, Tracked, VirtualRouter};
 use crate::config::{MAX_TRACKS, TrackEffect};
 use crate::log::state_changed;
 use crate::output::{Reason, State};
 use crate::status::{ActiveRouter, InterfaceState};
 use crate::time::{Duration, Instant};
-use crate::types::{ChecksumMode, MacMode, Version};
+use crate::types::{AdvertInterval, ChecksumMode, MacMode, Version};
 
 /// Advertisements that are due within this part of their interval leave together: one wake-up and
 /// one batch for many virtual routers.
 const EARLY_PART: u64 = 100;
 /// But never earlier than this.
-pub(super) const EARLY_MOST: Duration = Duration::from_millis(10);
+const EARLY_MOST: Duration = Duration::from_millis(10);
 /// Losing advertisements are answered at most this many times an interval.
 const ANSWERS_PER_INTERVAL: u64 = 8;
 /// With the interface's own MAC, how long the addresses are served on after a better router was
@@ -30,6 +31,12 @@ const MAX_BACKOFF: u8 = 6;
 const FAILURE_WINDOW: Duration = Duration::from_secs(1);
 /// After so long without a failure the wait begins with one second again.
 const FAILURES_FORGOTTEN: Duration = Duration::from_secs(300);
+
+/// How much earlier than its time an advertisement may leave to travel with others.
+pub(super) fn earliness(interval: AdvertInterval) -> Duration {
+    let part = interval.duration().as_micros() / EARLY_PART;
+    Duration::from_micros(part).min(EARLY_MOST)
+}
 
 impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     /// Compares what is needed to take part with what is there, and starts, stops or goes on.
@@ -95,6 +102,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     //= RFC 9568 section 6.4.1
     fn start(&mut self, now: Instant) {
         self.active = None;
+        self.repeat = Repeat::NONE;
         // T-2: until the Active router is heard, its interval is taken to be ours.
         self.active_interval = self.settings.advert_interval;
         self.listen_until = now + self.settings.start_delay;
@@ -148,7 +156,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             //
             Version::Both => 2,
         };
-        let destinations = self.of_role(Role::Peer).count().max(1) as u16;
+        let destinations = self.peers().len().max(1) as u16;
         self.owed = Owed {
             left: versions * destinations,
             priority_zero,
@@ -296,16 +304,16 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.announce(now, false);
     }
 
-    /// Whether something is to be done now. An advertisement may leave a little early to travel with
-    /// others.
+    /// Whether something is to be done now.
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        let early = if self.state == State::Active && self.handover.is_none() {
-            let interval = self.settings.advert_interval.duration().as_micros();
-            Duration::from_micros(interval / EARLY_PART).min(EARLY_MOST)
-        } else {
-            Duration::ZERO
-        };
-        self.timer <= now + early || self.deadline() <= now
+        self.deadline() <= now
+            || (self.state == State::Active
+                && self.handover.is_none()
+                && self.adver_timer_is_due(now))
+    }
+
+    fn adver_timer_is_due(&self, now: Instant) -> bool {
+        self.timer <= now + earliness(self.settings.advert_interval)
     }
 
     /// Does what has come due.
@@ -327,7 +335,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             return;
         }
         match (self.state, self.handover) {
-            (State::Active, None) => self.handle_adver_timer(now),
+            (State::Active, None) if self.adver_timer_is_due(now) => self.handle_adver_timer(now),
             (State::Active, Some(handover)) if self.timer <= now => match handover.reason {
                 // Nobody took over, and we were asked for no more than to let somebody else.
                 Reason::Resigned => self.stay_active(now),
@@ -345,9 +353,6 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     //= RFC 9568 section 6.4.3
     // S-9: periodic, without drift (T-5).
     fn handle_adver_timer(&mut self, now: Instant) {
-        if !self.is_due(now) {
-            return;
-        }
         let interval = self.settings.advert_interval.duration();
         let late = now.since(self.timer);
         let scheduled = self.timer;
@@ -426,7 +431,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             return;
         }
         // Somebody may have flushed everything at once; that is one event, not many failures.
-        let patience = 2 * (self.of_role(Role::Address).count() + 1);
+        let patience = 2 * (self.addresses().len() + 1);
         if usize::from(self.failures) <= patience {
             self.announce(now, false);
             return;
@@ -479,8 +484,9 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             self.announcing.repeats_left = 0;
         }
         self.settings = settings;
-        self.entries = entries;
+        self.set_entries(entries);
         self.tracks = tracks;
+        self.repeat = Repeat::NONE;
         self.dirty = true;
         if self.settings.version == Version::V2 {
             self.active_interval = self.settings.advert_interval;
@@ -509,6 +515,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     pub(super) fn change_priority(&mut self, now: Instant, change: impl FnOnce(&mut Self)) {
         let before = self.priority();
         change(self);
+        self.repeat = Repeat::NONE;
         if self.priority() != before && self.is_in_charge() {
             self.advertise(now);
         }
@@ -537,6 +544,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         before: &InterfaceState,
         after: &InterfaceState,
     ) {
+        self.repeat = Repeat::NONE;
         if !self.is_in_charge() {
             return;
         }
@@ -546,11 +554,6 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         if self.source(before) != self.source(after) {
             self.advertise(now);
         }
-    }
-
-    /// Whether there may be something to emit. Cheap, and wrong only towards yes.
-    pub(super) fn may_speak(&self) -> bool {
-        self.owed.left > 0 || self.reported != self.state || self.dirty
     }
 
     /// Whether `address` is where our own advertisements come from.

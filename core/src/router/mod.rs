@@ -20,11 +20,11 @@ use crate::time::{Duration, Instant};
 use crate::types::{Family, MacAddr, Priority, VirtualAddress, VrKey, Vrid};
 use crate::verdict::{DropReason, Verdict};
 use crate::wire::{self, Emitted, arp, ethernet, ndisc, vrrp};
-use output::{Next, Step};
+use output::{Emission, Next, Step};
 use receive::Packet;
 use table::{Interface, Table};
 use timers::Timers;
-use vr::{Role, Settings, VirtualRouter};
+use vr::{Settings, VirtualRouter};
 
 /// How long after a failure a group is joined again.
 const REJOIN_AFTER: Duration = Duration::from_secs(1);
@@ -42,6 +42,8 @@ pub struct Router<const IFS: usize, const VRS: usize, const ADDRS: usize> {
     interfaces: Vec<Interface, IFS>,
     table: Table<VRS, ADDRS>,
     timers: Timers<VRS>,
+    /// The most that an advertisement of any virtual router may leave early.
+    earliness: Duration,
     drops: DropCounters,
 }
 
@@ -67,6 +69,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
             interfaces: Vec::new(),
             table: Table::new(),
             timers: Timers::new(),
+            earliness: Duration::ZERO,
             drops: DropCounters::new(),
         }
     }
@@ -82,6 +85,9 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
         }
         let known = self.interfaces.len();
         let iface = self.interface_slot(key.ifindex)?;
+        self.earliness = self
+            .earliness
+            .max(machine::earliness(config.advert_interval));
         let inserted = VirtualRouter::new(now, key, iface, config).and_then(|vr| {
             self.table
                 .insert(vr)
@@ -105,6 +111,9 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
         key: VrKey,
         config: &VrConfig<'_>,
     ) -> Result<(), Error> {
+        self.earliness = self
+            .earliness
+            .max(machine::earliness(config.advert_interval));
         self.with(key, |vr, iface| {
             let settings = Settings::of(key, config)?;
             if settings.mac_mode != vr.settings.mac_mode {
@@ -257,44 +266,39 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
         self.take_in(now, &Packet { meta, message })
     }
 
+    #[inline(always)]
     fn take_in(&mut self, now: Instant, packet: &Packet<'_>) -> Verdict {
-        let ifindex = packet.meta.ifindex;
-        let family = Family::of(packet.meta.source);
-        let found = match vrrp::peek_vrid(packet.message) {
-            None => Err(DropReason::Length),
-            Some(vrid) => Vrid::new(vrid)
-                .map(|vrid| VrKey {
-                    ifindex,
-                    vrid,
-                    family,
-                })
-                .and_then(|key| self.table.find(key))
-                // V-6
-                .ok_or(DropReason::UnknownVrid),
+        let Some((index, key)) = self.addressee(packet) else {
+            // V-6, or too short to tell.
+            let reason = match packet.message {
+                [_, _, ..] => DropReason::UnknownVrid,
+                _ => DropReason::Length,
+            };
+            self.drops.add(reason);
+            packet_dropped(packet.meta.ifindex, reason);
+            return Verdict::Dropped(reason);
         };
-        let result = found.map_err(|reason| (reason, None)).and_then(|index| {
-            let received = self.with_index(index, |vr, iface| {
-                let received = vr.receive(now, &iface.state, packet);
-                received.map_err(|reason| (reason, Some(index)))
-            });
-            received.unwrap_or(Err((DropReason::UnknownVrid, None)))?;
-            Ok(index)
-        });
-        match result {
-            Ok(index) => match self.table.get(index) {
-                Some(vr) => Verdict::Accepted(vr.key),
-                None => Verdict::NotVrrp,
-            },
-            Err((reason, index)) => {
-                let vr = index.and_then(|index| self.table.get_mut(index));
-                match vr {
-                    Some(vr) => vr.statistics.drops.add(reason),
-                    None => self.drops.add(reason),
-                }
-                packet_dropped(ifindex, reason);
-                Verdict::Dropped(reason)
+        let received = self.with_index(index, |vr, iface| {
+            let received = vr.receive(now, &iface.state, packet);
+            if let Err(reason) = received {
+                vr.statistics.drops.add(reason);
+                packet_dropped(key.ifindex, reason);
             }
+            received
+        });
+        match received {
+            Some(Err(reason)) => Verdict::Dropped(reason),
+            _ => Verdict::Accepted(key),
         }
+    }
+
+    fn addressee(&self, packet: &Packet<'_>) -> Option<(u16, VrKey)> {
+        let key = VrKey {
+            ifindex: packet.meta.ifindex,
+            vrid: Vrid::new(vrrp::peek_vrid(packet.message)?)?,
+            family: Family::of(packet.meta.source),
+        };
+        Some((self.table.find(key)?, key))
     }
 
     /// Does what has come due. To be called no later than [`poll_timeout`](Self::poll_timeout)
@@ -302,7 +306,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
     /// must not take a healthy Active router for dead (T-8).
     pub fn handle_timeout(&mut self, now: Instant) {
         self.timers.advance(now);
-        let mut cursor = self.timers.walk(now + machine::EARLY_MOST);
+        let mut cursor = self.timers.walk(now + self.earliness);
         while let Some((index, _)) = self.timers.step(&mut cursor) {
             if self.table.get(index).is_some_and(|vr| vr.is_due(now)) {
                 self.with_index(index, |vr, iface| vr.handle_due(now, &iface.state));
@@ -361,6 +365,22 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
             let vr = self.table.get_mut(index)?;
             let iface = self.interfaces.get_mut(usize::from(vr.iface))?;
             let key = vr.key;
+            if !vr.dirty {
+                // The common case: the periodic advertisement and nothing else.
+                match vr.emit_owed(iface, buf) {
+                    Emission::Nothing => {
+                        self.table.dequeue();
+                        continue;
+                    }
+                    Emission::BufferTooSmall => return None,
+                    Emission::Advert(emitted, unicast) => {
+                        if !vr.has_more() {
+                            self.table.dequeue();
+                        }
+                        return transmit(key, emitted, FrameKind::Advertisement, unicast, buf);
+                    }
+                }
+            }
             match vr.next_step(iface, buf) {
                 Next::Idle => self.table.dequeue(),
                 Next::BufferTooSmall => return None,
@@ -430,8 +450,8 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
     pub fn addresses(&self, key: VrKey) -> impl Iterator<Item = VirtualAddress> + '_ {
         let vr = self.table.find(key).and_then(|index| self.table.get(index));
         vr.into_iter().flat_map(move |vr| {
-            vr.of_role(Role::Address)
-                .map(move |e| e.virtual_address(key.family))
+            let entries = vr.address_entries().iter();
+            entries.map(move |e| e.virtual_address(key.family))
         })
     }
 
@@ -475,6 +495,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
     }
 
     /// Changes a virtual router, then keeps its deadline and its place in the queue up to date.
+    #[inline(always)]
     fn with_index<R>(
         &mut self,
         index: u16,
@@ -483,7 +504,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
         let vr = self.table.get_mut(index)?;
         let iface = self.interfaces.get_mut(usize::from(vr.iface))?;
         let result = change(vr, iface);
-        let (deadline, speaks) = (vr.deadline(), vr.may_speak());
+        let (deadline, speaks) = (vr.deadline(), vr.has_more());
         self.timers.set(index, deadline);
         if speaks {
             self.table.enqueue(index);
@@ -492,20 +513,31 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
     }
 }
 
+#[inline]
+fn transmit(
+    key: VrKey,
+    emitted: Emitted,
+    kind: FrameKind,
+    unicast: Option<IpAddr>,
+    buf: &[u8],
+) -> Option<Output<'_>> {
+    Some(Output::Transmit(Transmit {
+        key,
+        frame: buf.get(..emitted.len)?,
+        ip_offset: emitted.ip_offset,
+        payload_offset: emitted.payload_offset,
+        kind,
+        unicast,
+    }))
+}
+
 fn output_of<'b>(step: Step, key: VrKey, mac: MacAddr, buf: &'b [u8]) -> Option<Output<'b>> {
     Some(match step {
         Step::Frame {
             emitted,
             kind,
             unicast,
-        } => Output::Transmit(Transmit {
-            key,
-            frame: buf.get(..emitted.len)?,
-            ip_offset: emitted.ip_offset,
-            payload_offset: emitted.payload_offset,
-            kind,
-            unicast,
-        }),
+        } => return transmit(key, emitted, kind, unicast, buf),
         Step::Mac(on) => Output::SetMac { key, mac, on },
         Step::Address {
             address,

@@ -1,6 +1,9 @@
 //! What a virtual router has to say next: the first difference between what its state wants and
 //! what the port was told. Nothing is queued, so nothing can overflow, and a flap between two calls
 //! leaves only its end.
+//!
+//! The order is that of the design: neighbours hear nothing of an address before it is served, and
+//! the successor hears priority 0 before it is given up.
 
 use core::net::IpAddr;
 
@@ -38,41 +41,61 @@ pub(super) enum Next {
     BufferTooSmall,
 }
 
+/// What came of writing an advertisement.
+pub(super) enum Emission {
+    Nothing,
+    BufferTooSmall,
+    Advert(Emitted, Option<IpAddr>),
+}
+
 impl<const ADDRS: usize> VirtualRouter<ADDRS> {
-    /// The next step, marked as told. To Active: group, MAC, addresses, advertisements,
-    /// announcements, event. From Active: priority 0, addresses, MAC, event.
+    /// The next step, marked as told.
     pub(super) fn next_step(&mut self, iface: &mut Interface, buf: &mut [u8]) -> Next {
-        if self.state != State::Initialize
-            && let Some(step) = self.join_group(iface)
-        {
+        let next = match self.serves() {
+            true => self.next_to_active(iface, buf),
+            false => self.next_from_active(iface, buf),
+        };
+        if matches!(next, Next::Idle) {
+            self.dirty = false;
+        }
+        next
+    }
+
+    /// Whether [`next_step`](Self::next_step) may have more.
+    pub(super) fn has_more(&self) -> bool {
+        self.dirty || self.owed.left > 0
+    }
+
+    /// Group, MAC, addresses, advertisements, announcements, event.
+    fn next_to_active(&mut self, iface: &mut Interface, buf: &mut [u8]) -> Next {
+        let installed = self
+            .join_group(iface)
+            .or_else(|| self.mac_step())
+            .or_else(|| self.address_step());
+        if let Some(step) = installed {
             return Next::Step(step);
         }
-        if self.serves() {
-            let installed = self.mac_step().or_else(|| self.address_step());
-            if let Some(step) = installed {
-                return Next::Step(step);
-            }
-        }
+        self.advert_step(iface, buf)
+            .or_else(|| self.announcement_step(iface, buf))
+            .or_else(|| self.event_step().map(Next::Step))
+            .unwrap_or(Next::Idle)
+    }
+
+    /// Priority 0 if it is owed, addresses, MAC, event, group.
+    fn next_from_active(&mut self, iface: &mut Interface, buf: &mut [u8]) -> Next {
         if let Some(next) = self.advert_step(iface, buf) {
             return next;
         }
-        if self.serves() {
-            if let Some(next) = self.announcement_step(iface, buf) {
-                return next;
-            }
-        } else {
-            let removed = self.address_step().or_else(|| self.mac_step());
-            if let Some(step) = removed {
-                return Next::Step(step);
-            }
-        }
-        match self.event_step().or_else(|| self.last_steps(iface)) {
-            Some(step) => Next::Step(step),
-            None => {
-                self.dirty = false;
-                Next::Idle
-            }
-        }
+        let step = self
+            .address_step()
+            .or_else(|| self.mac_step())
+            .or_else(|| match self.state {
+                State::Initialize => None,
+                _ => self.join_group(iface),
+            })
+            .or_else(|| self.event_step())
+            .or_else(|| self.last_steps(iface));
+        step.map_or(Next::Idle, Next::Step)
     }
 
     fn join_group(&mut self, iface: &mut Interface) -> Option<Step> {
@@ -143,12 +166,27 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     fn advert_step(&mut self, iface: &Interface, buf: &mut [u8]) -> Option<Next> {
+        match self.emit_owed(iface, buf) {
+            Emission::Nothing => None,
+            Emission::BufferTooSmall => Some(Next::BufferTooSmall),
+            Emission::Advert(emitted, unicast) => Some(Next::Step(Step::Frame {
+                emitted,
+                kind: FrameKind::Advertisement,
+                unicast,
+            })),
+        }
+    }
+
+    /// Writes the next advertisement that is owed. While it is not `dirty` this is all that a
+    /// virtual router ever has to say.
+    #[inline]
+    pub(super) fn emit_owed(&mut self, iface: &Interface, buf: &mut [u8]) -> Emission {
         if self.owed.left == 0 {
-            return None;
+            return Emission::Nothing;
         }
         let (Some(source), true) = (self.source(&iface.state), iface.state.up) else {
             self.owed.left = 0;
-            return None;
+            return Emission::Nothing;
         };
         let index = usize::from(self.owed.left) - 1;
         let (version, destination) = match self.settings.version {
@@ -159,10 +197,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             Version::Both => (WireVersion::V3, index / 2),
         };
         let family = self.key.family;
-        let unicast = self
-            .of_role(Role::Peer)
-            .nth(destination)
-            .map(|p| p.ip(family));
+        let unicast = self.peers().nth(destination);
         let advert = wire::Advert {
             source_mac: self.mac(&iface.state),
             destination_mac: match unicast {
@@ -186,7 +221,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             pseudo_header: self.pseudo_header,
         };
         let Some(emitted) = advert.emit(buf, self.addresses()) else {
-            return Some(Next::BufferTooSmall);
+            return Emission::BufferTooSmall;
         };
         self.owed.left -= 1;
         let s = &mut self.statistics;
@@ -194,11 +229,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         if self.owed.priority_zero {
             s.priority_zero_sent = s.priority_zero_sent.wrapping_add(1);
         }
-        Some(Next::Step(Step::Frame {
-            emitted,
-            kind: FrameKind::Advertisement,
-            unicast,
-        }))
+        Emission::Advert(emitted, unicast)
     }
 
     /// M-5, M-6: only once MAC and addresses are in place, which is why it comes after them.
@@ -206,35 +237,31 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         if self.handover.is_some() {
             return None;
         }
-        loop {
-            let entry = self.entries.get(usize::from(self.announcing.next))?;
-            if entry.role != Role::Address {
-                self.announcing.next = self.announcing.next.saturating_add(1);
-                continue;
-            }
-            let mac = self.mac(&iface.state);
-            let (emitted, kind) = match entry.ip(self.key.family) {
-                IpAddr::V4(v4) => (
-                    wire::arp::emit_gratuitous(buf, mac, v4),
-                    FrameKind::GratuitousArp,
-                ),
-                IpAddr::V6(v6) => (
-                    wire::ndisc::emit_unsolicited_na(buf, mac, v6),
-                    FrameKind::UnsolicitedNa,
-                ),
-            };
-            let Some(emitted) = emitted else {
-                return Some(Next::BufferTooSmall);
-            };
-            self.announcing.next = self.announcing.next.saturating_add(1);
-            let s = &mut self.statistics;
-            s.announcements_sent = s.announcements_sent.wrapping_add(1);
-            return Some(Next::Step(Step::Frame {
-                emitted,
-                kind,
-                unicast: None,
-            }));
-        }
+        let entry = self
+            .address_entries()
+            .get(usize::from(self.announcing.next))?;
+        let mac = self.mac(&iface.state);
+        let (emitted, kind) = match entry.ip(self.key.family) {
+            IpAddr::V4(v4) => (
+                wire::arp::emit_gratuitous(buf, mac, v4),
+                FrameKind::GratuitousArp,
+            ),
+            IpAddr::V6(v6) => (
+                wire::ndisc::emit_unsolicited_na(buf, mac, v6),
+                FrameKind::UnsolicitedNa,
+            ),
+        };
+        let Some(emitted) = emitted else {
+            return Some(Next::BufferTooSmall);
+        };
+        self.announcing.next = self.announcing.next.saturating_add(1);
+        let s = &mut self.statistics;
+        s.announcements_sent = s.announcements_sent.wrapping_add(1);
+        Some(Next::Step(Step::Frame {
+            emitted,
+            kind,
+            unicast: None,
+        }))
     }
 
     fn event_step(&mut self) -> Option<Step> {

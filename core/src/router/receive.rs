@@ -1,9 +1,9 @@
 //! What is believed of a received packet: the rules V-1 to V-18 of RFC 9568 section 7.1 and RFC
 //! 3768 section 7.1. A packet that breaks one changes nothing but a counter.
 
-use core::net::{IpAddr, Ipv6Addr};
+use core::net::IpAddr;
 
-use super::vr::{Role, VirtualRouter, is_unicast};
+use super::vr::{VirtualRouter, is_unicast};
 use crate::output::State;
 use crate::status::{ActiveRouter, InterfaceState, PacketMeta};
 use crate::time::Instant;
@@ -22,6 +22,7 @@ pub(super) struct Packet<'a> {
 }
 
 /// Unwraps a frame. `Ok(None)`: it is not VRRP.
+#[inline(always)]
 pub(super) fn unwrap_frame(ifindex: u32, frame: &[u8]) -> Result<Option<Packet<'_>>, DropReason> {
     let Some(ethernet) = ethernet::View::new(frame) else {
         return Ok(None);
@@ -62,6 +63,11 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         packet: &Packet<'_>,
     ) -> Result<(), DropReason> {
         self.check_way(iface, &packet.meta)?;
+        if let Some(heard) = self.repeated(now, packet) {
+            self.count_accepted(&heard, self.repeat.form);
+            self.hear(now, iface, heard);
+            return Ok(());
+        }
         let view = View::new(packet.message, self.key.family)?;
         self.check_version(&view)?;
         let form = view.checksum(packet.meta.source, packet.meta.destination);
@@ -69,6 +75,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             // V-5
             return Err(DropReason::Checksum);
         }
+        self.check_source(packet.meta.source)?;
         let heard = self.check_message(now, &packet.meta, &view)?;
         if self.state == State::Initialize {
             return Err(DropReason::NotRunning);
@@ -77,22 +84,39 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             // V-7 as published; by erratum 8298 the election goes on.
             return Err(DropReason::Owner);
         }
-        self.count_accepted(&view, form);
+        self.count_accepted(&heard, form);
         self.hear(now, iface, heard);
+        if self.active == Some(heard) {
+            self.repeat.remember(packet.message, form);
+        }
         Ok(())
     }
 
+    /// What a Backup hears while all is well: octet for octet the message that it accepted last,
+    /// from the same router. Every check of it would end as before, so it is not made again.
+    #[inline]
+    fn repeated(&self, now: Instant, packet: &Packet<'_>) -> Option<ActiveRouter> {
+        let active = self.active?;
+        let repeated = self.state == State::Backup
+            && self.settings.version != Version::Both
+            && active.address == packet.meta.source
+            && self.repeat.is(packet.message);
+        repeated.then_some(ActiveRouter {
+            mac: packet.meta.source_mac,
+            last_heard: now,
+            ..active
+        })
+    }
+
     /// Where the packet came from and how far.
+    #[inline(always)]
     fn check_way(&self, iface: &InterfaceState, meta: &PacketMeta) -> Result<(), DropReason> {
         if self.is_own(iface, meta.source) {
             // V-18
             return Err(DropReason::OwnLoopedBack);
         }
         let (to_us, nearest) = if self.unicast() {
-            let known = self
-                .of_role(Role::Peer)
-                .any(|p| p.ip(self.key.family) == meta.source);
-            if !known {
+            if !self.peers().any(|peer| peer == meta.source) {
                 // G-5: without a group it is the source that limits who is heard.
                 return Err(DropReason::UnknownPeer);
             }
@@ -108,16 +132,18 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             // V-1
             return Err(DropReason::Ttl);
         }
-        let plausible = match meta.source {
-            // RFC 9568 section 5.1.2.1: the source is a link-local address. Unicast peers may be
-            // further away.
-            IpAddr::V6(v6) => Ipv6Addr::is_unicast_link_local(&v6) || self.unicast(),
+        Ok(())
+    }
+
+    /// Whether a router can have this address. RFC 9568 section 5.1.2.1: in IPv6 it is link-local,
+    /// unless unicast peers are further away.
+    fn check_source(&self, source: IpAddr) -> Result<(), DropReason> {
+        let plausible = match source {
+            IpAddr::V6(v6) => v6.is_unicast_link_local() || self.unicast(),
             IpAddr::V4(_) => true,
         };
-        if !plausible || !is_unicast(meta.source) {
-            return Err(DropReason::UnknownPeer);
-        }
-        Ok(())
+        let plausible = plausible && is_unicast(source);
+        plausible.then_some(()).ok_or(DropReason::UnknownPeer)
     }
 
     fn check_version(&self, view: &View<'_>) -> Result<(), DropReason> {
@@ -211,19 +237,19 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         if view.addresses().eq(self.addresses()) {
             return true;
         }
-        usize::from(view.count()) == self.of_role(Role::Address).count()
+        usize::from(view.count()) == self.addresses().len()
             && view
                 .addresses()
                 .all(|theirs| self.addresses().any(|ours| ours == theirs))
     }
 
-    fn count_accepted(&mut self, view: &View<'_>, form: ChecksumForm) {
+    fn count_accepted(&mut self, heard: &ActiveRouter, form: ChecksumForm) {
         let s = &mut self.statistics;
         s.adverts_received = s.adverts_received.wrapping_add(1);
-        if view.priority() == 0 {
+        if heard.priority == 0 {
             s.priority_zero_received = s.priority_zero_received.wrapping_add(1);
         }
-        if self.key.family == Family::Ipv4 && view.version() == 3 {
+        if self.key.family == Family::Ipv4 && heard.version == 3 {
             let pseudo_header = form == ChecksumForm::PseudoHeader;
             let counter = match pseudo_header {
                 true => &mut s.checksum_pseudo,
@@ -234,6 +260,40 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
                 self.pseudo_header = pseudo_header;
             }
         }
+    }
+}
+
+/// The message that was accepted last, if it was a short one.
+pub(super) struct Repeat {
+    message: [u8; Repeat::LONGEST],
+    len: u8,
+    form: ChecksumForm,
+}
+
+impl Repeat {
+    /// Four IPv4 addresses in v3, two with the authentication data of v2, one IPv6 address.
+    const LONGEST: usize = 24;
+
+    pub(super) const NONE: Repeat = Repeat {
+        message: [0; Repeat::LONGEST],
+        len: 0,
+        form: ChecksumForm::Wrong,
+    };
+
+    /// Longer messages, and what Ethernet pads them with, are not remembered.
+    fn remember(&mut self, message: &[u8], form: ChecksumForm) {
+        *self = Repeat::NONE;
+        if message.len() <= self.message.len() {
+            for (to, from) in self.message.iter_mut().zip(message) {
+                *to = *from;
+            }
+            self.len = message.len() as u8;
+            self.form = form;
+        }
+    }
+
+    fn is(&self, message: &[u8]) -> bool {
+        self.len != 0 && self.message.get(..self.len.into()) == Some(message)
     }
 }
 

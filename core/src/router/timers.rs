@@ -189,15 +189,21 @@ impl<const N: usize> Timers<N> {
 
     /// Sorts the entries of a list in again now that the wheel has moved, or calls them due.
     fn relink(&mut self, slot: usize, due: bool) {
-        let mut index = self.head(slot);
-        while let Some(entry) = self.entries.get(usize::from(index)).copied() {
-            self.unlink(index);
+        let Some(head) = self.heads.get_mut(slot) else {
+            return;
+        };
+        let mut index = core::mem::replace(head, NIL);
+        if let Some(used) = self.used.get_mut(slot / SLOTS) {
+            *used &= !(1 << (slot % SLOTS));
+        }
+        while let Some(entry) = self.entries.get(usize::from(index)) {
+            let (next, deadline) = (entry.next, entry.deadline);
             if due {
                 self.push(index, DUE);
             } else {
-                self.link(index, entry.deadline);
+                self.link(index, deadline);
             }
-            index = entry.next;
+            index = next;
         }
     }
 

@@ -4,6 +4,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use heapless::Vec;
 
+use super::receive::Repeat;
 use crate::config::{Announce, MAX_TRACKS, Track, TrackEffect, VrConfig};
 use crate::error::Error;
 use crate::output::{Peer, Reason, State};
@@ -131,7 +132,10 @@ pub(super) struct VirtualRouter<const ADDRS: usize> {
     pub(super) key: VrKey,
     pub(super) iface: u8,
     pub(super) settings: Settings,
+    /// Addresses, then peers, then addresses that are leaving.
     pub(super) entries: Vec<Entry, ADDRS>,
+    address_count: u16,
+    peer_count: u16,
     pub(super) tracks: Vec<Tracked, MAX_TRACKS>,
     pub(super) priority_override: Option<Priority>,
     pub(super) enabled: bool,
@@ -145,6 +149,7 @@ pub(super) struct VirtualRouter<const ADDRS: usize> {
     pub(super) active: Option<ActiveRouter>,
     pub(super) active_interval: AdvertInterval,
     pub(super) pseudo_header: bool,
+    pub(super) repeat: Repeat,
 
     /// Adver_Timer while Active, Active_Down_Timer while Backup, the end of a handover, or the
     /// retry after a failed effect while in Initialize.
@@ -190,6 +195,8 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             iface,
             settings,
             entries: Vec::new(),
+            address_count: 0,
+            peer_count: 0,
             tracks: Vec::new(),
             priority_override: None,
             enabled: false,
@@ -202,6 +209,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             active: None,
             active_interval: settings.advert_interval,
             pseudo_header: settings.checksum != ChecksumMode::Rfc9568,
+            repeat: Repeat::NONE,
             timer: Instant::NEVER,
             preempt_at: Instant::NEVER,
             listen_until: now,
@@ -231,7 +239,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             hash_next: u16::MAX,
             statistics: Statistics::default(),
         };
-        vr.entries = vr.merged_entries(config)?;
+        vr.set_entries(vr.merged_entries(config)?);
         vr.tracks = vr.merged_tracks(config)?;
         Ok(vr)
     }
@@ -307,17 +315,33 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.settings.accept || self.settings.priority.is_owner()
     }
 
-    pub(super) fn unicast(&self) -> bool {
-        self.entries.iter().any(|e| e.role == Role::Peer)
+    pub(super) fn set_entries(&mut self, entries: Vec<Entry, ADDRS>) {
+        let count = |role| entries.iter().filter(|e| e.role == role).count() as u16;
+        self.address_count = count(Role::Address);
+        self.peer_count = count(Role::Peer);
+        self.entries = entries;
     }
 
-    pub(super) fn of_role(&self, role: Role) -> impl Iterator<Item = &Entry> + Clone {
-        self.entries.iter().filter(move |e| e.role == role)
+    pub(super) fn unicast(&self) -> bool {
+        self.peer_count > 0
+    }
+
+    pub(super) fn address_entries(&self) -> &[Entry] {
+        let addresses = self.entries.get(..self.address_count.into());
+        addresses.unwrap_or_default()
+    }
+
+    /// The unicast peers.
+    pub(super) fn peers(&self) -> impl ExactSizeIterator<Item = IpAddr> + '_ {
+        let (from, count) = (self.address_count.into(), self.peer_count.into());
+        let peers = self.entries.get(from..).unwrap_or_default();
+        let family = self.key.family;
+        peers.iter().take(count).map(move |e| e.ip(family))
     }
 
     /// The virtual addresses in the order in which they are advertised.
-    pub(super) fn addresses(&self) -> impl Iterator<Item = IpAddr> + Clone + '_ {
-        self.of_role(Role::Address).map(|e| e.ip(self.key.family))
+    pub(super) fn addresses(&self) -> impl ExactSizeIterator<Item = IpAddr> + Clone + '_ {
+        self.address_entries().iter().map(|e| e.ip(self.key.family))
     }
 
     pub(super) fn base_priority(&self) -> Priority {

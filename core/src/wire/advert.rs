@@ -94,12 +94,14 @@ impl Advert {
         }
         let mut len = HEADER_LEN as u16 + u16::from(count) * 4;
         if self.version == WireVersion::V2 {
-            let data = match self.auth {
-                Auth::None => [0; AUTH_LEN],
-                Auth::Simple(password) => password,
-            };
-            *rest.first_chunk_mut()? = data;
-            sum += checksum::sum(&data);
+            let data: &mut [u8; AUTH_LEN] = rest.first_chunk_mut()?;
+            match self.auth {
+                Auth::None => *data = [0; AUTH_LEN],
+                Auth::Simple(password) => {
+                    *data = password;
+                    sum += checksum::sum(&password);
+                }
+            }
             len += AUTH_LEN as u16;
         } else if self.pseudo_header {
             sum += checksum::pseudo_v4(source, destination, PROTOCOL, len);
@@ -168,14 +170,24 @@ impl Advert {
         if count == 0 {
             return None;
         }
-        let (version_type, [i0, i1]) = match (self.version, self.auth) {
-            (WireVersion::V3, _) => (0x31, self.interval.as_centis().to_be_bytes()),
-            (WireVersion::V2, Auth::None) => (0x21, [0, self.interval.as_secs_rounded_up()]),
-            (WireVersion::V2, Auth::Simple(_)) => (0x21, [1, self.interval.as_secs_rounded_up()]),
+        let (version_type, interval) = match (self.version, self.auth) {
+            (WireVersion::V3, _) => (0x31, self.interval.as_centis()),
+            (WireVersion::V2, Auth::None) => (0x21, v2_interval(0, self.interval)),
+            (WireVersion::V2, Auth::Simple(_)) => (0x21, v2_interval(1, self.interval)),
         };
         let vrid = self.vrid.get();
-        let fixed = [version_type, vrid, self.priority, count, i0, i1];
-        let [c0, c1] = checksum::field(sum + checksum::sum(&fixed)).to_be_bytes();
+        let sum = sum
+            + u32::from(u16::from_be_bytes([version_type, vrid]))
+            + u32::from(u16::from_be_bytes([self.priority, count]))
+            + u32::from(interval);
+        let ([i0, i1], [c0, c1]) = (interval.to_be_bytes(), checksum::field(sum).to_be_bytes());
         Some([version_type, vrid, self.priority, count, i0, i1, c0, c1])
     }
+}
+
+/// The authentication type and the interval, where version 3 has its interval (RFC 3768 section
+/// 5.1).
+#[inline]
+fn v2_interval(auth_type: u8, interval: AdvertInterval) -> u16 {
+    u16::from_be_bytes([auth_type, interval.as_secs_rounded_up()])
 }

@@ -111,8 +111,8 @@ pub fn protocol_of(bytes: &[u8]) -> Option<u8> {
     bytes.get(9).copied()
 }
 
-/// The header of an advertisement of `payload_len` octets. It may be fragmented and, as it never is
-/// on the way to a neighbour, it needs no identification (RFC 6864 section 4.1).
+/// The header of an advertisement of `payload_len` octets. The identification is zero: it only
+/// tells fragments apart, and on the way to a neighbour there are none.
 #[inline]
 pub(super) const fn header(
     tos: u8,

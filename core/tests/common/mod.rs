@@ -1,6 +1,6 @@
 //! A virtual router on a table of its own, stepped through time by hand: `Line` reads as a time
 //! line, `at 3.609 s expect ...`.
-#![allow(dead_code)] // Each test program uses its part.
+#![allow(dead_code, unreachable_pub)] // Each test program uses its part.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
