@@ -343,8 +343,10 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             },
             (State::Backup, _) if self.timer <= now => self.handle_down_timer(now),
             (State::Initialize, _) if self.timer <= now => {
-                self.timer = Instant::NEVER;
                 self.evaluate(now, iface);
+                if self.state == State::Initialize {
+                    self.timer = Instant::NEVER;
+                }
             }
             _ => {}
         }

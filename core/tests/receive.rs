@@ -1,0 +1,417 @@
+//! What a virtual router discards: one advertisement that is right, changed in one respect at a
+//! time (RFC 9568 section 7.1, RFC 3768 section 7.1).
+
+mod common;
+
+use common::{IF, Line, Peer, addresses, cs, ip, priority};
+use vrrp_core::wire::WireVersion;
+use vrrp_core::{
+    Auth, ChecksumMode, DropReason, Instant, PacketMeta, State, Verdict, Version, VrConfig,
+};
+
+const PASSWORD: Auth = Auth::Simple(*b"foobingb");
+
+fn v3() -> Line {
+    let addresses = addresses(&["10.10.10.53", "10.10.10.80"]);
+    Line::new(&VrConfig {
+        addresses: &addresses,
+        ..VrConfig::DEFAULT
+    })
+}
+
+fn v2(auth: Auth) -> Line {
+    let addresses = addresses(&["10.10.10.53", "10.10.10.80"]);
+    Line::new(&VrConfig {
+        version: Version::V2,
+        auth,
+        addresses: &addresses,
+        ..VrConfig::DEFAULT
+    })
+}
+
+fn v6() -> Line {
+    let addresses = addresses(&["fe80::53/64", "2001:db8::53/64"]);
+    Line::new(&VrConfig {
+        addresses: &addresses,
+        ..VrConfig::DEFAULT
+    })
+}
+
+/// Expects that a frame is discarded for `reason`, and that nothing but that counter changes.
+#[track_caller]
+fn refuse(line: &mut Line, frame: &[u8], reason: DropReason) {
+    let count = |line: &Line| {
+        let own = line
+            .router
+            .statistics(line.key)
+            .unwrap()
+            .drops
+            .count(reason);
+        own + line.router.drops().count(reason)
+    };
+    let (status, timeout, before) = (line.status(), line.router.poll_timeout(), count(line));
+    let verdict = line.router.handle_frame(line.now, IF, frame);
+    assert_eq!(verdict, Verdict::Dropped(reason));
+    assert_eq!(count(line), before + 1, "{reason} is counted once");
+    assert_eq!(line.status(), status, "{reason} changes nothing");
+    assert_eq!(line.router.poll_timeout(), timeout);
+    line.drain();
+}
+
+/// The offset of the VRRP message in a frame without IP options.
+fn message(frame: &[u8]) -> usize {
+    if frame[12] == 0x08 { 34 } else { 54 }
+}
+
+#[test]
+fn v3_refusals() {
+    type Change = fn(&mut Peer);
+    let table: &[(&str, DropReason, Change)] = &[
+        ("V-1 TTL 254", DropReason::Ttl, |p| p.ttl = 254),
+        ("V-1 TTL 0", DropReason::Ttl, |p| p.ttl = 0),
+        ("V-2 version 2", DropReason::Version, |p| {
+            p.version = WireVersion::V2
+        }),
+        ("V-6 another VRID", DropReason::UnknownVrid, |p| p.vrid = 2),
+        ("V-18 our own", DropReason::OwnLoopedBack, |p| {
+            p.source = ip("10.10.10.6")
+        }),
+        ("unicast", DropReason::WrongDestination, |p| {
+            p.destination = Some(ip("10.10.10.6"))
+        }),
+        ("no router's address", DropReason::UnknownPeer, |p| {
+            p.source = ip("0.0.0.0")
+        }),
+        ("a group's address", DropReason::UnknownPeer, |p| {
+            p.source = ip("224.0.0.1")
+        }),
+    ];
+    for (what, reason, change) in table {
+        let mut line = v3();
+        let mut peer = Peer::fridge(&line, 200);
+        change(&mut peer);
+        println!("{what}");
+        refuse(&mut line, &peer.frame(), *reason);
+    }
+}
+
+#[test]
+fn v3_octets_that_are_wrong() {
+    let mut line = v3();
+    let good = Peer::fridge(&line, 200).frame();
+    let at = message(&good);
+    let cases: &[(usize, u8, DropReason)] = &[
+        (at, 0x32, DropReason::Type),
+        (at, 0x41, DropReason::Version),
+        (at + 1, 0, DropReason::UnknownVrid),
+        (at + 2, 201, DropReason::Checksum),
+        (at + 3, 0, DropReason::NoAddresses),
+        (at + 3, 3, DropReason::Length),
+        (at + 6, !good[at + 6], DropReason::Checksum),
+        (at + 8, 11, DropReason::Checksum),
+        (14, 0x46, DropReason::BadHeader),
+        (14 + 8, 254, DropReason::IpChecksum),
+    ];
+    for &(offset, octet, reason) in cases {
+        let mut frame = good.clone();
+        frame[offset] = octet;
+        // A longer header length makes the IP checksum wrong first where there is room for it.
+        let reason = match offset {
+            14 => DropReason::IpChecksum,
+            _ => reason,
+        };
+        refuse(&mut line, &frame, reason);
+    }
+    // V-12: reserved bits are not looked at, though the checksum covers them.
+    let mut frame = good.clone();
+    frame[at + 4] |= 0xf0;
+    let sum = u16::from_be_bytes([frame[at + 6], frame[at + 7]]);
+    let (sum, borrow) = sum.overflowing_sub(0xf000);
+    let sum = sum - u16::from(borrow);
+    frame[at + 6..at + 8].copy_from_slice(&sum.to_be_bytes());
+    let verdict = line.router.handle_frame(line.now, IF, &frame);
+    assert_eq!(verdict, Verdict::Accepted(line.key));
+    // V-4: what Ethernet pads is not part of the packet.
+    let mut padded = good.clone();
+    padded.resize(64, 0xaa);
+    let verdict = line.router.handle_frame(line.now, IF, &padded);
+    assert_eq!(verdict, Verdict::Accepted(line.key));
+}
+
+#[test]
+fn every_truncation_is_refused_or_not_vrrp() {
+    for line in [&mut v3(), &mut v2(Auth::None), &mut v6()] {
+        let good = Peer::fridge(line, 200).frame();
+        for len in 0..good.len() {
+            let verdict = line.router.handle_frame(line.now, IF, &good[..len]);
+            let refused = matches!(verdict, Verdict::Dropped(_) | Verdict::NotVrrp);
+            assert!(refused, "{len} octets: {verdict:?}");
+        }
+    }
+}
+
+#[test]
+fn an_interval_of_zero_is_refused() {
+    // V-10, erratum 8301
+    let mut line = v3();
+    let mut frame = Peer {
+        interval: cs(256),
+        ..Peer::fridge(&line, 200)
+    }
+    .frame();
+    let at = message(&frame);
+    // 256 to 0: the checksum grows by what the field loses.
+    frame[at + 4] = 0;
+    frame[at + 6] = frame[at + 6].wrapping_add(1);
+    refuse(&mut line, &frame, DropReason::ZeroInterval);
+}
+
+#[test]
+fn both_checksum_forms_are_accepted_and_auto_follows_the_peer() {
+    // V-5
+    let mut line = v3();
+    let mut peer = Peer::fridge(&line, 200);
+    for (pseudo_header, plain, pseudo) in [(true, 0, 1), (false, 1, 1), (true, 1, 2)] {
+        peer.pseudo_header = pseudo_header;
+        line.accept(&peer);
+        let statistics = line.router.statistics(line.key).unwrap();
+        assert_eq!(
+            (statistics.checksum_plain, statistics.checksum_pseudo),
+            (plain, pseudo)
+        );
+        assert_eq!(line.status().pseudo_header, pseudo_header);
+    }
+    for (mode, form) in [
+        (ChecksumMode::Rfc9568, false),
+        (ChecksumMode::Rfc5798, true),
+    ] {
+        let addresses = addresses(&["10.10.10.80"]);
+        let mut line = Line::new(&VrConfig {
+            checksum: mode,
+            addresses: &addresses,
+            ..VrConfig::DEFAULT
+        });
+        let peer = Peer {
+            pseudo_header: !form,
+            ..Peer::fridge(&line, 200)
+        };
+        line.accept(&peer);
+        assert_eq!(line.status().pseudo_header, form, "{mode:?} is fixed");
+    }
+}
+
+#[test]
+fn another_address_list_or_interval_is_accepted_in_v3_and_reported() {
+    // V-13, V-14
+    let mut line = v3();
+    let mut peer = Peer::fridge(&line, 200);
+    peer.addresses.reverse();
+    line.accept(&peer);
+    assert!(
+        !line.status().active.unwrap().address_mismatch,
+        "order is free"
+    );
+    peer.addresses.pop();
+    peer.interval = cs(50);
+    line.accept(&peer);
+    let active = line.status().active.unwrap();
+    assert!(active.address_mismatch && active.interval_mismatch);
+    assert_eq!(line.status().active_interval, cs(50));
+}
+
+#[test]
+fn v2_refusals() {
+    type Change = fn(&mut Peer);
+    let table: &[(&str, Auth, DropReason, Change)] = &[
+        (
+            "V-16 interval",
+            Auth::None,
+            DropReason::IntervalMismatch,
+            |p| p.interval = cs(200),
+        ),
+        (
+            "V-14 addresses",
+            Auth::None,
+            DropReason::AddressMismatch,
+            |p| {
+                p.addresses.pop();
+            },
+        ),
+        ("V-2 version 3", Auth::None, DropReason::Version, |p| {
+            p.version = WireVersion::V3
+        }),
+        (
+            "V-17 password not wanted",
+            Auth::None,
+            DropReason::AuthType,
+            |p| p.auth = PASSWORD,
+        ),
+        ("V-17 no password", PASSWORD, DropReason::AuthType, |_| {}),
+        (
+            "V-17 wrong password",
+            PASSWORD,
+            DropReason::AuthFailure,
+            |p| {
+                p.auth = Auth::Simple(*b"foobingc");
+            },
+        ),
+    ];
+    for (what, auth, reason, change) in table {
+        let mut line = v2(*auth);
+        let mut peer = Peer::fridge(&line, 200);
+        change(&mut peer);
+        println!("{what}");
+        refuse(&mut line, &peer.frame(), *reason);
+    }
+    let mut line = v2(PASSWORD);
+    let mut peer = Peer::fridge(&line, 200);
+    peer.auth = PASSWORD;
+    line.accept(&peer);
+    // V-14: the owner may advertise another list.
+    peer.priority = 255;
+    peer.addresses.pop();
+    line.accept(&peer);
+}
+
+#[test]
+fn an_ipv6_list_begins_with_a_link_local_address() {
+    // V-9, erratum 8300
+    let mut line = v6();
+    let mut peer = Peer::fridge(&line, 200);
+    peer.addresses.reverse();
+    refuse(&mut line, &peer.frame(), DropReason::NotLinkLocal);
+    // RFC 9568 section 5.1.2.1: so does the source.
+    let mut peer = Peer::fridge(&line, 200);
+    peer.source = ip("2001:db8::2");
+    refuse(&mut line, &peer.frame(), DropReason::UnknownPeer);
+}
+
+#[test]
+fn a_disabled_router_hears_nothing() {
+    let mut line = v3();
+    let key = line.key;
+    line.act(|r, now| r.set_enabled(now, key, false).unwrap());
+    let frame = Peer::fridge(&line, 200).frame();
+    refuse(&mut line, &frame, DropReason::NotRunning);
+}
+
+#[test]
+fn a_vrid_is_that_of_its_interface_and_family() {
+    // V-6
+    let mut line = v3();
+    let frame = Peer::fridge(&line, 200).frame();
+    let verdict = line.router.handle_frame(line.now, IF + 1, &frame);
+    assert_eq!(verdict, Verdict::Dropped(DropReason::UnknownVrid));
+}
+
+#[test]
+fn a_fragment_is_refused_and_other_traffic_is_not_ours() {
+    let mut line = v3();
+    let mut frame = Peer::fridge(&line, 200).frame();
+    frame[14 + 6] |= 0x20; // More Fragments
+    let (sum, borrow) = u16::from_be_bytes([frame[24], frame[25]]).overflowing_sub(0x2000);
+    let sum = sum - u16::from(borrow);
+    frame[24..26].copy_from_slice(&sum.to_be_bytes());
+    refuse(&mut line, &frame, DropReason::Fragment);
+    frame[14 + 9] = 17; // UDP
+    let verdict = line.router.handle_frame(line.now, IF, &frame);
+    assert_eq!(verdict, Verdict::NotVrrp);
+}
+
+#[test]
+fn the_second_door_ends_in_the_same_rules() {
+    let mut line = v3();
+    let frame = Peer::fridge(&line, 200).frame();
+    let meta = PacketMeta {
+        ifindex: IF,
+        source: ip("10.10.10.2"),
+        destination: ip("224.0.0.18"),
+        ttl: 255,
+        source_mac: None,
+    };
+    let message = &frame[34..];
+    let verdict = line.router.handle_packet(line.now, &meta, message);
+    assert_eq!(verdict, Verdict::Accepted(line.key));
+    let verdict = line
+        .router
+        .handle_packet(line.now, &PacketMeta { ttl: 64, ..meta }, message);
+    assert_eq!(verdict, Verdict::Dropped(DropReason::Ttl));
+    let verdict = line.router.handle_packet(line.now, &meta, &message[..1]);
+    assert_eq!(verdict, Verdict::Dropped(DropReason::Length));
+    let verdict = line.router.handle_packet(line.now, &meta, &[]);
+    assert_eq!(verdict, Verdict::Dropped(DropReason::Length));
+}
+
+#[test]
+fn a_repeated_message_is_judged_by_the_configuration_of_its_time() {
+    // What is remembered of the last message must not outlive a change.
+    let mut line = v2(Auth::None);
+    let peer = Peer::fridge(&line, 200);
+    line.accept(&peer).accept(&peer);
+    let changed = addresses(&["10.10.10.99"]);
+    let key = line.key;
+    line.act(|r, now| {
+        let config = VrConfig {
+            version: Version::V2,
+            addresses: &changed,
+            ..VrConfig::DEFAULT
+        };
+        r.reconfigure(now, key, &config).unwrap();
+    });
+    refuse(&mut line, &peer.frame(), DropReason::AddressMismatch);
+    // Nor may another router borrow it, nor a changed octet pass.
+    let mut line = v3();
+    let peer = Peer::fridge(&line, 200);
+    line.accept(&peer).accept(&peer);
+    let mut frame = peer.frame();
+    let at = message(&frame);
+    frame[at + 2] = 1;
+    refuse(&mut line, &frame, DropReason::Checksum);
+    let mut other = peer.clone();
+    other.source = ip("10.10.10.3");
+    let mut frame = other.frame();
+    frame[at..].copy_from_slice(&peer.frame()[at..]);
+    refuse(&mut line, &frame, DropReason::Checksum);
+    assert_eq!(line.state(), State::Backup);
+}
+
+#[test]
+fn unicast_peers_are_known_by_source_and_distance() {
+    // G-5
+    let addresses = addresses(&["10.10.10.80"]);
+    let peers = [ip("10.10.10.2"), ip("10.20.0.2")];
+    let mut line = Line::new(&VrConfig {
+        addresses: &addresses,
+        peers: &peers,
+        max_hops: 3,
+        priority: priority(100),
+        ..VrConfig::DEFAULT
+    });
+    // No group is joined.
+    line.expect(&["0 Initialize -> Backup: started"]);
+    let mut peer = Peer::fridge(&line, 50);
+    refuse(&mut line, &peer.frame(), DropReason::WrongDestination);
+    peer.destination = Some(ip("10.10.10.6"));
+    line.accept(&peer);
+    peer.ttl = 253;
+    line.accept(&peer);
+    peer.ttl = 252;
+    refuse(&mut line, &peer.frame(), DropReason::Ttl);
+    peer.ttl = 255;
+    peer.source = ip("10.10.10.3");
+    refuse(&mut line, &peer.frame(), DropReason::UnknownPeer);
+    line.skip().at(3.61);
+    line.seen.retain(|s| s.contains("v3"));
+    line.expect(&[
+        "3.609375 v3 priority 100 to 10.20.0.2",
+        "3.609375 v3 priority 100 to 10.10.10.2",
+    ]);
+}
+
+#[test]
+fn nothing_is_due_in_the_past_after_any_input() {
+    let mut line = v3();
+    let peer = Peer::fridge(&line, 200);
+    line.at(1.0).accept(&peer);
+    assert!(line.router.poll_timeout() > Some(Instant::from_micros(1_000_000)));
+}
