@@ -1,0 +1,98 @@
+//! The engine's cost in instructions, counted by callgrind: the same on every run, whatever else
+//! the machine does.
+
+use std::process::Command;
+
+use crate::packages;
+use crate::run::{self, Failure, cargo, root, target_dir};
+
+/// The most that one advertisement may cost.
+const MOST: f64 = 500.0;
+/// The most that a full table may cost over a table of one.
+const GROWTH: f64 = 1.15;
+/// Advertisements counted in each run.
+const ADVERTS: u32 = 20_480;
+
+struct Cost {
+    what: &'static str,
+    one: f64,
+    full: f64,
+}
+
+/// Prints the counts.
+pub(crate) fn print() -> Result<(), Failure> {
+    table().map(|_| ())
+}
+
+fn table() -> Result<Vec<Cost>, Failure> {
+    let costs = measure()?;
+    println!("instructions for one advertisement, release build:");
+    println!(
+        "{:10} {:>12} {:>16} {:>8}",
+        "", "1 in table", "1024 in table", "growth"
+    );
+    for cost in &costs {
+        let growth = (cost.full / cost.one - 1.0) * 100.0;
+        println!(
+            "{:10} {:12.0} {:16.0} {growth:7.1}%",
+            cost.what, cost.one, cost.full
+        );
+    }
+    Ok(costs)
+}
+
+/// Prints the counts and fails when they are above their bounds.
+pub(crate) fn check() -> Result<(), Failure> {
+    for cost in table()? {
+        if cost.one > MOST || cost.full > MOST || cost.full > cost.one * GROWTH {
+            return Err(Failure(format!(
+                "to {} costs {:.0} instructions and {:.0} in a full table; \
+                 at most {MOST} and {GROWTH} times as much are allowed",
+                cost.what, cost.one, cost.full
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn measure() -> Result<Vec<Cost>, Failure> {
+    packages::install(packages::COST)?;
+    let args = [
+        "build",
+        "--quiet",
+        "--release",
+        "--package",
+        "vrrp-core",
+        "--example",
+        "cost",
+    ];
+    run::run(cargo().current_dir(root()).args(args))?;
+    ["receive", "send"]
+        .into_iter()
+        .map(|what| {
+            Ok(Cost {
+                what,
+                one: count(what, 1)?,
+                full: count(what, 1024)?,
+            })
+        })
+        .collect()
+}
+
+fn count(what: &str, routers: u32) -> Result<f64, Failure> {
+    let rounds = ADVERTS / routers;
+    let text = run::output(
+        Command::new("valgrind")
+            .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+            .args(["--collect-atstart=no", "--toggle-collect=cost::counted*"])
+            .arg(target_dir().join("release/examples/cost"))
+            .args([what, &routers.to_string(), &rounds.to_string()]),
+    )?;
+    let collected = text
+        .lines()
+        .find_map(|line| line.split_once("Collected :"))
+        .and_then(|(_, count)| count.trim().parse::<f64>().ok())
+        .filter(|count| *count > 0.0)
+        .ok_or_else(|| Failure(format!("callgrind did not say what it collected:\n{text}")))?;
+    Ok(collected / f64::from(rounds * routers))
+}

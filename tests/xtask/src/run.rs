@@ -1,0 +1,71 @@
+//! Running other programs.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Why a step did not succeed, in one line.
+#[derive(Debug)]
+pub(crate) struct Failure(pub(crate) String);
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The top of the workspace.
+pub(crate) fn root() -> PathBuf {
+    let here = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).map_or(here.clone(), Into::into)
+}
+
+/// The cargo that runs us.
+pub(crate) fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// Where cargo puts what it builds.
+pub(crate) fn target_dir() -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(dir) => root().join(dir),
+        None => root().join("target"),
+    }
+}
+
+/// Runs a command to its end and shows its output.
+pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
+    let status = command
+        .status()
+        .map_err(|e| Failure(format!("cannot run {}: {e}", words(command))))?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(Failure(format!("{} ended with {status}", words(command)))),
+    }
+}
+
+/// Runs a command to its end and returns what it wrote, standard error last.
+pub(crate) fn output(command: &mut Command) -> Result<String, Failure> {
+    let output = command
+        .output()
+        .map_err(|e| Failure(format!("cannot run {}: {e}", words(command))))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    match output.status.success() {
+        true => Ok(text),
+        false => Err(Failure(format!(
+            "{} ended with {}:\n{text}",
+            words(command),
+            output.status
+        ))),
+    }
+}
+
+fn words(command: &Command) -> String {
+    let mut text = command.get_program().to_string_lossy().into_owned();
+    for arg in command.get_args() {
+        text.push(' ');
+        text.push_str(&arg.to_string_lossy());
+    }
+    text
+}
