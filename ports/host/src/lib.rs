@@ -1,5 +1,43 @@
-//! Drives the engine over an operating system.
+//! Drives the VRRP engine over an operating system: one pollable descriptor, events, reload.
+//!
+//! A [`Host`] owns a [`Platform`] (sockets, addresses, MACs of one operating system) and the engine.
+//! Its user waits on [`Host::fd`], calls [`Host::step`] when it is readable, and then takes what
+//! happened from [`Host::next_event`]:
+//!
+//! ```no_run
+//! # fn wait_readable(_: std::os::fd::RawFd) {}
+//! # fn run<P: vrrp_host::Platform>(platform: P, config: vrrp_host::HostConfig)
+//! # -> Result<(), Box<dyn std::error::Error>> {
+//! let mut host = vrrp_host::Host::open(platform, config)?;
+//! while !host.is_stopped() {
+//!     host.step()?;
+//!     while let Some(event) = host.next_event() {
+//!         println!("{event:?}");
+//!     }
+//!     wait_readable(host.fd());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Nothing blocks, and nothing that a network sends makes memory grow.
 
+mod config;
+mod event;
+mod heard;
+mod host;
+mod interfaces;
+mod limiter;
+mod objects;
 mod platform;
+mod queue;
+mod report;
+mod sightings;
 
+pub use config::{
+    AddressSpec, ConfigCause, ConfigError, HostConfig, TrackSpec, Tracked, VrId, VrSpec,
+};
+pub use event::Event;
+pub use host::{Host, MAX_ADDRESSES, MAX_INTERFACES, MAX_VIRTUAL_ROUTERS};
 pub use platform::{Incoming, Platform, PlatformError, VrSetup};
+pub use report::{InterfaceReport, Reload, Sighting, VrReport};

@@ -53,7 +53,9 @@ pub trait Platform {
     fn set_mac(&mut self, key: VrKey, mac: MacAddr, on: bool) -> Result<(), PlatformError>;
 
     /// Performs [`Output::SetAddress`](vrrp_core::Output::SetAddress). An address that was there
-    /// before us is left in place when it is given up.
+    /// before us is left in place when it is given up. When a reload moves an address from one
+    /// virtual router to another it may for a moment belong to both, and goes when both have given
+    /// it up.
     fn set_address(
         &mut self,
         key: VrKey,
@@ -102,6 +104,8 @@ pub struct VrSetup {
     /// Whether the host takes packets to its addresses.
     pub accept: bool,
     /// Its addresses, with the interface that carries each; `None`: the one that carries the MAC.
+    /// That one also carries an address that is not listed: the engine gives an IPv6 virtual router
+    /// a link-local address when it has none (V-9).
     pub addresses: Vec<(VirtualAddress, Option<String>)>,
     /// Whether advertisements go to unicast peers.
     pub unicast: bool,

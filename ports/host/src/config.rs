@@ -1,0 +1,282 @@
+//! What the administrator asks of a host, in names instead of numbers.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use vrrp_core::{
+    AdvertInterval, Announce, Auth, ChecksumMode, Duration, Error, Family, MacMode, OwnerReceive,
+    Priority, Track, TrackEffect, Version, VirtualAddress, VrConfig, VrKey, Vrid,
+};
+
+use crate::platform::{PlatformError, VrSetup};
+
+/// Everything that a host is to do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HostConfig {
+    /// The virtual routers, each named once.
+    pub virtual_routers: Vec<VrSpec>,
+}
+
+/// What names a virtual router to people: `eth0 VRID 1 IPv4`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VrId {
+    /// The name of its interface.
+    pub interface: String,
+    /// Its identifier.
+    pub vrid: Vrid,
+    /// Its address family.
+    pub family: Family,
+}
+
+impl fmt::Display for VrId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} VRID {} {}", self.interface, self.vrid, self.family)
+    }
+}
+
+/// One virtual router: [`VrConfig`], owned, and with interfaces by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VrSpec {
+    /// Its name.
+    pub id: VrId,
+    /// See [`VrConfig::version`].
+    pub version: Version,
+    /// See [`VrConfig::priority`].
+    pub priority: Priority,
+    /// See [`VrConfig::advert_interval`].
+    pub advert_interval: AdvertInterval,
+    /// See [`VrConfig::preempt`].
+    pub preempt: bool,
+    /// See [`VrConfig::preempt_delay`].
+    pub preempt_delay: Duration,
+    /// See [`VrConfig::start_delay`].
+    pub start_delay: Duration,
+    /// See [`VrConfig::accept`].
+    pub accept: bool,
+    /// Its addresses: at least one; with `peers` at most [`MAX_ADDRESSES`](crate::MAX_ADDRESSES).
+    pub addresses: Vec<AddressSpec>,
+    /// See [`VrConfig::peers`].
+    pub peers: Vec<IpAddr>,
+    /// See [`VrConfig::max_hops`].
+    pub max_hops: u8,
+    /// See [`VrConfig::mac_mode`]. Changing it in a reload stops the virtual router gracefully and
+    /// starts it again.
+    pub mac_mode: MacMode,
+    /// See [`VrConfig::auth`].
+    pub auth: Auth,
+    /// See [`VrConfig::checksum`].
+    pub checksum: ChecksumMode,
+    /// See [`VrConfig::owner_receive`].
+    pub owner_receive: OwnerReceive,
+    /// See [`VrConfig::announce`].
+    pub announce: Announce,
+    /// Objects that move its priority or hold it back; at most [`vrrp_core::MAX_TRACKS`].
+    pub tracks: Vec<TrackSpec>,
+}
+
+impl VrSpec {
+    /// A virtual router with the engine's defaults and these addresses.
+    pub fn new(id: VrId, addresses: Vec<AddressSpec>) -> Self {
+        let default = VrConfig::DEFAULT;
+        Self {
+            id,
+            version: default.version,
+            priority: default.priority,
+            advert_interval: default.advert_interval,
+            preempt: default.preempt,
+            preempt_delay: default.preempt_delay,
+            start_delay: default.start_delay,
+            accept: default.accept,
+            addresses,
+            peers: Vec::new(),
+            max_hops: default.max_hops,
+            mac_mode: default.mac_mode,
+            auth: default.auth,
+            checksum: default.checksum,
+            owner_receive: default.owner_receive,
+            announce: default.announce,
+            tracks: Vec::new(),
+        }
+    }
+
+    /// Calls `f` with the engine's form, tracked objects numbered by `number`.
+    pub(crate) fn with_engine_form<R>(
+        &self,
+        mut number: impl FnMut(&Tracked) -> u16,
+        f: impl FnOnce(&VrConfig<'_>) -> R,
+    ) -> R {
+        let addresses: Vec<VirtualAddress> = self.addresses.iter().map(|a| a.address).collect();
+        let tracks: Vec<Track> = self
+            .tracks
+            .iter()
+            .map(|track| Track {
+                object: number(&track.what),
+                effect: track.effect,
+            })
+            .collect();
+        f(&VrConfig {
+            version: self.version,
+            priority: self.priority,
+            advert_interval: self.advert_interval,
+            preempt: self.preempt,
+            preempt_delay: self.preempt_delay,
+            start_delay: self.start_delay,
+            accept: self.accept,
+            addresses: &addresses,
+            peers: &self.peers,
+            max_hops: self.max_hops,
+            mac_mode: self.mac_mode,
+            auth: self.auth,
+            checksum: self.checksum,
+            owner_receive: self.owner_receive,
+            announce: self.announce,
+            tracks: &tracks,
+        })
+    }
+
+    /// What the platform has to know.
+    pub(crate) fn setup(&self, key: VrKey) -> VrSetup {
+        VrSetup {
+            key,
+            mac_mode: self.mac_mode,
+            accept: self.accept,
+            addresses: self
+                .addresses
+                .iter()
+                .map(|a| (a.address, a.interface.clone()))
+                .collect(),
+            unicast: !self.peers.is_empty(),
+        }
+    }
+
+    /// Where each address is: the interface that carries it, or that of the virtual router.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (&str, IpAddr)> {
+        self.addresses.iter().map(|entry| {
+            let carrier = entry.interface.as_ref().unwrap_or(&self.id.interface);
+            (carrier.as_str(), entry.address.address)
+        })
+    }
+
+    /// Every interface that it names: its own first.
+    pub(crate) fn interfaces(&self) -> impl Iterator<Item = &str> {
+        let carriers = self.addresses.iter().filter_map(|a| a.interface.as_deref());
+        let tracked = self.tracks.iter().filter_map(|track| match &track.what {
+            Tracked::Interface(name) => Some(name.as_str()),
+            _ => None,
+        });
+        std::iter::once(self.id.interface.as_str())
+            .chain(carriers)
+            .chain(tracked)
+    }
+}
+
+/// A virtual address and where it is installed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddressSpec {
+    /// The address and its prefix.
+    pub address: VirtualAddress,
+    /// The interface that carries it. `None`: the one that carries the MAC of the virtual router.
+    pub interface: Option<String>,
+}
+
+/// A tracked object and what it does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrackSpec {
+    /// What is tracked.
+    pub what: Tracked,
+    /// What its state does to the virtual router.
+    pub effect: TrackEffect,
+}
+
+/// Something whose state matters to a virtual router.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Tracked {
+    /// An interface: down while it is not up or does not exist.
+    Interface(String),
+    /// Another virtual router of this host: down while its interface is down, has no address to
+    /// advertise from, or an effect failed; not because of what it tracks itself, so that two may
+    /// depend on each other, and not while it is disabled.
+    VirtualRouter(VrId),
+    /// Whatever the user of the host says with [`Host::set_tracked`](crate::Host::set_tracked); up
+    /// until then.
+    Named(String),
+}
+
+/// A configuration that cannot be had. Nothing was changed.
+#[derive(Debug)]
+pub struct ConfigError {
+    /// The virtual router that it is about. `None`: the whole.
+    pub id: Option<VrId>,
+    /// What is wrong.
+    pub cause: ConfigCause,
+}
+
+/// Why a configuration was refused.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConfigCause {
+    /// The engine cannot do it.
+    Engine(Error),
+    /// The operating system refused.
+    Platform(PlatformError),
+    /// The virtual router is named twice.
+    Twice,
+    /// An address on the same interface belongs to another virtual router.
+    AddressTaken {
+        /// The address.
+        address: IpAddr,
+        /// The other virtual router.
+        by: VrId,
+    },
+    /// A tracked virtual router does not exist.
+    NoSuchVirtualRouter(VrId),
+    /// It tracks itself.
+    TracksItself,
+    /// More virtual routers than [`MAX_VIRTUAL_ROUTERS`](crate::MAX_VIRTUAL_ROUTERS).
+    TooManyVirtualRouters,
+    /// Virtual routers on more interfaces than [`MAX_INTERFACES`](crate::MAX_INTERFACES).
+    TooManyInterfaces,
+    /// The host is shutting down.
+    ShuttingDown,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.id {
+            Some(id) => write!(f, "{id}: {}", self.cause),
+            None => self.cause.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl fmt::Display for ConfigCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ConfigCause::Engine(error) => error.fmt(f),
+            ConfigCause::Platform(error) => error.fmt(f),
+            ConfigCause::Twice => f.write_str("configured twice"),
+            ConfigCause::AddressTaken { address, by } => {
+                write!(f, "the address {address} belongs to {by} already")
+            }
+            ConfigCause::NoSuchVirtualRouter(id) => {
+                write!(f, "it depends on {id}, which is not configured")
+            }
+            ConfigCause::TracksItself => f.write_str("it depends on itself"),
+            ConfigCause::TooManyVirtualRouters => {
+                write!(
+                    f,
+                    "more than {} virtual routers",
+                    crate::MAX_VIRTUAL_ROUTERS
+                )
+            }
+            ConfigCause::TooManyInterfaces => write!(
+                f,
+                "virtual routers on more than {} interfaces",
+                crate::MAX_INTERFACES
+            ),
+            ConfigCause::ShuttingDown => f.write_str("shutting down"),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What a host tells its user.
+
+use std::net::IpAddr;
+
+use vrrp_core::{
+    AdvertInterval, DropReason, Duration, InterfaceState, Peer, Reason, State, VirtualAddress,
+};
+
+use crate::config::VrId;
+
+/// Something that happened.
+///
+/// Kinds that a network can provoke are limited in rate. When a user does not keep up, changes of
+/// state of one virtual router are merged into one, and the rest is dropped and counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A virtual router changed its state; what the new state needs has been performed.
+    StateChange {
+        /// The virtual router.
+        id: VrId,
+        /// The state before.
+        from: State,
+        /// The state now.
+        to: State,
+        /// Why.
+        reason: Reason,
+        /// The router that decided it, or whose silence did.
+        peer: Option<Peer>,
+        /// Its addresses.
+        addresses: Vec<VirtualAddress>,
+    },
+    /// A watched interface changed, or is reported for the first time.
+    Interface {
+        /// Its name.
+        name: String,
+        /// Its state now.
+        state: InterfaceState,
+    },
+    /// Packets were discarded (V-15). Told at once for the first, then at most once a minute for
+    /// each interface, VRID and reason.
+    Rejected {
+        /// The interface that they came in by.
+        interface: String,
+        /// The source of the last of them, where it could be read.
+        source: Option<IpAddr>,
+        /// The VRID, where it could be read.
+        vrid: Option<u8>,
+        /// Why.
+        reason: DropReason,
+        /// How many since this was last told.
+        count: u64,
+    },
+    /// The operating system refused something, or somebody undid what we had installed. It will be
+    /// tried again. The same text is told at most once a minute.
+    Problem {
+        /// The virtual router that suffers, where one does.
+        id: Option<VrId>,
+        /// What was tried and what came back.
+        text: String,
+    },
+    /// A router of the same virtual router advertises another interval than ours (V-13).
+    IntervalMismatch {
+        /// The virtual router.
+        id: VrId,
+        /// The other router.
+        peer: IpAddr,
+        /// Our interval.
+        ours: AdvertInterval,
+        /// Its interval.
+        theirs: AdvertInterval,
+    },
+    /// A router of the same virtual router advertises other addresses than ours (V-14).
+    AddressMismatch {
+        /// The virtual router.
+        id: VrId,
+        /// The other router.
+        peer: IpAddr,
+        /// Our addresses.
+        ours: Vec<IpAddr>,
+        /// Its addresses.
+        theirs: Vec<IpAddr>,
+    },
+    /// Another router claims, as we do, to own the addresses: both have priority 255 (G-2, S-15).
+    DualOwner {
+        /// The virtual router.
+        id: VrId,
+        /// The other router.
+        peer: IpAddr,
+    },
+    /// We are Active, and a router that should give way to us goes on advertising: it does not hear
+    /// us, refuses what it hears, or belongs to somebody else who uses the same VRID.
+    Contested {
+        /// The virtual router.
+        id: VrId,
+        /// The other router.
+        peer: Peer,
+    },
+    /// The host was not run in time: a timer was handled this late (T-7).
+    Stalled {
+        /// How late.
+        late: Duration,
+    },
+    /// A virtual router that was removed is gone, and everything that it had installed.
+    Removed {
+        /// The virtual router that was.
+        id: VrId,
+    },
+    /// Events were dropped because they were not fetched.
+    Lost {
+        /// How many since this was last told.
+        count: u64,
+    },
+}

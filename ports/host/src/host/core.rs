@@ -1,0 +1,278 @@
+//! What the host knows, apart from the platform.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+
+use vrrp_core::{
+    DropReason, Duration, Error, Failure, FrameKind, Instant, Priority, Reason, State, Transmit,
+    VrKey,
+};
+
+use super::{HostRouter, MAX_FRAME};
+use crate::config::{Tracked, VrId, VrSpec};
+use crate::event::Event;
+use crate::interfaces::Interfaces;
+use crate::limiter::Limiter;
+use crate::objects::Objects;
+use crate::platform::{PlatformError, VrSetup};
+use crate::queue::Queue;
+use crate::sightings::Sightings;
+
+/// Answers to ARP and NS kept between receiving and sending. Whoever is not answered asks again.
+const MAX_ANSWERS: usize = 64;
+/// An ARP answer has 42 octets, a neighbour advertisement 86.
+const MAX_ANSWER: usize = 128;
+
+pub(super) struct Core {
+    pub(super) engine: Box<HostRouter>,
+    pub(super) buf: Box<[u8; MAX_FRAME]>,
+    pub(super) interfaces: Interfaces,
+    pub(super) objects: Objects,
+    pub(super) vrs: BTreeMap<VrKey, Vr>,
+    pub(super) sightings: Sightings,
+    pub(super) events: Queue,
+    pub(super) answers: Vec<Answer>,
+    pub(super) rejected: Limiter<(u32, Option<u8>, DropReason)>,
+    pub(super) notices: Limiter<(VrKey, IpAddr, Notice)>,
+    problems: Limiter<(Option<VrKey>, String)>,
+    stalls: Limiter<()>,
+    /// The shortest interval of all: being later than this is worth telling.
+    pub(super) shortest: Duration,
+    /// Tracked virtual routers may have changed.
+    pub(super) look_at_tracked: bool,
+}
+
+/// What is told of a peer at most once a minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Notice {
+    Interval,
+    Addresses,
+    DualOwner,
+    Contested,
+}
+
+/// A virtual router, in the engine or on its way there.
+pub(super) struct Vr {
+    pub(super) id: VrId,
+    /// As the engine knows it. `None`: it is not in the engine.
+    pub(super) current: Option<VrSpec>,
+    /// To be inserted when the engine has let go of `current` and has room.
+    pub(super) next: Option<VrSpec>,
+    /// The engine was told to remove `current`.
+    pub(super) leaving: bool,
+    /// What the platform was told. `None`: it is not ready for it.
+    pub(super) prepared: Option<VrSetup>,
+    /// The administrator's wish.
+    pub(super) enabled: bool,
+    /// The administrator's override.
+    pub(super) priority: Option<Priority>,
+    /// As last reported.
+    pub(super) state: State,
+}
+
+impl Vr {
+    pub(super) fn new(id: VrId) -> Self {
+        Self {
+            id,
+            current: None,
+            next: None,
+            leaving: false,
+            prepared: None,
+            enabled: true,
+            priority: None,
+            state: State::Initialize,
+        }
+    }
+
+    /// What it is to be in the end. `None`: gone.
+    pub(super) fn wanted(&self) -> Option<&VrSpec> {
+        let current = self.current.as_ref().filter(|_| !self.leaving);
+        self.next.as_ref().or(current)
+    }
+}
+
+/// An answer to an ARP request or a neighbour solicitation.
+pub(super) struct Answer {
+    key: VrKey,
+    bytes: [u8; MAX_ANSWER],
+    len: usize,
+    ip_offset: u16,
+    payload_offset: u16,
+    kind: FrameKind,
+}
+
+impl Answer {
+    pub(super) fn transmit(&self) -> Transmit<'_> {
+        Transmit {
+            key: self.key,
+            frame: self.bytes.get(..self.len).unwrap_or_default(),
+            ip_offset: self.ip_offset,
+            payload_offset: self.payload_offset,
+            kind: self.kind,
+            unicast: None,
+        }
+    }
+}
+
+impl Core {
+    /// # Errors
+    /// There is no memory, or no thread, to build the engine.
+    pub(super) fn new() -> Result<Self, PlatformError> {
+        Ok(Self {
+            engine: new_engine()?,
+            buf: Box::new([0; MAX_FRAME]),
+            interfaces: Interfaces::default(),
+            objects: Objects::default(),
+            vrs: BTreeMap::new(),
+            sightings: Sightings::default(),
+            events: Queue::default(),
+            answers: Vec::new(),
+            rejected: Limiter::new(),
+            notices: Limiter::new(),
+            problems: Limiter::new(),
+            stalls: Limiter::new(),
+            shortest: Duration::ZERO,
+            look_at_tracked: false,
+        })
+    }
+
+    /// The key of a virtual router that is in the engine to stay, or is to come.
+    pub(super) fn find(&self, id: &VrId) -> Result<VrKey, Error> {
+        let ifindex = self.interfaces.number(&id.interface);
+        let key = VrKey {
+            ifindex: ifindex.ok_or(Error::NotFound)?,
+            vrid: id.vrid,
+            family: id.family,
+        };
+        let vr = self.vrs.get(&key).ok_or(Error::NotFound)?;
+        vr.wanted().map(|_| key).ok_or(Error::NotFound)
+    }
+
+    /// The key of a virtual router that the engine can be told something about.
+    pub(super) fn in_engine(&self, key: VrKey) -> bool {
+        let vr = self.vrs.get(&key);
+        vr.is_some_and(|vr| vr.current.is_some() && !vr.leaving)
+    }
+
+    /// Reports a trouble, at most once a minute in the same words.
+    pub(super) fn problem(&mut self, now: Instant, key: Option<VrKey>, text: String) {
+        if self.problems.note(now, (key, text.clone())).is_some() {
+            let id = key
+                .and_then(|key| self.vrs.get(&key))
+                .map(|vr| vr.id.clone());
+            self.events.push(Event::Problem { id, text });
+        }
+    }
+
+    /// Reports that the engine refused what was checked before: a fault of this program, of which
+    /// somebody should hear.
+    pub(super) fn engine_refused(&mut self, now: Instant, key: VrKey, result: Result<(), Error>) {
+        if let Err(error) = result {
+            self.problem(now, Some(key), format!("the engine refused: {error}"));
+        }
+    }
+
+    /// Reports that a timer due at `deadline` is only looked at now.
+    pub(super) fn note_stall(&mut self, now: Instant, deadline: Instant) {
+        let late = now.since(deadline);
+        if late > self.shortest && self.stalls.note(now, ()).is_some() {
+            self.events.push(Event::Stalled { late });
+        }
+    }
+
+    /// Keeps the engine's answer to this frame, if it has one.
+    pub(super) fn answer(&mut self, ifindex: u32, frame: &[u8]) {
+        if self.answers.len() >= MAX_ANSWERS {
+            return;
+        }
+        let mut bytes = [0; MAX_ANSWER];
+        let Some(answer) = self.engine.answer(ifindex, frame, &mut bytes) else {
+            return;
+        };
+        let (key, len) = (answer.key, answer.frame.len());
+        let (ip_offset, payload_offset) = (answer.ip_offset, answer.payload_offset);
+        let kind = answer.kind;
+        self.answers.push(Answer {
+            key,
+            bytes,
+            len,
+            ip_offset,
+            payload_offset,
+            kind,
+        });
+    }
+
+    /// Tells the engine of an object's state, if that is news.
+    pub(super) fn set_object(&mut self, now: Instant, number: u16, up: bool) {
+        if self.objects.set(number, up) {
+            self.engine.set_tracked(now, number, up);
+        }
+    }
+
+    /// Looks at the tracked virtual routers again. Whether the engine was told anything.
+    pub(super) fn refresh_tracked(&mut self, now: Instant) -> bool {
+        if !std::mem::take(&mut self.look_at_tracked) {
+            return false;
+        }
+        let news: Vec<(u16, bool)> = self
+            .objects
+            .iter()
+            .filter_map(|(number, object)| match &object.what {
+                Tracked::VirtualRouter(id) => {
+                    let up = !self.has_own_fault(id);
+                    (up != object.up).then_some((number, up))
+                }
+                _ => None,
+            })
+            .collect();
+        for &(number, up) in &news {
+            self.set_object(now, number, up);
+        }
+        !news.is_empty()
+    }
+
+    /// Whether a virtual router cannot work for reasons of its own. What it tracks is no such
+    /// reason, or two that depend on each other would never come up again.
+    fn has_own_fault(&self, id: &VrId) -> bool {
+        let Ok(key) = self.find(id) else {
+            return false;
+        };
+        let Some(vr) = self.vrs.get(&key).filter(|vr| vr.enabled) else {
+            return false;
+        };
+        let interface = self.interfaces.get(key.ifindex);
+        if interface.is_none_or(|interface| !interface.serves(key.family)) {
+            return true;
+        }
+        vr.prepared.is_none()
+            || self.engine.status(key).is_some_and(|status| {
+                status.state == State::Initialize && status.reason == Reason::EffectFailed
+            })
+    }
+
+    /// What was undone, in words, and for which virtual router.
+    pub(super) fn describe(&self, failure: Failure) -> (Option<VrKey>, String) {
+        match failure {
+            Failure::Mac { key } => (Some(key), format!("the MAC {}", key.virtual_mac())),
+            Failure::Address { key, address } => (Some(key), format!("the address {address}")),
+            Failure::Group { ifindex, family } => {
+                let name = self.interfaces.name(ifindex);
+                (None, format!("the {family} group membership on {name}"))
+            }
+        }
+    }
+}
+
+/// An engine is nearly 2 MB, and on its way to the heap it passes over the stack, where the caller may
+/// not have so much: so it gets a stack of its own. Some of it is copied several times when nothing
+/// is optimized.
+fn new_engine() -> Result<Box<HostRouter>, PlatformError> {
+    let cannot = |error| PlatformError::new("build the engine", error);
+    std::thread::Builder::new()
+        .stack_size(8 * size_of::<HostRouter>())
+        .spawn(|| Box::new(HostRouter::new()))
+        .map_err(cannot)?
+        .join()
+        .map_err(|_| cannot(io::Error::other("its thread ended early")))
+}

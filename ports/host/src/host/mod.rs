@@ -1,0 +1,245 @@
+//! The host: platform, engine, and what lies between.
+
+mod core;
+mod perform;
+mod plan;
+mod receive;
+mod reload;
+mod views;
+
+use std::io;
+use std::os::fd::RawFd;
+
+use vrrp_core::{DropCounters, Error, Instant, Priority, Router};
+
+use self::core::Core;
+use crate::config::{ConfigCause, ConfigError, HostConfig, Tracked, VrId};
+use crate::event::Event;
+use crate::platform::Platform;
+use crate::report::{InterfaceReport, Reload, Sighting, VrReport};
+
+/// Interfaces that can have virtual routers.
+pub const MAX_INTERFACES: usize = 64;
+/// Virtual routers of one host.
+pub const MAX_VIRTUAL_ROUTERS: usize = 1024;
+/// Addresses and unicast peers of one virtual router.
+pub const MAX_ADDRESSES: usize = 64;
+
+/// The engine, at the size of a host.
+type HostRouter = Router<MAX_INTERFACES, MAX_VIRTUAL_ROUTERS, MAX_ADDRESSES>;
+
+/// The longest frame: an advertisement with [`MAX_ADDRESSES`] IPv6 addresses has 1,086 octets.
+const MAX_FRAME: usize = 1536;
+/// Calls of [`Platform::receive`] before a timer that is due has its turn.
+const MAX_ROUNDS: usize = 16;
+
+/// Virtual routers on an operating system.
+pub struct Host<P: Platform> {
+    platform: P,
+    core: Core,
+    /// The wake-up that the platform was last told.
+    armed: Option<Instant>,
+    /// When to try again what the platform refused.
+    retry_at: Option<Instant>,
+    /// The engine has more outputs than were performed in one go.
+    unfinished: bool,
+    /// Interfaces or objects may be out of use.
+    reap_due: bool,
+    stopping: bool,
+}
+
+impl<P: Platform> Host<P> {
+    /// Checks the configuration, makes the platform ready for it and starts every virtual router.
+    /// Nothing is sent or received before the first [`step`](Host::step). When it fails, what was
+    /// made ready is released again.
+    pub fn open(platform: P, config: HostConfig) -> Result<Self, ConfigError> {
+        let core = Core::new().map_err(|error| ConfigError {
+            id: None,
+            cause: ConfigCause::Platform(error),
+        })?;
+        let mut host = Self {
+            platform,
+            core,
+            armed: None,
+            retry_at: None,
+            unfinished: true,
+            reap_due: false,
+            stopping: false,
+        };
+        let now = host.now();
+        host.apply(now, config)?;
+        if let Err(error) = host.platform.set_wakeup(Some(now)) {
+            host.core
+                .problem(now, None, format!("cannot set the wake-up: {error}"));
+        }
+        Ok(host)
+    }
+
+    /// The descriptor that is readable when [`step`](Host::step) has something to do.
+    pub fn fd(&self) -> RawFd {
+        self.platform.fd()
+    }
+
+    /// The platform's clock.
+    pub fn now(&self) -> Instant {
+        self.platform.now()
+    }
+
+    /// The platform.
+    pub fn platform(&self) -> &P {
+        &self.platform
+    }
+
+    /// Receives what has arrived, then handles timers, performs what follows and sets the next
+    /// wake-up. Call it once after `open` and then whenever [`fd`](Host::fd) is readable. The work
+    /// is bounded; what remains keeps the descriptor readable.
+    pub fn step(&mut self) -> io::Result<()> {
+        let now = self.now();
+        if let Some(deadline) = self.core.engine.poll_timeout() {
+            self.core.note_stall(now, deadline);
+        }
+        let received = self.receive(now);
+        self.core.refresh_tracked(now);
+        if self.core.engine.poll_timeout().is_some_and(|at| at <= now) {
+            self.core.engine.handle_timeout(now);
+        }
+        self.retry(now);
+        let settled = self.settle(now);
+        received.and(settled)
+    }
+
+    /// The next thing that happened. Fetch until `None` after each call of any other method.
+    pub fn next_event(&mut self) -> Option<Event> {
+        self.core.events.next()
+    }
+
+    /// Goes over to another configuration, wholly or, with an error, not at all. Virtual routers
+    /// that did not change are not touched; those that are gone stop gracefully. A priority set by
+    /// [`set_priority`](Host::set_priority) stays until the configured one changes.
+    pub fn reload(&mut self, config: HostConfig) -> Result<Reload, ConfigError> {
+        if self.stopping {
+            return Err(ConfigError {
+                id: None,
+                cause: ConfigCause::ShuttingDown,
+            });
+        }
+        let now = self.now();
+        let reload = self.apply(now, config)?;
+        self.settle_or_tell(now);
+        Ok(reload)
+    }
+
+    /// Begins a graceful stop of every virtual router: go on stepping until
+    /// [`is_stopped`](Host::is_stopped).
+    pub fn shutdown(&mut self) {
+        let now = self.now();
+        self.stopping = true;
+        let keys: Vec<_> = self.core.vrs.keys().copied().collect();
+        for key in keys {
+            self.remove(now, key, None);
+        }
+        self.reap_due = true;
+        self.settle_or_tell(now);
+    }
+
+    /// Whether a shutdown is complete.
+    pub fn is_stopped(&self) -> bool {
+        self.stopping && self.core.vrs.is_empty()
+    }
+
+    /// Overrides the configured priority; `None`: back to the configured one.
+    pub fn set_priority(&mut self, id: &VrId, priority: Option<Priority>) -> Result<(), Error> {
+        let key = self.core.find(id)?;
+        let now = self.now();
+        if self.core.in_engine(key) {
+            self.core.engine.set_priority(now, key, priority)?;
+        }
+        if let Some(vr) = self.core.vrs.get_mut(&key) {
+            vr.priority = priority;
+        }
+        self.settle_or_tell(now);
+        Ok(())
+    }
+
+    /// Gives up being Active, in favour of whoever is there, and does not take over again by
+    /// preemption.
+    pub fn resign(&mut self, id: &VrId) -> Result<(), Error> {
+        let key = self.core.find(id)?;
+        let now = self.now();
+        self.core.engine.resign(now, key)?;
+        self.settle_or_tell(now);
+        Ok(())
+    }
+
+    /// Stops a virtual router gracefully, or starts it again.
+    pub fn set_enabled(&mut self, id: &VrId, on: bool) -> Result<(), Error> {
+        let key = self.core.find(id)?;
+        let now = self.now();
+        let Some(vr) = self.core.vrs.get_mut(&key) else {
+            return Err(Error::NotFound);
+        };
+        vr.enabled = on;
+        let ready = vr.prepared.is_some();
+        if ready && self.core.in_engine(key) {
+            self.core.engine.set_enabled(now, key, on)?;
+        }
+        self.core.look_at_tracked = true;
+        self.settle_or_tell(now);
+        Ok(())
+    }
+
+    /// States whether the object that the configuration tracks as
+    /// [`Tracked::Named`](crate::Tracked::Named) is up. `false`: nothing tracks that name.
+    pub fn set_tracked(&mut self, name: &str, up: bool) -> bool {
+        let what = Tracked::Named(name.to_owned());
+        let Some(number) = self.core.objects.find(&what) else {
+            return false;
+        };
+        let now = self.now();
+        self.core.set_object(now, number, up);
+        self.settle_or_tell(now);
+        true
+    }
+
+    /// Every virtual router, in the order in which interfaces were first named, VRIDs and families.
+    pub fn statuses(&self) -> Vec<VrReport> {
+        let vrs = self.core.vrs.iter();
+        vrs.filter_map(|(&key, vr)| self.report(key, vr)).collect()
+    }
+
+    /// Who is, or lately was, master of each virtual router on our segments.
+    pub fn segment(&self) -> Vec<Sighting> {
+        self.sightings(self.now())
+    }
+
+    /// Every watched interface.
+    pub fn interfaces(&self) -> Vec<InterfaceReport> {
+        let interfaces = self.core.interfaces.iter();
+        interfaces
+            .map(|(_, interface)| Self::report_interface(interface))
+            .collect()
+    }
+
+    /// Discarded packets that belong to no virtual router of ours.
+    pub fn drops(&self) -> &DropCounters {
+        self.core.engine.drops()
+    }
+
+    /// Takes in what has arrived. While a timer is due everything is received first: a peer whose
+    /// advertisement waits in the socket is alive, and it is this host that is late (T-8).
+    fn receive(&mut self, now: Instant) -> io::Result<()> {
+        for _ in 0..MAX_ROUNDS {
+            let mut many = 0usize;
+            let core = &mut self.core;
+            self.platform.receive(&mut |incoming| {
+                many += 1;
+                core.take_in(now, incoming);
+            })?;
+            let due = self.core.engine.poll_timeout().is_some_and(|at| at <= now);
+            if many == 0 || !due {
+                break;
+            }
+        }
+        Ok(())
+    }
+}

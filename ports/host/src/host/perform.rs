@@ -1,0 +1,156 @@
+//! What goes out: performs what the engine asks for, and sets the next wake-up.
+
+use std::io;
+
+use vrrp_core::{Duration, Failure, Instant, Output, StateChange, VrKey};
+
+use super::Host;
+use crate::event::Event;
+use crate::platform::{Platform, PlatformError};
+
+/// Outputs performed before the host receives again. A takeover of every virtual router with a few
+/// addresses each is fewer.
+const MAX_OUTPUTS: usize = 16_384;
+/// When the platform was not ready for a virtual router, it is asked again after this time.
+pub(super) const RETRY: Duration = Duration::from_secs(5);
+
+impl<P: Platform> Host<P> {
+    /// Brings everything to where it belongs after any input.
+    pub(super) fn settle(&mut self, now: Instant) -> io::Result<()> {
+        self.drain(now);
+        if self.reap_due {
+            self.reap_due = false;
+            self.reap(now);
+        }
+        self.arm()
+    }
+
+    /// Like [`settle`](Self::settle), for calls that have no error of the kind to give.
+    pub(super) fn settle_or_tell(&mut self, now: Instant) {
+        if let Err(error) = self.settle(now) {
+            self.core
+                .problem(now, None, format!("cannot set the wake-up: {error}"));
+        }
+    }
+
+    /// Performs outputs until there are none, or so many that receiving should have its turn.
+    pub(super) fn drain(&mut self, now: Instant) {
+        for answer in &self.core.answers {
+            self.platform.transmit(&answer.transmit());
+        }
+        self.core.answers.clear();
+        self.unfinished = true;
+        for _ in 0..MAX_OUTPUTS {
+            let Some(output) = self.core.engine.poll_output(&mut self.core.buf[..]) else {
+                if self.core.refresh_tracked(now) {
+                    continue;
+                }
+                self.unfinished = false;
+                break;
+            };
+            match output {
+                Output::Transmit(transmit) => self.platform.transmit(&transmit),
+                Output::SetMac { key, mac, on } => {
+                    let result = self.platform.set_mac(key, mac, on);
+                    self.performed(now, result, Some(key), Failure::Mac { key });
+                }
+                Output::SetAddress {
+                    key,
+                    address,
+                    accept,
+                    on,
+                } => {
+                    let result = self.platform.set_address(key, address, accept, on);
+                    let address = address.address;
+                    self.performed(now, result, Some(key), Failure::Address { key, address });
+                }
+                Output::SetGroup {
+                    ifindex,
+                    family,
+                    on,
+                } => {
+                    let result = self.platform.set_group(ifindex, family, on);
+                    self.performed(now, result, None, Failure::Group { ifindex, family });
+                }
+                Output::StateChange(change) => self.state_changed(change),
+                Output::Removed { key } => self.removed(now, key),
+            }
+        }
+        self.platform.flush();
+    }
+
+    fn performed(
+        &mut self,
+        now: Instant,
+        result: Result<(), PlatformError>,
+        key: Option<VrKey>,
+        failure: Failure,
+    ) {
+        if let Err(error) = result {
+            self.core.problem(now, key, error.to_string());
+            self.core.engine.handle_failure(now, failure);
+            self.core.look_at_tracked = true;
+        }
+    }
+
+    fn state_changed(&mut self, change: StateChange) {
+        self.core.look_at_tracked = true;
+        let Some(vr) = self.core.vrs.get_mut(&change.key) else {
+            return;
+        };
+        vr.state = change.to;
+        let event = Event::StateChange {
+            id: vr.id.clone(),
+            from: change.from,
+            to: change.to,
+            reason: change.reason,
+            peer: change.peer,
+            addresses: self.core.engine.addresses(change.key).collect(),
+        };
+        self.core.events.push(event);
+    }
+
+    /// The engine has let go of a virtual router: undo its setup, and put in its place what waits
+    /// for it.
+    fn removed(&mut self, now: Instant, key: VrKey) {
+        let Some(vr) = self.core.vrs.get_mut(&key) else {
+            return;
+        };
+        vr.current = None;
+        vr.leaving = false;
+        if vr.prepared.take().is_some() {
+            self.platform.release(key);
+        }
+        if vr.next.is_none() {
+            let id = vr.id.clone();
+            self.core.vrs.remove(&key);
+            self.core.events.push(Event::Removed { id });
+        }
+        self.reap_due = true;
+        self.admit(now);
+    }
+
+    /// Sets the next wake-up. One that is early enough already is left alone: an advertisement
+    /// moves a deadline away, and a system call for each would cost more than a wake-up for nothing.
+    fn arm(&mut self) -> io::Result<()> {
+        // Only now, after `receive` has cleared the readiness of a wake-up that had come.
+        let now = self.platform.now();
+        let deadline = self.core.engine.poll_timeout();
+        let mut next = deadline.into_iter().chain(self.retry_at).min();
+        if self.unfinished {
+            next = Some(now);
+        }
+        let pending = self.armed.filter(|&at| at > now);
+        if next == self.armed && pending == next {
+            return Ok(());
+        }
+        if let (Some(pending), Some(next)) = (pending, next) {
+            if pending <= next {
+                return Ok(());
+            }
+        }
+        self.platform.set_wakeup(next)?;
+        self.armed = next;
+        Ok(())
+    }
+}

@@ -1,0 +1,101 @@
+//! Checks a configuration before anything is touched.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+
+use vrrp_core::{Instant, InterfaceState, Router, VrKey};
+
+use super::{MAX_ADDRESSES, MAX_INTERFACES, MAX_VIRTUAL_ROUTERS};
+use crate::config::{ConfigCause, ConfigError, HostConfig, Tracked, VrId, VrSpec};
+
+/// Finds the first fault of `config`. `occupied`: interfaces that the engine knows already.
+pub(super) fn check<'a>(
+    config: &'a HostConfig,
+    occupied: impl Iterator<Item = &'a str>,
+) -> Result<(), ConfigError> {
+    let specs = &config.virtual_routers;
+    if specs.len() > MAX_VIRTUAL_ROUTERS {
+        return Err(refuse(None, ConfigCause::TooManyVirtualRouters));
+    }
+    let mut ids: HashSet<&VrId> = HashSet::new();
+    let mut interfaces: HashSet<&str> = occupied.collect();
+    for spec in specs {
+        if !ids.insert(&spec.id) {
+            return Err(refuse(Some(spec), ConfigCause::Twice));
+        }
+        interfaces.insert(&spec.id.interface);
+        if interfaces.len() > MAX_INTERFACES {
+            return Err(refuse(Some(spec), ConfigCause::TooManyInterfaces));
+        }
+    }
+    let mut owners: HashMap<(&str, IpAddr), &VrId> = HashMap::new();
+    for spec in specs {
+        check_addresses(spec, &mut owners)?;
+        check_tracks(spec, &ids)?;
+        check_engine(spec)?;
+    }
+    Ok(())
+}
+
+/// Two virtual routers with one address would take it away from each other.
+fn check_addresses<'a>(
+    spec: &'a VrSpec,
+    owners: &mut HashMap<(&'a str, IpAddr), &'a VrId>,
+) -> Result<(), ConfigError> {
+    for (carrier, address) in spec.places() {
+        match owners.insert((carrier, address), &spec.id) {
+            Some(by) if *by != spec.id => {
+                let by = by.clone();
+                return Err(refuse(
+                    Some(spec),
+                    ConfigCause::AddressTaken { address, by },
+                ));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn check_tracks(spec: &VrSpec, ids: &HashSet<&VrId>) -> Result<(), ConfigError> {
+    for track in &spec.tracks {
+        if let Tracked::VirtualRouter(id) = &track.what {
+            if *id == spec.id {
+                return Err(refuse(Some(spec), ConfigCause::TracksItself));
+            }
+            if !ids.contains(id) {
+                let cause = ConfigCause::NoSuchVirtualRouter(id.clone());
+                return Err(refuse(Some(spec), cause));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Asks an engine with room for one.
+fn check_engine(spec: &VrSpec) -> Result<(), ConfigError> {
+    let mut engine = Router::<1, 1, MAX_ADDRESSES>::new();
+    let now = Instant::default();
+    let key = VrKey {
+        ifindex: 1,
+        vrid: spec.id.vrid,
+        family: spec.id.family,
+    };
+    let mut objects = 0..;
+    engine
+        .set_interface(now, key.ifindex, InterfaceState::default())
+        .and_then(|()| {
+            spec.with_engine_form(
+                |_| objects.next().unwrap_or(u16::MAX),
+                |config| engine.insert(now, key, config),
+            )
+        })
+        .map_err(|error| refuse(Some(spec), ConfigCause::Engine(error)))
+}
+
+fn refuse(spec: Option<&VrSpec>, cause: ConfigCause) -> ConfigError {
+    ConfigError {
+        id: spec.map(|spec| spec.id.clone()),
+        cause,
+    }
+}

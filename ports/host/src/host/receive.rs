@@ -1,0 +1,230 @@
+//! What comes in: facts about interfaces, losses, frames.
+
+use vrrp_core::{
+    AdvertInterval, DropReason, Family, Instant, InterfaceState, Peer, Priority, State, Verdict,
+    VrKey, Vrid,
+};
+
+use super::core::{Core, Notice};
+use crate::config::Tracked;
+use crate::event::Event;
+use crate::heard::Heard;
+use crate::platform::Incoming;
+use crate::sightings::News;
+
+/// Advertisements in a row that a router sends which should give way to us, before it is told. One
+/// or two are normal when both have just started, or a cable has been mended.
+const CONTESTS: u32 = 3;
+
+impl Core {
+    pub(super) fn take_in(&mut self, now: Instant, incoming: Incoming<'_>) {
+        match incoming {
+            Incoming::Interface { ifindex, state } => self.interface(now, ifindex, state),
+            Incoming::Lost(failure) => {
+                let (key, what) = self.describe(failure);
+                self.problem(now, key, format!("{what} was taken away; putting it back"));
+                self.engine.handle_failure(now, failure);
+                self.look_at_tracked = true;
+            }
+            Incoming::Frame { ifindex, frame } => self.frame(now, ifindex, frame),
+        }
+    }
+
+    fn interface(&mut self, now: Instant, ifindex: u32, state: InterfaceState) {
+        let Some(interface) = self.interfaces.get_mut(ifindex) else {
+            return;
+        };
+        if interface.reported && interface.state == state {
+            return;
+        }
+        interface.reported = true;
+        interface.state = state;
+        let (name, in_engine) = (interface.name.clone(), interface.in_engine);
+        if in_engine {
+            if let Err(error) = self.engine.set_interface(now, ifindex, state) {
+                self.problem(now, None, format!("the engine refused {name}: {error}"));
+            }
+        }
+        if let Some(number) = self.objects.find(&Tracked::Interface(name.clone())) {
+            self.set_object(now, number, state.up);
+        }
+        self.look_at_tracked = true;
+        self.events.push(Event::Interface { name, state });
+    }
+
+    fn frame(&mut self, now: Instant, ifindex: u32, frame: &[u8]) {
+        match self.engine.handle_frame(now, ifindex, frame) {
+            Verdict::NotVrrp => self.answer(ifindex, frame),
+            Verdict::Accepted(key) => self.accepted(now, key, frame),
+            Verdict::Dropped(reason) => self.dropped(now, ifindex, frame, reason),
+        }
+    }
+
+    /// Runs for every advertisement: constant time and no allocation unless it says something new.
+    fn accepted(&mut self, now: Instant, key: VrKey, frame: &[u8]) {
+        let (Some(heard), Some(vr)) = (Heard::new(frame), self.vrs.get(&key)) else {
+            return;
+        };
+        let Ok(advert) = heard.advert() else {
+            return;
+        };
+        let priority = advert.priority();
+        let contested = vr.state == State::Active && priority > 0;
+        let (seen, changed) = match self.sightings.hear(now, key, true, &heard, &advert) {
+            News::Same(seen) => (seen, false),
+            News::Changed(seen) => (seen, true),
+        };
+        seen.contests = if contested {
+            seen.contests.saturating_add(1)
+        } else {
+            0
+        };
+        let contests = seen.contests;
+        if changed && advert.version() == 3 {
+            let interval = seen.interval;
+            self.compare_interval(now, key, &heard, interval);
+        }
+        if changed {
+            self.compare_addresses(now, key, &heard);
+        }
+        if contests > 0 {
+            let peer = Peer {
+                address: heard.source,
+                priority,
+            };
+            self.contest(now, key, peer, contests);
+        }
+    }
+
+    //= RFC 9568 section 7.1
+    // V-13
+    fn compare_interval(
+        &mut self,
+        now: Instant,
+        key: VrKey,
+        heard: &Heard<'_>,
+        theirs: AdvertInterval,
+    ) {
+        let Some(vr) = self.vrs.get(&key) else {
+            return;
+        };
+        let Some(ours) = vr.current.as_ref().map(|spec| spec.advert_interval) else {
+            return;
+        };
+        let peer = heard.source;
+        if ours != theirs
+            && self
+                .notices
+                .note(now, (key, peer, Notice::Interval))
+                .is_some()
+        {
+            self.events.push(Event::IntervalMismatch {
+                id: vr.id.clone(),
+                peer,
+                ours,
+                theirs,
+            });
+        }
+    }
+
+    //= RFC 9568 section 7.1
+    // V-14: the order of the list says nothing.
+    fn compare_addresses(&mut self, now: Instant, key: VrKey, heard: &Heard<'_>) {
+        let (Some(vr), Ok(advert)) = (self.vrs.get(&key), heard.advert()) else {
+            return;
+        };
+        let ours: Vec<_> = self.engine.addresses(key).map(|a| a.address).collect();
+        let same = usize::from(advert.count()) == ours.len()
+            && advert.addresses().all(|address| ours.contains(&address));
+        let peer = heard.source;
+        if !same
+            && self
+                .notices
+                .note(now, (key, peer, Notice::Addresses))
+                .is_some()
+        {
+            self.events.push(Event::AddressMismatch {
+                id: vr.id.clone(),
+                peer,
+                ours,
+                theirs: advert.addresses().collect(),
+            });
+        }
+    }
+
+    /// Somebody advertises although we are Active.
+    fn contest(&mut self, now: Instant, key: VrKey, peer: Peer, contests: u32) {
+        let owner = Priority::OWNER.get();
+        let ours = self.engine.status(key).map(|status| status.priority.get());
+        let both_own = peer.priority == owner && ours == Some(owner);
+        let Some(id) = self.vrs.get(&key).map(|vr| vr.id.clone()) else {
+            return;
+        };
+        let address = peer.address;
+        if both_own
+            && self
+                .notices
+                .note(now, (key, address, Notice::DualOwner))
+                .is_some()
+        {
+            self.events.push(Event::DualOwner { id, peer: address });
+        } else if contests >= CONTESTS
+            && self
+                .notices
+                .note(now, (key, address, Notice::Contested))
+                .is_some()
+        {
+            self.events.push(Event::Contested { id, peer });
+        }
+    }
+
+    fn dropped(&mut self, now: Instant, ifindex: u32, frame: &[u8], reason: DropReason) {
+        if let Some(interface) = self.interfaces.get_mut(ifindex) {
+            interface.count_drop(reason);
+        }
+        let heard = Heard::new(frame);
+        if reason == DropReason::UnknownVrid {
+            self.foreign(now, ifindex, heard.as_ref());
+        }
+        if is_ordinary(reason) {
+            return;
+        }
+        let vrid = heard.as_ref().and_then(Heard::vrid);
+        if let Some(count) = self.rejected.note(now, (ifindex, vrid, reason)) {
+            self.events.push(Event::Rejected {
+                interface: self.interfaces.name(ifindex).to_owned(),
+                source: heard.map(|heard| heard.source),
+                vrid,
+                reason,
+                count,
+            });
+        }
+    }
+
+    /// Remembers the master of a virtual router that is not ours, if it could be one.
+    fn foreign(&mut self, now: Instant, ifindex: u32, heard: Option<&Heard<'_>>) {
+        let Some(heard) = heard else {
+            return;
+        };
+        let (Some(advert), Some(vrid)) = (heard.sound_advert(), heard.vrid().and_then(Vrid::new))
+        else {
+            return;
+        };
+        let family: Family = heard.family;
+        let key = VrKey {
+            ifindex,
+            vrid,
+            family,
+        };
+        self.sightings.hear(now, key, false, heard, &advert);
+    }
+}
+
+/// Discarded in the normal course of things: our own frames coming back, what a virtual router that
+/// takes no part does not want, and the old version of a router that speaks both.
+fn is_ordinary(reason: DropReason) -> bool {
+    matches!(
+        reason,
+        DropReason::OwnLoopedBack | DropReason::NotRunning | DropReason::V2ShadowedByV3
+    )
+}

@@ -1,0 +1,412 @@
+//! From one configuration to the next.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+
+use vrrp_core::{Instant, VrKey};
+
+use super::core::Vr;
+use super::perform::RETRY;
+use super::{Host, MAX_VIRTUAL_ROUTERS, plan};
+use crate::config::{ConfigCause, ConfigError, HostConfig, Tracked, VrSpec};
+use crate::platform::{Platform, VrSetup};
+use crate::report::Reload;
+
+/// What has to be done.
+#[derive(Default)]
+struct Work {
+    /// Not there: to be inserted.
+    add: Vec<(VrKey, VrSpec)>,
+    /// To be reconfigured in place.
+    change: Vec<(VrKey, VrSpec)>,
+    /// To be removed and inserted anew, or on its way out and wanted again.
+    replace: Vec<(VrKey, VrSpec)>,
+    /// To be removed.
+    remove: Vec<VrKey>,
+    report: Reload,
+}
+
+impl<P: Platform> Host<P> {
+    /// Goes over to `config`, without performing what follows from it. After an error nothing is
+    /// different.
+    pub(super) fn apply(
+        &mut self,
+        now: Instant,
+        config: HostConfig,
+    ) -> Result<Reload, ConfigError> {
+        let known = self.core.interfaces.iter();
+        let occupied = known.filter_map(|(_, i)| i.in_engine.then_some(i.name.as_str()));
+        plan::check(&config, occupied)?;
+        let shortest = config
+            .virtual_routers
+            .iter()
+            .map(|spec| spec.advert_interval);
+        let shortest = shortest.min().map(|interval| interval.duration());
+        let watched = self.watch(&config)?;
+        let work = self.sort_out(config);
+        if let Err(error) = self.prepare(&work) {
+            self.unwatch(&watched);
+            return Err(error);
+        }
+        self.core.shortest = shortest.unwrap_or_default();
+        Ok(self.commit(now, work))
+    }
+
+    /// Begins to watch every interface that is new. Gives their numbers.
+    fn watch(&mut self, config: &HostConfig) -> Result<Vec<u32>, ConfigError> {
+        let mut watched = Vec::new();
+        for spec in &config.virtual_routers {
+            for name in spec.interfaces() {
+                let (ifindex, new) = self.core.interfaces.add(name);
+                if !new {
+                    continue;
+                }
+                watched.push(ifindex);
+                if let Err(error) = self.platform.watch(ifindex, name) {
+                    watched.pop();
+                    self.core.interfaces.remove(ifindex);
+                    self.unwatch(&watched);
+                    return Err(ConfigError {
+                        id: Some(spec.id.clone()),
+                        cause: ConfigCause::Platform(error),
+                    });
+                }
+            }
+        }
+        Ok(watched)
+    }
+
+    fn unwatch(&mut self, watched: &[u32]) {
+        for &ifindex in watched {
+            self.platform.unwatch(ifindex);
+            self.core.interfaces.remove(ifindex);
+        }
+    }
+
+    /// Compares what is wanted with what there is.
+    fn sort_out(&self, config: HostConfig) -> Work {
+        let mut work = Work::default();
+        let mut named = HashSet::new();
+        for spec in config.virtual_routers {
+            let id = spec.id.clone();
+            let Some(ifindex) = self.core.interfaces.number(&id.interface) else {
+                continue;
+            };
+            let key = VrKey {
+                ifindex,
+                vrid: id.vrid,
+                family: id.family,
+            };
+            named.insert(key);
+            let vr = self.core.vrs.get(&key);
+            match (vr, vr.and_then(Vr::wanted)) {
+                (_, Some(old)) if *old == spec => work.report.unchanged.push(id),
+                (Some(vr), old) => {
+                    let list = match old {
+                        Some(_) => &mut work.report.changed,
+                        None => &mut work.report.added,
+                    };
+                    list.push(id);
+                    // The platform and the engine know a virtual router by one MAC only.
+                    let stays = |old: &VrSpec| !vr.leaving && old.mac_mode == spec.mac_mode;
+                    if vr.current.as_ref().is_some_and(stays) {
+                        work.change.push((key, spec));
+                    } else {
+                        work.replace.push((key, spec));
+                    }
+                }
+                (None, _) => {
+                    work.report.added.push(id);
+                    work.add.push((key, spec));
+                }
+            }
+        }
+        for (&key, vr) in &self.core.vrs {
+            if !named.contains(&key) && vr.wanted().is_some() {
+                work.report.removed.push(vr.id.clone());
+                work.remove.push(key);
+            }
+        }
+        work
+    }
+
+    /// Makes the platform ready, or leaves it as it was.
+    fn prepare(&mut self, work: &Work) -> Result<(), ConfigError> {
+        let mut done: Vec<VrKey> = Vec::new();
+        for (key, spec) in work.add.iter().chain(&work.change) {
+            let setup = spec.setup(*key);
+            if self.prepared(*key) == Some(&setup) {
+                continue;
+            }
+            done.push(*key);
+            if let Err(error) = self.platform.prepare(&setup) {
+                for key in done {
+                    self.unprepare(key);
+                }
+                return Err(ConfigError {
+                    id: Some(spec.id.clone()),
+                    cause: ConfigCause::Platform(error),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn prepared(&self, key: VrKey) -> Option<&VrSetup> {
+        self.core.vrs.get(&key)?.prepared.as_ref()
+    }
+
+    /// Goes back to the setup that the virtual router has, or to none.
+    fn unprepare(&mut self, key: VrKey) {
+        match self.prepared(key).cloned() {
+            Some(old) => {
+                if let Err(error) = self.platform.prepare(&old) {
+                    let now = self.platform.now();
+                    self.core.problem(now, Some(key), error.to_string());
+                }
+            }
+            None => self.platform.release(key),
+        }
+    }
+
+    fn commit(&mut self, now: Instant, work: Work) -> Reload {
+        for key in work.remove {
+            self.remove(now, key, None);
+        }
+        for (key, spec) in work.replace {
+            self.remove(now, key, Some(spec));
+        }
+        for (key, spec) in work.add {
+            let mut vr = Vr::new(spec.id.clone());
+            vr.prepared = Some(spec.setup(key));
+            vr.next = Some(spec);
+            self.core.vrs.insert(key, vr);
+        }
+        self.reconfigure_all(now, work.change);
+        self.admit(now);
+        self.core.look_at_tracked = true;
+        self.reap_due = true;
+        work.report
+    }
+
+    /// Reconfigures so that an address that moves from one virtual router to another is given up
+    /// before it is taken, unless they exchange addresses in a circle.
+    fn reconfigure_all(&mut self, now: Instant, mut change: Vec<(VrKey, VrSpec)>) {
+        let mut held: HashMap<(String, IpAddr), VrKey> = HashMap::new();
+        for (key, spec) in &change {
+            let current = self.core.vrs.get(key).and_then(|vr| vr.current.as_ref());
+            let current = current.into_iter().flat_map(VrSpec::places);
+            let kept: HashSet<_> = spec.places().collect();
+            let given = current.filter(|place| !kept.contains(place));
+            held.extend(given.map(|(name, address)| ((name.to_owned(), address), *key)));
+        }
+        while !change.is_empty() {
+            let waits = |(key, spec): &(VrKey, VrSpec)| {
+                let mut takes = spec.places();
+                takes.any(|(name, address)| {
+                    let holder = held.get(&(name.to_owned(), address));
+                    holder.is_some_and(|holder| holder != key)
+                })
+            };
+            let (mut later, mut ready): (Vec<_>, Vec<_>) = change.into_iter().partition(waits);
+            if ready.is_empty() {
+                ready.append(&mut later);
+            }
+            for (key, spec) in ready {
+                held.retain(|_, holder| *holder != key);
+                self.reconfigure(now, key, spec);
+            }
+            if !later.is_empty() {
+                self.drain(now);
+            }
+            change = later;
+        }
+    }
+
+    /// Removes a virtual router gracefully; `next` takes its place when it is gone.
+    pub(super) fn remove(&mut self, now: Instant, key: VrKey, next: Option<VrSpec>) {
+        let Some(vr) = self.core.vrs.get_mut(&key) else {
+            return;
+        };
+        let gone = next.is_none();
+        vr.next = next;
+        if vr.leaving {
+            return;
+        }
+        if vr.current.is_some() {
+            vr.leaving = true;
+            let result = self.core.engine.remove(now, key);
+            self.core.engine_refused(now, key, result);
+        } else if vr.prepared.take().is_some() {
+            self.platform.release(key);
+        }
+        if gone && !self.core.vrs.get(&key).is_some_and(|vr| vr.leaving) {
+            if let Some(vr) = self.core.vrs.remove(&key) {
+                self.core.events.push(crate::Event::Removed { id: vr.id });
+            }
+        }
+    }
+
+    fn reconfigure(&mut self, now: Instant, key: VrKey, spec: VrSpec) {
+        let core = &mut self.core;
+        let Some(vr) = core.vrs.get_mut(&key) else {
+            return;
+        };
+        let objects = &mut core.objects;
+        let engine = &mut core.engine;
+        let result = spec.with_engine_form(
+            |what| objects.number(what),
+            |config| engine.reconfigure(now, key, config),
+        );
+        if result.is_err() {
+            // Old and new addresses do not fit the table together.
+            self.remove(now, key, Some(spec));
+            return;
+        }
+        let moved = vr
+            .current
+            .as_ref()
+            .is_some_and(|old| old.priority != spec.priority);
+        let waited = vr.prepared.replace(spec.setup(key)).is_none();
+        vr.current = Some(spec);
+        if moved && vr.priority.take().is_some() {
+            let result = engine.set_priority(now, key, None);
+            core.engine_refused(now, key, result);
+        }
+        self.state_objects(now, key);
+        if waited {
+            self.start(now, key);
+        }
+    }
+
+    /// Inserts what waits, as far as the engine has room.
+    pub(super) fn admit(&mut self, now: Instant) {
+        let vrs = &self.core.vrs;
+        let mut room = MAX_VIRTUAL_ROUTERS - vrs.values().filter(|vr| vr.current.is_some()).count();
+        let waiting: Vec<VrKey> = vrs
+            .iter()
+            .filter(|(_, vr)| vr.current.is_none() && vr.next.is_some())
+            .map(|(&key, _)| key)
+            .collect();
+        for key in waiting {
+            if room == 0 {
+                return;
+            }
+            room -= 1;
+            self.insert(now, key);
+        }
+    }
+
+    fn insert(&mut self, now: Instant, key: VrKey) {
+        let core = &mut self.core;
+        if let Some(interface) = core.interfaces.get_mut(key.ifindex) {
+            if !interface.in_engine {
+                interface.in_engine = true;
+                let result = core.engine.set_interface(now, key.ifindex, interface.state);
+                core.engine_refused(now, key, result);
+            }
+        }
+        let Some(vr) = core.vrs.get_mut(&key) else {
+            return;
+        };
+        let Some(spec) = vr.next.take() else {
+            return;
+        };
+        let (objects, engine) = (&mut core.objects, &mut core.engine);
+        let mut result = spec.with_engine_form(
+            |what| objects.number(what),
+            |config| engine.insert(now, key, config),
+        );
+        if vr.priority.is_some() {
+            result = result.and(engine.set_priority(now, key, vr.priority));
+        }
+        vr.current = Some(spec);
+        core.engine_refused(now, key, result);
+        self.state_objects(now, key);
+        self.start(now, key);
+    }
+
+    /// States what is known of the objects that a virtual router tracks: one that nothing else
+    /// tracks may be new to the engine.
+    fn state_objects(&mut self, now: Instant, key: VrKey) {
+        let core = &mut self.core;
+        let spec = core.vrs.get(&key).and_then(|vr| vr.current.as_ref());
+        for track in spec.iter().flat_map(|spec| &spec.tracks) {
+            let Some(number) = core.objects.find(&track.what) else {
+                continue;
+            };
+            if let Tracked::Interface(name) = &track.what {
+                let up = core.interfaces.named(name).is_some_and(|i| i.state.up);
+                core.objects.set(number, up);
+            }
+            let up = core.objects.is_up(number);
+            core.engine.set_tracked(now, number, up);
+        }
+        core.look_at_tracked = true;
+    }
+
+    /// Enables a virtual router in the engine, once the platform is ready for it.
+    fn start(&mut self, now: Instant, key: VrKey) {
+        let core = &mut self.core;
+        let Some(vr) = core.vrs.get_mut(&key) else {
+            return;
+        };
+        let Some(spec) = vr.current.as_ref().filter(|_| !vr.leaving) else {
+            return;
+        };
+        if vr.prepared.is_none() {
+            let setup = spec.setup(key);
+            if let Err(error) = self.platform.prepare(&setup) {
+                self.retry_at = Some(now + RETRY);
+                core.problem(now, Some(key), error.to_string());
+                return;
+            }
+            vr.prepared = Some(setup);
+        }
+        if vr.enabled {
+            let result = core.engine.set_enabled(now, key, true);
+            core.engine_refused(now, key, result);
+        }
+        core.look_at_tracked = true;
+    }
+
+    /// Tries again what the platform refused when there was nobody to give the error to.
+    pub(super) fn retry(&mut self, now: Instant) {
+        if self.retry_at.is_none_or(|at| at > now) {
+            return;
+        }
+        self.retry_at = None;
+        let vrs = self.core.vrs.iter();
+        let unready = vrs.filter(|(_, vr)| vr.current.is_some() && vr.prepared.is_none());
+        for key in unready.map(|(&key, _)| key).collect::<Vec<_>>() {
+            self.start(now, key);
+        }
+    }
+
+    /// Forgets interfaces and tracked objects that nothing names any more.
+    pub(super) fn reap(&mut self, now: Instant) {
+        let core = &mut self.core;
+        let specs = || {
+            core.vrs
+                .values()
+                .flat_map(|vr| vr.current.iter().chain(&vr.next))
+        };
+        let names: HashSet<&str> = specs().flat_map(VrSpec::interfaces).collect();
+        let tracks = specs().flat_map(|spec| &spec.tracks);
+        core.objects
+            .retain(&tracks.map(|track| &track.what).collect());
+        let known = core.interfaces.iter();
+        let unused = known.filter(|(_, interface)| !names.contains(interface.name.as_str()));
+        for ifindex in unused.map(|(ifindex, _)| ifindex).collect::<Vec<_>>() {
+            if core.interfaces.get(ifindex).is_some_and(|i| i.in_engine) {
+                if let Err(error) = core.engine.remove_interface(ifindex) {
+                    core.problem(now, None, format!("the engine refused: {error}"));
+                    continue;
+                }
+            }
+            self.platform.unwatch(ifindex);
+            core.interfaces.remove(ifindex);
+            core.sightings.forget_interface(ifindex);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Answers questions about the host.
+
+use vrrp_core::{Duration, Instant, MacMode, State, Version, VrKey};
+
+use super::Host;
+use super::core::Vr;
+use crate::config::{AddressSpec, VrSpec};
+use crate::interfaces::Interface;
+use crate::platform::Platform;
+use crate::report::{InterfaceReport, Sighting, VrReport};
+
+impl<P: Platform> Host<P> {
+    pub(super) fn report(&self, key: VrKey, vr: &Vr) -> Option<VrReport> {
+        let spec = vr.current.as_ref()?;
+        let interface = self.core.interfaces.get(key.ifindex)?.state;
+        Some(VrReport {
+            id: vr.id.clone(),
+            status: self.core.engine.status(key)?,
+            statistics: *self.core.engine.statistics(key)?,
+            addresses: self.addresses(key, spec),
+            mac_mode: spec.mac_mode,
+            mac: match spec.mac_mode {
+                MacMode::Virtual => key.virtual_mac(),
+                MacMode::Interface => interface.mac,
+            },
+            mac_interface: self.platform.mac_interface(key),
+            interface,
+            leaving: vr.leaving,
+        })
+    }
+
+    /// As advertised: for IPv6 perhaps with a link-local address that the engine has added.
+    fn addresses(&self, key: VrKey, spec: &VrSpec) -> Vec<AddressSpec> {
+        let named = |address| {
+            spec.addresses
+                .iter()
+                .find(|a| a.address == address)
+                .cloned()
+        };
+        let advertised = self.core.engine.addresses(key);
+        advertised
+            .map(|address| {
+                named(address).unwrap_or(AddressSpec {
+                    address,
+                    interface: None,
+                })
+            })
+            .collect()
+    }
+
+    pub(super) fn report_interface(interface: &Interface) -> InterfaceReport {
+        InterfaceReport {
+            name: interface.name.clone(),
+            state: interface.state,
+            drops: interface.drops(),
+        }
+    }
+
+    /// Ourselves first, then the one heard last.
+    pub(super) fn sightings(&self, now: Instant) -> Vec<Sighting> {
+        let ourselves = self.core.vrs.iter().filter_map(|(&key, vr)| {
+            let sighting = self.own_sighting(now, key, vr)?;
+            Some((key, sighting))
+        });
+        let others = self.core.sightings.iter().map(|(place, seen)| {
+            let key = place.key;
+            let sighting = Sighting {
+                interface: self.core.interfaces.name(key.ifindex).to_owned(),
+                vrid: key.vrid,
+                family: key.family,
+                address: place.address,
+                mac: seen.mac,
+                priority: seen.priority,
+                version: seen.version,
+                interval: seen.interval,
+                addresses: seen.addresses.clone(),
+                last_heard: seen.last_heard,
+                age: now.since(seen.last_heard),
+                stale: seen.is_stale(now),
+                ours: self.core.vrs.contains_key(&key),
+                is_self: false,
+            };
+            (key, sighting)
+        });
+        let mut all: Vec<(VrKey, Sighting)> = ourselves.chain(others).collect();
+        all.sort_by_key(|(key, s)| (*key, !s.is_self, std::cmp::Reverse(s.last_heard), s.address));
+        all.into_iter().map(|(_, sighting)| sighting).collect()
+    }
+
+    /// What others see of us while we are Active.
+    fn own_sighting(&self, now: Instant, key: VrKey, vr: &Vr) -> Option<Sighting> {
+        let status = self.core.engine.status(key)?;
+        if status.state != State::Active {
+            return None;
+        }
+        let report = self.report(key, vr)?;
+        let address = match key.family {
+            vrrp_core::Family::Ipv4 => report.interface.ipv4?.into(),
+            vrrp_core::Family::Ipv6 => report.interface.ipv6?.into(),
+        };
+        Some(Sighting {
+            interface: vr.id.interface.clone(),
+            vrid: key.vrid,
+            family: key.family,
+            address,
+            mac: report.mac,
+            priority: status.priority.get(),
+            version: if status.version == Version::V2 { 2 } else { 3 },
+            interval: status.advert_interval,
+            addresses: self.core.engine.addresses(key).map(|a| a.address).collect(),
+            last_heard: now,
+            age: Duration::ZERO,
+            stale: false,
+            ours: true,
+            is_self: true,
+        })
+    }
+}

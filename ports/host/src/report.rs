@@ -1,0 +1,93 @@
+//! What can be asked of a host: owned copies, for status and logs.
+
+use std::net::IpAddr;
+
+use vrrp_core::{
+    AdvertInterval, DropReason, Duration, Family, Instant, InterfaceState, MacAddr, MacMode,
+    Statistics, Status, Vrid,
+};
+
+use crate::config::{AddressSpec, VrId};
+
+/// A virtual router as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VrReport {
+    /// Its name.
+    pub id: VrId,
+    /// State, reason, priority, the Active router last heard.
+    pub status: Status,
+    /// Its counters.
+    pub statistics: Statistics,
+    /// Its addresses.
+    pub addresses: Vec<AddressSpec>,
+    /// Which MAC it is configured to serve them with.
+    pub mac_mode: MacMode,
+    /// The MAC that serves them while it is Active.
+    pub mac: MacAddr,
+    /// The interface that carries the virtual MAC. `None`: the interface's own MAC is used.
+    pub mac_interface: Option<String>,
+    /// The state of its interface.
+    pub interface: InterfaceState,
+    /// It is being removed: stopping, or serving until the successor is heard.
+    pub leaving: bool,
+}
+
+/// A router that is, or was, master of a virtual router on one of our segments.
+///
+/// Two fresh sightings of one virtual router mean two masters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sighting {
+    /// The interface that it is heard on.
+    pub interface: String,
+    /// The VRID.
+    pub vrid: Vrid,
+    /// The address family.
+    pub family: Family,
+    /// The source of its advertisements.
+    pub address: IpAddr,
+    /// Their source MAC.
+    pub mac: MacAddr,
+    /// The priority that it advertised last; 0 when it stopped.
+    pub priority: u8,
+    /// 2 or 3.
+    pub version: u8,
+    /// The interval that it advertised.
+    pub interval: AdvertInterval,
+    /// The virtual addresses that it advertised.
+    pub addresses: Vec<IpAddr>,
+    /// When it was last heard; for ourselves, now.
+    pub last_heard: Instant,
+    /// How long ago that was.
+    pub age: Duration,
+    /// It has stopped, or has not been heard for three of its intervals and the longest skew.
+    pub stale: bool,
+    /// This virtual router is configured here, too.
+    pub ours: bool,
+    /// It is this host.
+    pub is_self: bool,
+}
+
+/// A watched interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InterfaceReport {
+    /// Its name.
+    pub name: String,
+    /// Its state.
+    pub state: InterfaceState,
+    /// Packets discarded on it, of virtual routers of ours or not: the reasons that occurred, with
+    /// their number since it was first watched.
+    pub drops: Vec<(DropReason, u64)>,
+}
+
+/// What a reload did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reload {
+    /// Virtual routers that are new.
+    pub added: Vec<VrId>,
+    /// Virtual routers whose configuration changed.
+    pub changed: Vec<VrId>,
+    /// Virtual routers that are to go, gracefully: [`Event::Removed`](crate::Event::Removed) follows.
+    pub removed: Vec<VrId>,
+    /// Virtual routers that were not touched at all.
+    pub unchanged: Vec<VrId>,
+}

@@ -1,0 +1,301 @@
+//! A platform without an operating system: machines joined by a hub, in virtual time.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::RawFd;
+use std::rc::Rc;
+
+use vrrp_core::{
+    Failure, Family, FrameKind, Instant, InterfaceState, MacAddr, Transmit, VirtualAddress, VrKey,
+};
+use vrrp_host::{Incoming, Platform, PlatformError, VrSetup};
+
+/// What a host asked of its machine, in order. Interfaces by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Call {
+    Watch(String),
+    Unwatch(String),
+    Prepare(VrSetup),
+    Release(u8),
+    Mac(u8, bool),
+    Address(IpAddr, bool),
+    Group(String, Family, bool),
+    /// VRID and priority.
+    Advert(u8, u8),
+    Announce(u8),
+    Answer(u8),
+}
+
+/// One computer.
+#[derive(Default)]
+pub(crate) struct Machine {
+    /// Every interface that exists.
+    pub(crate) interfaces: BTreeMap<String, InterfaceState>,
+    /// Interfaces whose frames go nowhere and to whom nothing comes, with carrier all the same.
+    pub(crate) cut: BTreeSet<String>,
+    pub(crate) calls: Vec<Call>,
+    /// Addresses that are served now.
+    pub(crate) addresses: BTreeSet<IpAddr>,
+    holders: BTreeSet<(IpAddr, VrKey)>,
+    /// Effects that fail: prefixes of what `PlatformError::what` says.
+    pub(crate) broken: Vec<String>,
+    pub(crate) wakeup: Option<Instant>,
+    pub(crate) wakeups_set: usize,
+    watched: BTreeMap<u32, String>,
+    facts: VecDeque<u32>,
+    lost: VecDeque<Failure>,
+    inbox: VecDeque<(String, Vec<u8>)>,
+}
+
+/// All machines, and the time. Interfaces of one name are on one segment.
+#[derive(Default)]
+pub(crate) struct Net {
+    pub(crate) now: Instant,
+    pub(crate) machines: Vec<Machine>,
+}
+
+pub(crate) type SharedNet = Rc<RefCell<Net>>;
+
+/// What a host sees of its machine.
+pub(crate) struct Fake {
+    pub(crate) net: SharedNet,
+    pub(crate) index: usize,
+}
+
+/// An interface of machine `index`: up, 10.0.0.(index + 1), fe80::(index + 1).
+pub(crate) fn interface(index: usize) -> InterfaceState {
+    let number = index as u8 + 1;
+    InterfaceState {
+        up: true,
+        mac: MacAddr([2, 0, 0, 0, 0, number]),
+        ipv4: Some(Ipv4Addr::new(10, 0, 0, number)),
+        ipv6: Some(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, number.into())),
+    }
+}
+
+impl Machine {
+    pub(crate) fn set_interface(&mut self, name: &str, state: InterfaceState) {
+        self.interfaces.insert(name.to_owned(), state);
+        let numbers = self.watched.iter().filter(|(_, watched)| *watched == name);
+        self.facts.extend(numbers.map(|(&ifindex, _)| ifindex));
+    }
+
+    pub(crate) fn set_up(&mut self, name: &str, up: bool) {
+        let state = InterfaceState {
+            up,
+            ..self.interfaces[name]
+        };
+        self.set_interface(name, state);
+    }
+
+    /// Somebody removes an address that is served.
+    pub(crate) fn steal(&mut self, key: VrKey, address: IpAddr) {
+        assert!(self.addresses.remove(&address), "{address} is not served");
+        self.holders.remove(&(address, key));
+        self.lost.push_back(Failure::Address { key, address });
+    }
+
+    pub(crate) fn deliver(&mut self, name: &str, frame: Vec<u8>) {
+        if !self.cut.contains(name) && self.interfaces.get(name).is_some_and(|i| i.up) {
+            self.inbox.push_back((name.to_owned(), frame));
+        }
+    }
+
+    pub(crate) fn is_readable(&self, now: Instant) -> bool {
+        !self.inbox.is_empty()
+            || !self.facts.is_empty()
+            || !self.lost.is_empty()
+            || self.wakeup.is_some_and(|at| at <= now)
+    }
+
+    pub(crate) fn take_calls(&mut self) -> Vec<Call> {
+        std::mem::take(&mut self.calls)
+    }
+
+    fn attempt(&mut self, what: String, call: Call) -> Result<(), PlatformError> {
+        self.calls.push(call);
+        if self.broken.iter().any(|prefix| what.starts_with(prefix)) {
+            return Err(PlatformError::new(what, io::Error::other("broken")));
+        }
+        Ok(())
+    }
+
+    fn name(&self, ifindex: u32) -> String {
+        let name = self.watched.get(&ifindex);
+        name.expect("the interface is watched").clone()
+    }
+}
+
+impl Net {
+    fn broadcast(&mut self, from: usize, name: &str, frame: &[u8], to: Option<IpAddr>) {
+        let sender = &self.machines[from];
+        if sender.cut.contains(name) || !sender.interfaces[name].up {
+            return;
+        }
+        for (index, machine) in self.machines.iter_mut().enumerate() {
+            let Some(state) = machine.interfaces.get(name).copied() else {
+                continue;
+            };
+            let addressed = to.is_none_or(|to| state.ipv4.map(IpAddr::V4) == Some(to));
+            if index != from && addressed {
+                let mut frame = frame.to_vec();
+                if to.is_some() {
+                    frame[..6].copy_from_slice(&state.mac.0);
+                }
+                machine.deliver(name, frame);
+            }
+        }
+    }
+}
+
+impl Fake {
+    fn machine<R>(&self, f: impl FnOnce(&mut Machine) -> R) -> R {
+        f(&mut self.net.borrow_mut().machines[self.index])
+    }
+}
+
+impl Platform for Fake {
+    fn fd(&self) -> RawFd {
+        -1
+    }
+
+    fn now(&self) -> Instant {
+        self.net.borrow().now
+    }
+
+    fn set_wakeup(&mut self, at: Option<Instant>) -> io::Result<()> {
+        self.machine(|m| {
+            m.wakeup = at;
+            m.wakeups_set += 1;
+        });
+        Ok(())
+    }
+
+    fn receive(&mut self, sink: &mut dyn FnMut(Incoming<'_>)) -> io::Result<()> {
+        let now = self.now();
+        let (facts, lost, frames) = self.machine(|m| {
+            m.wakeup = m.wakeup.filter(|&at| at > now);
+            let facts: Vec<_> = m.facts.drain(..).collect();
+            let facts: Vec<_> = facts
+                .into_iter()
+                .filter_map(|ifindex| {
+                    let name = m.watched.get(&ifindex)?;
+                    let state = m.interfaces.get(name).copied().unwrap_or_default();
+                    Some((ifindex, state))
+                })
+                .collect();
+            // Bounded, so that a host has to come back for the rest.
+            let many = m.inbox.len().min(32);
+            let frames: Vec<_> = m.inbox.drain(..many).collect();
+            (facts, std::mem::take(&mut m.lost), frames)
+        });
+        for (ifindex, state) in facts {
+            sink(Incoming::Interface { ifindex, state });
+        }
+        for failure in lost {
+            sink(Incoming::Lost(failure));
+        }
+        for (name, frame) in frames {
+            let ifindex = self.machine(|m| {
+                let mut watched = m.watched.iter();
+                watched.find_map(|(&ifindex, watched)| (*watched == name).then_some(ifindex))
+            });
+            if let Some(ifindex) = ifindex {
+                let frame = &frame[..];
+                sink(Incoming::Frame { ifindex, frame });
+            }
+        }
+        Ok(())
+    }
+
+    fn watch(&mut self, ifindex: u32, name: &str) -> Result<(), PlatformError> {
+        self.machine(|m| {
+            m.attempt(format!("watch {name}"), Call::Watch(name.to_owned()))?;
+            let twice = m.watched.values().any(|watched| watched == name);
+            assert!(!twice, "{name} is watched already");
+            m.watched.insert(ifindex, name.to_owned());
+            m.facts.push_back(ifindex);
+            Ok(())
+        })
+    }
+
+    fn unwatch(&mut self, ifindex: u32) {
+        self.machine(|m| {
+            let name = m.watched.remove(&ifindex).expect("it was watched");
+            m.calls.push(Call::Unwatch(name));
+        });
+    }
+
+    fn prepare(&mut self, setup: &VrSetup) -> Result<(), PlatformError> {
+        self.machine(|m| {
+            let name = m.name(setup.key.ifindex);
+            m.attempt(
+                format!("prepare {name} {}", setup.key.vrid),
+                Call::Prepare(setup.clone()),
+            )
+        })
+    }
+
+    fn release(&mut self, key: VrKey) {
+        self.machine(|m| m.calls.push(Call::Release(key.vrid.get())));
+    }
+
+    fn transmit(&mut self, transmit: &Transmit<'_>) {
+        let key = transmit.key;
+        let vrid = key.vrid.get();
+        let message = &transmit.frame[usize::from(transmit.payload_offset)..];
+        let call = match transmit.kind {
+            FrameKind::Advertisement => Call::Advert(vrid, message[2]),
+            FrameKind::GratuitousArp | FrameKind::UnsolicitedNa => Call::Announce(vrid),
+            FrameKind::ArpReply | FrameKind::NaReply => Call::Answer(vrid),
+        };
+        let name = self.machine(|m| {
+            m.calls.push(call);
+            m.name(key.ifindex)
+        });
+        let mut net = self.net.borrow_mut();
+        net.broadcast(self.index, &name, transmit.frame, transmit.unicast);
+    }
+
+    fn flush(&mut self) {}
+
+    fn set_mac(&mut self, key: VrKey, mac: MacAddr, on: bool) -> Result<(), PlatformError> {
+        assert_eq!(mac, key.virtual_mac());
+        let vrid = key.vrid.get();
+        self.machine(|m| m.attempt(format!("set MAC {vrid}"), Call::Mac(vrid, on)))
+    }
+
+    fn set_address(
+        &mut self,
+        key: VrKey,
+        address: VirtualAddress,
+        _accept: bool,
+        on: bool,
+    ) -> Result<(), PlatformError> {
+        let address = address.address;
+        self.machine(|m| {
+            m.attempt(format!("set address {address}"), Call::Address(address, on))?;
+            if on {
+                m.holders.insert((address, key));
+                m.addresses.insert(address);
+            } else {
+                m.holders.remove(&(address, key));
+                m.addresses = m.holders.iter().map(|holder| holder.0).collect();
+            }
+            Ok(())
+        })
+    }
+
+    fn set_group(&mut self, ifindex: u32, family: Family, on: bool) -> Result<(), PlatformError> {
+        self.machine(|m| {
+            let name = m.name(ifindex);
+            m.attempt(format!("set group {name}"), Call::Group(name, family, on))
+        })
+    }
+
+    fn mac_interface(&self, key: VrKey) -> Option<String> {
+        Some(format!("vr{}", key.vrid))
+    }
+}

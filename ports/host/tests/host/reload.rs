@@ -1,0 +1,384 @@
+//! From one configuration to the next.
+
+use vrrp_core::{Error, MacMode, Priority, Reason, State};
+use vrrp_host::{AddressSpec, ConfigCause, Event, Host, TrackSpec, Tracked, VrSpec};
+
+use crate::fake::Call;
+use crate::sim::{Sim, address, config, id, ip, key, spec};
+
+/// One host, Active with VRIDs 1 and 2.
+fn lone() -> Sim {
+    let mut sim = Sim::new(&[config(&[spec(1, 100), spec(2, 100)])]);
+    sim.run_to(4_000);
+    sim.take_calls(0);
+    sim.take_events(0);
+    sim
+}
+
+#[test]
+fn what_did_not_change_is_not_touched() {
+    let mut sim = lone();
+    let before = sim.hosts[0].statuses();
+    let reload = sim.hosts[0].reload(config(&[spec(1, 100), spec(2, 100)]));
+    let reload = reload.unwrap();
+    assert_eq!(reload.unchanged, [id("eth0", 1), id("eth0", 2)]);
+    assert!(reload.added.is_empty() && reload.changed.is_empty() && reload.removed.is_empty());
+    assert_eq!(sim.take_calls(0), []);
+    assert_eq!(sim.take_events(0), []);
+    assert_eq!(sim.hosts[0].statuses(), before);
+    // A neighbour in the configuration changes nothing either.
+    let reload = sim.hosts[0].reload(config(&[spec(1, 100), spec(2, 50), spec(3, 100)]));
+    let reload = reload.unwrap();
+    assert_eq!(reload.unchanged, [id("eth0", 1)]);
+    assert_eq!(reload.changed, [id("eth0", 2)]);
+    assert_eq!(reload.added, [id("eth0", 3)]);
+    let calls = sim.take_calls(0);
+    assert!(
+        matches!(&calls[..], [Call::Prepare(setup), Call::Advert(2, 50), ..]
+        if setup.key == key(3)),
+        "{calls:?}"
+    );
+    assert!(!calls.contains(&Call::Advert(1, 100)));
+    assert_eq!(sim.report(0, &id("eth0", 1)), before[0]);
+}
+
+#[test]
+fn a_configuration_with_an_error_changes_nothing() {
+    let mut sim = lone();
+    let before = sim.hosts[0].statuses();
+    let empty = VrSpec {
+        addresses: Vec::new(),
+        ..spec(3, 100)
+    };
+    let tracking = |what| VrSpec {
+        tracks: vec![TrackSpec {
+            what,
+            effect: vrrp_core::TrackEffect::Fault,
+        }],
+        ..spec(3, 100)
+    };
+    let stolen = VrSpec {
+        addresses: vec![address("10.0.0.101")],
+        ..spec(3, 100)
+    };
+    let elsewhere = VrSpec {
+        addresses: vec![AddressSpec {
+            interface: Some("eth0".into()),
+            ..address("10.0.0.101")
+        }],
+        id: id("eth1", 1),
+        ..spec(3, 100)
+    };
+    let cases = [
+        (
+            vec![spec(1, 50), empty],
+            "a virtual router needs at least one address",
+        ),
+        (
+            vec![spec(1, 50), spec(3, 100), spec(3, 100)],
+            "configured twice",
+        ),
+        (
+            vec![spec(1, 50), tracking(Tracked::VirtualRouter(id("eth0", 3)))],
+            "it depends on itself",
+        ),
+        (
+            vec![spec(1, 50), tracking(Tracked::VirtualRouter(id("eth0", 2)))],
+            "it depends on eth0 VRID 2 IPv4, which is not configured",
+        ),
+        (
+            vec![spec(1, 50), stolen],
+            "the address 10.0.0.101 belongs to eth0 VRID 1 IPv4 already",
+        ),
+        (
+            vec![spec(1, 50), elsewhere],
+            "the address 10.0.0.101 belongs to eth0 VRID 1 IPv4 already",
+        ),
+    ];
+    for (specs, message) in cases {
+        let culprit = specs.last().unwrap().id.clone();
+        let error = sim.hosts[0].reload(config(&specs)).unwrap_err();
+        assert_eq!(error.id.as_ref(), Some(&culprit));
+        assert_eq!(error.to_string(), format!("{culprit}: {message}"));
+        assert_eq!(sim.take_calls(0), []);
+        assert_eq!(sim.hosts[0].statuses(), before);
+    }
+    sim.run_to(20_000);
+    assert_eq!(sim.take_events(0), []);
+}
+
+#[test]
+fn limits_are_said() {
+    let mut sim = lone();
+    let many: Vec<VrSpec> = (0..65).map(|n| on_interface(n, 1)).collect();
+    let error = sim.hosts[0].reload(config(&many)).unwrap_err();
+    assert!(matches!(error.cause, ConfigCause::TooManyInterfaces));
+    let many: Vec<VrSpec> = (0..5)
+        .flat_map(|n| (1..=255).map(move |v| on_interface(n, v)))
+        .collect();
+    let error = sim.hosts[0].reload(config(&many)).unwrap_err();
+    assert!(matches!(error.cause, ConfigCause::TooManyVirtualRouters));
+    let addresses = (0..65).map(|n| address(&format!("10.1.0.{n}"))).collect();
+    let crowded = VrSpec {
+        addresses,
+        ..spec(3, 100)
+    };
+    let error = sim.hosts[0].reload(config(&[crowded])).unwrap_err();
+    assert!(matches!(
+        error.cause,
+        ConfigCause::Engine(Error::AddressTableFull)
+    ));
+    // As many as fit do fit, even while the old ones are still there.
+    let many: Vec<VrSpec> = (0..5)
+        .flat_map(|n| (1..=204).map(move |v| on_interface(n, v)))
+        .collect();
+    sim.hosts[0].reload(config(&many)).unwrap();
+    sim.run_to(10_000);
+    assert_eq!(sim.hosts[0].statuses().len(), 1020);
+    assert_eq!(sim.machine(0).addresses.len(), 408);
+}
+
+/// VRID `number` on interface wan`n`, or eth0 and eth1 for 0 and 1, each with its own address.
+fn on_interface(n: usize, number: u8) -> VrSpec {
+    let interface = match n {
+        0 | 1 => format!("eth{n}"),
+        _ => format!("wan{n}"),
+    };
+    VrSpec {
+        id: id(&interface, number),
+        addresses: vec![address(&format!("10.2.{n}.{number}"))],
+        ..spec(1, 100)
+    }
+}
+
+#[test]
+fn what_the_platform_refuses_is_rolled_back() {
+    let mut sim = lone();
+    sim.machine(0).broken.push("prepare eth1 3".into());
+    let mut changed = spec(2, 100);
+    changed.addresses.push(address("10.0.0.202"));
+    let new = on_interface(1, 3);
+    let before = sim.hosts[0].statuses();
+    let error = sim.hosts[0]
+        .reload(config(&[spec(1, 50), spec(4, 100), changed, new]))
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "eth1 VRID 3 IPv4: cannot prepare eth1 3: broken"
+    );
+    assert_eq!(sim.hosts[0].statuses(), before);
+    let calls = sim.take_calls(0);
+    let released = calls
+        .iter()
+        .filter(|c| matches!(c, Call::Release(3 | 4)))
+        .count();
+    assert_eq!(released, 2);
+    assert_eq!(calls.last(), Some(&Call::Unwatch("eth1".into())));
+    let mut prepared = calls.iter().rev().filter_map(|call| match call {
+        Call::Prepare(setup) if setup.key == key(2) => Some(setup.addresses.len()),
+        _ => None,
+    });
+    assert!(
+        prepared.next().is_none_or(|len| len == 1),
+        "the old setup is back"
+    );
+    sim.run_to(10_000);
+    assert_eq!(sim.take_events(0), []);
+}
+
+#[test]
+fn an_open_that_fails_leaves_nothing_behind() {
+    let mut sim = Sim::new(&[]);
+    let platform = sim.add_machine();
+    sim.machine(0).broken.push("prepare eth0 2".into());
+    let error = Host::open(platform, config(&[spec(1, 100), spec(2, 100)]));
+    let error = error.err().expect("it cannot be opened");
+    assert_eq!(error.id, Some(id("eth0", 2)));
+    let calls = sim.take_calls(0);
+    assert_eq!(
+        calls[3..],
+        [
+            Call::Release(1),
+            Call::Release(2),
+            Call::Unwatch("eth0".into())
+        ]
+    );
+}
+
+// The handover of the paper: raise the slave, reload.
+#[test]
+fn a_changed_priority_moves_the_master_and_no_address_is_missing() {
+    let mut sim = Sim::new(&[config(&[spec(1, 200)]), config(&[spec(1, 100)])]);
+    sim.run_to(4_000);
+    sim.hosts[1].reload(config(&[spec(1, 250)])).unwrap();
+    for millis in 4_000..9_000 {
+        sim.run_to(millis);
+        let served = (0..2).any(|host| !sim.machine(host).addresses.is_empty());
+        assert!(served, "at {millis} ms nobody serves the address");
+    }
+    assert_eq!(sim.states(1), [State::Backup, State::Active]);
+    // An override stays until the configured priority changes.
+    let one = id("eth0", 1);
+    sim.hosts[1].set_priority(&one, Priority::new(10)).unwrap();
+    sim.hosts[1]
+        .reload(config(&[VrSpec {
+            accept: true,
+            ..spec(1, 250)
+        }]))
+        .unwrap();
+    assert_eq!(sim.report(1, &one).status.priority.get(), 10);
+    sim.hosts[1].reload(config(&[spec(1, 240)])).unwrap();
+    assert_eq!(sim.report(1, &one).status.priority.get(), 240);
+}
+
+#[test]
+fn addresses_come_and_go_in_place() {
+    let mut sim = lone();
+    let mut changed = spec(1, 100);
+    changed.addresses = vec![address("10.0.0.201"), address("10.0.0.202")];
+    sim.hosts[0]
+        .reload(config(&[changed.clone(), spec(2, 100)]))
+        .unwrap();
+    let calls = sim.take_calls(0);
+    assert!(matches!(&calls[0], Call::Prepare(setup) if setup.addresses.len() == 2));
+    assert_eq!(
+        calls[1..4],
+        [
+            Call::Address(ip("10.0.0.101"), false),
+            Call::Address(ip("10.0.0.201"), true),
+            Call::Address(ip("10.0.0.202"), true),
+        ]
+    );
+    assert_eq!(sim.state(0, 1), State::Active);
+    // More than the table holds together with the old ones: stopped and started anew.
+    let many = |net| {
+        (0..60)
+            .map(|n| address(&format!("10.{net}.0.{n}")))
+            .collect()
+    };
+    changed.addresses = many(3);
+    sim.hosts[0]
+        .reload(config(&[changed.clone(), spec(2, 100)]))
+        .unwrap();
+    changed.addresses = many(4);
+    sim.hosts[0]
+        .reload(config(&[changed, spec(2, 100)]))
+        .unwrap();
+    sim.run_to(12_000);
+    assert_eq!(sim.state(0, 1), State::Active);
+    let served = sim.machine(0).addresses.clone();
+    assert!(
+        served.contains(&ip("10.4.0.59")) && served.len() == 61,
+        "{served:?}"
+    );
+}
+
+#[test]
+fn an_address_moves_from_one_virtual_router_to_another() {
+    let mut sim = lone();
+    let mut one = spec(1, 100);
+    one.addresses = vec![address("10.0.0.1"), address("10.0.0.102")];
+    let mut two = spec(2, 100);
+    two.addresses = vec![address("10.0.0.2")];
+    sim.hosts[0].reload(config(&[one, two])).unwrap();
+    let moved: Vec<Call> = sim
+        .take_calls(0)
+        .into_iter()
+        .filter(|call| matches!(call, Call::Address(a, _) if *a == ip("10.0.0.102")))
+        .collect();
+    let moved_address = ip("10.0.0.102");
+    assert_eq!(
+        moved,
+        [
+            Call::Address(moved_address, false),
+            Call::Address(moved_address, true)
+        ]
+    );
+    assert_eq!(sim.machine(0).addresses.len(), 3);
+}
+
+#[test]
+fn another_mac_mode_means_stop_and_start() {
+    let mut sim = lone();
+    let changed = VrSpec {
+        mac_mode: MacMode::Interface,
+        ..spec(1, 100)
+    };
+    let reload = sim.hosts[0]
+        .reload(config(&[changed, spec(2, 100)]))
+        .unwrap();
+    assert_eq!(reload.changed, [id("eth0", 1)]);
+    assert_eq!(sim.take_calls(0), [Call::Advert(1, 0)]);
+    sim.run_to(10_000);
+    assert_eq!(sim.state(0, 1), State::Active);
+    assert_eq!(
+        sim.report(0, &id("eth0", 1)).mac.to_string(),
+        "02:00:00:00:00:01"
+    );
+    let calls = sim.take_calls(0);
+    let release = calls.iter().position(|c| *c == Call::Release(1)).unwrap();
+    assert!(matches!(&calls[release + 1], Call::Prepare(setup)
+        if setup.mac_mode == MacMode::Interface));
+    let removed = Event::Removed { id: id("eth0", 1) };
+    assert!(!sim.take_events(0).contains(&removed));
+}
+
+#[test]
+fn a_setup_that_fails_after_the_reload_is_tried_again() {
+    let mut sim = lone();
+    let changed = VrSpec {
+        mac_mode: MacMode::Interface,
+        ..spec(1, 100)
+    };
+    sim.machine(0).broken.push("prepare eth0 1".into());
+    sim.hosts[0]
+        .reload(config(&[changed, spec(2, 100)]))
+        .unwrap();
+    sim.run_to(20_000);
+    let status = sim.report(0, &id("eth0", 1)).status;
+    assert_eq!(
+        (status.state, status.reason),
+        (State::Initialize, Reason::Disabled)
+    );
+    let problems = sim.take_events(0);
+    let problems = problems
+        .iter()
+        .filter(|e| matches!(e, Event::Problem { .. }));
+    assert_eq!(problems.count(), 1);
+    sim.machine(0).broken.clear();
+    sim.run_to(30_000);
+    assert_eq!(sim.state(0, 1), State::Active);
+}
+
+#[test]
+fn removed_and_wanted_again() {
+    let mut sim = lone();
+    let reload = sim.hosts[0].reload(config(&[spec(1, 100)])).unwrap();
+    assert_eq!(reload.removed, [id("eth0", 2)]);
+    assert!(sim.report(0, &id("eth0", 2)).leaving);
+    let reload = sim.hosts[0]
+        .reload(config(&[spec(1, 100), spec(2, 150)]))
+        .unwrap();
+    assert_eq!(reload.added, [id("eth0", 2)]);
+    sim.run_to(10_000);
+    let report = sim.report(0, &id("eth0", 2));
+    assert_eq!(report.status.state, State::Active);
+    assert_eq!(report.status.priority.get(), 150);
+    let calls = sim.take_calls(0);
+    assert!(calls.contains(&Call::Release(2)));
+    sim.take_events(0);
+    sim.hosts[0].reload(config(&[])).unwrap();
+    sim.run_to(15_000);
+    assert!(sim.hosts[0].statuses().is_empty());
+    assert!(sim.machine(0).addresses.is_empty());
+    assert_eq!(
+        sim.take_calls(0).last(),
+        Some(&Call::Unwatch("eth0".into()))
+    );
+    let removed = sim.take_events(0);
+    let removed = removed
+        .iter()
+        .filter(|e| matches!(e, Event::Removed { .. }));
+    assert_eq!(removed.count(), 2);
+    assert!(!sim.hosts[0].is_stopped());
+}

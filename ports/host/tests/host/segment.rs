@@ -1,0 +1,149 @@
+//! Who is master of what on the segment.
+
+use vrrp_core::Duration;
+use vrrp_host::Sighting;
+
+use crate::fake::Call;
+use crate::sim::{Sim, advert, config, ip, spec};
+
+fn seen(sim: &Sim, host: usize, number: u8) -> Vec<Sighting> {
+    let all = sim.hosts[host].segment();
+    all.into_iter().filter(|s| s.vrid.get() == number).collect()
+}
+
+#[test]
+fn our_own_virtual_routers_from_both_sides() {
+    let mut sim = Sim::new(&[config(&[spec(1, 200)]), config(&[spec(1, 100)])]);
+    assert!(sim.hosts[0].segment().is_empty());
+    sim.run_to(5_000);
+    let [own] = &seen(&sim, 0, 1)[..] else {
+        panic!("one master, ourselves");
+    };
+    assert!(own.is_self && own.ours && !own.stale);
+    let [other] = &seen(&sim, 1, 1)[..] else {
+        panic!("one master, the other host");
+    };
+    assert!(!other.is_self && other.ours && !other.stale);
+    assert_eq!(other.address, ip("10.0.0.1"));
+    assert_eq!(
+        (
+            own.address,
+            own.mac,
+            own.priority,
+            own.version,
+            own.interval,
+            &own.addresses
+        ),
+        (
+            other.address,
+            other.mac,
+            other.priority,
+            other.version,
+            other.interval,
+            &other.addresses
+        )
+    );
+    // at 4.21875 s it advertised last
+    assert_eq!(other.age, Duration::from_micros(781_250));
+    sim.hosts[0].shutdown();
+    sim.run_to(5_001);
+    assert!(seen(&sim, 1, 1)[0].stale, "it said that it stops");
+}
+
+#[test]
+fn virtual_routers_that_are_not_ours() {
+    let mut sim = Sim::new(&[config(&[spec(1, 200)])]);
+    sim.run_to(1_000);
+    let addresses = ["10.0.0.70", "10.0.0.71"];
+    sim.machine(0)
+        .deliver("eth0", advert("10.0.0.7", 77, 150, &addresses));
+    sim.run_to(1_500);
+    let [foreign] = &seen(&sim, 0, 77)[..] else {
+        panic!("one master");
+    };
+    assert_eq!(foreign.interface, "eth0");
+    assert_eq!(foreign.address, ip("10.0.0.7"));
+    assert_eq!(foreign.mac.to_string(), "00:00:5e:00:01:4d");
+    assert_eq!((foreign.priority, foreign.version), (150, 3));
+    assert_eq!(foreign.addresses, addresses.map(ip));
+    assert!(!foreign.ours && !foreign.is_self && !foreign.stale);
+    // Another master of the same virtual router, and news of the first.
+    sim.machine(0)
+        .deliver("eth0", advert("10.0.0.8", 77, 160, &addresses));
+    sim.machine(0)
+        .deliver("eth0", advert("10.0.0.7", 77, 140, &addresses[..1]));
+    sim.run_to(4_000);
+    let masters = seen(&sim, 0, 77);
+    let priorities: Vec<u8> = masters.iter().map(|s| s.priority).collect();
+    assert_eq!(priorities, [140, 160]);
+    assert_eq!(masters[0].addresses, [ip("10.0.0.70")]);
+    assert!(masters.iter().all(|s| !s.stale));
+    sim.run_to(5_600);
+    assert!(seen(&sim, 0, 77).iter().all(|s| s.stale));
+}
+
+// V-1, V-5: whoever is not on this link, or is garbled, is no master.
+#[test]
+fn what_is_not_sound_is_not_believed() {
+    let mut sim = Sim::new(&[config(&[spec(1, 200)])]);
+    sim.run_to(1_000);
+    let good = advert("10.0.0.7", 77, 150, &["10.0.0.70"]);
+    let mut garbled = good.clone();
+    *garbled.last_mut().unwrap() ^= 1;
+    let mut far = good.clone();
+    // TTL 254, and the header checksum that belongs to it
+    far[22] = 254;
+    let sum = u16::from_be_bytes([far[24], far[25]]) + 0x100;
+    far[24..26].copy_from_slice(&sum.to_be_bytes());
+    for frame in [garbled, far] {
+        sim.machine(0).deliver("eth0", frame);
+        sim.run_to(1_100);
+        assert!(seen(&sim, 0, 77).is_empty());
+    }
+    let counted = sim.hosts[0].interfaces()[0]
+        .drops
+        .iter()
+        .map(|d| d.1)
+        .sum::<u64>();
+    assert_eq!(counted, 2);
+}
+
+#[test]
+fn forged_masters_are_forgotten_before_real_ones() {
+    let mut sim = Sim::new(&[config(&[spec(1, 200)]), config(&[spec(1, 100)])]);
+    sim.run_to(5_000);
+    for number in 0..5_000_u16 {
+        let [high, low] = number.to_be_bytes();
+        let from = format!("10.1.{high}.{low}");
+        sim.machine(1)
+            .deliver("eth0", advert(&from, 77, 100, &["10.0.0.70"]));
+    }
+    sim.run_to(5_001);
+    let all = sim.hosts[1].segment();
+    assert!(all.len() <= 1536, "{} masters", all.len());
+    assert!(all.iter().any(|s| s.ours && s.address == ip("10.0.0.1")));
+}
+
+// M-3, M-4: for platforms whose kernel does not answer.
+#[test]
+fn a_question_for_an_active_address_is_answered_with_its_mac() {
+    let mut question = [0; 42];
+    question[..6].fill(0xff);
+    question[6..12].copy_from_slice(&[2, 0, 0, 0, 0, 9]);
+    question[12..22].copy_from_slice(&[8, 6, 0, 1, 8, 0, 6, 4, 0, 1]);
+    question[22..28].copy_from_slice(&[2, 0, 0, 0, 0, 9]);
+    question[28..32].copy_from_slice(&[10, 0, 0, 9]);
+    question[38..42].copy_from_slice(&[10, 0, 0, 101]);
+    let mut sim = Sim::new(&[config(&[spec(1, 200)]), config(&[spec(1, 100)])]);
+    sim.run_to(5_000);
+    sim.take_calls(0);
+    sim.take_calls(1);
+    for host in 0..2 {
+        for _ in 0..100 {
+            sim.machine(host).deliver("eth0", question.to_vec());
+        }
+    }
+    sim.run_to(5_001);
+    assert_eq!(sim.take_calls(0), vec![Call::Answer(1); 100]);
+    assert_eq!(sim.take_calls(1), []);
+}
