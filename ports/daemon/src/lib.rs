@@ -1,1 +1,25 @@
-//! WIP
+//! What the programs `vrrpd` and `vrrpctl` are made of.
+//!
+//! One thread, one loop: [`daemon::Daemon`] waits for the [`vrrp_host::Host`], signals, the control
+//! socket and the output of event scripts, and never for anything else. The only other thread is
+//! the one that starts scripts, because starting a process can wait for a disk.
+//!
+//! - [`config`] reads the configuration file.
+//! - [`daemon`] is the loop, with reload and graceful stop.
+//! - [`scripts`] runs the event scripts.
+//! - [`control`] is the control socket: its server, its words, and the client's side.
+//! - [`words`] tells what happened in one line for the log.
+//! - [`logging`], [`notify`], [`poll`] and [`sys`] are the ground: log, service manager, poll(2),
+//!   system calls.
+
+pub mod config;
+pub mod control;
+pub mod ctl;
+pub mod daemon;
+pub mod logging;
+pub mod notify;
+pub mod poll;
+pub mod report;
+pub mod scripts;
+pub mod sys;
+pub mod words;

@@ -1,1 +1,32 @@
-//! WIP
+//! VRRP on Linux: [`LinuxPlatform`] is the [`Platform`](vrrp_host::Platform) of `vrrp-host` on
+//! AF_PACKET, route netlink and macvlan.
+//!
+//! - One descriptor to wait on: packet sockets, netlink monitor and timer in one epoll.
+//! - A virtual MAC is a macvlan interface `vr4.<ifindex>.<vrid>` or `vr6...`, made when the virtual
+//!   router is prepared and up only while it is Active. Down it is deaf and silent.
+//! - What is installed is written to a ledger first. What a killed process left is removed when the
+//!   next platform is opened, and nothing else.
+//!
+//! Needs CAP_NET_ADMIN and CAP_NET_RAW, and Linux 5.1 or newer (5.18 to recognise its addresses
+//! without help of the ledger).
+
+#[cfg(not(target_os = "linux"))]
+compile_error!("vrrp-linux is for Linux");
+
+mod bpf;
+mod ledger;
+mod leftovers;
+mod links;
+mod macvlan;
+mod modest;
+mod netlink;
+mod platform;
+mod router;
+mod settings;
+mod sockets;
+mod sys;
+#[doc(hidden)]
+pub mod testing;
+mod watch;
+
+pub use platform::{Counters, LinuxPlatform, Options};

@@ -1,0 +1,241 @@
+//! The addresses, peers and tracked interfaces of a section.
+
+use std::collections::HashSet;
+use std::net::{IpAddr, Ipv6Addr};
+
+use vrrp_core::{Family, MacAddr, TrackEffect, VirtualAddress, Vrid};
+use vrrp_host::{AddressSpec, TrackSpec, Tracked};
+
+use super::diagnostic::found;
+use super::keys::Key;
+use super::reader::Reader;
+use super::values;
+
+/// Reads `addr`. What is returned holds no address twice.
+pub(super) fn addresses(reader: &mut Reader<'_, '_>) -> Vec<AddressSpec> {
+    let mut seen = HashSet::new();
+    let mut specs = Vec::new();
+    for (address, interface) in reader.items(Key::Addr, values::virtual_address) {
+        if !seen.insert(address.address) {
+            let message = format!(
+                "expected each address once, found `{}` twice",
+                address.address
+            );
+            reader.error(Key::Addr, message);
+            continue;
+        }
+        if let Some(oddity) = values::odd_address(address) {
+            let VirtualAddress {
+                address,
+                prefix_len,
+            } = address;
+            reader.warning(Key::Addr, format!("`{address}/{prefix_len}` {oddity}"));
+        }
+        specs.push(AddressSpec { address, interface });
+    }
+    specs
+}
+
+/// Puts a link-local address first, as VRRPv3 advertises IPv6 (RFC 9568 section 5.2.9): one that is
+/// configured, or the one that belongs to the virtual MAC.
+pub(super) fn link_local_first(
+    reader: &mut Reader<'_, '_>,
+    vrid: Vrid,
+    addresses: &mut Vec<AddressSpec>,
+) {
+    match addresses.iter().position(is_link_local) {
+        Some(0) => {}
+        Some(at) => {
+            addresses[..=at].rotate_right(1);
+            let first = addresses[0].address.address;
+            reader.note(
+                Key::Addr,
+                format!("`{first}` is advertised first, as VRRPv3 needs of a link-local address"),
+            );
+        }
+        None => {
+            let address = VirtualAddress {
+                address: IpAddr::V6(link_local_of(vrid)),
+                prefix_len: 64,
+            };
+            reader.note(
+                Key::Addr,
+                format!(
+                    "`{}/64` is added, as VRRPv3 needs a link-local address first",
+                    address.address
+                ),
+            );
+            let interface = None;
+            addresses.insert(0, AddressSpec { address, interface });
+        }
+    }
+}
+
+/// Reads `peers`. What is returned holds no peer twice.
+pub(super) fn peers(reader: &mut Reader<'_, '_>) -> Vec<IpAddr> {
+    let mut peers = Vec::new();
+    for peer in reader.items(Key::Peers, values::host_address) {
+        if peers.contains(&peer) {
+            reader.error(
+                Key::Peers,
+                format!("expected each peer once, found `{peer}` twice"),
+            );
+        } else {
+            peers.push(peer);
+        }
+    }
+    peers
+}
+
+/// Judges the peers against the addresses: each family that has the one needs the other, since a
+/// family without peers would quietly advertise to the multicast group.
+pub(super) fn match_peers(
+    reader: &mut Reader<'_, '_>,
+    peers: &[IpAddr],
+    addresses: &[AddressSpec],
+) {
+    if peers.is_empty() || addresses.is_empty() {
+        return;
+    }
+    for family in [Family::Ipv4, Family::Ipv6] {
+        let peer = peers.iter().find(|p| Family::of(**p) == family);
+        let address = addresses
+            .iter()
+            .map(|a| a.address.address)
+            .find(|a| Family::of(*a) == family);
+        let message = match (peer, address) {
+            (Some(peer), None) => format!(
+                "expected peers of the family of the addresses, found `{peer}`; there is no {family} address"
+            ),
+            (None, Some(address)) => format!(
+                "expected an {family} peer too, as there is the address `{address}`, found none"
+            ),
+            _ => continue,
+        };
+        reader.error(Key::Peers, message);
+        break;
+    }
+    for peer in peers {
+        if addresses.iter().any(|a| a.address.address == *peer) {
+            reader.error(
+                Key::Peers,
+                format!(
+                    "expected the address of another router, found the virtual address `{peer}`"
+                ),
+            );
+        }
+    }
+}
+
+/// Reads `trackinterface`. What is returned holds no interface twice.
+pub(super) fn tracks(reader: &mut Reader<'_, '_>, own: Option<&str>) -> Vec<TrackSpec> {
+    let mut tracks: Vec<TrackSpec> = Vec::new();
+    for (name, effect) in reader.items(Key::TrackInterface, tracked) {
+        if own == Some(name.as_str()) {
+            reader.warning(
+                Key::TrackInterface,
+                format!(
+                    "`{name}` is the interface of this virtual router, which is always watched"
+                ),
+            );
+        }
+        let what = Tracked::Interface(name.clone());
+        if tracks.iter().any(|track| track.what == what) {
+            reader.error(
+                Key::TrackInterface,
+                format!("expected each interface once, found `{name}` twice"),
+            );
+        } else {
+            tracks.push(TrackSpec { what, effect });
+        }
+    }
+    tracks
+}
+
+/// `eth1`, `eth1:-50` or `eth1:+20`.
+fn tracked(text: &str) -> Result<(String, TrackEffect), String> {
+    let Some((name, weight)) = text.split_once(':') else {
+        return Ok((values::interface(text)?, TrackEffect::Fault));
+    };
+    let name = values::interface(name.trim_ascii())?;
+    let weight = weight.trim_ascii();
+    let (digits, sign) = match weight.strip_prefix('-') {
+        Some(digits) => (digits, -1),
+        None => (weight.strip_prefix('+').unwrap_or(weight), 1),
+    };
+    let number = values::number(digits, 1..=254)
+        .ok()
+        .and_then(|number| i16::try_from(number).ok())
+        .ok_or_else(|| {
+            format!(
+                "expected a weight from -254 to -1 or 1 to 254 after `{name}:`, found {}",
+                found(weight)
+            )
+        })?;
+    let effect = if sign < 0 {
+        TrackEffect::WhileDown(-number)
+    } else {
+        TrackEffect::WhileUp(number)
+    };
+    Ok((name, effect))
+}
+
+fn is_link_local(spec: &AddressSpec) -> bool {
+    matches!(spec.address.address, IpAddr::V6(v6) if v6.is_unicast_link_local())
+}
+
+/// The link-local address that the virtual MAC would form by itself (RFC 4291 appendix A).
+fn link_local_of(vrid: Vrid) -> Ipv6Addr {
+    let [a, b, c, d, e, f] = MacAddr::virtual_router(Family::Ipv6, vrid).0;
+    let word = |high: u8, low: u8| u16::from_be_bytes([high, low]);
+    Ipv6Addr::new(
+        0xfe80,
+        0,
+        0,
+        0,
+        word(a ^ 0x02, b),
+        word(c, 0xff),
+        word(0xfe, d),
+        word(e, f),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_link_local_address_is_that_of_the_virtual_mac() {
+        let vrid = Vrid::new(0x2a).unwrap();
+        assert_eq!(link_local_of(vrid).to_string(), "fe80::200:5eff:fe00:22a");
+    }
+
+    #[test]
+    fn a_tracked_interface_has_a_weight_or_is_a_condition() {
+        let table = [
+            ("eth1", Ok(("eth1".to_owned(), TrackEffect::Fault))),
+            (
+                "eth1:-50",
+                Ok(("eth1".to_owned(), TrackEffect::WhileDown(-50))),
+            ),
+            (
+                "eth1 : 20",
+                Ok(("eth1".to_owned(), TrackEffect::WhileUp(20))),
+            ),
+            (
+                "eth1:+254",
+                Ok(("eth1".to_owned(), TrackEffect::WhileUp(254))),
+            ),
+        ];
+        for (text, expected) in table {
+            assert_eq!(tracked(text), expected);
+        }
+        for weight in ["0", "-255", "255", "--1", "", "x"] {
+            let expected = format!(
+                "expected a weight from -254 to -1 or 1 to 254 after `eth1:`, found {}",
+                found(weight)
+            );
+            assert_eq!(tracked(&format!("eth1:{weight}")), Err(expected));
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! What sections say of each other.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+
+use vrrp_core::{Family, MAX_TRACKS, TrackEffect, Vrid};
+use vrrp_host::{MAX_INTERFACES, MAX_VIRTUAL_ROUTERS, TrackSpec, Tracked, VrId};
+
+use super::VirtualRouter;
+use super::diagnostic::Report;
+use super::keys::Key;
+use super::vrid::VridSection;
+
+/// Joins the sections: judges them against each other and turns `vridsdep` into tracked objects.
+pub(super) fn join(sections: Vec<VridSection>, report: &mut Report) -> Vec<VirtualRouter> {
+    let unclear = sections.iter().any(|section| section.failed);
+    let mut depended = Vec::new();
+    let mut routers = Vec::new();
+    for section in sections {
+        for router in section.virtual_routers {
+            depended.push(Depended {
+                id: router.spec.id.clone(),
+                section_line: router.section_line,
+                line: router.lines.of_key(Key::VridsDep),
+                dependents: section.dependents.clone(),
+            });
+            routers.push(router);
+        }
+    }
+    used_once(&routers, report);
+    addresses_once(&routers, report);
+    // A section that could not be read may be the one that is depended on.
+    if !unclear {
+        depend(&mut routers, &depended, report);
+    }
+    limits(&routers, report);
+    routers
+}
+
+/// A VRID exists once on an interface in each family.
+fn used_once(routers: &[VirtualRouter], report: &mut Report) {
+    let mut first: HashMap<&VrId, usize> = HashMap::new();
+    for router in routers {
+        let id = &router.spec.id;
+        let line = router.lines.of_key(Key::ServerId);
+        if let Some(before) = first.get(id) {
+            let message = format!(
+                "expected each VRID once on an interface, found {id} again, first in line {before}"
+            );
+            report.error(line, Some(Key::ServerId.name()), message);
+        } else {
+            first.insert(id, line);
+        }
+    }
+}
+
+/// An address belongs to one virtual router: two could be Active on different hosts.
+fn addresses_once(routers: &[VirtualRouter], report: &mut Report) {
+    let mut first: HashMap<IpAddr, Vec<(&str, &VirtualRouter)>> = HashMap::new();
+    for router in routers {
+        for spec in &router.spec.addresses {
+            let address = spec.address.address;
+            let place = spec
+                .interface
+                .as_deref()
+                .unwrap_or(&router.spec.id.interface);
+            let places = first.entry(address).or_default();
+            let taken = places.iter().find(|(other, _)| *other == place);
+            // Link-local addresses are distinct on distinct links.
+            let elsewhere = places
+                .first()
+                .filter(|_| !matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local()));
+            let line = router.lines.of_key(Key::Addr);
+            let key = Some(Key::Addr.name());
+            if let Some((_, other)) = taken {
+                // The same virtual router again: said already.
+                if other.spec.id != router.spec.id {
+                    let message = format!(
+                        "expected each address in one virtual router, found `{address}` of {} again, first in line {}",
+                        other.spec.id,
+                        other.lines.of_key(Key::Addr)
+                    );
+                    report.error(line, key, message);
+                }
+            } else if let Some((_, other)) = elsewhere {
+                let message = format!(
+                    "`{address}` belongs to {} too, in line {}",
+                    other.spec.id,
+                    other.lines.of_key(Key::Addr)
+                );
+                report.warning(line, key, message);
+            }
+            places.push((place, router));
+        }
+    }
+}
+
+/// A virtual router and the VRIDs that its section's `vridsdep` names.
+struct Depended {
+    id: VrId,
+    section_line: usize,
+    line: usize,
+    dependents: Vec<Vrid>,
+}
+
+/// `vridsdep = 2` in the section of VRID 1 holds VRID 2 back while VRID 1's interface fails.
+fn depend(routers: &mut [VirtualRouter], depended: &[Depended], report: &mut Report) {
+    let mut said = HashSet::new();
+    for one in depended {
+        for vrid in &one.dependents {
+            let mut found = false;
+            for router in routers.iter_mut().filter(|router| {
+                router.spec.id.vrid == *vrid && router.section_line != one.section_line
+            }) {
+                found = true;
+                if fits(one, depended, router.spec.id.family) {
+                    hold_back(router, &one.id);
+                }
+            }
+            if !found && said.insert((one.line, *vrid)) {
+                let message = format!("expected the serverid of another section, found `{vrid}`");
+                report.error(one.line, Some(Key::VridsDep.name()), message);
+            }
+        }
+    }
+}
+
+/// Whether a virtual router of `family` depends on `one` rather than on the other of its section:
+/// it is of the same family, or there is no other.
+fn fits(one: &Depended, depended: &[Depended], family: Family) -> bool {
+    let other_fits = depended
+        .iter()
+        .any(|other| other.section_line == one.section_line && other.id.family == family);
+    one.id.family == family || !other_fits
+}
+
+fn hold_back(router: &mut VirtualRouter, depended: &VrId) {
+    let track = TrackSpec {
+        what: Tracked::VirtualRouter(depended.clone()),
+        effect: TrackEffect::Fault,
+    };
+    if !router.spec.tracks.contains(&track) {
+        router.spec.tracks.push(track);
+    }
+}
+
+fn limits(routers: &[VirtualRouter], report: &mut Report) {
+    for router in routers {
+        let count = router.spec.tracks.len();
+        if count > MAX_TRACKS {
+            let message = format!(
+                "{} depends on {count} interfaces and virtual routers, expected at most {MAX_TRACKS}",
+                router.spec.id
+            );
+            report.error(router.section_line, None, message);
+        }
+    }
+    if routers.len() > MAX_VIRTUAL_ROUTERS {
+        let message = format!(
+            "expected at most {MAX_VIRTUAL_ROUTERS} virtual routers, found {}",
+            routers.len()
+        );
+        report.error(0, None, message);
+    }
+    let interfaces: HashSet<&str> = routers
+        .iter()
+        .map(|r| r.spec.id.interface.as_str())
+        .collect();
+    if interfaces.len() > MAX_INTERFACES {
+        let message = format!(
+            "expected virtual routers on at most {MAX_INTERFACES} interfaces, found {}",
+            interfaces.len()
+        );
+        report.error(0, None, message);
+    }
+}

@@ -1,0 +1,161 @@
+//! What the configuration's reader has to say, and where.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// How much a diagnostic matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Accepted, and worth knowing.
+    Note,
+    /// Accepted, and probably not what was meant.
+    Warning,
+    /// The file cannot be used.
+    Error,
+}
+
+/// One remark about a configuration file.
+///
+/// Its `Display` is one line: `vrrpd.conf:12: priority: expected a number from 1 to 255, found
+/// `300``. Warnings and notes have the word before the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// How much it matters.
+    pub severity: Severity,
+    /// The file as it was named by the caller.
+    pub file: PathBuf,
+    /// The line, from 1. 0: the file as a whole.
+    pub line: usize,
+    /// The key, spelled as in the manual page. `None`: the remark is not about one key.
+    pub key: Option<String>,
+    /// What was expected and what was found.
+    pub message: String,
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.file.display())?;
+        if self.line > 0 {
+            write!(f, "{}:", self.line)?;
+        }
+        match self.severity {
+            Severity::Error => {}
+            Severity::Warning => f.write_str(" warning:")?,
+            Severity::Note => f.write_str(" note:")?,
+        }
+        if let Some(key) = &self.key {
+            write!(f, " {key}:")?;
+        }
+        write!(f, " {}", self.message)
+    }
+}
+
+/// Collects the diagnostics of one file.
+#[derive(Debug)]
+pub(super) struct Report {
+    file: PathBuf,
+    list: Vec<Diagnostic>,
+}
+
+impl Report {
+    pub(super) fn new(file: &Path) -> Self {
+        Self {
+            file: file.to_path_buf(),
+            list: Vec::new(),
+        }
+    }
+
+    pub(super) fn error(&mut self, line: usize, key: Option<&str>, message: impl Into<String>) {
+        self.push(Severity::Error, line, key, message.into());
+    }
+
+    pub(super) fn warning(&mut self, line: usize, key: Option<&str>, message: impl Into<String>) {
+        self.push(Severity::Warning, line, key, message.into());
+    }
+
+    /// A warning that the two virtual routers of one section share.
+    pub(super) fn warning_once(&mut self, line: usize, key: Option<&str>, message: String) {
+        let said = self
+            .list
+            .iter()
+            .any(|d| d.line == line && d.key.as_deref() == key && d.message == message);
+        if !said {
+            self.warning(line, key, message);
+        }
+    }
+
+    pub(super) fn note(&mut self, line: usize, key: Option<&str>, message: impl Into<String>) {
+        self.push(Severity::Note, line, key, message.into());
+    }
+
+    pub(super) fn has_errors(&self) -> bool {
+        self.list.iter().any(|d| d.severity == Severity::Error)
+    }
+
+    /// All diagnostics in the order of the file's lines.
+    pub(super) fn into_sorted(mut self) -> Vec<Diagnostic> {
+        self.list.sort_by_key(|d| d.line);
+        self.list
+    }
+
+    fn push(&mut self, severity: Severity, line: usize, key: Option<&str>, message: String) {
+        self.list.push(Diagnostic {
+            severity,
+            file: self.file.clone(),
+            line,
+            key: key.map(str::to_owned),
+            message,
+        });
+    }
+}
+
+/// A piece of the file as it appears in a message: in backquotes, on one line, not endless.
+pub(super) fn found(text: &str) -> String {
+    const SHOWN: usize = 60;
+    if text.is_empty() {
+        return "nothing".to_owned();
+    }
+    let mut shown = String::new();
+    for c in text.chars().take(SHOWN) {
+        // A control character would break the log's line; letters of any script stay.
+        if c.is_control() {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    if text.chars().nth(SHOWN).is_some() {
+        shown.push_str("...");
+    }
+    format!("`{shown}`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_line_names_file_line_key_and_message() {
+        let mut report = Report::new(Path::new("vrrpd.conf"));
+        report.error(12, Some("priority"), "expected a number, found `x`");
+        report.warning(3, Some("password"), "too long");
+        report.note(0, None, "seen");
+        let lines: Vec<String> = report.into_sorted().iter().map(|d| d.to_string()).collect();
+        assert_eq!(
+            lines,
+            [
+                "vrrpd.conf: note: seen",
+                "vrrpd.conf:3: warning: password: too long",
+                "vrrpd.conf:12: priority: expected a number, found `x`",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_was_found_is_short_and_on_one_line() {
+        assert_eq!(found(""), "nothing");
+        assert_eq!(found("a\tb\u{7}"), "`a\\tb\\u{7}`");
+        assert_eq!(found(&"é".repeat(61)), format!("`{}...`", "é".repeat(60)));
+        assert_eq!(found(&"é".repeat(60)), format!("`{}`", "é".repeat(60)));
+    }
+}

@@ -1,0 +1,97 @@
+//! The `[GLOBAL]` section.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::diagnostic::found;
+use super::keys::Key;
+use super::reader::Reader;
+use super::script;
+use super::values;
+
+/// Where vrrpd listens for vrrpctl unless `controlsocket` says otherwise.
+pub const DEFAULT_CONTROL_SOCKET: &str = "/run/vrrpd.sock";
+
+/// The longest path of a local socket on every system that vrrpd knows, in octets.
+const MAX_SOCKET_PATH: usize = 103;
+
+/// What concerns the daemon as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Global {
+    /// Where vrrpctl finds the daemon: an absolute path.
+    pub control_socket: PathBuf,
+    /// The group that may use the control socket, by name or number. `None`: root alone.
+    pub control_group: Option<String>,
+    /// The least important messages that are logged.
+    pub log_level: LogLevel,
+}
+
+impl Default for Global {
+    fn default() -> Self {
+        Self {
+            control_socket: PathBuf::from(DEFAULT_CONTROL_SOCKET),
+            control_group: None,
+            log_level: LogLevel::Info,
+        }
+    }
+}
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum LogLevel {
+    /// What failed.
+    Error,
+    /// And what needs somebody's attention.
+    Warning,
+    /// And every change of state with its reason.
+    Info,
+    /// And what helps to find a fault in vrrpd.
+    Debug,
+}
+
+/// Reads `[GLOBAL]`; gives the default of `scripttimeout` beside it.
+pub(super) fn read(reader: &mut Reader<'_, '_>) -> (Global, Option<Duration>) {
+    let default = Global::default();
+    let global = Global {
+        control_socket: reader
+            .value(Key::ControlSocket, socket)
+            .unwrap_or(default.control_socket),
+        control_group: reader.value(Key::ControlGroup, group),
+        log_level: reader
+            .value(Key::LogLevel, log_level)
+            .unwrap_or(default.log_level),
+    };
+    (global, script::timeout(reader))
+}
+
+fn log_level(text: &str) -> Result<LogLevel, String> {
+    values::word(
+        text,
+        &[
+            ("error", LogLevel::Error),
+            ("warning", LogLevel::Warning),
+            ("info", LogLevel::Info),
+            ("debug", LogLevel::Debug),
+        ],
+    )
+}
+
+fn socket(text: &str) -> Result<PathBuf, String> {
+    if !text.starts_with('/') || text.ends_with('/') || text.len() > MAX_SOCKET_PATH {
+        return Err(format!(
+            "expected an absolute path of at most {MAX_SOCKET_PATH} octets, found {}",
+            found(text)
+        ));
+    }
+    Ok(Path::new(text).to_path_buf())
+}
+
+fn group(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains([' ', '\t', ',', ':', '/']) {
+        return Err(format!(
+            "expected the name or number of a group, found {}",
+            found(text)
+        ));
+    }
+    Ok(text.to_owned())
+}

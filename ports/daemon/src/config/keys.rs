@@ -1,0 +1,216 @@
+//! The sections and keys that exist, and which one a misspelled one may have meant.
+
+/// What a section is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SectionKind {
+    /// `[GLOBAL]`: the daemon itself.
+    Global,
+    /// `[VRID]`: one virtual router.
+    Vrid,
+}
+
+impl SectionKind {
+    const ALL: [SectionKind; 2] = [SectionKind::Global, SectionKind::Vrid];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            SectionKind::Global => "GLOBAL",
+            SectionKind::Vrid => "VRID",
+        }
+    }
+
+    /// The section of this name; upper and lower case are the same.
+    pub(super) fn find(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|kind| kind.name().eq_ignore_ascii_case(name))
+    }
+
+    /// The keys that this section may hold.
+    pub(super) fn keys(self) -> impl Iterator<Item = Key> {
+        Key::ALL
+            .iter()
+            .copied()
+            .filter(move |key| key.sections().contains(&self))
+    }
+}
+
+macro_rules! keys {
+    ($($variant:ident $name:literal $sections:expr;)*) => {
+        /// Every key of the configuration file.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub(super) enum Key { $($variant,)* }
+
+        impl Key {
+            /// All keys, in the manual page's order.
+            pub(super) const ALL: &'static [Key] = &[$(Key::$variant,)*];
+
+            /// The key as the manual page spells it.
+            pub(super) const fn name(self) -> &'static str {
+                match self { $(Key::$variant => $name,)* }
+            }
+
+            /// The sections that may hold it.
+            pub(super) const fn sections(self) -> &'static [SectionKind] {
+                match self { $(Key::$variant => $sections,)* }
+            }
+        }
+    };
+}
+
+const VRID: &[SectionKind] = &[SectionKind::Vrid];
+const GLOBAL: &[SectionKind] = &[SectionKind::Global];
+const BOTH: &[SectionKind] = &[SectionKind::Global, SectionKind::Vrid];
+
+keys! {
+    ServerId "serverid" VRID;
+    Interface "interface" VRID;
+    Addr "addr" VRID;
+    Priority "priority" VRID;
+    Version "version" VRID;
+    AdvertInterval "advertinterval" VRID;
+    Password "password" VRID;
+    Preempt "preempt" VRID;
+    PreemptDelay "preemptdelay" VRID;
+    StartDelay "startdelay" VRID;
+    Accept "accept" VRID;
+    UseVmac "useVMAC" VRID;
+    Peers "peers" VRID;
+    MaxHops "maxhops" VRID;
+    Checksum "checksum" VRID;
+    OwnerReceive "ownerreceive" VRID;
+    TrackInterface "trackinterface" VRID;
+    VridsDep "vridsdep" VRID;
+    AnnounceRepeats "announcerepeats" VRID;
+    AnnounceInterval "announceinterval" VRID;
+    AnnounceRefresh "announcerefresh" VRID;
+    MasterScript "masterscript" VRID;
+    BackupScript "backupscript" VRID;
+    FaultScript "faultscript" VRID;
+    StopScript "stopscript" VRID;
+    ScriptTimeout "scripttimeout" BOTH;
+    MonitoredCircuits "monitoredcircuits" VRID;
+    CarrierTimeout "carriertimeout" VRID;
+    SpanningTreeLatency "spanningtreelatency" VRID;
+    McClearErrorsCount "MCClearErrorsCount" VRID;
+    SendGratuitousArp "sendgratuitousarp" VRID;
+    AhEncryption "AHencryption" VRID;
+    UseIke "useIKE" VRID;
+    Preshared "presharedkey" VRID;
+    ControlSocket "controlsocket" GLOBAL;
+    ControlGroup "controlgroup" GLOBAL;
+    LogLevel "loglevel" GLOBAL;
+}
+
+impl Key {
+    /// The key of this name; upper and lower case are the same.
+    pub(super) fn find(name: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|key| key.name().eq_ignore_ascii_case(name))
+    }
+}
+
+/// The key of `section` that `name` most resembles. `None`: it resembles none.
+pub(super) fn nearest_key(name: &str, section: SectionKind) -> Option<&'static str> {
+    nearest(name, section.keys().map(Key::name))
+}
+
+/// The section that `name` most resembles. `None`: it resembles none.
+pub(super) fn nearest_section(name: &str) -> Option<&'static str> {
+    nearest(name, SectionKind::ALL.into_iter().map(SectionKind::name))
+}
+
+fn nearest(name: &str, known: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    const LONGEST: usize = 40;
+    if name.len() > LONGEST {
+        return None;
+    }
+    let name = name.to_ascii_lowercase();
+    let apart = |candidate: &str| {
+        let candidate = candidate.to_ascii_lowercase();
+        let shorter = name.len().min(candidate.len());
+        let begins = name.starts_with(&candidate) || candidate.starts_with(&name);
+        // An abbreviation is as good as a slip of one letter.
+        if begins && shorter > 2 {
+            1
+        } else {
+            distance(&name, &candidate)
+        }
+    };
+    known
+        .map(|candidate| (apart(candidate), candidate))
+        // A third of the letters wrong is still a slip; more is another word.
+        .filter(|(distance, candidate)| *distance <= candidate.len().max(3) / 3)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// Letters to insert, remove, replace or swap with the next one to make `a` into `b`.
+fn distance(a: &str, b: &str) -> usize {
+    let a: Vec<char> = a.chars().collect();
+    let b: Vec<char> = b.chars().collect();
+    let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
+    for i in 1..=a.len() {
+        let mut row = vec![i];
+        for j in 1..=b.len() {
+            let replaced = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            let mut best = replaced.min(rows[i - 1][j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(rows[i - 2][j - 2] + 1);
+            }
+            row.push(best);
+        }
+        rows.push(row);
+    }
+    rows[a.len()][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_is_found_by_its_name_in_any_case_and_names_are_distinct() {
+        for &key in Key::ALL {
+            assert_eq!(Key::find(&key.name().to_ascii_uppercase()), Some(key));
+        }
+        assert_eq!(Key::find("prio"), None);
+    }
+
+    #[test]
+    fn a_slip_finds_its_key_and_another_word_finds_none() {
+        let table = [
+            ("priorty", Some("priority")),
+            ("prioirty", Some("priority")),
+            ("adr", Some("addr")),
+            ("address", Some("addr")),
+            ("prio", Some("priority")),
+            ("pr", None),
+            ("serverId2", Some("serverid")),
+            ("usevmacs", Some("useVMAC")),
+            ("interval", Some("interface")),
+            ("smtp_server", None),
+            ("x", None),
+        ];
+        for (word, expected) in table {
+            assert_eq!(nearest_key(word, SectionKind::Vrid), expected, "{word}");
+        }
+        assert_eq!(nearest_key("contolsocket", SectionKind::Vrid), None);
+        assert_eq!(
+            nearest_key("contolsocket", SectionKind::Global),
+            Some("controlsocket")
+        );
+        assert_eq!(nearest_section("VRIDS"), Some("VRID"));
+        assert_eq!(nearest_key(&"p".repeat(100_000), SectionKind::Vrid), None);
+    }
+
+    #[test]
+    fn distance_counts_slips() {
+        assert_eq!(distance("", "abc"), 3);
+        assert_eq!(distance("abc", ""), 3);
+        assert_eq!(distance("abc", "acb"), 1);
+        assert_eq!(distance("kitten", "sitting"), 3);
+    }
+}

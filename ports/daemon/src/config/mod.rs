@@ -1,0 +1,180 @@
+//! The configuration file: freevrrpd's, as it is, and what has been added in its manner.
+//!
+//! [`parse`] is pure and reports everything that it finds at once, each with file, line and key.
+//! Nothing is dropped or given a default in silence: what cannot be meant is an error, what has no
+//! effect is said to have none. [`check_host`] and [`check_scripts`] then compare a good file with
+//! the host.
+//!
+//! ```
+//! let text = "[VRID]\nserverid = 1\ninterface = eth0\naddr = 10.0.0.1/32\npriority = 300\n";
+//! let parsed = vrrpd::config::parse("vrrpd.conf".as_ref(), text);
+//! assert!(parsed.config.is_none());
+//! assert_eq!(
+//!     parsed.diagnostics[0].to_string(),
+//!     "vrrpd.conf:5: priority: expected a number from 1 to 255, found `300`"
+//! );
+//! ```
+
+mod address;
+mod cross;
+mod diagnostic;
+mod global;
+mod host;
+mod keys;
+mod legacy;
+mod lexer;
+mod reader;
+mod script;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod values;
+mod vrid;
+
+use std::path::Path;
+use std::time::Duration;
+
+use vrrp_host::{HostConfig, VrSpec};
+
+use keys::{Key, SectionKind};
+use lexer::Section;
+use reader::Reader;
+
+pub use diagnostic::{Diagnostic, Severity};
+pub use global::{DEFAULT_CONTROL_SOCKET, Global, LogLevel};
+pub use host::{HostInterface, check_host, check_scripts};
+pub use script::{DEFAULT_SCRIPT_TIMEOUT, Script};
+
+/// A configuration without errors.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// What concerns the daemon as a whole.
+    pub global: Global,
+    /// The virtual routers in the order of the file, at least one.
+    pub virtual_routers: Vec<VirtualRouter>,
+}
+
+impl Config {
+    /// What the host is to do.
+    pub fn host(&self) -> HostConfig {
+        HostConfig {
+            virtual_routers: self
+                .virtual_routers
+                .iter()
+                .map(|router| router.spec.clone())
+                .collect(),
+        }
+    }
+}
+
+/// One virtual router of the file. A section with addresses of both families makes two.
+///
+/// Two are equal when they ask for the same, wherever in a file they stand.
+#[derive(Clone, Debug)]
+pub struct VirtualRouter {
+    /// What the protocol does.
+    pub spec: VrSpec,
+    /// Runs when this host has become master and the addresses are in place.
+    pub master_script: Option<Script>,
+    /// Runs when this host is not master any more, and at a start as backup.
+    pub backup_script: Option<Script>,
+    /// Runs when the virtual router cannot take part.
+    pub fault_script: Option<Script>,
+    /// Runs when vrrpd stops or the virtual router is taken out of the file.
+    pub stop_script: Option<Script>,
+    /// How long a script may run.
+    pub script_timeout: Duration,
+    /// The line of its `[VRID]`.
+    pub section_line: usize,
+    /// Where its keys stand, for messages.
+    lines: Lines,
+}
+
+impl PartialEq for VirtualRouter {
+    fn eq(&self, other: &Self) -> bool {
+        let Self {
+            spec,
+            master_script,
+            backup_script,
+            fault_script,
+            stop_script,
+            script_timeout,
+            section_line: _,
+            lines: _,
+        } = self;
+        *spec == other.spec
+            && *master_script == other.master_script
+            && *backup_script == other.backup_script
+            && *fault_script == other.fault_script
+            && *stop_script == other.stop_script
+            && *script_timeout == other.script_timeout
+    }
+}
+
+impl Eq for VirtualRouter {}
+
+/// The lines of a section's keys.
+#[derive(Clone, Debug)]
+struct Lines {
+    section: usize,
+    keys: Vec<(Key, usize)>,
+}
+
+impl Lines {
+    fn of(section: &Section<'_>) -> Self {
+        Self {
+            section: section.line,
+            keys: section.entries.iter().map(|e| (e.key, e.line)).collect(),
+        }
+    }
+
+    /// The line of a key, or of the section when it does not have it.
+    fn of_key(&self, key: Key) -> usize {
+        self.keys
+            .iter()
+            .find(|(k, _)| *k == key)
+            .map_or(self.section, |(_, line)| *line)
+    }
+}
+
+/// What became of a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parsed {
+    /// The configuration. `None`: the diagnostics hold at least one error.
+    pub config: Option<Config>,
+    /// Everything there is to say, in the order of the lines.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads the octets of a file. `file` is its name in messages; nothing is opened.
+pub fn parse(file: &Path, octets: impl AsRef<[u8]>) -> Parsed {
+    let mut report = diagnostic::Report::new(file);
+    let sections = lexer::split(octets.as_ref(), &mut report);
+    let well_formed = !report.has_errors();
+
+    let of_kind = |kind| sections.iter().filter(move |s| s.kind == kind);
+    let mut global = Global::default();
+    let mut script_timeout = DEFAULT_SCRIPT_TIMEOUT;
+    for section in of_kind(SectionKind::Global) {
+        let (read, timeout) = global::read(&mut Reader::new(section, &mut report));
+        global = read;
+        script_timeout = timeout.unwrap_or(script_timeout);
+    }
+    let mut vrids = Vec::new();
+    for section in of_kind(SectionKind::Vrid) {
+        let mut reader = Reader::new(section, &mut report);
+        vrids.push(vrid::read(section, &mut reader, script_timeout));
+    }
+    if vrids.is_empty() && well_formed {
+        report.error(0, None, "expected at least one [VRID] section, found none");
+    }
+    let virtual_routers = cross::join(vrids, &mut report);
+    let config = (!report.has_errors()).then_some(Config {
+        global,
+        virtual_routers,
+    });
+    Parsed {
+        config,
+        diagnostics: report.into_sorted(),
+    }
+}

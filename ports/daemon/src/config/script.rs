@@ -1,0 +1,105 @@
+//! The event scripts: how they are written in the file, and whether they can run.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::diagnostic::found;
+use super::keys::Key;
+use super::reader::Reader;
+use super::values;
+
+/// How long a script may run unless `scripttimeout` says otherwise.
+pub const DEFAULT_SCRIPT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A program to run at an event, and the words given to it before those that vrrpd adds.
+///
+/// freevrrpd hands the value to a shell; vrrpd runs the program itself, so that its exit status is
+/// the script's and nothing of an event is ever read as a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Script {
+    /// The program.
+    pub path: PathBuf,
+    /// Words from the configuration file.
+    pub args: Vec<String>,
+}
+
+/// The scripts of one virtual router, in the order of the manual page.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Scripts {
+    pub(super) master: Option<Script>,
+    pub(super) backup: Option<Script>,
+    pub(super) fault: Option<Script>,
+    pub(super) stop: Option<Script>,
+}
+
+/// Reads the four scripts of a section.
+pub(super) fn scripts(reader: &mut Reader<'_, '_>) -> Scripts {
+    Scripts {
+        master: script(reader, Key::MasterScript),
+        backup: script(reader, Key::BackupScript),
+        fault: script(reader, Key::FaultScript),
+        stop: script(reader, Key::StopScript),
+    }
+}
+
+/// Reads `scripttimeout`.
+pub(super) fn timeout(reader: &mut Reader<'_, '_>) -> Option<Duration> {
+    let timeout = reader.value(Key::ScriptTimeout, |text| {
+        values::seconds(text, 100..=86_400_000)
+    })?;
+    Some(Duration::from_micros(timeout.as_micros()))
+}
+
+/// Why a script could not be run if its event came now. `None`: it could.
+pub(super) fn trouble(path: &Path) -> Option<String> {
+    if !path.is_absolute() {
+        // Said when the file was read.
+        return None;
+    }
+    let shown = path.display();
+    match fs::metadata(path) {
+        Err(error) => Some(format!("`{shown}` cannot be run: {error}")),
+        Ok(meta) if !meta.is_file() => Some(format!("`{shown}` is not a file")),
+        Ok(meta) if meta.permissions().mode() & 0o111 == 0 => {
+            Some(format!("`{shown}` is not executable"))
+        }
+        Ok(_) => None,
+    }
+}
+
+fn script(reader: &mut Reader<'_, '_>, key: Key) -> Option<Script> {
+    let script = reader.value(key, parse)?;
+    if !script.path.is_absolute() {
+        reader.warning(
+            key,
+            format!(
+                "expected an absolute path, found {}: it depends on where vrrpd is started",
+                found(&script.path.to_string_lossy())
+            ),
+        );
+    }
+    Some(script)
+}
+
+fn parse(text: &str) -> Result<Script, String> {
+    // What only a shell understands would reach the program as plain letters.
+    const SHELL: &[char] = &[
+        ';', '|', '&', '<', '>', '$', '`', '"', '\'', '\\', '*', '?', '(', ')', '{', '}', '~',
+    ];
+    if let Some(c) = text.chars().find(|c| SHELL.contains(c)) {
+        return Err(format!(
+            "expected a program and plain words, as no shell reads them, found `{c}` in {}; put the command into a script",
+            found(text)
+        ));
+    }
+    let mut words = text.split_ascii_whitespace();
+    let Some(path) = words.next() else {
+        return Err("expected the path of a program, found nothing".to_owned());
+    };
+    Ok(Script {
+        path: PathBuf::from(path),
+        args: words.map(str::to_owned).collect(),
+    })
+}

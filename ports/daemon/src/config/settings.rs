@@ -1,0 +1,374 @@
+//! What a `[VRID]` section says of the protocol, key by key.
+
+use std::net::IpAddr;
+
+use vrrp_core::{
+    AdvertInterval, Announce, Auth, ChecksumMode, Duration, Family, MacMode, OwnerReceive,
+    Priority, Version,
+};
+use vrrp_host::{AddressSpec, MAX_ADDRESSES, TrackSpec, VrId, VrSpec};
+
+use super::diagnostic::found;
+use super::keys::Key;
+use super::reader::Reader;
+use super::{address, legacy, values};
+
+/// What the virtual routers of a section have in common.
+pub(super) struct Settings {
+    version: Version,
+    priority: Priority,
+    advert_interval: AdvertInterval,
+    preempt: bool,
+    preempt_delay: Duration,
+    start_delay: Duration,
+    accept: bool,
+    peers: Vec<IpAddr>,
+    max_hops: u8,
+    mac_mode: MacMode,
+    auth: Auth,
+    checksum: ChecksumMode,
+    owner_receive: OwnerReceive,
+    announce: Announce,
+    tracks: Vec<TrackSpec>,
+}
+
+impl Settings {
+    /// Reads them all.
+    pub(super) fn read(
+        reader: &mut Reader<'_, '_>,
+        interface: Option<&str>,
+        addresses: &[AddressSpec],
+    ) -> Self {
+        let auth = password(reader);
+        let version = version(reader, auth.is_some());
+        match_version(reader, version, addresses);
+        let priority = reader
+            .value(Key::Priority, priority)
+            .unwrap_or(Priority::DEFAULT);
+        let (preempt, preempt_delay) = preempt(reader, priority);
+        let peers = address::peers(reader);
+        address::match_peers(reader, &peers, addresses);
+        Self {
+            version,
+            priority,
+            advert_interval: advert_interval(reader, version),
+            preempt,
+            preempt_delay,
+            start_delay: legacy::start_delay(reader),
+            accept: reader.value(Key::Accept, values::yes_no).unwrap_or(true),
+            max_hops: max_hops(reader, &peers),
+            peers,
+            mac_mode: reader
+                .value(Key::UseVmac, mac_mode)
+                .unwrap_or(MacMode::Virtual),
+            auth: auth.unwrap_or(Auth::None),
+            checksum: checksum(reader, version, addresses),
+            owner_receive: reader
+                .value(Key::OwnerReceive, owner_receive)
+                .unwrap_or(OwnerReceive::Elect),
+            announce: announce(reader),
+            tracks: address::tracks(reader, interface),
+        }
+    }
+
+    /// The virtual router of one family. `None`: no address is of it.
+    pub(super) fn spec(
+        &self,
+        reader: &mut Reader<'_, '_>,
+        id: VrId,
+        addresses: &[AddressSpec],
+    ) -> Option<VrSpec> {
+        let family = id.family;
+        let mut own: Vec<AddressSpec> = addresses
+            .iter()
+            .filter(|spec| Family::of(spec.address.address) == family)
+            .cloned()
+            .collect();
+        if own.is_empty() {
+            return None;
+        }
+        if family == Family::Ipv6 && self.version == Version::V3 {
+            address::link_local_first(reader, id.vrid, &mut own);
+        }
+        let mut peers = self.peers.clone();
+        peers.retain(|peer| Family::of(*peer) == family);
+        let count = own.len() + peers.len();
+        if count > MAX_ADDRESSES {
+            reader.error(
+                Key::Addr,
+                format!("expected at most {MAX_ADDRESSES} {family} addresses and peers together, found {count}"),
+            );
+        }
+        Some(VrSpec {
+            id,
+            version: self.version,
+            priority: self.priority,
+            advert_interval: self.advert_interval,
+            preempt: self.preempt,
+            preempt_delay: self.preempt_delay,
+            start_delay: self.start_delay,
+            accept: self.accept,
+            addresses: own,
+            peers,
+            max_hops: self.max_hops,
+            mac_mode: self.mac_mode,
+            auth: self.auth,
+            checksum: self.checksum,
+            owner_receive: self.owner_receive,
+            announce: self.announce,
+            tracks: self.tracks.clone(),
+        })
+    }
+}
+
+/// Reads `password`. What is wrong with it never says what it is: diagnostics end up in logs.
+fn password(reader: &mut Reader<'_, '_>) -> Option<Auth> {
+    const SENT: usize = 8;
+    let entry = reader.entry(Key::Password)?;
+    if entry.value != entry.raw.trim_ascii() {
+        reader.error(
+            Key::Password,
+            "expected the password alone, found `#` after a blank, which may begin a comment or belong to it; put the comment on a line of its own",
+        );
+        return None;
+    }
+    let octets = entry.value.as_bytes();
+    if octets.is_empty() {
+        reader.error(Key::Password, "expected a password, found nothing");
+        return None;
+    }
+    if octets.len() > SENT {
+        let message = format!(
+            "expected at most {SENT} octets, found {}; only the first {SENT} are sent and compared",
+            octets.len()
+        );
+        reader.warning(Key::Password, message);
+    }
+    if octets.len() < SENT && entry.raw.ends_with([' ', '\t']) {
+        reader.warning(
+            Key::Password,
+            "a blank at the end of the line is not part of the password here, but is for freevrrpd",
+        );
+    }
+    if octets.iter().take(SENT).any(|octet| *octet == b',') {
+        reader.warning(
+            Key::Password,
+            "a comma is part of the password here, but ends it for freevrrpd",
+        );
+    }
+    let mut sent = [0; SENT];
+    for (to, from) in sent.iter_mut().zip(octets) {
+        *to = *from;
+    }
+    Some(Auth::Simple(sent))
+}
+
+/// Reads `version`. A password exists in VRRPv2 only, and so asks for it.
+fn version(reader: &mut Reader<'_, '_>, password: bool) -> Version {
+    let words = [
+        ("2", Version::V2),
+        ("3", Version::V3),
+        ("both", Version::Both),
+    ];
+    let version = reader.value(Key::Version, |text| values::word(text, &words));
+    match version {
+        Some(Version::V3) if password => reader.error(
+            Key::Password,
+            "expected no password beside `version = 3`: only VRRPv2 has passwords; leave out one of the two",
+        ),
+        Some(Version::Both) if password => reader.warning(
+            Key::Password,
+            "VRRPv3 has no passwords: with `version = both` it keeps nobody out",
+        ),
+        _ => {}
+    }
+    match version {
+        Some(version) => version,
+        None if password => Version::V2,
+        None => Version::V3,
+    }
+}
+
+/// VRRPv2 carries IPv4 only.
+fn match_version(reader: &mut Reader<'_, '_>, version: Version, addresses: &[AddressSpec]) {
+    if version == Version::V3 {
+        return;
+    }
+    let v6 = addresses.iter().find(|spec| spec.address.address.is_ipv6());
+    if let Some(spec) = v6 {
+        let message = format!(
+            "expected IPv4 addresses, as {} asks for VRRPv2, found `{}`; give IPv6 addresses a section of their own",
+            version_key(reader).name(),
+            spec.address.address
+        );
+        reader.error(Key::Addr, message);
+    }
+}
+
+/// The key that the version comes from.
+fn version_key(reader: &Reader<'_, '_>) -> Key {
+    match reader.entry(Key::Version) {
+        Some(_) => Key::Version,
+        None => Key::Password,
+    }
+}
+
+fn advert_interval(reader: &mut Reader<'_, '_>, version: Version) -> AdvertInterval {
+    let key = version_key(reader).name();
+    let parse = |text: &str| {
+        let centis = values::centiseconds(text);
+        let interval = match version {
+            Version::V2 => centis
+                .filter(|centis| centis.is_multiple_of(100))
+                .and_then(|centis| u8::try_from(centis / 100).ok())
+                .and_then(AdvertInterval::from_secs),
+            Version::V3 | Version::Both => centis.and_then(AdvertInterval::from_centis),
+        };
+        interval.ok_or_else(|| match version {
+            Version::V2 => format!(
+                "expected whole seconds from 1 to 255, as {key} asks for VRRPv2, found {}",
+                found(text)
+            ),
+            Version::V3 | Version::Both => format!(
+                "expected seconds from 0.01 to 40.95, at most two decimals, found {}",
+                found(text)
+            ),
+        })
+    };
+    let interval = reader
+        .value(Key::AdvertInterval, parse)
+        .unwrap_or(AdvertInterval::DEFAULT);
+    if version == Version::Both && !interval.as_centis().is_multiple_of(100) {
+        let message = format!(
+            "VRRPv2 counts whole seconds: its routers are told {}",
+            interval.as_secs_rounded_up()
+        );
+        reader.note(Key::AdvertInterval, message);
+    }
+    interval
+}
+
+fn priority(text: &str) -> Result<Priority, String> {
+    let priority = values::number_as(text, 1..=255, |number| {
+        Priority::new(u8::try_from(number).ok()?)
+    });
+    priority.map_err(|message| match text {
+        // freevrrpd takes it as the lowest priority.
+        "0" => format!("{message}, with which a master says that it stops"),
+        _ => message,
+    })
+}
+
+/// Reads `preempt` and `preemptdelay`, and says where they do nothing.
+fn preempt(reader: &mut Reader<'_, '_>, priority: Priority) -> (bool, Duration) {
+    let preempt = reader.value(Key::Preempt, values::yes_no).unwrap_or(true);
+    let delay = reader
+        .value(Key::PreemptDelay, |text| {
+            values::seconds(text, 0..=3_600_000)
+        })
+        .unwrap_or(Duration::ZERO);
+    if !preempt && priority.is_owner() {
+        reader.warning(
+            Key::Preempt,
+            "`no` has no effect at priority 255: the owner of the addresses always takes over",
+        );
+    }
+    if delay != Duration::ZERO && (!preempt || priority.is_owner()) {
+        let because = if preempt {
+            "at priority 255"
+        } else {
+            "beside `preempt = no`"
+        };
+        reader.warning(Key::PreemptDelay, format!("has no effect {because}"));
+    }
+    (preempt, delay)
+}
+
+/// Reads `maxhops`. Advertisements to the group never leave the link, so only unicast has more.
+fn max_hops(reader: &mut Reader<'_, '_>, peers: &[IpAddr]) -> u8 {
+    let hops = reader
+        .value(Key::MaxHops, |text| {
+            values::number_as(text, 1..=255, |number| u8::try_from(number).ok())
+        })
+        .unwrap_or(1);
+    if hops > 1 && peers.is_empty() {
+        reader.error(
+            Key::MaxHops,
+            format!("expected 1, as there are no peers, found `{hops}`"),
+        );
+    }
+    hops
+}
+
+/// Reads `useVMAC`. freevrrpd can give the interface itself the virtual MAC, which allows one
+/// virtual router on it; here the virtual MAC has an interface of its own.
+fn mac_mode(text: &str) -> Result<MacMode, String> {
+    if text.eq_ignore_ascii_case("replace") {
+        return Err(format!(
+            "expected `yes` or `no`, found {}: `yes` adds the virtual MAC beside the interface's own, so that it need not be replaced",
+            found(text)
+        ));
+    }
+    values::word(
+        text,
+        &[("yes", MacMode::Virtual), ("no", MacMode::Interface)],
+    )
+}
+
+fn checksum(
+    reader: &mut Reader<'_, '_>,
+    version: Version,
+    addresses: &[AddressSpec],
+) -> ChecksumMode {
+    let words = [
+        ("auto", ChecksumMode::Auto),
+        ("rfc9568", ChecksumMode::Rfc9568),
+        ("rfc5798", ChecksumMode::Rfc5798),
+    ];
+    let Some(mode) = reader.value(Key::Checksum, |text| values::word(text, &words)) else {
+        return ChecksumMode::Auto;
+    };
+    let v4 = addresses.iter().any(|spec| spec.address.address.is_ipv4());
+    if version == Version::V2 || !v4 {
+        reader.warning(
+            Key::Checksum,
+            "has no effect: only VRRPv3 over IPv4 has two forms of checksum",
+        );
+    }
+    mode
+}
+
+fn owner_receive(text: &str) -> Result<OwnerReceive, String> {
+    values::word(
+        text,
+        &[
+            ("elect", OwnerReceive::Elect),
+            ("discard", OwnerReceive::Discard),
+        ],
+    )
+}
+
+fn announce(reader: &mut Reader<'_, '_>) -> Announce {
+    let default = Announce::DEFAULT;
+    let repeats = reader.value(Key::AnnounceRepeats, |text| {
+        values::number_as(text, 0..=255, |number| u8::try_from(number).ok())
+    });
+    let interval = reader.value(Key::AnnounceInterval, |text| {
+        values::seconds(text, 100..=3_600_000)
+    });
+    let refresh = reader.value(Key::AnnounceRefresh, |text| {
+        match values::seconds(text, 0..=86_400_000)? {
+            Duration::ZERO => Ok(None),
+            period if period < Duration::from_secs(1) => Err(format!(
+                "expected 0 or seconds from 1 to 86400, found {}",
+                found(text)
+            )),
+            period => Ok(Some(period)),
+        }
+    });
+    Announce {
+        repeats: repeats.unwrap_or(default.repeats),
+        repeat_interval: interval.unwrap_or(default.repeat_interval),
+        refresh: refresh.unwrap_or(default.refresh),
+    }
+}

@@ -1,0 +1,457 @@
+//! Lines and values that are refused or remarked on, with every word that is said.
+
+use super::{Case, MINIMAL, check_more, said, to_owned};
+
+#[test]
+fn a_line_that_is_no_key_of_its_section() {
+    check_more(&[
+        (
+            "priorty = 100",
+            true,
+            &["5: expected a key of [VRID], found `priorty`; did you mean `priority`?"],
+        ),
+        (
+            "prio = 100",
+            true,
+            &["5: expected a key of [VRID], found `prio`; did you mean `priority`?"],
+        ),
+        (
+            "wibble = 1",
+            true,
+            &["5: expected a key of [VRID], found `wibble`"],
+        ),
+        (
+            "loglevel = info",
+            true,
+            &["5: loglevel: belongs in [GLOBAL], found in [VRID]"],
+        ),
+        (
+            "priority = 1\npriority = 2",
+            true,
+            &["6: priority: given twice in one section, first in line 5; expected it once"],
+        ),
+        (
+            "hello",
+            true,
+            &["5: expected `key = value`, found `hello` and no `=`"],
+        ),
+        (
+            "smtp_server 10.0.0.1",
+            true,
+            &["5: expected `key = value`, found `smtp_server` and no `=`"],
+        ),
+        (
+            "\u{1} = 2",
+            true,
+            &["5: expected text, found the control character `\\u{1}` at octet 1"],
+        ),
+        (
+            "priority = 1\u{b}0",
+            true,
+            &["5: expected text, found the control character `\\u{b}` at octet 13"],
+        ),
+        (
+            "[GLOBL]\nx = 1",
+            true,
+            &["5: expected `[VRID]` or `[GLOBAL]`, found `[GLOBL]`; did you mean `[GLOBAL]`?"],
+        ),
+        (
+            "[VRRP]\nx = 1",
+            true,
+            &["5: expected `[VRID]` or `[GLOBAL]`, found `[VRRP]`"],
+        ),
+        (
+            "[VRID",
+            true,
+            &["5: expected `[VRID]` or `[GLOBAL]`, found `[VRID`"],
+        ),
+        (
+            "[VRID] x\nserverid=2\ninterface=eth0\naddr=10.0.0.9/32",
+            true,
+            &["5: expected nothing after `]`, found `x`"],
+        ),
+        (
+            "[GLOBAL]\ncontrolsocket = a\ncontrolgroup = a b\nloglevel = loud\nscripttimeout = 0\npriority = 5",
+            true,
+            &[
+                "6: controlsocket: expected an absolute path of at most 103 octets, found `a`",
+                "7: controlgroup: expected the name or number of a group, found `a b`",
+                "8: loglevel: expected `error`, `warning`, `info` or `debug`, found `loud`",
+                "9: scripttimeout: expected seconds from 0.1 to 86400, at most three decimals, found `0`",
+                "10: priority: belongs in [VRID], found in [GLOBAL]",
+            ],
+        ),
+        (
+            "[GLOBAL]\n[GLOBAL]",
+            true,
+            &["6: expected one [GLOBAL], the first is in line 5"],
+        ),
+        (
+            "[VRID]",
+            true,
+            &[
+                "5: serverid: missing in this [VRID] section, expected a number from 1 to 255",
+                "5: interface: missing in this [VRID] section, expected the name of an interface",
+                "5: addr: missing in this [VRID] section, expected `address/prefix`",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn a_value_that_cannot_be_meant() {
+    check_more(&[
+        (
+            "priority = 300",
+            true,
+            &["5: priority: expected a number from 1 to 255, found `300`"],
+        ),
+        (
+            "priority = 0",
+            true,
+            &[
+                "5: priority: expected a number from 1 to 255, found `0`, with which a master says that it stops",
+            ],
+        ),
+        (
+            "priority = high",
+            true,
+            &["5: priority: expected a number from 1 to 255, found `high`"],
+        ),
+        (
+            "priority =",
+            true,
+            &["5: priority: expected a number from 1 to 255, found nothing"],
+        ),
+        (
+            "version = 4",
+            true,
+            &["5: version: expected `2`, `3` or `both`, found `4`"],
+        ),
+        (
+            "advertinterval = 0",
+            true,
+            &[
+                "5: advertinterval: expected seconds from 0.01 to 40.95, at most two decimals, found `0`",
+            ],
+        ),
+        (
+            "advertinterval = 41",
+            true,
+            &[
+                "5: advertinterval: expected seconds from 0.01 to 40.95, at most two decimals, found `41`",
+            ],
+        ),
+        (
+            "advertinterval = 0.015",
+            true,
+            &[
+                "5: advertinterval: expected seconds from 0.01 to 40.95, at most two decimals, found `0.015`",
+            ],
+        ),
+        (
+            "preempt = maybe",
+            true,
+            &["5: preempt: expected `yes` or `no`, found `maybe`"],
+        ),
+        (
+            "startdelay = 4000",
+            true,
+            &[
+                "5: startdelay: expected seconds from 0 to 3600, at most three decimals, found `4000`",
+            ],
+        ),
+        (
+            "checksum = crc",
+            true,
+            &["5: checksum: expected `auto`, `rfc9568` or `rfc5798`, found `crc`"],
+        ),
+        (
+            "ownerreceive = x",
+            true,
+            &["5: ownerreceive: expected `elect` or `discard`, found `x`"],
+        ),
+        (
+            "announcerepeats = 256",
+            true,
+            &["5: announcerepeats: expected a number from 0 to 255, found `256`"],
+        ),
+        (
+            "announceinterval = 0",
+            true,
+            &[
+                "5: announceinterval: expected seconds from 0.1 to 3600, at most three decimals, found `0`",
+            ],
+        ),
+        (
+            "announcerefresh = 0.5",
+            true,
+            &["5: announcerefresh: expected 0 or seconds from 1 to 86400, found `0.5`"],
+        ),
+        (
+            "scripttimeout = 0",
+            true,
+            &[
+                "5: scripttimeout: expected seconds from 0.1 to 86400, at most three decimals, found `0`",
+            ],
+        ),
+        (
+            "carriertimeout = soon",
+            true,
+            &["5: carriertimeout: expected a number from 0 to 4294967295, found `soon`"],
+        ),
+        (
+            "accept = 1",
+            true,
+            &["5: accept: expected `yes` or `no`, found `1`"],
+        ),
+    ]);
+}
+
+#[test]
+fn addresses_that_cannot_be_virtual() {
+    let table: &[Case] = &[
+        (
+            "10.0.0.1",
+            true,
+            &[
+                "4: addr: expected a prefix length after the address, as in `10.0.0.1/32`, found `10.0.0.1`",
+            ],
+        ),
+        (
+            "10.0.0.1/33",
+            true,
+            &["4: addr: expected a prefix length from 1 to 32 after `10.0.0.1/`, found `33`"],
+        ),
+        (
+            "10.0.0.1/0",
+            true,
+            &["4: addr: expected a prefix length from 1 to 32 after `10.0.0.1/`, found `0`"],
+        ),
+        (
+            "10.0.0.1/",
+            true,
+            &["4: addr: expected a prefix length from 1 to 32 after `10.0.0.1/`, found nothing"],
+        ),
+        (
+            "10.0.0.1/255.255.255.0",
+            true,
+            &[
+                "4: addr: expected a prefix length from 1 to 32 after `10.0.0.1/`, found `255.255.255.0`",
+            ],
+        ),
+        (
+            "10.0.0.0/24",
+            false,
+            &["4: warning: addr: `10.0.0.0/24` is the number of its network, not of a host"],
+        ),
+        (
+            "10.0.0.255/24",
+            false,
+            &["4: warning: addr: `10.0.0.255/24` is the broadcast address of its network"],
+        ),
+        (
+            "10.0.0.1/24,,10.0.0.2/24",
+            true,
+            &["4: addr: expected `address/prefix` or `interface:address/prefix`, found nothing"],
+        ),
+        (
+            "10.0.0.1/24, 10.0.0.1/32",
+            true,
+            &["4: addr: expected each address once, found `10.0.0.1` twice"],
+        ),
+        (
+            "224.0.0.18/32",
+            true,
+            &["4: addr: expected the address of a host, found the multicast address `224.0.0.18`"],
+        ),
+        (
+            "127.0.0.1/8",
+            true,
+            &["4: addr: expected the address of a host, found the loopback address `127.0.0.1`"],
+        ),
+        (
+            "::1/128",
+            true,
+            &["4: addr: expected the address of a host, found the loopback address `::1`"],
+        ),
+        (
+            "::ffff:1.2.3.4/128",
+            true,
+            &[
+                "4: addr: expected the address of a host, found the IPv4-mapped address `::ffff:1.2.3.4`",
+            ],
+        ),
+        (
+            "fe80::1%eth0/64",
+            true,
+            &[
+                "4: addr: expected `address/prefix` or `interface:address/prefix`, found `fe80::1%eth0/64`",
+            ],
+        ),
+        (
+            "host/24",
+            true,
+            &["4: addr: expected `address/prefix` or `interface:address/prefix`, found `host/24`"],
+        ),
+        (
+            "a b:10.0.0.1/24",
+            true,
+            &[
+                "4: addr: expected the name of an interface, at most 15 octets without blanks, `/` and `:`, found `a b`",
+            ],
+        ),
+        (
+            "averyverylonginterface:10.0.0.1/24",
+            true,
+            &[
+                "4: addr: expected the name of an interface, at most 15 octets without blanks, `/` and `:`, found `averyverylonginterface`",
+            ],
+        ),
+        (
+            "fe80::1/129",
+            true,
+            &["4: addr: expected a prefix length from 1 to 128 after `fe80::1/`, found `129`"],
+        ),
+        (
+            "",
+            true,
+            &["4: addr: expected at least one item, found nothing"],
+        ),
+        (
+            "fe80::1",
+            true,
+            &[
+                "4: addr: expected a prefix length after the address, as in `fe80::1/128`, found `fe80::1`",
+            ],
+        ),
+        (
+            ", ",
+            true,
+            &["4: addr: expected at least one item, found nothing"],
+        ),
+    ];
+    for (address, refused, expected) in table {
+        let (is_refused, lines) = said(format!(
+            "[VRID]\nserverid = 1\ninterface = eth0\naddr = {address}\n"
+        ));
+        assert_eq!(lines, *expected, "{address}");
+        assert_eq!(is_refused, *refused, "{address}");
+    }
+}
+
+#[test]
+fn scripts() {
+    check_more(&[
+        (
+            "masterscript = run.sh",
+            false,
+            &[
+                "5: warning: masterscript: expected an absolute path, found `run.sh`: it depends on where vrrpd is started",
+            ],
+        ),
+        (
+            "masterscript = /a; /b",
+            true,
+            &[
+                "5: masterscript: expected a program and plain words, as no shell reads them, found `;` in `/a; /b`; put the command into a script",
+            ],
+        ),
+        (
+            "masterscript = ",
+            true,
+            &["5: masterscript: expected the path of a program, found nothing"],
+        ),
+    ]);
+}
+
+#[test]
+fn files_as_a_whole() {
+    let table: &[Case] = &[
+        (
+            "",
+            true,
+            &[" expected at least one [VRID] section, found none"],
+        ),
+        (
+            "# nothing\n",
+            true,
+            &[" expected at least one [VRID] section, found none"],
+        ),
+        (
+            "[GLOBAL]\n",
+            true,
+            &[" expected at least one [VRID] section, found none"],
+        ),
+        (
+            "serverid = 1\npriority = 1\n[VRID]\nserverid = 1\ninterface = eth0\naddr = 10.0.0.1/24\n",
+            true,
+            &["1: expected `[VRID]` or `[GLOBAL]` before the first key, found `serverid`"],
+        ),
+        (
+            "[VRID]\nserverid = 1\ninterface = eth0\naddr = 10.0.0.1/24, 2001:db8::1/64\npassword = x\n",
+            true,
+            &[
+                "4: addr: expected IPv4 addresses, as password asks for VRRPv2, found `2001:db8::1`; give IPv6 addresses a section of their own",
+            ],
+        ),
+        (
+            "[VRID]\nserverid = 0\ninterface = \naddr = x\npriority = 300\nfoo = bar\nadvertinterval = 99\n",
+            true,
+            &[
+                "2: serverid: expected a number from 1 to 255, found `0`",
+                "3: interface: expected the name of one interface, found nothing",
+                "4: addr: expected `address/prefix` or `interface:address/prefix`, found `x`",
+                "5: priority: expected a number from 1 to 255, found `300`",
+                "6: expected a key of [VRID], found `foo`",
+                "7: advertinterval: expected seconds from 0.01 to 40.95, at most two decimals, found `99`",
+            ],
+        ),
+    ];
+    for (text, refused, expected) in table {
+        assert_eq!(said(text), (*refused, to_owned(expected)), "{text}");
+    }
+}
+
+#[test]
+fn octets_that_are_no_text() {
+    assert_eq!(
+        said(b"\xff\xfe[\0"),
+        (true, to_owned(&[" expected UTF-8 text, found UTF-16"]))
+    );
+    let octets = [MINIMAL.as_bytes(), b"priority = \xff\n"].concat();
+    assert_eq!(
+        said(octets),
+        (
+            true,
+            to_owned(&["5: expected UTF-8 text, found the octet 0xff at octet 12"])
+        )
+    );
+    let octets = [MINIMAL.as_bytes(), b"priority = 1\x000\n"].concat();
+    assert_eq!(
+        said(octets),
+        (
+            true,
+            to_owned(&["5: expected text, found the control character `\\u{0}` at octet 13"])
+        )
+    );
+    assert_eq!(
+        said(vec![b'#'; 5 << 20]),
+        (
+            true,
+            to_owned(&[" expected at most 4194304 octets, found 5242880"])
+        )
+    );
+    // The key may be in the line that was not read: it is not called missing.
+    let text = format!(
+        "[VRID]\nserverid = 1\ninterface = eth0\naddr = 10.0.0.1/32{}\n",
+        " ".repeat(65_536)
+    );
+    assert_eq!(
+        said(text),
+        (
+            true,
+            to_owned(&["4: expected a line of at most 65536 octets, found 65554"])
+        )
+    );
+}

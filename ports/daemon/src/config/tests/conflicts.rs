@@ -1,0 +1,347 @@
+//! Keys and sections that do not go together, with every word that is said.
+
+use super::{check_more, said, to_owned};
+
+#[test]
+fn versions_and_passwords() {
+    check_more(&[
+        (
+            "password = foobingbaz",
+            false,
+            &[
+                "5: warning: password: expected at most 8 octets, found 10; only the first 8 are sent and compared",
+            ],
+        ),
+        (
+            "password = a # b",
+            true,
+            &[
+                "5: password: expected the password alone, found `#` after a blank, which may begin a comment or belong to it; put the comment on a line of its own",
+            ],
+        ),
+        ("password=#a", false, &[]),
+        (
+            "password = ab ",
+            false,
+            &[
+                "5: warning: password: a blank at the end of the line is not part of the password here, but is for freevrrpd",
+            ],
+        ),
+        (
+            "password = a,b",
+            false,
+            &[
+                "5: warning: password: a comma is part of the password here, but ends it for freevrrpd",
+            ],
+        ),
+        (
+            "password =",
+            true,
+            &["5: password: expected a password, found nothing"],
+        ),
+        (
+            "password = x\nversion = 3",
+            true,
+            &[
+                "5: password: expected no password beside `version = 3`: only VRRPv2 has passwords; leave out one of the two",
+            ],
+        ),
+        (
+            "password = x\nversion = both",
+            false,
+            &[
+                "5: warning: password: VRRPv3 has no passwords: with `version = both` it keeps nobody out",
+            ],
+        ),
+        (
+            "password = x\nadvertinterval = 0.5",
+            true,
+            &[
+                "6: advertinterval: expected whole seconds from 1 to 255, as password asks for VRRPv2, found `0.5`",
+            ],
+        ),
+        (
+            "version = 2\nadvertinterval = 256",
+            true,
+            &[
+                "6: advertinterval: expected whole seconds from 1 to 255, as version asks for VRRPv2, found `256`",
+            ],
+        ),
+        (
+            "version = both\nadvertinterval = 0.5",
+            false,
+            &["6: note: advertinterval: VRRPv2 counts whole seconds: its routers are told 1"],
+        ),
+        (
+            "checksum = rfc9568\nversion = 2",
+            false,
+            &[
+                "5: warning: checksum: has no effect: only VRRPv3 over IPv4 has two forms of checksum",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn settings_that_do_not_go_together() {
+    check_more(&[
+        (
+            "preempt = no\npriority = 255",
+            false,
+            &[
+                "5: warning: preempt: `no` has no effect at priority 255: the owner of the addresses always takes over",
+            ],
+        ),
+        (
+            "preempt = no\npreemptdelay = 5",
+            false,
+            &["6: warning: preemptdelay: has no effect beside `preempt = no`"],
+        ),
+        (
+            "priority=255\npreemptdelay=5",
+            false,
+            &["6: warning: preemptdelay: has no effect at priority 255"],
+        ),
+        (
+            "startdelay = 5\nspanningtreelatency = 40",
+            true,
+            &[
+                "6: spanningtreelatency: expected either startdelay or spanningtreelatency, found both",
+            ],
+        ),
+        (
+            "maxhops = 2",
+            true,
+            &["5: maxhops: expected 1, as there are no peers, found `2`"],
+        ),
+        (
+            "maxhops = 0",
+            true,
+            &["5: maxhops: expected a number from 1 to 255, found `0`"],
+        ),
+        (
+            "useVMAC = replace",
+            true,
+            &[
+                "5: useVMAC: expected `yes` or `no`, found `replace`: `yes` adds the virtual MAC beside the interface's own, so that it need not be replaced",
+            ],
+        ),
+        (
+            "useVMAC = maybe",
+            true,
+            &["5: useVMAC: expected `yes` or `no`, found `maybe`"],
+        ),
+    ]);
+}
+
+#[test]
+fn peers_and_tracked_objects() {
+    check_more(&[
+        (
+            "peers = 10.0.0.1",
+            true,
+            &[
+                "5: peers: expected the address of another router, found the virtual address `10.0.0.1`",
+            ],
+        ),
+        (
+            "peers = 10.0.0.2, 10.0.0.2",
+            true,
+            &["5: peers: expected each peer once, found `10.0.0.2` twice"],
+        ),
+        (
+            "peers = fe80::2",
+            true,
+            &[
+                "5: peers: expected an IPv4 peer too, as there is the address `10.0.0.1`, found none",
+            ],
+        ),
+        (
+            "peers = 10.0.0.2, fe80::2",
+            true,
+            &[
+                "5: peers: expected peers of the family of the addresses, found `fe80::2`; there is no IPv6 address",
+            ],
+        ),
+        (
+            "peers = eth0",
+            true,
+            &["5: peers: expected an IPv4 or IPv6 address, found `eth0`"],
+        ),
+        (
+            "peers =",
+            true,
+            &["5: peers: expected at least one item, found nothing"],
+        ),
+        (
+            "peers = 224.0.0.18",
+            true,
+            &["5: peers: expected the address of a host, found the multicast address `224.0.0.18`"],
+        ),
+        (
+            "trackinterface = eth1, eth1:5",
+            true,
+            &["5: trackinterface: expected each interface once, found `eth1` twice"],
+        ),
+        (
+            "trackinterface = eth0",
+            false,
+            &[
+                "5: warning: trackinterface: `eth0` is the interface of this virtual router, which is always watched",
+            ],
+        ),
+        (
+            "trackinterface = a/b",
+            true,
+            &[
+                "5: trackinterface: expected the name of an interface, at most 15 octets without blanks, `/` and `:`, found `a/b`",
+            ],
+        ),
+        (
+            "trackinterface = eth1:0",
+            true,
+            &[
+                "5: trackinterface: expected a weight from -254 to -1 or 1 to 254 after `eth1:`, found `0`",
+            ],
+        ),
+        (
+            "trackinterface=a,b,c,d,e,f,g,h,i",
+            true,
+            &[
+                "1: eth0 VRID 1 IPv4 depends on 9 interfaces and virtual routers, expected at most 8",
+            ],
+        ),
+        (
+            "vridsdep = 9, 8, 9",
+            true,
+            &[
+                "5: vridsdep: expected the serverid of another section, found `9`",
+                "5: vridsdep: expected the serverid of another section, found `8`",
+            ],
+        ),
+        (
+            "vridsdep = 0",
+            true,
+            &["5: vridsdep: expected a number from 1 to 255, found `0`"],
+        ),
+        (
+            "vridsdep = 1",
+            true,
+            &["5: vridsdep: expected the serverid of another section, found `1`"],
+        ),
+    ]);
+}
+
+#[test]
+fn what_freevrrpd_has_and_vrrpd_has_not() {
+    check_more(&[
+        (
+            "monitoredcircuits = no",
+            false,
+            &[
+                "5: warning: monitoredcircuits: `no` has no effect: the state of the interface is always watched",
+            ],
+        ),
+        (
+            "sendgratuitousarp = no",
+            false,
+            &[
+                "5: warning: sendgratuitousarp: `no` has no effect: neighbours are always told where an address is",
+            ],
+        ),
+        (
+            "AHencryption = yes",
+            true,
+            &[
+                "5: AHencryption: expected `no`, found `yes`: the authentication header of RFC 2338 is not offered",
+            ],
+        ),
+        (
+            "useIKE = yes",
+            true,
+            &[
+                "5: useIKE: expected `no`, found `yes`: the authentication header of RFC 2338 is not offered",
+            ],
+        ),
+        (
+            "presharedkey = x",
+            false,
+            &["5: warning: presharedkey: has no effect: only AHencryption would use it"],
+        ),
+    ]);
+}
+
+#[test]
+fn sections_that_contradict_each_other() {
+    check_more(&[
+        (
+            "[VRID]\nserverid = 1\ninterface = eth0\naddr = 10.0.0.2/24",
+            true,
+            &[
+                "6: serverid: expected each VRID once on an interface, found eth0 VRID 1 IPv4 again, first in line 2",
+            ],
+        ),
+        (
+            "[VRID]\nserverid = 1\ninterface = eth1\naddr = 10.0.0.1/24",
+            false,
+            &["8: warning: addr: `10.0.0.1` belongs to eth0 VRID 1 IPv4 too, in line 4"],
+        ),
+        (
+            "[VRID]\nserverid = 2\ninterface = eth0\naddr = 10.0.0.1/24",
+            true,
+            &[
+                "8: addr: expected each address in one virtual router, found `10.0.0.1` of eth0 VRID 1 IPv4 again, first in line 4",
+            ],
+        ),
+        (
+            "[VRID]\nserverid = 2\ninterface = eth0, eth1\naddr = 10.0.0.300/24",
+            true,
+            &[
+                "7: interface: expected the name of one interface, found `eth0, eth1`",
+                "8: addr: expected `address/prefix` or `interface:address/prefix`, found `10.0.0.300/24`",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn limits() {
+    let mut text = "[VRID]\nserverid = 1\ninterface = eth0\naddr = ".to_owned();
+    for host in 1..=65 {
+        text.push_str(&format!("10.0.0.{host}/32,"));
+    }
+    assert_eq!(
+        said(&text),
+        (
+            true,
+            to_owned(&["4: addr: expected at most 64 IPv4 addresses and peers together, found 65"])
+        )
+    );
+    let mut text = String::new();
+    for number in 0..513 {
+        let (interface, vrid) = (number / 255, number % 255 + 1);
+        text.push_str(&format!(
+            "[VRID]\nserverid={vrid}\ninterface=e{interface}\naddr=10.0.{interface}.{vrid}/32\n"
+        ));
+    }
+    assert_eq!(
+        said(&text),
+        (
+            true,
+            to_owned(&[" expected at most 512 virtual routers, found 513"])
+        )
+    );
+    let mut text = String::new();
+    for number in 1..=65 {
+        text.push_str(&format!(
+            "[VRID]\nserverid=1\ninterface=e{number}\naddr=10.0.{number}.1/32\n"
+        ));
+    }
+    assert_eq!(
+        said(&text),
+        (
+            true,
+            to_owned(&[" expected virtual routers on at most 64 interfaces, found 65"])
+        )
+    );
+}

@@ -1,0 +1,425 @@
+//! Files that are read, and what they mean.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::time::Duration as StdDuration;
+
+use vrrp_core::{
+    AdvertInterval, Auth, ChecksumMode, Duration, Family, MacMode, OwnerReceive, Priority,
+    TrackEffect, Version, VrConfig,
+};
+use vrrp_host::{Tracked, VrSpec};
+
+use super::{MINIMAL, SAMPLE, good};
+use crate::config::{DEFAULT_SCRIPT_TIMEOUT, Global, LogLevel, Script};
+
+const PAPER: &str = "\
+[VRID]
+serverid = 1
+priority = 100
+addr = 10.10.10.53/32,10.10.10.80/32,10.10.10.25/32,10.10.10.22/32
+masterscript = /usr/local/etc/vrrp/vrid1_master.sh
+backupscript = /usr/local/etc/vrrp/vrid1_backup.sh
+password = foobingbaz
+interface = xl0
+";
+
+const PAPER_LOAD_BALANCING: &str = "\
+[VRID]
+serverid = 50
+# master for VRID 50: 10.10.1.50
+priority = 250
+addr = 10.10.1.50/32
+masterscript = /usr/local/etc/vrrp/vrid50_master.sh
+backupscript = /usr/local/etc/vrrp/vrid50_backup.sh
+password = crashbangbump
+interface = xl0
+
+[VRID]
+serverid = 55
+# slave for VRID 55: 10.10.1.55
+priority = 100
+addr = 10.10.1.55/32
+masterscript = /usr/local/etc/vrrp/vrid55_master.sh
+backupscript = /usr/local/etc/vrrp/vrid55_backup.sh
+password = whizzflump
+interface = xl1
+";
+
+/// The virtual router of the smallest file with these lines more, about which nothing is said.
+fn with(more: &str) -> VrSpec {
+    let (config, said) = good(&format!("{MINIMAL}{more}"));
+    assert_eq!(said, [""; 0], "{more}");
+    config.virtual_routers[0].spec.clone()
+}
+
+fn addresses(spec: &VrSpec) -> Vec<String> {
+    spec.addresses
+        .iter()
+        .map(|a| format!("{}/{}", a.address.address, a.address.prefix_len))
+        .collect()
+}
+
+fn script(path: &str) -> Option<Script> {
+    Some(Script {
+        path: path.into(),
+        args: Vec::new(),
+    })
+}
+
+#[test]
+fn the_papers_file_is_read_word_for_word() {
+    let (config, said) = good(PAPER);
+    assert_eq!(
+        said,
+        [
+            "vrrpd.conf:7: warning: password: expected at most 8 octets, found 10; only the first 8 are sent and compared"
+        ]
+    );
+    assert_eq!(config.global, Global::default());
+    let [router] = config.virtual_routers.as_slice() else {
+        panic!("{config:?}");
+    };
+    assert_eq!(router.spec.id.to_string(), "xl0 VRID 1 IPv4");
+    assert_eq!(router.spec.version, Version::V2);
+    assert_eq!(router.spec.priority.get(), 100);
+    assert_eq!(router.spec.auth, Auth::Simple(*b"foobingb"));
+    assert_eq!(
+        addresses(&router.spec),
+        [
+            "10.10.10.53/32",
+            "10.10.10.80/32",
+            "10.10.10.25/32",
+            "10.10.10.22/32"
+        ]
+    );
+    assert_eq!(
+        router.master_script,
+        script("/usr/local/etc/vrrp/vrid1_master.sh")
+    );
+    assert_eq!(
+        router.backup_script,
+        script("/usr/local/etc/vrrp/vrid1_backup.sh")
+    );
+    assert_eq!((&router.fault_script, &router.stop_script), (&None, &None));
+    assert_eq!(router.section_line, 1);
+}
+
+#[test]
+fn the_papers_load_balancing_file_makes_two_virtual_routers() {
+    let (config, said) = good(PAPER_LOAD_BALANCING);
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said.iter().all(|line| line.contains("warning: password:")));
+    let seen: Vec<_> = config
+        .virtual_routers
+        .iter()
+        .map(|r| (r.spec.id.to_string(), r.spec.priority.get(), r.section_line))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("xl0 VRID 50 IPv4".to_owned(), 250, 1),
+            ("xl1 VRID 55 IPv4".to_owned(), 100, 11)
+        ]
+    );
+}
+
+#[test]
+fn everything_that_freevrrpd_accepts_is_accepted() {
+    let text = "\
+# freevrrpd
+[VRID]
+serverid = 1 \ninterface = rl0
+carriertimeout = 10
+spanningtreelatency = 40
+priority = 254
+addr = 10.0.0.1/32, vlan100:192.168.1.1/30, vlan101:192.168.10.1/30,
+monitoredcircuits = yes
+MCClearErrorsCount = 3600
+masterscript = /usr/local/bin/master_script.sh
+useVMAC = yes
+sendgratuitousarp = yes
+AHencryption = no
+useIKE = no
+vridsdep = 2, 3
+password = vrid1
+[VRID]
+serverid = 2
+interface = xl0
+addr = 192.168.1.2/32
+password = vrid2
+[VRID]
+serverid = 3
+interface = bge0
+addr = 192.168.2.2/32
+password = vrid3
+";
+    let (config, said) = good(text);
+    assert_eq!(
+        said,
+        [
+            "vrrpd.conf:5: note: carriertimeout: has no effect: the interface is never reset, so that there is no carrier to wait for",
+            "vrrpd.conf:6: note: spanningtreelatency: taken as startdelay: nothing else waits for the switch",
+            "vrrpd.conf:10: note: MCClearErrorsCount: has no effect: an interface that works again is used again, however often it failed",
+        ]
+    );
+    let first = &config.virtual_routers[0].spec;
+    assert_eq!(first.start_delay, Duration::from_secs(40));
+    let names: Vec<_> = first
+        .addresses
+        .iter()
+        .map(|a| a.interface.as_deref())
+        .collect();
+    assert_eq!(names, [None, Some("vlan100"), Some("vlan101")]);
+    assert!(first.tracks.is_empty());
+    for router in &config.virtual_routers[1..] {
+        let [track] = router.spec.tracks.as_slice() else {
+            panic!("{router:?}");
+        };
+        assert_eq!(track.what, Tracked::VirtualRouter(first.id.clone()));
+        assert_eq!(track.effect, TrackEffect::Fault);
+    }
+}
+
+#[test]
+fn the_sample_is_read_without_a_remark() {
+    let (config, said) = good(SAMPLE);
+    assert_eq!(said, [""; 0]);
+    assert_eq!(config.virtual_routers.len(), 2);
+}
+
+#[test]
+fn what_is_not_said_is_the_engines_default_but_the_addresses_are_served() {
+    let (config, said) = good(MINIMAL);
+    assert_eq!(said, [""; 0]);
+    let router = &config.virtual_routers[0];
+    let mut expected = VrSpec::new(router.spec.id.clone(), router.spec.addresses.clone());
+    assert_eq!(expected.accept, VrConfig::DEFAULT.accept);
+    expected.accept = true;
+    assert_eq!(router.spec, expected);
+    assert_eq!(router.script_timeout, DEFAULT_SCRIPT_TIMEOUT);
+    assert_eq!(
+        config.host().virtual_routers,
+        std::slice::from_ref(&router.spec)
+    );
+}
+
+#[test]
+fn each_key_of_the_protocol_means_what_it_says() {
+    assert_eq!(with("priority = 254").priority, Priority::new(254).unwrap());
+    assert_eq!(with("priority = 255").priority, Priority::OWNER);
+    assert_eq!(with("version = 2").version, Version::V2);
+    assert_eq!(with("version = 3").version, Version::V3);
+    assert_eq!(with("version = both").version, Version::Both);
+    let interval = |text| with(text).advert_interval;
+    assert_eq!(
+        interval("advertinterval = 0.01"),
+        AdvertInterval::from_centis(1).unwrap()
+    );
+    assert_eq!(
+        interval("advertinterval = 40.95"),
+        AdvertInterval::from_centis(4095).unwrap()
+    );
+    assert_eq!(
+        interval("version = 2\nadvertinterval = 255"),
+        AdvertInterval::from_secs(255).unwrap()
+    );
+    assert!(!with("preempt = no").preempt);
+    assert_eq!(
+        with("preemptdelay = 0.5").preempt_delay,
+        Duration::from_millis(500)
+    );
+    assert_eq!(with("startdelay = 30").start_delay, Duration::from_secs(30));
+    assert!(!with("accept = no").accept);
+    assert_eq!(with("useVMAC = no").mac_mode, MacMode::Interface);
+    assert_eq!(with("useVMAC = yes").mac_mode, MacMode::Virtual);
+    assert_eq!(with("checksum = rfc9568").checksum, ChecksumMode::Rfc9568);
+    assert_eq!(with("checksum = rfc5798").checksum, ChecksumMode::Rfc5798);
+    assert_eq!(with("checksum = auto").checksum, ChecksumMode::Auto);
+    assert_eq!(
+        with("ownerreceive = discard").owner_receive,
+        OwnerReceive::Discard
+    );
+    assert_eq!(
+        with("ownerreceive = elect").owner_receive,
+        OwnerReceive::Elect
+    );
+    assert_eq!(with("password = secret").auth, Auth::Simple(*b"secret\0\0"));
+    let unicast = with("peers = 10.0.0.2, 10.0.0.3\nmaxhops = 3");
+    let peers: [IpAddr; 2] = [[10, 0, 0, 2].into(), [10, 0, 0, 3].into()];
+    assert_eq!(
+        (unicast.peers.as_slice(), unicast.max_hops),
+        (&peers[..], 3)
+    );
+}
+
+#[test]
+fn announcements_and_tracked_interfaces_mean_what_they_say() {
+    let announce =
+        with("announcerepeats = 0\nannounceinterval = 0.1\nannouncerefresh = 60").announce;
+    assert_eq!(announce.repeats, 0);
+    assert_eq!(announce.repeat_interval, Duration::from_millis(100));
+    assert_eq!(announce.refresh, Some(Duration::from_secs(60)));
+    assert_eq!(with("announcerefresh = 0").announce.refresh, None);
+
+    let tracks: Vec<_> = with("trackinterface = eth1:-50, eth2, eth3:+20")
+        .tracks
+        .into_iter()
+        .map(|track| (track.what, track.effect))
+        .collect();
+    let interface = |name: &str| Tracked::Interface(name.to_owned());
+    assert_eq!(
+        tracks,
+        [
+            (interface("eth1"), TrackEffect::WhileDown(-50)),
+            (interface("eth2"), TrackEffect::Fault),
+            (interface("eth3"), TrackEffect::WhileUp(20)),
+        ]
+    );
+}
+
+#[test]
+fn scripts_have_words_and_a_time_limit_of_their_section_or_of_all() {
+    let scripts = "\
+masterscript = /a/master
+backupscript = /a/event backup vrid=1 # the same for all
+faultscript = /a/fault
+stopscript = /a/stop
+";
+    let (config, said) = good(&format!(
+        "[GLOBAL]\nscripttimeout = 5\n{MINIMAL}{scripts}scripttimeout = 1.5\n\
+         [VRID]\nserverid=2\ninterface=eth0\naddr=10.0.0.2/24\n"
+    ));
+    assert_eq!(said, [""; 0]);
+    let [first, second] = config.virtual_routers.as_slice() else {
+        panic!("{config:?}");
+    };
+    assert_eq!(first.master_script, script("/a/master"));
+    assert_eq!(
+        first.backup_script,
+        Some(Script {
+            path: Path::new("/a/event").to_path_buf(),
+            args: vec!["backup".to_owned(), "vrid=1".to_owned()],
+        })
+    );
+    assert_eq!(first.fault_script, script("/a/fault"));
+    assert_eq!(first.stop_script, script("/a/stop"));
+    assert_eq!(first.script_timeout, StdDuration::from_millis(1500));
+    assert_eq!(second.script_timeout, StdDuration::from_secs(5));
+}
+
+#[test]
+fn the_global_section_may_come_last() {
+    let (config, said) = good(&format!(
+        "{MINIMAL}[GLOBAL]\ncontrolsocket = /run/a.sock\ncontrolgroup = adm\nloglevel = debug\n"
+    ));
+    assert_eq!(said, [""; 0]);
+    let expected = Global {
+        control_socket: "/run/a.sock".into(),
+        control_group: Some("adm".to_owned()),
+        log_level: LogLevel::Debug,
+    };
+    assert_eq!(config.global, expected);
+}
+
+#[test]
+fn addresses_of_both_families_make_two_virtual_routers() {
+    let (config, said) = good(
+        "[VRID]\nserverid = 10\ninterface = eth0\n\
+         addr = 10.0.0.1/24, 2001:db8::1/64\npeers = 10.0.0.2, fe80::2\n",
+    );
+    assert_eq!(
+        said,
+        [
+            "vrrpd.conf:4: note: addr: `fe80::200:5eff:fe00:20a/64` is added, as VRRPv3 needs a link-local address first"
+        ]
+    );
+    let [v4, v6] = config.virtual_routers.as_slice() else {
+        panic!("{config:?}");
+    };
+    assert_eq!(
+        (v4.spec.id.family, v6.spec.id.family),
+        (Family::Ipv4, Family::Ipv6)
+    );
+    assert_eq!(addresses(&v4.spec), ["10.0.0.1/24"]);
+    assert_eq!(
+        addresses(&v6.spec),
+        ["fe80::200:5eff:fe00:20a/64", "2001:db8::1/64"]
+    );
+    assert_eq!(v4.spec.peers, [IpAddr::from([10, 0, 0, 2])]);
+    assert_eq!(v6.spec.peers, ["fe80::2".parse::<IpAddr>().unwrap()]);
+}
+
+#[test]
+fn a_link_local_address_goes_first() {
+    let (config, said) = good(
+        "[VRID]\nserverid = 1\ninterface = eth0\n\
+         addr = 2001:db8::1/64, 2001:db8::2/64, fe80::1/64\n",
+    );
+    assert_eq!(
+        said,
+        [
+            "vrrpd.conf:4: note: addr: `fe80::1` is advertised first, as VRRPv3 needs of a link-local address"
+        ]
+    );
+    assert_eq!(
+        addresses(&config.virtual_routers[0].spec),
+        ["fe80::1/64", "2001:db8::1/64", "2001:db8::2/64"]
+    );
+}
+
+#[test]
+fn the_form_of_a_line_is_forgiven() {
+    let expected = good(MINIMAL).0;
+    let table = [
+        "[vrid]\nServerID=1\nINTERFACE\t=\teth0\n  addr   =   10.0.0.1/24,  ",
+        "\u{feff}[VRID]\r\nserverid = 1\r\ninterface = eth0\r\naddr = 10.0.0.1/24\r\n",
+        "\n\n  # c\n [ VRID ] # c\nserverid = 1 # c\ninterface = eth0\t# c\naddr = 10.0.0.1 / 24 #",
+    ];
+    for text in table {
+        assert_eq!(good(text), (expected.clone(), Vec::new()), "{text}");
+    }
+    let latin = [b"# caf\xe9\n\x00#\n".as_slice(), MINIMAL.as_bytes()].concat();
+    assert!(super::parse(&latin).config.is_none());
+    let latin = [b"# caf\xe9\x00\n".as_slice(), MINIMAL.as_bytes()].concat();
+    assert_eq!(super::parse(&latin).config, Some(expected));
+}
+
+#[test]
+fn a_comment_more_changes_no_virtual_router() {
+    let moved = format!("# moved\n{MINIMAL}");
+    assert_eq!(good(&moved).0, good(MINIMAL).0);
+    assert_ne!(good(&format!("{MINIMAL}priority = 99")).0, good(MINIMAL).0);
+    assert_ne!(
+        good(&format!("{MINIMAL}stopscript = /a")).0,
+        good(MINIMAL).0
+    );
+}
+
+#[test]
+fn two_virtual_routers_may_depend_on_each_other_and_each_family_on_its_own() {
+    let (config, _) = good(
+        "[VRID]\nserverid = 1\ninterface = eth0\naddr = 10.0.0.1/24, fe80::1/64\nvridsdep = 2\n\
+         [VRID]\nserverid = 2\ninterface = eth1\naddr = 10.0.1.1/24, fe80::1/64\nvridsdep = 1\n",
+    );
+    let seen: Vec<_> = config
+        .virtual_routers
+        .iter()
+        .map(|router| {
+            let tracks: Vec<_> = router.spec.tracks.iter().map(|t| &t.what).collect();
+            match tracks.as_slice() {
+                [Tracked::VirtualRouter(other)] => format!("{} on {other}", router.spec.id),
+                _ => panic!("{router:?}"),
+            }
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            "eth0 VRID 1 IPv4 on eth1 VRID 2 IPv4",
+            "eth0 VRID 1 IPv6 on eth1 VRID 2 IPv6",
+            "eth1 VRID 2 IPv4 on eth0 VRID 1 IPv4",
+            "eth1 VRID 2 IPv6 on eth0 VRID 1 IPv6",
+        ]
+    );
+}

@@ -1,0 +1,180 @@
+//! No file makes the reader panic, none is refused without a word, and the engine takes all that is
+//! accepted.
+
+use vrrp_core::{Instant, InterfaceState, Router, Track, VirtualAddress, VrConfig, VrKey};
+use vrrp_host::{MAX_ADDRESSES, VrSpec};
+
+use super::{SAMPLE, errors, parse};
+
+/// A refused file has an error, an accepted one has none and suits the engine.
+fn judge(octets: &[u8]) {
+    let parsed = parse(octets);
+    let errors = errors(&parsed.diagnostics);
+    assert_eq!(parsed.config.is_none(), errors > 0, "{parsed:?}");
+    for router in parsed.config.iter().flat_map(|c| &c.virtual_routers) {
+        insert(&router.spec);
+    }
+    for diagnostic in &parsed.diagnostics {
+        let line = diagnostic.to_string();
+        assert!(!line.contains(char::is_control), "{line:?}");
+        assert!(line.len() < 1000, "{line:?}");
+    }
+}
+
+/// Gives the virtual router to an engine, which must take it: what the engine refuses has no line.
+fn insert(spec: &VrSpec) {
+    let key = VrKey {
+        ifindex: 1,
+        vrid: spec.id.vrid,
+        family: spec.id.family,
+    };
+    let addresses: Vec<VirtualAddress> = spec.addresses.iter().map(|a| a.address).collect();
+    let tracks: Vec<Track> = (0..)
+        .zip(&spec.tracks)
+        .map(|(object, track)| Track {
+            object,
+            effect: track.effect,
+        })
+        .collect();
+    let config = VrConfig {
+        version: spec.version,
+        priority: spec.priority,
+        advert_interval: spec.advert_interval,
+        preempt: spec.preempt,
+        preempt_delay: spec.preempt_delay,
+        start_delay: spec.start_delay,
+        accept: spec.accept,
+        addresses: &addresses,
+        peers: &spec.peers,
+        max_hops: spec.max_hops,
+        mac_mode: spec.mac_mode,
+        auth: spec.auth,
+        checksum: spec.checksum,
+        owner_receive: spec.owner_receive,
+        announce: spec.announce,
+        tracks: &tracks,
+    };
+    let mut engine = Router::<1, 1, MAX_ADDRESSES>::new();
+    let now = Instant::default();
+    engine
+        .set_interface(now, key.ifindex, InterfaceState::default())
+        .unwrap();
+    assert_eq!(engine.insert(now, key, &config), Ok(()), "{spec:?}");
+}
+
+/// A file in which every key occurs, beside the sample, whose lines are mostly comments.
+const ALL_KEYS: &str = "\
+[GLOBAL]
+controlsocket=/run/a
+controlgroup=adm
+loglevel=info
+scripttimeout=9
+[VRID]
+serverid=1
+interface=e0
+addr=e1:10.0.0.1/24,10.0.0.2/32
+priority=9
+version=2
+advertinterval=2
+password=pass
+preempt=yes
+preemptdelay=1
+startdelay=1.5
+accept=no
+useVMAC=no
+peers=10.0.0.9
+maxhops=2
+checksum=auto
+ownerreceive=elect
+trackinterface=e2:-5,e3
+vridsdep=2
+announcerepeats=3
+announceinterval=2
+announcerefresh=9
+masterscript=/a b
+backupscript=/b
+faultscript=/c
+stopscript=/d
+scripttimeout=1
+monitoredcircuits=no
+carriertimeout=1
+spanningtreelatency=0
+MCClearErrorsCount=1
+sendgratuitousarp=no
+AHencryption=no
+useIKE=no
+presharedkey=x
+[VRID]
+serverid=2
+interface=e0
+addr=2001:db8::1/64,e1:[fe80::1]/64
+";
+
+#[test]
+fn a_file_with_every_key_is_read() {
+    let parsed = parse(ALL_KEYS);
+    assert_eq!(errors(&parsed.diagnostics), 0, "{parsed:?}");
+    judge(ALL_KEYS.as_bytes());
+    let keys = super::super::keys::Key::ALL;
+    for key in keys {
+        assert!(ALL_KEYS.contains(&format!("\n{}=", key.name())), "{key:?}");
+    }
+}
+
+#[test]
+fn every_truncation_and_every_flipped_bit_is_judged() {
+    for text in [SAMPLE, ALL_KEYS] {
+        for length in 0..text.len() {
+            judge(&text.as_bytes()[..length]);
+        }
+    }
+    let mut octets = ALL_KEYS.as_bytes().to_vec();
+    for at in 0..octets.len() {
+        let original = octets[at];
+        for bit in 0..8 {
+            octets[at] = original ^ (1 << bit);
+            judge(&octets);
+        }
+        octets[at] = original;
+    }
+}
+
+#[test]
+fn every_octet_removed_doubled_or_replaced_by_a_sign_is_judged() {
+    for at in 0..ALL_KEYS.len() {
+        let (before, after) = ALL_KEYS.as_bytes().split_at(at);
+        judge(&[before, &after[1..]].concat());
+        judge(&[before, &after[..1], after].concat());
+        for sign in [
+            0, b'\n', b'\r', b'#', b'=', b'[', b',', b':', b'/', b' ', 0xc3,
+        ] {
+            judge(&[before, &[sign], &after[1..]].concat());
+        }
+    }
+}
+
+#[test]
+fn odd_files_are_judged() {
+    let table: [&[u8]; 12] = [
+        b"",
+        b"\n",
+        b"[",
+        b"[]",
+        b"=",
+        b"[VRID]\n=",
+        b"[VRID]\naddr=/",
+        b"[VRID]\naddr=:/\npassword=\npeers=,\nmasterscript=",
+        b"\xef\xbb\xbf",
+        b"\xff\xfe[\0V\0",
+        b"\xfe\xff\0[\0V",
+        b"[VRID]\r\r\n",
+    ];
+    for octets in table {
+        judge(octets);
+    }
+    judge(&vec![b'['; 70_000]);
+    judge(&vec![b'\n'; 5 << 20]);
+    judge(format!("[VRID]\naddr={}", "10.0.0.1/32,".repeat(5_000)).as_bytes());
+    judge(format!("[VRID]\npriority={}", "9".repeat(60_000)).as_bytes());
+    judge("[VRID]\n".repeat(10_000).as_bytes());
+}

@@ -1,0 +1,113 @@
+//! One `[VRID]` section: a virtual router, or two when its addresses are of both families.
+
+use std::time::Duration;
+
+use vrrp_core::{Family, Vrid};
+use vrrp_host::{VrId, VrSpec};
+
+use super::diagnostic::found;
+use super::keys::Key;
+use super::lexer::Section;
+use super::reader::Reader;
+use super::script::{self, Scripts};
+use super::settings::Settings;
+use super::{Lines, VirtualRouter, address, legacy, values};
+
+/// A section that was read.
+pub(super) struct VridSection {
+    /// Its virtual routers. Empty when it does not say which they are.
+    pub(super) virtual_routers: Vec<VirtualRouter>,
+    /// The VRIDs that must not be master while this one's interface fails.
+    pub(super) dependents: Vec<Vrid>,
+    /// Whether it has errors.
+    pub(super) failed: bool,
+}
+
+/// Reads a section. Every error is reported; what can be known is returned all the same, so that
+/// sections can be compared.
+pub(super) fn read(
+    section: &Section<'_>,
+    reader: &mut Reader<'_, '_>,
+    script_timeout: Duration,
+) -> VridSection {
+    let vrid = required(reader, Key::ServerId, "a number from 1 to 255")
+        .then(|| reader.value(Key::ServerId, identifier))
+        .flatten();
+    let interface = required(reader, Key::Interface, "the name of an interface")
+        .then(|| reader.value(Key::Interface, one_interface))
+        .flatten();
+    required(reader, Key::Addr, "`address/prefix`");
+    let addresses = address::addresses(reader);
+    let settings = Settings::read(reader, interface.as_deref(), &addresses);
+    let scripts = script::scripts(reader);
+    let script_timeout = script::timeout(reader).unwrap_or(script_timeout);
+    let dependents = reader.items(Key::VridsDep, identifier);
+    legacy::judge(reader);
+
+    let mut virtual_routers = Vec::new();
+    if let (Some(vrid), Some(interface)) = (vrid, interface) {
+        for family in [Family::Ipv4, Family::Ipv6] {
+            let id = VrId {
+                interface: interface.clone(),
+                vrid,
+                family,
+            };
+            let Some(spec) = settings.spec(reader, id, &addresses) else {
+                continue;
+            };
+            virtual_routers.push(with_scripts(spec, &scripts, script_timeout, section));
+        }
+    }
+    VridSection {
+        virtual_routers,
+        dependents,
+        failed: reader.failed() || section.damaged,
+    }
+}
+
+fn with_scripts(
+    spec: VrSpec,
+    scripts: &Scripts,
+    script_timeout: Duration,
+    section: &Section<'_>,
+) -> VirtualRouter {
+    VirtualRouter {
+        spec,
+        master_script: scripts.master.clone(),
+        backup_script: scripts.backup.clone(),
+        fault_script: scripts.fault.clone(),
+        stop_script: scripts.stop.clone(),
+        script_timeout,
+        section_line: section.line,
+        lines: Lines::of(section),
+    }
+}
+
+/// Whether a key is there; says so when it is not, unless it may be in a line that was unreadable.
+fn required(reader: &mut Reader<'_, '_>, key: Key, expected: &str) -> bool {
+    let there = reader.entry(key).is_some();
+    if !there && !reader.damaged() {
+        reader.error(
+            key,
+            format!("missing in this [VRID] section, expected {expected}"),
+        );
+    }
+    there
+}
+
+fn identifier(text: &str) -> Result<Vrid, String> {
+    values::number_as(text, 1..=255, |number| {
+        Vrid::new(u8::try_from(number).ok()?)
+    })
+}
+
+/// One name; freevrrpd forgives a comma after it.
+fn one_interface(text: &str) -> Result<String, String> {
+    match values::list(text).as_slice() {
+        [name] => values::interface(name),
+        _ => Err(format!(
+            "expected the name of one interface, found {}",
+            found(text)
+        )),
+    }
+}

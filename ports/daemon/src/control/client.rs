@@ -1,0 +1,172 @@
+//! One client of the control socket, as the daemon sees it.
+
+use std::io::{self, Read, Write};
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use super::protocol::{Answer, Event};
+
+/// The longest request.
+const MAX_REQUEST: usize = 4096;
+/// What may wait for a subscriber to events; beyond it they are dropped and counted.
+const MAX_EVENTS: usize = 64 * 1024;
+/// A client that neither asks nor takes its answer for so long is hung up on.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// A client.
+#[derive(Debug)]
+pub(super) struct Client {
+    stream: UnixStream,
+    /// Whether it may change things.
+    pub(super) admin: bool,
+    /// It wants events, and asks no more.
+    pub(super) subscribed: bool,
+    input: Vec<u8>,
+    output: Vec<u8>,
+    /// What of the output has been sent.
+    sent: usize,
+    /// Hang up when the output is sent.
+    closing: bool,
+    dropped: u64,
+    progress: Instant,
+}
+
+/// A client is to be hung up on.
+#[derive(Debug)]
+pub(super) struct Gone;
+
+impl Client {
+    pub(super) fn new(stream: UnixStream, admin: bool, now: Instant) -> Self {
+        Self {
+            stream,
+            admin,
+            subscribed: false,
+            input: Vec::new(),
+            output: Vec::new(),
+            sent: 0,
+            closing: false,
+            dropped: 0,
+            progress: now,
+        }
+    }
+
+    pub(super) fn fd(&self) -> RawFd {
+        self.stream.as_raw_fd()
+    }
+
+    /// Whether an answer waits to be taken. No further request is read before it is.
+    pub(super) fn has_output(&self) -> bool {
+        self.sent < self.output.len()
+    }
+
+    /// Whether a whole request waits that needs no more reading.
+    pub(super) fn has_request(&self) -> bool {
+        !self.has_output() && !self.closing && !self.subscribed && self.line_end().is_some()
+    }
+
+    /// When it will have been idle for too long. `None`: it waits for events, rightly.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        (!self.subscribed || self.has_output()).then(|| self.progress + IDLE)
+    }
+
+    /// Reads what has come, as far as it may.
+    pub(super) fn read(&mut self, now: Instant) -> Result<(), Gone> {
+        let mut buffer = [0u8; 1024];
+        match self.stream.read(&mut buffer) {
+            Ok(0) => Err(Gone),
+            // What a subscriber says is not listened to.
+            Ok(_) if self.subscribed || self.closing => Ok(()),
+            Ok(n) => {
+                self.input.extend(buffer.iter().take(n));
+                if self.line_end().is_none() && self.input.len() > MAX_REQUEST {
+                    self.input.clear();
+                    let text = format!("a request has at most {MAX_REQUEST} octets");
+                    self.answer(&Answer::error(text), now);
+                    self.closing = true;
+                }
+                Ok(())
+            }
+            Err(error) => would_block(&error),
+        }
+    }
+
+    /// The next whole request.
+    pub(super) fn request(&mut self) -> Option<Vec<u8>> {
+        if !self.has_request() {
+            return None;
+        }
+        let end = self.line_end()?;
+        let rest = self.input.split_off(end + 1);
+        let mut line = std::mem::replace(&mut self.input, rest);
+        line.pop();
+        Some(line)
+    }
+
+    /// Gives it an answer to take.
+    pub(super) fn answer(&mut self, answer: &Answer, now: Instant) {
+        // Our own types always have a JSON form; if not, there is nothing to answer with.
+        if serde_json::to_writer(&mut self.output, answer).is_ok() {
+            self.output.push(b'\n');
+        } else {
+            self.closing = true;
+        }
+        self.progress = now;
+    }
+
+    /// Tells a subscriber of an event, or counts it when too much waits already.
+    pub(super) fn tell(&mut self, event: &Event, now: Instant) {
+        let was_empty = !self.has_output();
+        if self.output.len() - self.sent > MAX_EVENTS {
+            self.dropped += 1;
+            return;
+        }
+        let progress = self.progress;
+        if self.dropped > 0 {
+            let count = std::mem::take(&mut self.dropped);
+            self.answer(&Answer::Dropped { count }, now);
+        }
+        self.answer(&Answer::Event(event.clone()), now);
+        if !was_empty {
+            // Only taking counts as progress, not being offered more.
+            self.progress = progress;
+        }
+    }
+
+    /// Sends what it will take.
+    pub(super) fn flush(&mut self, now: Instant) -> Result<(), Gone> {
+        while self.has_output() {
+            match self
+                .stream
+                .write(self.output.get(self.sent..).unwrap_or_default())
+            {
+                Ok(0) => return Err(Gone),
+                Ok(n) => {
+                    self.sent += n;
+                    self.progress = now;
+                }
+                Err(error) => {
+                    // What is sent already need not be kept while a subscriber lags.
+                    self.output.drain(..self.sent);
+                    self.sent = 0;
+                    return would_block(&error);
+                }
+            }
+        }
+        // A status of hundreds of virtual routers is large: its memory is given back.
+        self.output = Vec::new();
+        self.sent = 0;
+        if self.closing { Err(Gone) } else { Ok(()) }
+    }
+
+    fn line_end(&self) -> Option<usize> {
+        self.input.iter().position(|&b| b == b'\n')
+    }
+}
+
+fn would_block(error: &io::Error) -> Result<(), Gone> {
+    match error.kind() {
+        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => Ok(()),
+        _ => Err(Gone),
+    }
+}

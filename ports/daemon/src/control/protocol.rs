@@ -1,0 +1,333 @@
+//! The words of the control socket: one JSON object a line, a request, then its answer.
+//!
+//! `{"command":"status"}` is answered with `{"status":{...}}`, and every refusal is
+//! `{"error":{"message":...}}`. Times are seconds, and ages rather than points in time, because the
+//! two ends need not agree on a clock; `time_ms` of an event is milliseconds since 1970.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What can be asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "kebab-case")]
+pub enum Request {
+    /// How every virtual router stands.
+    Status,
+    /// Who is master of each virtual router seen on the segments.
+    Who,
+    /// The counters.
+    Stats,
+    /// A line for each change of state from now on, until the client hangs up.
+    Events,
+    /// Read the configuration file again.
+    Reload,
+    /// Advertise another priority than the configured one.
+    SetPriority {
+        /// Which virtual router.
+        #[serde(flatten)]
+        which: Which,
+        /// 1 to 255. `None`: the configured one again.
+        priority: Option<u8>,
+    },
+    /// Cease to be master, in favour of whoever is there, and do not take over again.
+    Resign(Which),
+    /// Take part again.
+    Enable(Which),
+    /// Stop gracefully, until enabled again.
+    Disable(Which),
+}
+
+impl Request {
+    /// Whether it changes something: for root and the daemon's own user only.
+    pub const fn is_admin(&self) -> bool {
+        !matches!(
+            self,
+            Request::Status | Request::Who | Request::Stats | Request::Events
+        )
+    }
+}
+
+/// A virtual router, as far as it must be named to be the only one meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Which {
+    /// The VRID.
+    pub vrid: u8,
+    /// Needed when several interfaces have the VRID.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
+    /// `ipv4` or `ipv6`; needed when the VRID exists in both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<String>,
+}
+
+/// What is answered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// To [`Request::Status`].
+    Status(Status),
+    /// To [`Request::Who`].
+    Who(Vec<Seen>),
+    /// To [`Request::Stats`].
+    Stats(Stats),
+    /// The request was carried out.
+    Done {
+        /// What there is to say about it.
+        messages: Vec<String>,
+    },
+    /// To [`Request::Events`]: the stream begins.
+    Events {
+        /// The number of the next event.
+        next: u64,
+    },
+    /// An event.
+    Event(Event),
+    /// Events that this client did not take in time.
+    Dropped {
+        /// How many.
+        count: u64,
+    },
+    /// The request was refused, and nothing was changed.
+    Error {
+        /// Why.
+        message: String,
+        /// Each thing that was wrong, where there are several.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        details: Vec<String>,
+    },
+}
+
+impl Answer {
+    /// A refusal for one reason.
+    pub fn error(message: impl Into<String>) -> Self {
+        Answer::Error {
+            message: message.into(),
+            details: Vec::new(),
+        }
+    }
+}
+
+/// The daemon and its virtual routers.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Status {
+    /// The version of vrrpd.
+    pub version: String,
+    /// Its process.
+    pub pid: u32,
+    /// How long it has been running.
+    pub uptime_s: f64,
+    /// The configuration file.
+    pub file: String,
+    /// It is stopping.
+    pub stopping: bool,
+    /// The virtual routers.
+    pub virtual_routers: Vec<VirtualRouter>,
+}
+
+/// How a virtual router stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct VirtualRouter {
+    /// The VRID.
+    pub vrid: u8,
+    /// The interface.
+    pub interface: String,
+    /// `ipv4` or `ipv6`.
+    pub family: String,
+    /// `master`, `backup` or `init`.
+    pub state: String,
+    /// For how long.
+    pub since_s: f64,
+    /// Why, in words.
+    pub reason: String,
+    /// The priority that it advertises.
+    pub priority: u8,
+    /// The priority without the effect of tracked objects.
+    pub base_priority: u8,
+    /// Whether the administrator lets it take part.
+    pub enabled: bool,
+    /// It was told to resign and does not preempt.
+    pub resigned: bool,
+    /// It has said that it stops, and serves until the successor is heard.
+    pub handing_over: bool,
+    /// It is being removed.
+    pub leaving: bool,
+    /// `2`, `3` or `2+3`.
+    pub version: String,
+    /// Our own interval.
+    pub interval_s: f64,
+    /// The silence after which the master counts as dead.
+    pub down_interval_s: f64,
+    /// The address that we advertise from. `None`: the interface has none.
+    pub source: Option<String>,
+    /// The router last heard as master, other than we. `None`: never heard one.
+    pub peer: Option<Peer>,
+    /// The virtual addresses, with prefix lengths.
+    pub addresses: Vec<String>,
+    /// The MAC that serves them.
+    pub mac: String,
+    /// Whether that is the virtual MAC.
+    pub virtual_mac: bool,
+    /// The interface that carries it. `None`: the interface itself.
+    pub mac_interface: Option<String>,
+    /// The interface is up and has carrier.
+    pub interface_up: bool,
+    /// What is not as it should be, in words.
+    pub warnings: Vec<String>,
+    /// The last packet for it that was refused.
+    pub last_rejected: Option<Rejected>,
+}
+
+/// Another router of a virtual router.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Peer {
+    /// Its address.
+    pub address: String,
+    /// Its priority; 0: it has stopped.
+    pub priority: u8,
+    /// The source MAC of its advertisements.
+    pub mac: Option<String>,
+    /// 2 or 3.
+    pub version: u8,
+    /// Its interval.
+    pub interval_s: f64,
+    /// How long ago it was last heard.
+    pub last_heard_s: f64,
+}
+
+/// A packet that was refused.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Rejected {
+    /// Why, as in the counters.
+    pub reason: String,
+    /// Who had sent it.
+    pub source: Option<String>,
+    /// How long ago it was last reported.
+    pub age_s: f64,
+    /// How many since the start.
+    pub count: u64,
+}
+
+/// A router that is, or lately was, master of a virtual router on a segment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    /// The interface that it is heard on.
+    pub interface: String,
+    /// The VRID.
+    pub vrid: u8,
+    /// `ipv4` or `ipv6`.
+    pub family: String,
+    /// Its address.
+    pub address: String,
+    /// The source MAC of its advertisements.
+    pub mac: String,
+    /// Its priority; 0: it has stopped.
+    pub priority: u8,
+    /// 2 or 3.
+    pub version: u8,
+    /// Its interval.
+    pub interval_s: f64,
+    /// The virtual addresses that it advertises.
+    pub addresses: Vec<String>,
+    /// How long ago it was last heard.
+    pub last_heard_s: f64,
+    /// It has stopped or fallen silent.
+    pub stale: bool,
+    /// The virtual router is configured here.
+    pub ours: bool,
+    /// It is this host.
+    pub is_self: bool,
+}
+
+/// Counters. Names are those of RFC 8347 where it has one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stats {
+    /// For each virtual router.
+    pub virtual_routers: Vec<VrStats>,
+    /// Discarded packets by interface and reason, whichever virtual router they were of.
+    pub interfaces: BTreeMap<String, BTreeMap<String, u64>>,
+}
+
+/// Counters of one virtual router. They wrap at 2^32.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VrStats {
+    /// The VRID.
+    pub vrid: u8,
+    /// The interface.
+    pub interface: String,
+    /// `ipv4` or `ipv6`.
+    pub family: String,
+    /// Whether it is master now.
+    pub master: bool,
+    /// By name.
+    pub counters: BTreeMap<String, u64>,
+    /// Discarded packets by reason; those that occurred.
+    pub drops: BTreeMap<String, u64>,
+}
+
+/// A change of state.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Counts from 1 at the daemon's start. A gap means that events were dropped.
+    pub seq: u64,
+    /// When, in milliseconds since 1970.
+    pub time_ms: u64,
+    /// The VRID.
+    pub vrid: u8,
+    /// The interface.
+    pub interface: String,
+    /// `ipv4` or `ipv6`.
+    pub family: String,
+    /// The state before: `master`, `backup` or `init`.
+    pub from: String,
+    /// The state now.
+    pub to: String,
+    /// Why, in words.
+    pub reason: String,
+    /// The other router that decided it.
+    pub peer: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_look_as_documented() {
+        let parse = |text: &str| serde_json::from_str::<Request>(text).ok();
+        assert_eq!(parse(r#"{"command":"status"}"#), Some(Request::Status));
+        let which = Which {
+            vrid: 7,
+            interface: Some("eth0".into()),
+            family: None,
+        };
+        assert_eq!(
+            parse(r#"{"command":"set-priority","vrid":7,"interface":"eth0","priority":200}"#),
+            Some(Request::SetPriority {
+                which: which.clone(),
+                priority: Some(200)
+            })
+        );
+        assert_eq!(
+            parse(r#"{"command":"resign","vrid":7,"interface":"eth0"}"#),
+            Some(Request::Resign(which))
+        );
+        for bad in [
+            "",
+            "{}",
+            r#"{"command":"resign"}"#,
+            r#"{"command":"resign","vrid":256}"#,
+            r#"{"command":"shout"}"#,
+        ] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn answers_name_their_kind() {
+        let text = serde_json::to_string(&Answer::error("no")).expect("JSON");
+        assert_eq!(text, r#"{"error":{"message":"no"}}"#);
+        let text = serde_json::to_string(&Answer::Events { next: 3 }).expect("JSON");
+        assert_eq!(text, r#"{"events":{"next":3}}"#);
+    }
+}

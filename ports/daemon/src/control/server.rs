@@ -1,0 +1,248 @@
+//! The daemon's side of the control socket.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use super::client::{Client, Gone};
+use super::protocol::{Answer, Event, Request};
+use crate::poll::PollSet;
+use crate::sys;
+
+/// Clients at the same time.
+const MAX_CLIENTS: usize = 16;
+/// Of them, those who may only look: root always finds a place.
+const MAX_VISITORS: usize = 12;
+
+/// A listening control socket and its clients.
+#[derive(Debug)]
+pub struct Server {
+    listener: UnixListener,
+    path: PathBuf,
+    clients: Vec<Client>,
+    next_event: u64,
+    /// Held while we live; the kernel lets go of it however we end.
+    _lock: File,
+}
+
+/// Why there is no control socket.
+#[derive(Debug)]
+pub enum BindError {
+    /// Another vrrpd has it.
+    InUse(PathBuf),
+    /// The group does not exist.
+    NoSuchGroup(String),
+    /// The operating system refused.
+    Io(PathBuf, io::Error),
+}
+
+impl fmt::Display for BindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BindError::InUse(path) => write!(
+                f,
+                "another vrrpd runs with the control socket {}; give this one a file with its own controlsocket, or stop the other",
+                path.display()
+            ),
+            BindError::NoSuchGroup(group) => {
+                write!(f, "controlgroup: there is no group `{group}`")
+            }
+            BindError::Io(path, error) => {
+                write!(f, "control socket {}: {error}", path.display())
+            }
+        }
+    }
+}
+
+impl std::error::Error for BindError {}
+
+impl Server {
+    /// Takes the socket at `path`, for root alone or for a group (name or number) too. A file that
+    /// a daemon left which lives no more is replaced.
+    pub fn bind(path: &Path, group: Option<&str>) -> Result<Self, BindError> {
+        let io = |error| BindError::Io(path.to_path_buf(), error);
+        let gid = group
+            .map(|name| {
+                let number = name.parse().ok().or_else(|| sys::group_id(name));
+                number.ok_or_else(|| BindError::NoSuchGroup(name.to_owned()))
+            })
+            .transpose()?;
+        let lock = lock(path).map_err(io)?;
+        let lock = lock.ok_or_else(|| BindError::InUse(path.to_path_buf()))?;
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
+            _ => {}
+        }
+        // Nobody may connect before owner and mode are right.
+        let mask = sys::umask(0o177);
+        let bound = UnixListener::bind(path);
+        sys::umask(mask);
+        let listener = bound.map_err(io)?;
+        listener.set_nonblocking(true).map_err(io)?;
+        if let Some(gid) = gid {
+            chown(path, None, Some(gid)).map_err(io)?;
+            fs::set_permissions(path, Permissions::from_mode(0o660)).map_err(io)?;
+        }
+        Ok(Self {
+            listener,
+            path: path.to_path_buf(),
+            clients: Vec::new(),
+            next_event: 1,
+            _lock: lock,
+        })
+    }
+
+    /// Where it listens.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The number of clients.
+    pub fn clients(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// Adds what has to be waited for.
+    pub fn register(&self, set: &mut PollSet) {
+        set.read(self.listener.as_raw_fd());
+        for client in &self.clients {
+            if client.has_output() {
+                set.write(client.fd());
+            }
+            if !client.has_output() || client.subscribed {
+                set.read(client.fd());
+            }
+        }
+    }
+
+    /// When [`Server::handle`] is due even though nothing is ready.
+    pub fn deadline(&self, now: Instant) -> Option<Instant> {
+        if self.clients.iter().any(Client::has_request) {
+            return Some(now);
+        }
+        self.clients.iter().filter_map(Client::deadline).min()
+    }
+
+    /// Takes new clients, and at most one request from each; `answer` carries it out.
+    pub fn handle(
+        &mut self,
+        set: &PollSet,
+        now: Instant,
+        answer: &mut dyn FnMut(&Request) -> Answer,
+    ) {
+        let next = self.next_event;
+        self.clients.retain_mut(|client| {
+            let ready = set.ready(client.fd());
+            let kept = serve(client, ready, next, now, answer);
+            kept.is_ok() && client.deadline().is_none_or(|at| at > now)
+        });
+        if set.ready(self.listener.as_raw_fd()) {
+            self.accept(now);
+        }
+    }
+
+    /// Tells those who asked for events. The number is filled in.
+    pub fn publish(&mut self, mut event: Event, now: Instant) {
+        event.seq = self.next_event;
+        self.next_event += 1;
+        self.clients.retain_mut(|client| {
+            if !client.subscribed {
+                return true;
+            }
+            client.tell(&event, now);
+            client.flush(now).is_ok()
+        });
+    }
+
+    fn accept(&mut self, now: Instant) {
+        // Bounded: who knocks faster than this is heard in the next turn.
+        for _ in 0..MAX_CLIENTS {
+            let Ok((stream, _)) = self.listener.accept() else {
+                return;
+            };
+            if let Some(client) = self.admit(stream, now) {
+                self.clients.push(client);
+            }
+        }
+    }
+
+    fn admit(&self, stream: UnixStream, now: Instant) -> Option<Client> {
+        stream.set_nonblocking(true).ok()?;
+        let uid = sys::peer_uid(&stream).ok()?;
+        let admin = uid == 0 || uid == sys::effective_uid();
+        let visitors = self.clients.iter().filter(|c| !c.admin).count();
+        let full = self.clients.len() >= MAX_CLIENTS || (!admin && visitors >= MAX_VISITORS);
+        let mut client = Client::new(stream, admin, now);
+        if full {
+            client.answer(&Answer::error("too many clients"), now);
+            let _ = client.flush(now);
+            return None;
+        }
+        Some(client)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The lock file stays: removing it would let two daemons lock two files of one name.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+fn serve(
+    client: &mut Client,
+    ready: bool,
+    next_event: u64,
+    now: Instant,
+    answer: &mut dyn FnMut(&Request) -> Answer,
+) -> Result<(), Gone> {
+    if client.has_output() && ready {
+        client.flush(now)?;
+    }
+    if ready && (!client.has_output() || client.subscribed) && !client.has_request() {
+        client.read(now)?;
+    }
+    if let Some(line) = client.request() {
+        let reply = reply(client, &line, next_event, answer);
+        client.subscribed = matches!(reply, Answer::Events { .. });
+        client.answer(&reply, now);
+    }
+    if client.has_output() {
+        client.flush(now)?;
+    }
+    Ok(())
+}
+
+fn reply(
+    client: &Client,
+    line: &[u8],
+    next_event: u64,
+    answer: &mut dyn FnMut(&Request) -> Answer,
+) -> Answer {
+    match serde_json::from_slice::<Request>(line) {
+        Err(error) => Answer::error(format!("not a request: {error}")),
+        Ok(request) if request.is_admin() && !client.admin => {
+            Answer::error("only root may do this; you may look")
+        }
+        Ok(Request::Events) => Answer::Events { next: next_event },
+        Ok(request) => answer(&request),
+    }
+}
+
+/// `None`: somebody else holds it.
+fn lock(path: &Path) -> io::Result<Option<File>> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(name)?;
+    Ok(sys::try_lock(&file)?.then_some(file))
+}

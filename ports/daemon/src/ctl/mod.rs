@@ -1,0 +1,4 @@
+//! How vrrpctl shows answers.
+
+pub mod openmetrics;
+pub mod text;

@@ -1,0 +1,381 @@
+//! Answers as text for people.
+
+use std::fmt::Write as _;
+
+use crate::control::protocol::{Event, Seen, Stats, Status, VirtualRouter};
+use crate::words::{ago, span};
+
+/// Everything about each virtual router. Writing to a `String` cannot fail.
+pub fn status(status: &Status) -> String {
+    let mut out = String::new();
+    let _ = writeln!(
+        out,
+        "vrrpd {}, process {}, running for {}{}",
+        status.version,
+        status.pid,
+        span(status.uptime_s),
+        if status.stopping { ", stopping" } else { "" }
+    );
+    for router in &status.virtual_routers {
+        let _ = writeln!(
+            out,
+            "\nVRID {} on {} ({}): {} for {}{}",
+            router.vrid,
+            router.interface,
+            router.family,
+            router.state,
+            span(router.since_s),
+            marks(router)
+        );
+        for (name, value) in facts(router) {
+            let _ = writeln!(out, "  {name:<10} {value}");
+        }
+    }
+    out
+}
+
+/// One line for each virtual router.
+pub fn brief(status: &Status) -> String {
+    let head = [
+        "VRID",
+        "INTERFACE",
+        "FAMILY",
+        "STATE",
+        "SINCE",
+        "PRIO",
+        "MASTER",
+        "WARNINGS",
+    ];
+    let mut table = vec![head.map(str::to_owned).to_vec()];
+    for router in &status.virtual_routers {
+        table.push(vec![
+            router.vrid.to_string(),
+            router.interface.clone(),
+            router.family.clone(),
+            router.state.clone(),
+            span(router.since_s),
+            router.priority.to_string(),
+            master(router),
+            router.warnings.len().to_string(),
+        ]);
+    }
+    aligned(&table)
+}
+
+/// Who is master of each virtual router seen on the segments.
+pub fn who(list: &[Seen]) -> String {
+    let head = [
+        "VRID",
+        "INTERFACE",
+        "FAMILY",
+        "MASTER",
+        "MAC",
+        "PRIO",
+        "VERSION",
+        "INTERVAL",
+        "HEARD",
+        "ADDRESSES",
+    ];
+    let mut table = vec![head.map(str::to_owned).to_vec()];
+    for seen in list {
+        let heard = match (seen.is_self, seen.stale) {
+            (true, _) => "this host".to_owned(),
+            (_, false) => ago(seen.last_heard_s),
+            (_, true) if seen.priority == 0 => format!("{}, stopped", ago(seen.last_heard_s)),
+            (_, true) => format!("{}, silent", ago(seen.last_heard_s)),
+        };
+        table.push(vec![
+            format!(
+                "{}{}",
+                seen.vrid,
+                if seen.ours { "" } else { " (not ours)" }
+            ),
+            seen.interface.clone(),
+            seen.family.clone(),
+            seen.address.clone(),
+            seen.mac.clone(),
+            seen.priority.to_string(),
+            seen.version.to_string(),
+            format!("{} s", seen.interval_s),
+            heard,
+            seen.addresses.join(" "),
+        ]);
+    }
+    aligned(&table)
+}
+
+/// The counters. Those that are zero are left out, except the three that everybody looks for.
+pub fn stats(stats: &Stats) -> String {
+    const ALWAYS: [&str; 3] = [
+        "advertisement-rcvd",
+        "advertisement-sent",
+        "master-transitions",
+    ];
+    let mut out = String::new();
+    for router in &stats.virtual_routers {
+        let (vrid, interface) = (router.vrid, &router.interface);
+        let _ = writeln!(out, "VRID {vrid} on {interface} ({})", router.family);
+        for (name, n) in &router.counters {
+            if *n > 0 || ALWAYS.contains(&name.as_str()) {
+                let _ = writeln!(out, "  {name:<32} {n:>10}");
+            }
+        }
+        for (reason, n) in &router.drops {
+            let _ = writeln!(out, "  rejected {reason:<23} {n:>10}");
+        }
+    }
+    for (name, drops) in stats
+        .interfaces
+        .iter()
+        .filter(|(_, drops)| !drops.is_empty())
+    {
+        let _ = writeln!(out, "{name}, all virtual routers");
+        for (reason, n) in drops {
+            let _ = writeln!(out, "  rejected {reason:<23} {n:>10}");
+        }
+    }
+    out
+}
+
+/// An event on a line.
+pub fn event(event: &Event) -> String {
+    format!(
+        "{} VRID {} on {} ({}): {} -> {}: {}",
+        event.seq, event.vrid, event.interface, event.family, event.from, event.to, event.reason
+    )
+}
+
+fn marks(router: &VirtualRouter) -> String {
+    let marks = [
+        (!router.enabled && !router.leaving, "disabled"),
+        (router.leaving, "being removed"),
+        (router.handing_over, "handing over"),
+        (router.resigned, "resigned"),
+    ];
+    let set = marks.iter().filter(|(set, _)| *set);
+    set.map(|(_, word)| format!(", {word}")).collect()
+}
+
+fn master(router: &VirtualRouter) -> String {
+    match (&router.peer, router.state.as_str()) {
+        (_, "master") => match &router.source {
+            Some(source) => format!("this host, {source}"),
+            None => "this host".into(),
+        },
+        (None, _) => "never heard one".into(),
+        (Some(peer), _) if peer.priority == 0 => {
+            format!("{} has stopped, {}", peer.address, ago(peer.last_heard_s))
+        }
+        (Some(peer), _) => format!(
+            "{}, priority {}, heard {}",
+            peer.address,
+            peer.priority,
+            ago(peer.last_heard_s)
+        ),
+    }
+}
+
+fn facts(router: &VirtualRouter) -> Vec<(&'static str, String)> {
+    let mut facts = vec![("why", router.reason.clone())];
+    let base = router.base_priority;
+    facts.push((
+        "priority",
+        match router.priority {
+            same if same == base => same.to_string(),
+            moved => format!("{moved} ({base} without tracked objects)"),
+        },
+    ));
+    facts.push(("master", master(router)));
+    if router.state == "master" {
+        facts.push((
+            "others",
+            match &router.peer {
+                None => "never heard a peer".into(),
+                Some(peer) => format!(
+                    "{}, priority {}, last heard as master {}",
+                    peer.address,
+                    peer.priority,
+                    ago(peer.last_heard_s)
+                ),
+            },
+        ));
+    }
+    facts.push(("addresses", router.addresses.join(" ")));
+    facts.push((
+        "mac",
+        match (&router.mac_interface, router.virtual_mac) {
+            (Some(name), _) => format!("{} (virtual, {name})", router.mac),
+            (None, true) => format!("{} (virtual)", router.mac),
+            (None, false) => format!("{} (of the interface)", router.mac),
+        },
+    ));
+    let updown = if router.interface_up { "up" } else { "down" };
+    let source = router
+        .source
+        .as_deref()
+        .unwrap_or("no address to advertise from");
+    facts.push((
+        "interface",
+        format!("{} is {updown}, {source}", router.interface),
+    ));
+    facts.push((
+        "protocol",
+        format!(
+            "VRRPv{}, every {} s, down after {:.3} s",
+            router.version, router.interval_s, router.down_interval_s
+        ),
+    ));
+    if let Some(rejected) = &router.last_rejected {
+        let source = rejected.source.as_deref().unwrap_or("an unreadable source");
+        let (reason, n) = (&rejected.reason, rejected.count);
+        let when = ago(rejected.age_s);
+        facts.push((
+            "rejected",
+            format!("{reason} from {source}, {when}, {n} in all"),
+        ));
+    }
+    facts.extend(router.warnings.iter().map(|text| ("warning", text.clone())));
+    facts
+}
+
+/// Columns as wide as their widest cell, two spaces apart.
+fn aligned(table: &[Vec<String>]) -> String {
+    let columns = table.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        let cells = table.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut out = String::new();
+    for row in table {
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            let _ = write!(line, "{cell:<width$}  ");
+        }
+        out.push_str(line.trim_end());
+        out.push('\n');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::protocol::{Peer, Rejected};
+
+    fn router() -> VirtualRouter {
+        VirtualRouter {
+            vrid: 1,
+            interface: "eth0".into(),
+            family: "ipv4".into(),
+            state: "backup".into(),
+            since_s: 130.0,
+            reason: "10.10.10.6 (priority 250) advertises, ours is 90".into(),
+            priority: 90,
+            base_priority: 100,
+            enabled: true,
+            version: "2".into(),
+            interval_s: 1.0,
+            down_interval_s: 3.648,
+            source: Some("10.10.10.5".into()),
+            peer: Some(Peer {
+                address: "10.10.10.6".into(),
+                priority: 250,
+                last_heard_s: 3.2,
+                ..Peer::default()
+            }),
+            addresses: vec!["10.10.10.53/32".into(), "10.10.10.80/32".into()],
+            mac: "00:00:5e:00:01:01".into(),
+            virtual_mac: true,
+            mac_interface: Some("vr4.2.1".into()),
+            interface_up: true,
+            warnings: vec!["10.10.10.6 advertises other addresses than ours".into()],
+            last_rejected: Some(Rejected {
+                reason: "auth-failure".into(),
+                source: Some("10.10.10.9".into()),
+                age_s: 61.0,
+                count: 12,
+            }),
+            ..VirtualRouter::default()
+        }
+    }
+
+    fn of(router: VirtualRouter) -> Status {
+        Status {
+            version: "0.1.0".into(),
+            pid: 42,
+            uptime_s: 131.0,
+            virtual_routers: vec![router],
+            ..Status::default()
+        }
+    }
+
+    #[test]
+    fn status_tells_everything() {
+        let expected = "vrrpd 0.1.0, process 42, running for 2 min 11 s
+
+VRID 1 on eth0 (ipv4): backup for 2 min 10 s
+  why        10.10.10.6 (priority 250) advertises, ours is 90
+  priority   90 (100 without tracked objects)
+  master     10.10.10.6, priority 250, heard 3 s ago
+  addresses  10.10.10.53/32 10.10.10.80/32
+  mac        00:00:5e:00:01:01 (virtual, vr4.2.1)
+  interface  eth0 is up, 10.10.10.5
+  protocol   VRRPv2, every 1 s, down after 3.648 s
+  rejected   auth-failure from 10.10.10.9, 1 min 1 s ago, 12 in all
+  warning    10.10.10.6 advertises other addresses than ours
+";
+        assert_eq!(status(&of(router())), expected);
+    }
+
+    #[test]
+    fn a_lonely_master_says_that_it_never_heard_a_peer() {
+        let lonely = VirtualRouter {
+            state: "master".into(),
+            peer: None,
+            resigned: true,
+            ..router()
+        };
+        let text = status(&of(lonely));
+        assert!(text.contains("master for 2 min 10 s, resigned\n"), "{text}");
+        assert!(
+            text.contains("  master     this host, 10.10.10.5\n"),
+            "{text}"
+        );
+        assert!(text.contains("  others     never heard a peer\n"), "{text}");
+    }
+
+    #[test]
+    fn tables_are_aligned() {
+        let expected = "\
+VRID  INTERFACE  FAMILY  STATE   SINCE       PRIO  MASTER                                    WARNINGS
+1     eth0       ipv4    backup  2 min 10 s  90    10.10.10.6, priority 250, heard 3 s ago  1
+";
+        let got = brief(&of(router()));
+        let squeeze = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(squeeze(&got), squeeze(expected));
+        let column = |line: &str| line.find("MASTER").or(line.find("10.10.10.6"));
+        let columns: Vec<_> = got.lines().map(column).collect();
+        assert_eq!(columns[0], columns[1]);
+    }
+
+    #[test]
+    fn who_marks_strangers_and_the_silent() {
+        let seen = Seen {
+            interface: "eth0".into(),
+            vrid: 9,
+            family: "ipv4".into(),
+            address: "10.10.10.7".into(),
+            priority: 120,
+            version: 3,
+            interval_s: 0.1,
+            last_heard_s: 9.0,
+            stale: true,
+            ..Seen::default()
+        };
+        let text = who(&[seen]);
+        assert!(text.contains("9 (not ours)"), "{text}");
+        assert!(text.contains("0.1 s"), "{text}");
+        assert!(text.contains("9 s ago, silent"), "{text}");
+    }
+}

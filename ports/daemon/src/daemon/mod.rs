@@ -1,0 +1,333 @@
+//! The daemon: one loop over the host, signals, the control socket and scripts.
+
+mod events;
+mod notes;
+mod reload;
+mod requests;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use vrrp_core::State;
+use vrrp_host::{Host, Platform, VrId};
+
+use crate::config::{Config, VirtualRouter};
+use crate::control::Server;
+use crate::notify::Notifier;
+use crate::poll::PollSet;
+use crate::scripts::{ScriptSet, Scripts};
+use crate::sys::{self, Signals};
+use crate::words;
+use notes::Notes;
+
+/// How long a graceful stop may take: priority 0, then serving until a successor is heard.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+/// How long scripts may run on after it.
+const SCRIPT_PATIENCE: Duration = Duration::from_secs(10);
+/// How long the platform is left alone after it failed, so that a lasting fault does not become a
+/// busy loop.
+const FAULT_PAUSE: Duration = Duration::from_millis(20);
+/// How often a lasting fault of the platform is logged.
+const FAULT_LOG: Duration = Duration::from_secs(60);
+
+/// What a daemon is made from.
+#[derive(Debug)]
+pub struct Parts {
+    /// The configuration file, read again by a reload.
+    pub file: PathBuf,
+    /// What it said.
+    pub config: Config,
+    /// The control socket, if one is wanted.
+    pub control: Option<Server>,
+    /// The service manager.
+    pub notifier: Notifier,
+    /// Signals, if the process listens to them.
+    pub signals: Option<Signals>,
+    /// Whether `loglevel` of the file counts: not when the command line asked for debug lines.
+    pub log_level_of_file: bool,
+}
+
+/// A running daemon.
+pub struct Daemon<P: Platform> {
+    host: Host<P>,
+    parts: Parts,
+    scripts: Scripts,
+    notes: Notes,
+    /// Virtual routers that the file names, or named and that are still leaving.
+    known: BTreeSet<VrId>,
+    stop: Option<Stop>,
+    began: Instant,
+    set: PollSet,
+    fault: Fault,
+    is_init: bool,
+}
+
+/// How far a stop has come.
+#[derive(Clone, Copy, Debug)]
+struct Stop {
+    /// When the host has to be done.
+    host_by: Instant,
+    /// When scripts have to be done. `None`: the host is not done yet.
+    scripts_by: Option<Instant>,
+    /// Asked for a second time: at once.
+    at_once: bool,
+}
+
+#[derive(Debug, Default)]
+struct Fault {
+    paused_until: Option<Instant>,
+    logged: Option<Instant>,
+}
+
+impl<P: Platform> Daemon<P> {
+    /// A daemon whose host has been opened with the configuration of `parts`.
+    pub fn new(host: Host<P>, parts: Parts) -> Self {
+        let mut daemon = Self {
+            host,
+            parts,
+            scripts: Scripts::default(),
+            notes: Notes::default(),
+            known: BTreeSet::new(),
+            stop: None,
+            began: Instant::now(),
+            set: PollSet::default(),
+            fault: Fault::default(),
+            is_init: std::process::id() == 1,
+        };
+        daemon.configure_scripts();
+        daemon.apply_log_level();
+        daemon
+    }
+
+    /// Takes the first step and tells the service manager that we are ready. Then it is for the
+    /// caller to take [`turn`](Daemon::turn)s.
+    pub fn start(&mut self) {
+        let now = Instant::now();
+        self.step_host(now);
+        self.take_events(now);
+        self.scripts.handle(&self.set, now);
+        self.parts.notifier.ready();
+        self.tell_manager();
+        // Reading a large file and the first messages to the kernel took more than what follows.
+        sys::release_memory();
+    }
+
+    /// Waits until something is to be done, at most for `patience`, and does it. False: stopped.
+    pub fn turn(&mut self, patience: Option<Duration>) -> io::Result<bool> {
+        let now = Instant::now();
+        self.register(now);
+        let until = self
+            .deadline(now)
+            .map(|at| at.saturating_duration_since(now));
+        let timeout = until.into_iter().chain(patience).min();
+        self.set.wait(timeout)?;
+
+        // The protocol comes first.
+        let now = Instant::now();
+        if self.set.ready(self.host.fd()) {
+            self.step_host(now);
+        }
+        let changed = self.take_events(now);
+        self.take_signals(now);
+        self.serve_clients(now);
+        let changed = self.take_events(now) || changed;
+        let stopped = self.go_on_stopping(now);
+        self.scripts.handle(&self.set, now);
+        if changed {
+            self.tell_manager();
+        }
+        self.parts.notifier.beat(now);
+        Ok(!stopped)
+    }
+
+    /// Begins a graceful stop; the second call makes it one at once.
+    pub fn stop(&mut self, now: Instant) {
+        if let Some(stop) = &mut self.stop {
+            log::warn!("asked to stop again: stopping at once");
+            stop.at_once = true;
+            return;
+        }
+        log::info!("stopping");
+        self.parts.notifier.stopping();
+        self.stop = Some(Stop {
+            host_by: now + STOP_PATIENCE,
+            scripts_by: None,
+            at_once: false,
+        });
+        self.host.shutdown();
+    }
+
+    fn register(&mut self, now: Instant) {
+        self.set.clear();
+        let paused = self.fault.paused_until.is_some_and(|at| at > now);
+        if !paused {
+            self.fault.paused_until = None;
+            self.set.read(self.host.fd());
+        }
+        if let Some(signals) = &self.parts.signals {
+            self.set.read(signals.fd());
+        }
+        if let Some(control) = &self.parts.control {
+            control.register(&mut self.set);
+        }
+        self.scripts.register(&mut self.set);
+    }
+
+    fn deadline(&self, now: Instant) -> Option<Instant> {
+        let control = self.parts.control.as_ref().and_then(|c| c.deadline(now));
+        let stop = self.stop.map(|s| s.scripts_by.unwrap_or(s.host_by));
+        let all = [
+            control,
+            stop,
+            self.scripts.deadline(),
+            self.parts.notifier.deadline(),
+            self.fault.paused_until,
+        ];
+        all.into_iter().flatten().min()
+    }
+
+    fn step_host(&mut self, now: Instant) {
+        let Err(error) = self.host.step() else {
+            return;
+        };
+        self.fault.paused_until = Some(now + FAULT_PAUSE);
+        if self.fault.logged.is_none_or(|at| now >= at + FAULT_LOG) {
+            self.fault.logged = Some(now);
+            log::error!("the network cannot be read: {error}");
+        }
+    }
+
+    fn take_signals(&mut self, now: Instant) {
+        let Some(signals) = &self.parts.signals else {
+            return;
+        };
+        if !self.set.ready(signals.fd()) {
+            return;
+        }
+        let taken = signals.take();
+        if taken.child() && self.is_init {
+            self.reap_orphans(now);
+        }
+        if taken.dump() {
+            self.dump();
+        }
+        if taken.stop() {
+            self.stop(now);
+        } else if taken.reload() {
+            // What there is to say is in the log.
+            let _ = self.reload();
+        }
+    }
+
+    /// As PID 1 the children of the dead are ours. While a script is being started its number is
+    /// not known yet: its end sends another signal, or is noticed in a later turn.
+    fn reap_orphans(&mut self, now: Instant) {
+        self.scripts.handle(&self.set, now);
+        while !self.scripts.starting()
+            && let Some((pid, status)) = sys::reap_any()
+        {
+            self.scripts.reaped(pid, status, now);
+        }
+    }
+
+    fn serve_clients(&mut self, now: Instant) {
+        if let Some(mut control) = self.parts.control.take() {
+            let set = std::mem::take(&mut self.set);
+            control.handle(&set, now, &mut |request| self.answer(request));
+            self.set = set;
+            self.parts.control = Some(control);
+        }
+    }
+
+    /// True: there is nothing left to wait for.
+    fn go_on_stopping(&mut self, now: Instant) -> bool {
+        let Some(stop) = self.stop else { return false };
+        if stop.at_once {
+            self.scripts.kill_all();
+            return true;
+        }
+        let Some(scripts_by) = stop.scripts_by else {
+            let late = now >= stop.host_by;
+            if self.host.is_stopped() || late {
+                if late {
+                    log::warn!("the graceful stop takes too long: going on");
+                }
+                self.catch_up_scripts();
+                self.stop = Some(Stop {
+                    scripts_by: Some(now + SCRIPT_PATIENCE),
+                    ..stop
+                });
+                return self.scripts.is_idle();
+            }
+            return false;
+        };
+        if self.scripts.is_idle() {
+            return true;
+        }
+        if now >= scripts_by {
+            self.scripts.kill_all();
+            return true;
+        }
+        false
+    }
+
+    fn configure_scripts(&mut self) {
+        for router in &self.parts.config.virtual_routers {
+            self.scripts.configure(&router.spec.id, script_set(router));
+            self.known.insert(router.spec.id.clone());
+        }
+    }
+
+    fn is_configured(&self, id: &VrId) -> bool {
+        let mut routers = self.parts.config.virtual_routers.iter();
+        routers.any(|router| router.spec.id == *id)
+    }
+
+    /// The line that the service manager shows.
+    fn tell_manager(&mut self) {
+        if !self.parts.notifier.is_listening() {
+            return;
+        }
+        let (mut master, mut backup, mut waiting) = (0, 0, 0);
+        for report in self.host.statuses() {
+            match report.status.state {
+                State::Active => master += 1,
+                State::Backup => backup += 1,
+                State::Initialize => waiting += 1,
+            }
+        }
+        let text = format!("{master} master, {backup} backup, {waiting} waiting");
+        self.parts.notifier.status(&text);
+    }
+
+    /// Writes how everything stands to the log.
+    fn dump(&self) {
+        sys::release_memory();
+        let now = self.host.now();
+        for report in self.host.statuses() {
+            let vr = crate::report::virtual_router(&report, now);
+            log::info!(
+                "{}: {} for {}, priority {}: {}",
+                words::name(&report.id),
+                vr.state,
+                words::span(vr.since_s),
+                vr.priority,
+                vr.reason
+            );
+        }
+    }
+}
+
+fn script_set(router: &VirtualRouter) -> ScriptSet {
+    ScriptSet {
+        master: router.master_script.clone(),
+        backup: router.backup_script.clone(),
+        fault: router.fault_script.clone(),
+        stop: router.stop_script.clone(),
+        timeout: router.script_timeout,
+    }
+}

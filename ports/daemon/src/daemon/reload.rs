@@ -1,0 +1,86 @@
+//! Reading the configuration file again.
+
+use vrrp_host::{Platform, Reload};
+
+use super::Daemon;
+use crate::config::{self, Config, Diagnostic, LogLevel, Severity};
+
+impl<P: Platform> Daemon<P> {
+    /// Goes over to what the file says now, wholly, or, when anything is wrong with it, not at
+    /// all. Either way everything there is to say is logged, and returned.
+    pub(super) fn reload(&mut self) -> Result<Vec<String>, Vec<String>> {
+        self.parts.notifier.reloading();
+        let result = self.reload_file();
+        if let Err(errors) = &result {
+            for error in errors {
+                log::error!("{error}");
+            }
+            let file = self.parts.file.display();
+            log::error!("{file}: not reloaded: everything stays as it was");
+        }
+        self.parts.notifier.ready();
+        result
+    }
+
+    fn reload_file(&mut self) -> Result<Vec<String>, Vec<String>> {
+        let file = self.parts.file.clone();
+        let octets = std::fs::read(&file).map_err(|e| vec![format!("{}: {e}", file.display())])?;
+        let parsed = config::parse(&file, octets);
+        let Some(new) = parsed.config else {
+            let errors = parsed.diagnostics.iter();
+            let errors = errors.filter(|d| d.severity == Severity::Error);
+            return Err(errors.map(Diagnostic::to_string).collect());
+        };
+        let reload = self
+            .host
+            .reload(new.host())
+            .map_err(|e| vec![e.to_string()])?;
+        let mut said = Vec::new();
+        let remarks = parsed.diagnostics.iter();
+        for remark in remarks.chain(&config::check_scripts(&new, &file)) {
+            log::warn!("{remark}");
+            said.push(remark.to_string());
+        }
+        said.extend(self.restart_needed(&new));
+        self.parts.config = new;
+        self.configure_scripts();
+        self.apply_log_level();
+        let summary = format!("{} reloaded: {}", file.display(), summary(&reload));
+        log::info!("{summary}");
+        said.push(summary);
+        Ok(said)
+    }
+
+    /// `loglevel`, unless the command line asked for more.
+    pub(super) fn apply_log_level(&self) {
+        if self.parts.log_level_of_file {
+            log::set_max_level(match self.parts.config.global.log_level {
+                LogLevel::Error => log::LevelFilter::Error,
+                LogLevel::Warning => log::LevelFilter::Warn,
+                LogLevel::Info => log::LevelFilter::Info,
+                LogLevel::Debug => log::LevelFilter::Debug,
+            });
+        }
+    }
+
+    fn restart_needed(&self, new: &Config) -> Option<String> {
+        let (old, new) = (&self.parts.config.global, &new.global);
+        let moved =
+            old.control_socket != new.control_socket || old.control_group != new.control_group;
+        moved.then(|| {
+            let text = "controlsocket and controlgroup change when vrrpd is restarted";
+            log::warn!("{text}");
+            text.to_owned()
+        })
+    }
+}
+
+fn summary(reload: &Reload) -> String {
+    format!(
+        "{} added, {} changed, {} removed, {} unchanged",
+        reload.added.len(),
+        reload.changed.len(),
+        reload.removed.len(),
+        reload.unchanged.len()
+    )
+}

@@ -1,0 +1,121 @@
+//! What vrrpctl asks.
+
+use std::time::Instant;
+
+use vrrp_core::Priority;
+use vrrp_host::{Platform, VrId};
+
+use super::Daemon;
+use crate::control::protocol::{Answer, Request, Status, Which};
+use crate::report;
+use crate::words;
+
+impl<P: Platform> Daemon<P> {
+    /// Carries out a request of a client who may make it.
+    pub(super) fn answer(&mut self, request: &Request) -> Answer {
+        match request {
+            Request::Status => Answer::Status(self.status()),
+            Request::Who => Answer::Who(self.host.segment().iter().map(report::seen).collect()),
+            Request::Stats => {
+                let interfaces = self.host.interfaces();
+                Answer::Stats(report::stats(&self.host.statuses(), &interfaces))
+            }
+            // Answered by the server, which holds the subscribers.
+            Request::Events => Answer::error("events are not to be had here"),
+            Request::Reload => match self.reload() {
+                Ok(messages) => Answer::Done { messages },
+                Err(details) => Answer::Error {
+                    message: "not reloaded: everything stays as it was".into(),
+                    details,
+                },
+            },
+            Request::SetPriority { which, priority } => self.set_priority(which, *priority),
+            Request::Resign(which) => self.on(which, "resigns", |host, id| host.resign(id)),
+            Request::Enable(which) => {
+                self.on(which, "enabled", |host, id| host.set_enabled(id, true))
+            }
+            Request::Disable(which) => {
+                self.on(which, "disabled", |host, id| host.set_enabled(id, false))
+            }
+        }
+    }
+
+    fn status(&self) -> Status {
+        let now = self.host.now();
+        let instant = Instant::now();
+        let routers = self.host.statuses().into_iter().map(|report| {
+            let mut status = report::virtual_router(&report, now);
+            self.notes.add_to(&report.id, &mut status, instant);
+            status
+        });
+        Status {
+            version: env!("CARGO_PKG_VERSION").into(),
+            pid: std::process::id(),
+            uptime_s: self.began.elapsed().as_secs_f64(),
+            file: self.parts.file.display().to_string(),
+            stopping: self.stop.is_some(),
+            virtual_routers: routers.collect(),
+        }
+    }
+
+    fn set_priority(&mut self, which: &Which, priority: Option<u8>) -> Answer {
+        let Some(wanted) = priority else {
+            return self.on(which, "has its configured priority", |host, id| {
+                host.set_priority(id, None)
+            });
+        };
+        let Some(wanted) = Priority::new(wanted) else {
+            return Answer::error("a priority is 1 to 255");
+        };
+        let what = format!("has priority {wanted} until the configured one changes");
+        self.on(which, &what, |host, id| host.set_priority(id, Some(wanted)))
+    }
+
+    fn on(
+        &mut self,
+        which: &Which,
+        what: &str,
+        act: impl FnOnce(&mut vrrp_host::Host<P>, &VrId) -> Result<(), vrrp_core::Error>,
+    ) -> Answer {
+        let id = match self.find(which) {
+            Ok(id) => id,
+            Err(message) => return Answer::error(message),
+        };
+        match act(&mut self.host, &id) {
+            Ok(()) => {
+                let message = format!("{}: {what}", words::name(&id));
+                log::info!("{message}, as asked by vrrpctl");
+                Answer::Done {
+                    messages: vec![message],
+                }
+            }
+            Err(error) => Answer::error(format!("{}: {error}", words::name(&id))),
+        }
+    }
+
+    /// The one virtual router that is meant.
+    fn find(&self, which: &Which) -> Result<VrId, String> {
+        let fits = |id: &&VrId| {
+            let interface = which.interface.as_ref().is_none_or(|i| *i == id.interface);
+            let family = which.family.as_ref();
+            let family = family.is_none_or(|f| f.eq_ignore_ascii_case(&words::family(id)));
+            id.vrid.get() == which.vrid && interface && family
+        };
+        let routers = self.parts.config.virtual_routers.iter();
+        let found: Vec<&VrId> = routers.map(|r| &r.spec.id).filter(fits).collect();
+        match found.as_slice() {
+            [one] => Ok((*one).clone()),
+            [] => Err(format!(
+                "there is no such virtual router: VRID {}",
+                which.vrid
+            )),
+            many => {
+                let names: Vec<String> = many.iter().map(|id| words::name(id)).collect();
+                let names = names.join(", ");
+                Err(format!(
+                    "which one? Name the interface or the family: {names}"
+                ))
+            }
+        }
+    }
+}

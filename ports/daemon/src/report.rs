@@ -1,0 +1,167 @@
+//! A host's reports in the words of the control socket.
+
+use std::collections::BTreeMap;
+
+use vrrp_core::{ActiveRouter, Family, Instant, MacMode, State, Statistics, Version};
+use vrrp_host::{InterfaceReport, Sighting, VrReport};
+
+use crate::control::protocol::{Peer, Seen, Stats, VirtualRouter, VrStats};
+use crate::words;
+
+/// How a virtual router stands. Warnings and rejections that only the daemon remembers are left
+/// for it to add.
+pub fn virtual_router(report: &VrReport, now: Instant) -> VirtualRouter {
+    let status = &report.status;
+    let seconds = |span: vrrp_core::Duration| span.as_micros() as f64 / 1e6;
+    let last = status.active.map(|active| vrrp_core::Peer {
+        address: active.address,
+        priority: active.priority,
+    });
+    let source = match report.id.family {
+        Family::Ipv4 => report.interface.ipv4.map(|a| a.to_string()),
+        Family::Ipv6 => report.interface.ipv6.map(|a| a.to_string()),
+    };
+    VirtualRouter {
+        vrid: report.id.vrid.get(),
+        interface: report.id.interface.clone(),
+        family: words::family(&report.id),
+        state: words::state(status.state).into(),
+        since_s: words::age(now, status.since),
+        reason: words::reason(status.reason, last, Some(status)),
+        priority: status.priority.get(),
+        base_priority: status.base_priority.get(),
+        enabled: status.enabled,
+        resigned: status.resigned,
+        handing_over: status.handing_over,
+        leaving: report.leaving,
+        version: match status.version {
+            Version::V2 => "2",
+            Version::V3 => "3",
+            Version::Both => "2+3",
+        }
+        .into(),
+        interval_s: seconds(status.advert_interval.duration()),
+        down_interval_s: seconds(words::down_interval(status)),
+        source,
+        peer: status.active.as_ref().map(|active| peer(active, now)),
+        addresses: report.addresses.iter().map(address).collect(),
+        mac: report.mac.to_string(),
+        virtual_mac: report.mac_mode == MacMode::Virtual,
+        mac_interface: report.mac_interface.clone(),
+        interface_up: report.interface.up,
+        warnings: warnings(report),
+        last_rejected: None,
+    }
+}
+
+/// A master on a segment.
+pub fn seen(sighting: &Sighting) -> Seen {
+    Seen {
+        interface: sighting.interface.clone(),
+        vrid: sighting.vrid.get(),
+        family: sighting.family.to_string().to_lowercase(),
+        address: sighting.address.to_string(),
+        mac: sighting.mac.to_string(),
+        priority: sighting.priority,
+        version: sighting.version,
+        interval_s: sighting.interval.duration().as_micros() as f64 / 1e6,
+        addresses: sighting.addresses.iter().map(ToString::to_string).collect(),
+        last_heard_s: sighting.age.as_micros() as f64 / 1e6,
+        stale: sighting.stale,
+        ours: sighting.ours,
+        is_self: sighting.is_self,
+    }
+}
+
+/// The counters.
+pub fn stats(routers: &[VrReport], interfaces: &[InterfaceReport]) -> Stats {
+    let drops = |report: &InterfaceReport| -> BTreeMap<String, u64> {
+        let each = report.drops.iter();
+        each.map(|(reason, n)| (reason.to_string(), *n)).collect()
+    };
+    Stats {
+        virtual_routers: routers.iter().map(vr_stats).collect(),
+        interfaces: interfaces
+            .iter()
+            .map(|report| (report.name.clone(), drops(report)))
+            .collect(),
+    }
+}
+
+/// An address as the configuration writes it: `10.0.0.1/32`, after a colon when it has an
+/// interface of its own: `eth1:10.0.0.1/32`.
+pub fn address(spec: &vrrp_host::AddressSpec) -> String {
+    let address = prefixed(&spec.address);
+    match &spec.interface {
+        Some(interface) => format!("{interface}:{address}"),
+        None => address,
+    }
+}
+
+/// `10.0.0.1/32`.
+pub fn prefixed(address: &vrrp_core::VirtualAddress) -> String {
+    format!("{}/{}", address.address, address.prefix_len)
+}
+
+fn peer(active: &ActiveRouter, now: Instant) -> Peer {
+    Peer {
+        address: active.address.to_string(),
+        priority: active.priority,
+        mac: active.mac.map(|mac| mac.to_string()),
+        version: active.version,
+        interval_s: active.interval.duration().as_micros() as f64 / 1e6,
+        last_heard_s: words::age(now, active.last_heard),
+    }
+}
+
+fn warnings(report: &VrReport) -> Vec<String> {
+    let mut list = Vec::new();
+    if let Some(active) = &report.status.active {
+        if active.address_mismatch {
+            list.push(format!(
+                "{} advertises other addresses than ours",
+                active.address
+            ));
+        }
+        if active.interval_mismatch {
+            list.push(format!(
+                "{} advertises another interval than ours",
+                active.address
+            ));
+        }
+    }
+    list
+}
+
+fn vr_stats(report: &VrReport) -> VrStats {
+    let drops = report.statistics.drops.iter().filter(|(_, n)| *n > 0);
+    VrStats {
+        vrid: report.id.vrid.get(),
+        interface: report.id.interface.clone(),
+        family: words::family(&report.id),
+        master: report.status.state == State::Active,
+        counters: counters(&report.statistics)
+            .into_iter()
+            .map(|(name, n)| (name.to_owned(), u64::from(n)))
+            .collect(),
+        drops: drops
+            .map(|(reason, n)| (reason.to_string(), u64::from(n)))
+            .collect(),
+    }
+}
+
+fn counters(s: &Statistics) -> [(&'static str, u32); 11] {
+    [
+        ("master-transitions", s.active_transitions),
+        ("advertisement-rcvd", s.adverts_received),
+        ("advertisement-sent", s.adverts_sent),
+        ("priority-zero-pkts-rcvd", s.priority_zero_received),
+        ("priority-zero-pkts-sent", s.priority_zero_sent),
+        ("announcements-sent", s.announcements_sent),
+        ("effect-failures", s.effect_failures),
+        ("stalls", s.stalls),
+        ("losing-advertisements", s.losing_adverts),
+        ("checksum-rfc9568", s.checksum_plain),
+        ("checksum-rfc5798", s.checksum_pseudo),
+    ]
+}

@@ -1,0 +1,113 @@
+//! What a script is told.
+
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use vrrp_core::Peer;
+use vrrp_host::VrId;
+
+use crate::config::Script;
+
+/// The scripts of one virtual router.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScriptSet {
+    /// `masterscript`: it has become master.
+    pub master: Option<Script>,
+    /// `backupscript`: it has ceased to be master, or has started as backup.
+    pub backup: Option<Script>,
+    /// `faultscript`: something that it cannot do without is missing.
+    pub fault: Option<Script>,
+    /// `stopscript`: it has stopped.
+    pub stop: Option<Script>,
+    /// How long each may run.
+    pub timeout: Duration,
+}
+
+/// What kind of thing happened: the third argument of a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// It is master, and its addresses are in place.
+    Master,
+    /// It is backup.
+    Backup,
+    /// It takes no part because something is missing.
+    Fault,
+    /// It was stopped.
+    Stop,
+}
+
+impl Occasion {
+    /// The word that scripts and logs use.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Occasion::Master => "master",
+            Occasion::Backup => "backup",
+            Occasion::Fault => "fault",
+            Occasion::Stop => "stop",
+        }
+    }
+}
+
+/// A change of state, as scripts are told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Happening {
+    /// What kind of thing happened.
+    pub occasion: Occasion,
+    /// The state before: `master`, `backup` or `init`.
+    pub old_state: &'static str,
+    /// The state now.
+    pub new_state: &'static str,
+    /// Why, in words.
+    pub reason: String,
+    /// The virtual addresses, with prefix lengths.
+    pub addresses: Vec<String>,
+    /// The other router, where one decided it.
+    pub peer: Option<Peer>,
+    /// Our priority.
+    pub priority: Option<u8>,
+}
+
+impl Happening {
+    /// The command that runs `script` with all this in its arguments and environment.
+    pub(super) fn command(&self, id: &VrId, script: &Script) -> Command {
+        let family = id.family.to_string().to_lowercase();
+        let mut command = Command::new(&script.path);
+        command
+            .args(&script.args)
+            .arg(id.vrid.to_string())
+            .arg(&id.interface)
+            .arg(self.occasion.word())
+            .arg(&family)
+            .env("VRRP_VRID", id.vrid.to_string())
+            .env("VRRP_INTERFACE", &id.interface)
+            .env("VRRP_FAMILY", family)
+            .env("VRRP_EVENT", self.occasion.word())
+            .env("VRRP_OLD_STATE", self.old_state)
+            .env("VRRP_NEW_STATE", self.new_state)
+            .env("VRRP_REASON", &self.reason)
+            .env("VRRP_ADDRESSES", self.addresses.join(" "))
+            .env("VRRP_PRIORITY", word(self.priority))
+            .env("VRRP_PEER_ADDRESS", word(self.peer.map(|p| p.address)))
+            .env("VRRP_PEER_PRIORITY", word(self.peer.map(|p| p.priority)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0);
+        // These are between the service manager and vrrpd.
+        for name in [
+            "NOTIFY_SOCKET",
+            "WATCHDOG_PID",
+            "WATCHDOG_USEC",
+            "JOURNAL_STREAM",
+        ] {
+            command.env_remove(name);
+        }
+        command
+    }
+}
+
+/// Empty where there is nothing to say, so that `set -u` in a script holds.
+fn word(value: Option<impl ToString>) -> String {
+    value.map_or_else(String::new, |v| v.to_string())
+}

@@ -1,0 +1,414 @@
+//! The event scripts: children that follow the state of each virtual router.
+//!
+//! For each virtual router one script runs at a time. While it runs, only the latest thing that
+//! happened waits: what that supersedes is skipped, and logged. So the last script to run always
+//! belongs to the state that holds, and a script never hears twice of the same state.
+
+mod happening;
+mod output;
+mod run;
+mod spawner;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::process::{Child, ExitStatus};
+use std::time::Instant;
+
+use vrrp_host::VrId;
+
+pub use happening::{Happening, Occasion, ScriptSet};
+use output::Pipe;
+use run::{Outcome, Run};
+use spawner::Spawner;
+
+use crate::config::Script;
+use crate::poll::PollSet;
+
+/// Scripts that run at the same time, of all virtual routers: a host that takes over hundreds of
+/// them goes on advertising while their scripts get their turns.
+const MAX_RUNNING: usize = 16;
+/// Streams that processes left behind by scripts still hold and that are still logged.
+const MAX_LEFT: usize = 64;
+
+/// The scripts of every virtual router.
+#[derive(Default)]
+pub struct Scripts {
+    lines: BTreeMap<VrId, Line>,
+    /// Virtual routers with something to run, in the order in which it happened.
+    waiting: VecDeque<VrId>,
+    spawner: Option<Spawner>,
+    tickets: u64,
+    left: VecDeque<Pipe>,
+    abandoned: Vec<Child>,
+    running: usize,
+}
+
+/// The scripts of one virtual router.
+struct Line {
+    set: ScriptSet,
+    told: Told,
+    /// What happened last and has not had its turn.
+    pending: Option<Happening>,
+    /// What is having its turn, and the scripts that it still has to run.
+    current: Option<(Happening, VecDeque<(&'static str, Script)>)>,
+    run: Option<Run>,
+    /// The virtual router is gone: forget it when everything has run.
+    leaving: bool,
+}
+
+/// What the scripts of a virtual router know already.
+#[derive(Clone, Copy, Debug, Default)]
+struct Told {
+    /// The last occasion that had its turn.
+    occasion: Option<Occasion>,
+    /// Whether they believe to be master; `None`: never told.
+    master: Option<bool>,
+    /// The state in the words of the environment.
+    state: Option<&'static str>,
+}
+
+impl Scripts {
+    /// Sets the scripts of a virtual router. What runs or waits is not disturbed.
+    pub fn configure(&mut self, id: &VrId, set: ScriptSet) {
+        match self.lines.get_mut(id) {
+            Some(line) => {
+                line.set = set;
+                line.leaving = false;
+            }
+            None => {
+                self.lines.insert(id.clone(), Line::new(set));
+            }
+        }
+    }
+
+    /// The virtual router is gone. What runs or waits comes to its end.
+    pub fn remove(&mut self, id: &VrId) {
+        if let Some(line) = self.lines.get_mut(id) {
+            line.leaving = true;
+            if line.idle() {
+                self.lines.remove(id);
+            }
+        }
+    }
+
+    /// Something happened to a virtual router.
+    pub fn submit(&mut self, id: &VrId, happening: Happening) {
+        let Some(line) = self.lines.get_mut(id) else {
+            return;
+        };
+        if let Some(older) = line.pending.replace(happening) {
+            line.skipped(id, &older);
+        }
+        if !self.waiting.contains(id) {
+            self.waiting.push_back(id.clone());
+        }
+    }
+
+    /// What the scripts of `id` were last told, for those that have to catch up at a stop.
+    pub fn last_occasion(&self, id: &VrId) -> Option<Occasion> {
+        let line = self.lines.get(id)?;
+        let pending = line.pending.as_ref().map(|h| h.occasion);
+        pending.or(line.told.occasion)
+    }
+
+    /// Whether nothing runs and nothing waits.
+    pub fn is_idle(&self) -> bool {
+        self.running == 0 && self.waiting.is_empty()
+    }
+
+    /// Adds what has to be waited for.
+    pub fn register(&self, set: &mut PollSet) {
+        let of_runs = self.runs().flat_map(Run::pipes);
+        for fd in of_runs.chain(&self.left).filter_map(Pipe::fd) {
+            set.read(fd);
+        }
+        if let Some(spawner) = &self.spawner {
+            set.read(spawner.fd());
+        }
+    }
+
+    /// When [`Scripts::handle`] is due even though nothing is ready.
+    pub fn deadline(&self) -> Option<Instant> {
+        let runs = self.runs().map(Run::deadline);
+        runs.chain(self.left.iter().filter_map(Pipe::deadline))
+            .min()
+    }
+
+    /// Does everything that can be done without waiting: logs output, notices ends, enforces
+    /// timeouts, starts what is due.
+    pub fn handle(&mut self, set: &PollSet, now: Instant) {
+        self.take_started(now);
+        let ready = |pipe: &Pipe| pipe.fd().is_some_and(|fd| set.ready(fd));
+        self.left.retain_mut(|pipe| {
+            pipe.tick(now);
+            !ready(pipe) || pipe.read(now)
+        });
+        let busy: Vec<VrId> = self.busy().cloned().collect();
+        for id in &busy {
+            self.advance(id, &ready, now);
+        }
+        self.abandoned
+            .retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+        self.start_waiting(now);
+    }
+
+    /// Whether a process may come into being at this moment, so that [`Scripts::reaped`] must not
+    /// be given the children of others.
+    pub fn starting(&self) -> bool {
+        self.spawner.as_ref().is_some_and(|s| s.in_flight() > 0)
+    }
+
+    /// As PID 1: the exit status of `pid` has been taken. Ours or an orphan's.
+    pub fn reaped(&mut self, pid: u32, status: ExitStatus, now: Instant) {
+        let of_pid = |line: &Line| line.run.as_ref().and_then(Run::pid) == Some(pid);
+        let found = self.lines.iter().find(|(_, line)| of_pid(line));
+        let Some(id) = found.map(|(id, _)| id.clone()) else {
+            return;
+        };
+        if let Some(mut run) = self.lines.get_mut(&id).and_then(|line| line.run.take()) {
+            let pipes = run.reaped(status, now);
+            self.ended(&id, pipes);
+        }
+    }
+
+    /// Kills what still runs: the time for stopping is over.
+    pub fn kill_all(&mut self) {
+        for line in self.lines.values_mut() {
+            if let Some(run) = &mut line.run {
+                run.kill();
+            }
+        }
+    }
+
+    fn runs(&self) -> impl Iterator<Item = &Run> {
+        self.lines.values().filter_map(|line| line.run.as_ref())
+    }
+
+    fn busy(&self) -> impl Iterator<Item = &VrId> {
+        // Without a running script the table need not be gone through.
+        let lines = (self.running > 0).then_some(&self.lines);
+        let entries = lines.into_iter().flatten();
+        entries.filter(|(_, l)| l.run.is_some()).map(|(id, _)| id)
+    }
+
+    fn take_started(&mut self, now: Instant) {
+        while let Some(started) = self.spawner.as_mut().and_then(Spawner::next) {
+            let of_ticket = |l: &Line| l.run.as_ref().is_some_and(|r| r.ticket == started.ticket);
+            let found = self.lines.iter().find(|(_, line)| of_ticket(line));
+            let id = found.map(|(id, _)| id.clone());
+            let run = id
+                .as_ref()
+                .and_then(|id| self.lines.get_mut(id)?.run.as_mut());
+            match (started.result, run, id) {
+                (Ok(child), Some(run), _) => run.started(child, now),
+                // It came after it was given up.
+                (Ok(mut child), None, _) => {
+                    let _ = child.kill();
+                    self.abandoned.push(child);
+                }
+                (Err(error), Some(run), Some(id)) => {
+                    log::error!("{}: cannot be run: {error}", run.label());
+                    if let Some(line) = self.lines.get_mut(&id) {
+                        line.run = None;
+                    }
+                    self.ended(&id, Vec::new());
+                }
+                (Err(_), _, _) => {}
+            }
+        }
+    }
+
+    fn advance(&mut self, id: &VrId, ready: &dyn Fn(&Pipe) -> bool, now: Instant) {
+        let Some(line) = self.lines.get_mut(id) else {
+            return;
+        };
+        let Some(run) = &mut line.run else { return };
+        run.read(ready, now);
+        match run.handle(now) {
+            Outcome::Running => {}
+            Outcome::Ended(pipes) => {
+                line.run = None;
+                self.ended(id, pipes);
+            }
+            Outcome::Abandoned(child) => {
+                line.run = None;
+                self.abandoned.extend(child);
+                self.ended(id, Vec::new());
+            }
+        }
+    }
+
+    /// A script of `id` is over: keeps what it left, and queues `id` when it has more to run.
+    fn ended(&mut self, id: &VrId, pipes: Vec<Pipe>) {
+        self.running -= 1;
+        self.left.extend(pipes);
+        while self.left.len() > MAX_LEFT {
+            self.left.pop_front();
+        }
+        let Some(line) = self.lines.get_mut(id) else {
+            return;
+        };
+        if line.has_work() {
+            if !self.waiting.contains(id) {
+                // Before others: it has been waited for already.
+                self.waiting.push_front(id.clone());
+            }
+        } else {
+            line.current = None;
+            if line.leaving {
+                self.lines.remove(id);
+            }
+        }
+    }
+
+    fn start_waiting(&mut self, now: Instant) {
+        while self.running < MAX_RUNNING
+            && let Some(id) = self.waiting.pop_front()
+        {
+            let Some(line) = self.lines.get_mut(&id) else {
+                continue;
+            };
+            if line.run.is_some() {
+                // Its turn comes when what runs has ended, see `ended`.
+                continue;
+            }
+            match line.next_script(&id) {
+                Some((happening, name, script)) => {
+                    if let Err(error) = self.start(&id, &happening, name, &script, now) {
+                        log::error!("no script can be run: {error}");
+                    }
+                }
+                None if line.leaving => {
+                    self.lines.remove(&id);
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn start(
+        &mut self,
+        id: &VrId,
+        happening: &Happening,
+        name: &'static str,
+        script: &Script,
+        now: Instant,
+    ) -> io::Result<()> {
+        let Some(line) = self.lines.get_mut(id) else {
+            return Ok(());
+        };
+        let spawner = match &mut self.spawner {
+            Some(spawner) => spawner,
+            none => none.insert(Spawner::new()?),
+        };
+        self.tickets += 1;
+        let label = format!(
+            "VRID {} on {}: {name} {}",
+            id.vrid,
+            id.interface,
+            script.path.display()
+        );
+        spawner.start(self.tickets, happening.command(id, script));
+        line.run = Some(Run::new(self.tickets, label, line.set.timeout, now));
+        self.running += 1;
+        Ok(())
+    }
+}
+
+impl Line {
+    fn new(set: ScriptSet) -> Self {
+        Self {
+            set,
+            told: Told::default(),
+            pending: None,
+            current: None,
+            run: None,
+            leaving: false,
+        }
+    }
+
+    fn idle(&self) -> bool {
+        self.run.is_none() && !self.has_work()
+    }
+
+    fn has_work(&self) -> bool {
+        let more = self
+            .current
+            .as_ref()
+            .is_some_and(|(_, rest)| !rest.is_empty());
+        self.pending.is_some() || more
+    }
+
+    /// The next script to run for the latest thing that happened.
+    fn next_script(&mut self, id: &VrId) -> Option<(Happening, &'static str, Script)> {
+        if let Some(mut happening) = self.pending.take() {
+            if let Some((older, rest)) = self.current.take()
+                && !rest.is_empty()
+            {
+                self.skipped(id, &older);
+            }
+            // With what was skipped left out, the state before is the one last told.
+            happening.old_state = self.told.state.unwrap_or(happening.old_state);
+            let scripts = self.due(&happening);
+            self.current = Some((happening, scripts));
+        }
+        let (happening, rest) = self.current.as_mut()?;
+        let (name, script) = rest.pop_front()?;
+        Some((happening.clone(), name, script))
+    }
+
+    /// The scripts that `happening` calls for, given what was told already.
+    fn due(&mut self, happening: &Happening) -> VecDeque<(&'static str, Script)> {
+        let before = self.told;
+        let occasion = happening.occasion;
+        let master = occasion == Occasion::Master;
+        self.told = Told {
+            occasion: Some(occasion),
+            master: Some(master),
+            state: Some(happening.new_state),
+        };
+        let lost = before.master == Some(true);
+        let set = &self.set;
+        let wanted = match occasion {
+            Occasion::Master => [
+                (before.master != Some(true), "masterscript", &set.master),
+                NONE,
+            ],
+            Occasion::Backup => [
+                (before.master != Some(false), "backupscript", &set.backup),
+                NONE,
+            ],
+            Occasion::Fault => [
+                (lost, "backupscript", &set.backup),
+                (before.occasion != Some(occasion), "faultscript", &set.fault),
+            ],
+            Occasion::Stop => [
+                (lost, "backupscript", &set.backup),
+                (before.occasion != Some(occasion), "stopscript", &set.stop),
+            ],
+        };
+        let due = wanted.into_iter().filter(|(due, ..)| *due);
+        due.filter_map(|(_, name, script)| Some((name, script.clone()?)))
+            .collect()
+    }
+
+    fn skipped(&self, id: &VrId, older: &Happening) {
+        let any = |s: &ScriptSet| {
+            [&s.master, &s.backup, &s.fault, &s.stop]
+                .iter()
+                .any(|s| s.is_some())
+        };
+        if any(&self.set) {
+            log::info!(
+                "VRID {} on {}: scripts for \"{}\" skipped: the state has changed again",
+                id.vrid,
+                id.interface,
+                older.occasion.word()
+            );
+        }
+    }
+}
+
+const NONE: (bool, &str, &Option<Script>) = (false, "", &None);

@@ -1,0 +1,84 @@
+//! Starts processes beside the main loop.
+//!
+//! Starting a process waits until the kernel has read the program, from a file server perhaps that
+//! has just gone with the host we are taking over from. One thread does the waiting; it is made
+//! when the first script is started.
+
+use std::io::{self, PipeReader, Read};
+use std::os::fd::{AsRawFd, RawFd};
+use std::process::{Child, Command};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+
+use crate::sys;
+
+/// What came of a request.
+pub(super) struct Started {
+    /// The number that the request had.
+    pub(super) ticket: u64,
+    /// The process, or why there is none.
+    pub(super) result: io::Result<Child>,
+}
+
+/// The thread and the ways to it.
+pub(super) struct Spawner {
+    requests: Sender<(u64, Command)>,
+    results: Receiver<Started>,
+    wake: PipeReader,
+    in_flight: usize,
+}
+
+impl Spawner {
+    /// Makes the thread. It ends when the spawner is dropped.
+    pub(super) fn new() -> io::Result<Self> {
+        let (requests, work) = channel::<(u64, Command)>();
+        let (done, results) = channel();
+        let (wake, signal) = io::pipe()?;
+        sys::set_nonblocking(&wake)?;
+        sys::set_nonblocking(&signal)?;
+        thread::Builder::new()
+            .name("spawner".into())
+            .stack_size(128 * 1024)
+            .spawn(move || {
+                for (ticket, mut command) in work {
+                    let result = command.spawn();
+                    if done.send(Started { ticket, result }).is_err() {
+                        break;
+                    }
+                    // A full pipe wakes as well as one octet more.
+                    let _ = io::Write::write(&mut &signal, &[0]);
+                }
+            })?;
+        Ok(Self {
+            requests,
+            results,
+            wake,
+            in_flight: 0,
+        })
+    }
+
+    /// Readable when [`Spawner::next`] has a result.
+    pub(super) fn fd(&self) -> RawFd {
+        self.wake.as_raw_fd()
+    }
+
+    /// Requests that have no result yet.
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// Asks for a process.
+    pub(super) fn start(&mut self, ticket: u64, command: Command) {
+        if self.requests.send((ticket, command)).is_ok() {
+            self.in_flight += 1;
+        }
+    }
+
+    /// The next result.
+    pub(super) fn next(&mut self) -> Option<Started> {
+        let _ = (&self.wake).read(&mut [0; 64]);
+        let started = self.results.try_recv().ok()?;
+        self.in_flight -= 1;
+        Some(started)
+    }
+}

@@ -1,0 +1,412 @@
+//! With real children of /bin/sh.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use vrrp_core::{Family, Peer, Vrid};
+
+use super::*;
+use crate::logging::capture;
+
+const LONG: Duration = Duration::from_secs(20);
+
+/// A directory of scripts for one test, gone afterwards.
+struct Bench {
+    dir: PathBuf,
+    scripts: Scripts,
+    set: PollSet,
+}
+
+impl Bench {
+    fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("vrrpd-scripts-{}-{number}", std::process::id());
+        let dir = std::env::temp_dir().join(name);
+        fs::create_dir_all(&dir).expect("a directory");
+        capture::start();
+        Self {
+            dir,
+            scripts: Scripts::default(),
+            set: PollSet::default(),
+        }
+    }
+
+    /// A program that runs `text` with /bin/sh. It is read by the shell rather than executed, so
+    /// that a process forked by another test cannot hold it open for writing.
+    fn script(&self, name: &str, text: &str) -> Option<Script> {
+        let path = self.dir.join(name);
+        fs::write(&path, text).expect("a script");
+        Some(Script {
+            path: "/bin/sh".into(),
+            args: vec![path.to_str().expect("UTF-8").to_owned()],
+        })
+    }
+
+    /// A script for each occasion that appends its name and the occasion to the file `log`.
+    fn recording(&self, body: &str) -> ScriptSet {
+        let log = self.dir.join("log");
+        let one = |name: &str| {
+            let text = format!("echo {name}:$3 >>{}\n{body}\n", log.display());
+            self.script(name, &text)
+        };
+        ScriptSet {
+            master: one("master"),
+            backup: one("backup"),
+            fault: one("fault"),
+            stop: one("stop"),
+            timeout: LONG,
+        }
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.dir.join(name)).unwrap_or_default()
+    }
+
+    fn turn(&mut self) {
+        self.set.clear();
+        self.scripts.register(&mut self.set);
+        let wait = Duration::from_millis(5);
+        self.set.wait(Some(wait)).expect("poll");
+        self.scripts.handle(&self.set, Instant::now());
+    }
+
+    fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
+        let end = Instant::now() + LONG;
+        while !done(self) {
+            assert!(Instant::now() < end, "{what}; log: {:?}", capture::peek());
+            self.turn();
+        }
+    }
+
+    fn until_idle(&mut self) {
+        self.turn();
+        self.until("idle", |bench| bench.scripts.is_idle());
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        self.scripts.kill_all();
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+fn id(vrid: u8) -> VrId {
+    VrId {
+        interface: "eth0".into(),
+        vrid: Vrid::new(vrid).expect("not 0"),
+        family: Family::Ipv4,
+    }
+}
+
+fn happening(occasion: Occasion) -> Happening {
+    Happening {
+        occasion,
+        old_state: "init",
+        new_state: match occasion {
+            Occasion::Master => "master",
+            Occasion::Backup => "backup",
+            Occasion::Fault | Occasion::Stop => "init",
+        },
+        reason: "because".into(),
+        addresses: vec!["10.10.10.53/32".into(), "10.10.10.80/32".into()],
+        peer: Some(Peer {
+            address: "10.10.10.6".parse().expect("an address"),
+            priority: 250,
+        }),
+        priority: Some(100),
+    }
+}
+
+fn process_exists(pid: &str) -> bool {
+    // A zombie that nobody reaps here has ended, too.
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    stat.rsplit(')').next().is_some_and(|rest| {
+        let state = rest.trim_start().chars().next();
+        state.is_some_and(|c| c != 'Z')
+    })
+}
+
+#[test]
+fn arguments_and_environment_say_what_happened() {
+    let mut bench = Bench::new();
+    let out = bench.dir.join("out");
+    let text = format!(
+        "echo \"$*\" >{0}; env | grep ^VRRP_ | sort >>{0}",
+        out.display()
+    );
+    let mut set = bench.recording("");
+    set.master = bench.script("m", &text);
+    bench.scripts.configure(&id(7), set);
+    bench.scripts.submit(&id(7), happening(Occasion::Master));
+    bench.until_idle();
+    let expected = "7 eth0 master ipv4
+VRRP_ADDRESSES=10.10.10.53/32 10.10.10.80/32
+VRRP_EVENT=master
+VRRP_FAMILY=ipv4
+VRRP_INTERFACE=eth0
+VRRP_NEW_STATE=master
+VRRP_OLD_STATE=init
+VRRP_PEER_ADDRESS=10.10.10.6
+VRRP_PEER_PRIORITY=250
+VRRP_PRIORITY=100
+VRRP_REASON=because
+VRRP_VRID=7
+";
+    assert_eq!(bench.read("out"), expected);
+}
+
+#[test]
+fn backupscript_runs_at_every_loss_and_none_twice_for_one_state() {
+    use Occasion::{Backup, Fault, Master, Stop};
+    let mut bench = Bench::new();
+    let set = bench.recording("");
+    bench.scripts.configure(&id(1), set);
+    for occasion in [
+        Backup, Master, Master, Fault, Backup, Master, Backup, Stop, Stop,
+    ] {
+        bench.scripts.submit(&id(1), happening(occasion));
+        bench.until_idle();
+    }
+    let expected = "backup:backup
+master:master
+backup:fault
+fault:fault
+master:master
+backup:backup
+stop:stop
+";
+    assert_eq!(bench.read("log"), expected);
+}
+
+#[test]
+fn the_latest_state_wins_and_what_it_supersedes_is_skipped() {
+    use Occasion::{Backup, Fault, Master};
+    let mut bench = Bench::new();
+    let gate = bench.dir.join("gate");
+    let set = bench.recording(&format!(
+        "while [ ! -e {} ]; do sleep 0.02; done",
+        gate.display()
+    ));
+    bench.scripts.configure(&id(1), set);
+    bench.scripts.submit(&id(1), happening(Master));
+    bench.until("running", |b| !b.read("log").is_empty());
+    for occasion in [Backup, Fault, Master, Backup] {
+        bench.scripts.submit(&id(1), happening(occasion));
+        bench.turn();
+    }
+    assert_eq!(bench.read("log"), "master:master\n", "one at a time");
+    fs::write(&gate, "").expect("the gate");
+    bench.until_idle();
+    assert_eq!(bench.read("log"), "master:master\nbackup:backup\n");
+    let skipped = capture::take().into_iter();
+    let skipped: Vec<_> = skipped.filter(|line| line.contains("skipped")).collect();
+    assert_eq!(skipped.len(), 3);
+    let expected =
+        "INFO: VRID 1 on eth0: scripts for \"backup\" skipped: the state has changed again";
+    assert_eq!(skipped[0], expected);
+}
+
+#[test]
+fn a_state_that_came_back_while_its_script_ran_is_not_told_again() {
+    use Occasion::{Backup, Master};
+    let mut bench = Bench::new();
+    let set = bench.recording("sleep 0.2");
+    bench.scripts.configure(&id(1), set);
+    for occasion in [Master, Backup, Master] {
+        bench.scripts.submit(&id(1), happening(occasion));
+        bench.turn();
+    }
+    bench.until_idle();
+    assert_eq!(bench.read("log"), "master:master\n");
+}
+
+#[test]
+fn virtual_routers_do_not_wait_for_each_other() {
+    let mut bench = Bench::new();
+    let slow = bench.recording("sleep 5");
+    bench.scripts.configure(&id(1), slow);
+    bench.scripts.submit(&id(1), happening(Occasion::Master));
+    bench.until("slow one running", |b| !b.read("log").is_empty());
+    let quick = bench.recording("");
+    bench.scripts.configure(&id(2), quick);
+    let began = Instant::now();
+    bench.scripts.submit(&id(2), happening(Occasion::Backup));
+    bench.until("quick one done", |b| b.read("log").contains("backup"));
+    assert!(began.elapsed() < Duration::from_secs(4));
+}
+
+#[test]
+fn output_and_exit_status_are_logged_line_by_line() {
+    let mut bench = Bench::new();
+    let mut set = bench.recording("");
+    set.master = bench.script("m", "echo one; echo oops >&2; printf two; exit 3");
+    bench.scripts.configure(&id(1), set);
+    bench.scripts.submit(&id(1), happening(Occasion::Master));
+    bench.until_idle();
+    let lines = capture::take();
+    let at = "VRID 1 on eth0: masterscript /bin/sh";
+    for line in ["INFO: {}: one", "WARN: {}: oops", "INFO: {}: two"] {
+        let line = line.replace("{}", at);
+        assert!(lines.contains(&line), "{line} in {lines:?}");
+    }
+    let last = lines.last().expect("a line");
+    assert!(
+        last.starts_with(&format!("WARN: {at}: failed after ")),
+        "{last}"
+    );
+    assert!(last.ends_with("exit status: 3"), "{last}");
+}
+
+#[test]
+fn a_program_that_cannot_be_run_is_an_error_line() {
+    let mut bench = Bench::new();
+    let mut set = bench.recording("");
+    set.master = Some(Script {
+        path: "/nonexistent/script".into(),
+        args: Vec::new(),
+    });
+    bench.scripts.configure(&id(1), set);
+    bench.scripts.submit(&id(1), happening(Occasion::Master));
+    bench.until_idle();
+    let lines = capture::take();
+    let start = "ERROR: VRID 1 on eth0: masterscript /nonexistent/script: cannot be run: ";
+    assert!(lines.iter().any(|l| l.starts_with(start)), "{lines:?}");
+    bench.scripts.submit(&id(1), happening(Occasion::Backup));
+    bench.until_idle();
+    assert_eq!(bench.read("log"), "backup:backup\n", "others still run");
+}
+
+#[test]
+fn at_the_timeout_the_whole_group_ends() {
+    let mut bench = Bench::new();
+    let pids = bench.dir.join("pids");
+    let text = format!("sleep 1000 & echo $! >{}; wait", pids.display());
+    let mut set = bench.recording("");
+    set.master = bench.script("m", &text);
+    set.timeout = Duration::from_millis(300);
+    bench.scripts.configure(&id(1), set);
+    let began = Instant::now();
+    bench.scripts.submit(&id(1), happening(Occasion::Master));
+    bench.until_idle();
+    assert!(began.elapsed() >= Duration::from_millis(300));
+    assert!(
+        began.elapsed() < Duration::from_secs(2),
+        "SIGTERM was enough"
+    );
+    let child = bench.read("pids");
+    bench.until("the grandchild ended", |_| !process_exists(&child));
+    let lines = capture::take();
+    let line = "WARN: VRID 1 on eth0: masterscript /bin/sh: not done after 0.3 s: terminating it";
+    assert!(lines.contains(&line.to_owned()), "{lines:?}");
+}
+
+#[test]
+fn what_ignores_sigterm_is_killed_after_two_seconds() {
+    let mut bench = Bench::new();
+    let mut set = bench.recording("");
+    set.master = bench.script("m", "trap '' TERM; while :; do sleep 0.1; done");
+    set.timeout = Duration::from_millis(300);
+    bench.scripts.configure(&id(1), set);
+    let began = Instant::now();
+    bench.scripts.submit(&id(1), happening(Occasion::Master));
+    bench.until_idle();
+    assert!(began.elapsed() >= Duration::from_millis(2_300));
+    let lines = capture::take();
+    let last = lines.last().expect("a line");
+    assert!(last.ends_with("signal: 9 (SIGKILL)"), "{lines:?}");
+}
+
+#[test]
+fn a_process_left_behind_neither_holds_us_nor_loses_its_log() {
+    let mut bench = Bench::new();
+    let gate = bench.dir.join("gate");
+    let mut set = bench.recording("");
+    set.master = bench.script(
+        "m",
+        &format!(
+            "(while [ ! -e {} ]; do sleep 0.02; done; echo late) & echo early",
+            gate.display()
+        ),
+    );
+    bench.scripts.configure(&id(1), set);
+    bench.scripts.submit(&id(1), happening(Occasion::Master));
+    bench.until_idle();
+    assert!(capture::take().iter().any(|l| l.ends_with(": early")));
+    fs::write(&gate, "").expect("the gate");
+    bench.until("late", |_| {
+        capture::peek().iter().any(|l| l.ends_with(": late"))
+    });
+    bench.until("closed", |b| b.scripts.left.is_empty());
+}
+
+#[test]
+fn a_flood_takes_neither_the_log_nor_the_loop() {
+    let mut bench = Bench::new();
+    let mut set = bench.recording("");
+    set.master = bench.script("m", "yes");
+    set.timeout = Duration::from_millis(500);
+    bench.scripts.configure(&id(1), set);
+    bench.scripts.submit(&id(1), happening(Occasion::Master));
+    bench.until_idle();
+    let lines = capture::take();
+    let (logged, others): (Vec<_>, Vec<_>) = lines.iter().partition(|l| l.ends_with(": y"));
+    assert!(logged.len() <= 400, "{}", logged.len());
+    assert!(others.iter().any(|l| l.contains("more lines not logged")));
+}
+
+#[test]
+fn hundreds_run_a_few_at_a_time_and_all_get_their_turn() {
+    let mut bench = Bench::new();
+    let set = bench.recording("sleep 0.05");
+    for vrid in 1..=60 {
+        bench.scripts.configure(&id(vrid), set.clone());
+        bench.scripts.submit(&id(vrid), happening(Occasion::Master));
+        bench.scripts.remove(&id(vrid));
+    }
+    bench.turn();
+    assert_eq!(bench.scripts.running, MAX_RUNNING);
+    bench.until_idle();
+    assert_eq!(bench.read("log").lines().count(), 60);
+    assert!(bench.scripts.lines.is_empty(), "removed ones are forgotten");
+}
+
+#[test]
+fn killing_all_ends_what_still_runs() {
+    let mut bench = Bench::new();
+    let set = bench.recording("sleep 1000");
+    bench.scripts.configure(&id(1), set);
+    bench.scripts.submit(&id(1), happening(Occasion::Master));
+    bench.until("running", |b| !b.read("log").is_empty());
+    bench.scripts.kill_all();
+    bench.until_idle();
+    let lines = capture::take();
+    assert!(
+        lines
+            .iter()
+            .any(|l| l.contains("killed because vrrpd stops"))
+    );
+}
+
+#[test]
+fn an_exit_status_reaped_as_pid_1_counts_as_the_end() {
+    let mut bench = Bench::new();
+    let mut set = bench.recording("");
+    set.master = bench.script("m", "sleep 1000");
+    bench.scripts.configure(&id(1), set);
+    bench.scripts.submit(&id(1), happening(Occasion::Master));
+    bench.until("running", |b| b.scripts.runs().any(|r| r.pid().is_some()));
+    assert!(!bench.scripts.starting());
+    let pid = bench.scripts.runs().find_map(Run::pid).expect("a process");
+    let status = ExitStatus::default();
+    bench.scripts.reaped(pid + 1, status, Instant::now());
+    assert!(!bench.scripts.is_idle(), "an orphan's is not ours");
+    crate::sys::destroy_group(pid);
+    thread::sleep(Duration::from_millis(50));
+    bench.scripts.reaped(pid, status, Instant::now());
+    assert!(bench.scripts.is_idle());
+}

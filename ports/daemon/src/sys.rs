@@ -1,0 +1,423 @@
+//! The system calls that the standard library does not offer, each behind a safe function.
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, CString};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::time::Duration;
+
+use crate::config::HostInterface;
+
+/// The signals that vrrpd listens to.
+const HEARD: [libc::c_int; 5] = [
+    libc::SIGTERM,
+    libc::SIGINT,
+    libc::SIGHUP,
+    libc::SIGUSR1,
+    libc::SIGCHLD,
+];
+
+/// One bit for each signal that has come and was not taken yet.
+static PENDING: AtomicU32 = AtomicU32::new(0);
+/// The end of the self-pipe that the handler writes to; -1 before [`Signals::install`].
+static WAKE: AtomicI32 = AtomicI32::new(-1);
+
+fn check(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
+}
+
+/// Signals turned into something that poll(2) sees.
+#[derive(Debug)]
+pub struct Signals {
+    read: OwnedFd,
+}
+
+/// The signals that came since they were last taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken(u32);
+
+impl Taken {
+    fn has(self, signal: libc::c_int) -> bool {
+        self.0 & (1 << signal) != 0
+    }
+
+    /// SIGTERM or SIGINT.
+    pub fn stop(self) -> bool {
+        self.has(libc::SIGTERM) || self.has(libc::SIGINT)
+    }
+
+    /// SIGHUP.
+    pub fn reload(self) -> bool {
+        self.has(libc::SIGHUP)
+    }
+
+    /// SIGUSR1.
+    pub fn dump(self) -> bool {
+        self.has(libc::SIGUSR1)
+    }
+
+    /// SIGCHLD.
+    pub fn child(self) -> bool {
+        self.has(libc::SIGCHLD)
+    }
+}
+
+impl Signals {
+    /// Installs the handlers, once in the life of a process. As PID 1 this is also what makes the
+    /// kernel deliver SIGTERM at all.
+    pub fn install() -> io::Result<Self> {
+        let (read, write) = io::pipe()?;
+        let (read, write) = (OwnedFd::from(read), OwnedFd::from(write));
+        set_nonblocking(&read)?;
+        set_nonblocking(&write)?;
+        // The write end lives as long as the handlers, which are never taken back.
+        WAKE.store(write.into_raw_fd(), Ordering::SeqCst);
+        for signal in HEARD {
+            // SAFETY: a zeroed sigaction is a valid value; the handler is an extern "C" function
+            // that touches atomics and calls write(2) only, both async-signal-safe.
+            unsafe {
+                let mut action: libc::sigaction = std::mem::zeroed();
+                action.sa_sigaction = on_signal as extern "C" fn(libc::c_int) as usize;
+                action.sa_flags = libc::SA_RESTART;
+                libc::sigemptyset(&mut action.sa_mask);
+                check(libc::sigaction(signal, &action, std::ptr::null_mut()))?;
+            }
+        }
+        Ok(Self { read })
+    }
+
+    /// The descriptor that becomes readable when a signal has come.
+    pub fn fd(&self) -> RawFd {
+        self.read.as_raw_fd()
+    }
+
+    /// What came since the last call.
+    pub fn take(&self) -> Taken {
+        let mut sink = [0u8; 64];
+        // SAFETY: the buffer is ours and its length is given.
+        while unsafe { libc::read(self.fd(), sink.as_mut_ptr().cast(), sink.len()) } > 0 {}
+        Taken(PENDING.swap(0, Ordering::SeqCst))
+    }
+}
+
+extern "C" fn on_signal(signal: libc::c_int) {
+    let errno = errno_location();
+    // SAFETY: the pointer names this thread's errno, which the interrupted code may be about to
+    // read; write(2) on the non-blocking self-pipe is async-signal-safe, and a full pipe is as
+    // good as a byte written.
+    unsafe {
+        let saved = *errno;
+        PENDING.fetch_or(1 << signal, Ordering::SeqCst);
+        libc::write(WAKE.load(Ordering::SeqCst), [0u8].as_ptr().cast(), 1);
+        *errno = saved;
+    }
+}
+
+fn errno_location() -> *mut libc::c_int {
+    // SAFETY: both return the address of the calling thread's errno and cannot fail.
+    #[cfg(target_os = "linux")]
+    unsafe {
+        libc::__errno_location()
+    }
+    #[cfg(not(target_os = "linux"))]
+    unsafe {
+        libc::__error()
+    }
+}
+
+/// Waits until one of `fds` is ready or `timeout` has passed. `None`: for ever. A signal ends the
+/// wait early with nothing ready.
+pub fn poll(fds: &mut [libc::pollfd], timeout: Option<Duration>) -> io::Result<()> {
+    // Rounded up: waking a little early would spin until the deadline.
+    let millis = timeout.map_or(-1, |t| {
+        i32::try_from(t.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
+    });
+    // SAFETY: the pointer and the length are those of one slice.
+    let result = unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, millis) };
+    match check(result) {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+            fds.iter_mut().for_each(|fd| fd.revents = 0);
+            Ok(())
+        }
+        other => other.map(drop),
+    }
+}
+
+/// Whether a write of up to 4096 octets to `fd` would be taken without waiting.
+pub fn writable_now(fd: RawFd) -> bool {
+    let mut one = [libc::pollfd {
+        fd,
+        events: libc::POLLOUT,
+        revents: 0,
+    }];
+    poll(&mut one, Some(Duration::ZERO)).is_ok() && one[0].revents & libc::POLLOUT != 0
+}
+
+/// Sets O_NONBLOCK.
+pub fn set_nonblocking(fd: &impl AsRawFd) -> io::Result<()> {
+    let fd = fd.as_raw_fd();
+    // SAFETY: fcntl on a descriptor that the caller holds open, with integer arguments.
+    unsafe {
+        let flags = check(libc::fcntl(fd, libc::F_GETFL))?;
+        check(libc::fcntl(fd, libc::F_SETFL, flags | libc::O_NONBLOCK)).map(drop)
+    }
+}
+
+/// Asks the process group `group` to end (SIGTERM).
+pub fn terminate_group(group: u32) {
+    kill_group(group, libc::SIGTERM);
+}
+
+/// Ends the process group `group` at once (SIGKILL).
+pub fn destroy_group(group: u32) {
+    kill_group(group, libc::SIGKILL);
+}
+
+fn kill_group(group: u32, signal: libc::c_int) {
+    if let Some(group) = i32::try_from(group).ok().filter(|&g| g > 1) {
+        // SAFETY: kill(2) takes integers only; groups 0 and 1 are excluded above.
+        unsafe { libc::kill(-group, signal) };
+    }
+}
+
+/// Whether the child `pid` has ended. It stays a zombie, so that its process group's number
+/// cannot belong to anybody else.
+pub fn has_ended(pid: u32) -> bool {
+    // SAFETY: a zeroed siginfo_t is a valid value for waitid to fill in.
+    unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+        libc::waitid(libc::P_PID, pid as libc::id_t, &mut info, flags) == 0 && info.si_pid() != 0
+    }
+}
+
+/// Takes the exit status of any child that has ended: for PID 1, which inherits orphans.
+pub fn reap_any() -> Option<(u32, ExitStatus)> {
+    let mut status = 0;
+    // SAFETY: the pointer is valid for the call.
+    let pid = unsafe { libc::waitpid(-1, &mut status, libc::WNOHANG) };
+    (pid > 0).then(|| (pid as u32, ExitStatus::from_raw(status)))
+}
+
+/// The user at the other end of a UNIX socket, as the kernel knows it.
+pub fn peer_uid(stream: &UnixStream) -> io::Result<u32> {
+    #[cfg(target_os = "linux")]
+    // SAFETY: the pointers are to a ucred and to its length.
+    unsafe {
+        let mut cred: libc::ucred = std::mem::zeroed();
+        let mut len = size_of::<libc::ucred>() as libc::socklen_t;
+        check(libc::getsockopt(
+            stream.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut cred).cast(),
+            &mut len,
+        ))?;
+        Ok(cred.uid)
+    }
+    #[cfg(not(target_os = "linux"))]
+    // SAFETY: both pointers are valid for the call.
+    unsafe {
+        let (mut uid, mut gid) = (0, 0);
+        check(libc::getpeereid(stream.as_raw_fd(), &mut uid, &mut gid))?;
+        Ok(uid)
+    }
+}
+
+/// The user that this process acts as.
+pub fn effective_uid() -> u32 {
+    // SAFETY: geteuid cannot fail.
+    unsafe { libc::geteuid() }
+}
+
+/// The number of the group called `name`. `None`: there is no such group.
+pub fn group_id(name: &str) -> Option<u32> {
+    let name = CString::new(name).ok()?;
+    let mut buffer = vec![0; 16 * 1024];
+    // SAFETY: every pointer is valid for the call and the buffer's length is given; the entry is
+    // read only when the call says that it filled it in.
+    unsafe {
+        let mut entry: libc::group = std::mem::zeroed();
+        let mut found = std::ptr::null_mut();
+        libc::getgrnam_r(
+            name.as_ptr(),
+            &mut entry,
+            buffer.as_mut_ptr(),
+            buffer.len(),
+            &mut found,
+        );
+        (!found.is_null()).then_some(entry.gr_gid)
+    }
+}
+
+/// The interfaces of this host and their addresses. Empty when they cannot be listed.
+pub fn interfaces() -> Vec<HostInterface> {
+    let mut found: Vec<HostInterface> = Vec::new();
+    let mut first = std::ptr::null_mut();
+    // SAFETY: the list is valid from a successful getifaddrs until freeifaddrs; each address is
+    // read as the type that its family says, after the test for null.
+    unsafe {
+        if libc::getifaddrs(&mut first) != 0 {
+            return found;
+        }
+        let mut next = first;
+        while let Some(entry) = next.as_ref() {
+            next = entry.ifa_next;
+            let name = CStr::from_ptr(entry.ifa_name)
+                .to_string_lossy()
+                .into_owned();
+            let at = found.iter().position(|interface| interface.name == name);
+            let at = at.unwrap_or(found.len());
+            if at == found.len() {
+                let addresses = Vec::new();
+                found.push(HostInterface { name, addresses });
+            }
+            if let (Some(interface), Some(address)) = (found.get_mut(at), address(entry.ifa_addr)) {
+                interface.addresses.push(address);
+            }
+        }
+        libc::freeifaddrs(first);
+    }
+    found
+}
+
+/// The IP address in a socket address; `None` for other families.
+///
+/// # Safety
+///
+/// `address` is null or points to a socket address as long as its family says.
+unsafe fn address(address: *const libc::sockaddr) -> Option<IpAddr> {
+    // SAFETY: see above.
+    unsafe {
+        match i32::from(address.as_ref()?.sa_family) {
+            libc::AF_INET => {
+                let v4 = address.cast::<libc::sockaddr_in>().read_unaligned();
+                Some(Ipv4Addr::from(u32::from_be(v4.sin_addr.s_addr)).into())
+            }
+            libc::AF_INET6 => {
+                let v6 = address.cast::<libc::sockaddr_in6>().read_unaligned();
+                Some(Ipv6Addr::from(v6.sin6_addr.s6_addr).into())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Sets the file mode creation mask and returns the one before.
+pub fn umask(mask: u32) -> u32 {
+    // SAFETY: umask cannot fail.
+    unsafe { libc::umask(mask as libc::mode_t).into() }
+}
+
+/// Takes the lock of `file` for as long as it is open. False: somebody else holds it.
+pub fn try_lock(file: &File) -> io::Result<bool> {
+    // SAFETY: flock on a descriptor that is open.
+    match check(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) }) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// CLOCK_MONOTONIC in microseconds, as service managers read it.
+pub fn monotonic_us() -> u64 {
+    // SAFETY: the pointer is valid for the call; CLOCK_MONOTONIC always exists.
+    let time = unsafe {
+        let mut time: libc::timespec = std::mem::zeroed();
+        libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time);
+        time
+    };
+    time.tv_sec as u64 * 1_000_000 + time.tv_nsec as u64 / 1_000
+}
+
+/// What [`daemonize`] leaves with the background process: the word to its parent, which waits.
+#[derive(Debug)]
+pub struct Background {
+    report: OwnedFd,
+}
+
+impl Background {
+    /// Lets the waiting parent end with `code`. After success the standard streams are closed.
+    pub fn report(self, code: u8) -> io::Result<()> {
+        // SAFETY: one octet of a live buffer to a descriptor that we own.
+        unsafe { libc::write(self.report.as_raw_fd(), [code].as_ptr().cast(), 1) };
+        if code == 0 {
+            let null = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .open("/dev/null")?;
+            for stream in 0..=2 {
+                // SAFETY: dup2 over the standard streams, which nobody holds as an OwnedFd.
+                check(unsafe { libc::dup2(null.as_raw_fd(), stream) })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Goes into the background: the caller returns in a process without terminal, session leader's
+/// child, while the original waits for [`Background::report`] and ends with that code; or with 1
+/// when the background process dies without a word.
+///
+/// Must come before the first thread is made: fork(2) would lose it.
+pub fn daemonize() -> io::Result<Background> {
+    let (read, write) = io::pipe()?;
+    // SAFETY: the process has one thread, so the child of fork may do anything.
+    if check(unsafe { libc::fork() })? > 0 {
+        drop(write);
+        let mut code = [1u8];
+        // SAFETY: one octet into a live buffer; _exit runs nothing of ours twice.
+        unsafe {
+            while libc::read(read.as_raw_fd(), code.as_mut_ptr().cast(), 1) < 0
+                && io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
+            {}
+            libc::_exit(i32::from(code[0]));
+        }
+    }
+    drop(read);
+    // SAFETY: setsid takes nothing; the second fork, as above, has one thread to copy.
+    unsafe {
+        check(libc::setsid())?;
+        if check(libc::fork())? > 0 {
+            libc::_exit(0);
+        }
+    }
+    std::env::set_current_dir("/")?;
+    Ok(Background {
+        report: OwnedFd::from(write),
+    })
+}
+
+/// Gives memory that is free back to the system, where the allocator keeps it otherwise.
+pub fn release_memory() {
+    // SAFETY: malloc_trim takes an integer and locks the allocator itself.
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+/// Sends without waiting and without SIGPIPE; how many octets were taken.
+pub fn send_now(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    // SAFETY: the pointer and the length are those of one slice.
+    let sent = unsafe {
+        libc::send(
+            socket.as_raw_fd(),
+            bytes.as_ptr().cast(),
+            bytes.len(),
+            flags,
+        )
+    };
+    usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+}

@@ -1,0 +1,354 @@
+//! Requests to the kernel.
+
+use std::net::IpAddr;
+
+use vrrp_core::{MacAddr, VirtualAddress};
+
+use super::*;
+
+const REQUEST: u16 = 1;
+const ACK: u16 = 4;
+const DUMP: u16 = 0x300;
+const EXCLUSIVE: u16 = 0x200;
+const CREATE: u16 = 0x400;
+
+const IFLA_INFO_DATA: u16 = 2;
+const IFLA_MACVLAN_MODE: u16 = 1;
+/// Not "private": that mode swallows frames of a peer that has the same virtual MAC.
+const MACVLAN_MODE_BRIDGE: u32 = 4;
+const IFLA_AF_SPEC: u16 = 26;
+const IFLA_EXT_MASK: u16 = 29;
+const SKIP_STATISTICS: u32 = 8;
+const IFLA_INET_CONF: u16 = 1;
+const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
+const ADDR_GEN_MODE_NONE: u8 = 1;
+
+/// `IPV4_DEVCONF_*` of the kernel's headers.
+const PROXY_ARP: u16 = 3;
+const RP_FILTER: u16 = 8;
+const ARP_FILTER: u16 = 13;
+const ARP_ANNOUNCE: u16 = 18;
+const ARP_IGNORE: u16 = 19;
+
+const IFA_F_NODAD: u32 = 0x02;
+const IFA_F_NOPREFIXROUTE: u32 = 0x200;
+
+const RTA_DST: u16 = 1;
+const RT_TABLE_MAIN: u8 = 254;
+const RTN_BLACKHOLE: u8 = 6;
+
+/// Messages for one datagram, with the sequence numbers by which their answers are known.
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
+    octets: Vec<u8>,
+    /// The sequence number of the last message.
+    sequence: u32,
+    count: u32,
+}
+
+impl Requests {
+    /// Forgets the messages, keeps the room and goes on counting.
+    pub(crate) fn clear(&mut self) {
+        self.octets.clear();
+        self.count = 0;
+    }
+
+    pub(crate) fn octets(&self) -> &[u8] {
+        &self.octets
+    }
+
+    /// The sequence numbers of the messages.
+    pub(crate) fn sequences(&self) -> std::ops::RangeInclusive<u32> {
+        let first = self.sequence.wrapping_sub(self.count).wrapping_add(1);
+        first..=self.sequence
+    }
+
+    fn message(&mut self, kind: u16, flags: u16, body: &[u8], attributes: impl FnOnce(&mut Self)) {
+        // Numbers do not wrap within one datagram; 2^32 requests are more than a life.
+        self.sequence = self.sequence.wrapping_add(1);
+        self.count += 1;
+        let start = self.octets.len();
+        self.octets.extend_from_slice(&[0; 4]);
+        self.octets.extend_from_slice(&kind.to_ne_bytes());
+        self.octets.extend_from_slice(&flags.to_ne_bytes());
+        self.octets.extend_from_slice(&self.sequence.to_ne_bytes());
+        self.octets.extend_from_slice(&[0; 4]);
+        self.octets.extend_from_slice(body);
+        attributes(self);
+        let len = (self.octets.len() - start) as u32;
+        self.patch(start, &len.to_ne_bytes());
+    }
+
+    fn attribute(&mut self, kind: u16, value: &[u8]) {
+        self.nest(kind, |m| m.octets.extend_from_slice(value));
+    }
+
+    fn nest(&mut self, kind: u16, inside: impl FnOnce(&mut Self)) {
+        let start = self.octets.len();
+        self.octets.extend_from_slice(&[0; 2]);
+        self.octets.extend_from_slice(&kind.to_ne_bytes());
+        inside(self);
+        let len = (self.octets.len() - start) as u16;
+        self.patch(start, &len.to_ne_bytes());
+        self.octets.resize(self.octets.len().next_multiple_of(4), 0);
+    }
+
+    fn patch(&mut self, at: usize, value: &[u8]) {
+        if let Some(place) = self.octets.get_mut(at..at + value.len()) {
+            place.copy_from_slice(value);
+        }
+    }
+
+    fn text(&mut self, kind: u16, text: &str) {
+        self.nest(kind, |m| {
+            m.octets.extend_from_slice(text.as_bytes());
+            m.octets.push(0);
+        });
+    }
+}
+
+fn link_body(index: u32, flags: u32, change: u32) -> [u8; 16] {
+    let mut body = [0; 16];
+    body[4..8].copy_from_slice(&index.to_ne_bytes());
+    body[8..12].copy_from_slice(&flags.to_ne_bytes());
+    body[12..16].copy_from_slice(&change.to_ne_bytes());
+    body
+}
+
+/// Makes a macvlan, down. Its MAC is in the same message: it never has another one.
+pub(crate) fn create_macvlan(to: &mut Requests, parent: u32, name: &str, mac: MacAddr) {
+    let flags = REQUEST | ACK | CREATE | EXCLUSIVE;
+    to.message(RTM_NEWLINK, flags, &link_body(0, 0, 0), |m| {
+        m.text(IFLA_IFNAME, name);
+        m.attribute(IFLA_LINK, &parent.to_ne_bytes());
+        m.attribute(IFLA_ADDRESS, &mac.0);
+        m.nest(IFLA_LINKINFO, |m| {
+            m.text(IFLA_INFO_KIND, "macvlan");
+            m.nest(IFLA_INFO_DATA, |m| {
+                m.attribute(IFLA_MACVLAN_MODE, &MACVLAN_MODE_BRIDGE.to_ne_bytes());
+            });
+        });
+    });
+}
+
+/// Marks a link as ours and makes it answer for nothing but its own addresses: ARP only for
+/// addresses on it, naming only such, whatever way back the routing table knows; and no link-local
+/// IPv6 address by itself, where the kernel has IPv6 (`ipv6`).
+pub(crate) fn link_settings(
+    to: &mut Requests,
+    name: &str,
+    alias: &str,
+    rp_filter: u32,
+    ipv6: bool,
+) {
+    to.message(RTM_SETLINK, REQUEST | ACK, &link_body(0, 0, 0), |m| {
+        m.text(IFLA_IFNAME, name);
+        m.text(IFLA_IFALIAS, alias);
+        m.nest(IFLA_AF_SPEC, |m| {
+            m.nest(u16::from(AF_INET), |m| {
+                m.nest(IFLA_INET_CONF, |m| {
+                    let settings = [
+                        (PROXY_ARP, 0),
+                        (RP_FILTER, rp_filter),
+                        (ARP_FILTER, 0),
+                        (ARP_ANNOUNCE, 2),
+                        (ARP_IGNORE, 1),
+                    ];
+                    for (setting, value) in settings {
+                        m.attribute(setting, &value.to_ne_bytes());
+                    }
+                });
+            });
+            if ipv6 {
+                m.nest(u16::from(AF_INET6), |m| {
+                    m.attribute(IFLA_INET6_ADDR_GEN_MODE, &[ADDR_GEN_MODE_NONE]);
+                });
+            }
+        });
+    });
+}
+
+/// Sets a link up or down.
+pub(crate) fn link_flags(to: &mut Requests, index: u32, up: bool) {
+    let iff_up = libc::IFF_UP as u32;
+    let flags = if up { iff_up } else { 0 };
+    let body = link_body(index, flags, iff_up);
+    to.message(RTM_NEWLINK, REQUEST | ACK, &body, |_| {});
+}
+
+/// Removes a link.
+pub(crate) fn delete_link(to: &mut Requests, index: u32) {
+    to.message(RTM_DELLINK, REQUEST | ACK, &link_body(index, 0, 0), |_| {});
+}
+
+/// Adds or removes an address. It brings no route and asks nobody for leave (no duplicate address
+/// detection: another router may just have had it).
+pub(crate) fn address(to: &mut Requests, index: u32, address: VirtualAddress, add: bool) {
+    let mut body = [0; 8];
+    let family = match address.address {
+        IpAddr::V4(_) => AF_INET,
+        IpAddr::V6(_) => AF_INET6,
+    };
+    body[0] = family;
+    body[1] = address.prefix_len;
+    body[4..8].copy_from_slice(&index.to_ne_bytes());
+    let (kind, flags) = if add {
+        (RTM_NEWADDR, REQUEST | ACK | CREATE | EXCLUSIVE)
+    } else {
+        (RTM_DELADDR, REQUEST | ACK)
+    };
+    to.message(kind, flags, &body, |m| {
+        ip_attribute(m, IFA_LOCAL, address.address);
+        ip_attribute(m, IFA_ADDRESS, address.address);
+        if add {
+            let flags = match address.address {
+                IpAddr::V4(_) => IFA_F_NOPREFIXROUTE,
+                IpAddr::V6(_) => IFA_F_NOPREFIXROUTE | IFA_F_NODAD,
+            };
+            m.attribute(IFA_FLAGS, &flags.to_ne_bytes());
+            m.attribute(IFA_PROTO, &[OUR_PROTOCOL]);
+        }
+    });
+}
+
+/// Adds or removes a route that swallows packets to one address.
+pub(crate) fn blackhole(to: &mut Requests, address: IpAddr, add: bool) {
+    let (family, len) = match address {
+        IpAddr::V4(_) => (AF_INET, 32),
+        IpAddr::V6(_) => (AF_INET6, 128),
+    };
+    let mut body = [0; 12];
+    body[..8].copy_from_slice(&[
+        family,
+        len,
+        0,
+        0,
+        RT_TABLE_MAIN,
+        OUR_PROTOCOL,
+        0,
+        RTN_BLACKHOLE,
+    ]);
+    let (kind, flags) = if add {
+        (RTM_NEWROUTE, REQUEST | ACK | CREATE | EXCLUSIVE)
+    } else {
+        (RTM_DELROUTE, REQUEST | ACK)
+    };
+    to.message(kind, flags, &body, |m| ip_attribute(m, RTA_DST, address));
+}
+
+/// Asks for every link, without its statistics.
+pub(crate) fn dump_links(to: &mut Requests) {
+    to.message(RTM_GETLINK, REQUEST | DUMP, &link_body(0, 0, 0), |m| {
+        m.attribute(IFLA_EXT_MASK, &SKIP_STATISTICS.to_ne_bytes());
+    });
+}
+
+/// Asks for every address of both families.
+pub(crate) fn dump_addresses(to: &mut Requests) {
+    to.message(
+        RTM_GETADDR,
+        REQUEST | DUMP,
+        &[AF_UNSPEC, 0, 0, 0, 0, 0, 0, 0],
+        |_| {},
+    );
+}
+
+fn ip_attribute(to: &mut Requests, kind: u16, address: IpAddr) {
+    match address {
+        IpAddr::V4(ip) => to.attribute(kind, &ip.octets()),
+        IpAddr::V6(ip) => to.attribute(kind, &ip.octets()),
+    }
+}
+
+#[cfg(all(test, target_endian = "little"))]
+mod tests {
+    use super::*;
+
+    fn made(fill: impl FnOnce(&mut Requests)) -> Vec<u8> {
+        let mut requests = Requests::default();
+        fill(&mut requests);
+        requests.octets().to_vec()
+    }
+
+    #[test]
+    fn a_link_is_set_up_by_flag_and_mask() {
+        let octets = made(|m| link_flags(m, 0x0102, true));
+        assert_eq!(
+            octets,
+            [
+                32, 0, 0, 0, 16, 0, 5, 0, 1, 0, 0, 0, 0, 0, 0, 0, // header
+                0, 0, 0, 0, 2, 1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, // ifinfomsg
+            ]
+        );
+    }
+
+    // As strace shows `ip link add link lo0 name v address 00:00:5e:00:01:07 type macvlan mode bridge`.
+    #[test]
+    fn a_macvlan_is_born_with_its_mac() {
+        let mac = MacAddr([0, 0, 0x5e, 0, 1, 7]);
+        let octets = made(|m| create_macvlan(m, 3, "v", mac));
+        let expected: &[u8] = &[
+            96, 0, 0, 0, 16, 0, 5, 6, 1, 0, 0, 0, 0, 0, 0, 0, // header
+            0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, // ifinfomsg
+            6, 0, 3, 0, b'v', 0, 0, 0, // IFLA_IFNAME
+            8, 0, 5, 0, 3, 0, 0, 0, // IFLA_LINK
+            10, 0, 1, 0, 0, 0, 0x5e, 0, 1, 7, 0, 0, // IFLA_ADDRESS
+            28, 0, 18, 0, // IFLA_LINKINFO
+            12, 0, 1, 0, b'm', b'a', b'c', b'v', b'l', b'a', b'n', 0, // IFLA_INFO_KIND
+            12, 0, 2, 0, 8, 0, 1, 0, 4, 0, 0, 0, // IFLA_INFO_DATA, IFLA_MACVLAN_MODE
+        ];
+        let mut expected = expected.to_vec();
+        expected[0] = expected.len() as u8;
+        assert_eq!(octets, expected);
+    }
+
+    #[test]
+    fn an_ipv4_address_brings_no_route() {
+        let vip = VirtualAddress {
+            address: [10, 0, 0, 1].into(),
+            prefix_len: 24,
+        };
+        let octets = made(|m| address(m, 5, vip, true));
+        assert_eq!(
+            octets,
+            [
+                56, 0, 0, 0, 20, 0, 5, 6, 1, 0, 0, 0, 0, 0, 0, 0, // header
+                2, 24, 0, 0, 5, 0, 0, 0, // ifaddrmsg
+                8, 0, 2, 0, 10, 0, 0, 1, // IFA_LOCAL
+                8, 0, 1, 0, 10, 0, 0, 1, // IFA_ADDRESS
+                8, 0, 8, 0, 0, 2, 0, 0, // IFA_FLAGS
+                5, 0, 11, 0, 112, 0, 0, 0, // IFA_PROTO
+            ]
+        );
+    }
+
+    #[test]
+    fn a_blackhole_is_a_host_route() {
+        let octets = made(|m| blackhole(m, [10, 0, 0, 1].into(), true));
+        assert_eq!(
+            octets,
+            [
+                36, 0, 0, 0, 24, 0, 5, 6, 1, 0, 0, 0, 0, 0, 0, 0, // header
+                2, 32, 0, 0, 254, 112, 0, 6, 0, 0, 0, 0, // rtmsg
+                8, 0, 1, 0, 10, 0, 0, 1, // RTA_DST
+            ]
+        );
+    }
+
+    #[test]
+    fn messages_are_numbered_and_aligned() {
+        let mut requests = Requests::default();
+        link_flags(&mut requests, 1, true);
+        requests.clear();
+        let vip = VirtualAddress {
+            address: "fe80::1".parse().unwrap(),
+            prefix_len: 64,
+        };
+        address(&mut requests, 1, vip, false);
+        link_settings(&mut requests, "vr4.1.1", "mark", 0, true);
+        assert_eq!(requests.sequences(), 2..=3);
+        assert_eq!(requests.octets().len() % 4, 0);
+        let kinds: Vec<u16> = messages(requests.octets()).map(|m| m.kind).collect();
+        assert_eq!(kinds, [RTM_DELADDR, RTM_SETLINK]);
+    }
+}

@@ -1,0 +1,44 @@
+//! Route netlink: what is asked of the kernel and what it tells, as octets and back.
+
+mod encode;
+mod parse;
+mod socket;
+
+pub(crate) use encode::{
+    Requests, address, blackhole, create_macvlan, delete_link, dump_addresses, dump_links,
+    link_flags, link_settings,
+};
+pub(crate) use parse::{Address, Event, Link, decode, messages};
+pub(crate) use socket::{Monitor, Netlink};
+
+/// What marks addresses (IFA_PROTO) and routes (rtm_protocol) as ours: the IP protocol number of
+/// VRRP, which no other user of either field is known to use.
+pub(crate) const OUR_PROTOCOL: u8 = 112;
+
+const NLMSG_ERROR: u16 = 2;
+const NLMSG_DONE: u16 = 3;
+const RTM_NEWLINK: u16 = 16;
+const RTM_DELLINK: u16 = 17;
+const RTM_GETLINK: u16 = 18;
+const RTM_SETLINK: u16 = 19;
+const RTM_NEWADDR: u16 = 20;
+const RTM_DELADDR: u16 = 21;
+const RTM_GETADDR: u16 = 22;
+const RTM_NEWROUTE: u16 = 24;
+const RTM_DELROUTE: u16 = 25;
+
+const IFLA_ADDRESS: u16 = 1;
+const IFLA_IFNAME: u16 = 3;
+const IFLA_LINK: u16 = 5;
+const IFLA_LINKINFO: u16 = 18;
+const IFLA_INFO_KIND: u16 = 1;
+const IFLA_IFALIAS: u16 = 20;
+
+const IFA_ADDRESS: u16 = 1;
+const IFA_LOCAL: u16 = 2;
+const IFA_FLAGS: u16 = 8;
+const IFA_PROTO: u16 = 11;
+
+const AF_UNSPEC: u8 = libc::AF_UNSPEC as u8;
+const AF_INET: u8 = libc::AF_INET as u8;
+const AF_INET6: u8 = libc::AF_INET6 as u8;

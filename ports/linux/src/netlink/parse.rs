@@ -1,0 +1,273 @@
+//! What the kernel says. Total: any octets give some events or none.
+
+use std::net::IpAddr;
+
+use vrrp_core::MacAddr;
+
+use super::*;
+
+/// One netlink message.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Message<'a> {
+    pub(crate) kind: u16,
+    pub(crate) flags: u16,
+    pub(crate) sequence: u32,
+    body: &'a [u8],
+}
+
+/// What a message means to us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// A link is there, or has changed.
+    Link(Link),
+    /// The link with this number is gone.
+    LinkGone(u32),
+    /// An address is there, or has changed.
+    Address(Address),
+    /// An address is gone.
+    AddressGone(Address),
+    /// The end of a dump.
+    Done,
+    /// The answer to a request: 0, or a number of errno.
+    Result(i32),
+}
+
+/// A link.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub(crate) index: u32,
+    /// `IFF_*`.
+    pub(crate) flags: u32,
+    pub(crate) name: String,
+    pub(crate) mac: MacAddr,
+    /// Empty: none.
+    pub(crate) alias: String,
+    /// Such as "macvlan". Empty: a device.
+    pub(crate) kind: String,
+}
+
+/// An address of a link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    pub(crate) index: u32,
+    pub(crate) address: IpAddr,
+    pub(crate) prefix_len: u8,
+    /// `IFA_F_*`.
+    pub(crate) flags: u32,
+    /// `RT_SCOPE_*`.
+    pub(crate) scope: u8,
+    /// Who says that they made it. 0: nobody, or the kernel is older than 5.18.
+    pub(crate) protocol: u8,
+}
+
+/// The messages of a datagram. Ends where the octets make no sense.
+pub(crate) fn messages(mut data: &[u8]) -> impl Iterator<Item = Message<'_>> {
+    std::iter::from_fn(move || {
+        let len = u32_at(data, 0)? as usize;
+        let message = Message {
+            kind: u16_at(data, 4)?,
+            flags: u16_at(data, 6)?,
+            sequence: u32_at(data, 8)?,
+            body: data.get(16..len)?,
+        };
+        data = data.get(len.next_multiple_of(4)..).unwrap_or_default();
+        Some(message)
+    })
+}
+
+/// What a message means. `None`: nothing to us, or it makes no sense.
+pub(crate) fn decode(message: &Message<'_>) -> Option<Event> {
+    match message.kind {
+        NLMSG_ERROR => Some(Event::Result(
+            (u32_at(message.body, 0)? as i32).wrapping_neg(),
+        )),
+        NLMSG_DONE => Some(Event::Done),
+        RTM_NEWLINK => link(message.body).map(Event::Link),
+        RTM_DELLINK => link(message.body).map(|link| Event::LinkGone(link.index)),
+        RTM_NEWADDR => address(message.body).map(Event::Address),
+        RTM_DELADDR => address(message.body).map(Event::AddressGone),
+        _ => None,
+    }
+}
+
+fn link(body: &[u8]) -> Option<Link> {
+    // A bridge speaks of its ports with its own family, also when a port that lives on leaves it.
+    if *body.first()? != AF_UNSPEC {
+        return None;
+    }
+    let mut link = Link {
+        index: u32_at(body, 4)?,
+        flags: u32_at(body, 8)?,
+        ..Link::default()
+    };
+    for (kind, value) in attributes(body.get(16..)?) {
+        match kind {
+            IFLA_IFNAME => link.name = text(value),
+            IFLA_IFALIAS => link.alias = text(value),
+            IFLA_ADDRESS => {
+                if let Ok(mac) = value.try_into() {
+                    link.mac = MacAddr(mac);
+                }
+            }
+            IFLA_LINKINFO => {
+                if let Some((_, kind)) = attributes(value).find(|(kind, _)| *kind == IFLA_INFO_KIND)
+                {
+                    link.kind = text(kind);
+                }
+            }
+            _ => {}
+        }
+    }
+    // Notices of wireless events come without a name.
+    (!link.name.is_empty()).then_some(link)
+}
+
+fn address(body: &[u8]) -> Option<Address> {
+    let (family, prefix_len) = (*body.first()?, *body.get(1)?);
+    let (mut flags, scope) = (u32::from(*body.get(2)?), *body.get(3)?);
+    let (mut local, mut peer, mut protocol) = (None, None, 0);
+    for (kind, value) in attributes(body.get(8..)?) {
+        match kind {
+            IFA_LOCAL => local = ip(family, value),
+            IFA_ADDRESS => peer = ip(family, value),
+            IFA_FLAGS => flags = u32_at(value, 0)?,
+            IFA_PROTO => protocol = *value.first()?,
+            _ => {}
+        }
+    }
+    Some(Address {
+        index: u32_at(body, 4)?,
+        // Over a point-to-point link the other one is the neighbour's.
+        address: local.or(peer)?,
+        prefix_len,
+        flags,
+        scope,
+        protocol,
+    })
+}
+
+fn attributes(mut data: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
+    std::iter::from_fn(move || {
+        let len = u16_at(data, 0)? as usize;
+        // The two highest bits say how the value is encoded.
+        let kind = u16_at(data, 2)? & 0x3fff;
+        let value = data.get(4..len)?;
+        data = data.get(len.next_multiple_of(4)..).unwrap_or_default();
+        Some((kind, value))
+    })
+}
+
+fn ip(family: u8, value: &[u8]) -> Option<IpAddr> {
+    match family {
+        AF_INET => Some(<[u8; 4]>::try_from(value).ok()?.into()),
+        AF_INET6 => Some(<[u8; 16]>::try_from(value).ok()?.into()),
+        _ => None,
+    }
+}
+
+fn text(value: &[u8]) -> String {
+    let end = value.iter().position(|&c| c == 0).unwrap_or(value.len());
+    String::from_utf8_lossy(value.get(..end).unwrap_or_default()).into_owned()
+}
+
+fn u16_at(data: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_ne_bytes(data.get(at..at + 2)?.try_into().ok()?))
+}
+
+fn u32_at(data: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_ne_bytes(data.get(at..at + 4)?.try_into().ok()?))
+}
+
+#[cfg(all(test, target_endian = "little"))]
+mod tests {
+    use super::*;
+
+    // Laid out by hand after linux/if_link.h and linux/if_addr.h.
+    #[rustfmt::skip]
+    const LINK: &[u8] = &[
+        84, 0, 0, 0, 16, 0, 2, 0, 9, 0, 0, 0, 1, 2, 3, 4, // header
+        0, 0, 1, 0, 4, 0, 0, 0, 0x43, 0x10, 1, 0, 0, 0, 0, 0, // ifinfomsg
+        9, 0, 3, 0, b'e', b't', b'h', b'0', 0, 0, 0, 0, // IFLA_IFNAME
+        10, 0, 1, 0, 2, 0, 0, 0, 0, 9, 0, 0, // IFLA_ADDRESS
+        9, 0, 20, 0, b'm', b'a', b'r', b'k', 0, 0, 0, 0, // IFLA_IFALIAS
+        16, 0, 18, 0x80, 9, 0, 1, 0, b'v', b'e', b't', b'h', 0, 0, 0, 0, // IFLA_LINKINFO
+    ];
+    #[rustfmt::skip]
+    const ADDRESS: &[u8] = &[
+        56, 0, 0, 0, 21, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, // header
+        2, 24, 0x80, 0, 4, 0, 0, 0, // ifaddrmsg
+        8, 0, 1, 0, 10, 0, 0, 9, // IFA_ADDRESS: the neighbour's
+        8, 0, 2, 0, 10, 0, 0, 1, // IFA_LOCAL
+        8, 0, 8, 0, 0x80, 2, 0, 0, // IFA_FLAGS
+        5, 0, 11, 0, 112, 0, 0, 0, // IFA_PROTO
+    ];
+
+    fn events(data: &[u8]) -> Vec<Event> {
+        messages(data).filter_map(|m| decode(&m)).collect()
+    }
+
+    #[test]
+    fn a_link_and_an_address_in_one_datagram() {
+        let data = [LINK, ADDRESS].concat();
+        let link = Link {
+            index: 4,
+            flags: 0x11043,
+            name: "eth0".into(),
+            mac: MacAddr([2, 0, 0, 0, 0, 9]),
+            alias: "mark".into(),
+            kind: "veth".into(),
+        };
+        let address = Address {
+            index: 4,
+            address: [10, 0, 0, 1].into(),
+            prefix_len: 24,
+            flags: 0x280,
+            scope: 0,
+            protocol: 112,
+        };
+        assert_eq!(
+            events(&data),
+            [Event::Link(link), Event::AddressGone(address)]
+        );
+    }
+
+    #[test]
+    fn a_port_that_leaves_its_bridge_is_not_gone() {
+        let mut data = LINK.to_vec();
+        data[4] = 17;
+        assert_eq!(events(&data), [Event::LinkGone(4)]);
+        data[16] = libc::AF_BRIDGE as u8;
+        assert_eq!(events(&data), []);
+    }
+
+    #[test]
+    fn results_are_errno() {
+        let mut data = vec![36, 0, 0, 0, 2, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0];
+        data.extend((-libc::EPERM).to_ne_bytes());
+        data.extend([0; 16]);
+        assert_eq!(events(&data), [Event::Result(libc::EPERM)]);
+    }
+
+    #[test]
+    fn any_octets_are_survived() {
+        let data = [LINK, ADDRESS].concat();
+        for end in 0..data.len() {
+            events(&data[..end]);
+        }
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut random = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state
+        };
+        for _ in 0..50_000 {
+            let mut mutant = data.clone();
+            for _ in 0..1 + random() % 4 {
+                let at = random() as usize % mutant.len();
+                mutant[at] = [random() as u8, 0, 0xff, 4][random() as usize % 4];
+            }
+            events(&mutant);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The two netlink sockets: one to ask, one to be told.
+
+use std::io;
+use std::os::fd::OwnedFd;
+
+use super::*;
+use crate::sys;
+
+/// Room for one datagram. The kernel cuts dumps to 32 KiB or less.
+const ROOM: usize = 64 * 1024;
+const MONITOR_BUFFER: i32 = 4 * 1024 * 1024;
+const RTMGRP_LINK: u32 = 1;
+const RTMGRP_IPV4_IFADDR: u32 = 0x10;
+const RTMGRP_IPV6_IFADDR: u32 = 0x100;
+const DUMP_INTERRUPTED: u16 = 0x10;
+
+fn route_socket(groups: u32) -> io::Result<OwnedFd> {
+    let fd = sys::socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_ROUTE)?;
+    sys::bind_netlink(&fd, groups)?;
+    Ok(fd)
+}
+
+/// Asks the kernel and takes its answers, which are there when the request has been sent.
+#[derive(Debug)]
+pub(crate) struct Netlink {
+    fd: OwnedFd,
+    requests: Requests,
+    room: Vec<u8>,
+}
+
+impl Netlink {
+    pub(crate) fn open() -> io::Result<Self> {
+        let fd = route_socket(0)?;
+        // Errors come without a copy of the request that they are about.
+        sys::set_option_int(&fd, libc::SOL_NETLINK, libc::NETLINK_CAP_ACK, 1)?;
+        Ok(Self {
+            fd,
+            requests: Requests::default(),
+            room: vec![0; ROOM],
+        })
+    }
+
+    /// Performs the requests that `fill` makes, in order. All are tried; the first error is
+    /// returned.
+    pub(crate) fn perform(&mut self, fill: impl FnOnce(&mut Requests)) -> io::Result<()> {
+        self.requests.clear();
+        fill(&mut self.requests);
+        sys::send(&self.fd, self.requests.octets())?;
+        let wanted = self.requests.sequences();
+        let mut result = Ok(());
+        let mut done = false;
+        while !done {
+            let len = sys::receive(&self.fd, &mut self.room)?;
+            for message in messages(self.room.get(..len).unwrap_or_default()) {
+                let Some(Event::Result(errno)) = decode(&message) else {
+                    continue;
+                };
+                if !wanted.contains(&message.sequence) {
+                    continue;
+                }
+                if errno != 0 && result.is_ok() {
+                    result = Err(io::Error::from_raw_os_error(errno));
+                }
+                done = message.sequence == *wanted.end();
+            }
+        }
+        result
+    }
+
+    /// Everything that a dump gives. One that the kernel says was disturbed is asked for again.
+    pub(crate) fn dump(&mut self, ask: fn(&mut Requests)) -> io::Result<Vec<Event>> {
+        for _ in 0..8 {
+            self.requests.clear();
+            ask(&mut self.requests);
+            sys::send(&self.fd, self.requests.octets())?;
+            if let Some(events) = self.take_dump()? {
+                return Ok(events);
+            }
+        }
+        Err(io::Error::other(
+            "the interfaces change faster than they can be listed",
+        ))
+    }
+
+    fn take_dump(&mut self) -> io::Result<Option<Vec<Event>>> {
+        let sequence = *self.requests.sequences().end();
+        let (mut events, mut whole) = (Vec::new(), true);
+        loop {
+            let len = sys::receive(&self.fd, &mut self.room)?;
+            for message in messages(self.room.get(..len).unwrap_or_default()) {
+                if message.sequence != sequence {
+                    continue;
+                }
+                whole &= message.flags & DUMP_INTERRUPTED == 0;
+                match decode(&message) {
+                    Some(Event::Done) => return Ok(whole.then_some(events)),
+                    Some(Event::Result(errno)) if errno != 0 => {
+                        return Err(io::Error::from_raw_os_error(errno));
+                    }
+                    Some(event) => events.push(event),
+                    None => {}
+                }
+            }
+        }
+    }
+}
+
+/// Is told of every change of links and addresses.
+#[derive(Debug)]
+pub(crate) struct Monitor {
+    fd: OwnedFd,
+    room: Vec<u8>,
+}
+
+impl Monitor {
+    pub(crate) fn open() -> io::Result<Self> {
+        let fd = route_socket(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR)?;
+        sys::set_option_int(&fd, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, MONITOR_BUFFER)?;
+        Ok(Self {
+            fd,
+            room: vec![0; ROOM],
+        })
+    }
+
+    pub(crate) fn fd(&self) -> &OwnedFd {
+        &self.fd
+    }
+
+    /// Gives the events of one datagram to `sink`. `Ok(false)`: there is none. An error of
+    /// ENOBUFS or EMSGSIZE: something was lost, take a dump.
+    pub(crate) fn receive(&mut self, sink: &mut dyn FnMut(Event)) -> io::Result<bool> {
+        match sys::receive(&self.fd, &mut self.room) {
+            Ok(len) => {
+                let data = self.room.get(..len).unwrap_or_default();
+                messages(data).filter_map(|m| decode(&m)).for_each(sink);
+                Ok(true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}

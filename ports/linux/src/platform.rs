@@ -1,0 +1,328 @@
+//! The platform: what it is made of, and the seam to the host.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
+use std::os::fd::{OwnedFd, RawFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+use vrrp_core::{Failure, Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
+use vrrp_host::{Incoming, Platform, PlatformError, VrSetup};
+
+use crate::ledger::{self, Ledger};
+use crate::leftovers;
+use crate::links::Links;
+use crate::modest::Hold;
+use crate::netlink::{Monitor, Netlink};
+use crate::router::Router;
+use crate::settings;
+use crate::sockets;
+use crate::sys::{self, Epoll, ReceiveBatch, SendBatch, Timer};
+use crate::watch::Watched;
+
+/// Tokens above those of the packet sockets, which are below 2^40.
+pub(crate) const TIMER: u64 = 1 << 62;
+pub(crate) const MONITOR: u64 = (1 << 62) + 1;
+
+/// How a platform is opened.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where ledgers are kept: a directory that is empty after a reboot. It is made when missing.
+    pub runtime_dir: PathBuf,
+}
+
+impl Default for Options {
+    /// `/run/vrrpd`.
+    fn default() -> Self {
+        Self {
+            runtime_dir: "/run/vrrpd".into(),
+        }
+    }
+}
+
+/// What happened below the protocol, since the platform was opened.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Frames that the kernel took.
+    pub frames_sent: u64,
+    /// Frames that it did not take, or whose interface does not exist.
+    pub frames_refused: u64,
+    /// Frames given to the host.
+    pub frames_received: u64,
+    /// Frames too long for the buffers, which no advertisement is.
+    pub frames_too_long: u64,
+    /// Times that everything was listed anew, because the kernel dropped notices or something of
+    /// ours seemed to be gone.
+    pub resyncs: u64,
+}
+
+/// VRRP's operating system: the network namespace of the thread that opened it.
+///
+/// Dropping it removes everything that it installed.
+#[derive(Debug)]
+pub struct LinuxPlatform {
+    pub(crate) epoll: Epoll,
+    timer: Timer,
+    /// What the timer is set to.
+    armed: Option<Instant>,
+    pub(crate) monitor: Monitor,
+    pub(crate) netlink: Netlink,
+    pub(crate) links: Links,
+    sender: OwnedFd,
+    out: SendBatch,
+    batch: ReceiveBatch,
+    tokens: Vec<u64>,
+    /// By the host's number.
+    pub(crate) interfaces: BTreeMap<u32, Watched>,
+    pub(crate) routers: HashMap<VrKey, Router>,
+    /// Our macvlans by the operating system's number.
+    pub(crate) macvlans: HashMap<u32, VrKey>,
+    pub(crate) holds: Vec<Hold>,
+    /// The interfaces whose settings are as the virtual routers need them.
+    pub(crate) modest: BTreeSet<u32>,
+    /// What is gone and the host has not been told.
+    pub(crate) lost: Vec<Failure>,
+    pub(crate) ledger: Ledger,
+    pub(crate) has_ipv6: bool,
+    /// The kernel says which addresses are ours.
+    pub(crate) marks_addresses: bool,
+    /// Settings and questions to hear may not be as the routers want them.
+    pub(crate) untidy: bool,
+    /// Facts may have changed that the host has not been told.
+    pub(crate) unsettled: bool,
+    pub(crate) counters: Counters,
+}
+
+impl LinuxPlatform {
+    /// Opens the platform in the network namespace of the calling thread, and removes what a
+    /// killed process has left there.
+    pub fn open(options: Options) -> Result<Self, PlatformError> {
+        let failed = |what: &str| {
+            let what = what.to_string();
+            move |error| PlatformError::new(what, error)
+        };
+        let privileged = "open network sockets (CAP_NET_ADMIN and CAP_NET_RAW are needed)";
+        let sender = sockets::sender().map_err(failed(privileged))?;
+        let monitor = Monitor::open().map_err(failed(privileged))?;
+        let mut netlink = Netlink::open().map_err(failed("open a netlink socket"))?;
+        let (epoll, timer) = Epoll::new()
+            .and_then(|epoll| Ok((epoll, Timer::new()?)))
+            .map_err(failed("make an epoll and a timer"))?;
+        epoll
+            .add(timer.fd(), TIMER)
+            .and_then(|()| epoll.add(monitor.fd(), MONITOR))
+            .map_err(failed("wait on timer and netlink"))?;
+
+        let directory = options.runtime_dir;
+        let keeping = format!("keep a ledger in {}", directory.display());
+        let namespace = std::fs::metadata("/proc/thread-self/ns/net")
+            .map_err(failed("find out the network namespace"))?
+            .ino();
+        let ledger = Ledger::create(&directory, namespace).map_err(failed(&keeping))?;
+        for leftover in ledger::leftovers(&directory, namespace).map_err(failed(&keeping))? {
+            leftovers::clean(&mut netlink, leftover).map_err(failed("clean up after a crash"))?;
+        }
+
+        let mut platform = Self {
+            epoll,
+            timer,
+            armed: None,
+            monitor,
+            netlink,
+            links: Links::default(),
+            sender,
+            out: SendBatch::new(),
+            batch: ReceiveBatch::new(),
+            tokens: Vec::new(),
+            interfaces: BTreeMap::new(),
+            routers: HashMap::new(),
+            macvlans: HashMap::new(),
+            holds: Vec::new(),
+            modest: BTreeSet::new(),
+            lost: Vec::new(),
+            ledger,
+            has_ipv6: settings::has_ipv6(),
+            marks_addresses: leftovers::marks_addresses(&sys::kernel_release()),
+            untidy: false,
+            unsettled: false,
+            counters: Counters::default(),
+        };
+        platform.resync().map_err(failed("list the interfaces"))?;
+        Ok(platform)
+    }
+
+    /// What happened below the protocol.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    fn send_queued(&mut self) {
+        if !self.out.is_empty() {
+            let (sent, refused) = self.out.flush(&self.sender);
+            self.counters.frames_sent += sent;
+            self.counters.frames_refused += refused;
+        }
+    }
+
+    fn receive_frames(&mut self, token: u64, sink: &mut dyn FnMut(Incoming<'_>)) -> io::Result<()> {
+        let (ifindex, place) = sockets::Sockets::split_token(token);
+        let sockets = self
+            .interfaces
+            .get(&ifindex)
+            .and_then(|i| i.sockets.as_ref());
+        // Closed since the token was made.
+        let Some((sockets, fd)) = sockets.and_then(|s| Some((s, s.packet(place)?))) else {
+            return Ok(());
+        };
+        match self.batch.receive(fd) {
+            Ok(()) => {}
+            // The interface went down: netlink tells, too.
+            Err(error) if error.raw_os_error() == Some(libc::ENETDOWN) => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        for frame in self.batch.frames() {
+            let Some((device, frame)) = frame else {
+                self.counters.frames_too_long += 1;
+                continue;
+            };
+            // A question may have come by one of our macvlans, but not by a VLAN on the interface.
+            let ours = device == sockets.ifindex()
+                || self
+                    .macvlans
+                    .get(&device)
+                    .is_some_and(|key| key.ifindex == ifindex);
+            if ours {
+                self.counters.frames_received += 1;
+                sink(Incoming::Frame { ifindex, frame });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Platform for LinuxPlatform {
+    fn fd(&self) -> RawFd {
+        self.epoll.raw()
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_micros(sys::monotonic_us())
+    }
+
+    fn set_wakeup(&mut self, at: Option<Instant>) -> io::Result<()> {
+        // What the host has not been told yet does not wait.
+        let at = if self.unsettled {
+            Some(Instant::default())
+        } else {
+            at
+        };
+        if at != self.armed {
+            self.timer.arm(at.map(Instant::as_micros))?;
+            self.armed = at;
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, sink: &mut dyn FnMut(Incoming<'_>)) -> io::Result<()> {
+        let mut tokens = std::mem::take(&mut self.tokens);
+        let mut result = self.epoll.ready(&mut tokens);
+        if tokens.contains(&TIMER) {
+            self.timer.clear();
+            self.armed = None;
+        }
+        if tokens.contains(&MONITOR) {
+            result = result.and(self.take_notices());
+        }
+        if self.unsettled {
+            result = result.and(self.settle(sink));
+        }
+        for &token in tokens.iter().filter(|&&token| token < TIMER) {
+            result = result.and(self.receive_frames(token, sink));
+        }
+        self.tokens = tokens;
+        result.and(self.tidy().map_err(io::Error::other))
+    }
+
+    fn watch(&mut self, ifindex: u32, name: &str) -> Result<(), PlatformError> {
+        self.watch_interface(ifindex, name)
+    }
+
+    fn unwatch(&mut self, ifindex: u32) {
+        self.unwatch_interface(ifindex);
+    }
+
+    fn prepare(&mut self, setup: &VrSetup) -> Result<(), PlatformError> {
+        self.prepare_router(setup)
+    }
+
+    fn release(&mut self, key: VrKey) {
+        self.send_queued();
+        self.release_router(key);
+    }
+
+    fn transmit(&mut self, transmit: &Transmit<'_>) {
+        let interface = self.interfaces.get_mut(&transmit.key.ifindex);
+        let Some(sockets) = interface.and_then(|i| i.sockets.as_mut()) else {
+            self.counters.frames_refused += 1;
+            return;
+        };
+        if let Some(to) = transmit.unicast {
+            let packet = transmit.frame.get(usize::from(transmit.ip_offset)..);
+            match sockets.send_ip(packet.unwrap_or_default(), to) {
+                Ok(()) => self.counters.frames_sent += 1,
+                Err(_) => self.counters.frames_refused += 1,
+            }
+            return;
+        }
+        let ifindex = sockets.ifindex();
+        if self.out.is_full(transmit.frame.len()) {
+            self.send_queued();
+        }
+        self.out.push(ifindex, transmit.frame);
+    }
+
+    fn flush(&mut self) {
+        self.send_queued();
+        // What fails is tried, and told, by the next `receive`.
+        let _ = self.tidy();
+    }
+
+    fn set_mac(&mut self, key: VrKey, _mac: MacAddr, on: bool) -> Result<(), PlatformError> {
+        if !on {
+            // What was said before the MAC is given up must not come after.
+            self.send_queued();
+        }
+        self.set_router_mac(key, on)
+    }
+
+    fn set_address(
+        &mut self,
+        key: VrKey,
+        address: VirtualAddress,
+        accept: bool,
+        on: bool,
+    ) -> Result<(), PlatformError> {
+        if !on {
+            self.send_queued();
+        }
+        self.set_router_address(key, address, accept, on)
+    }
+
+    fn set_group(&mut self, ifindex: u32, family: Family, on: bool) -> Result<(), PlatformError> {
+        self.set_interface_group(ifindex, family, on)
+    }
+
+    fn mac_interface(&self, key: VrKey) -> Option<String> {
+        let link = self.routers.get(&key)?.link?;
+        Some(self.links.get(link)?.name.clone())
+    }
+}
+
+impl Drop for LinuxPlatform {
+    fn drop(&mut self) {
+        self.send_queued();
+        self.release_everything();
+        self.ledger.close();
+    }
+}

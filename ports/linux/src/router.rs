@@ -1,0 +1,370 @@
+//! What is installed for a virtual router, and its addresses.
+
+use std::io;
+
+use vrrp_core::{MacMode, VirtualAddress, VrKey};
+use vrrp_host::{PlatformError, VrSetup};
+
+use crate::ledger::Entry;
+use crate::netlink::{self, OUR_PROTOCOL};
+use crate::platform::LinuxPlatform;
+
+/// A virtual router that the host has prepared.
+#[derive(Debug)]
+pub(crate) struct Router {
+    pub(crate) setup: VrSetup,
+    /// The operating system's number of its macvlan.
+    pub(crate) link: Option<u32>,
+    pub(crate) mac_on: bool,
+    /// The addresses that it serves now.
+    pub(crate) held: Vec<Held>,
+}
+
+/// An address that is served.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) address: VirtualAddress,
+    /// The link that it is on.
+    pub(crate) index: u32,
+    pub(crate) how: How,
+    entry: Entry,
+}
+
+/// How an address is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// We put it there.
+    Installed,
+    /// It was there before us, and stays.
+    Adopted,
+    /// Only the questions for it are answered, by the host.
+    Silent {
+        /// We put the blackhole route there.
+        route: bool,
+    },
+}
+
+impl LinuxPlatform {
+    pub(crate) fn prepare_router(&mut self, setup: &VrSetup) -> Result<(), PlatformError> {
+        let key = setup.key;
+        let Some(watched) = self.interfaces.get(&key.ifindex) else {
+            let what = format!("prepare VRID {} on an interface not watched", key.vrid);
+            return Err(PlatformError::new(what, io::ErrorKind::NotFound.into()));
+        };
+        let attached = watched.sockets.is_some();
+        let elsewhere =
+            |device: &Option<String>| device.as_ref().is_some_and(|d| *d != watched.name);
+        if !setup.accept && setup.addresses.iter().any(|(_, device)| elsewhere(device)) {
+            let what = format!(
+                "prepare VRID {} on {}: an address on another interface needs accept mode",
+                key.vrid, watched.name
+            );
+            return Err(PlatformError::new(what, io::ErrorKind::Unsupported.into()));
+        }
+        let before = self.routers.remove(&key);
+        if let Some(before) = before {
+            let changed = before.setup.mac_mode != setup.mac_mode;
+            self.routers.insert(key, before);
+            if changed {
+                // The new setup is to be told apart from what the old one left, if anything.
+                self.strip_router(key);
+            }
+        }
+        match self.routers.get_mut(&key) {
+            Some(router) => router.setup = setup.clone(),
+            None => {
+                let router = Router {
+                    setup: setup.clone(),
+                    link: None,
+                    mac_on: false,
+                    held: Vec::new(),
+                };
+                self.routers.insert(key, router);
+            }
+        }
+        self.untidy = true;
+        if attached {
+            self.listen(key)?;
+            self.attach_router(key)?;
+        }
+        Ok(())
+    }
+
+    /// Hears VRRP of the family of a virtual router on its interface.
+    pub(crate) fn listen(&mut self, key: VrKey) -> Result<(), PlatformError> {
+        let Some(watched) = self.interfaces.get_mut(&key.ifindex) else {
+            return Ok(());
+        };
+        let Some(sockets) = &mut watched.sockets else {
+            return Ok(());
+        };
+        sockets.listen(&self.epoll, key.family).map_err(|error| {
+            let what = format!("listen to VRRP over {} on {}", key.family, watched.name);
+            PlatformError::new(what, error)
+        })
+    }
+
+    /// Makes the macvlan of a virtual router whose interface is there, and notes what will be
+    /// installed for it.
+    pub(crate) fn attach_router(&mut self, key: VrKey) -> Result<(), PlatformError> {
+        let Some(router) = self.routers.get(&key) else {
+            return Ok(());
+        };
+        if router.setup.mac_mode == MacMode::Virtual && router.link.is_none() {
+            self.make_link(key)?;
+        }
+        let Some(router) = self.routers.get(&key) else {
+            return Ok(());
+        };
+        let mut entries = Vec::new();
+        for (address, _) in &router.setup.addresses {
+            if !router.setup.accept {
+                let address = address.address;
+                entries.push(Entry::Route { address });
+            } else if let Ok(index) = self.carrier(key, *address)
+                && Some(index) != router.link
+                && !self.links.has_address(index, address.address)
+                && let Some(link) = self.links.get(index)
+            {
+                entries.push(Entry::address(&link.name, *address));
+            }
+        }
+        self.ledger.add(entries).map_err(noted)
+    }
+
+    pub(crate) fn set_router_address(
+        &mut self,
+        key: VrKey,
+        address: VirtualAddress,
+        accept: bool,
+        on: bool,
+    ) -> Result<(), PlatformError> {
+        let Some(router) = self.routers.get_mut(&key) else {
+            return Err(unprepared(key));
+        };
+        if let Some(at) = router.held.iter().position(|held| held.address == address) {
+            let silent = matches!(router.held[at].how, How::Silent { .. });
+            if on && accept != silent {
+                return Ok(());
+            }
+            let held = router.held.swap_remove(at);
+            self.give_up(held)?;
+        }
+        if !on {
+            return Ok(());
+        }
+        let index = self.carrier(key, address)?;
+        let held = if accept {
+            self.tidy()?;
+            self.install(index, address)?
+        } else {
+            self.untidy = true;
+            self.swallow(index, address)?
+        };
+        if let Some(router) = self.routers.get_mut(&key) {
+            router.held.push(held);
+        }
+        Ok(())
+    }
+
+    fn install(&mut self, index: u32, address: VirtualAddress) -> Result<Held, PlatformError> {
+        let device = self.link_label(index);
+        let entry = Entry::address(&device, address);
+        if !self.macvlans.contains_key(&index) {
+            // An address on a macvlan goes with it.
+            self.ledger.add([entry.clone()]).map_err(noted)?;
+        }
+        let add = |to: &mut netlink::Requests| netlink::address(to, index, address, true);
+        let how = match self.netlink.perform(add) {
+            Ok(()) => How::Installed,
+            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {
+                self.resync()
+                    .map_err(|error| PlatformError::new("list the addresses", error))?;
+                let known = self.links.address(index, address.address);
+                if known.is_some_and(|a| a.protocol == OUR_PROTOCOL) && self.ledger.contains(&entry)
+                {
+                    How::Installed
+                } else {
+                    self.ledger.remove(&entry).map_err(noted)?;
+                    How::Adopted
+                }
+            }
+            Err(error) => {
+                let (ip, len) = (address.address, address.prefix_len);
+                let what = format!("add address {ip}/{len} to {device}");
+                return Err(PlatformError::new(what, error));
+            }
+        };
+        Ok(Held {
+            address,
+            index,
+            how,
+            entry,
+        })
+    }
+
+    /// Serves an address without accepting: packets to it are dropped, not sent around.
+    fn swallow(&mut self, index: u32, address: VirtualAddress) -> Result<Held, PlatformError> {
+        let ip = address.address;
+        let entry = Entry::Route { address: ip };
+        self.ledger.add([entry.clone()]).map_err(noted)?;
+        let route = match self.netlink.perform(|to| netlink::blackhole(to, ip, true)) {
+            Ok(()) => true,
+            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => false,
+            Err(error) => {
+                return Err(PlatformError::new(
+                    format!("add blackhole route {ip}"),
+                    error,
+                ));
+            }
+        };
+        Ok(Held {
+            address,
+            index,
+            how: How::Silent { route },
+            entry,
+        })
+    }
+
+    fn give_up(&mut self, held: Held) -> Result<(), PlatformError> {
+        let (ip, index) = (held.address.address, held.index);
+        let (result, what) = match held.how {
+            How::Adopted => return Ok(()),
+            How::Installed => {
+                let remove =
+                    |to: &mut netlink::Requests| netlink::address(to, index, held.address, false);
+                let what = format!("remove address {ip} from {}", self.link_label(index));
+                (self.netlink.perform(remove), what)
+            }
+            How::Silent { route } => {
+                self.untidy = true;
+                let result = match route {
+                    true => self.netlink.perform(|to| netlink::blackhole(to, ip, false)),
+                    false => Ok(()),
+                };
+                (result, format!("remove blackhole route {ip}"))
+            }
+        };
+        match result {
+            // Gone already, by itself or with its interface.
+            Err(error)
+                if matches!(
+                    error.raw_os_error(),
+                    Some(libc::EADDRNOTAVAIL | libc::ENODEV | libc::ESRCH)
+                ) =>
+            {
+                Ok(())
+            }
+            other => other.map_err(|error| PlatformError::new(what, error)),
+        }
+    }
+
+    /// Removes everything that is installed for a virtual router and keeps its setup. `false`:
+    /// something refused to go, and stays in the ledger for the next life.
+    pub(crate) fn strip_router(&mut self, key: VrKey) -> bool {
+        let Some(router) = self.routers.get_mut(&key) else {
+            return true;
+        };
+        router.mac_on = false;
+        let mut clean = true;
+        for held in std::mem::take(&mut router.held) {
+            let entry = held.entry.clone();
+            let gone = self.give_up(held).is_ok() && self.ledger.remove(&entry).is_ok();
+            clean &= gone;
+        }
+        self.remove_link(key) && clean
+    }
+
+    pub(crate) fn release_router(&mut self, key: VrKey) {
+        let clean = self.strip_router(key);
+        let Some(router) = self.routers.remove(&key) else {
+            return;
+        };
+        if clean {
+            // Notes of what was never installed.
+            let of_router = |ip| router.setup.addresses.iter().any(|(a, _)| a.address == ip);
+            let _ = self.ledger.remove_where(|entry| match entry {
+                Entry::Address { address, .. } | Entry::Route { address } => of_router(*address),
+                Entry::Link { .. } | Entry::Setting { .. } => false,
+            });
+        }
+        let last = !self
+            .routers
+            .keys()
+            .any(|k| (k.ifindex, k.family) == (key.ifindex, key.family));
+        if last
+            && let Some(watched) = self.interfaces.get_mut(&key.ifindex)
+            && let Some(sockets) = &mut watched.sockets
+        {
+            sockets.unlisten(key.family);
+        }
+        self.untidy = true;
+    }
+
+    /// Removes everything that is installed.
+    pub(crate) fn release_everything(&mut self) {
+        let keys: Vec<VrKey> = self.routers.keys().copied().collect();
+        for key in keys {
+            self.release_router(key);
+        }
+        // What cannot be restored now never will be.
+        let _ = self.tidy();
+    }
+
+    /// The link that an address is put on.
+    fn carrier(&self, key: VrKey, address: VirtualAddress) -> Result<u32, PlatformError> {
+        let Some(Router { setup, link, .. }) = self.routers.get(&key) else {
+            return Err(unprepared(key));
+        };
+        let (parent, parent_name) = self.parent(key)?;
+        let named = setup.addresses.iter().find(|(a, _)| *a == address);
+        match named.and_then(|(_, device)| device.as_ref()) {
+            // To name the interface itself says nothing about the MAC.
+            Some(device) if *device != parent_name => self.links.find(device).ok_or_else(|| {
+                let what = format!("find {device}, which is to carry {}", address.address);
+                PlatformError::new(what, io::Error::from_raw_os_error(libc::ENODEV))
+            }),
+            _ if setup.mac_mode == MacMode::Interface => Ok(parent),
+            _ => link.ok_or_else(|| {
+                let what = format!(
+                    "find the macvlan of VRID {} on {parent_name}",
+                    setup.key.vrid
+                );
+                PlatformError::new(what, io::Error::from_raw_os_error(libc::ENODEV))
+            }),
+        }
+    }
+
+    pub(crate) fn parent(&self, key: VrKey) -> Result<(u32, String), PlatformError> {
+        let watched = self.interfaces.get(&key.ifindex);
+        let Some(watched) = watched else {
+            return Err(unprepared(key));
+        };
+        match &watched.sockets {
+            Some(sockets) => Ok((sockets.ifindex(), watched.name.clone())),
+            None => {
+                let error = io::Error::from_raw_os_error(libc::ENODEV);
+                Err(PlatformError::new(format!("find {}", watched.name), error))
+            }
+        }
+    }
+
+    pub(crate) fn link_label(&self, index: u32) -> String {
+        match self.links.get(index) {
+            Some(link) => link.name.clone(),
+            None => format!("link {index}"),
+        }
+    }
+}
+
+pub(crate) fn unprepared(key: VrKey) -> PlatformError {
+    let what = format!(
+        "serve VRID {} ({}), which is not prepared",
+        key.vrid, key.family
+    );
+    PlatformError::new(what, io::ErrorKind::NotFound.into())
+}
+
+pub(crate) fn noted(error: io::Error) -> PlatformError {
+    PlatformError::new("write the ledger", error)
+}

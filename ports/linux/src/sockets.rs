@@ -1,0 +1,316 @@
+//! The sockets of one interface.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::OwnedFd;
+
+use vrrp_core::Family;
+
+use crate::bpf;
+use crate::sys::{self, Epoll};
+
+const ETH_P_IP: u16 = 0x0800;
+const ETH_P_ARP: u16 = 0x0806;
+const ETH_P_IPV6: u16 = 0x86dd;
+const RECEIVE_BUFFER: i32 = 1024 * 1024;
+const IP_MULTICAST_ALL: i32 = 49;
+
+/// What a packet socket is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// VRRP over IPv4.
+    Vrrp4,
+    /// VRRP over IPv6.
+    Vrrp6,
+    /// ARP requests that the kernel does not answer.
+    Arp,
+    /// Neighbour solicitations that the kernel does not answer.
+    Solicitations,
+}
+
+impl Purpose {
+    /// All, in the order in which [`Sockets`] keeps them.
+    const ALL: [Purpose; 4] = [
+        Purpose::Vrrp4,
+        Purpose::Vrrp6,
+        Purpose::Arp,
+        Purpose::Solicitations,
+    ];
+
+    fn ethertype(self) -> u16 {
+        match self {
+            Purpose::Vrrp4 => ETH_P_IP,
+            Purpose::Arp => ETH_P_ARP,
+            Purpose::Vrrp6 | Purpose::Solicitations => ETH_P_IPV6,
+        }
+    }
+}
+
+/// The sockets of an interface that is there. All close, and all memberships end, with it.
+///
+/// Each packet socket is bound to one Ethernet type: a socket for all types would be shown every
+/// packet of the interface, outgoing ones too.
+#[derive(Debug)]
+pub(crate) struct Sockets {
+    ifindex: u32,
+    number: u32,
+    packet: [Option<OwnedFd>; 4],
+    /// Never bound and never read: they hold the memberships that IGMP and MLD report.
+    members: [Option<OwnedFd>; 2],
+    /// Send IP packets whose neighbour the kernel finds.
+    raw: [Option<OwnedFd>; 2],
+    solicited: BTreeSet<Ipv6Addr>,
+}
+
+impl Sockets {
+    /// None yet, for the interface that the operating system calls `ifindex` and the host `number`.
+    pub(crate) fn new(ifindex: u32, number: u32) -> Self {
+        Self {
+            ifindex,
+            number,
+            packet: [const { None }; 4],
+            members: [None, None],
+            raw: [None, None],
+            solicited: BTreeSet::new(),
+        }
+    }
+
+    pub(crate) fn ifindex(&self) -> u32 {
+        self.ifindex
+    }
+
+    /// The interface's number at the host and the place of the socket, from an epoll token.
+    pub(crate) fn split_token(token: u64) -> (u32, usize) {
+        ((token >> 8) as u32, (token & 0xff) as usize)
+    }
+
+    pub(crate) fn packet(&self, place: usize) -> Option<&OwnedFd> {
+        self.packet.get(place)?.as_ref()
+    }
+
+    /// Begins to hear VRRP of a family.
+    pub(crate) fn listen(&mut self, epoll: &Epoll, family: Family) -> io::Result<()> {
+        let (purpose, program) = match family {
+            Family::Ipv4 => (Purpose::Vrrp4, bpf::vrrp_ipv4(self.ifindex)),
+            Family::Ipv6 => (Purpose::Vrrp6, bpf::vrrp_ipv6(self.ifindex)),
+        };
+        if self.packet[purpose as usize].is_some() {
+            return Ok(());
+        }
+        self.open_packet(epoll, purpose, &program)
+    }
+
+    /// Ceases to hear VRRP of a family.
+    pub(crate) fn unlisten(&mut self, family: Family) {
+        let purpose = match family {
+            Family::Ipv4 => Purpose::Vrrp4,
+            Family::Ipv6 => Purpose::Vrrp6,
+        };
+        self.packet[purpose as usize] = None;
+        self.raw[family as usize] = None;
+    }
+
+    /// Hears the questions for exactly these addresses.
+    pub(crate) fn hear_questions(&mut self, epoll: &Epoll, targets: &[IpAddr]) -> io::Result<()> {
+        let (mut ipv4, mut ipv6) = (Vec::new(), Vec::new());
+        for target in targets {
+            match target {
+                IpAddr::V4(ip) => ipv4.push(*ip),
+                IpAddr::V6(ip) => ipv6.push(*ip),
+            }
+        }
+        self.hear(epoll, Purpose::Arp, ipv4.len(), || bpf::arp_requests(&ipv4))?;
+        self.hear(epoll, Purpose::Solicitations, ipv6.len(), || {
+            bpf::neighbour_solicitations(&ipv6)
+        })?;
+        self.join_solicited(ipv6.into_iter().map(solicited_node).collect())
+    }
+
+    fn hear(
+        &mut self,
+        epoll: &Epoll,
+        purpose: Purpose,
+        targets: usize,
+        program: impl FnOnce() -> Vec<bpf::Instruction>,
+    ) -> io::Result<()> {
+        match &self.packet[purpose as usize] {
+            _ if targets == 0 => {
+                self.packet[purpose as usize] = None;
+                Ok(())
+            }
+            Some(fd) => sys::attach_filter(fd, &program()),
+            None => self.open_packet(epoll, purpose, &program()),
+        }
+    }
+
+    fn join_solicited(&mut self, wanted: BTreeSet<Ipv6Addr>) -> io::Result<()> {
+        if wanted == self.solicited {
+            return Ok(());
+        }
+        let fd = members(&mut self.members, Family::Ipv6)?;
+        for group in self.solicited.difference(&wanted) {
+            // The membership may have gone with the interface.
+            let _ = member6(fd, *group, self.ifindex, false);
+        }
+        for group in wanted.difference(&self.solicited) {
+            member6(fd, *group, self.ifindex, true)?;
+        }
+        self.solicited = wanted;
+        Ok(())
+    }
+
+    /// Joins or leaves the group of a family, so that switches forward to us and the interface
+    /// lets it in.
+    pub(crate) fn set_group(&mut self, family: Family, on: bool) -> io::Result<()> {
+        let fd = members(&mut self.members, family)?;
+        let result = match family.group() {
+            IpAddr::V4(group) => member4(fd, group, self.ifindex, on),
+            IpAddr::V6(group) => member6(fd, group, self.ifindex, on),
+        };
+        match result.as_ref().map_err(io::Error::raw_os_error) {
+            // Already as wanted.
+            Err(Some(libc::EADDRINUSE)) if on => Ok(()),
+            Err(Some(libc::EADDRNOTAVAIL | libc::ENODEV)) if !on => Ok(()),
+            _ => result,
+        }
+    }
+
+    /// Sends an IP packet, header included, out of this interface to a neighbour or beyond.
+    pub(crate) fn send_ip(&mut self, packet: &[u8], to: IpAddr) -> io::Result<()> {
+        let family = Family::of(to);
+        let place = &mut self.raw[family as usize];
+        let fd = match place {
+            Some(fd) => fd,
+            None => place.insert(raw_socket(family, self.ifindex)?),
+        };
+        sys::send_ip(fd, packet, to, self.ifindex).map(drop)
+    }
+
+    /// The filter comes before the binding, so that nothing unfiltered is ever queued: a packet
+    /// socket of protocol 0 hears nothing.
+    fn open_packet(
+        &mut self,
+        epoll: &Epoll,
+        purpose: Purpose,
+        program: &[bpf::Instruction],
+    ) -> io::Result<()> {
+        let fd = sys::socket(libc::AF_PACKET, libc::SOCK_RAW, 0)?;
+        sys::attach_filter(&fd, program)?;
+        sys::set_option_int(&fd, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, RECEIVE_BUFFER)?;
+        sys::bind_packet(&fd, self.ifindex, purpose.ethertype())?;
+        let group = match purpose {
+            Purpose::Vrrp4 => Some(Family::Ipv4.group_mac()),
+            Purpose::Vrrp6 => Some(Family::Ipv6.group_mac()),
+            Purpose::Arp | Purpose::Solicitations => None,
+        };
+        if let Some(mac) = group {
+            let mut request = [0; 16];
+            request[..4].copy_from_slice(&self.ifindex.to_ne_bytes());
+            request[4..6].copy_from_slice(&(libc::PACKET_MR_MULTICAST as u16).to_ne_bytes());
+            request[6..8].copy_from_slice(&6u16.to_ne_bytes());
+            request[8..14].copy_from_slice(&mac.0);
+            sys::set_option(&fd, libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &request)?;
+        }
+        let place = Purpose::ALL.iter().position(|p| *p == purpose);
+        let token = u64::from(self.number) << 8 | place.unwrap_or_default() as u64;
+        epoll.add(&fd, token)?;
+        self.packet[purpose as usize] = Some(fd);
+        Ok(())
+    }
+}
+
+/// The socket that frames of all interfaces are sent through. Of protocol 0: it hears nothing.
+pub(crate) fn sender() -> io::Result<OwnedFd> {
+    let fd = sys::socket(libc::AF_PACKET, libc::SOCK_RAW, 0)?;
+    // Room for a whole queue, even where the device is slow to take it.
+    sys::set_option_int(&fd, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, RECEIVE_BUFFER)?;
+    // TC_PRIO_CONTROL: before ordinary traffic, where the device has bands.
+    sys::set_option_int(&fd, libc::SOL_SOCKET, libc::SO_PRIORITY, 7)?;
+    Ok(fd)
+}
+
+fn members(sockets: &mut [Option<OwnedFd>; 2], family: Family) -> io::Result<&OwnedFd> {
+    let place = &mut sockets[family as usize];
+    if place.is_none() {
+        let fd = match family {
+            Family::Ipv4 => {
+                let fd = sys::socket(libc::AF_INET, libc::SOCK_DGRAM, 0)?;
+                sys::set_option_int(&fd, libc::IPPROTO_IP, IP_MULTICAST_ALL, 0)?;
+                fd
+            }
+            Family::Ipv6 => sys::socket(libc::AF_INET6, libc::SOCK_DGRAM, 0)?,
+        };
+        *place = Some(fd);
+    }
+    place.as_ref().ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
+fn member4(fd: &OwnedFd, group: Ipv4Addr, ifindex: u32, on: bool) -> io::Result<()> {
+    // struct ip_mreqn: group, local address (none), interface.
+    let mut request = [0; 12];
+    request[..4].copy_from_slice(&group.octets());
+    request[8..].copy_from_slice(&ifindex.to_ne_bytes());
+    let name = if on {
+        libc::IP_ADD_MEMBERSHIP
+    } else {
+        libc::IP_DROP_MEMBERSHIP
+    };
+    sys::set_option(fd, libc::IPPROTO_IP, name, &request)
+}
+
+fn member6(fd: &OwnedFd, group: Ipv6Addr, ifindex: u32, on: bool) -> io::Result<()> {
+    // struct ipv6_mreq: group, interface.
+    let mut request = [0; 20];
+    request[..16].copy_from_slice(&group.octets());
+    request[16..].copy_from_slice(&ifindex.to_ne_bytes());
+    let name = if on {
+        libc::IPV6_ADD_MEMBERSHIP
+    } else {
+        libc::IPV6_DROP_MEMBERSHIP
+    };
+    sys::set_option(fd, libc::IPPROTO_IPV6, name, &request)
+}
+
+/// A raw socket of IPPROTO_RAW takes whole IP packets and receives nothing.
+fn raw_socket(family: Family, ifindex: u32) -> io::Result<OwnedFd> {
+    let domain = match family {
+        Family::Ipv4 => libc::AF_INET,
+        Family::Ipv6 => libc::AF_INET6,
+    };
+    let fd = sys::socket(domain, libc::SOCK_RAW, libc::IPPROTO_RAW)?;
+    sys::set_option_int(
+        &fd,
+        libc::SOL_SOCKET,
+        libc::SO_BINDTOIFINDEX,
+        ifindex as i32,
+    )?;
+    sys::set_option_int(&fd, libc::SOL_SOCKET, libc::SO_PRIORITY, 7)?;
+    Ok(fd)
+}
+
+/// The group that solicitations for an address go to (RFC 4291 section 2.7.1).
+fn solicited_node(address: Ipv6Addr) -> Ipv6Addr {
+    let prefix = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00, 0).to_bits();
+    Ipv6Addr::from_bits(prefix | address.to_bits() & 0xff_ffff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_solicited_node_group_keeps_24_bits() {
+        let address: Ipv6Addr = "2001:db8::1234:5678".parse().unwrap();
+        let group: Ipv6Addr = "ff02::1:ff34:5678".parse().unwrap();
+        assert_eq!(solicited_node(address), group);
+    }
+
+    #[test]
+    fn the_enumerations_index_the_tables() {
+        for (at, purpose) in Purpose::ALL.iter().enumerate() {
+            assert_eq!(*purpose as usize, at);
+        }
+        assert_eq!([Family::Ipv4 as usize, Family::Ipv6 as usize], [0, 1]);
+    }
+}

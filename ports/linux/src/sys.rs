@@ -1,0 +1,552 @@
+//! The system calls: thin wrappers that are safe to call. All that is `unsafe` in this crate.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::mem::{size_of, zeroed};
+use std::net::IpAddr;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+use crate::bpf::Instruction;
+
+/// Frames that one call of [`ReceiveBatch::receive`] takes at most.
+pub(crate) const RECEIVE_FRAMES: usize = 64;
+/// Room for one received frame. What is longer is no VRRP that Ethernet carries.
+const RECEIVE_ROOM: usize = 2048;
+/// Frames that the send queue holds before it flushes itself.
+const SEND_FRAMES: usize = 512;
+/// Octets that the send queue holds before it flushes itself.
+const SEND_ROOM: usize = 64 * 1024;
+/// Messages given to the kernel in one call.
+const CHUNK: usize = 64;
+
+fn check(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
+}
+
+fn check_len(result: libc::ssize_t) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_| io::Error::last_os_error())
+}
+
+fn own(fd: libc::c_int) -> io::Result<OwnedFd> {
+    let fd = check(fd)?;
+    // SAFETY: the kernel has just given us this descriptor; nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Microseconds of CLOCK_MONOTONIC.
+pub(crate) fn monotonic_us() -> u64 {
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `now` is a timespec that the call fills. This clock always exists.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut now) };
+    now.tv_sec as u64 * 1_000_000 + now.tv_nsec as u64 / 1_000
+}
+
+/// A socket, close-on-exec and non-blocking.
+pub(crate) fn socket(domain: i32, kind: i32, protocol: i32) -> io::Result<OwnedFd> {
+    // SAFETY: takes plain numbers.
+    own(unsafe {
+        libc::socket(
+            domain,
+            kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK,
+            protocol,
+        )
+    })
+}
+
+/// Sets a socket option to the octets of its value.
+pub(crate) fn set_option(fd: &OwnedFd, level: i32, name: i32, value: &[u8]) -> io::Result<()> {
+    // SAFETY: pointer and length are those of one slice, which the call only reads.
+    check(unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            level,
+            name,
+            value.as_ptr().cast(),
+            value.len() as libc::socklen_t,
+        )
+    })?;
+    Ok(())
+}
+
+/// Sets a socket option that is a number.
+pub(crate) fn set_option_int(fd: &OwnedFd, level: i32, name: i32, value: i32) -> io::Result<()> {
+    set_option(fd, level, name, &value.to_ne_bytes())
+}
+
+/// Attaches a classic BPF program, replacing the one before.
+pub(crate) fn attach_filter(fd: &OwnedFd, program: &[Instruction]) -> io::Result<()> {
+    let mut code: Vec<libc::sock_filter> = program
+        .iter()
+        .map(|i| libc::sock_filter {
+            code: i.code,
+            jt: i.jt,
+            jf: i.jf,
+            k: i.k,
+        })
+        .collect();
+    let program = libc::sock_fprog {
+        len: code.len() as u16,
+        filter: code.as_mut_ptr(),
+    };
+    // SAFETY: `program` and the instructions that it points to outlive the call, which copies them.
+    check(unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_ATTACH_FILTER,
+            (&raw const program).cast(),
+            size_of::<libc::sock_fprog>() as libc::socklen_t,
+        )
+    })?;
+    Ok(())
+}
+
+fn link_address(ifindex: u32, protocol: u16) -> libc::sockaddr_ll {
+    // SAFETY: a sockaddr_ll of zeros is a valid one.
+    let mut address: libc::sockaddr_ll = unsafe { zeroed() };
+    address.sll_family = libc::AF_PACKET as u16;
+    address.sll_protocol = protocol.to_be();
+    address.sll_ifindex = ifindex as i32;
+    address
+}
+
+/// Binds an AF_PACKET socket to one interface and one Ethernet type.
+pub(crate) fn bind_packet(fd: &OwnedFd, ifindex: u32, protocol: u16) -> io::Result<()> {
+    let address = link_address(ifindex, protocol);
+    // SAFETY: `address` is a sockaddr_ll and its size is given.
+    check(unsafe {
+        libc::bind(
+            fd.as_raw_fd(),
+            (&raw const address).cast(),
+            size_of::<libc::sockaddr_ll>() as libc::socklen_t,
+        )
+    })?;
+    Ok(())
+}
+
+/// Binds a netlink socket to multicast groups (the old bit mask; 0: none).
+pub(crate) fn bind_netlink(fd: &OwnedFd, groups: u32) -> io::Result<()> {
+    // SAFETY: a sockaddr_nl of zeros is a valid one.
+    let mut address: libc::sockaddr_nl = unsafe { zeroed() };
+    address.nl_family = libc::AF_NETLINK as u16;
+    address.nl_groups = groups;
+    // SAFETY: `address` is a sockaddr_nl and its size is given.
+    check(unsafe {
+        libc::bind(
+            fd.as_raw_fd(),
+            (&raw const address).cast(),
+            size_of::<libc::sockaddr_nl>() as libc::socklen_t,
+        )
+    })?;
+    Ok(())
+}
+
+/// Sends without blocking.
+pub(crate) fn send(fd: &OwnedFd, data: &[u8]) -> io::Result<usize> {
+    // SAFETY: pointer and length are those of one slice, which the call only reads.
+    check_len(unsafe {
+        libc::send(
+            fd.as_raw_fd(),
+            data.as_ptr().cast(),
+            data.len(),
+            libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
+        )
+    })
+}
+
+/// Sends an IP packet, header included, to `to` through a raw socket, without blocking.
+pub(crate) fn send_ip(fd: &OwnedFd, packet: &[u8], to: IpAddr, scope: u32) -> io::Result<usize> {
+    // SAFETY: a sockaddr_storage of zeros is a valid one.
+    let mut storage: libc::sockaddr_storage = unsafe { zeroed() };
+    let len = match to {
+        IpAddr::V4(ip) => {
+            let address = (&raw mut storage).cast::<libc::sockaddr_in>();
+            // SAFETY: a sockaddr_storage has room and alignment for every socket address.
+            unsafe {
+                (*address).sin_family = libc::AF_INET as u16;
+                (*address).sin_addr.s_addr = u32::from_ne_bytes(ip.octets());
+            }
+            size_of::<libc::sockaddr_in>()
+        }
+        IpAddr::V6(ip) => {
+            let address = (&raw mut storage).cast::<libc::sockaddr_in6>();
+            // SAFETY: as above.
+            unsafe {
+                (*address).sin6_family = libc::AF_INET6 as u16;
+                (*address).sin6_addr.s6_addr = ip.octets();
+                if ip.is_unicast_link_local() {
+                    (*address).sin6_scope_id = scope;
+                }
+            }
+            size_of::<libc::sockaddr_in6>()
+        }
+    };
+    // SAFETY: the packet is one slice; `storage` holds an address of `len` octets.
+    check_len(unsafe {
+        libc::sendto(
+            fd.as_raw_fd(),
+            packet.as_ptr().cast(),
+            packet.len(),
+            libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
+            (&raw const storage).cast(),
+            len as libc::socklen_t,
+        )
+    })
+}
+
+/// Receives one datagram without blocking. More than `buffer` holds is an error (EMSGSIZE).
+pub(crate) fn receive(fd: &OwnedFd, buffer: &mut [u8]) -> io::Result<usize> {
+    // SAFETY: pointer and length are those of one slice, which the call may write. MSG_TRUNC asks
+    // for the true length; it does not make the call write more.
+    let len = check_len(unsafe {
+        libc::recv(
+            fd.as_raw_fd(),
+            buffer.as_mut_ptr().cast(),
+            buffer.len(),
+            libc::MSG_DONTWAIT | libc::MSG_TRUNC,
+        )
+    })?;
+    if len > buffer.len() {
+        return Err(io::Error::from_raw_os_error(libc::EMSGSIZE));
+    }
+    Ok(len)
+}
+
+/// A pool of buffers that AF_PACKET sockets receive into, many frames a call.
+#[derive(Debug)]
+pub(crate) struct ReceiveBatch {
+    room: Vec<u8>,
+    got: Vec<Got>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Got {
+    len: usize,
+    ifindex: u32,
+    truncated: bool,
+}
+
+impl ReceiveBatch {
+    pub(crate) fn new() -> Self {
+        Self {
+            room: vec![0; RECEIVE_FRAMES * RECEIVE_ROOM],
+            got: Vec::with_capacity(RECEIVE_FRAMES),
+        }
+    }
+
+    /// Takes what has arrived, at most [`RECEIVE_FRAMES`], in place of what was taken before.
+    pub(crate) fn receive(&mut self, fd: &OwnedFd) -> io::Result<()> {
+        self.got.clear();
+        // SAFETY: zeros are valid values of these three structures.
+        let mut names: [libc::sockaddr_ll; RECEIVE_FRAMES] = unsafe { zeroed() };
+        // SAFETY: as above.
+        let mut parts: [libc::iovec; RECEIVE_FRAMES] = unsafe { zeroed() };
+        // SAFETY: as above.
+        let mut heads: [libc::mmsghdr; RECEIVE_FRAMES] = unsafe { zeroed() };
+        let rooms = self.room.chunks_exact_mut(RECEIVE_ROOM);
+        for (((head, part), name), room) in
+            heads.iter_mut().zip(&mut parts).zip(&mut names).zip(rooms)
+        {
+            part.iov_base = room.as_mut_ptr().cast();
+            part.iov_len = room.len();
+            head.msg_hdr.msg_iov = part;
+            head.msg_hdr.msg_iovlen = 1;
+            head.msg_hdr.msg_name = (&raw mut *name).cast();
+            head.msg_hdr.msg_namelen = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+        }
+        // SAFETY: every header points to one iovec over its own part of `room` and to one name;
+        // all of them outlive the call.
+        let count = check(unsafe {
+            libc::recvmmsg(
+                fd.as_raw_fd(),
+                heads.as_mut_ptr(),
+                RECEIVE_FRAMES as u32,
+                libc::MSG_DONTWAIT as _,
+                std::ptr::null_mut(),
+            )
+        })?;
+        let count = count as usize;
+        self.got.extend(
+            heads
+                .iter()
+                .zip(&names)
+                .take(count)
+                .map(|(head, name)| Got {
+                    len: (head.msg_len as usize).min(RECEIVE_ROOM),
+                    ifindex: name.sll_ifindex as u32,
+                    truncated: head.msg_hdr.msg_flags & libc::MSG_TRUNC != 0,
+                }),
+        );
+        Ok(())
+    }
+
+    /// What was taken: the frame and the operating system's number of the device that took it in.
+    /// `None` stands for a frame that was too long.
+    pub(crate) fn frames(&self) -> impl Iterator<Item = Option<(u32, &[u8])>> {
+        let rooms = self.room.chunks_exact(RECEIVE_ROOM);
+        self.got.iter().zip(rooms).map(|(got, room)| {
+            (!got.truncated).then(|| (got.ifindex, room.get(..got.len).unwrap_or_default()))
+        })
+    }
+}
+
+/// Frames that wait to be sent in one call.
+#[derive(Debug)]
+pub(crate) struct SendBatch {
+    octets: Vec<u8>,
+    frames: Vec<Queued>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Queued {
+    ifindex: u32,
+    protocol: u16,
+    start: usize,
+    len: usize,
+}
+
+impl SendBatch {
+    pub(crate) fn new() -> Self {
+        Self {
+            octets: Vec::with_capacity(SEND_ROOM),
+            frames: Vec::with_capacity(SEND_FRAMES),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.frames.is_empty()
+    }
+
+    /// Whether a frame of `len` octets must wait for a flush.
+    pub(crate) fn is_full(&self, len: usize) -> bool {
+        self.frames.len() >= SEND_FRAMES || self.octets.len() + len > SEND_ROOM
+    }
+
+    /// Queues a frame for the interface with the operating system's number `ifindex`.
+    pub(crate) fn push(&mut self, ifindex: u32, frame: &[u8]) {
+        let protocol = match frame.get(12..14) {
+            Some(&[high, low]) => u16::from_be_bytes([high, low]),
+            _ => 0,
+        };
+        self.frames.push(Queued {
+            ifindex,
+            protocol,
+            start: self.octets.len(),
+            len: frame.len(),
+        });
+        self.octets.extend_from_slice(frame);
+    }
+
+    /// Sends everything. A frame that the kernel does not take is dropped. Returns how many were
+    /// sent and how many dropped.
+    pub(crate) fn flush(&mut self, fd: &OwnedFd) -> (u64, u64) {
+        let (mut sent, mut dropped, mut from) = (0, 0, 0);
+        while from < self.frames.len() {
+            match self.send_chunk(fd, from) {
+                Ok(n) if n > 0 => {
+                    sent += n as u64;
+                    from += n;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // The first of the chunk was refused (interface down, queue full): the protocol
+                // repeats itself, and those behind it may go to other interfaces.
+                _ => {
+                    dropped += 1;
+                    from += 1;
+                }
+            }
+        }
+        self.frames.clear();
+        self.octets.clear();
+        (sent, dropped)
+    }
+
+    fn send_chunk(&self, fd: &OwnedFd, from: usize) -> io::Result<usize> {
+        // SAFETY: zeros are valid values of these three structures.
+        let mut names: [libc::sockaddr_ll; CHUNK] = unsafe { zeroed() };
+        // SAFETY: as above.
+        let mut parts: [libc::iovec; CHUNK] = unsafe { zeroed() };
+        // SAFETY: as above.
+        let mut heads: [libc::mmsghdr; CHUNK] = unsafe { zeroed() };
+        let mut count = 0;
+        let frames = self.frames.iter().skip(from);
+        for (((head, part), name), queued) in
+            heads.iter_mut().zip(&mut parts).zip(&mut names).zip(frames)
+        {
+            let frame = self.octets.get(queued.start..queued.start + queued.len);
+            let frame = frame.unwrap_or_default();
+            *name = link_address(queued.ifindex, queued.protocol);
+            part.iov_base = frame.as_ptr().cast_mut().cast();
+            part.iov_len = frame.len();
+            head.msg_hdr.msg_iov = part;
+            head.msg_hdr.msg_iovlen = 1;
+            head.msg_hdr.msg_name = (&raw mut *name).cast();
+            head.msg_hdr.msg_namelen = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+            count += 1;
+        }
+        // SAFETY: the first `count` headers each point to one iovec over octets that the call only
+        // reads, and to one name; all of them outlive the call.
+        let sent = check(unsafe {
+            libc::sendmmsg(
+                fd.as_raw_fd(),
+                heads.as_mut_ptr(),
+                count,
+                (libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) as _,
+            )
+        })?;
+        Ok(sent as usize)
+    }
+}
+
+/// A set of descriptors that is itself one descriptor to wait on.
+#[derive(Debug)]
+pub(crate) struct Epoll(OwnedFd);
+
+impl Epoll {
+    pub(crate) fn new() -> io::Result<Self> {
+        // SAFETY: takes a plain number.
+        Ok(Self(own(unsafe {
+            libc::epoll_create1(libc::EPOLL_CLOEXEC)
+        })?))
+    }
+
+    pub(crate) fn raw(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+
+    /// Adds a descriptor, to be reported as `token` when readable. It leaves when it is closed.
+    pub(crate) fn add(&self, fd: &OwnedFd, token: u64) -> io::Result<()> {
+        let mut event = libc::epoll_event {
+            events: libc::EPOLLIN as u32,
+            u64: token,
+        };
+        // SAFETY: `event` is an epoll_event that the call only reads.
+        check(unsafe {
+            libc::epoll_ctl(
+                self.0.as_raw_fd(),
+                libc::EPOLL_CTL_ADD,
+                fd.as_raw_fd(),
+                &mut event,
+            )
+        })?;
+        Ok(())
+    }
+
+    /// The tokens of what is readable now, at most 64, into `tokens`.
+    pub(crate) fn ready(&self, tokens: &mut Vec<u64>) -> io::Result<()> {
+        tokens.clear();
+        // SAFETY: zeros are valid epoll_events.
+        let mut events: [libc::epoll_event; 64] = unsafe { zeroed() };
+        // SAFETY: the array has room for the 64 events that the call may write.
+        let count =
+            check(unsafe { libc::epoll_wait(self.0.as_raw_fd(), events.as_mut_ptr(), 64, 0) })?;
+        tokens.extend(events.iter().take(count as usize).map(|event| event.u64));
+        Ok(())
+    }
+}
+
+/// A timer of CLOCK_MONOTONIC that is a descriptor.
+#[derive(Debug)]
+pub(crate) struct Timer(OwnedFd);
+
+impl Timer {
+    pub(crate) fn new() -> io::Result<Self> {
+        // SAFETY: takes plain numbers.
+        Ok(Self(own(unsafe {
+            libc::timerfd_create(
+                libc::CLOCK_MONOTONIC,
+                libc::TFD_CLOEXEC | libc::TFD_NONBLOCK,
+            )
+        })?))
+    }
+
+    pub(crate) fn fd(&self) -> &OwnedFd {
+        &self.0
+    }
+
+    /// Expires at `at_us` of the monotonic clock, at once if that has passed; `None`: never.
+    pub(crate) fn arm(&self, at_us: Option<u64>) -> io::Result<()> {
+        // SAFETY: an itimerspec of zeros is a valid one: disarmed.
+        let mut spec: libc::itimerspec = unsafe { zeroed() };
+        if let Some(at) = at_us {
+            // Zero would disarm the timer instead of making it expire at once.
+            let at = at.max(1);
+            spec.it_value.tv_sec = (at / 1_000_000).try_into().unwrap_or(libc::time_t::MAX);
+            spec.it_value.tv_nsec = ((at % 1_000_000) * 1_000) as _;
+        }
+        // SAFETY: `spec` is an itimerspec that the call only reads.
+        check(unsafe {
+            libc::timerfd_settime(
+                self.0.as_raw_fd(),
+                libc::TFD_TIMER_ABSTIME,
+                &spec,
+                std::ptr::null_mut(),
+            )
+        })?;
+        Ok(())
+    }
+
+    /// Takes the expiry, so that the descriptor is not readable any more.
+    pub(crate) fn clear(&self) {
+        let mut count = [0u8; 8];
+        // SAFETY: `count` has the 8 octets that a timer gives. Without an expiry the call fails,
+        // which is as good.
+        unsafe { libc::read(self.0.as_raw_fd(), count.as_mut_ptr().cast(), 8) };
+    }
+}
+
+/// The number of the link called `name`.
+pub(crate) fn interface_index(name: &str) -> io::Result<u32> {
+    let name = std::ffi::CString::new(name)?;
+    // SAFETY: `name` ends with a zero and outlives the call.
+    match unsafe { libc::if_nametoindex(name.as_ptr()) } {
+        0 => Err(io::Error::last_os_error()),
+        index => Ok(index),
+    }
+}
+
+/// Locks a whole file for this open description, without waiting. `false`: another has it.
+pub(crate) fn try_lock(file: &std::fs::File) -> io::Result<bool> {
+    // SAFETY: takes plain numbers.
+    match check(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) }) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The kernel's release, such as "6.1.0-18-amd64".
+pub(crate) fn kernel_release() -> String {
+    // SAFETY: a utsname of zeros is a valid one.
+    let mut name: libc::utsname = unsafe { zeroed() };
+    // SAFETY: `name` is a utsname that the call fills.
+    unsafe { libc::uname(&mut name) };
+    let octets: Vec<u8> = name.release.iter().map(|&c| c as u8).collect();
+    let end = octets.iter().position(|&c| c == 0).unwrap_or(octets.len());
+    String::from_utf8_lossy(octets.get(..end).unwrap_or_default()).into_owned()
+}
+
+/// Puts the calling thread into a new, empty network namespace.
+pub(crate) fn unshare_network() -> io::Result<()> {
+    // SAFETY: takes a plain number and changes the calling thread only.
+    check(unsafe { libc::unshare(libc::CLONE_NEWNET) })?;
+    Ok(())
+}
+
+/// Waits until `fd` is readable, `timeout_ms` at most. `false`: it was not.
+pub(crate) fn wait_readable(fd: RawFd, timeout_ms: i32) -> io::Result<bool> {
+    let mut poll = libc::pollfd {
+        fd,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: one pollfd, as the count says.
+    Ok(check(unsafe { libc::poll(&mut poll, 1, timeout_ms) })? > 0)
+}

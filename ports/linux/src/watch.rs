@@ -1,0 +1,309 @@
+//! Watched interfaces: what netlink says of them, and what becomes of ours when they go and come.
+
+use std::io;
+
+use vrrp_core::{Failure, Family, InterfaceState, VrKey};
+use vrrp_host::{Incoming, Platform, PlatformError};
+
+use crate::links::Links;
+use crate::netlink::{self, Address, Event, OUR_PROTOCOL};
+use crate::platform::LinuxPlatform;
+use crate::router::{How, Router};
+use crate::sockets::Sockets;
+
+/// Datagrams of notices that one call takes at most.
+const NOTICES: usize = 256;
+
+/// An interface that the host watches.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    pub(crate) name: String,
+    /// `None` while the interface does not exist.
+    pub(crate) sockets: Option<Sockets>,
+    /// The groups that the host wants joined, to be joined again when the interface returns.
+    groups: [bool; 2],
+    /// What the host was told last.
+    reported: Option<InterfaceState>,
+}
+
+impl LinuxPlatform {
+    pub(crate) fn watch_interface(&mut self, number: u32, name: &str) -> Result<(), PlatformError> {
+        if self.interfaces.contains_key(&number) {
+            let error = io::ErrorKind::AlreadyExists.into();
+            return Err(PlatformError::new(
+                format!("watch {name}: number {number}"),
+                error,
+            ));
+        }
+        let watched = Watched {
+            name: name.into(),
+            sockets: None,
+            groups: [false; 2],
+            reported: None,
+        };
+        self.interfaces.insert(number, watched);
+        self.unsettled = true;
+        if let Some(index) = self.links.find(name) {
+            self.attach(number, index)?;
+        }
+        // The host learns the state without waiting for a change.
+        self.set_wakeup(None)
+            .map_err(|error| PlatformError::new(format!("watch {name}"), error))
+    }
+
+    pub(crate) fn unwatch_interface(&mut self, number: u32) {
+        let keys = self.keys_on(number);
+        for key in keys {
+            self.release_router(key);
+        }
+        self.interfaces.remove(&number);
+        self.untidy = true;
+    }
+
+    pub(crate) fn set_interface_group(
+        &mut self,
+        number: u32,
+        family: Family,
+        on: bool,
+    ) -> Result<(), PlatformError> {
+        let verb = if on { "join" } else { "leave" };
+        let Some(watched) = self.interfaces.get_mut(&number) else {
+            let what = format!("{verb} {} on interface {number}", family.group());
+            return Err(PlatformError::new(what, io::ErrorKind::NotFound.into()));
+        };
+        watched.groups[family as usize] = on;
+        // Without the interface there is nothing to join; it is joined when it returns.
+        let result = match &mut watched.sockets {
+            Some(sockets) => sockets.set_group(family, on),
+            None => Ok(()),
+        };
+        result.map_err(|error| {
+            let what = format!("{verb} {} on {}", family.group(), watched.name);
+            PlatformError::new(what, error)
+        })
+    }
+
+    /// Takes what the monitor has.
+    pub(crate) fn take_notices(&mut self) -> io::Result<()> {
+        let mut events = Vec::new();
+        let mut doubt = false;
+        for _ in 0..NOTICES {
+            match self.monitor.receive(&mut |event| events.push(event)) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(error) => match error.raw_os_error() {
+                    // Notices were lost.
+                    Some(libc::ENOBUFS | libc::EMSGSIZE) => doubt = true,
+                    _ => return Err(error),
+                },
+            }
+        }
+        for event in events {
+            doubt |= self.is_doubtful(&event);
+            self.unsettled |= match &event {
+                Event::Link(link) => !self.macvlans.contains_key(&link.index),
+                Event::Address(a) | Event::AddressGone(a) => !self.macvlans.contains_key(&a.index),
+                _ => true,
+            };
+            if matches!(event, Event::Address(_) | Event::AddressGone(_)) && self.unsettled {
+                // Another interface may have come into a virtual address's subnet.
+                self.untidy = true;
+            }
+            self.links.apply(event);
+        }
+        if doubt { self.resync() } else { Ok(()) }
+    }
+
+    /// Whether a notice says that something of ours is gone. It may be the late echo of something
+    /// that we have done and undone since, so it is a reason to look, not a proof.
+    fn is_doubtful(&self, event: &Event) -> bool {
+        match event {
+            Event::Link(link) => self
+                .macvlans
+                .get(&link.index)
+                .and_then(|key| self.routers.get(key).map(|router| (key, router)))
+                .is_some_and(|(key, router)| {
+                    let up = link.flags & libc::IFF_UP as u32 != 0;
+                    router.mac_on && !up || link.mac != key.virtual_mac()
+                }),
+            Event::LinkGone(index) => {
+                self.macvlans.contains_key(index)
+                    || self
+                        .routers
+                        .values()
+                        .any(|r| r.held.iter().any(|h| h.index == *index))
+            }
+            Event::AddressGone(gone) => {
+                let gone = (gone.index, gone.address);
+                let mut held = self.routers.values().flat_map(|r| &r.held);
+                held.any(|h| (h.index, h.address.address) == gone)
+            }
+            _ => false,
+        }
+    }
+
+    /// Lists everything anew and compares it with what should be there.
+    pub(crate) fn resync(&mut self) -> io::Result<()> {
+        let mut fresh = Links::default();
+        for ask in [netlink::dump_links, netlink::dump_addresses] {
+            for event in self.netlink.dump(ask)? {
+                fresh.apply(event);
+            }
+        }
+        for (index, key) in &self.macvlans {
+            if fresh
+                .get(*index)
+                .is_some_and(|link| link.mac != key.virtual_mac())
+            {
+                // Somebody changed its MAC: it is of no use, and nobody shall hear from that MAC.
+                // If it refuses to go, taking up the MAC fails and says so.
+                let _ = self.netlink.perform(|to| netlink::delete_link(to, *index));
+                fresh.apply(Event::LinkGone(*index));
+            }
+        }
+        self.links = fresh;
+        self.counters.resyncs += 1;
+        self.unsettled = true;
+        self.untidy = true;
+        let links = &self.links;
+        for (key, router) in &mut self.routers {
+            router.find_losses(*key, links, &mut self.lost);
+        }
+        self.macvlans.retain(|index, _| links.get(*index).is_some());
+        Ok(())
+    }
+
+    /// Follows interfaces that came and went, and tells the host what has changed.
+    pub(crate) fn settle(&mut self, sink: &mut dyn FnMut(Incoming<'_>)) -> io::Result<()> {
+        self.unsettled = false;
+        let mut result = Ok(());
+        let numbers: Vec<u32> = self.interfaces.keys().copied().collect();
+        for ifindex in numbers {
+            let Some(watched) = self.interfaces.get(&ifindex) else {
+                continue;
+            };
+            let index = self.links.find(&watched.name);
+            let known = watched.sockets.as_ref().map(Sockets::ifindex);
+            if known.is_some() && known != index {
+                self.detach(ifindex);
+                // Said even when it is back already: everything on it has to be done again.
+                self.report(ifindex, InterfaceState::default(), sink);
+            }
+            if let Some(index) = index.filter(|_| known != index)
+                && let Err(error) = self.attach(ifindex, index)
+            {
+                result = Err(io::Error::other(error));
+            }
+            let attached = self
+                .interfaces
+                .get(&ifindex)
+                .and_then(|w| w.sockets.as_ref());
+            let state = match attached {
+                Some(sockets) => self.links.state(sockets.ifindex(), |a| self.is_ours(a)),
+                None => InterfaceState::default(),
+            };
+            self.report(ifindex, state, sink);
+        }
+        for failure in self.lost.drain(..) {
+            sink(Incoming::Lost(failure));
+        }
+        result
+    }
+
+    fn report(&mut self, ifindex: u32, state: InterfaceState, sink: &mut dyn FnMut(Incoming<'_>)) {
+        if let Some(watched) = self.interfaces.get_mut(&ifindex)
+            && watched.reported != Some(state)
+        {
+            watched.reported = Some(state);
+            sink(Incoming::Interface { ifindex, state });
+        }
+    }
+
+    fn is_ours(&self, address: &Address) -> bool {
+        if self.marks_addresses {
+            return address.protocol == OUR_PROTOCOL;
+        }
+        let mut held = self.routers.values().flat_map(|router| &router.held);
+        held.any(|h| {
+            h.how == How::Installed
+                && h.index == address.index
+                && h.address.address == address.address
+        })
+    }
+
+    /// The interface is there: opens what its virtual routers need. Where that fails it counts as
+    /// missing, to be tried again at the next change.
+    fn attach(&mut self, number: u32, index: u32) -> Result<(), PlatformError> {
+        let Some(watched) = self.interfaces.get_mut(&number) else {
+            return Ok(());
+        };
+        let mut sockets = Sockets::new(index, number);
+        for family in [Family::Ipv4, Family::Ipv6] {
+            if watched.groups[family as usize] && sockets.set_group(family, true).is_err() {
+                // IPv6 may be off on it, which is no reason to be deaf to IPv4. The host tries
+                // again, and hears why not.
+                self.lost.push(Failure::Group {
+                    ifindex: number,
+                    family,
+                });
+            }
+        }
+        watched.sockets = Some(sockets);
+        self.untidy = true;
+        for key in self.keys_on(number) {
+            if let Err(error) = self.listen(key) {
+                self.detach(number);
+                return Err(error);
+            }
+            // Where it fails, taking up the MAC tries again, and says what is wrong.
+            let _ = self.attach_router(key);
+        }
+        Ok(())
+    }
+
+    /// The interface is gone, or has another name: what is left of ours on it goes, too.
+    fn detach(&mut self, number: u32) {
+        for key in self.keys_on(number) {
+            self.strip_router(key);
+        }
+        if let Some(watched) = self.interfaces.get_mut(&number) {
+            watched.sockets = None;
+        }
+        self.untidy = true;
+    }
+
+    pub(crate) fn keys_on(&self, number: u32) -> Vec<VrKey> {
+        let keys = self.routers.keys().copied();
+        keys.filter(|key| key.ifindex == number).collect()
+    }
+}
+
+impl Router {
+    /// Forgets what is not there any more, and says so where it should be.
+    fn find_losses(&mut self, key: VrKey, links: &Links, lost: &mut Vec<Failure>) {
+        if let Some(index) = self.link {
+            if self.mac_on && !links.is_up(index) {
+                self.mac_on = false;
+                lost.push(Failure::Mac { key });
+            }
+            if links.get(index).is_none() {
+                self.link = None;
+            }
+        }
+        self.held.retain(|held| {
+            let there = match held.how {
+                How::Installed | How::Adopted => {
+                    links.has_address(held.index, held.address.address)
+                }
+                How::Silent { .. } => true,
+            };
+            if !there {
+                lost.push(Failure::Address {
+                    key,
+                    address: held.address.address,
+                });
+            }
+            there
+        });
+    }
+}

@@ -1,0 +1,298 @@
+//! Daemons on hosts: started, disturbed, reloaded, stopped, and their logs kept.
+
+mod frr;
+mod keepalived;
+mod vrrpd;
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::host::Host;
+use super::netns::Netns;
+use super::vr::Vr;
+use super::wait_until;
+use crate::sys;
+
+/// How long a daemon may take to end after it was asked to.
+const STOP_LIMIT: Duration = Duration::from_secs(15);
+
+/// A VRRP daemon that the lab can run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// Ours: `$VRRPD`, or what cargo builds.
+    Vrrpd,
+    /// keepalived from the system.
+    Keepalived,
+    /// vrrpd of FRR, with its zebra, from the system. Has neither password nor physical MAC.
+    Frr,
+}
+
+impl Program {
+    /// Its configuration for `vrs` on `host`.
+    ///
+    /// # Panics
+    ///
+    /// When the program cannot do what a virtual router asks for.
+    pub fn config(self, host: &Host, vrs: &[Vr]) -> String {
+        match self {
+            Self::Vrrpd => vrrpd::config(host, vrs),
+            Self::Keepalived => keepalived::config(host, vrs),
+            Self::Frr => frr::config(vrs),
+        }
+    }
+
+    /// The command lines to run, in order.
+    fn commands(self, host: &Host, config: &Path) -> Vec<Command> {
+        match self {
+            Self::Vrrpd => vec![vrrpd::command(config)],
+            Self::Keepalived => vec![keepalived::command(host, config)],
+            Self::Frr => frr::commands(host, config),
+        }
+    }
+}
+
+/// The path of our vrrpd and of the programs beside it.
+pub use vrrpd::{binary as vrrpd_binary, control_socket as vrrpd_control_socket};
+
+/// A running daemon. It is killed when dropped, and its log shown if that is because of a failure.
+#[derive(Debug)]
+pub struct Daemon {
+    program: Program,
+    host: String,
+    host_dir: PathBuf,
+    ns: Netns,
+    config: PathBuf,
+    children: Vec<Child>,
+    log: Arc<Mutex<Vec<(u64, String)>>>,
+}
+
+impl Daemon {
+    /// Starts `program` on `host` with the text of its configuration. `vrs` tells what must be
+    /// there before it starts, for programs that want that.
+    ///
+    /// # Panics
+    ///
+    /// When the program is not installed.
+    pub fn start(program: Program, host: &Host, config: &str, vrs: &[Vr]) -> Self {
+        let path = host.dir().join(format!("{program:?}.conf").to_lowercase());
+        std::fs::write(&path, config).expect("write a configuration");
+        if program == Program::Frr {
+            frr::prepare(host, vrs);
+        }
+        let mut daemon = Self {
+            program,
+            host: host.name().to_owned(),
+            host_dir: host.dir(),
+            ns: host.netns().clone(),
+            config: path,
+            children: Vec::new(),
+            log: Arc::default(),
+        };
+        daemon.launch(program.commands(host, &daemon.config));
+        daemon
+    }
+
+    /// Starts it again after [`crash`](Self::crash) or [`stop`](Self::stop), as it was.
+    pub fn start_again(&mut self, host: &Host) {
+        self.launch(self.program.commands(host, &self.config));
+    }
+
+    /// The process that does the protocol, for /proc.
+    ///
+    /// # Panics
+    ///
+    /// When the daemon does not run.
+    pub fn pid(&self) -> u32 {
+        let leader = self.children.last().expect("a running daemon").id();
+        if self.program != Program::Keepalived {
+            return leader;
+        }
+        // keepalived's first process watches over the one that does the work.
+        let path = format!("/proc/{leader}/task/{leader}/children");
+        let children = std::fs::read_to_string(path).unwrap_or_default();
+        children
+            .split_whitespace()
+            .next()
+            .and_then(|pid| pid.parse().ok())
+            .unwrap_or(leader)
+    }
+
+    /// Kills it without a warning, every process of it.
+    pub fn crash(&mut self) {
+        for child in &mut self.children {
+            // It may be gone already.
+            let _ = sys::signal_group(child.id(), libc::SIGKILL);
+            let _ = child.wait();
+        }
+        self.children.clear();
+    }
+
+    /// Stops it as a service manager does, and waits until it has gone.
+    ///
+    /// # Panics
+    ///
+    /// When it takes more than 15 s.
+    pub fn stop(&mut self) {
+        self.ask_to_stop();
+        self.wait_end();
+    }
+
+    /// Asks it to stop, and does not wait.
+    pub fn ask_to_stop(&self) {
+        for child in &self.children {
+            // It may be gone already.
+            let _ = sys::signal(child.id(), libc::SIGTERM);
+        }
+    }
+
+    /// Waits until it has gone.
+    ///
+    /// # Panics
+    ///
+    /// When it takes more than 15 s.
+    pub fn wait_end(&mut self) {
+        let what = format!("{:?} on {} ends", self.program, self.host);
+        let children = &mut self.children;
+        wait_until(STOP_LIMIT, &what, || {
+            children
+                .iter_mut()
+                .all(|child| child.try_wait().expect("wait for a child").is_some())
+        });
+        self.children.clear();
+    }
+
+    /// Whether every process of it runs.
+    pub fn is_running(&mut self) -> bool {
+        !self.children.is_empty()
+            && self
+                .children
+                .iter_mut()
+                .all(|child| child.try_wait().expect("look at a child").is_none())
+    }
+
+    /// Holds it as it is, until [`thaw`](Self::thaw).
+    pub fn freeze(&self) {
+        self.signal_all(libc::SIGSTOP);
+    }
+
+    /// Lets it go on.
+    pub fn thaw(&self) {
+        self.signal_all(libc::SIGCONT);
+    }
+
+    /// Gives it a new configuration and tells it to read it (SIGHUP).
+    pub fn reload(&self, host: &Host, vrs: &[Vr]) {
+        self.reload_text(&self.program.config(host, vrs));
+    }
+
+    /// Gives it this text as its configuration and tells it to read it (SIGHUP).
+    pub fn reload_text(&self, config: &str) {
+        std::fs::write(&self.config, config).expect("write a configuration");
+        let leader = self.children.last().expect("a running daemon");
+        sys::signal(leader.id(), libc::SIGHUP).expect("signal a running daemon");
+    }
+
+    /// What it has said, a line each, with the time (monotonic microseconds).
+    pub fn log(&self) -> Vec<(u64, String)> {
+        self.log
+            .lock()
+            .expect("no panic while a log is held")
+            .clone()
+    }
+
+    /// Whether it has said something that contains `text`.
+    pub fn has_said(&self, text: &str) -> bool {
+        self.log().iter().any(|(_, line)| line.contains(text))
+    }
+
+    /// Where it keeps its configuration and files.
+    pub fn dir(&self) -> &Path {
+        &self.host_dir
+    }
+
+    fn signal_all(&self, signal: i32) {
+        for child in &self.children {
+            sys::signal_group(child.id(), signal).expect("signal a running daemon");
+        }
+    }
+
+    fn launch(&mut self, commands: Vec<Command>) {
+        for (number, mut command) in commands.into_iter().enumerate() {
+            if number > 0 {
+                // FRR's programs wait for zebra's socket, but not for ever.
+                std::thread::sleep(Duration::from_millis(300));
+            }
+            self.ns.start_in(&mut command);
+            let mut child = command
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap_or_else(|error| {
+                    panic!(
+                        "cannot start {:?} ({error}): the lab needs it installed",
+                        command.get_program()
+                    )
+                });
+            keep_log(child.stdout.take(), self.log.clone());
+            keep_log(child.stderr.take(), self.log.clone());
+            self.children.push(child);
+        }
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.crash();
+        if std::thread::panicking() {
+            let start = self.log().first().map_or(0, |(at_us, _)| *at_us);
+            eprintln!("--- {:?} on {}:", self.program, self.host);
+            for (at_us, line) in self.log() {
+                eprintln!("{:>10.6} {line}", (at_us - start) as f64 / 1e6);
+            }
+        }
+    }
+}
+
+/// Copies what a child says to `log` until the child and its children have closed the pipe.
+fn keep_log(pipe: Option<impl Read + Send + 'static>, log: Arc<Mutex<Vec<(u64, String)>>>) {
+    let Some(pipe) = pipe else { return };
+    std::thread::spawn(move || {
+        for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line).into_owned();
+            let mut log = log.lock().expect("no panic while a log is held");
+            log.push((sys::now_us(), line));
+        }
+    });
+}
+
+/// What a process has used and holds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Usage {
+    /// User and system time, seconds, in steps of the kernel's tick.
+    pub cpu_s: f64,
+    /// Resident memory, KiB.
+    pub resident_kib: u64,
+    /// When it was looked at.
+    pub at: Instant,
+}
+
+/// Reads what the process `pid` has used. `None`: it is gone.
+pub fn usage(pid: u32) -> Option<Usage> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in parentheses may hold spaces; fields count from behind it.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks: u64 = fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?;
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let resident = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    Some(Usage {
+        cpu_s: ticks as f64 / sys::ticks_per_second() as f64,
+        resident_kib: resident.trim().trim_end_matches(" kB").parse().ok()?,
+        at: Instant::now(),
+    })
+}

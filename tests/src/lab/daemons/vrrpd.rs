@@ -1,0 +1,95 @@
+//! Our own daemon.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::lab::host::{Host, INTERFACE};
+use crate::lab::vr::Vr;
+
+pub(super) fn config(host: &Host, vrs: &[Vr]) -> String {
+    let socket = control_socket(host);
+    let mut text = format!("[GLOBAL]\ncontrolsocket = {}\n", socket.display());
+    for vr in vrs {
+        write(&mut text, vr).expect("writing to a String");
+    }
+    text
+}
+
+fn write(text: &mut String, vr: &Vr) -> std::fmt::Result {
+    let prefix = if vr.is_v6() { 128 } else { 32 };
+    let addresses: Vec<String> = vr
+        .addresses
+        .iter()
+        .map(|address| format!("{address}/{prefix}"))
+        .collect();
+    writeln!(text, "\n[VRID]\nserverid = {}", vr.vrid)?;
+    writeln!(text, "interface = {INTERFACE}\npriority = {}", vr.priority)?;
+    writeln!(text, "addr = {}", addresses.join(","))?;
+    writeln!(text, "version = {}", vr.version)?;
+    writeln!(
+        text,
+        "advertinterval = {}",
+        f64::from(vr.interval_cs) / 100.0
+    )?;
+    writeln!(text, "useVMAC = {}", if vr.vmac { "yes" } else { "no" })?;
+    if !vr.preempt {
+        writeln!(text, "preempt = no")?;
+    }
+    if let Some(password) = &vr.password {
+        writeln!(text, "password = {password}")?;
+    }
+    Ok(())
+}
+
+pub(super) fn command(config: &Path) -> Command {
+    let mut command = Command::new(binary("vrrpd"));
+    command.arg("-F").arg("-f").arg(config);
+    command
+}
+
+/// Where the vrrpd of `host` is controlled.
+pub fn control_socket(host: &Host) -> PathBuf {
+    host.dir().join("vrrpd.sock")
+}
+
+/// The path of `name`, `vrrpd` or `vrrpctl`: beside `$VRRPD` if that is set, otherwise in release
+/// mode from this workspace, built on the first call.
+///
+/// # Panics
+///
+/// When it cannot be built.
+pub fn binary(name: &str) -> PathBuf {
+    static DIR: OnceLock<PathBuf> = OnceLock::new();
+    let dir = DIR.get_or_init(|| match std::env::var_os("VRRPD") {
+        Some(path) => PathBuf::from(path).with_file_name(""),
+        None => build(),
+    });
+    dir.join(name)
+}
+
+/// Builds the daemon beside the running program, and returns the folder.
+fn build() -> PathBuf {
+    let exe = std::env::current_exe().expect("the path of this program");
+    let target = exe
+        .ancestors()
+        .find(|path| path.ends_with("debug") || path.ends_with("release"))
+        .and_then(Path::parent)
+        .expect("this program is in cargo's target folder; set VRRPD otherwise");
+    let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args([
+            "build",
+            "--quiet",
+            "--release",
+            "-p",
+            "vrrpd",
+            "--target-dir",
+        ])
+        .arg(target)
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+        .status()
+        .expect("run cargo");
+    assert!(built.success(), "cannot build vrrpd");
+    target.join("release")
+}

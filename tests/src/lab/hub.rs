@@ -1,0 +1,170 @@
+//! The segment: a bridge, or two with a trunk, in a namespace of its own, with a port for each host.
+
+use std::process::Command;
+use std::sync::Mutex;
+
+use super::netns::Netns;
+use crate::sys;
+
+/// The bridge that every segment has.
+const NEAR: &str = "hub";
+/// The second switch; without hosts unless there are two.
+const FAR: &str = "hub.far";
+
+/// What joins the cables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Segment {
+    /// A hub: every frame goes to every other port.
+    Hub,
+    /// A switch that learns where MACs live and floods multicast.
+    Switch,
+    /// A switch that also sends multicast only where it was asked for, and asks.
+    SnoopingSwitch,
+    /// Two learning switches and a trunk between them, the first host at the one, all others at
+    /// the other.
+    TwoSwitches,
+}
+
+/// The bridges and their ports. A port has the name of its host, cut to what the kernel takes.
+#[derive(Debug)]
+pub struct Hub {
+    segment: Segment,
+    ns: Netns,
+    ports: Mutex<Vec<(u32, String)>>,
+}
+
+impl Hub {
+    pub(crate) fn new(segment: Segment) -> Self {
+        let ns = Netns::new();
+        let snooping = u8::from(segment == Segment::SnoopingSwitch);
+        let ageing = if segment == Segment::Hub { 0 } else { 30000 };
+        for bridge in [NEAR, FAR] {
+            ns.ip(&format!(
+                "link add {bridge} type bridge stp_state 0 forward_delay 0 ageing_time {ageing} \
+                 mcast_snooping {snooping} mcast_querier {snooping}\n\
+                 link set {bridge} addrgenmode none\n\
+                 link set {bridge} up"
+            ));
+        }
+        ns.ip(&format!(
+            "link add trunk.near type veth peer name trunk.far\n\
+             link set trunk.near addrgenmode none\n\
+             link set trunk.far addrgenmode none\n\
+             link set trunk.near master {NEAR}\n\
+             link set trunk.far master {FAR}\n\
+             link set trunk.near up\n\
+             link set trunk.far up"
+        ));
+        Self {
+            segment,
+            ns,
+            ports: Mutex::new(Vec::new()),
+        }
+    }
+
+    pub(crate) fn netns(&self) -> &Netns {
+        &self.ns
+    }
+
+    /// Lays a cable to the namespace `host`, where its end is called `interface`.
+    pub(crate) fn plug(&self, name: &str, host: &Netns, interface: &str, mac: &str) {
+        let port = port_name(name);
+        let first = self.lock().is_empty();
+        let far = self.segment == Segment::TwoSwitches && !first;
+        let bridge = if far { FAR } else { NEAR };
+        self.ns.ip(&format!(
+            "link add {port} type veth peer name {interface} address {mac} netns {}\n\
+             link set {port} addrgenmode none\n\
+             link set {port} master {bridge}\n\
+             link set {port} up",
+            host.path()
+        ));
+        let index = self
+            .ns
+            .enter(|| sys::interface_index(&port))
+            .expect("the port that was just made");
+        self.lock().push((index, name.to_owned()));
+    }
+
+    /// The host at the port `ifindex`; `None` for the bridge itself.
+    pub(crate) fn host_at(&self, ifindex: u32) -> Option<String> {
+        self.lock()
+            .iter()
+            .find(|(index, _)| *index == ifindex)
+            .map(|(_, name)| name.clone())
+    }
+
+    /// Pulls the cable out of the port, or plugs it in: the host sees its carrier go and come.
+    pub(crate) fn set_cable(&self, name: &str, plugged: bool) {
+        let state = if plugged { "up" } else { "down" };
+        self.ns.ip(&format!("link set {} {state}", port_name(name)));
+    }
+
+    /// Makes the port pass nothing, or work again, with the carrier on throughout.
+    pub(crate) fn set_port(&self, name: &str, works: bool) {
+        let state = if works { "3" } else { "0" };
+        let port = port_name(name);
+        self.ns.feed(
+            Command::new("bridge").args(["link", "set", "dev", &port, "state", state]),
+            "",
+        );
+    }
+
+    /// Cuts the trunk between two switches, or mends it.
+    pub(crate) fn set_trunk(&self, works: bool) {
+        assert_eq!(self.segment, Segment::TwoSwitches, "there is no trunk");
+        let state = if works { "up" } else { "down" };
+        self.ns.ip(&format!("link set trunk.near {state}"));
+    }
+
+    /// Drops what would go from a host of one group to a host of another.
+    pub(crate) fn partition(&self, groups: &[Vec<&str>]) {
+        // A switch would learn where a MAC lives from frames that are then dropped.
+        assert_eq!(
+            self.segment,
+            Segment::Hub,
+            "only a hub has nothing to learn"
+        );
+        let mut rules = String::from(
+            "table bridge partition {\n chain forward {\n  type filter hook forward priority 0;\n",
+        );
+        for (i, from) in groups.iter().enumerate() {
+            for (j, to) in groups.iter().enumerate() {
+                if i != j {
+                    rules += &format!(
+                        "  iifname {{ {} }} oifname {{ {} }} drop\n",
+                        quoted(from),
+                        quoted(to)
+                    );
+                }
+            }
+        }
+        rules += " }\n}\n";
+        self.heal();
+        self.ns.feed(Command::new("nft").args(["-f", "-"]), &rules);
+    }
+
+    pub(crate) fn heal(&self) {
+        let nothing = "add table bridge partition\ndelete table bridge partition\n";
+        self.ns.feed(Command::new("nft").args(["-f", "-"]), nothing);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(u32, String)>> {
+        self.ports
+            .lock()
+            .expect("no panic while the ports are held")
+    }
+}
+
+/// Interface names hold 15 characters.
+fn port_name(host: &str) -> String {
+    host.chars().take(15).collect()
+}
+
+fn quoted(hosts: &[&str]) -> String {
+    hosts
+        .iter()
+        .map(|host| format!("\"{}\"", port_name(host)))
+        .collect::<Vec<_>>()
+        .join(", ")
+}

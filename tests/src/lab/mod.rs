@@ -1,0 +1,190 @@
+//! Hosts on one segment, as in the paper: a hub, cables, servers, a client.
+//!
+//! ```no_run
+//! use vrrp_tests::lab::{Lab, Segment};
+//!
+//! let lab = Lab::new(Segment::Hub);
+//! let clarinet = lab.host("clarinet", 6); // 10.10.10.6/24 and fd00:10::6/64 on xl0
+//! let jimbob = lab.host("jimbob", 5);
+//! clarinet.serve();
+//! assert_eq!(jimbob.ask("10.10.10.6").as_deref(), Some("clarinet"));
+//! clarinet.pull_cable();
+//! assert_eq!(jimbob.ask("10.10.10.6"), None);
+//! ```
+//!
+//! Every namespace is held by a file descriptor of this process and has no name: nothing of the
+//! machine's own network is touched, and nothing is left however the process ends. Several labs
+//! may exist at once.
+
+pub mod capture;
+pub mod conform;
+pub mod daemons;
+pub mod decode;
+pub mod host;
+pub mod hub;
+pub mod netns;
+pub mod pair;
+pub mod probe;
+pub mod vr;
+
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+pub use capture::Capture;
+pub use daemons::{Daemon, Program};
+pub use host::Host;
+pub use hub::Segment;
+pub use pair::Pair;
+pub use probe::{Probe, Report};
+pub use vr::Vr;
+
+/// One segment and the hosts on it.
+#[derive(Debug)]
+pub struct Lab {
+    hub: Arc<hub::Hub>,
+    dir: Arc<WorkDir>,
+    hosts: Cell<u32>,
+}
+
+impl Lab {
+    /// Makes a segment without hosts.
+    ///
+    /// # Panics
+    ///
+    /// When the process may not make network namespaces; the message says what to do.
+    pub fn new(segment: Segment) -> Self {
+        Self {
+            hub: Arc::new(hub::Hub::new(segment)),
+            dir: Arc::new(WorkDir::new()),
+            hosts: Cell::new(0),
+        }
+    }
+
+    /// Adds a host: interface `xl0`, plugged in, 10.10.10.`number`/24 and fd00:10::`number`/64
+    /// (the number in decimal digits), MAC 02:00:0a:0a:0a:`number`.
+    pub fn host(&self, name: &str, number: u8) -> Host {
+        self.hosts.set(self.hosts.get() + 1);
+        Host::new(name, number, self.hub.clone(), self.dir.clone())
+    }
+
+    /// Begins to listen to everything that comes in on any port of the hub.
+    pub fn capture(&self) -> Capture {
+        Capture::start(self.hub.clone())
+    }
+
+    /// Cuts the trunk between the two switches. No host loses its carrier.
+    ///
+    /// # Panics
+    ///
+    /// When the segment is not [`Segment::TwoSwitches`].
+    pub fn cut_trunk(&self) {
+        self.hub.set_trunk(false);
+    }
+
+    /// Undoes [`cut_trunk`](Self::cut_trunk).
+    ///
+    /// # Panics
+    ///
+    /// When the segment is not [`Segment::TwoSwitches`].
+    pub fn mend_trunk(&self) {
+        self.hub.set_trunk(true);
+    }
+
+    /// Divides a hub: hosts in different groups no longer hear one another, and no carrier is
+    /// lost. A host in no group hears everyone.
+    ///
+    /// # Panics
+    ///
+    /// When the segment is not [`Segment::Hub`].
+    pub fn partition(&self, groups: &[&[&Host]]) {
+        let names: Vec<Vec<&str>> = groups
+            .iter()
+            .map(|group| group.iter().map(|host| host.name()).collect())
+            .collect();
+        self.hub.partition(&names);
+    }
+
+    /// Undoes [`partition`](Self::partition).
+    pub fn heal(&self) {
+        self.hub.heal();
+    }
+
+    /// A folder for files of this lab, removed with it.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+}
+
+/// The paper's network: two servers, a client, an eight port hub.
+#[derive(Debug)]
+pub struct PaperNetwork {
+    /// The preferred server, 10.10.10.6. Declared before the lab, so that it goes first.
+    pub clarinet: Host,
+    /// The backup server, 10.10.10.2.
+    pub fridge: Host,
+    /// The client, 10.10.10.5.
+    pub jimbob: Host,
+    /// The segment.
+    pub lab: Lab,
+}
+
+impl PaperNetwork {
+    /// Builds it, with a service on both servers that tells the host's name.
+    pub fn new(segment: Segment) -> Self {
+        let lab = Lab::new(segment);
+        let network = Self {
+            clarinet: lab.host("clarinet", 6),
+            fridge: lab.host("fridge", 2),
+            jimbob: lab.host("jimbob", 5),
+            lab,
+        };
+        network.clarinet.serve();
+        network.fridge.serve();
+        network
+    }
+}
+
+/// Waits until `condition` holds, looking every 10 ms.
+///
+/// # Panics
+///
+/// When it does not hold within `limit`; the message names `what` was waited for.
+pub fn wait_until(limit: Duration, what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(
+            start.elapsed() < limit,
+            "waited {:.1} s in vain: {what}",
+            limit.as_secs_f64()
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A folder that lives as long as whoever holds it.
+#[derive(Debug)]
+pub(crate) struct WorkDir(PathBuf);
+
+impl WorkDir {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("vrrp-lab-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("create the folder of the lab");
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for WorkDir {
+    fn drop(&mut self) {
+        // Nothing depends on it; a failure leaves small files in the temporary folder.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
