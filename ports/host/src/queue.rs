@@ -61,11 +61,11 @@ impl Queue {
         let mut last: HashMap<VrId, usize> = HashMap::new();
         let mut kept: Vec<Option<Event>> = Vec::with_capacity(self.events.len());
         for mut event in self.events.drain(..) {
-            if let Some(id) = virtual_router(&event) {
-                if let Some(place) = last.insert(id.clone(), kept.len()) {
-                    let earlier = kept.get_mut(place).and_then(Option::take);
-                    join(earlier, &mut event);
-                }
+            if let Some(id) = virtual_router(&event)
+                && let Some(place) = last.insert(id.clone(), kept.len())
+            {
+                let earlier = kept.get_mut(place).and_then(Option::take);
+                join(earlier, &mut event);
             }
             kept.push(Some(event));
         }
@@ -138,13 +138,13 @@ mod tests {
         assert!(matches!(queue.next(), Some(Event::Lost { count }) if count > 19_000));
         let mut last = HashMap::new();
         while let Some(event) = queue.next() {
-            if let Event::StateChange { id, from, to, .. } = event {
-                if let Some(before) = last.insert(id, to) {
-                    assert_eq!(
-                        before, from,
-                        "changes of one virtual router follow each other"
-                    );
-                }
+            if let Event::StateChange { id, from, to, .. } = event
+                && let Some(before) = last.insert(id, to)
+            {
+                assert_eq!(
+                    before, from,
+                    "changes of one virtual router follow each other"
+                );
             }
         }
         assert_eq!(last.len(), ids.len());

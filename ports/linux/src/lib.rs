@@ -3,7 +3,8 @@
 //!
 //! - One descriptor to wait on: packet sockets, netlink monitor and timer in one epoll.
 //! - A virtual MAC is a macvlan interface `vr4.<ifindex>.<vrid>` or `vr6...`, made when the virtual
-//!   router is prepared and up only while it is Active. Down it is deaf and silent.
+//!   router is prepared and up only while it is Active. Down it is deaf and silent. It is taken down
+//!   a moment after its addresses, by a thread, as that takes the kernel long.
 //! - What is installed is written to a ledger first. What a killed process left is removed when the
 //!   next platform is opened, and nothing else.
 //!
@@ -14,6 +15,7 @@
 compile_error!("vrrp-linux is for Linux");
 
 mod bpf;
+mod janitor;
 mod ledger;
 mod leftovers;
 mod links;

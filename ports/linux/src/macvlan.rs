@@ -1,10 +1,12 @@
 //! The macvlan that carries a virtual MAC.
 
+use std::hash::{Hash as _, Hasher as _};
 use std::io;
 
 use vrrp_core::{Family, VrKey};
 use vrrp_host::PlatformError;
 
+use crate::janitor::Janitor;
 use crate::ledger::Entry;
 use crate::netlink::{self, Event, Link};
 use crate::platform::LinuxPlatform;
@@ -53,8 +55,13 @@ impl LinuxPlatform {
     }
 
     fn create_link(&mut self, key: VrKey, parent: u32, name: &str, alias: &str) -> io::Result<u32> {
-        let mac = key.virtual_mac();
-        let create = |to: &mut netlink::Requests| netlink::create_macvlan(to, parent, name, mac);
+        let (mac, group) = (key.virtual_mac(), link_group(self.ledger.token()));
+        let create =
+            |to: &mut netlink::Requests| netlink::create_macvlan(to, parent, name, mac, group);
+        if let Some(index) = self.leaving.remove(name) {
+            // The one of before has not gone yet.
+            self.janitor.hurry(index);
+        }
         if let Err(error) = self.netlink.perform(create) {
             if error.raw_os_error() != Some(libc::EEXIST) || !self.remove_stray(name, key)? {
                 return Err(error);
@@ -119,16 +126,11 @@ impl LinuxPlatform {
             let Some(index) = link else {
                 return Ok(());
             };
-            return match self
-                .netlink
-                .perform(|to| netlink::link_flags(to, index, false))
-            {
-                Err(error) if error.raw_os_error() != Some(libc::ENODEV) => {
-                    let what = format!("set {} down", self.link_label(index));
-                    Err(PlatformError::new(what, error))
-                }
-                _ => Ok(()),
-            };
+            let hushed = self.set_ipv6(key, index, false);
+            return hushed.and(self.janitor.close(index)).map_err(|error| {
+                let what = format!("set {} down", self.link_label(index));
+                PlatformError::new(what, error)
+            });
         }
         self.tidy()?;
         match self.raise_link(key) {
@@ -141,19 +143,38 @@ impl LinuxPlatform {
         }
     }
 
+    /// Without IPv6 a macvlan that is still open reports to nobody that it leaves the groups of its
+    /// addresses: such a report would come from the virtual MAC.
+    fn set_ipv6(&mut self, key: VrKey, index: u32, on: bool) -> io::Result<()> {
+        if key.family == Family::Ipv4 {
+            return Ok(());
+        }
+        let value = if on { "0" } else { "1" };
+        match settings::write("ipv6", &self.link_label(index), "disable_ipv6", value) {
+            // Somebody has removed it, which the caller finds out.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+
     fn raise_link(&mut self, key: VrKey) -> Result<(), PlatformError> {
         self.attach_router(key)?;
-        let Some(router) = self.routers.get_mut(&key) else {
+        let Some(router) = self.routers.get(&key) else {
             return Err(unprepared(key));
         };
         let Some(index) = router.link else {
             let what = format!("take up the MAC of VRID {}, which has none", key.vrid);
             return Err(PlatformError::new(what, io::ErrorKind::Unsupported.into()));
         };
-        match self
-            .netlink
-            .perform(|to| netlink::link_flags(to, index, true))
-        {
+        self.janitor.settle(index);
+        let result = self.set_ipv6(key, index, true).and_then(|()| {
+            self.netlink
+                .perform(|to| netlink::link_flags(to, index, true))
+        });
+        let Some(router) = self.routers.get_mut(&key) else {
+            return Err(unprepared(key));
+        };
+        match result {
             Ok(()) => {
                 router.mac_on = true;
                 Ok(())
@@ -165,21 +186,39 @@ impl LinuxPlatform {
         }
     }
 
-    /// Removes the macvlan. `false`: it refused to go.
-    pub(crate) fn remove_link(&mut self, key: VrKey) -> bool {
+    /// Has the macvlan removed. Its ledger entry stays: a link that is gone is no leftover.
+    pub(crate) fn remove_link(&mut self, key: VrKey) {
         let Some(index) = self.routers.get(&key).and_then(|router| router.link) else {
-            return true;
+            return;
         };
         let name = self.link_label(index);
-        let result = self.netlink.perform(|to| netlink::delete_link(to, index));
-        self.forget_link(key);
-        match result {
-            Err(error) if error.raw_os_error() != Some(libc::ENODEV) => false,
-            _ => {
-                let mac = key.virtual_mac();
-                self.ledger.remove(&Entry::Link { name, mac }).is_ok()
-            }
+        if self.janitor.delete(index).is_ok() {
+            self.leaving.insert(name, index);
         }
+        self.forget_link(key);
+    }
+
+    /// Removes all macvlans of this life in one request. `false`: they refused to go.
+    pub(crate) fn remove_links(&mut self) -> bool {
+        // What the thread has not done is done by this.
+        self.janitor = Janitor::default();
+        if self.macvlans.is_empty() && self.leaving.is_empty() {
+            return true;
+        }
+        let group = link_group(self.ledger.token());
+        let result = self.netlink.perform(|to| netlink::delete_group(to, group));
+        let gone = result.is_ok() || self.resync().is_ok_and(|()| !self.has_links());
+        if gone {
+            let _ = self
+                .ledger
+                .remove_where(|e| matches!(e, Entry::Link { .. }));
+        }
+        gone
+    }
+
+    fn has_links(&self) -> bool {
+        let left = |index| self.links.get(index).is_some();
+        self.macvlans.keys().copied().any(left) || self.leaving.values().copied().any(left)
     }
 
     fn forget_link(&mut self, key: VrKey) {
@@ -198,6 +237,14 @@ pub(crate) const ALIAS: &str = "vrrp ";
 /// The alias that marks a macvlan as ours.
 pub(crate) fn link_alias(token: &str) -> String {
     format!("{ALIAS}{token}")
+}
+
+/// The device group of the macvlans of one life, by which they can be removed together.
+fn link_group(token: &str) -> u32 {
+    let mut hasher = std::hash::DefaultHasher::new();
+    token.hash(&mut hasher);
+    // Far above what people number their groups with.
+    0x4000_0000 | (hasher.finish() as u32 & 0x3fff_ffff)
 }
 
 fn link_name(key: VrKey, parent: u32) -> String {

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use vrrp_core::{Failure, Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
 use vrrp_host::{Incoming, Platform, PlatformError, VrSetup};
 
+use crate::janitor::Janitor;
 use crate::ledger::{self, Ledger};
 use crate::leftovers;
 use crate::links::Links;
@@ -77,6 +78,9 @@ pub struct LinuxPlatform {
     pub(crate) routers: HashMap<VrKey, Router>,
     /// Our macvlans by the operating system's number.
     pub(crate) macvlans: HashMap<u32, VrKey>,
+    pub(crate) janitor: Janitor,
+    /// Macvlans that the janitor is to delete, by name.
+    pub(crate) leaving: HashMap<String, u32>,
     pub(crate) holds: Vec<Hold>,
     /// The interfaces whose settings are as the virtual routers need them.
     pub(crate) modest: BTreeSet<u32>,
@@ -137,6 +141,8 @@ impl LinuxPlatform {
             interfaces: BTreeMap::new(),
             routers: HashMap::new(),
             macvlans: HashMap::new(),
+            janitor: Janitor::default(),
+            leaving: HashMap::new(),
             holds: Vec::new(),
             modest: BTreeSet::new(),
             lost: Vec::new(),

@@ -272,7 +272,8 @@ impl LinuxPlatform {
             let gone = self.give_up(held).is_ok() && self.ledger.remove(&entry).is_ok();
             clean &= gone;
         }
-        self.remove_link(key) && clean
+        self.remove_link(key);
+        clean
     }
 
     pub(crate) fn release_router(&mut self, key: VrKey) {
@@ -303,6 +304,14 @@ impl LinuxPlatform {
 
     /// Removes everything that is installed.
     pub(crate) fn release_everything(&mut self) {
+        // With a macvlan its addresses go.
+        if self.remove_links() {
+            let links = std::mem::take(&mut self.macvlans);
+            for router in self.routers.values_mut() {
+                router.link = None;
+                router.held.retain(|held| !links.contains_key(&held.index));
+            }
+        }
         let keys: Vec<VrKey> = self.routers.keys().copied().collect();
         for key in keys {
             self.release_router(key);

@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::*;
 use vrrp_core::{Failure, Family, FrameKind, InterfaceState, MacAddr, MacMode, Transmit};
@@ -350,7 +350,12 @@ fn an_interface_goes_and_comes_back_and_so_does_what_is_on_it() {
         states(&receive(&mut platform, SOON)),
         [InterfaceState::default()]
     );
-    assert!(!ip("link show").contains("vr4."));
+    let gone = || !ip("link show").contains("vr4.");
+    let patience = Instant::now() + Duration::from_secs(10);
+    while !gone() && Instant::now() < patience {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(gone());
     assert_eq!(setting("ipv4/conf/z0/arp_ignore"), "0");
     ip("link set z0 name a0");
     assert_eq!(states(&receive(&mut platform, SOON)), [state]);

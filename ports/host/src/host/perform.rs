@@ -144,10 +144,10 @@ impl<P: Platform> Host<P> {
         if next == self.armed && pending == next {
             return Ok(());
         }
-        if let (Some(pending), Some(next)) = (pending, next) {
-            if pending <= next {
-                return Ok(());
-            }
+        if let (Some(pending), Some(next)) = (pending, next)
+            && pending <= next
+        {
+            return Ok(());
         }
         self.platform.set_wakeup(next)?;
         self.armed = next;

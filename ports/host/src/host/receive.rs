@@ -40,10 +40,8 @@ impl Core {
         interface.reported = true;
         interface.state = state;
         let (name, in_engine) = (interface.name.clone(), interface.in_engine);
-        if in_engine {
-            if let Err(error) = self.engine.set_interface(now, ifindex, state) {
-                self.problem(now, None, format!("the engine refused {name}: {error}"));
-            }
+        if in_engine && let Err(error) = self.engine.set_interface(now, ifindex, state) {
+            self.problem(now, None, format!("the engine refused {name}: {error}"));
         }
         if let Some(number) = self.objects.find(&Tracked::Interface(name.clone())) {
             self.set_object(now, number, state.up);

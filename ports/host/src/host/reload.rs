@@ -240,10 +240,11 @@ impl<P: Platform> Host<P> {
         } else if vr.prepared.take().is_some() {
             self.platform.release(key);
         }
-        if gone && !self.core.vrs.get(&key).is_some_and(|vr| vr.leaving) {
-            if let Some(vr) = self.core.vrs.remove(&key) {
-                self.core.events.push(crate::Event::Removed { id: vr.id });
-            }
+        if gone
+            && !self.core.vrs.get(&key).is_some_and(|vr| vr.leaving)
+            && let Some(vr) = self.core.vrs.remove(&key)
+        {
+            self.core.events.push(crate::Event::Removed { id: vr.id });
         }
     }
 
@@ -299,12 +300,12 @@ impl<P: Platform> Host<P> {
 
     fn insert(&mut self, now: Instant, key: VrKey) {
         let core = &mut self.core;
-        if let Some(interface) = core.interfaces.get_mut(key.ifindex) {
-            if !interface.in_engine {
-                interface.in_engine = true;
-                let result = core.engine.set_interface(now, key.ifindex, interface.state);
-                core.engine_refused(now, key, result);
-            }
+        if let Some(interface) = core.interfaces.get_mut(key.ifindex)
+            && !interface.in_engine
+        {
+            interface.in_engine = true;
+            let result = core.engine.set_interface(now, key.ifindex, interface.state);
+            core.engine_refused(now, key, result);
         }
         let Some(vr) = core.vrs.get_mut(&key) else {
             return;
@@ -398,11 +399,11 @@ impl<P: Platform> Host<P> {
         let known = core.interfaces.iter();
         let unused = known.filter(|(_, interface)| !names.contains(interface.name.as_str()));
         for ifindex in unused.map(|(ifindex, _)| ifindex).collect::<Vec<_>>() {
-            if core.interfaces.get(ifindex).is_some_and(|i| i.in_engine) {
-                if let Err(error) = core.engine.remove_interface(ifindex) {
-                    core.problem(now, None, format!("the engine refused: {error}"));
-                    continue;
-                }
+            if core.interfaces.get(ifindex).is_some_and(|i| i.in_engine)
+                && let Err(error) = core.engine.remove_interface(ifindex)
+            {
+                core.problem(now, None, format!("the engine refused: {error}"));
+                continue;
             }
             self.platform.unwatch(ifindex);
             core.interfaces.remove(ifindex);

@@ -17,6 +17,7 @@ const IFLA_MACVLAN_MODE: u16 = 1;
 /// Not "private": that mode swallows frames of a peer that has the same virtual MAC.
 const MACVLAN_MODE_BRIDGE: u32 = 4;
 const IFLA_AF_SPEC: u16 = 26;
+const IFLA_GROUP: u16 = 27;
 const IFLA_EXT_MASK: u16 = 29;
 const SKIP_STATISTICS: u32 = 8;
 const IFLA_INET_CONF: u16 = 1;
@@ -116,12 +117,13 @@ fn link_body(index: u32, flags: u32, change: u32) -> [u8; 16] {
 }
 
 /// Makes a macvlan, down. Its MAC is in the same message: it never has another one.
-pub(crate) fn create_macvlan(to: &mut Requests, parent: u32, name: &str, mac: MacAddr) {
+pub(crate) fn create_macvlan(to: &mut Requests, parent: u32, name: &str, mac: MacAddr, group: u32) {
     let flags = REQUEST | ACK | CREATE | EXCLUSIVE;
     to.message(RTM_NEWLINK, flags, &link_body(0, 0, 0), |m| {
         m.text(IFLA_IFNAME, name);
         m.attribute(IFLA_LINK, &parent.to_ne_bytes());
         m.attribute(IFLA_ADDRESS, &mac.0);
+        m.attribute(IFLA_GROUP, &group.to_ne_bytes());
         m.nest(IFLA_LINKINFO, |m| {
             m.text(IFLA_INFO_KIND, "macvlan");
             m.nest(IFLA_INFO_DATA, |m| {
@@ -179,6 +181,13 @@ pub(crate) fn link_flags(to: &mut Requests, index: u32, up: bool) {
 /// Removes a link.
 pub(crate) fn delete_link(to: &mut Requests, index: u32) {
     to.message(RTM_DELLINK, REQUEST | ACK, &link_body(index, 0, 0), |_| {});
+}
+
+/// Deletes all links of a device group at once, which takes the kernel little longer than one.
+pub(crate) fn delete_group(to: &mut Requests, group: u32) {
+    to.message(RTM_DELLINK, REQUEST | ACK, &link_body(0, 0, 0), |m| {
+        m.attribute(IFLA_GROUP, &group.to_ne_bytes());
+    });
 }
 
 /// Adds or removes an address. It brings no route and asks nobody for leave (no duplicate address
@@ -282,17 +291,19 @@ mod tests {
         );
     }
 
-    // As strace shows `ip link add link lo0 name v address 00:00:5e:00:01:07 type macvlan mode bridge`.
+    // As strace shows `ip link add link lo0 name v address 00:00:5e:00:01:07 group 16909060 type
+    // macvlan mode bridge`.
     #[test]
     fn a_macvlan_is_born_with_its_mac() {
         let mac = MacAddr([0, 0, 0x5e, 0, 1, 7]);
-        let octets = made(|m| create_macvlan(m, 3, "v", mac));
+        let octets = made(|m| create_macvlan(m, 3, "v", mac, 0x0102_0304));
         let expected: &[u8] = &[
             96, 0, 0, 0, 16, 0, 5, 6, 1, 0, 0, 0, 0, 0, 0, 0, // header
             0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, // ifinfomsg
             6, 0, 3, 0, b'v', 0, 0, 0, // IFLA_IFNAME
             8, 0, 5, 0, 3, 0, 0, 0, // IFLA_LINK
             10, 0, 1, 0, 0, 0, 0x5e, 0, 1, 7, 0, 0, // IFLA_ADDRESS
+            8, 0, 27, 0, 4, 3, 2, 1, // IFLA_GROUP
             28, 0, 18, 0, // IFLA_LINKINFO
             12, 0, 1, 0, b'm', b'a', b'c', b'v', b'l', b'a', b'n', 0, // IFLA_INFO_KIND
             12, 0, 2, 0, 8, 0, 1, 0, 4, 0, 0, 0, // IFLA_INFO_DATA, IFLA_MACVLAN_MODE

@@ -1,0 +1,161 @@
+//! Closing and deleting macvlans beside the protocol.
+//!
+//! The kernel waits for a grace period of about ten milliseconds when a macvlan is closed or
+//! deleted, with the lock held that every change of links and addresses needs. A host that loses
+//! many virtual routers at once must neither wait for that nor make others wait, so it is done by a
+//! thread, a little later and with pauses. Until then the macvlan bears no address and answers
+//! nothing.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::netlink::{self, Netlink};
+
+/// How long a macvlan that is given up stays open: the successor, which may need the same lock on
+/// the same machine, comes first.
+const DELAY: Duration = Duration::from_millis(250);
+/// The pause between two.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// The thread and what it has to do. Dropping it leaves the rest undone.
+#[derive(Debug, Default)]
+pub(crate) struct Janitor {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    work: Mutex<Work>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Work {
+    tasks: VecDeque<Task>,
+    /// The link that is being closed or deleted.
+    busy: Option<u32>,
+    ended: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Task {
+    index: u32,
+    delete: bool,
+    due: Instant,
+}
+
+impl Janitor {
+    /// Sees to it that a link is closed.
+    pub(crate) fn close(&mut self, index: u32) -> io::Result<()> {
+        self.add(index, false)
+    }
+
+    /// Sees to it that a link is deleted.
+    pub(crate) fn delete(&mut self, index: u32) -> io::Result<()> {
+        self.settle(index);
+        self.add(index, true)
+    }
+
+    fn add(&mut self, index: u32, delete: bool) -> io::Result<()> {
+        if self.thread.is_none() {
+            // It is in the network namespace of the thread that makes it.
+            let netlink = Netlink::open()?;
+            let shared = Arc::clone(&self.shared);
+            let thread = std::thread::Builder::new()
+                .name("janitor".into())
+                .stack_size(128 * 1024)
+                .spawn(move || shared.run(netlink))?;
+            self.thread = Some(thread);
+        }
+        let due = Instant::now() + DELAY;
+        let task = Task { index, delete, due };
+        self.shared.lock().tasks.push_back(task);
+        self.shared.changed.notify_all();
+        Ok(())
+    }
+
+    /// Takes back what is to be done to a link, and waits for what is being done.
+    pub(crate) fn settle(&self, index: u32) {
+        let mut work = self.shared.lock();
+        work.tasks.retain(|task| task.index != index);
+        while work.busy == Some(index) {
+            work = self.shared.wait(work, None);
+        }
+    }
+
+    /// Has what is to be done to a link done at once, and waits for it.
+    pub(crate) fn hurry(&self, index: u32) {
+        let mut work = self.shared.lock();
+        for task in work.tasks.iter_mut().filter(|task| task.index == index) {
+            task.due = Instant::now();
+        }
+        work.tasks.make_contiguous().sort_by_key(|task| task.due);
+        self.shared.changed.notify_all();
+        while work.busy == Some(index) || work.tasks.iter().any(|task| task.index == index) {
+            work = self.shared.wait(work, None);
+        }
+    }
+}
+
+impl Drop for Janitor {
+    fn drop(&mut self) {
+        self.shared.lock().ended = true;
+        self.shared.changed.notify_all();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Work> {
+        // Nothing panics while it is held.
+        self.work
+            .lock()
+            .unwrap_or_else(|broken| broken.into_inner())
+    }
+
+    fn wait<'a>(&self, work: MutexGuard<'a, Work>, most: Option<Duration>) -> MutexGuard<'a, Work> {
+        match most {
+            None => self.changed.wait(work).unwrap_or_else(|e| e.into_inner()),
+            Some(most) => {
+                let waited = self.changed.wait_timeout(work, most);
+                waited.unwrap_or_else(|e| e.into_inner()).0
+            }
+        }
+    }
+
+    fn run(&self, mut netlink: Netlink) {
+        let mut work = self.lock();
+        while !work.ended {
+            let now = Instant::now();
+            let Some(task) = work.tasks.front().copied() else {
+                work = self.wait(work, None);
+                continue;
+            };
+            if task.due > now {
+                work = self.wait(work, Some(task.due - now));
+                continue;
+            }
+            work.tasks.pop_front();
+            work.busy = Some(task.index);
+            drop(work);
+            // One that is gone needs nothing; one that refuses is found by the next life.
+            let _ = netlink.perform(|to| match task.delete {
+                true => netlink::delete_link(to, task.index),
+                false => netlink::link_flags(to, task.index, false),
+            });
+            work = self.lock();
+            work.busy = None;
+            self.changed.notify_all();
+            let rested = Instant::now() + PAUSE;
+            while !work.ended && Instant::now() < rested {
+                work = self.wait(work, Some(PAUSE));
+            }
+        }
+    }
+}
