@@ -24,6 +24,14 @@ pub struct ScriptSet {
     pub timeout: Duration,
 }
 
+impl ScriptSet {
+    /// Whether there is no script to run.
+    pub(super) fn is_empty(&self) -> bool {
+        let scripts = [&self.master, &self.backup, &self.fault, &self.stop];
+        scripts.iter().all(|script| script.is_none())
+    }
+}
+
 /// What kind of thing happened: the third argument of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Occasion {

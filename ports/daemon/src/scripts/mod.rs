@@ -77,6 +77,7 @@ impl Scripts {
                 line.set = set;
                 line.leaving = false;
             }
+            None if set.is_empty() => {}
             None => {
                 self.lines.insert(id.clone(), Line::new(set));
             }
