@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     let (Ok(routers), Ok(rounds)) = (routers.parse::<usize>(), rounds.parse::<u64>()) else {
         return usage();
     };
-    if routers == 0 || routers > 1020 {
+    if routers == 0 || routers > 1024 {
         return usage();
     }
     let mut now = 1_000_000;
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: cost receive|send ROUTERS(1..=1020) ROUNDS");
+    eprintln!("usage: cost receive|send ROUTERS(1..=1024) ROUNDS");
     ExitCode::from(2)
 }
 

@@ -348,6 +348,24 @@ fn a_new_source_address_is_advertised_at_once() {
 }
 
 #[test]
+fn the_checksum_follows_the_peer_while_active() {
+    // V-5: also once many advertisements of the other form were sent.
+    let list = addresses(&["10.10.10.80"]);
+    let mut line = active(&config(&list));
+    let mut peer = Peer::fridge(&line, 50);
+    for pseudo_header in [false, true] {
+        peer.pseudo_header = pseudo_header;
+        let later = line.now.as_micros() as f64 / 1e6 + 3.0;
+        line.at(later).skip().accept(&peer);
+        let form = match pseudo_header {
+            true => ChecksumForm::PseudoHeader,
+            false => ChecksumForm::Plain,
+        };
+        assert_eq!(Sent::parse(&line.frames[0]).checksum, form);
+    }
+}
+
+#[test]
 fn arp_and_ns_are_answered_while_active_only_and_with_one_mac() {
     // M-2, M-3, M-4, A-3
     let list = addresses(&["10.10.10.80"]);

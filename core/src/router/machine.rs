@@ -7,6 +7,7 @@ use core::net::IpAddr;
 
 use heapless::Vec;
 
+use super::output::Template;
 use super::receive::Repeat;
 use super::vr::{Announcing, Entry, Handover, Owed, Settings, Tracked, VirtualRouter};
 use crate::config::{MAX_TRACKS, TrackEffect};
@@ -90,6 +91,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.reason = reason;
         self.since = now;
         self.dirty = true;
+        self.forget();
         self.handover = None;
         self.stalled = false;
         self.preempt_at = Instant::NEVER;
@@ -102,7 +104,6 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     //= RFC 9568 section 6.4.1
     fn start(&mut self, now: Instant) {
         self.active = None;
-        self.repeat = Repeat::NONE;
         // T-2: until the Active router is heard, its interval is taken to be ours.
         self.active_interval = self.settings.advert_interval;
         self.listen_until = now + self.settings.start_delay;
@@ -145,11 +146,13 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     /// Owes an advertisement to everyone and sets the Adver_Timer anew (T-5, S-9).
+    #[inline]
     pub(super) fn advertise(&mut self, now: Instant) {
         self.owe(false);
         self.timer = now + self.settings.advert_interval.duration();
     }
 
+    #[inline]
     fn owe(&mut self, priority_zero: bool) {
         let versions = match self.settings.version {
             Version::V2 | Version::V3 => 1,
@@ -199,11 +202,17 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         }
     }
 
-    /// Takes in a valid advertisement of another router.
-    pub(super) fn hear(&mut self, now: Instant, iface: &InterfaceState, heard: ActiveRouter) {
+    /// Takes in a valid advertisement of another router. Says whether a Backup has set its down
+    /// timer by it, as it will by the next that is the same.
+    pub(super) fn hear(
+        &mut self,
+        now: Instant,
+        iface: &InterfaceState,
+        heard: ActiveRouter,
+    ) -> bool {
         match (self.state, self.handover) {
             (State::Initialize, _) => {}
-            (State::Backup, _) => self.hear_as_backup(now, heard),
+            (State::Backup, _) => return self.hear_as_backup(now, heard),
             (State::Active, None) => self.hear_as_active(now, iface, heard),
             (State::Active, Some(_)) => {
                 if heard.priority != 0 {
@@ -213,6 +222,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
                 }
             }
         }
+        false
     }
 
     /// T-3: the interval of the Active router counts, not ours. VRRPv2 has no such rule.
@@ -223,13 +233,13 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     //= RFC 9568 section 6.4.2
-    fn hear_as_backup(&mut self, now: Instant, heard: ActiveRouter) {
+    fn hear_as_backup(&mut self, now: Instant, heard: ActiveRouter) -> bool {
         self.active = Some(heard);
         if heard.priority == 0 {
             // S-5, T-4: the skew of the interval learned before.
             self.preempt_at = Instant::NEVER;
             self.timer = self.listen_until.max(now + self.skew());
-            return;
+            return false;
         }
         let local = self.priority();
         // S-13: an owner preempts whatever Preempt_Mode says.
@@ -238,12 +248,18 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             self.preempt_at = Instant::NEVER;
         } else if self.settings.preempt_delay == Duration::ZERO {
             // S-7: discarded; the down timer runs on.
-            return;
+            return false;
         } else if self.preempt_at == Instant::NEVER {
             self.preempt_at = self.listen_until.max(now) + self.settings.preempt_delay;
         }
         // S-6
         self.learn(&heard);
+        self.restart_down_timer(now);
+        true
+    }
+
+    #[inline]
+    pub(super) fn restart_down_timer(&mut self, now: Instant) {
         self.stalled = false;
         self.timer = self.listen_until.max(now + self.down_interval());
     }
@@ -305,6 +321,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     /// Whether something is to be done now.
+    #[inline]
     pub(super) fn is_due(&self, now: Instant) -> bool {
         self.deadline() <= now
             || (self.state == State::Active
@@ -312,12 +329,24 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
                 && self.adver_timer_is_due(now))
     }
 
+    #[inline]
     fn adver_timer_is_due(&self, now: Instant) -> bool {
         self.timer <= now + earliness(self.settings.advert_interval)
     }
 
     /// Does what has come due.
+    #[inline]
     pub(super) fn handle_due(&mut self, now: Instant, iface: &InterfaceState) {
+        if self.announcing.at.min(self.preempt_at).min(self.rejoin_at) > now && self.is_in_charge()
+        {
+            // The common case: the Adver_Timer and nothing else.
+            self.handle_adver_timer(now);
+        } else {
+            self.handle_any_due(now, iface);
+        }
+    }
+
+    fn handle_any_due(&mut self, now: Instant, iface: &InterfaceState) {
         if self.announcing.at <= now {
             self.announcing.at = Instant::NEVER;
             self.announce(now, false);
@@ -354,6 +383,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     //= RFC 9568 section 6.4.3
     // S-9: periodic, without drift (T-5).
+    #[inline]
     fn handle_adver_timer(&mut self, now: Instant) {
         let interval = self.settings.advert_interval.duration();
         let late = now.since(self.timer);
@@ -448,6 +478,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     /// Gives up being Active, and does not preempt whoever takes over.
     pub(super) fn resign(&mut self, now: Instant) {
         self.resigned = true;
+        self.forget();
         self.preempt_at = Instant::NEVER;
         if self.state == State::Active && self.handover.is_none() {
             self.hand_over(now, State::Backup, Reason::Resigned);
@@ -488,7 +519,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.settings = settings;
         self.set_entries(entries);
         self.tracks = tracks;
-        self.repeat = Repeat::NONE;
+        self.forget();
         self.dirty = true;
         if self.settings.version == Version::V2 {
             self.active_interval = self.settings.advert_interval;
@@ -508,7 +539,14 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         }
     }
 
+    /// Forgets what was worked out from facts that have changed.
+    fn forget(&mut self) {
+        self.repeat = Repeat::NONE;
+        self.template = Template::NONE;
+    }
+
     /// Active and not about to leave.
+    #[inline]
     fn is_in_charge(&self) -> bool {
         self.state == State::Active && self.handover.is_none()
     }
@@ -517,7 +555,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     pub(super) fn change_priority(&mut self, now: Instant, change: impl FnOnce(&mut Self)) {
         let before = self.priority();
         change(self);
-        self.repeat = Repeat::NONE;
+        self.forget();
         if self.priority() != before && self.is_in_charge() {
             self.advertise(now);
         }
@@ -546,7 +584,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         before: &InterfaceState,
         after: &InterfaceState,
     ) {
-        self.repeat = Repeat::NONE;
+        self.forget();
         if !self.is_in_charge() {
             return;
         }

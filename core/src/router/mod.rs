@@ -20,7 +20,7 @@ use crate::time::{Duration, Instant};
 use crate::types::{Family, MacAddr, Priority, VirtualAddress, VrKey, Vrid};
 use crate::verdict::{DropReason, Verdict};
 use crate::wire::{self, Emitted, arp, ethernet, ndisc, vrrp};
-use output::{Emission, Next, Step};
+use output::{Next, Step};
 use receive::Packet;
 use table::{Interface, Table};
 use timers::Timers;
@@ -308,8 +308,17 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
         self.timers.advance(now);
         let mut cursor = self.timers.walk(now + self.earliness);
         while let Some((index, _)) = self.timers.step(&mut cursor) {
-            if self.table.get(index).is_some_and(|vr| vr.is_due(now)) {
-                self.with_index(index, |vr, iface| vr.handle_due(now, &iface.state));
+            let Some(vr) = self.table.get_mut(index) else {
+                continue;
+            };
+            if vr.is_due(now) {
+                let Some(iface) = self.interfaces.get(usize::from(vr.iface)) else {
+                    continue;
+                };
+                vr.handle_due(now, &iface.state);
+                let deadline = vr.deadline();
+                self.timers.set(index, deadline);
+                self.table.enqueue(index);
             }
         }
     }
@@ -367,19 +376,16 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
             let key = vr.key;
             if !vr.dirty {
                 // The common case: the periodic advertisement and nothing else.
-                match vr.emit_owed(iface, buf) {
-                    Emission::Nothing => {
-                        self.table.dequeue();
-                        continue;
-                    }
-                    Emission::BufferTooSmall => return None,
-                    Emission::Advert(emitted, unicast) => {
-                        if !vr.has_more() {
-                            self.table.dequeue();
-                        }
-                        return transmit(key, emitted, FrameKind::Advertisement, unicast, buf);
-                    }
+                if !vr.owes(iface) {
+                    self.table.dequeue();
+                    continue;
                 }
+                let unicast = vr.next_destination();
+                let emitted = vr.emit_owed(iface, unicast, buf)?;
+                if !vr.has_more() {
+                    self.table.dequeue();
+                }
+                return transmit(key, emitted, FrameKind::Advertisement, unicast, buf);
             }
             match vr.next_step(iface, buf) {
                 Next::Idle => self.table.dequeue(),

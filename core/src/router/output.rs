@@ -32,6 +32,45 @@ pub(super) enum Step {
     Removed,
 }
 
+/// The periodic advertisement, if it is a short one: VRRPv3 of one IPv4 address. Whatever changes
+/// what it says forgets it.
+pub(super) struct Template {
+    frame: [u8; Template::LEN],
+    made: bool,
+}
+
+impl Template {
+    const LEN: usize = 46;
+
+    pub(super) const NONE: Template = Template {
+        frame: [0; Template::LEN],
+        made: false,
+    };
+
+    fn remember(&mut self, buf: &[u8], emitted: Emitted) {
+        if let Some(frame) = buf.first_chunk()
+            && emitted.len == Template::LEN
+        {
+            self.frame = *frame;
+            self.made = true;
+        }
+    }
+
+    /// `None`: there is none, or it does not fit.
+    #[inline]
+    fn write(&self, buf: &mut [u8]) -> Option<Emitted> {
+        if !self.made {
+            return None;
+        }
+        *buf.first_chunk_mut()? = self.frame;
+        Some(Emitted {
+            len: Template::LEN,
+            ip_offset: 14,
+            payload_offset: 34,
+        })
+    }
+}
+
 /// What came of asking a virtual router for its next step.
 pub(super) enum Next {
     Step(Step),
@@ -39,13 +78,6 @@ pub(super) enum Next {
     Idle,
     /// Its next frame does not fit the buffer.
     BufferTooSmall,
-}
-
-/// What came of writing an advertisement.
-pub(super) enum Emission {
-    Nothing,
-    BufferTooSmall,
-    Advert(Emitted, Option<IpAddr>),
 }
 
 impl<const ADDRS: usize> VirtualRouter<ADDRS> {
@@ -166,38 +198,85 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     fn advert_step(&mut self, iface: &Interface, buf: &mut [u8]) -> Option<Next> {
-        match self.emit_owed(iface, buf) {
-            Emission::Nothing => None,
-            Emission::BufferTooSmall => Some(Next::BufferTooSmall),
-            Emission::Advert(emitted, unicast) => Some(Next::Step(Step::Frame {
+        if !self.owes(iface) {
+            return None;
+        }
+        let unicast = self.next_destination();
+        Some(match self.emit_owed(iface, unicast, buf) {
+            None => Next::BufferTooSmall,
+            Some(emitted) => Next::Step(Step::Frame {
                 emitted,
                 kind: FrameKind::Advertisement,
                 unicast,
-            })),
-        }
+            }),
+        })
     }
 
-    /// Writes the next advertisement that is owed. While it is not `dirty` this is all that a
-    /// virtual router ever has to say.
+    /// Whether an advertisement is owed. What cannot be sent is not owed any longer.
     #[inline]
-    pub(super) fn emit_owed(&mut self, iface: &Interface, buf: &mut [u8]) -> Emission {
-        if self.owed.left == 0 {
-            return Emission::Nothing;
-        }
-        let (Some(source), true) = (self.source(&iface.state), iface.state.up) else {
+    pub(super) fn owes(&mut self, iface: &Interface) -> bool {
+        if self.owed.left > 0 && (!iface.state.up || self.source(&iface.state).is_none()) {
             self.owed.left = 0;
-            return Emission::Nothing;
+        }
+        self.owed.left > 0
+    }
+
+    /// The peer that the next advertisement goes to. `None`: to the group.
+    #[inline]
+    pub(super) fn next_destination(&self) -> Option<IpAddr> {
+        if !self.unicast() {
+            return None;
+        }
+        let index = usize::from(self.owed.left).saturating_sub(1);
+        self.peers().nth(match self.settings.version {
+            Version::Both => index / 2,
+            Version::V2 | Version::V3 => index,
+        })
+    }
+
+    /// Writes the next advertisement that is owed. `None`: it does not fit. While a virtual router
+    /// is not `dirty` this is all that it has to say.
+    #[inline]
+    pub(super) fn emit_owed(
+        &mut self,
+        iface: &Interface,
+        unicast: Option<IpAddr>,
+        buf: &mut [u8],
+    ) -> Option<Emitted> {
+        let emitted = match self.owed.priority_zero {
+            false => self.template.write(buf),
+            true => None,
         };
-        let index = usize::from(self.owed.left) - 1;
-        let (version, destination) = match self.settings.version {
-            Version::V2 => (WireVersion::V2, index),
-            Version::V3 => (WireVersion::V3, index),
-            //
-            Version::Both if index.is_multiple_of(2) => (WireVersion::V2, index / 2),
-            Version::Both => (WireVersion::V3, index / 2),
+        let emitted = match emitted {
+            Some(emitted) => emitted,
+            None => self.compose_owed(iface, unicast, buf)?,
         };
+        self.owed.left -= 1;
+        let s = &mut self.statistics;
+        s.adverts_sent = s.adverts_sent.wrapping_add(1);
+        if self.owed.priority_zero {
+            s.priority_zero_sent = s.priority_zero_sent.wrapping_add(1);
+        }
+        Some(emitted)
+    }
+
+    /// Writes the next advertisement that is owed from what is configured and known.
+    #[inline(never)]
+    fn compose_owed(
+        &mut self,
+        iface: &Interface,
+        unicast: Option<IpAddr>,
+        buf: &mut [u8],
+    ) -> Option<Emitted> {
         let family = self.key.family;
-        let unicast = self.peers().nth(destination);
+        let source = self.source(&iface.state)?;
+        let version = match self.settings.version {
+            Version::V2 => WireVersion::V2,
+            Version::V3 => WireVersion::V3,
+            // v3 first of each pair.
+            Version::Both if self.owed.left.is_multiple_of(2) => WireVersion::V3,
+            Version::Both => WireVersion::V2,
+        };
         let advert = wire::Advert {
             source_mac: self.mac(&iface.state),
             destination_mac: match unicast {
@@ -220,16 +299,13 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             },
             pseudo_header: self.pseudo_header,
         };
-        let Some(emitted) = advert.emit(buf, self.addresses()) else {
-            return Emission::BufferTooSmall;
-        };
-        self.owed.left -= 1;
-        let s = &mut self.statistics;
-        s.adverts_sent = s.adverts_sent.wrapping_add(1);
-        if self.owed.priority_zero {
-            s.priority_zero_sent = s.priority_zero_sent.wrapping_add(1);
+        let emitted = advert.emit(buf, self.addresses())?;
+        // The next one will be the same, octet for octet.
+        let periodic = !self.owed.priority_zero && unicast.is_none();
+        if periodic && self.settings.version != Version::Both {
+            self.template.remember(buf, emitted);
         }
-        Emission::Advert(emitted, unicast)
+        Some(emitted)
     }
 
     /// M-5, M-6: only once MAC and addresses are in place, which is why it comes after them.

@@ -1,8 +1,9 @@
 //! What is believed of a received packet: the rules V-1 to V-18 of RFC 9568 section 7.1 and RFC
 //! 3768 section 7.1. A packet that breaks one changes nothing but a counter.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 
+use super::output::Template;
 use super::vr::{VirtualRouter, is_unicast};
 use crate::output::State;
 use crate::status::{ActiveRouter, InterfaceState, PacketMeta};
@@ -56,18 +57,17 @@ pub(super) fn unwrap_frame(ifindex: u32, frame: &[u8]) -> Result<Option<Packet<'
 
 impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     /// Checks a packet and takes it in, or says why not.
+    #[inline]
     pub(super) fn receive(
         &mut self,
         now: Instant,
         iface: &InterfaceState,
         packet: &Packet<'_>,
     ) -> Result<(), DropReason> {
-        self.check_way(iface, &packet.meta)?;
-        if let Some(heard) = self.repeated(now, packet) {
-            self.count_accepted(&heard, self.repeat.form);
-            self.hear(now, iface, heard);
+        if self.hear_repeated(now, packet) {
             return Ok(());
         }
+        self.check_way(iface, &packet.meta)?;
         let view = View::new(packet.message, self.key.family)?;
         self.check_version(&view)?;
         let form = view.checksum(packet.meta.source, packet.meta.destination);
@@ -85,27 +85,39 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             return Err(DropReason::Owner);
         }
         self.count_accepted(&heard, form);
-        self.hear(now, iface, heard);
-        if self.active == Some(heard) {
-            self.repeat.remember(packet.message, form);
+        self.repeat = Repeat::NONE;
+        if self.hear(now, iface, heard) && !self.unicast() && self.settings.version != Version::Both
+        {
+            self.repeat.remember(packet, form);
         }
         Ok(())
     }
 
-    /// What a Backup hears while all is well: octet for octet the message that it accepted last,
-    /// from the same router. Every check of it would end as before, so it is not made again.
+    /// What a Backup hears while all is well: from its Active router, octet for octet, what it heard
+    /// last and set its timer by. Every check would end as before, so none is made again.
     #[inline]
-    fn repeated(&self, now: Instant, packet: &Packet<'_>) -> Option<ActiveRouter> {
-        let active = self.active?;
-        let repeated = self.state == State::Backup
-            && self.settings.version != Version::Both
-            && active.address == packet.meta.source
-            && self.repeat.is(packet.message);
-        repeated.then_some(ActiveRouter {
-            mac: packet.meta.source_mac,
-            last_heard: now,
-            ..active
-        })
+    fn hear_repeated(&mut self, now: Instant, packet: &Packet<'_>) -> bool {
+        if !self.repeat.is(packet) {
+            return false;
+        }
+        let Some(active) = &mut self.active else {
+            return false;
+        };
+        active.last_heard = now;
+        active.mac = packet.meta.source_mac;
+        let s = &mut self.statistics;
+        s.adverts_received = s.adverts_received.wrapping_add(1);
+        match self.repeat.form {
+            ChecksumForm::PseudoHeader if self.key.family == Family::Ipv4 => {
+                s.checksum_pseudo = s.checksum_pseudo.wrapping_add(1);
+            }
+            ChecksumForm::Plain if active.version == 3 => {
+                s.checksum_plain = s.checksum_plain.wrapping_add(1);
+            }
+            _ => {}
+        }
+        self.restart_down_timer(now);
+        true
     }
 
     /// Where the packet came from and how far.
@@ -256,18 +268,21 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
                 false => &mut s.checksum_plain,
             };
             *counter = counter.wrapping_add(1);
-            if self.settings.checksum == ChecksumMode::Auto {
+            if self.settings.checksum == ChecksumMode::Auto && self.pseudo_header != pseudo_header {
                 self.pseudo_header = pseudo_header;
+                self.template = Template::NONE;
             }
         }
     }
 }
 
-/// The message that was accepted last, if it was a short one.
+/// The message by which the down timer was set last, if it was a short one to the group. Whatever
+/// changes how it would be judged forgets it.
 pub(super) struct Repeat {
     message: [u8; Repeat::LONGEST],
     len: u8,
     form: ChecksumForm,
+    source: IpAddr,
 }
 
 impl Repeat {
@@ -278,22 +293,29 @@ impl Repeat {
         message: [0; Repeat::LONGEST],
         len: 0,
         form: ChecksumForm::Wrong,
+        source: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
     };
 
-    /// Longer messages, and what Ethernet pads them with, are not remembered.
-    fn remember(&mut self, message: &[u8], form: ChecksumForm) {
-        *self = Repeat::NONE;
+    fn remember(&mut self, packet: &Packet<'_>, form: ChecksumForm) {
+        let message = packet.message;
         if message.len() <= self.message.len() {
             for (to, from) in self.message.iter_mut().zip(message) {
                 *to = *from;
             }
             self.len = message.len() as u8;
             self.form = form;
+            self.source = packet.meta.source;
         }
     }
 
-    fn is(&self, message: &[u8]) -> bool {
-        self.len != 0 && self.message.get(..self.len.into()) == Some(message)
+    #[inline]
+    fn is(&self, packet: &Packet<'_>) -> bool {
+        let meta = &packet.meta;
+        self.len != 0
+            && self.message.get(..self.len.into()) == Some(packet.message)
+            && self.source == meta.source
+            && meta.destination == Family::of(meta.source).group()
+            && meta.ttl == 255
     }
 }
 

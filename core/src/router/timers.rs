@@ -1,17 +1,17 @@
-//! A hierarchical timer wheel: one deadline for each virtual router, kept in constant time however
-//! many there are.
+//! A timer wheel: one deadline for each virtual router, kept in constant time however many there
+//! are.
 //!
-//! Deadlines are sorted into slots of 2^11 microseconds, thirty-two to a level; a slot of the next
-//! level is as wide as all slots of the one below. An entry's level is that of the highest five-bit
-//! digit in which its tick differs from the wheel's, so everything on a level comes before anything
-//! on the next. The exact deadline is kept beside, so that precision is one microsecond.
+//! Time is cut into ticks of 2^11 microseconds. Deadlines of the next 64 ticks have a slot for each
+//! tick; those of the next 64 times 64 share a slot of the second level for every 64, and so on. A
+//! slot of a higher level is sorted into the lower ones when its time begins. The exact deadline is
+//! kept beside, so that precision is one microsecond.
 
 use crate::time::Instant;
 
 const TICK_SHIFT: u32 = 11;
-const DIGIT: u32 = 5;
+const DIGIT: u32 = 6;
 const SLOTS: usize = 1 << DIGIT;
-const LEVELS: usize = 4;
+const LEVELS: usize = 3;
 /// The list of deadlines beyond the last level.
 const OVERFLOW: u8 = (LEVELS * SLOTS) as u8;
 /// The list of entries whose tick has passed.
@@ -20,7 +20,7 @@ const UNLINKED: u8 = u8::MAX;
 const NIL: u16 = u16::MAX;
 /// Entries of one slot that are looked at to find the exact next deadline. A fuller slot in the
 /// future is reported by its beginning instead, which keeps the search short.
-const EXACT_SCAN: usize = 16;
+const EXACT_SCAN: usize = 4;
 
 #[derive(Clone, Copy)]
 struct Entry {
@@ -34,7 +34,7 @@ pub(super) struct Timers<const N: usize> {
     entries: [Entry; N],
     heads: [u16; LEVELS * SLOTS + 2],
     /// Which slots of each level hold something.
-    used: [u32; LEVELS],
+    used: [u64; LEVELS],
     /// The tick that has been reached.
     base: u64,
 }
@@ -55,6 +55,7 @@ impl<const N: usize> Timers<N> {
     }
 
     /// Sets the deadline of entry `index`, replacing what was set; [`Instant::NEVER`] for none.
+    #[inline]
     pub(super) fn set(&mut self, index: u16, deadline: Instant) {
         let Some(entry) = self.entries.get_mut(usize::from(index)) else {
             return;
@@ -70,83 +71,89 @@ impl<const N: usize> Timers<N> {
     }
 
     /// The next deadline, or an earlier point at which to look again. `None`: nothing is set.
+    #[inline]
     pub(super) fn next(&self) -> Option<Instant> {
         if self.head(DUE.into()) != NIL {
             return Some(self.earliest(DUE.into(), 0));
         }
+        let mut next = Instant::NEVER;
         for level in 0..LEVELS {
-            let used = self.used.get(level).copied().unwrap_or(0);
-            if used != 0 {
-                let slot = used.trailing_zeros() as usize;
-                let start = self.slot_start(level, slot);
-                return Some(self.earliest(level * SLOTS + slot, start));
+            if let Some(start) = self.first(level)
+                && start << TICK_SHIFT < next.as_micros()
+            {
+                next = next.min(self.earliest(slot_of(level, start), start));
             }
         }
-        let head = self.head(usize::from(OVERFLOW));
-        (head != NIL).then(|| self.earliest(usize::from(OVERFLOW), 0))
+        if self.head(OVERFLOW.into()) != NIL {
+            next = next.min(self.earliest(OVERFLOW.into(), 0));
+        }
+        (next != Instant::NEVER).then_some(next)
     }
 
     /// Moves the wheel to `now`. What has come due stays linked until it is set anew.
+    #[inline]
     pub(super) fn advance(&mut self, now: Instant) {
         let target = now.as_micros() >> TICK_SHIFT;
-        while let Some((level, slot)) = self.first_slot() {
-            let start = if level == LEVELS {
-                // Beyond the last level: look again whenever its digits roll over.
-                ((self.base >> (DIGIT * LEVELS as u32)) + 1) << (DIGIT * LEVELS as u32)
-            } else {
-                self.slot_start(level, slot)
+        while self.base < target {
+            let Some((start, level)) = self.next_slot() else {
+                break;
             };
             if start > target || (level == 0 && start == target) {
                 break;
             }
             self.base = self.base.max(start);
             match level {
-                0 => self.relink(slot, true),
+                0 => self.relink(slot_of(0, start), true),
                 LEVELS => self.relink(OVERFLOW.into(), false),
-                _ => self.relink(level * SLOTS + slot, false),
+                _ => self.relink(slot_of(level, start), false),
             }
         }
         self.base = self.base.max(target);
     }
 
-    /// A walk over everything that is due and what else lies in the ticks up to `until`, at most
-    /// until the first level ends.
+    /// A walk over everything that is due and what else has a slot for its tick up to `until`.
+    #[inline]
     pub(super) fn walk(&self, until: Instant) -> Cursor {
-        let slots = self.used.first().copied().unwrap_or(0);
-        let last = (until.as_micros() >> TICK_SHIFT).min(self.base | (SLOTS as u64 - 1));
-        let keep = (last & (SLOTS as u64 - 1)) as u32;
-        let mask = u32::MAX >> (SLOTS as u32 - 1 - keep);
-        let mut cursor = Cursor {
+        let last = until.as_micros() >> TICK_SHIFT;
+        let more = last.saturating_sub(self.base).min(SLOTS as u64 - 1);
+        let [ticks, ..] = self.used;
+        Cursor {
             index: self.head(DUE.into()),
-            slots: slots & mask,
-        };
-        self.refill(&mut cursor);
-        cursor
+            slots: ticks.rotate_right(self.base as u32) & (u64::MAX >> (SLOTS as u64 - 1 - more)),
+            base: self.base,
+        }
     }
 
     /// Steps the walk on and returns the entry that it stood on. Setting that entry's deadline
     /// afterwards does not disturb the walk.
+    #[inline]
     pub(super) fn step(&self, cursor: &mut Cursor) -> Option<(u16, Instant)> {
+        while cursor.index == NIL {
+            if cursor.slots == 0 {
+                return None;
+            }
+            let tick = cursor.base + u64::from(cursor.slots.trailing_zeros());
+            cursor.slots &= cursor.slots - 1;
+            cursor.index = self.head(slot_of(0, tick));
+        }
         let index = cursor.index;
         let entry = self.entries.get(usize::from(index))?;
         cursor.index = entry.next;
-        self.refill(cursor);
         Some((index, entry.deadline))
-    }
-
-    fn refill(&self, cursor: &mut Cursor) {
-        while cursor.index == NIL && cursor.slots != 0 {
-            let slot = cursor.slots.trailing_zeros() as usize;
-            cursor.slots &= cursor.slots - 1;
-            cursor.index = self.head(slot);
-        }
     }
 }
 
 /// A walk over the entries of some slots.
 pub(super) struct Cursor {
     index: u16,
-    slots: u32,
+    /// The slots that are left, the first bit for that of `base`.
+    slots: u64,
+    base: u64,
+}
+
+/// The list of the slot of a level that begins at a tick.
+const fn slot_of(level: usize, start: u64) -> usize {
+    level * SLOTS + (start >> (DIGIT * level as u32)) as usize % SLOTS
 }
 
 impl<const N: usize> Timers<N> {
@@ -154,24 +161,45 @@ impl<const N: usize> Timers<N> {
         self.heads.get(slot).copied().unwrap_or(NIL)
     }
 
-    /// The first slot that holds something, as level and slot; level [`LEVELS`] is the overflow.
-    fn first_slot(&self) -> Option<(usize, usize)> {
-        for (level, &used) in self.used.iter().enumerate() {
-            if used != 0 {
-                return Some((level, used.trailing_zeros() as usize));
-            }
+    /// The tick at which the first used slot of a level begins.
+    #[inline]
+    fn first(&self, level: usize) -> Option<u64> {
+        let used = self.used.get(level).copied().unwrap_or(0);
+        if used == 0 {
+            return None;
         }
-        (self.head(usize::from(OVERFLOW)) != NIL).then_some((LEVELS, 0))
+        let shift = DIGIT * level as u32;
+        let now = self.base >> shift;
+        let ahead = u64::from(used.rotate_right(now as u32).trailing_zeros());
+        Some((now + ahead) << shift)
     }
 
-    /// The tick at which a slot begins.
-    fn slot_start(&self, level: usize, slot: usize) -> u64 {
-        let shift = DIGIT * level as u32;
-        ((self.base >> (shift + DIGIT)) << (shift + DIGIT)) | ((slot as u64) << shift)
+    /// The slot that begins first, as its tick and level; level [`LEVELS`] is the overflow. Of two
+    /// that begin together the higher level comes first: it has to be sorted into the lower.
+    #[inline]
+    fn next_slot(&self) -> Option<(u64, usize)> {
+        let mut next = self.first(0).map(|start| (start, 0));
+        for level in 1..LEVELS {
+            if let Some(start) = self.first(level)
+                && next.is_none_or(|(least, _)| start <= least)
+            {
+                next = Some((start, level));
+            }
+        }
+        if self.head(OVERFLOW.into()) != NIL {
+            // Looked at whenever a slot of the last level begins.
+            let shift = DIGIT * (LEVELS as u32 - 1);
+            let start = ((self.base >> shift) + 1) << shift;
+            if next.is_none_or(|(least, _)| start <= least) {
+                next = Some((start, LEVELS));
+            }
+        }
+        next
     }
 
     /// The earliest deadline of a list that begins at tick `start`, or that beginning when the list
     /// is long and has not been reached.
+    #[inline]
     fn earliest(&self, slot: usize, start: u64) -> Instant {
         let mut index = self.head(slot);
         let mut earliest = Instant::NEVER;
@@ -207,22 +235,24 @@ impl<const N: usize> Timers<N> {
         }
     }
 
+    #[inline]
     fn link(&mut self, index: u16, deadline: Instant) {
         let tick = (deadline.as_micros() >> TICK_SHIFT).max(self.base);
-        let differing = u64::BITS - (tick ^ self.base).leading_zeros();
-        let level = (differing.saturating_sub(1) / DIGIT) as usize;
-        let slot = if level >= LEVELS {
-            OVERFLOW
-        } else {
-            let digit = ((tick >> (DIGIT * level as u32)) & (SLOTS as u64 - 1)) as usize;
-            if let Some(used) = self.used.get_mut(level) {
-                *used |= 1 << digit;
+        for level in 0..LEVELS {
+            let shift = DIGIT * level as u32;
+            if (tick >> shift) - (self.base >> shift) < SLOTS as u64 {
+                let slot = slot_of(level, tick);
+                if let Some(used) = self.used.get_mut(level) {
+                    *used |= 1 << (slot % SLOTS);
+                }
+                self.push(index, slot as u8);
+                return;
             }
-            (level * SLOTS + digit) as u8
-        };
-        self.push(index, slot);
+        }
+        self.push(index, OVERFLOW);
     }
 
+    #[inline]
     fn push(&mut self, index: u16, slot: u8) {
         let Some(head) = self.heads.get_mut(usize::from(slot)) else {
             return;
@@ -238,6 +268,7 @@ impl<const N: usize> Timers<N> {
         }
     }
 
+    #[inline]
     fn unlink(&mut self, index: u16) {
         let Some(entry) = self.entries.get_mut(usize::from(index)) else {
             return;

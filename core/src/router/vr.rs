@@ -4,6 +4,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use heapless::Vec;
 
+use super::output::Template;
 use super::receive::Repeat;
 use crate::config::{Announce, MAX_TRACKS, Track, TrackEffect, VrConfig};
 use crate::error::Error;
@@ -150,6 +151,7 @@ pub(super) struct VirtualRouter<const ADDRS: usize> {
     pub(super) active_interval: AdvertInterval,
     pub(super) pseudo_header: bool,
     pub(super) repeat: Repeat,
+    pub(super) template: Template,
 
     /// Adver_Timer while Active, Active_Down_Timer while Backup, the end of a handover, or the
     /// retry after a failed effect while in Initialize.
@@ -210,6 +212,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             active_interval: settings.advert_interval,
             pseudo_header: settings.checksum != ChecksumMode::Rfc9568,
             repeat: Repeat::NONE,
+            template: Template::NONE,
             timer: Instant::NEVER,
             preempt_at: Instant::NEVER,
             listen_until: now,

@@ -55,7 +55,7 @@ impl Advert {
     /// `None` when `buf` is too small, when source, destination and addresses are not of one family
     /// that the version has, and with 0 or more than 255 addresses; `buf` may then hold a part of
     /// the frame.
-    #[inline]
+    #[inline(always)]
     pub fn emit(&self, buf: &mut [u8], addresses: impl Iterator<Item = IpAddr>) -> Option<Emitted> {
         match (self.source, self.destination, self.version) {
             (IpAddr::V4(source), IpAddr::V4(destination), _) => {
@@ -68,7 +68,7 @@ impl Advert {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn emit_v4(
         &self,
         buf: &mut [u8],
@@ -117,7 +117,7 @@ impl Advert {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn emit_v6(
         &self,
         buf: &mut [u8],
@@ -165,7 +165,7 @@ impl Advert {
     /// `None` without addresses.
     //= RFC 9568 section 5.2, RFC 3768 section 5.3
     // V-8, V-12, G-1
-    #[inline]
+    #[inline(always)]
     fn message_header(&self, count: u8, sum: u32) -> Option<[u8; HEADER_LEN]> {
         if count == 0 {
             return None;
@@ -187,7 +187,7 @@ impl Advert {
 
 /// The authentication type and the interval, where version 3 has its interval (RFC 3768 section
 /// 5.1).
-#[inline]
+#[inline(always)]
 fn v2_interval(auth_type: u8, interval: AdvertInterval) -> u16 {
     u16::from_be_bytes([auth_type, interval.as_secs_rounded_up()])
 }

@@ -1,6 +1,7 @@
 //! The Internet checksum (RFC 1071).
 //!
-//! Partial sums are `u32` and are added with `+`: each is below 2^20, so thousands of them fit. [`fold`] ends the sum. Octets that carry a right checksum fold to 0xffff.
+//! Partial sums are `u32` and are added with `+`: each is below 2^20, so thousands of them fit.
+//! [`fold`] ends the sum. Octets that carry a right checksum fold to 0xffff.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
