@@ -314,9 +314,9 @@ unsafe fn address(address: *const libc::sockaddr) -> Option<IpAddr> {
 }
 
 /// Sets the file mode creation mask and returns the one before.
-pub fn umask(mask: u32) -> u32 {
+pub fn umask(mask: libc::mode_t) -> libc::mode_t {
     // SAFETY: umask cannot fail.
-    unsafe { libc::umask(mask as libc::mode_t).into() }
+    unsafe { libc::umask(mask) }
 }
 
 /// Takes the lock of `file` for as long as it is open. False: somebody else holds it.

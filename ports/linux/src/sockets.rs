@@ -197,7 +197,7 @@ impl Sockets {
     ) -> io::Result<()> {
         let fd = sys::socket(libc::AF_PACKET, libc::SOCK_RAW, 0)?;
         sys::attach_filter(&fd, program)?;
-        sys::set_option_int(&fd, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, RECEIVE_BUFFER)?;
+        set_buffer(&fd, [libc::SO_RCVBUFFORCE, libc::SO_RCVBUF], RECEIVE_BUFFER)?;
         sys::bind_packet(&fd, self.ifindex, purpose.ethertype())?;
         let group = match purpose {
             Purpose::Vrrp4 => Some(Family::Ipv4.group_mac()),
@@ -224,10 +224,26 @@ impl Sockets {
 pub(crate) fn sender() -> io::Result<OwnedFd> {
     let fd = sys::socket(libc::AF_PACKET, libc::SOCK_RAW, 0)?;
     // Room for a whole queue, even where the device is slow to take it.
-    sys::set_option_int(&fd, libc::SOL_SOCKET, libc::SO_SNDBUFFORCE, RECEIVE_BUFFER)?;
+    set_buffer(&fd, [libc::SO_SNDBUFFORCE, libc::SO_SNDBUF], RECEIVE_BUFFER)?;
     // TC_PRIO_CONTROL: before ordinary traffic, where the device has bands.
     sys::set_option_int(&fd, libc::SOL_SOCKET, libc::SO_PRIORITY, 7)?;
     Ok(fd)
+}
+
+/// Asks for a buffer of `size` octets with the first of `options`, which passes the system's limit;
+/// or with the second, within it, where that privilege is not had, as in a user namespace.
+pub(crate) fn set_buffer(
+    fd: &OwnedFd,
+    options: [i32; 2],
+    size: i32,
+) -> io::Result<()> {
+    let [forced, limited] = options;
+    match sys::set_option_int(fd, libc::SOL_SOCKET, forced, size) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            sys::set_option_int(fd, libc::SOL_SOCKET, limited, size)
+        }
+        result => result,
+    }
 }
 
 fn members(sockets: &mut [Option<OwnedFd>; 2], family: Family) -> io::Result<&OwnedFd> {

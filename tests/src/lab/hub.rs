@@ -8,7 +8,7 @@ use crate::sys;
 
 /// The bridge that every segment has.
 const NEAR: &str = "hub";
-/// The second switch; without hosts unless there are two.
+/// The second switch of two.
 const FAR: &str = "hub.far";
 
 /// What joins the cables.
@@ -38,23 +38,27 @@ impl Hub {
         let ns = Netns::new();
         let snooping = u8::from(segment == Segment::SnoopingSwitch);
         let ageing = if segment == Segment::Hub { 0 } else { 30000 };
-        for bridge in [NEAR, FAR] {
-            ns.ip(&format!(
-                "link add {bridge} type bridge stp_state 0 forward_delay 0 ageing_time {ageing} \
+        let bridge = |name| {
+            format!(
+                "link add {name} type bridge stp_state 0 forward_delay 0 ageing_time {ageing} \
                  mcast_snooping {snooping} mcast_querier {snooping}\n\
-                 link set {bridge} addrgenmode none\n\
-                 link set {bridge} up"
+                 link set {name} addrgenmode none\n\
+                 link set {name} up\n"
+            )
+        };
+        ns.ip(&bridge(NEAR));
+        if segment == Segment::TwoSwitches {
+            ns.ip(&bridge(FAR));
+            ns.ip(&format!(
+                "link add trunk.near type veth peer name trunk.far\n\
+                 link set trunk.near addrgenmode none\n\
+                 link set trunk.far addrgenmode none\n\
+                 link set trunk.near master {NEAR}\n\
+                 link set trunk.far master {FAR}\n\
+                 link set trunk.near up\n\
+                 link set trunk.far up"
             ));
         }
-        ns.ip(&format!(
-            "link add trunk.near type veth peer name trunk.far\n\
-             link set trunk.near addrgenmode none\n\
-             link set trunk.far addrgenmode none\n\
-             link set trunk.near master {NEAR}\n\
-             link set trunk.far master {FAR}\n\
-             link set trunk.near up\n\
-             link set trunk.far up"
-        ));
         Self {
             segment,
             ns,

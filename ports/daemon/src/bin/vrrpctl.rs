@@ -225,7 +225,7 @@ fn is_master(status: &Status, which: &Which) -> Result<ExitCode, Failure> {
 fn follow(vrrpd: &mut Connection, form: Form) -> Result<(), Failure> {
     let unreachable = |error: io::Error| (UNREACHABLE, error.to_string());
     vrrpd.be_patient().map_err(unreachable)?;
-    while let Some(answer) = vrrpd.next().map_err(unreachable)? {
+    while let Some(answer) = vrrpd.next_answer().map_err(unreachable)? {
         print(&show(form, &answer).map_err(|e| (UNREACHABLE, e.to_string()))?)?;
     }
     Err((UNREACHABLE, "vrrpd has stopped".into()))

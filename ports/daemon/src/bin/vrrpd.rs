@@ -10,9 +10,9 @@ use std::time::Instant;
 use lexopt::prelude::*;
 
 use vrrp_host::{ConfigCause, ConfigError, Host, PlatformError};
-use vrrpd::config::{self, Config, Severity};
+use vrrpd::config::{self, Config};
 use vrrpd::control::{BindError, Server};
-use vrrpd::daemon::{Daemon, Parts};
+use vrrpd::daemon::{Daemon, Parts, log_remark};
 use vrrpd::logging::{self, Target};
 use vrrpd::notify::Notifier;
 use vrrpd::sys::{self, Background, Signals};
@@ -188,13 +188,7 @@ fn read_config(file: &Path) -> Result<Config, Failure> {
         remarks.extend(config::check_host(config, file, &sys::interfaces()));
         remarks.extend(config::check_scripts(config, file));
     }
-    for remark in &remarks {
-        match remark.severity {
-            Severity::Error => log::error!("{remark}"),
-            Severity::Warning => log::warn!("{remark}"),
-            Severity::Note => log::info!("{remark}"),
-        }
-    }
+    remarks.iter().for_each(log_remark);
     parsed
         .config
         .ok_or_else(|| (BAD_CONFIG, format!("{}: not usable", file.display())))

@@ -96,10 +96,10 @@ impl Host<'_> {
             }
         }
         for track in &router.spec.tracks {
-            if let Tracked::Interface(name) = &track.what {
-                if self.find(name).is_none() {
-                    self.missing(router, Key::TrackInterface, name, report);
-                }
+            if let Tracked::Interface(name) = &track.what
+                && self.find(name).is_none()
+            {
+                self.missing(router, Key::TrackInterface, name, report);
             }
         }
     }

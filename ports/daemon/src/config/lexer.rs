@@ -165,11 +165,11 @@ impl<'a> Splitter<'_, 'a> {
             self.report.error(number, None, message);
             return;
         };
-        if kind == SectionKind::Global {
-            if let Some(first) = self.sections.iter().find(|s| s.kind == kind) {
-                let message = format!("expected one [GLOBAL], the first is in line {}", first.line);
-                self.report.error(number, None, message);
-            }
+        if kind == SectionKind::Global
+            && let Some(first) = self.sections.iter().find(|s| s.kind == kind)
+        {
+            let message = format!("expected one [GLOBAL], the first is in line {}", first.line);
+            self.report.error(number, None, message);
         }
         self.sections.push(Section {
             kind,

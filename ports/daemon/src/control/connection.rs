@@ -59,7 +59,7 @@ impl Connection {
         let mut line = serde_json::to_string(request)?;
         line.push('\n');
         self.stream.get_mut().write_all(line.as_bytes())?;
-        self.next()?.ok_or_else(|| {
+        self.next_answer()?.ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::UnexpectedEof,
                 "vrrpd hung up before it answered",
@@ -67,13 +67,13 @@ impl Connection {
         })
     }
 
-    /// From here on [`Connection::next`] waits as long as it takes.
+    /// From here on [`Connection::next_answer`] waits as long as it takes.
     pub fn be_patient(&mut self) -> io::Result<()> {
         self.stream.get_ref().set_read_timeout(None)
     }
 
     /// The next line. `None`: the daemon has hung up.
-    pub fn next(&mut self) -> io::Result<Option<Answer>> {
+    pub fn next_answer(&mut self) -> io::Result<Option<Answer>> {
         let mut line = String::new();
         match self.stream.read_line(&mut line) {
             Ok(0) => Ok(None),

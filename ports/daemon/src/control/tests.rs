@@ -1,1 +1,300 @@
+//! The server against well-behaved, clumsy and hostile clients.
 
+use std::fs;
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use super::protocol::{Answer, Event, Request};
+use super::{BindError, Server};
+use crate::poll::PollSet;
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+struct Bench {
+    dir: PathBuf,
+    server: Server,
+    set: PollSet,
+    asked: Vec<Request>,
+    /// What each answer carries.
+    load: usize,
+}
+
+impl Bench {
+    fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("vrrpd-control-{}-{number}", std::process::id());
+        let dir = std::env::temp_dir().join(name);
+        fs::create_dir_all(&dir).expect("a directory");
+        let server = Server::bind(&dir.join("s"), None).expect("a server");
+        Self {
+            dir,
+            server,
+            set: PollSet::default(),
+            asked: Vec::new(),
+            load: 2,
+        }
+    }
+
+    fn connect(&mut self) -> BufReader<UnixStream> {
+        let stream = UnixStream::connect(self.server.path()).expect("connect");
+        stream
+            .set_read_timeout(Some(PATIENCE))
+            .expect("a time limit");
+        self.turn();
+        BufReader::new(stream)
+    }
+
+    fn turn(&mut self) {
+        self.turn_at(Instant::now());
+    }
+
+    fn turn_at(&mut self, now: Instant) {
+        self.set.clear();
+        self.server.register(&mut self.set);
+        self.set.wait(Some(Duration::from_millis(2))).expect("poll");
+        let (asked, load) = (&mut self.asked, self.load);
+        self.server.handle(&self.set, now, &mut |request| {
+            asked.push(request.clone());
+            Answer::Done {
+                messages: vec!["x".repeat(load)],
+            }
+        });
+    }
+
+    fn turns(&mut self, n: usize) {
+        (0..n).for_each(|_| self.turn());
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+fn line(client: &mut BufReader<UnixStream>) -> String {
+    let mut line = String::new();
+    client.read_line(&mut line).expect("an answer in time");
+    line
+}
+
+fn say(client: &mut BufReader<UnixStream>, text: &str) {
+    let said = client.get_mut().write_all(text.as_bytes());
+    said.expect("room for a request");
+}
+
+fn event(n: u8) -> Event {
+    Event {
+        vrid: n,
+        reason: "r".repeat(1000),
+        ..Event::default()
+    }
+}
+
+#[test]
+fn a_request_may_come_in_pieces_and_several_in_one() {
+    let mut bench = Bench::new();
+    let mut client = bench.connect();
+    for piece in ["{\"comm", "and\":\"sta", "tus\"}"] {
+        say(&mut client, piece);
+        bench.turns(2);
+    }
+    assert!(bench.asked.is_empty());
+    say(
+        &mut client,
+        "\n{\"command\":\"who\"}\n{\"command\":\"stats\"}\n",
+    );
+    bench.turn();
+    assert_eq!(bench.asked.len(), 1, "one in a turn");
+    let now = Instant::now();
+    assert_eq!(bench.server.deadline(now), Some(now), "more at once");
+    bench.turns(3);
+    assert_eq!(bench.asked, [Request::Status, Request::Who, Request::Stats]);
+    for _ in 0..3 {
+        assert_eq!(line(&mut client), "{\"done\":{\"messages\":[\"xx\"]}}\n");
+    }
+}
+
+#[test]
+fn nonsense_is_refused_and_the_connection_lives_on() {
+    let mut bench = Bench::new();
+    let mut client = bench.connect();
+    say(&mut client, "\u{0}\u{1}{{{\n");
+    bench.turns(2);
+    assert!(line(&mut client).starts_with("{\"error\":{\"message\":\"not a request: "));
+    say(&mut client, "{\"command\":\"status\"}\n");
+    bench.turns(2);
+    assert!(line(&mut client).starts_with("{\"done\""));
+}
+
+#[test]
+fn a_request_without_end_is_cut_off() {
+    let mut bench = Bench::new();
+    let mut client = bench.connect();
+    for _ in 0..6 {
+        // Fails once the server has hung up.
+        let _ = client.get_mut().write_all(&[b'x'; 1024]);
+        bench.turn();
+    }
+    assert_eq!(
+        line(&mut client),
+        "{\"error\":{\"message\":\"a request has at most 4096 octets\"}}\n"
+    );
+    assert_eq!(bench.server.clients(), 0);
+}
+
+#[test]
+fn the_seventeenth_client_is_told_and_a_place_becomes_free_again() {
+    let mut bench = Bench::new();
+    let mut clients: Vec<_> = (0..16).map(|_| bench.connect()).collect();
+    assert_eq!(bench.server.clients(), 16);
+    let mut one_more = bench.connect();
+    assert_eq!(
+        line(&mut one_more),
+        "{\"error\":{\"message\":\"too many clients\"}}\n"
+    );
+    assert_eq!(one_more.read(&mut [0]).expect("the end"), 0);
+    clients.pop();
+    bench.turns(2);
+    let mut late = bench.connect();
+    say(&mut late, "{\"command\":\"status\"}\n");
+    bench.turns(2);
+    assert!(line(&mut late).starts_with("{\"done\""));
+}
+
+#[test]
+fn a_client_that_does_not_read_blocks_nobody_and_gets_no_second_answer() {
+    let mut bench = Bench::new();
+    bench.load = 1 << 20;
+    let mut slow = bench.connect();
+    for _ in 0..8 {
+        say(&mut slow, "{\"command\":\"status\"}\n");
+    }
+    bench.turns(5);
+    assert_eq!(bench.asked.len(), 1, "the next waits for the first");
+    bench.load = 2;
+    let mut other = bench.connect();
+    say(&mut other, "{\"command\":\"who\"}\n");
+    bench.turns(2);
+    assert!(line(&mut other).starts_with("{\"done\""));
+    drop(other);
+    bench.turn_at(Instant::now() + Duration::from_secs(31));
+    assert_eq!(bench.server.clients(), 0, "hung up on after 30 s");
+}
+
+#[test]
+fn who_says_nothing_is_hung_up_on() {
+    let mut bench = Bench::new();
+    let mut client = bench.connect();
+    say(&mut client, "{\"command\":");
+    let deadline = bench.server.deadline(Instant::now()).expect("a deadline");
+    assert!(deadline <= Instant::now() + Duration::from_secs(30));
+    bench.turn_at(deadline);
+    assert_eq!(client.read(&mut [0]).expect("the end"), 0);
+}
+
+#[test]
+fn subscribers_get_numbered_events_and_may_wait_for_ever() {
+    let mut bench = Bench::new();
+    bench.server.publish(event(1), Instant::now());
+    let mut client = bench.connect();
+    say(&mut client, "{\"command\":\"events\"}\n");
+    bench.turns(2);
+    assert_eq!(line(&mut client), "{\"events\":{\"next\":2}}\n");
+    bench.turn_at(Instant::now() + Duration::from_secs(3600));
+    bench.server.publish(event(2), Instant::now());
+    bench.server.publish(event(3), Instant::now());
+    for (seq, vrid) in [(2, 2), (3, 3)] {
+        let text = line(&mut client);
+        let answer = serde_json::from_str(&text).expect("JSON");
+        let Answer::Event(event) = answer else {
+            panic!("{text}");
+        };
+        assert_eq!((event.seq, event.vrid), (seq, vrid));
+    }
+    drop(client);
+    bench.turns(2);
+    assert_eq!(bench.server.clients(), 0, "its end is noticed");
+}
+
+#[test]
+fn events_for_a_subscriber_that_lags_are_dropped_and_counted() {
+    let mut bench = Bench::new();
+    let mut client = bench.connect();
+    say(&mut client, "{\"command\":\"events\"}\n");
+    bench.turns(2);
+    line(&mut client);
+    const SENT: u64 = 2000;
+    for _ in 0..SENT {
+        bench.server.publish(event(1), Instant::now());
+    }
+    client
+        .get_mut()
+        .set_read_timeout(Some(Duration::from_millis(200)))
+        .expect("a time limit");
+    let (mut got, mut dropped) = (0, 0);
+    // The count comes with the event after those that were dropped.
+    for round in 0..2 {
+        if round == 1 {
+            bench.server.publish(event(2), Instant::now());
+        }
+        loop {
+            bench.turn();
+            let mut text = String::new();
+            match client.read_line(&mut text) {
+                Ok(_) => match serde_json::from_str(&text).expect("JSON") {
+                    Answer::Event(_) => got += 1,
+                    Answer::Dropped { count } => dropped += count,
+                    other => panic!("{other:?}"),
+                },
+                Err(error) => {
+                    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                    break;
+                }
+            }
+        }
+    }
+    assert!(dropped > 0);
+    assert!(got < 1000, "bounded by the buffers: {got}");
+    assert_eq!(got + dropped, SENT + 1);
+}
+
+#[test]
+fn the_socket_is_for_its_owner_or_a_group_only() {
+    let bench = Bench::new();
+    let mode = |path: &PathBuf| {
+        let meta = fs::metadata(path).expect("a socket");
+        meta.permissions().mode() & 0o777
+    };
+    assert_eq!(mode(&bench.dir.join("s")), 0o600);
+    let path = bench.dir.join("t");
+    let group = fs::metadata(&bench.dir).map(|meta| std::os::unix::fs::MetadataExt::gid(&meta));
+    let group = group.expect("a group of ours").to_string();
+    let server = Server::bind(&path, Some(&group)).expect("a server");
+    assert_eq!(mode(&path), 0o660);
+    drop(server);
+    assert!(!path.exists(), "gone with the server");
+    let error = Server::bind(&path, Some("no-such-group")).expect_err("no group");
+    assert!(matches!(error, BindError::NoSuchGroup(_)));
+}
+
+#[test]
+fn a_socket_in_use_is_refused_and_one_left_behind_is_replaced() {
+    let bench = Bench::new();
+    let path = bench.dir.join("s");
+    let error = Server::bind(&path, None).expect_err("in use");
+    assert!(
+        error.to_string().starts_with("another vrrpd runs"),
+        "{error}"
+    );
+    UnixStream::connect(&path).expect("the first still listens");
+    let left = bench.dir.join("left");
+    drop(std::os::unix::net::UnixListener::bind(&left).expect("bind"));
+    assert!(left.exists());
+    Server::bind(&left, None).expect("replaced");
+}

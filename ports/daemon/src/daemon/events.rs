@@ -92,14 +92,14 @@ impl<P: Platform> Daemon<P> {
             reason: why,
             peer: peer.map(|p| p.address.to_string()),
         };
-        if let Some(control) = &mut self.parts.control {
+        if let Some(control) = &mut self.control {
             control.publish(told, now);
         }
     }
 
     /// A virtual router is gone: out of the file, or to come again in another shape.
     fn removed(&mut self, id: &VrId) {
-        if self.stop.is_some() || self.is_configured(id) {
+        if self.stop.is_some() || self.configured.contains(id) {
             return;
         }
         self.tell_stopped(id);

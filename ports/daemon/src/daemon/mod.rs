@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use vrrp_core::State;
 use vrrp_host::{Host, Platform, VrId};
 
-use crate::config::{Config, VirtualRouter};
+use crate::config::{Config, Global, VirtualRouter};
 use crate::control::Server;
 use crate::notify::Notifier;
 use crate::poll::PollSet;
@@ -23,6 +23,7 @@ use crate::scripts::{ScriptSet, Scripts};
 use crate::sys::{self, Signals};
 use crate::words;
 use notes::Notes;
+pub use reload::log_remark;
 
 /// How long a graceful stop may take: priority 0, then serving until a successor is heard.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
@@ -33,6 +34,9 @@ const SCRIPT_PATIENCE: Duration = Duration::from_secs(10);
 const FAULT_PAUSE: Duration = Duration::from_millis(20);
 /// How often a lasting fault of the platform is logged.
 const FAULT_LOG: Duration = Duration::from_secs(60);
+
+/// How long after something happened the memory that it took is given back.
+const TIDY_AFTER: Duration = Duration::from_secs(2);
 
 /// What a daemon is made from.
 #[derive(Debug)]
@@ -54,7 +58,14 @@ pub struct Parts {
 /// A running daemon.
 pub struct Daemon<P: Platform> {
     host: Host<P>,
-    parts: Parts,
+    file: PathBuf,
+    global: Global,
+    /// Virtual routers that the file names. Of the file no more is kept: the host has the rest.
+    configured: BTreeSet<VrId>,
+    control: Option<Server>,
+    notifier: Notifier,
+    signals: Option<Signals>,
+    log_level_of_file: bool,
     scripts: Scripts,
     notes: Notes,
     /// Virtual routers that the file names, or named and that are still leaving.
@@ -63,6 +74,7 @@ pub struct Daemon<P: Platform> {
     began: Instant,
     set: PollSet,
     fault: Fault,
+    tidy_at: Option<Instant>,
     is_init: bool,
 }
 
@@ -88,7 +100,13 @@ impl<P: Platform> Daemon<P> {
     pub fn new(host: Host<P>, parts: Parts) -> Self {
         let mut daemon = Self {
             host,
-            parts,
+            file: parts.file,
+            global: Global::default(),
+            configured: BTreeSet::new(),
+            control: parts.control,
+            notifier: parts.notifier,
+            signals: parts.signals,
+            log_level_of_file: parts.log_level_of_file,
             scripts: Scripts::default(),
             notes: Notes::default(),
             known: BTreeSet::new(),
@@ -96,10 +114,10 @@ impl<P: Platform> Daemon<P> {
             began: Instant::now(),
             set: PollSet::default(),
             fault: Fault::default(),
+            tidy_at: None,
             is_init: std::process::id() == 1,
         };
-        daemon.configure_scripts();
-        daemon.apply_log_level();
+        daemon.configure(parts.config);
         daemon
     }
 
@@ -110,10 +128,10 @@ impl<P: Platform> Daemon<P> {
         self.step_host(now);
         self.take_events(now);
         self.scripts.handle(&self.set, now);
-        self.parts.notifier.ready();
+        self.notifier.ready();
         self.tell_manager();
-        // Reading a large file and the first messages to the kernel took more than what follows.
-        sys::release_memory();
+        // Reading a large file took more than what follows.
+        self.tidy_at = Some(now + TIDY_AFTER);
     }
 
     /// Waits until something is to be done, at most for `patience`, and does it. False: stopped.
@@ -135,13 +153,18 @@ impl<P: Platform> Daemon<P> {
         self.take_signals(now);
         self.serve_clients(now);
         let changed = self.take_events(now) || changed;
-        let stopped = self.go_on_stopping(now);
+        self.go_on_stopping(now);
         self.scripts.handle(&self.set, now);
         if changed {
             self.tell_manager();
+            self.tidy_at = Some(now + TIDY_AFTER);
         }
-        self.parts.notifier.beat(now);
-        Ok(!stopped)
+        if self.tidy_at.is_some_and(|at| at <= now) {
+            self.tidy_at = None;
+            sys::release_memory();
+        }
+        self.notifier.beat(now);
+        Ok(!self.has_stopped(now))
     }
 
     /// Begins a graceful stop; the second call makes it one at once.
@@ -152,7 +175,7 @@ impl<P: Platform> Daemon<P> {
             return;
         }
         log::info!("stopping");
-        self.parts.notifier.stopping();
+        self.notifier.stopping();
         self.stop = Some(Stop {
             host_by: now + STOP_PATIENCE,
             scripts_by: None,
@@ -168,24 +191,25 @@ impl<P: Platform> Daemon<P> {
             self.fault.paused_until = None;
             self.set.read(self.host.fd());
         }
-        if let Some(signals) = &self.parts.signals {
+        if let Some(signals) = &self.signals {
             self.set.read(signals.fd());
         }
-        if let Some(control) = &self.parts.control {
+        if let Some(control) = &self.control {
             control.register(&mut self.set);
         }
         self.scripts.register(&mut self.set);
     }
 
     fn deadline(&self, now: Instant) -> Option<Instant> {
-        let control = self.parts.control.as_ref().and_then(|c| c.deadline(now));
+        let control = self.control.as_ref().and_then(|c| c.deadline(now));
         let stop = self.stop.map(|s| s.scripts_by.unwrap_or(s.host_by));
         let all = [
             control,
             stop,
             self.scripts.deadline(),
-            self.parts.notifier.deadline(),
+            self.notifier.deadline(),
             self.fault.paused_until,
+            self.tidy_at,
         ];
         all.into_iter().flatten().min()
     }
@@ -202,7 +226,7 @@ impl<P: Platform> Daemon<P> {
     }
 
     fn take_signals(&mut self, now: Instant) {
-        let Some(signals) = &self.parts.signals else {
+        let Some(signals) = &self.signals else {
             return;
         };
         if !self.set.ready(signals.fd()) {
@@ -235,61 +259,59 @@ impl<P: Platform> Daemon<P> {
     }
 
     fn serve_clients(&mut self, now: Instant) {
-        if let Some(mut control) = self.parts.control.take() {
+        if let Some(mut control) = self.control.take() {
             let set = std::mem::take(&mut self.set);
-            control.handle(&set, now, &mut |request| self.answer(request));
+            control.handle(&set, now, &mut |request| {
+                self.tidy_at = Some(now + TIDY_AFTER);
+                self.answer(request)
+            });
             self.set = set;
-            self.parts.control = Some(control);
+            self.control = Some(control);
         }
     }
 
-    /// True: there is nothing left to wait for.
-    fn go_on_stopping(&mut self, now: Instant) -> bool {
-        let Some(stop) = self.stop else { return false };
-        if stop.at_once {
-            self.scripts.kill_all();
-            return true;
-        }
-        let Some(scripts_by) = stop.scripts_by else {
-            let late = now >= stop.host_by;
-            if self.host.is_stopped() || late {
-                if late {
-                    log::warn!("the graceful stop takes too long: going on");
-                }
-                self.catch_up_scripts();
-                self.stop = Some(Stop {
-                    scripts_by: Some(now + SCRIPT_PATIENCE),
-                    ..stop
-                });
-                return self.scripts.is_idle();
+    /// Ends the first half of a stop when the host is done, or its time is over: what scripts have
+    /// not been told yet they are told now.
+    fn go_on_stopping(&mut self, now: Instant) {
+        let Some(stop) = &mut self.stop else { return };
+        let late = now >= stop.host_by;
+        if stop.scripts_by.is_none() && (late || self.host.is_stopped()) {
+            stop.scripts_by = Some(now + SCRIPT_PATIENCE);
+            if late {
+                log::warn!("the graceful stop takes too long: going on");
             }
-            return false;
-        };
-        if self.scripts.is_idle() {
+            self.catch_up_scripts();
+        }
+    }
+
+    /// Whether a stop is over: scripts too, or their time.
+    fn has_stopped(&mut self, now: Instant) -> bool {
+        let Some(stop) = self.stop else { return false };
+        if stop.scripts_by.is_some() && self.scripts.is_idle() {
             return true;
         }
-        if now >= scripts_by {
+        let over = stop.at_once || stop.scripts_by.is_some_and(|by| now >= by);
+        if over {
             self.scripts.kill_all();
-            return true;
         }
-        false
+        over
     }
 
-    fn configure_scripts(&mut self) {
-        for router in &self.parts.config.virtual_routers {
-            self.scripts.configure(&router.spec.id, script_set(router));
-            self.known.insert(router.spec.id.clone());
+    fn configure(&mut self, config: Config) {
+        self.configured.clear();
+        for router in config.virtual_routers {
+            let id = router.spec.id.clone();
+            self.scripts.configure(&id, script_set(router));
+            self.known.insert(id.clone());
+            self.configured.insert(id);
         }
-    }
-
-    fn is_configured(&self, id: &VrId) -> bool {
-        let mut routers = self.parts.config.virtual_routers.iter();
-        routers.any(|router| router.spec.id == *id)
+        self.global = config.global;
+        self.apply_log_level();
     }
 
     /// The line that the service manager shows.
     fn tell_manager(&mut self) {
-        if !self.parts.notifier.is_listening() {
+        if !self.notifier.is_listening() {
             return;
         }
         let (mut master, mut backup, mut waiting) = (0, 0, 0);
@@ -301,12 +323,11 @@ impl<P: Platform> Daemon<P> {
             }
         }
         let text = format!("{master} master, {backup} backup, {waiting} waiting");
-        self.parts.notifier.status(&text);
+        self.notifier.status(&text);
     }
 
     /// Writes how everything stands to the log.
     fn dump(&self) {
-        sys::release_memory();
         let now = self.host.now();
         for report in self.host.statuses() {
             let vr = crate::report::virtual_router(&report, now);
@@ -322,12 +343,12 @@ impl<P: Platform> Daemon<P> {
     }
 }
 
-fn script_set(router: &VirtualRouter) -> ScriptSet {
+fn script_set(router: VirtualRouter) -> ScriptSet {
     ScriptSet {
-        master: router.master_script.clone(),
-        backup: router.backup_script.clone(),
-        fault: router.fault_script.clone(),
-        stop: router.stop_script.clone(),
+        master: router.master_script,
+        backup: router.backup_script,
+        fault: router.fault_script,
+        stop: router.stop_script,
         timeout: router.script_timeout,
     }
 }

@@ -9,21 +9,21 @@ impl<P: Platform> Daemon<P> {
     /// Goes over to what the file says now, wholly, or, when anything is wrong with it, not at
     /// all. Either way everything there is to say is logged, and returned.
     pub(super) fn reload(&mut self) -> Result<Vec<String>, Vec<String>> {
-        self.parts.notifier.reloading();
+        self.notifier.reloading();
         let result = self.reload_file();
         if let Err(errors) = &result {
             for error in errors {
                 log::error!("{error}");
             }
-            let file = self.parts.file.display();
+            let file = self.file.display();
             log::error!("{file}: not reloaded: everything stays as it was");
         }
-        self.parts.notifier.ready();
+        self.notifier.ready();
         result
     }
 
     fn reload_file(&mut self) -> Result<Vec<String>, Vec<String>> {
-        let file = self.parts.file.clone();
+        let file = self.file.clone();
         let octets = std::fs::read(&file).map_err(|e| vec![format!("{}: {e}", file.display())])?;
         let parsed = config::parse(&file, octets);
         let Some(new) = parsed.config else {
@@ -38,13 +38,11 @@ impl<P: Platform> Daemon<P> {
         let mut said = Vec::new();
         let remarks = parsed.diagnostics.iter();
         for remark in remarks.chain(&config::check_scripts(&new, &file)) {
-            log::warn!("{remark}");
+            log_remark(remark);
             said.push(remark.to_string());
         }
         said.extend(self.restart_needed(&new));
-        self.parts.config = new;
-        self.configure_scripts();
-        self.apply_log_level();
+        self.configure(new);
         let summary = format!("{} reloaded: {}", file.display(), summary(&reload));
         log::info!("{summary}");
         said.push(summary);
@@ -53,8 +51,8 @@ impl<P: Platform> Daemon<P> {
 
     /// `loglevel`, unless the command line asked for more.
     pub(super) fn apply_log_level(&self) {
-        if self.parts.log_level_of_file {
-            log::set_max_level(match self.parts.config.global.log_level {
+        if self.log_level_of_file {
+            log::set_max_level(match self.global.log_level {
                 LogLevel::Error => log::LevelFilter::Error,
                 LogLevel::Warning => log::LevelFilter::Warn,
                 LogLevel::Info => log::LevelFilter::Info,
@@ -64,7 +62,7 @@ impl<P: Platform> Daemon<P> {
     }
 
     fn restart_needed(&self, new: &Config) -> Option<String> {
-        let (old, new) = (&self.parts.config.global, &new.global);
+        let (old, new) = (&self.global, &new.global);
         let moved =
             old.control_socket != new.control_socket || old.control_group != new.control_group;
         moved.then(|| {
@@ -73,6 +71,17 @@ impl<P: Platform> Daemon<P> {
             text.to_owned()
         })
     }
+}
+
+/// Logs a remark about the file at its own level.
+pub fn log_remark(remark: &Diagnostic) {
+    let (level, word) = match remark.severity {
+        Severity::Error => (log::Level::Error, ""),
+        Severity::Warning => (log::Level::Warn, " warning:"),
+        Severity::Note => (log::Level::Info, " note:"),
+    };
+    // The level says already what the remark's own word says.
+    log::log!(level, "{}", remark.to_string().replacen(word, "", 1));
 }
 
 fn summary(reload: &Reload) -> String {

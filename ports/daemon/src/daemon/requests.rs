@@ -30,7 +30,11 @@ impl<P: Platform> Daemon<P> {
                 },
             },
             Request::SetPriority { which, priority } => self.set_priority(which, *priority),
-            Request::Resign(which) => self.on(which, "resigns", |host, id| host.resign(id)),
+            Request::Resign(which) => self.on(
+                which,
+                "resigns; it serves on if nobody takes over",
+                |host, id| host.resign(id),
+            ),
             Request::Enable(which) => {
                 self.on(which, "enabled", |host, id| host.set_enabled(id, true))
             }
@@ -52,7 +56,7 @@ impl<P: Platform> Daemon<P> {
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
             uptime_s: self.began.elapsed().as_secs_f64(),
-            file: self.parts.file.display().to_string(),
+            file: self.file.display().to_string(),
             stopping: self.stop.is_some(),
             virtual_routers: routers.collect(),
         }
@@ -84,7 +88,7 @@ impl<P: Platform> Daemon<P> {
         match act(&mut self.host, &id) {
             Ok(()) => {
                 let message = format!("{}: {what}", words::name(&id));
-                log::info!("{message}, as asked by vrrpctl");
+                log::info!("{message} (by vrrpctl)");
                 Answer::Done {
                     messages: vec![message],
                 }
@@ -101,8 +105,7 @@ impl<P: Platform> Daemon<P> {
             let family = family.is_none_or(|f| f.eq_ignore_ascii_case(&words::family(id)));
             id.vrid.get() == which.vrid && interface && family
         };
-        let routers = self.parts.config.virtual_routers.iter();
-        let found: Vec<&VrId> = routers.map(|r| &r.spec.id).filter(fits).collect();
+        let found: Vec<&VrId> = self.configured.iter().filter(fits).collect();
         match found.as_slice() {
             [one] => Ok((*one).clone()),
             [] => Err(format!(

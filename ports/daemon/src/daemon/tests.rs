@@ -1,1 +1,347 @@
+//! The whole daemon over a platform that is not there.
 
+mod platform;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use vrrp_host::Host;
+
+use super::{Daemon, Parts};
+use crate::config;
+use crate::control::Server;
+use crate::control::protocol::{Answer, Request, Status, Which};
+use crate::logging::capture;
+use crate::notify::Notifier;
+use platform::FakePlatform;
+
+const LONG: Duration = Duration::from_secs(20);
+
+struct Bench {
+    dir: PathBuf,
+    daemon: Daemon<FakePlatform>,
+    client: BufReader<UnixStream>,
+}
+
+/// Two virtual routers that become master within half a second, with scripts that write down what
+/// they are told.
+fn sections(dir: &Path, priority: u8) -> String {
+    let script = dir.join("script");
+    let section = |vrid: u8, priority: u8| {
+        let s = script.display();
+        format!(
+            "[VRID]\nserverid = {vrid}\ninterface = eth0\naddr = 10.0.0.{vrid}/32\n\
+             priority = {priority}\nadvertinterval = 0.05\nmasterscript = /bin/sh {s}\n\
+             backupscript = /bin/sh {s}\nfaultscript = /bin/sh {s}\nstopscript = /bin/sh {s}\n"
+        )
+    };
+    section(1, priority) + &section(2, 100)
+}
+
+impl Bench {
+    fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("vrrpd-daemon-{}-{number}", std::process::id());
+        let dir = std::env::temp_dir().join(name);
+        fs::create_dir_all(&dir).expect("a directory");
+        capture::start();
+        let log = dir.join("log");
+        let text = format!(
+            "echo $1:$3:$VRRP_OLD_STATE:$VRRP_NEW_STATE >>{}\n",
+            log.display()
+        );
+        fs::write(dir.join("script"), text).expect("a script");
+        let file = dir.join("vrrpd.conf");
+        fs::write(&file, sections(&dir, 200)).expect("a file");
+        let parsed = config::parse(&file, fs::read(&file).expect("the file"));
+        let config = parsed.config.expect("a correct file");
+        let host = Host::open(FakePlatform::new(), config.host()).expect("a host");
+        let control = Server::bind(&dir.join("socket"), None).expect("a socket");
+        let client = UnixStream::connect(control.path()).expect("a client");
+        client.set_read_timeout(Some(LONG)).expect("a time limit");
+        let parts = Parts {
+            file,
+            config,
+            control: Some(control),
+            notifier: Notifier::default(),
+            signals: None,
+            log_level_of_file: false,
+        };
+        let mut daemon = Daemon::new(host, parts);
+        daemon.start();
+        Self {
+            dir,
+            daemon,
+            client: BufReader::new(client),
+        }
+    }
+
+    /// True: it goes on.
+    fn turn(&mut self) -> bool {
+        let turn = self.daemon.turn(Some(Duration::from_millis(5)));
+        turn.expect("a turn")
+    }
+
+    fn until(&mut self, what: &str, done: impl Fn(&mut Self) -> bool) {
+        let end = Instant::now() + LONG;
+        while !done(self) {
+            assert!(Instant::now() < end, "{what}; log: {:?}", capture::peek());
+            self.turn();
+        }
+    }
+
+    fn ask(&mut self, request: &Request) -> Answer {
+        let mut line = serde_json::to_string(request).expect("JSON");
+        line.push('\n');
+        let said = self.client.get_mut().write_all(line.as_bytes());
+        said.expect("room for a request");
+        self.turn();
+        self.turn();
+        self.answer()
+    }
+
+    fn answer(&mut self) -> Answer {
+        let mut text = String::new();
+        self.client.read_line(&mut text).expect("an answer");
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    fn status(&mut self) -> Status {
+        match self.ask(&Request::Status) {
+            Answer::Status(status) => status,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn states(&mut self) -> Vec<String> {
+        let routers = self.status().virtual_routers.into_iter();
+        routers.map(|router| router.state).collect()
+    }
+
+    fn until_masters(&mut self) {
+        self.until("both master", |b| b.states() == ["master", "master"]);
+    }
+
+    fn scripts(&self) -> String {
+        fs::read_to_string(self.dir.join("log")).unwrap_or_default()
+    }
+
+    fn done(&mut self, request: &Request) -> Vec<String> {
+        match self.ask(request) {
+            Answer::Done { messages } => messages,
+            other => panic!("{request:?}: {other:?}"),
+        }
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+fn which(vrid: u8) -> Which {
+    Which {
+        vrid,
+        ..Which::default()
+    }
+}
+
+#[test]
+fn a_start_is_logged_told_to_scripts_and_seen_in_status() {
+    let mut bench = Bench::new();
+    bench.until_masters();
+    let wanted = ["1:backup:init:backup", "1:master:backup:master"];
+    bench.until("scripts", |b| {
+        let scripts = b.scripts();
+        wanted.iter().all(|line| scripts.contains(line))
+    });
+    let log = capture::take();
+    let line = "INFO: VRID 1 on eth0 (IPv4): backup -> master: no advertisement from anybody within 0.161 s";
+    assert!(log.contains(&line.to_owned()), "{log:?}");
+    let status = bench.status();
+    assert_eq!(status.pid, std::process::id());
+    let first = &status.virtual_routers[0];
+    assert_eq!(first.addresses, ["10.0.0.1/32"]);
+    assert_eq!(first.mac, "00:00:5e:00:01:01");
+    assert_eq!(first.source.as_deref(), Some("10.0.0.200"));
+    assert_eq!((first.priority, first.base_priority), (200, 200));
+    assert_eq!(first.peer, None);
+}
+
+#[test]
+fn every_command_is_carried_out() {
+    let mut bench = Bench::new();
+    bench.until_masters();
+    let Answer::Who(seen) = bench.ask(&Request::Who) else {
+        panic!("who");
+    };
+    assert_eq!(seen.len(), 2);
+    assert!(seen.iter().all(|s| s.is_self && s.ours));
+    let Answer::Stats(stats) = bench.ask(&Request::Stats) else {
+        panic!("stats");
+    };
+    assert_eq!(stats.virtual_routers[1].counters["master-transitions"], 1);
+
+    let set = Request::SetPriority {
+        which: which(2),
+        priority: Some(50),
+    };
+    bench.done(&set);
+    assert_eq!(bench.status().virtual_routers[1].priority, 50);
+    let unset = Request::SetPriority {
+        which: which(2),
+        priority: None,
+    };
+    bench.done(&unset);
+    assert_eq!(bench.status().virtual_routers[1].priority, 100);
+
+    bench.done(&Request::Disable(which(2)));
+    bench.until("disabled", |b| b.states() == ["master", "init"]);
+    bench.until("stopscript", |b| b.scripts().contains("2:stop:"));
+    bench.done(&Request::Enable(which(2)));
+    bench.until_masters();
+    bench.done(&Request::Resign(which(1)));
+    let resigned = &bench.status().virtual_routers[0];
+    assert!(resigned.handing_over || resigned.resigned, "{resigned:?}");
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused() {
+    let mut bench = Bench::new();
+    let mut refused = |request: Request| match bench.ask(&request) {
+        Answer::Error { message, .. } => message,
+        other => panic!("{other:?}"),
+    };
+    let nowhere = refused(Request::Resign(which(9)));
+    assert_eq!(nowhere, "there is no such virtual router: VRID 9");
+    let zero = Request::SetPriority {
+        which: which(1),
+        priority: Some(0),
+    };
+    assert_eq!(refused(zero), "a priority is 1 to 255");
+    let elsewhere = Which {
+        interface: Some("eth1".into()),
+        ..which(1)
+    };
+    let elsewhere = refused(Request::Disable(elsewhere));
+    assert_eq!(elsewhere, "there is no such virtual router: VRID 1");
+}
+
+#[test]
+fn subscribers_hear_of_changes() {
+    let mut bench = Bench::new();
+    bench.until_masters();
+    let Answer::Events { next } = bench.ask(&Request::Events) else {
+        panic!("events");
+    };
+    bench.daemon.stop(Instant::now());
+    while bench.turn() {}
+    let Answer::Event(event) = bench.answer() else {
+        panic!("an event");
+    };
+    assert_eq!(event.seq, next);
+    assert_eq!((event.from.as_str(), event.to.as_str()), ("master", "init"));
+}
+
+#[test]
+fn a_reload_changes_what_changed_and_nothing_else() {
+    let mut bench = Bench::new();
+    bench.until_masters();
+    let before = bench.status().virtual_routers[1].since_s;
+    fs::write(bench.dir.join("vrrpd.conf"), sections(&bench.dir, 210)).expect("a file");
+    let said = bench.done(&Request::Reload);
+    let last = said.last().expect("a summary");
+    assert!(
+        last.ends_with("0 added, 1 changed, 0 removed, 1 unchanged"),
+        "{last}"
+    );
+    let routers = bench.status().virtual_routers;
+    assert_eq!(routers[0].priority, 210);
+    assert!(routers[1].since_s >= before, "not disturbed");
+    assert_eq!(bench.states(), ["master", "master"]);
+}
+
+#[test]
+fn a_file_with_errors_leaves_everything_and_every_error_is_told() {
+    let mut bench = Bench::new();
+    bench.until_masters();
+    let text = sections(&bench.dir, 200).replace("priority = 100", "priority = 300\ncolour = red");
+    fs::write(bench.dir.join("vrrpd.conf"), text).expect("a file");
+    capture::take();
+    let Answer::Error { message, details } = bench.ask(&Request::Reload) else {
+        panic!("refused");
+    };
+    assert_eq!(message, "not reloaded: everything stays as it was");
+    assert_eq!(details.len(), 2, "{details:?}");
+    assert!(details[0].contains(":15: priority: "), "{details:?}");
+    let log = capture::take();
+    for detail in &details {
+        assert!(log.contains(&format!("ERROR: {detail}")), "{log:?}");
+    }
+    assert_eq!(bench.status().virtual_routers[1].priority, 100);
+    fs::remove_file(bench.dir.join("vrrpd.conf")).expect("there");
+    assert!(matches!(bench.ask(&Request::Reload), Answer::Error { .. }));
+    assert_eq!(bench.states(), ["master", "master"]);
+}
+
+#[test]
+fn a_virtual_router_out_of_the_file_stops_and_its_scripts_are_told() {
+    let mut bench = Bench::new();
+    bench.until_masters();
+    let text = sections(&bench.dir, 200);
+    let second = text.rfind("[VRID]").expect("two sections");
+    fs::write(bench.dir.join("vrrpd.conf"), &text[..second]).expect("a file");
+    bench.done(&Request::Reload);
+    bench.until("gone", |b| b.states() == ["master"]);
+    bench.until("stopscript", |b| {
+        b.scripts().matches("2:stop:").count() == 2
+    });
+    bench.until("forgotten", |b| {
+        b.daemon.known.len() == 1 && b.daemon.scripts.is_idle()
+    });
+    let script_lines = bench.scripts();
+    assert!(!script_lines.contains("1:stop:"), "{script_lines}");
+}
+
+#[test]
+fn a_stop_waits_for_scripts_and_leaves_nothing() {
+    let mut bench = Bench::new();
+    bench.until_masters();
+    bench.daemon.stop(Instant::now());
+    let end = Instant::now() + LONG;
+    while bench.turn() {
+        assert!(Instant::now() < end, "{:?}", capture::peek());
+    }
+    let scripts = bench.scripts();
+    // backupscript for the loss of mastership, then stopscript.
+    for vrid in [1, 2] {
+        let line = format!("{vrid}:stop:master:init\n");
+        assert_eq!(scripts.matches(&line).count(), 2, "{scripts}");
+    }
+    let platform = bench.daemon.host.platform();
+    assert!(
+        platform.installed().is_empty(),
+        "{:?}",
+        platform.installed()
+    );
+}
+
+#[test]
+fn the_second_request_to_stop_is_one_to_stop_at_once() {
+    let mut bench = Bench::new();
+    let hang = format!("trap '' TERM; sleep 1000; echo {}\n", bench.dir.display());
+    fs::write(bench.dir.join("script"), hang).expect("a script");
+    bench.until_masters();
+    bench.daemon.stop(Instant::now());
+    assert!(bench.turn());
+    bench.daemon.stop(Instant::now());
+    let began = Instant::now();
+    assert!(!bench.turn());
+    assert!(began.elapsed() < Duration::from_secs(1));
+}

@@ -14,7 +14,7 @@ mod tests;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::process::{Child, ExitStatus};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use vrrp_host::VrId;
 
@@ -45,17 +45,24 @@ pub struct Scripts {
     running: usize,
 }
 
-/// The scripts of one virtual router.
+/// The scripts of one virtual router. Most of the time nothing runs, and many have no scripts at
+/// all: what they do not need takes no room.
 struct Line {
-    set: ScriptSet,
+    /// `None`: no script at all. What happened is noted all the same, for a later set.
+    set: Option<Box<ScriptSet>>,
     told: Told,
     /// What happened last and has not had its turn.
-    pending: Option<Happening>,
-    /// What is having its turn, and the scripts that it still has to run.
-    current: Option<(Happening, VecDeque<(&'static str, Script)>)>,
-    run: Option<Run>,
+    pending: Option<Box<Happening>>,
+    current: Option<Box<Current>>,
+    run: Option<Box<Run>>,
     /// The virtual router is gone: forget it when everything has run.
     leaving: bool,
+}
+
+/// What is having its turn, and the scripts that it still has to run.
+struct Current {
+    happening: Happening,
+    rest: VecDeque<(&'static str, Script)>,
 }
 
 /// What the scripts of a virtual router know already.
@@ -72,12 +79,12 @@ struct Told {
 impl Scripts {
     /// Sets the scripts of a virtual router. What runs or waits is not disturbed.
     pub fn configure(&mut self, id: &VrId, set: ScriptSet) {
+        let set = (!set.is_empty()).then(|| Box::new(set));
         match self.lines.get_mut(id) {
             Some(line) => {
                 line.set = set;
                 line.leaving = false;
             }
-            None if set.is_empty() => {}
             None => {
                 self.lines.insert(id.clone(), Line::new(set));
             }
@@ -99,7 +106,7 @@ impl Scripts {
         let Some(line) = self.lines.get_mut(id) else {
             return;
         };
-        if let Some(older) = line.pending.replace(happening) {
+        if let Some(older) = line.pending.replace(Box::new(happening)) {
             line.skipped(id, &older);
         }
         if !self.waiting.contains(id) {
@@ -163,7 +170,7 @@ impl Scripts {
 
     /// As PID 1: the exit status of `pid` has been taken. Ours or an orphan's.
     pub fn reaped(&mut self, pid: u32, status: ExitStatus, now: Instant) {
-        let of_pid = |line: &Line| line.run.as_ref().and_then(Run::pid) == Some(pid);
+        let of_pid = |line: &Line| line.run.as_ref().and_then(|run| run.pid()) == Some(pid);
         let found = self.lines.iter().find(|(_, line)| of_pid(line));
         let Some(id) = found.map(|(id, _)| id.clone()) else {
             return;
@@ -184,7 +191,7 @@ impl Scripts {
     }
 
     fn runs(&self) -> impl Iterator<Item = &Run> {
-        self.lines.values().filter_map(|line| line.run.as_ref())
+        self.lines.values().filter_map(|line| line.run.as_deref())
     }
 
     fn busy(&self) -> impl Iterator<Item = &VrId> {
@@ -300,6 +307,7 @@ impl Scripts {
         let Some(line) = self.lines.get_mut(id) else {
             return Ok(());
         };
+        let timeout = line.set.as_ref().map_or(Duration::ZERO, |set| set.timeout);
         let spawner = match &mut self.spawner {
             Some(spawner) => spawner,
             none => none.insert(Spawner::new()?),
@@ -312,14 +320,15 @@ impl Scripts {
             script.path.display()
         );
         spawner.start(self.tickets, happening.command(id, script));
-        line.run = Some(Run::new(self.tickets, label, line.set.timeout, now));
+        let run = Run::new(self.tickets, label, timeout, now);
+        line.run = Some(Box::new(run));
         self.running += 1;
         Ok(())
     }
 }
 
 impl Line {
-    fn new(set: ScriptSet) -> Self {
+    fn new(set: Option<Box<ScriptSet>>) -> Self {
         Self {
             set,
             told: Told::default(),
@@ -335,29 +344,32 @@ impl Line {
     }
 
     fn has_work(&self) -> bool {
-        let more = self
-            .current
-            .as_ref()
-            .is_some_and(|(_, rest)| !rest.is_empty());
+        let more = self.current.as_ref().is_some_and(|c| !c.rest.is_empty());
         self.pending.is_some() || more
     }
 
     /// The next script to run for the latest thing that happened.
     fn next_script(&mut self, id: &VrId) -> Option<(Happening, &'static str, Script)> {
         if let Some(mut happening) = self.pending.take() {
-            if let Some((older, rest)) = self.current.take()
-                && !rest.is_empty()
+            if let Some(current) = self.current.take()
+                && !current.rest.is_empty()
             {
-                self.skipped(id, &older);
+                self.skipped(id, &current.happening);
             }
             // With what was skipped left out, the state before is the one last told.
             happening.old_state = self.told.state.unwrap_or(happening.old_state);
-            let scripts = self.due(&happening);
-            self.current = Some((happening, scripts));
+            let rest = self.due(&happening);
+            self.current = Some(Box::new(Current {
+                happening: *happening,
+                rest,
+            }));
         }
-        let (happening, rest) = self.current.as_mut()?;
-        let (name, script) = rest.pop_front()?;
-        Some((happening.clone(), name, script))
+        let current = self.current.as_mut()?;
+        let Some((name, script)) = current.rest.pop_front() else {
+            self.current = None;
+            return None;
+        };
+        Some((current.happening.clone(), name, script))
     }
 
     /// The scripts that `happening` calls for, given what was told already.
@@ -371,7 +383,9 @@ impl Line {
             state: Some(happening.new_state),
         };
         let lost = before.master == Some(true);
-        let set = &self.set;
+        let Some(set) = &self.set else {
+            return VecDeque::new();
+        };
         let wanted = match occasion {
             Occasion::Master => [
                 (before.master != Some(true), "masterscript", &set.master),
@@ -396,12 +410,7 @@ impl Line {
     }
 
     fn skipped(&self, id: &VrId, older: &Happening) {
-        let any = |s: &ScriptSet| {
-            [&s.master, &s.backup, &s.fault, &s.stop]
-                .iter()
-                .any(|s| s.is_some())
-        };
-        if any(&self.set) {
+        if self.set.is_some() {
             log::info!(
                 "VRID {} on {}: scripts for \"{}\" skipped: the state has changed again",
                 id.vrid,

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use super::*;
+use crate::sockets::set_buffer;
 use crate::sys;
 
 /// Room for one datagram. The kernel cuts dumps to 32 KiB or less.
@@ -115,7 +116,7 @@ pub(crate) struct Monitor {
 impl Monitor {
     pub(crate) fn open() -> io::Result<Self> {
         let fd = route_socket(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR)?;
-        sys::set_option_int(&fd, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, MONITOR_BUFFER)?;
+        set_buffer(&fd, [libc::SO_RCVBUFFORCE, libc::SO_RCVBUF], MONITOR_BUFFER)?;
         Ok(Self {
             fd,
             room: vec![0; ROOM],

@@ -1,0 +1,136 @@
+//! A platform on which nothing is ever refused or heard. Its clock is the real one.
+
+use std::collections::BTreeSet;
+use std::io::{self, PipeReader, Read, Write};
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time;
+
+use vrrp_core::{Family, Instant, InterfaceState, MacAddr, Transmit, VirtualAddress, VrKey};
+use vrrp_host::{Incoming, Platform, PlatformError, VrSetup};
+
+use crate::sys;
+
+pub(super) struct FakePlatform {
+    wake: PipeReader,
+    alarm: Sender<Option<time::Instant>>,
+    began: time::Instant,
+    unreported: Vec<u32>,
+    installed: BTreeSet<IpAddr>,
+}
+
+impl FakePlatform {
+    pub(super) fn new() -> Self {
+        let (wake, mut ring) = io::pipe().expect("a pipe");
+        sys::set_nonblocking(&wake).expect("non-blocking");
+        sys::set_nonblocking(&ring).expect("non-blocking");
+        let (alarm, orders) = channel::<Option<time::Instant>>();
+        thread::spawn(move || {
+            let mut at: Option<time::Instant> = None;
+            loop {
+                let order = match at {
+                    None => orders.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                    Some(at) => {
+                        let wait = at.saturating_duration_since(time::Instant::now());
+                        orders.recv_timeout(wait)
+                    }
+                };
+                match order {
+                    Ok(order) => at = order,
+                    Err(RecvTimeoutError::Disconnected) => return,
+                    Err(RecvTimeoutError::Timeout) => {
+                        let _ = ring.write(&[0]);
+                        at = None;
+                    }
+                }
+            }
+        });
+        Self {
+            wake,
+            alarm,
+            began: time::Instant::now(),
+            unreported: Vec::new(),
+            installed: BTreeSet::new(),
+        }
+    }
+
+    /// The addresses that are served.
+    pub(super) fn installed(&self) -> &BTreeSet<IpAddr> {
+        &self.installed
+    }
+}
+
+impl Platform for FakePlatform {
+    fn fd(&self) -> RawFd {
+        self.wake.as_raw_fd()
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_micros(self.began.elapsed().as_micros() as u64)
+    }
+
+    fn set_wakeup(&mut self, at: Option<Instant>) -> io::Result<()> {
+        let at = at.map(|at| self.began + time::Duration::from_micros(at.as_micros()));
+        self.alarm.send(at).map_err(io::Error::other)
+    }
+
+    fn receive(&mut self, sink: &mut dyn FnMut(Incoming<'_>)) -> io::Result<()> {
+        let _ = self.wake.read(&mut [0; 64]);
+        for ifindex in self.unreported.drain(..) {
+            let state = InterfaceState {
+                up: true,
+                mac: MacAddr([2, 0, 0, 0, 0, 1]),
+                ipv4: Some(Ipv4Addr::new(10, 0, 0, 200)),
+                ipv6: None,
+            };
+            sink(Incoming::Interface { ifindex, state });
+        }
+        Ok(())
+    }
+
+    fn watch(&mut self, ifindex: u32, _: &str) -> Result<(), PlatformError> {
+        self.unreported.push(ifindex);
+        Ok(())
+    }
+
+    fn unwatch(&mut self, _: u32) {}
+
+    fn prepare(&mut self, _: &VrSetup) -> Result<(), PlatformError> {
+        Ok(())
+    }
+
+    fn release(&mut self, _: VrKey) {}
+
+    fn transmit(&mut self, _: &Transmit<'_>) {}
+
+    fn flush(&mut self) {}
+
+    fn set_mac(&mut self, _: VrKey, _: MacAddr, _: bool) -> Result<(), PlatformError> {
+        Ok(())
+    }
+
+    fn set_address(
+        &mut self,
+        _: VrKey,
+        address: VirtualAddress,
+        _: bool,
+        on: bool,
+    ) -> Result<(), PlatformError> {
+        if on {
+            self.installed.insert(address.address);
+        } else {
+            self.installed.remove(&address.address);
+        }
+        Ok(())
+    }
+
+    fn set_group(&mut self, _: u32, _: Family, _: bool) -> Result<(), PlatformError> {
+        Ok(())
+    }
+
+    fn mac_interface(&self, _: VrKey) -> Option<String> {
+        None
+    }
+}

@@ -1,0 +1,161 @@
+//! The command lines of both programs: no privilege needed, nothing touched.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use vrrpd::control::Server;
+
+const VRRPD: &str = env!("CARGO_BIN_EXE_vrrpd");
+const VRRPCTL: &str = env!("CARGO_BIN_EXE_vrrpctl");
+
+const GOOD: &str = "[VRID]\nserverid = 1\ninterface = lo\naddr = 10.0.0.1/32\n";
+
+struct Dir(PathBuf);
+
+impl Dir {
+    fn new(name: &str) -> Self {
+        let dir = std::env::temp_dir().join(format!("vrrpd-cli-{}-{name}", std::process::id()));
+        fs::create_dir_all(&dir).expect("a directory");
+        Self(dir)
+    }
+
+    fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.0.join(name);
+        fs::write(&path, text).expect("a file");
+        path
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn run(program: &str, args: &[&str]) -> Output {
+    let mut command = Command::new(program);
+    command.args(args).env_remove("JOURNAL_STREAM");
+    command.output().expect("the program")
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn check_says_that_a_file_is_correct() {
+    let dir = Dir::new("good");
+    let file = dir.file("c", GOOD);
+    let got = run(VRRPD, &["--check", text(&file)]);
+    assert_eq!(got.status.code(), Some(0), "{}", out(&got));
+    assert!(out(&got).ends_with("/c: correct, 1 virtual router\n"));
+}
+
+#[test]
+fn check_shows_every_error_at_once_and_ends_with_78() {
+    let dir = Dir::new("bad");
+    let file = dir.file(
+        "c",
+        &GOOD.replace("serverid = 1", "serverid = 0\npriorty = 9"),
+    );
+    let got = run(VRRPD, &["--check", text(&file)]);
+    assert_eq!(got.status.code(), Some(78));
+    let out = out(&got);
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines.len(), 2, "{out}");
+    assert!(lines[0].contains("/c:2: serverid: "), "{out}");
+    assert!(
+        lines[1].contains("/c:3: ") && lines[1].contains("`priority`"),
+        "{out}"
+    );
+    let missing = run(VRRPD, &["--check", text(&dir.0.join("none"))]);
+    assert_eq!(missing.status.code(), Some(78));
+}
+
+#[test]
+fn a_start_with_a_wrong_file_ends_with_78_and_touches_nothing() {
+    let dir = Dir::new("start");
+    let socket = dir.0.join("s");
+    let text_of = format!("[GLOBAL]\ncontrolsocket = {}\n[VRID]\n", text(&socket));
+    let file = dir.file("c", &text_of);
+    let got = run(VRRPD, &["-F", "-f", text(&file)]);
+    assert_eq!(got.status.code(), Some(78));
+    assert!(err(&got).contains("vrrpd: error: "), "{}", err(&got));
+    assert!(!socket.exists());
+}
+
+#[test]
+fn the_second_daemon_of_a_control_socket_is_refused() {
+    let dir = Dir::new("second");
+    let socket = dir.0.join("s");
+    let file = dir.file(
+        "c",
+        &format!("[GLOBAL]\ncontrolsocket = {}\n{GOOD}", text(&socket)),
+    );
+    let _first = Server::bind(&socket, None).expect("a socket");
+    let got = run(VRRPD, &["-F", "-f", text(&file)]);
+    assert_eq!(got.status.code(), Some(1));
+    assert!(
+        err(&got).contains("another vrrpd runs with the control socket"),
+        "{}",
+        err(&got)
+    );
+}
+
+#[test]
+fn wrong_usage_ends_with_2_and_shows_the_right_one() {
+    for args in [&["--bogus"][..], &["-f"], &["stray"]] {
+        let got = run(VRRPD, args);
+        assert_eq!(got.status.code(), Some(2), "{args:?}");
+        assert!(err(&got).contains("usage: vrrpd"), "{args:?}");
+    }
+    let cases: [&[&str]; 7] = [
+        &[],
+        &["shout"],
+        &["resign"],
+        &["resign", "0"],
+        &["priority", "1", "256"],
+        &["who", "--openmetrics"],
+        &["reload", "now"],
+    ];
+    for args in cases {
+        let got = run(VRRPCTL, args);
+        assert_eq!(got.status.code(), Some(2), "{args:?}");
+        assert!(err(&got).contains("usage: vrrpctl"), "{args:?}");
+    }
+}
+
+#[test]
+fn help_and_version_go_to_the_standard_output() {
+    for program in [VRRPD, VRRPCTL] {
+        let help = run(program, &["--help"]);
+        assert_eq!(help.status.code(), Some(0));
+        assert!(out(&help).starts_with("usage: vrrp"));
+        let version = out(&run(program, &["--version"]));
+        assert!(
+            version.trim_end().ends_with(env!("CARGO_PKG_VERSION")),
+            "{version}"
+        );
+    }
+}
+
+#[test]
+fn vrrpctl_says_when_there_is_no_daemon() {
+    let dir = Dir::new("none");
+    let got = run(VRRPCTL, &["-s", text(&dir.0.join("s")), "status"]);
+    assert_eq!(got.status.code(), Some(3));
+    assert!(
+        err(&got).starts_with("vrrpctl: vrrpd does not run: "),
+        "{}",
+        err(&got)
+    );
+}

@@ -1,0 +1,225 @@
+//! vrrpd as a process: signals, service manager, background, first process of a container.
+//!
+//! Each runs in user, network and mount namespaces of its own, made by unshare(1): no privilege
+//! needed where the kernel allows that, and the tests fail where it does not.
+
+#![cfg(target_os = "linux")]
+
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const VRRPD: &str = env!("CARGO_BIN_EXE_vrrpd");
+const VRRPCTL: &str = env!("CARGO_BIN_EXE_vrrpctl");
+const LONG: Duration = Duration::from_secs(20);
+
+struct Bench {
+    dir: PathBuf,
+    manager: UnixDatagram,
+}
+
+impl Bench {
+    fn new(name: &str) -> Self {
+        let name = format!("vrrpd-process-{}-{name}", std::process::id());
+        let dir = std::env::temp_dir().join(name);
+        fs::create_dir_all(&dir).expect("a directory");
+        let manager = UnixDatagram::bind(dir.join("notify")).expect("a socket");
+        manager.set_read_timeout(Some(LONG)).expect("a time limit");
+        let bench = Self { dir, manager };
+        bench.configure("priority = 100\n");
+        bench
+    }
+
+    /// A virtual router on an interface that does not exist, with a stopscript.
+    fn configure(&self, more: &str) {
+        let d = self.dir.display();
+        fs::write(
+            self.dir.join("conf"),
+            format!(
+                "[GLOBAL]\ncontrolsocket = {d}/socket\n[VRID]\nserverid = 7\ninterface = eth0\n\
+                 addr = 10.0.0.1/32\nstopscript = /bin/sh {d}/stop\n{more}"
+            ),
+        )
+        .expect("a file");
+        let stop = format!("echo stopping $1; [ -e {d}/hang ] && sleep 1000; exit 4\n");
+        fs::write(self.dir.join("stop"), stop).expect("a script");
+    }
+
+    /// vrrpd in namespaces of its own, as itself or as `unshare`'s child with process number 1.
+    fn start(&self, unshare: &[&str], args: &str) -> Child {
+        let d = self.dir.display();
+        let script = format!("mount -t tmpfs none /run && exec {VRRPD} {args} -f {d}/conf");
+        let mut command = Command::new("unshare");
+        command
+            .args(["--user", "--map-root-user", "--net", "--mount"])
+            .args(unshare)
+            .args(["sh", "-c", &script])
+            .env("NOTIFY_SOCKET", self.dir.join("notify"))
+            .env_remove("INVOCATION_ID")
+            .env_remove("JOURNAL_STREAM")
+            .stderr(Stdio::piped());
+        if !args.contains("-F") && unshare.is_empty() {
+            command.env_remove("NOTIFY_SOCKET");
+        }
+        command.spawn().expect("unshare(1)")
+    }
+
+    fn told(&self) -> String {
+        let mut buffer = [0; 512];
+        let n = self
+            .manager
+            .recv(&mut buffer)
+            .expect("a word to the manager");
+        String::from_utf8_lossy(&buffer[..n]).into_owned()
+    }
+
+    fn until_told(&self, what: &str) {
+        let end = Instant::now() + LONG;
+        while !self.told().contains(what) {
+            assert!(Instant::now() < end, "never told {what}");
+        }
+    }
+
+    fn ctl(&self, args: &[&str]) -> Output {
+        let socket = self.dir.join("socket");
+        let mut command = Command::new(VRRPCTL);
+        command.arg("-s").arg(socket).args(args);
+        command.output().expect("vrrpctl")
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+fn signal(pid: u32, name: &str) {
+    let status = Command::new("kill").args([name, &pid.to_string()]).status();
+    assert!(status.expect("kill(1)").success());
+}
+
+/// Its exit status and what it logged.
+fn end(child: Child) -> (Option<i32>, String) {
+    let output = child.wait_with_output().expect("the end");
+    let log = String::from_utf8_lossy(&output.stderr).into_owned();
+    (output.status.code(), log)
+}
+
+#[test]
+fn a_life_as_the_service_manager_sees_it() {
+    let bench = Bench::new("life");
+    let child = bench.start(&[], "-F");
+    bench.until_told("READY=1");
+    assert_eq!(bench.told(), "STATUS=0 master, 0 backup, 1 waiting\n");
+    bench.configure("priority = 110\n");
+    signal(child.id(), "-HUP");
+    bench.until_told("RELOADING=1\nMONOTONIC_USEC=");
+    bench.until_told("READY=1");
+    let status = bench.ctl(&["status", "--json"]);
+    let status = String::from_utf8_lossy(&status.stdout).into_owned();
+    assert!(status.contains("\"priority\": 110"), "{status}");
+    let asked = Instant::now();
+    signal(child.id(), "-TERM");
+    bench.until_told("STOPPING=1");
+    let (code, log) = end(child);
+    assert_eq!(code, Some(0), "{log}");
+    // The end of the last script ends the stop, not the time that scripts are given.
+    assert!(asked.elapsed() < Duration::from_secs(5), "{log}");
+    for line in [
+        "vrrpd: VRID 7 on eth0: stopscript /bin/sh: stopping 7",
+        "exit status: 4",
+        "vrrpd: stopped",
+    ] {
+        assert!(log.contains(line), "{line} in {log}");
+    }
+    assert!(!bench.dir.join("socket").exists());
+}
+
+#[test]
+fn a_file_with_errors_is_refused_and_life_goes_on() {
+    let bench = Bench::new("errors");
+    let child = bench.start(&[], "-F");
+    bench.until_told("READY=1");
+    bench.configure("priority = 300\nadvertinterval = never\n");
+    let reload = bench.ctl(&["reload"]);
+    assert_eq!(reload.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&reload.stderr).into_owned();
+    assert!(
+        said.contains(": priority: ") && said.contains(": advertinterval: "),
+        "{said}"
+    );
+    let not_master = bench.ctl(&["is-master", "7"]);
+    assert_eq!(not_master.status.code(), Some(1));
+    signal(child.id(), "-USR1");
+    signal(child.id(), "-INT");
+    let (code, log) = end(child);
+    assert_eq!(code, Some(0), "{log}");
+    assert!(
+        log.contains("not reloaded: everything stays as it was"),
+        "{log}"
+    );
+}
+
+#[test]
+fn a_second_signal_does_not_wait_for_scripts() {
+    let bench = Bench::new("twice");
+    fs::write(bench.dir.join("hang"), "").expect("a file");
+    let child = bench.start(&[], "-F");
+    bench.until_told("READY=1");
+    let began = Instant::now();
+    signal(child.id(), "-TERM");
+    bench.until_told("STOPPING=1");
+    thread::sleep(Duration::from_millis(300));
+    signal(child.id(), "-TERM");
+    let (code, log) = end(child);
+    assert_eq!(code, Some(0), "{log}");
+    assert!(began.elapsed() < Duration::from_secs(5), "{log}");
+    assert!(log.contains("stopping at once"), "{log}");
+}
+
+#[test]
+fn the_first_process_of_a_container_stops_when_asked() {
+    let bench = Bench::new("init");
+    // Without -F: process 1 stays in the foreground by itself.
+    let child = bench.start(&["--pid", "--fork", "--kill-child"], "");
+    bench.until_told("READY=1");
+    let children = format!("/proc/{0}/task/{0}/children", child.id());
+    let children = fs::read_to_string(children).expect("proc");
+    let init = children.split_whitespace().next().expect("a child");
+    signal(init.parse().expect("a number"), "-TERM");
+    let (code, log) = end(child);
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("vrrpd: stopped"), "{log}");
+}
+
+#[test]
+fn in_the_background_the_starter_returns_when_it_is_ready() {
+    let bench = Bench::new("background");
+    let pid_file = bench.dir.join("pid");
+    let child = bench.start(&[], &format!("-p {}", pid_file.display()));
+    let (code, log) = end(child);
+    assert_eq!(code, Some(0), "{log}");
+    let status = bench.ctl(&["status"]);
+    assert_eq!(status.status.code(), Some(0), "ready at once");
+    let pid = fs::read_to_string(&pid_file).expect("a pid file");
+    let pid: u32 = pid.trim().parse().expect("a number");
+    signal(pid, "-TERM");
+    let end = Instant::now() + LONG;
+    while pid_file.exists() || bench.dir.join("socket").exists() {
+        assert!(Instant::now() < end, "it does not stop");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn in_the_background_a_failure_is_the_starters_failure() {
+    let bench = Bench::new("failure");
+    let _first = vrrpd::control::Server::bind(&bench.dir.join("socket"), None).expect("a socket");
+    let (code, log) = end(bench.start(&[], ""));
+    assert_eq!(code, Some(1), "{log}");
+    assert!(log.contains("another vrrpd runs"), "{log}");
+}

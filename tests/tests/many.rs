@@ -1,0 +1,113 @@
+//! 255 virtual routers on one interface: the paper's pitfall, and its end. Needs root or a user
+//! namespace.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use vrrp_tests::lab::capture::Seen;
+use vrrp_tests::lab::decode::Mac;
+use vrrp_tests::lab::{Host, PaperNetwork, Program, Segment, Vr, wait_until};
+
+/// Many times what the protocol needs, for a busy machine.
+const LIMIT: Duration = Duration::from_secs(30);
+
+fn all(priority: u8, vmac: bool) -> Vec<Vr> {
+    (1..=255)
+        .map(|vrid| {
+            let vr = Vr::new(vrid, &format!("10.10.20.{vrid}"));
+            vr.priority(priority).vmac(vmac)
+        })
+        .collect()
+}
+
+fn advertised_by(seen: &[Seen], name: &str) -> BTreeSet<u8> {
+    seen.iter()
+        .filter(|seen| &*seen.host == name)
+        .filter_map(|seen| seen.advert().map(|advert| advert.vrid))
+        .collect()
+}
+
+fn held_by(host: &Host) -> usize {
+    let addresses = host.addresses();
+    let held = addresses
+        .iter()
+        .filter(|address| address.starts_with("10.10.20."));
+    held.count()
+}
+
+/// Each advertisement and each binding names the MAC of its own virtual router, and no frame has a
+/// MAC that belongs to nobody.
+fn assert_macs(seen: &[Seen], host: &Host, vmac: bool) {
+    let right = |vrid: u8| match vmac {
+        true => Mac([0, 0, 0x5e, 0, 1, vrid]),
+        false => host.mac(),
+    };
+    for seen in seen.iter().filter(|seen| &*seen.host == host.name()) {
+        let source = seen.frame.src;
+        assert!(
+            source == host.mac() || (vmac && source.is_virtual()),
+            "{seen:?}"
+        );
+        if let Some(advert) = seen.advert() {
+            assert_eq!(source, right(advert.vrid), "{seen:?}");
+        }
+        if let Some(arp) = seen
+            .arp()
+            .filter(|arp| arp.spa.octets()[..3] == [10, 10, 20])
+        {
+            assert_eq!(arp.sha, right(arp.spa.octets()[3]), "{seen:?}");
+            assert_eq!(source, arp.sha, "{seen:?}");
+        }
+    }
+}
+
+fn story(vmac: bool) {
+    let network = PaperNetwork::new(Segment::Hub);
+    let PaperNetwork {
+        clarinet,
+        fridge,
+        jimbob,
+        lab,
+    } = &network;
+    jimbob.netns().ip("route add 10.10.20.0/24 dev xl0");
+    let capture = lab.capture();
+    let mut on_clarinet = clarinet.start(Program::Vrrpd, &all(250, vmac));
+    wait_until(LIMIT, "clarinet holds and advertises 255", || {
+        held_by(clarinet) == 255 && advertised_by(&capture.seen(), "clarinet").len() == 255
+    });
+    let on_fridge = fridge.start(Program::Vrrpd, &all(100, vmac));
+    std::thread::sleep(Duration::from_secs(6));
+    assert_eq!(advertised_by(&capture.seen(), "fridge").len(), 0);
+
+    clarinet.pull_cable();
+    wait_until(LIMIT, "fridge holds and advertises 255", || {
+        held_by(fridge) == 255 && advertised_by(&capture.seen(), "fridge").len() == 255
+    });
+    wait_until(LIMIT, "clarinet holds none", || held_by(clarinet) == 0);
+    for address in ["10.10.20.1", "10.10.20.128", "10.10.20.255"] {
+        assert_eq!(jimbob.ask(address).as_deref(), Some("fridge"));
+    }
+    clarinet.plug_cable();
+    wait_until(LIMIT, "clarinet holds 255 again, fridge none", || {
+        held_by(clarinet) == 255 && held_by(fridge) == 0
+    });
+    assert_eq!(jimbob.ask("10.10.20.128").as_deref(), Some("clarinet"));
+
+    on_clarinet.stop();
+    assert_eq!(held_by(clarinet), 0);
+    assert_eq!(clarinet.interfaces(), ["lo", "xl0"]);
+    for host in [clarinet, fridge] {
+        assert_macs(&capture.seen(), host, vmac);
+    }
+    drop(on_fridge);
+}
+
+#[test]
+fn with_virtual_macs() {
+    story(true);
+}
+
+#[test]
+fn with_the_physical_mac() {
+    story(false);
+}
