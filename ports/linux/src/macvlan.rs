@@ -240,7 +240,7 @@ pub(crate) fn link_alias(token: &str) -> String {
 }
 
 /// The device group of the macvlans of one life, by which they can be removed together.
-fn link_group(token: &str) -> u32 {
+pub(crate) fn link_group(token: &str) -> u32 {
     let mut hasher = std::hash::DefaultHasher::new();
     token.hash(&mut hasher);
     // Far above what people number their groups with.

@@ -232,11 +232,7 @@ pub(crate) fn sender() -> io::Result<OwnedFd> {
 
 /// Asks for a buffer of `size` octets with the first of `options`, which passes the system's limit;
 /// or with the second, within it, where that privilege is not had, as in a user namespace.
-pub(crate) fn set_buffer(
-    fd: &OwnedFd,
-    options: [i32; 2],
-    size: i32,
-) -> io::Result<()> {
+pub(crate) fn set_buffer(fd: &OwnedFd, options: [i32; 2], size: i32) -> io::Result<()> {
     let [forced, limited] = options;
     match sys::set_option_int(fd, libc::SOL_SOCKET, forced, size) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
