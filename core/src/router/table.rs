@@ -7,7 +7,9 @@ use super::vr::VirtualRouter;
 use crate::status::InterfaceState;
 use crate::types::{Family, VrKey};
 
-pub(super) const NIL: u16 = u16::MAX;
+/// No index. Its two octets differ on purpose: a compiler that may fill memory with one octet also
+/// fills the slots beside, which need no value, and so touches what may never be used.
+pub(super) const NIL: u16 = u16::MAX - 1;
 
 /// An interface as the port described it, and its group memberships.
 pub(super) struct Interface {
@@ -48,6 +50,7 @@ impl Interface {
 pub(super) struct Table<const VRS: usize, const ADDRS: usize> {
     slots: Vec<Option<VirtualRouter<ADDRS>>, VRS>,
     heads: [u16; VRS],
+    /// The ends of the queue; the last means something while there is a first.
     first: u16,
     last: u16,
 }
@@ -146,9 +149,13 @@ impl<const VRS: usize, const ADDRS: usize> Table<VRS, ADDRS> {
         }
         vr.queued = true;
         vr.queue_next = NIL;
-        match self.get_mut(self.last) {
-            Some(last) => last.queue_next = index,
-            None => self.first = index,
+        match self.first {
+            NIL => self.first = index,
+            _ => {
+                if let Some(last) = self.get_mut(self.last) {
+                    last.queue_next = index;
+                }
+            }
         }
         self.last = index;
     }
@@ -165,9 +172,6 @@ impl<const VRS: usize, const ADDRS: usize> Table<VRS, ADDRS> {
         };
         vr.queued = false;
         self.first = core::mem::replace(&mut vr.queue_next, NIL);
-        if self.first == NIL {
-            self.last = NIL;
-        }
     }
 }
 

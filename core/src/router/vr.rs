@@ -238,8 +238,8 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             group_held: false,
             reported: State::Initialize,
             queued: false,
-            queue_next: u16::MAX,
-            hash_next: u16::MAX,
+            queue_next: super::table::NIL,
+            hash_next: super::table::NIL,
             statistics: Statistics::default(),
         };
         vr.set_entries(vr.merged_entries(config)?);

@@ -36,7 +36,7 @@ impl Objects {
         } else {
             self.slots[place] = Some(object);
         }
-        // The tables admit 512 virtual routers with 8 objects each, twice during a reload.
+        // The tables admit 1,024 virtual routers with 8 objects each, twice during a reload.
         let number = place as u16;
         self.numbers.insert(what.clone(), number);
         number

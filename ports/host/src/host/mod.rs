@@ -21,7 +21,7 @@ use crate::report::{InterfaceReport, Reload, Sighting, VrReport};
 /// Interfaces that can have virtual routers.
 pub const MAX_INTERFACES: usize = 64;
 /// Virtual routers of one host.
-pub const MAX_VIRTUAL_ROUTERS: usize = 512;
+pub const MAX_VIRTUAL_ROUTERS: usize = 1024;
 /// Addresses and unicast peers of one virtual router.
 pub const MAX_ADDRESSES: usize = 64;
 

@@ -318,7 +318,7 @@ fn limits() {
         )
     );
     let mut text = String::new();
-    for number in 0..513 {
+    for number in 0..1025 {
         let (interface, vrid) = (number / 255, number % 255 + 1);
         text.push_str(&format!(
             "[VRID]\nserverid={vrid}\ninterface=e{interface}\naddr=10.0.{interface}.{vrid}/32\n"
@@ -328,7 +328,7 @@ fn limits() {
         said(&text),
         (
             true,
-            to_owned(&[" expected at most 512 virtual routers, found 513"])
+            to_owned(&[" expected at most 1024 virtual routers, found 1025"])
         )
     );
     let mut text = String::new();
