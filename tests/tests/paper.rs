@@ -17,8 +17,12 @@ const SERVICES: [&str; 4] = ["10.10.10.53", "10.10.10.80", "10.10.10.25", "10.10
 fn configuration(host: &Host, section: &str) -> String {
     let dir = host.dir();
     let socket = vrrpd_control_socket(host);
-    format!("[GLOBAL]\ncontrolsocket = {}\n{section}", socket.display())
-        .replace("/usr/local/etc/vrrp", &dir.to_string_lossy())
+    format!(
+        "[GLOBAL]\ncontrolsocket = {}\nruntimedir = {}\n{section}",
+        socket.display(),
+        host.dir().join("run").display()
+    )
+    .replace("/usr/local/etc/vrrp", &dir.to_string_lossy())
 }
 
 fn start(host: &Host, section: &str) -> Daemon {

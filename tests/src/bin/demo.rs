@@ -88,6 +88,7 @@ fn start(host: &Host, priority: u8) -> Daemon {
     let config = format!(
         "[GLOBAL]
 controlsocket = {}
+runtimedir = {}
 
 [VRID]
 serverid = 1
@@ -96,7 +97,8 @@ addr = 10.10.10.53/32,10.10.10.80/32,10.10.10.25/32,10.10.10.22/32
 password = foobingbaz
 interface = xl0
 ",
-        vrrpd_control_socket(host).display()
+        vrrpd_control_socket(host).display(),
+        host.dir().join("run").display()
     );
     Daemon::start(Program::Vrrpd, host, &config, &[])
 }

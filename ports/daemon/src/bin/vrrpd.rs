@@ -201,7 +201,8 @@ fn start(args: &Args, config: Config) -> Result<Daemon<Os>, Failure> {
     let global = &config.global;
     let control = Server::bind(&global.control_socket, global.control_group.as_deref());
     let control = control.map_err(|error| (bind_code(&error), error.to_string()))?;
-    let platform = open_platform().map_err(|error| (platform_code(&error), hint(&error)))?;
+    let platform = open_platform(&global.runtime_dir)
+        .map_err(|error| (platform_code(&error), hint(&error)))?;
     let host = Host::open(platform, config.host());
     let host = host.map_err(|error| (config_code(&error), error.to_string()))?;
     let notifier = Notifier::from_env(Instant::now()).unwrap_or_else(|error| {
@@ -258,8 +259,9 @@ fn serve(
 type Os = vrrp_linux::LinuxPlatform;
 
 #[cfg(target_os = "linux")]
-fn open_platform() -> Result<Os, PlatformError> {
-    vrrp_linux::LinuxPlatform::open(vrrp_linux::Options::default())
+fn open_platform(runtime_dir: &Path) -> Result<Os, PlatformError> {
+    let runtime_dir = runtime_dir.to_path_buf();
+    vrrp_linux::LinuxPlatform::open(vrrp_linux::Options { runtime_dir })
 }
 
 fn bind_code(error: &BindError) -> u8 {

@@ -12,6 +12,9 @@ use super::values;
 /// Where vrrpd listens for vrrpctl unless `controlsocket` says otherwise.
 pub const DEFAULT_CONTROL_SOCKET: &str = "/run/vrrpd.sock";
 
+/// Where vrrpd notes what it installs unless `runtimedir` says otherwise.
+const DEFAULT_RUNTIME_DIR: &str = "/run/vrrpd";
+
 /// The longest path of a local socket on every system that vrrpd knows, in octets.
 const MAX_SOCKET_PATH: usize = 103;
 
@@ -22,6 +25,9 @@ pub struct Global {
     pub control_socket: PathBuf,
     /// The group that may use the control socket, by name or number. `None`: root alone.
     pub control_group: Option<String>,
+    /// Where it is noted what is installed, for the next start to clean up after a crash: an
+    /// absolute path to a directory that is empty after a reboot.
+    pub runtime_dir: PathBuf,
     /// The least important messages that are logged.
     pub log_level: LogLevel,
 }
@@ -31,6 +37,7 @@ impl Default for Global {
         Self {
             control_socket: PathBuf::from(DEFAULT_CONTROL_SOCKET),
             control_group: None,
+            runtime_dir: PathBuf::from(DEFAULT_RUNTIME_DIR),
             log_level: LogLevel::Info,
         }
     }
@@ -57,6 +64,9 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> (Global, Option<Duration>) {
             .value(Key::ControlSocket, socket)
             .unwrap_or(default.control_socket),
         control_group: reader.value(Key::ControlGroup, group),
+        runtime_dir: reader
+            .value(Key::RuntimeDir, directory)
+            .unwrap_or(default.runtime_dir),
         log_level: reader
             .value(Key::LogLevel, log_level)
             .unwrap_or(default.log_level),
@@ -82,6 +92,13 @@ fn socket(text: &str) -> Result<PathBuf, String> {
             "expected an absolute path of at most {MAX_SOCKET_PATH} octets, found {}",
             found(text)
         ));
+    }
+    Ok(Path::new(text).to_path_buf())
+}
+
+fn directory(text: &str) -> Result<PathBuf, String> {
+    if !text.starts_with('/') {
+        return Err(format!("expected an absolute path, found {}", found(text)));
     }
     Ok(Path::new(text).to_path_buf())
 }

@@ -99,6 +99,7 @@ keys! {
     Preshared "presharedkey" VRID;
     ControlSocket "controlsocket" GLOBAL;
     ControlGroup "controlgroup" GLOBAL;
+    RuntimeDir "runtimedir" GLOBAL;
     LogLevel "loglevel" GLOBAL;
 }
 

@@ -63,10 +63,15 @@ impl<P: Platform> Daemon<P> {
 
     fn restart_needed(&self, new: &Config) -> Option<String> {
         let (old, new) = (&self.global, &new.global);
-        let moved =
-            old.control_socket != new.control_socket || old.control_group != new.control_group;
-        moved.then(|| {
-            let text = "controlsocket and controlgroup change when vrrpd is restarted";
+        let places = |g: &config::Global| {
+            (
+                g.control_socket.clone(),
+                g.control_group.clone(),
+                g.runtime_dir.clone(),
+            )
+        };
+        (places(old) != places(new)).then(|| {
+            let text = "controlsocket, controlgroup and runtimedir change when vrrpd is restarted";
             log::warn!("{text}");
             text.to_owned()
         })

@@ -10,7 +10,13 @@ use crate::lab::vr::Vr;
 
 pub(super) fn config(host: &Host, vrs: &[Vr]) -> String {
     let socket = control_socket(host);
-    let mut text = format!("[GLOBAL]\ncontrolsocket = {}\n", socket.display());
+    // The file systems are those of this machine, whose own vrrpd is not to be met.
+    let runtime_dir = host.dir().join("run");
+    let mut text = format!(
+        "[GLOBAL]\ncontrolsocket = {}\nruntimedir = {}\n",
+        socket.display(),
+        runtime_dir.display()
+    );
     for vr in vrs {
         write(&mut text, vr).expect("writing to a String");
     }

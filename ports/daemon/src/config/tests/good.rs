@@ -311,12 +311,13 @@ stopscript = /a/stop
 #[test]
 fn the_global_section_may_come_last() {
     let (config, said) = good(&format!(
-        "{MINIMAL}[GLOBAL]\ncontrolsocket = /run/a.sock\ncontrolgroup = adm\nloglevel = debug\n"
+        "{MINIMAL}[GLOBAL]\ncontrolsocket = /run/a.sock\ncontrolgroup = adm\nruntimedir = /run/v\nloglevel = debug\n"
     ));
     assert_eq!(said, [""; 0]);
     let expected = Global {
         control_socket: "/run/a.sock".into(),
         control_group: Some("adm".to_owned()),
+        runtime_dir: "/run/v".into(),
         log_level: LogLevel::Debug,
     };
     assert_eq!(config.global, expected);

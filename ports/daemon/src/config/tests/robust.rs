@@ -67,6 +67,7 @@ const ALL_KEYS: &str = "\
 [GLOBAL]
 controlsocket=/run/a
 controlgroup=adm
+runtimedir=/run/v
 loglevel=info
 scripttimeout=9
 [VRID]
