@@ -1,4 +1,64 @@
-//! VRRP as a pure engine.
+//! VRRP as a pure engine: bytes, time and facts go in; frames, effects and events come out.
+//!
+//! VRRPv2 (RFC 3768) and VRRPv3 (RFC 9568), IPv4 and IPv6. It has no clock, no I/O, no allocation
+//! and no randomness: the same inputs always give the same outputs. `RULES.md` beside this crate
+//! holds the rules of the protocol with the ids that code and tests cite.
+//!
+//! # The contract
+//!
+//! - [`Router`] is a table of virtual routers whose capacities are its parameters. It fits a
+//!   `static`, and no call costs more for a fuller table than its documentation says.
+//! - Inputs carry the time: [`Router::handle_frame`] (or [`Router::handle_packet`]),
+//!   [`Router::handle_timeout`], [`Router::handle_failure`], and what the administrator and the
+//!   interfaces say. A bad packet is a [`Verdict`], a misuse an [`Error`]; neither changes anything.
+//! - After any input the caller performs what [`Router::poll_output`] gives until it gives `None`,
+//!   in that order, and reports what it could not do by [`Router::handle_failure`].
+//! - [`Router::poll_timeout`] says when to call [`Router::handle_timeout`]. Frames that have arrived
+//!   by then are handled first.
+//!
+//! # A loop that runs
+//!
+//! ```
+//! use vrrp_core::*;
+//!
+//! let mut router = Router::<1, 4, 8>::new();
+//! let mut now = Instant::from_micros(0);
+//! let eth0 = InterfaceState {
+//!     up: true,
+//!     mac: MacAddr([2, 0, 0, 0, 0, 6]),
+//!     ipv4: Some([10, 10, 10, 6].into()),
+//!     ipv6: None,
+//! };
+//! router.set_interface(now, 1, eth0)?;
+//! let key = VrKey { ifindex: 1, vrid: Vrid::new(1).unwrap(), family: Family::Ipv4 };
+//! let service = VirtualAddress { address: [10, 10, 10, 80].into(), prefix_len: 32 };
+//! router.insert(now, key, &VrConfig { addresses: &[service], ..VrConfig::DEFAULT })?;
+//! router.set_enabled(now, key, true)?;
+//!
+//! let mut buf = [0; Router::<1, 4, 8>::MAX_FRAME_LEN];
+//! while router.status(key).unwrap().state != State::Active {
+//!     while let Some(output) = router.poll_output(&mut buf) {
+//!         match output {
+//!             Output::Transmit(_) => {} // send its frame
+//!             Output::SetMac { .. } | Output::SetAddress { .. } => {} // install or remove it
+//!             Output::SetGroup { .. } => {} // join or leave it
+//!             Output::StateChange(change) => println!("{} -> {}", change.from, change.to),
+//!             Output::Removed { .. } => {}
+//!         }
+//!     }
+//!     // Nobody else is there: sleep until the deadline, handling frames that arrive meanwhile.
+//!     now = router.poll_timeout().unwrap();
+//!     router.handle_timeout(now);
+//! }
+//! // Three intervals of a second, and (256 - 100) / 256 of one.
+//! assert_eq!(now.as_micros(), 3_609_375);
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! # Features
+//!
+//! `log` and `defmt` write state changes and discarded packets to the logger of that name. Neither
+//! is on by default.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -123,7 +123,7 @@ impl Host<'_> {
             .find(|address| !self.has(*address));
         if let Some(address) = foreign {
             let message = format!(
-                "255 says that this host owns the addresses, but it does not have `{address}`; no other router can then take over while this one runs, use 254 or less"
+                "255 says that this host owns the addresses, but it does not have `{address}`; no other router takes over from it unless it resigns, use 254 or less"
             );
             let line = router.lines.of_key(Key::Priority);
             report.warning_once(line, Some(Key::Priority.name()), message);

@@ -59,7 +59,7 @@ fn an_owner_has_its_addresses() {
     assert_eq!(
         check(priority, &[interface("eth0", &["10.0.0.2"])]),
         [
-            "vrrpd.conf:5: warning: priority: 255 says that this host owns the addresses, but it does not have `10.0.0.1`; no other router can then take over while this one runs, use 254 or less"
+            "vrrpd.conf:5: warning: priority: 255 says that this host owns the addresses, but it does not have `10.0.0.1`; no other router takes over from it unless it resigns, use 254 or less"
         ]
     );
     assert_eq!(
