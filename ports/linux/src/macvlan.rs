@@ -127,7 +127,8 @@ impl LinuxPlatform {
                 return Ok(());
             };
             let hushed = self.set_ipv6(key, index, false);
-            return hushed.and(self.janitor.close(index)).map_err(|error| {
+            let deaf = self.deafen(index);
+            return hushed.and(deaf).map_err(|error| {
                 let what = format!("set {} down", self.link_label(index));
                 PlatformError::new(what, error)
             });
@@ -157,6 +158,26 @@ impl LinuxPlatform {
         }
     }
 
+    /// Closing takes time that a Backup must not be heard in: frames to the virtual MAC are for
+    /// the successor, to be neither taken nor forwarded here (M-2).
+    fn deafen(&mut self, index: u32) -> io::Result<()> {
+        let all = settings::read("ipv4", "all", "rp_filter").unwrap_or_default();
+        let result = match settings::deaf_rp_filter(&all) {
+            Some(filter) => self
+                .netlink
+                .perform(|to| netlink::link_rp_filter(to, index, filter))
+                .and(self.janitor.close(index)),
+            // It cannot be filtered, so that it is closed at once, however long that takes.
+            None => self
+                .netlink
+                .perform(|to| netlink::link_flags(to, index, false)),
+        };
+        match result {
+            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(()),
+            other => other,
+        }
+    }
+
     fn raise_link(&mut self, key: VrKey) -> Result<(), PlatformError> {
         self.attach_router(key)?;
         let Some(router) = self.routers.get(&key) else {
@@ -168,8 +189,12 @@ impl LinuxPlatform {
         };
         self.janitor.settle(index);
         let result = self.set_ipv6(key, index, true).and_then(|()| {
-            self.netlink
-                .perform(|to| netlink::link_flags(to, index, true))
+            let all = settings::read("ipv4", "all", "rp_filter").unwrap_or_default();
+            let filter = settings::rp_filter(&all);
+            self.netlink.perform(|to| {
+                netlink::link_rp_filter(to, index, filter);
+                netlink::link_flags(to, index, true);
+            })
         });
         let Some(router) = self.routers.get_mut(&key) else {
             return Err(unprepared(key));

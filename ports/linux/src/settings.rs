@@ -57,6 +57,12 @@ pub(crate) fn rp_filter(all: &str) -> u32 {
     if all == "1" { 2 } else { 0 }
 }
 
+/// The reverse path filter that makes a macvlan deaf to IPv4: no route leads out by it, so that
+/// strict lets in nothing. `None`: where `all` is loose the kernel takes that instead.
+pub(crate) fn deaf_rp_filter(all: &str) -> Option<u32> {
+    (all != "2").then_some(1)
+}
+
 fn path(family: &str, device: &str, name: &str) -> String {
     format!("/proc/sys/net/{family}/conf/{device}/{name}")
 }
@@ -68,6 +74,12 @@ mod tests {
     #[test]
     fn a_strict_host_gets_loose_macvlans() {
         assert_eq!([rp_filter("0"), rp_filter("1"), rp_filter("2")], [0, 2, 0]);
+    }
+
+    #[test]
+    fn a_filter_makes_deaf_unless_all_are_loose() {
+        let deaf = ["0", "1", "2"].map(deaf_rp_filter);
+        assert_eq!(deaf, [Some(1), Some(1), None]);
     }
 
     #[test]

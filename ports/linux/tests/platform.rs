@@ -238,6 +238,70 @@ fn a_peer_with_our_virtual_mac_is_heard_and_nothing_that_is_not_for_us() {
     }
 }
 
+/// An ICMP echo request of 10.0.0.9, in a frame to `to`.
+fn echo_request(to: MacAddr, target: [u8; 4]) -> Vec<u8> {
+    let sum = |octets: &[u8]| {
+        let words = octets
+            .chunks(2)
+            .map(|w| u32::from(w[0]) << 8 | u32::from(w[1]));
+        let sum: u32 = words.sum();
+        (!(((sum & 0xffff) + (sum >> 16)) as u16)).to_be_bytes()
+    };
+    let mut head = [
+        &[0x45, 0, 0, 28, 0, 0, 0, 0, 64, 1, 0, 0, 10, 0, 0, 9],
+        &target[..],
+    ]
+    .concat();
+    let checksum = sum(&head);
+    head[10..12].copy_from_slice(&checksum);
+    let mut message = [8, 0, 0, 0, 0, 1, 0, 1];
+    let checksum = sum(&message);
+    message[2..4].copy_from_slice(&checksum);
+    frame(to, 0x0800, &[&head[..], &message].concat())
+}
+
+//= RFC 9568 section 6.4.2: a Backup discards frames to the virtual MAC (M-2)
+#[test]
+fn given_up_the_virtual_mac_is_deaf_at_once() {
+    let wire = enter();
+    set("ipv4/conf/all/forwarding", "1");
+    ip("link add f0 type veth peer name f1");
+    ip("link set f0 up");
+    ip("link set f1 up");
+    ip("address add 10.7.0.1/24 dev f0");
+    ip("neigh add 10.7.0.5 lladdr 02:00:00:00:00:55 dev f0");
+    ip("neigh add 10.0.0.9 lladdr 02:00:00:00:00:99 dev a0");
+    let far = vrrp_linux::testing::RawPort::open("f1").unwrap();
+    let mut platform = open();
+    let key = key(Family::Ipv4, 7);
+    let setup = setup(key, MacMode::Virtual, vip("10.0.0.100", 24));
+    platform.prepare(&setup).unwrap();
+    let is_echo = |f: &&Vec<u8>| f[12..14] == [8, 0] && f[23] == 1;
+    for all in ["0", "1", "2"] {
+        set("ipv4/conf/all/rp_filter", all);
+        for on in [true, false, true, false] {
+            if on {
+                take_up(&mut platform, &setup);
+            } else {
+                give_up(&mut platform, &setup);
+            }
+            wire.send(&echo_request(key.virtual_mac(), [10, 0, 0, 2]))
+                .unwrap();
+            wire.send(&echo_request(key.virtual_mac(), [10, 7, 0, 5]))
+                .unwrap();
+            let quiet = Duration::from_millis(30);
+            let answered = wire.hear(quiet).unwrap().iter().filter(is_echo).count();
+            let forwarded = far.hear(quiet).unwrap().iter().filter(is_echo).count();
+            let expected = usize::from(on);
+            assert_eq!(
+                (answered, forwarded),
+                (expected, expected),
+                "{on}, all {all}"
+            );
+        }
+    }
+}
+
 #[test]
 fn the_groups_are_joined_and_reported() {
     let wire = enter();

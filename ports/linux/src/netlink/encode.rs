@@ -178,6 +178,20 @@ pub(crate) fn link_flags(to: &mut Requests, index: u32, up: bool) {
     to.message(RTM_NEWLINK, REQUEST | ACK, &body, |_| {});
 }
 
+/// Sets how a link filters IPv4 packets by the way back to their source.
+pub(crate) fn link_rp_filter(to: &mut Requests, index: u32, rp_filter: u32) {
+    let body = link_body(index, 0, 0);
+    to.message(RTM_SETLINK, REQUEST | ACK, &body, |m| {
+        m.nest(IFLA_AF_SPEC, |m| {
+            m.nest(u16::from(AF_INET), |m| {
+                m.nest(IFLA_INET_CONF, |m| {
+                    m.attribute(RP_FILTER, &rp_filter.to_ne_bytes());
+                });
+            });
+        });
+    });
+}
+
 /// Removes a link.
 pub(crate) fn delete_link(to: &mut Requests, index: u32) {
     to.message(RTM_DELLINK, REQUEST | ACK, &link_body(index, 0, 0), |_| {});
@@ -287,6 +301,21 @@ mod tests {
             [
                 32, 0, 0, 0, 16, 0, 5, 0, 1, 0, 0, 0, 0, 0, 0, 0, // header
                 0, 0, 0, 0, 2, 1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, // ifinfomsg
+            ]
+        );
+    }
+
+    #[test]
+    fn the_filter_of_a_link_changes_alone() {
+        let octets = made(|m| link_rp_filter(m, 3, 1));
+        assert_eq!(
+            octets,
+            [
+                52, 0, 0, 0, 19, 0, 5, 0, 1, 0, 0, 0, 0, 0, 0, 0, // header
+                0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, // ifinfomsg
+                20, 0, 26, 0, 16, 0, 2, 0, 12, 0, 1,
+                0, // IFLA_AF_SPEC, AF_INET, IFLA_INET_CONF
+                8, 0, 8, 0, 1, 0, 0, 0, // rp_filter
             ]
         );
     }

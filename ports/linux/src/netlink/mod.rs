@@ -6,7 +6,7 @@ mod socket;
 
 pub(crate) use encode::{
     Requests, address, blackhole, create_macvlan, delete_group, delete_link, dump_addresses,
-    dump_links, link_flags, link_settings,
+    dump_links, link_flags, link_rp_filter, link_settings,
 };
 pub(crate) use parse::{Address, Event, Link, decode, messages};
 pub(crate) use socket::{Monitor, Netlink};
