@@ -7,8 +7,6 @@ use core::net::IpAddr;
 
 use heapless::Vec;
 
-use super::output::Template;
-use super::receive::Repeat;
 use super::vr::{Announcing, Entry, Handover, Owed, Settings, Tracked, VirtualRouter};
 use crate::config::{MAX_TRACKS, TrackEffect};
 use crate::log::state_changed;
@@ -17,9 +15,9 @@ use crate::status::{ActiveRouter, InterfaceState};
 use crate::time::{Duration, Instant};
 use crate::types::{AdvertInterval, ChecksumMode, MacMode, Version};
 
-/// Advertisements that are due within this part of their interval leave together: one wake-up and
-/// one batch for many virtual routers.
-const EARLY_PART: u64 = 100;
+/// Advertisements that are due within a hundredth of their interval leave together: one wake-up and
+/// one batch for many virtual routers. In microseconds for each centisecond.
+const EARLY_PART_OF_CENTI: u64 = 100;
 /// But never earlier than this.
 const EARLY_MOST: Duration = Duration::from_millis(10);
 /// Losing advertisements are answered at most this many times an interval.
@@ -35,7 +33,7 @@ const FAILURES_FORGOTTEN: Duration = Duration::from_secs(300);
 
 /// How much earlier than its time an advertisement may leave to travel with others.
 pub(super) fn earliness(interval: AdvertInterval) -> Duration {
-    let part = interval.duration().as_micros() / EARLY_PART;
+    let part = u64::from(interval.as_centis()) * EARLY_PART_OF_CENTI;
     Duration::from_micros(part).min(EARLY_MOST)
 }
 
@@ -159,9 +157,8 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             //
             Version::Both => 2,
         };
-        let destinations = self.peers().len().max(1) as u16;
         self.owed = Owed {
-            left: versions * destinations,
+            left: versions * self.peer_count().max(1),
             priority_zero,
         };
     }
@@ -254,14 +251,14 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         }
         // S-6
         self.learn(&heard);
-        self.restart_down_timer(now);
+        self.set_down_timer(now, self.down_interval());
         true
     }
 
     #[inline]
-    pub(super) fn restart_down_timer(&mut self, now: Instant) {
+    pub(super) fn set_down_timer(&mut self, now: Instant, down_interval: Duration) {
         self.stalled = false;
-        self.timer = self.listen_until.max(now + self.down_interval());
+        self.timer = self.listen_until.max(now + down_interval);
     }
 
     //= RFC 9568 section 6.4.3
@@ -331,22 +328,23 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     #[inline]
     fn adver_timer_is_due(&self, now: Instant) -> bool {
-        self.timer <= now + earliness(self.settings.advert_interval)
+        self.timer <= now || self.timer <= now + earliness(self.settings.advert_interval)
+    }
+
+    /// The common case of what has come due: the Adver_Timer and nothing else. Gives the next
+    /// deadline. `None`: it was not that.
+    #[inline(always)]
+    pub(super) fn handle_adver_timer_alone(&mut self, now: Instant) -> Option<Instant> {
+        let others = self.announcing.at.min(self.preempt_at).min(self.rejoin_at);
+        if others <= now || !self.is_in_charge() || !self.adver_timer_is_due(now) {
+            return None;
+        }
+        self.handle_adver_timer(now);
+        Some(self.timer.min(others))
     }
 
     /// Does what has come due.
-    #[inline]
     pub(super) fn handle_due(&mut self, now: Instant, iface: &InterfaceState) {
-        if self.announcing.at.min(self.preempt_at).min(self.rejoin_at) > now && self.is_in_charge()
-        {
-            // The common case: the Adver_Timer and nothing else.
-            self.handle_adver_timer(now);
-        } else {
-            self.handle_any_due(now, iface);
-        }
-    }
-
-    fn handle_any_due(&mut self, now: Instant, iface: &InterfaceState) {
         if self.announcing.at <= now {
             self.announcing.at = Instant::NEVER;
             self.announce(now, false);
@@ -541,8 +539,8 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// Forgets what was worked out from facts that have changed.
     fn forget(&mut self) {
-        self.repeat = Repeat::NONE;
-        self.template = Template::NONE;
+        self.heard = None;
+        self.said = None;
     }
 
     /// Active and not about to leave.

@@ -2,6 +2,7 @@
 
 mod machine;
 mod output;
+mod question;
 mod receive;
 mod table;
 mod timers;
@@ -19,8 +20,9 @@ use crate::status::{DropCounters, InterfaceState, PacketMeta, Statistics, Status
 use crate::time::{Duration, Instant};
 use crate::types::{Family, MacAddr, Priority, VirtualAddress, VrKey, Vrid};
 use crate::verdict::{DropReason, Verdict};
-use crate::wire::{self, Emitted, arp, ethernet, ndisc, vrrp};
+use crate::wire::{Emitted, vrrp};
 use output::{Next, Step};
+use question::Question;
 use receive::Packet;
 use table::{Interface, Table};
 use timers::Timers;
@@ -306,18 +308,24 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
     /// must not take a healthy Active router for dead (T-8).
     pub fn handle_timeout(&mut self, now: Instant) {
         self.timers.advance(now);
-        let mut cursor = self.timers.walk(now + self.earliness);
-        while let Some((index, _)) = self.timers.step(&mut cursor) {
+        let until = now + self.earliness;
+        let mut cursor = self.timers.walk(until);
+        while let Some((index, deadline)) = self.timers.step(&mut cursor) {
+            if deadline > until {
+                continue;
+            }
             let Some(vr) = self.table.get_mut(index) else {
                 continue;
             };
-            if vr.is_due(now) {
+            if let Some(next) = vr.handle_adver_timer_alone(now) {
+                self.timers.set(index, next);
+                self.table.enqueue(index);
+            } else if vr.is_due(now) {
                 let Some(iface) = self.interfaces.get(usize::from(vr.iface)) else {
                     continue;
                 };
                 vr.handle_due(now, &iface.state);
-                let deadline = vr.deadline();
-                self.timers.set(index, deadline);
+                self.timers.set(index, vr.deadline());
                 self.table.enqueue(index);
             }
         }
@@ -369,13 +377,34 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
 impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, ADDRS> {
     /// The next thing to do, in order. `None`: nothing, or the next frame does not fit `buf`, which
     /// [`MAX_FRAME_LEN`](Self::MAX_FRAME_LEN) octets prevent.
+    #[inline]
     pub fn poll_output<'b>(&mut self, buf: &'b mut [u8]) -> Option<Output<'b>> {
+        // Most inputs leave nothing to say.
+        let index = self.table.front()?;
+        self.output(index, buf)
+    }
+
+    fn output<'b>(&mut self, index: u16, buf: &'b mut [u8]) -> Option<Output<'b>> {
+        if let Some(vr) = self.table.get_mut(index)
+            && let Some(iface) = self.interfaces.get(usize::from(vr.iface))
+            && let Some(emitted) = vr.emit_periodic(iface, buf)
+        {
+            let key = vr.key;
+            if !vr.has_more() {
+                self.table.dequeue();
+            }
+            return transmit(key, emitted, FrameKind::Advertisement, None, buf);
+        }
+        self.any_output(buf)
+    }
+
+    #[inline(never)]
+    fn any_output<'b>(&mut self, buf: &'b mut [u8]) -> Option<Output<'b>> {
         while let Some(index) = self.table.front() {
             let vr = self.table.get_mut(index)?;
             let iface = self.interfaces.get_mut(usize::from(vr.iface))?;
             let key = vr.key;
             if !vr.dirty {
-                // The common case: the periodic advertisement and nothing else.
                 if !vr.owes(iface) {
                     self.table.dequeue();
                     continue;
@@ -563,42 +592,4 @@ fn output_of<'b>(step: Step, key: VrKey, mac: MacAddr, buf: &'b [u8]) -> Option<
         Step::StateChange(change) => Output::StateChange(change),
         Step::Removed => Output::Removed { key },
     })
-}
-
-/// Who asks for the MAC of an address.
-enum Question {
-    Arp(arp::Request),
-    Ndisc(ndisc::Solicitation, MacAddr),
-}
-
-impl Question {
-    fn new(frame: &[u8]) -> Option<Self> {
-        let ethernet = ethernet::View::new(frame)?;
-        match ethernet.ethertype() {
-            ethernet::ARP => arp::Request::new(ethernet.payload()).map(Question::Arp),
-            ethernet::IPV6 => ndisc::Solicitation::new(ethernet.payload())
-                .map(|s| Question::Ndisc(s, ethernet.source())),
-            _ => None,
-        }
-    }
-
-    fn target(&self) -> IpAddr {
-        match self {
-            Question::Arp(request) => request.target_ip.into(),
-            Question::Ndisc(solicitation, _) => solicitation.target.into(),
-        }
-    }
-
-    /// M-4: the answer names the MAC that serves the address and no other.
-    fn answer(&self, buf: &mut [u8], mac: MacAddr) -> Option<(Emitted, FrameKind)> {
-        match self {
-            Question::Arp(request) => {
-                Some((arp::emit_reply(buf, mac, request)?, FrameKind::ArpReply))
-            }
-            Question::Ndisc(solicitation, asker) => Some((
-                wire::ndisc::emit_na_reply(buf, mac, solicitation, *asker)?,
-                FrameKind::NaReply,
-            )),
-        }
-    }
 }

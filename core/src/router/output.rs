@@ -32,45 +32,6 @@ pub(super) enum Step {
     Removed,
 }
 
-/// The periodic advertisement, if it is a short one: VRRPv3 of one IPv4 address. Whatever changes
-/// what it says forgets it.
-pub(super) struct Template {
-    frame: [u8; Template::LEN],
-    made: bool,
-}
-
-impl Template {
-    const LEN: usize = 46;
-
-    pub(super) const NONE: Template = Template {
-        frame: [0; Template::LEN],
-        made: false,
-    };
-
-    fn remember(&mut self, buf: &[u8], emitted: Emitted) {
-        if let Some(frame) = buf.first_chunk()
-            && emitted.len == Template::LEN
-        {
-            self.frame = *frame;
-            self.made = true;
-        }
-    }
-
-    /// `None`: there is none, or it does not fit.
-    #[inline]
-    fn write(&self, buf: &mut [u8]) -> Option<Emitted> {
-        if !self.made {
-            return None;
-        }
-        *buf.first_chunk_mut()? = self.frame;
-        Some(Emitted {
-            len: Template::LEN,
-            ip_offset: 14,
-            payload_offset: 34,
-        })
-    }
-}
-
 /// What came of asking a virtual router for its next step.
 pub(super) enum Next {
     Step(Step),
@@ -236,21 +197,13 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// Writes the next advertisement that is owed. `None`: it does not fit. While a virtual router
     /// is not `dirty` this is all that it has to say.
-    #[inline]
     pub(super) fn emit_owed(
         &mut self,
         iface: &Interface,
         unicast: Option<IpAddr>,
         buf: &mut [u8],
     ) -> Option<Emitted> {
-        let emitted = match self.owed.priority_zero {
-            false => self.template.write(buf),
-            true => None,
-        };
-        let emitted = match emitted {
-            Some(emitted) => emitted,
-            None => self.compose_owed(iface, unicast, buf)?,
-        };
+        let emitted = self.compose_owed(iface, unicast, buf)?;
         self.owed.left -= 1;
         let s = &mut self.statistics;
         s.adverts_sent = s.adverts_sent.wrapping_add(1);
@@ -260,16 +213,51 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         Some(emitted)
     }
 
-    /// Writes the next advertisement that is owed from what is configured and known.
-    #[inline(never)]
+    /// The common case of what there is to say: the periodic advertisement and nothing else, the
+    /// same as before. `None`: it is not that, or does not fit.
+    #[inline(always)]
+    pub(super) fn emit_periodic(&mut self, iface: &Interface, buf: &mut [u8]) -> Option<Emitted> {
+        if self.dirty || self.owed.left == 0 || self.owed.priority_zero {
+            return None;
+        }
+        let said = self.said?;
+        // Each family by itself, so that what depends on it is decided once.
+        let advert = |family| self.advert(family, iface, None);
+        let emitted = match self.key.family {
+            Family::Ipv4 => advert(Family::Ipv4)?.emit_with(Some(said), buf, self.addresses()),
+            Family::Ipv6 => advert(Family::Ipv6)?.emit_with(Some(said), buf, self.addresses()),
+        }?;
+        self.owed.left -= 1;
+        self.statistics.adverts_sent = self.statistics.adverts_sent.wrapping_add(1);
+        Some(emitted)
+    }
+
+    /// Writes the next advertisement that is owed and remembers the header of a periodic one.
     fn compose_owed(
         &mut self,
         iface: &Interface,
         unicast: Option<IpAddr>,
         buf: &mut [u8],
     ) -> Option<Emitted> {
-        let family = self.key.family;
-        let source = self.source(&iface.state)?;
+        let emitted = self
+            .advert(self.key.family, iface, unicast)?
+            .emit(buf, self.addresses())?;
+        let periodic = !self.owed.priority_zero && unicast.is_none();
+        if periodic && self.settings.version != Version::Both {
+            let message = buf.get(emitted.payload_offset.into()..)?;
+            self.said = message.first_chunk().copied();
+        }
+        Some(emitted)
+    }
+
+    /// The next advertisement that is owed, from what is configured and known.
+    #[inline(always)]
+    fn advert(
+        &self,
+        family: Family,
+        iface: &Interface,
+        unicast: Option<IpAddr>,
+    ) -> Option<wire::Advert> {
         let version = match self.settings.version {
             Version::V2 => WireVersion::V2,
             Version::V3 => WireVersion::V3,
@@ -277,13 +265,13 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             Version::Both if self.owed.left.is_multiple_of(2) => WireVersion::V3,
             Version::Both => WireVersion::V2,
         };
-        let advert = wire::Advert {
+        Some(wire::Advert {
             source_mac: self.mac(&iface.state),
             destination_mac: match unicast {
                 Some(_) => MacAddr([0; 6]),
                 None => family.group_mac(),
             },
-            source,
+            source: self.source(&iface.state)?,
             destination: unicast.unwrap_or(family.group()),
             ttl: 255,
             version,
@@ -298,14 +286,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
                 WireVersion::V3 => Auth::None,
             },
             pseudo_header: self.pseudo_header,
-        };
-        let emitted = advert.emit(buf, self.addresses())?;
-        // The next one will be the same, octet for octet.
-        let periodic = !self.owed.priority_zero && unicast.is_none();
-        if periodic && self.settings.version != Version::Both {
-            self.template.remember(buf, emitted);
-        }
-        Some(emitted)
+        })
     }
 
     /// M-5, M-6: only once MAC and addresses are in place, which is why it comes after them.
@@ -367,7 +348,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     pub(super) fn answer(
         &self,
         iface: &Interface,
-        question: &super::Question,
+        question: &super::question::Question,
         buf: &mut [u8],
     ) -> Option<(Emitted, FrameKind)> {
         let target = question.target();

@@ -1,22 +1,22 @@
 //! What is believed of a received packet: the rules V-1 to V-18 of RFC 9568 section 7.1 and RFC
 //! 3768 section 7.1. A packet that breaks one changes nothing but a counter.
 
-use core::net::{IpAddr, Ipv4Addr};
+use core::net::IpAddr;
 
-use super::output::Template;
 use super::vr::{VirtualRouter, is_unicast};
 use crate::output::State;
 use crate::status::{ActiveRouter, InterfaceState, PacketMeta};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::types::{AdvertInterval, Auth, ChecksumMode, Family, OwnerReceive, Version};
 use crate::verdict::DropReason;
-use crate::wire::vrrp::{ChecksumForm, View};
+use crate::wire::vrrp::{AUTH_LEN, ChecksumForm, HEADER_LEN, View};
 use crate::wire::{PROTOCOL, ethernet, ipv4, ipv6};
 
 /// The source of a v2 advertisement is remembered as a v3 speaker for this many intervals.
 const V3_REMEMBERED: u64 = 4;
 
 /// A packet out of a frame.
+#[derive(Clone, Copy)]
 pub(super) struct Packet<'a> {
     pub(super) meta: PacketMeta,
     pub(super) message: &'a [u8],
@@ -64,9 +64,22 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         iface: &InterfaceState,
         packet: &Packet<'_>,
     ) -> Result<(), DropReason> {
-        if self.hear_repeated(now, packet) {
-            return Ok(());
+        match self.hear_repeated(now, packet) {
+            true => Ok(()),
+            false => self.judge(now, iface, *packet),
         }
+    }
+
+    /// Takes in a packet that has to be checked.
+    // Apart, and with a copy of the packet, so that the parts of one that need not be checked stay
+    // in registers.
+    #[inline(never)]
+    fn judge(
+        &mut self,
+        now: Instant,
+        iface: &InterfaceState,
+        packet: Packet<'_>,
+    ) -> Result<(), DropReason> {
         self.check_way(iface, &packet.meta)?;
         let view = View::new(packet.message, self.key.family)?;
         self.check_version(&view)?;
@@ -85,39 +98,71 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             return Err(DropReason::Owner);
         }
         self.count_accepted(&heard, form);
-        self.repeat = Repeat::NONE;
+        self.heard = None;
         if self.hear(now, iface, heard) && !self.unicast() && self.settings.version != Version::Both
         {
-            self.repeat.remember(packet, form);
+            self.remember(&packet, form);
         }
         Ok(())
     }
 
     /// What a Backup hears while all is well: from its Active router, octet for octet, what it heard
     /// last and set its timer by. Every check would end as before, so none is made again.
-    #[inline]
+    #[inline(always)]
     fn hear_repeated(&mut self, now: Instant, packet: &Packet<'_>) -> bool {
-        if !self.repeat.is(packet) {
-            return false;
-        }
-        let Some(active) = &mut self.active else {
+        let (Some(heard), Some(active)) = (self.heard, &self.active) else {
             return false;
         };
-        active.last_heard = now;
-        active.mac = packet.meta.source_mac;
-        let s = &mut self.statistics;
-        s.adverts_received = s.adverts_received.wrapping_add(1);
-        match self.repeat.form {
-            ChecksumForm::PseudoHeader if self.key.family == Family::Ipv4 => {
-                s.checksum_pseudo = s.checksum_pseudo.wrapping_add(1);
-            }
-            ChecksumForm::Plain if active.version == 3 => {
-                s.checksum_plain = s.checksum_plain.wrapping_add(1);
-            }
-            _ => {}
+        let meta = &packet.meta;
+        let repeated = packet.message.split_first_chunk();
+        let repeated = repeated.is_some_and(|(header, body)| {
+            u64::from_ne_bytes(*header) == u64::from_ne_bytes(heard.header)
+                && active.address == meta.source
+                && meta.destination == self.key.family.group()
+                && meta.ttl == 255
+                && self.is_our_body(body)
+        });
+        if !repeated {
+            return false;
         }
-        self.restart_down_timer(now);
+        let version = active.version;
+        if let Some(active) = &mut self.active {
+            active.last_heard = now;
+            active.mac = meta.source_mac;
+        }
+        self.count_form(version, heard.form);
+        self.set_down_timer(now, Duration::from_micros(heard.down_interval.into()));
         true
+    }
+
+    fn remember(&mut self, packet: &Packet<'_>, form: ChecksumForm) {
+        if let Some((header, body)) = packet.message.split_first_chunk()
+            && self.is_our_body(body)
+        {
+            self.heard = Some(Heard {
+                header: *header,
+                form,
+                down_interval: self.down_interval().as_micros() as u32,
+            });
+        }
+    }
+
+    /// Whether what follows the header of a message is what would follow it in ours, and no more.
+    #[inline(always)]
+    fn is_our_body(&self, mut body: &[u8]) -> bool {
+        for entry in self.address_entries() {
+            let Some(rest) = entry.strip(self.key.family, body) else {
+                return false;
+            };
+            body = rest;
+        }
+        match (self.settings.version, self.settings.auth) {
+            (Version::V2, Auth::None) => body == [0; AUTH_LEN],
+            (Version::V2, Auth::Simple(ours)) => body
+                .try_into()
+                .is_ok_and(|theirs| same_octets(&ours, theirs)),
+            _ => body.is_empty(),
+        }
     }
 
     /// Where the packet came from and how far.
@@ -256,67 +301,43 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     fn count_accepted(&mut self, heard: &ActiveRouter, form: ChecksumForm) {
+        self.count_form(heard.version, form);
         let s = &mut self.statistics;
-        s.adverts_received = s.adverts_received.wrapping_add(1);
         if heard.priority == 0 {
             s.priority_zero_received = s.priority_zero_received.wrapping_add(1);
         }
         if self.key.family == Family::Ipv4 && heard.version == 3 {
             let pseudo_header = form == ChecksumForm::PseudoHeader;
-            let counter = match pseudo_header {
-                true => &mut s.checksum_pseudo,
-                false => &mut s.checksum_plain,
-            };
-            *counter = counter.wrapping_add(1);
             if self.settings.checksum == ChecksumMode::Auto && self.pseudo_header != pseudo_header {
                 self.pseudo_header = pseudo_header;
-                self.template = Template::NONE;
+                self.said = None;
             }
-        }
-    }
-}
-
-/// The message by which the down timer was set last, if it was a short one to the group. Whatever
-/// changes how it would be judged forgets it.
-pub(super) struct Repeat {
-    message: [u8; Repeat::LONGEST],
-    len: u8,
-    form: ChecksumForm,
-    source: IpAddr,
-}
-
-impl Repeat {
-    /// Four IPv4 addresses in v3, two with the authentication data of v2, one IPv6 address.
-    const LONGEST: usize = 24;
-
-    pub(super) const NONE: Repeat = Repeat {
-        message: [0; Repeat::LONGEST],
-        len: 0,
-        form: ChecksumForm::Wrong,
-        source: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-    };
-
-    fn remember(&mut self, packet: &Packet<'_>, form: ChecksumForm) {
-        let message = packet.message;
-        if message.len() <= self.message.len() {
-            for (to, from) in self.message.iter_mut().zip(message) {
-                *to = *from;
-            }
-            self.len = message.len() as u8;
-            self.form = form;
-            self.source = packet.meta.source;
         }
     }
 
     #[inline]
-    fn is(&self, packet: &Packet<'_>) -> bool {
-        let meta = &packet.meta;
-        self.len != 0
-            && self.message.get(..self.len.into()) == Some(packet.message)
-            && self.source == meta.source
-            && meta.destination == Family::of(meta.source).group()
-            && meta.ttl == 255
+    fn count_form(&mut self, version: u8, form: ChecksumForm) {
+        let s = &mut self.statistics;
+        s.adverts_received = s.adverts_received.wrapping_add(1);
+        if self.key.family == Family::Ipv4 && version == 3 {
+            let counter = match form {
+                ChecksumForm::PseudoHeader => &mut s.checksum_pseudo,
+                _ => &mut s.checksum_plain,
+            };
+            *counter = counter.wrapping_add(1);
+        }
     }
+}
+
+/// The message by which the down timer was set last, if it was one to the group that ends in our
+/// own addresses and authentication data: then its header tells it from any other. It came from
+/// the Active router. Whatever changes how it would be judged forgets it.
+#[derive(Clone, Copy)]
+pub(super) struct Heard {
+    header: [u8; HEADER_LEN],
+    form: ChecksumForm,
+    /// The Active_Down_Interval that it set the timer to, in microseconds: less than 2^30.
+    down_interval: u32,
 }
 
 /// Compares without telling by its time how far two passwords agree.

@@ -60,13 +60,18 @@ impl<const N: usize> Timers<N> {
         let Some(entry) = self.entries.get_mut(usize::from(index)) else {
             return;
         };
-        if entry.deadline == deadline {
+        let slot = slot_for(self.base, deadline);
+        let old = *entry;
+        entry.deadline = deadline;
+        if old.slot == slot {
             return;
         }
-        entry.deadline = deadline;
-        self.unlink(index);
-        if deadline != Instant::NEVER {
-            self.link(index, deadline);
+        entry.slot = slot;
+        if old.slot != UNLINKED {
+            self.unlink(old);
+        }
+        if slot != UNLINKED {
+            self.push(index, slot);
         }
     }
 
@@ -151,6 +156,22 @@ pub(super) struct Cursor {
     base: u64,
 }
 
+/// The list that a deadline belongs to while the wheel stands at tick `base`.
+#[inline]
+fn slot_for(base: u64, deadline: Instant) -> u8 {
+    if deadline == Instant::NEVER {
+        return UNLINKED;
+    }
+    let tick = (deadline.as_micros() >> TICK_SHIFT).max(base);
+    for level in 0..LEVELS {
+        let shift = DIGIT * level as u32;
+        if (tick >> shift) - (base >> shift) < SLOTS as u64 {
+            return slot_of(level, tick) as u8;
+        }
+    }
+    OVERFLOW
+}
+
 /// The list of the slot of a level that begins at a tick.
 const fn slot_of(level: usize, start: u64) -> usize {
     level * SLOTS + (start >> (DIGIT * level as u32)) as usize % SLOTS
@@ -226,30 +247,13 @@ impl<const N: usize> Timers<N> {
         }
         while let Some(entry) = self.entries.get(usize::from(index)) {
             let (next, deadline) = (entry.next, entry.deadline);
-            if due {
-                self.push(index, DUE);
-            } else {
-                self.link(index, deadline);
-            }
+            let slot = match due {
+                true => DUE,
+                false => slot_for(self.base, deadline),
+            };
+            self.push(index, slot);
             index = next;
         }
-    }
-
-    #[inline]
-    fn link(&mut self, index: u16, deadline: Instant) {
-        let tick = (deadline.as_micros() >> TICK_SHIFT).max(self.base);
-        for level in 0..LEVELS {
-            let shift = DIGIT * level as u32;
-            if (tick >> shift) - (self.base >> shift) < SLOTS as u64 {
-                let slot = slot_of(level, tick);
-                if let Some(used) = self.used.get_mut(level) {
-                    *used |= 1 << (slot % SLOTS);
-                }
-                self.push(index, slot as u8);
-                return;
-            }
-        }
-        self.push(index, OVERFLOW);
     }
 
     #[inline]
@@ -266,33 +270,30 @@ impl<const N: usize> Timers<N> {
             entry.next = next;
             entry.prev = NIL;
         }
+        if let Some(used) = self.used.get_mut(usize::from(slot) / SLOTS) {
+            *used |= 1 << (slot % SLOTS as u8);
+        }
     }
 
+    /// Takes out of its list what was linked as `entry` says.
     #[inline]
-    fn unlink(&mut self, index: u16) {
-        let Some(entry) = self.entries.get_mut(usize::from(index)) else {
-            return;
-        };
-        let (slot, next, prev) = (entry.slot, entry.next, entry.prev);
-        if slot == UNLINKED {
-            return;
+    fn unlink(&mut self, entry: Entry) {
+        if let Some(next) = self.entries.get_mut(usize::from(entry.next)) {
+            next.prev = entry.prev;
         }
-        entry.slot = UNLINKED;
-        if let Some(entry) = self.entries.get_mut(usize::from(next)) {
-            entry.prev = prev;
-        }
-        if let Some(entry) = self.entries.get_mut(usize::from(prev)) {
-            entry.next = next;
+        if let Some(prev) = self.entries.get_mut(usize::from(entry.prev)) {
+            prev.next = entry.next;
             return;
         }
-        if let Some(head) = self.heads.get_mut(usize::from(slot)) {
-            *head = next;
+        // The first of its list.
+        let slot = usize::from(entry.slot);
+        if let Some(head) = self.heads.get_mut(slot) {
+            *head = entry.next;
         }
-        if next == NIL {
-            let (level, digit) = (usize::from(slot) / SLOTS, usize::from(slot) % SLOTS);
-            if let Some(used) = self.used.get_mut(level) {
-                *used &= !(1 << digit);
-            }
+        if entry.next == NIL
+            && let Some(used) = self.used.get_mut(slot / SLOTS)
+        {
+            *used &= !(1 << (slot % SLOTS));
         }
     }
 }

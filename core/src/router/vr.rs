@@ -4,8 +4,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use heapless::Vec;
 
-use super::output::Template;
-use super::receive::Repeat;
+use super::receive::Heard;
 use crate::config::{Announce, MAX_TRACKS, Track, TrackEffect, VrConfig};
 use crate::error::Error;
 use crate::output::{Peer, Reason, State};
@@ -15,6 +14,7 @@ use crate::types::{
     AdvertInterval, Auth, ChecksumMode, Family, MacAddr, MacMode, OwnerReceive, Priority, Version,
     VirtualAddress, VrKey,
 };
+use crate::wire::vrrp::HEADER_LEN;
 
 /// The part of the configuration that is a plain value.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,6 +78,16 @@ impl Entry {
                 IpAddr::V4(Ipv4Addr::new(a, b, c, d))
             }
             Family::Ipv6 => IpAddr::V6(Ipv6Addr::from(self.octets)),
+        }
+    }
+
+    /// What follows this address in `bytes`, if that is what they begin with.
+    #[inline]
+    pub(super) fn strip<'a>(&self, family: Family, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let [a, b, c, d, ..] = self.octets;
+        match family {
+            Family::Ipv4 => bytes.strip_prefix(&[a, b, c, d]),
+            Family::Ipv6 => bytes.strip_prefix(&self.octets),
         }
     }
 
@@ -150,8 +160,10 @@ pub(super) struct VirtualRouter<const ADDRS: usize> {
     pub(super) active: Option<ActiveRouter>,
     pub(super) active_interval: AdvertInterval,
     pub(super) pseudo_header: bool,
-    pub(super) repeat: Repeat,
-    pub(super) template: Template,
+    pub(super) heard: Option<Heard>,
+    /// The header of the periodic advertisement, if it was worked out. Whatever changes what it says
+    /// forgets it.
+    pub(super) said: Option<[u8; HEADER_LEN]>,
 
     /// Adver_Timer while Active, Active_Down_Timer while Backup, the end of a handover, or the
     /// retry after a failed effect while in Initialize.
@@ -211,8 +223,8 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             active: None,
             active_interval: settings.advert_interval,
             pseudo_header: settings.checksum != ChecksumMode::Rfc9568,
-            repeat: Repeat::NONE,
-            template: Template::NONE,
+            heard: None,
+            said: None,
             timer: Instant::NEVER,
             preempt_at: Instant::NEVER,
             listen_until: now,
@@ -323,6 +335,10 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.address_count = count(Role::Address);
         self.peer_count = count(Role::Peer);
         self.entries = entries;
+    }
+
+    pub(super) fn peer_count(&self) -> u16 {
+        self.peer_count
     }
 
     pub(super) fn unicast(&self) -> bool {

@@ -55,14 +55,27 @@ impl Advert {
     /// `None` when `buf` is too small, when source, destination and addresses are not of one family
     /// that the version has, and with 0 or more than 255 addresses; `buf` may then hold a part of
     /// the frame.
-    #[inline(always)]
+    #[inline]
     pub fn emit(&self, buf: &mut [u8], addresses: impl Iterator<Item = IpAddr>) -> Option<Emitted> {
+        self.emit_with(None, buf, addresses)
+    }
+
+    /// As [`emit`](Self::emit). A `header` is that of the same message, worked out before: nothing
+    /// is summed then.
+    // Inlined so that the caller who has a header pays for nothing else.
+    #[inline(always)]
+    pub(crate) fn emit_with(
+        &self,
+        header: Option<[u8; HEADER_LEN]>,
+        buf: &mut [u8],
+        addresses: impl Iterator<Item = IpAddr>,
+    ) -> Option<Emitted> {
         match (self.source, self.destination, self.version) {
             (IpAddr::V4(source), IpAddr::V4(destination), _) => {
-                self.emit_v4(buf, source, destination, addresses)
+                self.emit_v4(header, buf, source, destination, addresses)
             }
             (IpAddr::V6(source), IpAddr::V6(destination), WireVersion::V3) => {
-                self.emit_v6(buf, source, destination, addresses)
+                self.emit_v6(header, buf, source, destination, addresses)
             }
             _ => None,
         }
@@ -71,6 +84,7 @@ impl Advert {
     #[inline(always)]
     fn emit_v4(
         &self,
+        header: Option<[u8; HEADER_LEN]>,
         buf: &mut [u8],
         source: Ipv4Addr,
         destination: Ipv4Addr,
@@ -107,7 +121,10 @@ impl Advert {
             sum += checksum::pseudo_v4(source, destination, PROTOCOL, len);
         }
 
-        *message = self.message_header(count, sum)?;
+        *message = match header {
+            Some(header) => header,
+            None => self.message_header(count, sum)?,
+        };
         *ip = ipv4::header(TRAFFIC_CLASS, self.ttl, source, destination, len);
         *ethernet = ethernet::header(self.destination_mac, self.source_mac, ethernet::IPV4);
         Some(Emitted {
@@ -120,6 +137,7 @@ impl Advert {
     #[inline(always)]
     fn emit_v6(
         &self,
+        header: Option<[u8; HEADER_LEN]>,
         buf: &mut [u8],
         source: Ipv6Addr,
         destination: Ipv6Addr,
@@ -144,15 +162,18 @@ impl Advert {
         let len = HEADER_LEN as u16 + u16::from(count) * 16;
         sum += checksum::pseudo_v6(source, destination, PROTOCOL, len);
 
-        *message = self.message_header(count, sum)?;
-        let header = ipv6::Header {
+        *message = match header {
+            Some(header) => header,
+            None => self.message_header(count, sum)?,
+        };
+        let ip_header = ipv6::Header {
             traffic_class: TRAFFIC_CLASS,
             next_header: PROTOCOL,
             hop_limit: self.ttl,
             source,
             destination,
         };
-        header.write(ip, len)?;
+        ip_header.write(ip, len)?;
         *ethernet = ethernet::header(self.destination_mac, self.source_mac, ethernet::IPV6);
         Some(Emitted {
             len: OFFSET + usize::from(len),

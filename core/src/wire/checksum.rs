@@ -10,6 +10,18 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 // Inlined because the length is mostly known: an IPv4 header then costs no loop.
 #[inline(always)]
 pub const fn sum(bytes: &[u8]) -> u32 {
+    u16::from_be(native(bytes)) as u32
+}
+
+/// Whether octets that carry their own checksum carry the right one.
+#[inline(always)]
+pub const fn is_right(bytes: &[u8]) -> bool {
+    native(bytes) == 0xffff
+}
+
+/// The sum of the 16-bit words in the order of the machine.
+#[inline(always)]
+const fn native(bytes: &[u8]) -> u16 {
     // 2^16 is 1 modulo 0xffff, so words of any even number of octets may be added, and in the
     // order of the machine if the sum is turned at the end (RFC 1071 section 2).
     let mut total: u64 = 0;
@@ -33,7 +45,7 @@ pub const fn sum(bytes: &[u8]) -> u32 {
     }
     let total = (total >> 32) + (total & 0xffff_ffff);
     let total = (total >> 32) + (total & 0xffff_ffff);
-    u16::from_be(fold(total as u32)) as u32
+    fold(total as u32)
 }
 
 /// The one's complement sum as 16 bits. 0xffff over octets that include their own checksum means

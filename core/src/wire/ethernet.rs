@@ -14,7 +14,9 @@ pub const ARP: u16 = 0x0806;
 /// A received frame that is long enough for its header.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
-    header: &'a [u8; HEADER_LEN],
+    destination: &'a [u8; 6],
+    source: &'a [u8; 6],
+    ethertype: &'a [u8; 2],
     payload: &'a [u8],
 }
 
@@ -22,31 +24,39 @@ impl<'a> View<'a> {
     /// `None` when the frame is shorter than 14 octets.
     #[inline]
     pub const fn new(frame: &'a [u8]) -> Option<View<'a>> {
-        match frame.split_first_chunk() {
-            Some((header, payload)) => Some(View { header, payload }),
-            None => None,
-        }
+        let Some((destination, rest)) = frame.split_first_chunk() else {
+            return None;
+        };
+        let Some((source, rest)) = rest.split_first_chunk() else {
+            return None;
+        };
+        let Some((ethertype, payload)) = rest.split_first_chunk() else {
+            return None;
+        };
+        Some(View {
+            destination,
+            source,
+            ethertype,
+            payload,
+        })
     }
 
     /// The destination address.
     #[inline]
     pub const fn destination(&self) -> MacAddr {
-        let [a, b, c, d, e, f, ..] = *self.header;
-        MacAddr([a, b, c, d, e, f])
+        MacAddr(*self.destination)
     }
 
     /// The source address.
     #[inline]
     pub const fn source(&self) -> MacAddr {
-        let [_, _, _, _, _, _, a, b, c, d, e, f, ..] = *self.header;
-        MacAddr([a, b, c, d, e, f])
+        MacAddr(*self.source)
     }
 
     /// The EtherType. Tagged frames (802.1Q) show the tag's: ports take tags off.
     #[inline]
     pub const fn ethertype(&self) -> u16 {
-        let [.., high, low] = *self.header;
-        u16::from_be_bytes([high, low])
+        u16::from_be_bytes(*self.ethertype)
     }
 
     /// What follows the header, padding included.

@@ -56,11 +56,11 @@ impl<'a> View<'a> {
         else {
             return Err(DropReason::BadHeader);
         };
-        let mut sum = checksum::sum(header);
-        if !options.is_empty() {
-            sum += checksum::sum(options);
-        }
-        if checksum::fold(sum) != 0xffff {
+        let right = match options.is_empty() {
+            true => checksum::is_right(header),
+            false => checksum::fold(checksum::sum(header) + checksum::sum(options)) == 0xffff,
+        };
+        if !right {
             return Err(DropReason::IpChecksum);
         }
         // More Fragments, or an offset. Don't Fragment and the reserved bit say nothing here.
