@@ -80,7 +80,18 @@ fn main() -> ExitCode {
     for (_, line) in on_fridge.log() {
         println!("  {line}");
     }
-    ExitCode::SUCCESS
+    if show.missed.is_empty() {
+        return ExitCode::SUCCESS;
+    }
+    println!("\nwhat vrrpd on clarinet wrote to its log:");
+    for (_, line) in on_clarinet.log() {
+        println!("  {line}");
+    }
+    eprintln!(
+        "\ndemo: waited in vain for an answer of: {}",
+        show.missed.join(", ")
+    );
+    ExitCode::FAILURE
 }
 
 /// Starts vrrpd with the paper's configuration.
@@ -108,6 +119,8 @@ struct Show<'a> {
     client: &'a Host,
     start: Instant,
     column: u32,
+    /// Whom it has waited for in vain.
+    missed: Vec<String>,
 }
 
 impl<'a> Show<'a> {
@@ -116,6 +129,7 @@ impl<'a> Show<'a> {
             client,
             start: Instant::now(),
             column: 0,
+            missed: Vec::new(),
         }
     }
 
@@ -146,6 +160,7 @@ impl<'a> Show<'a> {
             }
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
         }
+        self.missed.push(who.to_owned());
     }
 
     fn put(&mut self, name: Option<&str>) {
