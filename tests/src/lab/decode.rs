@@ -304,3 +304,101 @@ fn v6(octets: &[u8], at: usize) -> Option<Ipv6Addr> {
     let address: [u8; 16] = octets.get(at..at + 16)?.try_into().ok()?;
     Some(address.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Octets from pairs of hexadecimal digits, blanks ignored. Checksums were added up by hand.
+    fn octets(text: &str) -> Vec<u8> {
+        let digits: Vec<u8> = text
+            .chars()
+            .filter_map(|c| c.to_digit(16).map(|digit| digit as u8))
+            .collect();
+        digits.chunks(2).map(|two| two[0] << 4 | two[1]).collect()
+    }
+
+    const V2: &str = "01005e000012 00005e000101 0800
+        45c00028 00000000 ff70c687 0a0a0a02 e0000012
+        21016401 010166bc 0a0a0a35 0000000000000000";
+    const V3_MESSAGE: &str = "01005e000012 00005e000101 0800
+        45c00020 00000000 ff70c68f 0a0a0a02 e0000012
+        31016401 0064565a 0a0a0a35";
+    const V3_PSEUDO: &str = "01005e000012 00005e000101 0800
+        45c00020 00000000 ff70c68f 0a0a0a02 e0000012
+        31016401 006461bf 0a0a0a35";
+    const NA: &str = "333300000001 00005e000201 86dd
+        60000000 00203aff fe800000000000000000000000000053 ff020000000000000000000000000001
+        880078f6 a0000000 fe800000000000000000000000000053 0201 00005e000201";
+
+    fn advert_of(text: &str) -> Advert {
+        match frame(&octets(text)).expect("a whole frame").what {
+            What::Advert(advert) => advert,
+            other => panic!("{other:?} is no advertisement"),
+        }
+    }
+
+    #[test]
+    fn reads_version_2() {
+        let advert = advert_of(V2);
+        assert_eq!((advert.version, advert.kind, advert.vrid), (2, 1, 1));
+        assert_eq!((advert.priority, advert.interval_cs), (100, 100));
+        assert_eq!(advert.auth, Some((1, [0; 8])));
+        assert_eq!(advert.checksum, Checksum::Message);
+        assert!(advert.header_checksum_ok);
+        assert_eq!(advert.ttl, 255);
+        assert_eq!(advert.addresses, [IpAddr::from([10, 10, 10, 53])]);
+        assert_eq!(advert.from, IpAddr::from([10, 10, 10, 2]));
+        assert_eq!(advert.to, IpAddr::from([224, 0, 0, 18]));
+    }
+
+    #[test]
+    fn tells_the_two_checksums_of_version_3_apart() {
+        assert_eq!(advert_of(V3_MESSAGE).checksum, Checksum::Message);
+        assert_eq!(advert_of(V3_PSEUDO).checksum, Checksum::Pseudo);
+        assert_eq!(advert_of(V3_PSEUDO).interval_cs, 100);
+    }
+
+    #[test]
+    fn finds_every_wrong_bit_of_a_message_and_of_its_header() {
+        for text in [V2, V3_MESSAGE, V3_PSEUDO] {
+            let good = octets(text);
+            for bit in 34 * 8..good.len() * 8 {
+                let mut bad = good.clone();
+                bad[bit / 8] ^= 0x80 >> (bit % 8);
+                if let Some(What::Advert(advert)) = frame(&bad).map(|frame| frame.what) {
+                    assert_eq!(advert.checksum, Checksum::Bad, "bit {bit} of {text}");
+                }
+            }
+        }
+        let wrong_ttl = V2.replace("ff70c687", "fe70c687");
+        assert!(!advert_of(&wrong_ttl).header_checksum_ok);
+    }
+
+    #[test]
+    fn reads_an_unsolicited_neighbour_advertisement() {
+        let frame = frame(&octets(NA)).expect("a whole frame");
+        let What::Neighbour(neighbour) = frame.what else {
+            panic!("{frame:?} is no neighbour advertisement");
+        };
+        assert_eq!((neighbour.kind, neighbour.flags), (136, 0xa0));
+        assert_eq!(neighbour.link, Some(frame.src));
+        assert_eq!(neighbour.hop_limit, 255);
+        assert!(neighbour.checksum_ok && frame.src.is_virtual());
+        assert_eq!(neighbour.target, neighbour.from);
+    }
+
+    #[test]
+    fn a_frame_cut_short_is_none_or_less() {
+        for text in [V2, V3_PSEUDO, NA] {
+            let whole = octets(text);
+            for len in 0..whole.len() {
+                assert_ne!(
+                    frame(&whole[..len]),
+                    frame(&whole),
+                    "{len} octets of {text}"
+                );
+            }
+        }
+    }
+}
