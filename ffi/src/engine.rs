@@ -348,15 +348,18 @@ pub unsafe extern "C" fn vrrp_poll_output(
         answer(|| {
             let engine = engine_mut(vrrp)?;
             raw::check_sized(output)?;
-            let buffer = raw::items_mut(buffer, len)?;
-            match engine.poll_output(buffer) {
-                Some(next) => {
-                    raw::write(output, next.into());
-                    Ok(1)
-                }
-                None if engine.has_output() => Err(VRRP_ERR_BUFFER),
-                None => Ok(0),
+            // Most inputs leave nothing to say.
+            if !engine.has_output() {
+                return Ok(0);
             }
+            match engine.poll_output(raw::items_mut(buffer, len)?) {
+                // Inline, for it is what almost all others are.
+                Some(Output::Transmit(transmit)) => raw::write(output, transmit.into()),
+                Some(other) => raw::write(output, other.into()),
+                None if engine.has_output() => return Err(VRRP_ERR_BUFFER),
+                None => return Ok(0),
+            }
+            Ok(1)
         })
     }
 }
@@ -405,7 +408,7 @@ pub unsafe extern "C" fn vrrp_answer(
             let frame = raw::items(frame, frame_len)?;
             let buffer = raw::items_mut(buffer, len)?;
             if let Some(reply) = engine.answer(ifindex, frame, buffer) {
-                raw::write(output, Output::Transmit(reply).into());
+                raw::write(output, reply.into());
                 return Ok(1);
             }
             // Was none due, or did it not fit?

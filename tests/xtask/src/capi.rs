@@ -324,6 +324,23 @@ fn found(prefix: &Path) -> Result<(), Failure> {
     link(&["--static"])
 }
 
+/// The program that counts what the C interface costs, with the capacities of the Rust one.
+pub(crate) fn cost_program() -> Result<PathBuf, Failure> {
+    packages::install(packages::C)?;
+    let capacities = [8, 1024, 4];
+    let library = install::build(Library::Engine, Some(capacities))?;
+    let program = work("cost")?;
+    let mut command = compile(COMPILERS[0], &source("cost.c"));
+    command.arg("-O2").args(install::defines(capacities));
+    run::run(
+        command
+            .arg(library.join("libvrrp.a"))
+            .arg("-o")
+            .arg(&program),
+    )?;
+    Ok(program)
+}
+
 fn readelf(library: &Path) -> Result<String, Failure> {
     run::output(Command::new("readelf").args(["--dynamic"]).arg(library))
 }
