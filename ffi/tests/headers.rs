@@ -66,3 +66,15 @@ fn the_engine() {
     ];
     compare("vrrp", &sources);
 }
+
+#[test]
+fn the_host() {
+    let sources = [
+        "host/numbers.rs",
+        "host/types.rs",
+        "host/handle.rs",
+        "host/calls.rs",
+        "host/views.rs",
+    ];
+    compare("vrrp_host", &sources);
+}
