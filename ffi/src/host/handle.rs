@@ -2,6 +2,7 @@
 
 use std::cell::UnsafeCell;
 use std::ffi::c_int;
+use std::mem::offset_of;
 use std::path::PathBuf;
 use std::process;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -16,12 +17,18 @@ use crate::raw;
 
 /// A host: virtual routers on the interfaces of this machine. It is made by `vrrp_host_open()` or
 /// `vrrp_host_open_config()` and freed by `vrrp_host_close()`.
-pub struct vrrp_host_t {
+pub struct vrrp_host_t(Handle);
+
+#[repr(C)]
+struct Handle {
+    /// First, so that it can be looked for in memory of any size.
     magic: AtomicU32,
     busy: AtomicBool,
     process: u32,
     inner: UnsafeCell<Inner>,
 }
+
+const _: () = assert!(offset_of!(vrrp_host_t, 0) == 0);
 
 /// What a handle is good for.
 pub(crate) struct Inner {
@@ -62,21 +69,22 @@ const MAGIC: u32 = 0x5652_4854;
 
 /// A handle that the caller is to close.
 pub(crate) fn new(inner: Inner) -> *mut vrrp_host_t {
-    Box::into_raw(Box::new(vrrp_host_t {
+    Box::into_raw(Box::new(vrrp_host_t(Handle {
         magic: AtomicU32::new(MAGIC),
         busy: AtomicBool::new(false),
         process: process::id(),
         inner: UnsafeCell::new(inner),
-    }))
+    })))
 }
 
 /// The handle, if it is one.
 ///
 /// # Safety
-/// `handle` is NULL, misaligned, or points to a living handle or to other memory of that size.
-unsafe fn check<'a>(handle: *const vrrp_host_t) -> Result<&'a vrrp_host_t, c_int> {
+/// `handle` is NULL, misaligned, or points to a living handle or to four octets of something else.
+unsafe fn check<'a>(handle: *const vrrp_host_t) -> Result<&'a Handle, c_int> {
     raw::check(handle)?;
-    // SAFETY: it is neither NULL nor misaligned, so it points to memory, and any octets are an atomic.
+    let handle = handle.cast::<Handle>();
+    // SAFETY: it is neither NULL nor misaligned, so four octets are there, and any are an atomic.
     let magic = unsafe { &(*handle).magic };
     match magic.load(Ordering::Relaxed) {
         // SAFETY: `new` made a handle here.
@@ -88,7 +96,7 @@ unsafe fn check<'a>(handle: *const vrrp_host_t) -> Result<&'a vrrp_host_t, c_int
 /// Does something with a host, unless another thread is at it or it is another process's.
 ///
 /// # Safety
-/// As for [`check`], and nobody closes the handle meanwhile.
+/// As for `check`, and nobody closes the handle meanwhile.
 pub(crate) unsafe fn call<T, E: From<c_int>>(
     handle: *const vrrp_host_t,
     work: impl FnOnce(&mut Inner) -> Result<T, E>,
@@ -110,7 +118,7 @@ pub(crate) unsafe fn call<T, E: From<c_int>>(
 /// Frees a handle, and removes what its host has installed unless that is another process's.
 ///
 /// # Safety
-/// As for [`check`]; the handle is not used again.
+/// As for `check`; the handle is not used again.
 pub(crate) unsafe fn close(handle: *mut vrrp_host_t) -> Result<c_int, c_int> {
     if handle.is_null() {
         return Ok(VRRP_OK);
@@ -124,7 +132,7 @@ pub(crate) unsafe fn close(handle: *mut vrrp_host_t) -> Result<c_int, c_int> {
     living.magic.store(0, Ordering::Relaxed);
     // SAFETY: `new` made it with a Box, and the mark that is gone says that nobody has freed it.
     let boxed = unsafe { Box::from_raw(handle) };
-    let platform = boxed.inner.into_inner().host.into_platform();
+    let platform = boxed.0.inner.into_inner().host.into_platform();
     match foreign {
         true => os::abandon(platform),
         false => drop(platform),
