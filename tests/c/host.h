@@ -2,6 +2,7 @@
 #ifndef HOST_H
 #define HOST_H
 
+#include <errno.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -34,10 +35,14 @@ static inline void shell(const char *line)
 static inline void read_shell(const char *line, char *text, size_t size)
 {
     FILE *pipe = popen(line, "r");
-    size_t len;
+    size_t len = 0;
+    ssize_t got;
 
     CHECK(pipe != NULL);
-    len = fread(text, 1, size - 1, pipe);
+    /* A signal may interrupt it. */
+    while ((got = read(fileno(pipe), text + len, size - 1 - len)) > 0 || (got < 0 && errno == EINTR))
+        len += got > 0 ? (size_t)got : 0;
+    CHECK_INT(0, got);
     text[len] = '\0';
     CHECK_INT(0, pclose(pipe));
 }
@@ -49,7 +54,9 @@ static inline void own_network(void)
         perror("this test needs root (CAP_SYS_ADMIN) for a network of its own");
         exit(1);
     }
-    shell("ip link set lo up && ip link add eth0 type veth peer name wire"
+    /* An address that is still tested for duplicates would change under the test. */
+    shell("echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad"
+          " && ip link set lo up && ip link add eth0 type veth peer name wire"
           " && ip link set wire up && ip link set eth0 up && ip address add 10.0.0.1/24 dev eth0");
     CHECK(mkdtemp(runtime_dir) != NULL);
 }

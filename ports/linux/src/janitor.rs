@@ -63,7 +63,10 @@ impl Janitor {
 
     /// Forgets the thread, which is another process's: neither it nor what it holds is waited for.
     pub(crate) fn abandon(&mut self) {
-        std::mem::forget(std::mem::take(self));
+        if let Some(thread) = self.thread.take() {
+            std::mem::forget(thread);
+            std::mem::forget(std::mem::take(&mut self.shared));
+        }
     }
 
     fn add(&mut self, index: u32, delete: bool) -> io::Result<()> {
