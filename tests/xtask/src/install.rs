@@ -31,7 +31,7 @@ impl Library {
     }
 
     /// What a program that links the archive needs besides.
-    fn private_libs(self) -> &'static str {
+    pub(crate) fn private_libs(self) -> &'static str {
         match self {
             Library::Engine => "",
             Library::Whole => "-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc",
@@ -106,7 +106,7 @@ pub(crate) fn install(library: Library, prefix: &Path) -> Result<(), Failure> {
     }
     let headers: &[&str] = match library {
         Library::Engine => &["vrrp.h"],
-        Library::Whole => &["vrrp.h"],
+        Library::Whole => &["vrrp.h", "vrrp_host.h"],
     };
     for header in headers {
         copy(&root().join("include").join(header), &include.join(header))?;

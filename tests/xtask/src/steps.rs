@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::run::{self, Failure, cargo, root};
-use crate::{bench, capi, packages};
+use crate::{bench, capi, capi_host, packages};
 
 type Step = (&'static str, fn() -> Result<(), Failure>);
 
@@ -18,6 +18,7 @@ const STEPS: &[Step] = &[
     ("manuals", manuals),
     ("cost", bench::check),
     ("c", capi::check),
+    ("c-host", capi_host::check),
     ("units", units),
     ("lab", lab),
 ];
