@@ -163,44 +163,48 @@ static int open_host(struct program *program)
     return answer;
 }
 
+/* The loop, until the host has stopped. */
+static void run(struct program *program)
+{
+    program->readable = event_new(program->base, vrrp_host_fd(program->host), EV_READ | EV_PERSIST,
+                                  on_readable, program);
+    program->again = evtimer_new(program->base, on_readable, program);
+    program->late = evtimer_new(program->base, on_late, program);
+    /* The first step, for which the descriptor is readable already. */
+    event_add(program->readable, NULL);
+    event_base_dispatch(program->base);
+    /* The loop must not know a descriptor that is closed. */
+    event_free(program->readable);
+    event_free(program->again);
+    event_free(program->late);
+    vrrp_host_close(program->host);
+}
+
 int main(int argc, char **argv)
 {
     static struct program program;
     struct event *signals[3];
-    int i;
+    int failed, i;
 
     if (argc != 2) {
         fputs("usage: libevent FILE\n", stderr);
         return 2;
     }
     program.file = argv[1];
-    if (open_host(&program) < 0)
-        return 1;
     program.base = event_base_new();
-    if (!program.base) {
-        vrrp_host_close(program.host);
+    if (!program.base)
         return 1;
-    }
-    program.readable = event_new(program.base, vrrp_host_fd(program.host), EV_READ | EV_PERSIST,
-                                 on_readable, &program);
-    program.again = evtimer_new(program.base, on_readable, &program);
-    program.late = evtimer_new(program.base, on_late, &program);
+    /* Before anything is installed, lest a signal leave it behind. */
     signals[0] = evsignal_new(program.base, SIGTERM, on_stop, &program);
     signals[1] = evsignal_new(program.base, SIGINT, on_stop, &program);
     signals[2] = evsignal_new(program.base, SIGHUP, on_reload, &program);
     for (i = 0; i < 3; i++)
         event_add(signals[i], NULL);
-    /* The first step, for which the descriptor is readable already. */
-    event_add(program.readable, NULL);
-    event_base_dispatch(program.base);
-
-    /* The loop must not know a descriptor that is closed. */
-    event_free(program.readable);
-    event_free(program.again);
-    event_free(program.late);
+    failed = open_host(&program) < 0;
+    if (!failed)
+        run(&program);
     for (i = 0; i < 3; i++)
         event_free(signals[i]);
-    vrrp_host_close(program.host);
     event_base_free(program.base);
-    return 0;
+    return failed;
 }
