@@ -393,37 +393,82 @@ impl From<Peer> for vrrp_peer_t {
     }
 }
 
-impl From<Output<'_>> for vrrp_output_t {
-    #[inline]
-    fn from(output: Output<'_>) -> Self {
-        let none = vrrp_output_t {
-            size: size_of::<vrrp_output_t>() as u32,
-            ..vrrp_output_t::default()
-        };
-        match output {
-            Output::Transmit(Transmit {
-                key,
-                frame,
-                ip_offset,
-                payload_offset,
-                kind,
-                unicast,
-            }) => vrrp_output_t {
-                key: key.into(),
-                kind: VRRP_OUTPUT_TRANSMIT,
-                frame_kind: frame_kind(kind),
-                frame_len: frame.len() as u32,
-                ip_offset,
-                payload_offset,
-                unicast: unicast.map_or(vrrp_address_t::default(), Into::into),
-                ..none
+impl vrrp_output_t {
+    const NONE: Self = Self {
+        size: size_of::<Self>() as u32,
+        key: vrrp_key_t {
+            ifindex: 0,
+            vrid: 0,
+            family: 0,
+        },
+        kind: 0,
+        on: 0,
+        accept: 0,
+        frame_kind: 0,
+        frame_len: 0,
+        ip_offset: 0,
+        payload_offset: 0,
+        mac: [0; 6],
+        address: vrrp_virtual_address_t {
+            address: vrrp_address_t::NONE,
+            prefix_len: 0,
+        },
+        unicast: vrrp_address_t::NONE,
+        from: 0,
+        to: 0,
+        reason: 0,
+        peer: vrrp_peer_t {
+            address: vrrp_address_t::NONE,
+            priority: 0,
+        },
+    };
+}
+
+impl vrrp_address_t {
+    const NONE: Self = Self {
+        family: 0,
+        octets: [0; 16],
+    };
+}
+
+impl From<Transmit<'_>> for vrrp_output_t {
+    #[inline(always)]
+    fn from(transmit: Transmit<'_>) -> Self {
+        let Transmit {
+            key,
+            frame,
+            ip_offset,
+            payload_offset,
+            kind,
+            unicast,
+        } = transmit;
+        vrrp_output_t {
+            key: key.into(),
+            kind: VRRP_OUTPUT_TRANSMIT,
+            frame_kind: frame_kind(kind),
+            frame_len: frame.len() as u32,
+            ip_offset,
+            payload_offset,
+            unicast: match unicast {
+                Some(address) => address.into(),
+                None => vrrp_address_t::NONE,
             },
+            ..Self::NONE
+        }
+    }
+}
+
+impl From<Output<'_>> for vrrp_output_t {
+    #[inline(never)]
+    fn from(output: Output<'_>) -> Self {
+        match output {
+            Output::Transmit(transmit) => transmit.into(),
             Output::SetMac { key, mac, on } => vrrp_output_t {
                 key: key.into(),
                 kind: VRRP_OUTPUT_SET_MAC,
                 mac: mac.0,
                 on: on.into(),
-                ..none
+                ..Self::NONE
             },
             Output::SetAddress {
                 key,
@@ -436,7 +481,7 @@ impl From<Output<'_>> for vrrp_output_t {
                 address: address.into(),
                 accept: accept.into(),
                 on: on.into(),
-                ..none
+                ..Self::NONE
             },
             Output::SetGroup {
                 ifindex,
@@ -450,7 +495,7 @@ impl From<Output<'_>> for vrrp_output_t {
                 },
                 kind: VRRP_OUTPUT_SET_GROUP,
                 on: on.into(),
-                ..none
+                ..Self::NONE
             },
             Output::StateChange(change) => vrrp_output_t {
                 key: change.key.into(),
@@ -459,12 +504,12 @@ impl From<Output<'_>> for vrrp_output_t {
                 to: state(change.to),
                 reason: reason(change.reason),
                 peer: change.peer.map_or(vrrp_peer_t::default(), Into::into),
-                ..none
+                ..Self::NONE
             },
             Output::Removed { key } => vrrp_output_t {
                 key: key.into(),
                 kind: VRRP_OUTPUT_REMOVED,
-                ..none
+                ..Self::NONE
             },
         }
     }

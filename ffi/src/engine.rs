@@ -57,8 +57,7 @@ pub unsafe extern "C" fn vrrp_init(
 /// Writes the defaults of the RFC to `config`, which is `size` octets long: sizeof(vrrp_config_t).
 /// There is no default for `addresses`.
 ///
-/// Errors: `VRRP_ERR_NULL`, `VRRP_ERR_ALIGN`; `VRRP_ERR_SIZE`: the library is newer than the header
-/// that the program was compiled with, and has given up that form of the struct.
+/// Errors: `VRRP_ERR_NULL`, `VRRP_ERR_ALIGN`; `VRRP_ERR_SIZE`: `size` is less than the struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_config_init(config: *mut vrrp_config_t, size: usize) -> c_int {
     // SAFETY: the caller keeps the contract of the header; what is written lies within `size`.
@@ -348,15 +347,18 @@ pub unsafe extern "C" fn vrrp_poll_output(
         answer(|| {
             let engine = engine_mut(vrrp)?;
             raw::check_sized(output)?;
-            let buffer = raw::items_mut(buffer, len)?;
-            match engine.poll_output(buffer) {
-                Some(next) => {
-                    raw::write(output, next.into());
-                    Ok(1)
-                }
-                None if engine.has_output() => Err(VRRP_ERR_BUFFER),
-                None => Ok(0),
+            // Most inputs leave nothing to say.
+            if !engine.has_output() {
+                return Ok(0);
             }
+            match engine.poll_output(raw::items_mut(buffer, len)?) {
+                // Inline, for it is what almost all others are.
+                Some(Output::Transmit(transmit)) => raw::write(output, transmit.into()),
+                Some(other) => raw::write(output, other.into()),
+                None if engine.has_output() => return Err(VRRP_ERR_BUFFER),
+                None => return Ok(0),
+            }
+            Ok(1)
         })
     }
 }
@@ -405,7 +407,7 @@ pub unsafe extern "C" fn vrrp_answer(
             let frame = raw::items(frame, frame_len)?;
             let buffer = raw::items_mut(buffer, len)?;
             if let Some(reply) = engine.answer(ifindex, frame, buffer) {
-                raw::write(output, Output::Transmit(reply).into());
+                raw::write(output, reply.into());
                 return Ok(1);
             }
             // Was none due, or did it not fit?

@@ -72,32 +72,39 @@ pub(crate) unsafe fn init(
     Ok(VRRP_OK)
 }
 
+/// Refuses what is no handle. One that is misaligned cannot begin with the magic number of a handle
+/// either, so that this is not looked at.
+///
+/// # Safety
+/// `vrrp` is NULL or points to storage.
+#[inline(always)]
+unsafe fn check(vrrp: *const vrrp_t) -> Result<(), c_int> {
+    if vrrp.is_null() {
+        return Err(VRRP_ERR_NULL);
+    }
+    // SAFETY: it points to storage.
+    match unsafe { (&raw const (*vrrp).magic).read_unaligned() } {
+        MAGIC => Ok(()),
+        _ => Err(VRRP_ERR_HANDLE),
+    }
+}
+
 /// The engine of a handle, to change it.
 ///
 /// # Safety
 /// `vrrp` is NULL or points to storage, and no other call on it is under way.
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn engine_mut<'a>(vrrp: *mut vrrp_t) -> Result<&'a mut Engine, c_int> {
-    raw::check(vrrp)?;
-    // SAFETY: it is neither NULL nor misaligned, so it points to storage.
-    match unsafe { (&raw const (*vrrp).magic).read() } {
-        // SAFETY: `init` made an engine here, and nobody else uses it.
-        MAGIC => Ok(unsafe { &mut (*vrrp).engine }),
-        _ => Err(VRRP_ERR_HANDLE),
-    }
+    // SAFETY: `init` made an engine here, and nobody else uses it.
+    unsafe { check(vrrp).map(|()| &mut (*vrrp).engine) }
 }
 
 /// The engine of a handle, to ask it.
 ///
 /// # Safety
 /// `vrrp` is NULL or points to storage, and no other call that changes it is under way.
-#[inline]
+#[inline(always)]
 pub(crate) unsafe fn engine<'a>(vrrp: *const vrrp_t) -> Result<&'a Engine, c_int> {
-    raw::check(vrrp)?;
-    // SAFETY: it is neither NULL nor misaligned, so it points to storage.
-    match unsafe { (&raw const (*vrrp).magic).read() } {
-        // SAFETY: `init` made an engine here, and nobody changes it.
-        MAGIC => Ok(unsafe { &(*vrrp).engine }),
-        _ => Err(VRRP_ERR_HANDLE),
-    }
+    // SAFETY: `init` made an engine here, and nobody changes it.
+    unsafe { check(vrrp).map(|()| &(*vrrp).engine) }
 }

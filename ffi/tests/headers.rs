@@ -78,3 +78,29 @@ fn the_host() {
     ];
     compare("vrrp_host", &sources);
 }
+
+/// Every function of a header is in its manual page.
+fn named(header: &str, page: &str, at_least: usize) {
+    let manual = here().join("man").join(page);
+    let manual = std::fs::read_to_string(manual).expect("the manual page");
+    let header = here().join("../include").join(header);
+    let header = std::fs::read_to_string(header).expect("the header");
+    let mut functions = 0;
+    for line in header.lines().filter(|l| !l.starts_with([' ', '/', '#'])) {
+        let Some((before, _)) = line.split_once('(') else {
+            continue;
+        };
+        let name = before.rsplit([' ', '*']).next().unwrap_or_default();
+        functions += 1;
+        let named = manual
+            .lines()
+            .any(|l| l.starts_with(&format!(".Fn {name} ")));
+        assert!(named, "{page} does not name {name}()");
+    }
+    assert!(functions >= at_least, "{functions} functions were found");
+}
+
+#[test]
+fn the_manuals_name_every_function() {
+    named("vrrp.h", "libvrrp.3", 35);
+}

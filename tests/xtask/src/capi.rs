@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::install::{self, Library};
+use crate::install::{self, Library, Optimise};
 use crate::packages;
 use crate::run::{self, Failure, root, target_dir};
 
@@ -38,6 +38,7 @@ pub(crate) const COMPILERS: [&[&str]; 6] = [
 /// The step of `cargo xtask test`.
 pub(crate) fn check() -> Result<(), Failure> {
     packages::install(packages::C)?;
+    install::lint()?;
     headers()?;
     for capacities in CAPACITIES {
         layout(
@@ -55,6 +56,7 @@ pub(crate) fn check() -> Result<(), Failure> {
             .arg(source("abi.py"))
             .arg(engine.join("libvrrp.so")),
     )?;
+    chosen()?;
     for library in [Library::Engine, Library::Whole] {
         installed(library)?;
     }
@@ -234,44 +236,43 @@ fn superloop(library: &Path) -> Result<(), Failure> {
 /// Prints what the engine costs a minimal C program.
 pub(crate) fn size() -> Result<(), Failure> {
     packages::install(packages::C)?;
-    minimal(&install::build(Library::Engine, None)?)
+    for (name, optimise) in [("speed", Optimise::Speed), ("size", Optimise::Size)] {
+        print!("built for {name}: ");
+        minimal(&install::build_for(Library::Engine, None, optimise)?)?;
+    }
+    Ok(())
 }
 
 /// The size of the engine in a program that uses it, and of the storage for each virtual router.
 fn minimal(library: &Path) -> Result<(), Failure> {
-    let archive = library.join("libvrrp.a");
-    let mut texts = Vec::new();
-    for with in [true, false] {
+    let text_of = |without: &[&str]| {
         let program = work("minimal")?;
         let mut command = compile(COMPILERS[0], &source("minimal.c"));
         command.args(["-Os", "-ffunction-sections", "-Wl,--gc-sections"]);
-        if !with {
-            command.arg("-DWITHOUT_ENGINE");
-        }
-        run::run(command.arg(&archive).arg("-o").arg(&program))?;
+        command.args(without).arg(library.join("libvrrp.a"));
+        run::run(command.arg("-o").arg(&program))?;
         let names = run::output(Command::new("nm").arg("--demangle").arg(&program))?;
         if names.contains("core::panicking") || names.contains("__rust_alloc") {
-            return Err(Failure(
-                "a minimal program holds a panic or an allocator".into(),
-            ));
+            let what = "a minimal program holds a panic or an allocator";
+            return Err(Failure(what.into()));
         }
         let sizes = run::output(Command::new("size").arg(&program))?;
-        let text = sizes
-            .lines()
-            .nth(1)
-            .and_then(|l| l.split_whitespace().next());
-        texts.push(text.and_then(|t| t.parse::<u32>().ok()).unwrap_or(0));
-        if with {
-            print!("{}", run::output(&mut Command::new(&program))?);
+        let line = sizes.lines().nth(1).unwrap_or_default();
+        let text = line.split_whitespace().next().unwrap_or_default();
+        let said = run::output(&mut Command::new(&program))?;
+        match text.parse::<u32>() {
+            Ok(text) => Ok((text, said)),
+            Err(_) => Err(Failure(format!("size said:\n{sizes}"))),
         }
-    }
-    let engine = texts[0].saturating_sub(texts[1]);
-    println!("libvrrp in a minimal C program with --gc-sections: {engine} octets of text");
+    };
+    let (with, said) = text_of(&[])?;
+    let (without, _) = text_of(&["-DWITHOUT_ENGINE"])?;
+    let engine = with.saturating_sub(without);
+    println!("{engine} octets of text in a minimal C program with --gc-sections");
+    print!("{said}");
     match (8_000..60_000).contains(&engine) {
         true => Ok(()),
-        false => Err(Failure(format!(
-            "{engine} octets of text: expected 8,000 to 60,000"
-        ))),
+        false => Err(Failure("expected 8,000 to 60,000".into())),
     }
 }
 
@@ -281,6 +282,36 @@ fn installed(library: Library) -> Result<(), Failure> {
     let _ = fs::remove_dir_all(&prefix);
     install::install(library, &prefix)?;
     found(&prefix)
+}
+
+/// Capacities that are chosen by the environment reach the program by pkg-config.
+fn chosen() -> Result<(), Failure> {
+    let prefix = work("installed-chosen")?;
+    let ourselves = std::env::current_exe().map_err(|e| Failure(e.to_string()))?;
+    let mut install = Command::new(ourselves);
+    install.args(["install-c", "--engine"]).arg(&prefix);
+    run::run(install.envs([("VRRP_MAX_ROUTERS", "8"), ("VRRP_MAX_ADDRESSES", "3")]))?;
+    let flags = flags(&prefix.join("lib"), &[])?;
+    let program = prefix.join("layout");
+    let mut command = compile(COMPILERS[0], &source("layout.c"));
+    run::run(
+        command
+            .args(flags.split_whitespace())
+            .arg("-o")
+            .arg(&program),
+    )?;
+    let said = run::output(Command::new(&program).env("LD_LIBRARY_PATH", prefix.join("lib")))?;
+    match said.starts_with("16 interfaces, 8 routers, 3 addresses") {
+        true => Ok(()),
+        false => Err(Failure(format!("other capacities were chosen:\n{said}"))),
+    }
+}
+
+/// What pkg-config says of a library in `lib`.
+fn flags(lib: &Path, how: &[&str]) -> Result<String, Failure> {
+    let mut query = Command::new("pkg-config");
+    query.args(["--cflags", "--libs"]).args(how).arg("vrrp");
+    run::output(query.env("PKG_CONFIG_PATH", lib.join("pkgconfig")))
 }
 
 /// The library as cargo-c installs it, which has to be there: it takes longer to build than all
@@ -310,9 +341,7 @@ fn found(prefix: &Path) -> Result<(), Failure> {
     let lib = prefix.join("lib");
     exports(&lib.join("libvrrp.so"))?;
     let link = |how: &[&str]| {
-        let mut query = Command::new("pkg-config");
-        query.args(["--cflags", "--libs"]).args(how).arg("vrrp");
-        let flags = run::output(query.env("PKG_CONFIG_PATH", lib.join("pkgconfig")))?;
+        let flags = flags(&lib, how)?;
         let program = prefix.join("memory");
         let mut command = Command::new("gcc");
         command
@@ -324,6 +353,23 @@ fn found(prefix: &Path) -> Result<(), Failure> {
     link(&[])?;
     fs::remove_file(lib.join("libvrrp.so")).map_err(|e| Failure(e.to_string()))?;
     link(&["--static"])
+}
+
+/// The program that counts what the C interface costs, with the capacities of the Rust one.
+pub(crate) fn cost_program() -> Result<PathBuf, Failure> {
+    packages::install(packages::C)?;
+    let capacities = [8, 1024, 4];
+    let library = install::build(Library::Engine, Some(capacities))?;
+    let program = work("cost")?;
+    let mut command = compile(COMPILERS[0], &source("cost.c"));
+    command.arg("-O2").args(install::defines(capacities));
+    run::run(
+        command
+            .arg(library.join("libvrrp.a"))
+            .arg("-o")
+            .arg(&program),
+    )?;
+    Ok(program)
 }
 
 fn readelf(library: &Path) -> Result<String, Failure> {
