@@ -103,4 +103,5 @@ fn named(header: &str, page: &str, at_least: usize) {
 #[test]
 fn the_manuals_name_every_function() {
     named("vrrp.h", "libvrrp.3", 35);
+    named("vrrp_host.h", "libvrrp_host.3", 23);
 }
