@@ -1,6 +1,7 @@
 /* Everything that a caller of the host port can do wrong: each is answered with its error and the
  * name of the field, and changes nothing. */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <sys/wait.h>
 
 #include "host.h"
@@ -330,6 +331,34 @@ static void arguments(void)
     CHECK_INT(VRRP_OK, vrrp_host_close(host));
 }
 
+/* A host whose descriptor somebody has put something else in the place of: it says so once, and goes
+ * on as well as it can. */
+static void stolen_descriptor(void)
+{
+    vrrp_host_event_t event;
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int problems = 0, i;
+
+    CHECK(null >= 0);
+    CHECK_INT(VRRP_OK, open_host(&host));
+    CHECK(dup3(null, vrrp_host_fd(host), O_CLOEXEC) >= 0);
+    event.size = sizeof event;
+    for (i = 0; i < 3; i++) {
+        CHECK_INT(VRRP_ERR_HOST_SYSTEM, vrrp_host_step(host));
+        while (vrrp_host_next_event(host, &event) == 1) {
+            if (event.kind != VRRP_HOST_PROBLEM)
+                continue;
+            CHECK(strstr(event.text, "the network cannot be read: "));
+            CHECK_INT(VRRP_HOST_WARNING, event.weight);
+            CHECK_INT(0, event.id.vrid);
+            problems++;
+        }
+    }
+    CHECK_INT(1, problems);
+    CHECK_INT(VRRP_OK, vrrp_host_close(host));
+    CHECK_INT(0, close(null));
+}
+
 /* Structs of a program that knows more than the library: what it asks for beyond is refused. */
 static void newer(void)
 {
@@ -396,6 +425,7 @@ int main(void)
     handles();
     arguments();
     newer();
+    stolen_descriptor();
     denied();
     for (error = VRRP_ERR_HOST_STOPPING; error <= VRRP_ERR_HOST_CONFIG; error++)
         CHECK(strcmp(vrrp_strerror(error), "unknown error") != 0);

@@ -51,7 +51,7 @@ pub unsafe extern "C" fn vrrp_host_open(
             let runtime_dir = options.runtime_dir.clone();
             host.write(open(
                 config,
-                runtime_dir.unwrap_or(DEFAULT_DIR.into()),
+                runtime_dir.unwrap_or(os::RUNTIME_DIR.into()),
                 options,
             )?);
             Ok(String::new())
@@ -337,9 +337,6 @@ pub unsafe extern "C" fn vrrp_host_close(host: *mut vrrp_host_t) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe { answer(|| handle::close(host)) }
 }
-
-/// Where it is noted what is installed, unless somebody says otherwise: where vrrpd does, too.
-const DEFAULT_DIR: &str = "/run/vrrpd";
 
 /// How a host is opened.
 struct Options {

@@ -4,6 +4,10 @@ use std::path::Path;
 
 use vrrp_host::PlatformError;
 
+/// Where it is noted what is installed, unless somebody says otherwise: where vrrpd does, too.
+#[cfg(target_os = "linux")]
+pub(crate) const RUNTIME_DIR: &str = "/run/vrrpd";
+
 #[cfg(target_os = "linux")]
 pub(crate) type Os = vrrp_linux::LinuxPlatform;
 
