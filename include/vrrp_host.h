@@ -373,7 +373,8 @@ int vrrp_host_open_config(uint32_t abi,
 
 // The descriptor to wait for: it is readable when `vrrp_host_step()` has something to do, timers
 // included. It is the same for the life of the host; poll, epoll, kqueue and every event loop take
-// it. Do not read from it, and do not close it.
+// it, level-triggered (with EPOLLET or EV_CLEAR you would miss what a step leaves for the next). Do
+// not read from it, and do not close it.
 int vrrp_host_fd(vrrp_host_t *host);
 
 // Receives what has arrived, does what has come due, and performs what follows. Call it once after

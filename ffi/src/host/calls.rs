@@ -94,7 +94,8 @@ pub unsafe extern "C" fn vrrp_host_open_config(
 
 /// The descriptor to wait for: it is readable when `vrrp_host_step()` has something to do, timers
 /// included. It is the same for the life of the host; poll, epoll, kqueue and every event loop take
-/// it. Do not read from it, and do not close it.
+/// it, level-triggered (with EPOLLET or EV_CLEAR you would miss what a step leaves for the next). Do
+/// not read from it, and do not close it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_host_fd(host: *mut vrrp_host_t) -> c_int {
     // SAFETY: the caller keeps the contract of the header.

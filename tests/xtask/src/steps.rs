@@ -120,7 +120,7 @@ fn no_std() -> Result<(), Failure> {
 fn manuals() -> Result<(), Failure> {
     packages::install(packages::MANUALS)?;
     let mut pages: Vec<PathBuf> = Vec::new();
-    for (folder, at_least) in [("ports/daemon/man", 3), ("ffi/man", 1)] {
+    for (folder, at_least) in [("ports/daemon/man", 3), ("ffi/man", 2)] {
         let folder = root().join(folder);
         let found = std::fs::read_dir(&folder)
             .map_err(|e| Failure(format!("cannot read {}: {e}", folder.display())))?;
