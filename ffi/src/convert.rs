@@ -150,7 +150,7 @@ impl Legal<PacketMeta> for vrrp_packet_t {
 }
 
 /// The interval of a configuration, which depends on the version.
-fn interval(version: Version, cs: u16) -> Result<AdvertInterval, c_int> {
+pub(crate) fn interval(version: Version, cs: u16) -> Result<AdvertInterval, c_int> {
     let interval = match version {
         Version::V2 if cs.is_multiple_of(100) => u8::try_from(cs / 100)
             .ok()

@@ -24,6 +24,8 @@
 mod convert;
 mod engine;
 mod handle;
+#[cfg(feature = "host")]
+mod host;
 mod names;
 mod numbers;
 mod raw;
@@ -32,6 +34,8 @@ mod types;
 
 pub use engine::*;
 pub use handle::{storage_size, vrrp_t};
+#[cfg(feature = "host")]
+pub use host::*;
 pub use names::*;
 pub use numbers::*;
 pub use status::*;

@@ -137,6 +137,9 @@ fn error_text(error: c_int) -> Option<&'static CStr> {
         VRRP_ERR_MAC_MODE_FIXED => c"the MAC mode of a virtual router cannot change",
         VRRP_ERR_BAD_MAX_HOPS => c"more than one hop needs unicast peers",
         VRRP_ERR_OTHER => c"the engine refused",
+        #[cfg(feature = "host")]
+        _ => return crate::host::error_text(error),
+        #[cfg(not(feature = "host"))]
         _ => return None,
     })
 }

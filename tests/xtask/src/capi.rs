@@ -16,7 +16,7 @@ const CAPACITIES: [[u32; 3]; 4] = [[1, 1, 1], [2, 4, 4], [255, 1000, 255], [3, 3
 const STRICT: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 
 /// Compiler and language; those of a microcontroller have no C library.
-const COMPILERS: [&[&str]; 6] = [
+pub(crate) const COMPILERS: [&[&str]; 6] = [
     &["gcc", "-std=c99"],
     &["clang", "-std=c99"],
     &["g++", "-std=c++11", "-x", "c++"],
@@ -47,7 +47,7 @@ pub(crate) fn check() -> Result<(), Failure> {
         )?;
     }
     let engine = install::build(Library::Engine, None)?;
-    programs(&engine)?;
+    programs(&engine, &["layout", "memory", "misuse"], &[])?;
     symbols(&engine)?;
     superloop(&engine)?;
     minimal(&engine)?;
@@ -66,7 +66,7 @@ pub(crate) fn check() -> Result<(), Failure> {
 /// Every header by itself, and what it says of sizes, under every compiler.
 fn headers() -> Result<(), Failure> {
     let include = root().join("include");
-    let mut sources = vec![source("layout.c")];
+    let mut sources = vec![source("layout.c"), source("host_layout.c")];
     for entry in list(&include)? {
         let name = entry
             .file_name()
@@ -108,9 +108,10 @@ fn layout(library: &Path, capacities: [u32; 3]) -> Result<(), Failure> {
 }
 
 /// The C tests as they are, under the sanitizers, and under Valgrind with the shared library.
-fn programs(library: &Path) -> Result<(), Failure> {
+/// `libs` is what a program that links the archive needs besides.
+pub(crate) fn programs(library: &Path, names: &[&str], libs: &[&str]) -> Result<(), Failure> {
     let archive = library.join("libvrrp.a");
-    for name in ["layout", "memory", "misuse"] {
+    for name in names {
         let source = source(&format!("{name}.c"));
         for compiler in &COMPILERS[..2] {
             let program = work(name)?;
@@ -119,6 +120,7 @@ fn programs(library: &Path) -> Result<(), Failure> {
                 command
                     .args(["-g", "-O2"])
                     .arg(&archive)
+                    .args(libs)
                     .arg("-o")
                     .arg(&program),
             )?;
@@ -131,7 +133,7 @@ fn programs(library: &Path) -> Result<(), Failure> {
             "-fsanitize=address,undefined",
             "-fno-sanitize-recover=all",
         ]);
-        run::run(command.arg(&archive).arg("-o").arg(&program))?;
+        run::run(command.arg(&archive).args(libs).arg("-o").arg(&program))?;
         run::run(Command::new(&program).env("ASAN_OPTIONS", "detect_stack_use_after_return=1"))?;
         let program = work(&format!("{name}-shared"))?;
         let mut command = compile(COMPILERS[0], &source);
@@ -394,7 +396,7 @@ pub(crate) fn compile(compiler: &[&str], source: &Path) -> Command {
 }
 
 /// A source of the C tests.
-fn source(name: &str) -> PathBuf {
+pub(crate) fn source(name: &str) -> PathBuf {
     root().join("tests/c").join(name)
 }
 

@@ -31,7 +31,7 @@ impl Library {
     }
 
     /// What a program that links the archive needs besides.
-    fn private_libs(self) -> &'static str {
+    pub(crate) fn private_libs(self) -> &'static str {
         match self {
             Library::Engine => "",
             Library::Whole => "-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc",
@@ -138,14 +138,16 @@ pub(crate) fn install(library: Library, prefix: &Path) -> Result<(), Failure> {
     for name in [format!("libvrrp.so.{major}"), "libvrrp.so".into()] {
         link(&shared, &lib.join(name))?;
     }
-    let headers: &[&str] = match library {
-        Library::Engine => &["vrrp.h"],
-        Library::Whole => &["vrrp.h"],
+    let (headers, pages): (&[&str], &[&str]) = match library {
+        Library::Engine => (&["vrrp.h"], &["libvrrp.3"]),
+        Library::Whole => (&["vrrp.h", "vrrp_host.h"], &["libvrrp.3", "libvrrp_host.3"]),
     };
     for header in headers {
         copy(&root().join("include").join(header), &include.join(header))?;
     }
-    copy(&root().join("ffi/man/libvrrp.3"), &manual.join("libvrrp.3"))?;
+    for page in pages {
+        copy(&root().join("ffi/man").join(page), &manual.join(page))?;
+    }
     let file = folder(prefix, "lib/pkgconfig")?.join("vrrp.pc");
     fs::write(&file, pkg_config(library, prefix, version)).map_err(failed(&file))
 }

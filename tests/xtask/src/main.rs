@@ -2,6 +2,7 @@
 
 mod bench;
 mod capi;
+mod capi_host;
 mod install;
 mod packages;
 mod run;
@@ -17,7 +18,7 @@ usage: cargo xtask COMMAND
   demo       build, make the paper's network, pull the cable, and show who answers
   test       install what is missing with the package manager and run everything
   test STEP  one step of it:
-               format lint docs features no-std units lab manuals cost c
+               format lint docs features no-std units lab manuals cost c c-host
   bench      the engine's cost in instructions, as counted by callgrind
   csize      what the engine costs a C program in code and storage
   cargo-c    install libvrrp with cargo-c, which has to be there, and test it

@@ -21,6 +21,8 @@ pub(crate) const C: &[&str] = &[
     "pkg-config",
     "python3",
 ];
+/// Compiles the C programs of the host port, makes their networks, and is the event loop of one.
+pub(crate) const C_HOST: &[&str] = &["gcc", "libc6-dev", "iproute2", "libevent-dev"];
 /// A Rust with the source of its library, to build for a target without one.
 pub(crate) const BARE_METAL: &[&str] = &["rustc-web", "cargo-web", "rust-web-src"];
 

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::run::{self, Failure, cargo, root};
-use crate::{bench, capi, packages};
+use crate::{bench, capi, capi_host, packages};
 
 type Step = (&'static str, fn() -> Result<(), Failure>);
 
@@ -18,6 +18,7 @@ const STEPS: &[Step] = &[
     ("manuals", manuals),
     ("cost", bench::check),
     ("c", capi::check),
+    ("c-host", capi_host::check),
     ("units", units),
     ("lab", lab),
 ];
@@ -119,7 +120,7 @@ fn no_std() -> Result<(), Failure> {
 fn manuals() -> Result<(), Failure> {
     packages::install(packages::MANUALS)?;
     let mut pages: Vec<PathBuf> = Vec::new();
-    for (folder, at_least) in [("ports/daemon/man", 3), ("ffi/man", 1)] {
+    for (folder, at_least) in [("ports/daemon/man", 3), ("ffi/man", 2)] {
         let folder = root().join(folder);
         let found = std::fs::read_dir(&folder)
             .map_err(|e| Failure(format!("cannot read {}: {e}", folder.display())))?;
@@ -150,6 +151,7 @@ fn units() -> Result<(), Failure> {
 /// The lab of network namespaces.
 fn lab() -> Result<(), Failure> {
     packages::install(packages::LAB)?;
+    packages::install(packages::C_HOST)?;
     build_programs()?;
     here(cargo().args(["test", "--quiet", "--release", "--package", "vrrp-tests"]))
 }

@@ -2,6 +2,7 @@
 
 mod frr;
 mod keepalived;
+mod libvrrp;
 mod vrrpd;
 
 use std::io::{BufRead, BufReader, Read};
@@ -28,6 +29,10 @@ pub enum Program {
     Keepalived,
     /// vrrpd of FRR, with its zebra, from the system. Has neither password nor physical MAC.
     Frr,
+    /// libvrrp in a program around poll(2): `ffi/examples/poll.c`. One virtual router, VRRPv3.
+    Poll,
+    /// libvrrp in a program around libevent: `ffi/examples/libevent.c`. Its configuration is vrrpd's.
+    Libevent,
 }
 
 impl Program {
@@ -38,7 +43,8 @@ impl Program {
     /// When the program cannot do what a virtual router asks for.
     pub fn config(self, host: &Host, vrs: &[Vr]) -> String {
         match self {
-            Self::Vrrpd => vrrpd::config(host, vrs),
+            Self::Vrrpd | Self::Libevent => vrrpd::config(host, vrs),
+            Self::Poll => libvrrp::arguments(host, vrs),
             Self::Keepalived => keepalived::config(host, vrs),
             Self::Frr => frr::config(vrs),
         }
@@ -50,6 +56,8 @@ impl Program {
             Self::Vrrpd => vec![vrrpd::command(config)],
             Self::Keepalived => vec![keepalived::command(host, config)],
             Self::Frr => frr::commands(host, config),
+            Self::Poll => vec![libvrrp::poll(config)],
+            Self::Libevent => vec![libvrrp::libevent(config)],
         }
     }
 }
