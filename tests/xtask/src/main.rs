@@ -1,5 +1,6 @@
 //! `cargo xtask`: everything that is run by hand or by CI, as named steps.
 
+mod bare_metal;
 mod bench;
 mod capi;
 mod install;
