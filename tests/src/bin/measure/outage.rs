@@ -92,6 +92,7 @@ pub(crate) fn name(program: Program) -> &'static str {
         Program::Vrrpd => "vrrpd",
         Program::Keepalived => "keepalived",
         Program::Frr => "frr",
+        Program::Lwip => "lwip",
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod frr;
 mod keepalived;
+mod lwip;
 mod vrrpd;
 
 use std::io::{BufRead, BufReader, Read};
@@ -28,6 +29,11 @@ pub enum Program {
     Keepalived,
     /// vrrpd of FRR, with its zebra, from the system. Has neither password nor physical MAC.
     Frr,
+    /// A C program on lwIP that links libvrrp (`ffi/examples/lwip`), built on the first use. The
+    /// host's cable and address are its own: see [`Host::hand_over`]. Serves one IPv4 address, in
+    /// VRRPv3, with the virtual MAC, and has the services of [`Host::serve`] and
+    /// [`Host::serve_http`].
+    Lwip,
 }
 
 impl Program {
@@ -41,6 +47,7 @@ impl Program {
             Self::Vrrpd => vrrpd::config(host, vrs),
             Self::Keepalived => keepalived::config(host, vrs),
             Self::Frr => frr::config(vrs),
+            Self::Lwip => lwip::config(host, vrs),
         }
     }
 
@@ -50,6 +57,7 @@ impl Program {
             Self::Vrrpd => vec![vrrpd::command(config)],
             Self::Keepalived => vec![keepalived::command(host, config)],
             Self::Frr => frr::commands(host, config),
+            Self::Lwip => vec![lwip::command(config)],
         }
     }
 }
@@ -81,8 +89,10 @@ impl Daemon {
     pub fn start(program: Program, host: &Host, config: &str, vrs: &[Vr]) -> Self {
         let path = host.dir().join(format!("{program:?}.conf").to_lowercase());
         std::fs::write(&path, config).expect("write a configuration");
-        if program == Program::Frr {
-            frr::prepare(host, vrs);
+        match program {
+            Program::Frr => frr::prepare(host, vrs),
+            Program::Lwip => host.hand_over(),
+            Program::Vrrpd | Program::Keepalived => {}
         }
         let mut daemon = Self::idle(host, &format!("{program:?}"));
         daemon.program = Some(program);
