@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::run::{self, Failure, cargo, root};
-use crate::{bare_metal, bench, capi, packages};
+use crate::{bare_c, bare_metal, bench, capi, packages};
 
 type Step = (&'static str, fn() -> Result<(), Failure>);
 
@@ -15,6 +15,7 @@ const STEPS: &[Step] = &[
     ("docs", docs),
     ("features", features),
     ("no-std", no_std),
+    ("bare-c", bare_c::check),
     ("manuals", manuals),
     ("cost", bench::check),
     ("c", capi::check),
