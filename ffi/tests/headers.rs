@@ -66,3 +66,26 @@ fn the_engine() {
     ];
     compare("vrrp", &sources);
 }
+
+/// Every function of a header is in the manual page.
+#[test]
+fn the_manual_names_every_function() {
+    let manual = here().join("man/libvrrp.3");
+    let manual = std::fs::read_to_string(manual).expect("the manual page");
+    let mut functions = 0;
+    for entry in std::fs::read_dir(here().join("../include")).expect("include") {
+        let header = std::fs::read_to_string(entry.expect("readable").path()).expect("a header");
+        for line in header.lines().filter(|l| !l.starts_with([' ', '/', '#'])) {
+            let Some((before, _)) = line.split_once('(') else {
+                continue;
+            };
+            let name = before.rsplit([' ', '*']).next().unwrap_or_default();
+            functions += 1;
+            let named = manual
+                .lines()
+                .any(|l| l.starts_with(&format!(".Fn {name} ")));
+            assert!(named, "libvrrp.3 does not name {name}()");
+        }
+    }
+    assert!(functions > 35, "{functions} functions were found");
+}

@@ -123,7 +123,7 @@ static void handles(void)
 
     every_function(NULL, VRRP_ERR_NULL);
     every_function((vrrp_t *)(void *)&never, VRRP_ERR_HANDLE);
-    every_function((vrrp_t *)(void *)(never.octets + 1), VRRP_ERR_ALIGN);
+    every_function((vrrp_t *)(void *)(never.octets + 1), VRRP_ERR_HANDLE);
 }
 
 /* Every pointer but the handle. */
@@ -161,7 +161,6 @@ static void pointers(void)
     CHECK_INT(VRRP_DROP_LENGTH, vrrp_handle_packet(vrrp, 0, &packet, NULL, 0, NULL));
     CHECK_INT(VRRP_ERR_NULL, vrrp_handle_failure(vrrp, 0, NULL));
     CHECK_INT(VRRP_ERR_NULL, vrrp_poll_output(vrrp, octets, sizeof octets, NULL));
-    CHECK_INT(VRRP_ERR_NULL, vrrp_poll_output(vrrp, NULL, 60, &output));
     CHECK_INT(VRRP_ERR_NULL, vrrp_poll_timeout(vrrp, NULL));
     CHECK_INT(VRRP_ERR_NULL, vrrp_answer(vrrp, IF, NULL, 60, octets, sizeof octets, &output));
     CHECK_INT(VRRP_ERR_NULL, vrrp_answer(vrrp, IF, octets, 60, NULL, 60, &output));
@@ -386,6 +385,9 @@ static void small_buffers(void)
     CHECK_INT(VRRP_OK, vrrp_set_interface(vrrp, 0, IF, &state));
     CHECK_INT(VRRP_OK, vrrp_insert(vrrp, 0, &key, &owner));
     CHECK_INT(VRRP_OK, vrrp_set_enabled(vrrp, 0, &key, 1));
+    output.size = sizeof output;
+    CHECK_INT(VRRP_ERR_NULL, vrrp_poll_output(vrrp, NULL, sizeof buffer, &output));
+    CHECK_INT(VRRP_ERR_VALUE, vrrp_poll_output(vrrp, buffer, (size_t)-1, &output));
     for (;;) {
         /* Memory of exactly that length, for the sanitizers to watch its end. */
         uint8_t *exact = malloc(len + 1);

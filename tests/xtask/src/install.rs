@@ -42,6 +42,22 @@ impl Library {
 /// Builds both forms of the library and answers the folder that holds them. Without `capacities`
 /// they are those of the environment.
 pub(crate) fn build(library: Library, capacities: Option<[u32; 3]>) -> Result<PathBuf, Failure> {
+    build_for(library, capacities, Optimise::Speed)
+}
+
+/// What the compiler is to look for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Optimise {
+    Speed,
+    Size,
+}
+
+/// As [`build`].
+pub(crate) fn build_for(
+    library: Library,
+    capacities: Option<[u32; 3]>,
+    optimise: Optimise,
+) -> Result<PathBuf, Failure> {
     let target_dir = target_dir().join("capi");
     let mut command = cargo();
     command
@@ -51,6 +67,9 @@ pub(crate) fn build(library: Library, capacities: Option<[u32; 3]>) -> Result<Pa
         .arg(&target_dir);
     if library == Library::Engine {
         command.arg("--no-default-features");
+    }
+    if optimise == Optimise::Size {
+        command.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s");
     }
     for (name, value) in CAPACITIES.iter().zip(capacities.iter().flatten()) {
         command.env(name, value.to_string());
@@ -63,6 +82,19 @@ pub(crate) fn build(library: Library, capacities: Option<[u32; 3]>) -> Result<Pa
         &built.join(format!("libvrrp.so.{}", env!("CARGO_PKG_VERSION_MAJOR"))),
     )?;
     Ok(built)
+}
+
+/// What clippy says of the engine alone, which is another crate than the whole: it stops where the
+/// other one has std.
+pub(crate) fn lint() -> Result<(), Failure> {
+    let args = ["clippy", "--quiet", "--release", "--package", "vrrp-ffi"];
+    let mut command = cargo();
+    command
+        .current_dir(root())
+        .args(args)
+        .arg("--no-default-features");
+    command.arg("--target-dir").arg(target_dir().join("capi"));
+    run::run(command.args(["--", "-D", "warnings"]))
 }
 
 /// The capacities as a C compiler is told.

@@ -99,16 +99,20 @@ fn no_std() -> Result<(), Failure> {
 
 fn manuals() -> Result<(), Failure> {
     packages::install(packages::MANUALS)?;
-    let folder = root().join("ports/daemon/man");
-    let pages = std::fs::read_dir(&folder)
-        .map_err(|e| Failure(format!("cannot read {}: {e}", folder.display())))?;
-    let pages: Vec<PathBuf> = pages.flatten().map(|page| page.path()).collect();
-    if pages.len() < 3 {
-        let found = pages.len();
-        return Err(Failure(format!(
-            "{found} manual pages in {}",
-            folder.display()
-        )));
+    let mut pages: Vec<PathBuf> = Vec::new();
+    for (folder, at_least) in [("ports/daemon/man", 3), ("ffi/man", 1)] {
+        let folder = root().join(folder);
+        let found = std::fs::read_dir(&folder)
+            .map_err(|e| Failure(format!("cannot read {}: {e}", folder.display())))?;
+        let found: Vec<PathBuf> = found.flatten().map(|page| page.path()).collect();
+        if found.len() < at_least {
+            let found = found.len();
+            return Err(Failure(format!(
+                "{found} manual pages in {}",
+                folder.display()
+            )));
+        }
+        pages.extend(found);
     }
     here(
         Command::new("mandoc")
