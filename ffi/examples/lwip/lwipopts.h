@@ -7,10 +7,10 @@
 #define SYS_LIGHTWEIGHT_PROT 0
 #define LWIP_NETCONN 0
 #define LWIP_SOCKET 0
+#define ETH_PAD_SIZE 2
 
 #define LWIP_ARP 1
 #define LWIP_IGMP 1
-#define ETH_PAD_SIZE 2
 #define MEMP_NUM_SYS_TIMEOUT (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 1)
 
 #endif
