@@ -690,8 +690,7 @@ int vrrp_init(void *storage, size_t size, uint32_t abi, vrrp_t **vrrp);
 // Writes the defaults of the RFC to `config`, which is `size` octets long: sizeof(vrrp_config_t).
 // There is no default for `addresses`.
 //
-// Errors: `VRRP_ERR_NULL`, `VRRP_ERR_ALIGN`; `VRRP_ERR_SIZE`: the library is newer than the header
-// that the program was compiled with, and has given up that form of the struct.
+// Errors: `VRRP_ERR_NULL`, `VRRP_ERR_ALIGN`; `VRRP_ERR_SIZE`: `size` is less than the struct.
 int vrrp_config_init(vrrp_config_t *config, size_t size);
 
 // Adds a virtual router. It takes no part until `vrrp_set_enabled()`.

@@ -57,8 +57,7 @@ pub unsafe extern "C" fn vrrp_init(
 /// Writes the defaults of the RFC to `config`, which is `size` octets long: sizeof(vrrp_config_t).
 /// There is no default for `addresses`.
 ///
-/// Errors: `VRRP_ERR_NULL`, `VRRP_ERR_ALIGN`; `VRRP_ERR_SIZE`: the library is newer than the header
-/// that the program was compiled with, and has given up that form of the struct.
+/// Errors: `VRRP_ERR_NULL`, `VRRP_ERR_ALIGN`; `VRRP_ERR_SIZE`: `size` is less than the struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_config_init(config: *mut vrrp_config_t, size: usize) -> c_int {
     // SAFETY: the caller keeps the contract of the header; what is written lies within `size`.

@@ -101,12 +101,12 @@ pub(crate) unsafe fn write<T: Plain>(pointer: *mut T, value: T) {
 /// Writes a value unless the pointer is NULL.
 ///
 /// # Safety
-/// It is NULL, misaligned, or points to memory for a `T`.
+/// It is NULL or points to memory for a `T`, aligned or not.
 #[inline]
 pub(crate) unsafe fn write_optional<T: Plain>(pointer: *mut T, value: T) {
-    if check(pointer).is_ok() {
-        // SAFETY: it is neither NULL nor misaligned, so there is memory for a `T`.
-        unsafe { pointer.write(value) }
+    if !pointer.is_null() {
+        // SAFETY: there is memory for a `T`.
+        unsafe { pointer.write_unaligned(value) }
     }
 }
 

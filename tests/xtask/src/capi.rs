@@ -56,6 +56,7 @@ pub(crate) fn check() -> Result<(), Failure> {
             .arg(source("abi.py"))
             .arg(engine.join("libvrrp.so")),
     )?;
+    chosen()?;
     for library in [Library::Engine, Library::Whole] {
         installed(library)?;
     }
@@ -281,6 +282,36 @@ fn installed(library: Library) -> Result<(), Failure> {
     found(&prefix)
 }
 
+/// Capacities that are chosen by the environment reach the program by pkg-config.
+fn chosen() -> Result<(), Failure> {
+    let prefix = work("installed-chosen")?;
+    let ourselves = std::env::current_exe().map_err(|e| Failure(e.to_string()))?;
+    let mut install = Command::new(ourselves);
+    install.args(["install-c", "--engine"]).arg(&prefix);
+    run::run(install.envs([("VRRP_MAX_ROUTERS", "8"), ("VRRP_MAX_ADDRESSES", "3")]))?;
+    let flags = flags(&prefix.join("lib"), &[])?;
+    let program = prefix.join("layout");
+    let mut command = compile(COMPILERS[0], &source("layout.c"));
+    run::run(
+        command
+            .args(flags.split_whitespace())
+            .arg("-o")
+            .arg(&program),
+    )?;
+    let said = run::output(Command::new(&program).env("LD_LIBRARY_PATH", prefix.join("lib")))?;
+    match said.starts_with("16 interfaces, 8 routers, 3 addresses") {
+        true => Ok(()),
+        false => Err(Failure(format!("other capacities were chosen:\n{said}"))),
+    }
+}
+
+/// What pkg-config says of a library in `lib`.
+fn flags(lib: &Path, how: &[&str]) -> Result<String, Failure> {
+    let mut query = Command::new("pkg-config");
+    query.args(["--cflags", "--libs"]).args(how).arg("vrrp");
+    run::output(query.env("PKG_CONFIG_PATH", lib.join("pkgconfig")))
+}
+
 /// The library as cargo-c installs it, which has to be there: it takes longer to build than all
 /// that is tested here.
 pub(crate) fn cargo_c() -> Result<(), Failure> {
@@ -308,9 +339,7 @@ fn found(prefix: &Path) -> Result<(), Failure> {
     let lib = prefix.join("lib");
     exports(&lib.join("libvrrp.so"))?;
     let link = |how: &[&str]| {
-        let mut query = Command::new("pkg-config");
-        query.args(["--cflags", "--libs"]).args(how).arg("vrrp");
-        let flags = run::output(query.env("PKG_CONFIG_PATH", lib.join("pkgconfig")))?;
+        let flags = flags(&lib, how)?;
         let program = prefix.join("memory");
         let mut command = Command::new("gcc");
         command
