@@ -10,6 +10,10 @@ pub(crate) const LAB: &[&str] = &["iproute2", "nftables", "keepalived", "frr"];
 pub(crate) const MANUALS: &[&str] = &["mandoc"];
 /// Counts instructions.
 pub(crate) const COST: &[&str] = &["valgrind"];
+/// Builds C for a Cortex-M, and is one.
+pub(crate) const CORTEX_M: &[&str] = &["gcc-arm-none-eabi", "qemu-system-arm"];
+/// A network stack for microcontrollers.
+pub(crate) const LWIP: &[&str] = &["liblwip-dev"];
 /// Compiles, checks and drives the C interface.
 pub(crate) const C: &[&str] = &[
     "gcc",
