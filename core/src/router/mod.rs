@@ -384,6 +384,12 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
         self.output(index, buf)
     }
 
+    /// Whether something is left to do. After [`poll_output`](Self::poll_output) gave `None` it is a
+    /// frame that did not fit, and the next call gives it.
+    pub fn has_output(&self) -> bool {
+        self.table.front().is_some()
+    }
+
     fn output<'b>(&mut self, index: u16, buf: &'b mut [u8]) -> Option<Output<'b>> {
         if let Some(vr) = self.table.get_mut(index)
             && let Some(iface) = self.interfaces.get(usize::from(vr.iface))
