@@ -10,6 +10,17 @@ pub(crate) const LAB: &[&str] = &["iproute2", "nftables", "keepalived", "frr"];
 pub(crate) const MANUALS: &[&str] = &["mandoc"];
 /// Counts instructions.
 pub(crate) const COST: &[&str] = &["valgrind"];
+/// Compiles, checks and drives the C interface.
+pub(crate) const C: &[&str] = &[
+    "gcc",
+    "g++",
+    "libc6-dev",
+    "clang",
+    "binutils",
+    "valgrind",
+    "pkg-config",
+    "python3",
+];
 /// A Rust with the source of its library, to build for a target without one.
 pub(crate) const BARE_METAL: &[&str] = &["rustc-web", "cargo-web", "rust-web-src"];
 
