@@ -106,7 +106,7 @@ pub(crate) fn install(library: Library, prefix: &Path) -> Result<(), Failure> {
     }
     let headers: &[&str] = match library {
         Library::Engine => &["vrrp.h"],
-        Library::Whole => &["vrrp.h"],
+        Library::Whole => &["vrrp.h", "vrrp_host.h"],
     };
     for header in headers {
         copy(&root().join("include").join(header), &include.join(header))?;

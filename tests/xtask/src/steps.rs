@@ -146,6 +146,7 @@ fn units() -> Result<(), Failure> {
 /// The lab of network namespaces.
 fn lab() -> Result<(), Failure> {
     packages::install(packages::LAB)?;
+    packages::install(packages::HTTPD)?;
     build_programs()?;
     here(cargo().args(["test", "--quiet", "--release", "--package", "vrrp-tests"]))
 }
