@@ -134,6 +134,7 @@ fn lab() -> Result<(), Failure> {
     packages::install(packages::LAB)?;
     packages::install(packages::C_HOST)?;
     packages::install(packages::LWIP)?;
+    packages::install(packages::HTTPD)?;
     build_programs()?;
     here(cargo().args(["test", "--quiet", "--release", "--package", "vrrp-tests"]))
 }
