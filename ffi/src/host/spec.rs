@@ -147,7 +147,7 @@ unsafe fn router(path: &str, given: &vrrp_host_router_t, objects: &[Tracked]) ->
             interface: unsafe { carrier(&path, given.carriers, i)? },
         });
     }
-    let mut spec = scalars(path, &config, VrSpec::new(id, addresses))?;
+    let mut spec = scalars(path, &config, id, addresses)?;
     for (i, peer) in lists.peers.iter().enumerate() {
         spec.peers
             .push(at(&format!("{path}.peers[{i}]"), peer.legal())?);
@@ -215,8 +215,13 @@ impl<'a> Lists<'a> {
     }
 }
 
-/// Fills in all but the lists.
-fn scalars(path: &str, config: &vrrp_config_t, spec: VrSpec) -> Read<VrSpec> {
+/// All but the lists of peers and tracks.
+fn scalars(
+    path: &str,
+    config: &vrrp_config_t,
+    id: VrId,
+    addresses: Vec<AddressSpec>,
+) -> Read<VrSpec> {
     let field = |name: &str| format!("{path}.{name}");
     let version: Version = at(&field("version"), config.version.legal())?;
     let priority = Priority::new(config.priority).ok_or_else(|| {
@@ -248,7 +253,10 @@ fn scalars(path: &str, config: &vrrp_config_t, spec: VrSpec) -> Read<VrSpec> {
             repeat_interval: Duration::from_micros(config.announce_repeat_us),
             refresh: (refresh != Duration::ZERO).then_some(refresh),
         },
-        ..spec
+        id,
+        addresses,
+        peers: Vec::new(),
+        tracks: Vec::new(),
     })
 }
 
