@@ -195,7 +195,7 @@ typedef struct vrrp_host_router_t {
 
 // Something whose state matters to virtual routers.
 typedef struct vrrp_host_object_t {
-    // The name of a `VRRP_HOST_OBJECT_NAMED`; else unused.
+    // The name of a `VRRP_HOST_OBJECT_NAMED`, 1 to 255 octets of UTF-8; else unused.
     const char *name;
     // What a `VRRP_HOST_OBJECT_INTERFACE` or a `VRRP_HOST_OBJECT_ROUTER` is; else unused.
     vrrp_host_id_t id;

@@ -10,13 +10,13 @@ use super::event;
 use super::handle::{self, Inner, Trouble, call, vrrp_host_t};
 use super::message::{self, Out, Refusal};
 use super::os;
-use super::spec::{self, string};
+use super::spec;
 use super::text;
 use super::types::*;
 use crate::convert;
 use crate::engine::answer;
 use crate::numbers::*;
-use crate::raw;
+use crate::raw::{self, string};
 
 /// Opens a host in the network namespace of the calling thread and makes everything ready for the
 /// virtual routers of `config`. What a killed process has left there is removed first. Nothing is

@@ -30,7 +30,7 @@ pub struct vrrp_host_name_t {
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct vrrp_host_object_t {
-    /// The name of a `VRRP_HOST_OBJECT_NAMED`; else unused.
+    /// The name of a `VRRP_HOST_OBJECT_NAMED`, 1 to 255 octets of UTF-8; else unused.
     pub name: *const c_char,
     /// What a `VRRP_HOST_OBJECT_INTERFACE` or a `VRRP_HOST_OBJECT_ROUTER` is; else unused.
     pub id: vrrp_host_id_t,
