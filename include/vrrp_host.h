@@ -189,7 +189,8 @@ typedef struct vrrp_host_router_t {
     // `objects` in `vrrp_host_config_t`.
     const vrrp_config_t *config;
     // NULL, or for each of `config->addresses` the name of the interface that carries it; a name
-    // of NULL is the interface that carries the MAC of the virtual router.
+    // of NULL is the interface that carries the MAC of the virtual router. Another one needs
+    // `accept`.
     const char *const *carriers;
 } vrrp_host_router_t;
 

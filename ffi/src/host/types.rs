@@ -54,7 +54,8 @@ pub struct vrrp_host_router_t {
     /// `objects` in `vrrp_host_config_t`.
     pub config: *const vrrp_config_t,
     /// NULL, or for each of `config->addresses` the name of the interface that carries it; a name
-    /// of NULL is the interface that carries the MAC of the virtual router.
+    /// of NULL is the interface that carries the MAC of the virtual router. Another one needs
+    /// `accept`.
     pub carriers: *const *const c_char,
 }
 
