@@ -318,7 +318,8 @@ pub unsafe extern "C" fn vrrp_host_shutdown(host: *mut vrrp_host_t) -> c_int {
     }
 }
 
-/// Answers 1 when a shutdown is complete, else 0.
+/// Answers 1 when a shutdown is complete, else 0. Ask before you wait again: a host that has stopped
+/// makes its descriptor readable no more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_host_is_stopped(host: *mut vrrp_host_t) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
