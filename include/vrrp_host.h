@@ -21,16 +21,18 @@
 //
 //     struct pollfd waited = {vrrp_host_fd(host), POLLIN, 0};
 //     event.size = sizeof event;
-//     while (!vrrp_host_is_stopped(host)) {
+//     for (;;) {
 //         vrrp_host_step(host);
 //         while (vrrp_host_next_event(host, &event) == 1) {
 //             puts(event.text);
 //             if (event.kind == VRRP_HOST_STATE_CHANGE)
 //                 serve(event.to == VRRP_STATE_ACTIVE);
 //         }
-//         poll(&waited, 1, -1);
-//         if (told_to_stop)                   // by a signal, say: ask once
+//         if (told_to_stop)                   // by a signal, say
 //             vrrp_host_shutdown(host);       // and go on until it has stopped
+//         if (vrrp_host_is_stopped(host))
+//             break;
+//         poll(&waited, 1, -1);
 //     }
 //     vrrp_host_close(host);
 //
@@ -189,13 +191,14 @@ typedef struct vrrp_host_router_t {
     // `objects` in `vrrp_host_config_t`.
     const vrrp_config_t *config;
     // NULL, or for each of `config->addresses` the name of the interface that carries it; a name
-    // of NULL is the interface that carries the MAC of the virtual router.
+    // of NULL is the interface that carries the MAC of the virtual router. Another one needs
+    // `accept`.
     const char *const *carriers;
 } vrrp_host_router_t;
 
 // Something whose state matters to virtual routers.
 typedef struct vrrp_host_object_t {
-    // The name of a `VRRP_HOST_OBJECT_NAMED`; else unused.
+    // The name of a `VRRP_HOST_OBJECT_NAMED`, 1 to 255 octets of UTF-8; else unused.
     const char *name;
     // What a `VRRP_HOST_OBJECT_INTERFACE` or a `VRRP_HOST_OBJECT_ROUTER` is; else unused.
     vrrp_host_id_t id;
@@ -458,7 +461,8 @@ int vrrp_host_set_tracked(vrrp_host_t *host, const char *name, int up);
 // stepping until `vrrp_host_is_stopped()` answers 1, then close; or close when you cannot wait.
 int vrrp_host_shutdown(vrrp_host_t *host);
 
-// Answers 1 when a shutdown is complete, else 0.
+// Answers 1 when a shutdown is complete, else 0. Ask before you wait again: a host that has stopped
+// makes its descriptor readable no more.
 int vrrp_host_is_stopped(vrrp_host_t *host);
 
 // Removes at once everything that the host has installed, and frees the handle; NULL is no harm.

@@ -4,6 +4,8 @@
 //! points to is there, and that nobody else uses it meanwhile, is what each header asks for.
 
 use core::ffi::c_int;
+#[cfg(feature = "host")]
+use core::ffi::{CStr, c_char};
 use core::mem::size_of;
 use core::slice;
 
@@ -27,6 +29,9 @@ unsafe impl Plain for u8 {}
 unsafe impl Plain for u32 {}
 // SAFETY: any eight octets are a number.
 unsafe impl Plain for u64 {}
+// SAFETY: any octets are a pointer, if not a good one.
+#[cfg(feature = "host")]
+unsafe impl Plain for *const c_char {}
 
 /// Refuses what is NULL or misaligned.
 #[inline]
@@ -142,6 +147,18 @@ pub(crate) unsafe fn items_mut<'a, T: Plain>(
     // SAFETY: it points to memory for `len` values, not beyond what a slice may span. Any octets,
     // those of memory that was never written included, are a value.
     Ok(unsafe { slice::from_raw_parts_mut(pointer, len) })
+}
+
+/// A string in UTF-8.
+///
+/// # Safety
+/// It is NULL, or ends with a 0, and nobody changes it during `'a`.
+#[cfg(feature = "host")]
+pub(crate) unsafe fn string<'a>(text: *const c_char) -> Result<&'a str, c_int> {
+    check(text)?;
+    // SAFETY: it ends with a 0, by the contract.
+    let text = unsafe { CStr::from_ptr(text) };
+    text.to_str().map_err(|_| VRRP_ERR_VALUE)
 }
 
 /// A slice spans at most half of the address space.

@@ -170,6 +170,33 @@ static void fork_away(vrrp_host_t *host)
     shell("ip address show | grep -q 10.0.0.80/24");
 }
 
+/* Other configurations: the address moves to another interface and back. */
+static void reconfigure(vrrp_host_t *host)
+{
+    static const char *const carriers[] = {"wire"};
+    vrrp_status_t status;
+
+    router.carriers = carriers;
+    CHECK_INT(VRRP_OK, vrrp_host_reload(host, &config, message, sizeof message));
+    CHECK_INT(0, strcmp("0 added, 1 changed, 0 removed, 0 unchanged", message));
+    run_to(host, VRRP_STATE_BACKUP);
+    run_to(host, VRRP_STATE_ACTIVE);
+    shell("ip address show dev wire | grep -q 10.0.0.80/24");
+    router.carriers = NULL;
+    CHECK_INT(VRRP_OK, vrrp_host_reload(host, &config, NULL, 0));
+    run_to(host, VRRP_STATE_BACKUP);
+    run_to(host, VRRP_STATE_ACTIVE);
+    shell("! ip address show dev wire | grep -q 10.0.0.80");
+    shell("ip address show | grep -q 10.0.0.80/24");
+    CHECK_INT(VRRP_OK, vrrp_host_set_priority(host, &router.id, 77));
+    status.size = sizeof status;
+    CHECK_INT(VRRP_OK, vrrp_host_status(host, &router.id, &status));
+    CHECK(status.priority == 77 && status.base_priority == 77);
+    CHECK_INT(VRRP_OK, vrrp_host_set_priority(host, &router.id, 0));
+    CHECK_INT(VRRP_OK, vrrp_host_status(host, &router.id, &status));
+    CHECK_INT(100, status.priority);
+}
+
 static vrrp_host_t *shared;
 static int refusals;
 
@@ -278,6 +305,7 @@ static void live(const char *open_elsewhere)
     fork_away(host);
     read_shell("ls /proc/self/fd | wc -l", found, sizeof found);
     CHECK_INT(0, strcmp(open_elsewhere, found));
+    reconfigure(host);
     shared = host;
     beside(host, intrude);
     /* Each has only what the other does not stand in the way of. */

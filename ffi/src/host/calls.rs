@@ -10,13 +10,13 @@ use super::event;
 use super::handle::{self, Inner, Trouble, call, vrrp_host_t};
 use super::message::{self, Out, Refusal};
 use super::os;
-use super::spec::{self, string};
+use super::spec;
 use super::text;
 use super::types::*;
 use crate::convert;
 use crate::engine::answer;
 use crate::numbers::*;
-use crate::raw;
+use crate::raw::{self, string};
 
 /// Opens a host in the network namespace of the calling thread and makes everything ready for the
 /// virtual routers of `config`. What a killed process has left there is removed first. Nothing is
@@ -342,7 +342,8 @@ pub unsafe extern "C" fn vrrp_host_shutdown(host: *mut vrrp_host_t) -> c_int {
     }
 }
 
-/// Answers 1 when a shutdown is complete, else 0.
+/// Answers 1 when a shutdown is complete, else 0. Ask before you wait again: a host that has stopped
+/// makes its descriptor readable no more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_host_is_stopped(host: *mut vrrp_host_t) -> c_int {
     // SAFETY: the caller keeps the contract of the header.

@@ -13,7 +13,7 @@ use super::numbers::*;
 use super::types::*;
 use crate::convert::Legal;
 use crate::numbers::*;
-use crate::raw;
+use crate::raw::{self, string};
 use crate::types::*;
 
 /// The names of objects and of virtual routers are no longer than this.
@@ -52,17 +52,6 @@ pub(crate) unsafe fn id(given: *const vrrp_host_id_t) -> Result<VrId, c_int> {
     // SAFETY: the contract is the same.
     let given = unsafe { raw::read(given)? };
     legal_id("id", &given).map_err(|refusal| refusal.code)
-}
-
-/// Reads a string.
-///
-/// # Safety
-/// It is NULL, or ends with a 0.
-pub(crate) unsafe fn string<'a>(text: *const c_char) -> Result<&'a str, c_int> {
-    raw::check(text)?;
-    // SAFETY: it ends with a 0, by the contract.
-    let text = unsafe { CStr::from_ptr(text) };
-    text.to_str().map_err(|_| VRRP_ERR_VALUE)
 }
 
 /// The virtual routers, which lie apart by what they say their size is.
@@ -138,16 +127,22 @@ unsafe fn router(path: &str, given: &vrrp_host_router_t, objects: &[Tracked]) ->
     let config = at(path, unsafe { raw::read_sized(given.config) })?;
     // SAFETY: the contract is the same.
     let lists = unsafe { Lists::read(path, &config)? };
+    let carriers = match given.carriers.is_null() {
+        true => Ok(&[][..]),
+        // SAFETY: the contract is the same.
+        false => unsafe { raw::items(given.carriers, lists.addresses.len()) },
+    };
+    let carriers = at(&format!("{path}, its carriers"), carriers)?;
     let mut addresses = Vec::new();
     for (i, address) in lists.addresses.iter().enumerate() {
         let path = format!("{path}.addresses[{i}]");
         addresses.push(AddressSpec {
             address: fits(&path, id.family, at(&path, address.legal())?)?,
             // SAFETY: the contract is the same.
-            interface: unsafe { carrier(&path, given.carriers, i)? },
+            interface: unsafe { carrier(&path, carriers.get(i))? },
         });
     }
-    let mut spec = scalars(path, &config, VrSpec::new(id, addresses))?;
+    let mut spec = scalars(path, &config, id, addresses)?;
     for (i, peer) in lists.peers.iter().enumerate() {
         spec.peers
             .push(at(&format!("{path}.peers[{i}]"), peer.legal())?);
@@ -215,8 +210,13 @@ impl<'a> Lists<'a> {
     }
 }
 
-/// Fills in all but the lists.
-fn scalars(path: &str, config: &vrrp_config_t, spec: VrSpec) -> Read<VrSpec> {
+/// All but the lists of peers and tracks.
+fn scalars(
+    path: &str,
+    config: &vrrp_config_t,
+    id: VrId,
+    addresses: Vec<AddressSpec>,
+) -> Read<VrSpec> {
     let field = |name: &str| format!("{path}.{name}");
     let version: Version = at(&field("version"), config.version.legal())?;
     let priority = Priority::new(config.priority).ok_or_else(|| {
@@ -248,7 +248,10 @@ fn scalars(path: &str, config: &vrrp_config_t, spec: VrSpec) -> Read<VrSpec> {
             repeat_interval: Duration::from_micros(config.announce_repeat_us),
             refresh: (refresh != Duration::ZERO).then_some(refresh),
         },
-        ..spec
+        id,
+        addresses,
+        peers: Vec::new(),
+        tracks: Vec::new(),
     })
 }
 
@@ -256,17 +259,11 @@ fn scalars(path: &str, config: &vrrp_config_t, spec: VrSpec) -> Read<VrSpec> {
 ///
 /// # Safety
 /// As for [`config`].
-unsafe fn carrier(path: &str, carriers: *const *const c_char, i: usize) -> Read<Option<String>> {
-    if carriers.is_null() {
+unsafe fn carrier(path: &str, name: Option<&*const c_char>) -> Read<Option<String>> {
+    let Some(&name) = name.filter(|name| !name.is_null()) else {
         return Ok(None);
-    }
+    };
     let path = format!("{path}, its carrier");
-    at(&path, raw::check(carriers))?;
-    // SAFETY: there is a name, or NULL, for each address.
-    let name = unsafe { carriers.add(i).read() };
-    if name.is_null() {
-        return Ok(None);
-    }
     // SAFETY: the contract is the same.
     let name = at(&path, unsafe { string(name) })?;
     interface_name(&path, name).map(Some)

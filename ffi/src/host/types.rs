@@ -30,7 +30,7 @@ pub struct vrrp_host_name_t {
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct vrrp_host_object_t {
-    /// The name of a `VRRP_HOST_OBJECT_NAMED`; else unused.
+    /// The name of a `VRRP_HOST_OBJECT_NAMED`, 1 to 255 octets of UTF-8; else unused.
     pub name: *const c_char,
     /// What a `VRRP_HOST_OBJECT_INTERFACE` or a `VRRP_HOST_OBJECT_ROUTER` is; else unused.
     pub id: vrrp_host_id_t,
@@ -54,7 +54,8 @@ pub struct vrrp_host_router_t {
     /// `objects` in `vrrp_host_config_t`.
     pub config: *const vrrp_config_t,
     /// NULL, or for each of `config->addresses` the name of the interface that carries it; a name
-    /// of NULL is the interface that carries the MAC of the virtual router.
+    /// of NULL is the interface that carries the MAC of the virtual router. Another one needs
+    /// `accept`.
     pub carriers: *const *const c_char,
 }
 

@@ -10,12 +10,12 @@ use super::event;
 use super::handle::{call, vrrp_host_t};
 use super::message;
 use super::numbers::*;
-use super::spec::{self, string};
+use super::spec;
 use super::types::*;
 use crate::convert;
 use crate::engine::answer;
 use crate::numbers::*;
-use crate::raw::{self, Plain};
+use crate::raw::{self, Plain, string};
 use crate::types::*;
 
 /// Writes to `now_us` the time of the host's clock, which `since_us` and `active_last_heard_us` of
