@@ -96,6 +96,10 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         if state != State::Active {
             self.announcing.at = Instant::NEVER;
             self.announcing.next = u16::MAX;
+            // Who is not Active says nothing but that it stops.
+            if !self.owed.priority_zero {
+                self.owed.left = 0;
+            }
         }
     }
 
@@ -127,7 +131,9 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     fn become_backup(&mut self, now: Instant, reason: Reason) {
         self.enter(now, State::Backup, reason);
         let heard = self.active.map_or(now, |a| a.last_heard);
-        self.timer = heard + self.down_interval();
+        // T-8: a host that slept since then hears a healthy Active router within another interval.
+        let awake = now + self.active_interval.duration() + self.skew();
+        self.timer = awake.max(heard + self.down_interval());
     }
 
     //= RFC 9568 section 6.4.2
@@ -136,6 +142,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.enter(now, State::Active, reason);
         self.resigned = false;
         self.answer_losers_from = now;
+        self.answer_is_due = false;
         self.statistics.active_transitions = self.statistics.active_transitions.wrapping_add(1);
         self.advertise(now);
         self.announcing.repeats_left = self.settings.announce.repeats;
@@ -147,7 +154,13 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     #[inline]
     pub(super) fn advertise(&mut self, now: Instant) {
         self.owe(false);
-        self.timer = now + self.settings.advert_interval.duration();
+        let interval = self.settings.advert_interval.duration();
+        self.timer = now + interval;
+        if self.answer_is_due {
+            self.answer_is_due = false;
+            let rest = Duration::from_micros(interval.as_micros() / ANSWERS_PER_INTERVAL);
+            self.answer_losers_from = now + rest;
+        }
     }
 
     #[inline]
@@ -180,6 +193,22 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         // The slowest successor waits a skew of almost an interval.
         let interval = self.settings.advert_interval.duration().as_micros();
         self.timer = now + Duration::from_micros(interval + interval / 2);
+    }
+
+    /// The interval to advertise: our own, but that of the router to which we yield, as far as it
+    /// can be said.
+    #[inline]
+    pub(super) fn advertised_interval(&self) -> AdvertInterval {
+        match self.handover {
+            Some(Handover {
+                to: State::Backup,
+                reason,
+            }) if reason != Reason::Resigned => {
+                let centis = self.active_interval.as_centis().min(4095);
+                AdvertInterval::from_centis(centis).unwrap_or(self.settings.advert_interval)
+            }
+            _ => self.settings.advert_interval,
+        }
     }
 
     /// Takes back a handover: it was reconsidered, or nobody came.
@@ -284,15 +313,16 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     /// With a virtual MAC its advertisement has already moved the traffic. With the interface's own
     /// MAC neighbours still send to us until the better router announces itself, and after a healed
     /// partition it has no reason to: so it is sent a last advertisement that loses against its own,
-    /// which it answers by announcing, and until then the addresses are served on.
+    /// which it answers by announcing, and until then the addresses are served on. That last one names
+    /// the interval of the better router, which is what other Backups have to count.
     fn yield_to(&mut self, now: Instant, heard: ActiveRouter, reason: Reason) {
         self.active = Some(heard);
         self.learn(&heard);
         if self.settings.mac_mode == MacMode::Virtual {
-            self.owed.left = 0;
             self.become_backup(now, reason);
             return;
         }
+        self.forget();
         self.owe(false);
         self.announcing.at = Instant::NEVER;
         self.announcing.next = u16::MAX;
@@ -305,14 +335,16 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// S-12: whoever sends a losing advertisement has not heard us, and after a healed partition
     /// neighbours may still think that it serves the addresses. Advertise and announce, both limited
-    /// in rate.
+    /// in rate: an answer that comes too soon after another one is given later, for who heard the
+    /// loser may count its interval until then.
     fn answer_loser(&mut self, now: Instant) {
         self.statistics.losing_adverts = self.statistics.losing_adverts.wrapping_add(1);
+        self.answer_is_due = true;
         if now < self.answer_losers_from {
+            self.timer = self.timer.min(self.answer_losers_from);
+            self.announcing.at = self.announcing.at.min(self.answer_losers_from);
             return;
         }
-        let interval = self.settings.advert_interval.duration().as_micros();
-        self.answer_losers_from = now + Duration::from_micros(interval / ANSWERS_PER_INTERVAL);
         self.advertise(now);
         self.announce(now, false);
     }
@@ -545,7 +577,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// Active and not about to leave.
     #[inline]
-    fn is_in_charge(&self) -> bool {
+    pub(super) fn is_in_charge(&self) -> bool {
         self.state == State::Active && self.handover.is_none()
     }
 

@@ -178,6 +178,8 @@ pub(super) struct VirtualRouter<const ADDRS: usize> {
     pub(super) stalled: bool,
     /// Losing advertisements are answered again from here on.
     pub(super) answer_losers_from: Instant,
+    /// The next advertisement answers a loser.
+    pub(super) answer_is_due: bool,
     pub(super) failures: u8,
     pub(super) backoff: u8,
     pub(super) failed_at: Instant,
@@ -230,6 +232,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             listen_until: now,
             stalled: false,
             answer_losers_from: now,
+            answer_is_due: false,
             failures: 0,
             backoff: 0,
             failed_at: now,
