@@ -2,8 +2,8 @@
 
 mod common;
 
-use common::{Line, Peer, addresses, cs, ip, priority};
-use vrrp_core::{Announce, MacMode, State, VirtualAddress, VrConfig};
+use common::{Line, Peer, addresses, cs, ip, priority, secs};
+use vrrp_core::{Announce, Family, InterfaceState, MacMode, State, VirtualAddress, VrConfig};
 
 fn config<'a>(value: u8, addresses: &'a [VirtualAddress]) -> VrConfig<'a> {
     VrConfig {
@@ -90,4 +90,58 @@ fn who_slept_while_yielding_does_not_take_over_from_a_healthy_router() {
     // One interval and a skew more for the better router.
     line.at(10.6).expect_state(State::Backup);
     line.at(10.7).expect_state(State::Active);
+}
+
+/// The oracle: a stopped router whose interface went down served on until its time was over.
+#[test]
+fn a_handover_ends_with_the_interface() {
+    let list = addresses(&["10.10.10.80"]);
+    let mut line = active(&config(100, &list));
+    line.act(|r, now| {
+        r.set_enabled(now, common::key(1, Family::Ipv4), false)
+            .unwrap()
+    })
+    .expect(&["4.1 v3 priority 0"]);
+    line.act(|r, now| {
+        let down = InterfaceState {
+            up: false,
+            ..common::interface()
+        };
+        r.set_interface(now, common::IF, down).unwrap();
+    });
+    line.expect(&[
+        "4.1 -10.10.10.80",
+        "4.1 Active -> Initialize: disabled",
+        "4.1 -group IPv4",
+    ]);
+}
+
+/// The oracle: a delay before preemption that was running when preemption was switched off, or the
+/// priority lowered, ended in a preemption.
+#[test]
+fn a_preempt_delay_ends_in_nothing_when_it_is_no_longer_wanted() {
+    let list = addresses(&["10.10.10.80"]);
+    let preempting = VrConfig {
+        preempt_delay: secs(2.0),
+        ..config(200, &list)
+    };
+    for change in [
+        VrConfig {
+            preempt: false,
+            ..preempting
+        },
+        VrConfig {
+            priority: priority(50),
+            ..preempting
+        },
+    ] {
+        let mut line = Line::new(&preempting);
+        let peer = Peer::fridge(&line, 100);
+        line.at(1.0).accept(&peer).at(2.5).accept(&peer);
+        line.act(|r, now| {
+            let key = common::key(1, Family::Ipv4);
+            r.reconfigure(now, key, &change).unwrap();
+        });
+        line.at(5.0).expect_state(State::Backup);
+    }
 }

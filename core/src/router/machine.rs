@@ -45,7 +45,9 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             (State::Initialize, Some(reason)) => self.reason = reason,
             // S-3: a Backup leaves without a word.
             (State::Backup, Some(reason)) => self.initialize(now, reason),
-            (State::Active, Some(reason @ (Reason::Disabled | Reason::TrackedFault))) => {
+            (State::Active, Some(reason @ (Reason::Disabled | Reason::TrackedFault)))
+                if iface.up && self.source(iface).is_some() =>
+            {
                 self.hand_over(now, State::Initialize, reason);
             }
             // Without an interface or a source nothing can be said any more.
@@ -267,10 +269,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             self.timer = self.listen_until.max(now + self.skew());
             return false;
         }
-        let local = self.priority();
-        // S-13: an owner preempts whatever Preempt_Mode says.
-        let preempts = (self.settings.preempt && !self.resigned) || local.is_owner();
-        if heard.priority >= local.get() || !preempts {
+        if !self.preempts(&heard) {
             self.preempt_at = Instant::NEVER;
         } else if self.settings.preempt_delay == Duration::ZERO {
             // S-7: discarded; the down timer runs on.
@@ -282,6 +281,14 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.learn(&heard);
         self.set_down_timer(now, self.down_interval());
         true
+    }
+
+    /// Whether a Backup takes over from this router while it is well (S-6, S-7).
+    fn preempts(&self, active: &ActiveRouter) -> bool {
+        let local = self.priority();
+        // S-13: an owner preempts whatever Preempt_Mode says.
+        let may = (self.settings.preempt && !self.resigned) || local.is_owner();
+        may && active.priority < local.get()
     }
 
     #[inline]
@@ -390,8 +397,12 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             self.dirty = true;
         }
         if self.preempt_at <= now {
-            self.become_active(now, Reason::Preempted);
-            return;
+            self.preempt_at = Instant::NEVER;
+            // Priority or Preempt_Mode may have changed since the delay began.
+            if self.active.is_some_and(|active| self.preempts(&active)) {
+                self.become_active(now, Reason::Preempted);
+                return;
+            }
         }
         match (self.state, self.handover) {
             (State::Active, None) if self.adver_timer_is_due(now) => self.handle_adver_timer(now),
