@@ -2,6 +2,7 @@
 
 mod bench;
 mod packages;
+mod proof;
 mod run;
 mod steps;
 
@@ -15,8 +16,10 @@ usage: cargo xtask COMMAND
   demo       build, make the paper's network, pull the cable, and show who answers
   test       install what is missing with the package manager and run everything
   test STEP  one step of it:
-               format lint docs features no-std units lab manuals cost
+               format lint docs features no-std manuals cost simulate units lab
   bench      the engine's cost in instructions, as counted by callgrind
+  simulate   many simulated networks, checked after every step; --seed N tells one story,
+             --runs N as many as asked for
   measure    outages, precision and scale beside keepalived, on this machine (takes
              a while; 'cargo xtask measure --help' names its parts)
 ";
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
         "test" => steps::test(rest),
         "bench" => bench::print(),
         "measure" => measure(rest),
+        "simulate" => proof::simulate(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(())

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::run::{self, Failure, cargo, root};
-use crate::{bench, packages};
+use crate::{bench, packages, proof};
 
 type Step = (&'static str, fn() -> Result<(), Failure>);
 
@@ -17,6 +17,7 @@ const STEPS: &[Step] = &[
     ("no-std", no_std),
     ("manuals", manuals),
     ("cost", bench::check),
+    ("simulate", proof::simulate_briefly),
     ("units", units),
     ("lab", lab),
 ];
@@ -135,11 +136,12 @@ fn manuals() -> Result<(), Failure> {
     )
 }
 
-/// Everything but the lab. The Linux port's own tests need root, and say so.
+/// Everything but the lab and what `simulate` runs. The Linux port's own tests need root, and say so.
 fn units() -> Result<(), Failure> {
     packages::install(packages::LAB)?;
-    let args = ["test", "--quiet", "--workspace", "--exclude", "vrrp-tests"];
-    here(cargo().args(args))
+    let apart = ["--exclude", "vrrp-tests", "--exclude", "vrrp-sim"];
+    let args = ["test", "--quiet", "--workspace"];
+    here(cargo().args(args).args(apart))
 }
 
 /// The lab of network namespaces.
