@@ -145,3 +145,20 @@ fn a_preempt_delay_ends_in_nothing_when_it_is_no_longer_wanted() {
         line.at(5.0).expect_state(State::Backup);
     }
 }
+
+/// The transition table: a router that yielded to a better one left for a worse one too, and paid
+/// no heed when the better one stopped, so that nobody served for three intervals.
+#[test]
+fn who_yields_does_so_for_the_better_router_only() {
+    let list = addresses(&["10.10.10.80"]);
+    let mut line = active(&config(100, &list));
+    let better = Peer::fridge(&line, 200);
+    let mut worse = Peer::fridge(&line, 50);
+    worse.source = ip("10.10.10.3");
+    line.accept(&better).skip();
+    line.accept(&worse).expect(&[]).expect_state(State::Active);
+    let mut stopping = better.clone();
+    stopping.priority = 0;
+    line.accept(&stopping).expect(&["4.1 v3 priority 100"]);
+    line.at(4.9).expect_state(State::Active).expect(&[]);
+}

@@ -202,10 +202,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     #[inline]
     pub(super) fn advertised_interval(&self) -> AdvertInterval {
         match self.handover {
-            Some(Handover {
-                to: State::Backup,
-                reason,
-            }) if reason != Reason::Resigned => {
+            Some(handover) if handover.is_yielding() => {
                 let centis = self.active_interval.as_centis().min(4095);
                 AdvertInterval::from_centis(centis).unwrap_or(self.settings.advert_interval)
             }
@@ -242,13 +239,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             (State::Initialize, _) => {}
             (State::Backup, _) => return self.hear_as_backup(now, heard),
             (State::Active, None) => self.hear_as_active(now, iface, heard),
-            (State::Active, Some(_)) => {
-                if heard.priority != 0 {
-                    self.active = Some(heard);
-                    self.learn(&heard);
-                    self.finish_handover(now);
-                }
-            }
+            (State::Active, Some(handover)) => self.hear_while_leaving(now, iface, handover, heard),
         }
         false
     }
@@ -299,19 +290,49 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     //= RFC 9568 section 6.4.3
     fn hear_as_active(&mut self, now: Instant, iface: &InterfaceState, heard: ActiveRouter) {
-        let local = self.priority().get();
-        let address_wins = self.source(iface).is_some_and(|own| heard.address > own);
         if heard.priority == 0 {
             // S-10
             self.advertise(now);
-        } else if heard.priority > local {
-            // S-11
-            self.yield_to(now, heard, Reason::HigherPriority);
-        } else if heard.priority == local && address_wins {
-            // S-11, S-15: also between two owners.
-            self.yield_to(now, heard, Reason::HigherAddress);
+        } else if let Some(reason) = self.loses_to(iface, &heard) {
+            self.yield_to(now, heard, reason);
         } else {
             self.answer_loser(now);
+        }
+    }
+
+    /// S-11, S-15: also between two owners. `None`: it does not.
+    fn loses_to(&self, iface: &InterfaceState, heard: &ActiveRouter) -> Option<Reason> {
+        let local = self.priority().get();
+        let address_wins = self.source(iface).is_some_and(|own| heard.address > own);
+        match heard.priority {
+            higher if higher > local => Some(Reason::HigherPriority),
+            equal if equal == local && address_wins => Some(Reason::HigherAddress),
+            _ => None,
+        }
+    }
+
+    /// Who has said that it stops leaves for any successor. Who yields does so for a better router
+    /// only, and takes it back when that one stops.
+    fn hear_while_leaving(
+        &mut self,
+        now: Instant,
+        iface: &InterfaceState,
+        handover: Handover,
+        heard: ActiveRouter,
+    ) {
+        if handover.is_yielding() {
+            let from_better = self.active.is_some_and(|a| a.address == heard.address);
+            if heard.priority == 0 && from_better {
+                self.stay_active(now);
+            }
+            if self.loses_to(iface, &heard).is_none() {
+                return;
+            }
+        }
+        if heard.priority != 0 {
+            self.active = Some(heard);
+            self.learn(&heard);
+            self.finish_handover(now);
         }
     }
 

@@ -118,6 +118,13 @@ pub(super) struct Handover {
     pub(super) reason: Reason,
 }
 
+impl Handover {
+    /// Leaving for a better router, not because of having been told to.
+    pub(super) fn is_yielding(&self) -> bool {
+        matches!(self.reason, Reason::HigherPriority | Reason::HigherAddress)
+    }
+}
+
 /// Advertisements that are owed, counted down as they are emitted: one for each version and
 /// destination.
 #[derive(Clone, Copy)]
