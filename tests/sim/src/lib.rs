@@ -21,4 +21,5 @@ pub mod plan;
 pub mod port;
 pub mod rng;
 pub mod shrink;
+pub mod transitions;
 pub mod world;

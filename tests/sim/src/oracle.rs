@@ -499,11 +499,9 @@ impl Oracle {
     /// RFC 9568 section 6.4.3.
     fn hear_as_active(&mut self, now: u64, heard: Heard) {
         let ours = self.priority();
-        let loses = heard.priority > ours
-            || heard.priority == ours && self.own.is_some_and(|own| heard.source > own);
         if heard.priority == 0 {
             self.advertise(now);
-        } else if loses {
+        } else if self.loses_to(heard) {
             self.heard = Some(heard);
             self.learn(heard);
             if self.config.mac_mode == MacMode::Virtual {
@@ -524,12 +522,27 @@ impl Oracle {
     }
 
     fn hear_while_leaving(&mut self, now: u64, heard: Heard) {
+        if self.leaving == Some(Leaving::Yield) {
+            // Only a better router counts, and its farewell.
+            if heard.priority == 0 && self.heard.is_some_and(|h| h.source == heard.source) {
+                self.stay(now);
+            }
+            if !self.loses_to(heard) {
+                return;
+            }
+        }
         if heard.priority == 0 {
             return;
         }
         self.heard = Some(heard);
         self.learn(heard);
         self.left(now);
+    }
+
+    fn loses_to(&self, heard: Heard) -> bool {
+        let ours = self.priority();
+        let address = self.own.is_some_and(|own| heard.source > own);
+        heard.priority > ours || heard.priority == ours && address
     }
 
     /// Handles what is due. An advertisement that is nearly due may be sent with it, and is when it

@@ -20,6 +20,8 @@ usage: cargo xtask COMMAND
   bench      the engine's cost in instructions, as counted by callgrind
   simulate   many simulated networks, checked after every step; --seed N tells one story,
              --runs N as many as asked for
+  transitions
+             writes the transition table and the state diagram anew
   measure    outages, precision and scale beside keepalived, on this machine (takes
              a while; 'cargo xtask measure --help' names its parts)
 ";
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         "bench" => bench::print(),
         "measure" => measure(rest),
         "simulate" => proof::simulate(rest),
+        "transitions" => proof::transitions(),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(())

@@ -3,15 +3,15 @@
 use crate::run::{self, Failure, cargo, root};
 
 /// Seeds of the short form, a minute's worth on a slow machine.
-const SHORT_RUNS: &str = "250";
+const SHORT_RUNS: &str = "150";
 
-/// Runs a program of a proof crate with the checks of a debug build.
-fn program(package: &str, args: &[&str]) -> Result<(), Failure> {
+/// Runs a program of the simulator with the checks of a debug build.
+fn program(name: &str, args: &[&str]) -> Result<(), Failure> {
     let mut command = cargo();
     command
         .current_dir(root())
-        .args(["run", "--quiet", "--profile", "proof", "--package", package])
-        .arg("--")
+        .args(["run", "--quiet", "--profile", "proof"])
+        .args(["--package", "vrrp-sim", "--bin", name, "--"])
         .args(args);
     run::run(&mut command)
 }
@@ -19,7 +19,12 @@ fn program(package: &str, args: &[&str]) -> Result<(), Failure> {
 /// `cargo xtask simulate`: many simulated networks, or that of one seed.
 pub(crate) fn simulate(args: &[String]) -> Result<(), Failure> {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    program("vrrp-sim", &args)
+    program("simulate", &args)
+}
+
+/// `cargo xtask transitions`: writes the transition table and the state diagram anew.
+pub(crate) fn transitions() -> Result<(), Failure> {
+    program("transitions", &[])
 }
 
 /// The short form for CI, always the same seeds, and what else is checked without end: the oracle,
@@ -34,5 +39,5 @@ pub(crate) fn simulate_briefly() -> Result<(), Failure> {
         "vrrp-sim",
     ];
     run::run(cargo().current_dir(root()).args(tests))?;
-    program("vrrp-sim", &["--seed", "1", "--runs", SHORT_RUNS])
+    program("simulate", &["--seed", "1", "--runs", SHORT_RUNS])
 }
