@@ -40,6 +40,9 @@ const REJOIN_AFTER: Duration = Duration::from_secs(1);
 /// taken.
 ///
 /// `now` never goes back; should it, nothing expires twice.
+///
+/// A clone goes on from where the original stood: what a model checker needs.
+#[derive(Clone)]
 pub struct Router<const IFS: usize, const VRS: usize, const ADDRS: usize> {
     interfaces: Vec<Interface, IFS>,
     table: Table<VRS, ADDRS>,

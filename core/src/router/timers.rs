@@ -30,6 +30,7 @@ struct Entry {
     slot: u8,
 }
 
+#[derive(Clone)]
 pub(super) struct Timers<const N: usize> {
     entries: [Entry; N],
     heads: [u16; LEVELS * SLOTS + 2],

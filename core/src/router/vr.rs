@@ -146,6 +146,7 @@ pub(super) struct Announcing {
     pub(super) refilled: Instant,
 }
 
+#[derive(Clone)]
 pub(super) struct VirtualRouter<const ADDRS: usize> {
     pub(super) key: VrKey,
     pub(super) iface: u8,
