@@ -16,6 +16,7 @@ mod host;
 pub mod intruder;
 pub mod lan;
 pub mod message;
+pub mod model;
 pub mod oracle;
 pub mod plan;
 pub mod port;

@@ -20,6 +20,8 @@ usage: cargo xtask COMMAND
   bench      the engine's cost in instructions, as counted by callgrind
   simulate   many simulated networks, checked after every step; --seed N tells one story,
              --runs N as many as asked for
+  model      every order of messages, losses and crashes among two and three routers;
+             --long for bounds that take an hour
   transitions
              writes the transition table and the state diagram anew
   measure    outages, precision and scale beside keepalived, on this machine (takes
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         "bench" => bench::print(),
         "measure" => measure(rest),
         "simulate" => proof::simulate(rest),
+        "model" => proof::model(rest),
         "transitions" => proof::transitions(),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

@@ -22,6 +22,12 @@ pub(crate) fn simulate(args: &[String]) -> Result<(), Failure> {
     program("simulate", &args)
 }
 
+/// `cargo xtask model`: explores two and three routers; with `--long` as far as an hour goes.
+pub(crate) fn model(args: &[String]) -> Result<(), Failure> {
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    program("model", &args)
+}
+
 /// `cargo xtask transitions`: writes the transition table and the state diagram anew.
 pub(crate) fn transitions() -> Result<(), Failure> {
     program("transitions", &[])
@@ -39,5 +45,6 @@ pub(crate) fn simulate_briefly() -> Result<(), Failure> {
         "vrrp-sim",
     ];
     run::run(cargo().current_dir(root()).args(tests))?;
+    program("model", &[])?;
     program("simulate", &["--seed", "1", "--runs", SHORT_RUNS])
 }
