@@ -3,11 +3,11 @@
 
 mod common;
 
-use common::{IF, Line, Peer, addresses, cs, interface, ip, key, priority};
+use common::{IF, Line, Peer, addresses, cs, interface, ip, key, priority, secs};
 use vrrp_core::wire::WireVersion;
 use vrrp_core::{
     AdvertInterval, Announce, Auth, Error, Failure, Family, InterfaceState, MacMode, OwnerReceive,
-    State, Track, TrackEffect, Version, VirtualAddress, VrConfig,
+    Reason, State, Track, TrackEffect, Version, VirtualAddress, VrConfig,
 };
 
 const PASSWORD: Auth = Auth::Simple(*b"paper\0\0\0");
@@ -275,7 +275,7 @@ fn the_skew_of_version_2_is_a_part_of_a_second() {
 
 #[test]
 fn a_timer_that_is_a_little_late_is_no_stall() {
-    // not T-8
+    // not T-7, not T-8
     let mut line = line(100);
     line.sleep_until(4.5).wake().expect_state(State::Active);
     assert_eq!(line.router.statistics(line.key).unwrap().stalls, 0);
@@ -619,4 +619,59 @@ fn several_families_and_vrids_do_not_disturb_each_other() {
     line.drain();
     line.expect_state(State::Backup);
     assert_eq!(line.router.status(other).unwrap().state, State::Active);
+}
+
+#[test]
+fn the_longest_interval_of_version_2_is_heard() {
+    // not V-10, not V-16: 255 s, which version 3 could not say.
+    let mut line = Line::new(&VrConfig {
+        version: Version::V2,
+        advert_interval: AdvertInterval::from_secs(255).unwrap(),
+        ..config(100, &list())
+    });
+    hears(&mut line, 200).expect_state(State::Backup);
+    assert_eq!(line.status().active_interval.as_centis(), 25_500);
+}
+
+#[test]
+fn an_owner_that_had_to_listen_first_starts_as_the_owner() {
+    // S-1
+    let mut line = Line::new(&VrConfig {
+        start_delay: secs(2.0),
+        ..config(255, &list())
+    });
+    line.skip();
+    line.at(2.0).expect_state(State::Active);
+    assert_eq!(line.status().reason, Reason::Owner);
+}
+
+#[test]
+fn a_mac_that_was_taken_away_is_back_before_the_next_advertisement() {
+    // M-5, S-14
+    let mut line = active(100);
+    let key = line.key;
+    line.at(4.7).skip();
+    let next = line.router.poll_timeout().unwrap();
+    line.now = next;
+    line.router.handle_timeout(next);
+    line.fail(Failure::Mac { key }).expect(&[
+        "5.609375 +mac 00:00:5e:00:01:01",
+        "5.609375 v3 priority 100",
+        "5.609375 arp 10.10.10.80",
+        "5.609375 arp 10.10.10.53",
+    ]);
+}
+
+#[test]
+fn failures_far_apart_do_not_add_up() {
+    // not S-14
+    let mut line = active(100);
+    let key = line.key;
+    for second in 5..25 {
+        line.at(f64::from(second));
+        for _ in 0..3 {
+            line.fail(Failure::Mac { key });
+        }
+    }
+    line.expect_state(State::Active);
 }

@@ -244,7 +244,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         false
     }
 
-    /// T-3: the interval of the Active router counts, not ours. VRRPv2 has no such rule.
+    /// T-3, X-3: the interval of the Active router counts, not ours. VRRPv2 has no such rule.
     fn learn(&mut self, heard: &ActiveRouter) {
         if self.settings.version != Version::V2 {
             self.active_interval = heard.interval;
@@ -452,6 +452,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         let scheduled = self.timer;
         self.advertise(now);
         if late >= interval {
+            // T-7: told to who asks.
             self.statistics.stalls = self.statistics.stalls.wrapping_add(1);
         } else if scheduled < now {
             self.timer = scheduled + interval;

@@ -129,7 +129,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         Some(Step::Mac(wanted))
     }
 
-    /// Addresses to give up come before addresses to serve.
+    /// Addresses to give up come before addresses to serve. Only an Active router serves any.
     fn address_step(&mut self) -> Option<Step> {
         let (serves, accepts, family) = (self.serves(), self.accepts(), self.key.family);
         let stays = |role| serves && role == Role::Address;

@@ -207,14 +207,9 @@ pub(super) struct VirtualRouter<const ADDRS: usize> {
 }
 
 impl<const ADDRS: usize> VirtualRouter<ADDRS> {
-    pub(super) fn new(
-        now: Instant,
-        key: VrKey,
-        iface: u8,
-        config: &VrConfig<'_>,
-    ) -> Result<Self, Error> {
-        let settings = Settings::of(key, config)?;
-        let mut vr = Self {
+    /// One without addresses, to be [filled](Self::fill).
+    pub(super) fn new(now: Instant, key: VrKey, iface: u8, settings: Settings) -> Self {
+        Self {
             key,
             iface,
             settings,
@@ -264,10 +259,14 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             queue_next: super::table::NIL,
             hash_next: super::table::NIL,
             statistics: Statistics::default(),
-        };
-        vr.set_entries(vr.merged_entries(config)?);
-        vr.tracks = vr.merged_tracks(config)?;
-        Ok(vr)
+        }
+    }
+
+    /// Takes over the addresses, peers and tracked objects of its first configuration.
+    pub(super) fn fill(&mut self, config: &VrConfig<'_>) -> Result<(), Error> {
+        self.set_entries(self.merged_entries(config)?);
+        self.tracks = self.merged_tracks(config)?;
+        Ok(())
     }
 
     /// The address table that `config` asks for. What the port serves now stays in it until the
