@@ -1,4 +1,5 @@
-//! What the simulator found, as time lines. Each names a seed whose story showed it.
+//! What the simulator, the oracle and the transition table found, replayed as time lines. The seeds
+//! are those of the simulator at the time; since it has grown it tells other stories by them.
 
 mod common;
 

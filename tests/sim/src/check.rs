@@ -18,6 +18,15 @@ const SLACK: Micros = 100_000;
 impl World<'_> {
     /// Checks every virtual router that has had its time. Says whether that was all of them.
     pub(crate) fn expect(&mut self) -> Checked<bool> {
+        let mut all = true;
+        for index in 0..self.plan.groups.len() {
+            all &= self.expect_group(index)?;
+        }
+        Ok(all)
+    }
+
+    /// Checks one virtual router. Says whether it has had its time.
+    pub(crate) fn expect_group(&mut self, index: usize) -> Checked<bool> {
         let noisy = self
             .lans
             .iter()
@@ -25,25 +34,22 @@ impl World<'_> {
         if noisy || self.hosts.iter().any(|h| h.is_unfit()) {
             return Ok(false);
         }
+        if self.now < self.disturbed + self.bound(index) {
+            return Ok(false);
+        }
+        let group = self.plan.groups[index];
         let mut all = true;
-        for index in 0..self.plan.groups.len() {
-            let group = self.plan.groups[index];
-            if self.now < self.disturbed + self.bound(index) {
-                all = false;
-                continue;
-            }
-            for part in self.lans[group.lan].partitions() {
-                all &= self.expect_of(&group, &part)?;
-            }
+        for part in self.lans[group.lan].partitions() {
+            all &= self.expect_of(&group, &part)?;
         }
         Ok(all)
     }
 
     /// How long a virtual router may take after a disturbance: the longest Active_Down_Interval and
-    /// one interval more, the delays that were configured, and what a failed effect adds.
+    /// what answers to losers may be put off, the delays that were configured, and what a failed effect adds.
     pub(crate) fn bound(&self, group: usize) -> Micros {
         let slowest = &self.slowest[group];
-        let mut bound = 5 * slowest.interval.as_micros() + SLACK;
+        let mut bound = 4 * slowest.interval.as_micros() + slowest.interval.as_micros() / 4 + SLACK;
         bound += slowest.preempt_delay.as_micros() + slowest.start_delay.as_micros();
         if self.hosts.iter().any(|h| h.has_failed) {
             bound += LONGEST_BACKOFF + slowest.interval.as_micros();

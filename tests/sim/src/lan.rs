@@ -219,6 +219,15 @@ impl Lan {
         }
     }
 
+    /// Every link works again, and no burst goes on.
+    pub fn heal(&mut self) {
+        self.noise = Noise::NONE;
+        for link in &mut self.links {
+            link.cut = [false; 2];
+            link.lost_until = [0; 2];
+        }
+    }
+
     /// Whether a direction is cut whose other one is not.
     pub fn is_lopsided(&self) -> bool {
         self.links.iter().any(|l| l.cut[0] != l.cut[1])

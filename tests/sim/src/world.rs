@@ -11,7 +11,7 @@ use vrrp_core::{Duration, State};
 use crate::client::{self, Client};
 use crate::host::{Host, Power};
 use crate::intruder;
-use crate::lan::{Arrival, Lan, Micros, Node, Noise};
+use crate::lan::{Arrival, Lan, Micros, Node};
 use crate::plan::{Fault, Group, Op, Plan};
 use crate::port::{Checked, Sent, Violation};
 use crate::rng::Rng;
@@ -37,6 +37,8 @@ enum Event {
     Wake(usize),
     Ask(usize),
     Op(usize),
+    /// A virtual router has had its time since it was disturbed at this moment.
+    Rest(usize, Micros),
 }
 
 /// The network while the story is told.
@@ -153,6 +155,7 @@ impl<'a> World<'a> {
                 Some(Event::Wake(host)) => self.wake(host)?,
                 Some(Event::Ask(client)) => self.ask(client),
                 Some(Event::Op(index)) => self.operate(index)?,
+                Some(Event::Rest(group, disturbed)) => self.rest(group, disturbed)?,
                 None => {}
             }
         }
@@ -257,6 +260,28 @@ impl<'a> World<'a> {
         }
         self.at_rest = false;
         self.disturbed = self.now;
+        self.disturb(op)?;
+        for group in 0..self.plan.groups.len() {
+            let bound = self.bound(group);
+            self.schedule(self.now + bound, Event::Rest(group, self.now));
+        }
+        Ok(())
+    }
+
+    /// The time of a virtual router is over, unless something has happened meanwhile.
+    fn rest(&mut self, group: usize, disturbed: Micros) -> Checked {
+        let bound = self.bound(group);
+        match (self.disturbed == disturbed, self.now < disturbed + bound) {
+            (false, _) => Ok(()),
+            (true, true) => {
+                self.schedule(disturbed + bound, Event::Rest(group, disturbed));
+                Ok(())
+            }
+            (true, false) => self.expect_group(group).map(|_| ()),
+        }
+    }
+
+    fn disturb(&mut self, op: &Op) -> Checked {
         match op {
             Op::Admin(host, group, admin) => {
                 use crate::plan::Admin::{Insert, Reconfigure};
@@ -318,8 +343,7 @@ impl<'a> World<'a> {
 
     fn heal(&mut self) -> Checked {
         for lan in &mut self.lans {
-            lan.noise = Noise::NONE;
-            lan.links.iter_mut().for_each(|l| l.cut = [false; 2]);
+            lan.heal();
         }
         for host in 0..self.hosts.len() {
             let mut faults = vec![Fault::Effects(0), Fault::Late(0)];
