@@ -1,5 +1,6 @@
 //! The table of virtual routers and everything that can be done to it.
 
+mod change;
 mod machine;
 mod output;
 mod question;
