@@ -282,7 +282,22 @@ impl Port {
                 self.check_active(*key, held, &status)?;
             }
         }
-        Ok(())
+        self.check_groups()
+    }
+
+    /// A group is joined while somebody listens to it.
+    fn check_groups(&self) -> Checked {
+        let listens = |(_, held): &(&VrKey, &Held)| {
+            held.state != State::Initialize && held.config.peers.is_empty()
+        };
+        let needed = self.vrs.iter().filter(listens);
+        let needed: BTreeSet<_> = needed.map(|(k, _)| (k.ifindex, k.family)).collect();
+        // What failed is tried again later.
+        check(
+            needed == self.groups || self.failures > 0,
+            "a group is joined while somebody listens to it",
+            || format!("{needed:?} needed, {:?} joined", self.groups),
+        )
     }
 
     fn check_active(&self, key: VrKey, held: &Held, status: &Status) -> Checked {

@@ -340,7 +340,12 @@ impl Pair {
                 self.oracle.set_interface(now, state.up, own);
             }
             _ => {
-                let version = self.config.version;
+                let version = match self.key.family {
+                    Family::Ipv4 if rng.chance(300_000) => {
+                        rng.pick(&[Version::V2, Version::V3, Version::Both])
+                    }
+                    _ => self.config.version,
+                };
                 let mut other = config(rng, version, self.key.family);
                 other.mac_mode = self.config.mac_mode;
                 if other.peers.is_empty() != self.config.peers.is_empty() {

@@ -1,9 +1,12 @@
 //! `cargo xtask`: everything that is run by hand or by CI, as named steps.
 
 mod bench;
+mod compliance;
+mod mutations;
 mod packages;
 mod proof;
 mod run;
+mod stack;
 mod steps;
 
 use std::process::ExitCode;
@@ -16,7 +19,7 @@ usage: cargo xtask COMMAND
   demo       build, make the paper's network, pull the cable, and show who answers
   test       install what is missing with the package manager and run everything
   test STEP  one step of it:
-               format lint docs features no-std manuals cost simulate units lab
+               format lint docs features no-std compliance manuals cost stack simulate units lab
   bench      the engine's cost in instructions, as counted by callgrind
   simulate   many simulated networks, checked after every step; --seed N tells one story,
              --runs N as many as asked for
@@ -24,6 +27,7 @@ usage: cargo xtask COMMAND
              --long for bounds that take an hour
   transitions
              writes the transition table and the state diagram anew
+  compliance writes the table from rule to code to test; --mutate breaks each rule once
   measure    outages, precision and scale beside keepalived, on this machine (takes
              a while; 'cargo xtask measure --help' names its parts)
 ";
@@ -39,6 +43,7 @@ fn main() -> ExitCode {
         "test" => steps::test(rest),
         "bench" => bench::print(),
         "measure" => measure(rest),
+        "compliance" => compliance::command(rest),
         "simulate" => proof::simulate(rest),
         "model" => proof::model(rest),
         "transitions" => proof::transitions(),

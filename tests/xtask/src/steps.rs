@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::run::{self, Failure, cargo, root};
-use crate::{bench, packages, proof};
+use crate::{bench, compliance, packages, proof, stack};
 
 type Step = (&'static str, fn() -> Result<(), Failure>);
 
@@ -15,8 +15,10 @@ const STEPS: &[Step] = &[
     ("docs", docs),
     ("features", features),
     ("no-std", no_std),
+    ("compliance", compliance::check),
     ("manuals", manuals),
     ("cost", bench::check),
+    ("stack", stack::check),
     ("simulate", proof::simulate_briefly),
     ("units", units),
     ("lab", lab),
