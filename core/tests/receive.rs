@@ -131,7 +131,7 @@ fn v3_octets_that_are_wrong() {
     frame[at + 6..at + 8].copy_from_slice(&sum.to_be_bytes());
     let verdict = line.router.handle_frame(line.now, IF, &frame);
     assert_eq!(verdict, Verdict::Accepted(line.key));
-    // V-4: what Ethernet pads is not part of the packet.
+    // not V-4: what Ethernet pads is not part of the packet.
     let mut padded = good.clone();
     padded.resize(64, 0xaa);
     let verdict = line.router.handle_frame(line.now, IF, &padded);
@@ -168,7 +168,7 @@ fn an_interval_of_zero_is_refused() {
 
 #[test]
 fn both_checksum_forms_are_accepted_and_auto_follows_the_peer() {
-    // V-5
+    // V-5, not V-5: either form is right.
     let mut line = v3();
     let mut peer = Peer::fridge(&line, 200);
     for (pseudo_header, plain, pseudo) in [(true, 0, 1), (false, 1, 1), (true, 1, 2)] {

@@ -520,11 +520,12 @@ fn a_backup_that_slept_does_not_take_over_from_a_healthy_router() {
 
 #[test]
 fn a_late_active_router_does_not_make_up_for_what_it_missed() {
-    // T-8: one advertisement, not fifty.
+    // T-7, T-8: one advertisement, not fifty, and a stall is counted.
     let mut line = active(100);
     line.sleep_until(54.0)
         .wake()
         .expect(&["54 v3 priority 100"]);
+    assert_eq!(line.router.statistics(line.key).unwrap().stalls, 1);
     line.at(55.5).expect(&["55 v3 priority 100"]);
 }
 

@@ -3,17 +3,13 @@
 //! Nothing here sends or installs anything: a transition changes fields, and what follows from the
 //! fields is emitted by `output`.
 
-use core::net::IpAddr;
-
-use heapless::Vec;
-
-use super::vr::{Announcing, Entry, Handover, Owed, Settings, Tracked, VirtualRouter};
-use crate::config::{MAX_TRACKS, TrackEffect};
+use super::vr::{Announcing, Handover, Owed, Tracked, VirtualRouter};
+use crate::config::TrackEffect;
 use crate::log::state_changed;
 use crate::output::{Reason, State};
 use crate::status::{ActiveRouter, InterfaceState};
 use crate::time::{Duration, Instant};
-use crate::types::{AdvertInterval, ChecksumMode, MacMode, Version};
+use crate::types::{AdvertInterval, MacMode, Version};
 
 /// Advertisements that are due within a hundredth of their interval leave together: one wake-up and
 /// one batch for many virtual routers. In microseconds for each centisecond.
@@ -45,7 +41,9 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             (State::Initialize, Some(reason)) => self.reason = reason,
             // S-3: a Backup leaves without a word.
             (State::Backup, Some(reason)) => self.initialize(now, reason),
-            (State::Active, Some(reason @ (Reason::Disabled | Reason::TrackedFault))) => {
+            (State::Active, Some(reason @ (Reason::Disabled | Reason::TrackedFault)))
+                if iface.up && self.source(iface).is_some() =>
+            {
                 self.hand_over(now, State::Initialize, reason);
             }
             // Without an interface or a source nothing can be said any more.
@@ -96,6 +94,10 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         if state != State::Active {
             self.announcing.at = Instant::NEVER;
             self.announcing.next = u16::MAX;
+            // Who is not Active says nothing but that it stops.
+            if !self.owed.priority_zero {
+                self.owed.left = 0;
+            }
         }
     }
 
@@ -127,7 +129,9 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     fn become_backup(&mut self, now: Instant, reason: Reason) {
         self.enter(now, State::Backup, reason);
         let heard = self.active.map_or(now, |a| a.last_heard);
-        self.timer = heard + self.down_interval();
+        // T-8: a host that slept since then hears a healthy Active router within another interval.
+        let awake = now + self.active_interval.duration() + self.skew();
+        self.timer = awake.max(heard + self.down_interval());
     }
 
     //= RFC 9568 section 6.4.2
@@ -136,6 +140,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.enter(now, State::Active, reason);
         self.resigned = false;
         self.answer_losers_from = now;
+        self.answer_is_due = false;
         self.statistics.active_transitions = self.statistics.active_transitions.wrapping_add(1);
         self.advertise(now);
         self.announcing.repeats_left = self.settings.announce.repeats;
@@ -147,7 +152,13 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     #[inline]
     pub(super) fn advertise(&mut self, now: Instant) {
         self.owe(false);
-        self.timer = now + self.settings.advert_interval.duration();
+        let interval = self.settings.advert_interval.duration();
+        self.timer = now + interval;
+        if self.answer_is_due {
+            self.answer_is_due = false;
+            let rest = Duration::from_micros(interval.as_micros() / ANSWERS_PER_INTERVAL);
+            self.answer_losers_from = now + rest;
+        }
     }
 
     #[inline]
@@ -182,6 +193,19 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.timer = now + Duration::from_micros(interval + interval / 2);
     }
 
+    /// The interval to advertise: our own, but that of the router to which we yield, as far as it
+    /// can be said.
+    #[inline]
+    pub(super) fn advertised_interval(&self) -> AdvertInterval {
+        match self.handover {
+            Some(handover) if handover.is_yielding() => {
+                let centis = self.active_interval.as_centis().min(4095);
+                AdvertInterval::from_centis(centis).unwrap_or(self.settings.advert_interval)
+            }
+            _ => self.settings.advert_interval,
+        }
+    }
+
     /// Takes back a handover: it was reconsidered, or nobody came.
     fn stay_active(&mut self, now: Instant) {
         self.handover = None;
@@ -211,18 +235,12 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             (State::Initialize, _) => {}
             (State::Backup, _) => return self.hear_as_backup(now, heard),
             (State::Active, None) => self.hear_as_active(now, iface, heard),
-            (State::Active, Some(_)) => {
-                if heard.priority != 0 {
-                    self.active = Some(heard);
-                    self.learn(&heard);
-                    self.finish_handover(now);
-                }
-            }
+            (State::Active, Some(handover)) => self.hear_while_leaving(now, iface, handover, heard),
         }
         false
     }
 
-    /// T-3: the interval of the Active router counts, not ours. VRRPv2 has no such rule.
+    /// T-3, X-3: the interval of the Active router counts, not ours. VRRPv2 has no such rule.
     fn learn(&mut self, heard: &ActiveRouter) {
         if self.settings.version != Version::V2 {
             self.active_interval = heard.interval;
@@ -238,10 +256,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             self.timer = self.listen_until.max(now + self.skew());
             return false;
         }
-        let local = self.priority();
-        // S-13: an owner preempts whatever Preempt_Mode says.
-        let preempts = (self.settings.preempt && !self.resigned) || local.is_owner();
-        if heard.priority >= local.get() || !preempts {
+        if !self.preempts(&heard) {
             self.preempt_at = Instant::NEVER;
         } else if self.settings.preempt_delay == Duration::ZERO {
             // S-7: discarded; the down timer runs on.
@@ -255,6 +270,14 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         true
     }
 
+    /// Whether a Backup takes over from this router while it is well (S-6, S-7).
+    fn preempts(&self, active: &ActiveRouter) -> bool {
+        let local = self.priority();
+        // S-13: an owner preempts whatever Preempt_Mode says.
+        let may = (self.settings.preempt && !self.resigned) || local.is_owner();
+        may && active.priority < local.get()
+    }
+
     #[inline]
     pub(super) fn set_down_timer(&mut self, now: Instant, down_interval: Duration) {
         self.stalled = false;
@@ -263,19 +286,49 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     //= RFC 9568 section 6.4.3
     fn hear_as_active(&mut self, now: Instant, iface: &InterfaceState, heard: ActiveRouter) {
-        let local = self.priority().get();
-        let address_wins = self.source(iface).is_some_and(|own| heard.address > own);
         if heard.priority == 0 {
             // S-10
             self.advertise(now);
-        } else if heard.priority > local {
-            // S-11
-            self.yield_to(now, heard, Reason::HigherPriority);
-        } else if heard.priority == local && address_wins {
-            // S-11, S-15: also between two owners.
-            self.yield_to(now, heard, Reason::HigherAddress);
+        } else if let Some(reason) = self.loses_to(iface, &heard) {
+            self.yield_to(now, heard, reason);
         } else {
             self.answer_loser(now);
+        }
+    }
+
+    /// S-11, S-15: also between two owners. `None`: it does not.
+    fn loses_to(&self, iface: &InterfaceState, heard: &ActiveRouter) -> Option<Reason> {
+        let local = self.priority().get();
+        let address_wins = self.source(iface).is_some_and(|own| heard.address > own);
+        match heard.priority {
+            higher if higher > local => Some(Reason::HigherPriority),
+            equal if equal == local && address_wins => Some(Reason::HigherAddress),
+            _ => None,
+        }
+    }
+
+    /// Who has said that it stops leaves for any successor. Who yields does so for a better router
+    /// only, and takes it back when that one stops.
+    fn hear_while_leaving(
+        &mut self,
+        now: Instant,
+        iface: &InterfaceState,
+        handover: Handover,
+        heard: ActiveRouter,
+    ) {
+        if handover.is_yielding() {
+            let from_better = self.active.is_some_and(|a| a.address == heard.address);
+            if heard.priority == 0 && from_better {
+                self.stay_active(now);
+            }
+            if self.loses_to(iface, &heard).is_none() {
+                return;
+            }
+        }
+        if heard.priority != 0 {
+            self.active = Some(heard);
+            self.learn(&heard);
+            self.finish_handover(now);
         }
     }
 
@@ -284,15 +337,16 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     /// With a virtual MAC its advertisement has already moved the traffic. With the interface's own
     /// MAC neighbours still send to us until the better router announces itself, and after a healed
     /// partition it has no reason to: so it is sent a last advertisement that loses against its own,
-    /// which it answers by announcing, and until then the addresses are served on.
+    /// which it answers by announcing, and until then the addresses are served on. That last one names
+    /// the interval of the better router, which is what other Backups have to count.
     fn yield_to(&mut self, now: Instant, heard: ActiveRouter, reason: Reason) {
         self.active = Some(heard);
         self.learn(&heard);
         if self.settings.mac_mode == MacMode::Virtual {
-            self.owed.left = 0;
             self.become_backup(now, reason);
             return;
         }
+        self.forget();
         self.owe(false);
         self.announcing.at = Instant::NEVER;
         self.announcing.next = u16::MAX;
@@ -305,14 +359,16 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// S-12: whoever sends a losing advertisement has not heard us, and after a healed partition
     /// neighbours may still think that it serves the addresses. Advertise and announce, both limited
-    /// in rate.
+    /// in rate: an answer that comes too soon after another one is given later, for who heard the
+    /// loser may count its interval until then.
     fn answer_loser(&mut self, now: Instant) {
         self.statistics.losing_adverts = self.statistics.losing_adverts.wrapping_add(1);
+        self.answer_is_due = true;
         if now < self.answer_losers_from {
+            self.timer = self.timer.min(self.answer_losers_from);
+            self.announcing.at = self.announcing.at.min(self.answer_losers_from);
             return;
         }
-        let interval = self.settings.advert_interval.duration().as_micros();
-        self.answer_losers_from = now + Duration::from_micros(interval / ANSWERS_PER_INTERVAL);
         self.advertise(now);
         self.announce(now, false);
     }
@@ -358,8 +414,12 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             self.dirty = true;
         }
         if self.preempt_at <= now {
-            self.become_active(now, Reason::Preempted);
-            return;
+            self.preempt_at = Instant::NEVER;
+            // Priority or Preempt_Mode may have changed since the delay began.
+            if self.active.is_some_and(|active| self.preempts(&active)) {
+                self.become_active(now, Reason::Preempted);
+                return;
+            }
         }
         match (self.state, self.handover) {
             (State::Active, None) if self.adver_timer_is_due(now) => self.handle_adver_timer(now),
@@ -388,6 +448,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         let scheduled = self.timer;
         self.advertise(now);
         if late >= interval {
+            // T-7: told to who asks.
             self.statistics.stalls = self.statistics.stalls.wrapping_add(1);
         } else if scheduled < now {
             self.timer = scheduled + interval;
@@ -435,7 +496,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.dirty = true;
     }
 
-    fn schedule_announcement(&mut self, now: Instant) {
+    pub(super) fn schedule_announcement(&mut self, now: Instant) {
         let announce = &self.settings.announce;
         self.announcing.at = match (self.announcing.repeats_left, announce.refresh) {
             (1.., _) => now + announce.repeat_interval,
@@ -483,119 +544,9 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         }
     }
 
-    /// Takes over a checked configuration.
-    pub(super) fn reconfigure(
-        &mut self,
-        now: Instant,
-        iface: &InterfaceState,
-        settings: Settings,
-        entries: Vec<Entry, ADDRS>,
-        tracks: Vec<Tracked, MAX_TRACKS>,
-    ) {
-        let said = |vr: &Self| {
-            (
-                vr.priority(),
-                vr.settings.advert_interval,
-                vr.settings.version,
-            )
-        };
-        let same_entries = self
-            .entries
-            .iter()
-            .map(Entry::identity)
-            .eq(entries.iter().map(Entry::identity));
-        let before = said(self);
-        if settings.checksum != self.settings.checksum {
-            self.pseudo_header = settings.checksum != ChecksumMode::Rfc9568;
-        }
-        if settings.priority != self.settings.priority {
-            self.resigned = false;
-        }
-        if settings.announce != self.settings.announce {
-            self.announcing.repeats_left = 0;
-        }
-        self.settings = settings;
-        self.set_entries(entries);
-        self.tracks = tracks;
-        self.forget();
-        self.dirty = true;
-        if self.settings.version == Version::V2 {
-            self.active_interval = self.settings.advert_interval;
-        }
-        self.evaluate(now, iface);
-        if !self.is_in_charge() {
-            return;
-        }
-        if before != said(self) || !same_entries {
-            self.advertise(now);
-        }
-        if !same_entries {
-            self.announce(now, true);
-        }
-        if self.announcing.repeats_left == 0 {
-            self.schedule_announcement(now);
-        }
-    }
-
-    /// Forgets what was worked out from facts that have changed.
-    fn forget(&mut self) {
-        self.heard = None;
-        self.said = None;
-    }
-
     /// Active and not about to leave.
     #[inline]
-    fn is_in_charge(&self) -> bool {
+    pub(super) fn is_in_charge(&self) -> bool {
         self.state == State::Active && self.handover.is_none()
-    }
-
-    /// Makes a change that may move the priority. While Active a new one is advertised at once.
-    pub(super) fn change_priority(&mut self, now: Instant, change: impl FnOnce(&mut Self)) {
-        let before = self.priority();
-        change(self);
-        self.forget();
-        if self.priority() != before && self.is_in_charge() {
-            self.advertise(now);
-        }
-    }
-
-    pub(super) fn set_tracked(
-        &mut self,
-        now: Instant,
-        iface: &InterfaceState,
-        object: u16,
-        up: bool,
-    ) {
-        self.change_priority(now, |vr| {
-            for t in vr.tracks.iter_mut().filter(|t| t.track.object == object) {
-                t.up = up;
-            }
-        });
-        self.evaluate(now, iface);
-    }
-
-    /// The interface is described anew and the virtual router goes on: neighbours and routers must
-    /// learn of another source or MAC.
-    pub(super) fn interface_changed(
-        &mut self,
-        now: Instant,
-        before: &InterfaceState,
-        after: &InterfaceState,
-    ) {
-        self.forget();
-        if !self.is_in_charge() {
-            return;
-        }
-        if self.mac(before) != self.mac(after) {
-            self.announce(now, true);
-        }
-        if self.source(before) != self.source(after) {
-            self.advertise(now);
-        }
-    }
-
-    /// Whether `address` is where our own advertisements come from.
-    pub(super) fn is_own(&self, iface: &InterfaceState, address: IpAddr) -> bool {
-        self.source(iface) == Some(address)
     }
 }

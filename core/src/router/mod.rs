@@ -1,5 +1,6 @@
 //! The table of virtual routers and everything that can be done to it.
 
+mod change;
 mod machine;
 mod output;
 mod question;
@@ -40,6 +41,9 @@ const REJOIN_AFTER: Duration = Duration::from_secs(1);
 /// taken.
 ///
 /// `now` never goes back; should it, nothing expires twice.
+///
+/// A clone goes on from where the original stood: what a model checker needs.
+#[derive(Clone)]
 pub struct Router<const IFS: usize, const VRS: usize, const ADDRS: usize> {
     interfaces: Vec<Interface, IFS>,
     table: Table<VRS, ADDRS>,
@@ -90,15 +94,35 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
         self.earliness = self
             .earliness
             .max(machine::earliness(config.advert_interval));
-        let inserted = VirtualRouter::new(now, key, iface, config).and_then(|vr| {
-            self.table
-                .insert(vr)
-                .map_err(|()| Error::VirtualRouterTableFull)
-        });
+        let inserted = Settings::of(key, config)
+            .and_then(|settings| self.insert_settled(now, key, iface, settings, config));
         if inserted.is_err() {
             self.interfaces.truncate(known);
         }
-        inserted.map(|_| ())
+        inserted
+    }
+
+    /// The lists are filled in place: a virtual router that is passed about costs stack.
+    fn insert_settled(
+        &mut self,
+        now: Instant,
+        key: VrKey,
+        iface: u8,
+        settings: Settings,
+        config: &VrConfig<'_>,
+    ) -> Result<(), Error> {
+        let index = self
+            .table
+            .insert(VirtualRouter::new(now, key, iface, settings))
+            .map_err(|()| Error::VirtualRouterTableFull)?;
+        let Some(vr) = self.table.get_mut(index) else {
+            return Err(Error::NotFound);
+        };
+        let filled = vr.fill(config);
+        if filled.is_err() {
+            self.table.remove(index);
+        }
+        filled
     }
 
     /// Changes the configuration of a virtual router. Its state stays; what did not change is not

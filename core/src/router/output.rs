@@ -129,7 +129,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         Some(Step::Mac(wanted))
     }
 
-    /// Addresses to give up come before addresses to serve.
+    /// Addresses to give up come before addresses to serve. Only an Active router serves any.
     fn address_step(&mut self) -> Option<Step> {
         let (serves, accepts, family) = (self.serves(), self.accepts(), self.key.family);
         let stays = |role| serves && role == Role::Address;
@@ -242,7 +242,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         let emitted = self
             .advert(self.key.family, iface, unicast)?
             .emit(buf, self.addresses())?;
-        let periodic = !self.owed.priority_zero && unicast.is_none();
+        let periodic = !self.owed.priority_zero && unicast.is_none() && self.is_in_charge();
         if periodic && self.settings.version != Version::Both {
             let message = buf.get(emitted.payload_offset.into()..)?;
             self.said = message.first_chunk().copied();
@@ -280,7 +280,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
                 true => 0,
                 false => self.priority().get(),
             },
-            interval: self.settings.advert_interval,
+            interval: self.advertised_interval(),
             auth: match version {
                 WireVersion::V2 => self.settings.auth,
                 WireVersion::V3 => Auth::None,

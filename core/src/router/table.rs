@@ -12,6 +12,7 @@ use crate::types::{Family, VrKey};
 pub(super) const NIL: u16 = u16::MAX - 1;
 
 /// An interface as the port described it, and its group memberships.
+#[derive(Clone)]
 pub(super) struct Interface {
     pub(super) ifindex: u32,
     pub(super) state: InterfaceState,
@@ -47,6 +48,7 @@ impl Interface {
 
 /// The virtual routers, a hash index over their keys, and the queue of those that have something to
 /// say. Index and queue are linked through the virtual routers themselves.
+#[derive(Clone)]
 pub(super) struct Table<const VRS: usize, const ADDRS: usize> {
     slots: Vec<Option<VirtualRouter<ADDRS>>, VRS>,
     heads: [u16; VRS],

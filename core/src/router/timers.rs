@@ -30,6 +30,7 @@ struct Entry {
     slot: u8,
 }
 
+#[derive(Clone)]
 pub(super) struct Timers<const N: usize> {
     entries: [Entry; N],
     heads: [u16; LEVELS * SLOTS + 2],
@@ -99,10 +100,12 @@ impl<const N: usize> Timers<N> {
     #[inline]
     pub(super) fn advance(&mut self, now: Instant) {
         let target = now.as_micros() >> TICK_SHIFT;
-        while self.base < target {
-            let Some((start, level)) = self.next_slot() else {
-                break;
-            };
+        if self.base >= target {
+            return;
+        }
+        // Slots of two levels may begin with the very tick of `target`, so it is not `base` that
+        // tells when all are sorted.
+        while let Some((start, level)) = self.next_slot() {
             if start > target || (level == 0 && start == target) {
                 break;
             }
@@ -388,6 +391,23 @@ mod tests {
                 assert_eq!(due, expected, "at {now}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_due_where_slots_of_all_levels_begin_is_found_at_once() {
+        // The first tick of a slot of the second and of one of the third level.
+        let boundary = (SLOTS * SLOTS) as u64;
+        let first = at(boundary << TICK_SHIFT);
+        let mut timers = Timers::<4>::new();
+        timers.advance(at(1));
+        // Set long before: it shares a slot of the third level.
+        timers.set(0, first);
+        // Set not so long before: a slot of the second level.
+        timers.advance(at((boundary - 500) << TICK_SHIFT));
+        timers.set(1, first);
+        assert_eq!(timers.next(), Some(first));
+        assert_eq!(expire(&mut timers, first), [0, 1]);
+        assert_eq!(timers.next(), None);
     }
 
     #[test]

@@ -118,6 +118,13 @@ pub(super) struct Handover {
     pub(super) reason: Reason,
 }
 
+impl Handover {
+    /// Leaving for a better router, not because of having been told to.
+    pub(super) fn is_yielding(&self) -> bool {
+        matches!(self.reason, Reason::HigherPriority | Reason::HigherAddress)
+    }
+}
+
 /// Advertisements that are owed, counted down as they are emitted: one for each version and
 /// destination.
 #[derive(Clone, Copy)]
@@ -139,6 +146,7 @@ pub(super) struct Announcing {
     pub(super) refilled: Instant,
 }
 
+#[derive(Clone)]
 pub(super) struct VirtualRouter<const ADDRS: usize> {
     pub(super) key: VrKey,
     pub(super) iface: u8,
@@ -178,6 +186,8 @@ pub(super) struct VirtualRouter<const ADDRS: usize> {
     pub(super) stalled: bool,
     /// Losing advertisements are answered again from here on.
     pub(super) answer_losers_from: Instant,
+    /// The next advertisement answers a loser.
+    pub(super) answer_is_due: bool,
     pub(super) failures: u8,
     pub(super) backoff: u8,
     pub(super) failed_at: Instant,
@@ -197,14 +207,9 @@ pub(super) struct VirtualRouter<const ADDRS: usize> {
 }
 
 impl<const ADDRS: usize> VirtualRouter<ADDRS> {
-    pub(super) fn new(
-        now: Instant,
-        key: VrKey,
-        iface: u8,
-        config: &VrConfig<'_>,
-    ) -> Result<Self, Error> {
-        let settings = Settings::of(key, config)?;
-        let mut vr = Self {
+    /// One without addresses, to be [filled](Self::fill).
+    pub(super) fn new(now: Instant, key: VrKey, iface: u8, settings: Settings) -> Self {
+        Self {
             key,
             iface,
             settings,
@@ -230,6 +235,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             listen_until: now,
             stalled: false,
             answer_losers_from: now,
+            answer_is_due: false,
             failures: 0,
             backoff: 0,
             failed_at: now,
@@ -253,10 +259,14 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             queue_next: super::table::NIL,
             hash_next: super::table::NIL,
             statistics: Statistics::default(),
-        };
-        vr.set_entries(vr.merged_entries(config)?);
-        vr.tracks = vr.merged_tracks(config)?;
-        Ok(vr)
+        }
+    }
+
+    /// Takes over the addresses, peers and tracked objects of its first configuration.
+    pub(super) fn fill(&mut self, config: &VrConfig<'_>) -> Result<(), Error> {
+        self.set_entries(self.merged_entries(config)?);
+        self.tracks = self.merged_tracks(config)?;
+        Ok(())
     }
 
     /// The address table that `config` asks for. What the port serves now stays in it until the

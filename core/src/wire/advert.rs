@@ -207,7 +207,7 @@ impl Advert {
 }
 
 /// The authentication type and the interval, where version 3 has its interval (RFC 3768 section
-/// 5.1).
+/// 5.1). Nobody is told of less than a second.
 #[inline(always)]
 fn v2_interval(auth_type: u8, interval: AdvertInterval) -> u16 {
     u16::from_be_bytes([auth_type, interval.as_secs_rounded_up()])

@@ -62,6 +62,7 @@ impl<'a> View<'a> {
         if count == 0 {
             return Err(DropReason::NoAddresses);
         }
+        // V-11: the addresses are of the family that carries them.
         let address_len = match family {
             Family::Ipv4 => 4,
             Family::Ipv6 => 16,

@@ -5,9 +5,13 @@ mod bare_metal;
 mod bench;
 mod capi;
 mod capi_host;
+mod compliance;
 mod install;
+mod mutations;
 mod packages;
+mod proof;
 mod run;
+mod stack;
 mod steps;
 
 use std::process::ExitCode;
@@ -20,12 +24,19 @@ usage: cargo xtask COMMAND
   demo       build, make the paper's network, pull the cable, and show who answers
   test       install what is missing with the package manager and run everything
   test STEP  one step of it:
-               format lint docs features no-std bare-c units lab manuals cost c c-host
+               STEPS
   bench      the engine's cost in instructions, as counted by callgrind
   csize      what the engine costs a C program in code and storage
   cargo-c    install libvrrp with cargo-c, which has to be there, and test it
   install-c [--engine] PREFIX
              build libvrrp (or the engine alone) and install it with its headers
+  simulate   many simulated networks, checked after every step; --seed N tells one story,
+             --runs N as many as asked for
+  model      every order of messages, losses and crashes among two and three routers;
+             --long for bounds that take an hour
+  transitions
+             writes the transition table and the state diagram anew
+  compliance writes the table from rule to code to test; --mutate breaks each rule once
   measure    outages, precision and scale beside keepalived, on this machine (takes
              a while; 'cargo xtask measure --help' names its parts)
 ";
@@ -44,12 +55,16 @@ fn main() -> ExitCode {
         "cargo-c" => capi::cargo_c(),
         "install-c" => install::command(rest),
         "measure" => measure(rest),
+        "compliance" => compliance::command(rest),
+        "simulate" => proof::simulate(rest),
+        "model" => proof::model(rest),
+        "transitions" => proof::transitions(),
         "help" | "--help" | "-h" => {
-            print!("{USAGE}");
+            print!("{}", usage());
             Ok(())
         }
         unknown => {
-            eprint!("xtask: there is no command '{unknown}'\n\n{USAGE}");
+            eprint!("xtask: there is no command '{unknown}'\n\n{}", usage());
             return ExitCode::from(2);
         }
     };
@@ -60,6 +75,10 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn usage() -> String {
+    USAGE.replace("STEPS", &steps::names().join(" "))
 }
 
 fn demo(args: &[String]) -> Result<(), Failure> {

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::run::{self, Failure, cargo, root};
-use crate::{bare_c, bare_metal, bench, capi, capi_host, packages};
+use crate::{bare_c, bare_metal, bench, capi, capi_host, compliance, packages, proof, stack};
 
 type Step = (&'static str, fn() -> Result<(), Failure>);
 
@@ -15,21 +15,28 @@ const STEPS: &[Step] = &[
     ("docs", docs),
     ("features", features),
     ("no-std", no_std),
-    ("bare-c", bare_c::check),
+    ("compliance", compliance::check),
     ("manuals", manuals),
     ("cost", bench::check),
+    ("stack", stack::check),
+    ("simulate", proof::simulate_briefly),
+    ("bare-c", bare_c::check),
     ("c", capi::check),
     ("c-host", capi_host::check),
     ("units", units),
     ("lab", lab),
 ];
 
+/// The steps, in their order.
+pub(crate) fn names() -> Vec<&'static str> {
+    STEPS.iter().map(|(step, _)| *step).collect()
+}
+
 /// Runs the steps that are named, or all.
 pub(crate) fn test(names: &[String]) -> Result<(), Failure> {
     for name in names {
         if !STEPS.iter().any(|(step, _)| step == name) {
-            let known: Vec<&str> = STEPS.iter().map(|(step, _)| *step).collect();
-            let known = known.join(", ");
+            let known = self::names().join(", ");
             return Err(Failure(format!(
                 "there is no step '{name}'; there are {known}"
             )));
@@ -122,11 +129,12 @@ fn manuals() -> Result<(), Failure> {
     )
 }
 
-/// Everything but the lab. The Linux port's own tests need root, and say so.
+/// Everything but the lab and what `simulate` runs. The Linux port's own tests need root, and say so.
 fn units() -> Result<(), Failure> {
     packages::install(packages::LAB)?;
-    let args = ["test", "--quiet", "--workspace", "--exclude", "vrrp-tests"];
-    here(cargo().args(args))
+    let apart = ["--exclude", "vrrp-tests", "--exclude", "vrrp-sim"];
+    let args = ["test", "--quiet", "--workspace"];
+    here(cargo().args(args).args(apart))
 }
 
 /// The lab of network namespaces.

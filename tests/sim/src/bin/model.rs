@@ -1,0 +1,95 @@
+//! `model`: explores the models of two and of three routers and says what was covered.
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use vrrp_core::{AdvertInterval, MacMode};
+use vrrp_sim::model::{Budgets, Model, router};
+
+fn models(long: bool) -> Vec<Model> {
+    let budgets = |losses, delays, stops, horizon| Budgets {
+        losses,
+        delays,
+        crashes: 1,
+        stops,
+        horizon,
+    };
+    let (two, unlike, three) = match long {
+        true => (
+            budgets(4, 2, 1, 12),
+            budgets(2, 1, 1, 8),
+            budgets(2, 1, 1, 9),
+        ),
+        false => (
+            budgets(1, 1, 1, 6),
+            budgets(1, 0, 1, 5),
+            budgets(1, 1, 0, 6),
+        ),
+    };
+    let mut models = Vec::new();
+    let mut add = |priorities: &[u8], budgets: Budgets, mac_mode, unlike: bool| {
+        for preempt in [true, false] {
+            let configs = priorities.iter().enumerate().map(|(n, priority)| {
+                let mut config = router(*priority, preempt);
+                config.mac_mode = mac_mode;
+                if unlike && n == 0 {
+                    config.advert_interval =
+                        AdvertInterval::from_centis(30).unwrap_or(config.advert_interval);
+                }
+                config
+            });
+            let intervals = if unlike { ", unlike intervals" } else { "" };
+            models.push(Model {
+                name: format!("{priorities:?}, preempt {preempt}, {mac_mode:?} MAC{intervals}"),
+                configs: configs.collect(),
+                budgets,
+            });
+        }
+    };
+    for mac_mode in [MacMode::Virtual, MacMode::Interface] {
+        for priorities in [[100, 100], [100, 200], [100, 255], [255, 255]] {
+            add(&priorities, two, mac_mode, false);
+        }
+        add(&[100, 200], unlike, mac_mode, true);
+        add(&[200, 100], unlike, mac_mode, true);
+        for priorities in [[100, 100, 100], [50, 100, 200], [100, 100, 255]] {
+            add(&priorities, three, mac_mode, false);
+        }
+        if long {
+            add(&[50, 100, 200], three, mac_mode, true);
+        }
+    }
+    models
+}
+
+fn main() -> ExitCode {
+    let long = std::env::args().any(|arg| arg == "--long");
+    let (mut states, mut steps) = (0, 0);
+    for model in models(long) {
+        let started = Instant::now();
+        match model.explore() {
+            Ok(covered) => {
+                states += covered.states;
+                steps += covered.steps;
+                println!(
+                    "{}: {} states, {} steps, {} deep, {:.1} s",
+                    model.name,
+                    covered.states,
+                    covered.steps,
+                    covered.depth,
+                    started.elapsed().as_secs_f64()
+                );
+            }
+            Err(found) => {
+                println!("{} with {:?}", model.name, model.budgets);
+                for step in found.path {
+                    println!("  {step}");
+                }
+                println!("{}", found.wrong);
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    println!("{states} states, {steps} steps: from each the routers come to rest, one Active");
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,584 @@
+//! The protocol a second time: one virtual router, written from the checklist (`core/RULES.md`)
+//! as plainly as can be, to be compared with the engine step by step. Times are microseconds.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use vrrp_core::{Auth, Family, MacMode, OwnerReceive, State, TrackEffect, Version, VrKey};
+
+use crate::config::Config;
+use crate::message::{Message, Sum};
+
+/// Never.
+pub const NEVER: u64 = u64::MAX;
+
+/// Why an Active router serves on though it has been told to leave, or has yielded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leaving {
+    Stop,
+    Resign,
+    Yield,
+}
+
+/// Another router, as last heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// Its address.
+    pub source: IpAddr,
+    /// The priority that it said.
+    pub priority: u8,
+    /// The version that it spoke.
+    pub version: u8,
+    /// The interval that it said, in centiseconds.
+    pub interval_cs: u16,
+    /// When.
+    pub at: u64,
+}
+
+/// An advertisement to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// 2 or 3.
+    pub version: u8,
+    /// The priority.
+    pub priority: u8,
+    /// The interval in the unit of the version.
+    pub interval: u16,
+}
+
+/// The oracle.
+#[derive(Clone, Debug)]
+pub struct Oracle {
+    key: VrKey,
+    /// Its configuration.
+    pub config: Config,
+    /// The interface's address, if it has one.
+    pub own: Option<IpAddr>,
+    /// Whether the interface is up.
+    pub up: bool,
+    enabled: bool,
+    set_priority: Option<u8>,
+    resigned: bool,
+    down_objects: BTreeMap<u16, bool>,
+    /// Its state.
+    pub state: State,
+    leaving: Option<Leaving>,
+    /// Who was heard last.
+    pub heard: Option<Heard>,
+    learned_cs: u16,
+    /// Adver_Timer, Active_Down_Timer or the end of leaving.
+    timer: u64,
+    preempt_at: u64,
+    listen_until: u64,
+    stalled: bool,
+    answer_from: u64,
+    answer_due: bool,
+    /// What was said since it was last taken away.
+    pub said: Vec<Said>,
+}
+
+impl Oracle {
+    /// A disabled virtual router on an interface that is up.
+    pub fn new(key: VrKey, config: &Config, own: IpAddr) -> Self {
+        Self {
+            key,
+            config: config.clone(),
+            own: Some(own),
+            up: true,
+            enabled: false,
+            set_priority: None,
+            resigned: false,
+            down_objects: BTreeMap::new(),
+            state: State::Initialize,
+            leaving: None,
+            heard: None,
+            learned_cs: config.advert_interval.as_centis(),
+            timer: NEVER,
+            preempt_at: NEVER,
+            listen_until: 0,
+            stalled: false,
+            answer_from: 0,
+            answer_due: false,
+            said: Vec::new(),
+        }
+    }
+
+    /// Whether it serves on though it is about to leave.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.is_some()
+    }
+
+    /// The interval that a Backup counts.
+    pub fn learned_cs(&self) -> u16 {
+        self.learned_cs
+    }
+
+    /// When something happens next.
+    pub fn next(&self) -> u64 {
+        self.timer.min(self.preempt_at)
+    }
+
+    /// The priority that is advertised: tracked objects move it within 1 to 254 (G-1).
+    pub fn priority(&self) -> u8 {
+        let base = self.set_priority.unwrap_or(self.config.priority.get());
+        let moved: i32 = self
+            .config
+            .tracks
+            .iter()
+            .map(|t| {
+                let down = self.down_objects.get(&t.object) == Some(&true);
+                match t.effect {
+                    TrackEffect::WhileDown(w) if down => i32::from(w),
+                    TrackEffect::WhileUp(w) if !down => i32::from(w),
+                    _ => 0,
+                }
+            })
+            .sum();
+        match moved {
+            0 => base,
+            1.. if base == 255 => 255,
+            _ => (i32::from(base) + moved).clamp(1, 254) as u8,
+        }
+    }
+
+    fn interval(&self) -> u64 {
+        u64::from(self.config.advert_interval.as_centis()) * 10_000
+    }
+
+    fn learned(&self) -> u64 {
+        u64::from(self.learned_cs) * 10_000
+    }
+
+    /// RFC 9568 and RFC 3768 section 6.1.
+    fn skew(&self) -> u64 {
+        let of = match self.config.version {
+            Version::V2 => 1_000_000,
+            _ => self.learned(),
+        };
+        of * (256 - u64::from(self.priority())) / 256
+    }
+
+    fn down(&self) -> u64 {
+        3 * self.learned() + self.skew()
+    }
+
+    fn may_run(&self) -> bool {
+        let faulty = self.config.tracks.iter().any(|t| {
+            t.effect == TrackEffect::Fault && self.down_objects.get(&t.object) == Some(&true)
+        });
+        self.enabled && self.up && self.own.is_some() && !faulty
+    }
+
+    fn mute(&self) -> bool {
+        !self.up || self.own.is_none()
+    }
+
+    fn say(&mut self, priority: u8) {
+        // Of two that are owed at once only the latter is sent.
+        self.said.clear();
+        if self.mute() {
+            return;
+        }
+        let cs = match self.leaving {
+            Some(Leaving::Yield) => self.learned_cs.min(4095),
+            _ => self.config.advert_interval.as_centis(),
+        };
+        let seconds = cs.div_ceil(100);
+        let v3 = Said {
+            version: 3,
+            priority,
+            interval: cs,
+        };
+        let v2 = Said {
+            version: 2,
+            priority,
+            interval: seconds,
+        };
+        // X-2; to every peer, if there are any.
+        for _ in 0..self.config.peers.len().max(1) {
+            match self.config.version {
+                Version::V3 => self.said.push(v3),
+                Version::V2 => self.said.push(v2),
+                Version::Both => self.said.extend([v3, v2]),
+            }
+        }
+    }
+
+    fn advertise(&mut self, now: u64) {
+        self.say(self.priority());
+        self.timer = now + self.interval();
+        if self.answer_due {
+            self.answer_due = false;
+            self.answer_from = now + self.interval() / 8;
+        }
+    }
+
+    fn become_active(&mut self, now: u64) {
+        self.state = State::Active;
+        self.leaving = None;
+        self.preempt_at = NEVER;
+        self.resigned = false;
+        self.answer_from = now;
+        self.answer_due = false;
+        self.advertise(now);
+    }
+
+    fn become_backup(&mut self, now: u64) {
+        self.state = State::Backup;
+        self.leave_off();
+        self.stalled = false;
+        let heard = self.heard.map_or(now, |h| h.at);
+        self.timer = (heard + self.down()).max(now + self.learned() + self.skew());
+    }
+
+    fn initialize(&mut self) {
+        self.state = State::Initialize;
+        self.leave_off();
+        self.timer = NEVER;
+    }
+
+    /// Who is not Active says nothing but that it stops.
+    fn leave_off(&mut self) {
+        self.leaving = None;
+        self.preempt_at = NEVER;
+        let mute = self.mute();
+        self.said.retain(|said| said.priority == 0 && !mute);
+    }
+
+    /// S-1, S-2, S-3, S-8, S-14: starts or stops as the facts have it.
+    fn reconsider(&mut self, now: u64) {
+        match (self.state, self.may_run()) {
+            (State::Initialize, true) => {
+                self.heard = None;
+                self.learned_cs = self.config.advert_interval.as_centis();
+                self.stalled = false;
+                let delay = self.config.start_delay.as_micros();
+                self.listen_until = now + delay;
+                if self.priority() == 255 && delay == 0 {
+                    self.become_active(now);
+                    return;
+                }
+                self.state = State::Backup;
+                self.timer = self.listen_until;
+                if self.priority() != 255 {
+                    self.timer += self.down();
+                }
+            }
+            (State::Backup, false) => self.initialize(),
+            (State::Active, false) if self.mute() => self.initialize(),
+            (State::Active, false) => self.leave(now, Leaving::Stop),
+            (State::Active, true) if self.leaving == Some(Leaving::Stop) => self.stay(now),
+            _ => {}
+        }
+    }
+
+    fn leave(&mut self, now: u64, why: Leaving) {
+        if self.leaving.is_some() {
+            self.leaving = Some(why);
+            return;
+        }
+        self.leaving = Some(why);
+        self.say(0);
+        self.timer = now + self.interval() + self.interval() / 2;
+    }
+
+    fn stay(&mut self, now: u64) {
+        self.leaving = None;
+        self.resigned = false;
+        self.advertise(now);
+    }
+
+    fn left(&mut self, now: u64) {
+        match self.leaving {
+            Some(Leaving::Stop) => self.initialize(),
+            _ => self.become_backup(now),
+        }
+    }
+
+    /// The operator enables or disables it.
+    pub fn enable(&mut self, now: u64, on: bool) {
+        self.enabled = on;
+        self.reconsider(now);
+    }
+
+    /// The interface is described anew.
+    pub fn set_interface(&mut self, now: u64, up: bool, own: Option<IpAddr>) {
+        let moved = self.own != own;
+        (self.up, self.own) = (up, own);
+        self.reconsider(now);
+        if moved && self.state == State::Active && self.leaving.is_none() {
+            self.advertise(now);
+        }
+    }
+
+    fn change(&mut self, now: u64, change: impl FnOnce(&mut Self)) {
+        let before = self.priority();
+        change(self);
+        if self.priority() != before && self.state == State::Active && self.leaving.is_none() {
+            self.advertise(now);
+        }
+    }
+
+    /// The operator sets a priority or takes it back.
+    pub fn set_priority(&mut self, now: u64, priority: Option<u8>) {
+        self.resigned = false;
+        self.change(now, |o| o.set_priority = priority);
+    }
+
+    /// A tracked object changes.
+    pub fn set_tracked(&mut self, now: u64, object: u16, up: bool) {
+        self.change(now, |o| {
+            if o.config.tracks.iter().any(|t| t.object == object) {
+                o.down_objects.insert(object, !up);
+            }
+        });
+        self.reconsider(now);
+    }
+
+    /// The operator wants somebody else to be Active.
+    pub fn resign(&mut self, now: u64) {
+        self.resigned = true;
+        self.preempt_at = NEVER;
+        if self.state == State::Active && self.leaving.is_none() {
+            self.leave(now, Leaving::Resign);
+        }
+    }
+
+    /// The configuration changes.
+    pub fn reconfigure(&mut self, now: u64, config: &Config) {
+        let before = (self.priority(), self.config.clone());
+        let gone = |object: &u16| !config.tracks.iter().any(|t| t.object == *object);
+        self.down_objects.retain(|object, _| !gone(object));
+        self.config = config.clone();
+        if before.1.priority != config.priority {
+            self.resigned = false;
+        }
+        if config.version == Version::V2 {
+            self.learned_cs = config.advert_interval.as_centis();
+        }
+        self.reconsider(now);
+        let said = |c: &Config| (c.advert_interval, c.version, c.addresses.clone());
+        let news = before.0 != self.priority() || said(&before.1) != said(config);
+        if news && self.state == State::Active && self.leaving.is_none() {
+            self.advertise(now);
+        }
+    }
+
+    /// Whether a message is believed: V-1 to V-18 and X-4.
+    pub fn believes(&self, now: u64, m: &Message) -> bool {
+        let family = Family::of(m.source);
+        if family != self.key.family || m.vrid != self.key.vrid.get() {
+            return false;
+        }
+        if Some(m.source) == self.own || !self.came_right(m) {
+            return false;
+        }
+        let version = match self.config.version {
+            Version::V2 => m.version == 2,
+            Version::V3 => m.version == 3,
+            Version::Both => m.version == 2 || m.version == 3,
+        };
+        let whole = m.missing == 0 && usize::from(m.claimed()) <= m.addresses.len();
+        let sum = match (m.version, family) {
+            (2, _) => m.sum == Sum::Plain,
+            (_, Family::Ipv4) => m.sum != Sum::Wrong,
+            (_, Family::Ipv6) => m.sum == Sum::Pseudo,
+        };
+        version
+            && m.kind == 1
+            && m.claimed() > 0
+            && whole
+            && sum
+            && m.interval > 0
+            && self.right_for_its_version(now, m)
+            && self.state != State::Initialize
+            && (self.priority() != 255 || self.config.owner_receive == OwnerReceive::Elect)
+    }
+
+    fn came_right(&self, m: &Message) -> bool {
+        let group = self.key.family.group();
+        if !self.config.peers.is_empty() {
+            return self.config.peers.contains(&m.source)
+                && Some(m.destination) == self.own
+                && u16::from(m.ttl) + u16::from(self.config.max_hops) >= 256;
+        }
+        let link_local = match m.source {
+            IpAddr::V6(v6) => v6.segments()[0] & 0xffc0 == 0xfe80,
+            IpAddr::V4(_) => true,
+        };
+        m.destination == group && m.ttl == 255 && link_local
+    }
+
+    fn right_for_its_version(&self, now: u64, m: &Message) -> bool {
+        if m.version == 3 {
+            return match m.addresses.first() {
+                Some(IpAddr::V6(v6)) => v6.segments()[0] & 0xffc0 == 0xfe80,
+                _ => self.key.family == Family::Ipv4,
+            };
+        }
+        let authentic = match self.config.auth {
+            Auth::None => m.auth_type == 0,
+            Auth::Simple(password) => m.auth_type == 1 && m.auth_data == password,
+        };
+        let ours = self.config.advert_interval.as_centis();
+        let timely = self.config.version != Version::V2 || m.interval * 100 == ours;
+        //
+        let shadowed = self.config.version == Version::Both
+            && self.heard.is_some_and(|h| {
+                let remembered = 4 * u64::from(h.interval_cs) * 10_000;
+                h.version == 3 && h.source == m.source && now - h.at < remembered
+            });
+        let mut theirs = m.addresses.clone();
+        theirs.truncate(m.claimed().into());
+        let mine: Vec<IpAddr> = self.config.addresses.iter().map(|a| a.address).collect();
+        let same = theirs.len() == mine.len() && theirs.iter().all(|a| mine.contains(a));
+        authentic && timely && !shadowed && (same || m.priority == 255)
+    }
+
+    /// Hears a message. Says whether it was believed.
+    pub fn hear(&mut self, now: u64, m: &Message) -> bool {
+        if !self.believes(now, m) {
+            return false;
+        }
+        let heard = Heard {
+            source: m.source,
+            priority: m.priority,
+            version: m.version,
+            interval_cs: if m.version == 2 {
+                m.interval * 100
+            } else {
+                m.interval
+            },
+            at: now,
+        };
+        match (self.state, self.leaving) {
+            (State::Backup, _) => self.hear_as_backup(now, heard),
+            (State::Active, None) => self.hear_as_active(now, heard),
+            (State::Active, Some(_)) => self.hear_while_leaving(now, heard),
+            (State::Initialize, _) => {}
+        }
+        true
+    }
+
+    /// T-3
+    fn learn(&mut self, heard: Heard) {
+        if self.config.version != Version::V2 {
+            self.learned_cs = heard.interval_cs;
+        }
+    }
+
+    /// RFC 9568 section 6.4.2.
+    fn hear_as_backup(&mut self, now: u64, heard: Heard) {
+        self.heard = Some(heard);
+        if heard.priority == 0 {
+            self.preempt_at = NEVER;
+            self.timer = self.listen_until.max(now + self.skew());
+            return;
+        }
+        if self.preempts(heard) {
+            let delay = self.config.preempt_delay.as_micros();
+            if delay == 0 {
+                return;
+            }
+            if self.preempt_at == NEVER {
+                self.preempt_at = self.listen_until.max(now) + delay;
+            }
+        } else {
+            self.preempt_at = NEVER;
+        }
+        self.learn(heard);
+        self.stalled = false;
+        self.timer = self.listen_until.max(now + self.down());
+    }
+
+    fn preempts(&self, heard: Heard) -> bool {
+        let ours = self.priority();
+        heard.priority < ours && (ours == 255 || self.config.preempt && !self.resigned)
+    }
+
+    /// RFC 9568 section 6.4.3.
+    fn hear_as_active(&mut self, now: u64, heard: Heard) {
+        let ours = self.priority();
+        if heard.priority == 0 {
+            self.advertise(now);
+        } else if self.loses_to(heard) {
+            self.heard = Some(heard);
+            self.learn(heard);
+            if self.config.mac_mode == MacMode::Virtual {
+                self.become_backup(now);
+            } else {
+                self.leaving = Some(Leaving::Yield);
+                self.say(ours);
+                self.timer = now + 20_000;
+            }
+        } else {
+            self.answer_due = true;
+            if now >= self.answer_from {
+                self.advertise(now);
+            } else {
+                self.timer = self.timer.min(self.answer_from);
+            }
+        }
+    }
+
+    fn hear_while_leaving(&mut self, now: u64, heard: Heard) {
+        if self.leaving == Some(Leaving::Yield) {
+            // Only a better router counts, and its farewell.
+            if heard.priority == 0 && self.heard.is_some_and(|h| h.source == heard.source) {
+                self.stay(now);
+            }
+            if !self.loses_to(heard) {
+                return;
+            }
+        }
+        if heard.priority == 0 {
+            return;
+        }
+        self.heard = Some(heard);
+        self.learn(heard);
+        self.left(now);
+    }
+
+    fn loses_to(&self, heard: Heard) -> bool {
+        let ours = self.priority();
+        let address = self.own.is_some_and(|own| heard.source > own);
+        heard.priority > ours || heard.priority == ours && address
+    }
+
+    /// Handles what is due. An advertisement that is nearly due may be sent with it, and is when it
+    /// was `sent_early`.
+    pub fn handle_timeout(&mut self, now: u64, sent_early: bool) {
+        if self.preempt_at <= now {
+            self.preempt_at = NEVER;
+            if self.heard.is_some_and(|heard| self.preempts(heard)) {
+                self.become_active(now);
+                return;
+            }
+        }
+        let early = match sent_early {
+            true => (u64::from(self.config.advert_interval.as_centis()) * 100).min(10_000),
+            false => 0,
+        };
+        match (self.state, self.leaving) {
+            (State::Active, None) if self.timer <= now + early => {
+                let planned = self.timer;
+                self.advertise(now);
+                // T-5: without drift, unless it is too late for that (T-8).
+                if planned < now && now - planned < self.interval() {
+                    self.timer = planned + self.interval();
+                }
+            }
+            (State::Active, Some(Leaving::Resign)) if self.timer <= now => self.stay(now),
+            (State::Active, Some(_)) if self.timer <= now => self.left(now),
+            (State::Backup, _) if self.timer <= now => {
+                if now - self.timer > self.learned() && !self.stalled {
+                    self.stalled = true;
+                    self.timer = now + self.learned() + self.skew();
+                } else {
+                    self.become_active(now);
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,609 @@
+//! A port without an operating system: it performs what the engine asks for in tables of its own
+//! and checks after every step what must hold of any port at any time.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::IpAddr;
+
+use vrrp_core::wire::{ethernet, ipv4, ipv6, vrrp};
+use vrrp_core::{
+    Error, Failure, Family, FrameKind, Instant, InterfaceState, MacAddr, MacMode, Output,
+    PacketMeta, Priority, Reason, Router, State, StateChange, Status, Transmit, Verdict, VrKey,
+};
+
+use crate::config::Config;
+
+/// The engine under test: tables that some of the tests fill.
+pub type Engine = Router<4, 24, 12>;
+
+/// A rule that was broken, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The rule in a few words. It tells one finding from another.
+    pub rule: &'static str,
+    /// What was seen.
+    pub seen: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.rule, self.seen)
+    }
+}
+
+/// `Err` with a [`Violation`].
+pub type Checked<T = ()> = Result<T, Violation>;
+
+pub(crate) fn check(holds: bool, rule: &'static str, seen: impl FnOnce() -> String) -> Checked {
+    match holds {
+        true => Ok(()),
+        false => Err(Violation { rule, seen: seen() }),
+    }
+}
+
+/// A frame to send.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// The interface.
+    pub ifindex: u32,
+    /// The frame.
+    pub frame: Vec<u8>,
+    /// The destination of a unicast advertisement, whose MAC the port has to find.
+    pub unicast: Option<IpAddr>,
+}
+
+/// What the port has done for a virtual router.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// Its configuration as last accepted.
+    pub config: Config,
+    /// The virtual MAC is taken up.
+    pub mac: bool,
+    /// The addresses that are served, with their Accept_Mode.
+    pub addresses: BTreeMap<IpAddr, bool>,
+    /// The state that was reported last.
+    pub state: State,
+    /// The priority that was advertised last. `None`: none since it became Active.
+    said: Option<u8>,
+    removing: bool,
+}
+
+/// Decides whether an effect fails.
+pub type Fails<'a> = &'a mut dyn FnMut() -> bool;
+
+/// The port.
+pub struct Port {
+    engine: Box<Engine>,
+    vrs: BTreeMap<VrKey, Held>,
+    groups: BTreeSet<(u32, Family)>,
+    /// Everything that was reported, for who wants to know.
+    pub changes: Vec<(Instant, StateChange)>,
+    /// Effects that failed since the port was made.
+    pub failures: u64,
+}
+
+impl Default for Port {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Port {
+    /// A port whose engine knows nothing yet.
+    pub fn new() -> Self {
+        Self {
+            engine: Box::new(Engine::new()),
+            vrs: BTreeMap::new(),
+            groups: BTreeSet::new(),
+            changes: Vec::new(),
+            failures: 0,
+        }
+    }
+
+    /// The engine, to be asked.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The engine, to be told; [`settle`](Self::settle) is due afterwards.
+    pub fn engine_mut(&mut self) -> &mut Engine {
+        &mut self.engine
+    }
+
+    /// What is held for each virtual router.
+    pub fn held(&self) -> &BTreeMap<VrKey, Held> {
+        &self.vrs
+    }
+
+    /// The groups that are joined.
+    pub fn groups(&self) -> &BTreeSet<(u32, Family)> {
+        &self.groups
+    }
+
+    /// As [`Router::insert`].
+    pub fn insert(&mut self, now: Instant, key: VrKey, config: &Config) -> Result<(), Error> {
+        self.engine.insert(now, key, &config.as_vr_config())?;
+        let held = Held {
+            config: config.clone(),
+            mac: false,
+            addresses: BTreeMap::new(),
+            state: State::Initialize,
+            said: None,
+            removing: false,
+        };
+        self.vrs.insert(key, held);
+        Ok(())
+    }
+
+    /// As [`Router::reconfigure`].
+    pub fn reconfigure(&mut self, now: Instant, key: VrKey, config: &Config) -> Result<(), Error> {
+        self.engine.reconfigure(now, key, &config.as_vr_config())?;
+        if let Some(held) = self.vrs.get_mut(&key) {
+            held.config = config.clone();
+        }
+        Ok(())
+    }
+
+    /// As [`Router::remove`].
+    pub fn remove(&mut self, now: Instant, key: VrKey) -> Result<(), Error> {
+        self.engine.remove(now, key)?;
+        if let Some(held) = self.vrs.get_mut(&key) {
+            held.removing = true;
+        }
+        Ok(())
+    }
+
+    /// As [`Router::handle_frame`], or by way of [`Router::handle_packet`] when `opened`. A frame
+    /// that is refused must leave no trace.
+    pub fn receive(
+        &mut self,
+        now: Instant,
+        ifindex: u32,
+        frame: &[u8],
+        opened: bool,
+    ) -> Checked<Verdict> {
+        let key = addressee(ifindex, frame);
+        let before = key.and_then(|key| self.engine.status(key));
+        let verdict = match opened.then(|| open(ifindex, frame)).flatten() {
+            Some((meta, message)) => self.engine.handle_packet(now, &meta, message),
+            None => self.engine.handle_frame(now, ifindex, frame),
+        };
+        if !matches!(verdict, Verdict::Accepted(_)) {
+            let after = key.and_then(|key| self.engine.status(key));
+            check(before == after, "a refused packet changes nothing", || {
+                format!("{verdict:?}: {before:?} became {after:?}")
+            })?;
+        }
+        Ok(verdict)
+    }
+
+    /// Undoes an effect as somebody else might, and tells the engine.
+    pub fn undo(&mut self, now: Instant, failure: Failure) {
+        match failure {
+            Failure::Mac { key } => {
+                let held = self.vrs.get_mut(&key);
+                if let Some(held) = held {
+                    held.mac = false;
+                }
+            }
+            Failure::Address { key, address } => {
+                if let Some(held) = self.vrs.get_mut(&key) {
+                    held.addresses.remove(&address);
+                }
+            }
+            Failure::Group { ifindex, family } => {
+                self.groups.remove(&(ifindex, family));
+            }
+        }
+        self.failures += 1;
+        self.engine.handle_failure(now, failure);
+    }
+
+    /// Handles what is due, performs what is asked for and checks that it was right. Gives the
+    /// frames to send, in order.
+    pub fn settle(&mut self, now: Instant, fails: Fails<'_>) -> Checked<Vec<Sent>> {
+        self.engine.handle_timeout(now);
+        let sent = self.perform(now, fails)?;
+        let deadline = self.engine.poll_timeout();
+        check(
+            deadline.is_none_or(|d| d > now),
+            "no deadline lies in the past",
+            || format!("{deadline:?} at {now:?}"),
+        )?;
+        Ok(sent)
+    }
+
+    /// As [`settle`](Self::settle), without handling timers.
+    pub fn perform(&mut self, now: Instant, fails: Fails<'_>) -> Checked<Vec<Sent>> {
+        let mut sent = Vec::new();
+        // A failed effect is asked for again; patience is twice the addresses for each.
+        let most = 64 + 400 * self.vrs.len();
+        let mut steps = 0;
+        let mut buf = [0; Engine::MAX_FRAME_LEN];
+        while let Some(output) = self.engine.poll_output(&mut buf) {
+            steps += 1;
+            check(steps <= most, "the engine never livelocks", || {
+                format!("{steps} outputs after one input, the last {output:?}")
+            })?;
+            let doomed = !matches!(
+                output,
+                Output::Transmit(_) | Output::StateChange(_) | Output::Removed { .. }
+            ) && fails();
+            let status = key_of(&output).and_then(|key| self.engine.status(key));
+            let tables = Tables {
+                engine: &self.engine,
+                vrs: &mut self.vrs,
+                groups: &mut self.groups,
+                changes: &mut self.changes,
+                now,
+            };
+            // The engine is told before it is asked for more, as M-5 needs.
+            if let Some(failure) = tables.perform(&output, status, doomed, &mut sent)? {
+                self.failures += 1;
+                self.engine.handle_failure(now, failure);
+            }
+        }
+        self.check_at_rest()?;
+        Ok(sent)
+    }
+
+    /// What holds whenever everything that was asked for is done.
+    fn check_at_rest(&self) -> Checked {
+        for (key, held) in &self.vrs {
+            let Some(status) = self.engine.status(*key) else {
+                return Err(Violation {
+                    rule: "a virtual router goes only when it is removed",
+                    seen: format!("{key:?} is gone"),
+                });
+            };
+            let active = status.state == State::Active;
+            check(
+                held.state == status.state,
+                "every change of state is reported",
+                || format!("{key:?}: {} reported, {status:?}", held.state),
+            )?;
+            let virtual_mac = held.config.mac_mode == MacMode::Virtual;
+            check(
+                held.mac == (active && virtual_mac),
+                "the virtual MAC is held by an Active router and no other",
+                || format!("{key:?}: held {}, {status:?}", held.mac),
+            )?;
+            let asked: BTreeSet<IpAddr> = match active {
+                true => self.engine.addresses(*key).map(|a| a.address).collect(),
+                false => BTreeSet::new(),
+            };
+            let served: BTreeSet<IpAddr> = held.addresses.keys().copied().collect();
+            check(
+                asked == served,
+                "the addresses are served by an Active router and no other",
+                || format!("{key:?}: {served:?} served, {status:?}"),
+            )?;
+            if active {
+                self.check_active(*key, held, &status)?;
+            }
+        }
+        self.check_groups()
+    }
+
+    /// A group is joined while somebody listens to it.
+    fn check_groups(&self) -> Checked {
+        let listens = |(_, held): &(&VrKey, &Held)| {
+            held.state != State::Initialize && held.config.peers.is_empty()
+        };
+        let needed = self.vrs.iter().filter(listens);
+        let needed: BTreeSet<_> = needed.map(|(k, _)| (k.ifindex, k.family)).collect();
+        // What failed is tried again later.
+        check(
+            needed == self.groups || self.failures > 0,
+            "a group is joined while somebody listens to it",
+            || format!("{needed:?} needed, {:?} joined", self.groups),
+        )
+    }
+
+    fn check_active(&self, key: VrKey, held: &Held, status: &Status) -> Checked {
+        let accept = held.config.accept || held.config.priority.is_owner();
+        check(
+            held.addresses.values().all(|a| *a == accept),
+            "Accept_Mode is that of the configuration",
+            || format!("{key:?}: {:?}", held.addresses),
+        )?;
+        let next = self.engine.poll_timeout();
+        check(next.is_some(), "an Active router has a deadline", || {
+            format!("{status:?}")
+        })?;
+        check(
+            held.said.is_some(),
+            "an Active router has advertised",
+            || format!("{status:?}"),
+        )
+    }
+}
+
+/// The parts of a port that an output changes.
+struct Tables<'a> {
+    engine: &'a Engine,
+    vrs: &'a mut BTreeMap<VrKey, Held>,
+    groups: &'a mut BTreeSet<(u32, Family)>,
+    changes: &'a mut Vec<(Instant, StateChange)>,
+    now: Instant,
+}
+
+impl Tables<'_> {
+    fn perform(
+        self,
+        output: &Output<'_>,
+        status: Option<Status>,
+        doomed: bool,
+        sent: &mut Vec<Sent>,
+    ) -> Checked<Option<Failure>> {
+        if let Output::SetGroup {
+            ifindex,
+            family,
+            on,
+        } = *output
+        {
+            if doomed {
+                return Ok(Some(Failure::Group { ifindex, family }));
+            }
+            match on {
+                true => self.groups.insert((ifindex, family)),
+                false => self.groups.remove(&(ifindex, family)),
+            };
+            return Ok(None);
+        }
+        let Some(key) = key_of(output) else {
+            return Ok(None);
+        };
+        let Some(held) = self.vrs.get_mut(&key) else {
+            return Err(Violation {
+                rule: "outputs are for virtual routers of the table",
+                seen: format!("{output:?}"),
+            });
+        };
+        match *output {
+            Output::Transmit(transmit) => {
+                let status = status.ok_or(Violation {
+                    rule: "outputs are for virtual routers of the table",
+                    seen: format!("{output:?}"),
+                })?;
+                held.check_transmit(&transmit, &status, self.engine)?;
+                sent.push(Sent {
+                    ifindex: key.ifindex,
+                    frame: transmit.frame.to_vec(),
+                    unicast: transmit.unicast,
+                });
+            }
+            Output::SetMac { mac, on, .. } => {
+                check(
+                    held.config.mac_mode == MacMode::Virtual && mac == key.virtual_mac(),
+                    "the virtual MAC is that of the RFC",
+                    || format!("{output:?}"),
+                )?;
+                check(
+                    on || held.addresses.is_empty(),
+                    "addresses go before the MAC",
+                    || format!("{output:?}, {:?} served", held.addresses),
+                )?;
+                if doomed {
+                    held.mac = false;
+                    return Ok(Some(Failure::Mac { key }));
+                }
+                held.mac = on;
+            }
+            Output::SetAddress {
+                address,
+                accept,
+                on,
+                ..
+            } => {
+                let active = status.is_some_and(|s| s.state == State::Active);
+                check(
+                    !on || active,
+                    "an address is installed only by an Active router",
+                    || format!("{output:?} {status:?}"),
+                )?;
+                if !on && !active && held.state == State::Active {
+                    held.check_farewell(status)?;
+                }
+                let address = address.address;
+                if doomed {
+                    held.addresses.remove(&address);
+                    return Ok(Some(Failure::Address { key, address }));
+                }
+                match on {
+                    true => held.addresses.insert(address, accept),
+                    false => held.addresses.remove(&address),
+                };
+            }
+            Output::StateChange(change) => {
+                held.check_change(&change, status)?;
+                self.changes.push((self.now, change));
+            }
+            Output::Removed { .. } => {
+                check(
+                    held.removing && held.state == State::Initialize && held.addresses.is_empty(),
+                    "a virtual router goes only when it is removed and at rest",
+                    || format!("{key:?}: {held:?}"),
+                )?;
+                self.vrs.remove(&key);
+            }
+            Output::SetGroup { .. } => {}
+        }
+        Ok(None)
+    }
+}
+
+impl Held {
+    /// Nothing is said but by an Active router, and from the MAC that serves the addresses.
+    fn check_transmit(&mut self, t: &Transmit<'_>, status: &Status, engine: &Engine) -> Checked {
+        let broken = |rule, held: &Self| Violation {
+            rule,
+            seen: format!("{:?} {:02x?} while {status:?}, {held:?}", t.kind, t.frame),
+        };
+        let Some(frame) = ethernet::View::new(t.frame) else {
+            return Err(broken("frames are whole", self));
+        };
+        let own = engine.interface(t.key.ifindex).map(|i| i.mac);
+        let virtual_mac = self.config.mac_mode == MacMode::Virtual;
+        let stopping = status.state == State::Initialize && status.reason == Reason::EffectFailed;
+        let from = match virtual_mac {
+            true => Some(t.key.virtual_mac()),
+            false => own,
+        };
+        if Some(frame.source()) != from {
+            return Err(broken(
+                "frames come from the MAC that serves the addresses",
+                self,
+            ));
+        }
+        if virtual_mac && !self.mac && !stopping {
+            return Err(broken(
+                "nothing is sent from a virtual MAC that is not held",
+                self,
+            ));
+        }
+        if t.kind != FrameKind::Advertisement {
+            let all = engine
+                .addresses(t.key)
+                .all(|a| self.addresses.contains_key(&a.address));
+            let in_place = status.state == State::Active && all;
+            return match in_place && !status.handing_over {
+                true => Ok(()),
+                false => Err(broken("nothing is announced before it is served", self)),
+            };
+        }
+        let Some((meta, message)) = open(t.key.ifindex, t.frame) else {
+            return Err(broken("an advertisement can be read", self));
+        };
+        let Ok(view) = vrrp::View::new(message, t.key.family) else {
+            return Err(broken("an advertisement can be read", self));
+        };
+        if meta.ttl != 255 || view.vrid() != t.key.vrid.get() {
+            return Err(broken("an advertisement names its virtual router", self));
+        }
+        let right = match view.priority() {
+            0 => status.handing_over || stopping || self.state == State::Active,
+            _ => status.state == State::Active && view.priority() == status.priority.get(),
+        };
+        self.said = Some(view.priority());
+        match right {
+            true => Ok(()),
+            false => Err(broken("a router advertises what it is", self)),
+        }
+    }
+
+    /// Priority 0 precedes a voluntary leave.
+    fn check_farewell(&self, status: Option<Status>) -> Checked {
+        let Some(status) = status else { return Ok(()) };
+        let voluntary = matches!(
+            status.reason,
+            Reason::Disabled | Reason::TrackedFault | Reason::Resigned
+        );
+        check(
+            !voluntary || self.said == Some(0),
+            "priority 0 precedes a voluntary leave",
+            || format!("{:?} said last, {status:?}", self.said),
+        )
+    }
+
+    fn check_change(&mut self, change: &StateChange, status: Option<Status>) -> Checked {
+        check(
+            change.from == self.state && change.from != change.to,
+            "changes of state follow each other",
+            || format!("{change:?} after {}", self.state),
+        )?;
+        check(
+            status.is_some_and(|s| s.state == change.to && s.reason == change.reason),
+            "a change of state is the state",
+            || format!("{change:?}, {status:?}"),
+        )?;
+        if change.to == State::Active {
+            check(
+                self.said.is_some_and(|p| p > 0) && !self.addresses.is_empty(),
+                "Active is reported once it serves and has advertised",
+                || format!("{change:?} {self:?}"),
+            )?;
+        } else {
+            check(
+                self.addresses.is_empty() && !self.mac,
+                "leaving is reported once everything is given up",
+                || format!("{change:?} {self:?}"),
+            )?;
+            self.said = None;
+        }
+        self.state = change.to;
+        Ok(())
+    }
+}
+
+fn key_of(output: &Output<'_>) -> Option<VrKey> {
+    match output {
+        Output::Transmit(t) => Some(t.key),
+        Output::SetMac { key, .. } | Output::SetAddress { key, .. } | Output::Removed { key } => {
+            Some(*key)
+        }
+        Output::StateChange(change) => Some(change.key),
+        Output::SetGroup { .. } => None,
+    }
+}
+
+/// The message in a frame and what a port tells of its way. `None`: it is no sound VRRP packet.
+pub fn open(ifindex: u32, frame: &[u8]) -> Option<(PacketMeta, &[u8])> {
+    let ethernet = ethernet::View::new(frame)?;
+    let (source, destination, ttl, message): (IpAddr, IpAddr, u8, &[u8]);
+    match ethernet.ethertype() {
+        ethernet::IPV4 if ipv4::protocol_of(ethernet.payload()) == Some(112) => {
+            let ip = ipv4::View::new(ethernet.payload()).ok()?;
+            (source, destination) = (ip.source().into(), ip.destination().into());
+            (ttl, message) = (ip.ttl(), ip.payload());
+        }
+        ethernet::IPV6 if ipv6::next_header_of(ethernet.payload()) == Some(112) => {
+            let ip = ipv6::View::new(ethernet.payload()).ok()?;
+            (source, destination) = (ip.source().into(), ip.destination().into());
+            (ttl, message) = (ip.hop_limit(), ip.payload());
+        }
+        _ => return None,
+    }
+    let meta = PacketMeta {
+        ifindex,
+        source,
+        destination,
+        ttl,
+        source_mac: Some(ethernet.source()),
+    };
+    Some((meta, message))
+}
+
+/// The virtual router that a frame speaks to, whether it is there or not.
+fn addressee(ifindex: u32, frame: &[u8]) -> Option<VrKey> {
+    let (meta, message) = open(ifindex, frame)?;
+    Some(VrKey {
+        ifindex,
+        vrid: vrrp_core::Vrid::new(vrrp::peek_vrid(message)?)?,
+        family: Family::of(meta.source),
+    })
+}
+
+/// An interface that is up.
+pub fn interface(mac: MacAddr, number: u8) -> InterfaceState {
+    InterfaceState {
+        up: true,
+        mac,
+        ipv4: Some([10, 0, 0, number].into()),
+        ipv6: Some(std::net::Ipv6Addr::new(
+            0xfe80,
+            0,
+            0,
+            0,
+            0,
+            0,
+            0,
+            number.into(),
+        )),
+    }
+}
+
+/// A priority that is not 0.
+pub fn priority(value: u8) -> Priority {
+    Priority::new(value).unwrap_or(Priority::DEFAULT)
+}

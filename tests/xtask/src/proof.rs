@@ -1,0 +1,50 @@
+//! Showing that the engine is right: simulated networks, the checklist, hostile input.
+
+use crate::run::{self, Failure, cargo, root};
+
+/// Seeds of the short form, a minute's worth on a slow machine.
+const SHORT_RUNS: &str = "150";
+
+/// Runs a program of the simulator with the checks of a debug build.
+fn program(name: &str, args: &[&str]) -> Result<(), Failure> {
+    let mut command = cargo();
+    command
+        .current_dir(root())
+        .args(["run", "--quiet", "--profile", "proof"])
+        .args(["--package", "vrrp-sim", "--bin", name, "--"])
+        .args(args);
+    run::run(&mut command)
+}
+
+/// `cargo xtask simulate`: many simulated networks, or that of one seed.
+pub(crate) fn simulate(args: &[String]) -> Result<(), Failure> {
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    program("simulate", &args)
+}
+
+/// `cargo xtask model`: explores two and three routers; with `--long` as far as an hour goes.
+pub(crate) fn model(args: &[String]) -> Result<(), Failure> {
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    program("model", &args)
+}
+
+/// `cargo xtask transitions`: writes the transition table and the state diagram anew.
+pub(crate) fn transitions() -> Result<(), Failure> {
+    program("transitions", &[])
+}
+
+/// The short form for CI, always the same seeds, and what else is checked without end: the oracle,
+/// all timers, the transition table.
+pub(crate) fn simulate_briefly() -> Result<(), Failure> {
+    let tests = [
+        "test",
+        "--quiet",
+        "--profile",
+        "proof",
+        "--package",
+        "vrrp-sim",
+    ];
+    run::run(cargo().current_dir(root()).args(tests))?;
+    program("model", &[])?;
+    program("simulate", &["--seed", "1", "--runs", SHORT_RUNS])
+}
