@@ -313,6 +313,7 @@ impl fmt::Display for Discard {
 
 /// One counter for each [`Discard`]. They wrap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct DiscardCounters([u32; Discard::ALL.len()]);
 
 impl DiscardCounters {

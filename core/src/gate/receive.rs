@@ -40,6 +40,7 @@ pub enum Received<'b> {
 
 /// Which of several stacks a frame is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Addressee {
     /// The one with the interface's own addresses.
     Own,

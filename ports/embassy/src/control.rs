@@ -64,6 +64,7 @@ impl<const VRS: usize, const ADDRS: usize> Inner<VRS, ADDRS> {
 
 /// The addresses that the host has for itself, from which it advertises.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct OwnAddresses {
     /// Its IPv4 address. `None`: IPv4 virtual routers wait in Initialize.
     pub ipv4: Option<Ipv4Addr>,

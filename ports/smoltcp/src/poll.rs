@@ -16,6 +16,7 @@ const BURST: usize = 64;
 
 /// What a poll has changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Polled {
     /// The state of a socket may be another, as smoltcp's `PollResult` says.
     pub sockets_changed: bool,
