@@ -64,8 +64,7 @@
 //!   MAC filter. Make it promiscuous, or have it receive 00:00:5e:00:01:VRID and 00:00:5e:00:02:VRID,
 //!   01:00:5e:00:00:12, 33:33:00:00:00:12 and the solicited-node groups of the virtual addresses.
 //! - **Memory**: [`Resources`], of which the frames are most. A frame is copied once each way.
-//! - Every stack's own runner spawned. Frames for one that does not run are discarded once there is
-//!   no room for them.
+//! - **Every stack's own runner spawned.** Frames for one that does not run give way to newer ones.
 //!
 //! A stack hears broadcasts and groups only if it is the host's own. No stack reaches another one of
 //! the same host.

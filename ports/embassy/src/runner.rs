@@ -13,7 +13,7 @@ use vrrp_core::{Instant, InterfaceState, MacAddr};
 use crate::frames::{FRAME_LEN, Slot, State, bit};
 use crate::{Control, MAX_FRAME_LEN};
 
-/// How often the stacks are given a turn to make room before frames for them are discarded.
+/// How often the stacks are given a turn to make room before frames for them give way to others.
 const PATIENCE: u8 = 2;
 
 /// Frames that are taken in before other tasks have their turn. More than a device's ring holds: an
@@ -210,17 +210,21 @@ impl<D: Driver, const VRS: usize, const ADDRS: usize> Runner<'_, D, VRS, ADDRS> 
     }
 }
 
-/// Puts a frame where the stacks of a bitmap find it.
+/// Puts a frame where the stacks of a bitmap find it: without room, in the place of the one that
+/// has waited longest, so that a stack that does not run keeps nothing from the others.
 fn hand_over<'d, const VRS: usize, const ADDRS: usize>(
     control: &Control<'d, VRS, ADDRS>,
     room: Option<&'d Slot>,
     stacks: u16,
     frame: &[u8],
 ) -> Option<&'d Slot> {
-    let Some(slot) = room.filter(|_| frame.len() <= FRAME_LEN) else {
+    let waiting = |state| matches!(state, State::ToStacks(_));
+    let slot = room.or_else(|| control.frames.first(waiting));
+    let slot = slot.filter(|_| frame.len() <= FRAME_LEN);
+    if room.is_none() || slot.is_none() {
         control.with(|gate| gate.count_discard(Discard::NoRoom));
-        return None;
-    };
+    }
+    let slot = slot?;
     slot.write(frame.len(), |slot| copy(frame, slot));
     control.frames.put(slot, State::ToStacks(stacks));
     wake(control, stacks);

@@ -29,7 +29,8 @@ fn last(answers: &Answers) -> u8 {
     *answers.borrow().last().expect("it has asked")
 }
 
-/// Nothing that speaks for a virtual address names another MAC than the virtual one.
+/// Nothing that speaks for a virtual address names another MAC than the virtual one, and nothing that
+/// goes there has another.
 fn assert_macs(world: &World) {
     let expected = [
         (V4, vr(7, Family::Ipv4)),
@@ -38,7 +39,8 @@ fn assert_macs(world: &World) {
     ];
     let mut seen = 0;
     for sent in world.hub.sent.borrow().iter() {
-        for (address, mac) in wire::claims(&sent.frame) {
+        let to = wire::destination(&sent.frame).map(|to| (to, wire::destination_mac(&sent.frame)));
+        for (address, mac) in wire::claims(&sent.frame).into_iter().chain(to) {
             for (text, key) in &expected {
                 if address == text.parse::<IpAddr>().unwrap() {
                     assert_eq!(mac, key.virtual_mac().0, "{address} at {} ms", sent.at_ms);
@@ -127,6 +129,13 @@ fn a_graceful_stop_loses_nothing_that_was_resolved() {
     assert_eq!(a.control.status(key), None);
     assert_eq!(b.state(key), State::Active);
     assert_eq!(last(&answers), 2);
+    let sent = world.hub.sent.borrow();
+    let adverts = sent.iter().filter(|s| s.plug == a.plug && s.frame[12] == 8);
+    let mut adverts = adverts.filter(|s| wire::is_advert(&s.frame));
+    assert_eq!(
+        adverts.next_back().map(|s| wire::priority(&s.frame)),
+        Some(0)
+    );
     // The successor asks for the client's MAC once.
     let lost = answers.borrow().iter().filter(|&&who| who == 0).count();
     assert!(lost <= 1, "{lost}");
@@ -139,24 +148,27 @@ fn the_handle_rules_and_tells() {
     world.run_ms(1_000);
     let key = vr(7, Family::Ipv4);
     let told = Rc::new(Cell::new(0));
-    let (count, handle) = (told.clone(), b.control);
-    world.spawn(async move {
-        loop {
-            handle.wait_for_change().await;
-            count.set(count.get() + 1);
-        }
-    });
+    // As many tasks as can wait at once.
+    for _ in 0..8 {
+        let (count, handle) = (told.clone(), b.control);
+        world.spawn(async move {
+            loop {
+                handle.wait_for_change().await;
+                count.set(count.get() + 1);
+            }
+        });
+    }
     world.run_ms(1_000);
     assert_eq!(told.get(), 0);
     a.control.resign(key).unwrap();
     world.run_ms(300);
     assert_eq!((a.state(key), b.state(key)), (State::Backup, State::Active));
-    assert_eq!(told.get(), 1);
+    assert_eq!(told.get(), 8);
     b.control.set_priority(key, Priority::new(50)).unwrap();
     a.control.set_priority(key, None).unwrap();
     world.run_ms(500);
     assert_eq!((a.state(key), b.state(key)), (State::Active, State::Backup));
-    assert_eq!(told.get(), 2);
+    assert_eq!(told.get(), 16);
     let statistics = b.control.statistics(key).unwrap();
     assert_eq!(statistics.active_transitions, 1);
     assert!(statistics.adverts_received > 0);
