@@ -437,6 +437,17 @@ fn what_comes_in_passes_by_mac_and_by_address() {
         judged(&mut silent, VMAC, SERVICE),
         Err(Discard::NotAccepted)
     );
+    // neighbours are heard even so.
+    let mut silent6 = active(&["fe80::a:80"], false);
+    let mut advert = neighbour(136, "fe80::9", "fe80::a:80", "fe80::9", ASKER);
+    advert[..6].copy_from_slice(&VMAC6.0);
+    let mut room = [0; 172];
+    let heard = silent6.receive(ms(3_200), &advert, &mut room);
+    let own = Received::Stack {
+        to: Addressee::Own,
+        virtual_mac: true,
+    };
+    assert_eq!(heard, own);
 
     let mut waiting = gate();
     insert(&mut waiting, &["10.10.10.80"], 100, true);

@@ -57,7 +57,7 @@ enum Content {
         target: IpAddr,
         valid: bool,
     },
-    /// Goes to an address; from where, if it says so.
+    /// Goes to an address. Without a source it is the answer of a neighbour.
     Packet {
         source: Option<IpAddr>,
         destination: IpAddr,
@@ -142,6 +142,9 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
                     }
                     Addressee::Virtual(destination)
                 }
+                // what neighbours say of themselves is never dropped.
+                Some(_) if source.is_none() => Addressee::Own,
+                //
                 Some(_) => return Err(Discard::NotAccepted),
             },
         };
@@ -219,7 +222,7 @@ fn content(ethernet: &ethernet::View<'_>) -> Content {
                 target: packet.target_ip.into(),
                 valid: arp::Request::new(payload).is_some(),
             },
-            // An answer: its sender has just said where it is.
+            // Its sender says where it is.
             Some(packet) => Content::Packet {
                 source: None,
                 destination: packet.target_ip.into(),
