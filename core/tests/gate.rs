@@ -253,12 +253,17 @@ fn a_group_is_reported_at_once_again_and_when_asked() {
 
 #[test]
 fn solicited_node_groups_follow_the_addresses() {
+    groups_follow(true);
+    groups_follow(false);
+}
+
+fn groups_follow(accept: bool) {
     let mut gate = gate();
     insert(
         &mut gate,
         &["fe80::a:80", "2001:db8::b:80", "2001:db8::80"],
         254,
-        true,
+        accept,
     );
     assert_eq!(drain(&mut gate, ms(0)).0, [frame("groups/mld_join")]);
     let report = |group: &str, message| {

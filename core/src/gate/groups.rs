@@ -131,6 +131,7 @@ impl Groups {
 
     /// The link has come up: whoever is there now has heard no report.
     pub(super) fn report_again(&mut self) {
+        self.leaving = None;
         self.v4.report_change();
         self.v6.report_change();
     }

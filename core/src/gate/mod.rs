@@ -181,13 +181,18 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
     /// sent. Frames need a `buf` of [`max_frame_len`] octets.
     pub fn poll<'b>(&mut self, now: Instant, buf: &'b mut [u8]) -> Option<Action<'b>> {
         let iface = self.interface();
-        if iface.up
-            && let Some(emitted) = self.groups.emit_leave(now, &iface, buf)
-        {
-            return Some(Action::Send(buf.get(..emitted.len)?));
-        }
-        // No frame fits: what comes is what does not need one.
-        while let Some(output) = self.router.poll_output(&mut []) {
+        loop {
+            // Before the next one: only one group can wait to be reported as left.
+            if iface.up
+                && !buf.is_empty()
+                && let Some(emitted) = self.groups.emit_leave(now, &iface, buf)
+            {
+                return Some(Action::Send(buf.get(..emitted.len)?));
+            }
+            // No frame fits: what comes is what does not need one.
+            let Some(output) = self.router.poll_output(&mut []) else {
+                break;
+            };
             if let Some(action) = self.perform(output) {
                 return Some(action);
             }

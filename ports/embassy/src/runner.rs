@@ -7,7 +7,7 @@ use core::task::{Context, Poll};
 
 use embassy_net_driver::{Driver, HardwareAddress, LinkState, RxToken as _};
 use embassy_time::Timer;
-use vrrp_core::gate::{Action, Addressee, Discard, Received};
+use vrrp_core::gate::{Action, Addressee, Discard, Received, max_frame_len};
 use vrrp_core::{Instant, InterfaceState, MacAddr};
 
 use crate::frames::{FRAME_LEN, Slot, State, bit};
@@ -137,7 +137,7 @@ impl<D: Driver, const VRS: usize, const ADDRS: usize> Runner<'_, D, VRS, ADDRS> 
         let Some((received, token)) = self.device.receive(cx) else {
             return Taken::NoFrame;
         };
-        let mut buf = [0; MAX_FRAME_LEN];
+        let mut buf = [0; max_frame_len(0)];
         let answer = received.consume(|frame| {
             match control.with(|gate| gate.receive(now, frame, &mut buf))? {
                 Received::Stack { to, virtual_mac } => {
