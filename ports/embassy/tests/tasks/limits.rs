@@ -130,6 +130,32 @@ fn a_stuck_transmitter_is_waited_for_asleep() {
     assert_eq!(hosts[1].state(key), State::Active);
 }
 
+/// What a stack has written while Active is not sent once that is over.
+#[test]
+fn what_waits_in_a_stuck_device_is_not_sent_late() {
+    let mut world = World::new();
+    let host = Host::new(&mut world, 1);
+    host.serve(&mut world, Some(V4), None);
+    host.insert(7, &[V4], 100, fast());
+    let answers = client(&mut world, 3, V4);
+    world.run_ms(2_000);
+    assert_eq!(answers.borrow().last(), Some(&1));
+    world.hub.set_deaf(host.plug, true);
+    world.run_ms(100);
+    let key = vr(7, Family::Ipv4);
+    host.control.set_enabled(key, false).unwrap();
+    world.run_ms(400);
+    assert_eq!(host.state(key), State::Initialize);
+    let before = world.hub.sent.borrow().len();
+    world.hub.set_deaf(host.plug, false);
+    world.run_ms(1_000);
+    let sent = world.hub.sent.borrow();
+    let mut ours = sent[before..].iter().filter(|s| s.plug == host.plug);
+    let mac = key.virtual_mac().0;
+    assert!(ours.all(|s| wire::source_mac(&s.frame) != mac));
+    assert!(host.control.discards().count(Discard::FromUnserved) > 0);
+}
+
 #[test]
 fn damaged_frames_and_noise_change_nothing() {
     let mut world = World::new();
