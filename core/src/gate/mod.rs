@@ -25,6 +25,13 @@
 //!   reports the group memberships itself, since stacks do it wrongly or not at all.
 //!
 //! The gate has one interface, [`IFINDEX`]. Unicast peers need a neighbour table and are refused.
+#![deny(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable
+)]
 
 mod asking;
 mod groups;
