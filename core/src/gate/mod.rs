@@ -23,6 +23,9 @@
 //!   served it is discarded.
 //! - [`Gate::poll`] gives what there is to send and to do, the engine's and the gate's own: it
 //!   reports the group memberships itself, since stacks do it wrongly or not at all.
+//! - The stack hears no question for its virtual addresses, and so knows nobody who asked. The gate
+//!   passes on who it was ([`Received::Answer`]), and asks itself for who talks to an address that
+//!   was taken over.
 //!
 //! The gate has one interface, [`IFINDEX`]. Unicast peers need a neighbour table and are refused.
 #![deny(
@@ -74,8 +77,8 @@ pub const fn max_frame_len(addrs: usize) -> usize {
     if advert < 172 { 172 } else { advert }
 }
 
-/// How long a frame waits for a device that can send none: longer than any frame takes, shorter than
-/// any interval.
+/// How long a frame waits for a device that can send none: longer than any frame takes, no longer
+/// than the shortest interval.
 const PATIENCE: Duration = Duration::from_millis(10);
 
 /// The engine on one interface, and the way of its frames. See the [module](self).

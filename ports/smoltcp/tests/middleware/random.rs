@@ -4,28 +4,13 @@
 
 use vrrp_smoltcp::vrrp_core::{Priority, State};
 
-use crate::world::{Vr, World};
-
-struct Random(u32);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 17;
-        self.0 ^= self.0 << 5;
-        self.0 as usize % limit
-    }
-
-    fn chance(&mut self) -> bool {
-        self.below(2) == 0
-    }
-}
+use crate::world::{Random, Vr, World};
 
 fn disturb(world: &mut World, vrs: &[Vr], random: &mut Random) {
     let now = world.now;
     let host = random.below(world.hosts.len());
     let vr = &vrs[random.below(vrs.len())];
-    let (good, hub) = (random.chance(), world.hub.clone());
+    let (good, hub) = (random.below(2) == 0, world.hub.clone());
     let plug = world.hosts[host].plug();
     let host = &mut world.hosts[host];
     match random.below(9) {
