@@ -1,6 +1,7 @@
 //! The table of virtual routers and everything that can be done to it.
 
 mod change;
+mod holding;
 mod machine;
 mod output;
 mod question;
@@ -22,6 +23,7 @@ use crate::time::{Duration, Instant};
 use crate::types::{Family, MacAddr, Priority, VirtualAddress, VrKey, Vrid};
 use crate::verdict::{DropReason, Verdict};
 use crate::wire::{Emitted, vrrp};
+pub(crate) use holding::Holding;
 use output::{Next, Step};
 use question::Question;
 use receive::Packet;

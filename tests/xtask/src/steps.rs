@@ -80,18 +80,14 @@ fn docs() -> Result<(), Failure> {
     here(cargo().args(args).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
-/// Every combination of the engine's features.
+/// Every combination of the features of the engine and of what stands on it without std.
 fn features() -> Result<(), Failure> {
-    for features in ["", "log", "defmt", "log,defmt"] {
-        let args = [
-            "clippy",
-            "--quiet",
-            "--package",
-            "vrrp-core",
-            "--features",
-            features,
-        ];
-        here(cargo().args(args).args(["--", "-D", "warnings"]))?;
+    for package in bare_metal::PACKAGES {
+        for features in ["", "log", "defmt", "log,defmt"] {
+            let args = ["clippy", "--quiet", "--package", package];
+            let features = ["--features", features, "--", "-D", "warnings"];
+            here(cargo().args(args).args(features))?;
+        }
     }
     Ok(())
 }
@@ -100,7 +96,15 @@ fn features() -> Result<(), Failure> {
 fn no_std() -> Result<(), Failure> {
     for target in bare_metal::TARGETS {
         let mut build = bare_metal::cargo_for("build", target)?;
-        run::run(build.args(["--quiet", "--release", "--package", "vrrp-core"]))?;
+        let packages = [
+            "-p",
+            "vrrp-core",
+            "-p",
+            "vrrp-smoltcp",
+            "-p",
+            "vrrp-embassy",
+        ];
+        run::run(build.args(["--quiet", "--release"]).args(packages))?;
     }
     Ok(())
 }
