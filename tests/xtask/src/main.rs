@@ -1,6 +1,7 @@
 //! `cargo xtask`: everything that is run by hand or by CI, as named steps.
 
 mod bench;
+mod fuzz;
 mod packages;
 mod run;
 mod steps;
@@ -19,6 +20,8 @@ usage: cargo xtask COMMAND
   bench      the engine's cost in instructions, as counted by callgrind
   measure    outages, precision and scale beside keepalived, on this machine (takes
              a while; 'cargo xtask measure --help' names its parts)
+  fuzz TARGET [SECONDS]
+             looks for octets that break something
 ";
 
 fn main() -> ExitCode {
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
         "test" => steps::test(rest),
         "bench" => bench::print(),
         "measure" => measure(rest),
+        "fuzz" => fuzz::fuzz(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
             Ok(())
