@@ -6,6 +6,7 @@ mod bench;
 mod capi;
 mod capi_host;
 mod compliance;
+mod fuzz;
 mod install;
 mod mutations;
 mod packages;
@@ -39,6 +40,8 @@ usage: cargo xtask COMMAND
   compliance writes the table from rule to code to test; --mutate breaks each rule once
   measure    outages, precision and scale beside keepalived, on this machine (takes
              a while; 'cargo xtask measure --help' names its parts)
+  fuzz TARGET [SECONDS]
+             looks for octets that break something
 ";
 
 fn main() -> ExitCode {
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         "simulate" => proof::simulate(rest),
         "model" => proof::model(rest),
         "transitions" => proof::transitions(),
+        "fuzz" => fuzz::fuzz(rest),
         "help" | "--help" | "-h" => {
             print!("{}", usage());
             Ok(())
