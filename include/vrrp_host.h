@@ -374,6 +374,17 @@ int vrrp_host_open_config(uint32_t abi,
                           char *message,
                           size_t message_size);
 
+// Reads a text as `vrrp_host_open_config()` does and opens nothing: for a program's own check of its
+// configuration. `config_name` is what messages call it; NULL: "config". `message` is filled in as
+// there.
+//
+// Errors: `VRRP_ERR_HOST_CONFIG`: the text.
+int vrrp_host_check_config(const char *text,
+                           size_t text_len,
+                           const char *config_name,
+                           char *message,
+                           size_t message_size);
+
 // The descriptor to wait for: it is readable when `vrrp_host_step()` has something to do, timers
 // included. It is the same for the life of the host; poll, epoll, kqueue and every event loop take
 // it, level-triggered (with EPOLLET or EV_CLEAR you would miss what a step leaves for the next). Do
