@@ -22,11 +22,6 @@ pub(crate) struct Holding {
 }
 
 impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, ADDRS> {
-    /// Whether [`poll_output`](Self::poll_output) may have more to give.
-    pub(crate) fn has_output(&self) -> bool {
-        self.table.front().is_some()
-    }
-
     /// `None`: no virtual router of the interface has this address. Of several, the one that serves
     /// it.
     // Called from several places: one copy is enough.

@@ -1,7 +1,11 @@
 //! `cargo xtask`: everything that is run by hand or by CI, as named steps.
 
+mod bare_c;
 mod bare_metal;
 mod bench;
+mod capi;
+mod capi_host;
+mod install;
 mod packages;
 mod run;
 mod steps;
@@ -16,8 +20,12 @@ usage: cargo xtask COMMAND
   demo       build, make the paper's network, pull the cable, and show who answers
   test       install what is missing with the package manager and run everything
   test STEP  one step of it:
-               format lint docs features no-std units lab manuals cost
+               format lint docs features no-std bare-c units lab manuals cost c c-host
   bench      the engine's cost in instructions, as counted by callgrind
+  csize      what the engine costs a C program in code and storage
+  cargo-c    install libvrrp with cargo-c, which has to be there, and test it
+  install-c [--engine] PREFIX
+             build libvrrp (or the engine alone) and install it with its headers
   measure    outages, precision and scale beside keepalived, on this machine (takes
              a while; 'cargo xtask measure --help' names its parts)
 ";
@@ -32,6 +40,9 @@ fn main() -> ExitCode {
         "demo" => demo(rest),
         "test" => steps::test(rest),
         "bench" => bench::print(),
+        "csize" => capi::size(),
+        "cargo-c" => capi::cargo_c(),
+        "install-c" => install::command(rest),
         "measure" => measure(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");
