@@ -96,15 +96,11 @@ fn features() -> Result<(), Failure> {
 fn no_std() -> Result<(), Failure> {
     for target in bare_metal::TARGETS {
         let mut build = bare_metal::cargo_for("build", target)?;
-        let packages = [
-            "-p",
-            "vrrp-core",
-            "-p",
-            "vrrp-smoltcp",
-            "-p",
-            "vrrp-embassy",
-        ];
-        run::run(build.args(["--quiet", "--release"]).args(packages))?;
+        build.args(["--quiet", "--release"]);
+        for package in bare_metal::PACKAGES {
+            build.args(["--package", package]);
+        }
+        run::run(&mut build)?;
     }
     Ok(())
 }
