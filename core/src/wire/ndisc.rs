@@ -3,19 +3,21 @@
 
 use core::net::Ipv6Addr;
 
-use super::{Emitted, checksum, ethernet, ipv6};
+use super::{Emitted, checksum, ethernet, ipv6, mld};
 use crate::types::MacAddr;
 
-const ICMPV6: u8 = 58;
+pub(super) const ICMPV6: u8 = 58;
 const HOP_LIMIT: u8 = 255;
+const ROUTER_SOLICITATION: u8 = 133;
+const ROUTER_ADVERTISEMENT: u8 = 134;
 const SOLICITATION: u8 = 135;
 const ADVERTISEMENT: u8 = 136;
 /// The fixed part of a solicitation or advertisement: type to target.
 const FIXED_LEN: usize = 24;
 const OPTION_SOURCE_LINK_LAYER: u8 = 1;
 const OPTION_TARGET_LINK_LAYER: u8 = 2;
-/// An advertisement with its one option.
-const ADVERTISEMENT_LEN: usize = FIXED_LEN + 8;
+/// A message with its one option.
+const MESSAGE_LEN: usize = FIXED_LEN + 8;
 
 const FLAG_ROUTER: u8 = 0x80;
 const FLAG_SOLICITED: u8 = 0x40;
@@ -56,6 +58,49 @@ pub fn emit_na_reply(
     let asker_mac = solicitation.source_mac.unwrap_or(frame_source_mac);
     let asker = solicitation.source;
     emit(buf, mac, solicitation.target, flags, asker_mac, asker)
+}
+
+/// Writes a solicitation of `source`, which lives at `mac`, for `target`, to the group in which
+/// that listens. `None` when `buf` is shorter than 86 octets.
+//= RFC 4861 section 7.2.2
+pub(crate) fn emit_solicitation(
+    buf: &mut [u8],
+    mac: MacAddr,
+    source: Ipv6Addr,
+    target: Ipv6Addr,
+) -> Option<Emitted> {
+    let group = mld::solicited_node(target);
+    let message = Message {
+        kind: SOLICITATION,
+        flags: 0,
+        target,
+        option: OPTION_SOURCE_LINK_LAYER,
+    };
+    message.emit(buf, mac, source, mld::group_mac(group), group)
+}
+
+/// Writes what the sender of `solicitation` would advertise to its target, which has the MAC
+/// `target_mac`. `None` while it has no address, and when `buf` is shorter than 86 octets.
+pub(crate) fn emit_lesson(
+    buf: &mut [u8],
+    target_mac: MacAddr,
+    solicitation: &Solicitation,
+    frame_source_mac: MacAddr,
+) -> Option<Emitted> {
+    if solicitation.source.is_unspecified() {
+        return None;
+    }
+    let asker_mac = solicitation.source_mac.unwrap_or(frame_source_mac);
+    let asker = solicitation.source;
+    let flags = FLAG_SOLICITED | FLAG_OVERRIDE;
+    emit(
+        buf,
+        asker_mac,
+        asker,
+        flags,
+        target_mac,
+        solicitation.target,
+    )
 }
 
 /// A received neighbour solicitation that is valid.
@@ -108,6 +153,77 @@ impl Solicitation {
     }
 }
 
+/// A neighbour solicitation or advertisement of which nothing is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Neighbour {
+    /// A solicitation; else an advertisement.
+    pub is_solicitation: bool,
+    /// The address that it is about.
+    pub target: Ipv6Addr,
+}
+
+impl Neighbour {
+    /// Reads the payload of an IPv6 frame. `None` when it is something else or cut short.
+    pub fn new(frame_payload: &[u8]) -> Option<Neighbour> {
+        if ipv6::next_header_of(frame_payload) != Some(ICMPV6) {
+            return None;
+        }
+        let (_, icmp) = frame_payload.split_first_chunk::<{ ipv6::HEADER_LEN }>()?;
+        let fixed = icmp.first_chunk::<FIXED_LEN>()?;
+        let [kind @ (SOLICITATION | ADVERTISEMENT), ..] = *fixed else {
+            return None;
+        };
+        Some(Neighbour {
+            is_solicitation: kind == SOLICITATION,
+            target: Ipv6Addr::from(*fixed.last_chunk::<16>()?),
+        })
+    }
+}
+
+/// Replaces `old` by `new` in the link-layer address options of a neighbour discovery message of
+/// any kind, and mends its checksum (RFC 1624). Any other frame stays as it is.
+pub(crate) fn replace_mac(frame: &mut [u8], old: MacAddr, new: MacAddr) {
+    const ICMP_AT: usize = ethernet::HEADER_LEN + ipv6::HEADER_LEN;
+    let next_header = frame
+        .get(ethernet::HEADER_LEN..)
+        .and_then(ipv6::next_header_of);
+    if next_header != Some(ICMPV6) {
+        return;
+    }
+    let Some((head, options)) = frame.get_mut(ICMP_AT..).and_then(|icmp| {
+        let options_at = match icmp.first()? {
+            &ROUTER_SOLICITATION => 8,
+            &ROUTER_ADVERTISEMENT => 16,
+            &SOLICITATION | &ADVERTISEMENT => FIXED_LEN,
+            _ => return None,
+        };
+        icmp.split_at_mut_checked(options_at)
+    }) else {
+        return;
+    };
+    let Some([_, _, c0, c1, ..]) = head.first_chunk_mut::<8>() else {
+        return;
+    };
+    let mut rest = options;
+    while let Some(&[kind, eighths]) = rest.first_chunk() {
+        let len = usize::from(eighths) * 8;
+        let Some((option, tail)) = rest.split_at_mut_checked(len) else {
+            return;
+        };
+        let Some([_, _, mac @ ..]) = option.first_chunk_mut::<8>() else {
+            return;
+        };
+        if matches!(kind, OPTION_SOURCE_LINK_LAYER | OPTION_TARGET_LINK_LAYER) && *mac == old.0 {
+            let was = !u16::from_be_bytes([*c0, *c1]);
+            let less = old.0.map(|octet| !octet);
+            let sum = u32::from(was) + checksum::sum(&less) + checksum::sum(&new.0);
+            [*c0, *c1] = checksum::field(sum).to_be_bytes();
+            *mac = new.0;
+        }
+        rest = tail;
+    }
+}
+
 /// The first source link-layer address among `options`. The outer `None`: an option is of length
 /// zero or does not fit.
 fn source_link_layer(options: &[u8]) -> Option<Option<MacAddr>> {
@@ -146,34 +262,63 @@ fn emit(
     destination_mac: MacAddr,
     destination: Ipv6Addr,
 ) -> Option<Emitted> {
-    const LEN: u16 = ADVERTISEMENT_LEN as u16;
-    let [m0, m1, m2, m3, m4, m5] = mac.0;
-    let option = [OPTION_TARGET_LINK_LAYER, 1, m0, m1, m2, m3, m4, m5];
-    let sum = checksum::pseudo_v6(target, destination, ICMPV6, LEN)
-        + u32::from(u16::from_be_bytes([ADVERTISEMENT, 0]))
-        + u32::from(u16::from_be_bytes([flags, 0]))
-        + checksum::v6(target)
-        + checksum::sum(&option);
-    let [c0, c1] = checksum::field(sum).to_be_bytes();
-
-    let (header, rest) = buf.split_first_chunk_mut()?;
-    let ip = ipv6::Header {
-        traffic_class: 0,
-        next_header: ICMPV6,
-        hop_limit: HOP_LIMIT,
-        source: target,
-        destination,
+    let message = Message {
+        kind: ADVERTISEMENT,
+        flags,
+        target,
+        option: OPTION_TARGET_LINK_LAYER,
     };
-    let rest = ip.write(rest, LEN)?;
-    let (fixed, rest) = rest.split_first_chunk_mut()?;
-    let (target_slot, rest) = rest.split_first_chunk_mut()?;
-    *rest.first_chunk_mut()? = option;
-    *target_slot = target.octets();
-    *fixed = [ADVERTISEMENT, 0, c0, c1, flags, 0, 0, 0];
-    *header = ethernet::header(destination_mac, mac, ethernet::IPV6);
-    Some(Emitted {
-        len: ethernet::HEADER_LEN + ipv6::HEADER_LEN + ADVERTISEMENT_LEN,
-        ip_offset: ethernet::HEADER_LEN as u16,
-        payload_offset: (ethernet::HEADER_LEN + ipv6::HEADER_LEN) as u16,
-    })
+    message.emit(buf, mac, target, destination_mac, destination)
+}
+
+/// What differs among the messages that are sent; each has one option, which names the sender's MAC.
+struct Message {
+    kind: u8,
+    flags: u8,
+    target: Ipv6Addr,
+    option: u8,
+}
+
+impl Message {
+    /// Writes a whole frame.
+    #[inline]
+    fn emit(
+        &self,
+        buf: &mut [u8],
+        mac: MacAddr,
+        source: Ipv6Addr,
+        destination_mac: MacAddr,
+        destination: Ipv6Addr,
+    ) -> Option<Emitted> {
+        const LEN: u16 = MESSAGE_LEN as u16;
+        let [m0, m1, m2, m3, m4, m5] = mac.0;
+        let option = [self.option, 1, m0, m1, m2, m3, m4, m5];
+        let sum = checksum::pseudo_v6(source, destination, ICMPV6, LEN)
+            + u32::from(u16::from_be_bytes([self.kind, 0]))
+            + u32::from(u16::from_be_bytes([self.flags, 0]))
+            + checksum::v6(self.target)
+            + checksum::sum(&option);
+        let [c0, c1] = checksum::field(sum).to_be_bytes();
+
+        let (header, rest) = buf.split_first_chunk_mut()?;
+        let ip = ipv6::Header {
+            traffic_class: 0,
+            next_header: ICMPV6,
+            hop_limit: HOP_LIMIT,
+            source,
+            destination,
+        };
+        let rest = ip.write(rest, LEN)?;
+        let (fixed, rest) = rest.split_first_chunk_mut()?;
+        let (target_slot, rest) = rest.split_first_chunk_mut()?;
+        *rest.first_chunk_mut()? = option;
+        *target_slot = self.target.octets();
+        *fixed = [self.kind, 0, c0, c1, self.flags, 0, 0, 0];
+        *header = ethernet::header(destination_mac, mac, ethernet::IPV6);
+        Some(Emitted {
+            len: ethernet::HEADER_LEN + ipv6::HEADER_LEN + MESSAGE_LEN,
+            ip_offset: ethernet::HEADER_LEN as u16,
+            payload_offset: (ethernet::HEADER_LEN + ipv6::HEADER_LEN) as u16,
+        })
+    }
 }

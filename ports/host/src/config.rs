@@ -157,6 +157,15 @@ impl VrSpec {
         })
     }
 
+    /// Whether each address that `other` has too is on the same interface there.
+    pub(crate) fn carries_like(&self, other: &VrSpec) -> bool {
+        let moved = |mine: &AddressSpec| {
+            let theirs = other.addresses.iter().find(|a| a.address == mine.address);
+            theirs.is_some_and(|theirs| theirs.interface != mine.interface)
+        };
+        !self.addresses.iter().any(moved)
+    }
+
     /// Every interface that it names: its own first.
     pub(crate) fn interfaces(&self) -> impl Iterator<Item = &str> {
         let carriers = self.addresses.iter().filter_map(|a| a.interface.as_deref());
@@ -176,6 +185,7 @@ pub struct AddressSpec {
     /// The address and its prefix.
     pub address: VirtualAddress,
     /// The interface that carries it. `None`: the one that carries the MAC of the virtual router.
+    /// Changing it in a reload stops the virtual router gracefully and starts it again.
     pub interface: Option<String>,
 }
 

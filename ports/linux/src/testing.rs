@@ -1,10 +1,12 @@
 //! What tests of this and other crates need of the operating system: a network namespace of their
-//! own, and a neighbour that says and hears raw frames. No part of the API.
+//! own, a neighbour that says and hears raw frames, and the reader of what the kernel says. No part
+//! of the API.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
+use crate::netlink;
 use crate::sys;
 
 const ETH_P_ALL: u16 = 3;
@@ -18,6 +20,14 @@ pub fn enter_new_namespace() -> io::Result<()> {
 /// Waits until a descriptor is readable. `false`: it was not within the time.
 pub fn wait_readable(fd: std::os::fd::RawFd, timeout: Duration) -> io::Result<bool> {
     sys::wait_readable(fd, timeout.as_millis() as i32)
+}
+
+/// How many events a datagram of the routing socket holds.
+pub fn events_in(datagram: &[u8]) -> usize {
+    let messages = netlink::messages(datagram);
+    messages
+        .filter_map(|message| netlink::decode(&message))
+        .count()
 }
 
 /// A neighbour on the wire: sends and hears whole Ethernet frames on one interface.

@@ -1,7 +1,13 @@
 //! `cargo xtask`: everything that is run by hand or by CI, as named steps.
 
+mod bare_c;
+mod bare_metal;
 mod bench;
+mod capi;
+mod capi_host;
 mod compliance;
+mod fuzz;
+mod install;
 mod mutations;
 mod packages;
 mod proof;
@@ -19,8 +25,12 @@ usage: cargo xtask COMMAND
   demo       build, make the paper's network, pull the cable, and show who answers
   test       install what is missing with the package manager and run everything
   test STEP  one step of it:
-               format lint docs features no-std compliance manuals cost stack simulate units lab
+               STEPS
   bench      the engine's cost in instructions, as counted by callgrind
+  csize      what the engine costs a C program in code and storage
+  cargo-c    install libvrrp with cargo-c, which has to be there, and test it
+  install-c [--engine] PREFIX
+             build libvrrp (or the engine alone) and install it with its headers
   simulate   many simulated networks, checked after every step; --seed N tells one story,
              --runs N as many as asked for
   model      every order of messages, losses and crashes among two and three routers;
@@ -30,6 +40,8 @@ usage: cargo xtask COMMAND
   compliance writes the table from rule to code to test; --mutate breaks each rule once
   measure    outages, precision and scale beside keepalived, on this machine (takes
              a while; 'cargo xtask measure --help' names its parts)
+  fuzz TARGET [SECONDS]
+             looks for octets that break something
 ";
 
 fn main() -> ExitCode {
@@ -42,17 +54,21 @@ fn main() -> ExitCode {
         "demo" => demo(rest),
         "test" => steps::test(rest),
         "bench" => bench::print(),
+        "csize" => capi::size(),
+        "cargo-c" => capi::cargo_c(),
+        "install-c" => install::command(rest),
         "measure" => measure(rest),
         "compliance" => compliance::command(rest),
         "simulate" => proof::simulate(rest),
         "model" => proof::model(rest),
         "transitions" => proof::transitions(),
+        "fuzz" => fuzz::fuzz(rest),
         "help" | "--help" | "-h" => {
-            print!("{USAGE}");
+            print!("{}", usage());
             Ok(())
         }
         unknown => {
-            eprint!("xtask: there is no command '{unknown}'\n\n{USAGE}");
+            eprint!("xtask: there is no command '{unknown}'\n\n{}", usage());
             return ExitCode::from(2);
         }
     };
@@ -63,6 +79,10 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn usage() -> String {
+    USAGE.replace("STEPS", &steps::names().join(" "))
 }
 
 fn demo(args: &[String]) -> Result<(), Failure> {

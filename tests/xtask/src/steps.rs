@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::run::{self, Failure, cargo, root};
-use crate::{bench, compliance, packages, proof, stack};
+use crate::{bare_c, bare_metal, bench, capi, capi_host, compliance, packages, proof, stack};
 
 type Step = (&'static str, fn() -> Result<(), Failure>);
 
@@ -20,16 +20,23 @@ const STEPS: &[Step] = &[
     ("cost", bench::check),
     ("stack", stack::check),
     ("simulate", proof::simulate_briefly),
+    ("bare-c", bare_c::check),
+    ("c", capi::check),
+    ("c-host", capi_host::check),
     ("units", units),
     ("lab", lab),
 ];
+
+/// The steps, in their order.
+pub(crate) fn names() -> Vec<&'static str> {
+    STEPS.iter().map(|(step, _)| *step).collect()
+}
 
 /// Runs the steps that are named, or all.
 pub(crate) fn test(names: &[String]) -> Result<(), Failure> {
     for name in names {
         if !STEPS.iter().any(|(step, _)| step == name) {
-            let known: Vec<&str> = STEPS.iter().map(|(step, _)| *step).collect();
-            let known = known.join(", ");
+            let known = self::names().join(", ");
             return Err(Failure(format!(
                 "there is no step '{name}'; there are {known}"
             )));
@@ -73,63 +80,51 @@ fn docs() -> Result<(), Failure> {
     here(cargo().args(args).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
-/// Every combination of the engine's features.
+/// Every combination of the features of the engine and of what stands on it without std.
 fn features() -> Result<(), Failure> {
-    for features in ["", "log", "defmt", "log,defmt"] {
-        let args = [
-            "clippy",
-            "--quiet",
-            "--package",
-            "vrrp-core",
-            "--features",
-            features,
-        ];
-        here(cargo().args(args).args(["--", "-D", "warnings"]))?;
+    for package in bare_metal::PACKAGES {
+        for features in ["", "log", "defmt", "log,defmt"] {
+            let args = ["clippy", "--quiet", "--package", package];
+            let features = ["--features", features, "--", "-D", "warnings"];
+            here(cargo().args(args).args(features))?;
+        }
     }
     Ok(())
 }
 
-/// The engine for a microcontroller, where there is no std to lean on by mistake.
+/// The libraries for microcontrollers, where there is no std to lean on by mistake.
 fn no_std() -> Result<(), Failure> {
-    const TARGET: &str = "thumbv7m-none-eabi";
-    let build = ["--release", "--package", "vrrp-core", "--target", TARGET];
-    let installed = Command::new("rustup")
-        .args(["target", "list", "--installed"])
-        .output();
-    let own = installed.map(|o| String::from_utf8_lossy(&o.stdout).into_owned());
-    if own.is_ok_and(|targets| targets.lines().any(|t| t == TARGET)) {
-        return here(cargo().args(["build", "--quiet"]).args(build));
+    for target in bare_metal::TARGETS {
+        let mut build = bare_metal::cargo_for("build", target)?;
+        let packages = [
+            "-p",
+            "vrrp-core",
+            "-p",
+            "vrrp-smoltcp",
+            "-p",
+            "vrrp-embassy",
+        ];
+        run::run(build.args(["--quiet", "--release"]).args(packages))?;
     }
-    // Debian's Rust brings the source of core, from which it builds for any target.
-    packages::install(packages::BARE_METAL)?;
-    let target_dir: PathBuf = run::target_dir().join("bare-metal");
-    let mut command = Command::new("/usr/bin/cargo");
-    command
-        .args(["build", "--quiet", "-Zbuild-std=core"])
-        .args(build)
-        .arg("--target-dir")
-        .arg(target_dir)
-        .env("PATH", "/usr/bin:/bin")
-        .env("RUSTC", "/usr/bin/rustc")
-        .env("RUSTC_BOOTSTRAP", "1")
-        .env_remove("RUSTUP_TOOLCHAIN")
-        .env_remove("CARGO")
-        .env_remove("RUSTDOC");
-    here(&mut command)
+    Ok(())
 }
 
 fn manuals() -> Result<(), Failure> {
     packages::install(packages::MANUALS)?;
-    let folder = root().join("ports/daemon/man");
-    let pages = std::fs::read_dir(&folder)
-        .map_err(|e| Failure(format!("cannot read {}: {e}", folder.display())))?;
-    let pages: Vec<PathBuf> = pages.flatten().map(|page| page.path()).collect();
-    if pages.len() < 3 {
-        let found = pages.len();
-        return Err(Failure(format!(
-            "{found} manual pages in {}",
-            folder.display()
-        )));
+    let mut pages: Vec<PathBuf> = Vec::new();
+    for (folder, at_least) in [("ports/daemon/man", 3), ("ffi/man", 2)] {
+        let folder = root().join(folder);
+        let found = std::fs::read_dir(&folder)
+            .map_err(|e| Failure(format!("cannot read {}: {e}", folder.display())))?;
+        let found: Vec<PathBuf> = found.flatten().map(|page| page.path()).collect();
+        if found.len() < at_least {
+            let found = found.len();
+            return Err(Failure(format!(
+                "{found} manual pages in {}",
+                folder.display()
+            )));
+        }
+        pages.extend(found);
     }
     here(
         Command::new("mandoc")
@@ -149,6 +144,9 @@ fn units() -> Result<(), Failure> {
 /// The lab of network namespaces.
 fn lab() -> Result<(), Failure> {
     packages::install(packages::LAB)?;
+    packages::install(packages::C_HOST)?;
+    packages::install(packages::LWIP)?;
+    packages::install(packages::HTTPD)?;
     build_programs()?;
     here(cargo().args(["test", "--quiet", "--release", "--package", "vrrp-tests"]))
 }

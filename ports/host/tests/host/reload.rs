@@ -324,6 +324,34 @@ fn another_mac_mode_means_stop_and_start() {
 }
 
 #[test]
+fn an_address_on_another_interface_means_stop_and_start() {
+    let mut sim = lone();
+    sim.machine(0)
+        .set_interface("eth1", crate::fake::interface(0));
+    let mut changed = spec(1, 100);
+    changed.addresses[0].interface = Some("eth1".into());
+    let changed = [changed, spec(2, 100)];
+    let reload = sim.hosts[0].reload(config(&changed)).unwrap();
+    assert_eq!(reload.changed, [id("eth0", 1)]);
+    sim.run_to(10_000);
+    assert_eq!(sim.state(0, 1), State::Active);
+    // The platform learns where the address is to be when it has given it up.
+    let calls = sim.take_calls(0);
+    let expected = [
+        Call::Advert(1, 0),
+        Call::Address(ip("10.0.0.101"), false),
+        Call::Release(1),
+    ];
+    let mut rest = calls.iter();
+    for call in &expected {
+        assert!(rest.any(|c| c == call), "{call:?} in {calls:?}");
+    }
+    let prepared = |c: &Call| matches!(c, Call::Prepare(setup) if setup.addresses[0].1.is_some());
+    assert!(rest.any(prepared));
+    assert!(rest.any(|c| *c == Call::Address(ip("10.0.0.101"), true)));
+}
+
+#[test]
 fn a_setup_that_fails_after_the_reload_is_tried_again() {
     let mut sim = lone();
     let changed = VrSpec {

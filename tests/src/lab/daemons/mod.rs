@@ -2,6 +2,8 @@
 
 mod frr;
 mod keepalived;
+mod libvrrp;
+mod lwip;
 mod vrrpd;
 
 use std::io::{BufRead, BufReader, Read};
@@ -28,6 +30,15 @@ pub enum Program {
     Keepalived,
     /// vrrpd of FRR, with its zebra, from the system. Has neither password nor physical MAC.
     Frr,
+    /// libvrrp in a program around poll(2): `ffi/examples/poll.c`. One virtual router, VRRPv3.
+    Poll,
+    /// libvrrp in a program around libevent: `ffi/examples/libevent.c`. Its configuration is vrrpd's.
+    Libevent,
+    /// A C program on lwIP that links libvrrp (`ffi/examples/lwip`), built on the first use. The
+    /// host's cable and address are its own: see [`Host::hand_over`]. Serves one IPv4 address, in
+    /// VRRPv3, with the virtual MAC, and has the services of [`Host::serve`] and
+    /// [`Host::serve_http`].
+    Lwip,
 }
 
 impl Program {
@@ -38,9 +49,11 @@ impl Program {
     /// When the program cannot do what a virtual router asks for.
     pub fn config(self, host: &Host, vrs: &[Vr]) -> String {
         match self {
-            Self::Vrrpd => vrrpd::config(host, vrs),
+            Self::Vrrpd | Self::Libevent => vrrpd::config(host, vrs),
+            Self::Poll => libvrrp::arguments(host, vrs),
             Self::Keepalived => keepalived::config(host, vrs),
             Self::Frr => frr::config(vrs),
+            Self::Lwip => lwip::config(host, vrs),
         }
     }
 
@@ -50,6 +63,9 @@ impl Program {
             Self::Vrrpd => vec![vrrpd::command(config)],
             Self::Keepalived => vec![keepalived::command(host, config)],
             Self::Frr => frr::commands(host, config),
+            Self::Poll => vec![libvrrp::poll(config)],
+            Self::Libevent => vec![libvrrp::libevent(config)],
+            Self::Lwip => vec![lwip::command(config)],
         }
     }
 }
@@ -81,8 +97,10 @@ impl Daemon {
     pub fn start(program: Program, host: &Host, config: &str, vrs: &[Vr]) -> Self {
         let path = host.dir().join(format!("{program:?}.conf").to_lowercase());
         std::fs::write(&path, config).expect("write a configuration");
-        if program == Program::Frr {
-            frr::prepare(host, vrs);
+        match program {
+            Program::Frr => frr::prepare(host, vrs),
+            Program::Lwip => host.hand_over(),
+            Program::Vrrpd | Program::Keepalived | Program::Poll | Program::Libevent => {}
         }
         let mut daemon = Self::idle(host, &format!("{program:?}"));
         daemon.program = Some(program);

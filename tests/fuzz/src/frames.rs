@@ -1,0 +1,51 @@
+//! Raw frames: whatever arrives, a packet that is dropped changes nothing.
+
+use vrrp_core::{Instant, Verdict};
+
+use crate::engine::{Bench, Engine, IF, mend_checksum};
+use crate::octets::Octets;
+
+/// Frames one after the other: an octet of choices, then a length, then the frame. The choices: 1
+/// sets the checksums right, 2 asks for an answer to the frame too, and the rest is time that passes
+/// before it.
+///
+/// # Panics
+/// When a frame that is dropped, or is not VRRP, leaves a trace but its counter.
+pub fn check(octets: &[u8]) {
+    let mut bench = Bench::with_all_kinds();
+    let mut octets = Octets(octets);
+    while !octets.is_empty() {
+        let choices = octets.u8();
+        let len = octets.u16() & 0x7ff;
+        let mut frame = octets.take(len.into()).to_vec();
+        if choices & 1 == 1 {
+            mend_checksum(&mut frame);
+        }
+        let passed = u64::from(choices >> 2) * 31_250;
+        bench.advance(Instant::from_micros(bench.now.as_micros() + passed));
+        hear(&mut bench, &frame, choices & 2 == 2);
+    }
+}
+
+fn hear(bench: &mut Bench, frame: &[u8], ask: bool) {
+    let before = bench.picture();
+    if ask {
+        let mut buf = [0; Engine::MAX_FRAME_LEN];
+        if let Some(answer) = bench.engine.answer(IF, frame, &mut buf) {
+            assert!(!answer.frame.is_empty());
+        }
+        assert_eq!(bench.picture(), before, "a question changed something");
+    }
+    let verdict = bench.engine.handle_frame(bench.now, IF, frame);
+    if !matches!(verdict, Verdict::Accepted(_)) {
+        assert_eq!(bench.picture(), before, "{verdict:?} changed something");
+        assert_eq!(bench.settle(), 0, "{verdict:?} led to something");
+        return;
+    }
+    bench.settle();
+    let due = bench.engine.poll_timeout();
+    assert!(
+        due.is_some(),
+        "a table of virtual routers that waits for nothing"
+    );
+}

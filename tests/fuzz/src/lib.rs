@@ -1,0 +1,13 @@
+//! What must hold whatever the octets are.
+//!
+//! Each module is a fuzz target: a `check` that takes any octets and panics when something is wrong.
+//! `cargo xtask fuzz TARGET [SECONDS]` runs one; what it has found worth keeping is in `corpus`, and
+//! the tests of this crate run all of that.
+
+pub mod config;
+pub mod control;
+mod engine;
+pub mod frames;
+pub mod netlink;
+mod octets;
+pub mod operations;

@@ -1,0 +1,54 @@
+//! `cargo xtask fuzz`: looks for octets that break something.
+
+use std::process::Command;
+
+use crate::run::{self, Failure, cargo, root, target_dir};
+
+const TARGETS: [&str; 5] = ["frames", "operations", "config", "control", "netlink"];
+
+/// `cargo xtask fuzz TARGET [SECONDS]`, a minute unless it is said otherwise.
+pub(crate) fn fuzz(args: &[String]) -> Result<(), Failure> {
+    let (target, seconds) = match args {
+        [target] => (target, "60"),
+        [target, seconds] => (target, seconds.as_str()),
+        _ => return Err(usage()),
+    };
+    if !TARGETS.contains(&target.as_str()) || seconds.parse::<u32>().is_err() {
+        return Err(usage());
+    }
+    if run::output(Command::new("cargo").args(["fuzz", "--version"])).is_err() {
+        run::run(cargo().args(["install", "--locked", "cargo-fuzz"]))?;
+    }
+    // What it finds on its way goes here; the committed corpus is only read.
+    let found = target_dir().join("fuzz").join(target);
+    std::fs::create_dir_all(&found).map_err(|e| Failure(format!("{}: {e}", found.display())))?;
+    run::run(
+        Command::new("cargo")
+            .current_dir(root())
+            .args([
+                "fuzz",
+                "run",
+                "--fuzz-dir",
+                "tests/fuzz",
+                "--features",
+                "libfuzzer",
+            ])
+            .arg(target)
+            .arg(&found)
+            .arg(root().join("tests/fuzz/corpus").join(target))
+            .args(["--", "-max_len=4096", "-timeout=10"])
+            .arg(format!("-max_total_time={seconds}"))
+            // The counters of covered code and link-time optimisation do not go together.
+            .env("CARGO_PROFILE_RELEASE_LTO", "false")
+            .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+            // cargo-fuzz wants options that are not stable yet.
+            .env("RUSTC_BOOTSTRAP", "1"),
+    )
+}
+
+fn usage() -> Failure {
+    let targets = TARGETS.join(", ");
+    Failure(format!(
+        "usage: cargo xtask fuzz TARGET [SECONDS]; the targets are {targets}"
+    ))
+}
