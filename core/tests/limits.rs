@@ -6,8 +6,8 @@ mod common;
 use common::{IF, Line, Peer, addresses, cs, interface, ip, key, priority, secs};
 use vrrp_core::wire::WireVersion;
 use vrrp_core::{
-    AdvertInterval, Announce, Auth, Error, Failure, Family, InterfaceState, MacMode, OwnerReceive,
-    Reason, State, Track, TrackEffect, Version, VirtualAddress, VrConfig,
+    AdvertInterval, Announce, Auth, Error, Failure, Family, InterfaceState, MacMode, Output,
+    OwnerReceive, Reason, State, Track, TrackEffect, Version, VirtualAddress, VrConfig,
 };
 
 const PASSWORD: Auth = Auth::Simple(*b"paper\0\0\0");
@@ -488,28 +488,40 @@ fn addresses_are_accepted_where_the_rfc_says() {
             accept,
             ..config(value, &list())
         });
-        enable(&mut line, true);
-        if value == 100 {
-            let backup: Vec<String> = line.seen.drain(..).collect();
-            assert!(!backup.iter().any(|s| s.contains("10.10.10")), "{backup:?}");
-        }
-        let key = line.key;
+        let router = &mut line.router;
+        router.set_enabled(line.now, line.key, true).unwrap();
         let mut buf = [0; 512];
-        let next = line.router.poll_timeout().unwrap();
-        line.act(|r, now| r.set_interface(now, IF, InterfaceState::default()).unwrap());
-        line.act(|r, _| r.set_interface(next, IF, interface()).unwrap());
-        let later = line.router.poll_timeout().unwrap();
-        line.router.handle_timeout(later);
-        while let Some(output) = line.router.poll_output(&mut buf) {
-            if let vrrp_core::Output::SetAddress {
-                accept, on: true, ..
-            } = output
-            {
-                assert_eq!(accept, accepted, "priority {value}");
+        let mut served = Vec::new();
+        loop {
+            let backup = router.status(line.key).unwrap().state == State::Backup;
+            while let Some(output) = router.poll_output(&mut buf) {
+                if let Output::SetAddress { accept, on, .. } = output {
+                    assert!(on && !backup, "priority {value}: {output:?}");
+                    served.push(accept);
+                }
             }
+            if !backup {
+                break;
+            }
+            let next = router.poll_timeout().unwrap();
+            router.handle_timeout(next);
         }
-        assert_eq!(line.router.status(key).unwrap().state, State::Active);
+        assert_eq!(served, [accepted; 2], "priority {value}");
     }
+}
+
+#[test]
+fn an_address_that_is_not_in_place_is_not_answered_for() {
+    // M-2, M-5: Active, but nothing was installed yet.
+    let mut line = line(100);
+    let next = line.router.poll_timeout().unwrap();
+    line.router.handle_timeout(next);
+    line.expect_state(State::Active);
+    let request = arp_request([10, 10, 10, 80]);
+    let mut buf = [0; 128];
+    assert!(line.router.answer(IF, &request, &mut buf).is_none());
+    line.drain();
+    assert!(line.router.answer(IF, &request, &mut buf).is_some());
 }
 
 // Versions together.
@@ -674,4 +686,43 @@ fn failures_far_apart_do_not_add_up() {
         }
     }
     line.expect_state(State::Active);
+}
+
+#[test]
+fn a_repeated_message_to_another_destination_is_refused() {
+    // The rules of the way hold for what was heard before, too.
+    let mut line = line(100);
+    // With this sum it is the same octet for octet wherever it goes.
+    let mut peer = Peer {
+        pseudo_header: false,
+        ..Peer::fridge(&line, 200)
+    };
+    line.accept(&peer).accept(&peer);
+    peer.destination = Some(ip("10.10.10.6"));
+    assert_eq!(
+        format!("{:?}", line.hear(&peer)),
+        "Dropped(WrongDestination)"
+    );
+}
+
+#[test]
+fn the_wait_after_failures_doubles() {
+    // S-14
+    let mut line = active(100);
+    let key = line.key;
+    let mut waits = Vec::new();
+    for _ in 0..3 {
+        while line.state() == State::Active {
+            line.fail(Failure::Mac { key });
+        }
+        assert_eq!(line.status().reason, Reason::EffectFailed);
+        let since = line.now;
+        let next = line.router.poll_timeout().unwrap();
+        waits.push(next.since(since).as_micros());
+        line.at(next.as_micros() as f64 / 1e6)
+            .expect_state(State::Backup);
+        let back = next.as_micros() as f64 / 1e6 + 3.7;
+        line.at(back).expect_state(State::Active);
+    }
+    assert_eq!(waits, [1_000_000, 2_000_000, 4_000_000]);
 }

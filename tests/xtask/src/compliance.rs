@@ -191,6 +191,9 @@ fn gather_tests(rules: &mut BTreeMap<Id, Rule>, path: &Path, text: &str) -> Resu
     let lines: Vec<&str> = text[within..].lines().collect();
     let mut function = String::new();
     for (at, line) in lines.iter().enumerate() {
+        if line.starts_with("//!") {
+            continue;
+        }
         let named = |line: &str| {
             let rest = line.trim_start().strip_prefix("fn ")?;
             Some(rest.split(['(', '<']).next()?.to_owned())
@@ -206,7 +209,11 @@ fn gather_tests(rules: &mut BTreeMap<Id, Rule>, path: &Path, text: &str) -> Resu
             _ => function.clone(),
         };
         for (id, ends) in citations(line) {
-            let cited = format!("`{}` in {}", name, relative(path));
+            if name.is_empty() {
+                let path = path.display();
+                return Err(Failure(format!("{path}: {id} is cited beside no test")));
+            }
+            let cited = format!("`{name}` in {}", relative(path));
             cite(
                 rules,
                 &id,

@@ -97,7 +97,7 @@ pub(crate) fn try_out(rules: &[String]) -> Result<(), Failure> {
         lay_out(&copy)?;
         let broken = mutation.applied(&copy)?;
         write(&copy.join(&mutation.file), &broken)?;
-        mutation.failed = failed_tests(&copy)?.join(" ");
+        mutation.failed = some_of(&failed_tests(&copy)?);
         println!("{}: {}", mutation.rule, mutation.failed);
         if mutation.failed.is_empty() {
             survivors.push(mutation.line());
@@ -108,6 +108,16 @@ pub(crate) fn try_out(rules: &[String]) -> Result<(), Failure> {
     match survivors.is_empty() {
         true => Ok(()),
         false => Err(Failure(format!("no test failed:\n{}", survivors.concat()))),
+    }
+}
+
+/// The first few names, and how many more there are.
+fn some_of(names: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let shown = &names[..names.len().min(SHOWN)];
+    match names.len() - shown.len() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 
