@@ -30,6 +30,8 @@ pub const LOAD_BYTE: u16 = 0x30;
 pub const JUMP_EQUAL: u16 = 0x15;
 /// Compares what is loaded.
 pub const JUMP_GREATER: u16 = 0x25;
+/// Skips `k` instructions: further than a comparison can.
+pub const JUMP_ALWAYS: u16 = 0x05;
 /// Ends with the number of octets to keep.
 pub const RETURN: u16 = 0x06;
 
@@ -138,6 +140,7 @@ pub fn run(
             }
             JUMP_EQUAL => at += usize::from(if acc == i.k { i.jt } else { i.jf }),
             JUMP_GREATER => at += usize::from(if acc > i.k { i.jt } else { i.jf }),
+            JUMP_ALWAYS => at += i.k as usize,
             RETURN => return Some(i.k != 0),
             _ => return None,
         }
