@@ -124,11 +124,12 @@ extern "C" fn on_signal(signal: libc::c_int) {
 }
 
 fn errno_location() -> *mut libc::c_int {
-    // SAFETY: both return the address of the calling thread's errno and cannot fail.
+    // SAFETY: returns the address of the calling thread's errno and cannot fail.
     #[cfg(target_os = "linux")]
     unsafe {
         libc::__errno_location()
     }
+    // SAFETY: as above.
     #[cfg(not(target_os = "linux"))]
     unsafe {
         libc::__error()

@@ -49,13 +49,12 @@ impl Wanted {
         }
         if self.vrrp[1] {
             let next_header = 20;
-            let mut inner = Vec::new();
-            inner.push(load(LOAD_BYTE, next_header));
-            inner.push(jump(JUMP_EQUAL, 112, 0, 1));
-            inner.push(ACCEPT);
             // What is not VRRP may still be a question.
-            inner.push(jump(JUMP_EQUAL, 58, 1, 0));
-            inner.push(DROP);
+            let mut inner = vec![
+                load(LOAD_BYTE, next_header),
+                jump(JUMP_EQUAL, 112, 0, 1),
+                ACCEPT,
+            ];
             inner.extend(self.solicitations(&ipv6));
             block(&mut program, LOAD_HALF, 12, 0x86dd, inner);
         } else {

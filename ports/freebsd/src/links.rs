@@ -1,9 +1,9 @@
 //! What is known of the interfaces of this network stack and their addresses.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::{IpAddr, Ipv6Addr};
 
-use vrrp_core::InterfaceState;
+use vrrp_core::{InterfaceState, MacAddr};
 
 use crate::abi::*;
 use crate::route::{Address, Item, Link};
@@ -97,6 +97,13 @@ impl Links {
         entry.is_some_and(|entry| entry.addresses.iter().any(|a| a.vhid == vhid))
     }
 
+    /// The MACs of the interfaces that `which` picks.
+    pub(crate) fn macs(&self, which: impl Fn(u32) -> bool) -> BTreeSet<MacAddr> {
+        let links = self.entries.values().map(|entry| &entry.link);
+        let macs = links.filter(|link| which(link.index)).map(|link| link.mac);
+        macs.filter(|mac| *mac != MacAddr([0; 6])).collect()
+    }
+
     /// Whether the interface is administratively up.
     pub(crate) fn is_up(&self, index: u32) -> bool {
         self.get(index).is_some_and(|link| link.flags & IFF_UP != 0)
@@ -139,7 +146,6 @@ impl Links {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vrrp_core::MacAddr;
 
     fn link(flags: u32, link_state: u8) -> Item {
         Item::Link(Link {

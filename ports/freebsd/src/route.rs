@@ -43,6 +43,9 @@ pub(crate) enum Item {
 pub(crate) enum Notice {
     /// Something about interfaces or addresses has changed.
     Changed,
+    /// A route came or went: the only word of an address that went while another of its subnet
+    /// stays.
+    Route,
     /// Something else.
     Other,
 }
@@ -75,6 +78,7 @@ pub(crate) fn list(buffer: &[u8]) -> impl Iterator<Item = Item> {
 pub(crate) fn notices(buffer: &[u8]) -> impl Iterator<Item = Notice> {
     messages(buffer).map(|message| match message.get(RTM_TYPE) {
         Some(&(RTM_IFINFO | RTM_NEWADDR | RTM_DELADDR | RTM_IFANNOUNCE)) => Notice::Changed,
+        Some(&(RTM_ADD | RTM_DELETE)) => Notice::Route,
         _ => Notice::Other,
     })
 }
@@ -270,8 +274,9 @@ mod tests {
             push(&mut buffer, vec![0, 0, 5, kind, 0, 0, 0, 0]);
         }
         let found: Vec<Notice> = notices(&buffer).collect();
-        let (changed, other) = (Notice::Changed, Notice::Other);
-        assert_eq!(found, [changed, changed, changed, changed, other, other]);
+        let mut wanted = vec![Notice::Changed; 4];
+        wanted.extend([Notice::Route, Notice::Other]);
+        assert_eq!(found, wanted);
     }
 
     #[test]

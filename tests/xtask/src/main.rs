@@ -1,6 +1,7 @@
 //! `cargo xtask`: everything that is run by hand or by CI, as named steps.
 
 mod bench;
+mod freebsd;
 mod packages;
 mod run;
 mod steps;
@@ -15,7 +16,7 @@ usage: cargo xtask COMMAND
   demo       build, make the paper's network, pull the cable, and show who answers
   test       install what is missing with the package manager and run everything
   test STEP  one step of it:
-               format lint docs features no-std units lab manuals cost
+               format lint docs features no-std manuals cost freebsd units lab
   bench      the engine's cost in instructions, as counted by callgrind
   measure    outages, precision and scale beside keepalived, on this machine (takes
              a while; 'cargo xtask measure --help' names its parts)

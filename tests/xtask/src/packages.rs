@@ -12,6 +12,10 @@ pub(crate) const MANUALS: &[&str] = &["mandoc"];
 pub(crate) const COST: &[&str] = &["valgrind"];
 /// A Rust with the source of its library, to build for a target without one.
 pub(crate) const BARE_METAL: &[&str] = &["rustc-web", "cargo-web", "rust-web-src"];
+/// The same for a target with an operating system, and its lints.
+pub(crate) const FREEBSD: &[&str] = &["rustc-web", "cargo-web", "rust-web-src", "rust-web-clippy"];
+/// Brings what the Python package index has.
+pub(crate) const PYTHON: &[&str] = &["python3", "python3-venv"];
 
 /// Installs what is missing of `packages` with apt-get.
 pub(crate) fn install(packages: &[&str]) -> Result<(), Failure> {

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::run::{self, Failure, cargo, root};
-use crate::{bench, packages};
+use crate::{bench, freebsd, packages};
 
 type Step = (&'static str, fn() -> Result<(), Failure>);
 
@@ -17,6 +17,7 @@ const STEPS: &[Step] = &[
     ("no-std", no_std),
     ("manuals", manuals),
     ("cost", bench::check),
+    ("freebsd", freebsd::check),
     ("units", units),
     ("lab", lab),
 ];

@@ -24,7 +24,7 @@ usage: vrrpctl [-s SOCKET] [-i INTERFACE] [-4 | -6] COMMAND
   resign VRID                     hand over to another host, and stay backup
   disable VRID, enable VRID       stop gracefully; take part again
 
-  -s SOCKET     the control socket (/run/vrrpd.sock)
+  -s SOCKET     the control socket (see vrrpd.conf(5), controlsocket)
   -i INTERFACE  the virtual router on this interface is meant
   -4, -6        the one of this address family is meant
 

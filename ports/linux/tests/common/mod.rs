@@ -91,6 +91,7 @@ pub fn setup(key: VrKey, mac_mode: MacMode, address: VirtualAddress) -> VrSetup 
     VrSetup {
         key,
         mac_mode,
+        replace_mac: false,
         accept: true,
         addresses: vec![(address, None)],
         unicast: false,
