@@ -45,6 +45,9 @@ mod router;
 #[cfg(target_os = "freebsd")]
 mod sys;
 #[cfg(target_os = "freebsd")]
+#[doc(hidden)]
+pub mod testing;
+#[cfg(target_os = "freebsd")]
 mod tidy;
 #[cfg(target_os = "freebsd")]
 mod watch;

@@ -97,6 +97,12 @@ impl Links {
         entry.is_some_and(|entry| entry.addresses.iter().any(|a| a.vhid == vhid))
     }
 
+    /// Every interface and its addresses.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&Link, &[Address])> {
+        let entries = self.entries.values();
+        entries.map(|entry| (&entry.link, entry.addresses.as_slice()))
+    }
+
     /// The MACs of the interfaces that `which` picks.
     pub(crate) fn macs(&self, which: impl Fn(u32) -> bool) -> BTreeSet<MacAddr> {
         let links = self.entries.values().map(|entry| &entry.link);

@@ -162,7 +162,11 @@ pub(crate) fn sender(name: &str) -> io::Result<OwnedFd> {
 
 /// Opens a bpf device on an interface. Everything is set before it is bound, so that nothing
 /// unfiltered is ever queued.
-fn open(name: &str, buffer: usize, program: &[crate::bpf::Instruction]) -> io::Result<OwnedFd> {
+pub(crate) fn open(
+    name: &str,
+    buffer: usize,
+    program: &[crate::bpf::Instruction],
+) -> io::Result<OwnedFd> {
     let fd = sys::open_bpf().map_err(|error| match error.raw_os_error() {
         Some(libc::ENOENT) => explain(
             error,
