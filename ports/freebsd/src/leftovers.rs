@@ -41,9 +41,8 @@ impl FreebsdPlatform {
             Entry::Address { device, address } => {
                 let index = self.links.find(device);
                 let known = index.and_then(|index| self.links.address(index, *address));
-                let whole = if address.is_ipv4() { 32 } else { 128 };
-                // Ours are addresses of a host alone.
-                if !known.is_some_and(|known| known.prefix_len == whole && known.vhid == 0) {
+                let ours = request::prefix_len(*address);
+                if !known.is_some_and(|known| known.prefix_len == ours && known.vhid == 0) {
                     return Ok(());
                 }
                 let mut request = request::remove_address(device, *address)?;

@@ -32,8 +32,18 @@ impl Request {
     }
 }
 
-/// Adds an address, as that of a host: it brings no route to its subnet, which the interface's own
-/// address has brought.
+/// The prefix that an address is installed with: that of a host, which brings no route to its
+/// subnet, as the interface's own address has brought one. Only a link-local address needs the
+/// route of its link.
+pub(crate) fn prefix_len(address: IpAddr) -> u8 {
+    match address {
+        IpAddr::V4(_) => 32,
+        IpAddr::V6(ip) if ip.is_unicast_link_local() => 64,
+        IpAddr::V6(_) => 128,
+    }
+}
+
+/// Adds an address with its [`prefix_len`].
 pub(crate) fn add_address(name: &str, address: IpAddr) -> io::Result<Request> {
     Ok(match address {
         IpAddr::V4(ip) => Request::about(SIOCAIFADDR, name)?
@@ -42,7 +52,7 @@ pub(crate) fn add_address(name: &str, address: IpAddr) -> io::Result<Request> {
             .with(IFALIASREQ_MASK, &sockaddr_in(Ipv4Addr::BROADCAST)),
         IpAddr::V6(ip) => {
             let forever = ND6_INFINITE_LIFETIME.to_ne_bytes();
-            let mask = Ipv6Addr::from_bits(u128::MAX);
+            let mask = Ipv6Addr::from_bits(u128::MAX << (128 - prefix_len(address)));
             Request::about(SIOCAIFADDR_IN6, name)?
                 .with(IN6_ALIASREQ_ADDR, &sockaddr_in6(ip, 0))
                 .with(IN6_ALIASREQ_MASK, &sockaddr_in6(mask, 0))
@@ -236,6 +246,14 @@ mod tests {
         assert_eq!(request.argument[72..74], [28, 28]);
         assert_eq!(request.argument[80..96], [255; 16]);
         assert_eq!(request.argument[120..128], [255; 8]);
+        let link_local: Ipv6Addr = "fe80::80".parse().unwrap();
+        let request = add_address("em0", link_local.into()).unwrap();
+        assert_eq!(
+            request.argument[80..96],
+            [
+                255, 255, 255, 255, 255, 255, 255, 255, 0, 0, 0, 0, 0, 0, 0, 0
+            ]
+        );
     }
 
     #[test]

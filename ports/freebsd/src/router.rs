@@ -321,10 +321,14 @@ impl FreebsdPlatform {
             Ok(()) => true,
             Err(error) if error.raw_os_error() == Some(libc::EEXIST) => false,
             Err(error) => {
-                return Err(PlatformError::new(
-                    format!("add blackhole route {ip}"),
-                    error,
-                ));
+                let error = match error.raw_os_error() {
+                    Some(libc::EOPNOTSUPP) => {
+                        explain(error, "it leads to lo0, which has no address of the family")
+                    }
+                    _ => error,
+                };
+                let what = format!("add blackhole route {ip}");
+                return Err(PlatformError::new(what, error));
             }
         };
         let how = How::Silent { route };

@@ -115,10 +115,10 @@ fn main() -> ExitCode {
             eprintln!("cannot load {module}: {error}");
         }
     }
+    let me = std::env::current_exe().expect("our own name");
     let mut failed = 0;
     for (name, _) in TESTS {
-        let me = std::env::current_exe().expect("our own name");
-        let status = Command::new(me).arg(name).status().expect("a process");
+        let status = Command::new(&me).arg(name).status().expect("a process");
         if !status.success() {
             println!("test {name} ... FAILED");
             failed += 1;
@@ -128,8 +128,10 @@ fn main() -> ExitCode {
     ExitCode::from(u8::from(failed > 0))
 }
 
-/// A cable `a0` (10.0.0.2/24, 2001:db8::2/64) to `a1`, where the neighbour without a stack is.
+/// A cable `a0` (10.0.0.2/24) to `a1`, where the neighbour without a stack is.
 fn enter() -> RawPort {
+    testing::add_address("lo0", [127, 0, 0, 1].into(), 8).unwrap();
+    testing::set_up("lo0", true).unwrap();
     testing::make_cable([("a0", OWN), ("a1", [2, 0, 0, 0, 0, 0x98])]).unwrap();
     testing::add_address("a0", [10, 0, 0, 2].into(), 24).unwrap();
     let wire = RawPort::open("a1").unwrap();
