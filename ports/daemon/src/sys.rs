@@ -422,3 +422,15 @@ pub fn send_now(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     };
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
+
+/// Gives up everything but the descriptors that are open, where the system can do that.
+pub fn enter_sandbox() -> io::Result<()> {
+    // SAFETY: takes nothing.
+    #[cfg(target_os = "freebsd")]
+    match check(unsafe { libc::cap_enter() }) {
+        // A kernel without it.
+        Err(error) if error.raw_os_error() != Some(libc::ENOSYS) => return Err(error),
+        _ => {}
+    }
+    Ok(())
+}

@@ -185,6 +185,7 @@ pub(crate) fn open(
     if sys::ioctl_number(&fd, BIOCGDLT, 0)? != DLT_EN10MB {
         return Err(refused("it is no Ethernet interface"));
     }
+    sys::confine(&fd)?;
     Ok(fd)
 }
 

@@ -186,6 +186,43 @@ pub(crate) fn set_option_int(fd: &OwnedFd, level: i32, name: i32, value: i32) ->
     set_option(fd, level, name, &value.to_ne_bytes())
 }
 
+/// Leaves a descriptor that takes in what a network sends nothing but reading, writing, waiting
+/// and the filter. A kernel without capabilities leaves it as it is.
+pub(crate) fn confine(fd: &OwnedFd) -> io::Result<()> {
+    let version = libc::CAP_RIGHTS_VERSION;
+    let end = 0u64;
+    // SAFETY: zeros are valid rights, which the call makes none of; the list of rights to set ends
+    // with a zero.
+    let rights = unsafe {
+        let mut rights: libc::cap_rights_t = zeroed();
+        libc::__cap_rights_init(version, &mut rights, end);
+        libc::__cap_rights_set(
+            &mut rights,
+            libc::CAP_READ,
+            libc::CAP_WRITE,
+            libc::CAP_EVENT,
+            libc::CAP_IOCTL,
+            end,
+        );
+        rights
+    };
+    let requests = [BIOCSETFNR as libc::c_ulong];
+    // SAFETY: both calls read one value or one slice, and outlive neither.
+    let limited = unsafe {
+        check(libc::cap_rights_limit(fd.as_raw_fd(), &rights)).and_then(|_| {
+            check(libc::cap_ioctls_limit(
+                fd.as_raw_fd(),
+                requests.as_ptr(),
+                requests.len(),
+            ))
+        })
+    };
+    match limited {
+        Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => Ok(()),
+        other => other.map(drop),
+    }
+}
+
 /// Joins or leaves a multicast group on an interface.
 pub(crate) fn member(fd: &OwnedFd, group: IpAddr, index: u32, on: bool) -> io::Result<()> {
     match group {

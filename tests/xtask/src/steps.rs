@@ -118,16 +118,18 @@ fn no_std() -> Result<(), Failure> {
 
 fn manuals() -> Result<(), Failure> {
     packages::install(packages::MANUALS)?;
-    let folder = root().join("ports/daemon/man");
-    let pages = std::fs::read_dir(&folder)
-        .map_err(|e| Failure(format!("cannot read {}: {e}", folder.display())))?;
-    let pages: Vec<PathBuf> = pages.flatten().map(|page| page.path()).collect();
-    if pages.len() < 3 {
-        let found = pages.len();
-        return Err(Failure(format!(
-            "{found} manual pages in {}",
-            folder.display()
-        )));
+    let mut pages: Vec<PathBuf> = Vec::new();
+    for folder in ["ports/daemon/man", "ports/freebsd/man"] {
+        let folder = root().join(folder);
+        let found = std::fs::read_dir(&folder)
+            .map_err(|e| Failure(format!("cannot read {}: {e}", folder.display())))?;
+        let before = pages.len();
+        pages.extend(found.flatten().map(|page| page.path()));
+        if pages.len() < before + 3 {
+            let found = pages.len() - before;
+            let folder = folder.display();
+            return Err(Failure(format!("{found} manual pages in {folder}")));
+        }
     }
     here(
         Command::new("mandoc")
