@@ -545,7 +545,7 @@ pub fn make_jail(name: &str, enter: bool) -> io::Result<i32> {
     const ATTACH: libc::c_int = 4;
     let name = CString::new(name)?;
     let vnet_of_its_own = 1i32.to_ne_bytes();
-    let children = 16i32.to_ne_bytes();
+    let children = if enter { 16i32 } else { 0 }.to_ne_bytes();
     let pairs: [(&CStr, &[u8]); 6] = [
         (c"path", c"/".to_bytes_with_nul()),
         (c"name", name.to_bytes_with_nul()),

@@ -16,9 +16,122 @@ const ZIG: &str = "ziglang>=0.15";
 /// Libraries that the libc crate asks for and nothing of ours needs; zig has no stubs for them.
 const UNNEEDED: &str = "-lkvm|-lmemstat|-lprocstat|-ldevstat";
 
+/// Test programs that run on a bare system: the packages whose own tests do, and those of the port.
+const TESTS: &[&str] = &[
+    "-p",
+    "vrrp-core",
+    "-p",
+    "vrrp-host",
+    "-p",
+    "vrrp-freebsd",
+    "-p",
+    "vrrpd",
+    "--lib",
+    "--test",
+    "platform",
+    "--test",
+    "story",
+];
+/// The list of crates that the port of the ports tree fetches.
+const CRATES: &str = "ports/freebsd/port/Makefile.crates";
+
+/// Makes an archive with the programs, their tests, and a script that runs them all.
+pub(crate) fn archive() -> Result<(), Failure> {
+    let zig = Zig::find()?;
+    write(&root().join(CRATES), &crates()?)?;
+    let name = format!("vrrp-{}-freebsd-amd64", env!("CARGO_PKG_VERSION"));
+    let home = folder().join(&name);
+    // What an earlier build put there may have other names.
+    let _ = fs::remove_dir_all(&home);
+    let programs = programs(&zig)?;
+    for program in ["vrrpd", "vrrpctl"] {
+        copy(&programs.join(program), &home.join("bin").join(program))?;
+    }
+    for (test, file) in tests(&zig)? {
+        copy(&file, &home.join("tests").join(test))?;
+    }
+    copy(&root().join("ports/freebsd/run.sh"), &home.join("run.sh"))?;
+    let sample = "vrrpd.conf.sample";
+    let from = root().join("ports/daemon/etc").join(sample);
+    copy(&from, &home.join(sample))?;
+    let file = folder().join(format!("{name}.tar.gz"));
+    let mut tar = Command::new("tar");
+    tar.arg("-C")
+        .arg(folder())
+        .arg("-czf")
+        .arg(&file)
+        .arg(&name);
+    run::run(&mut tar)?;
+    println!("{}", file.display());
+    Ok(())
+}
+
+/// Builds the test programs: their names and where they are.
+fn tests(zig: &Zig) -> Result<Vec<(String, PathBuf)>, Failure> {
+    let mut command = build("test", AMD64, zig)?;
+    command
+        .args(["--no-run", "--message-format", "json"])
+        .args(TESTS)
+        // Debug information would make each of them thirty times as large.
+        .env("CARGO_PROFILE_DEV_STRIP", "debuginfo");
+    let text = run::output(&mut command)?;
+    let value = |line: &str, key: &str| {
+        let (_, rest) = line.split_once(&format!("\"{key}\":\""))?;
+        Some(rest.split_once('"')?.0.to_owned())
+    };
+    let found: Vec<(String, PathBuf)> = text
+        .lines()
+        .filter_map(|line| {
+            let file = PathBuf::from(value(line, "executable")?);
+            let stem = file.file_name()?.to_str()?.rsplit_once('-')?.0.to_owned();
+            Some((stem, file))
+        })
+        .collect();
+    match found.is_empty() {
+        true => Err(Failure("cargo names no test program".into())),
+        false => Ok(found),
+    }
+}
+
+/// What Cargo.lock has from a registry, as the ports tree wants it.
+fn crates() -> Result<String, Failure> {
+    let file = root().join("Cargo.lock");
+    let lock = fs::read_to_string(&file)
+        .map_err(|e| Failure(format!("cannot read {}: {e}", file.display())))?;
+    let mut text = String::from("CARGO_CRATES=");
+    for package in lock
+        .split("[[package]]")
+        .filter(|p| p.contains("\nsource = "))
+    {
+        let field = |name: &str| {
+            let (_, rest) = package.split_once(&format!("\n{name} = \""))?;
+            Some(rest.split_once('"')?.0)
+        };
+        if let (Some(name), Some(version)) = (field("name"), field("version")) {
+            let first = text.ends_with('=');
+            let space = if first { "\t" } else { " \\\n\t\t" };
+            text += &format!("{space}{name}-{version}");
+        }
+    }
+    Ok(text + "\n")
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
+    let made = to.parent().map_or(Ok(()), fs::create_dir_all);
+    made.and_then(|()| fs::copy(from, to))
+        .map(drop)
+        .map_err(|e| Failure(format!("cannot copy {}: {e}", from.display())))
+}
+
 /// What CI runs: the lints, the programs for amd64, a check for arm64, and the headers.
 pub(crate) fn check() -> Result<(), Failure> {
     let zig = Zig::find()?;
+    let listed = fs::read_to_string(root().join(CRATES)).unwrap_or_default();
+    if listed != crates()? {
+        return Err(Failure(format!(
+            "{CRATES} is not what Cargo.lock says: 'cargo xtask freebsd' writes it anew"
+        )));
+    }
     headers(&zig)?;
     let packages = ["-p", "vrrp-freebsd", "-p", "vrrpd"];
     let mut clippy = build("check", AMD64, &zig)?;
@@ -27,7 +140,9 @@ pub(crate) fn check() -> Result<(), Failure> {
         "CLIPPY_ARGS",
         "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__",
     );
-    clippy.args(packages).arg("--all-targets");
+    let targets = ["--lib", "--bins", "--examples", "--tests"];
+    let by_hand = ["--test", "platform", "--test", "story"];
+    clippy.args(packages).args(targets).args(by_hand);
     run::run(&mut clippy)?;
     run::run(build("check", ARM64, &zig)?.args(packages))?;
     let programs = programs(&zig)?;

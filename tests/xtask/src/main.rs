@@ -17,6 +17,8 @@ usage: cargo xtask COMMAND
   test       install what is missing with the package manager and run everything
   test STEP  one step of it:
                format lint docs features no-std manuals cost freebsd units lab
+  freebsd    make an archive for FreeBSD: the programs, their tests, and a script that
+             runs them all there
   bench      the engine's cost in instructions, as counted by callgrind
   measure    outages, precision and scale beside keepalived, on this machine (takes
              a while; 'cargo xtask measure --help' names its parts)
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
     let done = match command {
         "demo" => demo(rest),
         "test" => steps::test(rest),
+        "freebsd" => freebsd::archive(),
         "bench" => bench::print(),
         "measure" => measure(rest),
         "help" | "--help" | "-h" => {
