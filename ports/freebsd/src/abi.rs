@@ -164,6 +164,9 @@ abi! {
     IFAM_INDEX: usize = 12, "offsetof(struct ifa_msghdrl, ifam_index)";
     IFAM_LEN: usize = 16, "offsetof(struct ifa_msghdrl, ifam_len)";
     IFAM_DATA_OFF: usize = 18, "offsetof(struct ifa_msghdrl, ifam_data_off)";
+    IFAN_INDEX: usize = 4, "offsetof(struct if_announcemsghdr, ifan_index)";
+    IFAN_WHAT: usize = 22, "offsetof(struct if_announcemsghdr, ifan_what)";
+    IFAN_DEPARTURE: u16 = 1, "IFAN_DEPARTURE";
     IFI_TYPE: usize = 0, "offsetof(struct if_data, ifi_type)";
     IFI_LINK_STATE: usize = 4, "offsetof(struct if_data, ifi_link_state)";
     IFI_VHID: usize = 5, "offsetof(struct if_data, ifi_vhid)";

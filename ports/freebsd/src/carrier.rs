@@ -229,18 +229,35 @@ impl FreebsdPlatform {
 
     fn raise(&mut self, key: VrKey) -> Result<(), PlatformError> {
         self.attach_router(key)?;
+        self.need_bridge(key.ifindex)?;
         match self.open_up(key) {
-            // Somebody removed it and the notice has not been read yet.
+            // Somebody removed it, or the bridge, and the notice has not been read yet.
             Err(error) if is_gone(&error) => {
-                if let Some(router) = self.routers.get_mut(&key) {
-                    router.carrier = None;
-                }
+                self.forget_lost(key);
                 self.attach_router(key)?;
+                self.need_bridge(key.ifindex)?;
                 self.open_up(key)
             }
             other => other,
         }
         .map_err(|error| PlatformError::new(self.mac_label(key, "take up"), error))
+    }
+
+    /// Forgets a carrier and a bridge whose nodes are gone.
+    fn forget_lost(&mut self, key: VrKey) {
+        let watched = self.interfaces.get_mut(&key.ifindex);
+        if let Some(port) = watched.and_then(|w| w.port.as_mut())
+            && let Some(bridge) = &port.bridge
+            && matches!(self.graph.node_type(&bridge.node), Ok(None))
+        {
+            port.bridge = None;
+        }
+        if let Some(router) = self.routers.get_mut(&key)
+            && let Some(carrier) = &router.carrier
+            && matches!(self.graph.node_type(&carrier.node), Ok(None))
+        {
+            router.carrier = None;
+        }
     }
 
     fn open_up(&mut self, key: VrKey) -> io::Result<()> {

@@ -205,7 +205,7 @@ impl FreebsdPlatform {
     }
 
     fn take_notices(&mut self) -> io::Result<()> {
-        let (mut changed, mut routes) = (false, false);
+        let (mut changed, mut routes, mut gone) = (false, false, Vec::new());
         // Bounded: what is left keeps the queue ready.
         for _ in 0..256 {
             match sys::read(&self.routing, &mut self.buffer) {
@@ -213,8 +213,12 @@ impl FreebsdPlatform {
                 Ok(len) => {
                     let octets = self.buffer.get(..len).unwrap_or_default();
                     for notice in route::notices(octets) {
-                        changed |= notice == Notice::Changed;
-                        routes |= notice == Notice::Route;
+                        match notice {
+                            Notice::Changed => changed = true,
+                            Notice::Gone(index) => gone.push(index),
+                            Notice::Route => routes = true,
+                            Notice::Other => {}
+                        }
                     }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
@@ -222,6 +226,10 @@ impl FreebsdPlatform {
                 Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => changed = true,
                 Err(error) => return Err(error),
             }
+        }
+        for index in gone {
+            changed = true;
+            self.detach_index(index);
         }
         if routes {
             // Where there is a routing daemon they may be many.
@@ -243,7 +251,10 @@ impl FreebsdPlatform {
             Err(error) => match error.raw_os_error() {
                 // The interface went down, or is gone: the routing socket tells, too.
                 Some(libc::ENETDOWN) => return Ok(()),
-                Some(libc::ENXIO) => return self.resync(),
+                Some(libc::ENXIO) => {
+                    self.detach(ifindex);
+                    return self.resync();
+                }
                 _ => return Err(error),
             },
         };

@@ -43,6 +43,8 @@ pub(crate) enum Item {
 pub(crate) enum Notice {
     /// Something about interfaces or addresses has changed.
     Changed,
+    /// An interface went, or has another name. Its number may belong to another already.
+    Gone(u32),
     /// A route came or went: the only word of an address that went while another of its subnet
     /// stays.
     Route,
@@ -77,6 +79,9 @@ pub(crate) fn list(buffer: &[u8]) -> impl Iterator<Item = Item> {
 /// The messages that one read(2) of a routing socket gave.
 pub(crate) fn notices(buffer: &[u8]) -> impl Iterator<Item = Notice> {
     messages(buffer).map(|message| match message.get(RTM_TYPE) {
+        Some(&RTM_IFANNOUNCE) if read_u16(message, IFAN_WHAT) == IFAN_DEPARTURE => {
+            Notice::Gone(u32::from(read_u16(message, IFAN_INDEX)))
+        }
         Some(&(RTM_IFINFO | RTM_NEWADDR | RTM_DELADDR | RTM_IFANNOUNCE)) => Notice::Changed,
         Some(&(RTM_ADD | RTM_DELETE)) => Notice::Route,
         _ => Notice::Other,
@@ -273,9 +278,13 @@ mod tests {
         for kind in [0x0e, 0x0c, 0x0d, 0x11, 0x01, 0x0f] {
             push(&mut buffer, vec![0, 0, 5, kind, 0, 0, 0, 0]);
         }
+        let mut gone = vec![0, 0, 5, 0x11, 7, 0];
+        gone.resize(22, 0);
+        gone.extend([1, 0]);
+        push(&mut buffer, gone);
         let found: Vec<Notice> = notices(&buffer).collect();
         let mut wanted = vec![Notice::Changed; 4];
-        wanted.extend([Notice::Route, Notice::Other]);
+        wanted.extend([Notice::Route, Notice::Other, Notice::Gone(7)]);
         assert_eq!(found, wanted);
     }
 

@@ -12,6 +12,7 @@ use vrrp_core::MacAddr;
 
 use crate::abi::*;
 use crate::bpf::{self, Record};
+use crate::graph::Graph;
 use crate::links::Links;
 use crate::port;
 use crate::request::{self, Request};
@@ -63,6 +64,14 @@ pub fn destroy(name: &str) -> io::Result<()> {
 /// Moves an interface into another jail.
 pub fn move_to_jail(name: &str, jail: i32) -> io::Result<()> {
     perform(request::set_number(SIOCSIFVNET, name, jail as u32)?).map(drop)
+}
+
+/// Ends a netgraph node. `false`: there was none of this name.
+pub fn shutdown_node(name: &str) -> io::Result<bool> {
+    let mut graph = Graph::default();
+    graph.open().map_err(io::Error::other)?;
+    let there = graph.node_type(name)?.is_some();
+    graph.shutdown(name).map(|()| there)
 }
 
 /// Gives an interface another name.

@@ -10,7 +10,7 @@ use vrrp_host::PlatformError;
 use crate::bpf::Wanted;
 use crate::platform::FreebsdPlatform;
 use crate::port::solicited_node;
-use crate::router::How;
+use crate::router::{How, is_gone};
 
 impl FreebsdPlatform {
     /// Makes filters, memberships and bridges as the virtual routers want them, where that may have
@@ -74,12 +74,22 @@ impl FreebsdPlatform {
         let Some(watched) = self.interfaces.get_mut(&number) else {
             return Ok(());
         };
-        let Some(bridge) = watched.port.as_mut().and_then(|p| p.bridge.as_mut()) else {
+        let Some(port) = watched.port.as_mut() else {
             return Ok(());
         };
-        self.graph.know(bridge, macs).map_err(|error| {
-            let what = format!("tell the bridge on {} its MACs", watched.name);
-            PlatformError::new(what, error)
-        })
+        let Some(bridge) = port.bridge.as_mut() else {
+            return Ok(());
+        };
+        match self.graph.know(bridge, macs) {
+            // Somebody removed it. Its carriers have lost their links, and it comes with them.
+            Err(error) if is_gone(&error) => {
+                port.bridge = None;
+                Ok(())
+            }
+            other => other.map_err(|error| {
+                let what = format!("tell the bridge on {} its MACs", watched.name);
+                PlatformError::new(what, error)
+            }),
+        }
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct Watched {
     groups: [bool; 2],
     /// What the host was told last.
     reported: Option<InterfaceState>,
+    /// It went, and the host has not been told.
+    departed: bool,
     /// Until then a link that is down may be so because we changed its MAC.
     pub(crate) changing_until: Option<Instant>,
 }
@@ -45,6 +47,7 @@ impl FreebsdPlatform {
             port: None,
             groups: [false; 2],
             reported: None,
+            departed: false,
             changing_until: None,
         };
         self.interfaces.insert(number, watched);
@@ -151,9 +154,14 @@ impl FreebsdPlatform {
             let known = watched.port.as_ref().map(|port| port.index);
             if known.is_some() && known != index {
                 self.detach(number);
+            }
+            let watched = self.interfaces.get_mut(&number);
+            if watched.is_some_and(|w| std::mem::take(&mut w.departed)) {
                 // Said even when it is back already: everything on it has to be done again.
                 self.report(number, InterfaceState::default(), sink);
             }
+            let attached = self.interfaces.get(&number).and_then(|w| w.port.as_ref());
+            let known = attached.map(|port| port.index);
             if let Some(index) = index.filter(|_| known != index)
                 && let Err(error) = self.attach(number, index)
             {
@@ -252,16 +260,26 @@ impl FreebsdPlatform {
     }
 
     /// The interface is gone, or has another name: what is left of ours on it goes, too.
-    fn detach(&mut self, number: u32) {
+    pub(crate) fn detach(&mut self, number: u32) {
         for key in self.keys_on(number) {
             self.strip_router(key);
         }
         self.remove_bridge(number);
         if let Some(watched) = self.interfaces.get_mut(&number) {
-            watched.port = None;
+            watched.departed |= watched.port.take().is_some();
             watched.changing_until = None;
         }
         self.untidy = true;
+    }
+
+    /// The interface of this number is gone.
+    pub(crate) fn detach_index(&mut self, index: u32) {
+        let is_it = |w: &&Watched| w.port.as_ref().is_some_and(|port| port.index == index);
+        let numbers = self.interfaces.iter().filter(|(_, w)| is_it(w));
+        let numbers: Vec<u32> = numbers.map(|(number, _)| *number).collect();
+        for number in numbers {
+            self.detach(number);
+        }
     }
 
     pub(crate) fn keys_on(&self, number: u32) -> Vec<VrKey> {
@@ -275,7 +293,10 @@ impl Router {
     fn find_losses(&mut self, key: VrKey, links: &Links, lost: &mut Vec<Failure>) {
         if let Some(carrier) = &self.carrier {
             let there = links.get(carrier.index);
-            let whole = there.is_some_and(|link| link.mac == key.virtual_mac());
+            // One that is joined to no bridge any more has lost its link.
+            let whole = there.is_some_and(|link| {
+                link.mac == key.virtual_mac() && link.link_state != LINK_STATE_DOWN
+            });
             if self.mac_on && !(whole && links.is_up(carrier.index)) {
                 self.mac_on = false;
                 lost.push(Failure::Mac { key });

@@ -82,6 +82,15 @@ const TESTS: &[Test] = &[
         what_a_killed_process_left_is_removed,
     ),
     ("unicast_goes_by_the_kernel", unicast_goes_by_the_kernel),
+    (
+        "a_bridge_that_others_remove_is_built_again",
+        a_bridge_that_others_remove_is_built_again,
+    ),
+    ("a_vlan_carries_virtual_macs", a_vlan_carries_virtual_macs),
+    ("a_lagg_carries_virtual_macs", a_lagg_carries_virtual_macs),
+    ("what_carp_has_is_refused", what_carp_has_is_refused),
+    ("a_busy_hook_is_refused", a_busy_hook_is_refused),
+    ("a_changed_mac_is_noticed", a_changed_mac_is_noticed),
 ];
 
 const OWN: [u8; 6] = [2, 0, 0, 0, 0, 1];
@@ -130,7 +139,8 @@ fn main() -> ExitCode {
 
 /// A cable `a0` (10.0.0.2/24) to `a1`, where the neighbour without a stack is.
 fn enter() -> RawPort {
-    testing::add_address("lo0", [127, 0, 0, 1].into(), 8).unwrap();
+    // Entered for the second time it has the address.
+    let _ = testing::add_address("lo0", [127, 0, 0, 1].into(), 8);
     testing::set_up("lo0", true).unwrap();
     testing::make_cable([("a0", OWN), ("a1", [2, 0, 0, 0, 0, 0x98])]).unwrap();
     testing::add_address("a0", [10, 0, 0, 2].into(), 24).unwrap();
@@ -756,8 +766,15 @@ fn an_interface_goes_and_comes_back() {
     let came = receive(&mut platform, Duration::from_secs(1));
     assert_eq!(last_state(&came), Some(InterfaceState::default()));
     assert_eq!(names(), Vec::<String>::new(), "the carrier goes with it");
+    enter();
+    let came = receive(&mut platform, Duration::from_secs(1));
+    assert!(last_state(&came).unwrap().up);
+    take_up(&mut platform, &setup);
+    // Away and back, perhaps under the same number, before anybody has looked.
+    testing::destroy("a0").unwrap();
     let wire = enter();
     let came = receive(&mut platform, Duration::from_secs(1));
+    assert!(came.contains(&Came::Interface(InterfaceState::default())));
     assert!(last_state(&came).unwrap().up);
     take_up(&mut platform, &setup);
     let mac = setup.key.virtual_mac();
@@ -897,4 +914,160 @@ fn unicast_goes_by_the_kernel() {
         }
     }
     panic!("no advertisement came");
+}
+
+/// FreeBSD's own tool, for what only it can do.
+fn ifconfig(line: &str) {
+    let output = Command::new("ifconfig")
+        .args(line.split_whitespace())
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "ifconfig {line}: {errors}");
+}
+
+fn a_bridge_that_others_remove_is_built_again() {
+    let wire = enter();
+    let mut platform = open();
+    let setup = setup(
+        key(Family::Ipv4, 7),
+        MacMode::Virtual,
+        vip("10.0.0.100", 24),
+    );
+    platform.prepare(&setup).unwrap();
+    take_up(&mut platform, &setup);
+    receive(&mut platform, SOON);
+    let name = platform.mac_interface(setup.key).unwrap();
+    let index = name.split('.').nth(1).unwrap();
+    assert!(testing::shutdown_node(&format!("vrrp_{index}")).unwrap());
+    let gone = [Failure::Mac { key: setup.key }];
+    assert_eq!(lost(&receive(&mut platform, Duration::from_secs(2))), gone);
+    platform
+        .set_mac(setup.key, setup.key.virtual_mac(), true)
+        .unwrap();
+    let mac = setup.key.virtual_mac();
+    assert_eq!(ask(&wire, [10, 0, 0, 100]), [(mac, mac)]);
+    assert_eq!(ask(&wire, [10, 0, 0, 2]), [(MacAddr(OWN), MacAddr(OWN))]);
+}
+
+/// What a virtual router on `device` does, seen by `wire`.
+fn serve_on(device: &str, wire: &RawPort) {
+    let mut platform = FreebsdPlatform::open(Options {
+        runtime_dir: directory(),
+    })
+    .unwrap();
+    platform.watch(A0, device).unwrap();
+    let setup = setup(
+        key(Family::Ipv4, 7),
+        MacMode::Virtual,
+        vip("10.0.1.100", 24),
+    );
+    platform.prepare(&setup).unwrap();
+    let state = last_state(&receive(&mut platform, SOON)).unwrap();
+    assert!(state.up, "{state:?}");
+    take_up(&mut platform, &setup);
+    let mac = setup.key.virtual_mac();
+    assert_eq!(ask(wire, [10, 0, 1, 100]), [(mac, mac)]);
+    assert_eq!(ask(wire, [10, 0, 1, 2]).len(), 1, "its own address");
+    let advert = group_frame(mac, 1);
+    speak(&mut platform, setup.key, &advert);
+    assert!(wire.hear(SOON).unwrap().contains(&advert));
+    wire.send(&group_frame(MacAddr(NEIGHBOUR), 2)).unwrap();
+    assert_eq!(heard(receive(&mut platform, SOON)).len(), 1);
+    give_up(&mut platform, &setup);
+    assert_eq!(ask(wire, [10, 0, 1, 100]), []);
+}
+
+fn a_vlan_carries_virtual_macs() {
+    enter();
+    testing::need_module("if_vlan").unwrap();
+    ifconfig("vlan create vlan 5 vlandev a0 name a0.5");
+    ifconfig("vlan create vlan 5 vlandev a1 name a1.5");
+    ifconfig("a0.5 inet 10.0.1.2/24 up");
+    ifconfig("a1.5 up");
+    let wire = RawPort::open("a1.5").unwrap();
+    serve_on("a0.5", &wire);
+}
+
+fn a_lagg_carries_virtual_macs() {
+    let wire = enter();
+    testing::need_module("if_lagg").unwrap();
+    testing::remove_address("a0", [10, 0, 0, 2].into()).unwrap();
+    ifconfig("lagg0 create");
+    ifconfig("lagg0 laggproto failover laggport a0 inet 10.0.1.2/24 up");
+    serve_on("lagg0", &wire);
+}
+
+fn what_carp_has_is_refused() {
+    enter();
+    testing::need_module("carp").unwrap();
+    ifconfig("a0 vhid 7 pass secret 10.0.0.77/32 alias");
+    let mut platform = open();
+    assert!(
+        platform
+            .remarks()
+            .iter()
+            .any(|remark| remark.contains("carp(4)"))
+    );
+    let refused = |platform: &mut FreebsdPlatform, vrid, address| {
+        let setup = setup(
+            key(Family::Ipv4, vrid),
+            MacMode::Interface,
+            vip(address, 32),
+        );
+        platform.prepare(&setup).unwrap_err().to_string()
+    };
+    let error = refused(&mut platform, 7, "10.0.0.100");
+    assert!(
+        error.contains("vhid 7") && error.contains("choose another VRID"),
+        "{error}"
+    );
+    let error = refused(&mut platform, 8, "10.0.0.77");
+    assert!(error.contains("10.0.0.77 by carp, vhid 7"), "{error}");
+    // The address of carp is no source of advertisements, and does no harm.
+    let setup = setup(
+        key(Family::Ipv4, 8),
+        MacMode::Virtual,
+        vip("10.0.0.100", 32),
+    );
+    platform.prepare(&setup).unwrap();
+    let state = last_state(&receive(&mut platform, SOON)).unwrap();
+    assert_eq!(state.ipv4, Some([10, 0, 0, 2].into()));
+}
+
+fn a_busy_hook_is_refused() {
+    enter();
+    let mut first = open();
+    let one = setup(
+        key(Family::Ipv4, 7),
+        MacMode::Virtual,
+        vip("10.0.0.100", 24),
+    );
+    first.prepare(&one).unwrap();
+    // A second vrrpd, for other virtual routers on the same interface.
+    let mut second = open();
+    let two = setup(
+        key(Family::Ipv4, 8),
+        MacMode::Virtual,
+        vip("10.0.0.101", 24),
+    );
+    let error = second.prepare(&two).unwrap_err().to_string();
+    assert!(
+        error.contains("joined to the bridge node 'vrrp_"),
+        "{error}"
+    );
+    drop(second);
+    take_up(&mut first, &one);
+}
+
+fn a_changed_mac_is_noticed() {
+    enter();
+    let mut platform = open();
+    receive(&mut platform, SOON);
+    ifconfig("a0 ether 02:00:00:00:00:44");
+    let came = receive(&mut platform, Duration::from_secs(36));
+    assert_eq!(
+        last_state(&came).unwrap().mac,
+        MacAddr([2, 0, 0, 0, 0, 0x44])
+    );
 }
