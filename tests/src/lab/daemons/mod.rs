@@ -60,7 +60,9 @@ pub use vrrpd::{binary as vrrpd_binary, control_socket as vrrpd_control_socket};
 /// A running daemon. It is killed when dropped, and its log shown if that is because of a failure.
 #[derive(Debug)]
 pub struct Daemon {
-    program: Program,
+    /// `None`: a program that the lab knows nothing of.
+    program: Option<Program>,
+    name: String,
     host: String,
     host_dir: PathBuf,
     ns: Netns,
@@ -82,22 +84,46 @@ impl Daemon {
         if program == Program::Frr {
             frr::prepare(host, vrs);
         }
-        let mut daemon = Self {
-            program,
-            host: host.name().to_owned(),
-            host_dir: host.dir(),
-            ns: host.netns().clone(),
-            config: path,
-            children: Vec::new(),
-            log: Arc::default(),
-        };
+        let mut daemon = Self::idle(host, &format!("{program:?}"));
+        daemon.program = Some(program);
+        daemon.config = path;
         daemon.launch(program.commands(host, &daemon.config));
         daemon
     }
 
-    /// Starts it again after [`crash`](Self::crash) or [`stop`](Self::stop), as it was.
+    /// Starts any program on `host`. `name` is what messages call it.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    pub fn run(host: &Host, name: &str, command: Command) -> Self {
+        let mut daemon = Self::idle(host, name);
+        daemon.launch(vec![command]);
+        daemon
+    }
+
+    fn idle(host: &Host, name: &str) -> Self {
+        Self {
+            program: None,
+            name: name.to_owned(),
+            host: host.name().to_owned(),
+            host_dir: host.dir(),
+            ns: host.netns().clone(),
+            config: PathBuf::new(),
+            children: Vec::new(),
+            log: Arc::default(),
+        }
+    }
+
+    /// The program, for what only those that the lab knows can do.
+    fn known(&self) -> Program {
+        self.program.expect("one of the lab's own programs")
+    }
+
+    /// Starts it again after [`crash`](Self::crash) or [`stop`](Self::stop), as it was. Only for
+    /// what [`start`](Self::start) has started.
     pub fn start_again(&mut self, host: &Host) {
-        self.launch(self.program.commands(host, &self.config));
+        self.launch(self.known().commands(host, &self.config));
     }
 
     /// The process that does the protocol, for /proc.
@@ -107,7 +133,7 @@ impl Daemon {
     /// When the daemon does not run.
     pub fn pid(&self) -> u32 {
         let leader = self.children.last().expect("a running daemon").id();
-        if self.program != Program::Keepalived {
+        if self.program != Some(Program::Keepalived) {
             return leader;
         }
         // keepalived's first process watches over the one that does the work.
@@ -140,6 +166,16 @@ impl Daemon {
         self.wait_end();
     }
 
+    /// Sends `signal` to the process that was started, and to no child of it.
+    ///
+    /// # Panics
+    ///
+    /// When it does not run.
+    pub fn signal(&self, signal: i32) {
+        let leader = self.children.last().expect("a running daemon");
+        sys::signal(leader.id(), signal).expect("signal a running daemon");
+    }
+
     /// Asks it to stop, and does not wait.
     pub fn ask_to_stop(&self) {
         for child in &self.children {
@@ -154,7 +190,7 @@ impl Daemon {
     ///
     /// When it takes more than 15 s.
     pub fn wait_end(&mut self) {
-        let what = format!("{:?} on {} ends", self.program, self.host);
+        let what = format!("{} on {} ends", self.name, self.host);
         let children = &mut self.children;
         wait_until(STOP_LIMIT, &what, || {
             children
@@ -185,14 +221,13 @@ impl Daemon {
 
     /// Gives it a new configuration and tells it to read it (SIGHUP).
     pub fn reload(&self, host: &Host, vrs: &[Vr]) {
-        self.reload_text(&self.program.config(host, vrs));
+        self.reload_text(&self.known().config(host, vrs));
     }
 
     /// Gives it this text as its configuration and tells it to read it (SIGHUP).
     pub fn reload_text(&self, config: &str) {
         std::fs::write(&self.config, config).expect("write a configuration");
-        let leader = self.children.last().expect("a running daemon");
-        sys::signal(leader.id(), libc::SIGHUP).expect("signal a running daemon");
+        self.signal(libc::SIGHUP);
     }
 
     /// What it has said, a line each, with the time (monotonic microseconds).
@@ -249,7 +284,7 @@ impl Drop for Daemon {
         self.crash();
         if std::thread::panicking() {
             let start = self.log().first().map_or(0, |(at_us, _)| *at_us);
-            eprintln!("--- {:?} on {}:", self.program, self.host);
+            eprintln!("--- {} on {}:", self.name, self.host);
             for (at_us, line) in self.log() {
                 eprintln!("{:>10.6} {line}", (at_us - start) as f64 / 1e6);
             }
