@@ -124,7 +124,11 @@ impl FreebsdPlatform {
         }
         let mark = sys::description(self.any_requester()?, name).unwrap_or_default();
         let token = mark.strip_prefix(MARK);
-        if token.is_some_and(|token| self.ledger.is_known(token)) {
+        let others = |token: &&str| *token != self.ledger.token();
+        if token
+            .filter(others)
+            .is_some_and(|token| self.ledger.is_known(token))
+        {
             let error = io::Error::from_raw_os_error(libc::EEXIST);
             return Err(explain(error, "another vrrpd that runs has made it"));
         }
@@ -228,6 +232,12 @@ impl FreebsdPlatform {
     }
 
     fn raise(&mut self, key: VrKey) -> Result<(), PlatformError> {
+        let carrier = self.routers.get(&key).and_then(|r| r.carrier.as_ref());
+        let link = carrier.and_then(|carrier| self.links.get(carrier.index));
+        if link.is_some_and(|link| link.mac != key.virtual_mac()) {
+            // Somebody changed its MAC: nobody shall hear from that one.
+            self.remove_carrier(key);
+        }
         self.attach_router(key)?;
         self.need_bridge(key.ifindex)?;
         match self.open_up(key) {

@@ -195,6 +195,13 @@ impl Graph {
         Ok(())
     }
 
+    /// The names of a bridge's hooks.
+    pub(crate) fn hooks_of(&mut self, bridge: &Bridge) -> io::Result<Vec<String>> {
+        let argument = self.ask(&format!("{}:", bridge.node), netgraph::list_hooks)?;
+        let hooks = netgraph::hooks(&argument).into_iter();
+        Ok(hooks.map(|hook| hook.name).collect())
+    }
+
     /// Takes the bridge away: the interface is as before.
     pub(crate) fn remove_bridge(&mut self, bridge: &Bridge) -> io::Result<()> {
         if bridge.auto_source {
@@ -287,8 +294,15 @@ pub(crate) fn carrier_name(key: VrKey, index: u32) -> String {
     format!("vr{}.{index}.{}", digit(key.family), key.vrid)
 }
 
+/// Whether a bridge with these hooks joins the wire and the host.
+pub(crate) fn is_whole(hooks: &[String]) -> bool {
+    [WIRE, HOST]
+        .iter()
+        .all(|end| hooks.iter().any(|hook| hook == end))
+}
+
 /// The hook of the bridge for a virtual router: any number but that of the host.
-fn hook_name(key: VrKey) -> String {
+pub(crate) fn hook_name(key: VrKey) -> String {
     let family = match key.family {
         Family::Ipv4 => 0,
         Family::Ipv6 => 256,

@@ -11,7 +11,7 @@ use vrrp_host::{Incoming, Platform, PlatformError, VrSetup};
 
 use crate::abi::*;
 use crate::bpf::{self, Record};
-use crate::errors::explain;
+use crate::errors::{explain, refused};
 use crate::graph::Graph;
 use crate::ledger::Ledger;
 use crate::leftovers;
@@ -27,8 +27,9 @@ const NOTICES: u64 = 1 << 40;
 
 /// How long after routes have changed the interfaces are looked at.
 const ROUTES: Duration = Duration::from_secs(1);
-/// How often they are looked at in any case: no notice tells of another MAC.
-pub(crate) const NOW_AND_THEN: Duration = Duration::from_secs(10);
+/// How often they are looked at in any case: no notice tells of another MAC, or of a bridge that
+/// somebody removed.
+pub(crate) const NOW_AND_THEN: Duration = Duration::from_secs(5);
 
 /// How a platform is opened.
 #[derive(Clone, Debug)]
@@ -102,6 +103,12 @@ impl FreebsdPlatform {
             let what = what.to_string();
             move |error| PlatformError::new(what, error)
         };
+        if sys::sysctl_number(c"security.jail.jailed").unwrap_or(0) != 0
+            && sys::sysctl_number(c"security.jail.vnet").unwrap_or(1) == 0
+        {
+            let why = "a jail needs a network stack of its own (vnet); without, run it on the host";
+            return Err(failed("change the network of this jail")(refused(why)));
+        }
         let routing = sys::socket(PF_ROUTE, libc::SOCK_RAW, 0).map_err(failed(
             "open a routing socket (root is needed, in a jail vnet too)",
         ))?;
@@ -313,6 +320,7 @@ impl Platform for FreebsdPlatform {
             if self.look_at.is_some_and(|at| at <= now) {
                 self.look_at = None;
                 result = result.and(self.resync());
+                self.inspect_bridges();
             }
         }
         if ready.contains(&Ready::Read(NOTICES)) {

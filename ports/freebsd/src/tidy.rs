@@ -4,10 +4,11 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use vrrp_core::MacAddr;
+use vrrp_core::{Failure, MacAddr};
 use vrrp_host::PlatformError;
 
 use crate::bpf::Wanted;
+use crate::graph;
 use crate::platform::FreebsdPlatform;
 use crate::port::solicited_node;
 use crate::router::{How, is_gone};
@@ -70,7 +71,9 @@ impl FreebsdPlatform {
     fn introduce(&mut self, number: u32) -> Result<(), PlatformError> {
         let carriers = self.routers.values().filter_map(|r| r.carrier.as_ref());
         let carriers: BTreeSet<u32> = carriers.map(|carrier| carrier.index).collect();
-        let macs: BTreeSet<MacAddr> = self.links.macs(|index| !carriers.contains(&index));
+        let mut macs: BTreeSet<MacAddr> = self.links.macs(|index| !carriers.contains(&index));
+        // A virtual MAC is at its carrier and nowhere else, whoever has it on another interface.
+        macs.retain(|mac| !is_virtual(*mac));
         let Some(watched) = self.interfaces.get_mut(&number) else {
             return Ok(());
         };
@@ -92,4 +95,44 @@ impl FreebsdPlatform {
             }),
         }
     }
+
+    /// Looks whether the bridges are still there and the carriers of masters joined to them, which
+    /// the kernel does not tell.
+    pub(crate) fn inspect_bridges(&mut self) {
+        for (number, watched) in &mut self.interfaces {
+            let Some(port) = watched.port.as_mut() else {
+                continue;
+            };
+            let Some(bridge) = &port.bridge else {
+                continue;
+            };
+            let hooks = match self.graph.hooks_of(bridge) {
+                Ok(hooks) => hooks,
+                Err(error) if is_gone(&error) => Vec::new(),
+                // It can be asked again.
+                Err(_) => continue,
+            };
+            if !graph::is_whole(&hooks) {
+                // What is left of it keeps the host from its network, or is nothing.
+                let _ = self.graph.remove_bridge(bridge);
+                port.bridge = None;
+            }
+            let routers = self
+                .routers
+                .iter_mut()
+                .filter(|(k, _)| k.ifindex == *number);
+            for (key, router) in routers.filter(|(_, r)| r.mac_on && r.carrier.is_some()) {
+                if port.bridge.is_none() || !hooks.contains(&graph::hook_name(*key)) {
+                    router.mac_on = false;
+                    self.lost.push(Failure::Mac { key: *key });
+                    self.unsettled = true;
+                }
+            }
+        }
+    }
+}
+
+/// Whether a MAC is of the blocks that the RFC gives to virtual routers.
+fn is_virtual(mac: MacAddr) -> bool {
+    matches!(mac.0, [0, 0, 0x5e, 0, 1 | 2, _])
 }

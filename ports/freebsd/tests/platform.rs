@@ -941,13 +941,25 @@ fn a_bridge_that_others_remove_is_built_again() {
     let index = name.split('.').nth(1).unwrap();
     assert!(testing::shutdown_node(&format!("vrrp_{index}")).unwrap());
     let gone = [Failure::Mac { key: setup.key }];
-    assert_eq!(lost(&receive(&mut platform, Duration::from_secs(2))), gone);
-    platform
-        .set_mac(setup.key, setup.key.virtual_mac(), true)
-        .unwrap();
+    let long = Duration::from_secs(20);
+    assert_eq!(lost(&receive(&mut platform, long)), gone);
+    take_up(&mut platform, &setup);
     let mac = setup.key.virtual_mac();
     assert_eq!(ask(&wire, [10, 0, 0, 100]), [(mac, mac)]);
     assert_eq!(ask(&wire, [10, 0, 0, 2]), [(MacAddr(OWN), MacAddr(OWN))]);
+    // The carrier too, and its MAC.
+    assert!(testing::shutdown_node(&format!("vrrp4_{index}_7")).unwrap());
+    assert_eq!(lost(&receive(&mut platform, long))[..1], gone);
+    take_up(&mut platform, &setup);
+    assert_eq!(ask(&wire, [10, 0, 0, 100]), [(mac, mac)]);
+    ifconfig(&format!("{name} ether 02:00:00:00:00:55"));
+    assert_eq!(lost(&receive(&mut platform, long)), gone);
+    take_up(&mut platform, &setup);
+    receive(&mut platform, SOON);
+    take_up(&mut platform, &setup);
+    assert_eq!(ask(&wire, [10, 0, 0, 100]), [(mac, mac)]);
+    drop(platform);
+    assert_eq!(names(), ["a0", "a1"]);
 }
 
 /// What a virtual router on `device` does, seen by `wire`.
@@ -1065,7 +1077,7 @@ fn a_changed_mac_is_noticed() {
     let mut platform = open();
     receive(&mut platform, SOON);
     ifconfig("a0 ether 02:00:00:00:00:44");
-    let came = receive(&mut platform, Duration::from_secs(36));
+    let came = receive(&mut platform, Duration::from_secs(20));
     assert_eq!(
         last_state(&came).unwrap().mac,
         MacAddr([2, 0, 0, 0, 0, 0x44])
