@@ -21,16 +21,18 @@
 //
 //     struct pollfd waited = {vrrp_host_fd(host), POLLIN, 0};
 //     event.size = sizeof event;
-//     while (!vrrp_host_is_stopped(host)) {
+//     for (;;) {
 //         vrrp_host_step(host);
 //         while (vrrp_host_next_event(host, &event) == 1) {
 //             puts(event.text);
 //             if (event.kind == VRRP_HOST_STATE_CHANGE)
 //                 serve(event.to == VRRP_STATE_ACTIVE);
 //         }
-//         poll(&waited, 1, -1);
-//         if (told_to_stop)                   // by a signal, say: ask once
+//         if (told_to_stop)                   // by a signal, say
 //             vrrp_host_shutdown(host);       // and go on until it has stopped
+//         if (vrrp_host_is_stopped(host))
+//             break;
+//         poll(&waited, 1, -1);
 //     }
 //     vrrp_host_close(host);
 //
@@ -373,6 +375,17 @@ int vrrp_host_open_config(uint32_t abi,
                           char *message,
                           size_t message_size);
 
+// Reads a text as `vrrp_host_open_config()` does and opens nothing: for a program's own check of its
+// configuration. `config_name` is what messages call it; NULL: "config". `message` is filled in as
+// there.
+//
+// Errors: `VRRP_ERR_HOST_CONFIG`: the text.
+int vrrp_host_check_config(const char *text,
+                           size_t text_len,
+                           const char *config_name,
+                           char *message,
+                           size_t message_size);
+
 // The descriptor to wait for: it is readable when `vrrp_host_step()` has something to do, timers
 // included. It is the same for the life of the host; poll, epoll, kqueue and every event loop take
 // it, level-triggered (with EPOLLET or EV_CLEAR you would miss what a step leaves for the next). Do
@@ -449,7 +462,8 @@ int vrrp_host_set_tracked(vrrp_host_t *host, const char *name, int up);
 // stepping until `vrrp_host_is_stopped()` answers 1, then close; or close when you cannot wait.
 int vrrp_host_shutdown(vrrp_host_t *host);
 
-// Answers 1 when a shutdown is complete, else 0.
+// Answers 1 when a shutdown is complete, else 0. Ask before you wait again: a host that has stopped
+// makes its descriptor readable no more.
 int vrrp_host_is_stopped(vrrp_host_t *host);
 
 // Removes at once everything that the host has installed, and frees the handle; NULL is no harm.

@@ -36,6 +36,11 @@ static void refused_text(const char *text, const char *words)
         exit(1);
     }
     CHECK(never == NULL);
+    /* Who only checks it is told the same. */
+    message[0] = '\0';
+    CHECK_INT(VRRP_ERR_HOST_CONFIG, vrrp_host_check_config(text, strlen(text), options.config_name,
+                                                           message, sizeof message));
+    CHECK(strstr(message, words));
 }
 
 static void opening(void)
@@ -51,6 +56,7 @@ static void opening(void)
     CHECK_INT(VRRP_ERR_NULL, vrrp_host_open(VRRP_ABI, NULL, &options, &never, message, 9));
     CHECK_INT(0, strcmp(message, "confi..."));
     CHECK_INT(VRRP_ERR_NULL, vrrp_host_open_config(VRRP_ABI, NULL, 1, &options, &never, NULL, 0));
+    CHECK_INT(VRRP_ERR_NULL, vrrp_host_check_config(NULL, 1, NULL, NULL, 0));
     options.size--;
     refused(VRRP_ERR_SIZE, "options: ");
     options.runtime_dir = "relative";

@@ -92,6 +92,30 @@ pub unsafe extern "C" fn vrrp_host_open_config(
     }
 }
 
+/// Reads a text as `vrrp_host_open_config()` does and opens nothing: for a program's own check of its
+/// configuration. `config_name` is what messages call it; NULL: "config". `message` is filled in as
+/// there.
+///
+/// Errors: `VRRP_ERR_HOST_CONFIG`: the text.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_host_check_config(
+    text: *const c_char,
+    text_len: usize,
+    config_name: *const c_char,
+    message: *mut c_char,
+    message_size: usize,
+) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe {
+        explain(message, message_size, || {
+            let name = optional("config_name", config_name)?.unwrap_or(DEFAULT_NAME);
+            let octets = raw::items(text.cast::<u8>(), text_len)?;
+            let text = text::read(Path::new(name), octets, false)?;
+            Ok(text.remarks.join("\n"))
+        })
+    }
+}
+
 /// The descriptor to wait for: it is readable when `vrrp_host_step()` has something to do, timers
 /// included. It is the same for the life of the host; poll, epoll, kqueue and every event loop take
 /// it, level-triggered (with EPOLLET or EV_CLEAR you would miss what a step leaves for the next). Do
@@ -318,7 +342,8 @@ pub unsafe extern "C" fn vrrp_host_shutdown(host: *mut vrrp_host_t) -> c_int {
     }
 }
 
-/// Answers 1 when a shutdown is complete, else 0.
+/// Answers 1 when a shutdown is complete, else 0. Ask before you wait again: a host that has stopped
+/// makes its descriptor readable no more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_host_is_stopped(host: *mut vrrp_host_t) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
@@ -338,6 +363,9 @@ pub unsafe extern "C" fn vrrp_host_close(host: *mut vrrp_host_t) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe { answer(|| handle::close(host)) }
 }
+
+/// What messages call the text of a configuration, unless somebody says otherwise.
+const DEFAULT_NAME: &str = "config";
 
 /// How a host is opened.
 struct Options {
@@ -361,7 +389,7 @@ impl Options {
         raw::check(host).map_err(|code| Refusal::field("host", code))?;
         let mut read = Self {
             runtime_dir: None,
-            config_name: "config".into(),
+            config_name: DEFAULT_NAME.into(),
         };
         if options.is_null() {
             return Ok(read);

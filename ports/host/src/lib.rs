@@ -9,10 +9,13 @@
 //! # fn run<P: vrrp_host::Platform>(platform: P, config: vrrp_host::HostConfig)
 //! # -> Result<(), Box<dyn std::error::Error>> {
 //! let mut host = vrrp_host::Host::open(platform, config)?;
-//! while !host.is_stopped() {
+//! loop {
 //!     host.step()?;
 //!     while let Some(event) = host.next_event() {
 //!         println!("{event:?}");
+//!     }
+//!     if host.is_stopped() {
+//!         break;
 //!     }
 //!     wait_readable(host.fd());
 //! }

@@ -119,7 +119,9 @@ pub(crate) fn command(args: &[String]) -> Result<(), Failure> {
             ));
         }
     };
-    install(library, Path::new(prefix))
+    // vrrp.pc names it, wherever it is read.
+    let prefix = std::path::absolute(prefix).map_err(failed(Path::new(prefix)))?;
+    install(library, &prefix)
 }
 
 /// Builds the library and installs it below `prefix`.

@@ -1,5 +1,7 @@
 //! `cargo xtask`: everything that is run by hand or by CI, as named steps.
 
+mod bare_c;
+mod bare_metal;
 mod bench;
 mod capi;
 mod capi_host;
@@ -18,7 +20,7 @@ usage: cargo xtask COMMAND
   demo       build, make the paper's network, pull the cable, and show who answers
   test       install what is missing with the package manager and run everything
   test STEP  one step of it:
-               format lint docs features no-std units lab manuals cost c c-host
+               format lint docs features no-std bare-c units lab manuals cost c c-host
   bench      the engine's cost in instructions, as counted by callgrind
   csize      what the engine costs a C program in code and storage
   cargo-c    install libvrrp with cargo-c, which has to be there, and test it

@@ -6,10 +6,16 @@ use crate::run::{self, Failure};
 
 /// What the lab needs: its tools and the daemons that it runs ours against.
 pub(crate) const LAB: &[&str] = &["iproute2", "nftables", "keepalived", "frr"];
+/// What the lab's C programs are built for: httpd, as it comes.
+pub(crate) const HTTPD: &[&str] = &["apache2-bin", "apache2-dev", "pkg-config"];
 /// Renders and checks the manual pages.
 pub(crate) const MANUALS: &[&str] = &["mandoc"];
 /// Counts instructions.
 pub(crate) const COST: &[&str] = &["valgrind"];
+/// Builds C for a Cortex-M, and is one.
+pub(crate) const CORTEX_M: &[&str] = &["gcc-arm-none-eabi", "qemu-system-arm"];
+/// A network stack for microcontrollers.
+pub(crate) const LWIP: &[&str] = &["liblwip-dev"];
 /// Compiles, checks and drives the C interface.
 pub(crate) const C: &[&str] = &[
     "gcc",

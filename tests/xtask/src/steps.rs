@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::run::{self, Failure, cargo, root};
-use crate::{bench, capi, capi_host, packages};
+use crate::{bare_c, bare_metal, bench, capi, capi_host, packages};
 
 type Step = (&'static str, fn() -> Result<(), Failure>);
 
@@ -15,6 +15,7 @@ const STEPS: &[Step] = &[
     ("docs", docs),
     ("features", features),
     ("no-std", no_std),
+    ("bare-c", bare_c::check),
     ("manuals", manuals),
     ("cost", bench::check),
     ("c", capi::check),
@@ -88,33 +89,13 @@ fn features() -> Result<(), Failure> {
     Ok(())
 }
 
-/// The engine for a microcontroller, where there is no std to lean on by mistake.
+/// The libraries for microcontrollers, where there is no std to lean on by mistake.
 fn no_std() -> Result<(), Failure> {
-    const TARGET: &str = "thumbv7m-none-eabi";
-    let build = ["--release", "--package", "vrrp-core", "--target", TARGET];
-    let installed = Command::new("rustup")
-        .args(["target", "list", "--installed"])
-        .output();
-    let own = installed.map(|o| String::from_utf8_lossy(&o.stdout).into_owned());
-    if own.is_ok_and(|targets| targets.lines().any(|t| t == TARGET)) {
-        return here(cargo().args(["build", "--quiet"]).args(build));
+    for target in bare_metal::TARGETS {
+        let mut build = bare_metal::cargo_for("build", target)?;
+        run::run(build.args(["--quiet", "--release", "--package", "vrrp-core"]))?;
     }
-    // Debian's Rust brings the source of core, from which it builds for any target.
-    packages::install(packages::BARE_METAL)?;
-    let target_dir: PathBuf = run::target_dir().join("bare-metal");
-    let mut command = Command::new("/usr/bin/cargo");
-    command
-        .args(["build", "--quiet", "-Zbuild-std=core"])
-        .args(build)
-        .arg("--target-dir")
-        .arg(target_dir)
-        .env("PATH", "/usr/bin:/bin")
-        .env("RUSTC", "/usr/bin/rustc")
-        .env("RUSTC_BOOTSTRAP", "1")
-        .env_remove("RUSTUP_TOOLCHAIN")
-        .env_remove("CARGO")
-        .env_remove("RUSTDOC");
-    here(&mut command)
+    Ok(())
 }
 
 fn manuals() -> Result<(), Failure> {
@@ -152,6 +133,8 @@ fn units() -> Result<(), Failure> {
 fn lab() -> Result<(), Failure> {
     packages::install(packages::LAB)?;
     packages::install(packages::C_HOST)?;
+    packages::install(packages::LWIP)?;
+    packages::install(packages::HTTPD)?;
     build_programs()?;
     here(cargo().args(["test", "--quiet", "--release", "--package", "vrrp-tests"]))
 }

@@ -94,6 +94,7 @@ pub(crate) fn name(program: Program) -> &'static str {
         Program::Frr => "frr",
         Program::Poll => "poll.c",
         Program::Libevent => "libevent.c",
+        Program::Lwip => "lwip",
     }
 }
 

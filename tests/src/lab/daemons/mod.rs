@@ -3,6 +3,7 @@
 mod frr;
 mod keepalived;
 mod libvrrp;
+mod lwip;
 mod vrrpd;
 
 use std::io::{BufRead, BufReader, Read};
@@ -33,6 +34,11 @@ pub enum Program {
     Poll,
     /// libvrrp in a program around libevent: `ffi/examples/libevent.c`. Its configuration is vrrpd's.
     Libevent,
+    /// A C program on lwIP that links libvrrp (`ffi/examples/lwip`), built on the first use. The
+    /// host's cable and address are its own: see [`Host::hand_over`]. Serves one IPv4 address, in
+    /// VRRPv3, with the virtual MAC, and has the services of [`Host::serve`] and
+    /// [`Host::serve_http`].
+    Lwip,
 }
 
 impl Program {
@@ -47,6 +53,7 @@ impl Program {
             Self::Poll => libvrrp::arguments(host, vrs),
             Self::Keepalived => keepalived::config(host, vrs),
             Self::Frr => frr::config(vrs),
+            Self::Lwip => lwip::config(host, vrs),
         }
     }
 
@@ -58,6 +65,7 @@ impl Program {
             Self::Frr => frr::commands(host, config),
             Self::Poll => vec![libvrrp::poll(config)],
             Self::Libevent => vec![libvrrp::libevent(config)],
+            Self::Lwip => vec![lwip::command(config)],
         }
     }
 }
@@ -89,8 +97,10 @@ impl Daemon {
     pub fn start(program: Program, host: &Host, config: &str, vrs: &[Vr]) -> Self {
         let path = host.dir().join(format!("{program:?}.conf").to_lowercase());
         std::fs::write(&path, config).expect("write a configuration");
-        if program == Program::Frr {
-            frr::prepare(host, vrs);
+        match program {
+            Program::Frr => frr::prepare(host, vrs),
+            Program::Lwip => host.hand_over(),
+            Program::Vrrpd | Program::Keepalived | Program::Poll | Program::Libevent => {}
         }
         let mut daemon = Self::idle(host, &format!("{program:?}"));
         daemon.program = Some(program);
