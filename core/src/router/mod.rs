@@ -268,7 +268,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
         self.take_in(now, &Packet { meta, message })
     }
 
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn take_in(&mut self, now: Instant, packet: &Packet<'_>) -> Verdict {
         let Some((index, key)) = self.addressee(packet) else {
             // V-6, or too short to tell.
@@ -530,7 +530,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
     }
 
     /// Changes a virtual router, then keeps its deadline and its place in the queue up to date.
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn with_index<R>(
         &mut self,
         index: u16,
