@@ -55,6 +55,11 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
+//! # Without an operating system
+//!
+//! An IP stack that has one MAC needs something that gives it the virtual ones: [`gate`] is that,
+//! for any stack that hands over its frames.
+//!
 //! # Features
 //!
 //! `log` and `defmt` write state changes and discarded packets to the logger of that name. Neither
@@ -67,6 +72,7 @@ extern crate std;
 
 mod config;
 mod error;
+pub mod gate;
 mod log;
 mod output;
 mod router;

@@ -1,5 +1,6 @@
 //! Where the engine speaks to a log: `defmt`, `log`, or nobody.
 
+use crate::gate::Discard;
 use crate::output::{Reason, State};
 use crate::types::VrKey;
 use crate::verdict::DropReason;
@@ -25,4 +26,13 @@ pub(crate) fn packet_dropped(ifindex: u32, reason: DropReason) {
     defmt::debug!("interface {}: packet discarded: {}", ifindex, reason);
     #[cfg(feature = "log")]
     log::debug!("interface {ifindex}: packet discarded: {reason}");
+}
+
+/// A frame did not pass the gate.
+#[allow(unused_variables)] // Without a log nobody reads them.
+pub(crate) fn frame_discarded(reason: Discard) {
+    #[cfg(feature = "defmt")]
+    defmt::debug!("frame discarded: {}", reason);
+    #[cfg(feature = "log")]
+    log::debug!("frame discarded: {reason}");
 }

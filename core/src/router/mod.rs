@@ -1,5 +1,6 @@
 //! The table of virtual routers and everything that can be done to it.
 
+mod holding;
 mod machine;
 mod output;
 mod question;
@@ -21,6 +22,7 @@ use crate::time::{Duration, Instant};
 use crate::types::{Family, MacAddr, Priority, VirtualAddress, VrKey, Vrid};
 use crate::verdict::{DropReason, Verdict};
 use crate::wire::{Emitted, vrrp};
+pub(crate) use holding::Holding;
 use output::{Next, Step};
 use question::Question;
 use receive::Packet;

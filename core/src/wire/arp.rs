@@ -96,6 +96,42 @@ impl Request {
     }
 }
 
+/// The protocol addresses of any ARP packet of Ethernet and IPv4, request or not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// The sender asks, or tells without being asked.
+    pub is_request: bool,
+    /// The sender's address.
+    pub sender_ip: Ipv4Addr,
+    /// The address that is asked for, or the asker's.
+    pub target_ip: Ipv4Addr,
+}
+
+impl Packet {
+    /// Reads the payload of an ARP frame. `None` when it is not of Ethernet and IPv4, or cut short.
+    pub fn new(frame_payload: &[u8]) -> Option<Packet> {
+        let (fixed, rest) = frame_payload.split_first_chunk::<8>()?;
+        let [0, 1, 0x08, 0, 6, 4, 0, operation] = *fixed else {
+            return None;
+        };
+        let [_, _, _, _, _, _, s0, s1, s2, s3, rest @ ..] = *rest.first_chunk::<20>()?;
+        let [_, _, _, _, _, _, t0, t1, t2, t3] = rest;
+        Some(Packet {
+            is_request: operation == REQUEST,
+            sender_ip: Ipv4Addr::new(s0, s1, s2, s3),
+            target_ip: Ipv4Addr::new(t0, t1, t2, t3),
+        })
+    }
+}
+
+/// Writes another sender hardware address to an ARP frame.
+pub(crate) fn set_sender_mac(frame: &mut [u8], mac: MacAddr) {
+    const AT: usize = ethernet::HEADER_LEN + 8;
+    if let Some(sha) = frame.get_mut(AT..).and_then(|f| f.first_chunk_mut()) {
+        *sha = mac.0;
+    }
+}
+
 /// Writes a whole frame.
 #[inline]
 fn emit(

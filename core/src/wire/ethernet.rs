@@ -80,7 +80,14 @@ pub(super) const fn header(
 }
 
 /// Whether a frame to this address reaches more than one station.
-pub(super) const fn is_group(mac: MacAddr) -> bool {
+pub(crate) const fn is_group(mac: MacAddr) -> bool {
     let [first, ..] = mac.0;
     first & 1 != 0
+}
+
+/// Writes another source address to a frame.
+pub(crate) fn set_source(frame: &mut [u8], mac: MacAddr) {
+    if let Some(source) = frame.get_mut(6..12).and_then(|s| s.first_chunk_mut()) {
+        *source = mac.0;
+    }
 }

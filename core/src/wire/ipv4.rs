@@ -111,6 +111,15 @@ pub fn protocol_of(bytes: &[u8]) -> Option<u8> {
     bytes.get(9).copied()
 }
 
+/// Source and destination of a packet that nothing has checked. `None` when it is not of version 4
+/// or ends before them.
+pub(crate) fn addresses_of(bytes: &[u8]) -> Option<(Ipv4Addr, Ipv4Addr)> {
+    let header = bytes.first_chunk::<HEADER_LEN>()?;
+    let [version_ihl, .., s0, s1, s2, s3, d0, d1, d2, d3] = *header;
+    (version_ihl >> 4 == 4)
+        .then_some((Ipv4Addr::new(s0, s1, s2, s3), Ipv4Addr::new(d0, d1, d2, d3)))
+}
+
 /// The header of an advertisement of `payload_len` octets. The identification is zero: it only
 /// tells fragments apart, and on the way to a neighbour there are none.
 #[inline]

@@ -79,6 +79,15 @@ pub fn next_header_of(bytes: &[u8]) -> Option<u8> {
     bytes.get(6).copied()
 }
 
+/// Source and destination of a packet that nothing has checked. `None` when it is not of version 6
+/// or ends before them.
+pub(crate) fn addresses_of(bytes: &[u8]) -> Option<(Ipv6Addr, Ipv6Addr)> {
+    let ([version, ..], rest) = bytes.split_first_chunk::<8>()?;
+    let (source, rest) = rest.split_first_chunk::<16>()?;
+    let destination = rest.first_chunk::<16>()?;
+    (version >> 4 == 6).then_some((Ipv6Addr::from(*source), Ipv6Addr::from(*destination)))
+}
+
 /// The fields that differ among the packets that the engine sends.
 pub(super) struct Header {
     /// The traffic class (RFC 8200 section 7).

@@ -15,8 +15,10 @@ mod advert;
 pub mod arp;
 pub mod checksum;
 pub mod ethernet;
+pub mod igmp;
 pub mod ipv4;
 pub mod ipv6;
+pub mod mld;
 pub mod ndisc;
 pub mod vrrp;
 

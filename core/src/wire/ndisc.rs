@@ -6,8 +6,10 @@ use core::net::Ipv6Addr;
 use super::{Emitted, checksum, ethernet, ipv6};
 use crate::types::MacAddr;
 
-const ICMPV6: u8 = 58;
+pub(super) const ICMPV6: u8 = 58;
 const HOP_LIMIT: u8 = 255;
+const ROUTER_SOLICITATION: u8 = 133;
+const ROUTER_ADVERTISEMENT: u8 = 134;
 const SOLICITATION: u8 = 135;
 const ADVERTISEMENT: u8 = 136;
 /// The fixed part of a solicitation or advertisement: type to target.
@@ -105,6 +107,77 @@ impl Solicitation {
             target,
             source_mac: source_option.filter(|mac| !ethernet::is_group(*mac)),
         })
+    }
+}
+
+/// A neighbour solicitation or advertisement of which nothing is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Neighbour {
+    /// A solicitation; else an advertisement.
+    pub is_solicitation: bool,
+    /// The address that it is about.
+    pub target: Ipv6Addr,
+}
+
+impl Neighbour {
+    /// Reads the payload of an IPv6 frame. `None` when it is something else or cut short.
+    pub fn new(frame_payload: &[u8]) -> Option<Neighbour> {
+        if ipv6::next_header_of(frame_payload) != Some(ICMPV6) {
+            return None;
+        }
+        let (_, icmp) = frame_payload.split_first_chunk::<{ ipv6::HEADER_LEN }>()?;
+        let fixed = icmp.first_chunk::<FIXED_LEN>()?;
+        let [kind @ (SOLICITATION | ADVERTISEMENT), ..] = *fixed else {
+            return None;
+        };
+        Some(Neighbour {
+            is_solicitation: kind == SOLICITATION,
+            target: Ipv6Addr::from(*fixed.last_chunk::<16>()?),
+        })
+    }
+}
+
+/// Replaces `old` by `new` in the link-layer address options of a neighbour discovery message of
+/// any kind, and mends its checksum (RFC 1624). Any other frame stays as it is.
+pub(crate) fn replace_mac(frame: &mut [u8], old: MacAddr, new: MacAddr) {
+    const ICMP_AT: usize = ethernet::HEADER_LEN + ipv6::HEADER_LEN;
+    let next_header = frame
+        .get(ethernet::HEADER_LEN..)
+        .and_then(ipv6::next_header_of);
+    if next_header != Some(ICMPV6) {
+        return;
+    }
+    let Some((head, options)) = frame.get_mut(ICMP_AT..).and_then(|icmp| {
+        let options_at = match icmp.first()? {
+            &ROUTER_SOLICITATION => 8,
+            &ROUTER_ADVERTISEMENT => 16,
+            &SOLICITATION | &ADVERTISEMENT => FIXED_LEN,
+            _ => return None,
+        };
+        icmp.split_at_mut_checked(options_at)
+    }) else {
+        return;
+    };
+    let Some([_, _, c0, c1, ..]) = head.first_chunk_mut::<8>() else {
+        return;
+    };
+    let mut rest = options;
+    while let Some(&[kind, eighths]) = rest.first_chunk() {
+        let len = usize::from(eighths) * 8;
+        let Some((option, tail)) = rest.split_at_mut_checked(len) else {
+            return;
+        };
+        let Some([_, _, mac @ ..]) = option.first_chunk_mut::<8>() else {
+            return;
+        };
+        if matches!(kind, OPTION_SOURCE_LINK_LAYER | OPTION_TARGET_LINK_LAYER) && *mac == old.0 {
+            let was = !u16::from_be_bytes([*c0, *c1]);
+            let less = old.0.map(|octet| !octet);
+            let sum = u32::from(was) + checksum::sum(&less) + checksum::sum(&new.0);
+            [*c0, *c1] = checksum::field(sum).to_be_bytes();
+            *mac = new.0;
+        }
+        rest = tail;
     }
 }
 

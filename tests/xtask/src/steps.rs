@@ -90,7 +90,15 @@ fn features() -> Result<(), Failure> {
 fn no_std() -> Result<(), Failure> {
     for target in bare_metal::TARGETS {
         let mut build = bare_metal::cargo_for("build", target)?;
-        run::run(build.args(["--quiet", "--release", "--package", "vrrp-core"]))?;
+        let packages = [
+            "-p",
+            "vrrp-core",
+            "-p",
+            "vrrp-smoltcp",
+            "-p",
+            "vrrp-embassy",
+        ];
+        run::run(build.args(["--quiet", "--release"]).args(packages))?;
     }
     Ok(())
 }

@@ -1,0 +1,325 @@
+//! A gate in the frames' way between an Ethernet device and an IP stack that has one MAC.
+//!
+//! An operating system gives a virtual MAC an interface of its own. The stack of a microcontroller
+//! has one hardware address: it hears no frame to another and sends all from its own. The gate
+//! makes up for that, for any stack:
+//!
+//! ```text
+//!             IP stack, one MAC, virtual addresses as ordinary ones
+//!                 |  ^
+//!   Gate::send    |  |  Gate::receive ----- Router: advertisements, ARP and NS for
+//!   source MAC,   |  |  virtual MAC shown    ^  |    virtual addresses
+//!   ARP and ND    |  |  as the stack's own   |  |
+//!   options       v  |                       |  v  Gate::poll: advertisements, answers,
+//!             Ethernet device --------------------  gratuitous ARP, NA, IGMP, MLD
+//! ```
+//!
+//! - What is received goes through [`Gate::receive`]: VRRP to the engine; ARP requests and neighbour
+//!   solicitations for a virtual address are answered with its virtual MAC (M-3, M-4), never by the
+//!   stack; frames to a virtual MAC pass only while it is taken up (A-1), and the stack is to see
+//!   them under its own MAC; packets to a virtual address pass while it is served and accepted.
+//! - What the stack sends goes through [`Gate::send`]: what comes from a virtual address gets the
+//!   virtual MAC, in the Ethernet header, in ARP and in neighbour discovery; while the address is not
+//!   served it is discarded.
+//! - [`Gate::poll`] gives what there is to send and to do, the engine's and the gate's own: it
+//!   reports the group memberships itself, since stacks do it wrongly or not at all.
+//!
+//! The gate has one interface, [`IFINDEX`]. Unicast peers need a neighbour table and are refused.
+
+mod groups;
+mod receive;
+mod send;
+
+use core::fmt;
+use core::net::IpAddr;
+
+use crate::config::VrConfig;
+use crate::error::Error;
+use crate::log::frame_discarded;
+use crate::output::{Output, StateChange};
+use crate::router::Router;
+use crate::status::InterfaceState;
+use crate::time::Instant;
+use crate::types::{Family, VirtualAddress, VrKey, Vrid};
+use crate::wire::mld;
+use groups::Groups;
+
+pub use receive::{Addressee, Received};
+
+/// The number of a gate's one interface in its keys.
+pub const IFINDEX: u32 = 1;
+
+/// The key of a virtual router of a gate.
+pub const fn key(vrid: Vrid, family: Family) -> VrKey {
+    VrKey {
+        ifindex: IFINDEX,
+        vrid,
+        family,
+    }
+}
+
+/// The longest frame in octets that a gate with `ADDRS` addresses writes.
+pub const fn max_frame_len(addrs: usize) -> usize {
+    let advert = 14 + 40 + 8 + 16 * addrs;
+    // A multicast listener report, the longest of the others.
+    if advert < 90 { 90 } else { advert }
+}
+
+/// The engine on one interface, and the way of its frames. See the [module](self).
+pub struct Gate<const VRS: usize, const ADDRS: usize> {
+    router: Router<1, VRS, ADDRS>,
+    groups: Groups,
+    discards: DiscardCounters,
+}
+
+/// One thing for the port to do or to know, in the order in which they come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action<'b> {
+    /// Send this frame.
+    Send(&'b [u8]),
+    /// Give the stack an address (`on`), or take it away. Only addresses that packets are accepted
+    /// for; the others stay out of the stack and are answered for by the gate.
+    SetAddress {
+        /// The virtual router.
+        key: VrKey,
+        /// The address and its prefix.
+        address: VirtualAddress,
+        /// Give or take away.
+        on: bool,
+    },
+    /// A virtual router changed its state.
+    StateChange(StateChange),
+    /// A virtual router that was to be removed is gone; its key is free.
+    Removed {
+        /// The virtual router that was.
+        key: VrKey,
+    },
+}
+
+impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
+    /// A gate without virtual routers. `seed` is any number that differs from host to host: reports
+    /// of memberships are spread by it.
+    pub const fn new(seed: u64) -> Self {
+        Self {
+            router: Router::new(),
+            groups: Groups::new(seed),
+            discards: DiscardCounters([0; Discard::ALL.len()]),
+        }
+    }
+
+    /// The engine, to be asked.
+    pub fn router(&self) -> &Router<1, VRS, ADDRS> {
+        &self.router
+    }
+
+    /// The engine, for the administrator's calls. Its inputs, its outputs and its interface are the
+    /// gate's.
+    pub fn router_mut(&mut self) -> &mut Router<1, VRS, ADDRS> {
+        &mut self.router
+    }
+
+    /// As [`Router::insert`], and enabled at once.
+    ///
+    /// # Errors
+    /// As there; [`Error::BadAddress`] for unicast peers.
+    pub fn insert(&mut self, now: Instant, key: VrKey, config: &VrConfig<'_>) -> Result<(), Error> {
+        check(key, config)?;
+        self.router.insert(now, key, config)?;
+        self.router.set_enabled(now, key, true)
+    }
+
+    /// As [`Router::reconfigure`].
+    ///
+    /// # Errors
+    /// As there; [`Error::BadAddress`] for unicast peers.
+    pub fn reconfigure(
+        &mut self,
+        now: Instant,
+        key: VrKey,
+        config: &VrConfig<'_>,
+    ) -> Result<(), Error> {
+        check(key, config)?;
+        self.router.reconfigure(now, key, config)
+    }
+
+    /// States how the interface is: link, MAC, and the stack's own addresses.
+    pub fn set_interface(&mut self, now: Instant, state: InterfaceState) {
+        let was_up = self.interface().up;
+        // The table has room for the one interface.
+        let _ = self.router.set_interface(now, IFINDEX, state);
+        if state.up && !was_up {
+            self.groups.report_again(now);
+        }
+    }
+
+    /// How the interface was last described.
+    pub fn interface(&self) -> InterfaceState {
+        self.router.interface(IFINDEX).copied().unwrap_or_default()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) and [`poll`](Self::poll) are to be called at
+    /// the latest. `None`: not before something else happens.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        match (self.router.poll_timeout(), self.groups.poll_timeout()) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// Does what has come due, after the frames that have arrived by then were handled.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.router.handle_timeout(now);
+    }
+
+    /// The next thing to do, in order; to be called until it gives `None` after any input. With an
+    /// empty `buf` it gives all that there is to do before the next frame: for when none can be
+    /// sent. Frames need a `buf` of [`max_frame_len`] octets.
+    pub fn poll<'b>(&mut self, now: Instant, buf: &'b mut [u8]) -> Option<Action<'b>> {
+        let iface = self.interface();
+        if iface.up
+            && let Some(emitted) = self.groups.emit_leave(now, &iface, buf)
+        {
+            return Some(Action::Send(buf.get(..emitted.len)?));
+        }
+        // No frame fits: what comes is what does not need one.
+        while let Some(output) = self.router.poll_output(&mut []) {
+            if let Some(action) = self.perform(now, output) {
+                return Some(action);
+            }
+        }
+        if buf.is_empty() {
+            return None;
+        }
+        let frame_len = match self.router.poll_output(buf) {
+            Some(Output::Transmit(transmit)) => Some(transmit.frame.len()),
+            _ => None,
+        };
+        let len = frame_len.or_else(|| {
+            let served = self.router.served_ipv6(IFINDEX);
+            let report = self.groups.emit_report(now, &iface, served, buf);
+            report.map(|emitted| emitted.len)
+        })?;
+        Some(Action::Send(buf.get(..len)?))
+    }
+
+    /// Does what concerns the gate alone, and gives what concerns the port.
+    fn perform(&mut self, now: Instant, output: Output<'_>) -> Option<Action<'static>> {
+        match output {
+            // None fits, and the MAC is taken up by having been told.
+            Output::Transmit(_) | Output::SetMac { .. } => None,
+            Output::SetGroup { family, on, .. } => {
+                self.groups.set(now, family, on);
+                None
+            }
+            Output::SetAddress {
+                key,
+                address,
+                accept,
+                on,
+            } => {
+                let shared = self.shares_group(address.address);
+                self.groups.set_address(now, address.address, on, shared);
+                accept.then_some(Action::SetAddress { key, address, on })
+            }
+            Output::StateChange(change) => Some(Action::StateChange(change)),
+            Output::Removed { key } => Some(Action::Removed { key }),
+        }
+    }
+
+    fn shares_group(&self, address: IpAddr) -> bool {
+        let IpAddr::V6(address) = address else {
+            return false;
+        };
+        let group = mld::solicited_node(address);
+        let mut served = self.router.served_ipv6(IFINDEX);
+        served.any(|other| mld::solicited_node(other) == group)
+    }
+
+    /// How many frames were discarded that are not VRRP.
+    pub fn discards(&self) -> &DiscardCounters {
+        &self.discards
+    }
+
+    /// Counts a frame that the port could not take or send, as the gate counts its own.
+    pub fn count_discard(&mut self, reason: Discard) {
+        self.discards.add(reason);
+        frame_discarded(reason);
+    }
+}
+
+fn check(key: VrKey, config: &VrConfig<'_>) -> Result<(), Error> {
+    match () {
+        () if key.ifindex != IFINDEX => Err(Error::NotFound),
+        () if !config.peers.is_empty() => Err(Error::BadAddress),
+        () => Ok(()),
+    }
+}
+
+macro_rules! discards {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// Why a frame did not pass the gate.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+        #[non_exhaustive]
+        pub enum Discard {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Discard {
+            /// Every reason, in the order of the counters.
+            pub const ALL: &'static [Discard] = &[$(Discard::$name,)*];
+
+            /// A short name for logs and statistics, such as `virtual-mac-not-ours-now`.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Discard::$name => $text,)* }
+            }
+        }
+    };
+}
+
+discards! {
+    /// Received, and shorter than an Ethernet header.
+    Truncated = "truncated",
+    /// Received, to another station.
+    OtherStation = "other-station",
+    /// Received, to a virtual MAC that is not taken up (A-1).
+    MacNotTakenUp = "virtual-mac-not-taken-up",
+    /// Received, to a virtual address that is not served.
+    ToUnserved = "to-address-not-served",
+    /// Received, to a virtual address that is served without accepting packets.
+    NotAccepted = "to-address-not-accepted",
+    /// Received, a neighbour solicitation for a virtual address that RFC 4861 section 7.1.1 discards.
+    BadSolicitation = "bad-solicitation",
+    /// Sent by the stack from a virtual address that is not served, or without being in the stack.
+    FromUnserved = "from-address-not-served",
+    /// There was no room to hand it over or to send it.
+    NoRoom = "no-room",
+}
+
+impl fmt::Display for Discard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One counter for each [`Discard`]. They wrap.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DiscardCounters([u32; Discard::ALL.len()]);
+
+impl DiscardCounters {
+    /// How many frames were discarded for this reason.
+    pub fn count(&self, reason: Discard) -> u32 {
+        self.0.get(reason as usize).copied().unwrap_or(0)
+    }
+
+    /// Every reason with its count.
+    pub fn iter(&self) -> impl Iterator<Item = (Discard, u32)> + '_ {
+        Discard::ALL.iter().map(|&r| (r, self.count(r)))
+    }
+
+    fn add(&mut self, reason: Discard) {
+        if let Some(n) = self.0.get_mut(reason as usize) {
+            *n = n.wrapping_add(1);
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The way in.
+
+use core::net::IpAddr;
+
+use super::{Discard, Gate, IFINDEX};
+use crate::router::Holding;
+use crate::time::Instant;
+use crate::types::MacAddr;
+use crate::verdict::Verdict;
+use crate::wire::{arp, ethernet, igmp, ipv4, ipv6, mld, ndisc};
+
+/// What is to become of a received frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Received<'b> {
+    /// Hand it to the stack.
+    Stack {
+        /// For whom it is, where several stacks share the device.
+        to: Addressee,
+        /// It was sent to a virtual MAC: the stack is to see its own in that place, which
+        /// [`Gate::show_own_mac`] writes.
+        virtual_mac: bool,
+    },
+    /// It was for the engine.
+    Engine,
+    /// It asked for a virtual address: send this frame.
+    Answer(&'b [u8]),
+    /// It goes nowhere, and was counted.
+    Discarded(Discard),
+}
+
+/// Which of several stacks a frame is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Addressee {
+    /// The one with the interface's own addresses.
+    Own,
+    /// The one with this virtual address.
+    Virtual(IpAddr),
+    /// Every one: a neighbour tells all nodes of its MAC.
+    All,
+}
+
+/// What the gate has to know of a frame that is not VRRP.
+enum Content {
+    /// Asks who has an address, rightly or not.
+    Question {
+        target: IpAddr,
+        valid: bool,
+    },
+    /// Goes to an address.
+    Packet(IpAddr),
+    NeighbourNews,
+    Other,
+}
+
+impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
+    /// Takes in a frame from its Ethernet header on, VLAN tag removed. Answers, 86 octets at most,
+    /// are written to `buf`.
+    pub fn receive<'b>(&mut self, now: Instant, frame: &[u8], buf: &'b mut [u8]) -> Received<'b> {
+        match self.judge(now, frame) {
+            Ok(Judged::Stack { to, virtual_mac }) => Received::Stack { to, virtual_mac },
+            Ok(Judged::Engine) => Received::Engine,
+            Ok(Judged::Question) => match self.router.answer(IFINDEX, frame, buf) {
+                Some(answer) => Received::Answer(answer.frame),
+                None => Received::Discarded(Discard::ToUnserved),
+            },
+            Err(reason) => {
+                self.count_discard(reason);
+                Received::Discarded(reason)
+            }
+        }
+    }
+
+    /// Writes the stack's own MAC in the place of the virtual one that a frame was sent to.
+    pub fn show_own_mac(&self, frame: &mut [u8]) {
+        if let Some(destination) = frame.first_chunk_mut() {
+            *destination = self.interface().mac.0;
+        }
+    }
+
+    fn judge(&mut self, now: Instant, frame: &[u8]) -> Result<Judged, Discard> {
+        let Some(ethernet) = ethernet::View::new(frame) else {
+            return Err(Discard::Truncated);
+        };
+        let virtual_mac = self.destination(ethernet.destination())?;
+        if self.router.handle_frame(now, IFINDEX, frame) != Verdict::NotVrrp {
+            return Ok(Judged::Engine);
+        }
+        self.hear_queries(now, &ethernet);
+        let to = match content(&ethernet) {
+            Content::Other => Addressee::Own,
+            Content::NeighbourNews => Addressee::All,
+            Content::Question { target, valid } => match self.held(target)? {
+                None => Addressee::Own,
+                Some(_) if valid => return Ok(Judged::Question),
+                Some(_) => return Err(Discard::BadSolicitation),
+            },
+            Content::Packet(destination) => match self.held(destination)? {
+                None => Addressee::Own,
+                Some(holding) if holding.accept => Addressee::Virtual(destination),
+                Some(_) => return Err(Discard::NotAccepted),
+            },
+        };
+        Ok(Judged::Stack { to, virtual_mac })
+    }
+
+    /// Whether a destination is a virtual MAC that is taken up. An error for those that are not for
+    /// this host.
+    fn destination(&self, mac: MacAddr) -> Result<bool, Discard> {
+        if ethernet::is_group(mac) || mac == self.interface().mac {
+            return Ok(false);
+        }
+        match self.router.is_mac_taken_up(IFINDEX, mac) {
+            Some(true) => Ok(true),
+            Some(false) => Err(Discard::MacNotTakenUp),
+            None => Err(Discard::OtherStation),
+        }
+    }
+
+    /// The virtual address that is served. `None`: it is none, or for now the interface's own like
+    /// any other.
+    fn held(&self, address: IpAddr) -> Result<Option<Holding>, Discard> {
+        match self.router.holding(IFINDEX, address) {
+            Some(holding) if holding.served => Ok(Some(holding)),
+            Some(holding) if !holding.own => Err(Discard::ToUnserved),
+            _ => Ok(None),
+        }
+    }
+
+    fn hear_queries(&mut self, now: Instant, ethernet: &ethernet::View<'_>) {
+        match ethernet.ethertype() {
+            ethernet::IPV4 => {
+                if let Some(query) = igmp::Query::new(ethernet.payload()) {
+                    self.groups.handle_igmp(now, query);
+                }
+            }
+            ethernet::IPV6 => {
+                if let Some(query) = mld::Query::new(ethernet.payload()) {
+                    self.groups.handle_mld(now, query);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+enum Judged {
+    Stack { to: Addressee, virtual_mac: bool },
+    Engine,
+    Question,
+}
+
+fn content(ethernet: &ethernet::View<'_>) -> Content {
+    let payload = ethernet.payload();
+    match ethernet.ethertype() {
+        ethernet::ARP => match arp::Packet::new(payload) {
+            None => Content::Other,
+            Some(packet) if packet.is_request => Content::Question {
+                target: packet.target_ip.into(),
+                valid: arp::Request::new(payload).is_some(),
+            },
+            Some(packet) => Content::Packet(packet.target_ip.into()),
+        },
+        ethernet::IPV4 => match ipv4::addresses_of(payload) {
+            Some((_, destination)) => Content::Packet(destination.into()),
+            None => Content::Other,
+        },
+        ethernet::IPV6 => match ndisc::Neighbour::new(payload) {
+            Some(message) if message.is_solicitation => Content::Question {
+                target: message.target.into(),
+                valid: ndisc::Solicitation::new(payload).is_some(),
+            },
+            Some(_) if ethernet::is_group(ethernet.destination()) => Content::NeighbourNews,
+            _ => match ipv6::addresses_of(payload) {
+                Some((_, destination)) => Content::Packet(destination.into()),
+                None => Content::Other,
+            },
+        },
+        _ => Content::Other,
+    }
+}

@@ -1,0 +1,254 @@
+//! The handle by which an application rules and asks.
+
+use core::cell::{Cell, RefCell};
+use core::future::{Future, poll_fn};
+use core::net::{Ipv4Addr, Ipv6Addr};
+use core::task::Poll;
+
+use embassy_net_driver::Capabilities;
+use embassy_sync::waitqueue::{MultiWakerRegistration, WakerRegistration};
+use vrrp_core::gate::{DiscardCounters, Gate};
+use vrrp_core::{
+    DropCounters, Error, Instant, MacAddr, Priority, Statistics, Status, VrConfig, VrKey,
+};
+
+use crate::StackDriver;
+use crate::frames::Frames;
+use crate::stack::Seat;
+
+/// Tasks that can wait for a change at once without waking each other.
+const WAITERS: usize = 4;
+
+/// What the runner, the drivers and the handles share.
+pub(crate) struct Inner<const VRS: usize, const ADDRS: usize> {
+    pub(crate) gate: RefCell<Gate<VRS, ADDRS>>,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) mac: Cell<MacAddr>,
+    pub(crate) link_up: Cell<bool>,
+    pub(crate) own: Cell<OwnAddresses>,
+    /// The runner waits for room for a received frame.
+    pub(crate) wants_room: Cell<bool>,
+    pub(crate) runner: RefCell<WakerRegistration>,
+    changes: Cell<u32>,
+    waiters: RefCell<MultiWakerRegistration<WAITERS>>,
+}
+
+impl<const VRS: usize, const ADDRS: usize> Inner<VRS, ADDRS> {
+    pub(crate) fn new(
+        capabilities: Capabilities,
+        mac: MacAddr,
+        own: OwnAddresses,
+        seed: u64,
+    ) -> Self {
+        Self {
+            gate: RefCell::new(Gate::new(seed)),
+            capabilities,
+            mac: Cell::new(mac),
+            link_up: Cell::new(false),
+            own: Cell::new(own),
+            wants_room: Cell::new(false),
+            runner: RefCell::new(WakerRegistration::new()),
+            changes: Cell::new(0),
+            waiters: RefCell::new(MultiWakerRegistration::new()),
+        }
+    }
+
+    /// A virtual router changed its state.
+    pub(crate) fn changed(&self) {
+        self.changes.set(self.changes.get().wrapping_add(1));
+        if let Ok(mut waiters) = self.waiters.try_borrow_mut() {
+            waiters.wake();
+        }
+    }
+}
+
+/// The addresses that the host has for itself, from which it advertises.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OwnAddresses {
+    /// Its IPv4 address. `None`: IPv4 virtual routers wait in Initialize.
+    pub ipv4: Option<Ipv4Addr>,
+    /// Its IPv6 link-local address. `None`: IPv6 virtual routers wait in Initialize.
+    pub ipv6: Option<Ipv6Addr>,
+}
+
+/// The handle: as many copies as are wanted, for any task of the executor.
+///
+/// Calls take effect when the [`Runner`](crate::Runner) task runs next, which they bring about.
+pub struct Control<'d, const VRS: usize, const ADDRS: usize> {
+    pub(crate) inner: &'d Inner<VRS, ADDRS>,
+    pub(crate) seats: &'d [Seat],
+    pub(crate) frames: Frames<'d>,
+}
+
+impl<const VRS: usize, const ADDRS: usize> Clone for Control<'_, VRS, ADDRS> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<const VRS: usize, const ADDRS: usize> Copy for Control<'_, VRS, ADDRS> {}
+
+/// The administrator's side.
+impl<'d, const VRS: usize, const ADDRS: usize> Control<'d, VRS, ADDRS> {
+    /// Adds a virtual router and enables it. Keys come from [`key`](crate::key).
+    ///
+    /// # Errors
+    /// As [`vrrp_core::Router::insert`]; [`Error::BadAddress`] for unicast peers, which need a
+    /// neighbour table.
+    pub fn insert(&self, key: VrKey, config: &VrConfig<'_>) -> Result<(), Error> {
+        self.rule(|gate, now| gate.insert(now, key, config))
+    }
+
+    /// Changes the configuration of a virtual router; its state stays.
+    ///
+    /// # Errors
+    /// As [`vrrp_core::Router::reconfigure`].
+    pub fn reconfigure(&self, key: VrKey, config: &VrConfig<'_>) -> Result<(), Error> {
+        self.rule(|gate, now| gate.reconfigure(now, key, config))
+    }
+
+    /// Removes a virtual router, gracefully.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn remove(&self, key: VrKey) -> Result<(), Error> {
+        self.rule(|gate, now| gate.router_mut().remove(now, key))
+    }
+
+    /// Enables or disables a virtual router, gracefully.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn set_enabled(&self, key: VrKey, on: bool) -> Result<(), Error> {
+        self.rule(|gate, now| gate.router_mut().set_enabled(now, key, on))
+    }
+
+    /// Puts another priority in the place of the configured one; `None` goes back to that.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn set_priority(&self, key: VrKey, priority: Option<Priority>) -> Result<(), Error> {
+        self.rule(|gate, now| gate.router_mut().set_priority(now, key, priority))
+    }
+
+    /// Gives up being Active in favour of whoever takes over.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn resign(&self, key: VrKey) -> Result<(), Error> {
+        self.rule(|gate, now| gate.router_mut().resign(now, key))
+    }
+
+    /// States whether a tracked object is up: another link, a sensor, the application's health.
+    pub fn set_tracked(&self, object: u16, up: bool) {
+        let _ = self.rule(|gate, now| {
+            gate.router_mut().set_tracked(now, object, up);
+            Ok(())
+        });
+    }
+
+    /// States the host's own addresses, when they come from DHCP or change.
+    pub fn set_own_addresses(&self, own: OwnAddresses) {
+        self.inner.own.set(own);
+        self.wake_runner();
+    }
+
+    /// The device for one more embassy-net stack, which is to have these virtual addresses: no more
+    /// than one of each family, since a stack has no more. `None`: all stacks that the
+    /// [`Resources`](crate::Resources) have room for are taken.
+    pub fn stack_driver(
+        &self,
+        ipv4: Option<Ipv4Addr>,
+        ipv6: Option<Ipv6Addr>,
+    ) -> Option<StackDriver<'d, VRS, ADDRS>> {
+        let (index, seat) = self
+            .seats
+            .iter()
+            .enumerate()
+            .find(|(_, seat)| !seat.taken.get())?;
+        seat.take(ipv4, ipv6);
+        Some(StackDriver {
+            control: *self,
+            index: index as u8,
+        })
+    }
+}
+
+/// Questions.
+impl<const VRS: usize, const ADDRS: usize> Control<'_, VRS, ADDRS> {
+    /// A virtual router as it stands. `None`: there is none with this key.
+    pub fn status(&self, key: VrKey) -> Option<Status> {
+        self.with(|gate| gate.router().status(key))?
+    }
+
+    /// The counters of a virtual router. `None`: there is none with this key.
+    pub fn statistics(&self, key: VrKey) -> Option<Statistics> {
+        self.with(|gate| gate.router().statistics(key).copied())?
+    }
+
+    /// How many VRRP packets were discarded that belong to no virtual router.
+    pub fn drops(&self) -> DropCounters {
+        let drops = self.with(|gate| *gate.router().drops());
+        drops.unwrap_or_default()
+    }
+
+    /// How many other frames were discarded.
+    pub fn discards(&self) -> DiscardCounters {
+        self.with(|gate| *gate.discards()).unwrap_or_default()
+    }
+
+    /// Waits until a virtual router has changed its state since this call. What a change was is in
+    /// [`status`](Self::status).
+    pub fn wait_for_change(&self) -> impl Future<Output = ()> {
+        let inner = self.inner;
+        let before = inner.changes.get();
+        poll_fn(move |cx| {
+            if inner.changes.get() != before {
+                return Poll::Ready(());
+            }
+            if let Ok(mut waiters) = inner.waiters.try_borrow_mut() {
+                waiters.register(cx.waker());
+            }
+            Poll::Pending
+        })
+    }
+}
+
+impl<const VRS: usize, const ADDRS: usize> Control<'_, VRS, ADDRS> {
+    /// `None` if the gate is in use, which no call ends with.
+    pub(crate) fn with<R>(&self, f: impl FnOnce(&mut Gate<VRS, ADDRS>) -> R) -> Option<R> {
+        self.inner
+            .gate
+            .try_borrow_mut()
+            .ok()
+            .map(|mut gate| f(&mut gate))
+    }
+
+    fn rule(
+        &self,
+        f: impl FnOnce(&mut Gate<VRS, ADDRS>, Instant) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let done = self.with(|gate| f(gate, crate::now()));
+        self.wake_runner();
+        done.unwrap_or(Err(Error::InUse))
+    }
+
+    pub(crate) fn wake_runner(&self) {
+        if let Ok(mut runner) = self.inner.runner.try_borrow_mut() {
+            runner.wake();
+        }
+    }
+
+    pub(crate) fn wake_stacks(&self) {
+        for seat in self.seats {
+            seat.wake();
+        }
+    }
+
+    /// A slot has become free.
+    pub(crate) fn room_was_made(&self) {
+        if self.inner.wants_room.get() {
+            self.wake_runner();
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! The task that moves frames and keeps time.
+
+use core::future::{Future, poll_fn};
+use core::net::IpAddr;
+use core::pin::pin;
+use core::task::{Context, Poll};
+
+use embassy_net_driver::{Driver, HardwareAddress, LinkState, RxToken as _};
+use embassy_time::Timer;
+use vrrp_core::gate::{Action, Addressee, Discard, Received};
+use vrrp_core::{Instant, InterfaceState, MacAddr};
+
+use crate::frames::{FRAME_LEN, State, bit};
+use crate::{Control, MAX_FRAME_LEN};
+
+/// How often the stacks are given a turn to make room before frames for them are discarded.
+const PATIENCE: u8 = 2;
+
+/// The VRRP task. It owns the device; call [`run`](Self::run) in a task of its own.
+pub struct Runner<'d, D: Driver, const VRS: usize, const ADDRS: usize> {
+    pub(crate) device: D,
+    pub(crate) control: Control<'d, VRS, ADDRS>,
+    /// How often in a row the stacks were waited for in vain.
+    pub(crate) waited: u8,
+}
+
+/// What became of taking in one frame.
+enum Taken {
+    Frame,
+    NoFrame,
+    NoRoom,
+}
+
+impl<D: Driver, const VRS: usize, const ADDRS: usize> Runner<'_, D, VRS, ADDRS> {
+    /// Runs VRRP for as long as the task lives. It sleeps until a frame, a deadline, or a call of
+    /// the [`Control`] handle.
+    pub async fn run(&mut self) -> ! {
+        loop {
+            poll_fn(|cx| {
+                self.poll(cx);
+                Poll::<()>::Pending
+            })
+            .await;
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) {
+        if let Ok(mut runner) = self.control.inner.runner.try_borrow_mut() {
+            runner.register(cx.waker());
+        }
+        let now = crate::now();
+        self.look_at_interface(now, cx);
+        self.send_from_stacks(cx);
+        if self.receive_all(now, cx) {
+            // T-8: only after the frames that have arrived.
+            self.control.with(|gate| gate.handle_timeout(now));
+        }
+        self.act(now, cx);
+        self.sleep(cx);
+    }
+
+    fn look_at_interface(&mut self, now: Instant, cx: &mut Context<'_>) {
+        let inner = self.control.inner;
+        let up = self.device.link_state(cx) == LinkState::Up;
+        if let HardwareAddress::Ethernet(mac) = self.device.hardware_address() {
+            inner.mac.set(MacAddr(mac));
+        }
+        let own = inner.own.get();
+        let state = InterfaceState {
+            up,
+            mac: inner.mac.get(),
+            ipv4: own.ipv4,
+            ipv6: own.ipv6,
+        };
+        self.control.with(|gate| {
+            if gate.interface() != state {
+                gate.set_interface(now, state);
+            }
+        });
+        if inner.link_up.replace(up) != up {
+            self.control.wake_stacks();
+        }
+    }
+
+    /// Sends what the stacks have written. Without a link it is gone.
+    fn send_from_stacks(&mut self, cx: &mut Context<'_>) {
+        let mut sent = false;
+        while let Some(slot) = self.control.frames.first(|s| s == State::ToWire) {
+            if self.control.inner.link_up.get() {
+                let Some(token) = self.device.transmit(cx) else {
+                    break;
+                };
+                slot.read(|frame| send(token, frame));
+            }
+            slot.state.set(State::Free);
+            sent = true;
+        }
+        if sent {
+            self.control.wake_stacks();
+        }
+    }
+
+    /// Takes in frames until there are none, or none can be taken before the stacks have made room.
+    /// Whether there are none.
+    fn receive_all(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
+        loop {
+            match self.receive(now, cx) {
+                Taken::Frame => {}
+                Taken::NoFrame => {
+                    self.control.inner.wants_room.set(false);
+                    self.waited = 0;
+                    return true;
+                }
+                Taken::NoRoom => {
+                    self.control.inner.wants_room.set(true);
+                    self.waited += 1;
+                    // The stacks are awake: let them run, and come back.
+                    cx.waker().wake_by_ref();
+                    return false;
+                }
+            }
+        }
+    }
+
+    fn receive(&mut self, now: Instant, cx: &mut Context<'_>) -> Taken {
+        let control = self.control;
+        let room = control.frames.room();
+        if room.is_none() && self.waited < PATIENCE {
+            return Taken::NoRoom;
+        }
+        let Some((received, token)) = self.device.receive(cx) else {
+            return Taken::NoFrame;
+        };
+        let mut answer = [0; MAX_FRAME_LEN];
+        let answer_len = received.consume(|frame| {
+            let judged = control.with(|gate| gate.receive(now, frame, &mut answer));
+            let (to, virtual_mac) = match judged? {
+                Received::Stack { to, virtual_mac } => (to, virtual_mac),
+                Received::Answer(frame) => return Some(frame.len()),
+                Received::Engine | Received::Discarded(_) => return None,
+            };
+            let stacks = stacks_of(&control, to);
+            match room {
+                Some(slot) if frame.len() <= FRAME_LEN => {
+                    slot.write(frame.len(), |slot| copy(frame, slot));
+                    if virtual_mac {
+                        control.with(|gate| slot.read(|frame| gate.show_own_mac(frame)));
+                    }
+                    control.frames.put(slot, State::ToStacks(stacks));
+                    wake(&control, stacks);
+                }
+                _ => {
+                    control.with(|gate| gate.count_discard(Discard::NoRoom));
+                }
+            }
+            None
+        });
+        if let Some(frame) = answer_len.and_then(|len| answer.get(..len)) {
+            send(token, frame);
+        }
+        Taken::Frame
+    }
+
+    /// Does what the gate asks for.
+    fn act(&mut self, now: Instant, cx: &mut Context<'_>) {
+        let control = self.control;
+        let mut buf = [0; MAX_FRAME_LEN];
+        loop {
+            let token = match control.inner.link_up.get() {
+                true => self.device.transmit(cx),
+                false => None,
+            };
+            let room: &mut [u8] = match token {
+                Some(_) => &mut buf,
+                None => &mut [],
+            };
+            let Ok(mut gate) = control.inner.gate.try_borrow_mut() else {
+                return;
+            };
+            let action = gate.poll(now, room);
+            drop(gate);
+            match (action, token) {
+                (None, _) => return,
+                (Some(Action::Send(frame)), Some(token)) => send(token, frame),
+                (Some(Action::Send(_)), None) => {}
+                (Some(Action::SetAddress { address, on, .. }), _) => {
+                    let seats = control.seats.iter();
+                    for seat in seats.filter(|seat| seat.has(address.address)) {
+                        seat.set_served(address.address, on);
+                    }
+                }
+                (Some(Action::StateChange(_) | Action::Removed { .. }), _) => {
+                    control.inner.changed();
+                }
+            }
+        }
+    }
+
+    /// Has the task woken at the next deadline.
+    fn sleep(&mut self, cx: &mut Context<'_>) {
+        let Some(Some(deadline)) = self.control.with(|gate| gate.poll_timeout()) else {
+            return;
+        };
+        let deadline = embassy_time::Instant::from_micros(deadline.as_micros());
+        if pin!(Timer::at(deadline)).poll(cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+    }
+}
+
+fn send(token: impl embassy_net_driver::TxToken, frame: &[u8]) {
+    token.consume(frame.len(), |buf| copy(frame, buf));
+}
+
+fn copy(from: &[u8], to: &mut [u8]) {
+    // They are of one length, which the compiler does not know.
+    if from.len() == to.len() {
+        to.copy_from_slice(from);
+    }
+}
+
+/// The bitmap of the stacks that a frame is for.
+fn stacks_of<const VRS: usize, const ADDRS: usize>(
+    control: &Control<'_, VRS, ADDRS>,
+    to: Addressee,
+) -> u16 {
+    const OWN: u16 = 1;
+    let of = |wanted: &dyn Fn(&crate::stack::Seat) -> bool| {
+        let seats = (0u8..).zip(control.seats).filter(|(_, seat)| wanted(seat));
+        seats.fold(0, |stacks, (index, _)| stacks | bit(index))
+    };
+    let virtual_address = |address: IpAddr| match of(&|seat| seat.has(address)) {
+        // The owner's address is that of the host's own stack.
+        0 => OWN,
+        stacks => stacks,
+    };
+    match to {
+        Addressee::Own => OWN,
+        Addressee::Virtual(address) => virtual_address(address),
+        Addressee::All => OWN | of(&|seat| seat.serves()),
+    }
+}
+
+fn wake<const VRS: usize, const ADDRS: usize>(control: &Control<'_, VRS, ADDRS>, stacks: u16) {
+    for (index, seat) in (0u8..).zip(control.seats) {
+        if stacks & bit(index) != 0 {
+            seat.wake();
+        }
+    }
+}
