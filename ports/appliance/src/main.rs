@@ -1,43 +1,204 @@
-//! Firmware
+//! An appliance: a microcontroller that takes part in VRRP and serves virtual addresses.
+//!
+//! This file is what you copy for your own board, with `settings`, `services`, `status` and
+//! `console` as far as they are of use; `board` is what you replace. VRRP is one line more than an
+//! embassy-net program has: `vrrp_embassy::new`, between the driver and the stack.
 #![no_std]
 #![no_main]
 
 mod board;
+mod console;
+mod services;
+mod settings;
+mod status;
 
-use board::Board;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use board::{Board, Ethernet, Watchdog};
 use embassy_executor::Spawner;
-use embassy_net::{Config, StackResources};
+use embassy_net::{Config, Ipv4Cidr, Ipv6Cidr, Stack, StackResources, StaticConfigV4, StaticConfigV6};
 use embassy_time::Timer;
+use heapless::{String, Vec};
+use settings::{ADDRS, Settings, VRS};
 use static_cell::StaticCell;
+use vrrp_embassy::vrrp_core::{VrConfig, VrKey};
+use vrrp_embassy::{Control, OwnAddresses, Resources, Runner, StackDriver};
+
+/// The stacks of the network: the host's own, and two for virtual addresses. embassy-net gives a
+/// stack one address of each family, so these two serve two of IPv4 and two of IPv6. Each takes
+/// 4 KB of memory; virtual addresses beyond them are announced and answered for all the same.
+const STACKS: usize = 3;
+/// Frames on their way between the Ethernet controller and the stacks.
+const FRAMES: usize = 4;
+/// A web page and an echo on each stack.
+const SOCKETS: usize = 2;
+
+/// What every task of the application knows.
+#[derive(Clone)]
+struct App {
+    name: String<16>,
+    keys: Vec<VrKey, VRS>,
+    vrrp: Control<'static, VRS, ADDRS>,
+}
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
     let board = Board::take();
-    let mut buffer = [0; 1024];
-    defmt::info!("settings: {}", board::command_line(&mut buffer));
-    board::run(|spawner| {
-        spawner.spawn(defmt::unwrap!(app(spawner, board)));
-    })
+    let mut text = [0; 1024];
+    let text = board::command_line(&mut text).unwrap_or_default();
+    match settings::parse(text) {
+        Ok(settings) => board::run(|spawner| start(spawner, board, settings)),
+        Err(mistake) => {
+            defmt::error!("settings: {=str}: expected {=str}", mistake.word, mistake.expected);
+            board::run(|spawner| spawner.spawn(defmt::unwrap!(feed(board.watchdog))))
+        }
+    }
+}
+
+fn start(spawner: Spawner, board: Board, settings: Settings) {
+    let mac = board.ethernet.mac();
+    let seed = u64::from_le_bytes([mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], 0, 0]);
+    let own6 = settings.own6.unwrap_or(link_local(mac));
+    let own = OwnAddresses {
+        ipv4: settings.own.map(|(address, _)| address),
+        ipv6: Some(own6),
+    };
+
+    // The one line more: VRRP between the driver and the stack.
+    static VRRP: StaticCell<Resources<VRS, ADDRS, STACKS, FRAMES>> = StaticCell::new();
+    let resources = VRRP.init_with(Resources::new);
+    let (vrrp, device, runner) = vrrp_embassy::new(board.ethernet, own, resources, seed);
+
+    let mut keys = Vec::new();
+    for router in &settings.routers {
+        let key = vrrp_embassy::key(router.vrid, router.family());
+        let config = VrConfig {
+            addresses: &router.addresses,
+            ..router.config
+        };
+        match vrrp.insert(key, &config) {
+            Ok(()) => drop(keys.push(key)),
+            Err(error) => defmt::error!("vrid {}: {}", key.vrid, defmt::Debug2Format(&error)),
+        }
+    }
+    static APP: StaticCell<App> = StaticCell::new();
+    let name = settings.name.clone();
+    let app: &'static App = APP.init(App { name, keys, vrrp });
+
+    spawner.spawn(defmt::unwrap!(run_vrrp(runner)));
+    start_stack(spawner, app, device, config(own.ipv4, Some(own6), &settings), seed);
+    let served = |wanted: fn(&IpAddr) -> bool| {
+        let accepting = settings.routers.iter().filter(|r| r.config.accept);
+        let addresses = accepting.flat_map(|router| &router.addresses);
+        addresses.map(|a| a.address).filter(wanted)
+    };
+    let (mut v4, mut v6) = (served(IpAddr::is_ipv4), served(IpAddr::is_ipv6));
+    loop {
+        let v4 = v4.next().and_then(|a| match a {
+            IpAddr::V4(v4) => Some(v4),
+            IpAddr::V6(_) => None,
+        });
+        let v6 = v6.next().and_then(|a| match a {
+            IpAddr::V6(v6) => Some(v6),
+            IpAddr::V4(_) => None,
+        });
+        if v4.is_none() && v6.is_none() {
+            break;
+        }
+        let Some(device) = vrrp.stack_driver(v4, v6) else {
+            defmt::warn!("more virtual addresses than stacks: some have no service");
+            break;
+        };
+        start_stack(spawner, app, device, config(v4, v6, &settings), seed);
+    }
+    spawner.spawn(defmt::unwrap!(administer(app)));
+    spawner.spawn(defmt::unwrap!(measure()));
+    spawner.spawn(defmt::unwrap!(watch_link()));
+    spawner.spawn(defmt::unwrap!(feed(board.watchdog)));
+    defmt::info!("{=str} is up, MAC {=[u8]:02x}", app.name.as_str(), mac);
+}
+
+/// The addresses of a stack. What it serves on it shares the prefix of.
+fn config(v4: Option<Ipv4Addr>, v6: Option<Ipv6Addr>, settings: &Settings) -> Config {
+    let mut config = Config::default();
+    let prefix_len = settings.own.map_or(32, |(_, prefix_len)| prefix_len);
+    if let Some(v4) = v4 {
+        config.ipv4 = embassy_net::ConfigV4::Static(StaticConfigV4 {
+            address: Ipv4Cidr::new(v4, prefix_len),
+            gateway: None,
+            dns_servers: Default::default(),
+        });
+    }
+    if let Some(v6) = v6 {
+        config.ipv6 = embassy_net::ConfigV6::Static(StaticConfigV6 {
+            address: Ipv6Cidr::new(v6, 64),
+            gateway: None,
+            dns_servers: Default::default(),
+        });
+    }
+    config
+}
+
+type Device = StackDriver<'static, VRS, ADDRS>;
+
+/// Starts one more stack with its services.
+fn start_stack(spawner: Spawner, app: &'static App, device: Device, config: Config, seed: u64) {
+    type Memory = StackResources<SOCKETS>;
+    static MEMORY: [StaticCell<Memory>; STACKS] = [const { StaticCell::new() }; STACKS];
+    let Some(memory) = MEMORY.iter().find_map(|cell| cell.try_init_with(Memory::new)) else {
+        return;
+    };
+    let (stack, runner) = embassy_net::new(device, config, memory, seed);
+    spawner.spawn(defmt::unwrap!(run_stack(runner)));
+    spawner.spawn(defmt::unwrap!(serve_web(stack, app)));
+    spawner.spawn(defmt::unwrap!(serve_who(stack, app)));
+}
+
+/// The address that a MAC gives by the modified EUI-64 (RFC 4291 appendix A).
+fn link_local(mac: [u8; 6]) -> Ipv6Addr {
+    let [a, b, c, d, e, f] = mac;
+    Ipv6Addr::from([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f])
 }
 
 #[embassy_executor::task]
-async fn net(mut runner: embassy_net::Runner<'static, board::Ethernet>) -> ! {
+async fn run_vrrp(mut runner: Runner<'static, Ethernet, VRS, ADDRS>) -> ! {
     runner.run().await
 }
 
+#[embassy_executor::task(pool_size = STACKS)]
+async fn run_stack(mut runner: embassy_net::Runner<'static, Device>) -> ! {
+    runner.run().await
+}
+
+#[embassy_executor::task(pool_size = STACKS)]
+async fn serve_web(stack: Stack<'static>, app: &'static App) -> ! {
+    services::web(stack, app).await
+}
+
+#[embassy_executor::task(pool_size = STACKS)]
+async fn serve_who(stack: Stack<'static>, app: &'static App) -> ! {
+    services::who(stack, app).await
+}
+
 #[embassy_executor::task]
-async fn app(spawner: Spawner, mut board: Board) {
-    static R: StaticCell<StackResources<4>> = StaticCell::new();
-    let config = Config::ipv4_static(embassy_net::StaticConfigV4 {
-        address: embassy_net::Ipv4Cidr::new([10, 10, 10, 9].into(), 24),
-        gateway: None,
-        dns_servers: Default::default(),
-    });
-    let (_stack, runner) = embassy_net::new(board.ethernet, config, R.init(StackResources::new()), 1);
-    spawner.spawn(defmt::unwrap!(net(runner)));
+async fn administer(app: &'static App) -> ! {
+    console::run(app).await
+}
+
+#[embassy_executor::task]
+async fn measure() -> ! {
+    status::measure().await
+}
+
+#[embassy_executor::task]
+async fn watch_link() -> ! {
+    board::watch_link().await
+}
+
+#[embassy_executor::task]
+async fn feed(mut watchdog: Watchdog) -> ! {
     loop {
+        watchdog.feed();
         Timer::after_millis(500).await;
-        board.watchdog.feed();
-        defmt::info!("slept {} us, stack {}, lost {}", board::slept().as_micros(), board::stack_high_water(), board::frames_lost());
     }
 }
