@@ -29,7 +29,7 @@ use vrrp_embassy::{Control, OwnAddresses, Resources, Runner, StackDriver};
 /// 4 KB of memory; virtual addresses beyond them are announced and answered for all the same.
 const STACKS: usize = 3;
 /// Frames on their way between the Ethernet controller and the stacks.
-const FRAMES: usize = 4;
+const FRAMES: usize = 3;
 /// A web page and an echo on each stack.
 const SOCKETS: usize = 2;
 
@@ -43,20 +43,27 @@ struct App {
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
+    board::run(start)
+}
+
+// Apart, so that what it needs of the stack is free again when the tasks run.
+#[inline(never)]
+fn start(spawner: Spawner) {
     let board = Board::take();
+    spawner.spawn(defmt::unwrap!(feed(board.watchdog)));
+    spawner.spawn(defmt::unwrap!(watch_link()));
+    spawner.spawn(defmt::unwrap!(measure()));
     let mut text = [0; 1024];
-    let text = board::command_line(&mut text).unwrap_or_default();
-    match settings::parse(text) {
-        Ok(settings) => board::run(|spawner| start(spawner, board, settings)),
+    match settings::parse(board::command_line(&mut text).unwrap_or_default()) {
+        Ok(settings) => start_network(spawner, board.ethernet, &settings),
         Err(mistake) => {
             defmt::error!("settings: {=str}: expected {=str}", mistake.word, mistake.expected);
-            board::run(|spawner| spawner.spawn(defmt::unwrap!(feed(board.watchdog))))
         }
     }
 }
 
-fn start(spawner: Spawner, board: Board, settings: Settings) {
-    let mac = board.ethernet.mac();
+fn start_network(spawner: Spawner, ethernet: &'static mut Ethernet, settings: &Settings) {
+    let mac = ethernet.mac();
     let seed = u64::from_le_bytes([mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], 0, 0]);
     let own6 = settings.own6.unwrap_or(link_local(mac));
     let own = OwnAddresses {
@@ -67,7 +74,7 @@ fn start(spawner: Spawner, board: Board, settings: Settings) {
     // The one line more: VRRP between the driver and the stack.
     static VRRP: StaticCell<Resources<VRS, ADDRS, STACKS, FRAMES>> = StaticCell::new();
     let resources = VRRP.init_with(Resources::new);
-    let (vrrp, device, runner) = vrrp_embassy::new(board.ethernet, own, resources, seed);
+    let (vrrp, device, runner) = vrrp_embassy::new(ethernet, own, resources, seed);
 
     let mut keys = Vec::new();
     for router in &settings.routers {
@@ -86,22 +93,18 @@ fn start(spawner: Spawner, board: Board, settings: Settings) {
     let app: &'static App = APP.init(App { name, keys, vrrp });
 
     spawner.spawn(defmt::unwrap!(run_vrrp(runner)));
-    start_stack(spawner, app, device, config(own.ipv4, Some(own6), &settings), seed);
-    let served = |wanted: fn(&IpAddr) -> bool| {
-        let accepting = settings.routers.iter().filter(|r| r.config.accept);
-        let addresses = accepting.flat_map(|router| &router.addresses);
-        addresses.map(|a| a.address).filter(wanted)
-    };
-    let (mut v4, mut v6) = (served(IpAddr::is_ipv4), served(IpAddr::is_ipv6));
+    start_stack(spawner, app, device, config(own.ipv4, Some(own6), settings), seed);
+    let served = settings.served();
+    let mut v4 = served.iter().filter_map(|address| match address {
+        IpAddr::V4(v4) => Some(*v4),
+        IpAddr::V6(_) => None,
+    });
+    let mut v6 = served.iter().filter_map(|address| match address {
+        IpAddr::V6(v6) => Some(*v6),
+        IpAddr::V4(_) => None,
+    });
     loop {
-        let v4 = v4.next().and_then(|a| match a {
-            IpAddr::V4(v4) => Some(v4),
-            IpAddr::V6(_) => None,
-        });
-        let v6 = v6.next().and_then(|a| match a {
-            IpAddr::V6(v6) => Some(v6),
-            IpAddr::V4(_) => None,
-        });
+        let (v4, v6) = (v4.next(), v6.next());
         if v4.is_none() && v6.is_none() {
             break;
         }
@@ -109,12 +112,9 @@ fn start(spawner: Spawner, board: Board, settings: Settings) {
             defmt::warn!("more virtual addresses than stacks: some have no service");
             break;
         };
-        start_stack(spawner, app, device, config(v4, v6, &settings), seed);
+        start_stack(spawner, app, device, config(v4, v6, settings), seed);
     }
     spawner.spawn(defmt::unwrap!(administer(app)));
-    spawner.spawn(defmt::unwrap!(measure()));
-    spawner.spawn(defmt::unwrap!(watch_link()));
-    spawner.spawn(defmt::unwrap!(feed(board.watchdog)));
     defmt::info!("{=str} is up, MAC {=[u8]:02x}", app.name.as_str(), mac);
 }
 
@@ -161,7 +161,7 @@ fn link_local(mac: [u8; 6]) -> Ipv6Addr {
 }
 
 #[embassy_executor::task]
-async fn run_vrrp(mut runner: Runner<'static, Ethernet, VRS, ADDRS>) -> ! {
+async fn run_vrrp(mut runner: Runner<'static, &'static mut Ethernet, VRS, ADDRS>) -> ! {
     runner.run().await
 }
 

@@ -108,6 +108,16 @@ impl Settings {
             .map_err(|_| "no more than four virtual routers")
     }
 
+    /// The virtual addresses that packets are accepted for, those first that are to be served
+    /// first: one of each virtual router, then the second of each. A link-local address has no
+    /// service; it is there for the protocol.
+    pub(crate) fn served(&self) -> Vec<IpAddr, { VRS * ADDRS }> {
+        let accepting = || self.routers.iter().filter(|router| router.config.accept);
+        let rounds = 0..ADDRS;
+        let all = rounds.flat_map(|round| accepting().filter_map(move |r| r.served().nth(round)));
+        all.collect()
+    }
+
     fn check(&mut self) -> Result<(), Mistake<'static>> {
         let missing = |word, expected| Err(Mistake { word, expected });
         if self.name.is_empty() {
@@ -129,6 +139,14 @@ impl Settings {
 }
 
 impl VirtualRouter {
+    fn served(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        let addresses = self.addresses.iter().map(|a| a.address);
+        addresses.filter(|address| match address {
+            IpAddr::V4(_) => true,
+            IpAddr::V6(v6) => !v6.is_unicast_link_local(),
+        })
+    }
+
     fn set(&mut self, key: &str, value: &str) -> Result<(), &'static str> {
         let config = &mut self.config;
         match key {

@@ -58,6 +58,7 @@ fn host(out: &mut impl Write) -> fmt::Result {
     let (percent, tenth) = (idle / 10, idle % 10);
     let uptime = Instant::now().as_secs() as u32;
     writeln!(out, "up {uptime} s, idle {percent}.{tenth} %")?;
-    let (stack, lost) = (board::stack_high_water(), board::frames_lost());
-    writeln!(out, "stack {stack} octets at most, frames lost {lost}")
+    let (memory, stack) = (board::static_memory(), board::stack_high_water());
+    writeln!(out, "memory {memory} octets, stack {stack} at most")?;
+    writeln!(out, "frames lost {}", board::frames_lost())
 }

@@ -1,6 +1,7 @@
 //! A microcontroller on the segment: QEMU's board with the firmware, its cable in a port of the
 //! hub, its serial line in our hands.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use defmt_decoder::{DecodeError, Table};
 
+use super::conform::Sender;
 use super::decode::Mac;
 use super::hub::Hub;
 use super::vr::Vr;
@@ -31,6 +33,25 @@ pub struct Board {
     log: Arc<Mutex<Vec<(u64, String)>>>,
 }
 
+impl Sender for Board {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn mac(&self) -> Mac {
+        Mac([2, 0, 10, 10, 10, self.number])
+    }
+
+    fn v4(&self) -> Ipv4Addr {
+        Ipv4Addr::new(10, 10, 10, self.number)
+    }
+
+    fn link_local(&self) -> Ipv6Addr {
+        let low = 0x0a00 | u16::from(self.number);
+        Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0x0aff, 0xfe0a, low)
+    }
+}
+
 impl Board {
     pub(crate) fn new(name: &str, number: u8, hub: Arc<Hub>, dir: Arc<WorkDir>) -> Self {
         hub.plug_tap(name);
@@ -42,21 +63,6 @@ impl Board {
             emulator: None,
             log: Arc::default(),
         }
-    }
-
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// The MAC of its interface.
-    pub fn mac(&self) -> Mac {
-        Mac([2, 0, 10, 10, 10, self.number])
-    }
-
-    /// Its own IPv4 address.
-    pub fn v4(&self) -> String {
-        format!("10.10.10.{}", self.number)
     }
 
     /// Turns it on with these virtual routers, and waits until it says that it is up.

@@ -9,6 +9,7 @@ use core::task::Context;
 use embassy_net_driver::{Capabilities, Driver, HardwareAddress, LinkState, RxToken, TxToken};
 use embassy_sync::waitqueue::AtomicWaker;
 use embassy_time::Timer;
+use static_cell::ConstStaticCell;
 
 use super::registers::Register;
 
@@ -80,14 +81,26 @@ fn count_lost() {
 /// The controller, running.
 pub(crate) struct Ethernet {
     mac: [u8; 6],
-    budget: u8,
+    /// Frames since other tasks had their turn.
+    taken: u8,
     received: [u32; WORDS],
     to_send: [u8; MTU],
 }
 
 impl Ethernet {
     /// Takes the controller into service, with the MAC address that it holds.
-    pub(super) fn start() -> Self {
+    ///
+    /// # Panics
+    ///
+    /// When it is called twice.
+    pub(super) fn start() -> &'static mut Self {
+        // All zero, so that it costs no flash; and no stack on its way here.
+        static ETHERNET: ConstStaticCell<Ethernet> = ConstStaticCell::new(Ethernet {
+            mac: [0; 6],
+            taken: 0,
+            received: [0; WORDS],
+            to_send: [0; MTU],
+        });
         let [a, b, c, d] = ADDRESS_LOW.read().to_le_bytes();
         let [e, f, ..] = ADDRESS_HIGH.read().to_le_bytes();
         // 50 MHz / (2 * (9 + 1)) is the 2.5 MHz that a PHY can follow.
@@ -95,14 +108,9 @@ impl Ethernet {
         INTERRUPTS.write(0);
         SEND.write(SEND_MODE);
         reset_receiver();
-        // What the hardware needs, it has: with less the virtual addresses would be deaf.
-        defmt::assert_eq!(RECEIVE.read() & RECEIVE_MODE, RECEIVE_MODE);
-        Self {
-            mac: [a, b, c, d, e, f],
-            budget: BUDGET,
-            received: [0; WORDS],
-            to_send: [0; MTU],
-        }
+        let ethernet = ETHERNET.take();
+        ethernet.mac = [a, b, c, d, e, f];
+        ethernet
     }
 
     pub(crate) fn mac(&self) -> [u8; 6] {
@@ -179,8 +187,8 @@ impl Driver for Ethernet {
     type TxToken<'a> = ToSend<'a>;
 
     fn receive(&mut self, cx: &mut Context<'_>) -> Option<(Received<'_>, ToSend<'_>)> {
-        if self.budget == 0 {
-            self.budget = BUDGET;
+        if self.taken == BUDGET {
+            self.taken = 0;
             cx.waker().wake_by_ref();
             return None;
         }
@@ -194,8 +202,8 @@ impl Driver for Ethernet {
         }
         STATUS.write(RECEIVED);
         let mut frames = FRAMES.read() & FRAMES_MASK;
-        while frames > 0 && self.budget > 0 {
-            self.budget -= 1;
+        while frames > 0 && self.taken < BUDGET {
+            self.taken += 1;
             if let Some(len) = take_frame(&mut self.received) {
                 let received = Received {
                     words: &mut self.received,
@@ -208,7 +216,7 @@ impl Driver for Ethernet {
         if frames > 0 {
             cx.waker().wake_by_ref();
         }
-        self.budget = BUDGET;
+        self.taken = 0;
         ask_for(RECEIVER);
         None
     }

@@ -23,13 +23,13 @@ pub(crate) use command_line::read as command_line;
 pub(crate) use ethernet::{Ethernet, frames_lost, watch_link};
 pub(crate) use idle::{run, slept};
 pub(crate) use serial::read_line;
-pub(crate) use stack::high_water as stack_high_water;
+pub(crate) use stack::{high_water as stack_high_water, static_memory};
 pub(crate) use watchdog::Watchdog;
 
 /// The parts of the board that the application holds.
 pub(crate) struct Board {
     /// The network interface.
-    pub(crate) ethernet: Ethernet,
+    pub(crate) ethernet: &'static mut Ethernet,
     /// To be fed.
     pub(crate) watchdog: Watchdog,
 }

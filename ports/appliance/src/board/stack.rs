@@ -1,4 +1,4 @@
-//! How much of the stack was ever used: the start-up code paints it, and what is still painted was
+//! What memory is in use. How much of the stack: the start-up code paints it, and what is still painted was
 //! never touched.
 
 const PAINT: u32 = 0xcccc_cccc;
@@ -7,6 +7,14 @@ unsafe extern "C" {
     /// Both ends of the stack, from the linker script; the start is the higher one.
     static _stack_start: u32;
     static _stack_end: u32;
+    /// Where the memory of the statics begins, and where it ends.
+    static __sdata: u32;
+    static __euninit: u32;
+}
+
+/// The octets of memory that the program has for itself, without the stack.
+pub(crate) fn static_memory() -> usize {
+    (&raw const __euninit).addr() - (&raw const __sdata).addr()
 }
 
 /// The most octets that the stack has held.
