@@ -58,7 +58,7 @@ fn each(
 }
 
 fn report(app: &App) {
-    let mut text: String<192> = String::new();
+    let mut text: String<160> = String::new();
     for number in 0.. {
         text.clear();
         if status::line(app, number, &mut text) == Ok(false) {

@@ -25,46 +25,60 @@ use vrrp_embassy::vrrp_core::{VrConfig, VrKey};
 use vrrp_embassy::{Control, OwnAddresses, Resources, Runner, StackDriver};
 
 /// The stacks of the network: the host's own, and two for virtual addresses. embassy-net gives a
-/// stack one address of each family, so these two serve two of IPv4 and two of IPv6. Each takes
-/// 4 KB of memory; virtual addresses beyond them are announced and answered for all the same.
+/// stack one address of each family, so these two serve two of IPv4 and two of IPv6. Each takes 3 KB
+/// of memory; virtual addresses beyond them are announced and answered for all the same.
 const STACKS: usize = 3;
 /// Frames on their way between the Ethernet controller and the stacks.
 const FRAMES: usize = 3;
-/// A web page and an echo on each stack.
+/// A web page and an echo on each stack for virtual addresses.
 const SOCKETS: usize = 2;
 
 /// What every task of the application knows.
-#[derive(Clone)]
 struct App {
     name: String<16>,
     keys: Vec<VrKey, VRS>,
-    vrrp: Control<'static, VRS, ADDRS>,
+    vrrp: Vrrp,
 }
+
+type Vrrp = Control<'static, VRS, ADDRS>;
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
     board::run(start)
 }
 
-// Apart, so that what it needs of the stack is free again when the tasks run.
+// Each step has a frame of its own, so that none holds the stack that another one needs.
+
 #[inline(never)]
 fn start(spawner: Spawner) {
     let board = Board::take();
     spawner.spawn(defmt::unwrap!(feed(board.watchdog)));
     spawner.spawn(defmt::unwrap!(watch_link()));
     spawner.spawn(defmt::unwrap!(measure()));
-    let mut text = [0; 1024];
-    match settings::parse(board::command_line(&mut text).unwrap_or_default()) {
-        Ok(settings) => start_network(spawner, board.ethernet, &settings),
-        Err(mistake) => {
-            defmt::error!("settings: {=str}: expected {=str}", mistake.word, mistake.expected);
-        }
+    let mut settings = Settings::default();
+    if read(&mut settings) {
+        start_network(spawner, board.ethernet, &settings);
     }
 }
 
+/// Reads the settings, or says what is wrong with them.
+#[inline(never)]
+fn read(settings: &mut Settings) -> bool {
+    let mut text = [0; 1024];
+    let text = board::command_line(&mut text).unwrap_or_default();
+    let read = settings.read(text);
+    if let Err(mistake) = read {
+        let settings::Mistake { word, expected } = mistake;
+        defmt::error!("settings: {=str}: expected {=str}", word, expected);
+    }
+    read.is_ok()
+}
+
+#[inline(never)]
 fn start_network(spawner: Spawner, ethernet: &'static mut Ethernet, settings: &Settings) {
     let mac = ethernet.mac();
-    let seed = u64::from_le_bytes([mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], 0, 0]);
+    let [a, b, c, d, e, f] = mac;
+    let seed = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
     let own6 = settings.own6.unwrap_or(link_local(mac));
     let own = OwnAddresses {
         ipv4: settings.own.map(|(address, _)| address),
@@ -75,7 +89,23 @@ fn start_network(spawner: Spawner, ethernet: &'static mut Ethernet, settings: &S
     static VRRP: StaticCell<Resources<VRS, ADDRS, STACKS, FRAMES>> = StaticCell::new();
     let resources = VRRP.init_with(Resources::new);
     let (vrrp, device, runner) = vrrp_embassy::new(ethernet, own, resources, seed);
+    spawner.spawn(defmt::unwrap!(run_vrrp(runner)));
 
+    static APP: StaticCell<App> = StaticCell::new();
+    let app: &'static App = APP.init(App {
+        name: settings.name.clone(),
+        keys: insert_routers(vrrp, settings),
+        vrrp,
+    });
+    let own_stack = config(own.ipv4, Some(own6), settings);
+    start_stack(spawner, device, own_stack, seed);
+    start_services(spawner, app, settings, seed);
+    spawner.spawn(defmt::unwrap!(administer(app)));
+    defmt::info!("{=str} is up, MAC {=[u8]:02x}", app.name.as_str(), mac);
+}
+
+#[inline(never)]
+fn insert_routers(vrrp: Vrrp, settings: &Settings) -> Vec<VrKey, VRS> {
     let mut keys = Vec::new();
     for router in &settings.routers {
         let key = vrrp_embassy::key(router.vrid, router.family());
@@ -85,15 +115,18 @@ fn start_network(spawner: Spawner, ethernet: &'static mut Ethernet, settings: &S
         };
         match vrrp.insert(key, &config) {
             Ok(()) => drop(keys.push(key)),
-            Err(error) => defmt::error!("vrid {}: {}", key.vrid, defmt::Debug2Format(&error)),
+            Err(error) => {
+                let vrid = key.vrid.get();
+                defmt::error!("vrid {=u8}: {}", vrid, defmt::Debug2Format(&error));
+            }
         }
     }
-    static APP: StaticCell<App> = StaticCell::new();
-    let name = settings.name.clone();
-    let app: &'static App = APP.init(App { name, keys, vrrp });
+    keys
+}
 
-    spawner.spawn(defmt::unwrap!(run_vrrp(runner)));
-    start_stack(spawner, app, device, config(own.ipv4, Some(own6), settings), seed);
+/// Starts a stack with services for each virtual address of a family, as far as there are stacks.
+#[inline(never)]
+fn start_services(spawner: Spawner, app: &'static App, settings: &Settings, seed: u64) {
     let served = settings.served();
     let mut v4 = served.iter().filter_map(|address| match address {
         IpAddr::V4(v4) => Some(*v4),
@@ -106,16 +139,16 @@ fn start_network(spawner: Spawner, ethernet: &'static mut Ethernet, settings: &S
     loop {
         let (v4, v6) = (v4.next(), v6.next());
         if v4.is_none() && v6.is_none() {
-            break;
+            return;
         }
-        let Some(device) = vrrp.stack_driver(v4, v6) else {
+        let Some(device) = app.vrrp.stack_driver(v4, v6) else {
             defmt::warn!("more virtual addresses than stacks: some have no service");
-            break;
+            return;
         };
-        start_stack(spawner, app, device, config(v4, v6, settings), seed);
+        let stack = start_stack(spawner, device, config(v4, v6, settings), seed);
+        spawner.spawn(defmt::unwrap!(serve_web(stack, app)));
+        spawner.spawn(defmt::unwrap!(serve_who(stack, app)));
     }
-    spawner.spawn(defmt::unwrap!(administer(app)));
-    defmt::info!("{=str} is up, MAC {=[u8]:02x}", app.name.as_str(), mac);
 }
 
 /// The addresses of a stack. What it serves on it shares the prefix of.
@@ -141,17 +174,17 @@ fn config(v4: Option<Ipv4Addr>, v6: Option<Ipv6Addr>, settings: &Settings) -> Co
 
 type Device = StackDriver<'static, VRS, ADDRS>;
 
-/// Starts one more stack with its services.
-fn start_stack(spawner: Spawner, app: &'static App, device: Device, config: Config, seed: u64) {
+/// Starts one more stack.
+#[inline(never)]
+fn start_stack(spawner: Spawner, device: Device, config: Config, seed: u64) -> Stack<'static> {
     type Memory = StackResources<SOCKETS>;
     static MEMORY: [StaticCell<Memory>; STACKS] = [const { StaticCell::new() }; STACKS];
-    let Some(memory) = MEMORY.iter().find_map(|cell| cell.try_init_with(Memory::new)) else {
-        return;
-    };
-    let (stack, runner) = embassy_net::new(device, config, memory, seed);
+    let mut free = MEMORY.iter();
+    // There are no more devices than this.
+    let memory = free.find_map(|cell| cell.try_init_with(Memory::new));
+    let (stack, runner) = embassy_net::new(device, config, defmt::unwrap!(memory), seed);
     spawner.spawn(defmt::unwrap!(run_stack(runner)));
-    spawner.spawn(defmt::unwrap!(serve_web(stack, app)));
-    spawner.spawn(defmt::unwrap!(serve_who(stack, app)));
+    stack
 }
 
 /// The address that a MAC gives by the modified EUI-64 (RFC 4291 appendix A).
@@ -170,12 +203,12 @@ async fn run_stack(mut runner: embassy_net::Runner<'static, Device>) -> ! {
     runner.run().await
 }
 
-#[embassy_executor::task(pool_size = STACKS)]
+#[embassy_executor::task(pool_size = STACKS - 1)]
 async fn serve_web(stack: Stack<'static>, app: &'static App) -> ! {
     services::web(stack, app).await
 }
 
-#[embassy_executor::task(pool_size = STACKS)]
+#[embassy_executor::task(pool_size = STACKS - 1)]
 async fn serve_who(stack: Stack<'static>, app: &'static App) -> ! {
     services::who(stack, app).await
 }

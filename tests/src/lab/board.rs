@@ -219,6 +219,7 @@ fn settings(name: &str, number: u8, vrs: &[Vr]) -> String {
             vr.vrid, vr.version, vr.priority, vr.interval_cs
         );
         if let Some(password) = &vr.password {
+            let password: String = password.chars().take(8).collect();
             words += &format!(" password={password}");
         }
         for address in &vr.addresses {
