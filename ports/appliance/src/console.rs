@@ -7,7 +7,8 @@ use vrrp_embassy::vrrp_core::{Error, Priority, VrKey};
 
 use crate::{App, board, status};
 
-const USAGE: &str = "status | leave VRID | join VRID | resign VRID | priority VRID NUMBER | restart";
+const USAGE: &str =
+    "status | leave VRID | join VRID | resign VRID | priority VRID NUMBER | restart";
 
 /// Does what is typed, for ever.
 pub(crate) async fn run(app: &App) -> ! {

@@ -16,7 +16,9 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use board::{Board, Ethernet, Watchdog};
 use embassy_executor::Spawner;
-use embassy_net::{Config, Ipv4Cidr, Ipv6Cidr, Stack, StackResources, StaticConfigV4, StaticConfigV6};
+use embassy_net::{
+    Config, Ipv4Cidr, Ipv6Cidr, Stack, StackResources, StaticConfigV4, StaticConfigV6,
+};
 use embassy_time::Timer;
 use heapless::{String, Vec};
 use settings::{ADDRS, Settings, VRS};
@@ -41,6 +43,8 @@ struct App {
 }
 
 type Vrrp = Control<'static, VRS, ADDRS>;
+type Device = StackDriver<'static, VRS, ADDRS>;
+type VrrpRunner = Runner<'static, &'static mut Ethernet, VRS, ADDRS>;
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
@@ -55,9 +59,30 @@ fn start(spawner: Spawner) {
     spawner.spawn(defmt::unwrap!(feed(board.watchdog)));
     spawner.spawn(defmt::unwrap!(watch_link()));
     spawner.spawn(defmt::unwrap!(measure()));
+    let mac = board.ethernet.mac();
+    let network = open_vrrp(board.ethernet, seed(mac));
+    configure(spawner, network, mac);
+}
+
+/// Differs from host to host, which is all that it is for.
+fn seed(mac: [u8; 6]) -> u64 {
+    let [a, b, c, d, e, f] = mac;
+    u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+}
+
+/// The one line more: VRRP between the driver and the stacks.
+#[inline(never)]
+fn open_vrrp(ethernet: &'static mut Ethernet, seed: u64) -> (Vrrp, Device, VrrpRunner) {
+    static VRRP: StaticCell<Resources<VRS, ADDRS, STACKS, FRAMES>> = StaticCell::new();
+    let resources = VRRP.init_with(Resources::new);
+    vrrp_embassy::new(ethernet, OwnAddresses::default(), resources, seed)
+}
+
+#[inline(never)]
+fn configure(spawner: Spawner, network: (Vrrp, Device, VrrpRunner), mac: [u8; 6]) {
     let mut settings = Settings::default();
     if read(&mut settings) {
-        start_network(spawner, board.ethernet, &settings);
+        start_network(spawner, network, mac, &settings);
     }
 }
 
@@ -75,20 +100,18 @@ fn read(settings: &mut Settings) -> bool {
 }
 
 #[inline(never)]
-fn start_network(spawner: Spawner, ethernet: &'static mut Ethernet, settings: &Settings) {
-    let mac = ethernet.mac();
-    let [a, b, c, d, e, f] = mac;
-    let seed = u64::from_le_bytes([a, b, c, d, e, f, 0, 0]);
+fn start_network(
+    spawner: Spawner,
+    (vrrp, device, runner): (Vrrp, Device, VrrpRunner),
+    mac: [u8; 6],
+    settings: &Settings,
+) {
     let own6 = settings.own6.unwrap_or(link_local(mac));
     let own = OwnAddresses {
         ipv4: settings.own.map(|(address, _)| address),
         ipv6: Some(own6),
     };
-
-    // The one line more: VRRP between the driver and the stack.
-    static VRRP: StaticCell<Resources<VRS, ADDRS, STACKS, FRAMES>> = StaticCell::new();
-    let resources = VRRP.init_with(Resources::new);
-    let (vrrp, device, runner) = vrrp_embassy::new(ethernet, own, resources, seed);
+    vrrp.set_own_addresses(own);
     spawner.spawn(defmt::unwrap!(run_vrrp(runner)));
 
     static APP: StaticCell<App> = StaticCell::new();
@@ -97,9 +120,11 @@ fn start_network(spawner: Spawner, ethernet: &'static mut Ethernet, settings: &S
         keys: insert_routers(vrrp, settings),
         vrrp,
     });
-    let own_stack = config(own.ipv4, Some(own6), settings);
-    start_stack(spawner, device, own_stack, seed);
-    start_services(spawner, app, settings, seed);
+    static MEMORY: StaticCell<StackResources<1>> = StaticCell::new();
+    let memory = MEMORY.init_with(StackResources::new);
+    let own_config = config(own.ipv4, Some(own6), settings);
+    start_stack(spawner, device, own_config, memory, seed(mac));
+    start_services(spawner, app, settings, seed(mac));
     spawner.spawn(defmt::unwrap!(administer(app)));
     defmt::info!("{=str} is up, MAC {=[u8]:02x}", app.name.as_str(), mac);
 }
@@ -127,6 +152,8 @@ fn insert_routers(vrrp: Vrrp, settings: &Settings) -> Vec<VrKey, VRS> {
 /// Starts a stack with services for each virtual address of a family, as far as there are stacks.
 #[inline(never)]
 fn start_services(spawner: Spawner, app: &'static App, settings: &Settings, seed: u64) {
+    type Memory = StackResources<SOCKETS>;
+    static MEMORY: [StaticCell<Memory>; STACKS - 1] = [const { StaticCell::new() }; STACKS - 1];
     let served = settings.served();
     let mut v4 = served.iter().filter_map(|address| match address {
         IpAddr::V4(v4) => Some(*v4),
@@ -145,7 +172,10 @@ fn start_services(spawner: Spawner, app: &'static App, settings: &Settings, seed
             defmt::warn!("more virtual addresses than stacks: some have no service");
             return;
         };
-        let stack = start_stack(spawner, device, config(v4, v6, settings), seed);
+        // There are no more devices than this.
+        let mut free = MEMORY.iter();
+        let memory = defmt::unwrap!(free.find_map(|cell| cell.try_init_with(Memory::new)));
+        let stack = start_stack(spawner, device, config(v4, v6, settings), memory, seed);
         spawner.spawn(defmt::unwrap!(serve_web(stack, app)));
         spawner.spawn(defmt::unwrap!(serve_who(stack, app)));
     }
@@ -172,17 +202,16 @@ fn config(v4: Option<Ipv4Addr>, v6: Option<Ipv6Addr>, settings: &Settings) -> Co
     config
 }
 
-type Device = StackDriver<'static, VRS, ADDRS>;
-
 /// Starts one more stack.
 #[inline(never)]
-fn start_stack(spawner: Spawner, device: Device, config: Config, seed: u64) -> Stack<'static> {
-    type Memory = StackResources<SOCKETS>;
-    static MEMORY: [StaticCell<Memory>; STACKS] = [const { StaticCell::new() }; STACKS];
-    let mut free = MEMORY.iter();
-    // There are no more devices than this.
-    let memory = free.find_map(|cell| cell.try_init_with(Memory::new));
-    let (stack, runner) = embassy_net::new(device, config, defmt::unwrap!(memory), seed);
+fn start_stack<const SOCKETS: usize>(
+    spawner: Spawner,
+    device: Device,
+    config: Config,
+    memory: &'static mut StackResources<SOCKETS>,
+    seed: u64,
+) -> Stack<'static> {
+    let (stack, runner) = embassy_net::new(device, config, memory, seed);
     spawner.spawn(defmt::unwrap!(run_stack(runner)));
     stack
 }
@@ -190,11 +219,28 @@ fn start_stack(spawner: Spawner, device: Device, config: Config, seed: u64) -> S
 /// The address that a MAC gives by the modified EUI-64 (RFC 4291 appendix A).
 fn link_local(mac: [u8; 6]) -> Ipv6Addr {
     let [a, b, c, d, e, f] = mac;
-    Ipv6Addr::from([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f])
+    Ipv6Addr::from([
+        0xfe,
+        0x80,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        a ^ 2,
+        b,
+        c,
+        0xff,
+        0xfe,
+        d,
+        e,
+        f,
+    ])
 }
 
 #[embassy_executor::task]
-async fn run_vrrp(mut runner: Runner<'static, &'static mut Ethernet, VRS, ADDRS>) -> ! {
+async fn run_vrrp(mut runner: VrrpRunner) -> ! {
     runner.run().await
 }
 

@@ -81,8 +81,13 @@ async fn write(socket: &mut TcpSocket<'_>, mut octets: &[u8]) -> Result<(), Erro
 pub(crate) async fn who(stack: Stack<'static>, app: &App) -> ! {
     let (mut in_meta, mut out_meta) = ([PacketMetadata::EMPTY; 1], [PacketMetadata::EMPTY; 1]);
     let (mut incoming, mut outgoing) = ([0; 64], [0; 64]);
-    let mut socket =
-        UdpSocket::new(stack, &mut in_meta, &mut incoming, &mut out_meta, &mut outgoing);
+    let mut socket = UdpSocket::new(
+        stack,
+        &mut in_meta,
+        &mut incoming,
+        &mut out_meta,
+        &mut outgoing,
+    );
     let bound = socket.bind(WHO_PORT);
     defmt::assert!(bound.is_ok(), "the port is free");
     let mut buf = [0; 48];

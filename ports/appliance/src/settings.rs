@@ -84,7 +84,10 @@ impl Settings {
                 let expected = "an IPv6 link-local address, such as fe80::9";
                 let address: Ipv6Addr = value.parse().map_err(|_| expected)?;
                 self.own6 = Some(address);
-                return address.is_unicast_link_local().then_some(()).ok_or(expected);
+                return address
+                    .is_unicast_link_local()
+                    .then_some(())
+                    .ok_or(expected);
             }
             _ => return Err("one of name, own, own6, vrid before the first vrid"),
         }
@@ -177,8 +180,10 @@ impl VirtualRouter {
             "accept" => config.accept = yes_or_no(value)?,
             "preempt" => config.preempt = yes_or_no(value)?,
             _ => {
-                return Err("one of vrid, address, priority, interval_cs, version, password, \
-                            accept, preempt after a vrid");
+                return Err(
+                    "one of vrid, address, priority, interval_cs, version, password, \
+                            accept, preempt after a vrid",
+                );
             }
         }
         Ok(())

@@ -1,8 +1,8 @@
 //! A microcontroller on the segment: QEMU's board with the firmware, its cable in a port of the
 //! hub, its serial line in our hands.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};

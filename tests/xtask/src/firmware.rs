@@ -63,7 +63,14 @@ pub(crate) fn test() -> Result<(), Failure> {
     )?;
     let elf = build_firmware()?;
     let mut lint = bare_metal("clippy")?;
-    lint.args(["--quiet", "--release", "--workspace", "--", "-D", "warnings"]);
+    lint.args([
+        "--quiet",
+        "--release",
+        "--workspace",
+        "--",
+        "-D",
+        "warnings",
+    ]);
     run::run(&mut lint)?;
     steps::build_programs()?;
     let mut command = cargo();

@@ -16,8 +16,8 @@ mod watchdog;
 
 use core::panic::PanicInfo;
 
-use cortex_m::peripheral::{NVIC, SCB};
 use cortex_m::interrupt::InterruptNumber;
+use cortex_m::peripheral::{NVIC, SCB};
 
 pub(crate) use command_line::read as command_line;
 pub(crate) use ethernet::{Ethernet, frames_lost, watch_link};
