@@ -25,6 +25,15 @@ const FIRMWARE: Budget = Budget {
     memory: 19_500,
 };
 
+/// What is in the name of every function of core that panics.
+const PANICS: &[&str] = &[
+    "panic",
+    "unwrap_failed",
+    "expect_failed",
+    "slice_index_fail",
+    "len_mismatch_fail",
+];
+
 struct Budget {
     flash: u64,
     memory: u64,
@@ -107,9 +116,11 @@ pub(crate) fn check_size() -> Result<(), Failure> {
 fn weigh_all() -> Result<(Weight, Weight), Failure> {
     let engine = build_engine()?;
     let firmware = build_firmware()?;
-    // The engine links neither a panic nor an allocator; the network stack panics by its own will.
-    forbid(&engine, &["panic", "unwrap_failed", "alloc"])?;
+    forbid(&engine, PANICS)?;
+    forbid(&engine, &["alloc"])?;
+    // The network stack panics of its own accord; what is ours in the firmware must not.
     forbid(&firmware, &["__rust_alloc", "__rg_alloc", "alloc::alloc"])?;
+    forbid_panics(&firmware)?;
     let weights = (weigh(&engine)?, weigh(&firmware)?);
     println!("octets on {TARGET}:");
     println!("{:36} {:>8} {:>8}", "", "flash", "memory");
@@ -167,6 +178,37 @@ fn forbid(program: &Path, words: &[&str]) -> Result<(), Failure> {
             program.display(),
             bad.join("\n")
         ))),
+    }
+}
+
+/// Fails when a function of the engine or of the port, or the task that runs them, calls what
+/// panics.
+fn forbid_panics(program: &Path) -> Result<(), Failure> {
+    let mut objdump = Command::new("arm-none-eabi-objdump");
+    let text = run::output(objdump.args(["-dC", "--no-show-raw-insn"]).arg(program))?;
+    let mut ours = 0;
+    let mut bad = Vec::new();
+    let mut function = None;
+    for line in text.lines() {
+        if let Some(name) = line.strip_suffix(">:").and_then(|l| l.split_once(" <")) {
+            let name = name.1.trim_start_matches(['<', '&']);
+            let of_ours = ["vrrp_core::", "vrrp_embassy::"]
+                .iter()
+                .any(|krate| name.starts_with(krate))
+                || name.contains("run_vrrp");
+            ours += usize::from(of_ours);
+            function = of_ours.then_some(name);
+        } else if let (Some(function), Some((_, called))) = (function, line.split_once(" <"))
+            && PANICS.iter().any(|word| called.contains(word))
+        {
+            bad.push(format!("{function} calls {called}"));
+        }
+    }
+    // Dozens, so that a change of the names cannot make this look at nothing.
+    match (bad.is_empty(), ours) {
+        (true, 20..) => Ok(()),
+        (true, few) => Err(Failure(format!("only {few} functions of ours are linked"))),
+        (false, _) => Err(Failure(bad.join("\n"))),
     }
 }
 
