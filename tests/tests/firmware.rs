@@ -17,8 +17,10 @@ use vrrp_tests::sys::{self, PacketSocket};
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Probes a second. The emulated serial line and controller are not to be what is measured.
 const HZ: u32 = 200;
-/// What may be lost of them while a served address moves: those on their way.
-const ON_THEIR_WAY: usize = 5;
+/// What may be lost of them while a served address moves: those on their way, and some that a busy
+/// machine brings in bursts, for which the board has little room. Without the handover it would be
+/// the skew time: 24 or more.
+const ON_THEIR_WAY: usize = 15;
 /// What a busy machine adds to the protocol's time.
 const SLACK_US: u64 = 2_000_000;
 
@@ -474,13 +476,13 @@ fn the_budget_is_kept() {
             seen.is_advert("oboe", vr.vrid)
         });
     }
-    let page = || jimbob.fetch("10.10.10.51", PATIENCE).unwrap_or_default();
-    // A machine that has other work gives the emulator's time away, too.
+    // A machine that has other work gives the emulator's time away, too; and the board has one client
+    // at a time.
+    let mut page = String::new();
     wait_until(LIMIT, "it is idle for more than 90 %", || {
-        let page = page();
+        page = jimbob.fetch("10.10.10.51", PATIENCE).unwrap_or_default();
         page.starts_with("hello from oboe") && figure(&page, "idle ") > 90.0
     });
-    let page = page();
     println!("{page}");
     assert_eq!(page.matches("Active").count(), 4, "{page}");
     let (memory, stack) = (figure(&page, "memory "), figure(&page, "stack "));

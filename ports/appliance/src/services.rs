@@ -79,7 +79,7 @@ async fn write(socket: &mut TcpSocket<'_>, mut octets: &[u8]) -> Result<(), Erro
 
 /// Answers each datagram with what it says, and the host's name behind it.
 pub(crate) async fn who(stack: Stack<'static>, app: &App) -> ! {
-    let (mut in_meta, mut out_meta) = ([PacketMetadata::EMPTY; 1], [PacketMetadata::EMPTY; 1]);
+    let (mut in_meta, mut out_meta) = ([PacketMetadata::EMPTY; 3], [PacketMetadata::EMPTY; 2]);
     let (mut incoming, mut outgoing) = ([0; 64], [0; 64]);
     let mut socket = UdpSocket::new(
         stack,

@@ -16,13 +16,13 @@ const CLIPPY: &[&str] = &["rust-web-clippy"];
 
 /// The most octets that the engine alone may have: four virtual routers of eight addresses.
 const ENGINE: Budget = Budget {
-    flash: 28_500,
-    memory: 2_850,
+    flash: 26_000,
+    memory: 2_800,
 };
 /// The most octets of the whole firmware, its stack not counted: the lab measures that.
 const FIRMWARE: Budget = Budget {
-    flash: 112_000,
-    memory: 19_500,
+    flash: 111_000,
+    memory: 18_600,
 };
 
 /// What is in the name of every function of core that panics.
@@ -221,7 +221,8 @@ fn weigh(program: &Path) -> Result<Weight, Failure> {
     };
     let data = size(".data")?;
     Ok(Weight {
-        flash: size(".vector_table")? + size(".text")? + size(".rodata")? + data,
+        // The vector table is the chip's, and the same for every program.
+        flash: size(".text")? + size(".rodata")? + data,
         memory: data + size(".bss")? + size(".uninit")?,
     })
 }
