@@ -251,6 +251,29 @@ impl PacketSocket {
         Ok(Self(fd))
     }
 
+    /// Sends one frame, whatever it says, on an interface of the socket's namespace.
+    pub fn send(&self, ifindex: u32, frame: &[u8]) -> io::Result<()> {
+        // SAFETY: plain data, for which zero is a value.
+        let mut to: libc::sockaddr_ll = unsafe { mem::zeroed() };
+        to.sll_family = libc::AF_PACKET as u16;
+        to.sll_ifindex = ifindex as i32;
+        // SAFETY: both pointers are to memory of the length stated beside them.
+        let sent = unsafe {
+            libc::sendto(
+                self.0.as_raw_fd(),
+                frame.as_ptr().cast(),
+                frame.len(),
+                0,
+                (&raw const to).cast(),
+                mem::size_of_val(&to) as libc::socklen_t,
+            )
+        };
+        match sent {
+            0.. => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
     /// Takes one frame, cut to the length of `frame`. `None`: nothing came for 20 ms.
     pub fn receive(&self, frame: &mut [u8]) -> io::Result<Option<Arrival>> {
         let mut control = [0u64; 16];

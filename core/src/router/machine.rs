@@ -389,7 +389,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// The common case of what has come due: the Adver_Timer and nothing else. Gives the next
     /// deadline. `None`: it was not that.
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(super) fn handle_adver_timer_alone(&mut self, now: Instant) -> Option<Instant> {
         let others = self.announcing.at.min(self.preempt_at).min(self.rejoin_at);
         if others <= now || !self.is_in_charge() || !self.adver_timer_is_due(now) {

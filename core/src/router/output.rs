@@ -215,7 +215,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// The common case of what there is to say: the periodic advertisement and nothing else, the
     /// same as before. `None`: it is not that, or does not fit.
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     pub(super) fn emit_periodic(&mut self, iface: &Interface, buf: &mut [u8]) -> Option<Emitted> {
         if self.dirty || self.owed.left == 0 || self.owed.priority_zero {
             return None;
@@ -251,7 +251,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     /// The next advertisement that is owed, from what is configured and known.
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn advert(
         &self,
         family: Family,

@@ -23,7 +23,7 @@ pub(super) struct Packet<'a> {
 }
 
 /// Unwraps a frame. `Ok(None)`: it is not VRRP.
-#[inline(always)]
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub(super) fn unwrap_frame(ifindex: u32, frame: &[u8]) -> Result<Option<Packet<'_>>, DropReason> {
     let Some(ethernet) = ethernet::View::new(frame) else {
         return Ok(None);
@@ -108,7 +108,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// What a Backup hears while all is well: from its Active router, octet for octet, what it heard
     /// last and set its timer by. Every check would end as before, so none is made again.
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn hear_repeated(&mut self, now: Instant, packet: &Packet<'_>) -> bool {
         let (Some(heard), Some(active)) = (self.heard, &self.active) else {
             return false;
@@ -148,7 +148,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     /// Whether what follows the header of a message is what would follow it in ours, and no more.
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn is_our_body(&self, mut body: &[u8]) -> bool {
         for entry in self.address_entries() {
             let Some(rest) = entry.strip(self.key.family, body) else {
@@ -166,7 +166,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     /// Where the packet came from and how far.
-    #[inline(always)]
+    #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn check_way(&self, iface: &InterfaceState, meta: &PacketMeta) -> Result<(), DropReason> {
         if self.is_own(iface, meta.source) {
             // V-18

@@ -5,6 +5,9 @@
 //! tick; those of the next 64 times 64 share a slot of the second level for every 64, and so on. A
 //! slot of a higher level is sorted into the lower ones when its time begins. The exact deadline is
 //! kept beside, so that precision is one microsecond.
+//!
+//! A small table has no wheel: its few deadlines are looked through one by one, which on a
+//! microcontroller saves the memory and the code.
 
 use crate::time::Instant;
 
@@ -16,6 +19,9 @@ const LEVELS: usize = 3;
 const OVERFLOW: u8 = (LEVELS * SLOTS) as u8;
 /// The list of entries whose tick has passed.
 const DUE: u8 = OVERFLOW + 1;
+const LISTS: usize = LEVELS * SLOTS + 2;
+/// The heads of the lists are kept in a table that grows with that of the entries.
+const HEADS_PER_ENTRY: usize = 4;
 const UNLINKED: u8 = u8::MAX;
 const NIL: u16 = u16::MAX;
 /// Entries of one slot that are looked at to find the exact next deadline. A fuller slot in the
@@ -33,7 +39,7 @@ struct Entry {
 #[derive(Clone)]
 pub(super) struct Timers<const N: usize> {
     entries: [Entry; N],
-    heads: [u16; LEVELS * SLOTS + 2],
+    heads: [[u16; HEADS_PER_ENTRY]; N],
     /// Which slots of each level hold something.
     used: [u64; LEVELS],
     /// The tick that has been reached.
@@ -41,6 +47,9 @@ pub(super) struct Timers<const N: usize> {
 }
 
 impl<const N: usize> Timers<N> {
+    /// Too few entries for a wheel.
+    const FEW: bool = N * HEADS_PER_ENTRY < LISTS;
+
     pub(super) const fn new() -> Self {
         Self {
             entries: [Entry {
@@ -49,7 +58,7 @@ impl<const N: usize> Timers<N> {
                 prev: NIL,
                 slot: UNLINKED,
             }; N],
-            heads: [NIL; LEVELS * SLOTS + 2],
+            heads: [[NIL; HEADS_PER_ENTRY]; N],
             used: [0; LEVELS],
             base: 0,
         }
@@ -61,6 +70,10 @@ impl<const N: usize> Timers<N> {
         let Some(entry) = self.entries.get_mut(usize::from(index)) else {
             return;
         };
+        if Self::FEW {
+            entry.deadline = deadline;
+            return;
+        }
         let slot = slot_for(self.base, deadline);
         let old = *entry;
         entry.deadline = deadline;
@@ -79,6 +92,10 @@ impl<const N: usize> Timers<N> {
     /// The next deadline, or an earlier point at which to look again. `None`: nothing is set.
     #[inline]
     pub(super) fn next(&self) -> Option<Instant> {
+        if Self::FEW {
+            let next = self.entries.iter().map(|entry| entry.deadline).min()?;
+            return (next != Instant::NEVER).then_some(next);
+        }
         if self.head(DUE.into()) != NIL {
             return Some(self.earliest(DUE.into(), 0));
         }
@@ -99,6 +116,9 @@ impl<const N: usize> Timers<N> {
     /// Moves the wheel to `now`. What has come due stays linked until it is set anew.
     #[inline]
     pub(super) fn advance(&mut self, now: Instant) {
+        if Self::FEW {
+            return;
+        }
         let target = now.as_micros() >> TICK_SHIFT;
         if self.base >= target {
             return;
@@ -122,6 +142,13 @@ impl<const N: usize> Timers<N> {
     /// A walk over everything that is due and what else has a slot for its tick up to `until`.
     #[inline]
     pub(super) fn walk(&self, until: Instant) -> Cursor {
+        if Self::FEW {
+            return Cursor {
+                index: 0,
+                slots: 0,
+                base: 0,
+            };
+        }
         let last = until.as_micros() >> TICK_SHIFT;
         let more = last.saturating_sub(self.base).min(SLOTS as u64 - 1);
         let [ticks, ..] = self.used;
@@ -136,6 +163,11 @@ impl<const N: usize> Timers<N> {
     /// afterwards does not disturb the walk.
     #[inline]
     pub(super) fn step(&self, cursor: &mut Cursor) -> Option<(u16, Instant)> {
+        if Self::FEW {
+            let index = cursor.index;
+            cursor.index = index.wrapping_add(1);
+            return Some((index, self.entries.get(usize::from(index))?.deadline));
+        }
         while cursor.index == NIL {
             if cursor.slots == 0 {
                 return None;
@@ -182,7 +214,7 @@ const fn slot_of(level: usize, start: u64) -> usize {
 
 impl<const N: usize> Timers<N> {
     fn head(&self, slot: usize) -> u16 {
-        self.heads.get(slot).copied().unwrap_or(NIL)
+        self.heads.as_flattened().get(slot).copied().unwrap_or(NIL)
     }
 
     /// The tick at which the first used slot of a level begins.
@@ -241,7 +273,7 @@ impl<const N: usize> Timers<N> {
 
     /// Sorts the entries of a list in again now that the wheel has moved, or calls them due.
     fn relink(&mut self, slot: usize, due: bool) {
-        let Some(head) = self.heads.get_mut(slot) else {
+        let Some(head) = self.heads.as_flattened_mut().get_mut(slot) else {
             return;
         };
         let mut index = core::mem::replace(head, NIL);
@@ -261,7 +293,7 @@ impl<const N: usize> Timers<N> {
 
     #[inline]
     fn push(&mut self, index: u16, slot: u8) {
-        let Some(head) = self.heads.get_mut(usize::from(slot)) else {
+        let Some(head) = self.heads.as_flattened_mut().get_mut(usize::from(slot)) else {
             return;
         };
         let next = core::mem::replace(head, index);
@@ -290,7 +322,7 @@ impl<const N: usize> Timers<N> {
         }
         // The first of its list.
         let slot = usize::from(entry.slot);
-        if let Some(head) = self.heads.get_mut(slot) {
+        if let Some(head) = self.heads.as_flattened_mut().get_mut(slot) {
             *head = entry.next;
         }
         if entry.next == NIL
@@ -335,20 +367,31 @@ mod tests {
             40_000_000,
             5_000_000_000,
         ] {
-            let mut timers = Timers::<4>::new();
-            timers.set(2, at(micros));
-            assert_eq!(timers.next(), Some(at(micros)));
-            assert_eq!(expire(&mut timers, at(micros - 1)), []);
-            assert_eq!(timers.next(), Some(at(micros)));
-            assert_eq!(expire(&mut timers, at(micros)), [2]);
-            assert_eq!(timers.next(), None);
+            single::<4>(micros);
+            single::<64>(micros);
         }
+    }
+
+    fn single<const N: usize>(micros: u64) {
+        let mut timers = Timers::<N>::new();
+        timers.set(2, at(micros));
+        assert_eq!(timers.next(), Some(at(micros)));
+        assert_eq!(expire(&mut timers, at(micros - 1)), []);
+        assert_eq!(timers.next(), Some(at(micros)));
+        assert_eq!(expire(&mut timers, at(micros)), [2]);
+        assert_eq!(timers.next(), None);
     }
 
     /// Random settings and steps against a plain list: what is due is the same at every step, and
     /// the wheel never promises to sleep past a deadline nor asks to wake in the past.
     #[test]
     fn agrees_with_a_plain_list() {
+        const { assert!(Timers::<16>::FEW && !Timers::<64>::FEW) }
+        random_settings::<16>();
+        random_settings::<64>();
+    }
+
+    fn random_settings<const N: usize>() {
         let mut random = 0x9e37_79b9_7f4a_7c15_u64;
         let mut draw = |below: u64| {
             random ^= random << 13;
@@ -357,12 +400,12 @@ mod tests {
             random % below
         };
         for spread in [3_000, 200_000, 9_000_000, 700_000_000, 9_000_000_000] {
-            let mut timers = Timers::<64>::new();
-            let mut list = [Instant::NEVER; 64];
+            let mut timers = Timers::<N>::new();
+            let mut list = [Instant::NEVER; N];
             let mut now = draw(1 << 40);
             for _ in 0..4_000 {
                 for _ in 0..draw(8) {
-                    let index = draw(64) as usize;
+                    let index = draw(N as u64) as usize;
                     let deadline = match draw(10) {
                         0 => Instant::NEVER,
                         1 => at(now.saturating_sub(draw(5_000))),

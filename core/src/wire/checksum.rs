@@ -8,19 +8,19 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 /// The sum of the 16-bit words of `bytes` in network order, an odd last octet padded with zero.
 /// At most 0xffff.
 // Inlined because the length is mostly known: an IPv4 header then costs no loop.
-#[inline(always)]
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub const fn sum(bytes: &[u8]) -> u32 {
     u16::from_be(native(bytes)) as u32
 }
 
 /// Whether octets that carry their own checksum carry the right one.
-#[inline(always)]
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 pub const fn is_right(bytes: &[u8]) -> bool {
     native(bytes) == 0xffff
 }
 
 /// The sum of the 16-bit words in the order of the machine.
-#[inline(always)]
+#[cfg_attr(target_pointer_width = "64", inline(always))]
 const fn native(bytes: &[u8]) -> u16 {
     // 2^16 is 1 modulo 0xffff, so words of any even number of octets may be added, and in the
     // order of the machine if the sum is turned at the end (RFC 1071 section 2).

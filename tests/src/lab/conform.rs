@@ -1,7 +1,7 @@
 //! What the RFC demands of everything that a router puts on the wire, checked on a capture.
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::capture::Seen;
 use super::decode::{Advert, Checksum, Mac};
@@ -10,11 +10,38 @@ use super::{Host, Vr};
 /// A rule that was broken, and by which frame.
 pub type Breach = String;
 
+/// Whoever sends frames on the segment.
+pub trait Sender: std::fmt::Debug {
+    /// Its name.
+    fn name(&self) -> &str;
+    /// The MAC of its interface.
+    fn mac(&self) -> Mac;
+    /// Its own IPv4 address.
+    fn v4(&self) -> Ipv4Addr;
+    /// Its link-local IPv6 address.
+    fn link_local(&self) -> Ipv6Addr;
+}
+
+impl Sender for Host {
+    fn name(&self) -> &str {
+        self.name()
+    }
+    fn mac(&self) -> Mac {
+        self.mac()
+    }
+    fn v4(&self) -> Ipv4Addr {
+        self.v4()
+    }
+    fn link_local(&self) -> Ipv6Addr {
+        self.link_local()
+    }
+}
+
 /// The rules for one host that takes part in one virtual router as it is configured there.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules<'a> {
     /// The host.
-    pub host: &'a Host,
+    pub host: &'a dyn Sender,
     /// Its virtual router.
     pub vr: &'a Vr,
 }

@@ -73,15 +73,31 @@ impl Hub {
     /// Lays a cable to the namespace `host`, where its end is called `interface`.
     pub(crate) fn plug(&self, name: &str, host: &Netns, interface: &str, mac: &str) {
         let port = port_name(name);
+        self.ns.ip(&format!(
+            "link add {port} type veth peer name {interface} address {mac} netns {}",
+            host.path()
+        ));
+        self.take_port(name);
+    }
+
+    /// Makes a port whose cable goes to an emulator.
+    #[cfg(feature = "firmware")]
+    pub(crate) fn plug_tap(&self, name: &str) {
+        self.ns
+            .ip(&format!("tuntap add dev {} mode tap", port_name(name)));
+        self.take_port(name);
+    }
+
+    /// Puts an interface of the hub's namespace on the bridge.
+    fn take_port(&self, name: &str) {
+        let port = port_name(name);
         let first = self.lock().is_empty();
         let far = self.segment == Segment::TwoSwitches && !first;
         let bridge = if far { FAR } else { NEAR };
         self.ns.ip(&format!(
-            "link add {port} type veth peer name {interface} address {mac} netns {}\n\
-             link set {port} addrgenmode none\n\
+            "link set {port} addrgenmode none\n\
              link set {port} master {bridge}\n\
-             link set {port} up",
-            host.path()
+             link set {port} up"
         ));
         let index = self
             .ns

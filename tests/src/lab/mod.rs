@@ -16,6 +16,8 @@
 //! machine's own network is touched, and nothing is left however the process ends. Several labs
 //! may exist at once.
 
+#[cfg(feature = "firmware")]
+pub mod board;
 pub mod capture;
 pub mod conform;
 pub mod daemons;
@@ -33,6 +35,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "firmware")]
+pub use board::Board;
 pub use capture::Capture;
 pub use daemons::{Daemon, Program};
 pub use host::Host;
@@ -68,6 +72,14 @@ impl Lab {
     pub fn host(&self, name: &str, number: u8) -> Host {
         self.hosts.set(self.hosts.get() + 1);
         Host::new(name, number, self.hub.clone(), self.dir.clone())
+    }
+
+    /// Adds a microcontroller, plugged in and turned off: 10.10.10.`number`/24, MAC
+    /// 02:00:0a:0a:0a:`number`.
+    #[cfg(feature = "firmware")]
+    pub fn board(&self, name: &str, number: u8) -> Board {
+        self.hosts.set(self.hosts.get() + 1);
+        Board::new(name, number, self.hub.clone(), self.dir.clone())
     }
 
     /// Begins to listen to everything that comes in on any port of the hub.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::probe::Ask;
-use super::{Capture, Daemon, PaperNetwork, Probe, Program, Segment, Vr};
+use super::{Capture, Daemon, Host, PaperNetwork, Probe, Program, Segment, Vr};
 
 /// Longer than any change of roles takes with the intervals of the scenarios.
 pub const LIMIT: Duration = Duration::from_secs(20);
@@ -62,30 +62,7 @@ impl Pair {
     ///
     /// When that does not come about within 20 s.
     pub fn wait_master(&self, name: &str) {
-        let interval = Duration::from_millis(u64::from(self.vr.interval_cs) * 10);
-        let window = (interval * 5 / 2).max(Duration::from_millis(400));
-        let start = Instant::now();
-        loop {
-            let from_us = crate::sys::now_us();
-            std::thread::sleep(window);
-            let adverts = self.capture.find(|seen| {
-                seen.at_us >= from_us
-                    && seen
-                        .advert()
-                        .is_some_and(|advert| advert.vrid == self.vr.vrid)
-            });
-            let answers = self.network.jimbob.ask(&self.address());
-            let alone = adverts.len() >= 2 && adverts.iter().all(|seen| &*seen.host == name);
-            if alone && answers.as_deref() == Some(name) {
-                return;
-            }
-            assert!(
-                start.elapsed() < LIMIT,
-                "{name} is not the only master; {answers:?} answers; advertisements: {adverts:#?}; \
-                 everything:\n{}",
-                self.capture.tail(30)
-            );
-        }
+        wait_master(&self.capture, &self.network.jimbob, &self.vr, name);
     }
 
     /// Waits until the host `name` advertises as master from now on.
@@ -99,5 +76,35 @@ impl Pair {
             .wait_for(LIMIT, &format!("{name} advertises"), |seen| {
                 seen.at_us >= from_us && seen.is_advert(name, self.vr.vrid)
             });
+    }
+}
+
+/// Waits until the host `name` answers the client at the service address of `vr` and is the only one
+/// that advertises it.
+///
+/// # Panics
+///
+/// When that does not come about within 20 s.
+pub fn wait_master(capture: &Capture, client: &Host, vr: &Vr, name: &str) {
+    let interval = Duration::from_millis(u64::from(vr.interval_cs) * 10);
+    let window = (interval * 5 / 2).max(Duration::from_millis(400));
+    let start = Instant::now();
+    loop {
+        let from_us = crate::sys::now_us();
+        std::thread::sleep(window);
+        let adverts = capture.find(|seen| {
+            seen.at_us >= from_us && seen.advert().is_some_and(|advert| advert.vrid == vr.vrid)
+        });
+        let answers = client.ask(&vr.service_address());
+        let alone = adverts.len() >= 2 && adverts.iter().all(|seen| &*seen.host == name);
+        if alone && answers.as_deref() == Some(name) {
+            return;
+        }
+        assert!(
+            start.elapsed() < LIMIT,
+            "{name} is not the only master; {answers:?} answers; advertisements: {adverts:#?}; \
+             everything:\n{}",
+            capture.tail(30)
+        );
     }
 }

@@ -6,6 +6,7 @@ mod bench;
 mod capi;
 mod capi_host;
 mod compliance;
+mod firmware;
 mod freebsd;
 mod fuzz;
 mod install;
@@ -29,6 +30,8 @@ usage: cargo xtask COMMAND
                STEPS
   freebsd    make an archive for FreeBSD: the programs, their tests, and a script that
              runs them all there
+  firmware   build the firmware and show it at work on QEMU's board
+  size       what the engine and the firmware take of a microcontroller
   bench      the engine's cost in instructions, as counted by callgrind
   csize      what the engine costs a C program in code and storage
   cargo-c    install libvrrp with cargo-c, which has to be there, and test it
@@ -58,6 +61,8 @@ fn main() -> ExitCode {
         "test" => steps::test(rest),
         "freebsd" => freebsd::archive(),
         "bench" => bench::print(),
+        "firmware" => firmware::demo(rest),
+        "size" => firmware::print_size(),
         "csize" => capi::size(),
         "cargo-c" => capi::cargo_c(),
         "install-c" => install::command(rest),

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use crate::run::{self, Failure, cargo, root};
 use crate::{
-    bare_c, bare_metal, bench, capi, capi_host, compliance, freebsd, packages, proof, stack,
+    bare_c, bare_metal, bench, capi, capi_host, compliance, firmware, freebsd, packages, proof,
+    stack,
 };
 
 type Step = (&'static str, fn() -> Result<(), Failure>);
@@ -28,6 +29,8 @@ const STEPS: &[Step] = &[
     ("freebsd", freebsd::check),
     ("units", units),
     ("lab", lab),
+    ("size", firmware::check_size),
+    ("firmware", firmware::test),
 ];
 
 /// The steps, in their order.
@@ -75,7 +78,9 @@ fn format() -> Result<(), Failure> {
 
 fn lint() -> Result<(), Failure> {
     let args = ["clippy", "--quiet", "--workspace", "--all-targets"];
-    here(cargo().args(args).args(["--", "-D", "warnings"]))
+    let features = ["--features", "vrrp-tests/firmware"];
+    let deny = ["--", "-D", "warnings"];
+    here(cargo().args(args).args(features).args(deny))
 }
 
 fn docs() -> Result<(), Failure> {

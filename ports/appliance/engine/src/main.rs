@@ -1,0 +1,77 @@
+//! Nothing but the engine: a table of four virtual routers of eight addresses, and every call that
+//! a port makes. It is linked to be measured (`cargo xtask size`), and does nothing when it runs.
+#![no_std]
+#![no_main]
+
+use core::mem::MaybeUninit;
+use core::panic::PanicInfo;
+
+use vrrp_core::*;
+
+type Engine = Router<1, 4, 8>;
+
+/// All the memory that the engine has.
+#[used]
+static mut ENGINE: MaybeUninit<Engine> = MaybeUninit::uninit();
+
+/// What is reached from here is what a port links.
+#[used]
+static CALLS: Calls = Calls {
+    new: Engine::new,
+    insert: Engine::insert,
+    reconfigure: Engine::reconfigure,
+    set_enabled: Engine::set_enabled,
+    set_priority: Engine::set_priority,
+    remove: Engine::remove,
+    resign: Engine::resign,
+    set_interface: Engine::set_interface,
+    set_tracked: Engine::set_tracked,
+    handle_frame: Engine::handle_frame,
+    handle_packet: Engine::handle_packet,
+    handle_timeout: Engine::handle_timeout,
+    handle_failure: Engine::handle_failure,
+    poll_output: Engine::poll_output,
+    poll_timeout: Engine::poll_timeout,
+    answer: Engine::answer,
+    status: Engine::status,
+    statistics: Engine::statistics,
+    drops: Engine::drops,
+};
+
+type Done = Result<(), Error>;
+
+#[allow(dead_code)] // Kept for the linker.
+struct Calls {
+    new: fn() -> Engine,
+    insert: fn(&mut Engine, Instant, VrKey, &VrConfig<'_>) -> Done,
+    reconfigure: fn(&mut Engine, Instant, VrKey, &VrConfig<'_>) -> Done,
+    set_enabled: fn(&mut Engine, Instant, VrKey, bool) -> Done,
+    set_priority: fn(&mut Engine, Instant, VrKey, Option<Priority>) -> Done,
+    remove: fn(&mut Engine, Instant, VrKey) -> Done,
+    resign: fn(&mut Engine, Instant, VrKey) -> Done,
+    set_interface: fn(&mut Engine, Instant, u32, InterfaceState) -> Done,
+    set_tracked: fn(&mut Engine, Instant, u16, bool),
+    handle_frame: fn(&mut Engine, Instant, u32, &[u8]) -> Verdict,
+    handle_packet: fn(&mut Engine, Instant, &PacketMeta, &[u8]) -> Verdict,
+    handle_timeout: fn(&mut Engine, Instant),
+    handle_failure: fn(&mut Engine, Instant, Failure),
+    poll_output: for<'b> fn(&mut Engine, &'b mut [u8]) -> Option<Output<'b>>,
+    poll_timeout: fn(&Engine) -> Option<Instant>,
+    answer: for<'b> fn(&Engine, u32, &[u8], &'b mut [u8]) -> Option<Transmit<'b>>,
+    status: fn(&Engine, VrKey) -> Option<Status>,
+    statistics: fn(&Engine, VrKey) -> Option<&Statistics>,
+    drops: fn(&Engine) -> &DropCounters,
+}
+
+#[cortex_m_rt::entry]
+fn main() -> ! {
+    loop {
+        cortex_m::asm::wfi();
+    }
+}
+
+/// The engine has no use for it: `cargo xtask size` looks for what would.
+#[panic_handler]
+fn panic(_: &PanicInfo<'_>) -> ! {
+    cortex_m::asm::udf()
+}

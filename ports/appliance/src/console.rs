@@ -1,0 +1,72 @@
+//! The administrator at the serial line: a command a line, answered in the log.
+
+use core::str::SplitAsciiWhitespace;
+
+use heapless::String;
+use vrrp_embassy::vrrp_core::{Error, Priority, VrKey};
+
+use crate::{App, board, status};
+
+const USAGE: &str =
+    "status | leave VRID | join VRID | resign VRID | priority VRID NUMBER | restart";
+
+/// Does what is typed, for ever.
+pub(crate) async fn run(app: &App) -> ! {
+    loop {
+        let line = board::read_line().await;
+        match obey(app, &line) {
+            Some(Ok(())) => defmt::info!("done: {=str}", line.as_str()),
+            Some(Err(error)) => {
+                defmt::error!("{=str}: {}", line.as_str(), defmt::Debug2Format(&error));
+            }
+            None => defmt::error!("commands: {=str}", USAGE),
+        }
+    }
+}
+
+/// `None`: it is no command.
+fn obey(app: &App, line: &str) -> Option<Result<(), Error>> {
+    let mut words = line.split_ascii_whitespace();
+    let command = words.next()?;
+    let vrrp = app.vrrp;
+    match command {
+        "status" => report(app),
+        "restart" => board::restart(),
+        "leave" => return each(app, words, |key, _| vrrp.set_enabled(key, false)),
+        "join" => return each(app, words, |key, _| vrrp.set_enabled(key, true)),
+        "resign" => return each(app, words, |key, _| vrrp.resign(key)),
+        "priority" => {
+            return each(app, words, |key, number| {
+                vrrp.set_priority(key, number.and_then(Priority::new))
+            });
+        }
+        _ => return None,
+    }
+    Some(Ok(()))
+}
+
+/// Calls `f` for each virtual router of the VRID that is named, with the number that may follow it.
+fn each(
+    app: &App,
+    mut words: SplitAsciiWhitespace<'_>,
+    f: impl Fn(VrKey, Option<u8>) -> Result<(), Error>,
+) -> Option<Result<(), Error>> {
+    let vrid: u8 = words.next()?.parse().ok()?;
+    let number = words.next().and_then(|word| word.parse().ok());
+    let keys = app.keys.iter().filter(|key| key.vrid.get() == vrid);
+    let done = keys.map(|&key| f(key, number));
+    Some(done.reduce(Result::and).unwrap_or(Err(Error::NotFound)))
+}
+
+fn report(app: &App) {
+    let mut text: String<160> = String::new();
+    for number in 0.. {
+        text.clear();
+        if status::line(app, number, &mut text) == Ok(false) {
+            return;
+        }
+        for line in text.lines() {
+            defmt::info!("{=str}", line);
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! An appliance: a microcontroller that takes part in VRRP and serves virtual addresses.
+//!
+//! This file is what you copy for your own board, with `settings`, `services`, `status` and
+//! `console` as far as they are of use; `board` is what you replace. VRRP is one line more than an
+//! embassy-net program has: `vrrp_embassy::new`, between the driver and the stack.
+#![no_std]
+#![no_main]
+
+mod board;
+mod console;
+mod services;
+mod settings;
+mod status;
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use board::{Board, Ethernet, Watchdog};
+use embassy_executor::Spawner;
+use embassy_net::{
+    Config, Ipv4Cidr, Ipv6Cidr, Stack, StackResources, StaticConfigV4, StaticConfigV6,
+};
+use embassy_time::Timer;
+use heapless::{String, Vec};
+use settings::{ADDRS, Settings, VRS};
+use static_cell::StaticCell;
+use vrrp_embassy::vrrp_core::{VrConfig, VrKey};
+use vrrp_embassy::{Control, OwnAddresses, Resources, Runner, StackDriver};
+
+/// The stacks of the network: the host's own, and two for virtual addresses. embassy-net gives a
+/// stack one address of each family, so these two serve two of IPv4 and two of IPv6. Each takes 3 KB
+/// of memory; virtual addresses beyond them are announced and answered for all the same.
+const STACKS: usize = 3;
+/// Frames on their way between the Ethernet controller and the stacks.
+const FRAMES: usize = 3;
+/// A web page and an echo on each stack for virtual addresses.
+const SOCKETS: usize = 2;
+
+/// What every task of the application knows.
+struct App {
+    name: String<16>,
+    keys: Vec<VrKey, VRS>,
+    vrrp: Vrrp,
+}
+
+type Vrrp = Control<'static, VRS, ADDRS>;
+type Device = StackDriver<'static, VRS, ADDRS>;
+type VrrpRunner = Runner<'static, &'static mut Ethernet, VRS, ADDRS>;
+
+#[cortex_m_rt::entry]
+fn main() -> ! {
+    board::run(start)
+}
+
+// Each step has a frame of its own, so that none holds the stack that another one needs.
+
+#[inline(never)]
+fn start(spawner: Spawner) {
+    let board = Board::take();
+    spawner.spawn(defmt::unwrap!(feed(board.watchdog)));
+    spawner.spawn(defmt::unwrap!(watch_link()));
+    spawner.spawn(defmt::unwrap!(measure()));
+    let mac = board.ethernet.mac();
+    let network = open_vrrp(board.ethernet, seed(mac));
+    configure(spawner, network, mac);
+}
+
+/// Differs from host to host, which is all that it is for.
+fn seed(mac: [u8; 6]) -> u64 {
+    let [a, b, c, d, e, f] = mac;
+    u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+}
+
+/// The one line more: VRRP between the driver and the stacks.
+#[inline(never)]
+fn open_vrrp(ethernet: &'static mut Ethernet, seed: u64) -> (Vrrp, Device, VrrpRunner) {
+    static VRRP: StaticCell<Resources<VRS, ADDRS, STACKS, FRAMES>> = StaticCell::new();
+    let resources = VRRP.init_with(Resources::new);
+    vrrp_embassy::new(ethernet, OwnAddresses::default(), resources, seed)
+}
+
+#[inline(never)]
+fn configure(spawner: Spawner, network: (Vrrp, Device, VrrpRunner), mac: [u8; 6]) {
+    let mut settings = Settings::default();
+    if read(&mut settings) {
+        start_network(spawner, network, mac, &settings);
+    }
+}
+
+/// Reads the settings, or says what is wrong with them.
+#[inline(never)]
+fn read(settings: &mut Settings) -> bool {
+    let mut text = [0; 1024];
+    let text = board::command_line(&mut text).unwrap_or_default();
+    let read = settings.read(text);
+    if let Err(mistake) = read {
+        let settings::Mistake { word, expected } = mistake;
+        defmt::error!("settings: {=str}: expected {=str}", word, expected);
+    }
+    read.is_ok()
+}
+
+#[inline(never)]
+fn start_network(
+    spawner: Spawner,
+    (vrrp, device, runner): (Vrrp, Device, VrrpRunner),
+    mac: [u8; 6],
+    settings: &Settings,
+) {
+    let own6 = settings.own6.unwrap_or(link_local(mac));
+    let own = OwnAddresses {
+        ipv4: settings.own.map(|(address, _)| address),
+        ipv6: Some(own6),
+    };
+    vrrp.set_own_addresses(own);
+    spawner.spawn(defmt::unwrap!(run_vrrp(runner)));
+
+    static APP: StaticCell<App> = StaticCell::new();
+    let app: &'static App = APP.init(App {
+        name: settings.name.clone(),
+        keys: insert_routers(vrrp, settings),
+        vrrp,
+    });
+    static MEMORY: StaticCell<StackResources<1>> = StaticCell::new();
+    let memory = MEMORY.init_with(StackResources::new);
+    let own_config = config(own.ipv4, Some(own6), settings);
+    start_stack(spawner, device, own_config, memory, seed(mac));
+    start_services(spawner, app, settings, seed(mac));
+    spawner.spawn(defmt::unwrap!(administer(app)));
+    defmt::info!("{=str} is up, MAC {=[u8]:02x}", app.name.as_str(), mac);
+}
+
+#[inline(never)]
+fn insert_routers(vrrp: Vrrp, settings: &Settings) -> Vec<VrKey, VRS> {
+    let mut keys = Vec::new();
+    for router in &settings.routers {
+        let key = vrrp_embassy::key(router.vrid, router.family());
+        let config = VrConfig {
+            addresses: &router.addresses,
+            ..router.config
+        };
+        match vrrp.insert(key, &config) {
+            Ok(()) => drop(keys.push(key)),
+            Err(error) => {
+                let vrid = key.vrid.get();
+                defmt::error!("vrid {=u8}: {}", vrid, defmt::Debug2Format(&error));
+            }
+        }
+    }
+    keys
+}
+
+/// Starts a stack with services for each virtual address of a family, as far as there are stacks.
+#[inline(never)]
+fn start_services(spawner: Spawner, app: &'static App, settings: &Settings, seed: u64) {
+    type Memory = StackResources<SOCKETS>;
+    static MEMORY: [StaticCell<Memory>; STACKS - 1] = [const { StaticCell::new() }; STACKS - 1];
+    let served = settings.served();
+    let mut v4 = served.iter().filter_map(|address| match address {
+        IpAddr::V4(v4) => Some(*v4),
+        IpAddr::V6(_) => None,
+    });
+    let mut v6 = served.iter().filter_map(|address| match address {
+        IpAddr::V6(v6) => Some(*v6),
+        IpAddr::V4(_) => None,
+    });
+    loop {
+        let (v4, v6) = (v4.next(), v6.next());
+        if v4.is_none() && v6.is_none() {
+            return;
+        }
+        let Some(device) = app.vrrp.stack_driver(v4, v6) else {
+            defmt::warn!("more virtual addresses than stacks: some have no service");
+            return;
+        };
+        // There are no more devices than this.
+        let mut free = MEMORY.iter();
+        let memory = defmt::unwrap!(free.find_map(|cell| cell.try_init_with(Memory::new)));
+        let stack = start_stack(spawner, device, config(v4, v6, settings), memory, seed);
+        spawner.spawn(defmt::unwrap!(serve_web(stack, app)));
+        spawner.spawn(defmt::unwrap!(serve_who(stack, app)));
+    }
+}
+
+/// The addresses of a stack. What it serves on it shares the prefix of.
+fn config(v4: Option<Ipv4Addr>, v6: Option<Ipv6Addr>, settings: &Settings) -> Config {
+    let mut config = Config::default();
+    let prefix_len = settings.own.map_or(32, |(_, prefix_len)| prefix_len);
+    if let Some(v4) = v4 {
+        config.ipv4 = embassy_net::ConfigV4::Static(StaticConfigV4 {
+            address: Ipv4Cidr::new(v4, prefix_len),
+            gateway: None,
+            dns_servers: Default::default(),
+        });
+    }
+    if let Some(v6) = v6 {
+        config.ipv6 = embassy_net::ConfigV6::Static(StaticConfigV6 {
+            address: Ipv6Cidr::new(v6, 64),
+            gateway: None,
+            dns_servers: Default::default(),
+        });
+    }
+    config
+}
+
+/// Starts one more stack.
+#[inline(never)]
+fn start_stack<const SOCKETS: usize>(
+    spawner: Spawner,
+    device: Device,
+    config: Config,
+    memory: &'static mut StackResources<SOCKETS>,
+    seed: u64,
+) -> Stack<'static> {
+    let (stack, runner) = embassy_net::new(device, config, memory, seed);
+    spawner.spawn(defmt::unwrap!(run_stack(runner)));
+    stack
+}
+
+/// The address that a MAC gives by the modified EUI-64 (RFC 4291 appendix A).
+fn link_local(mac: [u8; 6]) -> Ipv6Addr {
+    let [a, b, c, d, e, f] = mac;
+    Ipv6Addr::from([
+        0xfe,
+        0x80,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        a ^ 2,
+        b,
+        c,
+        0xff,
+        0xfe,
+        d,
+        e,
+        f,
+    ])
+}
+
+#[embassy_executor::task]
+async fn run_vrrp(mut runner: VrrpRunner) -> ! {
+    runner.run().await
+}
+
+#[embassy_executor::task(pool_size = STACKS)]
+async fn run_stack(mut runner: embassy_net::Runner<'static, Device>) -> ! {
+    runner.run().await
+}
+
+#[embassy_executor::task(pool_size = STACKS - 1)]
+async fn serve_web(stack: Stack<'static>, app: &'static App) -> ! {
+    services::web(stack, app).await
+}
+
+#[embassy_executor::task(pool_size = STACKS - 1)]
+async fn serve_who(stack: Stack<'static>, app: &'static App) -> ! {
+    services::who(stack, app).await
+}
+
+#[embassy_executor::task]
+async fn administer(app: &'static App) -> ! {
+    console::run(app).await
+}
+
+#[embassy_executor::task]
+async fn measure() -> ! {
+    status::measure().await
+}
+
+#[embassy_executor::task]
+async fn watch_link() -> ! {
+    board::watch_link().await
+}
+
+#[embassy_executor::task]
+async fn feed(mut watchdog: Watchdog) -> ! {
+    loop {
+        watchdog.feed();
+        Timer::after_millis(500).await;
+    }
+}

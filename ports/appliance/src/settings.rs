@@ -1,0 +1,228 @@
+//! The settings, as words of text: `own=10.10.10.9/24 vrid=51 address=10.10.10.80 priority=200`.
+//!
+//! What comes before the first `vrid` is about the host; what follows a `vrid` is about that
+//! virtual router. The README lists the words.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::str::FromStr;
+
+use heapless::{String, Vec};
+use vrrp_embassy::vrrp_core::{
+    AdvertInterval, Auth, Family, Priority, Version, VirtualAddress, VrConfig, Vrid,
+};
+
+/// Virtual routers; each address family of a VRID is one.
+pub(crate) const VRS: usize = 4;
+/// Virtual addresses of each, the link-local one of IPv6 among them.
+pub(crate) const ADDRS: usize = 8;
+
+/// Everything that the firmware is told.
+#[derive(Default)]
+pub(crate) struct Settings {
+    /// What the host calls itself.
+    pub(crate) name: String<16>,
+    /// Its own IPv4 address and the length of the prefix.
+    pub(crate) own: Option<(Ipv4Addr, u8)>,
+    /// Its own IPv6 link-local address. `None`: the one that its MAC gives.
+    pub(crate) own6: Option<Ipv6Addr>,
+    /// Its virtual routers.
+    pub(crate) routers: Vec<VirtualRouter, VRS>,
+}
+
+/// One virtual router.
+pub(crate) struct VirtualRouter {
+    pub(crate) vrid: Vrid,
+    pub(crate) addresses: Vec<VirtualAddress, ADDRS>,
+    /// Everything else.
+    pub(crate) config: VrConfig<'static>,
+}
+
+impl VirtualRouter {
+    /// The family of its addresses.
+    pub(crate) fn family(&self) -> Family {
+        let first = self.addresses.first();
+        first.map_or(Family::Ipv4, |a| Family::of(a.address))
+    }
+}
+
+/// A word that cannot be understood, and what was expected in its place.
+#[derive(Clone, Copy)]
+pub(crate) struct Mistake<'t> {
+    pub(crate) word: &'t str,
+    pub(crate) expected: &'static str,
+}
+
+impl Settings {
+    /// Reads settings.
+    ///
+    /// # Errors
+    ///
+    /// The first word that is not right, or what is missing.
+    pub(crate) fn read<'t>(&mut self, text: &'t str) -> Result<(), Mistake<'t>> {
+        for word in text.split_ascii_whitespace() {
+            let mistake = |expected| Mistake { word, expected };
+            let (key, value) = word.split_once('=').ok_or(mistake("KEY=VALUE"))?;
+            match self.routers.last_mut() {
+                _ if key == "vrid" => self.begin_router(value).map_err(mistake)?,
+                Some(router) => router.set(key, value).map_err(mistake)?,
+                None => self.set(key, value).map_err(mistake)?,
+            }
+        }
+        self.check()
+    }
+
+    fn set(&mut self, key: &str, value: &str) -> Result<(), &'static str> {
+        match key {
+            "name" => {
+                self.name = String::try_from(value).map_err(|_| "a name of at most 16 octets")?;
+            }
+            "own" => {
+                let expected = "an IPv4 address and prefix length, such as 10.10.10.9/24";
+                self.own = Some(cidr(value).ok_or(expected)?);
+            }
+            "own6" => {
+                let expected = "an IPv6 link-local address, such as fe80::9";
+                let address: Ipv6Addr = value.parse().map_err(|_| expected)?;
+                self.own6 = Some(address);
+                return address
+                    .is_unicast_link_local()
+                    .then_some(())
+                    .ok_or(expected);
+            }
+            _ => return Err("one of name, own, own6, vrid before the first vrid"),
+        }
+        Ok(())
+    }
+
+    fn begin_router(&mut self, vrid: &str) -> Result<(), &'static str> {
+        let vrid = number(vrid).and_then(Vrid::new);
+        let router = VirtualRouter {
+            vrid: vrid.ok_or("a number from 1 to 255")?,
+            addresses: Vec::new(),
+            config: VrConfig {
+                accept: true,
+                ..VrConfig::DEFAULT
+            },
+        };
+        self.routers
+            .push(router)
+            .map_err(|_| "no more than four virtual routers")
+    }
+
+    /// The virtual addresses that packets are accepted for, those first that are to be served
+    /// first: one of each virtual router, then the second of each. A link-local address has no
+    /// service; it is there for the protocol.
+    pub(crate) fn served(&self) -> Vec<IpAddr, { VRS * ADDRS }> {
+        let accepting = || self.routers.iter().filter(|router| router.config.accept);
+        let rounds = 0..ADDRS;
+        let all = rounds.flat_map(|round| accepting().filter_map(move |r| r.served().nth(round)));
+        all.collect()
+    }
+
+    fn check(&mut self) -> Result<(), Mistake<'static>> {
+        let missing = |word, expected| Err(Mistake { word, expected });
+        if self.name.is_empty() {
+            self.name = String::try_from("appliance").unwrap_or_default();
+        }
+        if self.routers.is_empty() {
+            return missing("vrid", "at least one virtual router, such as vrid=51");
+        }
+        let mut routers = self.routers.iter();
+        if routers.any(|router| router.addresses.is_empty()) {
+            return missing("address", "at least one after each vrid");
+        }
+        let mut routers = self.routers.iter();
+        if self.own.is_none() && routers.any(|router| router.family() == Family::Ipv4) {
+            return missing("own", "the host's own address, for virtual routers of IPv4");
+        }
+        Ok(())
+    }
+}
+
+impl VirtualRouter {
+    fn served(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        let addresses = self.addresses.iter().map(|a| a.address);
+        addresses.filter(|address| match address {
+            IpAddr::V4(_) => true,
+            IpAddr::V6(v6) => !v6.is_unicast_link_local(),
+        })
+    }
+
+    fn set(&mut self, key: &str, value: &str) -> Result<(), &'static str> {
+        let config = &mut self.config;
+        match key {
+            "address" => return self.add_address(value),
+            "priority" => {
+                let priority = number(value).and_then(Priority::new);
+                config.priority = priority.ok_or("a number from 1 to 255")?;
+            }
+            "interval_cs" => {
+                let interval = number(value).and_then(AdvertInterval::from_centis);
+                config.advert_interval = interval.ok_or("centiseconds from 1 to 4095")?;
+            }
+            "version" => {
+                config.version = match value {
+                    "2" => Version::V2,
+                    "3" => Version::V3,
+                    "both" => Version::Both,
+                    _ => return Err("2, 3 or both"),
+                };
+            }
+            "password" => {
+                let mut octets = [0; 8];
+                let room = octets.get_mut(..value.len());
+                let room = room.ok_or("a password of at most 8 octets")?;
+                for (octet, from) in room.iter_mut().zip(value.bytes()) {
+                    *octet = from;
+                }
+                config.auth = Auth::Simple(octets);
+            }
+            "accept" => config.accept = yes_or_no(value)?,
+            "preempt" => config.preempt = yes_or_no(value)?,
+            _ => {
+                return Err(
+                    "one of vrid, address, priority, interval_cs, version, password, \
+                            accept, preempt after a vrid",
+                );
+            }
+        }
+        Ok(())
+    }
+
+    fn add_address(&mut self, value: &str) -> Result<(), &'static str> {
+        let address: IpAddr = value.parse().map_err(|_| "an IPv4 or IPv6 address")?;
+        let family = Family::of(address);
+        if !self.addresses.is_empty() && family != self.family() {
+            return Err("addresses of one family; the other one is another virtual router");
+        }
+        let prefix_len = match family {
+            Family::Ipv4 => 32,
+            Family::Ipv6 => 128,
+        };
+        let address = VirtualAddress {
+            address,
+            prefix_len,
+        };
+        self.addresses
+            .push(address)
+            .map_err(|_| "no more than eight addresses for a virtual router")
+    }
+}
+
+fn cidr(value: &str) -> Option<(Ipv4Addr, u8)> {
+    let (address, prefix_len) = value.split_once('/')?;
+    let prefix_len = number(prefix_len).filter(|len| *len <= 32)?;
+    Some((address.parse().ok()?, prefix_len))
+}
+
+fn number<N: FromStr>(value: &str) -> Option<N> {
+    value.parse().ok()
+}
+
+fn yes_or_no(value: &str) -> Result<bool, &'static str> {
+    match value {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("yes or no"),
+    }
+}
