@@ -111,6 +111,7 @@ impl fmt::Display for State {
 
 /// A change of state and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct StateChange {
     /// The virtual router.
     pub key: VrKey,
@@ -179,6 +180,7 @@ impl fmt::Display for Reason {
 
 /// Another router of the same virtual router.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Peer {
     /// Its address, the source of its advertisements.
     pub address: IpAddr,
@@ -189,6 +191,7 @@ pub struct Peer {
 /// An effect that the port could not perform, or that somebody else has undone. The engine will
 /// ask again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Failure {
     /// [`Output::SetMac`] failed, or the MAC was taken away.
     Mac {

@@ -9,6 +9,7 @@ use crate::verdict::DropReason;
 
 /// What the port knows of an interface.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InterfaceState {
     /// Administratively up and with carrier.
     pub up: bool,
@@ -24,6 +25,7 @@ pub struct InterfaceState {
 
 /// Where a VRRP message came from, for ports that hand over the IP payload alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct PacketMeta {
     /// The interface that it arrived on.
     pub ifindex: u32,
@@ -39,6 +41,7 @@ pub struct PacketMeta {
 
 /// A virtual router as it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Status {
     /// The virtual router.
     pub key: VrKey,
@@ -72,6 +75,7 @@ pub struct Status {
 
 /// What is known of the Active router last heard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ActiveRouter {
     /// The source of its advertisements.
     pub address: IpAddr,
@@ -93,6 +97,7 @@ pub struct ActiveRouter {
 
 /// Counters of one virtual router since it was inserted. They wrap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Statistics {
     /// Times that it became Active (`master-transitions` of RFC 8347).
     pub active_transitions: u32,
@@ -122,6 +127,7 @@ pub struct Statistics {
 
 /// One counter for each [`DropReason`]. They wrap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct DropCounters([u32; DropReason::ALL.len()]);
 
 impl DropCounters {

@@ -206,6 +206,7 @@ impl VrKey {
 /// A virtual address and the length of its prefix (0 to 32 or 0 to 128), which the port needs to
 /// install it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct VirtualAddress {
     /// The address.
     pub address: IpAddr,

@@ -6,6 +6,7 @@ use crate::types::VrKey;
 
 /// What became of a received frame or packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Verdict {
     /// Not VRRP: for somebody else.
     NotVrrp,

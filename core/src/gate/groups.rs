@@ -31,7 +31,9 @@ struct Membership {
     rounds_left: u8,
     /// The round tells of a change; else it answers a query.
     change: bool,
-    /// When the next round begins, or has begun. NEVER: none.
+    /// A round has begun.
+    due: bool,
+    /// When the next round begins. NEVER: none, or it has begun.
     at: Instant,
     /// Until when reports have the form of version 1.
     older_until: Instant,
@@ -43,15 +45,17 @@ impl Membership {
         next: 0,
         rounds_left: 0,
         change: false,
+        due: false,
         at: Instant::NEVER,
         older_until: Instant::from_micros(0),
     };
 
-    fn report_change(&mut self, now: Instant) {
+    fn report_change(&mut self) {
         self.next = 0;
         self.rounds_left = ROUNDS;
         self.change = true;
-        self.at = now;
+        self.due = true;
+        self.at = Instant::NEVER;
     }
 
     fn answer_query(&mut self, at: Instant) {
@@ -60,13 +64,21 @@ impl Membership {
             self.rounds_left = 1;
             self.change = false;
             self.at = at;
-        } else if at < self.at {
-            self.at = at;
+        } else if !self.due {
+            self.at = self.at.min(at);
+        }
+    }
+
+    fn begin_if_due(&mut self, now: Instant) {
+        if self.at <= now {
+            self.due = true;
+            self.at = Instant::NEVER;
         }
     }
 
     fn end_round(&mut self, repeat_at: Instant) {
         self.next = 0;
+        self.due = false;
         self.rounds_left = self.rounds_left.saturating_sub(1);
         self.at = match self.rounds_left {
             0 => Instant::NEVER,
@@ -95,32 +107,32 @@ impl Groups {
     }
 
     /// The engine joins or leaves the group of its advertisements.
-    pub(super) fn set(&mut self, now: Instant, family: Family, on: bool) {
+    pub(super) fn set(&mut self, family: Family, on: bool) {
         let membership = self.of(family);
         membership.joined = on;
         match on {
-            true => membership.report_change(now),
+            true => membership.report_change(),
             false => self.leaving = Some(family.group()),
         }
     }
 
     /// An address is served from now on, or no longer. `shared`: another one that is served has the
     /// same solicited-node group.
-    pub(super) fn set_address(&mut self, now: Instant, address: IpAddr, on: bool, shared: bool) {
+    pub(super) fn set_address(&mut self, address: IpAddr, on: bool, shared: bool) {
         let IpAddr::V6(address) = address else {
             return;
         };
         match on {
-            true => self.v6.report_change(now),
+            true => self.v6.report_change(),
             false if !shared => self.leaving = Some(mld::solicited_node(address).into()),
             false => {}
         }
     }
 
     /// The link has come up: whoever is there now has heard no report.
-    pub(super) fn report_again(&mut self, now: Instant) {
-        self.v4.report_change(now);
-        self.v6.report_change(now);
+    pub(super) fn report_again(&mut self) {
+        self.v4.report_change();
+        self.v6.report_change();
     }
 
     pub(super) fn handle_igmp(&mut self, now: Instant, query: igmp::Query) {
@@ -140,6 +152,11 @@ impl Groups {
         }
         let at = now + self.delay(query.max_response);
         self.v6.answer_query(at);
+    }
+
+    pub(super) fn handle_timeout(&mut self, now: Instant) {
+        self.v4.begin_if_due(now);
+        self.v6.begin_if_due(now);
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
@@ -177,7 +194,7 @@ impl Groups {
         served: impl Iterator<Item = Ipv6Addr>,
         buf: &mut [u8],
     ) -> Option<Emitted> {
-        if self.v4.at <= now {
+        if self.v4.due {
             if self.v4.next == 0 && self.v4.joined && iface.up && iface.ipv4.is_some() {
                 let emitted = self.emit_igmp(now, iface, buf)?;
                 self.v4.next = 1;
@@ -186,7 +203,7 @@ impl Groups {
             let repeat_at = now + self.delay(REPEAT_IGMP);
             self.v4.end_round(repeat_at);
         }
-        if self.v6.at <= now {
+        if self.v6.due {
             let own = self.v6.joined.then_some(Family::Ipv6.group());
             let own = own.into_iter().filter_map(|group| match group {
                 IpAddr::V6(group) => Some(group),

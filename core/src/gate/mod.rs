@@ -26,6 +26,7 @@
 //!
 //! The gate has one interface, [`IFINDEX`]. Unicast peers need a neighbour table and are refused.
 
+mod asking;
 mod groups;
 mod receive;
 mod send;
@@ -42,6 +43,7 @@ use crate::status::InterfaceState;
 use crate::time::Instant;
 use crate::types::{Family, VirtualAddress, VrKey, Vrid};
 use crate::wire::mld;
+use asking::Asking;
 use groups::Groups;
 
 pub use receive::{Addressee, Received};
@@ -58,17 +60,18 @@ pub const fn key(vrid: Vrid, family: Family) -> VrKey {
     }
 }
 
-/// The longest frame in octets that a gate with `ADDRS` addresses writes.
+/// The most octets that a gate with `ADDRS` addresses writes at once.
 pub const fn max_frame_len(addrs: usize) -> usize {
     let advert = 14 + 40 + 8 + 16 * addrs;
-    // A multicast listener report, the longest of the others.
-    if advert < 90 { 90 } else { advert }
+    // An answer and a lesson, which need more than the reports of memberships.
+    if advert < 172 { 172 } else { advert }
 }
 
 /// The engine on one interface, and the way of its frames. See the [module](self).
 pub struct Gate<const VRS: usize, const ADDRS: usize> {
     router: Router<1, VRS, ADDRS>,
     groups: Groups,
+    asking: Asking,
     discards: DiscardCounters,
 }
 
@@ -103,6 +106,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
         Self {
             router: Router::new(),
             groups: Groups::new(seed),
+            asking: Asking::NONE,
             discards: DiscardCounters([0; Discard::ALL.len()]),
         }
     }
@@ -148,7 +152,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
         // The table has room for the one interface.
         let _ = self.router.set_interface(now, IFINDEX, state);
         if state.up && !was_up {
-            self.groups.report_again(now);
+            self.groups.report_again();
         }
     }
 
@@ -169,6 +173,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
     /// Does what has come due, after the frames that have arrived by then were handled.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.router.handle_timeout(now);
+        self.groups.handle_timeout(now);
     }
 
     /// The next thing to do, in order; to be called until it gives `None` after any input. With an
@@ -183,7 +188,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
         }
         // No frame fits: what comes is what does not need one.
         while let Some(output) = self.router.poll_output(&mut []) {
-            if let Some(action) = self.perform(now, output) {
+            if let Some(action) = self.perform(output) {
                 return Some(action);
             }
         }
@@ -194,7 +199,8 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
             Some(Output::Transmit(transmit)) => Some(transmit.frame.len()),
             _ => None,
         };
-        let len = frame_len.or_else(|| {
+        let question = || self.asking.emit(buf).map(|emitted| emitted.len);
+        let len = frame_len.or_else(question).or_else(|| {
             let served = self.router.served_ipv6(IFINDEX);
             let report = self.groups.emit_report(now, &iface, served, buf);
             report.map(|emitted| emitted.len)
@@ -203,12 +209,12 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
     }
 
     /// Does what concerns the gate alone, and gives what concerns the port.
-    fn perform(&mut self, now: Instant, output: Output<'_>) -> Option<Action<'static>> {
+    fn perform(&mut self, output: Output<'_>) -> Option<Action<'static>> {
         match output {
             // None fits, and the MAC is taken up by having been told.
             Output::Transmit(_) | Output::SetMac { .. } => None,
             Output::SetGroup { family, on, .. } => {
-                self.groups.set(now, family, on);
+                self.groups.set(family, on);
                 None
             }
             Output::SetAddress {
@@ -217,8 +223,11 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
                 accept,
                 on,
             } => {
+                if on {
+                    self.asking.forget();
+                }
                 let shared = self.shares_group(address.address);
-                self.groups.set_address(now, address.address, on, shared);
+                self.groups.set_address(address.address, on, shared);
                 accept.then_some(Action::SetAddress { key, address, on })
             }
             Output::StateChange(change) => Some(Action::StateChange(change)),
@@ -304,6 +313,7 @@ impl fmt::Display for Discard {
 
 /// One counter for each [`Discard`]. They wrap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct DiscardCounters([u32; Discard::ALL.len()]);
 
 impl DiscardCounters {

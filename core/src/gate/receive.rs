@@ -2,12 +2,16 @@
 
 use core::net::IpAddr;
 
+use super::asking::is_on_link;
 use super::{Discard, Gate, IFINDEX};
 use crate::router::Holding;
 use crate::time::Instant;
 use crate::types::MacAddr;
 use crate::verdict::Verdict;
-use crate::wire::{arp, ethernet, igmp, ipv4, ipv6, mld, ndisc};
+use crate::wire::{Emitted, arp, ethernet, igmp, ipv4, ipv6, mld, ndisc};
+
+/// The longest answer: a neighbour advertisement.
+const ANSWER_LEN: usize = 86;
 
 /// What is to become of a received frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,14 +26,21 @@ pub enum Received<'b> {
     },
     /// It was for the engine.
     Engine,
-    /// It asked for a virtual address: send this frame.
-    Answer(&'b [u8]),
+    /// It asked for a virtual address.
+    Answer {
+        /// The answer, to be sent.
+        frame: &'b [u8],
+        /// What the asker would tell the stack that has this address if asked for its own MAC: the
+        /// stack has not heard the question, and would have to ask before it can say a word.
+        lesson: Option<(IpAddr, &'b [u8])>,
+    },
     /// It goes nowhere, and was counted.
     Discarded(Discard),
 }
 
 /// Which of several stacks a frame is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Addressee {
     /// The one with the interface's own addresses.
     Own,
@@ -46,28 +57,50 @@ enum Content {
         target: IpAddr,
         valid: bool,
     },
-    /// Goes to an address.
-    Packet(IpAddr),
+    /// Goes to an address. Without a source it is the answer of a neighbour.
+    Packet {
+        source: Option<IpAddr>,
+        destination: IpAddr,
+    },
     NeighbourNews,
     Other,
 }
 
 impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
-    /// Takes in a frame from its Ethernet header on, VLAN tag removed. Answers, 86 octets at most,
-    /// are written to `buf`.
+    /// Takes in a frame from its Ethernet header on, VLAN tag removed. `buf` takes what is written
+    /// here, two frames of 86 octets at most.
     pub fn receive<'b>(&mut self, now: Instant, frame: &[u8], buf: &'b mut [u8]) -> Received<'b> {
         match self.judge(now, frame) {
             Ok(Judged::Stack { to, virtual_mac }) => Received::Stack { to, virtual_mac },
             Ok(Judged::Engine) => Received::Engine,
-            Ok(Judged::Question) => match self.router.answer(IFINDEX, frame, buf) {
-                Some(answer) => Received::Answer(answer.frame),
-                None => Received::Discarded(Discard::ToUnserved),
+            Ok(Judged::Question(learner)) => match self.answer(frame, learner, buf) {
+                Some(answer) => answer,
+                None => {
+                    self.count_discard(Discard::NoRoom);
+                    Received::Discarded(Discard::NoRoom)
+                }
             },
             Err(reason) => {
                 self.count_discard(reason);
                 Received::Discarded(reason)
             }
         }
+    }
+
+    fn answer<'b>(
+        &self,
+        question: &[u8],
+        learner: Option<IpAddr>,
+        buf: &'b mut [u8],
+    ) -> Option<Received<'b>> {
+        let (answer_buf, lesson_buf) = buf.split_at_mut_checked(ANSWER_LEN)?;
+        let frame = self.router.answer(IFINDEX, question, answer_buf)?.frame;
+        let own = self.interface().mac;
+        let lesson = learner.and_then(|learner| {
+            let emitted = lesson(lesson_buf, own, question)?;
+            Some((learner, lesson_buf.get(..emitted.len)?))
+        });
+        Some(Received::Answer { frame, lesson })
     }
 
     /// Writes the stack's own MAC in the place of the virtual one that a frame was sent to.
@@ -91,12 +124,27 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
             Content::NeighbourNews => Addressee::All,
             Content::Question { target, valid } => match self.held(target)? {
                 None => Addressee::Own,
-                Some(_) if valid => return Ok(Judged::Question),
+                Some(holding) if valid => {
+                    return Ok(Judged::Question(holding.accept.then_some(target)));
+                }
                 Some(_) => return Err(Discard::BadSolicitation),
             },
-            Content::Packet(destination) => match self.held(destination)? {
+            Content::Packet {
+                source,
+                destination,
+            } => match self.held(destination)? {
                 None => Addressee::Own,
-                Some(holding) if holding.accept => Addressee::Virtual(destination),
+                Some(holding) if holding.accept => {
+                    if let Some(source) = source
+                        && is_on_link(source, destination, holding.prefix_len)
+                    {
+                        self.asking.hear(now, holding.mac, destination, source);
+                    }
+                    Addressee::Virtual(destination)
+                }
+                // what neighbours say of themselves is never dropped.
+                Some(_) if source.is_none() => Addressee::Own,
+                //
                 Some(_) => return Err(Discard::NotAccepted),
             },
         };
@@ -144,9 +192,25 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
 }
 
 enum Judged {
-    Stack { to: Addressee, virtual_mac: bool },
+    Stack {
+        to: Addressee,
+        virtual_mac: bool,
+    },
     Engine,
-    Question,
+    /// The address whose stack may learn who asks.
+    Question(Option<IpAddr>),
+}
+
+/// Writes what an asker would say if the stack asked for its MAC. `None`: it has no address yet.
+fn lesson(buf: &mut [u8], own: MacAddr, question: &[u8]) -> Option<Emitted> {
+    let ethernet = ethernet::View::new(question)?;
+    match ethernet.ethertype() {
+        ethernet::ARP => arp::emit_lesson(buf, own, &arp::Request::new(ethernet.payload())?),
+        _ => {
+            let solicitation = ndisc::Solicitation::new(ethernet.payload())?;
+            ndisc::emit_lesson(buf, own, &solicitation, ethernet.source())
+        }
+    }
 }
 
 fn content(ethernet: &ethernet::View<'_>) -> Content {
@@ -158,10 +222,17 @@ fn content(ethernet: &ethernet::View<'_>) -> Content {
                 target: packet.target_ip.into(),
                 valid: arp::Request::new(payload).is_some(),
             },
-            Some(packet) => Content::Packet(packet.target_ip.into()),
+            // Its sender says where it is.
+            Some(packet) => Content::Packet {
+                source: None,
+                destination: packet.target_ip.into(),
+            },
         },
         ethernet::IPV4 => match ipv4::addresses_of(payload) {
-            Some((_, destination)) => Content::Packet(destination.into()),
+            Some((source, destination)) => Content::Packet {
+                source: Some(source.into()),
+                destination: destination.into(),
+            },
             None => Content::Other,
         },
         ethernet::IPV6 => match ndisc::Neighbour::new(payload) {
@@ -170,8 +241,11 @@ fn content(ethernet: &ethernet::View<'_>) -> Content {
                 valid: ndisc::Solicitation::new(payload).is_some(),
             },
             Some(_) if ethernet::is_group(ethernet.destination()) => Content::NeighbourNews,
-            _ => match ipv6::addresses_of(payload) {
-                Some((_, destination)) => Content::Packet(destination.into()),
+            message => match ipv6::addresses_of(payload) {
+                Some((source, destination)) => Content::Packet {
+                    source: message.is_none().then_some(source.into()),
+                    destination: destination.into(),
+                },
                 None => Content::Other,
             },
         },

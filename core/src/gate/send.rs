@@ -18,7 +18,7 @@ enum Sender {
 
 impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
     /// Takes a frame that the stack sends, and writes the virtual MAC to it wherever it names the
-    /// sender, if that is a virtual address (M-1, M-4).
+    /// sender, if that is a virtual address (M-4, M-14).
     ///
     /// # Errors
     /// [`Discard::FromUnserved`], counted: the frame must not be sent.

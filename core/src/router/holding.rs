@@ -9,6 +9,8 @@ use crate::types::{Family, MacAddr, VrKey, Vrid};
 /// How a virtual router stands to one of its virtual addresses.
 #[derive(Clone, Copy)]
 pub(crate) struct Holding {
+    /// The length of the prefix that the address is on.
+    pub(crate) prefix_len: u8,
     /// The MAC that the address is served with.
     pub(crate) mac: MacAddr,
     /// The port was told to serve it.
@@ -41,6 +43,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
                 .find(|e| e.role != Role::Peer && e.ip(family) == address);
             if let Some(entry) = entry {
                 found = Some(Holding {
+                    prefix_len: entry.virtual_address(family).prefix_len,
                     mac: vr.mac(state),
                     served: entry.told,
                     accept: entry.told_accept,

@@ -34,6 +34,33 @@ pub fn emit_reply(buf: &mut [u8], mac: MacAddr, request: &Request) -> Option<Emi
     emit(buf, request.sender_mac, REPLY, us, asker)
 }
 
+/// Writes a broadcast request of `sender`, which lives at `mac`, for `target`. `None` when `buf` is
+/// shorter than 42 octets.
+pub(crate) fn emit_request(
+    buf: &mut [u8],
+    mac: MacAddr,
+    sender: Ipv4Addr,
+    target: Ipv4Addr,
+) -> Option<Emitted> {
+    let unknown = (MacAddr([0; 6]), target);
+    emit(buf, MacAddr::BROADCAST, REQUEST, (mac, sender), unknown)
+}
+
+/// Writes what the sender of `request` would reply to its target, which has the MAC `target_mac`.
+/// `None` for a probe, whose sender has no address, and when `buf` is shorter than 42 octets.
+pub(crate) fn emit_lesson(
+    buf: &mut [u8],
+    target_mac: MacAddr,
+    request: &Request,
+) -> Option<Emitted> {
+    if request.sender_ip.is_unspecified() {
+        return None;
+    }
+    let sender = (request.sender_mac, request.sender_ip);
+    let target = (target_mac, request.target_ip);
+    emit(buf, target_mac, REPLY, sender, target)
+}
+
 /// A received request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {

@@ -57,19 +57,18 @@ pub fn emit(
     let [g0, g1, g2, g3] = group.octets();
     let [l0, l1] = TOTAL_LEN.to_be_bytes();
     let mut ip = [
-        0x46, TOS, l0, l1, 0, 0, 0, 0, 1, PROTOCOL, 0, 0, s0, s1, s2, s3, d0, d1, d2, d3,
+        0x46, TOS, l0, l1, 0, 0, 0x40, 0, 1, PROTOCOL, 0, 0, s0, s1, s2, s3, d0, d1, d2, d3,
     ];
     let sum = checksum::sum(&ip) + checksum::sum(&ROUTER_ALERT);
     let [.., c0, c1, _, _, _, _, _, _, _, _] = &mut ip;
     [*c0, *c1] = checksum::field(sum).to_be_bytes();
-    let mut igmp = [kind, 0, 0, 0, g0, g1, g2, g3];
-    let [c0, c1] = checksum::field(checksum::sum(&igmp)).to_be_bytes();
-    igmp = [kind, 0, c0, c1, g0, g1, g2, g3];
+    let sum = checksum::sum(&[kind, 0, g0, g1, g2, g3]);
+    let [c0, c1] = checksum::field(sum).to_be_bytes();
 
     let (header, rest) = buf.split_first_chunk_mut()?;
     let (ip_slot, rest) = rest.split_first_chunk_mut()?;
     let (option, rest) = rest.split_first_chunk_mut()?;
-    *rest.first_chunk_mut()? = igmp;
+    *rest.first_chunk_mut()? = [kind, 0, c0, c1, g0, g1, g2, g3];
     *option = ROUTER_ALERT;
     *ip_slot = ip;
     *header = ethernet::header(group_mac(destination), mac, ethernet::IPV4);

@@ -3,7 +3,7 @@
 
 use core::net::Ipv6Addr;
 
-use super::{Emitted, checksum, ethernet, ipv6};
+use super::{Emitted, checksum, ethernet, ipv6, mld};
 use crate::types::MacAddr;
 
 pub(super) const ICMPV6: u8 = 58;
@@ -16,8 +16,8 @@ const ADVERTISEMENT: u8 = 136;
 const FIXED_LEN: usize = 24;
 const OPTION_SOURCE_LINK_LAYER: u8 = 1;
 const OPTION_TARGET_LINK_LAYER: u8 = 2;
-/// An advertisement with its one option.
-const ADVERTISEMENT_LEN: usize = FIXED_LEN + 8;
+/// A message with its one option.
+const MESSAGE_LEN: usize = FIXED_LEN + 8;
 
 const FLAG_ROUTER: u8 = 0x80;
 const FLAG_SOLICITED: u8 = 0x40;
@@ -58,6 +58,49 @@ pub fn emit_na_reply(
     let asker_mac = solicitation.source_mac.unwrap_or(frame_source_mac);
     let asker = solicitation.source;
     emit(buf, mac, solicitation.target, flags, asker_mac, asker)
+}
+
+/// Writes a solicitation of `source`, which lives at `mac`, for `target`, to the group in which
+/// that listens. `None` when `buf` is shorter than 86 octets.
+//= RFC 4861 section 7.2.2
+pub(crate) fn emit_solicitation(
+    buf: &mut [u8],
+    mac: MacAddr,
+    source: Ipv6Addr,
+    target: Ipv6Addr,
+) -> Option<Emitted> {
+    let group = mld::solicited_node(target);
+    let message = Message {
+        kind: SOLICITATION,
+        flags: 0,
+        target,
+        option: OPTION_SOURCE_LINK_LAYER,
+    };
+    message.emit(buf, mac, source, mld::group_mac(group), group)
+}
+
+/// Writes what the sender of `solicitation` would advertise to its target, which has the MAC
+/// `target_mac`. `None` while it has no address, and when `buf` is shorter than 86 octets.
+pub(crate) fn emit_lesson(
+    buf: &mut [u8],
+    target_mac: MacAddr,
+    solicitation: &Solicitation,
+    frame_source_mac: MacAddr,
+) -> Option<Emitted> {
+    if solicitation.source.is_unspecified() {
+        return None;
+    }
+    let asker_mac = solicitation.source_mac.unwrap_or(frame_source_mac);
+    let asker = solicitation.source;
+    let flags = FLAG_SOLICITED | FLAG_OVERRIDE;
+    emit(
+        buf,
+        asker_mac,
+        asker,
+        flags,
+        target_mac,
+        solicitation.target,
+    )
 }
 
 /// A received neighbour solicitation that is valid.
@@ -219,34 +262,63 @@ fn emit(
     destination_mac: MacAddr,
     destination: Ipv6Addr,
 ) -> Option<Emitted> {
-    const LEN: u16 = ADVERTISEMENT_LEN as u16;
-    let [m0, m1, m2, m3, m4, m5] = mac.0;
-    let option = [OPTION_TARGET_LINK_LAYER, 1, m0, m1, m2, m3, m4, m5];
-    let sum = checksum::pseudo_v6(target, destination, ICMPV6, LEN)
-        + u32::from(u16::from_be_bytes([ADVERTISEMENT, 0]))
-        + u32::from(u16::from_be_bytes([flags, 0]))
-        + checksum::v6(target)
-        + checksum::sum(&option);
-    let [c0, c1] = checksum::field(sum).to_be_bytes();
-
-    let (header, rest) = buf.split_first_chunk_mut()?;
-    let ip = ipv6::Header {
-        traffic_class: 0,
-        next_header: ICMPV6,
-        hop_limit: HOP_LIMIT,
-        source: target,
-        destination,
+    let message = Message {
+        kind: ADVERTISEMENT,
+        flags,
+        target,
+        option: OPTION_TARGET_LINK_LAYER,
     };
-    let rest = ip.write(rest, LEN)?;
-    let (fixed, rest) = rest.split_first_chunk_mut()?;
-    let (target_slot, rest) = rest.split_first_chunk_mut()?;
-    *rest.first_chunk_mut()? = option;
-    *target_slot = target.octets();
-    *fixed = [ADVERTISEMENT, 0, c0, c1, flags, 0, 0, 0];
-    *header = ethernet::header(destination_mac, mac, ethernet::IPV6);
-    Some(Emitted {
-        len: ethernet::HEADER_LEN + ipv6::HEADER_LEN + ADVERTISEMENT_LEN,
-        ip_offset: ethernet::HEADER_LEN as u16,
-        payload_offset: (ethernet::HEADER_LEN + ipv6::HEADER_LEN) as u16,
-    })
+    message.emit(buf, mac, target, destination_mac, destination)
+}
+
+/// What differs among the messages that are sent; each has one option, which names the sender's MAC.
+struct Message {
+    kind: u8,
+    flags: u8,
+    target: Ipv6Addr,
+    option: u8,
+}
+
+impl Message {
+    /// Writes a whole frame.
+    #[inline]
+    fn emit(
+        &self,
+        buf: &mut [u8],
+        mac: MacAddr,
+        source: Ipv6Addr,
+        destination_mac: MacAddr,
+        destination: Ipv6Addr,
+    ) -> Option<Emitted> {
+        const LEN: u16 = MESSAGE_LEN as u16;
+        let [m0, m1, m2, m3, m4, m5] = mac.0;
+        let option = [self.option, 1, m0, m1, m2, m3, m4, m5];
+        let sum = checksum::pseudo_v6(source, destination, ICMPV6, LEN)
+            + u32::from(u16::from_be_bytes([self.kind, 0]))
+            + u32::from(u16::from_be_bytes([self.flags, 0]))
+            + checksum::v6(self.target)
+            + checksum::sum(&option);
+        let [c0, c1] = checksum::field(sum).to_be_bytes();
+
+        let (header, rest) = buf.split_first_chunk_mut()?;
+        let ip = ipv6::Header {
+            traffic_class: 0,
+            next_header: ICMPV6,
+            hop_limit: HOP_LIMIT,
+            source,
+            destination,
+        };
+        let rest = ip.write(rest, LEN)?;
+        let (fixed, rest) = rest.split_first_chunk_mut()?;
+        let (target_slot, rest) = rest.split_first_chunk_mut()?;
+        *rest.first_chunk_mut()? = option;
+        *target_slot = self.target.octets();
+        *fixed = [self.kind, 0, c0, c1, self.flags, 0, 0, 0];
+        *header = ethernet::header(destination_mac, mac, ethernet::IPV6);
+        Some(Emitted {
+            len: ethernet::HEADER_LEN + ipv6::HEADER_LEN + MESSAGE_LEN,
+            ip_offset: ethernet::HEADER_LEN as u16,
+            payload_offset: (ethernet::HEADER_LEN + ipv6::HEADER_LEN) as u16,
+        })
+    }
 }

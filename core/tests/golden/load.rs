@@ -1,9 +1,10 @@
 //! Reads the files of frames beside it.
 
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     ("keepalived", include_str!("keepalived.hex")),
     ("frr", include_str!("frr.hex")),
     ("linux", include_str!("linux.hex")),
+    ("groups", include_str!("groups.hex")),
     ("vectors", include_str!("vectors.hex")),
 ];
 

@@ -3,10 +3,10 @@
 use core::cell::{Cell, RefCell};
 use core::future::{Future, poll_fn};
 use core::net::{Ipv4Addr, Ipv6Addr};
-use core::task::Poll;
+use core::task::{Poll, Waker};
 
 use embassy_net_driver::Capabilities;
-use embassy_sync::waitqueue::{MultiWakerRegistration, WakerRegistration};
+use embassy_sync::waitqueue::WakerRegistration;
 use vrrp_core::gate::{DiscardCounters, Gate};
 use vrrp_core::{
     DropCounters, Error, Instant, MacAddr, Priority, Statistics, Status, VrConfig, VrKey,
@@ -16,8 +16,8 @@ use crate::StackDriver;
 use crate::frames::Frames;
 use crate::stack::Seat;
 
-/// Tasks that can wait for a change at once without waking each other.
-const WAITERS: usize = 4;
+/// Tasks that can wait for a change at once.
+const WAITERS: usize = 8;
 
 /// What the runner, the drivers and the handles share.
 pub(crate) struct Inner<const VRS: usize, const ADDRS: usize> {
@@ -30,7 +30,7 @@ pub(crate) struct Inner<const VRS: usize, const ADDRS: usize> {
     pub(crate) wants_room: Cell<bool>,
     pub(crate) runner: RefCell<WakerRegistration>,
     changes: Cell<u32>,
-    waiters: RefCell<MultiWakerRegistration<WAITERS>>,
+    waiters: RefCell<[Option<Waker>; WAITERS]>,
 }
 
 impl<const VRS: usize, const ADDRS: usize> Inner<VRS, ADDRS> {
@@ -49,21 +49,48 @@ impl<const VRS: usize, const ADDRS: usize> Inner<VRS, ADDRS> {
             wants_room: Cell::new(false),
             runner: RefCell::new(WakerRegistration::new()),
             changes: Cell::new(0),
-            waiters: RefCell::new(MultiWakerRegistration::new()),
+            waiters: RefCell::new([const { None }; WAITERS]),
         }
     }
 
     /// A virtual router changed its state.
     pub(crate) fn changed(&self) {
         self.changes.set(self.changes.get().wrapping_add(1));
+        self.wake_waiters();
+    }
+
+    fn wake_waiters(&self) {
         if let Ok(mut waiters) = self.waiters.try_borrow_mut() {
-            waiters.wake();
+            for waiter in waiters.iter_mut().filter_map(Option::take) {
+                waiter.wake();
+            }
         }
+    }
+
+    /// Has a task woken by the next change.
+    fn wait(&self, waker: &Waker) {
+        if !self.add_waiter(waker) {
+            self.wake_waiters();
+            self.add_waiter(waker);
+        }
+    }
+
+    /// Whether there was room.
+    fn add_waiter(&self, waker: &Waker) -> bool {
+        let Ok(mut waiters) = self.waiters.try_borrow_mut() else {
+            return false;
+        };
+        if waiters.iter().flatten().any(|w| w.will_wake(waker)) {
+            return true;
+        }
+        let free = waiters.iter_mut().find(|waiter| waiter.is_none());
+        free.map(|free| *free = Some(waker.clone())).is_some()
     }
 }
 
 /// The addresses that the host has for itself, from which it advertises.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct OwnAddresses {
     /// Its IPv4 address. `None`: IPv4 virtual routers wait in Initialize.
     pub ipv4: Option<Ipv4Addr>,
@@ -199,6 +226,8 @@ impl<const VRS: usize, const ADDRS: usize> Control<'_, VRS, ADDRS> {
 
     /// Waits until a virtual router has changed its state since this call. What a change was is in
     /// [`status`](Self::status).
+    ///
+    /// Eight tasks can wait at once. More of them keep each other awake.
     pub fn wait_for_change(&self) -> impl Future<Output = ()> {
         let inner = self.inner;
         let before = inner.changes.get();
@@ -206,9 +235,7 @@ impl<const VRS: usize, const ADDRS: usize> Control<'_, VRS, ADDRS> {
             if inner.changes.get() != before {
                 return Poll::Ready(());
             }
-            if let Ok(mut waiters) = inner.waiters.try_borrow_mut() {
-                waiters.register(cx.waker());
-            }
+            inner.wait(cx.waker());
             Poll::Pending
         })
     }

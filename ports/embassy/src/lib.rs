@@ -1,4 +1,78 @@
-//! VRRP under embassy-net.
+//! VRRP under embassy-net: a driver wrapper, a [`Runner`] task and a [`Control`] handle.
+//!
+//! ```text
+//!   embassy-net Stack      embassy-net Stack      one more for each virtual address of a family
+//!   own addresses          10.10.10.80 ...
+//!      |  ^                   |  ^
+//!   StackDriver            StackDriver            link up while the address is served
+//!      |  |                   |  |
+//!      v  |                   v  |
+//!   ===================================== Runner task: virtual MACs; drops both ways what is not
+//!               |  ^                      served; answers ARP and NS; advertises; announces;
+//!               v  |                      reports its groups
+//!          your Ethernet Driver
+//! ```
+//!
+//! # One line more
+//!
+//! ```
+//! # use vrrp_embassy::vrrp_core::*;
+//! use embassy_net::{Config, StackResources, driver::Driver};
+//! use vrrp_embassy::{OwnAddresses, Resources, key};
+//!
+//! # fn setup<E: Driver + 'static>(
+//! #     ethernet: E, own: Config, virtual_one: Config, seed: u64,
+//! #     vrrp_memory: &'static mut Resources<4, 8>,
+//! #     memory: &'static mut StackResources<3>, more_memory: &'static mut StackResources<3>,
+//! # ) -> Option<()> {
+//! // The line: it gives another `device` for the stack that there was, and a task to spawn that
+//! // runs `runner.run().await`.
+//! let addresses = OwnAddresses { ipv4: Some([10, 10, 10, 6].into()), ipv6: None };
+//! let (vrrp, device, runner) = vrrp_embassy::new(ethernet, addresses, vrrp_memory, seed);
+//! let (stack, net_runner) = embassy_net::new(device, own, memory, seed);
+//!
+//! // What to share with others, and a stack to serve it from.
+//! let vr = key(Vrid::new(1)?, Family::Ipv4);
+//! let service = VirtualAddress { address: [10, 10, 10, 80].into(), prefix_len: 24 };
+//! let config = VrConfig { addresses: &[service], accept: true, ..VrConfig::DEFAULT };
+//! vrrp.insert(vr, &config).ok()?;
+//! let device = vrrp.stack_driver(Some([10, 10, 10, 80].into()), None)?;
+//! let (service, service_runner) = embassy_net::new(device, virtual_one, more_memory, seed);
+//! # let _ = (runner, net_runner, service_runner, stack, service);
+//! # Some(())
+//! # }
+//! ```
+//!
+//! `virtual_one` is an ordinary static configuration with the virtual address. Sockets on that stack
+//! are bound to it, answer from it, and send with the virtual MAC. `service.wait_link_up().await` waits
+//! until this host serves the address, and [`Control::wait_for_change`] for any change of state.
+//!
+//! # Why a stack for each virtual address
+//!
+//! An embassy-net stack holds one IPv4 address and one static IPv6 address. To fold several virtual
+//! addresses into one by translating them would need a table of connections, would run out of it
+//! when somebody wants it to, and would hide from the application which address was asked for. A
+//! second stack has none of this: it costs about a kilobyte and its sockets. An IPv4 and an IPv6
+//! address share one.
+//!
+//! Virtual addresses without Accept_Mode need no stack: the runner answers ARP and NS for them, and
+//! discards their packets. So do those that only lead somewhere else.
+//!
+//! # What it needs
+//!
+//! - **A device that hears more than its own MAC**: embassy-net's driver trait has no call that sets a
+//!   MAC filter. Make it promiscuous, or have it receive 00:00:5e:00:01:VRID and 00:00:5e:00:02:VRID,
+//!   01:00:5e:00:00:12, 33:33:00:00:00:12 and the solicited-node groups of the virtual addresses.
+//! - **Memory**: [`Resources`], of which the frames are most. A frame is copied once each way.
+//! - **Every stack's own runner spawned.** Frames for one that does not run give way to newer ones.
+//!
+//! A stack hears broadcasts and groups only if it is the host's own. No stack reaches another one of
+//! the same host.
+//!
+//! # Features
+//!
+//! `log` and `defmt` write state changes and discarded packets to the logger of that name. Neither
+//! is on by default.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -10,11 +10,15 @@ use embassy_time::Timer;
 use vrrp_core::gate::{Action, Addressee, Discard, Received};
 use vrrp_core::{Instant, InterfaceState, MacAddr};
 
-use crate::frames::{FRAME_LEN, State, bit};
+use crate::frames::{FRAME_LEN, Slot, State, bit};
 use crate::{Control, MAX_FRAME_LEN};
 
-/// How often the stacks are given a turn to make room before frames for them are discarded.
+/// How often the stacks are given a turn to make room before frames for them give way to others.
 const PATIENCE: u8 = 2;
+
+/// Frames that are taken in before other tasks have their turn. More than a device's ring holds: an
+/// advertisement that has arrived is heard before a timer is believed (T-8).
+const BURST: usize = 64;
 
 /// The VRRP task. It owns the device; call [`run`](Self::run) in a task of its own.
 pub struct Runner<'d, D: Driver, const VRS: usize, const ADDRS: usize> {
@@ -100,10 +104,10 @@ impl<D: Driver, const VRS: usize, const ADDRS: usize> Runner<'_, D, VRS, ADDRS> 
         }
     }
 
-    /// Takes in frames until there are none, or none can be taken before the stacks have made room.
-    /// Whether there are none.
+    /// Takes in frames until there are none, or none can be taken before the stacks have made room,
+    /// or other tasks want a turn. Whether the timers can be believed.
     fn receive_all(&mut self, now: Instant, cx: &mut Context<'_>) -> bool {
-        loop {
+        for _ in 0..BURST {
             match self.receive(now, cx) {
                 Taken::Frame => {}
                 Taken::NoFrame => {
@@ -120,6 +124,8 @@ impl<D: Driver, const VRS: usize, const ADDRS: usize> Runner<'_, D, VRS, ADDRS> 
                 }
             }
         }
+        cx.waker().wake_by_ref();
+        true
     }
 
     fn receive(&mut self, now: Instant, cx: &mut Context<'_>) -> Taken {
@@ -131,31 +137,27 @@ impl<D: Driver, const VRS: usize, const ADDRS: usize> Runner<'_, D, VRS, ADDRS> 
         let Some((received, token)) = self.device.receive(cx) else {
             return Taken::NoFrame;
         };
-        let mut answer = [0; MAX_FRAME_LEN];
-        let answer_len = received.consume(|frame| {
-            let judged = control.with(|gate| gate.receive(now, frame, &mut answer));
-            let (to, virtual_mac) = match judged? {
-                Received::Stack { to, virtual_mac } => (to, virtual_mac),
-                Received::Answer(frame) => return Some(frame.len()),
-                Received::Engine | Received::Discarded(_) => return None,
-            };
-            let stacks = stacks_of(&control, to);
-            match room {
-                Some(slot) if frame.len() <= FRAME_LEN => {
-                    slot.write(frame.len(), |slot| copy(frame, slot));
-                    if virtual_mac {
+        let mut buf = [0; MAX_FRAME_LEN];
+        let answer = received.consume(|frame| {
+            match control.with(|gate| gate.receive(now, frame, &mut buf))? {
+                Received::Stack { to, virtual_mac } => {
+                    let slot = hand_over(&control, room, stacks_of(&control, to), frame);
+                    if let Some(slot) = slot.filter(|_| virtual_mac) {
                         control.with(|gate| slot.read(|frame| gate.show_own_mac(frame)));
                     }
-                    control.frames.put(slot, State::ToStacks(stacks));
-                    wake(&control, stacks);
+                    None
                 }
-                _ => {
-                    control.with(|gate| gate.count_discard(Discard::NoRoom));
+                Received::Answer { frame, lesson } => {
+                    if let Some((learner, lesson)) = lesson {
+                        let stacks = stacks_of(&control, Addressee::Virtual(learner));
+                        hand_over(&control, room, stacks, lesson);
+                    }
+                    Some(frame)
                 }
+                Received::Engine | Received::Discarded(_) => None,
             }
-            None
         });
-        if let Some(frame) = answer_len.and_then(|len| answer.get(..len)) {
+        if let Some(frame) = answer {
             send(token, frame);
         }
         Taken::Frame
@@ -206,6 +208,27 @@ impl<D: Driver, const VRS: usize, const ADDRS: usize> Runner<'_, D, VRS, ADDRS> 
             cx.waker().wake_by_ref();
         }
     }
+}
+
+/// Puts a frame where the stacks of a bitmap find it: without room, in the place of the one that
+/// has waited longest, so that a stack that does not run keeps nothing from the others.
+fn hand_over<'d, const VRS: usize, const ADDRS: usize>(
+    control: &Control<'d, VRS, ADDRS>,
+    room: Option<&'d Slot>,
+    stacks: u16,
+    frame: &[u8],
+) -> Option<&'d Slot> {
+    let waiting = |state| matches!(state, State::ToStacks(_));
+    let slot = room.or_else(|| control.frames.first(waiting));
+    let slot = slot.filter(|_| frame.len() <= FRAME_LEN);
+    if room.is_none() || slot.is_none() {
+        control.with(|gate| gate.count_discard(Discard::NoRoom));
+    }
+    let slot = slot?;
+    slot.write(frame.len(), |slot| copy(frame, slot));
+    control.frames.put(slot, State::ToStacks(stacks));
+    wake(control, stacks);
+    Some(slot)
 }
 
 fn send(token: impl embassy_net_driver::TxToken, frame: &[u8]) {

@@ -118,9 +118,10 @@ impl<T: phy::RxToken, const VRS: usize, const ADDRS: usize> phy::RxToken
                         false => Some(frame),
                         true => under_own_mac(&mut gate, frame, scratch),
                     },
-                    Received::Answer(answer) => {
-                        answer_len.set(answer.len());
-                        None
+                    // The answer waits at the beginning of the buffer.
+                    Received::Answer { frame, lesson } => {
+                        answer_len.set(frame.len());
+                        lesson.map(|(_, lesson)| lesson)
                     }
                     Received::Engine | Received::Discarded(_) => None,
                 },

@@ -66,9 +66,9 @@
 //! Without it, the default, an address stays out of the `Interface`: it is answered for and leads
 //! its packets here, where they are discarded. With it, or as owner (priority 255), sockets serve it.
 //!
-//! A TCP connection to a virtual address does not outlive the Active state: what the stack goes on
-//! sending from it is discarded, and the peer hears from the next Active router. Abort such sockets
-//! when [`Polled::routers_changed`] says so, or let them time out.
+//! A TCP connection to a virtual address ends with the Active state: smoltcp closes the socket when
+//! its address leaves the `Interface`. A socket that is told to send from an address that is gone
+//! is ignored: what it sends is discarded.
 //!
 //! # Features
 //!

@@ -1,9 +1,11 @@
 //! The one call that moves everything.
 
+use core::net::IpAddr;
+
 use smoltcp::iface::{Interface, PollIngressSingleResult, PollResult, SocketSet};
 use smoltcp::phy::Device;
 use smoltcp::time::Instant;
-use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr};
+use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr, Ipv4Cidr, Ipv6Cidr};
 use vrrp_core::gate::Action;
 use vrrp_core::{Failure, InterfaceState, MacAddr, VirtualAddress, VrKey};
 
@@ -16,6 +18,7 @@ const BURST: usize = 64;
 
 /// What a poll has changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Polled {
     /// The state of a socket may be another, as smoltcp's `PollResult` says.
     pub sockets_changed: bool,
@@ -150,11 +153,11 @@ impl<D: Device, const VRS: usize, const ADDRS: usize, const FRAME: usize>
     ) {
         let ip = address.address;
         if !on {
-            let Some(at) = self.installed.iter().position(|&known| known == ip) else {
+            if !self.installed.contains(&ip) {
                 // The owner's own.
                 return;
-            };
-            self.installed.swap_remove(at);
+            }
+            self.installed.retain(|known| *known != ip);
             iface.update_ip_addrs(|addresses| addresses.retain(|a| a.address() != ip.into()));
             return;
         }
@@ -178,6 +181,9 @@ impl<D: Device, const VRS: usize, const ADDRS: usize, const FRAME: usize>
 
 fn cidr(address: VirtualAddress) -> IpCidr {
     // The engine has refused longer prefixes; this tells the compiler so.
-    let most = if address.address.is_ipv4() { 32 } else { 128 };
-    IpCidr::new(address.address.into(), address.prefix_len.min(most))
+    let len = address.prefix_len;
+    match address.address {
+        IpAddr::V4(v4) => IpCidr::Ipv4(Ipv4Cidr::new(v4, len.min(32))),
+        IpAddr::V6(v6) => IpCidr::Ipv6(Ipv6Cidr::new(v6, len.min(128))),
+    }
 }

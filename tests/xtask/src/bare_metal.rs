@@ -1,5 +1,6 @@
 //! Cargo for targets without an operating system.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::packages;
@@ -12,6 +13,9 @@ pub(crate) const TARGETS: &[&str] = &[
     "thumbv7em-none-eabihf",
     "riscv32imac-unknown-none-elf",
 ];
+
+/// What is built for them.
+pub(crate) const PACKAGES: &[&str] = &["vrrp-core", "vrrp-smoltcp", "vrrp-embassy"];
 
 /// `cargo SUBCOMMAND` for `target`, in the repository's root, for the caller to add arguments to.
 ///
@@ -40,7 +44,7 @@ pub(crate) fn cargo_for(subcommand: &str, target: &str) -> Result<Command, Failu
 }
 
 /// Where [`cargo_for`] builds: `TARGET/PROFILE/` below it holds what was made.
-pub(crate) fn target_dir() -> std::path::PathBuf {
+pub(crate) fn target_dir() -> PathBuf {
     run::target_dir().join("bare-metal")
 }
 

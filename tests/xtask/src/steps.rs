@@ -70,18 +70,14 @@ fn docs() -> Result<(), Failure> {
     here(cargo().args(args).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
-/// Every combination of the engine's features.
+/// Every combination of the features of the engine and of what stands on it without std.
 fn features() -> Result<(), Failure> {
-    for features in ["", "log", "defmt", "log,defmt"] {
-        let args = [
-            "clippy",
-            "--quiet",
-            "--package",
-            "vrrp-core",
-            "--features",
-            features,
-        ];
-        here(cargo().args(args).args(["--", "-D", "warnings"]))?;
+    for package in bare_metal::PACKAGES {
+        for features in ["", "log", "defmt", "log,defmt"] {
+            let args = ["clippy", "--quiet", "--package", package];
+            let features = ["--features", features, "--", "-D", "warnings"];
+            here(cargo().args(args).args(features))?;
+        }
     }
     Ok(())
 }

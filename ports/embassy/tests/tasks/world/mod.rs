@@ -1,6 +1,10 @@
 //! Hosts on a segment in memory, run by an executor that polls a task only when it was woken, over
 //! a clock that is moved by hand.
 
+pub(crate) mod host;
+#[path = "../../../../smoltcp/tests/middleware/world/wire.rs"]
+pub(crate) mod wire;
+
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::Future;
@@ -187,7 +191,7 @@ impl Hub {
 /// A host's Ethernet device. One waker for all that it can wait for, as many have.
 pub(crate) struct Device {
     hub: Rc<Hub>,
-    plug: usize,
+    pub(crate) plug: usize,
     mac: [u8; 6],
 }
 

@@ -1,0 +1,5 @@
+//! The runner and several stacks of each host, as tasks of an executor, on a segment in memory.
+
+mod election;
+mod limits;
+mod world;

@@ -1,0 +1,6 @@
+//! The middleware among smoltcp hosts and a client that share a segment in memory.
+
+mod addresses;
+mod election;
+mod hostile;
+mod world;
