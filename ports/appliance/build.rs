@@ -1,13 +1,16 @@
-//! Puts the memory map and the names of the interrupts where the linker looks for them.
+//! How to link for the board.
 
 use std::path::PathBuf;
 
 fn main() -> std::io::Result<()> {
     let out = PathBuf::from(std::env::var_os("OUT_DIR").unwrap_or_default());
-    for file in ["memory.x", "device.x"] {
-        std::fs::copy(file, out.join(file))?;
-        println!("cargo:rerun-if-changed={file}");
-    }
+    std::fs::copy("memory.x", out.join("memory.x"))?;
+    println!("cargo:rerun-if-changed=memory.x");
+    // The board's file has the whole vector table: no names to look for.
+    std::fs::write(out.join("device.x"), "")?;
     println!("cargo:rustc-link-search={}", out.display());
+    for arg in ["--nmagic", "-Tlink.x", "-Tdefmt.x"] {
+        println!("cargo:rustc-link-arg-bins={arg}");
+    }
     Ok(())
 }

@@ -7,7 +7,8 @@ use vrrp_embassy::vrrp_core::{Error, Priority, VrKey};
 
 use crate::{App, board, status};
 
-const USAGE: &str = "status | leave VRID | join VRID | resign VRID | priority VRID NUMBER | restart";
+const USAGE: &str =
+    "status | leave VRID | join VRID | resign VRID | priority VRID NUMBER | restart";
 
 /// Does what is typed, for ever.
 pub(crate) async fn run(app: &App) -> ! {
@@ -58,7 +59,7 @@ fn each(
 }
 
 fn report(app: &App) {
-    let mut text: String<192> = String::new();
+    let mut text: String<160> = String::new();
     for number in 0.. {
         text.clear();
         if status::line(app, number, &mut text) == Ok(false) {

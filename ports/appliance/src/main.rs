@@ -16,7 +16,9 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use board::{Board, Ethernet, Watchdog};
 use embassy_executor::Spawner;
-use embassy_net::{Config, Ipv4Cidr, Ipv6Cidr, Stack, StackResources, StaticConfigV4, StaticConfigV6};
+use embassy_net::{
+    Config, Ipv4Cidr, Ipv6Cidr, Stack, StackResources, StaticConfigV4, StaticConfigV6,
+};
 use embassy_time::Timer;
 use heapless::{String, Vec};
 use settings::{ADDRS, Settings, VRS};
@@ -25,57 +27,110 @@ use vrrp_embassy::vrrp_core::{VrConfig, VrKey};
 use vrrp_embassy::{Control, OwnAddresses, Resources, Runner, StackDriver};
 
 /// The stacks of the network: the host's own, and two for virtual addresses. embassy-net gives a
-/// stack one address of each family, so these two serve two of IPv4 and two of IPv6. Each takes
-/// 4 KB of memory; virtual addresses beyond them are announced and answered for all the same.
+/// stack one address of each family, so these two serve two of IPv4 and two of IPv6. Each takes 3 KB
+/// of memory; virtual addresses beyond them are announced and answered for all the same.
 const STACKS: usize = 3;
 /// Frames on their way between the Ethernet controller and the stacks.
 const FRAMES: usize = 3;
-/// A web page and an echo on each stack.
+/// A web page and an echo on each stack for virtual addresses.
 const SOCKETS: usize = 2;
 
 /// What every task of the application knows.
-#[derive(Clone)]
 struct App {
     name: String<16>,
     keys: Vec<VrKey, VRS>,
-    vrrp: Control<'static, VRS, ADDRS>,
+    vrrp: Vrrp,
 }
+
+type Vrrp = Control<'static, VRS, ADDRS>;
+type Device = StackDriver<'static, VRS, ADDRS>;
+type VrrpRunner = Runner<'static, &'static mut Ethernet, VRS, ADDRS>;
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
     board::run(start)
 }
 
-// Apart, so that what it needs of the stack is free again when the tasks run.
+// Each step has a frame of its own, so that none holds the stack that another one needs.
+
 #[inline(never)]
 fn start(spawner: Spawner) {
     let board = Board::take();
     spawner.spawn(defmt::unwrap!(feed(board.watchdog)));
     spawner.spawn(defmt::unwrap!(watch_link()));
     spawner.spawn(defmt::unwrap!(measure()));
-    let mut text = [0; 1024];
-    match settings::parse(board::command_line(&mut text).unwrap_or_default()) {
-        Ok(settings) => start_network(spawner, board.ethernet, &settings),
-        Err(mistake) => {
-            defmt::error!("settings: {=str}: expected {=str}", mistake.word, mistake.expected);
-        }
+    let mac = board.ethernet.mac();
+    let network = open_vrrp(board.ethernet, seed(mac));
+    configure(spawner, network, mac);
+}
+
+/// Differs from host to host, which is all that it is for.
+fn seed(mac: [u8; 6]) -> u64 {
+    let [a, b, c, d, e, f] = mac;
+    u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+}
+
+/// The one line more: VRRP between the driver and the stacks.
+#[inline(never)]
+fn open_vrrp(ethernet: &'static mut Ethernet, seed: u64) -> (Vrrp, Device, VrrpRunner) {
+    static VRRP: StaticCell<Resources<VRS, ADDRS, STACKS, FRAMES>> = StaticCell::new();
+    let resources = VRRP.init_with(Resources::new);
+    vrrp_embassy::new(ethernet, OwnAddresses::default(), resources, seed)
+}
+
+#[inline(never)]
+fn configure(spawner: Spawner, network: (Vrrp, Device, VrrpRunner), mac: [u8; 6]) {
+    let mut settings = Settings::default();
+    if read(&mut settings) {
+        start_network(spawner, network, mac, &settings);
     }
 }
 
-fn start_network(spawner: Spawner, ethernet: &'static mut Ethernet, settings: &Settings) {
-    let mac = ethernet.mac();
-    let seed = u64::from_le_bytes([mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], 0, 0]);
+/// Reads the settings, or says what is wrong with them.
+#[inline(never)]
+fn read(settings: &mut Settings) -> bool {
+    let mut text = [0; 1024];
+    let text = board::command_line(&mut text).unwrap_or_default();
+    let read = settings.read(text);
+    if let Err(mistake) = read {
+        let settings::Mistake { word, expected } = mistake;
+        defmt::error!("settings: {=str}: expected {=str}", word, expected);
+    }
+    read.is_ok()
+}
+
+#[inline(never)]
+fn start_network(
+    spawner: Spawner,
+    (vrrp, device, runner): (Vrrp, Device, VrrpRunner),
+    mac: [u8; 6],
+    settings: &Settings,
+) {
     let own6 = settings.own6.unwrap_or(link_local(mac));
     let own = OwnAddresses {
         ipv4: settings.own.map(|(address, _)| address),
         ipv6: Some(own6),
     };
+    vrrp.set_own_addresses(own);
+    spawner.spawn(defmt::unwrap!(run_vrrp(runner)));
 
-    // The one line more: VRRP between the driver and the stack.
-    static VRRP: StaticCell<Resources<VRS, ADDRS, STACKS, FRAMES>> = StaticCell::new();
-    let resources = VRRP.init_with(Resources::new);
-    let (vrrp, device, runner) = vrrp_embassy::new(ethernet, own, resources, seed);
+    static APP: StaticCell<App> = StaticCell::new();
+    let app: &'static App = APP.init(App {
+        name: settings.name.clone(),
+        keys: insert_routers(vrrp, settings),
+        vrrp,
+    });
+    static MEMORY: StaticCell<StackResources<1>> = StaticCell::new();
+    let memory = MEMORY.init_with(StackResources::new);
+    let own_config = config(own.ipv4, Some(own6), settings);
+    start_stack(spawner, device, own_config, memory, seed(mac));
+    start_services(spawner, app, settings, seed(mac));
+    spawner.spawn(defmt::unwrap!(administer(app)));
+    defmt::info!("{=str} is up, MAC {=[u8]:02x}", app.name.as_str(), mac);
+}
 
+#[inline(never)]
+fn insert_routers(vrrp: Vrrp, settings: &Settings) -> Vec<VrKey, VRS> {
     let mut keys = Vec::new();
     for router in &settings.routers {
         let key = vrrp_embassy::key(router.vrid, router.family());
@@ -85,15 +140,20 @@ fn start_network(spawner: Spawner, ethernet: &'static mut Ethernet, settings: &S
         };
         match vrrp.insert(key, &config) {
             Ok(()) => drop(keys.push(key)),
-            Err(error) => defmt::error!("vrid {}: {}", key.vrid, defmt::Debug2Format(&error)),
+            Err(error) => {
+                let vrid = key.vrid.get();
+                defmt::error!("vrid {=u8}: {}", vrid, defmt::Debug2Format(&error));
+            }
         }
     }
-    static APP: StaticCell<App> = StaticCell::new();
-    let name = settings.name.clone();
-    let app: &'static App = APP.init(App { name, keys, vrrp });
+    keys
+}
 
-    spawner.spawn(defmt::unwrap!(run_vrrp(runner)));
-    start_stack(spawner, app, device, config(own.ipv4, Some(own6), settings), seed);
+/// Starts a stack with services for each virtual address of a family, as far as there are stacks.
+#[inline(never)]
+fn start_services(spawner: Spawner, app: &'static App, settings: &Settings, seed: u64) {
+    type Memory = StackResources<SOCKETS>;
+    static MEMORY: [StaticCell<Memory>; STACKS - 1] = [const { StaticCell::new() }; STACKS - 1];
     let served = settings.served();
     let mut v4 = served.iter().filter_map(|address| match address {
         IpAddr::V4(v4) => Some(*v4),
@@ -106,16 +166,19 @@ fn start_network(spawner: Spawner, ethernet: &'static mut Ethernet, settings: &S
     loop {
         let (v4, v6) = (v4.next(), v6.next());
         if v4.is_none() && v6.is_none() {
-            break;
+            return;
         }
-        let Some(device) = vrrp.stack_driver(v4, v6) else {
+        let Some(device) = app.vrrp.stack_driver(v4, v6) else {
             defmt::warn!("more virtual addresses than stacks: some have no service");
-            break;
+            return;
         };
-        start_stack(spawner, app, device, config(v4, v6, settings), seed);
+        // There are no more devices than this.
+        let mut free = MEMORY.iter();
+        let memory = defmt::unwrap!(free.find_map(|cell| cell.try_init_with(Memory::new)));
+        let stack = start_stack(spawner, device, config(v4, v6, settings), memory, seed);
+        spawner.spawn(defmt::unwrap!(serve_web(stack, app)));
+        spawner.spawn(defmt::unwrap!(serve_who(stack, app)));
     }
-    spawner.spawn(defmt::unwrap!(administer(app)));
-    defmt::info!("{=str} is up, MAC {=[u8]:02x}", app.name.as_str(), mac);
 }
 
 /// The addresses of a stack. What it serves on it shares the prefix of.
@@ -139,29 +202,45 @@ fn config(v4: Option<Ipv4Addr>, v6: Option<Ipv6Addr>, settings: &Settings) -> Co
     config
 }
 
-type Device = StackDriver<'static, VRS, ADDRS>;
-
-/// Starts one more stack with its services.
-fn start_stack(spawner: Spawner, app: &'static App, device: Device, config: Config, seed: u64) {
-    type Memory = StackResources<SOCKETS>;
-    static MEMORY: [StaticCell<Memory>; STACKS] = [const { StaticCell::new() }; STACKS];
-    let Some(memory) = MEMORY.iter().find_map(|cell| cell.try_init_with(Memory::new)) else {
-        return;
-    };
+/// Starts one more stack.
+#[inline(never)]
+fn start_stack<const SOCKETS: usize>(
+    spawner: Spawner,
+    device: Device,
+    config: Config,
+    memory: &'static mut StackResources<SOCKETS>,
+    seed: u64,
+) -> Stack<'static> {
     let (stack, runner) = embassy_net::new(device, config, memory, seed);
     spawner.spawn(defmt::unwrap!(run_stack(runner)));
-    spawner.spawn(defmt::unwrap!(serve_web(stack, app)));
-    spawner.spawn(defmt::unwrap!(serve_who(stack, app)));
+    stack
 }
 
 /// The address that a MAC gives by the modified EUI-64 (RFC 4291 appendix A).
 fn link_local(mac: [u8; 6]) -> Ipv6Addr {
     let [a, b, c, d, e, f] = mac;
-    Ipv6Addr::from([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a ^ 2, b, c, 0xff, 0xfe, d, e, f])
+    Ipv6Addr::from([
+        0xfe,
+        0x80,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        a ^ 2,
+        b,
+        c,
+        0xff,
+        0xfe,
+        d,
+        e,
+        f,
+    ])
 }
 
 #[embassy_executor::task]
-async fn run_vrrp(mut runner: Runner<'static, &'static mut Ethernet, VRS, ADDRS>) -> ! {
+async fn run_vrrp(mut runner: VrrpRunner) -> ! {
     runner.run().await
 }
 
@@ -170,12 +249,12 @@ async fn run_stack(mut runner: embassy_net::Runner<'static, Device>) -> ! {
     runner.run().await
 }
 
-#[embassy_executor::task(pool_size = STACKS)]
+#[embassy_executor::task(pool_size = STACKS - 1)]
 async fn serve_web(stack: Stack<'static>, app: &'static App) -> ! {
     services::web(stack, app).await
 }
 
-#[embassy_executor::task(pool_size = STACKS)]
+#[embassy_executor::task(pool_size = STACKS - 1)]
 async fn serve_who(stack: Stack<'static>, app: &'static App) -> ! {
     services::who(stack, app).await
 }

@@ -1,4 +1,4 @@
-//! What is served on the host's own address and on the virtual ones: a web page that says who
+//! What is served on the virtual addresses: a web page that says who
 //! answers and how it stands, and an echo that names the host.
 
 use core::fmt::Write as _;
@@ -16,12 +16,12 @@ const WHO_PORT: u16 = 7;
 /// A client that says nothing for so long is not waited for.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Room for two lines of the status.
-const LINE_LEN: usize = 192;
+const LINE_LEN: usize = 160;
 const HEADER: &[u8] = b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n";
 
 /// Serves the web page for ever, to one client after the other. Whatever is asked for, this is it.
 pub(crate) async fn web(stack: Stack<'static>, app: &App) -> ! {
-    let (mut incoming, mut outgoing) = ([0; 256], [0; 512]);
+    let (mut incoming, mut outgoing) = ([0; 128], [0; 256]);
     loop {
         let mut socket = TcpSocket::new(stack, &mut incoming, &mut outgoing);
         socket.set_timeout(Some(PATIENCE));
@@ -79,13 +79,18 @@ async fn write(socket: &mut TcpSocket<'_>, mut octets: &[u8]) -> Result<(), Erro
 
 /// Answers each datagram with what it says, and the host's name behind it.
 pub(crate) async fn who(stack: Stack<'static>, app: &App) -> ! {
-    let (mut in_meta, mut out_meta) = ([PacketMetadata::EMPTY; 2], [PacketMetadata::EMPTY; 2]);
-    let (mut incoming, mut outgoing) = ([0; 128], [0; 128]);
-    let mut socket =
-        UdpSocket::new(stack, &mut in_meta, &mut incoming, &mut out_meta, &mut outgoing);
+    let (mut in_meta, mut out_meta) = ([PacketMetadata::EMPTY; 3], [PacketMetadata::EMPTY; 2]);
+    let (mut incoming, mut outgoing) = ([0; 64], [0; 64]);
+    let mut socket = UdpSocket::new(
+        stack,
+        &mut in_meta,
+        &mut incoming,
+        &mut out_meta,
+        &mut outgoing,
+    );
     let bound = socket.bind(WHO_PORT);
     defmt::assert!(bound.is_ok(), "the port is free");
-    let mut buf = [0; 64];
+    let mut buf = [0; 48];
     loop {
         // A datagram that is too long is nobody's.
         let Ok((len, from)) = socket.recv_from(&mut buf).await else {

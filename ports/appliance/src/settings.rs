@@ -52,27 +52,25 @@ pub(crate) struct Mistake<'t> {
     pub(crate) expected: &'static str,
 }
 
-/// Reads settings.
-///
-/// # Errors
-///
-/// The first word that is not right, or what is missing.
-pub(crate) fn parse(text: &str) -> Result<Settings, Mistake<'_>> {
-    let mut settings = Settings::default();
-    for word in text.split_ascii_whitespace() {
-        let mistake = |expected| Mistake { word, expected };
-        let (key, value) = word.split_once('=').ok_or(mistake("KEY=VALUE"))?;
-        match settings.routers.last_mut() {
-            _ if key == "vrid" => settings.begin_router(value).map_err(mistake)?,
-            Some(router) => router.set(key, value).map_err(mistake)?,
-            None => settings.set(key, value).map_err(mistake)?,
-        }
-    }
-    settings.check()?;
-    Ok(settings)
-}
-
 impl Settings {
+    /// Reads settings.
+    ///
+    /// # Errors
+    ///
+    /// The first word that is not right, or what is missing.
+    pub(crate) fn read<'t>(&mut self, text: &'t str) -> Result<(), Mistake<'t>> {
+        for word in text.split_ascii_whitespace() {
+            let mistake = |expected| Mistake { word, expected };
+            let (key, value) = word.split_once('=').ok_or(mistake("KEY=VALUE"))?;
+            match self.routers.last_mut() {
+                _ if key == "vrid" => self.begin_router(value).map_err(mistake)?,
+                Some(router) => router.set(key, value).map_err(mistake)?,
+                None => self.set(key, value).map_err(mistake)?,
+            }
+        }
+        self.check()
+    }
+
     fn set(&mut self, key: &str, value: &str) -> Result<(), &'static str> {
         match key {
             "name" => {
@@ -86,7 +84,10 @@ impl Settings {
                 let expected = "an IPv6 link-local address, such as fe80::9";
                 let address: Ipv6Addr = value.parse().map_err(|_| expected)?;
                 self.own6 = Some(address);
-                return address.is_unicast_link_local().then_some(()).ok_or(expected);
+                return address
+                    .is_unicast_link_local()
+                    .then_some(())
+                    .ok_or(expected);
             }
             _ => return Err("one of name, own, own6, vrid before the first vrid"),
         }
@@ -179,8 +180,10 @@ impl VirtualRouter {
             "accept" => config.accept = yes_or_no(value)?,
             "preempt" => config.preempt = yes_or_no(value)?,
             _ => {
-                return Err("one of vrid, address, priority, interval_cs, version, password, \
-                            accept, preempt after a vrid");
+                return Err(
+                    "one of vrid, address, priority, interval_cs, version, password, \
+                            accept, preempt after a vrid",
+                );
             }
         }
         Ok(())

@@ -50,7 +50,10 @@ fn router(status: &Status, counted: &Statistics, out: &mut impl Write) -> fmt::R
     writeln!(out, "priority {}: {}", status.priority, status.reason)?;
     let (sent, received) = (counted.adverts_sent, counted.adverts_received);
     let transitions = counted.active_transitions;
-    writeln!(out, "  sent {sent} received {received} transitions {transitions}")
+    writeln!(
+        out,
+        "  sent {sent} received {received} transitions {transitions}"
+    )
 }
 
 fn host(out: &mut impl Write) -> fmt::Result {

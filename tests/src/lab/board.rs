@@ -1,8 +1,8 @@
 //! A microcontroller on the segment: QEMU's board with the firmware, its cable in a port of the
 //! hub, its serial line in our hands.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -219,6 +219,7 @@ fn settings(name: &str, number: u8, vrs: &[Vr]) -> String {
             vr.vrid, vr.version, vr.priority, vr.interval_cs
         );
         if let Some(password) = &vr.password {
+            let password: String = password.chars().take(8).collect();
             words += &format!(" password={password}");
         }
         for address in &vr.addresses {

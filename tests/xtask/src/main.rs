@@ -2,6 +2,7 @@
 
 mod bare_metal;
 mod bench;
+mod firmware;
 mod packages;
 mod run;
 mod steps;
@@ -17,6 +18,9 @@ usage: cargo xtask COMMAND
   test       install what is missing with the package manager and run everything
   test STEP  one step of it:
                format lint docs features no-std units lab manuals cost
+               size firmware
+  firmware   build the firmware and show it at work on QEMU's board
+  size       what the engine and the firmware take of a microcontroller
   bench      the engine's cost in instructions, as counted by callgrind
   measure    outages, precision and scale beside keepalived, on this machine (takes
              a while; 'cargo xtask measure --help' names its parts)
@@ -32,6 +36,8 @@ fn main() -> ExitCode {
         "demo" => demo(rest),
         "test" => steps::test(rest),
         "bench" => bench::print(),
+        "firmware" => firmware::demo(rest),
+        "size" => firmware::print_size(),
         "measure" => measure(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

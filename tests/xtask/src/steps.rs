@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::run::{self, Failure, cargo, root};
-use crate::{bare_metal, bench, packages};
+use crate::{bare_metal, bench, firmware, packages};
 
 type Step = (&'static str, fn() -> Result<(), Failure>);
 
@@ -19,6 +19,8 @@ const STEPS: &[Step] = &[
     ("cost", bench::check),
     ("units", units),
     ("lab", lab),
+    ("size", firmware::check_size),
+    ("firmware", firmware::test),
 ];
 
 /// Runs the steps that are named, or all.

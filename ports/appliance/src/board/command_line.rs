@@ -14,7 +14,9 @@ pub(crate) fn read(buffer: &mut [u8; LEN]) -> Option<&str> {
     let mut block = [buffer.as_mut_ptr().addr(), LEN];
     // SAFETY: the call writes at most the octets that the block says, into the buffer it points to,
     // ended by a zero, and the block.
-    let failed = unsafe { cortex_m::asm::semihosting_syscall(SYS_GET_CMDLINE as u32, block.as_mut_ptr().addr() as u32) };
+    let failed = unsafe {
+        cortex_m::asm::semihosting_syscall(SYS_GET_CMDLINE as u32, block.as_mut_ptr().addr() as u32)
+    };
     if failed != 0 {
         return None;
     }

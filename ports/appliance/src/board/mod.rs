@@ -1,8 +1,10 @@
 //! The board: TI's LM3S6965 evaluation kit, as QEMU's `lm3s6965evb`. Everything that knows a
 //! register is in this folder; another board replaces it and nothing else.
 //!
-//! What the application wants of a board is what this file has: [`Board::take`], [`run`] and the
-//! questions [`slept`], [`stack_high_water`], [`frames_lost`], [`read_line`], [`watch_link`].
+//! What the application wants of a board is what this file makes known: [`Board::take`], [`run`],
+//! [`restart`], the settings ([`command_line`]), the serial line ([`read_line`]), the cable
+//! ([`watch_link`]), and the figures [`slept`], [`static_memory`], [`stack_high_water`] and
+//! [`frames_lost`].
 
 mod clocks;
 mod command_line;
@@ -16,8 +18,8 @@ mod watchdog;
 
 use core::panic::PanicInfo;
 
-use cortex_m::peripheral::{NVIC, SCB};
 use cortex_m::interrupt::InterruptNumber;
+use cortex_m::peripheral::{NVIC, SCB};
 
 pub(crate) use command_line::read as command_line;
 pub(crate) use ethernet::{Ethernet, frames_lost, watch_link};

@@ -31,7 +31,7 @@ const TX: u32 = 1 << 5;
 const RX_TIMEOUT: u32 = 1 << 6;
 
 /// Octets that wait to be sent: several full lines of log.
-const RING: usize = 512;
+const RING: usize = 384;
 /// The longest line that is taken.
 pub(crate) const LINE_LEN: usize = 64;
 

@@ -77,8 +77,3 @@ fn panic(_: &PanicInfo<'_>) -> ! {
         cortex_m::asm::udf();
     }
 }
-
-/// A vector table without the chip's interrupts.
-#[unsafe(link_section = ".vector_table.interrupts")]
-#[unsafe(no_mangle)]
-static __INTERRUPTS: [u32; 1] = [0];

@@ -1,0 +1,228 @@
+//! The firmware: built, run in the lab, and weighed.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::bare_metal::{cargo_for, target_dir};
+use crate::run::{self, Failure, cargo, root};
+use crate::{packages, steps};
+
+const TARGET: &str = "thumbv7m-none-eabi";
+/// The reader of the linked programs, and the linker.
+const BINUTILS: &[&str] = &["binutils-arm-none-eabi"];
+const EMULATOR: &[&str] = &["qemu-system-arm"];
+/// Also of Debian's Rust.
+const CLIPPY: &[&str] = &["rust-web-clippy"];
+
+/// The most octets that the engine alone may have: four virtual routers of eight addresses.
+const ENGINE: Budget = Budget {
+    flash: 26_000,
+    memory: 2_800,
+};
+/// The most octets of the whole firmware, its stack not counted: the lab measures that.
+const FIRMWARE: Budget = Budget {
+    flash: 111_000,
+    memory: 18_600,
+};
+
+/// What is in the name of every function of core that panics.
+const PANICS: &[&str] = &[
+    "panic",
+    "unwrap_failed",
+    "expect_failed",
+    "slice_index_fail",
+    "len_mismatch_fail",
+];
+
+struct Budget {
+    flash: u64,
+    memory: u64,
+}
+
+/// What a linked program takes.
+struct Weight {
+    flash: u64,
+    memory: u64,
+}
+
+/// Builds the firmware and shows it at work.
+pub(crate) fn demo(args: &[String]) -> Result<(), Failure> {
+    packages::install(packages::LAB)?;
+    packages::install(EMULATOR)?;
+    let elf = build_firmware()?;
+    steps::build_programs()?;
+    let mut command = cargo();
+    command
+        .current_dir(root())
+        .args(["run", "--quiet", "--package", "vrrp-tests"])
+        .args(["--features", "firmware", "--bin", "firmware", "--"])
+        .args(args)
+        .env("VRRP_FIRMWARE", elf);
+    run::run(&mut command)
+}
+
+/// The firmware on QEMU's board, in the lab.
+pub(crate) fn test() -> Result<(), Failure> {
+    packages::install(packages::LAB)?;
+    packages::install(EMULATOR)?;
+    run::run(
+        cargo()
+            .current_dir(folder())
+            .args(["fmt", "--all", "--check"]),
+    )?;
+    let elf = build_firmware()?;
+    let mut lint = bare_metal("clippy")?;
+    lint.args([
+        "--quiet",
+        "--release",
+        "--workspace",
+        "--",
+        "-D",
+        "warnings",
+    ]);
+    run::run(&mut lint)?;
+    steps::build_programs()?;
+    let mut command = cargo();
+    command
+        .current_dir(root())
+        .args(["test", "--quiet", "--package", "vrrp-tests"])
+        .args(["--features", "firmware", "--test", "firmware"])
+        .env("VRRP_FIRMWARE", elf);
+    run::run(&mut command)
+}
+
+/// Prints what engine and firmware take.
+pub(crate) fn print_size() -> Result<(), Failure> {
+    weigh_all().map(|_| ())
+}
+
+/// Prints it and fails when it is above its bounds, or what must not be linked is.
+pub(crate) fn check_size() -> Result<(), Failure> {
+    let (engine, firmware) = weigh_all()?;
+    for (name, weight, most) in [
+        ("the engine", engine, ENGINE),
+        ("the firmware", firmware, FIRMWARE),
+    ] {
+        if weight.flash > most.flash || weight.memory > most.memory {
+            return Err(Failure(format!(
+                "{name} takes {} octets of flash and {} of memory; {} and {} are allowed",
+                weight.flash, weight.memory, most.flash, most.memory
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn weigh_all() -> Result<(Weight, Weight), Failure> {
+    let engine = build_engine()?;
+    let firmware = build_firmware()?;
+    forbid(&engine, PANICS)?;
+    forbid(&engine, &["alloc"])?;
+    // The network stack panics of its own accord; what is ours in the firmware must not.
+    forbid(&firmware, &["__rust_alloc", "__rg_alloc", "alloc::alloc"])?;
+    forbid_panics(&firmware)?;
+    let weights = (weigh(&engine)?, weigh(&firmware)?);
+    println!("octets on {TARGET}:");
+    println!("{:36} {:>8} {:>8}", "", "flash", "memory");
+    for (name, weight) in [
+        ("engine, 4 virtual routers of 8", &weights.0),
+        ("firmware, without its stack", &weights.1),
+    ] {
+        println!("{name:36} {:8} {:8}", weight.flash, weight.memory);
+    }
+    Ok(weights)
+}
+
+fn folder() -> PathBuf {
+    root().join("ports/appliance")
+}
+
+/// `cargo SUBCOMMAND` in the firmware's own workspace.
+fn bare_metal(subcommand: &str) -> Result<Command, Failure> {
+    packages::install(BINUTILS)?;
+    let mut command = cargo_for(subcommand, TARGET)?;
+    if subcommand == "clippy" && command.get_program() == "/usr/bin/cargo" {
+        packages::install(CLIPPY)?;
+    }
+    command
+        .current_dir(folder())
+        .env("CARGO_TARGET_THUMBV7M_NONE_EABI_LINKER", "arm-none-eabi-ld");
+    Ok(command)
+}
+
+fn build_firmware() -> Result<PathBuf, Failure> {
+    run::run(bare_metal("build")?.args(["--quiet", "--release"]))?;
+    Ok(release("vrrp-appliance"))
+}
+
+fn build_engine() -> Result<PathBuf, Failure> {
+    run::run(bare_metal("build")?.args(["--quiet", "--release", "--package", "engine"]))?;
+    Ok(release("engine"))
+}
+
+fn release(name: &str) -> PathBuf {
+    target_dir().join(TARGET).join("release").join(name)
+}
+
+/// Fails when the program has a symbol with one of these words in it.
+fn forbid(program: &Path, words: &[&str]) -> Result<(), Failure> {
+    let symbols = run::output(Command::new("arm-none-eabi-nm").arg("-C").arg(program))?;
+    let bad: Vec<&str> = symbols
+        .lines()
+        .filter(|symbol| words.iter().any(|word| symbol.contains(word)))
+        .collect();
+    match bad.is_empty() && !symbols.is_empty() {
+        true => Ok(()),
+        false => Err(Failure(format!(
+            "{} must not have:\n{}",
+            program.display(),
+            bad.join("\n")
+        ))),
+    }
+}
+
+/// Fails when a function of the engine or of the port, or the task that runs them, calls what
+/// panics.
+fn forbid_panics(program: &Path) -> Result<(), Failure> {
+    let mut objdump = Command::new("arm-none-eabi-objdump");
+    let text = run::output(objdump.args(["-dC", "--no-show-raw-insn"]).arg(program))?;
+    let mut ours = 0;
+    let mut bad = Vec::new();
+    let mut function = None;
+    for line in text.lines() {
+        if let Some(name) = line.strip_suffix(">:").and_then(|l| l.split_once(" <")) {
+            let name = name.1.trim_start_matches(['<', '&']);
+            let of_ours = ["vrrp_core::", "vrrp_embassy::"]
+                .iter()
+                .any(|krate| name.starts_with(krate))
+                || name.contains("run_vrrp");
+            ours += usize::from(of_ours);
+            function = of_ours.then_some(name);
+        } else if let (Some(function), Some((_, called))) = (function, line.split_once(" <"))
+            && PANICS.iter().any(|word| called.contains(word))
+        {
+            bad.push(format!("{function} calls {called}"));
+        }
+    }
+    // Dozens, so that a change of the names cannot make this look at nothing.
+    match (bad.is_empty(), ours) {
+        (true, 20..) => Ok(()),
+        (true, few) => Err(Failure(format!("only {few} functions of ours are linked"))),
+        (false, _) => Err(Failure(bad.join("\n"))),
+    }
+}
+
+fn weigh(program: &Path) -> Result<Weight, Failure> {
+    let text = run::output(Command::new("arm-none-eabi-size").arg("-A").arg(program))?;
+    let size = |section: &str| {
+        let line = text.lines().find(|line| line.starts_with(section));
+        let size = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+        size.ok_or_else(|| Failure(format!("no section {section} in\n{text}")))
+    };
+    let data = size(".data")?;
+    Ok(Weight {
+        // The vector table is the chip's, and the same for every program.
+        flash: size(".text")? + size(".rodata")? + data,
+        memory: data + size(".bss")? + size(".uninit")?,
+    })
+}
