@@ -402,7 +402,9 @@ fn a_buffer_that_is_too_small_loses_nothing() {
     line.sleep_until(1.0);
     line.router.handle_timeout(line.now);
     assert!(line.router.poll_output(&mut [0; 40]).is_none());
+    assert!(line.router.has_output(), "it did not fit");
     line.drain();
+    assert!(!line.router.has_output());
     line.expect(&["1 v3 priority 255"]);
 }
 

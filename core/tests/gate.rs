@@ -106,7 +106,7 @@ fn insert(gate: &mut TestGate, addresses: &[&str], priority: u8, accept: bool) -
 fn drain(gate: &mut TestGate, now: Instant) -> (Vec<Vec<u8>>, Vec<(IpAddr, bool)>) {
     let (mut frames, mut addresses) = (Vec::new(), Vec::new());
     let mut buf = [0; max_frame_len(8)];
-    while let Some(action) = gate.poll(now, &mut buf) {
+    while let Some(action) = gate.poll(now, true, &mut buf) {
         match action {
             Action::Send(frame) => frames.push(frame.to_vec()),
             Action::SetAddress { address, on, .. } => addresses.push((address.address, on)),
@@ -253,12 +253,17 @@ fn a_group_is_reported_at_once_again_and_when_asked() {
 
 #[test]
 fn solicited_node_groups_follow_the_addresses() {
+    groups_follow(true);
+    groups_follow(false);
+}
+
+fn groups_follow(accept: bool) {
     let mut gate = gate();
     insert(
         &mut gate,
         &["fe80::a:80", "2001:db8::b:80", "2001:db8::80"],
         254,
-        true,
+        accept,
     );
     assert_eq!(drain(&mut gate, ms(0)).0, [frame("groups/mld_join")]);
     let report = |group: &str, message| {
@@ -593,21 +598,53 @@ fn an_owners_address_stays_its_own() {
     ));
 }
 
+/// What a device that can send nothing is asked for.
+fn drain_blocked(gate: &mut TestGate, now: Instant) -> Vec<(IpAddr, bool)> {
+    let mut addresses = Vec::new();
+    let mut buf = [0; max_frame_len(8)];
+    while let Some(action) = gate.poll(now, false, &mut buf) {
+        match action {
+            Action::SetAddress { address, on, .. } => addresses.push((address.address, on)),
+            Action::Send(_) => panic!("it can send nothing"),
+            Action::StateChange(_) | Action::Removed { .. } => {}
+        }
+    }
+    addresses
+}
+
 #[test]
-fn without_room_for_a_frame_the_rest_goes_on() {
+fn without_a_link_an_address_goes_at_once() {
     let mut gate = active(&["10.10.10.80"], true);
     let mut state = gate.interface();
     state.up = false;
     gate.set_interface(ms(4_000), state);
-    let mut addresses = Vec::new();
-    while let Some(action) = gate.poll(ms(4_000), &mut []) {
-        match action {
-            Action::SetAddress { address, on, .. } => addresses.push((address.address, on)),
-            Action::Send(_) => panic!("no room for it"),
-            _ => {}
-        }
-    }
-    assert_eq!(addresses, [(SERVICE.into(), false)]);
+    assert_eq!(
+        drain_blocked(&mut gate, ms(4_000)),
+        [(SERVICE.into(), false)]
+    );
+}
+
+/// Priority 0 that is sent late would have the others depose who is Active by then.
+#[test]
+fn what_a_stuck_device_cannot_send_in_time_is_not_sent_late() {
+    let mut gate = active(&["10.10.10.80"], true);
+    gate.router_mut()
+        .set_enabled(ms(4_000), vr(Family::Ipv4), false)
+        .unwrap();
+    assert_eq!(drain_blocked(&mut gate, ms(4_000)), []);
+    assert_eq!(gate.poll_timeout(), Some(ms(4_010)));
+    assert_eq!(drain_blocked(&mut gate, ms(4_009)), []);
+    drain_blocked(&mut gate, ms(4_010));
+    assert_eq!(gate.discards().count(Discard::NoRoom), 1);
+    assert!(drain(&mut gate, ms(4_020)).0.is_empty());
+    // Busy for a moment only, it sends all.
+    let mut gate = active(&["10.10.10.80"], true);
+    gate.router_mut()
+        .set_enabled(ms(4_000), vr(Family::Ipv4), false)
+        .unwrap();
+    assert_eq!(drain_blocked(&mut gate, ms(4_000)), []);
+    assert_eq!(drain(&mut gate, ms(4_009)).0.len(), 1);
+    assert_eq!(gate.discards().count(Discard::NoRoom), 0);
 }
 
 #[test]

@@ -23,8 +23,18 @@
 //!   served it is discarded.
 //! - [`Gate::poll`] gives what there is to send and to do, the engine's and the gate's own: it
 //!   reports the group memberships itself, since stacks do it wrongly or not at all.
+//! - The stack hears no question for its virtual addresses, and so knows nobody who asked. The gate
+//!   passes on who it was ([`Received::Answer`]), and asks itself for who talks to an address that
+//!   was taken over.
 //!
 //! The gate has one interface, [`IFINDEX`]. Unicast peers need a neighbour table and are refused.
+#![deny(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unreachable
+)]
 
 mod asking;
 mod groups;
@@ -40,7 +50,7 @@ use crate::log::frame_discarded;
 use crate::output::{Output, StateChange};
 use crate::router::Router;
 use crate::status::InterfaceState;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::types::{Family, VirtualAddress, VrKey, Vrid};
 use crate::wire::mld;
 use asking::Asking;
@@ -67,11 +77,17 @@ pub const fn max_frame_len(addrs: usize) -> usize {
     if advert < 172 { 172 } else { advert }
 }
 
+/// How long a frame waits for a device that can send none: longer than any frame takes, no longer
+/// than the shortest interval.
+const PATIENCE: Duration = Duration::from_millis(10);
+
 /// The engine on one interface, and the way of its frames. See the [module](self).
 pub struct Gate<const VRS: usize, const ADDRS: usize> {
     router: Router<1, VRS, ADDRS>,
     groups: Groups,
     asking: Asking,
+    /// Since when a frame of the engine waits for a device that can send none.
+    blocked_at: Option<Instant>,
     discards: DiscardCounters,
 }
 
@@ -107,6 +123,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
             router: Router::new(),
             groups: Groups::new(seed),
             asking: Asking::NONE,
+            blocked_at: None,
             discards: DiscardCounters([0; Discard::ALL.len()]),
         }
     }
@@ -164,10 +181,12 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
     /// When [`handle_timeout`](Self::handle_timeout) and [`poll`](Self::poll) are to be called at
     /// the latest. `None`: not before something else happens.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        match (self.router.poll_timeout(), self.groups.poll_timeout()) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
+        let mut at = self.router.poll_timeout().unwrap_or(Instant::NEVER);
+        at = at.min(self.groups.next_deadline());
+        if let Some(blocked_at) = self.blocked_at {
+            at = at.min(blocked_at + PATIENCE);
         }
+        (at != Instant::NEVER).then_some(at)
     }
 
     /// Does what has come due, after the frames that have arrived by then were handled.
@@ -176,24 +195,39 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
         self.groups.handle_timeout(now);
     }
 
-    /// The next thing to do, in order; to be called until it gives `None` after any input. With an
-    /// empty `buf` it gives all that there is to do before the next frame: for when none can be
-    /// sent. Frames need a `buf` of [`max_frame_len`] octets.
-    pub fn poll<'b>(&mut self, now: Instant, buf: &'b mut [u8]) -> Option<Action<'b>> {
+    /// The next thing to do, in order; to be called until it gives `None` after any input, and when
+    /// the device can send again. Frames need a `buf` of [`max_frame_len`] octets.
+    ///
+    /// While the device `can_send` no frame, what comes before the next one is given. A frame that
+    /// has waited for 10 ms is discarded and counted: late it would tell of a state that is over.
+    pub fn poll<'b>(
+        &mut self,
+        now: Instant,
+        can_send: bool,
+        buf: &'b mut [u8],
+    ) -> Option<Action<'b>> {
         let iface = self.interface();
-        if iface.up
-            && let Some(emitted) = self.groups.emit_leave(now, &iface, buf)
-        {
-            return Some(Action::Send(buf.get(..emitted.len)?));
+        if can_send {
+            self.blocked_at = None;
         }
-        // No frame fits: what comes is what does not need one.
-        while let Some(output) = self.router.poll_output(&mut []) {
-            if let Some(action) = self.perform(output) {
-                return Some(action);
+        loop {
+            // Before the next one: only one group can wait to be reported as left.
+            if can_send
+                && iface.up
+                && let Some(emitted) = self.groups.emit_leave(now, &iface, buf)
+            {
+                return Some(Action::Send(buf.get(..emitted.len)?));
             }
-        }
-        if buf.is_empty() {
-            return None;
+            // No frame fits: what comes is what does not need one.
+            if let Some(output) = self.router.poll_output(&mut []) {
+                if let Some(action) = self.perform(output) {
+                    return Some(action);
+                }
+            } else if can_send {
+                break;
+            } else if !self.discard_late(now, buf) {
+                return None;
+            }
         }
         let frame_len = match self.router.poll_output(buf) {
             Some(Output::Transmit(transmit)) => Some(transmit.frame.len()),
@@ -206,6 +240,20 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
             report.map(|emitted| emitted.len)
         })?;
         Some(Action::Send(buf.get(..len)?))
+    }
+
+    /// Discards a frame that could not be sent for too long. Whether there was one.
+    fn discard_late(&mut self, now: Instant, buf: &mut [u8]) -> bool {
+        if !self.router.has_output() {
+            self.blocked_at = None;
+            return false;
+        }
+        let blocked_at = *self.blocked_at.get_or_insert(now);
+        if now < blocked_at + PATIENCE || self.router.poll_output(buf).is_none() {
+            return false;
+        }
+        self.count_discard(Discard::NoRoom);
+        true
     }
 
     /// Does what concerns the gate alone, and gives what concerns the port.

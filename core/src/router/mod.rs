@@ -255,7 +255,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
     pub fn handle_frame(&mut self, now: Instant, ifindex: u32, frame: &[u8]) -> Verdict {
         match receive::unwrap_frame(ifindex, frame) {
             Ok(None) => Verdict::NotVrrp,
-            Ok(Some(packet)) => self.take_in(now, &packet),
+            Ok(Some(packet)) => self.take_in::<true>(now, &packet),
             Err(reason) => {
                 self.drops.add(reason);
                 packet_dropped(ifindex, reason);
@@ -267,11 +267,12 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
     /// Takes in a VRRP message whose IP header the port has read and checked.
     pub fn handle_packet(&mut self, now: Instant, meta: &PacketMeta, message: &[u8]) -> Verdict {
         let meta = *meta;
-        self.take_in(now, &Packet { meta, message })
+        self.take_in::<false>(now, &Packet { meta, message })
     }
 
+    // A copy for each door, so that a program with both has the whole of it inline in each.
     #[cfg_attr(target_pointer_width = "64", inline(always))]
-    fn take_in(&mut self, now: Instant, packet: &Packet<'_>) -> Verdict {
+    fn take_in<const FRAME: bool>(&mut self, now: Instant, packet: &Packet<'_>) -> Verdict {
         let Some((index, key)) = self.addressee(packet) else {
             // V-6, or too short to tell.
             let reason = match packet.message {
@@ -384,6 +385,12 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
         // Most inputs leave nothing to say.
         let index = self.table.front()?;
         self.output(index, buf)
+    }
+
+    /// Whether something is left to do. After [`poll_output`](Self::poll_output) gave `None` it is a
+    /// frame that did not fit, and the next call gives it.
+    pub fn has_output(&self) -> bool {
+        self.table.front().is_some()
     }
 
     fn output<'b>(&mut self, index: u16, buf: &'b mut [u8]) -> Option<Output<'b>> {

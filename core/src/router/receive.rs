@@ -113,15 +113,15 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         let (Some(heard), Some(active)) = (self.heard, &self.active) else {
             return false;
         };
+        let Some((header, body)) = packet.message.split_first_chunk() else {
+            return false;
+        };
         let meta = &packet.meta;
-        let repeated = packet.message.split_first_chunk();
-        let repeated = repeated.is_some_and(|(header, body)| {
-            u64::from_ne_bytes(*header) == u64::from_ne_bytes(heard.header)
-                && active.address == meta.source
-                && meta.destination == self.key.family.group()
-                && meta.ttl == 255
-                && self.is_our_body(body)
-        });
+        let repeated = u64::from_ne_bytes(*header) == u64::from_ne_bytes(heard.header)
+            && active.address == meta.source
+            && meta.destination == self.key.family.group()
+            && meta.ttl == 255
+            && self.is_our_body(body);
         if !repeated {
             return false;
         }

@@ -7,7 +7,7 @@ use core::task::{Context, Poll};
 
 use embassy_net_driver::{Driver, HardwareAddress, LinkState, RxToken as _};
 use embassy_time::Timer;
-use vrrp_core::gate::{Action, Addressee, Discard, Received};
+use vrrp_core::gate::{Action, Addressee, Discard, Received, max_frame_len};
 use vrrp_core::{Instant, InterfaceState, MacAddr};
 
 use crate::frames::{FRAME_LEN, Slot, State, bit};
@@ -86,7 +86,7 @@ impl<D: Driver, const VRS: usize, const ADDRS: usize> Runner<'_, D, VRS, ADDRS> 
         }
     }
 
-    /// Sends what the stacks have written. Without a link it is gone.
+    /// Sends what the stacks have written, if it may be sent still. Without a link it is gone.
     fn send_from_stacks(&mut self, cx: &mut Context<'_>) {
         let mut sent = false;
         while let Some(slot) = self.control.frames.first(|s| s == State::ToWire) {
@@ -94,7 +94,10 @@ impl<D: Driver, const VRS: usize, const ADDRS: usize> Runner<'_, D, VRS, ADDRS> 
                 let Some(token) = self.device.transmit(cx) else {
                     break;
                 };
-                slot.read(|frame| send(token, frame));
+                let passes = |frame: &mut [u8]| self.control.with(|gate| gate.send(frame).is_ok());
+                if slot.read(passes) == Some(true) {
+                    slot.read(|frame| send(token, frame));
+                }
             }
             slot.state.set(State::Free);
             sent = true;
@@ -137,7 +140,7 @@ impl<D: Driver, const VRS: usize, const ADDRS: usize> Runner<'_, D, VRS, ADDRS> 
         let Some((received, token)) = self.device.receive(cx) else {
             return Taken::NoFrame;
         };
-        let mut buf = [0; MAX_FRAME_LEN];
+        let mut buf = [0; max_frame_len(0)];
         let answer = received.consume(|frame| {
             match control.with(|gate| gate.receive(now, frame, &mut buf))? {
                 Received::Stack { to, virtual_mac } => {
@@ -172,14 +175,10 @@ impl<D: Driver, const VRS: usize, const ADDRS: usize> Runner<'_, D, VRS, ADDRS> 
                 true => self.device.transmit(cx),
                 false => None,
             };
-            let room: &mut [u8] = match token {
-                Some(_) => &mut buf,
-                None => &mut [],
-            };
             let Ok(mut gate) = control.inner.gate.try_borrow_mut() else {
                 return;
             };
-            let action = gate.poll(now, room);
+            let action = gate.poll(now, token.is_some(), &mut buf);
             drop(gate);
             match (action, token) {
                 (None, _) => return,

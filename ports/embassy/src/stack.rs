@@ -177,22 +177,16 @@ impl<const VRS: usize, const ADDRS: usize> embassy_net_driver::TxToken for TxTok
         F: FnOnce(&mut [u8]) -> R,
     {
         let control = self.control;
-        let (result, passes) = self.slot.write(len, |frame| {
-            let result = f(frame);
-            let passes = control.with(|gate| gate.send(frame).is_ok());
-            (result, passes == Some(true))
-        });
-        if passes {
-            control.frames.put(self.slot, State::ToWire);
-            control.wake_runner();
-        }
+        let result = self.slot.write(len, f);
+        control.frames.put(self.slot, State::ToWire);
+        control.wake_runner();
         result
     }
 }
 
 impl<const VRS: usize, const ADDRS: usize> Drop for TxToken<'_, VRS, ADDRS> {
     fn drop(&mut self) {
-        // Not used, or what was written must not be sent.
+        // Not used.
         if self.slot.state.get() == State::Reserved {
             self.slot.state.set(State::Free);
             self.control.room_was_made();

@@ -13,6 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::netlink::{self, Netlink};
+use crate::sys;
 
 /// How long a macvlan that is given up stays open: the successor, which may need the same lock on
 /// the same machine, comes first.
@@ -60,15 +61,24 @@ impl Janitor {
         self.add(index, true)
     }
 
+    /// Forgets the thread, which is another process's: neither it nor what it holds is waited for.
+    pub(crate) fn abandon(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            std::mem::forget(thread);
+            std::mem::forget(std::mem::take(&mut self.shared));
+        }
+    }
+
     fn add(&mut self, index: u32, delete: bool) -> io::Result<()> {
         if self.thread.is_none() {
             // It is in the network namespace of the thread that makes it.
             let netlink = Netlink::open()?;
             let shared = Arc::clone(&self.shared);
-            let thread = std::thread::Builder::new()
+            let builder = std::thread::Builder::new()
                 .name("janitor".into())
-                .stack_size(128 * 1024)
-                .spawn(move || shared.run(netlink))?;
+                .stack_size(128 * 1024);
+            // Signals are for the threads of whoever uses us: one may wait to be interrupted.
+            let thread = sys::without_signals(|| builder.spawn(move || shared.run(netlink)))?;
             self.thread = Some(thread);
         }
         let due = Instant::now() + DELAY;

@@ -95,6 +95,8 @@ pub struct LinuxPlatform {
     /// Facts may have changed that the host has not been told.
     pub(crate) unsettled: bool,
     pub(crate) counters: Counters,
+    /// It is another process's.
+    abandoned: bool,
 }
 
 impl LinuxPlatform {
@@ -152,9 +154,17 @@ impl LinuxPlatform {
             untidy: false,
             unsettled: false,
             counters: Counters::default(),
+            abandoned: false,
         };
         platform.resync().map_err(failed("list the interfaces"))?;
         Ok(platform)
+    }
+
+    /// Closes every descriptor and leaves everything that is installed as it is: for the child of a
+    /// fork, whose parent goes on.
+    pub fn abandon(mut self) {
+        self.abandoned = true;
+        self.janitor.abandon();
     }
 
     /// What happened below the protocol.
@@ -327,6 +337,9 @@ impl Platform for LinuxPlatform {
 
 impl Drop for LinuxPlatform {
     fn drop(&mut self) {
+        if self.abandoned {
+            return;
+        }
         self.send_queued();
         self.release_everything();
         self.ledger.close();

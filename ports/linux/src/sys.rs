@@ -48,6 +48,23 @@ pub(crate) fn monotonic_us() -> u64 {
     now.tv_sec as u64 * 1_000_000 + now.tv_nsec as u64 / 1_000
 }
 
+/// Does `work` with all signals of the calling thread held back. A thread that it makes takes none.
+pub(crate) fn without_signals<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: the call fills the set, whatever it held.
+    let mut all = unsafe { zeroed() };
+    // SAFETY: as above.
+    let mut before: libc::sigset_t = unsafe { zeroed() };
+    // SAFETY: both sets are valid; the mask is the calling thread's own and is put back below.
+    unsafe {
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
+    }
+    let result = work();
+    // SAFETY: `before` was filled above.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut()) };
+    result
+}
+
 /// A socket, close-on-exec and non-blocking.
 pub(crate) fn socket(domain: i32, kind: i32, protocol: i32) -> io::Result<OwnedFd> {
     // SAFETY: takes plain numbers.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use common::*;
 use vrrp_core::{Failure, Family, FrameKind, InterfaceState, MacAddr, MacMode, Transmit};
 use vrrp_host::Platform;
+use vrrp_linux::{LinuxPlatform, Options};
 
 const OWN_MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
 const V4: [u8; 4] = [10, 0, 0, 100];
@@ -655,4 +656,72 @@ fn the_timer_wakes_within_a_millisecond_and_not_before() {
     let past = platform.now() - vrrp_core::Duration::from_secs(1);
     platform.set_wakeup(Some(past)).unwrap();
     assert!(vrrp_linux::testing::wait_readable(platform.fd(), SOON).unwrap());
+}
+
+/// A signal that a program waits to be interrupted by must not go to a thread of ours.
+#[test]
+fn no_thread_of_ours_takes_signals() {
+    let _wire = enter();
+    let mut platform = open();
+    let setup = setup(
+        key(Family::Ipv4, 7),
+        MacMode::Virtual,
+        vip("10.0.0.100", 24),
+    );
+    platform.prepare(&setup).unwrap();
+    take_up(&mut platform, &setup);
+    give_up(&mut platform, &setup);
+    let until = Instant::now() + Duration::from_secs(5);
+    let mut masks = blocked_signals("janitor");
+    // A thread gives itself its name.
+    while masks.is_empty() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(1));
+        masks = blocked_signals("janitor");
+    }
+    assert!(!masks.is_empty(), "no thread closes macvlans");
+    for signal in [libc::SIGTERM, libc::SIGALRM, libc::SIGCHLD, libc::SIGUSR1] {
+        let bit = 1 << (signal - 1);
+        assert!(masks.iter().all(|mask| mask & bit != 0), "signal {signal}");
+    }
+}
+
+/// The signals that each thread of this name does not take.
+fn blocked_signals(name: &str) -> Vec<u64> {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    // A thread of another test may have ended meanwhile.
+    let status = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("status")).ok();
+    let statuses = tasks.flatten().filter_map(status);
+    let named = statuses.filter(|s| s.starts_with(&format!("Name:\t{name}\n")));
+    let mask = |status: String| {
+        let mask = status.lines().find_map(|l| l.strip_prefix("SigBlk:\t"));
+        u64::from_str_radix(mask.unwrap(), 16).unwrap()
+    };
+    named.map(mask).collect()
+}
+
+#[test]
+fn what_is_abandoned_stays_until_the_next_life() {
+    let _wire = enter();
+    let runtime_dir = directory();
+    let open = || {
+        let runtime_dir = runtime_dir.clone();
+        let mut platform = LinuxPlatform::open(Options { runtime_dir }).unwrap();
+        platform.watch(A0, "a0").unwrap();
+        platform
+    };
+    let mut platform = open();
+    let setup = setup(
+        key(Family::Ipv4, 7),
+        MacMode::Virtual,
+        vip("10.0.0.100", 24),
+    );
+    platform.prepare(&setup).unwrap();
+    take_up(&mut platform, &setup);
+    platform.abandon();
+    assert!(ip("address show").contains("10.0.0.100/24"));
+    let platform = open();
+    assert!(!ip("address show").contains("10.0.0.100"));
+    assert!(!ip("link show").contains("vr4."));
+    drop(platform);
+    assert_eq!(std::fs::read_dir(&runtime_dir).unwrap().count(), 0);
 }

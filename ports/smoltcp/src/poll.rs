@@ -123,11 +123,9 @@ impl<D: Device, const VRS: usize, const ADDRS: usize, const FRAME: usize>
                 true => self.device.transmit(now),
                 false => None,
             };
-            let room: &mut [u8] = match token {
-                Some(_) => &mut self.scratch,
-                None => &mut [],
-            };
-            match self.gate.get_mut().poll(engine_time(now), room) {
+            let (can_send, now_us) = (token.is_some(), engine_time(now));
+            let gate = self.gate.get_mut();
+            match gate.poll(now_us, can_send, &mut self.scratch) {
                 None => return changed,
                 Some(Action::Send(frame)) => {
                     if let Some(token) = token {

@@ -21,6 +21,9 @@ use crate::sys;
 /// The interface of every host.
 pub const INTERFACE: &str = "xl0";
 
+/// The interface of a program that is a host's network stack: see [`Host::hand_over`].
+pub const TAP: &str = "tap0";
+
 /// The UDP port of the service that tells its host's name.
 pub(crate) const ECHO_PORT: u16 = 7;
 
@@ -100,6 +103,32 @@ impl Host {
         let dir = self.dir.path().join(&self.name);
         std::fs::create_dir_all(&dir).expect("create a host's folder");
         dir
+    }
+
+    /// Hands the cable over to a program with a network stack of its own, which finds it as the
+    /// device [`TAP`]. The kernel keeps no address here, and the program may use this host's
+    /// address and MAC. The carrier is that of `xl0`. Handed over already: nothing happens.
+    pub fn hand_over(&self) {
+        if self.interfaces().iter().any(|name| name == TAP) {
+            return;
+        }
+        // The bridge would keep frames to the MAC of one of its ports to itself.
+        let Mac([_, b, c, d, e, f]) = self.mac();
+        let port = Mac([0x0a, b, c, d, e, f]);
+        self.ns.ip(&format!(
+            "addr flush dev {INTERFACE}\n\
+             link set {INTERFACE} down\n\
+             link set {INTERFACE} address {port:?} addrgenmode none\n\
+             tuntap add dev {TAP} mode tap\n\
+             link set {TAP} addrgenmode none\n\
+             link add inside type bridge stp_state 0 forward_delay 0 ageing_time 0 mcast_snooping 0\n\
+             link set inside addrgenmode none\n\
+             link set {INTERFACE} master inside\n\
+             link set {TAP} master inside\n\
+             link set inside up\n\
+             link set {TAP} up\n\
+             link set {INTERFACE} up"
+        ));
     }
 
     /// Pulls the cable out: the host loses its carrier.

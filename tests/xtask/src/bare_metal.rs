@@ -39,6 +39,8 @@ pub(crate) fn cargo_for(subcommand: &str, target: &str) -> Result<Command, Failu
         .arg(target)
         .arg("--target-dir")
         .arg(target_dir())
+        // Flash is dear.
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s")
         .current_dir(root());
     Ok(command)
 }

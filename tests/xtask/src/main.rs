@@ -1,8 +1,12 @@
 //! `cargo xtask`: everything that is run by hand or by CI, as named steps.
 
+mod bare_c;
 mod bare_metal;
 mod bench;
+mod capi;
+mod capi_host;
 mod firmware;
+mod install;
 mod packages;
 mod run;
 mod steps;
@@ -17,11 +21,15 @@ usage: cargo xtask COMMAND
   demo       build, make the paper's network, pull the cable, and show who answers
   test       install what is missing with the package manager and run everything
   test STEP  one step of it:
-               format lint docs features no-std units lab manuals cost
+               format lint docs features no-std bare-c units lab manuals cost c c-host
                size firmware
   firmware   build the firmware and show it at work on QEMU's board
   size       what the engine and the firmware take of a microcontroller
   bench      the engine's cost in instructions, as counted by callgrind
+  csize      what the engine costs a C program in code and storage
+  cargo-c    install libvrrp with cargo-c, which has to be there, and test it
+  install-c [--engine] PREFIX
+             build libvrrp (or the engine alone) and install it with its headers
   measure    outages, precision and scale beside keepalived, on this machine (takes
              a while; 'cargo xtask measure --help' names its parts)
 ";
@@ -38,6 +46,9 @@ fn main() -> ExitCode {
         "bench" => bench::print(),
         "firmware" => firmware::demo(rest),
         "size" => firmware::print_size(),
+        "csize" => capi::size(),
+        "cargo-c" => capi::cargo_c(),
+        "install-c" => install::command(rest),
         "measure" => measure(rest),
         "help" | "--help" | "-h" => {
             print!("{USAGE}");

@@ -6,10 +6,29 @@ use crate::run::{self, Failure};
 
 /// What the lab needs: its tools and the daemons that it runs ours against.
 pub(crate) const LAB: &[&str] = &["iproute2", "nftables", "keepalived", "frr"];
+/// What the lab's C programs are built for: httpd, as it comes.
+pub(crate) const HTTPD: &[&str] = &["apache2-bin", "apache2-dev", "pkg-config"];
 /// Renders and checks the manual pages.
 pub(crate) const MANUALS: &[&str] = &["mandoc"];
 /// Counts instructions.
 pub(crate) const COST: &[&str] = &["valgrind"];
+/// Builds C for a Cortex-M, and is one.
+pub(crate) const CORTEX_M: &[&str] = &["gcc-arm-none-eabi", "qemu-system-arm"];
+/// A network stack for microcontrollers.
+pub(crate) const LWIP: &[&str] = &["liblwip-dev"];
+/// Compiles, checks and drives the C interface.
+pub(crate) const C: &[&str] = &[
+    "gcc",
+    "g++",
+    "libc6-dev",
+    "clang",
+    "binutils",
+    "valgrind",
+    "pkg-config",
+    "python3",
+];
+/// Compiles the C programs of the host port, makes their networks, and is the event loop of one.
+pub(crate) const C_HOST: &[&str] = &["gcc", "libc6-dev", "iproute2", "libevent-dev"];
 /// A Rust with the source of its library, to build for a target without one.
 pub(crate) const BARE_METAL: &[&str] = &["rustc-web", "cargo-web", "rust-web-src"];
 

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::run::{self, Failure, cargo, root};
-use crate::{bare_metal, bench, firmware, packages};
+use crate::{bare_c, bare_metal, bench, capi, capi_host, firmware, packages};
 
 type Step = (&'static str, fn() -> Result<(), Failure>);
 
@@ -15,8 +15,11 @@ const STEPS: &[Step] = &[
     ("docs", docs),
     ("features", features),
     ("no-std", no_std),
+    ("bare-c", bare_c::check),
     ("manuals", manuals),
     ("cost", bench::check),
+    ("c", capi::check),
+    ("c-host", capi_host::check),
     ("units", units),
     ("lab", lab),
     ("size", firmware::check_size),
@@ -88,31 +91,31 @@ fn features() -> Result<(), Failure> {
 fn no_std() -> Result<(), Failure> {
     for target in bare_metal::TARGETS {
         let mut build = bare_metal::cargo_for("build", target)?;
-        let packages = [
-            "-p",
-            "vrrp-core",
-            "-p",
-            "vrrp-smoltcp",
-            "-p",
-            "vrrp-embassy",
-        ];
-        run::run(build.args(["--quiet", "--release"]).args(packages))?;
+        build.args(["--quiet", "--release"]);
+        for package in bare_metal::PACKAGES {
+            build.args(["--package", package]);
+        }
+        run::run(&mut build)?;
     }
     Ok(())
 }
 
 fn manuals() -> Result<(), Failure> {
     packages::install(packages::MANUALS)?;
-    let folder = root().join("ports/daemon/man");
-    let pages = std::fs::read_dir(&folder)
-        .map_err(|e| Failure(format!("cannot read {}: {e}", folder.display())))?;
-    let pages: Vec<PathBuf> = pages.flatten().map(|page| page.path()).collect();
-    if pages.len() < 3 {
-        let found = pages.len();
-        return Err(Failure(format!(
-            "{found} manual pages in {}",
-            folder.display()
-        )));
+    let mut pages: Vec<PathBuf> = Vec::new();
+    for (folder, at_least) in [("ports/daemon/man", 3), ("ffi/man", 2)] {
+        let folder = root().join(folder);
+        let found = std::fs::read_dir(&folder)
+            .map_err(|e| Failure(format!("cannot read {}: {e}", folder.display())))?;
+        let found: Vec<PathBuf> = found.flatten().map(|page| page.path()).collect();
+        if found.len() < at_least {
+            let found = found.len();
+            return Err(Failure(format!(
+                "{found} manual pages in {}",
+                folder.display()
+            )));
+        }
+        pages.extend(found);
     }
     here(
         Command::new("mandoc")
@@ -131,6 +134,9 @@ fn units() -> Result<(), Failure> {
 /// The lab of network namespaces.
 fn lab() -> Result<(), Failure> {
     packages::install(packages::LAB)?;
+    packages::install(packages::C_HOST)?;
+    packages::install(packages::LWIP)?;
+    packages::install(packages::HTTPD)?;
     build_programs()?;
     here(cargo().args(["test", "--quiet", "--release", "--package", "vrrp-tests"]))
 }

@@ -23,6 +23,7 @@ mod host;
 mod keys;
 mod legacy;
 mod lexer;
+mod library;
 mod reader;
 mod script;
 mod settings;
@@ -148,9 +149,30 @@ pub struct Parsed {
 
 /// Reads the octets of a file. `file` is its name in messages; nothing is opened.
 pub fn parse(file: &Path, octets: impl AsRef<[u8]>) -> Parsed {
+    read(file, octets.as_ref(), |_, _| {})
+}
+
+/// Reads the octets of a file for a program that is not vrrpd: event scripts are errors, and keys
+/// of the daemon are said to have no effect, as is `runtimedir` when the program has a directory
+/// of its own.
+pub fn parse_for_library(file: &Path, octets: impl AsRef<[u8]>, own_runtime_dir: bool) -> Parsed {
+    read(file, octets.as_ref(), |section, report| {
+        library::judge(section, own_runtime_dir, report);
+    })
+}
+
+/// Reads a file, with a judge of sections of whom everybody else knows nothing.
+fn read(
+    file: &Path,
+    octets: &[u8],
+    judge: impl Fn(&Section<'_>, &mut diagnostic::Report),
+) -> Parsed {
     let mut report = diagnostic::Report::new(file);
-    let sections = lexer::split(octets.as_ref(), &mut report);
+    let sections = lexer::split(octets, &mut report);
     let well_formed = !report.has_errors();
+    sections
+        .iter()
+        .for_each(|section| judge(section, &mut report));
 
     let of_kind = |kind| sections.iter().filter(move |s| s.kind == kind);
     let mut global = Global::default();

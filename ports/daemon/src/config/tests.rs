@@ -31,7 +31,7 @@ fn good(text: &str) -> (Config, Vec<String>) {
     (config.unwrap_or_else(|| panic!("refused: {said:#?}")), said)
 }
 
-fn lines(diagnostics: &[Diagnostic]) -> Vec<String> {
+pub(super) fn lines(diagnostics: &[Diagnostic]) -> Vec<String> {
     diagnostics.iter().map(Diagnostic::to_string).collect()
 }
 

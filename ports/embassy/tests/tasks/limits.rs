@@ -8,6 +8,16 @@ use crate::world::{World, wire};
 
 const V4: &str = "10.0.0.80";
 
+/// Two hosts, the first the better one.
+fn pair(world: &mut World) -> [Host; 2] {
+    [(1, 200), (2, 100)].map(|(number, priority)| {
+        let host = Host::new(world, number);
+        host.serve(world, Some(V4), None);
+        host.insert(7, &[V4], priority, fast());
+        host
+    })
+}
+
 #[test]
 fn without_accept_mode_no_stack_is_needed() {
     let mut world = World::new();
@@ -39,12 +49,7 @@ fn without_accept_mode_no_stack_is_needed() {
 #[test]
 fn a_host_sleeps_between_advertisements() {
     let mut world = World::new();
-    let hosts = [(1, 200), (2, 100)].map(|(number, priority)| {
-        let host = Host::new(&mut world, number);
-        host.serve(&mut world, Some(V4), None);
-        host.insert(7, &[V4], priority, fast());
-        host
-    });
+    let hosts = pair(&mut world);
     world.run_ms(20_000);
     assert_eq!(hosts[1].state(vr(7, Family::Ipv4)), State::Backup);
     let before = world.polls;
@@ -105,12 +110,7 @@ fn a_stack_that_does_not_run_harms_nobody_else() {
 #[test]
 fn a_stuck_transmitter_is_waited_for_asleep() {
     let mut world = World::new();
-    let hosts = [(1, 200), (2, 100)].map(|(number, priority)| {
-        let host = Host::new(&mut world, number);
-        host.serve(&mut world, Some(V4), None);
-        host.insert(7, &[V4], priority, fast());
-        host
-    });
+    let hosts = pair(&mut world);
     let key = vr(7, Family::Ipv4);
     world.run_ms(1_000);
     world.hub.set_deaf(hosts[1].plug, true);
@@ -130,15 +130,36 @@ fn a_stuck_transmitter_is_waited_for_asleep() {
     assert_eq!(hosts[1].state(key), State::Active);
 }
 
+/// What a stack has written while Active is not sent once that is over.
+#[test]
+fn what_waits_in_a_stuck_device_is_not_sent_late() {
+    let mut world = World::new();
+    let host = Host::new(&mut world, 1);
+    host.serve(&mut world, Some(V4), None);
+    host.insert(7, &[V4], 100, fast());
+    let answers = client(&mut world, 3, V4);
+    world.run_ms(2_000);
+    assert_eq!(answers.borrow().last(), Some(&1));
+    world.hub.set_deaf(host.plug, true);
+    world.run_ms(100);
+    let key = vr(7, Family::Ipv4);
+    host.control.set_enabled(key, false).unwrap();
+    world.run_ms(400);
+    assert_eq!(host.state(key), State::Initialize);
+    let before = world.hub.sent.borrow().len();
+    world.hub.set_deaf(host.plug, false);
+    world.run_ms(1_000);
+    let sent = world.hub.sent.borrow();
+    let mut ours = sent[before..].iter().filter(|s| s.plug == host.plug);
+    let mac = key.virtual_mac().0;
+    assert!(ours.all(|s| wire::source_mac(&s.frame) != mac));
+    assert!(host.control.discards().count(Discard::FromUnserved) > 0);
+}
+
 #[test]
 fn damaged_frames_and_noise_change_nothing() {
     let mut world = World::new();
-    let hosts = [(1, 200), (2, 100)].map(|(number, priority)| {
-        let host = Host::new(&mut world, number);
-        host.serve(&mut world, Some(V4), None);
-        host.insert(7, &[V4], priority, fast());
-        host
-    });
+    let hosts = pair(&mut world);
     let answers = client(&mut world, 3, V4);
     world.run_ms(2_000);
     assert_eq!(answers.borrow().last(), Some(&1));

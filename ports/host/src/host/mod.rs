@@ -10,7 +10,7 @@ mod views;
 use std::io;
 use std::os::fd::RawFd;
 
-use vrrp_core::{DropCounters, Error, Instant, Priority, Router};
+use vrrp_core::{DropCounters, Error, Instant, Priority, Router, VrKey};
 
 use self::core::Core;
 use crate::config::{ConfigCause, ConfigError, HostConfig, Tracked, VrId};
@@ -88,6 +88,12 @@ impl<P: Platform> Host<P> {
     /// The platform.
     pub fn platform(&self) -> &P {
         &self.platform
+    }
+
+    /// Lets go of the platform, with everything that it has installed. What is to be said and
+    /// removed first is for [`shutdown`](Host::shutdown).
+    pub fn into_platform(self) -> P {
+        self.platform
     }
 
     /// Receives what has arrived, then handles timers, performs what follows and sets the next
@@ -205,6 +211,16 @@ impl<P: Platform> Host<P> {
     pub fn statuses(&self) -> Vec<VrReport> {
         let vrs = self.core.vrs.iter();
         vrs.filter_map(|(&key, vr)| self.report(key, vr)).collect()
+    }
+
+    /// One virtual router. `None`: there is none of this name, or it still waits for its turn.
+    pub fn status(&self, id: &VrId) -> Option<VrReport> {
+        let key = VrKey {
+            ifindex: self.core.interfaces.number(&id.interface)?,
+            vrid: id.vrid,
+            family: id.family,
+        };
+        self.report(key, self.core.vrs.get(&key)?)
     }
 
     /// Who is, or lately was, master of each virtual router on our segments.

@@ -261,3 +261,17 @@ fn spec_at(number: u8, priority: u8) -> VrSpec {
         ..spec(1, priority)
     }
 }
+
+#[test]
+fn one_virtual_router_is_found_by_its_name() {
+    let mut sim = pair();
+    let all = sim.hosts[0].statuses();
+    assert_eq!(sim.hosts[0].status(&id("eth0", 1)).as_ref(), all.first());
+    assert_eq!(sim.hosts[0].status(&id("eth0", 2)), None);
+    assert_eq!(sim.hosts[0].status(&id("eth1", 1)), None);
+    sim.take_calls(0);
+    let platform = sim.hosts.remove(0).into_platform();
+    assert_eq!(platform.index, 0);
+    // Nothing was given up on the way.
+    assert_eq!(sim.take_calls(0), []);
+}

@@ -1,6 +1,6 @@
 //! What strangers put on the wire disturbs nobody.
 
-use crate::world::{Vr, World, wire};
+use crate::world::{Random, Vr, World, wire};
 use smoltcp::time::Duration;
 use vrrp_smoltcp::Discard;
 use vrrp_smoltcp::vrrp_core::{DropReason, State};
@@ -12,17 +12,6 @@ fn vrs() -> [Vr; 2] {
         Vr::new(7, &[V4]),
         Vr::new(8, &["fe80::8:80", "2001:db8::80"]),
     ]
-}
-
-struct Random(u32);
-
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 17;
-        self.0 ^= self.0 << 5;
-        self.0 as usize % limit
-    }
 }
 
 /// Real frames of the segment, cut and damaged, and noise.

@@ -3,4 +3,5 @@
 mod addresses;
 mod election;
 mod hostile;
+mod random;
 mod world;

@@ -92,6 +92,9 @@ pub(crate) fn name(program: Program) -> &'static str {
         Program::Vrrpd => "vrrpd",
         Program::Keepalived => "keepalived",
         Program::Frr => "frr",
+        Program::Poll => "poll.c",
+        Program::Libevent => "libevent.c",
+        Program::Lwip => "lwip",
     }
 }
 

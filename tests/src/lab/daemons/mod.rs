@@ -2,6 +2,8 @@
 
 mod frr;
 mod keepalived;
+mod libvrrp;
+mod lwip;
 mod vrrpd;
 
 use std::io::{BufRead, BufReader, Read};
@@ -28,6 +30,15 @@ pub enum Program {
     Keepalived,
     /// vrrpd of FRR, with its zebra, from the system. Has neither password nor physical MAC.
     Frr,
+    /// libvrrp in a program around poll(2): `ffi/examples/poll.c`. One virtual router, VRRPv3.
+    Poll,
+    /// libvrrp in a program around libevent: `ffi/examples/libevent.c`. Its configuration is vrrpd's.
+    Libevent,
+    /// A C program on lwIP that links libvrrp (`ffi/examples/lwip`), built on the first use. The
+    /// host's cable and address are its own: see [`Host::hand_over`]. Serves one IPv4 address, in
+    /// VRRPv3, with the virtual MAC, and has the services of [`Host::serve`] and
+    /// [`Host::serve_http`].
+    Lwip,
 }
 
 impl Program {
@@ -38,9 +49,11 @@ impl Program {
     /// When the program cannot do what a virtual router asks for.
     pub fn config(self, host: &Host, vrs: &[Vr]) -> String {
         match self {
-            Self::Vrrpd => vrrpd::config(host, vrs),
+            Self::Vrrpd | Self::Libevent => vrrpd::config(host, vrs),
+            Self::Poll => libvrrp::arguments(host, vrs),
             Self::Keepalived => keepalived::config(host, vrs),
             Self::Frr => frr::config(vrs),
+            Self::Lwip => lwip::config(host, vrs),
         }
     }
 
@@ -50,6 +63,9 @@ impl Program {
             Self::Vrrpd => vec![vrrpd::command(config)],
             Self::Keepalived => vec![keepalived::command(host, config)],
             Self::Frr => frr::commands(host, config),
+            Self::Poll => vec![libvrrp::poll(config)],
+            Self::Libevent => vec![libvrrp::libevent(config)],
+            Self::Lwip => vec![lwip::command(config)],
         }
     }
 }
@@ -60,7 +76,9 @@ pub use vrrpd::{binary as vrrpd_binary, control_socket as vrrpd_control_socket};
 /// A running daemon. It is killed when dropped, and its log shown if that is because of a failure.
 #[derive(Debug)]
 pub struct Daemon {
-    program: Program,
+    /// `None`: a program that the lab knows nothing of.
+    program: Option<Program>,
+    name: String,
     host: String,
     host_dir: PathBuf,
     ns: Netns,
@@ -79,25 +97,51 @@ impl Daemon {
     pub fn start(program: Program, host: &Host, config: &str, vrs: &[Vr]) -> Self {
         let path = host.dir().join(format!("{program:?}.conf").to_lowercase());
         std::fs::write(&path, config).expect("write a configuration");
-        if program == Program::Frr {
-            frr::prepare(host, vrs);
+        match program {
+            Program::Frr => frr::prepare(host, vrs),
+            Program::Lwip => host.hand_over(),
+            Program::Vrrpd | Program::Keepalived | Program::Poll | Program::Libevent => {}
         }
-        let mut daemon = Self {
-            program,
-            host: host.name().to_owned(),
-            host_dir: host.dir(),
-            ns: host.netns().clone(),
-            config: path,
-            children: Vec::new(),
-            log: Arc::default(),
-        };
+        let mut daemon = Self::idle(host, &format!("{program:?}"));
+        daemon.program = Some(program);
+        daemon.config = path;
         daemon.launch(program.commands(host, &daemon.config));
         daemon
     }
 
-    /// Starts it again after [`crash`](Self::crash) or [`stop`](Self::stop), as it was.
+    /// Starts any program on `host`. `name` is what messages call it.
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    pub fn run(host: &Host, name: &str, command: Command) -> Self {
+        let mut daemon = Self::idle(host, name);
+        daemon.launch(vec![command]);
+        daemon
+    }
+
+    fn idle(host: &Host, name: &str) -> Self {
+        Self {
+            program: None,
+            name: name.to_owned(),
+            host: host.name().to_owned(),
+            host_dir: host.dir(),
+            ns: host.netns().clone(),
+            config: PathBuf::new(),
+            children: Vec::new(),
+            log: Arc::default(),
+        }
+    }
+
+    /// The program, for what only those that the lab knows can do.
+    fn known(&self) -> Program {
+        self.program.expect("one of the lab's own programs")
+    }
+
+    /// Starts it again after [`crash`](Self::crash) or [`stop`](Self::stop), as it was. Only for
+    /// what [`start`](Self::start) has started.
     pub fn start_again(&mut self, host: &Host) {
-        self.launch(self.program.commands(host, &self.config));
+        self.launch(self.known().commands(host, &self.config));
     }
 
     /// The process that does the protocol, for /proc.
@@ -107,7 +151,7 @@ impl Daemon {
     /// When the daemon does not run.
     pub fn pid(&self) -> u32 {
         let leader = self.children.last().expect("a running daemon").id();
-        if self.program != Program::Keepalived {
+        if self.program != Some(Program::Keepalived) {
             return leader;
         }
         // keepalived's first process watches over the one that does the work.
@@ -140,6 +184,16 @@ impl Daemon {
         self.wait_end();
     }
 
+    /// Sends `signal` to the process that was started, and to no child of it.
+    ///
+    /// # Panics
+    ///
+    /// When it does not run.
+    pub fn signal(&self, signal: i32) {
+        let leader = self.children.last().expect("a running daemon");
+        sys::signal(leader.id(), signal).expect("signal a running daemon");
+    }
+
     /// Asks it to stop, and does not wait.
     pub fn ask_to_stop(&self) {
         for child in &self.children {
@@ -154,7 +208,7 @@ impl Daemon {
     ///
     /// When it takes more than 15 s.
     pub fn wait_end(&mut self) {
-        let what = format!("{:?} on {} ends", self.program, self.host);
+        let what = format!("{} on {} ends", self.name, self.host);
         let children = &mut self.children;
         wait_until(STOP_LIMIT, &what, || {
             children
@@ -185,14 +239,13 @@ impl Daemon {
 
     /// Gives it a new configuration and tells it to read it (SIGHUP).
     pub fn reload(&self, host: &Host, vrs: &[Vr]) {
-        self.reload_text(&self.program.config(host, vrs));
+        self.reload_text(&self.known().config(host, vrs));
     }
 
     /// Gives it this text as its configuration and tells it to read it (SIGHUP).
     pub fn reload_text(&self, config: &str) {
         std::fs::write(&self.config, config).expect("write a configuration");
-        let leader = self.children.last().expect("a running daemon");
-        sys::signal(leader.id(), libc::SIGHUP).expect("signal a running daemon");
+        self.signal(libc::SIGHUP);
     }
 
     /// What it has said, a line each, with the time (monotonic microseconds).
@@ -249,7 +302,7 @@ impl Drop for Daemon {
         self.crash();
         if std::thread::panicking() {
             let start = self.log().first().map_or(0, |(at_us, _)| *at_us);
-            eprintln!("--- {:?} on {}:", self.program, self.host);
+            eprintln!("--- {} on {}:", self.name, self.host);
             for (at_us, line) in self.log() {
                 eprintln!("{:>10.6} {line}", (at_us - start) as f64 / 1e6);
             }

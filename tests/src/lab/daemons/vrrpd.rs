@@ -70,32 +70,31 @@ pub fn binary(name: &str) -> PathBuf {
     static DIR: OnceLock<PathBuf> = OnceLock::new();
     let dir = DIR.get_or_init(|| match std::env::var_os("VRRPD") {
         Some(path) => PathBuf::from(path).with_file_name(""),
-        None => build(),
+        None => build(&["-p", "vrrpd"]),
     });
     dir.join(name)
 }
 
-/// Builds the daemon beside the running program, and returns the folder.
-fn build() -> PathBuf {
-    let exe = std::env::current_exe().expect("the path of this program");
-    let target = exe
-        .ancestors()
-        .find(|path| path.ends_with("debug") || path.ends_with("release"))
-        .and_then(Path::parent)
-        .expect("this program is in cargo's target folder; set VRRPD otherwise");
+/// Builds what cargo calls `what` beside the running program, and returns the folder.
+pub(super) fn build(what: &[&str]) -> PathBuf {
+    let target = target_dir();
     let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args([
-            "build",
-            "--quiet",
-            "--release",
-            "-p",
-            "vrrpd",
-            "--target-dir",
-        ])
-        .arg(target)
+        .args(["build", "--quiet", "--release", "--target-dir"])
+        .arg(&target)
+        .args(what)
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .status()
         .expect("run cargo");
-    assert!(built.success(), "cannot build vrrpd");
+    assert!(built.success(), "cannot build {what:?}");
     target.join("release")
+}
+
+/// Where cargo put the running program, and puts more.
+pub(super) fn target_dir() -> PathBuf {
+    let exe = std::env::current_exe().expect("the path of this program");
+    exe.ancestors()
+        .find(|path| path.ends_with("debug") || path.ends_with("release"))
+        .and_then(Path::parent)
+        .expect("this program is in cargo's target folder; set VRRPD otherwise")
+        .to_path_buf()
 }

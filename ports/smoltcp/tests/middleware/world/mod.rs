@@ -456,3 +456,15 @@ impl Client {
         socket.connect(cx, (address, TALK), 6_000).unwrap();
     }
 }
+
+/// Numbers that are the same in every run.
+pub(crate) struct Random(pub(crate) u32);
+
+impl Random {
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 17;
+        self.0 ^= self.0 << 5;
+        self.0 as usize % limit
+    }
+}

@@ -1,0 +1,469 @@
+//! Opening, running, changing and closing a host.
+
+use std::ffi::{c_char, c_int};
+use std::path::{Path, PathBuf};
+
+use vrrp_core::Priority;
+use vrrp_host::{Host, HostConfig, Reload};
+
+use super::event;
+use super::handle::{self, Inner, Trouble, call, vrrp_host_t};
+use super::message::{self, Out, Refusal};
+use super::os;
+use super::spec::{self, string};
+use super::text;
+use super::types::*;
+use crate::convert;
+use crate::engine::answer;
+use crate::numbers::*;
+use crate::raw;
+
+/// Opens a host in the network namespace of the calling thread and makes everything ready for the
+/// virtual routers of `config`. What a killed process has left there is removed first. Nothing is
+/// sent or received before the first `vrrp_host_step()`: until then, `vrrp_host_set_tracked()` can
+/// say that something is not up yet, and `vrrp_host_set_enabled()` can hold a virtual router back.
+///
+/// `abi` is `VRRP_ABI`. `options` may be NULL: the default of each. On success the handle is written
+/// to `host`; close it with `vrrp_host_close()`. `message` may be NULL; else it points to
+/// `message_size` octets, and in case of an error they say what is wrong with which field, or what
+/// the operating system refused; otherwise they become an empty string. The texts end with a 0 and
+/// are cut with "..." where they are too long.
+///
+/// Errors: `VRRP_ERR_ABI`: compile the program with the header of the library;
+/// `VRRP_ERR_HOST_DENIED`; `VRRP_ERR_HOST_SYSTEM`; what is wrong with `config`: the errors of
+/// `vrrp_insert()`, `VRRP_ERR_EXISTS` for a virtual router that is named twice,
+/// `VRRP_ERR_NOT_FOUND` for a tracked one that does not exist, `VRRP_ERR_HOST_CONFIG` for an address
+/// that two have, or one that tracks itself.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_host_open(
+    abi: u32,
+    config: *const vrrp_host_config_t,
+    options: *const vrrp_host_options_t,
+    host: *mut *mut vrrp_host_t,
+    message: *mut c_char,
+    message_size: usize,
+) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe {
+        explain(message, message_size, || {
+            let options = Options::read(abi, options, host)?;
+            let config = spec::config(config)?;
+            let runtime_dir = options.runtime_dir.clone();
+            host.write(open(
+                config,
+                runtime_dir.unwrap_or(os::RUNTIME_DIR.into()),
+                options,
+            )?);
+            Ok(String::new())
+        })
+    }
+}
+
+/// Opens a host as `vrrp_host_open()` does, with the `text_len` octets of `text` as its
+/// configuration: the language of vrrpd.conf(5). Event scripts are refused, for it is the program
+/// that acts on events; keys that only a daemon has a use for are said to have no effect.
+///
+/// On success `message` holds what there is to know about the text, a warning or note a line; it is
+/// empty when there is nothing. In case of an error it holds everything that is wrong, a line each:
+/// "config:12: priority: expected a number from 1 to 255, found `300`".
+///
+/// Errors: `VRRP_ERR_HOST_CONFIG`: the text; else as `vrrp_host_open()`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_host_open_config(
+    abi: u32,
+    text: *const c_char,
+    text_len: usize,
+    options: *const vrrp_host_options_t,
+    host: *mut *mut vrrp_host_t,
+    message: *mut c_char,
+    message_size: usize,
+) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe {
+        explain(message, message_size, || {
+            let options = Options::read(abi, options, host)?;
+            let octets = raw::items(text.cast::<u8>(), text_len)?;
+            let own = options.runtime_dir.clone();
+            let text = text::read(&options.config_name, octets, own.is_some())?;
+            let runtime_dir = own.unwrap_or(text.runtime_dir);
+            host.write(open(text.config, runtime_dir, options)?);
+            Ok(text.remarks.join("\n"))
+        })
+    }
+}
+
+/// Reads a text as `vrrp_host_open_config()` does and opens nothing: for a program's own check of its
+/// configuration. `config_name` is what messages call it; NULL: "config". `message` is filled in as
+/// there.
+///
+/// Errors: `VRRP_ERR_HOST_CONFIG`: the text.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_host_check_config(
+    text: *const c_char,
+    text_len: usize,
+    config_name: *const c_char,
+    message: *mut c_char,
+    message_size: usize,
+) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe {
+        explain(message, message_size, || {
+            let name = optional("config_name", config_name)?.unwrap_or(DEFAULT_NAME);
+            let octets = raw::items(text.cast::<u8>(), text_len)?;
+            let text = text::read(Path::new(name), octets, false)?;
+            Ok(text.remarks.join("\n"))
+        })
+    }
+}
+
+/// The descriptor to wait for: it is readable when `vrrp_host_step()` has something to do, timers
+/// included. It is the same for the life of the host; poll, epoll, kqueue and every event loop take
+/// it, level-triggered (with EPOLLET or EV_CLEAR you would miss what a step leaves for the next). Do
+/// not read from it, and do not close it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_host_fd(host: *mut vrrp_host_t) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe { answer(|| call(host, |inner| Ok(inner.host.fd()))) }
+}
+
+/// Receives what has arrived, does what has come due, and performs what follows. Call it once after
+/// opening, and then whenever the descriptor is readable. It does not block; the work of one call is
+/// bounded, and what remains keeps the descriptor readable.
+///
+/// Errors: `VRRP_ERR_HOST_SYSTEM` and `VRRP_ERR_HOST_DENIED`: a part of it failed, and the next
+/// event, a `VRRP_HOST_PROBLEM`, says what, once a minute when it lasts. The host goes on: step
+/// again as ever, but 20 ms later, lest a lasting fault become a busy loop.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_host_step(host: *mut vrrp_host_t) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe {
+        answer(|| {
+            call(host, |inner| {
+                let Err(error) = inner.host.step() else {
+                    return Ok(VRRP_OK);
+                };
+                let text = format!("the network cannot be read: {error}");
+                inner.trouble.note(text);
+                Err(message::io_code(&error))
+            })
+        })
+    }
+}
+
+/// Takes the next thing that happened. Answers 1 with `event` filled in, 0 when there is nothing
+/// new. Take events until it answers 0 after `vrrp_host_step()`, and after every call that changes
+/// something. Set `event->size` before the first.
+///
+/// A program that does not keep up loses events, and is told so by a `VRRP_HOST_LOST`; memory stays
+/// bounded, and the last state of every virtual router is kept.
+///
+/// Errors: `VRRP_ERR_SIZE`. No event is lost by it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_host_next_event(
+    host: *mut vrrp_host_t,
+    event: *mut vrrp_host_event_t,
+) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe {
+        answer(|| {
+            raw::check_sized(event)?;
+            call(host, |inner| {
+                if let Some(text) = inner.trouble.untold.take() {
+                    raw::write(event, event::problem(&text));
+                    return Ok(1);
+                }
+                let Some(next) = inner.host.next_event() else {
+                    return Ok(0);
+                };
+                raw::write(event, event::event(&next, &inner.host));
+                Ok(1)
+            })
+        })
+    }
+}
+
+/// Goes over to another configuration, wholly or, with an error, not at all. Virtual routers that
+/// did not change are not touched; those that are gone stop gracefully, and a `VRRP_HOST_REMOVED`
+/// follows. A priority that was set by `vrrp_host_set_priority()` stays until the configured one
+/// changes. On success `message` says how many were added, changed, removed and left alone.
+///
+/// Errors: as `vrrp_host_open()`; `VRRP_ERR_HOST_STOPPING`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_host_reload(
+    host: *mut vrrp_host_t,
+    config: *const vrrp_host_config_t,
+    message: *mut c_char,
+    message_size: usize,
+) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe {
+        explain(message, message_size, || {
+            call(host, |inner| {
+                let reload = inner.host.reload(spec::config(config)?)?;
+                Ok(summary(&reload))
+            })
+        })
+    }
+}
+
+/// Goes over to the configuration of a text, as `vrrp_host_reload()` does. Remarks about the text
+/// come before the summary in `message`, a line each. The directory of `runtimedir` stays the one
+/// that the host was opened with.
+///
+/// Errors: as `vrrp_host_open_config()`; `VRRP_ERR_HOST_STOPPING`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_host_reload_config(
+    host: *mut vrrp_host_t,
+    text: *const c_char,
+    text_len: usize,
+    message: *mut c_char,
+    message_size: usize,
+) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe {
+        explain(message, message_size, || {
+            let octets = raw::items(text.cast::<u8>(), text_len)?;
+            call(host, |inner| {
+                let text = text::read(&inner.config_name, octets, inner.own_runtime_dir)?;
+                let mut said = text.remarks;
+                let reload = inner.host.reload(text.config)?;
+                if !inner.own_runtime_dir && text.runtime_dir != inner.runtime_dir {
+                    let name = inner.config_name.display();
+                    let stays = inner.runtime_dir.display();
+                    said.push(format!(
+                        "{name}: warning: runtimedir: stays {stays} until the host is opened anew"
+                    ));
+                }
+                said.push(summary(&reload));
+                Ok(said.join("\n"))
+            })
+        })
+    }
+}
+
+/// Puts `priority`, 1 to 255, in the place of the configured one; 0 goes back to that.
+///
+/// Errors: `VRRP_ERR_NOT_FOUND`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_host_set_priority(
+    host: *mut vrrp_host_t,
+    id: *const vrrp_host_id_t,
+    priority: u8,
+) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe {
+        answer(|| {
+            let id = spec::id(id)?;
+            call(host, |inner| {
+                let result = inner.host.set_priority(&id, Priority::new(priority));
+                result.map_or_else(|error| Err(convert::error(error)), |()| Ok(VRRP_OK))
+            })
+        })
+    }
+}
+
+/// Gives up being Active in favour of whoever takes over; with nobody there it stays Active. A
+/// router that resigned does not preempt until it has been Active again or its priority is set.
+///
+/// Errors: `VRRP_ERR_NOT_FOUND`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_host_resign(
+    host: *mut vrrp_host_t,
+    id: *const vrrp_host_id_t,
+) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe {
+        answer(|| {
+            let id = spec::id(id)?;
+            call(host, |inner| {
+                let result = inner.host.resign(&id);
+                result.map_or_else(|error| Err(convert::error(error)), |()| Ok(VRRP_OK))
+            })
+        })
+    }
+}
+
+/// Stops a virtual router gracefully (`on` is 0), or starts it again.
+///
+/// Errors: `VRRP_ERR_NOT_FOUND`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_host_set_enabled(
+    host: *mut vrrp_host_t,
+    id: *const vrrp_host_id_t,
+    on: c_int,
+) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe {
+        answer(|| {
+            let id = spec::id(id)?;
+            call(host, |inner| {
+                let result = inner.host.set_enabled(&id, on != 0);
+                result.map_or_else(|error| Err(convert::error(error)), |()| Ok(VRRP_OK))
+            })
+        })
+    }
+}
+
+/// States whether the `VRRP_HOST_OBJECT_NAMED` of this name is up (`up` is not 0): your database,
+/// your readiness to serve. Until it is stated first, it is up.
+///
+/// Errors: `VRRP_ERR_NOT_FOUND`: no virtual router tracks it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_host_set_tracked(
+    host: *mut vrrp_host_t,
+    name: *const c_char,
+    up: c_int,
+) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe {
+        answer(|| {
+            let name = string(name)?;
+            call(host, |inner| match inner.host.set_tracked(name, up != 0) {
+                true => Ok(VRRP_OK),
+                false => Err(VRRP_ERR_NOT_FOUND),
+            })
+        })
+    }
+}
+
+/// Begins to stop every virtual router gracefully: those that are Active say so with priority 0 and
+/// serve their addresses until the successor is heard, one and a half intervals at most. Go on
+/// stepping until `vrrp_host_is_stopped()` answers 1, then close; or close when you cannot wait.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_host_shutdown(host: *mut vrrp_host_t) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe {
+        answer(|| {
+            call(host, |inner| {
+                inner.host.shutdown();
+                Ok(VRRP_OK)
+            })
+        })
+    }
+}
+
+/// Answers 1 when a shutdown is complete, else 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_host_is_stopped(host: *mut vrrp_host_t) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe { answer(|| call(host, |inner| Ok(inner.host.is_stopped().into()))) }
+}
+
+/// Removes at once everything that the host has installed, and frees the handle; NULL is no harm.
+/// Others are not told: without a shutdown before it they take over when they miss us. Removing
+/// takes some tens of milliseconds. What cannot be removed, the next life removes.
+///
+/// In a fork of the process that opened the host it closes the descriptors, frees the memory and
+/// leaves the network to the parent.
+///
+/// Errors: `VRRP_ERR_HANDLE`; `VRRP_ERR_HOST_BUSY`: nothing was done.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_host_close(host: *mut vrrp_host_t) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe { answer(|| handle::close(host)) }
+}
+
+/// What messages call the text of a configuration, unless somebody says otherwise.
+const DEFAULT_NAME: &str = "config";
+
+/// How a host is opened.
+struct Options {
+    runtime_dir: Option<PathBuf>,
+    config_name: PathBuf,
+}
+
+impl Options {
+    /// Checks what both ways of opening are given besides the configuration.
+    ///
+    /// # Safety
+    /// The pointers are as the header asks.
+    unsafe fn read(
+        abi: u32,
+        options: *const vrrp_host_options_t,
+        host: *mut *mut vrrp_host_t,
+    ) -> Result<Self, Refusal> {
+        if abi != VRRP_ABI {
+            return Err(VRRP_ERR_ABI.into());
+        }
+        raw::check(host).map_err(|code| Refusal::field("host", code))?;
+        let mut read = Self {
+            runtime_dir: None,
+            config_name: DEFAULT_NAME.into(),
+        };
+        if options.is_null() {
+            return Ok(read);
+        }
+        // SAFETY: the contract is the same; strings end with a 0.
+        unsafe {
+            let given = raw::read_sized(options).map_err(|code| Refusal::field("options", code))?;
+            if let Some(path) = optional("options.runtime_dir", given.runtime_dir)? {
+                if !Path::new(path).is_absolute() {
+                    let text =
+                        format!("options.runtime_dir: expected an absolute path, found `{path}`");
+                    return Err(Refusal::new(VRRP_ERR_VALUE, text));
+                }
+                read.runtime_dir = Some(path.into());
+            }
+            if let Some(name) = optional("options.config_name", given.config_name)? {
+                read.config_name = name.into();
+            }
+        }
+        Ok(read)
+    }
+}
+
+/// A string, unless it is NULL.
+///
+/// # Safety
+/// It is NULL, or ends with a 0.
+unsafe fn optional<'a>(path: &str, text: *const c_char) -> Result<Option<&'a str>, Refusal> {
+    if text.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: the contract is the same.
+    let text = unsafe { string(text) };
+    text.map(Some).map_err(|code| Refusal::field(path, code))
+}
+
+fn open(
+    config: HostConfig,
+    runtime_dir: PathBuf,
+    options: Options,
+) -> Result<*mut vrrp_host_t, Refusal> {
+    // The engine is built by a thread of its own.
+    let host =
+        os::without_signals(|| Host::open(os::open(&runtime_dir)?, config).map_err(Refusal::from))?;
+    Ok(handle::new(Inner {
+        host,
+        runtime_dir,
+        own_runtime_dir: options.runtime_dir.is_some(),
+        config_name: options.config_name,
+        trouble: Trouble::default(),
+    }))
+}
+
+/// Does `work` and answers its number, with its words in the caller's message.
+///
+/// # Safety
+/// `message` is NULL or points to `size` octets that nobody else uses.
+unsafe fn explain(
+    message: *mut c_char,
+    size: usize,
+    work: impl FnOnce() -> Result<String, Refusal>,
+) -> c_int {
+    // SAFETY: the contract is the same.
+    match unsafe { Out::new(message, size) } {
+        Ok(out) => out.answer(work()),
+        Err(code) => code,
+    }
+}
+
+fn summary(reload: &Reload) -> String {
+    format!(
+        "{} added, {} changed, {} removed, {} unchanged",
+        reload.added.len(),
+        reload.changed.len(),
+        reload.removed.len(),
+        reload.unchanged.len()
+    )
+}

@@ -1,0 +1,179 @@
+//! From an event of the host to the struct of C.
+
+use std::net::IpAddr;
+
+use vrrp_core::{AdvertInterval, Peer, Vrid};
+use vrrp_host::{Event, Host, VrId};
+use vrrpd::words::{self, Weight};
+
+use super::message;
+use super::numbers::*;
+use super::os::Os;
+use super::types::*;
+use crate::convert;
+use crate::types::*;
+
+/// Nothing happened yet.
+fn empty() -> vrrp_host_event_t {
+    vrrp_host_event_t {
+        size: size_of::<vrrp_host_event_t>() as u32,
+        kind: VRRP_HOST_OTHER,
+        weight: VRRP_HOST_INFO,
+        from: 0,
+        to: 0,
+        reason: 0,
+        up: 0,
+        id: vrrp_host_id_t::default(),
+        peer: vrrp_peer_t::default(),
+        drop_reason: 0,
+        our_interval_cs: 0,
+        their_interval_cs: 0,
+        addresses_len: 0,
+        their_addresses_len: 0,
+        count: 0,
+        late_us: 0,
+        addresses: [vrrp_virtual_address_t::default(); VRRP_HOST_MAX_ADDRESSES],
+        their_addresses: [vrrp_address_t::default(); VRRP_HOST_MAX_ADDRESSES],
+        text: [0; VRRP_HOST_TEXT_SIZE],
+    }
+}
+
+/// A trouble of the host as a whole.
+pub(crate) fn problem(text: &str) -> vrrp_host_event_t {
+    vrrp_host_event_t {
+        kind: VRRP_HOST_PROBLEM,
+        weight: VRRP_HOST_WARNING,
+        text: message::field(text),
+        ..empty()
+    }
+}
+
+/// What C is to know of an event of this host.
+pub(crate) fn event(event: &Event, host: &Host<Os>) -> vrrp_host_event_t {
+    let about = subject(event);
+    let status = about.and_then(|id| host.status(id)).map(|r| r.status);
+    let (weight, text) = words::event(event, status.as_ref());
+    let mut told = empty();
+    told.weight = match weight {
+        Weight::Warning => VRRP_HOST_WARNING,
+        Weight::Info | Weight::Debug => VRRP_HOST_INFO,
+    };
+    told.text = message::field(&text);
+    told.id = about.map_or(told.id, id);
+    fill(&mut told, event);
+    told
+}
+
+/// The virtual router that an event is about.
+fn subject(event: &Event) -> Option<&VrId> {
+    match event {
+        Event::StateChange { id, .. }
+        | Event::IntervalMismatch { id, .. }
+        | Event::AddressMismatch { id, .. }
+        | Event::DualOwner { id, .. }
+        | Event::Contested { id, .. }
+        | Event::Removed { id } => Some(id),
+        Event::Problem { id, .. } => id.as_ref(),
+        _ => None,
+    }
+}
+
+fn fill(told: &mut vrrp_host_event_t, event: &Event) {
+    let router = |address: IpAddr, priority| Peer { address, priority }.into();
+    match event {
+        Event::StateChange {
+            from,
+            to,
+            reason,
+            peer,
+            addresses,
+            ..
+        } => {
+            told.kind = VRRP_HOST_STATE_CHANGE;
+            told.from = convert::state(*from);
+            told.to = convert::state(*to);
+            told.reason = convert::reason(*reason);
+            told.peer = peer.map_or(told.peer, Into::into);
+            told.addresses_len = copy(&mut told.addresses, addresses.iter().map(|a| (*a).into()));
+        }
+        Event::Interface { name, state } => {
+            told.kind = VRRP_HOST_INTERFACE;
+            told.id.interface = message::field(name);
+            told.up = state.up.into();
+        }
+        Event::Rejected {
+            interface,
+            source,
+            vrid,
+            reason,
+            count,
+        } => {
+            told.kind = VRRP_HOST_REJECTED;
+            told.id.interface = message::field(interface);
+            told.id.vrid = vrid.unwrap_or_default();
+            told.peer = source.map_or(told.peer, |source| router(source, 0));
+            // Below 256.
+            told.drop_reason = convert::drop_reason(*reason) as u16;
+            told.count = *count;
+        }
+        Event::Problem { .. } => told.kind = VRRP_HOST_PROBLEM,
+        Event::IntervalMismatch {
+            peer, ours, theirs, ..
+        } => {
+            told.kind = VRRP_HOST_INTERVAL_MISMATCH;
+            told.peer = router(*peer, 0);
+            told.our_interval_cs = AdvertInterval::as_centis(*ours);
+            told.their_interval_cs = AdvertInterval::as_centis(*theirs);
+        }
+        Event::AddressMismatch {
+            peer, ours, theirs, ..
+        } => {
+            told.kind = VRRP_HOST_ADDRESS_MISMATCH;
+            told.peer = router(*peer, 0);
+            let ours = ours.iter().map(|&address| vrrp_virtual_address_t {
+                address: address.into(),
+                prefix_len: 0,
+            });
+            told.addresses_len = copy(&mut told.addresses, ours);
+            let theirs = theirs.iter().map(|&address| address.into());
+            told.their_addresses_len = copy(&mut told.their_addresses, theirs);
+        }
+        Event::DualOwner { peer, .. } => {
+            told.kind = VRRP_HOST_DUAL_OWNER;
+            told.peer = router(*peer, u8::MAX);
+        }
+        Event::Contested { peer, .. } => {
+            told.kind = VRRP_HOST_CONTESTED;
+            told.peer = (*peer).into();
+        }
+        Event::Stalled { late } => {
+            told.kind = VRRP_HOST_STALLED;
+            told.late_us = late.as_micros();
+        }
+        Event::Removed { .. } => told.kind = VRRP_HOST_REMOVED,
+        Event::Lost { count } => {
+            told.kind = VRRP_HOST_LOST;
+            told.count = *count;
+        }
+        _ => {}
+    }
+}
+
+/// The name of a virtual router for C.
+pub(crate) fn id(id: &VrId) -> vrrp_host_id_t {
+    vrrp_host_id_t {
+        interface: message::field(&id.interface),
+        vrid: Vrid::get(id.vrid),
+        family: convert::family(id.family),
+    }
+}
+
+/// Copies as many as fit, and counts them.
+pub(crate) fn copy<T>(to: &mut [T], from: impl Iterator<Item = T>) -> u16 {
+    let mut len = 0;
+    for (slot, item) in to.iter_mut().zip(from) {
+        *slot = item;
+        len += 1;
+    }
+    len
+}

@@ -1,0 +1,210 @@
+//! The structs of the host's interface.
+
+use core::ffi::c_char;
+
+use super::numbers::*;
+use crate::raw::{Plain, Sized32};
+use crate::types::{vrrp_address_t, vrrp_config_t, vrrp_peer_t, vrrp_virtual_address_t};
+
+/// What names a virtual router of a host: {"eth0", 51, VRRP_IPV4}.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct vrrp_host_id_t {
+    /// The name of its interface, ended by a 0.
+    pub interface: [c_char; VRRP_HOST_NAME_SIZE],
+    /// The virtual router identifier, 1 to 255.
+    pub vrid: u8,
+    /// `VRRP_IPV4` or `VRRP_IPV6`.
+    pub family: u8,
+}
+
+/// The name of an interface.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct vrrp_host_name_t {
+    /// Ended by a 0.
+    pub name: [c_char; VRRP_HOST_NAME_SIZE],
+}
+
+/// Something whose state matters to virtual routers.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct vrrp_host_object_t {
+    /// The name of a `VRRP_HOST_OBJECT_NAMED`; else unused.
+    pub name: *const c_char,
+    /// What a `VRRP_HOST_OBJECT_INTERFACE` or a `VRRP_HOST_OBJECT_ROUTER` is; else unused.
+    pub id: vrrp_host_id_t,
+    /// One of `VRRP_HOST_OBJECT_*`.
+    pub kind: u8,
+    /// Zero.
+    pub reserved: u8,
+}
+
+/// One virtual router of a host.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct vrrp_host_router_t {
+    /// sizeof(vrrp_host_router_t), the same in all of an array.
+    pub size: u32,
+    /// Its name.
+    pub id: vrrp_host_id_t,
+    /// Zero.
+    pub reserved: [u8; 2],
+    /// Its configuration, begun with `vrrp_config_init()`. The `object` of its tracks is an index of
+    /// `objects` in `vrrp_host_config_t`.
+    pub config: *const vrrp_config_t,
+    /// NULL, or for each of `config->addresses` the name of the interface that carries it; a name
+    /// of NULL is the interface that carries the MAC of the virtual router.
+    pub carriers: *const *const c_char,
+}
+
+/// Everything that a host is to do.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct vrrp_host_config_t {
+    /// sizeof(vrrp_host_config_t).
+    pub size: u32,
+    /// The virtual routers, each named once.
+    pub routers: *const vrrp_host_router_t,
+    /// How many. None: the host waits for a reload.
+    pub routers_len: usize,
+    /// What virtual routers track.
+    pub objects: *const vrrp_host_object_t,
+    /// How many.
+    pub objects_len: usize,
+}
+
+/// How a host is opened. Set all of it to zero first: zero is the default of each.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct vrrp_host_options_t {
+    /// sizeof(vrrp_host_options_t).
+    pub size: u32,
+    /// Where it is noted what is installed, so that the next life can clean up after a crash: a
+    /// directory that is empty after a reboot. It is made when missing. NULL: what the text of the
+    /// configuration says, else /run/vrrpd, which is vrrpd's: either cleans up after the other.
+    pub runtime_dir: *const c_char,
+    /// What messages call the text of a configuration, such as the name of its file. NULL: "config".
+    pub config_name: *const c_char,
+}
+
+/// Something that happened. Fields that a kind does not name are zero.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct vrrp_host_event_t {
+    /// Set it to sizeof(vrrp_host_event_t).
+    pub size: u32,
+    /// One of `VRRP_HOST_STATE_CHANGE` and what follows, which name the fields that they fill in.
+    pub kind: u8,
+    /// `VRRP_HOST_INFO` or `VRRP_HOST_WARNING`: how much it matters in a log.
+    pub weight: u8,
+    /// One of `VRRP_STATE_*`: the state before.
+    pub from: u8,
+    /// The state now.
+    pub to: u8,
+    /// One of `VRRP_REASON_*`.
+    pub reason: u8,
+    /// 1: the interface is up.
+    pub up: u8,
+    /// The virtual router, or the interface alone with a VRID of 0.
+    pub id: vrrp_host_id_t,
+    /// The other router. Family 0: there is none.
+    pub peer: vrrp_peer_t,
+    /// One of `VRRP_DROP_*`.
+    pub drop_reason: u16,
+    /// Our interval in centiseconds.
+    pub our_interval_cs: u16,
+    /// Its interval in centiseconds.
+    pub their_interval_cs: u16,
+    /// How many of `addresses` there are.
+    pub addresses_len: u16,
+    /// How many of `their_addresses` there are.
+    pub their_addresses_len: u16,
+    /// How often.
+    pub count: u64,
+    /// How late.
+    pub late_us: u64,
+    /// The virtual addresses of `id`.
+    pub addresses: [vrrp_virtual_address_t; VRRP_HOST_MAX_ADDRESSES],
+    /// What the other router advertises.
+    pub their_addresses: [vrrp_address_t; VRRP_HOST_MAX_ADDRESSES],
+    /// All of it in one line for a log, in UTF-8, cut with "..." where it is too long. Never empty.
+    pub text: [c_char; VRRP_HOST_TEXT_SIZE],
+}
+
+/// How a host serves a virtual router.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct vrrp_host_service_t {
+    /// Set it to sizeof(vrrp_host_service_t).
+    pub size: u32,
+    /// `VRRP_MAC_VIRTUAL` or `VRRP_MAC_INTERFACE`.
+    pub mac_mode: u8,
+    /// The MAC that answers for the addresses while it is Active.
+    pub mac: [u8; 6],
+    /// 1: it is being removed, stopping, or serving until its successor is heard.
+    pub leaving: u8,
+    /// The interface that carries the virtual MAC. Empty: the interface's own MAC is used, or the
+    /// interface does not exist.
+    pub mac_interface: [c_char; VRRP_HOST_NAME_SIZE],
+    /// The source of its advertisements. Family 0: the interface has no address for it.
+    pub source: vrrp_address_t,
+    /// 1: its interface is up.
+    pub interface_up: u8,
+}
+
+/// A router that is, or was, master of a virtual router on one of our segments, ours or not. Two
+/// fresh ones of the same virtual router are two masters.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct vrrp_host_sighting_t {
+    /// Set it to sizeof(vrrp_host_sighting_t) in the first of an array.
+    pub size: u32,
+    /// The virtual router, which need not be one of ours.
+    pub id: vrrp_host_id_t,
+    /// The MAC of its advertisements.
+    pub mac: [u8; 6],
+    /// The source of its advertisements and the priority that it advertised last; 0 when it stopped.
+    pub router: vrrp_peer_t,
+    /// 2 or 3.
+    pub version: u8,
+    /// 1: it has stopped, or was not heard for three of its intervals and the longest skew.
+    pub stale: u8,
+    /// 1: this virtual router is configured here, too.
+    pub ours: u8,
+    /// 1: it is this host.
+    pub is_self: u8,
+    /// The interval that it advertised, in centiseconds.
+    pub interval_cs: u16,
+    /// How many of `addresses` there are.
+    pub addresses_len: u16,
+    /// How long ago it was heard.
+    pub age_us: u64,
+    /// The virtual addresses that it advertised.
+    pub addresses: [vrrp_address_t; VRRP_HOST_MAX_ADDRESSES],
+}
+
+macro_rules! plain {
+    ($($name:ident)*) => {$(
+        // SAFETY: numbers and pointers, of which any octets are one.
+        unsafe impl Plain for $name {}
+    )*};
+}
+
+macro_rules! sized {
+    ($($name:ident)*) => {$(
+        // SAFETY: its first field is `size: u32`.
+        unsafe impl Sized32 for $name {}
+    )*};
+}
+
+plain!(vrrp_host_id_t vrrp_host_object_t vrrp_host_router_t vrrp_host_config_t vrrp_host_options_t);
+plain!(vrrp_host_event_t vrrp_host_service_t vrrp_host_sighting_t vrrp_host_name_t);
+sized!(vrrp_host_router_t vrrp_host_config_t vrrp_host_options_t);
+sized!(vrrp_host_event_t vrrp_host_service_t vrrp_host_sighting_t);
+
+const _: () = {
+    assert!(VRRP_HOST_MAX_ADDRESSES == vrrp_host::MAX_ADDRESSES);
+    assert!(VRRP_HOST_MAX_ROUTERS == vrrp_host::MAX_VIRTUAL_ROUTERS);
+    assert!(VRRP_HOST_MAX_INTERFACES == vrrp_host::MAX_INTERFACES);
+};

@@ -1,0 +1,51 @@
+//! libvrrp: the engine and the host port for C.
+//!
+//! What a C programmer needs stands in `include/vrrp.h` and `include/vrrp_host.h`, which are
+//! generated from the modules here: their documentation speaks of C. `README.md` has the
+//! conventions. From top to bottom:
+//!
+//! - `numbers`, `types` and `host::types` are what both sides see.
+//! - `engine`, `status`, `names` and `host::calls` are the functions.
+//! - `handle` is the engine in the caller's storage.
+//! - `raw` reads and writes what the caller points to, and nothing else does; `convert` goes from
+//!   the octets of C to the legal values of the engine and back.
+//!
+//! # Panics
+//!
+//! None crosses the boundary. No function is known to panic; should one, `extern "C"` ends the
+//! process, and without std the processor stops in a loop.
+#![cfg_attr(not(feature = "std"), no_std)]
+#![allow(unsafe_code)]
+// Names of C.
+#![allow(non_camel_case_types)]
+// What pointers must be is said once for all functions, at the top of each header.
+#![allow(clippy::missing_safety_doc)]
+
+mod convert;
+mod engine;
+mod handle;
+#[cfg(feature = "host")]
+mod host;
+mod names;
+mod numbers;
+mod raw;
+mod status;
+mod types;
+
+pub use engine::*;
+pub use handle::{storage_size, vrrp_t};
+#[cfg(feature = "host")]
+pub use host::*;
+pub use names::*;
+pub use numbers::*;
+pub use status::*;
+pub use types::*;
+
+/// There is nobody to tell.
+#[cfg(not(feature = "std"))]
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    loop {
+        core::hint::spin_loop();
+    }
+}

@@ -1,0 +1,282 @@
+//! What can be asked of an engine. Nothing here changes it.
+
+use core::ffi::c_int;
+use core::mem::size_of;
+
+use vrrp_core::{ActiveRouter, DropReason, InterfaceState, Statistics, Status};
+
+use crate::convert::{self, Legal};
+use crate::engine::answer;
+use crate::handle::{
+    Engine, VRRP_MAX_ADDRESSES, VRRP_MAX_INTERFACES, VRRP_MAX_ROUTERS, engine, vrrp_t,
+};
+use crate::numbers::*;
+use crate::raw::{self, Plain};
+use crate::types::*;
+
+/// Describes a virtual router as it stands. Set `status->size` before.
+///
+/// Errors: `VRRP_ERR_NULL`; `VRRP_ERR_SIZE`; `VRRP_ERR_VALUE`: no legal key; `VRRP_ERR_NOT_FOUND`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_status(
+    vrrp: *const vrrp_t,
+    key: *const vrrp_key_t,
+    status: *mut vrrp_status_t,
+) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe {
+        answer(|| {
+            let engine = engine(vrrp)?;
+            raw::check_sized(status)?;
+            let key = raw::read(key)?.legal()?;
+            let found = engine.status(key).ok_or(VRRP_ERR_NOT_FOUND)?;
+            raw::write(status, found.into());
+            Ok(VRRP_OK)
+        })
+    }
+}
+
+/// Gives the counters of a virtual router. Set `statistics->size` before.
+///
+/// Errors: `VRRP_ERR_NULL`; `VRRP_ERR_SIZE`; `VRRP_ERR_VALUE`: no legal key; `VRRP_ERR_NOT_FOUND`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_statistics(
+    vrrp: *const vrrp_t,
+    key: *const vrrp_key_t,
+    statistics: *mut vrrp_statistics_t,
+) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe {
+        answer(|| {
+            let engine = engine(vrrp)?;
+            raw::check_sized(statistics)?;
+            let key = raw::read(key)?.legal()?;
+            let found = engine.statistics(key).ok_or(VRRP_ERR_NOT_FOUND)?;
+            raw::write(statistics, found.into());
+            Ok(VRRP_OK)
+        })
+    }
+}
+
+/// Writes to `count` how many packets were discarded for `reason`, one of `VRRP_DROP_*`: those for
+/// the virtual router of `key`, or with a `key` of NULL those that belong to none. Counters wrap.
+/// The reasons go from 1 to where `vrrp_drop_reason_name()` gives NULL.
+///
+/// Errors: `VRRP_ERR_NULL`; `VRRP_ERR_VALUE`: no legal key, or no such reason;
+/// `VRRP_ERR_NOT_FOUND`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_drops(
+    vrrp: *const vrrp_t,
+    key: *const vrrp_key_t,
+    reason: c_int,
+    count: *mut u32,
+) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe {
+        answer(|| {
+            let engine = engine(vrrp)?;
+            raw::check(count)?;
+            let mut reasons = DropReason::ALL.iter();
+            let reason = reasons.find(|r| convert::drop_reason(**r) == reason);
+            let reason = *reason.ok_or(VRRP_ERR_VALUE)?;
+            let counters = match key.is_null() {
+                true => engine.drops(),
+                false => {
+                    let key = raw::read(key)?.legal()?;
+                    &engine.statistics(key).ok_or(VRRP_ERR_NOT_FOUND)?.drops
+                }
+            };
+            raw::write(count, counters.count(reason));
+            Ok(VRRP_OK)
+        })
+    }
+}
+
+/// Answers how many virtual routers there are and writes their keys, in no order, to `keys`, which
+/// has room for `capacity`. With a `keys` of NULL nothing is written.
+///
+/// Errors: `VRRP_ERR_BUFFER`: there are more than `capacity`, at most `vrrp_max_routers()`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_keys(
+    vrrp: *const vrrp_t,
+    keys: *mut vrrp_key_t,
+    capacity: usize,
+) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe { answer(|| list(|| Ok(engine(vrrp)?.keys()), keys, capacity)) }
+}
+
+/// Answers how many virtual addresses a virtual router has and writes them to `addresses`, in the
+/// order in which they are advertised. `addresses` has room for `capacity`; when it is NULL nothing
+/// is written.
+///
+/// Errors: `VRRP_ERR_VALUE`: no legal key; `VRRP_ERR_NOT_FOUND`; `VRRP_ERR_BUFFER`: there are more
+/// than `capacity`, at most `vrrp_max_addresses()`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_addresses(
+    vrrp: *const vrrp_t,
+    key: *const vrrp_key_t,
+    addresses: *mut vrrp_virtual_address_t,
+    capacity: usize,
+) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe {
+        answer(|| {
+            let engine = engine(vrrp)?;
+            let key = raw::read(key)?.legal()?;
+            engine.status(key).ok_or(VRRP_ERR_NOT_FOUND)?;
+            list(|| Ok(engine.addresses(key)), addresses, capacity)
+        })
+    }
+}
+
+/// Gives back how an interface was last described. Set `interface->size` before.
+///
+/// Errors: `VRRP_ERR_NULL`; `VRRP_ERR_SIZE`; `VRRP_ERR_NOT_FOUND`: it never was.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_interface(
+    vrrp: *const vrrp_t,
+    ifindex: u32,
+    interface: *mut vrrp_interface_t,
+) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe {
+        answer(|| {
+            let engine = engine(vrrp)?;
+            raw::check_sized(interface)?;
+            let found = engine.interface(ifindex).ok_or(VRRP_ERR_NOT_FOUND)?;
+            raw::write(interface, found.into());
+            Ok(VRRP_OK)
+        })
+    }
+}
+
+/// The interfaces that an engine of this library has room for.
+#[unsafe(no_mangle)]
+pub extern "C" fn vrrp_max_interfaces() -> usize {
+    VRRP_MAX_INTERFACES
+}
+
+/// The virtual routers that an engine of this library has room for.
+#[unsafe(no_mangle)]
+pub extern "C" fn vrrp_max_routers() -> usize {
+    VRRP_MAX_ROUTERS
+}
+
+/// The addresses and unicast peers together that a virtual router has room for.
+#[unsafe(no_mangle)]
+pub extern "C" fn vrrp_max_addresses() -> usize {
+    VRRP_MAX_ADDRESSES
+}
+
+/// The length in octets of the longest frame that this library writes: `VRRP_MAX_FRAME_LEN` for its
+/// own capacities.
+#[unsafe(no_mangle)]
+pub extern "C" fn vrrp_max_frame_len() -> usize {
+    Engine::MAX_FRAME_LEN
+}
+
+/// Writes items to the caller's array and answers how many there are; the iterator is made twice.
+///
+/// # Safety
+/// As [`raw::items_mut`].
+unsafe fn list<T: Plain + From<I>, I, L: Iterator<Item = I>>(
+    items: impl Fn() -> Result<L, c_int>,
+    to: *mut T,
+    capacity: usize,
+) -> Answer {
+    let count = items()?.count();
+    if !to.is_null() {
+        if count > capacity {
+            return Err(VRRP_ERR_BUFFER);
+        }
+        // SAFETY: by the contract, for there is room for `capacity`.
+        let to = unsafe { raw::items_mut(to, count)? };
+        for (slot, item) in to.iter_mut().zip(items()?) {
+            *slot = item.into();
+        }
+    }
+    // At most 65,000.
+    Ok(count as c_int)
+}
+
+impl From<Status> for vrrp_status_t {
+    fn from(status: Status) -> Self {
+        let own = Self {
+            size: size_of::<Self>() as u32,
+            key: status.key.into(),
+            state: convert::state(status.state),
+            reason: convert::reason(status.reason),
+            enabled: status.enabled.into(),
+            handing_over: status.handing_over.into(),
+            since_us: status.since.as_micros(),
+            resigned: status.resigned.into(),
+            version: convert::version(status.version),
+            priority: status.priority.get(),
+            base_priority: status.base_priority.get(),
+            advert_interval_cs: status.advert_interval.as_centis(),
+            active_interval_cs: status.active_interval.as_centis(),
+            pseudo_header: status.pseudo_header.into(),
+            ..Self::default()
+        };
+        let Some(active) = status.active else {
+            return own;
+        };
+        let ActiveRouter {
+            address,
+            mac,
+            priority,
+            version,
+            interval,
+            last_heard,
+            address_mismatch,
+            interval_mismatch,
+        } = active;
+        Self {
+            active_last_heard_us: last_heard.as_micros(),
+            active: vrrp_peer_t {
+                address: address.into(),
+                priority,
+            },
+            active_version: version,
+            active_advert_interval_cs: interval.as_centis(),
+            active_has_mac: mac.is_some().into(),
+            active_mac: mac.unwrap_or_default().0,
+            active_address_mismatch: address_mismatch.into(),
+            active_interval_mismatch: interval_mismatch.into(),
+            ..own
+        }
+    }
+}
+
+impl From<&Statistics> for vrrp_statistics_t {
+    fn from(s: &Statistics) -> Self {
+        Self {
+            size: size_of::<Self>() as u32,
+            active_transitions: s.active_transitions,
+            adverts_received: s.adverts_received,
+            adverts_sent: s.adverts_sent,
+            priority_zero_received: s.priority_zero_received,
+            priority_zero_sent: s.priority_zero_sent,
+            announcements_sent: s.announcements_sent,
+            effect_failures: s.effect_failures,
+            stalls: s.stalls,
+            losing_adverts: s.losing_adverts,
+            checksum_plain: s.checksum_plain,
+            checksum_pseudo: s.checksum_pseudo,
+        }
+    }
+}
+
+impl From<&InterfaceState> for vrrp_interface_t {
+    fn from(state: &InterfaceState) -> Self {
+        Self {
+            size: size_of::<Self>() as u32,
+            up: state.up.into(),
+            mac: state.mac.0,
+            ipv4: state.ipv4.map_or([0; 4], |a| a.octets()),
+            ipv6: state.ipv6.map_or([0; 16], |a| a.octets()),
+            reserved: 0,
+        }
+    }
+}

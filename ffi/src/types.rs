@@ -1,0 +1,300 @@
+//! The structs of the engine's interface.
+
+use core::ffi::c_int;
+
+use crate::raw::{Plain, Sized32};
+
+/// An IP address in network order.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct vrrp_address_t {
+    /// `VRRP_IPV4` (then the first four octets count) or `VRRP_IPV6`. 0: no address.
+    pub family: u8,
+    /// The address. Beyond an IPv4 address the library writes zeros and reads nothing.
+    pub octets: [u8; 16],
+}
+
+/// A virtual address with its prefix.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct vrrp_virtual_address_t {
+    /// The address.
+    pub address: vrrp_address_t,
+    /// The length of the prefix, 0 to 32 or 0 to 128: what you need to install the address.
+    pub prefix_len: u8,
+}
+
+/// What names a virtual router.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct vrrp_key_t {
+    /// The interface, by a number that you choose and keep.
+    pub ifindex: u32,
+    /// The virtual router identifier, 1 to 255.
+    pub vrid: u8,
+    /// `VRRP_IPV4` or `VRRP_IPV6`: one VRID may exist once in each.
+    pub family: u8,
+}
+
+/// Another router of the same virtual router.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct vrrp_peer_t {
+    /// The source of its advertisements. Family 0: there is none.
+    pub address: vrrp_address_t,
+    /// The priority that it last advertised; 0 when it stopped.
+    pub priority: u8,
+}
+
+/// What you know of an interface.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct vrrp_interface_t {
+    /// sizeof(vrrp_interface_t).
+    pub size: u32,
+    /// Not 0: administratively up and with carrier.
+    pub up: u8,
+    /// Its own MAC.
+    pub mac: [u8; 6],
+    /// Its primary IPv4 address, never a virtual one: the source of advertisements. 0.0.0.0: none,
+    /// and IPv4 virtual routers wait in Initialize.
+    pub ipv4: [u8; 4],
+    /// Its own IPv6 link-local address: the source of advertisements. `::`: none, and IPv6 virtual
+    /// routers wait in Initialize.
+    pub ipv6: [u8; 16],
+    /// Zero.
+    pub reserved: u8,
+}
+
+/// A tracked object of a virtual router.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct vrrp_track_t {
+    /// The object, by a number that you choose: see `vrrp_set_tracked()`.
+    pub object: u16,
+    /// What is added to the priority; the sum stays within 1 to 254. For `VRRP_TRACK_FAULT`: unused.
+    pub delta: i16,
+    /// One of `VRRP_TRACK_*`.
+    pub effect: u8,
+}
+
+/// The configuration of one virtual router. Begin with `vrrp_config_init()`, which fills in the
+/// defaults of the RFC, and set `addresses` at least. The engine copies what it needs: arrays may go
+/// as soon as the call returns.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct vrrp_config_t {
+    /// sizeof(vrrp_config_t).
+    pub size: u32,
+    /// The versions to speak and hear: `VRRP_V2`, `VRRP_V3` (default) or `VRRP_V2_AND_V3`.
+    pub version: u8,
+    /// The priority when every tracked object is up: 1 to 255, 255 for the owner of the addresses;
+    /// default 100.
+    pub priority: u8,
+    /// The interval between our advertisements while Active, in centiseconds: 1 to 4095 in VRRPv3,
+    /// whole seconds of 100 to 25,500 in VRRPv2; default 100.
+    pub advert_interval_cs: u16,
+    /// Not 0 (default): take over from an Active router of lower priority.
+    pub preempt: u8,
+    /// Not 0: take packets for addresses that we do not own (Accept_Mode); default 0.
+    pub accept: u8,
+    /// With unicast peers, how many hops an advertisement may have come; default 1: the same link.
+    pub max_hops: u8,
+    /// `VRRP_MAC_VIRTUAL` (default) or `VRRP_MAC_INTERFACE`.
+    pub mac_mode: u8,
+    /// `VRRP_CHECKSUM_AUTO` (default), `VRRP_CHECKSUM_RFC9568` or `VRRP_CHECKSUM_RFC5798`.
+    pub checksum: u8,
+    /// `VRRP_OWNER_ELECT` (default) or `VRRP_OWNER_DISCARD`.
+    pub owner_receive: u8,
+    /// `VRRP_AUTH_NONE` (default) or `VRRP_AUTH_SIMPLE`.
+    pub auth: u8,
+    /// How many times more the addresses are announced (gratuitous ARP, unsolicited neighbour
+    /// advertisement) after the takeover; default 1.
+    pub announce_repeats: u8,
+    /// The password of `VRRP_AUTH_SIMPLE`, padded with zeros.
+    pub password: [u8; 8],
+    /// How long an Active router of lower priority is left alone before it is preempted; default 0.
+    pub preempt_delay_us: u64,
+    /// How long to listen before the election can make us Active, after being enabled and after the
+    /// interface comes up; default 0.
+    pub start_delay_us: u64,
+    /// The time between repeated announcements; default 5 seconds.
+    pub announce_repeat_us: u64,
+    /// Announce again at this period for as long as we are Active; 0 (default): never.
+    pub announce_refresh_us: u64,
+    /// The virtual addresses, at least one, all of the family of the virtual router.
+    pub addresses: *const vrrp_virtual_address_t,
+    /// How many.
+    pub addresses_len: usize,
+    /// Unicast peers. None (default): advertise to the multicast group.
+    pub peers: *const vrrp_address_t,
+    /// How many. Addresses and peers together fit `VRRP_MAX_ADDRESSES`.
+    pub peers_len: usize,
+    /// Objects that move the priority.
+    pub tracks: *const vrrp_track_t,
+    /// How many: up to `VRRP_MAX_TRACKS`.
+    pub tracks_len: usize,
+}
+
+/// Where a VRRP message came from, when you hand over the IP payload alone.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct vrrp_packet_t {
+    /// sizeof(vrrp_packet_t).
+    pub size: u32,
+    /// The interface that it arrived on.
+    pub ifindex: u32,
+    /// The source of the IP packet.
+    pub source: vrrp_address_t,
+    /// Its destination, of the same family.
+    pub destination: vrrp_address_t,
+    /// Its TTL or hop limit on arrival.
+    pub ttl: u8,
+    /// Not 0: `source_mac` is known.
+    pub has_source_mac: u8,
+    /// The source MAC.
+    pub source_mac: [u8; 6],
+    /// Zero.
+    pub reserved: [u8; 2],
+}
+
+/// One thing for you to do, or to know. Fields that a kind does not name are zero.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct vrrp_output_t {
+    /// Set it to sizeof(vrrp_output_t). On return: the octets that this library knows, or fewer.
+    pub size: u32,
+    /// The virtual router.
+    pub key: vrrp_key_t,
+    /// One of `VRRP_OUTPUT_*`, which say what is to be done.
+    pub kind: u8,
+    /// Of `SET_*`: 1 take up, install, join; 0 give up, remove, leave.
+    pub on: u8,
+    /// Of `SET_ADDRESS`: 1 when packets to the address are for this host.
+    pub accept: u8,
+    /// Of `TRANSMIT`: one of `VRRP_FRAME_*`.
+    pub frame_kind: u8,
+    /// Of `TRANSMIT`: the length of the Ethernet frame in the buffer, without padding and FCS.
+    pub frame_len: u32,
+    /// Of `TRANSMIT`: where the IP header begins (for ARP: the ARP packet).
+    pub ip_offset: u16,
+    /// Of `TRANSMIT`: where the VRRP or ICMPv6 message begins (for ARP: the ARP packet).
+    pub payload_offset: u16,
+    /// Of `SET_MAC`: the virtual MAC.
+    pub mac: [u8; 6],
+    /// Of `SET_ADDRESS`: the address and its prefix.
+    pub address: vrrp_virtual_address_t,
+    /// Of `TRANSMIT`, for a unicast advertisement: the destination. Its Ethernet destination is left
+    /// zero for you to fill in, or send the IP packet instead. Family 0: not unicast.
+    pub unicast: vrrp_address_t,
+    /// Of `STATE_CHANGE`: the state before, as last reported; one of `VRRP_STATE_*`.
+    pub from: u8,
+    /// Of `STATE_CHANGE`: the state now.
+    pub to: u8,
+    /// Of `STATE_CHANGE`: why, one of `VRRP_REASON_*`.
+    pub reason: u8,
+    /// Of `STATE_CHANGE`: the router whose advertisement, or whose silence, decided it; else family 0.
+    pub peer: vrrp_peer_t,
+}
+
+/// A virtual router as it stands.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct vrrp_status_t {
+    /// Set it to sizeof(vrrp_status_t). On return: the octets that this library knows, or fewer.
+    pub size: u32,
+    /// The virtual router.
+    pub key: vrrp_key_t,
+    /// One of `VRRP_STATE_*`.
+    pub state: u8,
+    /// Why it is in that state: one of `VRRP_REASON_*`.
+    pub reason: u8,
+    /// 1: the administrator has enabled it.
+    pub enabled: u8,
+    /// 1: it has said that it stops and serves on until the successor is heard.
+    pub handing_over: u8,
+    /// Since when it is in that state.
+    pub since_us: u64,
+    /// 1: it has resigned and will not preempt until it has been Active again or its priority is set.
+    pub resigned: u8,
+    /// The versions that it speaks: one of `VRRP_V*`.
+    pub version: u8,
+    /// The priority that it advertises: configured, overridden, and moved by tracked objects.
+    pub priority: u8,
+    /// The priority without the effect of tracked objects.
+    pub base_priority: u8,
+    /// Our own interval in centiseconds.
+    pub advert_interval_cs: u16,
+    /// The interval that the down timer counts: learned from the Active router in VRRPv3.
+    pub active_interval_cs: u16,
+    /// When the Active router was last heard.
+    pub active_last_heard_us: u64,
+    /// The Active router last heard. Family 0: none since we started to listen, and then every
+    /// `active_` field but the interval is zero.
+    pub active: vrrp_peer_t,
+    /// 2 or 3.
+    pub active_version: u8,
+    /// The interval that it advertised, in centiseconds.
+    pub active_advert_interval_cs: u16,
+    /// 1: `active_mac` is known.
+    pub active_has_mac: u8,
+    /// The source MAC of its advertisements.
+    pub active_mac: [u8; 6],
+    /// 1: its address list differed from ours.
+    pub active_address_mismatch: u8,
+    /// 1: its interval differed from ours.
+    pub active_interval_mismatch: u8,
+    /// 1: the advertisement that the checksum form was last learned from had a pseudo-header.
+    pub pseudo_header: u8,
+}
+
+/// Counters of one virtual router since it was inserted. They wrap. See also `vrrp_drops()`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct vrrp_statistics_t {
+    /// Set it to sizeof(vrrp_statistics_t). On return: the octets that this library knows, or fewer.
+    pub size: u32,
+    /// Times that it became Active.
+    pub active_transitions: u32,
+    /// Valid advertisements received.
+    pub adverts_received: u32,
+    /// Advertisements sent.
+    pub adverts_sent: u32,
+    /// Priority 0 received.
+    pub priority_zero_received: u32,
+    /// Priority 0 sent.
+    pub priority_zero_sent: u32,
+    /// Gratuitous ARPs and unsolicited neighbour advertisements sent.
+    pub announcements_sent: u32,
+    /// Effects that were reported as failed or undone.
+    pub effect_failures: u32,
+    /// Timers that were handled more than an interval late: this host stalled.
+    pub stalls: u32,
+    /// Advertisements that lost against us while we were Active.
+    pub losing_adverts: u32,
+    /// VRRPv3/IPv4 advertisements whose checksum covered the message only (RFC 9568).
+    pub checksum_plain: u32,
+    /// VRRPv3/IPv4 advertisements whose checksum covered a pseudo-header (RFC 5798).
+    pub checksum_pseudo: u32,
+}
+
+/// What a call answers: `VRRP_OK` or above, or an error.
+pub(crate) type Answer = Result<c_int, c_int>;
+
+macro_rules! plain {
+    ($($name:ident)*) => {$(
+        // SAFETY: numbers and pointers, of which any octets are one.
+        unsafe impl Plain for $name {}
+    )*};
+}
+
+macro_rules! sized {
+    ($($name:ident)*) => {$(
+        // SAFETY: its first field is `size: u32`.
+        unsafe impl Sized32 for $name {}
+    )*};
+}
+
+plain!(vrrp_address_t vrrp_virtual_address_t vrrp_key_t vrrp_peer_t vrrp_interface_t vrrp_track_t);
+plain!(vrrp_config_t vrrp_packet_t vrrp_output_t vrrp_status_t vrrp_statistics_t);
+sized!(vrrp_interface_t vrrp_config_t vrrp_packet_t vrrp_output_t vrrp_status_t vrrp_statistics_t);

@@ -1,0 +1,107 @@
+//! The committed headers are what cbindgen makes of the sources.
+//!
+//! `UPDATE_HEADERS=1 cargo test -p vrrp-ffi --test headers` writes them anew.
+
+use std::path::{Path, PathBuf};
+
+use cbindgen::{Builder, Config};
+
+fn here() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The header `name` from the settings of that name and the public items of `sources`.
+fn generate(name: &str, sources: &[&str]) -> String {
+    let settings = here().join(format!("headers/{name}.toml"));
+    let config = Config::from_file(settings).expect("the settings of cbindgen");
+    let mut builder = Builder::new().with_config(config);
+    for source in sources {
+        builder = builder.with_src(here().join("src").join(source));
+    }
+    let mut text = Vec::new();
+    builder.generate().expect("cbindgen").write(&mut text);
+    let text = String::from_utf8(text).expect("ASCII");
+    text.lines().map(tidy).collect()
+}
+
+/// What cbindgen has no setting for: negative numbers stand in parentheses, for they may come after
+/// a minus, and types go by their short names.
+fn tidy(line: &str) -> String {
+    let line = match line.starts_with("typedef") {
+        true => line.to_owned(),
+        false => line.replace("struct vrrp_", "vrrp_"),
+    };
+    match line.rsplit_once(' ') {
+        Some((start, value)) if start.starts_with("#define") && value.starts_with('-') => {
+            format!("{start} ({value})\n")
+        }
+        _ => format!("{}\n", line.trim_end()),
+    }
+}
+
+fn compare(name: &str, sources: &[&str]) {
+    let path: PathBuf = here().join(format!("../include/{name}.h"));
+    let generated = generate(name, sources);
+    if std::env::var_os("UPDATE_HEADERS").is_some() {
+        std::fs::write(&path, generated).expect("written");
+        return;
+    }
+    let committed = std::fs::read_to_string(&path).expect("the committed header");
+    assert!(
+        committed == generated,
+        "include/{name}.h is not what the sources say: run \
+         UPDATE_HEADERS=1 cargo test -p vrrp-ffi --test headers"
+    );
+}
+
+#[test]
+fn the_engine() {
+    let sources = [
+        "numbers.rs",
+        "types.rs",
+        "handle.rs",
+        "engine.rs",
+        "status.rs",
+        "names.rs",
+    ];
+    compare("vrrp", &sources);
+}
+
+#[test]
+fn the_host() {
+    let sources = [
+        "host/numbers.rs",
+        "host/types.rs",
+        "host/handle.rs",
+        "host/calls.rs",
+        "host/views.rs",
+    ];
+    compare("vrrp_host", &sources);
+}
+
+/// Every function of a header is in its manual page.
+fn named(header: &str, page: &str, at_least: usize) {
+    let manual = here().join("man").join(page);
+    let manual = std::fs::read_to_string(manual).expect("the manual page");
+    let header = here().join("../include").join(header);
+    let header = std::fs::read_to_string(header).expect("the header");
+    let mut functions = 0;
+    for line in header.lines().filter(|l| !l.starts_with([' ', '/', '#'])) {
+        let Some((before, _)) = line.split_once('(') else {
+            continue;
+        };
+        let name = before.rsplit([' ', '*']).next().unwrap_or_default();
+        functions += 1;
+        let named = manual
+            .lines()
+            .any(|l| l.starts_with(&format!(".Fn {name} ")));
+        assert!(named, "{page} does not name {name}()");
+    }
+    assert!(functions >= at_least, "{functions} functions were found");
+}
+
+#[test]
+fn the_manuals_name_every_function() {
+    named("vrrp.h", "libvrrp.3", 35);
+    named("vrrp_host.h", "libvrrp_host.3", 23);
+}

@@ -1,0 +1,76 @@
+//! What a file says that only vrrpd can do, for programs that read it without being vrrpd.
+
+use super::diagnostic::Report;
+use super::keys::Key;
+use super::lexer::Section;
+
+/// Refuses event scripts, which somebody relies on, and names what has no effect.
+pub(super) fn judge(section: &Section<'_>, own_runtime_dir: bool, report: &mut Report) {
+    for entry in &section.entries {
+        let (line, key) = (entry.line, Some(entry.key.name()));
+        let without = match entry.key {
+            Key::MasterScript | Key::BackupScript | Key::FaultScript | Key::StopScript => {
+                let message = "expected no event script, as only vrrpd runs them: take the key out, and let the program act on the change of state";
+                report.error(line, key, message);
+                continue;
+            }
+            Key::ScriptTimeout => "only vrrpd runs scripts",
+            Key::ControlSocket | Key::ControlGroup => "only vrrpd has a control socket",
+            Key::LogLevel => "only vrrpd writes a log",
+            Key::RuntimeDir if own_runtime_dir => "the program has chosen its own directory",
+            _ => continue,
+        };
+        report.warning(line, key, format!("has no effect: {without}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::config::tests::lines;
+    use crate::config::{parse, parse_for_library};
+
+    const TEXT: &str = "[GLOBAL]\ncontrolsocket = /run/a.sock\ncontrolgroup = adm\nruntimedir = /run/a\n\
+        loglevel = debug\n[VRID]\nserverid = 1\ninterface = eth0\naddr = 10.0.0.1/32\nscripttimeout = 3\n";
+
+    #[test]
+    fn keys_of_the_daemon_are_named() {
+        let file = Path::new("some.conf");
+        assert_eq!(lines(&parse(file, TEXT).diagnostics), [""; 0]);
+        let read = parse_for_library(file, TEXT, true);
+        assert!(read.config.is_some());
+        assert_eq!(
+            lines(&read.diagnostics),
+            [
+                "some.conf:2: warning: controlsocket: has no effect: only vrrpd has a control socket",
+                "some.conf:3: warning: controlgroup: has no effect: only vrrpd has a control socket",
+                "some.conf:4: warning: runtimedir: has no effect: the program has chosen its own directory",
+                "some.conf:5: warning: loglevel: has no effect: only vrrpd writes a log",
+                "some.conf:10: warning: scripttimeout: has no effect: only vrrpd runs scripts",
+            ]
+        );
+        let read = parse_for_library(file, TEXT, false);
+        assert!(
+            !lines(&read.diagnostics)
+                .iter()
+                .any(|line| line.contains("runtimedir"))
+        );
+    }
+
+    #[test]
+    fn a_script_that_nobody_would_run_is_an_error() {
+        for key in ["masterscript", "backupscript", "faultscript", "stopscript"] {
+            let text = format!("{TEXT}{key} = /bin/true\n");
+            assert!(parse("some.conf".as_ref(), &text).config.is_some());
+            let read = parse_for_library("some.conf".as_ref(), &text, false);
+            assert!(read.config.is_none());
+            let said = lines(&read.diagnostics);
+            let expected = format!("some.conf:11: {key}: expected no event script");
+            assert!(
+                said.iter().any(|line| line.starts_with(&expected)),
+                "{said:?}"
+            );
+        }
+    }
+}

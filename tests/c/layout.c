@@ -1,0 +1,79 @@
+/* What a program is compiled with, against what the library was built with. Compiles as C99 with
+ * gcc and clang, as C++11, and for microcontrollers: the assertions are then all of the test. */
+#include <stddef.h>
+
+#include "vrrp.h"
+
+#ifdef __cplusplus
+#define SAME(a, b, name) static_assert((a) == (b), #name)
+#else
+#define SAME(a, b, name) typedef char assert_##name[(a) == (b) ? 1 : -1]
+#endif
+
+/* The size of a struct with pointers depends on them. */
+#define WORDS(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
+
+SAME(sizeof(vrrp_address_t), 17, address);
+SAME(sizeof(vrrp_virtual_address_t), 18, virtual_address);
+SAME(sizeof(vrrp_key_t), 8, key);
+SAME(sizeof(vrrp_peer_t), 18, peer);
+SAME(sizeof(vrrp_track_t), 6, track);
+SAME(sizeof(vrrp_interface_t), 32, interface);
+SAME(sizeof(vrrp_packet_t), 52, packet);
+SAME(sizeof(vrrp_output_t), 88, output);
+SAME(sizeof(vrrp_status_t), 72, status);
+SAME(sizeof(vrrp_statistics_t), 48, statistics);
+SAME(sizeof(vrrp_config_t), WORDS(104, 80), config);
+
+SAME(offsetof(vrrp_interface_t, ipv4), 11, interface_ipv4);
+SAME(offsetof(vrrp_packet_t, source), 8, packet_source);
+SAME(offsetof(vrrp_packet_t, ttl), 42, packet_ttl);
+SAME(offsetof(vrrp_output_t, key), 4, output_key);
+SAME(offsetof(vrrp_output_t, frame_len), 16, output_frame_len);
+SAME(offsetof(vrrp_output_t, address), 30, output_address);
+SAME(offsetof(vrrp_output_t, unicast), 48, output_unicast);
+SAME(offsetof(vrrp_output_t, peer), 68, output_peer);
+SAME(offsetof(vrrp_status_t, since_us), 16, status_since);
+SAME(offsetof(vrrp_status_t, active), 40, status_active);
+SAME(offsetof(vrrp_config_t, password), 16, config_password);
+SAME(offsetof(vrrp_config_t, addresses), 56, config_addresses);
+SAME(offsetof(vrrp_config_t, tracks_len), WORDS(96, 76), config_tracks_len);
+
+SAME(VRRP_ABI, 1, abi);
+SAME(VRRP_OK, 0, ok);
+SAME(VRRP_ACCEPTED, 0, accepted);
+SAME(VRRP_NOT_VRRP, 256, not_vrrp);
+SAME(VRRP_V2_AND_V3, 23, both_versions);
+SAME(VRRP_MAX_TRACKS, 8, tracks);
+SAME(VRRP_NEVER + 1, 0, never);
+SAME(sizeof(vrrp_storage_t), VRRP_STORAGE_SIZE, storage);
+SAME(VRRP_STORAGE_SIZE % 8, 0, storage_padding);
+
+#if !defined(__STDC_HOSTED__) || __STDC_HOSTED__
+#include <stdio.h>
+#include <string.h>
+
+/* Runs against a library that was built with the capacities that this was compiled with. */
+int main(void)
+{
+    char version[32];
+    size_t wanted = vrrp_storage_size();
+    int routers = (int)VRRP_MAX_ROUTERS;
+
+    snprintf(version, sizeof version, "%d.%d.%d", VRRP_VERSION_MAJOR, VRRP_VERSION_MINOR,
+             VRRP_VERSION_PATCH);
+    if (strcmp(version, vrrp_version()) != 0 || vrrp_abi() != VRRP_ABI)
+        return fprintf(stderr, "version %s, abi %u\n", vrrp_version(), (unsigned)vrrp_abi()), 1;
+    if (vrrp_max_interfaces() != VRRP_MAX_INTERFACES || vrrp_max_routers() != VRRP_MAX_ROUTERS ||
+        vrrp_max_addresses() != VRRP_MAX_ADDRESSES || vrrp_max_frame_len() != VRRP_MAX_FRAME_LEN)
+        return fprintf(stderr, "the capacities differ\n"), 1;
+    /* The macro is not below, and above by no more than 64 octets and 24 for each virtual router. */
+    if (wanted > VRRP_STORAGE_SIZE || VRRP_STORAGE_SIZE - wanted > 64 + 24 * (size_t)routers)
+        return fprintf(stderr, "VRRP_STORAGE_SIZE %u for %u\n", (unsigned)VRRP_STORAGE_SIZE,
+                       (unsigned)wanted), 1;
+    printf("%d interfaces, %d routers, %d addresses: %u octets, VRRP_STORAGE_SIZE %u\n",
+           (int)VRRP_MAX_INTERFACES, routers, (int)VRRP_MAX_ADDRESSES, (unsigned)wanted,
+           (unsigned)VRRP_STORAGE_SIZE);
+    return 0;
+}
+#endif

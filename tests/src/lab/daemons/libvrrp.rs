@@ -1,0 +1,111 @@
+//! The examples of libvrrp: programs in C that share addresses.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use super::vrrpd;
+use crate::lab::host::{Host, INTERFACE};
+use crate::lab::vr::Vr;
+
+/// What a program that links the archive needs besides.
+const STATIC_LIBS: [&str; 7] = [
+    "-lgcc_s",
+    "-lutil",
+    "-lrt",
+    "-lpthread",
+    "-lm",
+    "-ldl",
+    "-lc",
+];
+
+/// The arguments of the program around poll(2), which has no file.
+pub(super) fn arguments(host: &Host, vrs: &[Vr]) -> String {
+    let [vr] = vrs else {
+        panic!("poll has one virtual router");
+    };
+    assert!(
+        vr.version == 3 && vr.password.is_none() && vr.preempt,
+        "poll has neither VRRPv2 nor a password, and preempts"
+    );
+    let prefix = if vr.is_v6() { 128 } else { 32 };
+    let addresses: Vec<String> = vr
+        .addresses
+        .iter()
+        .map(|address| format!("{address}/{prefix}"))
+        .collect();
+    format!(
+        "-p {} -i {}{} -r {} {INTERFACE} {} {}",
+        vr.priority,
+        vr.interval_cs,
+        if vr.vmac { "" } else { " -m" },
+        host.dir().join("run").display(),
+        vr.vrid,
+        addresses.join(" ")
+    )
+}
+
+/// The program around poll(2), with the arguments in this file.
+pub(super) fn poll(arguments: &Path) -> Command {
+    let arguments = std::fs::read_to_string(arguments).expect("the arguments of a program");
+    let mut command = Command::new(program("poll"));
+    command.args(arguments.split_whitespace());
+    command
+}
+
+/// The program in libevent's loop. It reads what vrrpd reads.
+pub(super) fn libevent(config: &Path) -> Command {
+    let mut command = Command::new(program("libevent"));
+    command.arg(config);
+    command
+}
+
+/// An example, compiled on the first call.
+fn program(name: &str) -> PathBuf {
+    static DIR: OnceLock<PathBuf> = OnceLock::new();
+    DIR.get_or_init(|| {
+        let built = vrrpd::build(&["-p", "vrrp-ffi"]);
+        let dir = built.join("examples-c");
+        std::fs::create_dir_all(&dir).expect("a folder for the examples");
+        // One is linked each way. A program looks for the soname, which cargo's file does not bear.
+        let soname = dir.join("libvrrp.so.0");
+        let _ = std::fs::remove_file(&soname);
+        std::os::unix::fs::symlink(built.join("libvrrp.so"), &soname).expect("a link");
+        let archive = built.join("libvrrp.a");
+        let runpath = format!("-Wl,-rpath,{}", dir.display());
+        compile(&dir, "poll", |command| {
+            command.arg(archive).args(STATIC_LIBS)
+        });
+        compile(&dir, "libevent", |command| {
+            let shared = [soname.as_os_str(), runpath.as_ref()];
+            command.args(shared).arg("-levent_core")
+        });
+        dir
+    })
+    .join(name)
+}
+
+fn compile(dir: &Path, name: &str, link: impl FnOnce(&mut Command) -> &mut Command) {
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    let mut command = Command::new("cc");
+    command
+        .args([
+            "-std=c99",
+            "-Wall",
+            "-Wextra",
+            "-Wpedantic",
+            "-Werror",
+            "-O1",
+        ])
+        .arg("-I")
+        .arg(root.join("include"))
+        .arg(root.join(format!("ffi/examples/{name}.c")))
+        .arg("-o")
+        .arg(dir.join(name));
+    let status = link(&mut command).status();
+    let status = status.unwrap_or_else(|error| panic!("cannot run cc ({error})"));
+    assert!(
+        status.success(),
+        "cannot compile {name}.c: it needs libevent-dev"
+    );
+}

@@ -1,0 +1,86 @@
+//! A program whose network stack is lwIP, with libvrrp between the stack and its driver.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use super::vrrpd::target_dir;
+use crate::lab::host::{Host, INTERFACE, TAP};
+use crate::lab::vr::Vr;
+
+/// Where the repository begins.
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+
+/// The words of its command line.
+pub(super) fn config(host: &Host, vrs: &[Vr]) -> String {
+    let [vr] = vrs else {
+        panic!("the program serves one virtual router");
+    };
+    let [address] = &vr.addresses[..] else {
+        panic!("the program serves one address");
+    };
+    assert!(
+        vr.version == 3 && vr.vmac && vr.preempt,
+        "the program has no option for that"
+    );
+    format!(
+        "{} {INTERFACE} {:?} {} {} {} {} {address}",
+        host.name(),
+        host.mac(),
+        host.v4(),
+        vr.vrid,
+        vr.priority,
+        vr.interval_cs,
+    )
+}
+
+pub(super) fn command(config: &Path) -> Command {
+    let words = std::fs::read_to_string(config).expect("read back a configuration");
+    let mut command = Command::new(binary());
+    command
+        .env("PRECONFIGURED_TAPIF", TAP)
+        // lwIP frees nothing at the end.
+        .env("ASAN_OPTIONS", "detect_leaks=0")
+        .args(words.split_whitespace());
+    command
+}
+
+/// Builds the example on the first call, so that it ends at once where C forbids what it does.
+fn binary() -> &'static Path {
+    static BINARY: OnceLock<PathBuf> = OnceLock::new();
+    BINARY.get_or_init(|| {
+        // A folder of its own: the library with the host port has the same name.
+        let folder = target_dir().join("engine");
+        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        cargo
+            .args(["rustc", "--quiet", "--release", "--package", "vrrp-ffi"])
+            .args(["--no-default-features", "--crate-type", "staticlib"])
+            .arg("--target-dir")
+            .arg(&folder);
+        succeed(&mut cargo);
+
+        let binary = folder.join("lwip-vrrp");
+        let mut cc = Command::new("cc");
+        cc.args(["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror"])
+            .args(["-fsanitize=address,undefined", "-fno-sanitize-recover"])
+            .args(["-Iinclude", "-isystem", "/usr/include/lwip"])
+            .args(["ffi/examples/lwip/main.c", "ffi/examples/lwip/vrrp_lwip.c"])
+            .arg(folder.join("release/libvrrp.a"))
+            .args(["-llwip", "-o"])
+            .arg(&binary);
+        succeed(&mut cc);
+        binary
+    })
+}
+
+fn succeed(command: &mut Command) {
+    let output = command
+        .current_dir(ROOT)
+        .output()
+        .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
+    assert!(
+        output.status.success(),
+        "{command:?}:\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}

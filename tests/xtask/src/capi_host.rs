@@ -1,0 +1,31 @@
+//! The C interface of the host port: its C tests under sanitizers and Valgrind, Python, and the
+//! examples. Each makes a network namespace of its own, which needs root.
+
+use std::process::Command;
+
+use crate::capi::{COMPILERS, compile, programs, source, work};
+use crate::install::{self, Library};
+use crate::packages;
+use crate::run::{self, Failure, root};
+
+/// The step of `cargo xtask test`.
+pub(crate) fn check() -> Result<(), Failure> {
+    packages::install(packages::C)?;
+    packages::install(packages::C_HOST)?;
+    let library = install::build(Library::Whole, None)?;
+    let libs: Vec<&str> = Library::Whole.private_libs().split(' ').collect();
+    programs(&library, &["host_misuse", "host_guest"], &libs)?;
+    run::run(
+        Command::new("python3")
+            .arg(source("host_abi.py"))
+            .arg(library.join("libvrrp.so")),
+    )?;
+    // That they work is for the lab to show.
+    for name in ["poll", "libevent"] {
+        for compiler in &COMPILERS[..2] {
+            let mut command = compile(compiler, &root().join(format!("ffi/examples/{name}.c")));
+            run::run(command.arg("-c").arg("-o").arg(work(name)?))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! Builds libvrrp and puts it where C programs look, in the layout of cargo-c.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use crate::run::{self, Failure, cargo, root, target_dir};
+
+/// The environment variables of the capacities, which are the macros of the header.
+const CAPACITIES: [&str; 3] = [
+    "VRRP_MAX_INTERFACES",
+    "VRRP_MAX_ROUTERS",
+    "VRRP_MAX_ADDRESSES",
+];
+
+/// How much of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Library {
+    /// The engine alone: vrrp.h. It needs neither libc nor std.
+    Engine,
+    /// The engine and the host port: vrrp.h and vrrp_host.h.
+    Whole,
+}
+
+impl Library {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Library::Engine => "engine",
+            Library::Whole => "whole",
+        }
+    }
+
+    /// What a program that links the archive needs besides.
+    pub(crate) fn private_libs(self) -> &'static str {
+        match self {
+            Library::Engine => "",
+            Library::Whole => "-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc",
+        }
+    }
+}
+
+/// Builds both forms of the library and answers the folder that holds them. Without `capacities`
+/// they are those of the environment.
+pub(crate) fn build(library: Library, capacities: Option<[u32; 3]>) -> Result<PathBuf, Failure> {
+    build_for(library, capacities, Optimise::Speed)
+}
+
+/// What the compiler is to look for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Optimise {
+    Speed,
+    Size,
+}
+
+/// As [`build`].
+pub(crate) fn build_for(
+    library: Library,
+    capacities: Option<[u32; 3]>,
+    optimise: Optimise,
+) -> Result<PathBuf, Failure> {
+    let target_dir = target_dir().join("capi");
+    let mut command = cargo();
+    command
+        .current_dir(root())
+        .args(["rustc", "--quiet", "--release", "--package", "vrrp-ffi"])
+        .args(["--crate-type", "staticlib,cdylib", "--target-dir"])
+        .arg(&target_dir);
+    if library == Library::Engine {
+        command.arg("--no-default-features");
+    }
+    if optimise == Optimise::Size {
+        command.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s");
+    }
+    for (name, value) in CAPACITIES.iter().zip(capacities.iter().flatten()) {
+        command.env(name, value.to_string());
+    }
+    run::run(&mut command)?;
+    let built = target_dir.join("release");
+    // Programs look for the soname.
+    link(
+        "libvrrp.so",
+        &built.join(format!("libvrrp.so.{}", env!("CARGO_PKG_VERSION_MAJOR"))),
+    )?;
+    Ok(built)
+}
+
+/// What clippy says of the engine alone, which is another crate than the whole: it stops where the
+/// other one has std.
+pub(crate) fn lint() -> Result<(), Failure> {
+    let args = ["clippy", "--quiet", "--release", "--package", "vrrp-ffi"];
+    let mut command = cargo();
+    command
+        .current_dir(root())
+        .args(args)
+        .arg("--no-default-features");
+    command.arg("--target-dir").arg(target_dir().join("capi"));
+    run::run(command.args(["--", "-D", "warnings"]))
+}
+
+/// The capacities as a C compiler is told.
+pub(crate) fn defines(capacities: [u32; 3]) -> [String; 3] {
+    let [interfaces, routers, addresses] = capacities;
+    let [i, r, a] = CAPACITIES;
+    [
+        format!("-D{i}={interfaces}"),
+        format!("-D{r}={routers}"),
+        format!("-D{a}={addresses}"),
+    ]
+}
+
+/// `cargo xtask install-c [--engine] PREFIX`.
+pub(crate) fn command(args: &[String]) -> Result<(), Failure> {
+    let (library, prefix) = match args {
+        [prefix] if !prefix.starts_with('-') => (Library::Whole, prefix),
+        [engine, prefix] if engine == "--engine" => (Library::Engine, prefix),
+        _ => {
+            return Err(Failure(
+                "usage: cargo xtask install-c [--engine] PREFIX".into(),
+            ));
+        }
+    };
+    // vrrp.pc names it, wherever it is read.
+    let prefix = std::path::absolute(prefix).map_err(failed(Path::new(prefix)))?;
+    install(library, &prefix)
+}
+
+/// Builds the library and installs it below `prefix`.
+pub(crate) fn install(library: Library, prefix: &Path) -> Result<(), Failure> {
+    let built = build(library, None)?;
+    let version = env!("CARGO_PKG_VERSION");
+    let major = env!("CARGO_PKG_VERSION_MAJOR");
+    let lib = folder(prefix, "lib")?;
+    let include = folder(prefix, "include")?;
+    let manual = folder(prefix, "share/man/man3")?;
+    let shared = format!("libvrrp.so.{version}");
+    copy(&built.join("libvrrp.so"), &lib.join(&shared))?;
+    copy(&built.join("libvrrp.a"), &lib.join("libvrrp.a"))?;
+    for name in [format!("libvrrp.so.{major}"), "libvrrp.so".into()] {
+        link(&shared, &lib.join(name))?;
+    }
+    let (headers, pages): (&[&str], &[&str]) = match library {
+        Library::Engine => (&["vrrp.h"], &["libvrrp.3"]),
+        Library::Whole => (&["vrrp.h", "vrrp_host.h"], &["libvrrp.3", "libvrrp_host.3"]),
+    };
+    for header in headers {
+        copy(&root().join("include").join(header), &include.join(header))?;
+    }
+    for page in pages {
+        copy(&root().join("ffi/man").join(page), &manual.join(page))?;
+    }
+    let file = folder(prefix, "lib/pkgconfig")?.join("vrrp.pc");
+    fs::write(&file, pkg_config(library, prefix, version)).map_err(failed(&file))
+}
+
+/// What pkg-config tells: also the capacities, where they are not the header's own.
+fn pkg_config(library: Library, prefix: &Path, version: &str) -> String {
+    let chosen: String = CAPACITIES
+        .iter()
+        .filter_map(|name| Some(format!(" -D{name}={}", std::env::var(name).ok()?)))
+        .collect();
+    format!(
+        "prefix={}\nlibdir=${{prefix}}/lib\nincludedir=${{prefix}}/include\n\n\
+         Name: libvrrp\n\
+         Description: Service addresses that survive a failing host (VRRP, RFC 9568)\n\
+         Version: {version}\n\
+         Libs: -L${{libdir}} -lvrrp\n\
+         Libs.private: {}\n\
+         Cflags: -I${{includedir}}{chosen}\n",
+        prefix.display(),
+        library.private_libs()
+    )
+}
+
+fn folder(prefix: &Path, name: &str) -> Result<PathBuf, Failure> {
+    let folder = prefix.join(name);
+    fs::create_dir_all(&folder).map_err(failed(&folder))?;
+    Ok(folder)
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
+    fs::copy(from, to).map(|_| ()).map_err(failed(from))
+}
+
+fn link(to: &str, at: &Path) -> Result<(), Failure> {
+    let _ = fs::remove_file(at);
+    symlink(to, at).map_err(failed(at))
+}
+
+fn failed(path: &Path) -> impl Fn(std::io::Error) -> Failure + '_ {
+    move |error| Failure(format!("{}: {error}", path.display()))
+}
