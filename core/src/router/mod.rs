@@ -30,6 +30,8 @@ use table::{Interface, Table};
 use timers::Timers;
 use vr::{Settings, VirtualRouter};
 
+/// Whether both ways in lead through the same copy of [`Router::take_in`]: where memory is scarce.
+const SHARED_DOOR: bool = cfg!(not(target_pointer_width = "64"));
 /// How long after a failure a group is joined again.
 const REJOIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -267,10 +269,11 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
     /// Takes in a VRRP message whose IP header the port has read and checked.
     pub fn handle_packet(&mut self, now: Instant, meta: &PacketMeta, message: &[u8]) -> Verdict {
         let meta = *meta;
-        self.take_in::<false>(now, &Packet { meta, message })
+        self.take_in::<SHARED_DOOR>(now, &Packet { meta, message })
     }
 
-    // A copy for each door, so that a program with both has the whole of it inline in each.
+    // A copy for each door on a 64-bit host, so that a program with both has the whole of it inline in
+    // each; elsewhere one copy, see `SHARED_DOOR`.
     #[cfg_attr(target_pointer_width = "64", inline(always))]
     fn take_in<const FRAME: bool>(&mut self, now: Instant, packet: &Packet<'_>) -> Verdict {
         let Some((index, key)) = self.addressee(packet) else {

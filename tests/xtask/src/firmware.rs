@@ -16,13 +16,13 @@ const CLIPPY: &[&str] = &["rust-web-clippy"];
 
 /// The most octets that the engine alone may have: four virtual routers of eight addresses.
 const ENGINE: Budget = Budget {
-    flash: 26_000,
+    flash: 28_000,
     memory: 2_800,
 };
 /// The most octets of the whole firmware, its stack not counted: the lab measures that.
 const FIRMWARE: Budget = Budget {
-    flash: 111_000,
-    memory: 18_600,
+    flash: 115_000,
+    memory: 18_800,
 };
 
 /// What is in the name of every function of core that panics.
