@@ -362,7 +362,7 @@ fn hostile(random: &mut impl FnMut() -> u64, pattern: &[Vec<u8>]) -> Vec<u8> {
         let at = 12 + random() as usize % (frame.len() - 12);
         frame[at] = random() as u8;
     }
-    if random() % 3 == 0 {
+    if random().is_multiple_of(3) {
         frame.truncate(14 + random() as usize % (frame.len() - 13));
     }
     frame

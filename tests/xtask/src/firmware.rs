@@ -71,16 +71,7 @@ pub(crate) fn test() -> Result<(), Failure> {
             .args(["fmt", "--all", "--check"]),
     )?;
     let elf = build_firmware()?;
-    let mut lint = bare_metal("clippy")?;
-    lint.args([
-        "--quiet",
-        "--release",
-        "--workspace",
-        "--",
-        "-D",
-        "warnings",
-    ]);
-    run::run(&mut lint)?;
+    lint()?;
     steps::build_programs()?;
     let mut command = cargo();
     command
@@ -141,13 +132,29 @@ fn folder() -> PathBuf {
 fn bare_metal(subcommand: &str) -> Result<Command, Failure> {
     packages::install(BINUTILS)?;
     let mut command = cargo_for(subcommand, TARGET)?;
-    if subcommand == "clippy" && command.get_program() == "/usr/bin/cargo" {
-        packages::install(CLIPPY)?;
-    }
     command
         .current_dir(folder())
         .env("CARGO_TARGET_THUMBV7M_NONE_EABI_LINKER", "arm-none-eabi-ld");
     Ok(command)
+}
+
+/// Clippy over the firmware.
+fn lint() -> Result<(), Failure> {
+    let mut command = bare_metal("check")?;
+    let mut driver = "clippy-driver";
+    if command.get_program() == "/usr/bin/cargo" {
+        packages::install(CLIPPY)?;
+        driver = "/usr/bin/clippy-driver";
+    }
+    command
+        .args(["--quiet", "--release", "--workspace"])
+        .env("RUSTC_WORKSPACE_WRAPPER", driver)
+        // What `cargo clippy -- -D warnings` says to the driver.
+        .env(
+            "CLIPPY_ARGS",
+            "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__",
+        );
+    run::run(&mut command)
 }
 
 fn build_firmware() -> Result<PathBuf, Failure> {

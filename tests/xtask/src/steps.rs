@@ -67,7 +67,9 @@ fn format() -> Result<(), Failure> {
 
 fn lint() -> Result<(), Failure> {
     let args = ["clippy", "--quiet", "--workspace", "--all-targets"];
-    here(cargo().args(args).args(["--", "-D", "warnings"]))
+    let features = ["--features", "vrrp-tests/firmware"];
+    let deny = ["--", "-D", "warnings"];
+    here(cargo().args(args).args(features).args(deny))
 }
 
 fn docs() -> Result<(), Failure> {

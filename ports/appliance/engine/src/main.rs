@@ -73,7 +73,5 @@ fn main() -> ! {
 /// The engine has no use for it: `cargo xtask size` looks for what would.
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
-    loop {
-        cortex_m::asm::udf();
-    }
+    cortex_m::asm::udf()
 }
