@@ -167,9 +167,21 @@ impl FreebsdPlatform {
             return Ok(());
         };
         let kind = self.links.get(port.index).map_or(0, |link| link.kind);
-        if ![IFT_ETHER, IFT_L2VLAN, IFT_BRIDGE, IFT_LAGG].contains(&kind) {
+        // A lagg says that it is Ethernet, and its ports that they are a lagg.
+        let kind = match port.name.starts_with("lagg") {
+            true => IFT_LAGG,
+            false => kind,
+        };
+        if kind != IFT_ETHER {
             let what = format!("carry a virtual MAC on {}", port.name);
-            let why = "it is neither an Ethernet interface nor made of one; use useVMAC = no";
+            // ng_eiface(4) sends from a thread that is not in the network epoch, and these demand it.
+            let why = match kind {
+                IFT_L2VLAN | IFT_LAGG | IFT_BRIDGE => {
+                    "the kernel's vlan, lagg and bridge interfaces panic, or worse, on frames from \
+                     ng_eiface; use useVMAC = replace or no"
+                }
+                _ => "it is no Ethernet interface; use useVMAC = no",
+            };
             return Err(PlatformError::new(what, refused(why)));
         }
         let (name, index) = (port.name.clone(), port.index);
