@@ -160,9 +160,9 @@ impl Groups {
         self.v6.begin_if_due(now);
     }
 
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        let at = self.v4.at.min(self.v6.at);
-        (at != Instant::NEVER).then_some(at)
+    /// When the next round of reports begins. NEVER: none.
+    pub(super) fn next_deadline(&self) -> Instant {
+        self.v4.at.min(self.v6.at)
     }
 
     /// Writes the report of the group that was left last. `None`: none was, or it does not fit; then

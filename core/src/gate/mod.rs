@@ -181,13 +181,12 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
     /// When [`handle_timeout`](Self::handle_timeout) and [`poll`](Self::poll) are to be called at
     /// the latest. `None`: not before something else happens.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let late_at = self.blocked_at.map(|at| at + PATIENCE);
-        let all = [
-            self.router.poll_timeout(),
-            self.groups.poll_timeout(),
-            late_at,
-        ];
-        all.into_iter().flatten().min()
+        let mut at = self.router.poll_timeout().unwrap_or(Instant::NEVER);
+        at = at.min(self.groups.next_deadline());
+        if let Some(blocked_at) = self.blocked_at {
+            at = at.min(blocked_at + PATIENCE);
+        }
+        (at != Instant::NEVER).then_some(at)
     }
 
     /// Does what has come due, after the frames that have arrived by then were handled.

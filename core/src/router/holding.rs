@@ -24,6 +24,8 @@ pub(crate) struct Holding {
 impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, ADDRS> {
     /// `None`: no virtual router of the interface has this address. Of several, the one that serves
     /// it.
+    // Called from several places: one copy is enough.
+    #[inline(never)]
     pub(crate) fn holding(&self, ifindex: u32, address: IpAddr) -> Option<Holding> {
         let slot = self.interface_index(ifindex)?;
         let state = &self.interfaces.get(usize::from(slot))?.state;

@@ -76,7 +76,8 @@ pub struct Request {
 impl Request {
     /// Reads the payload of an ARP frame. `None` when it is no request, not of Ethernet and IPv4,
     /// cut short, or of a sender whose hardware address is a group's: the answer would go to many.
-    #[inline]
+    // Called from several places: one copy is enough.
+    #[inline(never)]
     pub fn new(frame_payload: &[u8]) -> Option<Request> {
         let [
             0,
@@ -160,7 +161,8 @@ pub(crate) fn set_sender_mac(frame: &mut [u8], mac: MacAddr) {
 }
 
 /// Writes a whole frame.
-#[inline]
+// Called from several places: one copy is enough.
+#[inline(never)]
 fn emit(
     buf: &mut [u8],
     destination: MacAddr,

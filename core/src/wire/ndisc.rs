@@ -118,6 +118,8 @@ impl Solicitation {
     /// Reads the payload of an IPv6 frame. `None` when it is no neighbour solicitation, or one
     /// that the validation of RFC 4861 section 7.1.1 discards.
     //= RFC 4861 section 7.1.1
+    // Called from several places: one copy is enough.
+    #[inline(never)]
     pub fn new(frame_payload: &[u8]) -> Option<Solicitation> {
         if ipv6::next_header_of(frame_payload) != Some(ICMPV6) {
             return None;
@@ -164,6 +166,8 @@ pub struct Neighbour {
 
 impl Neighbour {
     /// Reads the payload of an IPv6 frame. `None` when it is something else or cut short.
+    // Called from several places: one copy is enough.
+    #[inline(never)]
     pub fn new(frame_payload: &[u8]) -> Option<Neighbour> {
         if ipv6::next_header_of(frame_payload) != Some(ICMPV6) {
             return None;
@@ -281,7 +285,8 @@ struct Message {
 
 impl Message {
     /// Writes a whole frame.
-    #[inline]
+    // Called from several places: one copy is enough.
+    #[inline(never)]
     fn emit(
         &self,
         buf: &mut [u8],

@@ -124,11 +124,12 @@ extern "C" fn on_signal(signal: libc::c_int) {
 }
 
 fn errno_location() -> *mut libc::c_int {
-    // SAFETY: both return the address of the calling thread's errno and cannot fail.
+    // SAFETY: returns the address of the calling thread's errno and cannot fail.
     #[cfg(target_os = "linux")]
     unsafe {
         libc::__errno_location()
     }
+    // SAFETY: as above.
     #[cfg(not(target_os = "linux"))]
     unsafe {
         libc::__error()
@@ -420,4 +421,16 @@ pub fn send_now(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
         )
     };
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
+}
+
+/// Gives up everything but the descriptors that are open, where the system can do that.
+pub fn enter_sandbox() -> io::Result<()> {
+    // SAFETY: takes nothing.
+    #[cfg(target_os = "freebsd")]
+    match check(unsafe { libc::cap_enter() }) {
+        // A kernel without it.
+        Err(error) if error.raw_os_error() != Some(libc::ENOSYS) => return Err(error),
+        _ => {}
+    }
+    Ok(())
 }

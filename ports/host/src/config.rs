@@ -62,6 +62,8 @@ pub struct VrSpec {
     /// See [`VrConfig::mac_mode`]. Changing it in a reload stops the virtual router gracefully and
     /// starts it again.
     pub mac_mode: MacMode,
+    /// See [`VrSetup::replace_mac`]. Changing it in a reload is as changing `mac_mode`.
+    pub replace_mac: bool,
     /// See [`VrConfig::auth`].
     pub auth: Auth,
     /// See [`VrConfig::checksum`].
@@ -91,6 +93,7 @@ impl VrSpec {
             peers: Vec::new(),
             max_hops: default.max_hops,
             mac_mode: default.mac_mode,
+            replace_mac: false,
             auth: default.auth,
             checksum: default.checksum,
             owner_receive: default.owner_receive,
@@ -139,6 +142,7 @@ impl VrSpec {
         VrSetup {
             key,
             mac_mode: self.mac_mode,
+            replace_mac: self.replace_mac,
             accept: self.accept,
             addresses: self
                 .addresses

@@ -25,11 +25,13 @@
 //!
 //! Nothing blocks, and nothing that a network sends makes memory grow.
 
+pub mod bpf;
 mod config;
 mod event;
 mod heard;
 mod host;
 mod interfaces;
+pub mod ledger;
 mod limiter;
 mod objects;
 mod platform;

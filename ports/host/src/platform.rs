@@ -101,6 +101,9 @@ pub struct VrSetup {
     pub key: VrKey,
     /// Which MAC it answers with.
     pub mac_mode: MacMode,
+    /// With [`MacMode::Virtual`]: the virtual MAC is to take the place of the interface's own, of
+    /// which there can then be one. A port that cannot do it refuses.
+    pub replace_mac: bool,
     /// Whether the host takes packets to its addresses.
     pub accept: bool,
     /// Its addresses, with the interface that carries each; `None`: the one that carries the MAC.

@@ -1,31 +1,16 @@
 //! The kernel filters of the packet sockets, as classic BPF programs.
 //!
-//! A program sees a frame from its Ethernet header on and decides before the frame is queued, so
-//! that other traffic of the interface never wakes us. Every program takes only frames that were
-//! sent to us: not what this host sends or loops back, and not what came with a VLAN tag, which
-//! belongs to another interface (the kernel strips a tag nobody claims and marks the frame as for
-//! another host).
+//! Every program takes only frames that were sent to us: not what this host sends or loops back,
+//! and not what came with a VLAN tag, which belongs to another interface (the kernel strips a tag
+//! nobody claims and marks the frame as for another host).
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// One instruction, laid out as the kernel's `sock_filter`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Instruction {
-    pub(crate) code: u16,
-    pub(crate) jt: u8,
-    pub(crate) jf: u8,
-    pub(crate) k: u32,
-}
+pub(crate) use vrrp_host::bpf::Instruction;
+use vrrp_host::bpf::{self, ACCEPT, DROP, LOAD_BYTE, LOAD_HALF, LOAD_WORD, require};
 
 /// The most instructions that the kernel takes in one program.
 const MAX_INSTRUCTIONS: usize = 4096;
-
-const LOAD_WORD: u16 = 0x20;
-const LOAD_HALF: u16 = 0x28;
-const LOAD_BYTE: u16 = 0x30;
-const JUMP_EQUAL: u16 = 0x15;
-const JUMP_GREATER: u16 = 0x25;
-const RETURN: u16 = 0x06;
 
 /// Facts about the packet that are not in its octets live at this offset.
 const ANCILLARY: u32 = 0xffff_f000;
@@ -36,19 +21,6 @@ const VLAN_TAG_PRESENT: u32 = ANCILLARY + 48;
 /// PACKET_HOST, _BROADCAST and _MULTICAST are 0 to 2; for another host, outgoing and looped back
 /// come after.
 const LAST_PACKET_TYPE_FOR_US: u32 = 2;
-
-const ACCEPT: Instruction = Instruction {
-    code: RETURN,
-    jt: 0,
-    jf: 0,
-    k: 0x4_0000,
-};
-const DROP: Instruction = Instruction {
-    code: RETURN,
-    jt: 0,
-    jf: 0,
-    k: 0,
-};
 
 /// VRRP over IPv4 that arrived on the interface `ifindex` itself.
 pub(crate) fn vrrp_ipv4(ifindex: u32) -> Vec<Instruction> {
@@ -73,72 +45,26 @@ pub(crate) fn vrrp_ipv6(ifindex: u32) -> Vec<Instruction> {
 /// The interface is not looked at: a request sent to the virtual MAC arrives by the macvlan.
 pub(crate) fn arp_requests(targets: &[Ipv4Addr]) -> Vec<Instruction> {
     let mut program = for_us(0x0806);
-    require(&mut program, LOAD_HALF, 20, 1);
-    if program.len() + 2 * targets.len() + 2 > MAX_INSTRUCTIONS {
-        program.push(ACCEPT);
-        return program;
-    }
-    program.push(load(LOAD_WORD, 38));
-    for target in targets {
-        program.push(jump(JUMP_EQUAL, target.to_bits(), 0, 1));
-        program.push(ACCEPT);
-    }
-    program.push(DROP);
+    bpf::arp_requests(&mut program, targets, MAX_INSTRUCTIONS);
     program
 }
 
 /// Neighbour solicitations for one of `targets`; for anything when there are too many to list.
 pub(crate) fn neighbour_solicitations(targets: &[Ipv6Addr]) -> Vec<Instruction> {
     let mut program = for_us(0x86dd);
-    require(&mut program, LOAD_BYTE, 20, 58);
-    require(&mut program, LOAD_BYTE, 54, 135);
-    if program.len() + 9 * targets.len() + 1 > MAX_INSTRUCTIONS {
-        program.push(ACCEPT);
-        return program;
-    }
-    for target in targets {
-        let bits = target.to_bits();
-        let words = [bits >> 96, bits >> 64, bits >> 32, bits];
-        for (offset, (left, word)) in (62..).step_by(4).zip([6u8, 4, 2, 0].iter().zip(words)) {
-            program.push(load(LOAD_WORD, offset));
-            // To the next target: over the comparisons that are left and the acceptance.
-            program.push(jump(JUMP_EQUAL, word as u32, 0, left + 1));
-        }
-        program.push(ACCEPT);
-    }
-    program.push(DROP);
+    bpf::neighbour_solicitations(&mut program, targets, MAX_INSTRUCTIONS);
     program
 }
 
 fn for_us(ethertype: u32) -> Vec<Instruction> {
     let mut program = vec![
-        load(LOAD_WORD, PACKET_TYPE),
-        jump(JUMP_GREATER, LAST_PACKET_TYPE_FOR_US, 0, 1),
+        bpf::load(LOAD_WORD, PACKET_TYPE),
+        bpf::jump(bpf::JUMP_GREATER, LAST_PACKET_TYPE_FOR_US, 0, 1),
         DROP,
     ];
     require(&mut program, LOAD_WORD, VLAN_TAG_PRESENT, 0);
     require(&mut program, LOAD_HALF, 12, ethertype);
     program
-}
-
-/// Drops the frame unless what is loaded from `offset` is `value`.
-fn require(program: &mut Vec<Instruction>, width: u16, offset: u32, value: u32) {
-    program.push(load(width, offset));
-    program.push(jump(JUMP_EQUAL, value, 1, 0));
-    program.push(DROP);
-}
-
-const fn load(width: u16, offset: u32) -> Instruction {
-    Instruction {
-        code: width,
-        jt: 0,
-        jf: 0,
-        k: offset,
-    }
-}
-
-const fn jump(code: u16, k: u32, jt: u8, jf: u8) -> Instruction {
-    Instruction { code, jt, jf, k }
 }
 
 #[cfg(test)]
@@ -159,35 +85,14 @@ mod tests {
         vlan_tag: 0,
     };
 
-    /// Runs a program as the kernel does: a load outside the packet drops it.
     fn run(program: &[Instruction], about: About, frame: &[u8]) -> bool {
-        let (mut at, mut acc) = (0, 0);
-        loop {
-            let i = program[at];
-            at += 1;
-            match i.code {
-                LOAD_WORD | LOAD_HALF | LOAD_BYTE => {
-                    let width = match i.code {
-                        LOAD_WORD => 4,
-                        LOAD_HALF => 2,
-                        _ => 1,
-                    };
-                    acc = match i.k {
-                        PACKET_TYPE => about.packet_type,
-                        IFINDEX => about.ifindex,
-                        VLAN_TAG_PRESENT => about.vlan_tag,
-                        k => match frame.get(k as usize..k as usize + width) {
-                            Some(octets) => octets.iter().fold(0, |n, &o| n << 8 | u32::from(o)),
-                            None => return false,
-                        },
-                    };
-                }
-                JUMP_EQUAL => at += usize::from(if acc == i.k { i.jt } else { i.jf }),
-                JUMP_GREATER => at += usize::from(if acc > i.k { i.jt } else { i.jf }),
-                RETURN => return i.k != 0,
-                code => panic!("unknown instruction {code:#x}"),
-            }
-        }
+        let known = |offset| match offset {
+            PACKET_TYPE => Some(about.packet_type),
+            IFINDEX => Some(about.ifindex),
+            VLAN_TAG_PRESENT => Some(about.vlan_tag),
+            _ => None,
+        };
+        bpf::run(program, frame, known).expect("a program that ends")
     }
 
     fn frame(ethertype: u16, len: usize, set: &[(usize, &[u8])]) -> Vec<u8> {

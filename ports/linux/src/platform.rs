@@ -124,7 +124,7 @@ impl LinuxPlatform {
         let namespace = std::fs::metadata("/proc/thread-self/ns/net")
             .map_err(failed("find out the network namespace"))?
             .ino();
-        let ledger = Ledger::create(&directory, namespace).map_err(failed(&keeping))?;
+        let ledger = ledger::create(&directory, namespace).map_err(failed(&keeping))?;
         for leftover in ledger::leftovers(&directory, namespace).map_err(failed(&keeping))? {
             leftovers::clean(&mut netlink, leftover).map_err(failed("clean up after a crash"))?;
         }

@@ -61,6 +61,13 @@ impl LinuxPlatform {
             );
             return Err(PlatformError::new(what, io::ErrorKind::Unsupported.into()));
         }
+        if setup.replace_mac {
+            let what = format!(
+                "replace the MAC of {} by that of VRID {}: on Linux the virtual MAC has an interface of its own",
+                watched.name, key.vrid
+            );
+            return Err(PlatformError::new(what, io::ErrorKind::Unsupported.into()));
+        }
         let before = self.routers.remove(&key);
         if let Some(before) = before {
             let changed = before.setup.mac_mode != setup.mac_mode;

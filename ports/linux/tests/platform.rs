@@ -499,6 +499,20 @@ fn an_address_that_was_there_before_stays() {
 }
 
 #[test]
+fn the_mac_of_an_interface_is_not_replaced() {
+    let _wire = enter();
+    let mut platform = open();
+    let mut setup = setup(
+        key(Family::Ipv4, 7),
+        MacMode::Virtual,
+        vip("10.0.0.100", 24),
+    );
+    setup.replace_mac = true;
+    let error = platform.prepare(&setup).unwrap_err().to_string();
+    assert!(error.contains("replace the MAC of a0"), "{error}");
+}
+
+#[test]
 fn an_address_may_live_on_another_interface() {
     let _wire = enter();
     ip("link add c0 type veth peer name c1");

@@ -6,6 +6,7 @@ mod bench;
 mod capi;
 mod capi_host;
 mod compliance;
+mod freebsd;
 mod fuzz;
 mod install;
 mod mutations;
@@ -26,6 +27,8 @@ usage: cargo xtask COMMAND
   test       install what is missing with the package manager and run everything
   test STEP  one step of it:
                STEPS
+  freebsd    make an archive for FreeBSD: the programs, their tests, and a script that
+             runs them all there
   bench      the engine's cost in instructions, as counted by callgrind
   csize      what the engine costs a C program in code and storage
   cargo-c    install libvrrp with cargo-c, which has to be there, and test it
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
     let done = match command {
         "demo" => demo(rest),
         "test" => steps::test(rest),
+        "freebsd" => freebsd::archive(),
         "bench" => bench::print(),
         "csize" => capi::size(),
         "cargo-c" => capi::cargo_c(),

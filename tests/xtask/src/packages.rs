@@ -31,6 +31,10 @@ pub(crate) const C: &[&str] = &[
 pub(crate) const C_HOST: &[&str] = &["gcc", "libc6-dev", "iproute2", "libevent-dev"];
 /// A Rust with the source of its library, to build for a target without one.
 pub(crate) const BARE_METAL: &[&str] = &["rustc-web", "cargo-web", "rust-web-src"];
+/// The same for a target with an operating system, and its lints.
+pub(crate) const FREEBSD: &[&str] = &["rustc-web", "cargo-web", "rust-web-src", "rust-web-clippy"];
+/// Brings what the Python package index has.
+pub(crate) const PYTHON: &[&str] = &["python3", "python3-venv"];
 
 /// Installs what is missing of `packages` with apt-get.
 pub(crate) fn install(packages: &[&str]) -> Result<(), Failure> {

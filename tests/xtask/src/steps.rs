@@ -5,7 +5,9 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::run::{self, Failure, cargo, root};
-use crate::{bare_c, bare_metal, bench, capi, capi_host, compliance, packages, proof, stack};
+use crate::{
+    bare_c, bare_metal, bench, capi, capi_host, compliance, freebsd, packages, proof, stack,
+};
 
 type Step = (&'static str, fn() -> Result<(), Failure>);
 
@@ -23,6 +25,7 @@ const STEPS: &[Step] = &[
     ("bare-c", bare_c::check),
     ("c", capi::check),
     ("c-host", capi_host::check),
+    ("freebsd", freebsd::check),
     ("units", units),
     ("lab", lab),
 ];
@@ -96,15 +99,11 @@ fn features() -> Result<(), Failure> {
 fn no_std() -> Result<(), Failure> {
     for target in bare_metal::TARGETS {
         let mut build = bare_metal::cargo_for("build", target)?;
-        let packages = [
-            "-p",
-            "vrrp-core",
-            "-p",
-            "vrrp-smoltcp",
-            "-p",
-            "vrrp-embassy",
-        ];
-        run::run(build.args(["--quiet", "--release"]).args(packages))?;
+        build.args(["--quiet", "--release"]);
+        for package in bare_metal::PACKAGES {
+            build.args(["--package", package]);
+        }
+        run::run(&mut build)?;
     }
     Ok(())
 }
@@ -112,7 +111,11 @@ fn no_std() -> Result<(), Failure> {
 fn manuals() -> Result<(), Failure> {
     packages::install(packages::MANUALS)?;
     let mut pages: Vec<PathBuf> = Vec::new();
-    for (folder, at_least) in [("ports/daemon/man", 3), ("ffi/man", 2)] {
+    for (folder, at_least) in [
+        ("ports/daemon/man", 3),
+        ("ports/freebsd/man", 3),
+        ("ffi/man", 2),
+    ] {
         let folder = root().join(folder);
         let found = std::fs::read_dir(&folder)
             .map_err(|e| Failure(format!("cannot read {}: {e}", folder.display())))?;

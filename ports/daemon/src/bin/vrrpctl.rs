@@ -10,6 +10,7 @@ use vrrpd::config::DEFAULT_CONTROL_SOCKET;
 use vrrpd::control::Connection;
 use vrrpd::control::protocol::{Answer, Request, Status, Which};
 use vrrpd::ctl::{openmetrics, text};
+use vrrpd::sys;
 
 const USAGE: &str = "\
 usage: vrrpctl [-s SOCKET] [-i INTERFACE] [-4 | -6] COMMAND
@@ -24,7 +25,7 @@ usage: vrrpctl [-s SOCKET] [-i INTERFACE] [-4 | -6] COMMAND
   resign VRID                     hand over to another host, and stay backup
   disable VRID, enable VRID       stop gracefully; take part again
 
-  -s SOCKET     the control socket (/run/vrrpd.sock)
+  -s SOCKET     the control socket (see vrrpd.conf(5), controlsocket)
   -i INTERFACE  the virtual router on this interface is meant
   -4, -6        the one of this address family is meant
 
@@ -170,6 +171,8 @@ fn form_fits(form: Form, command: &Command) -> bool {
 fn run(args: &Args) -> Result<ExitCode, Failure> {
     let unreachable = |error: &dyn std::fmt::Display| (UNREACHABLE, error.to_string());
     let mut vrrpd = Connection::open(&args.socket).map_err(|e| unreachable(&e))?;
+    // What the daemon says is read without access to anything else.
+    sys::enter_sandbox().map_err(|e| unreachable(&e))?;
     let mut ask = |request: &Request| -> Result<Answer, Failure> {
         match vrrpd.ask(request).map_err(|e| unreachable(&e))? {
             Answer::Error { message, details } => {

@@ -42,6 +42,11 @@ const USAGE_ERROR: u8 = 2;
 const NOT_PERMITTED: u8 = 77;
 const BAD_CONFIG: u8 = 78;
 
+#[cfg(target_os = "linux")]
+const RIGHTS: &str = "run vrrpd as root, or with CAP_NET_ADMIN and CAP_NET_RAW";
+#[cfg(not(target_os = "linux"))]
+const RIGHTS: &str = "run vrrpd as root, in a jail with vnet";
+
 /// Why vrrpd ends: the exit status and what to say.
 type Failure = (u8, String);
 
@@ -264,6 +269,19 @@ fn open_platform(runtime_dir: &Path) -> Result<Os, PlatformError> {
     vrrp_linux::LinuxPlatform::open(vrrp_linux::Options { runtime_dir })
 }
 
+#[cfg(target_os = "freebsd")]
+type Os = vrrp_freebsd::FreebsdPlatform;
+
+#[cfg(target_os = "freebsd")]
+fn open_platform(runtime_dir: &Path) -> Result<Os, PlatformError> {
+    let runtime_dir = runtime_dir.to_path_buf();
+    let platform = Os::open(vrrp_freebsd::Options { runtime_dir })?;
+    for remark in platform.remarks() {
+        log::info!("{remark}");
+    }
+    Ok(platform)
+}
+
 fn bind_code(error: &BindError) -> u8 {
     match error {
         BindError::Io(_, error) if is_denied(error) => NOT_PERMITTED,
@@ -289,7 +307,7 @@ fn config_code(error: &ConfigError) -> u8 {
 
 fn hint(error: &PlatformError) -> String {
     if is_denied(&error.error) {
-        format!("{error}: run vrrpd as root, or with CAP_NET_ADMIN and CAP_NET_RAW")
+        format!("{error}: {RIGHTS}")
     } else {
         error.to_string()
     }

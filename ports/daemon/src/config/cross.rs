@@ -33,6 +33,7 @@ pub(super) fn join(sections: Vec<VridSection>, report: &mut Report) -> Vec<Virtu
     if !unclear {
         depend(&mut routers, &depended, report);
     }
+    alone(&routers, report);
     limits(&routers, report);
     routers
 }
@@ -141,6 +142,24 @@ fn hold_back(router: &mut VirtualRouter, depended: &VrId) {
     };
     if !router.spec.tracks.contains(&track) {
         router.spec.tracks.push(track);
+    }
+}
+
+/// A virtual MAC that replaces the interface's own leaves no room for another.
+fn alone(routers: &[VirtualRouter], report: &mut Report) {
+    for router in routers.iter().filter(|r| r.spec.replace_mac) {
+        let id = &router.spec.id;
+        let other = routers
+            .iter()
+            .find(|o| o.spec.id != *id && o.spec.id.interface == id.interface);
+        if let Some(other) = other {
+            let message = format!(
+                "`replace` allows one virtual router, of one family, on {}, found {} too",
+                id.interface, other.spec.id
+            );
+            let line = router.lines.of_key(Key::UseVmac);
+            report.error(line, Some(Key::UseVmac.name()), message);
+        }
     }
 }
 

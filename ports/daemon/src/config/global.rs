@@ -10,10 +10,17 @@ use super::script;
 use super::values;
 
 /// Where vrrpd listens for vrrpctl unless `controlsocket` says otherwise.
+#[cfg(target_os = "linux")]
 pub const DEFAULT_CONTROL_SOCKET: &str = "/run/vrrpd.sock";
+/// Where vrrpd listens for vrrpctl unless `controlsocket` says otherwise.
+#[cfg(not(target_os = "linux"))]
+pub const DEFAULT_CONTROL_SOCKET: &str = "/var/run/vrrpd.sock";
 
 /// Where vrrpd notes what it installs unless `runtimedir` says otherwise.
+#[cfg(target_os = "linux")]
 const DEFAULT_RUNTIME_DIR: &str = "/run/vrrpd";
+#[cfg(not(target_os = "linux"))]
+const DEFAULT_RUNTIME_DIR: &str = "/var/run/vrrpd";
 
 /// The longest path of a local socket on every system that vrrpd knows, in octets.
 const MAX_SOCKET_PATH: usize = 103;

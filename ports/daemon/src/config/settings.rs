@@ -24,7 +24,7 @@ pub(super) struct Settings {
     accept: bool,
     peers: Vec<IpAddr>,
     max_hops: u8,
-    mac_mode: MacMode,
+    mac: (MacMode, bool),
     auth: Auth,
     checksum: ChecksumMode,
     owner_receive: OwnerReceive,
@@ -58,9 +58,9 @@ impl Settings {
             accept: reader.value(Key::Accept, values::yes_no).unwrap_or(true),
             max_hops: max_hops(reader, &peers),
             peers,
-            mac_mode: reader
-                .value(Key::UseVmac, mac_mode)
-                .unwrap_or(MacMode::Virtual),
+            mac: reader
+                .value(Key::UseVmac, |text| mac(text, cfg!(target_os = "freebsd")))
+                .unwrap_or((MacMode::Virtual, false)),
             auth: auth.unwrap_or(Auth::None),
             checksum: checksum(reader, version, addresses),
             owner_receive: reader
@@ -111,7 +111,8 @@ impl Settings {
             addresses: own,
             peers,
             max_hops: self.max_hops,
-            mac_mode: self.mac_mode,
+            mac_mode: self.mac.0,
+            replace_mac: self.mac.1,
             auth: self.auth,
             checksum: self.checksum,
             owner_receive: self.owner_receive,
@@ -300,19 +301,23 @@ fn max_hops(reader: &mut Reader<'_, '_>, peers: &[IpAddr]) -> u8 {
     hops
 }
 
-/// Reads `useVMAC`. freevrrpd can give the interface itself the virtual MAC, which allows one
-/// virtual router on it; here the virtual MAC has an interface of its own.
-fn mac_mode(text: &str) -> Result<MacMode, String> {
-    if text.eq_ignore_ascii_case("replace") {
+/// Reads `useVMAC`: which MAC, and whether it takes the place of the interface's own, as freevrrpd
+/// had it. Where the virtual MAC can have an interface beside it at no cost that is refused.
+fn mac(text: &str, may_replace: bool) -> Result<(MacMode, bool), String> {
+    if text.eq_ignore_ascii_case("replace") && !may_replace {
         return Err(format!(
             "expected `yes` or `no`, found {}: `yes` adds the virtual MAC beside the interface's own, so that it need not be replaced",
             found(text)
         ));
     }
-    values::word(
-        text,
-        &[("yes", MacMode::Virtual), ("no", MacMode::Interface)],
-    )
+    let mut words = vec![
+        ("yes", (MacMode::Virtual, false)),
+        ("no", (MacMode::Interface, false)),
+    ];
+    if may_replace {
+        words.push(("replace", (MacMode::Virtual, true)));
+    }
+    values::word(text, &words)
 }
 
 fn checksum(
@@ -370,5 +375,21 @@ fn announce(reader: &mut Reader<'_, '_>) -> Announce {
         repeats: repeats.unwrap_or(default.repeats),
         repeat_interval: interval.unwrap_or(default.repeat_interval),
         refresh: refresh.unwrap_or(default.refresh),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mac_is_replaced_where_that_can_be_done() {
+        assert_eq!(mac("Replace", true), Ok((MacMode::Virtual, true)));
+        assert!(mac("replace", false).is_err());
+        for may in [true, false] {
+            assert_eq!(mac("yes", may), Ok((MacMode::Virtual, false)));
+            assert_eq!(mac("no", may), Ok((MacMode::Interface, false)));
+        }
+        assert!(mac("sometimes", true).unwrap_err().contains("`replace`"));
     }
 }

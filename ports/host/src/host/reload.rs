@@ -108,7 +108,8 @@ impl<P: Platform> Host<P> {
                     };
                     list.push(id);
                     // The platform and the engine know a virtual router by one MAC only.
-                    let stays = |old: &VrSpec| !vr.leaving && old.mac_mode == spec.mac_mode;
+                    let mac = |spec: &VrSpec| (spec.mac_mode, spec.replace_mac);
+                    let stays = |old: &VrSpec| !vr.leaving && mac(old) == mac(&spec);
                     // An address that stays is not installed anew, so it stays where it is.
                     let stays = |old: &VrSpec| stays(old) && old.carries_like(&spec);
                     if vr.current.as_ref().is_some_and(stays) {

@@ -352,6 +352,23 @@ fn an_address_on_another_interface_means_stop_and_start() {
 }
 
 #[test]
+fn a_mac_that_is_to_replace_the_interfaces_own_is_another_mac() {
+    let mut sim = lone();
+    let changed = VrSpec {
+        replace_mac: true,
+        ..spec(1, 100)
+    };
+    sim.hosts[0]
+        .reload(config(&[changed, spec(2, 100)]))
+        .unwrap();
+    assert_eq!(sim.take_calls(0), [Call::Advert(1, 0)]);
+    sim.run_to(10_000);
+    let calls = sim.take_calls(0);
+    let release = calls.iter().position(|c| *c == Call::Release(1)).unwrap();
+    assert!(matches!(&calls[release + 1], Call::Prepare(setup) if setup.replace_mac));
+}
+
+#[test]
 fn a_setup_that_fails_after_the_reload_is_tried_again() {
     let mut sim = lone();
     let changed = VrSpec {

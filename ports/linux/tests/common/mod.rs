@@ -2,17 +2,19 @@
 //! end, where a neighbour without a stack says and hears raw frames. Needs root and iproute2.
 #![allow(dead_code, unreachable_pub)]
 
+mod frames;
+
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+pub use frames::*;
 use vrrp_core::{Failure, Family, InterfaceState, MacAddr, MacMode, VirtualAddress, VrKey, Vrid};
 use vrrp_host::{Incoming, Platform, VrSetup};
 use vrrp_linux::testing::{RawPort, enter_new_namespace, wait_readable};
 use vrrp_linux::{LinuxPlatform, Options};
 
-pub const NEIGHBOUR: [u8; 6] = [2, 0, 0, 0, 0, 0x99];
 /// The host's number of `a0`, which is none of the operating system's.
 pub const A0: u32 = 700;
 
@@ -91,6 +93,7 @@ pub fn setup(key: VrKey, mac_mode: MacMode, address: VirtualAddress) -> VrSetup 
     VrSetup {
         key,
         mac_mode,
+        replace_mac: false,
         accept: true,
         addresses: vec![(address, None)],
         unicast: false,
@@ -157,22 +160,6 @@ fn set_all(platform: &mut LinuxPlatform, setup: &VrSetup, on: bool) {
     }
 }
 
-/// An Ethernet frame from the neighbour.
-pub fn frame(to: MacAddr, ethertype: u16, payload: &[u8]) -> Vec<u8> {
-    frame_from(NEIGHBOUR, to, ethertype, payload)
-}
-
-pub fn frame_from(from: [u8; 6], to: MacAddr, ethertype: u16, payload: &[u8]) -> Vec<u8> {
-    [&to.0[..], &from, &ethertype.to_be_bytes(), payload].concat()
-}
-
-/// An ARP request of 10.0.0.9.
-pub fn arp_request(target: [u8; 4]) -> Vec<u8> {
-    let head = [0, 1, 8, 0, 6, 4, 0, 1];
-    let arp = [&head[..], &NEIGHBOUR, &[10, 0, 0, 9], &[0; 6], &target].concat();
-    frame(MacAddr::BROADCAST, 0x0806, &arp)
-}
-
 /// Asks who has `target`. Gives the source MAC and the claimed MAC of each answer.
 pub fn ask(wire: &RawPort, target: [u8; 4]) -> Vec<(MacAddr, MacAddr)> {
     wire.hear(Duration::ZERO).unwrap();
@@ -182,44 +169,6 @@ pub fn ask(wire: &RawPort, target: [u8; 4]) -> Vec<(MacAddr, MacAddr)> {
         .iter()
         .filter(|f| f[12..14] == [8, 6] && f[21] == 2 && f[28..32] == target);
     replies.map(|f| (mac(&f[6..12]), mac(&f[22..28]))).collect()
-}
-
-pub fn mac(octets: &[u8]) -> MacAddr {
-    MacAddr(octets.try_into().unwrap())
-}
-
-/// A packet of protocol 112 from 10.0.0.9 to the group, with `mark` for a payload.
-pub fn advert(mark: u8) -> Vec<u8> {
-    let mut packet = vec![
-        0x45, 0, 0, 28, 0, 0, 0, 0, 255, 112, 0, 0, 10, 0, 0, 9, 224, 0, 0, 18,
-    ];
-    packet.extend([mark; 8]);
-    packet
-}
-
-/// A neighbour solicitation of fe80::9 for `target`.
-pub fn solicitation(target: std::net::Ipv6Addr) -> Vec<u8> {
-    let source: std::net::Ipv6Addr = "fe80::9".parse().unwrap();
-    let low = &target.octets()[13..];
-    let group = [&[0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff][..], low].concat();
-    let mut message = [
-        &[135, 0, 0, 0, 0, 0, 0, 0][..],
-        &target.octets(),
-        &[1, 1],
-        &NEIGHBOUR,
-    ]
-    .concat();
-    let pseudo = [&source.octets()[..], &group, &[0, 0, 0, 32, 0, 0, 0, 58]].concat();
-    let words = pseudo.chunks(2).chain(message.chunks(2));
-    let mut sum: u32 = words.map(|w| u32::from(w[0]) << 8 | u32::from(w[1])).sum();
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    message[2..4].copy_from_slice(&(!(sum as u16)).to_be_bytes());
-    let head = [0x60, 0, 0, 0, 0, 32, 58, 255];
-    let packet = [&head[..], &source.octets(), &group, &message].concat();
-    let to = MacAddr([0x33, 0x33, 0xff, low[0], low[1], low[2]]);
-    frame(to, 0x86dd, &packet)
 }
 
 /// Asks who has an IPv6 address. Gives the source MAC and the claimed MAC of each answer.

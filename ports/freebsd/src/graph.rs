@@ -1,0 +1,311 @@
+//! The netgraph nodes that let several MACs live on one interface.
+//!
+//! ```text
+//!            em0 (ng_ether)                 vr4.3.7 (ng_eiface), one for each virtual router
+//!       lower |        | upper                   | ether, joined only while Active
+//!             |        |                         |
+//!     uplink1 +--------+ link0 ------------ link8+   vrrp_3 (ng_bridge)
+//! ```
+//!
+//! The bridge's first hook is an uplink, which it learns nothing from, and frames for a MAC that it
+//! does not know come in to nobody. Its table is a fixed one: the MACs of this host are at `link0`,
+//! a virtual MAC at the link of its interface for as long as that is joined. So the host sees no
+//! frame more than without the bridge, and two routers that use one virtual MAC for a moment move
+//! nothing and shut no link.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use vrrp_core::{Family, MacAddr, VrKey};
+use vrrp_host::PlatformError;
+
+use crate::abi::*;
+use crate::errors::explain;
+use crate::netgraph;
+use crate::sys;
+
+/// Where the wire is joined to a bridge, and where the host is.
+const WIRE: &str = "uplink1";
+const HOST: &str = "link0";
+/// The hook of our own node that a new interface hangs on for a moment.
+const BIRTH: &str = "vr";
+/// How long an answer may take.
+const ANSWER_MS: i32 = 2_000;
+
+/// The modules that a virtual MAC needs.
+const MODULES: [&str; 4] = ["ng_socket", "ng_ether", "ng_bridge", "ng_eiface"];
+
+/// The line to netgraph.
+#[derive(Debug, Default)]
+pub(crate) struct Graph {
+    socket: Option<OwnedFd>,
+    token: u32,
+}
+
+/// The bridge on an interface.
+#[derive(Debug)]
+pub(crate) struct Bridge {
+    pub(crate) node: String,
+    /// The node of the interface.
+    parent: String,
+    /// The interface's node replaced the source of what it sent.
+    auto_source: bool,
+    /// The MACs of this host that it knows.
+    known: BTreeSet<MacAddr>,
+}
+
+impl Graph {
+    /// Opens the line, loading the modules that are missing.
+    pub(crate) fn open(&mut self) -> Result<(), PlatformError> {
+        if self.socket.is_some() {
+            return Ok(());
+        }
+        for module in MODULES {
+            if !sys::has_module(module) {
+                sys::load_module(module).map_err(|error| missing_module(module, error))?;
+            }
+        }
+        self.open_loaded()
+            .map_err(|error| PlatformError::new("open a netgraph socket", error))
+    }
+
+    fn open_loaded(&mut self) -> io::Result<()> {
+        let socket = sys::socket(PF_NETGRAPH, libc::SOCK_DGRAM, NG_CONTROL)?;
+        self.socket = Some(socket);
+        Ok(())
+    }
+
+    /// Opens the line if that takes no module: for cleaning up. `false`: there is nothing to clean.
+    pub(crate) fn open_if_there(&mut self) -> bool {
+        self.socket.is_some() || sys::has_module(MODULES[0]) && self.open_loaded().is_ok()
+    }
+
+    /// Sends a message to the node at `path` and waits until it is carried out.
+    fn tell(&mut self, path: &str, message: impl FnOnce(u32) -> Vec<u8>) -> io::Result<()> {
+        self.token = self.token.wrapping_add(1);
+        let message = message(self.token);
+        let socket = self.socket.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        sys::send_to_node(socket, &message, path)
+    }
+
+    /// Sends a message that is answered, and gives the argument of the answer.
+    fn ask(&mut self, path: &str, message: impl FnOnce(u32) -> Vec<u8>) -> io::Result<Vec<u8>> {
+        self.tell(path, message)?;
+        let socket = self.socket.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        let mut buffer = vec![0; 128 * 1024];
+        while sys::wait_readable(socket.as_raw_fd(), ANSWER_MS)? {
+            let len = sys::read(socket, &mut buffer)?;
+            let octets = buffer.get(..len).unwrap_or_default();
+            if let Some(argument) = netgraph::answer(octets, self.token) {
+                return Ok(argument.to_vec());
+            }
+        }
+        Err(io::ErrorKind::TimedOut.into())
+    }
+
+    /// The type of the node called `name`. `None`: there is none.
+    pub(crate) fn node_type(&mut self, name: &str) -> io::Result<Option<String>> {
+        match self.ask(&format!("{name}:"), netgraph::node_info) {
+            Ok(argument) => Ok(Some(netgraph::node_type(&argument))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Ends the node called `name`. One that is gone is as good.
+    pub(crate) fn shutdown(&mut self, name: &str) -> io::Result<()> {
+        match self.tell(&format!("{name}:"), netgraph::shutdown) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Puts a bridge between an interface and its stack.
+    pub(crate) fn insert_bridge(
+        &mut self,
+        device: &str,
+        index: u32,
+    ) -> Result<Bridge, PlatformError> {
+        let what = format!("put a netgraph bridge on {device}");
+        let failed = |error| PlatformError::new(what.clone(), error);
+        let parent = node_of(device);
+        let hooks = match self.ask(&format!("{parent}:"), netgraph::list_hooks) {
+            Ok(argument) => netgraph::hooks(&argument),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let hint = "the interface has no netgraph node; if it was there before ng_ether was \
+                            loaded, put ng_ether_load=\"YES\" into /boot/loader.conf, or use \
+                            useVMAC = no or replace";
+                return Err(failed(explain(error, hint)));
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        if let Some(hook) = hooks
+            .iter()
+            .find(|h| ["lower", "upper"].contains(&&*h.name))
+        {
+            let hint = format!(
+                "its netgraph hook {} is joined to the {} node '{}' already; use useVMAC = no or replace",
+                hook.name, hook.peer_type, hook.peer
+            );
+            let error = io::Error::from_raw_os_error(libc::EISCONN);
+            return Err(failed(explain(error, &hint)));
+        }
+        let bridge = Bridge {
+            node: bridge_name(index),
+            parent,
+            auto_source: false,
+            known: BTreeSet::new(),
+        };
+        self.build(bridge).map_err(failed)
+    }
+
+    fn build(&mut self, mut bridge: Bridge) -> io::Result<Bridge> {
+        let parent = format!("{}:", bridge.parent);
+        let node = format!("{}:", bridge.node);
+        let wire = format!("{parent}lower");
+        // The first hook decides what becomes of frames for a MAC that is not known.
+        self.tell(&parent, |t| netgraph::make_peer(t, "bridge", "lower", WIRE))?;
+        let rest = (|| {
+            self.tell(&wire, |t| netgraph::name(t, &bridge.node))?;
+            self.tell(&node, netgraph::fixed_table)?;
+            let auto_source = self.ask(&parent, netgraph::auto_source)?;
+            bridge.auto_source = netgraph::number(&auto_source) != 0;
+            self.tell(&parent, |t| netgraph::set_auto_source(t, false))?;
+            self.tell(&parent, |t| netgraph::set_promiscuous(t, true))?;
+            self.tell(&parent, |t| netgraph::connect(t, &node, "upper", HOST))
+        })();
+        if let Err(error) = rest {
+            // Better no bridge than one that keeps the host from its network.
+            let _ = self.tell(&wire, netgraph::shutdown);
+            return Err(error);
+        }
+        Ok(bridge)
+    }
+
+    /// Tells a bridge which MACs are this host's.
+    pub(crate) fn know(&mut self, bridge: &mut Bridge, macs: BTreeSet<MacAddr>) -> io::Result<()> {
+        let node = format!("{}:", bridge.node);
+        for mac in macs {
+            if !bridge.known.contains(&mac) {
+                self.tell(&node, |t| netgraph::put_host(t, mac, HOST))?;
+                bridge.known.insert(mac);
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of a bridge's hooks.
+    pub(crate) fn hooks_of(&mut self, bridge: &Bridge) -> io::Result<Vec<String>> {
+        let argument = self.ask(&format!("{}:", bridge.node), netgraph::list_hooks)?;
+        let hooks = netgraph::hooks(&argument).into_iter();
+        Ok(hooks.map(|hook| hook.name).collect())
+    }
+
+    /// Takes the bridge away: the interface is as before.
+    pub(crate) fn remove_bridge(&mut self, bridge: &Bridge) -> io::Result<()> {
+        if bridge.auto_source {
+            // The interface may be gone.
+            let parent = format!("{}:", bridge.parent);
+            let _ = self.tell(&parent, |t| netgraph::set_auto_source(t, true));
+        }
+        self.shutdown(&bridge.node)
+    }
+
+    /// Makes an interface with a MAC, joined to nothing, and gives the name that the kernel gave it.
+    pub(crate) fn make_interface(&mut self, node: &str, mac: MacAddr) -> io::Result<String> {
+        let birth = format!(".:{BIRTH}");
+        self.tell(".:", |t| netgraph::make_peer(t, "eiface", BIRTH, "ether"))?;
+        let made = (|| {
+            let name = netgraph::string(&self.ask(&birth, netgraph::interface_name)?);
+            self.tell(&birth, |t| netgraph::name(t, node))?;
+            self.tell(&birth, |t| netgraph::set_mac(t, mac))?;
+            Ok(name)
+        })();
+        if made.is_err() {
+            let _ = self.tell(&birth, netgraph::shutdown);
+            return made;
+        }
+        self.tell(".:", |t| netgraph::remove_hook(t, BIRTH))?;
+        made
+    }
+
+    /// Joins an interface to the bridge, so that frames to its MAC reach it.
+    pub(crate) fn join(&mut self, bridge: &str, key: VrKey, node: &str) -> io::Result<()> {
+        let (bridge, hook) = (format!("{bridge}:"), hook_name(key));
+        let node = format!("{node}:");
+        match self.tell(&bridge, |t| netgraph::connect(t, &node, &hook, "ether")) {
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EISCONN | libc::EEXIST)) => {}
+            other => other?,
+        }
+        self.tell(&bridge, |t| netgraph::put_host(t, key.virtual_mac(), &hook))
+    }
+
+    /// Parts an interface from the bridge, which forgets its MAC.
+    pub(crate) fn part(&mut self, bridge: &str, key: VrKey) -> io::Result<()> {
+        let hook = hook_name(key);
+        match self.tell(&format!("{bridge}:"), |t| netgraph::remove_hook(t, &hook)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+}
+
+fn missing_module(module: &str, error: io::Error) -> PlatformError {
+    let what = format!("load the kernel module {module}, which a virtual MAC needs");
+    let jailed = sys::sysctl_number(c"security.jail.jailed").unwrap_or(0) != 0;
+    let level = sys::sysctl_number(c"kern.securelevel").unwrap_or(-1);
+    let hint = if jailed {
+        format!("a jail cannot: run \"kldload {module}\" on the host, or use useVMAC = no")
+    } else if level > 0 {
+        format!(
+            "the securelevel is {level}: put {module}_load=\"YES\" into /boot/loader.conf and \
+             reboot, or use useVMAC = no"
+        )
+    } else {
+        format!("try \"kldload {module}\", or use useVMAC = no")
+    };
+    PlatformError::new(what, explain(error, &hint))
+}
+
+/// The name of the node of an interface.
+fn node_of(device: &str) -> String {
+    device.replace(['.', ':'], "_")
+}
+
+fn bridge_name(index: u32) -> String {
+    format!("vrrp_{index}")
+}
+
+fn digit(family: Family) -> char {
+    match family {
+        Family::Ipv4 => '4',
+        Family::Ipv6 => '6',
+    }
+}
+
+/// The name of the node that carries a virtual MAC on the interface `index`.
+pub(crate) fn carrier_node(key: VrKey, index: u32) -> String {
+    format!("vrrp{}_{index}_{}", digit(key.family), key.vrid)
+}
+
+/// The name of the interface that carries a virtual MAC on the interface `index`.
+pub(crate) fn carrier_name(key: VrKey, index: u32) -> String {
+    format!("vr{}.{index}.{}", digit(key.family), key.vrid)
+}
+
+/// Whether a bridge with these hooks joins the wire and the host.
+pub(crate) fn is_whole(hooks: &[String]) -> bool {
+    [WIRE, HOST]
+        .iter()
+        .all(|end| hooks.iter().any(|hook| hook == end))
+}
+
+/// The hook of the bridge for a virtual router: any number but that of the host.
+pub(crate) fn hook_name(key: VrKey) -> String {
+    let family = match key.family {
+        Family::Ipv4 => 0,
+        Family::Ipv6 => 256,
+    };
+    format!("link{}", 1 + u32::from(key.vrid.get()) + family)
+}

@@ -1,0 +1,220 @@
+//! What is known of the interfaces of this network stack and their addresses.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::net::{IpAddr, Ipv6Addr};
+
+use vrrp_core::{InterfaceState, MacAddr};
+
+use crate::abi::*;
+use crate::route::{Address, Item, Link};
+
+/// The interfaces by number, each with its addresses in the kernel's order.
+#[derive(Debug, Default)]
+pub(crate) struct Links {
+    entries: BTreeMap<u32, Entry>,
+    /// IPv6 addresses that cannot be used yet, or ever: tentative or duplicated.
+    unready: HashSet<(u32, Ipv6Addr)>,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    link: Link,
+    /// Where the driver does not report the state of the link: whether the medium is there.
+    medium: Option<bool>,
+    addresses: Vec<Address>,
+}
+
+impl Links {
+    /// Takes in a whole list.
+    pub(crate) fn new(items: impl IntoIterator<Item = Item>) -> Self {
+        let mut links = Self::default();
+        for item in items {
+            match item {
+                Item::Link(link) => {
+                    let entry = links.entries.entry(link.index).or_default();
+                    entry.link = link;
+                }
+                Item::Address(address) => {
+                    if let Some(entry) = links.entries.get_mut(&address.index) {
+                        entry.addresses.push(address);
+                    }
+                }
+            }
+        }
+        links
+    }
+
+    /// Interfaces whose medium has to be asked for.
+    pub(crate) fn silent_about_carrier(&self) -> Vec<(u32, String)> {
+        self.entries
+            .values()
+            .filter(|entry| entry.link.link_state == LINK_STATE_UNKNOWN)
+            .map(|entry| (entry.link.index, entry.link.name.clone()))
+            .collect()
+    }
+
+    pub(crate) fn set_medium(&mut self, index: u32, active: Option<bool>) {
+        if let Some(entry) = self.entries.get_mut(&index) {
+            entry.medium = active;
+        }
+    }
+
+    /// The link-local addresses of an interface, whose flags have to be asked for.
+    pub(crate) fn link_locals(&self, index: u32) -> Vec<Ipv6Addr> {
+        let addresses = self.entries.get(&index).map(|e| e.addresses.as_slice());
+        let addresses = addresses.unwrap_or_default().iter();
+        addresses
+            .filter_map(|a| match a.address {
+                IpAddr::V6(ip) if ip.is_unicast_link_local() => Some(ip),
+                _ => None,
+            })
+            .collect()
+    }
+
+    pub(crate) fn set_unready(&mut self, index: u32, address: Ipv6Addr) {
+        self.unready.insert((index, address));
+    }
+
+    pub(crate) fn get(&self, index: u32) -> Option<&Link> {
+        self.entries.get(&index).map(|entry| &entry.link)
+    }
+
+    /// The number of the interface called `name`.
+    pub(crate) fn find(&self, name: &str) -> Option<u32> {
+        let entry = self.entries.values().find(|e| e.link.name == name)?;
+        Some(entry.link.index)
+    }
+
+    /// An address of an interface, whatever its prefix.
+    pub(crate) fn address(&self, index: u32, address: IpAddr) -> Option<&Address> {
+        let entry = self.entries.get(&index)?;
+        entry.addresses.iter().find(|a| a.address == address)
+    }
+
+    /// Whether an interface has a virtual host of carp(4) of this number.
+    pub(crate) fn has_vhid(&self, index: u32, vhid: u8) -> bool {
+        let entry = self.entries.get(&index);
+        entry.is_some_and(|entry| entry.addresses.iter().any(|a| a.vhid == vhid))
+    }
+
+    /// Every interface and its addresses.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&Link, &[Address])> {
+        let entries = self.entries.values();
+        entries.map(|entry| (&entry.link, entry.addresses.as_slice()))
+    }
+
+    /// The MACs of the interfaces that `which` picks.
+    pub(crate) fn macs(&self, which: impl Fn(u32) -> bool) -> BTreeSet<MacAddr> {
+        let links = self.entries.values().map(|entry| &entry.link);
+        let macs = links.filter(|link| which(link.index)).map(|link| link.mac);
+        macs.filter(|mac| *mac != MacAddr([0; 6])).collect()
+    }
+
+    /// Whether the interface is administratively up.
+    pub(crate) fn is_up(&self, index: u32) -> bool {
+        self.get(index).is_some_and(|link| link.flags & IFF_UP != 0)
+    }
+
+    /// What the engine wants to know of an interface, `ours` telling the virtual addresses that we
+    /// installed, which are no sources of advertisements. Nor are those of carp(4), which move.
+    pub(crate) fn state(&self, index: u32, ours: impl Fn(&Address) -> bool) -> InterfaceState {
+        let Some(entry) = self.entries.get(&index) else {
+            return InterfaceState::default();
+        };
+        let own = || entry.addresses.iter().filter(|a| a.vhid == 0 && !ours(a));
+        let ipv4 = own().find_map(|a| match a.address {
+            IpAddr::V4(ip) if !ip.is_unspecified() => Some(ip),
+            _ => None,
+        });
+        let ipv6 = own().find_map(|a| match a.address {
+            IpAddr::V6(ip)
+                if ip.is_unicast_link_local() && !self.unready.contains(&(index, ip)) =>
+            {
+                Some(ip)
+            }
+            _ => None,
+        });
+        let ready = IFF_UP | IFF_DRV_RUNNING;
+        let carrier = match entry.link.link_state {
+            LINK_STATE_UP => true,
+            LINK_STATE_DOWN => false,
+            _ => entry.medium.unwrap_or(true),
+        };
+        InterfaceState {
+            up: entry.link.flags & ready == ready && carrier,
+            mac: entry.link.mac,
+            ipv4,
+            ipv6,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(flags: u32, link_state: u8) -> Item {
+        Item::Link(Link {
+            index: 3,
+            name: "em0".into(),
+            flags,
+            link_state,
+            mac: MacAddr([2, 0, 0, 0, 0, 1]),
+            ..Link::default()
+        })
+    }
+
+    fn address(address: &str, vhid: u8) -> Item {
+        Item::Address(Address {
+            index: 3,
+            address: address.parse().unwrap(),
+            prefix_len: 24,
+            vhid,
+        })
+    }
+
+    const UP: u32 = IFF_UP | IFF_DRV_RUNNING;
+
+    #[test]
+    fn the_source_is_the_first_address_that_will_do() {
+        let items = [
+            link(UP, LINK_STATE_UP),
+            address("10.0.0.9", 4),
+            address("10.0.0.80", 0),
+            address("10.0.0.2", 0),
+            address("fe80::1", 0),
+            address("fe80::2", 0),
+        ];
+        let mut links = Links::new(items);
+        let ours = |a: &Address| a.address.to_string() == "10.0.0.80";
+        links.set_unready(3, "fe80::1".parse().unwrap());
+        let state = links.state(3, ours);
+        assert!(state.up);
+        assert_eq!(state.ipv4, Some([10, 0, 0, 2].into()));
+        assert_eq!(state.ipv6, Some("fe80::2".parse().unwrap()));
+        assert!(links.has_vhid(3, 4) && !links.has_vhid(3, 5));
+        assert_eq!(links.find("em0"), Some(3));
+        assert_eq!(links.state(4, ours), InterfaceState::default());
+    }
+
+    #[test]
+    fn up_needs_flags_and_a_carrier() {
+        let up = |flags, state, medium| {
+            let mut links = Links::new([link(flags, state)]);
+            links.set_medium(3, medium);
+            links.state(3, |_| false).up
+        };
+        assert!(!up(IFF_UP, LINK_STATE_UP, None));
+        assert!(!up(IFF_DRV_RUNNING, LINK_STATE_UP, None));
+        assert!(!up(UP, LINK_STATE_DOWN, Some(true)));
+        assert!(
+            up(UP, LINK_STATE_UP, Some(false)),
+            "what is reported counts"
+        );
+        assert!(up(UP, LINK_STATE_UNKNOWN, Some(true)));
+        assert!(!up(UP, LINK_STATE_UNKNOWN, Some(false)));
+        assert!(up(UP, LINK_STATE_UNKNOWN, None), "nobody knows");
+        let links = Links::new([link(0, LINK_STATE_UNKNOWN)]);
+        assert_eq!(links.silent_about_carrier(), [(3, "em0".to_string())]);
+    }
+}

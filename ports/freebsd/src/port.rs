@@ -1,0 +1,212 @@
+//! What is open for one interface that is there.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::OwnedFd;
+
+use vrrp_core::{Family, Transmit};
+
+use crate::abi::*;
+use crate::bpf::Wanted;
+use crate::errors::{explain, refused};
+use crate::graph::Bridge;
+use crate::request::Request;
+use crate::sys::{self, Queue};
+
+/// Octets that one read takes at most; a buffer in the kernel is as long.
+pub(crate) const BUFFER: usize = 128 * 1024;
+/// A descriptor that only sends has the least buffer that the kernel gives.
+const SEND_BUFFER: usize = 4096;
+
+/// The descriptors of an interface. All close, and all memberships end, with it.
+#[derive(Debug)]
+pub(crate) struct Port {
+    pub(crate) index: u32,
+    number: u32,
+    pub(crate) name: String,
+    /// The routing table of the interface.
+    pub(crate) fib: u32,
+    pub(crate) bpf: Option<OwnedFd>,
+    wanted: Wanted,
+    /// Never bound and never read: they hold the memberships that IGMP and MLD report.
+    members: [Option<OwnedFd>; 2],
+    /// Send IP packets whose neighbour the kernel finds.
+    raw_ipv4: Option<OwnedFd>,
+    /// The same, with the source that it is bound to.
+    raw_ipv6: Option<(Ipv6Addr, OwnedFd)>,
+    solicited: BTreeSet<Ipv6Addr>,
+    pub(crate) bridge: Option<Bridge>,
+}
+
+impl Port {
+    /// Nothing yet, for the interface that the operating system calls `index` and the host `number`.
+    pub(crate) fn new(index: u32, number: u32, name: &str, fib: u32) -> Self {
+        Self {
+            index,
+            number,
+            name: name.into(),
+            fib,
+            bpf: None,
+            wanted: Wanted::default(),
+            members: [None, None],
+            raw_ipv4: None,
+            raw_ipv6: None,
+            solicited: BTreeSet::new(),
+            bridge: None,
+        }
+    }
+
+    /// Hears exactly what is wanted.
+    pub(crate) fn hear(&mut self, queue: &Queue, wanted: Wanted) -> io::Result<()> {
+        match &self.bpf {
+            None if wanted == Wanted::default() => return Ok(()),
+            Some(_) if wanted == self.wanted => return Ok(()),
+            Some(fd) => sys::set_filter(fd, &wanted.program())?,
+            None => {
+                let fd = open(&self.name, BUFFER, &wanted.program())?;
+                queue.add(&fd, u64::from(self.number))?;
+                self.bpf = Some(fd);
+            }
+        }
+        self.wanted = wanted;
+        Ok(())
+    }
+
+    /// Is a member of the solicited-node groups of exactly these addresses.
+    pub(crate) fn join_solicited(&mut self, wanted: BTreeSet<Ipv6Addr>) -> io::Result<()> {
+        if wanted == self.solicited {
+            return Ok(());
+        }
+        let (index, before) = (self.index, std::mem::take(&mut self.solicited));
+        let fd = self.member(Family::Ipv6)?;
+        for group in before.difference(&wanted) {
+            // The membership may have gone with the interface.
+            let _ = sys::member(fd, (*group).into(), index, false);
+        }
+        for group in wanted.difference(&before) {
+            sys::member(fd, (*group).into(), index, true)?;
+        }
+        self.solicited = wanted;
+        Ok(())
+    }
+
+    /// Joins or leaves the group of a family, so that switches forward to us and the interface
+    /// lets it in.
+    pub(crate) fn set_group(&mut self, family: Family, on: bool) -> io::Result<()> {
+        let index = self.index;
+        let fd = self.member(family)?;
+        let result = sys::member(fd, family.group(), index, on);
+        match result.as_ref().map_err(io::Error::raw_os_error) {
+            // Already as wanted.
+            Err(Some(libc::EADDRINUSE)) if on => Ok(()),
+            Err(Some(libc::EADDRNOTAVAIL | libc::ENXIO)) if !on => Ok(()),
+            _ => result,
+        }
+    }
+
+    /// Sends the IP packet of a frame to a neighbour or beyond.
+    pub(crate) fn send_ip(&mut self, transmit: &Transmit<'_>, to: IpAddr) -> io::Result<()> {
+        let part = |from: u16| transmit.frame.get(usize::from(from)..).unwrap_or_default();
+        let packet = part(transmit.ip_offset);
+        match source_of(packet) {
+            Some(IpAddr::V4(_)) => {
+                let fd = match &mut self.raw_ipv4 {
+                    Some(fd) => fd,
+                    none => none.insert(in_fib(sys::raw_ipv4()?, self.fib)?),
+                };
+                sys::send_to(fd, packet, to, 0).map(drop)
+            }
+            Some(IpAddr::V6(source)) => {
+                // The kernel writes the header, of which it takes the source from the socket.
+                let scope = |ip: Ipv6Addr| match ip.is_unicast_link_local() {
+                    true => self.index,
+                    false => 0,
+                };
+                let bound = self.raw_ipv6.take().filter(|(bound, _)| *bound == source);
+                let (_, fd) = match bound {
+                    Some(bound) => self.raw_ipv6.insert(bound),
+                    None => {
+                        let fd = in_fib(sys::raw_ipv6()?, self.fib)?;
+                        sys::bind(&fd, source, scope(source))?;
+                        self.raw_ipv6.insert((source, fd))
+                    }
+                };
+                let scope = match to {
+                    IpAddr::V6(ip) if ip.is_unicast_link_local() => self.index,
+                    _ => 0,
+                };
+                sys::send_to(fd, part(transmit.payload_offset), to, scope).map(drop)
+            }
+            None => Err(io::ErrorKind::InvalidData.into()),
+        }
+    }
+
+    fn member(&mut self, family: Family) -> io::Result<&OwnedFd> {
+        let place = &mut self.members[family as usize];
+        if place.is_none() {
+            let domain = match family {
+                Family::Ipv4 => libc::AF_INET,
+                Family::Ipv6 => libc::AF_INET6,
+            };
+            *place = Some(sys::socket(domain, libc::SOCK_DGRAM, 0)?);
+        }
+        place.as_ref().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+/// A bpf device that sends out of an interface and hears nothing.
+pub(crate) fn sender(name: &str) -> io::Result<OwnedFd> {
+    open(name, SEND_BUFFER, &Wanted::default().program())
+}
+
+/// Opens a bpf device on an interface. Everything is set before it is bound, so that nothing
+/// unfiltered is ever queued.
+pub(crate) fn open(
+    name: &str,
+    buffer: usize,
+    program: &[crate::bpf::Instruction],
+) -> io::Result<OwnedFd> {
+    let fd = sys::open_bpf().map_err(|error| match error.raw_os_error() {
+        Some(libc::ENOENT) => explain(
+            error,
+            "/dev/bpf is not there; in a jail, use a devfs ruleset with \"add path 'bpf*' unhide\"",
+        ),
+        _ => error,
+    })?;
+    sys::ioctl_number(&fd, BIOCSBLEN, buffer as u32)?;
+    sys::set_filter(&fd, program)?;
+    sys::ioctl_number(&fd, BIOCIMMEDIATE, 1)?;
+    // The source of what we write is the one that we write.
+    sys::ioctl_number(&fd, BIOCSHDRCMPLT, 1)?;
+    // What this host sends is not heard.
+    sys::ioctl_number(&fd, BIOCSDIRECTION, BPF_D_IN)?;
+    sys::ioctl(&fd, &mut Request::about(BIOCSETIF, name)?)?;
+    if sys::ioctl_number(&fd, BIOCGDLT, 0)? != DLT_EN10MB {
+        return Err(refused("it is no Ethernet interface"));
+    }
+    sys::confine(&fd)?;
+    Ok(fd)
+}
+
+fn in_fib(fd: OwnedFd, fib: u32) -> io::Result<OwnedFd> {
+    if fib != 0 {
+        sys::set_option_int(&fd, libc::SOL_SOCKET, SO_SETFIB, fib as i32)?;
+    }
+    Ok(fd)
+}
+
+/// The group that solicitations for an address go to (RFC 4291 section 2.7.1).
+pub(crate) fn solicited_node(address: Ipv6Addr) -> Ipv6Addr {
+    let prefix = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00, 0).to_bits();
+    Ipv6Addr::from_bits(prefix | address.to_bits() & 0xff_ffff)
+}
+
+/// The source address in the header of an IP packet.
+fn source_of(packet: &[u8]) -> Option<IpAddr> {
+    match packet.first()? >> 4 {
+        4 => Some(Ipv4Addr::from(*packet.get(12..)?.first_chunk::<4>()?).into()),
+        6 => Some(Ipv6Addr::from(*packet.get(8..)?.first_chunk::<16>()?).into()),
+        _ => None,
+    }
+}

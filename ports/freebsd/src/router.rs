@@ -1,0 +1,520 @@
+//! What is installed for a virtual router, and its addresses.
+
+use std::io;
+use std::net::IpAddr;
+
+use vrrp_core::{Family, MacMode, VirtualAddress, VrKey};
+use vrrp_host::{PlatformError, VrSetup};
+
+use crate::carrier::{Carrier, Replaced};
+use crate::errors::{explain, refused};
+use crate::ledger::Entry;
+use crate::platform::FreebsdPlatform;
+use crate::request;
+use crate::sys;
+
+/// A virtual router that the host has prepared.
+#[derive(Debug)]
+pub(crate) struct Router {
+    pub(crate) setup: VrSetup,
+    /// The interface that carries its MAC. `None`: none yet, or it needs none.
+    pub(crate) carrier: Option<Carrier>,
+    /// The MAC that its own replaces now.
+    pub(crate) replaced: Option<Replaced>,
+    pub(crate) mac_on: bool,
+    /// The addresses that it serves now.
+    pub(crate) held: Vec<Held>,
+}
+
+impl Router {
+    /// Whether its MAC needs an interface of its own.
+    pub(crate) fn wants_carrier(&self) -> bool {
+        self.setup.mac_mode == MacMode::Virtual && !self.setup.replace_mac
+    }
+}
+
+/// An address that is served.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) address: VirtualAddress,
+    /// The interface that it is on.
+    pub(crate) index: u32,
+    pub(crate) how: How,
+    entry: Entry,
+}
+
+/// How an address is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// We put it there.
+    Installed,
+    /// It was there before us, and stays.
+    Adopted,
+    /// Only the questions for it are answered, by the host.
+    Silent {
+        /// We put the blackhole route there.
+        route: bool,
+    },
+}
+
+impl FreebsdPlatform {
+    pub(crate) fn prepare_router(&mut self, setup: &VrSetup) -> Result<(), PlatformError> {
+        let key = setup.key;
+        let Some(watched) = self.interfaces.get(&key.ifindex) else {
+            let what = format!("prepare VRID {} on an interface not watched", key.vrid);
+            return Err(PlatformError::new(what, io::ErrorKind::NotFound.into()));
+        };
+        let what = format!("prepare VRID {} on {}", key.vrid, watched.name);
+        let attached = watched.port.is_some();
+        self.check_setup(setup)
+            .map_err(|why| PlatformError::new(what, refused(why)))?;
+        if let Some(before) = self.routers.get(&key).map(|router| &router.setup)
+            && (before.mac_mode, before.replace_mac) != (setup.mac_mode, setup.replace_mac)
+        {
+            // The new setup is to be told apart from what the old one left, if anything.
+            self.strip_router(key);
+        }
+        match self.routers.get_mut(&key) {
+            Some(router) => router.setup = setup.clone(),
+            None => {
+                let router = Router {
+                    setup: setup.clone(),
+                    carrier: None,
+                    replaced: None,
+                    mac_on: false,
+                    held: Vec::new(),
+                };
+                self.routers.insert(key, router);
+            }
+        }
+        self.untidy = true;
+        if attached {
+            self.hear(key.ifindex)?;
+            self.attach_router(key)?;
+        }
+        Ok(())
+    }
+
+    /// What cannot be had, and what to do about it.
+    fn check_setup(&self, setup: &VrSetup) -> Result<(), String> {
+        let key = setup.key;
+        let watched = self.interfaces.get(&key.ifindex);
+        let name = watched.map_or("", |w| w.name.as_str());
+        let elsewhere = |device: &Option<String>| device.as_ref().is_some_and(|d| d != name);
+        if !setup.accept && setup.addresses.iter().any(|(_, device)| elsewhere(device)) {
+            return Err("an address on another interface needs accept mode".into());
+        }
+        let others = || {
+            self.routers
+                .iter()
+                .filter(|(k, _)| **k != key && k.ifindex == key.ifindex)
+        };
+        let crowded = others().any(|(_, r)| setup.replace_mac || r.setup.replace_mac);
+        if crowded {
+            return Err(format!(
+                "useVMAC = replace allows one virtual router on an interface, and {name} has others"
+            ));
+        }
+        let Some(index) = self.links.find(name) else {
+            return Ok(());
+        };
+        if self.links.has_vhid(index, key.vrid.get()) {
+            return Err(format!(
+                "{name} has a virtual host of carp with vhid {0}, which has the same MAC; remove it \
+                 (ifconfig {name} vhid {0} ... -alias) or choose another VRID",
+                key.vrid
+            ));
+        }
+        for (address, device) in &setup.addresses {
+            let ip = address.address;
+            let on = device.as_deref().unwrap_or(name);
+            let known = self.links.find(on).and_then(|i| self.links.address(i, ip));
+            let Some(known) = known else {
+                continue;
+            };
+            if known.vhid != 0 {
+                return Err(format!(
+                    "{on} has {ip} by carp, vhid {}: take it out of rc.conf and run \"ifconfig {on} \
+                     {} {ip} -alias\"",
+                    known.vhid,
+                    word(ip)
+                ));
+            }
+            let ours = self.routers.values().flat_map(|r| &r.held);
+            let ours = ours.into_iter().any(|h| h.address.address == ip);
+            let virtual_mac = setup.mac_mode == MacMode::Virtual && !setup.replace_mac;
+            if virtual_mac && !ours && !elsewhere(device) {
+                return Err(format!(
+                    "{on} has {ip} already, and would answer with its own MAC: take it out of \
+                     rc.conf and run \"ifconfig {on} {} {ip} -alias\", or use useVMAC = no",
+                    word(ip)
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the carrier of a virtual router whose interface is there, and notes what will be
+    /// installed for it.
+    pub(crate) fn attach_router(&mut self, key: VrKey) -> Result<(), PlatformError> {
+        let Some(router) = self.routers.get(&key) else {
+            return Ok(());
+        };
+        if router.wants_carrier() && router.carrier.is_none() {
+            self.make_carrier(key)?;
+        }
+        let Some(router) = self.routers.get(&key) else {
+            return Ok(());
+        };
+        let own = router.carrier.as_ref().map(|carrier| carrier.index);
+        let mut entries = Vec::new();
+        for (address, _) in &router.setup.addresses {
+            let address = *address;
+            if !router.setup.accept {
+                let address = address.address;
+                entries.push(Entry::Route { address });
+            } else if let Ok(index) = self.place(key, address)
+                && Some(index) != own
+                && self.links.address(index, address.address).is_none()
+            {
+                entries.push(self.address_entry(index, address));
+            }
+        }
+        self.ledger.add(entries).map_err(noted)
+    }
+
+    fn address_entry(&self, index: u32, address: VirtualAddress) -> Entry {
+        Entry::Address {
+            device: self.link_label(index),
+            address: address.address,
+        }
+    }
+
+    pub(crate) fn set_router_address(
+        &mut self,
+        key: VrKey,
+        address: VirtualAddress,
+        accept: bool,
+        on: bool,
+    ) -> Result<(), PlatformError> {
+        let Some(router) = self.routers.get_mut(&key) else {
+            return Err(unprepared(key));
+        };
+        if let Some(at) = router.held.iter().position(|held| held.address == address) {
+            let silent = matches!(router.held[at].how, How::Silent { .. });
+            if on && accept != silent {
+                return Ok(());
+            }
+            let held = router.held.swap_remove(at);
+            self.untidy = true;
+            self.give_up(held)?;
+        }
+        if !on {
+            return Ok(());
+        }
+        let index = self.place(key, address)?;
+        let held = if accept {
+            self.install(key, index, address)?
+        } else {
+            self.swallow(index, address)?
+        };
+        self.untidy = true;
+        if let Some(router) = self.routers.get_mut(&key) {
+            router.held.push(held);
+        }
+        Ok(())
+    }
+
+    fn install(
+        &mut self,
+        key: VrKey,
+        index: u32,
+        address: VirtualAddress,
+    ) -> Result<Held, PlatformError> {
+        let ip = address.address;
+        let device = self.link_label(index);
+        let what = format!("add address {ip} to {device}");
+        let failed = |error| PlatformError::new(what.clone(), error);
+        let carrier = self.routers.get(&key).and_then(|r| r.carrier.as_ref());
+        let on_carrier = carrier.is_some_and(|carrier| carrier.index == index);
+        let entry = self.address_entry(index, address);
+        let others = self.routers.values().flat_map(|router| &router.held);
+        let ours = others
+            .into_iter()
+            .any(|h| h.how == How::Installed && h.index == index && h.address.address == ip);
+        if !ours && let Some(known) = self.links.address(index, ip) {
+            if known.vhid != 0 {
+                let why = format!("it is there by carp, vhid {}", known.vhid);
+                return Err(failed(refused(why)));
+            }
+            // Noted before somebody else put it there.
+            self.ledger.remove(&entry).map_err(noted)?;
+            let how = How::Adopted;
+            return Ok(Held {
+                address,
+                index,
+                how,
+                entry,
+            });
+        }
+        if !on_carrier {
+            // An address on a carrier goes with it.
+            self.ledger.add([entry.clone()]).map_err(noted)?;
+        }
+        if !ours {
+            match ip {
+                IpAddr::V6(_) if !on_carrier => self.add_undetected(&device, ip),
+                _ => self.add(&device, ip),
+            }
+            .map_err(failed)?;
+        }
+        let how = How::Installed;
+        Ok(Held {
+            address,
+            index,
+            how,
+            entry,
+        })
+    }
+
+    fn add(&self, device: &str, ip: IpAddr) -> io::Result<()> {
+        let mut request = request::add_address(device, ip)?;
+        sys::ioctl(self.requester(Family::of(ip))?, &mut request).map_err(|error| {
+            match error.raw_os_error() {
+                Some(libc::EINVAL) => explain(
+                    error,
+                    "is the interface a member of a bridge? Then virtual routers belong on the bridge",
+                ),
+                Some(libc::EPERM) => explain(error, "in a jail, vnet is needed"),
+                _ => error,
+            }
+        })
+    }
+
+    /// Adds an IPv6 address to an interface that is not ours alone, without asking the segment
+    /// whether somebody has it: the router that we take over from may still answer. Whether to ask
+    /// is decided for the whole interface, at the moment that an address is added.
+    fn add_undetected(&mut self, device: &str, ip: IpAddr) -> io::Result<()> {
+        let before = self.nd_flags(device)?;
+        if before & crate::abi::ND6_IFF_NO_DAD != 0 {
+            return self.add(device, ip);
+        }
+        let entry = Entry::Detection {
+            device: device.into(),
+        };
+        self.ledger.add([entry.clone()])?;
+        self.set_nd_flags(device, before | crate::abi::ND6_IFF_NO_DAD)?;
+        let added = self.add(device, ip);
+        // Adding the first address may have enabled IPv6: only the one flag is put back.
+        let now = self.nd_flags(device).unwrap_or(before);
+        let restored = self.set_nd_flags(device, now & !crate::abi::ND6_IFF_NO_DAD);
+        let noted = restored.and_then(|()| self.ledger.remove(&entry));
+        added.and(noted)
+    }
+
+    /// Serves an address without accepting: packets to it are dropped, not sent around (A-5).
+    fn swallow(&mut self, index: u32, address: VirtualAddress) -> Result<Held, PlatformError> {
+        let ip = address.address;
+        let entry = Entry::Route { address: ip };
+        self.ledger.add([entry.clone()]).map_err(noted)?;
+        let route = match self.blackhole(address, true) {
+            Ok(()) => true,
+            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => false,
+            Err(error) => {
+                let error = match error.raw_os_error() {
+                    Some(libc::EOPNOTSUPP) => {
+                        explain(error, "it leads to lo0, which has no address of the family")
+                    }
+                    _ => error,
+                };
+                let what = format!("add blackhole route {ip}");
+                return Err(PlatformError::new(what, error));
+            }
+        };
+        let how = How::Silent { route };
+        Ok(Held {
+            address,
+            index,
+            how,
+            entry,
+        })
+    }
+
+    pub(crate) fn blackhole(&mut self, address: VirtualAddress, on: bool) -> io::Result<()> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let message = request::blackhole(address, on, self.sequence);
+        sys::write(&self.routing, &message).map(drop)
+    }
+
+    fn give_up(&mut self, held: Held) -> Result<(), PlatformError> {
+        let ip = held.address.address;
+        let still_held = |other: &Held| {
+            other.how == held.how && (other.index, other.address) == (held.index, held.address)
+        };
+        if self.routers.values().any(|r| r.held.iter().any(still_held)) {
+            // A reload moves it from one virtual router to another.
+            return Ok(());
+        }
+        let (result, what) = match held.how {
+            How::Adopted | How::Silent { route: false } => return Ok(()),
+            How::Installed => {
+                let device = self.link_label(held.index);
+                let result = request::remove_address(&device, ip).and_then(|mut request| {
+                    sys::ioctl(self.requester(Family::of(ip))?, &mut request)
+                });
+                (result, format!("remove address {ip} from {device}"))
+            }
+            How::Silent { route: true } => {
+                let result = self.blackhole(held.address, false);
+                (result, format!("remove blackhole route {ip}"))
+            }
+        };
+        match result {
+            Err(error) if is_gone(&error) => Ok(()),
+            other => other.map_err(|error| PlatformError::new(what, error)),
+        }
+    }
+
+    /// Removes everything that is installed for a virtual router and keeps its setup. `false`:
+    /// something refused to go, and stays in the ledger for the next life.
+    pub(crate) fn strip_router(&mut self, key: VrKey) -> bool {
+        let Some(router) = self.routers.get_mut(&key) else {
+            return true;
+        };
+        let mut clean = true;
+        for held in std::mem::take(&mut router.held) {
+            let entry = held.entry.clone();
+            let gone = self.give_up(held).is_ok() && self.ledger.remove(&entry).is_ok();
+            clean &= gone;
+        }
+        clean &= self.restore_mac(key).is_ok();
+        clean &= self.remove_carrier(key);
+        if let Some(router) = self.routers.get_mut(&key) {
+            router.mac_on = false;
+        }
+        self.untidy = true;
+        clean
+    }
+
+    /// As [`strip_router`](Self::strip_router), and forgets the setup.
+    pub(crate) fn release_router(&mut self, key: VrKey) -> bool {
+        let mut clean = self.strip_router(key);
+        let Some(router) = self.routers.remove(&key) else {
+            return clean;
+        };
+        if clean {
+            // Notes of what was never installed.
+            let of_router = |ip| router.setup.addresses.iter().any(|(a, _)| a.address == ip);
+            let _ = self.ledger.remove_where(|entry| match entry {
+                Entry::Address { address, .. } | Entry::Route { address } => of_router(*address),
+                _ => false,
+            });
+        }
+        let mut others = self
+            .routers
+            .iter()
+            .filter(|(k, _)| k.ifindex == key.ifindex);
+        if !others.any(|(_, router)| router.wants_carrier()) {
+            clean &= self.remove_bridge(key.ifindex);
+        }
+        clean
+    }
+
+    /// Removes everything that is installed. `false`: something refused to go.
+    pub(crate) fn release_everything(&mut self) -> bool {
+        let keys: Vec<VrKey> = self.routers.keys().copied().collect();
+        let mut clean = true;
+        for key in keys {
+            clean &= self.release_router(key);
+        }
+        clean
+    }
+
+    /// The interface that an address is put on.
+    fn place(&self, key: VrKey, address: VirtualAddress) -> Result<u32, PlatformError> {
+        let Some(router) = self.routers.get(&key) else {
+            return Err(unprepared(key));
+        };
+        let (parent, parent_name) = self.parent(key)?;
+        let absent =
+            |what: String| PlatformError::new(what, io::Error::from_raw_os_error(libc::ENXIO));
+        let named = router.setup.addresses.iter().find(|(a, _)| *a == address);
+        match named.and_then(|(_, device)| device.as_ref()) {
+            // To name the interface itself says nothing about the MAC.
+            Some(device) if *device != parent_name => self.links.find(device).ok_or_else(|| {
+                absent(format!(
+                    "find {device}, which is to carry {}",
+                    address.address
+                ))
+            }),
+            _ if !router.wants_carrier() => Ok(parent),
+            _ => router
+                .carrier
+                .as_ref()
+                .map(|carrier| carrier.index)
+                .ok_or_else(|| {
+                    absent(format!(
+                        "find the carrier of VRID {} on {parent_name}",
+                        key.vrid
+                    ))
+                }),
+        }
+    }
+
+    pub(crate) fn parent(&self, key: VrKey) -> Result<(u32, String), PlatformError> {
+        let Some(watched) = self.interfaces.get(&key.ifindex) else {
+            return Err(unprepared(key));
+        };
+        match &watched.port {
+            Some(port) => Ok((port.index, watched.name.clone())),
+            None => {
+                let error = io::Error::from_raw_os_error(libc::ENXIO);
+                Err(PlatformError::new(format!("find {}", watched.name), error))
+            }
+        }
+    }
+
+    pub(crate) fn link_label(&self, index: u32) -> String {
+        let carriers = self.routers.values().filter_map(|r| r.carrier.as_ref());
+        let carrier = carriers.into_iter().find(|carrier| carrier.index == index);
+        match (self.links.get(index), carrier) {
+            (_, Some(carrier)) => carrier.name.clone(),
+            (Some(link), None) => link.name.clone(),
+            (None, None) => format!("interface {index}"),
+        }
+    }
+}
+
+/// What refused to go was gone already, by itself or with its interface.
+pub(crate) fn is_gone(error: &io::Error) -> bool {
+    let gone = [
+        libc::EADDRNOTAVAIL,
+        libc::ENXIO,
+        libc::ESRCH,
+        libc::ENOENT,
+        libc::ENODEV,
+    ];
+    error
+        .raw_os_error()
+        .is_some_and(|number| gone.contains(&number))
+}
+
+/// What ifconfig(8) calls the family of an address.
+fn word(ip: IpAddr) -> &'static str {
+    match ip {
+        IpAddr::V4(_) => "inet",
+        IpAddr::V6(_) => "inet6",
+    }
+}
+
+pub(crate) fn unprepared(key: VrKey) -> PlatformError {
+    let what = format!(
+        "serve VRID {} ({}), which is not prepared",
+        key.vrid, key.family
+    );
+    PlatformError::new(what, io::ErrorKind::NotFound.into())
+}
+
+pub(crate) fn noted(error: io::Error) -> PlatformError {
+    PlatformError::new("write the ledger", error)
+}

@@ -1,0 +1,138 @@
+//! What depends on all virtual routers of an interface together: what is heard on it, and which
+//! MACs its bridge knows.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+use vrrp_core::{Failure, MacAddr};
+use vrrp_host::PlatformError;
+
+use crate::bpf::Wanted;
+use crate::graph;
+use crate::platform::FreebsdPlatform;
+use crate::port::solicited_node;
+use crate::router::{How, is_gone};
+
+impl FreebsdPlatform {
+    /// Makes filters, memberships and bridges as the virtual routers want them, where that may have
+    /// changed.
+    pub(crate) fn tidy(&mut self) -> Result<(), PlatformError> {
+        if !self.untidy {
+            return Ok(());
+        }
+        let numbers: Vec<u32> = self.interfaces.keys().copied().collect();
+        for number in numbers {
+            self.hear(number)?;
+            self.introduce(number)?;
+        }
+        self.untidy = false;
+        Ok(())
+    }
+
+    /// Hears VRRP of the families of an interface's virtual routers, and the questions that the
+    /// kernel does not answer.
+    pub(crate) fn hear(&mut self, number: u32) -> Result<(), PlatformError> {
+        let mut wanted = Wanted::default();
+        let mut groups = BTreeSet::new();
+        for (key, router) in self.routers.iter().filter(|(k, _)| k.ifindex == number) {
+            wanted.vrrp[key.family as usize] = true;
+            let carrier = router.carrier.as_ref().map(|carrier| carrier.index);
+            for held in &router.held {
+                let ip = held.address.address;
+                match (ip, held.how) {
+                    (_, How::Silent { .. }) => {
+                        wanted.questions.insert(ip);
+                        if let IpAddr::V6(ip) = ip {
+                            groups.insert(solicited_node(ip));
+                        }
+                    }
+                    // On a carrier the kernel takes no source for a neighbour but link-local ones,
+                    // for the prefix is the interface's, and leaves the others without an answer.
+                    (IpAddr::V6(ip), _) if carrier == Some(held.index) => {
+                        wanted.from_afar.insert(ip);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let Some(watched) = self.interfaces.get_mut(&number) else {
+            return Ok(());
+        };
+        let Some(port) = &mut watched.port else {
+            return Ok(());
+        };
+        port.hear(&self.queue, wanted)
+            .and_then(|()| port.join_solicited(groups))
+            .map_err(|error| PlatformError::new(format!("listen on {}", watched.name), error))
+    }
+
+    /// Tells the bridge of an interface which MACs are this host's: that of the interface, and those
+    /// of VLANs on it, which may have others.
+    fn introduce(&mut self, number: u32) -> Result<(), PlatformError> {
+        let carriers = self.routers.values().filter_map(|r| r.carrier.as_ref());
+        let carriers: BTreeSet<u32> = carriers.map(|carrier| carrier.index).collect();
+        let mut macs: BTreeSet<MacAddr> = self.links.macs(|index| !carriers.contains(&index));
+        // A virtual MAC is at its carrier and nowhere else, whoever has it on another interface.
+        macs.retain(|mac| !is_virtual(*mac));
+        let Some(watched) = self.interfaces.get_mut(&number) else {
+            return Ok(());
+        };
+        let Some(port) = watched.port.as_mut() else {
+            return Ok(());
+        };
+        let Some(bridge) = port.bridge.as_mut() else {
+            return Ok(());
+        };
+        match self.graph.know(bridge, macs) {
+            // Somebody removed it. Its carriers have lost their links, and it comes with them.
+            Err(error) if is_gone(&error) => {
+                port.bridge = None;
+                Ok(())
+            }
+            other => other.map_err(|error| {
+                let what = format!("tell the bridge on {} its MACs", watched.name);
+                PlatformError::new(what, error)
+            }),
+        }
+    }
+
+    /// Looks whether the bridges are still there and the carriers of masters joined to them, which
+    /// the kernel does not tell.
+    pub(crate) fn inspect_bridges(&mut self) {
+        for (number, watched) in &mut self.interfaces {
+            let Some(port) = watched.port.as_mut() else {
+                continue;
+            };
+            let Some(bridge) = &port.bridge else {
+                continue;
+            };
+            let hooks = match self.graph.hooks_of(bridge) {
+                Ok(hooks) => hooks,
+                Err(error) if is_gone(&error) => Vec::new(),
+                // It can be asked again.
+                Err(_) => continue,
+            };
+            if !graph::is_whole(&hooks) {
+                // What is left of it keeps the host from its network, or is nothing.
+                let _ = self.graph.remove_bridge(bridge);
+                port.bridge = None;
+            }
+            let routers = self
+                .routers
+                .iter_mut()
+                .filter(|(k, _)| k.ifindex == *number);
+            for (key, router) in routers.filter(|(_, r)| r.mac_on && r.carrier.is_some()) {
+                if port.bridge.is_none() || !hooks.contains(&graph::hook_name(*key)) {
+                    router.mac_on = false;
+                    self.lost.push(Failure::Mac { key: *key });
+                    self.unsettled = true;
+                }
+            }
+        }
+    }
+}
+
+/// Whether a MAC is of the blocks that the RFC gives to virtual routers.
+fn is_virtual(mac: MacAddr) -> bool {
+    matches!(mac.0, [0, 0, 0x5e, 0, 1 | 2, _])
+}

@@ -1,0 +1,333 @@
+//! Watched interfaces: what the kernel says of them, and what becomes of ours when they go and come.
+
+use std::io;
+
+use vrrp_core::{Duration, Failure, Family, Instant, InterfaceState, VrKey};
+use vrrp_host::{Incoming, Platform, PlatformError};
+
+use crate::abi::*;
+use crate::links::Links;
+use crate::platform::{FreebsdPlatform, NOW_AND_THEN};
+use crate::port::Port;
+use crate::request::{self, Request};
+use crate::route::{self, Address};
+use crate::router::{How, Router};
+use crate::sys;
+
+/// The kernel does not tell when an address has passed duplicate address detection.
+const DETECTION: Duration = Duration::from_millis(250);
+/// How long a link may be down because its MAC was changed, by us.
+pub(crate) const MAC_CHANGE: Duration = Duration::from_secs(4);
+
+/// An interface that the host watches.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    pub(crate) name: String,
+    /// `None` while the interface does not exist.
+    pub(crate) port: Option<Port>,
+    /// The groups that the host wants joined, to be joined again when the interface returns.
+    groups: [bool; 2],
+    /// What the host was told last.
+    reported: Option<InterfaceState>,
+    /// It went, and the host has not been told.
+    departed: bool,
+    /// Until then a link that is down may be so because we changed its MAC.
+    pub(crate) changing_until: Option<Instant>,
+}
+
+impl FreebsdPlatform {
+    pub(crate) fn watch_interface(&mut self, number: u32, name: &str) -> Result<(), PlatformError> {
+        if self.interfaces.contains_key(&number) {
+            let error = io::ErrorKind::AlreadyExists.into();
+            let what = format!("watch {name}: number {number}");
+            return Err(PlatformError::new(what, error));
+        }
+        let watched = Watched {
+            name: name.into(),
+            port: None,
+            groups: [false; 2],
+            reported: None,
+            departed: false,
+            changing_until: None,
+        };
+        self.interfaces.insert(number, watched);
+        self.unsettled = true;
+        let listed = self.resync();
+        listed.map_err(|error| PlatformError::new("list the interfaces", error))?;
+        match self.links.find(name) {
+            Some(index) => self.attach(number, index),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn unwatch_interface(&mut self, number: u32) {
+        for key in self.keys_on(number) {
+            self.release_router(key);
+        }
+        self.interfaces.remove(&number);
+    }
+
+    pub(crate) fn set_interface_group(
+        &mut self,
+        number: u32,
+        family: Family,
+        on: bool,
+    ) -> Result<(), PlatformError> {
+        let verb = if on { "join" } else { "leave" };
+        let Some(watched) = self.interfaces.get_mut(&number) else {
+            let what = format!("{verb} {} on interface {number}", family.group());
+            return Err(PlatformError::new(what, io::ErrorKind::NotFound.into()));
+        };
+        watched.groups[family as usize] = on;
+        // Without the interface there is nothing to join; it is joined when it returns.
+        let result = match &mut watched.port {
+            Some(port) => port.set_group(family, on),
+            None => Ok(()),
+        };
+        result.map_err(|error| {
+            let what = format!("{verb} {} on {}", family.group(), watched.name);
+            PlatformError::new(what, error)
+        })
+    }
+
+    /// Lists the interfaces anew and compares them with what should be there.
+    pub(crate) fn resync(&mut self) -> io::Result<()> {
+        let list = sys::interface_list()?;
+        self.links = Links::new(route::list(&list));
+        self.counters.resyncs += 1;
+        self.unsettled = true;
+        self.untidy = true;
+        for (index, name) in self.links.silent_about_carrier() {
+            // Loopbacks and tunnels have no medium to ask for.
+            let asked = Request::about(SIOCGIFMEDIA, &name).and_then(|mut request| {
+                sys::ioctl(self.any_requester()?, &mut request)?;
+                Ok(request::media_active(&request.argument))
+            });
+            self.links.set_medium(index, asked.ok().flatten());
+        }
+        if !self.interfaces.is_empty() {
+            self.look_again(NOW_AND_THEN);
+        }
+        self.ask_for_detection();
+        let links = &self.links;
+        for (key, router) in &mut self.routers {
+            router.find_losses(*key, links, &mut self.lost);
+        }
+        Ok(())
+    }
+
+    /// Learns which link-local addresses of watched interfaces cannot be used yet, or ever.
+    fn ask_for_detection(&mut self) {
+        let mut tentative = false;
+        let names = self.interfaces.values().map(|w| w.name.clone());
+        for name in names.collect::<Vec<_>>() {
+            let Some(index) = self.links.find(&name) else {
+                continue;
+            };
+            for ip in self.links.link_locals(index) {
+                let asked = request::ask_address_flags(&name, ip).and_then(|mut request| {
+                    sys::ioctl(self.requester(Family::Ipv6)?, &mut request)?;
+                    Ok(request::address_flags(&request.argument))
+                });
+                let flags = asked.unwrap_or(0);
+                tentative |= flags & IN6_IFF_TENTATIVE != 0 && self.links.is_up(index);
+                if flags & (IN6_IFF_TENTATIVE | IN6_IFF_DUPLICATED) != 0 {
+                    self.links.set_unready(index, ip);
+                }
+            }
+        }
+        if tentative {
+            self.look_again(DETECTION);
+        }
+    }
+
+    /// Follows interfaces that came and went, and tells the host what has changed.
+    pub(crate) fn settle(&mut self, sink: &mut dyn FnMut(Incoming<'_>)) -> io::Result<()> {
+        self.unsettled = false;
+        let mut result = Ok(());
+        let numbers: Vec<u32> = self.interfaces.keys().copied().collect();
+        for number in numbers {
+            let Some(watched) = self.interfaces.get(&number) else {
+                continue;
+            };
+            let index = self.links.find(&watched.name);
+            let known = watched.port.as_ref().map(|port| port.index);
+            if known.is_some() && known != index {
+                self.detach(number);
+            }
+            let watched = self.interfaces.get_mut(&number);
+            if watched.is_some_and(|w| std::mem::take(&mut w.departed)) {
+                // Said even when it is back already: everything on it has to be done again.
+                self.report(number, InterfaceState::default(), sink);
+            }
+            let attached = self.interfaces.get(&number).and_then(|w| w.port.as_ref());
+            let known = attached.map(|port| port.index);
+            if let Some(index) = index.filter(|_| known != index)
+                && let Err(error) = self.attach(number, index)
+            {
+                result = Err(io::Error::other(error));
+            }
+            let attached = self.interfaces.get(&number).and_then(|w| w.port.as_ref());
+            let state = match attached {
+                Some(port) => self.links.state(port.index, |a| self.is_ours(a)),
+                None => InterfaceState::default(),
+            };
+            let state = self.forgive(number, state);
+            self.report(number, state, sink);
+        }
+        for failure in self.lost.drain(..) {
+            sink(Incoming::Lost(failure));
+        }
+        result
+    }
+
+    /// Some drivers lose the link for a moment when their MAC is set. A link that we have done this
+    /// to counts as up, lest it be given up and taken up for ever.
+    fn forgive(&mut self, number: u32, mut state: InterfaceState) -> InterfaceState {
+        let now = self.now();
+        let Some(watched) = self.interfaces.get_mut(&number) else {
+            return state;
+        };
+        let Some(until) = watched.changing_until.filter(|until| *until > now) else {
+            watched.changing_until = None;
+            return state;
+        };
+        let index = watched.port.as_ref().map(|port| port.index);
+        let wanted_up = index.is_some_and(|index| self.links.is_up(index));
+        if !state.up && wanted_up && watched.reported.is_some_and(|reported| reported.up) {
+            state.up = true;
+            self.look_again(Duration::from_micros(until.as_micros() - now.as_micros()));
+        }
+        state
+    }
+
+    fn report(&mut self, number: u32, state: InterfaceState, sink: &mut dyn FnMut(Incoming<'_>)) {
+        if let Some(watched) = self.interfaces.get_mut(&number)
+            && watched.reported != Some(state)
+        {
+            watched.reported = Some(state);
+            sink(Incoming::Interface {
+                ifindex: number,
+                state,
+            });
+        }
+    }
+
+    fn is_ours(&self, address: &Address) -> bool {
+        let mut held = self.routers.values().flat_map(|router| &router.held);
+        held.any(|h| {
+            h.how == How::Installed
+                && h.index == address.index
+                && h.address.address == address.address
+        })
+    }
+
+    /// The interface is there: opens what its virtual routers need. Where that fails it counts as
+    /// missing, to be tried again at the next change.
+    fn attach(&mut self, number: u32, index: u32) -> Result<(), PlatformError> {
+        let Some(name) = self.interfaces.get(&number).map(|w| w.name.clone()) else {
+            return Ok(());
+        };
+        let fib = Request::about(SIOCGIFFIB, &name).and_then(|mut request| {
+            sys::ioctl(self.any_requester()?, &mut request)?;
+            Ok(request::number(&request.argument))
+        });
+        let mut port = Port::new(index, number, &name, fib.unwrap_or(0));
+        let Some(watched) = self.interfaces.get_mut(&number) else {
+            return Ok(());
+        };
+        for family in [Family::Ipv4, Family::Ipv6] {
+            if watched.groups[family as usize] && port.set_group(family, true).is_err() {
+                // IPv6 may be off on it, which is no reason to be deaf to IPv4. The host tries
+                // again, and hears why not.
+                self.lost.push(Failure::Group {
+                    ifindex: number,
+                    family,
+                });
+            }
+        }
+        watched.port = Some(port);
+        self.untidy = true;
+        if let Err(error) = self.hear(number) {
+            self.detach(number);
+            return Err(error);
+        }
+        for key in self.keys_on(number) {
+            // Where it fails, taking up the MAC tries again, and says what is wrong.
+            let _ = self.attach_router(key);
+        }
+        Ok(())
+    }
+
+    /// The interface is gone, or has another name: what is left of ours on it goes, too.
+    pub(crate) fn detach(&mut self, number: u32) {
+        for key in self.keys_on(number) {
+            self.strip_router(key);
+        }
+        self.remove_bridge(number);
+        if let Some(watched) = self.interfaces.get_mut(&number) {
+            watched.departed |= watched.port.take().is_some();
+            watched.changing_until = None;
+        }
+        self.untidy = true;
+    }
+
+    /// The interface of this number is gone.
+    pub(crate) fn detach_index(&mut self, index: u32) {
+        let is_it = |w: &&Watched| w.port.as_ref().is_some_and(|port| port.index == index);
+        let numbers = self.interfaces.iter().filter(|(_, w)| is_it(w));
+        let numbers: Vec<u32> = numbers.map(|(number, _)| *number).collect();
+        for number in numbers {
+            self.detach(number);
+        }
+    }
+
+    pub(crate) fn keys_on(&self, number: u32) -> Vec<VrKey> {
+        let keys = self.routers.keys().copied();
+        keys.filter(|key| key.ifindex == number).collect()
+    }
+}
+
+impl Router {
+    /// Forgets what is not there any more, and says so where it should be.
+    fn find_losses(&mut self, key: VrKey, links: &Links, lost: &mut Vec<Failure>) {
+        if let Some(carrier) = &self.carrier {
+            let there = links.get(carrier.index);
+            // One that is joined to no bridge any more has lost its link.
+            let whole = there.is_some_and(|link| {
+                link.mac == key.virtual_mac() && link.link_state != LINK_STATE_DOWN
+            });
+            if self.mac_on && !(whole && links.is_up(carrier.index)) {
+                self.mac_on = false;
+                lost.push(Failure::Mac { key });
+            }
+            if there.is_none() {
+                self.carrier = None;
+            }
+        }
+        if let Some(replaced) = &self.replaced
+            && links
+                .get(replaced.index)
+                .is_none_or(|link| link.mac != key.virtual_mac())
+        {
+            self.replaced = None;
+            self.mac_on = false;
+            lost.push(Failure::Mac { key });
+        }
+        self.held.retain(|held| {
+            let there = match held.how {
+                How::Installed | How::Adopted => {
+                    links.address(held.index, held.address.address).is_some()
+                }
+                How::Silent { .. } => true,
+            };
+            if !there {
+                lost.push(Failure::Address {
+                    key,
+                    address: held.address.address,
+                });
+            }
+            there
+        });
+    }
+}

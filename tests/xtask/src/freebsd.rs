@@ -1,0 +1,273 @@
+//! FreeBSD, built here: by a Rust that brings its library's source, and by zig, which brings a linker
+//! and FreeBSD's own headers.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::packages;
+use crate::run::{self, Failure, cargo, root, target_dir};
+
+const AMD64: &str = "x86_64-unknown-freebsd";
+const ARM64: &str = "aarch64-unknown-freebsd";
+/// The compiler, linker and headers, from the Python package index.
+const ZIG: &str = "ziglang>=0.15";
+/// Libraries that the libc crate asks for and nothing of ours needs; zig has no stubs for them.
+const UNNEEDED: &str = "-lkvm|-lmemstat|-lprocstat|-ldevstat";
+
+/// Test programs that run on a bare system: the packages whose own tests do, and those of the port.
+const TESTS: &[&str] = &[
+    "-p",
+    "vrrp-core",
+    "-p",
+    "vrrp-host",
+    "-p",
+    "vrrp-freebsd",
+    "-p",
+    "vrrpd",
+    "--lib",
+    "--test",
+    "platform",
+    "--test",
+    "story",
+];
+
+/// Makes an archive with the programs, their tests, and a script that runs them all.
+pub(crate) fn archive() -> Result<(), Failure> {
+    let zig = Zig::find()?;
+    let name = format!("vrrp-{}-freebsd-amd64", env!("CARGO_PKG_VERSION"));
+    let home = folder().join(&name);
+    // What an earlier build put there may have other names.
+    let _ = fs::remove_dir_all(&home);
+    let programs = programs(&zig)?;
+    for program in ["vrrpd", "vrrpctl"] {
+        copy(&programs.join(program), &home.join("bin").join(program))?;
+    }
+    for (test, file) in tests(&zig)? {
+        copy(&file, &home.join("tests").join(test))?;
+    }
+    copy(&root().join("ports/freebsd/run.sh"), &home.join("run.sh"))?;
+    copy_folder("ports/daemon/etc", &home.join("etc"))?;
+    copy_folder("ports/daemon/man", &home.join("man"))?;
+    copy_folder("ports/freebsd/man", &home.join("man"))?;
+    copy_folder("ports/freebsd/port", &home.join("port"))?;
+    copy_folder("ports/freebsd/port/files", &home.join("port/files"))?;
+    write(&home.join("port/Makefile.crates"), &crates()?)?;
+    let file = folder().join(format!("{name}.tar.gz"));
+    let mut tar = Command::new("tar");
+    tar.arg("-C")
+        .arg(folder())
+        .arg("-czf")
+        .arg(&file)
+        .arg(&name);
+    run::run(&mut tar)?;
+    println!("{}", file.display());
+    Ok(())
+}
+
+/// Builds the test programs: their names and where they are.
+fn tests(zig: &Zig) -> Result<Vec<(String, PathBuf)>, Failure> {
+    let mut command = build("test", AMD64, zig)?;
+    command
+        .args(["--no-run", "--message-format", "json"])
+        .args(TESTS)
+        // Debug information would make each of them thirty times as large.
+        .env("CARGO_PROFILE_DEV_STRIP", "debuginfo");
+    let text = run::output(&mut command)?;
+    let value = |line: &str, key: &str| {
+        let (_, rest) = line.split_once(&format!("\"{key}\":\""))?;
+        Some(rest.split_once('"')?.0.to_owned())
+    };
+    let found: Vec<(String, PathBuf)> = text
+        .lines()
+        .filter_map(|line| {
+            let file = PathBuf::from(value(line, "executable")?);
+            let stem = file.file_name()?.to_str()?.rsplit_once('-')?.0.to_owned();
+            Some((stem, file))
+        })
+        .collect();
+    match found.is_empty() {
+        true => Err(Failure("cargo names no test program".into())),
+        false => Ok(found),
+    }
+}
+
+/// What Cargo.lock has from a registry, as the ports tree wants it to be listed.
+fn crates() -> Result<String, Failure> {
+    let file = root().join("Cargo.lock");
+    let lock = fs::read_to_string(&file)
+        .map_err(|e| Failure(format!("cannot read {}: {e}", file.display())))?;
+    let mut text = String::from("CARGO_CRATES=");
+    for package in lock
+        .split("[[package]]")
+        .filter(|p| p.contains("\nsource = "))
+    {
+        let field = |name: &str| {
+            let (_, rest) = package.split_once(&format!("\n{name} = \""))?;
+            Some(rest.split_once('"')?.0)
+        };
+        if let (Some(name), Some(version)) = (field("name"), field("version")) {
+            let first = text.ends_with('=');
+            let space = if first { "\t" } else { " \\\n\t\t" };
+            text += &format!("{space}{name}-{version}");
+        }
+    }
+    Ok(text + "\n")
+}
+
+/// Copies the files of a folder of the workspace.
+fn copy_folder(from: &str, to: &Path) -> Result<(), Failure> {
+    let from = root().join(from);
+    let files =
+        fs::read_dir(&from).map_err(|e| Failure(format!("cannot read {}: {e}", from.display())))?;
+    for file in files.flatten().filter(|file| file.path().is_file()) {
+        copy(&file.path(), &to.join(file.file_name()))?;
+    }
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
+    let made = to.parent().map_or(Ok(()), fs::create_dir_all);
+    made.and_then(|()| fs::copy(from, to))
+        .map(drop)
+        .map_err(|e| Failure(format!("cannot copy {}: {e}", from.display())))
+}
+
+/// What CI runs: the lints, the programs for amd64, a check for arm64, and the headers.
+pub(crate) fn check() -> Result<(), Failure> {
+    let zig = Zig::find()?;
+    headers(&zig)?;
+    let packages = ["-p", "vrrp-freebsd", "-p", "vrrpd"];
+    let mut clippy = build("check", AMD64, &zig)?;
+    clippy.env("RUSTC_WORKSPACE_WRAPPER", "/usr/bin/clippy-driver");
+    clippy.env(
+        "CLIPPY_ARGS",
+        "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__",
+    );
+    let targets = ["--lib", "--bins", "--examples", "--tests"];
+    let by_hand = ["--test", "platform", "--test", "story"];
+    clippy.args(packages).args(targets).args(by_hand);
+    run::run(&mut clippy)?;
+    run::run(build("check", ARM64, &zig)?.args(packages))?;
+    let programs = programs(&zig)?;
+    println!("FreeBSD's vrrpd and vrrpctl are in {}", programs.display());
+    Ok(())
+}
+
+/// The release build for amd64; the folder that the programs are in.
+fn programs(zig: &Zig) -> Result<PathBuf, Failure> {
+    run::run(build("build", AMD64, zig)?.args(["--release", "-p", "vrrpd"]))?;
+    Ok(folder().join(AMD64).join("release"))
+}
+
+/// Compiles a C file of assertions against FreeBSD's headers: every number, size and offset that
+/// the port writes down by itself.
+fn headers(zig: &Zig) -> Result<(), Failure> {
+    let mut print = cargo();
+    let args = ["run", "--quiet", "--package", "vrrp-freebsd", "--example"];
+    let text = run::output(print.current_dir(root()).args(args).arg("asserts"))?;
+    let count = text.matches("_Static_assert").count();
+    let file = folder().join("asserts.c");
+    write(&file, &text)?;
+    for machine in ["x86_64", "aarch64"] {
+        let object = folder().join(format!("asserts-{machine}.o"));
+        let mut compile = zig.cc(machine);
+        run::run(compile.arg("-c").arg(&file).arg("-o").arg(object))?;
+    }
+    println!("{count} numbers, sizes and offsets are those of FreeBSD's headers");
+    Ok(())
+}
+
+/// A cargo command for FreeBSD. `-Z` and `--target` must come before everything else.
+fn build(verb: &str, target: &str, zig: &Zig) -> Result<Command, Failure> {
+    packages::install(packages::FREEBSD)?;
+    let linker = zig.linker()?;
+    let mut command = Command::new("/usr/bin/cargo");
+    command
+        .current_dir(root())
+        .arg(verb)
+        .arg("-Zbuild-std=std,test,panic_unwind,panic_abort")
+        .args(["--quiet", "--target", target, "--target-dir"])
+        .arg(folder())
+        .env("PATH", "/usr/bin:/bin")
+        .env("RUSTC", "/usr/bin/rustc")
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("CARGO_TARGET_X86_64_UNKNOWN_FREEBSD_LINKER", linker)
+        .env_remove("RUSTUP_TOOLCHAIN")
+        .env_remove("CARGO")
+        .env_remove("RUSTDOC");
+    Ok(command)
+}
+
+fn folder() -> PathBuf {
+    target_dir().join("freebsd")
+}
+
+fn write(file: &Path, text: &str) -> Result<(), Failure> {
+    let written = file.parent().map_or(Ok(()), fs::create_dir_all);
+    written
+        .and_then(|()| fs::write(file, text))
+        .map_err(|e| Failure(format!("cannot write {}: {e}", file.display())))
+}
+
+/// A Python that has zig.
+struct Zig {
+    python: PathBuf,
+}
+
+impl Zig {
+    /// The system's, if it has it; else an environment of our own.
+    fn find() -> Result<Self, Failure> {
+        packages::install(packages::PYTHON)?;
+        let own = folder().join("python");
+        for python in ["python3".into(), own.join("bin/python")] {
+            let zig = Self { python };
+            if run::output(zig.command().arg("version")).is_ok() {
+                return Ok(zig);
+            }
+        }
+        let mut make = Command::new("python3");
+        run::run(make.args(["-m", "venv"]).arg(&own))?;
+        let zig = Self {
+            python: own.join("bin/python"),
+        };
+        let mut install = Command::new(&zig.python);
+        run::run(install.args(["-m", "pip", "install", "--quiet", ZIG]))?;
+        Ok(zig)
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.python);
+        command.args(["-m", "ziglang"]);
+        command
+    }
+
+    fn cc(&self, machine: &str) -> Command {
+        let mut command = self.command();
+        command.args(["cc", "-target", &format!("{machine}-freebsd")]);
+        command
+    }
+
+    /// A script that rustc can call as its linker.
+    fn linker(&self) -> Result<PathBuf, Failure> {
+        let file = std::path::absolute(folder().join("linker"))
+            .map_err(|e| Failure(format!("cannot find {}: {e}", folder().display())))?;
+        let python = run::output(
+            Command::new(&self.python).args(["-c", "import sys; print(sys.executable)"]),
+        )?;
+        let script = format!(
+            "#!/bin/sh\n\
+             for arg in \"$@\"; do\n\
+             \x20   shift\n\
+             \x20   case $arg in {UNNEEDED}) ;; *) set -- \"$@\" \"$arg\" ;; esac\n\
+             done\n\
+             exec {} -m ziglang cc -target x86_64-freebsd \"$@\"\n",
+            python.trim()
+        );
+        write(&file, &script)?;
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755))
+            .map_err(|e| Failure(format!("cannot make {} a program: {e}", file.display())))?;
+        Ok(file)
+    }
+}
