@@ -44,7 +44,7 @@
 //   where there is a `message` it is written all the same.
 // - Privileges: CAP_NET_ADMIN and CAP_NET_RAW in the user namespace that owns the network namespace,
 //   for the life of the host, and a directory to write to: see vrrp_host_options_t. A program that
-//   drops its privileges keeps these two.
+//   drops its privileges keeps these two. On FreeBSD: root.
 // - Threads: one call at a time on a handle, in any thread. A second one is refused with
 //   VRRP_ERR_HOST_BUSY, not waited for. Different handles know nothing of each other. The library
 //   may have a thread of its own, which takes no signals, and which vrrp_host_close() ends.
@@ -53,8 +53,8 @@
 //   beside them counts.
 // - Forks: a child inherits the descriptors, all of which are close-on-exec. One that executes
 //   another program has nothing to do. One that does not should call vrrp_host_close() soon, which
-//   there leaves the network alone, lest it keep a dead parent's notes locked; every other call is
-//   refused with VRRP_ERR_HOST_FORKED.
+//   there leaves the network alone, lest it keep a dead parent's notes locked (not on FreeBSD, where
+//   it closes nothing); every other call is refused with VRRP_ERR_HOST_FORKED.
 // - Signals, children and exit: the library installs no handlers, changes no mask, makes no child
 //   and waits for none, and nothing runs at exit(). It uses malloc(), and ends the process where
 //   that fails. It prints nothing.
@@ -228,7 +228,8 @@ typedef struct vrrp_host_options_t {
     uint32_t size;
     // Where it is noted what is installed, so that the next life can clean up after a crash: a
     // directory that is empty after a reboot. It is made when missing. NULL: what the text of the
-    // configuration says, else /run/vrrpd, which is vrrpd's: either cleans up after the other.
+    // configuration says, else /run/vrrpd (/var/run/vrrpd on FreeBSD), which is vrrpd's: either
+    // cleans up after the other.
     const char *runtime_dir;
     // What messages call the text of a configuration, such as the name of its file. NULL: "config".
     const char *config_name;

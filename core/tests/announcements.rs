@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Line, Peer, addresses, ip, priority, secs};
-use vrrp_core::{Announce, State, VrConfig};
+use vrrp_core::{Announce, State, Version, VrConfig};
 
 fn config() -> VrConfig<'static> {
     VrConfig {
@@ -98,4 +98,50 @@ fn unicast_peers_are_told_again_and_again_each_by_itself() {
         "5.21875 v3 priority 200 to 10.10.10.3",
         "5.21875 v3 priority 200 to 10.10.10.2",
     ]);
+}
+
+#[test]
+fn unicast_peers_are_told_in_both_versions() {
+    //
+    let list = addresses(&["10.10.10.80"]);
+    let peers = [ip("10.10.10.2"), ip("10.10.10.3")];
+    let mut line = Line::new(&VrConfig {
+        version: Version::Both,
+        announce: ONCE,
+        addresses: &list,
+        peers: &peers,
+        ..config()
+    });
+    line.at(3.3).skip();
+    line.at(4.3).expect(&[
+        "4.21875 v3 priority 200 to 10.10.10.3",
+        "4.21875 v2 priority 200 to 10.10.10.3",
+        "4.21875 v3 priority 200 to 10.10.10.2",
+        "4.21875 v2 priority 200 to 10.10.10.2",
+    ]);
+}
+
+#[test]
+fn a_repeated_announcement_brings_no_advertisement() {
+    // not S-9
+    let mut line = active(Announce {
+        repeats: 1,
+        repeat_interval: secs(0.5),
+        refresh: None,
+    });
+    line.at(4.2).expect(&["3.71875 arp 10.10.10.80"]);
+}
+
+#[test]
+fn a_backup_that_gets_another_priority_says_nothing() {
+    let list = addresses(&["10.10.10.80"]);
+    let mut line = Line::new(&VrConfig {
+        addresses: &list,
+        ..config()
+    });
+    line.skip();
+    let key = line.key;
+    line.at(1.0);
+    line.act(|r, now| r.set_priority(now, key, Some(priority(50))).unwrap());
+    line.at(3.2).expect(&[]).expect_state(State::Backup);
 }

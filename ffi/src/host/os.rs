@@ -17,9 +17,30 @@ pub(crate) fn open(runtime_dir: &Path) -> Result<Os, PlatformError> {
     Os::open(vrrp_linux::Options { runtime_dir })
 }
 
+/// Where it is noted what is installed, unless somebody says otherwise: where vrrpd does, too.
+#[cfg(target_os = "freebsd")]
+pub(crate) const RUNTIME_DIR: &str = "/var/run/vrrpd";
+
+#[cfg(target_os = "freebsd")]
+pub(crate) type Os = vrrp_freebsd::FreebsdPlatform;
+
+#[cfg(target_os = "freebsd")]
+pub(crate) fn open(runtime_dir: &Path) -> Result<Os, PlatformError> {
+    let runtime_dir = runtime_dir.to_path_buf();
+    Os::open(vrrp_freebsd::Options { runtime_dir })
+}
+
 /// Closes what the child of a fork has inherited, and leaves the network as it is.
+#[cfg(target_os = "linux")]
 pub(crate) fn abandon(os: Os) {
     os.abandon();
+}
+
+/// Leaves the network as it is. A kqueue is not inherited, and its number may be another's by now:
+/// nothing is closed before the child executes a program or ends.
+#[cfg(target_os = "freebsd")]
+pub(crate) fn abandon(os: Os) {
+    std::mem::forget(os);
 }
 
 /// Does `work` with all signals of the calling thread held back: a thread that is made meanwhile

@@ -240,6 +240,8 @@ fn scalars(
         accept: config.accept != 0,
         max_hops: config.max_hops,
         mac_mode: at(&field("mac_mode"), config.mac_mode.legal())?,
+        // Only a text can ask for it.
+        replace_mac: false,
         auth,
         checksum: at(&field("checksum"), config.checksum.legal())?,
         owner_receive: at(&field("owner_receive"), config.owner_receive.legal())?,

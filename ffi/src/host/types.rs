@@ -83,7 +83,8 @@ pub struct vrrp_host_options_t {
     pub size: u32,
     /// Where it is noted what is installed, so that the next life can clean up after a crash: a
     /// directory that is empty after a reboot. It is made when missing. NULL: what the text of the
-    /// configuration says, else /run/vrrpd, which is vrrpd's: either cleans up after the other.
+    /// configuration says, else /run/vrrpd (/var/run/vrrpd on FreeBSD), which is vrrpd's: either
+    /// cleans up after the other.
     pub runtime_dir: *const c_char,
     /// What messages call the text of a configuration, such as the name of its file. NULL: "config".
     pub config_name: *const c_char,

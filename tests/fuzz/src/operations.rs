@@ -15,7 +15,7 @@ use crate::octets::Octets;
 /// Performs what `octets` say.
 ///
 /// # Panics
-/// When the contract is broken: see [`Bench`].
+/// When the contract is broken: see `Bench`.
 pub fn check(octets: &[u8]) {
     let mut bench = Bench::new();
     let mut octets = Octets(octets);
