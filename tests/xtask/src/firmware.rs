@@ -16,12 +16,12 @@ const CLIPPY: &[&str] = &["rust-web-clippy"];
 
 /// The most octets that the engine alone may have: four virtual routers of eight addresses.
 const ENGINE: Budget = Budget {
-    flash: 28_000,
+    flash: 29_000,
     memory: 2_800,
 };
 /// The most octets of the whole firmware, its stack not counted: the lab measures that.
 const FIRMWARE: Budget = Budget {
-    flash: 115_000,
+    flash: 116_000,
     memory: 18_800,
 };
 
