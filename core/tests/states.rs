@@ -328,6 +328,34 @@ fn resigning_hands_over_and_does_not_preempt_back() {
 }
 
 #[test]
+fn an_owner_that_resigned_stays_away_until_it_is_needed_or_told() {
+    let addresses = one_address();
+    let mut line = Line::new(&config(255, &addresses));
+    let key = line.key;
+    line.at(1.2).act(|r, now| r.resign(now, key).unwrap());
+    let successor = Peer::fridge(&line, 100);
+    line.at(1.8).accept(&successor).expect_state(State::Backup);
+    for second in 3..30 {
+        line.at(f64::from(second)).accept(&successor);
+    }
+    line.expect_state(State::Backup);
+    // The interface comes back: it is no start as the owner.
+    let mut down = common::interface();
+    down.up = false;
+    line.at(29.5)
+        .act(|r, now| r.set_interface(now, common::IF, down).unwrap())
+        .act(|r, now| {
+            r.set_interface(now, common::IF, common::interface())
+                .unwrap()
+        });
+    line.at(30.0).accept(&successor).expect_state(State::Backup);
+    // S-13: told its priority again it is the owner as before.
+    line.act(|r, now| r.set_priority(now, key, None).unwrap());
+    line.at(31.0).accept(&successor);
+    line.at(35.0).expect_state(State::Active);
+}
+
+#[test]
 fn resigning_to_nobody_leaves_it_active() {
     let mut line = active(250);
     let key = line.key;

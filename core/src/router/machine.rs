@@ -107,13 +107,14 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         // T-2: until the Active router is heard, its interval is taken to be ours.
         self.active_interval = self.settings.advert_interval;
         self.listen_until = now + self.settings.start_delay;
-        if self.priority().is_owner() && self.settings.start_delay == Duration::ZERO {
+        let as_owner = self.priority().is_owner() && !self.resigned;
+        if as_owner && self.settings.start_delay == Duration::ZERO {
             // S-1
             self.become_active(now, Reason::Owner);
         } else {
             // S-2
             self.enter(now, State::Backup, Reason::Started);
-            self.timer = match self.priority().is_owner() {
+            self.timer = match as_owner {
                 true => self.listen_until,
                 false => self.listen_until + self.down_interval(),
             };
@@ -273,8 +274,8 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     /// Whether a Backup takes over from this router while it is well (S-6, S-7).
     fn preempts(&self, active: &ActiveRouter) -> bool {
         let local = self.priority();
-        // S-13: an owner preempts whatever Preempt_Mode says.
-        let may = (self.settings.preempt && !self.resigned) || local.is_owner();
+        // S-13: an owner preempts whatever Preempt_Mode says, but not what it was told to leave.
+        let may = !self.resigned && (self.settings.preempt || local.is_owner());
         may && active.priority < local.get()
     }
 

@@ -130,7 +130,7 @@ impl World<'_> {
                 continue;
             };
             let wish = &self.hosts[*host].wishes[&group.key()];
-            let preempts = (wish.config.preempt && !status.resigned) || status.priority.is_owner();
+            let preempts = !status.resigned && (wish.config.preempt || status.priority.is_owner());
             check(
                 !preempts || status.priority <= best.priority,
                 "the highest priority is Active",

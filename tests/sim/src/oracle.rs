@@ -254,13 +254,14 @@ impl Oracle {
                 self.stalled = false;
                 let delay = self.config.start_delay.as_micros();
                 self.listen_until = now + delay;
-                if self.priority() == 255 && delay == 0 {
+                let owner = self.priority() == 255 && !self.resigned;
+                if owner && delay == 0 {
                     self.become_active(now);
                     return;
                 }
                 self.state = State::Backup;
                 self.timer = self.listen_until;
-                if self.priority() != 255 {
+                if !owner {
                     self.timer += self.down();
                 }
             }
@@ -493,7 +494,7 @@ impl Oracle {
 
     fn preempts(&self, heard: Heard) -> bool {
         let ours = self.priority();
-        heard.priority < ours && (ours == 255 || self.config.preempt && !self.resigned)
+        heard.priority < ours && !self.resigned && (ours == 255 || self.config.preempt)
     }
 
     /// RFC 9568 section 6.4.3.
