@@ -134,7 +134,8 @@ fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
         .map_err(|e| Failure(format!("cannot copy {}: {e}", from.display())))
 }
 
-/// What CI runs: the lints, the programs for amd64, a check for arm64, and the headers.
+/// What CI runs: the lints, the programs for amd64, a check for arm64 with the C library, and the
+/// headers.
 pub(crate) fn check() -> Result<(), Failure> {
     let zig = Zig::find()?;
     headers(&zig)?;
@@ -149,7 +150,8 @@ pub(crate) fn check() -> Result<(), Failure> {
     let by_hand = ["--test", "platform", "--test", "story"];
     clippy.args(packages).args(targets).args(by_hand);
     run::run(&mut clippy)?;
-    run::run(build("check", ARM64, &zig)?.args(packages))?;
+    let library = ["-p", "vrrp-ffi"];
+    run::run(build("check", ARM64, &zig)?.args(packages).args(library))?;
     let programs = programs(&zig)?;
     println!("FreeBSD's vrrpd and vrrpctl are in {}", programs.display());
     Ok(())
