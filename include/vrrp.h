@@ -90,11 +90,11 @@
 #endif
 
 // The octets of storage that each virtual router takes.
-#define VRRP_ROUTER_SIZE (((20u * (VRRP_MAX_ADDRESSES) + 495u) & ~7u) + 18u)
+#define VRRP_ROUTER_SIZE (((20u * (VRRP_MAX_ADDRESSES) + 487u) & ~7u) + 26u)
 
 // The octets of storage that an engine needs, or a little more: vrrp_storage_size() is exact.
 #define VRRP_STORAGE_SIZE \
-    ((608u + 44u * (VRRP_MAX_INTERFACES) + (VRRP_MAX_ROUTERS) * VRRP_ROUTER_SIZE + 7u) & ~7u)
+    ((192u + 44u * (VRRP_MAX_INTERFACES) + (VRRP_MAX_ROUTERS) * VRRP_ROUTER_SIZE + 7u) & ~7u)
 
 // The length in octets of the longest frame that vrrp_poll_output() and vrrp_answer() write.
 #define VRRP_MAX_FRAME_LEN \

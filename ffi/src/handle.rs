@@ -25,8 +25,8 @@ const MAGIC: u32 = 0x5652_5250;
 
 /// `VRRP_STORAGE_SIZE` of the header, by the same formula.
 pub const fn storage_size(interfaces: usize, routers: usize, addresses: usize) -> usize {
-    let router = ((20 * addresses + 488 + 7) & !7) + 18;
-    (608 + 44 * interfaces + routers * router + 7) & !7
+    let router = ((20 * addresses + 480 + 7) & !7) + 26;
+    (192 + 44 * interfaces + routers * router + 7) & !7
 }
 
 const _: () = {
