@@ -128,9 +128,12 @@ pub fn remove_address(name: &str, address: IpAddr) -> io::Result<()> {
     sys::ioctl(&sys::socket(domain, libc::SOCK_DGRAM, 0)?, &mut request)
 }
 
+/// An interface: its name, its MAC, whether it is up, and its addresses with their prefixes.
+pub type Seen = (String, MacAddr, bool, Vec<String>);
+
 /// Every interface of this network stack with its MAC, whether it is up, and its addresses, sorted
 /// by name: link-local IPv6 addresses and loopbacks left out.
-pub fn world() -> io::Result<Vec<(String, MacAddr, bool, Vec<String>)>> {
+pub fn world() -> io::Result<Vec<Seen>> {
     let list = sys::interface_list()?;
     let links = Links::new(route::list(&list));
     let mut world: Vec<_> = links
