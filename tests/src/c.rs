@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
+use crate::lab::daemons::target_dir;
+
 /// Where libvrrp is installed: `$VRRP_PREFIX` if that is set, otherwise in cargo's target folder, by
 /// `cargo xtask install-c` on the first call.
 ///
@@ -34,13 +36,7 @@ pub fn installed() -> &'static Path {
 ///
 /// When it cannot be made.
 pub fn out_dir(name: &str) -> PathBuf {
-    let exe = std::env::current_exe().expect("the path of this program");
-    let target = exe
-        .ancestors()
-        .find(|path| path.ends_with("debug") || path.ends_with("release"))
-        .and_then(Path::parent)
-        .expect("this program is in cargo's target folder");
-    let dir = target.join("c").join(name);
+    let dir = target_dir().join("c").join(name);
     std::fs::create_dir_all(&dir).expect("make a folder for C programs");
     dir
 }

@@ -90,7 +90,7 @@ pub(super) fn build(what: &[&str]) -> PathBuf {
 }
 
 /// Where cargo put the running program, and puts more.
-pub(super) fn target_dir() -> PathBuf {
+pub(crate) fn target_dir() -> PathBuf {
     let exe = std::env::current_exe().expect("the path of this program");
     exe.ancestors()
         .find(|path| path.ends_with("debug") || path.ends_with("release"))
