@@ -454,10 +454,8 @@ static int read_link(void)
     struct iovec parts[2] = {{&head, sizeof head}, {text, MESSAGE_MAX}};
     struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2, .msg_control = control.bytes,
                              .msg_controllen = sizeof control.bytes};
-    char old[MESSAGE_MAX + 1];
     ssize_t len;
 
-    memcpy(old, text, sizeof old);
     len = recvmsg(birth.link, &message, MSG_CMSG_CLOEXEC);
     if (len < 0)
         return errno == EINTR || errno == EAGAIN;
@@ -465,8 +463,7 @@ static int read_link(void)
         return 0;
     if ((size_t)len < sizeof head || head.kind != MESSAGE_CONFIGURE ||
         (size_t)len != sizeof head + head.text_len) {
-        /* A stop: the board says so already. */
-        memcpy(text, old, sizeof old);
+        /* A stop, which has no text: the board says so already. */
         return 1;
     }
     said = head;
