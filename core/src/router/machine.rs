@@ -21,6 +21,8 @@ const ANSWERS_PER_INTERVAL: u64 = 8;
 /// With the interface's own MAC, how long the addresses are served on after a better router was
 /// heard, unless it is heard again before.
 const STAND_DOWN: Duration = Duration::from_millis(20);
+/// Announcements are not scheduled closer than this, so that no deadline comes again at once.
+const LEAST_ANNOUNCE_PAUSE: Duration = Duration::from_millis(10);
 /// The longest wait before a failed effect is tried again is 2^6 seconds.
 const MAX_BACKOFF: u8 = 6;
 const FAILURE_WINDOW: Duration = Duration::from_secs(1);
@@ -500,8 +502,8 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     pub(super) fn schedule_announcement(&mut self, now: Instant) {
         let announce = &self.settings.announce;
         self.announcing.at = match (self.announcing.repeats_left, announce.refresh) {
-            (1.., _) => now + announce.repeat_interval,
-            (0, Some(refresh)) => now + refresh,
+            (1.., _) => now + announce.repeat_interval.max(LEAST_ANNOUNCE_PAUSE),
+            (0, Some(refresh)) => now + refresh.max(LEAST_ANNOUNCE_PAUSE),
             (0, None) => Instant::NEVER,
         };
     }
