@@ -80,9 +80,10 @@ impl VrConfig<'_> {
 pub struct Announce {
     /// How many times more after the first, which comes with becoming Active.
     pub repeats: u8,
-    /// The time between repeats, at most 4,294 seconds.
+    /// The time between repeats: at most 4,294 seconds, and less than 10 ms counts as 10 ms.
     pub repeat_interval: Duration,
-    /// Announce again at this period for as long as we are Active. `None`: never.
+    /// Announce again at this period for as long as we are Active. Less than 10 ms counts as
+    /// 10 ms; more than one round a second is not kept up. `None`: never.
     pub refresh: Option<Duration>,
 }
 

@@ -6,7 +6,7 @@ use heapless::Vec;
 
 use super::memo::Memo;
 use super::receive::Heard;
-use crate::config::{MAX_TRACKS, Track, TrackEffect, VrConfig};
+use crate::config::{Announce, MAX_TRACKS, Track, TrackEffect, VrConfig};
 use crate::error::Error;
 use crate::output::{Peer, Reason, State};
 use crate::status::{ActiveRouter, InterfaceState, Statistics, Status};
@@ -38,6 +38,9 @@ pub(super) struct Settings {
     /// Zero: never.
     pub(super) refresh: Duration,
 }
+
+/// Announcements are not scheduled closer than this, so that no deadline comes again at once.
+const LEAST_ANNOUNCE_PAUSE: Duration = Duration::from_millis(10);
 
 /// A span that takes less room than a [`Duration`]: at most 4,294 seconds.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -579,6 +582,11 @@ impl Settings {
             return Err(Error::BadMaxHops);
         }
         check_addresses(key.family, config)?;
+        let Announce {
+            repeats,
+            repeat_interval,
+            refresh,
+        } = config.announce;
         Ok(Self {
             version: config.version,
             priority: config.priority,
@@ -592,9 +600,9 @@ impl Settings {
             auth: config.auth,
             checksum: config.checksum,
             owner_receive: config.owner_receive,
-            repeats: config.announce.repeats,
-            repeat_interval: Micros::of(config.announce.repeat_interval)?,
-            refresh: config.announce.refresh.unwrap_or(Duration::ZERO),
+            repeats,
+            repeat_interval: Micros::of(repeat_interval.max(LEAST_ANNOUNCE_PAUSE))?,
+            refresh: refresh.map_or(Duration::ZERO, |r| r.max(LEAST_ANNOUNCE_PAUSE)),
         })
     }
 }
