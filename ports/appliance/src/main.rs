@@ -11,6 +11,7 @@ mod console;
 mod services;
 mod settings;
 mod status;
+mod text;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -142,7 +143,7 @@ fn insert_routers(vrrp: Vrrp, settings: &Settings) -> Vec<VrKey, VRS> {
             Ok(()) => drop(keys.push(key)),
             Err(error) => {
                 let vrid = key.vrid.get();
-                defmt::error!("vrid {=u8}: {}", vrid, defmt::Debug2Format(&error));
+                defmt::error!("vrid {=u8}: {}", vrid, error);
             }
         }
     }
