@@ -82,6 +82,7 @@ pub(crate) fn test() -> Result<(), Failure> {
         .current_dir(root())
         .args(["test", "--quiet", "--package", "vrrp-tests"])
         .args(["--features", "firmware", "--test", "firmware"])
+        .args(["--test", "firmware_faults"])
         .env("VRRP_FIRMWARE", elf);
     run::run(&mut command)
 }
