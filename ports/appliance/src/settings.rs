@@ -112,11 +112,10 @@ impl Settings {
     /// The virtual addresses that packets are accepted for, those first that are to be served
     /// first: one of each virtual router, then the second of each. A link-local address has no
     /// service; it is there for the protocol.
-    pub(crate) fn served(&self) -> Vec<IpAddr, { VRS * ADDRS }> {
+    pub(crate) fn served(&self) -> impl Iterator<Item = IpAddr> + '_ {
         let accepting = || self.routers.iter().filter(|router| router.config.accept);
         let rounds = 0..ADDRS;
-        let all = rounds.flat_map(|round| accepting().filter_map(move |r| r.served().nth(round)));
-        all.collect()
+        rounds.flat_map(move |round| accepting().filter_map(move |r| r.served().nth(round)))
     }
 
     fn check(&mut self) -> Result<(), Mistake<'static>> {

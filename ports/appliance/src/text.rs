@@ -3,7 +3,7 @@
 use heapless::String;
 
 /// Room for a few lines of the status.
-const LEN: usize = 192;
+const LEN: usize = 168;
 
 /// Text that grows. What does not fit is left out.
 pub(crate) struct Text(String<LEN>);
