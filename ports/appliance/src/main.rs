@@ -121,7 +121,7 @@ fn read(settings: &mut Settings) -> bool {
     let read = settings.read(text);
     if let Err(mistake) = read {
         let settings::Mistake { word, expected } = mistake;
-        defmt::error!("settings: {=str}: expected {=str}", word, expected);
+        defmt::error!("settings: {=str}: expected {=istr}", word, expected);
     }
     read.is_ok()
 }
@@ -148,18 +148,22 @@ fn insert_routers(vrrp: Vrrp, settings: &Settings) -> Vec<VrKey, VRS> {
 
 /// A stack for each virtual address of a family, as far as there are stacks.
 fn divide(settings: &Settings) -> [(Option<Ipv4Addr>, Option<Ipv6Addr>); STACKS - 1] {
-    let mut v4 = settings.served().filter_map(|address| match address {
-        IpAddr::V4(v4) => Some(v4),
-        IpAddr::V6(_) => None,
+    let mut stacks = [(None, None); STACKS - 1];
+    settings.each_served(&mut |address| {
+        let fits = match address {
+            IpAddr::V4(v4) => {
+                let free = stacks.iter_mut().find(|(taken, _)| taken.is_none());
+                free.map(|(free, _)| *free = Some(v4))
+            }
+            IpAddr::V6(v6) => {
+                let free = stacks.iter_mut().find(|(_, taken)| taken.is_none());
+                free.map(|(_, free)| *free = Some(v6))
+            }
+        };
+        if fits.is_none() {
+            defmt::warn!("no stack for {}: it has no service", address);
+        }
     });
-    let mut v6 = settings.served().filter_map(|address| match address {
-        IpAddr::V6(v6) => Some(v6),
-        IpAddr::V4(_) => None,
-    });
-    let stacks = core::array::from_fn(|_| (v4.next(), v6.next()));
-    if v4.next().is_some() || v6.next().is_some() {
-        defmt::warn!("more virtual addresses than stacks: some have no service");
-    }
     stacks
 }
 
