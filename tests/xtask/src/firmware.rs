@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::bare_metal::{cargo_for, target_dir};
+use crate::bare_metal::{builds_core, cargo_for, target_dir};
 use crate::run::{self, Failure, cargo, root};
 use crate::{packages, steps};
 
@@ -13,6 +13,10 @@ const BINUTILS: &[&str] = &["binutils-arm-none-eabi"];
 const EMULATOR: &[&str] = &["qemu-system-arm"];
 /// Also of Debian's Rust.
 const CLIPPY: &[&str] = &["rust-web-clippy"];
+
+/// What a core that is built for the firmware makes possible: a panic is one instruction that faults,
+/// without its words and its place.
+const SMALL_CORE: &str = "-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none";
 
 /// The most octets that the engine alone may have: four virtual routers of eight addresses.
 const ENGINE: Budget = Budget {
@@ -78,6 +82,7 @@ pub(crate) fn test() -> Result<(), Failure> {
         .current_dir(root())
         .args(["test", "--quiet", "--package", "vrrp-tests"])
         .args(["--features", "firmware", "--test", "firmware"])
+        .args(["--test", "firmware_faults"])
         .env("VRRP_FIRMWARE", elf);
     run::run(&mut command)
 }
@@ -134,9 +139,14 @@ fn bare_metal(subcommand: &str) -> Result<Command, Failure> {
     let mut command = cargo_for(subcommand, TARGET)?;
     command
         .current_dir(folder())
-        .env("CARGO_TARGET_THUMBV7M_NONE_EABI_LINKER", "arm-none-eabi-ld")
-        // What its profile says was measured.
-        .env_remove("CARGO_PROFILE_RELEASE_OPT_LEVEL");
+        // The firmware's own profile says how it is optimised.
+        .env_remove("CARGO_PROFILE_RELEASE_OPT_LEVEL")
+        .env("CARGO_TARGET_THUMBV7M_NONE_EABI_LINKER", "arm-none-eabi-ld");
+    if builds_core(&command) {
+        command
+            .arg("-Zbuild-std-features=optimize_for_size")
+            .env("CARGO_TARGET_THUMBV7M_NONE_EABI_RUSTFLAGS", SMALL_CORE);
+    }
     Ok(command)
 }
 
@@ -144,7 +154,7 @@ fn bare_metal(subcommand: &str) -> Result<Command, Failure> {
 fn lint() -> Result<(), Failure> {
     let mut command = bare_metal("check")?;
     let mut driver = "clippy-driver";
-    if command.get_program() == "/usr/bin/cargo" {
+    if builds_core(&command) {
         packages::install(CLIPPY)?;
         driver = "/usr/bin/clippy-driver";
     }
@@ -207,10 +217,10 @@ fn forbid_panics(program: &Path) -> Result<(), Failure> {
                 || name.contains("run_vrrp");
             ours += usize::from(of_ours);
             function = of_ours.then_some(name);
-        } else if let (Some(function), Some((_, called))) = (function, line.split_once(" <"))
-            && PANICS.iter().any(|word| called.contains(word))
+        } else if let Some(function) = function
+            && let Some(why) = panics(line)
         {
-            bad.push(format!("{function} calls {called}"));
+            bad.push(format!("{function} {why}"));
         }
     }
     // Dozens, so that a change of the names cannot make this look at nothing.
@@ -219,6 +229,18 @@ fn forbid_panics(program: &Path) -> Result<(), Failure> {
         (true, few) => Err(Failure(format!("only {few} functions of ours are linked"))),
         (false, _) => Err(Failure(bad.join("\n"))),
     }
+}
+
+/// How an instruction of a listing panics. `None`: it does not.
+fn panics(line: &str) -> Option<String> {
+    if let Some((_, called)) = line.split_once(" <")
+        && PANICS.iter().any(|word| called.contains(word))
+    {
+        return Some(format!("calls {called}"));
+    }
+    // What a panic is where core is built for the firmware.
+    line.contains("\tudf\t")
+        .then(|| String::from("has an instruction that faults"))
 }
 
 fn weigh(program: &Path) -> Result<Weight, Failure> {
