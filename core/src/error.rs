@@ -36,6 +36,8 @@ pub enum Error {
     MacModeFixed,
     /// `max_hops` is 0, or above 1 without unicast peers.
     BadMaxHops,
+    /// A delay or the interval between announcements is longer than 4,294 seconds.
+    BadDelay,
 }
 
 impl fmt::Display for Error {
@@ -59,6 +61,7 @@ impl fmt::Display for Error {
             Error::AuthVersion => "a password needs VRRPv2",
             Error::MacModeFixed => "the MAC mode of a virtual router cannot change",
             Error::BadMaxHops => "more than one hop needs unicast peers",
+            Error::BadDelay => "a delay is longer than 4,294 seconds",
         })
     }
 }

@@ -139,6 +139,7 @@ impl Family {
     }
 
     /// The group that advertisements go to: 224.0.0.18 or ff02::12 (RFC 9568 sections 5.1.1.2, 5.1.2.2).
+    #[cfg_attr(feature = "small", inline(never))]
     pub const fn group(self) -> IpAddr {
         match self {
             Family::Ipv4 => IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18)),

@@ -233,7 +233,11 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
             Some(Output::Transmit(transmit)) => Some(transmit.frame.len()),
             _ => None,
         };
-        let question = || self.asking.emit(buf).map(|emitted| emitted.len);
+        let mac_of = |from| {
+            let holding = self.router.holding(IFINDEX, from);
+            holding.filter(|h| h.served).map(|h| h.mac)
+        };
+        let question = || self.asking.emit(mac_of, buf).map(|emitted| emitted.len);
         let len = frame_len.or_else(question).or_else(|| {
             let served = self.router.served_ipv6(IFINDEX);
             let report = self.groups.emit_report(now, &iface, served, buf);
