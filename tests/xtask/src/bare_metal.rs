@@ -26,11 +26,17 @@ pub(crate) fn cargo_for(subcommand: &str, target: &str) -> Result<Command, Failu
     let mut list = Command::new("rustup");
     let installed = run::output(list.args(["target", "list", "--installed"]));
     // Without rustup there is nothing that it has installed.
-    let cargo = Cargo::choose(target, &installed.unwrap_or_default());
-    if cargo == Cargo::Debian {
-        packages::install(packages::BARE_METAL)?;
+    match Cargo::choose(target, &installed.unwrap_or_default()) {
+        Cargo::Readers => Ok(Cargo::Readers.command(subcommand, target)),
+        Cargo::Debian => cargo_with_core(subcommand, target),
     }
-    Ok(cargo.command(subcommand, target))
+}
+
+/// As [`cargo_for`], but Debian's wherever it runs: the same compiler and a core that is built for the
+/// program, for what is to be compared.
+pub(crate) fn cargo_with_core(subcommand: &str, target: &str) -> Result<Command, Failure> {
+    packages::install(packages::BARE_METAL)?;
+    Ok(Cargo::Debian.command(subcommand, target))
 }
 
 /// Whether a command of [`cargo_for`] builds core, too.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::bare_metal::{builds_core, cargo_for, target_dir};
+use crate::bare_metal::{builds_core, cargo_for, cargo_with_core, target_dir};
 use crate::run::{self, Failure, cargo, root};
 use crate::{packages, steps};
 
@@ -25,8 +25,8 @@ const ENGINE: Budget = Budget {
 };
 /// The most octets of the whole firmware, its stack not counted: the lab measures that.
 const FIRMWARE: Budget = Budget {
-    flash: 116_000,
-    memory: 18_800,
+    flash: 80 * 1024,
+    memory: 18_100,
 };
 
 /// What is in the name of every function of core that panics.
@@ -110,8 +110,8 @@ pub(crate) fn check_size() -> Result<(), Failure> {
 }
 
 fn weigh_all() -> Result<(Weight, Weight), Failure> {
-    let engine = build_engine()?;
-    let firmware = build_firmware()?;
+    let engine = build_weighed("engine")?;
+    let firmware = build_weighed("vrrp-appliance")?;
     forbid(&engine, PANICS)?;
     forbid(&engine, &["alloc"])?;
     // The network stack panics of its own accord; what is ours in the firmware must not.
@@ -135,8 +135,11 @@ fn folder() -> PathBuf {
 
 /// `cargo SUBCOMMAND` in the firmware's own workspace.
 fn bare_metal(subcommand: &str) -> Result<Command, Failure> {
+    in_workspace(cargo_for(subcommand, TARGET)?)
+}
+
+fn in_workspace(mut command: Command) -> Result<Command, Failure> {
     packages::install(BINUTILS)?;
-    let mut command = cargo_for(subcommand, TARGET)?;
     command
         .current_dir(folder())
         // The firmware's own profile says how it is optimised.
@@ -174,9 +177,11 @@ fn build_firmware() -> Result<PathBuf, Failure> {
     Ok(release("vrrp-appliance"))
 }
 
-fn build_engine() -> Result<PathBuf, Failure> {
-    run::run(bare_metal("build")?.args(["--quiet", "--release", "--package", "engine"]))?;
-    Ok(release("engine"))
+/// Builds a package to be weighed: with the same compiler everywhere.
+fn build_weighed(package: &str) -> Result<PathBuf, Failure> {
+    let mut build = in_workspace(cargo_with_core("build", TARGET)?)?;
+    run::run(build.args(["--quiet", "--release", "--package", package]))?;
+    Ok(release(package))
 }
 
 fn release(name: &str) -> PathBuf {
