@@ -10,6 +10,7 @@ mod firmware;
 mod freebsd;
 mod fuzz;
 mod install;
+mod mutants;
 mod mutations;
 mod packages;
 mod proof;
@@ -48,6 +49,8 @@ usage: cargo xtask COMMAND
              a while; 'cargo xtask measure --help' names its parts)
   fuzz TARGET [SECONDS]
              looks for octets that break something
+  mutants    breaks the engine in every place, one at a time, and sees a test fail (takes
+             hours; arguments are those of cargo-mutants, such as --file PATH)
 ";
 
 fn main() -> ExitCode {
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         "model" => proof::model(rest),
         "transitions" => proof::transitions(),
         "fuzz" => fuzz::fuzz(rest),
+        "mutants" => mutants::mutants(rest),
         "help" | "--help" | "-h" => {
             print!("{}", usage());
             Ok(())
