@@ -3,10 +3,10 @@
 #[path = "golden/load.rs"]
 mod load;
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 use load::{checksum, frame};
-use vrrp_core::gate::{Action, Gate, key, max_frame_len};
+use vrrp_core::gate::{Action, Addressee, Discard, Gate, Received, key, max_frame_len};
 use vrrp_core::wire::{Emitted, igmp, mld};
 use vrrp_core::*;
 
@@ -275,6 +275,82 @@ fn a_querier_of_mld_version_1_is_remembered_for_260_seconds() {
 }
 
 #[test]
+fn an_older_querier_is_told_of_leaving_in_its_words_until_its_time_is_over() {
+    for (after, v1) in [(259_999, true), (260_000, false)] {
+        let mut line = Line::new(&["fe80::a:80", "2001:db8::80"], 254);
+        line.at(20_000).hear(&frame("groups/mld_query_v1"));
+        line.at(20_000 + after).sent.clear();
+        line.reconfigure(&["fe80::a:80"]);
+        let leave = mld_of("ff02::1:ff00:80", mld::Message::Leave, v1);
+        assert_eq!(line.when(&leave), [20_000 + after]);
+    }
+    let leave = igmp_of(igmp::Message::Leave);
+    for (after, count) in [(399_999, 0), (400_000, 1)] {
+        let mut line = Line::new(&["10.10.10.80"], 254);
+        line.at(20_000);
+        let worse = VrConfig {
+            start_delay: Duration::from_secs(3_600),
+            addresses: &line.config(&["10.10.10.80"]).1,
+            ..VrConfig::DEFAULT
+        };
+        // One more that only listens.
+        let key = key(Vrid::new(8).unwrap(), Family::Ipv4);
+        let (first, _) = line.config(&["10.10.10.80"]);
+        line.gate.router_mut().remove(line.now, first).unwrap();
+        line.drain();
+        line.at(25_000);
+        line.gate.insert(line.now, key, &worse).unwrap();
+        line.drain();
+        line.hear(&igmp_query(0, Ipv4Addr::UNSPECIFIED));
+        line.at(25_000 + after).sent.clear();
+        line.gate.router_mut().remove(line.now, key).unwrap();
+        line.drain();
+        assert_eq!(line.when(&leave).len(), count);
+    }
+}
+
+#[test]
+fn joining_is_said_again_after_a_moment() {
+    let join = mld_of("ff02::12", mld::Message::Join, false);
+    let mut line = Line::new(&["fe80::a:80"], 100);
+    let said = line.at(3_000).when(&join);
+    assert_eq!((said.len(), said[0]), (2, 0));
+    assert!((50..=1_000).contains(&said[1]), "{said:?}");
+}
+
+#[test]
+fn the_hosts_of_a_segment_do_not_all_answer_at_once() {
+    let report = igmp_of(igmp::Message::Report);
+    let mut answers = Vec::new();
+    for seed in 0..40 {
+        let mut line = Line::new(&["10.10.10.80"], 100);
+        line.gate = Gate::new(seed);
+        line.now = ms(0);
+        let state = InterfaceState {
+            up: true,
+            mac: OWN,
+            ipv4: Some(OWN_V4),
+            ipv6: None,
+        };
+        line.gate.set_interface(ms(0), state);
+        let (key, list) = line.config(&["10.10.10.80"]);
+        line.gate
+            .insert(ms(0), key, &Line::with(&list, 100))
+            .unwrap();
+        line.drain();
+        line.at(20_000).sent.clear();
+        line.hear(&igmp_query(100, Ipv4Addr::UNSPECIFIED));
+        answers.push(line.at(40_000).when(&report)[0] - 20_000);
+    }
+    let early = answers.iter().filter(|at| **at < 5_000).count();
+    assert!((8..=32).contains(&early), "{answers:?}");
+    answers.sort_unstable();
+    answers.dedup();
+    assert!(answers.len() > 30, "{answers:?}");
+    assert!(answers.iter().all(|at| (50..=10_000).contains(at)));
+}
+
+#[test]
 fn a_group_that_two_addresses_share_stays_until_the_last_has_gone() {
     let (shared, own) = ("ff02::1:ff00:80", "ff02::1:ff0a:80");
     let leave = |group| mld_of(group, mld::Message::Leave, false);
@@ -334,4 +410,83 @@ fn most_neighbours_of_a_network_are_told_apart() {
             _ => assert!(again <= 8, "{again} were forgotten"),
         }
     }
+}
+
+fn judged(line: &mut Line, frame: &[u8]) -> Result<Addressee, Discard> {
+    let mut buf = [0; 172];
+    match line.gate.receive(line.now, frame, &mut buf) {
+        Received::Stack { to, .. } => Ok(to),
+        Received::Discarded(reason) => Err(reason),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn the_stack_is_shown_its_own_mac() {
+    let line = Line::new(&["10.10.10.80"], 254);
+    let mut frame = udp([10, 10, 10, 9]);
+    line.gate.show_own_mac(&mut frame);
+    assert_eq!(frame[..6], OWN.0);
+    assert_eq!(frame[6..], udp([10, 10, 10, 9])[6..]);
+}
+
+#[test]
+fn answers_of_neighbours_go_to_the_stack_that_asked() {
+    let mut line = Line::new(&["10.10.10.80"], 254);
+    line.at(10_000);
+    let mut reply = vec![0, 1, 8, 0, 6, 4, 0, 2, 2, 0, 0, 0, 0, 9, 10, 10, 10, 9];
+    reply.extend(VMAC.0);
+    reply.extend(SERVICE.octets());
+    let frame = [&VMAC.0[..], &[2, 0, 0, 0, 0, 9, 8, 6], &reply].concat();
+    assert_eq!(
+        judged(&mut line, &frame),
+        Ok(Addressee::Virtual(SERVICE.into()))
+    );
+}
+
+/// A neighbour advertisement of fe80::9.
+fn advertised(to_mac: [u8; 6], to: &str, target: &str) -> Vec<u8> {
+    let address = |text: &str| text.parse::<Ipv6Addr>().unwrap().octets();
+    let mut icmp = vec![136, 0, 0, 0, 0x60, 0, 0, 0];
+    icmp.extend(address(target));
+    icmp.extend([2, 1, 2, 0, 0, 0, 0, 9]);
+    let pseudo = [0, 0, 0, icmp.len() as u8, 0, 0, 0, 58];
+    let field = checksum(&[&address("fe80::9"), &address(to), &pseudo, &icmp]);
+    icmp[2..4].copy_from_slice(&field);
+    let fixed = [0x60, 0, 0, 0, 0, icmp.len() as u8, 58, 255];
+    let packet = [&fixed[..], &address("fe80::9"), &address(to), &icmp].concat();
+    [&to_mac[..], &[2, 0, 0, 0, 0, 9, 0x86, 0xdd], &packet].concat()
+}
+
+#[test]
+fn news_of_neighbours_go_to_whom_they_concern() {
+    let served = "2001:db8::80";
+    let mut line = Line::new(&["fe80::a:80", served], 254);
+    line.at(10_000);
+    let all = advertised([0x33, 0x33, 0, 0, 0, 1], "ff02::1", "fe80::9");
+    assert_eq!(judged(&mut line, &all), Ok(Addressee::All));
+    let vmac6 = [0, 0, 0x5e, 0, 2, 7];
+    for target in ["2001:db8::9", served] {
+        let one = advertised(vmac6, served, target);
+        let to = Addressee::Virtual(served.parse().unwrap());
+        assert_eq!(judged(&mut line, &one), Ok(to));
+    }
+}
+
+#[test]
+fn an_address_that_is_the_interfaces_own_stays_reachable_while_it_is_not_served() {
+    let mut line = Line::new(&["fe80::6", "2001:db8::80"], 100);
+    let to = |address| advertised(OWN.0, address, "fe80::9");
+    assert_eq!(judged(&mut line, &to("fe80::6")), Ok(Addressee::Own));
+    let other = judged(&mut line, &to("2001:db8::80"));
+    assert_eq!(other, Err(Discard::ToUnserved));
+}
+
+#[test]
+fn an_ipv4_address_is_not_taken_for_the_beginning_of_an_ipv6_one() {
+    let mut line = Line::new(&["2001:db8::80"], 100);
+    let mut frame = udp([10, 10, 10, 9]);
+    frame[..6].copy_from_slice(&OWN.0);
+    frame[30..34].copy_from_slice(&[0x20, 0x01, 0x0d, 0xb8]);
+    assert_eq!(judged(&mut line, &frame), Ok(Addressee::Own));
 }
