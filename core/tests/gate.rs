@@ -792,3 +792,14 @@ fn damaged_frames_are_no_harm() {
         drain(gate, ms(4_000 + round / 100));
     }
 }
+
+#[test]
+fn the_room_is_that_of_the_longest_frame() {
+    // An answer and a lesson of 86 octets, or an advertisement of so many IPv6 addresses.
+    assert_eq!(max_frame_len(1), 172);
+    assert_eq!(max_frame_len(6), 172);
+    for addrs in 7..10 {
+        assert_eq!(max_frame_len(addrs), 62 + 16 * addrs);
+    }
+    assert_eq!(max_frame_len(8), Router::<1, 1, 8>::MAX_FRAME_LEN);
+}

@@ -101,8 +101,11 @@ impl Groups {
             v4: Membership::NONE,
             v6: Membership::NONE,
             leaving: None,
-            // Zero would stay zero.
-            random: (seed ^ seed >> 32) as u32 | 1,
+            random: match (seed ^ seed >> 32) as u32 {
+                // Zero would stay zero.
+                0 => u32::MAX,
+                folded => folded,
+            },
         }
     }
 

@@ -9,7 +9,8 @@ use vrrp_core::{
     Output, Priority, Router, State, Status, Version, VirtualAddress, VrConfig, VrKey, Vrid,
 };
 
-pub(crate) type Engine = Router<2, 8, 8>;
+/// Its table is large enough for a timer wheel.
+pub(crate) type Engine = Router<2, 50, 8>;
 
 /// The interface that everything is on, and one that is never described.
 pub(crate) const IF: u32 = 3;
@@ -17,7 +18,7 @@ pub(crate) const OTHER_IF: u32 = 4;
 
 /// More outputs than any input can lead to: for each virtual router every address both ways, MAC,
 /// group, event, advertisements to each peer in two versions, and announcements.
-const MOST_OUTPUTS: usize = 8 * (8 * 4 + 16 + 8);
+const MOST_OUTPUTS: usize = 20 * (8 * 4 + 16 + 8);
 
 /// An engine and its port.
 pub(crate) struct Bench {

@@ -4,7 +4,17 @@ use std::process::Command;
 
 use crate::run::{self, Failure, cargo, root, target_dir};
 
-const TARGETS: [&str; 5] = ["frames", "operations", "config", "control", "netlink"];
+const TARGETS: [&str; 9] = [
+    "frames",
+    "operations",
+    "oracle",
+    "gate",
+    "config",
+    "control",
+    "netlink",
+    "bpf",
+    "routing",
+];
 
 /// `cargo xtask fuzz TARGET [SECONDS]`, a minute unless it is said otherwise.
 pub(crate) fn fuzz(args: &[String]) -> Result<(), Failure> {
@@ -22,22 +32,25 @@ pub(crate) fn fuzz(args: &[String]) -> Result<(), Failure> {
     // What it finds on its way goes here; the committed corpus is only read.
     let found = target_dir().join("fuzz").join(target);
     std::fs::create_dir_all(&found).map_err(|e| Failure(format!("{}: {e}", found.display())))?;
+    let folder = root().join("tests/fuzz");
+    let dictionary = folder.join("dictionaries").join(target);
+    let mut command = Command::new("cargo");
+    command
+        .current_dir(root())
+        .args(["fuzz", "run", "--fuzz-dir", "tests/fuzz"])
+        // What is tested holds no unsafe code that a sanitizer would watch, and those need a
+        // compiler that is not stable.
+        .args(["--features", "libfuzzer", "--sanitizer", "none"])
+        .arg(target)
+        .arg(&found)
+        .arg(folder.join("corpus").join(target))
+        .args(["--", "-max_len=2048", "-timeout=60"])
+        .arg(format!("-max_total_time={seconds}"));
+    if dictionary.exists() {
+        command.arg(format!("-dict={}", dictionary.display()));
+    }
     run::run(
-        Command::new("cargo")
-            .current_dir(root())
-            .args([
-                "fuzz",
-                "run",
-                "--fuzz-dir",
-                "tests/fuzz",
-                "--features",
-                "libfuzzer",
-            ])
-            .arg(target)
-            .arg(&found)
-            .arg(root().join("tests/fuzz/corpus").join(target))
-            .args(["--", "-max_len=4096", "-timeout=10"])
-            .arg(format!("-max_total_time={seconds}"))
+        command
             // The counters of covered code and link-time optimisation do not go together.
             .env("CARGO_PROFILE_RELEASE_LTO", "false")
             .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")

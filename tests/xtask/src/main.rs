@@ -10,6 +10,7 @@ mod firmware;
 mod freebsd;
 mod fuzz;
 mod install;
+mod mutants;
 mod mutations;
 mod packages;
 mod proof;
@@ -55,6 +56,8 @@ usage: cargo xtask COMMAND
              master, and of the service beside it
   fuzz TARGET [SECONDS]
              looks for octets that break something
+  mutants    breaks the engine in every place, one at a time, and sees a test fail (takes
+             hours; arguments are those of cargo-mutants, such as --file PATH)
 ";
 
 fn main() -> ExitCode {
@@ -81,6 +84,7 @@ fn main() -> ExitCode {
         "soak" => soak::soak(rest),
         "flood" => soak::flood(rest),
         "fuzz" => fuzz::fuzz(rest),
+        "mutants" => mutants::mutants(rest),
         "help" | "--help" | "-h" => {
             print!("{}", usage());
             Ok(())
