@@ -82,6 +82,29 @@ fn a_refresh_that_is_asked_for_later_begins_then() {
 }
 
 #[test]
+fn an_interval_of_nothing_asks_for_no_deadline_that_has_come() {
+    for announce in [
+        Announce {
+            repeats: 9,
+            repeat_interval: secs(0.0),
+            refresh: None,
+        },
+        Announce {
+            refresh: Some(secs(0.0)),
+            ..ONCE
+        },
+    ] {
+        let mut line = active(announce);
+        for _ in 0..50 {
+            line.now = line.router.poll_timeout().unwrap();
+            line.wake();
+            let due = line.router.poll_timeout().unwrap();
+            assert!(due > line.now, "{due:?} at {:?}", line.now);
+        }
+    }
+}
+
+#[test]
 fn unicast_peers_are_told_again_and_again_each_by_itself() {
     let list = addresses(&["10.10.10.80"]);
     let peers = [ip("10.10.10.2"), ip("10.10.10.3")];

@@ -551,6 +551,36 @@ fn who_talks_to_a_virtual_address_is_asked_for() {
 }
 
 #[test]
+fn who_ceases_to_serve_an_address_asks_nobody_from_its_mac() {
+    let mut buf = [0; 172];
+    let mut gate = active(&["10.10.10.80"], true);
+    gate.receive(ms(4_000), &udp_v4(VMAC, ASKER_V4, SERVICE), &mut buf);
+    let fault = [Track {
+        object: 1,
+        effect: TrackEffect::Fault,
+    }];
+    let service = [VirtualAddress {
+        address: SERVICE.into(),
+        prefix_len: 24,
+    }];
+    let config = VrConfig {
+        priority: Priority::new(254).unwrap(),
+        accept: true,
+        addresses: &service,
+        tracks: &fault,
+        ..VrConfig::DEFAULT
+    };
+    gate.reconfigure(ms(4_000), vr(Family::Ipv4), &config)
+        .unwrap();
+    gate.router_mut().set_tracked(ms(4_000), 1, false);
+    gate.handle_timeout(ms(5_500));
+    let (sent, addresses) = drain(&mut gate, ms(5_500));
+    assert_eq!(addresses, [(SERVICE.into(), false)]);
+    let asked = |frame: &&Vec<u8>| frame[12..14] == [0x08, 0x06];
+    assert_eq!(sent.iter().find(asked), None);
+}
+
+#[test]
 fn what_goes_out_from_a_virtual_address_names_the_virtual_mac_alone() {
     let mut serving = active(&["10.10.10.80"], true);
     let mut frame = udp_v4(ASKER, SERVICE, ASKER_V4);

@@ -15,10 +15,9 @@ const REMEMBERED: usize = 16;
 /// The least time between two questions, so that forged senders cost little.
 const LEAST_PAUSE: Duration = Duration::from_millis(5);
 
-/// A virtual address, its MAC, and the neighbour that is asked for.
+/// A virtual address, and the neighbour that is asked for.
 #[derive(Clone, Copy)]
 struct Question {
-    mac: MacAddr,
     from: IpAddr,
     about: IpAddr,
 }
@@ -41,8 +40,8 @@ impl Asking {
         self.asked = [0; REMEMBERED];
     }
 
-    /// The stack is about to hear `about` talk to its address `from`, which is served with `mac`.
-    pub(super) fn hear(&mut self, now: Instant, mac: MacAddr, from: IpAddr, about: IpAddr) {
+    /// The stack is about to hear `about` talk to its address `from`.
+    pub(super) fn hear(&mut self, now: Instant, from: IpAddr, about: IpAddr) {
         let hash = hash(from) ^ hash(about).rotate_left(7);
         let index = (hash >> 16) as usize % REMEMBERED;
         let Some(asked) = self.asked.get_mut(index) else {
@@ -53,18 +52,22 @@ impl Asking {
         }
         *asked = hash;
         self.quiet_until = now + LEAST_PAUSE;
-        self.pending = Some(Question { mac, from, about });
+        self.pending = Some(Question { from, about });
     }
 
-    /// Writes the question that is to be sent. `None`: none is. One that does not fit is given up.
-    pub(super) fn emit(&mut self, buf: &mut [u8]) -> Option<Emitted> {
+    /// Writes the question that is to be sent, from the MAC that serves its address now. `None`:
+    /// none is. One that does not fit, or whose address is not served any more, is given up.
+    pub(super) fn emit(
+        &mut self,
+        mac_of: impl Fn(IpAddr) -> Option<MacAddr>,
+        buf: &mut [u8],
+    ) -> Option<Emitted> {
         let question = self.pending.take()?;
+        let mac = mac_of(question.from)?;
         match (question.from, question.about) {
-            (IpAddr::V4(from), IpAddr::V4(about)) => {
-                arp::emit_request(buf, question.mac, from, about)
-            }
+            (IpAddr::V4(from), IpAddr::V4(about)) => arp::emit_request(buf, mac, from, about),
             (IpAddr::V6(from), IpAddr::V6(about)) => {
-                ndisc::emit_solicitation(buf, question.mac, from, about)
+                ndisc::emit_solicitation(buf, mac, from, about)
             }
             _ => None,
         }

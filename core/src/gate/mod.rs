@@ -142,7 +142,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
     /// As [`Router::insert`], and enabled at once.
     ///
     /// # Errors
-    /// As there; [`Error::BadAddress`] for unicast peers.
+    /// As there; [`Error::NoPeers`] for unicast peers.
     pub fn insert(&mut self, now: Instant, key: VrKey, config: &VrConfig<'_>) -> Result<(), Error> {
         check(key, config)?;
         self.router.insert(now, key, config)?;
@@ -152,7 +152,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
     /// As [`Router::reconfigure`].
     ///
     /// # Errors
-    /// As there; [`Error::BadAddress`] for unicast peers.
+    /// As there; [`Error::NoPeers`] for unicast peers.
     pub fn reconfigure(
         &mut self,
         now: Instant,
@@ -233,7 +233,11 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
             Some(Output::Transmit(transmit)) => Some(transmit.frame.len()),
             _ => None,
         };
-        let question = || self.asking.emit(buf).map(|emitted| emitted.len);
+        let mac_of = |from| {
+            let holding = self.router.holding(IFINDEX, from);
+            holding.filter(|h| h.served).map(|h| h.mac)
+        };
+        let question = || self.asking.emit(mac_of, buf).map(|emitted| emitted.len);
         let len = frame_len.or_else(question).or_else(|| {
             let served = self.router.served_ipv6(IFINDEX);
             let report = self.groups.emit_report(now, &iface, served, buf);
@@ -307,7 +311,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
 fn check(key: VrKey, config: &VrConfig<'_>) -> Result<(), Error> {
     match () {
         () if key.ifindex != IFINDEX => Err(Error::NotFound),
-        () if !config.peers.is_empty() => Err(Error::BadAddress),
+        () if !config.peers.is_empty() => Err(Error::NoPeers),
         () => Ok(()),
     }
 }

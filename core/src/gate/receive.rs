@@ -138,7 +138,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
                     if let Some(source) = source
                         && is_on_link(source, destination, holding.prefix_len)
                     {
-                        self.asking.hear(now, holding.mac, destination, source);
+                        self.asking.hear(now, destination, source);
                     }
                     Addressee::Virtual(destination)
                 }

@@ -93,7 +93,7 @@ impl Wanted {
         program.push(jump(JUMP_GREATER, 0xfe7f, 0, over));
         program.extend(near);
         let both: Vec<Ipv6Addr> = always.iter().chain(&afar).copied().collect();
-        bpf::neighbour_solicitations(&mut program, &both, HALF / 2);
+        bpf::neighbour_solicitations(&mut program, &both, HALF);
         program
     }
 }
@@ -293,6 +293,23 @@ mod tests {
                 &wanted,
                 &ask6("2001:db8::9", 135, "2001:db8::2".parse().unwrap())
             ));
+        }
+    }
+
+    #[test]
+    fn a_dozen_addresses_are_still_a_list() {
+        let mut wanted = everything();
+        wanted.questions = (1..7u128)
+            .map(|n| IpAddr::V6(Ipv6Addr::from_bits(n)))
+            .collect();
+        wanted.from_afar = (7..13u128).map(Ipv6Addr::from_bits).collect();
+        for n in 1..14u128 {
+            let target = Ipv6Addr::from_bits(n);
+            assert_eq!(
+                run(&wanted, &ask6("2001:db8::9", 135, target)),
+                n < 13,
+                "{target}"
+            );
         }
     }
 

@@ -25,6 +25,8 @@ mod bpf;
 mod ledger;
 mod links;
 mod netgraph;
+#[doc(hidden)]
+pub mod reading;
 mod request;
 mod route;
 

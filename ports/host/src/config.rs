@@ -8,6 +8,7 @@ use vrrp_core::{
     Priority, Track, TrackEffect, Version, VirtualAddress, VrConfig, VrKey, Vrid,
 };
 
+use crate::host::plan;
 use crate::platform::{PlatformError, VrSetup};
 
 /// Everything that a host is to do.
@@ -15,6 +16,16 @@ use crate::platform::{PlatformError, VrSetup};
 pub struct HostConfig {
     /// The virtual routers, each named once.
     pub virtual_routers: Vec<VrSpec>,
+}
+
+impl HostConfig {
+    /// Finds what [`Host::open`](crate::Host::open) would refuse it for, without a host.
+    ///
+    /// # Errors
+    /// The first fault.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        plan::check(self, std::iter::empty())
+    }
 }
 
 /// What names a virtual router to people: `eth0 VRID 1 IPv4`.

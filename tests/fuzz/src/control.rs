@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use vrrpd::control::Server;
-use vrrpd::control::protocol::{Answer, Request};
+use vrrpd::control::protocol::{Answer, Event, Request, Stats, Status};
 use vrrpd::poll::PollSet;
 
 use crate::octets::Octets;
@@ -42,7 +42,10 @@ impl Bench {
         self.server.register(&mut set);
         set.wait(Some(Duration::ZERO)).expect("poll");
         self.server.handle(&set, now, &mut |request| match request {
-            Request::Status => Answer::error("nothing to tell"),
+            Request::Status => Answer::Status(Status::default()),
+            Request::Who => Answer::Who(Vec::new()),
+            Request::Stats => Answer::Stats(Stats::default()),
+            Request::Reload => Answer::error("no"),
             _ => Answer::Done {
                 messages: Vec::new(),
             },
@@ -81,6 +84,8 @@ fn say(bench: &mut Bench, octets: &[u8]) {
         // What it has said so far, and nothing of it yet, are both fine.
         let _ = wild.read_to_end(&mut answers);
     }
+    // Told to those alone who asked for it.
+    bench.server.publish(Event::default(), Instant::now());
     for _ in 0..TURNS {
         let before = answers.len();
         bench.turn();
@@ -98,11 +103,13 @@ fn say(bench: &mut Bench, octets: &[u8]) {
     bench.turn();
     good.write_all(b"{\"command\":\"status\"}\n").expect("ask");
     bench.turn();
-    let mut answer = [0; 256];
+    let mut answer = [0; 512];
     let len = good
         .read(&mut answer)
         .expect("the well-behaved client is answered");
-    assert!(answer[..len].ends_with(b"\n"));
+    let line = answer[..len].strip_suffix(b"\n").expect("a line");
+    let answer = serde_json::from_slice::<Answer>(line).expect("an answer");
+    assert_eq!(answer, Answer::Status(Status::default()));
     drop((good, wild));
     for _ in 0..4 {
         bench.turn();

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use vrrp_core::wire::PROTOCOL;
 use vrrp_core::wire::vrrp::View;
 use vrrp_core::{
     AdvertInterval, Auth, Failure, Family, FrameKind, Instant, InterfaceState, MacAddr, MacMode,
@@ -126,6 +125,16 @@ pub(crate) fn kinds() -> [(Family, VrConfig<'static>); 7] {
             },
         ),
     ]
+}
+
+/// Some of `all`, and now and then one twice.
+pub(crate) fn list_of<T: Copy>(all: &[T], bits: u8) -> Vec<T> {
+    let chosen = all.iter().enumerate().filter(|(n, _)| bits >> n & 1 == 0);
+    let mut list: Vec<T> = chosen.map(|(_, item)| *item).collect();
+    if bits & 0xf0 == 0xf0 {
+        list.extend(all.first().copied());
+    }
+    list
 }
 
 impl Bench {
@@ -271,63 +280,4 @@ impl Bench {
             assert!(holds, "{address} is held by {status:?}");
         }
     }
-}
-
-/// Sets the checksum of the VRRP message in a frame right, for messages whose header can be found.
-pub(crate) fn mend_checksum(frame: &mut [u8]) {
-    let (family, offset) = match frame {
-        [..] if frame.len() < 34 => return,
-        _ if frame[12..14] == [0x08, 0x00] => {
-            let header = usize::from(frame[14] & 15) * 4;
-            mend_ipv4(&mut frame[14..], header);
-            (Family::Ipv4, 14 + header)
-        }
-        _ if frame[12..14] == [0x86, 0xdd] => (Family::Ipv6, 54),
-        _ => return,
-    };
-    let (head, Some(message)) = (
-        frame.get(14..offset).map(<[u8]>::to_vec),
-        frame.get_mut(offset..),
-    ) else {
-        return;
-    };
-    let (Some(head), true) = (head, message.len() >= 8) else {
-        return;
-    };
-    message[6] = 0;
-    message[7] = 0;
-    let mut bytes = Vec::new();
-    if family == Family::Ipv6 {
-        let Some(addresses) = head.get(8..40) else {
-            return;
-        };
-        bytes.extend_from_slice(addresses);
-        bytes.extend((message.len() as u32).to_be_bytes());
-        bytes.extend([0, 0, 0, PROTOCOL]);
-    }
-    bytes.extend_from_slice(message);
-    let sum = ones_complement(&bytes);
-    message[6..8].copy_from_slice(&sum.to_be_bytes());
-}
-
-fn mend_ipv4(packet: &mut [u8], header: usize) {
-    if header < 20 || packet.len() < header {
-        return;
-    }
-    packet[10] = 0;
-    packet[11] = 0;
-    let sum = ones_complement(&packet[..header]);
-    packet[10..12].copy_from_slice(&sum.to_be_bytes());
-}
-
-/// RFC 1071, the slow way.
-fn ones_complement(bytes: &[u8]) -> u16 {
-    let mut sum: u32 = 0;
-    for pair in bytes.chunks(2) {
-        sum += u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or(0));
-    }
-    while sum >> 16 != 0 {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    !(sum as u16)
 }

@@ -2,12 +2,13 @@
 
 use vrrp_core::{Instant, Verdict};
 
-use crate::engine::{Bench, Engine, IF, mend_checksum};
+use crate::engine::{Bench, Engine, IF, key, kinds};
 use crate::octets::Octets;
+use crate::packets;
 
-/// Frames one after the other: an octet of choices, then a length, then the frame. The choices: 1
-/// sets the checksums right, 2 asks for an answer to the frame too, and the rest is time that passes
-/// before it.
+/// Frames one after the other, each with an octet of choices first: 1 sets the checksums right, 2
+/// asks for an answer to the frame too, and the rest is time that passes before it. Then a length
+/// and so many octets, or 2,047 and what makes a packet that is mostly good.
 ///
 /// # Panics
 /// When a frame that is dropped, or is not VRRP, leaves a trace but its counter.
@@ -16,15 +17,32 @@ pub fn check(octets: &[u8]) {
     let mut octets = Octets(octets);
     while !octets.is_empty() {
         let choices = octets.u8();
-        let len = octets.u16() & 0x7ff;
-        let mut frame = octets.take(len.into()).to_vec();
+        let mut frame = match octets.u16() & 0x7ff {
+            0x7ff => made(&mut octets),
+            len => octets.take(len.into()).to_vec(),
+        };
         if choices & 1 == 1 {
-            mend_checksum(&mut frame);
+            packets::mend(&mut frame);
         }
         let passed = u64::from(choices >> 2) * 31_250;
         bench.advance(Instant::from_micros(bench.now.as_micros() + passed));
         hear(&mut bench, &frame, choices & 2 == 2);
     }
+}
+
+fn made(octets: &mut Octets<'_>) -> Vec<u8> {
+    let choice = octets.u8();
+    let kinds = kinds();
+    let vrid = choice % (kinds.len() as u8 + 1);
+    let family = kinds.get(usize::from(vrid)).map(|(family, _)| *family);
+    let mut frame = match family.and_then(|family| key(vrid + 1, family)) {
+        Some(key) => packets::advert(octets, key),
+        None => packets::other(octets),
+    };
+    if choice & 0x80 != 0 {
+        packets::spoil(octets, &mut frame);
+    }
+    frame
 }
 
 fn hear(bench: &mut Bench, frame: &[u8], ask: bool) {

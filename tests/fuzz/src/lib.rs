@@ -4,10 +4,16 @@
 //! `cargo xtask fuzz TARGET [SECONDS]` runs one; what it has found worth keeping is in `corpus`, and
 //! the tests of this crate run all of that.
 
+pub mod bpf;
 pub mod config;
 pub mod control;
 mod engine;
+mod facts;
 pub mod frames;
+pub mod gate;
 pub mod netlink;
 mod octets;
 pub mod operations;
+pub mod oracle;
+mod packets;
+pub mod routing;

@@ -1,16 +1,12 @@
 //! Sequences of operations, legal or not, in any order and at any pace: the contract of the engine
 //! holds throughout.
 
-use std::net::IpAddr;
+use vrrp_core::{Duration, Failure, Family, Priority, VrKey};
 
-use vrrp_core::wire::{Advert, WireVersion};
-use vrrp_core::{
-    AdvertInterval, Auth, Duration, Failure, Family, InterfaceState, MacAddr, Priority, Track,
-    TrackEffect, Version, VrConfig, VrKey,
-};
-
-use crate::engine::{Bench, IF, OTHER_IF, V4, V6, key, kinds, up};
+use crate::engine::{Bench, IF, OTHER_IF, V4, key};
+use crate::facts::{some_interface, with_config};
 use crate::octets::Octets;
+use crate::packets;
 
 /// Performs what `octets` say.
 ///
@@ -57,7 +53,10 @@ fn operation(bench: &mut Bench, octets: &mut Octets<'_>) {
         9 => engine.set_tracked(now, u16::from(octets.u8() % 4), octets.bool()),
         10 => bench.fail(some_failure(octets, key)),
         11 | 12 => {
-            let frame = advert(octets, key);
+            let mut frame = packets::advert(octets, key);
+            if which & 0x40 != 0 {
+                packets::spoil(octets, &mut frame);
+            }
             engine.handle_frame(now, IF, &frame);
         }
         // What is late, is handled late.
@@ -88,17 +87,6 @@ fn some_ifindex(octets: &mut Octets<'_>) -> u32 {
     [IF, OTHER_IF, 9][usize::from(octets.u8() % 8 / 3)]
 }
 
-fn some_interface(octets: &mut Octets<'_>) -> InterfaceState {
-    let bits = octets.u8();
-    let all = up();
-    InterfaceState {
-        up: bits & 1 == 0,
-        mac: MacAddr([2, 0, 0, 0, 0, bits >> 4]),
-        ipv4: all.ipv4.filter(|_| bits & 2 == 0),
-        ipv6: all.ipv6.filter(|_| bits & 4 == 0),
-    }
-}
-
 fn some_failure(octets: &mut Octets<'_>, key: VrKey) -> Failure {
     match octets.u8() % 3 {
         0 => Failure::Mac { key },
@@ -111,96 +99,4 @@ fn some_failure(octets: &mut Octets<'_>, key: VrKey) -> Failure {
             family: key.family,
         },
     }
-}
-
-/// A configuration, mostly a good one.
-fn with_config<R>(
-    octets: &mut Octets<'_>,
-    key: VrKey,
-    apply: impl FnOnce(&VrConfig<'_>) -> R,
-) -> R {
-    let kinds = kinds();
-    let (_, mut config) = kinds[usize::from(octets.u8()) % kinds.len()];
-    let bits = octets.u8();
-    let list = octets.u8();
-    let (v4, v6) = (list_of(&V4, list), list_of(&V6, list));
-    config.addresses = match key.family {
-        Family::Ipv4 => &v4,
-        Family::Ipv6 => &v6,
-    };
-    if key.family == Family::Ipv6 && bits & 0x40 == 0 {
-        config.version = Version::V3;
-        config.auth = Auth::None;
-        config.peers = &[];
-        config.max_hops = 1;
-    }
-    config.preempt = bits & 1 == 0;
-    config.accept = bits & 2 == 0;
-    if let Some(priority) = Priority::new(octets.u8()) {
-        config.priority = priority;
-    }
-    if let Some(interval) = AdvertInterval::from_centis(u16::from(octets.u8()) * 10) {
-        config.advert_interval = interval;
-    }
-    config.preempt_delay =
-        Duration::from_millis(u64::from(octets.u8()) * 20 * u64::from(bits >> 2 & 1));
-    config.start_delay =
-        Duration::from_millis(u64::from(octets.u8()) * 20 * u64::from(bits >> 3 & 1));
-    config.announce.refresh = (bits & 0x10 != 0).then(|| Duration::from_secs(octets.u8().into()));
-    let tracks = [
-        Track {
-            object: u16::from(octets.u8() % 4),
-            effect: TrackEffect::WhileDown(i16::from(octets.u8()) - 128),
-        },
-        Track {
-            object: u16::from(octets.u8() % 4),
-            effect: TrackEffect::Fault,
-        },
-    ];
-    config.tracks = &tracks[..usize::from(bits >> 5 & 1) * 2];
-    apply(&config)
-}
-
-/// Some of `all`, and now and then one twice.
-fn list_of<T: Copy>(all: &[T], bits: u8) -> Vec<T> {
-    let chosen = all.iter().enumerate().filter(|(n, _)| bits >> n & 1 == 0);
-    let mut list: Vec<T> = chosen.map(|(_, item)| *item).collect();
-    if bits & 0xf0 == 0xf0 {
-        list.extend(all.first().copied());
-    }
-    list
-}
-
-/// An advertisement of somebody for `key`, mostly a good one.
-fn advert(octets: &mut Octets<'_>, key: VrKey) -> Vec<u8> {
-    let bits = octets.u8();
-    let who = octets.u8() % 12 + 1;
-    let source: IpAddr = match key.family {
-        Family::Ipv4 => [10, 0, 0, who].into(),
-        Family::Ipv6 => [0xfe80, 0, 0, 0, 0, 0, 0, u16::from(who)].into(),
-    };
-    let interval = AdvertInterval::from_centis(u16::from(octets.u8()) * 10);
-    let advert = Advert {
-        source_mac: key.virtual_mac(),
-        destination_mac: key.family.group_mac(),
-        source,
-        destination: key.family.group(),
-        ttl: 255,
-        version: [WireVersion::V3, WireVersion::V2][usize::from(bits & 1)],
-        vrid: key.vrid,
-        priority: octets.u8(),
-        interval: interval.unwrap_or(AdvertInterval::DEFAULT),
-        auth: [Auth::None, Auth::Simple(*b"paper\0\0\0")][usize::from(bits >> 1 & 1)],
-        pseudo_header: bits & 4 == 0,
-    };
-    let list = octets.u8();
-    let addresses: Vec<IpAddr> = match key.family {
-        Family::Ipv4 => list_of(&V4, list).iter().map(|a| a.address).collect(),
-        Family::Ipv6 => list_of(&V6, list).iter().map(|a| a.address).collect(),
-    };
-    let mut frame = [0; 512];
-    let len = advert
-        .emit(&mut frame, addresses.into_iter())
-        .map_or(0, |e| e.len);
-    frame.get(..len).unwrap_or_default().to_vec()
 }

@@ -41,3 +41,23 @@ fn control() {
 fn netlink() {
     run("netlink", vrrp_fuzz::netlink::check);
 }
+
+#[test]
+fn bpf() {
+    run("bpf", vrrp_fuzz::bpf::check);
+}
+
+#[test]
+fn routing() {
+    run("routing", vrrp_fuzz::routing::check);
+}
+
+#[test]
+fn gate() {
+    run("gate", vrrp_fuzz::gate::check);
+}
+
+#[test]
+fn oracle() {
+    run("oracle", vrrp_fuzz::oracle::check);
+}

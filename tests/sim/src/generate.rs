@@ -12,7 +12,7 @@ use crate::intruder::LONGEST_INTERVAL;
 use crate::lan::{Micros, Noise};
 use crate::plan::{Admin, Fault, Group, Op, Plan};
 use crate::port::priority;
-use crate::rng::Rng;
+use crate::rng::{Draw, Rng};
 
 /// Makes the plan of a seed.
 pub fn plan(seed: u64) -> Plan {

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::lan::Micros;
 use crate::plan::{Admin, Fault};
 use crate::port::{self, Checked, Engine, Port, Sent};
-use crate::rng::Rng;
+use crate::rng::{Draw, Rng};
 use crate::world::asked;
 
 /// Frames that wait for a host that does not read them; further ones are lost.

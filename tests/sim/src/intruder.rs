@@ -6,7 +6,7 @@ use vrrp_core::wire::{Advert, WireVersion};
 use vrrp_core::{AdvertInterval, Auth, Family, MacAddr, Vrid};
 
 use crate::plan::Group;
-use crate::rng::Rng;
+use crate::rng::{Draw, Rng};
 
 /// The longest interval that a stranger claims, in centiseconds.
 pub const LONGEST_INTERVAL: u16 = 100;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::rng::Rng;
+use crate::rng::{Draw, Rng};
 
 /// Microseconds of the simulation's own clock.
 pub type Micros = u64;

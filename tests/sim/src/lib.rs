@@ -11,6 +11,7 @@
 mod check;
 pub mod client;
 pub mod config;
+pub mod differential;
 pub mod generate;
 mod host;
 pub mod intruder;

@@ -2,7 +2,7 @@
 
 mod core;
 mod perform;
-mod plan;
+pub(crate) mod plan;
 mod receive;
 mod reload;
 mod views;

@@ -9,7 +9,7 @@ use super::{MAX_ADDRESSES, MAX_INTERFACES, MAX_VIRTUAL_ROUTERS};
 use crate::config::{ConfigCause, ConfigError, HostConfig, Tracked, VrId, VrSpec};
 
 /// Finds the first fault of `config`. `occupied`: interfaces that the engine knows already.
-pub(super) fn check<'a>(
+pub(crate) fn check<'a>(
     config: &'a HostConfig,
     occupied: impl Iterator<Item = &'a str>,
 ) -> Result<(), ConfigError> {

@@ -4,6 +4,7 @@ mod frr;
 mod keepalived;
 mod libvrrp;
 mod lwip;
+mod smoltcp;
 mod vrrpd;
 
 use std::io::{BufRead, BufReader, Read};
@@ -39,6 +40,9 @@ pub enum Program {
     /// VRRPv3, with the virtual MAC, and has the services of [`Host::serve`] and
     /// [`Host::serve_http`].
     Lwip,
+    /// A program on smoltcp with vrrp-smoltcp (`ports/smoltcp/examples/tap.rs`), built on the first
+    /// use. As [`Program::Lwip`], with any number of addresses of either family.
+    Smoltcp,
 }
 
 impl Program {
@@ -54,6 +58,7 @@ impl Program {
             Self::Keepalived => keepalived::config(host, vrs),
             Self::Frr => frr::config(vrs),
             Self::Lwip => lwip::config(host, vrs),
+            Self::Smoltcp => smoltcp::config(host, vrs),
         }
     }
 
@@ -66,6 +71,7 @@ impl Program {
             Self::Poll => vec![libvrrp::poll(config)],
             Self::Libevent => vec![libvrrp::libevent(config)],
             Self::Lwip => vec![lwip::command(config)],
+            Self::Smoltcp => vec![smoltcp::command(config)],
         }
     }
 }
@@ -100,7 +106,7 @@ impl Daemon {
         std::fs::write(&path, config).expect("write a configuration");
         match program {
             Program::Frr => frr::prepare(host, vrs),
-            Program::Lwip => host.hand_over(),
+            Program::Lwip | Program::Smoltcp => host.hand_over(),
             Program::Vrrpd | Program::Keepalived | Program::Poll | Program::Libevent => {}
         }
         let mut daemon = Self::idle(host, &format!("{program:?}"));
