@@ -35,6 +35,8 @@ const LATE_US: u64 = 150_000;
 /// Lines that three daemons may log for one disturbance of 72 virtual routers: there and back,
 /// twice.
 const LINES: usize = 4 * 72 * 3;
+/// How long after it happened a line of the log may be read.
+const LOG_US: u64 = 2_000_000;
 /// How often a watch may fail because the machine stalled, of a hundred.
 const EXCUSES_PERCENT: u64 = 10;
 
@@ -251,6 +253,7 @@ impl Soak {
                 "{lines} lines in the logs for {disturbances} disturbances"
             ));
         }
+        announced(world)?;
         for server in &mut world.servers {
             server.check_growth()?;
         }
@@ -295,6 +298,25 @@ fn alive(world: &mut World) -> Result<(), String> {
     for server in &mut world.servers {
         if server.daemon.as_mut().is_some_and(|d| !d.is_running()) {
             return Err(format!("vrrpd on {} has ended", server.host.name()));
+        }
+    }
+    Ok(())
+}
+
+/// Who has become master, and still is, has told everybody where the address is now.
+fn announced(world: &mut World) -> Result<(), String> {
+    let seats = world.wire.seats();
+    let now_us = sys::now_us();
+    for (host, vr, at_us) in std::mem::take(&mut world.promoted) {
+        let seat = &seats[host][vr];
+        let interval_us = u64::from(world.vrs[vr].interval_cs) * 10_000;
+        let is_master = world.servers[host].is_able() && seat.advert_us + 3 * interval_us > now_us;
+        if is_master && seat.announced_us + LOG_US < at_us {
+            let name = world.servers[host].host.name();
+            return Err(format!(
+                "VRID {}: {name} became master and did not announce the address",
+                vr + 1
+            ));
         }
     }
     Ok(())

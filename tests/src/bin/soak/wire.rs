@@ -54,6 +54,8 @@ pub(crate) struct Seat {
     pub(crate) first_us: Option<u64>,
     /// The first advertisement of priority 0 since [`Wire::mark`].
     pub(crate) stop_us: Option<u64>,
+    /// The last gratuitous ARP or unsolicited neighbour advertisement for the service address.
+    pub(crate) announced_us: u64,
     /// Frames of any kind from the virtual MAC.
     pub(crate) from_vmac: u64,
     /// Priorities that it may advertise: the configured one and, while a change is under way, the
@@ -213,6 +215,9 @@ impl State {
         {
             self.report(vec![format!("a MAC that is nobody's: {seen:?}")]);
         }
+        if let Some(vr) = subject.filter(|vr| announces(seen, &self.vrs[*vr])) {
+            self.seats[host][vr].announced_us = seen.at_us;
+        }
         if let Some(advert) = seen.advert() {
             let Some(vr) = subject else {
                 return self.report(vec![format!("nobody's VRID: {seen:?}")]);
@@ -297,6 +302,19 @@ impl State {
         let known = self.vrs.get(vr)?;
         (known.vmac && known.virtual_mac() == mac).then_some(vr)
     }
+}
+
+/// Whether everybody is told who has the service address.
+fn announces(seen: &Seen, vr: &Vr) -> bool {
+    let address = vr.addresses[vr.addresses.len() - 1];
+    let by_arp = seen
+        .arp()
+        .is_some_and(|arp| arp.is_gratuitous() && arp.spa == address);
+    let solicited = 0x40;
+    by_arp
+        || seen.neighbour().is_some_and(|neighbour| {
+            neighbour.kind == 136 && neighbour.flags & solicited == 0 && neighbour.target == address
+        })
 }
 
 fn grace_us(vr: &Vr) -> u64 {

@@ -35,6 +35,9 @@ pub(crate) struct World {
     pub(crate) tally: BTreeMap<&'static str, u64>,
     /// What a voluntary leave must have shown on the wire: host and virtual router, less one.
     pub(crate) leaves: Vec<(usize, usize)>,
+    /// Who has become master since this was last looked at: host, virtual router less one, and
+    /// when the log said so.
+    pub(crate) promoted: Vec<(usize, usize, u64)>,
     began_us: u64,
     shim: PathBuf,
     lab: Lab,
@@ -119,6 +122,7 @@ impl World {
             story: VecDeque::new(),
             tally: BTreeMap::new(),
             leaves: Vec::new(),
+            promoted: Vec::new(),
             began_us: sys::now_us(),
             shim,
             lab,
@@ -138,10 +142,13 @@ impl World {
     /// whether one of them says that the host stalled.
     pub(crate) fn take_logs(&mut self) -> (usize, bool) {
         let mut lines: Vec<(u64, String)> = Vec::new();
-        for server in &self.servers {
+        for (host, server) in self.servers.iter().enumerate() {
             let name = server.host.name();
             let log = server.daemon.as_ref().map(|daemon| daemon.take_log());
             for (at_us, line) in log.into_iter().flatten() {
+                if let Some(vr) = promoted(&line) {
+                    self.promoted.push((host, vr, at_us));
+                }
                 lines.push((at_us, format!("{name}: {line}")));
             }
         }
@@ -485,6 +492,14 @@ impl World {
             self.wire.allow_only(host, at, priority);
         }
     }
+}
+
+/// The virtual router, less one, that a line of the log says the host has become master of.
+fn promoted(line: &str) -> Option<usize> {
+    let (before, _) = line.split_once(" -> master")?;
+    let (_, rest) = before.split_once("VRID ")?;
+    let vrid: usize = rest.split(' ').next()?.parse().ok()?;
+    vrid.checked_sub(1)
 }
 
 /// Compiles what gives the daemons clocks of their own.
