@@ -117,6 +117,7 @@ fn ipv6_with_the_physical_mac() {
     life(&Vr::new(7, "fe80::53,fd00:10::53").interval_cs(20));
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn ipv6_through_a_switch_that_snoops() {
     let vr = Vr::new(7, "fe80::53,fd00:10::53")

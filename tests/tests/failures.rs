@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use vrrp_tests::lab::pair::LIMIT;
 use vrrp_tests::lab::probe::Ask;
-use vrrp_tests::lab::{Pair, PaperNetwork, Program, Report, Segment, Vr, wait_until};
+use vrrp_tests::lab::{PATIENCE, Pair, PaperNetwork, Program, Report, Segment, Vr, wait_until};
 
 /// Takeover takes 0.72 s by the protocol; the rest is for a busy machine.
-const TAKEOVER_US: u64 = 3_000_000;
+const TAKEOVER_US: u64 = 3_000_000 * PATIENCE as u64;
 
 fn vr(vmac: bool) -> Vr {
     Vr::new(1, "10.10.10.53").interval_cs(20).vmac(vmac)
@@ -44,7 +44,7 @@ fn assert_takeover(report: &Report, answerers: &[&str]) {
 
 /// What a busy machine may lose of 500 probes a second while the address moves: those on their way
 /// to the host that gives it up. Without the handover it would be the skew time, thirty.
-const ON_THEIR_WAY: usize = 5;
+const ON_THEIR_WAY: usize = 5 * PATIENCE as usize;
 
 fn assert_seamless(report: &Report, answerers: &[&str]) {
     assert_eq!(report.answerers(), answerers);
@@ -112,7 +112,7 @@ fn a_crash_of_the_daemon_and_its_return() {
         pair.clarinet.stop();
         let PaperNetwork { clarinet, .. } = &pair.network;
         assert!(!clarinet.has_address("10.10.10.53"));
-        assert_eq!(clarinet.interfaces(), ["lo", "xl0"]);
+        assert_eq!(clarinet.interfaces(), ["xl0"]);
     });
 }
 
@@ -200,7 +200,7 @@ fn a_graceful_stop_loses_nothing() {
         });
         assert_eq!(goodbye.len(), 1);
         assert!(!pair.network.clarinet.has_address("10.10.10.53"));
-        assert_eq!(pair.network.clarinet.interfaces(), ["lo", "xl0"]);
+        assert_eq!(pair.network.clarinet.interfaces(), ["xl0"]);
     });
 }
 
@@ -284,7 +284,7 @@ fn assert_even(pair: &Pair) {
     for two in adverts.windows(2) {
         let apart_us = two[1].at_us - two[0].at_us;
         assert!(
-            (100_000..400_000).contains(&apart_us),
+            (100_000..400_000 * u64::from(PATIENCE)).contains(&apart_us),
             "{apart_us} us apart"
         );
     }
@@ -309,11 +309,7 @@ fn without_preempt_the_successor_stays() {
 fn an_address_taken_away_by_somebody_is_put_back() {
     in_both_modes(|pair| {
         let PaperNetwork { clarinet, .. } = &pair.network;
-        let line = clarinet.run("ip -o addr show to 10.10.10.53");
-        let interface = line.split_whitespace().nth(1).expect("the address is held");
-        clarinet
-            .netns()
-            .ip(&format!("addr del 10.10.10.53/32 dev {interface}"));
+        clarinet.remove_address("10.10.10.53");
         wait_until(LIMIT, "the address is put back", || {
             clarinet.has_address("10.10.10.53")
         });

@@ -51,9 +51,10 @@ fn write_scripts(host: &Host, vrid: u8, address: &str) {
     for event in ["master", "backup"] {
         let path = host.dir().join(format!("vrid{vrid}_{event}.sh"));
         let events = host.dir().join("events");
+        let count = Host::count_address(address);
         let script = format!(
             "#!/bin/sh\n\
-             held=$(ip -o addr show to {address} | wc -l)\n\
+             held=$({count})\n\
              echo \"{event} $held\" >> {}\n\
              echo \"{event} script of VRID {vrid} was here\"\n",
             events.display()
@@ -152,7 +153,7 @@ fn anybody_can_be_asked_who_is_master() {
 fn ctl(host: &Host, command: &str) -> String {
     let socket = vrrpd_control_socket(host);
     let mut vrrpctl = Command::new(vrrpd_binary("vrrpctl"));
-    host.netns()
+    host.stack()
         .output(vrrpctl.arg("-s").arg(socket).arg(command))
 }
 
@@ -196,7 +197,7 @@ fn two_hosts_share_the_load_and_each_stands_in_for_the_other() {
         write_scripts(host, 50, "10.10.1.50");
         write_scripts(host, 55, "10.10.1.55");
     }
-    jimbob.netns().ip("route add 10.10.1.0/24 dev xl0");
+    jimbob.add_route("10.10.1.0/24");
     let daemons = [
         start(clarinet, &load_shared(250, 100)),
         start(fridge, &load_shared(100, 250)),

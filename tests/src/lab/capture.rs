@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::PATIENCE;
 use super::decode::{self, Advert, Arp, Frame, Neighbour, What};
-use super::hub::Hub;
-use crate::sys::PacketSocket;
+use super::system::Hub;
 
 /// Longer than any advertisement: 255 IPv6 addresses fit.
-const SNAP_LEN: usize = 4200;
+#[cfg(target_os = "linux")]
+pub(super) const SNAP_LEN: usize = 4200;
 
 /// A frame that a host sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,31 +55,44 @@ impl Seen {
     }
 }
 
+/// What a capture has so far, and whether it wants more.
+#[derive(Debug, Default)]
+pub(crate) struct Frames {
+    seen: Mutex<Vec<Seen>>,
+    unwanted: AtomicBool,
+}
+
+impl Frames {
+    pub(super) fn are_wanted(&self) -> bool {
+        !self.unwanted.load(Ordering::Relaxed)
+    }
+
+    /// Adds a frame that came from `host` at `at_us`, if the lab can read it.
+    pub(super) fn add(&self, at_us: u64, host: &Arc<str>, octets: &[u8]) {
+        let Some(frame) = decode::frame(octets) else {
+            return;
+        };
+        let host = host.clone();
+        self.lock().push(Seen { at_us, host, frame });
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Seen>> {
+        self.seen.lock().expect("no panic while a capture is held")
+    }
+}
+
 /// A running capture; ends when dropped.
 #[derive(Debug)]
 pub struct Capture {
-    seen: Arc<Mutex<Vec<Seen>>>,
-    stop: Arc<AtomicBool>,
+    frames: Arc<Frames>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Capture {
-    pub(crate) fn start(hub: Arc<Hub>) -> Self {
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let stop = Arc::new(AtomicBool::new(false));
-        let socket = hub
-            .netns()
-            .enter(PacketSocket::open)
-            .expect("open a packet socket on the hub");
-        let thread = {
-            let (seen, stop) = (seen.clone(), stop.clone());
-            std::thread::spawn(move || listen(&socket, &hub, &seen, &stop))
-        };
-        Self {
-            seen,
-            stop,
-            thread: Some(thread),
-        }
+    pub(crate) fn start(hub: &Arc<Hub>) -> Self {
+        let frames = Arc::new(Frames::default());
+        let thread = Some(hub.listen(frames.clone()));
+        Self { frames, thread }
     }
 
     /// Everything so far, in the order of arrival.
@@ -109,14 +123,14 @@ impl Capture {
     ///
     /// # Panics
     ///
-    /// When none comes within `limit`; the message names `what` was waited for.
+    /// When none comes within `limit` (times [`PATIENCE`]); the message names `what` was waited for.
     pub fn wait_for(
         &self,
         limit: Duration,
         what: &str,
         mut wanted: impl FnMut(&Seen) -> bool,
     ) -> Seen {
-        let start = Instant::now();
+        let (start, limit) = (Instant::now(), limit * PATIENCE);
         let mut looked_at = 0;
         loop {
             {
@@ -146,47 +160,16 @@ impl Capture {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Seen>> {
-        self.seen.lock().expect("no panic while a capture is held")
+        self.frames.lock()
     }
 }
 
 impl Drop for Capture {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.frames.unwanted.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             // A capture that died has already made its scenario fail.
             let _ = thread.join();
-        }
-    }
-}
-
-fn listen(socket: &PacketSocket, hub: &Hub, seen: &Mutex<Vec<Seen>>, stop: &AtomicBool) {
-    let mut octets = [0; SNAP_LEN];
-    let mut hosts: Vec<(u32, Option<Arc<str>>)> = Vec::new();
-    while !stop.load(Ordering::Relaxed) {
-        let Some(arrival) = socket.receive(&mut octets).expect("capture on the hub") else {
-            continue;
-        };
-        let known = hosts
-            .iter()
-            .position(|(index, _)| *index == arrival.ifindex);
-        let known = known.unwrap_or_else(|| {
-            let host = hub.host_at(arrival.ifindex).map(Arc::from);
-            hosts.push((arrival.ifindex, host));
-            hosts.len() - 1
-        });
-        // The bridge itself hears what its ports do: once is enough.
-        let Some(host) = &hosts[known].1 else {
-            continue;
-        };
-        if let Some(frame) = decode::frame(&octets[..arrival.len]) {
-            seen.lock()
-                .expect("no panic while a capture is held")
-                .push(Seen {
-                    at_us: arrival.at_us,
-                    host: host.clone(),
-                    frame,
-                });
         }
     }
 }

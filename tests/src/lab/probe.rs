@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::host::{ECHO_PORT, Host};
+use super::system::Stack;
 use crate::sys;
 
 /// How long after the last probe an answer still counts.
@@ -80,10 +81,8 @@ impl Probe {
             v6: address.is_ipv6(),
             ask,
         };
-        let socket = host
-            .netns()
-            .enter(|| wire.open())
-            .expect("open a socket for probes");
+        let socket = wire.open(host.stack());
+        let socket = socket.expect("open a socket for probes");
         let period_us = 1_000_000 / u64::from(hz);
         let stop_sending = Arc::new(AtomicBool::new(false));
         let stop_receiving = Arc::new(AtomicBool::new(false));
@@ -204,11 +203,10 @@ struct Wire {
 }
 
 impl Wire {
-    fn open(self) -> std::io::Result<UdpSocket> {
+    fn open(self, stack: &Stack) -> std::io::Result<UdpSocket> {
         let socket = match self.ask {
-            Ask::Ping => sys::icmp_socket(self.v6)?,
-            Ask::Name if self.v6 => UdpSocket::bind("[::]:0")?,
-            Ask::Name => UdpSocket::bind("0.0.0.0:0")?,
+            Ask::Ping => stack.icmp(self.v6)?,
+            Ask::Name => stack.datagrams(self.v6, 0)?,
         };
         socket.set_read_timeout(Some(Duration::from_millis(20)))?;
         Ok(socket)

@@ -16,7 +16,8 @@ const ZIG: &str = "ziglang>=0.15";
 /// Libraries that the libc crate asks for and nothing of ours needs; zig has no stubs for them.
 const UNNEEDED: &str = "-lkvm|-lmemstat|-lprocstat|-ldevstat";
 
-/// Test programs that run on a bare system: the packages whose own tests do, and those of the port.
+/// Test programs that run on a bare system: of the packages whose own tests do, of the port, and
+/// the scenarios of the lab.
 const TESTS: &[&str] = &[
     "-p",
     "vrrp-core",
@@ -26,11 +27,21 @@ const TESTS: &[&str] = &[
     "vrrp-freebsd",
     "-p",
     "vrrpd",
+    "-p",
+    "vrrp-tests",
     "--lib",
     "--test",
     "platform",
     "--test",
-    "story",
+    "lab",
+    "--test",
+    "paper",
+    "--test",
+    "failures",
+    "--test",
+    "conformance",
+    "--test",
+    "many",
 ];
 
 /// Makes an archive with the programs, their tests, and a script that runs them all.
