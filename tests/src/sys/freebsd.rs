@@ -15,7 +15,7 @@ const BPF_T_MICROTIME_MONOTONIC: libc::c_uint = 0x0200;
 /// By its older name: with 0, only what comes in is seen.
 const BIOCSDIRECTION: libc::c_ulong = libc::BIOCSSEESENT;
 
-/// How many jails a jail of the lab may hold.
+/// How many jails a jail of the lab that is in no other may hold.
 const CHILDREN: i32 = 64;
 
 /// Makes a jail with a network stack of its own and all files, inside the jail `parent` if there is
@@ -31,7 +31,7 @@ pub fn make_jail(name: &str, parent: Option<i32>) -> io::Result<(i32, Child)> {
             // SAFETY: takes a plain number.
             check(unsafe { libc::jail_attach(parent) })?;
         }
-        let jail = create_jail(&name)?.to_ne_bytes();
+        let jail = create_jail(&name, if parent.is_some() { 0 } else { CHILDREN })?.to_ne_bytes();
         // SAFETY: the octets outlive the call, which reads them.
         let written = unsafe { libc::write(pipe, jail.as_ptr().cast(), jail.len()) };
         check(written as libc::c_int)?;
@@ -52,9 +52,9 @@ pub fn make_jail(name: &str, parent: Option<i32>) -> io::Result<(i32, Child)> {
 }
 
 /// Creates a jail and enters it.
-fn create_jail(name: &CStr) -> io::Result<i32> {
+fn create_jail(name: &CStr, children: i32) -> io::Result<i32> {
     let vnet = libc::JAIL_SYS_NEW.to_ne_bytes();
-    let children = CHILDREN.to_ne_bytes();
+    let children = children.to_ne_bytes();
     let part = |octets: &[u8]| libc::iovec {
         iov_base: octets.as_ptr().cast_mut().cast(),
         iov_len: octets.len(),

@@ -27,11 +27,8 @@ impl Jail {
     pub fn new(name: &str, parent: Option<&Jail>) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let serial = NEXT.fetch_add(1, Ordering::Relaxed);
-        let mut full = format!("vrrp-lab-{}-{serial}-{name}", std::process::id());
-        if let Some(parent) = parent {
-            full = format!("{}.{full}", parent.number());
-        }
-        let made = sys::make_jail(&full, parent.map(Self::number));
+        let name = format!("vrrp-lab-{}-{serial}-{name}", std::process::id());
+        let made = sys::make_jail(&name, parent.map(Self::number));
         let (number, keeper) = made.unwrap_or_else(|error| {
             panic!("cannot make a jail ({error}). The lab needs root and a kernel with VIMAGE")
         });
