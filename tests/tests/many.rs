@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use vrrp_tests::lab::capture::Seen;
 use vrrp_tests::lab::decode::Mac;
-use vrrp_tests::lab::{Host, PaperNetwork, Program, Segment, Vr, wait_until};
+use vrrp_tests::lab::{Host, PaperNetwork, Program, Segment, Vr, pause, wait_until};
 
 /// Many times what the protocol needs, for a busy machine.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -76,7 +76,7 @@ fn story(vmac: bool) {
         held_by(clarinet) == 255 && advertised_by(&capture.seen(), "clarinet").len() == 255
     });
     let on_fridge = fridge.start(Program::Vrrpd, &all(100, vmac));
-    std::thread::sleep(Duration::from_secs(6));
+    pause(Duration::from_secs(6));
     assert_eq!(advertised_by(&capture.seen(), "fridge").len(), 0);
 
     clarinet.pull_cable();

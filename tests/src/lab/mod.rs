@@ -56,7 +56,18 @@ pub use linux::netns;
 
 /// How many times longer things may take than on a machine that has Linux's own speed: FreeBSD may
 /// well be emulated.
-pub const PATIENCE: u32 = if cfg!(target_os = "linux") { 1 } else { 3 };
+pub const PATIENCE: u32 = if cfg!(target_os = "linux") { 1 } else { 4 };
+
+/// How often a scenario probes, times a second.
+pub const HZ: u32 = 500 / PATIENCE;
+
+/// The shortest advertisement interval that a scenario uses, in centiseconds.
+pub const INTERVAL_CS: u16 = 20 * PATIENCE as u16;
+
+/// Sleeps for `time` (times [`PATIENCE`]).
+pub fn pause(time: Duration) {
+    std::thread::sleep(time * PATIENCE);
+}
 
 /// What joins the cables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
