@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use vrrp_tests::lab::pair::LIMIT;
+use vrrp_tests::lab::daemons::vrrpctl;
+use vrrp_tests::lab::pair::{LIMIT, wait_master};
 use vrrp_tests::lab::probe::Ask;
 use vrrp_tests::lab::{
     HZ, INTERVAL_CS, PATIENCE, Pair, PaperNetwork, Program, Report, Segment, Vr, pause, wait_until,
@@ -238,6 +239,37 @@ fn a_handover_by_reload_loses_nothing() {
         // "Once that is completed the original master can be brought down without impact."
         let report = probed(&mut pair, "fridge", |pair| pair.clarinet.stop());
         assert_seamless(&report, &["fridge"]);
+    });
+}
+
+#[test]
+fn a_master_that_resigns_hands_over() {
+    in_both_modes(|mut pair| {
+        let report = probed(&mut pair, "fridge", |pair| {
+            vrrpctl(&pair.network.clarinet, &["resign", "1"]);
+        });
+        assert_seamless(&report, &["clarinet", "fridge"]);
+    });
+}
+
+#[test]
+fn a_reload_adds_an_address() {
+    in_both_modes(|pair| {
+        let two = Vr::new(1, "10.10.10.53,10.10.10.80")
+            .interval_cs(INTERVAL_CS)
+            .vmac(pair.vr.vmac);
+        let PaperNetwork {
+            clarinet,
+            fridge,
+            jimbob,
+            ..
+        } = &pair.network;
+        let backup = two.clone().priority(100);
+        pair.fridge.reload(fridge, &[backup]);
+        let preferred = two.clone().priority(250);
+        pair.clarinet.reload(clarinet, &[preferred]);
+        wait_master(&pair.capture, jimbob, &two, "clarinet");
+        assert_eq!(jimbob.ask("10.10.10.53").as_deref(), Some("clarinet"));
     });
 }
 

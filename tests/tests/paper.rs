@@ -2,12 +2,11 @@
 //! scripts. Needs root or a user namespace.
 
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
 use vrrp_tests::lab::conform::Rules;
-use vrrp_tests::lab::daemons::{vrrpd_binary, vrrpd_control_socket};
+use vrrp_tests::lab::daemons::{vrrpctl, vrrpd_control_socket};
 use vrrp_tests::lab::pair::LIMIT;
 use vrrp_tests::lab::{Daemon, Host, PaperNetwork, Program, Segment, Vr, wait_until};
 
@@ -141,20 +140,13 @@ fn anybody_can_be_asked_who_is_master() {
     wait_served_by(jimbob, &SERVICES, "clarinet");
     for host in [clarinet, fridge] {
         wait_until(LIMIT, "vrrpctl who tells of clarinet", || {
-            let who = ctl(host, "who");
+            let who = vrrpctl(host, &["who"]);
             who.contains("10.10.10.6") && SERVICES.iter().all(|address| who.contains(address))
         });
     }
-    assert!(ctl(clarinet, "status").contains("master"));
-    assert!(ctl(fridge, "status").contains("backup"));
+    assert!(vrrpctl(clarinet, &["status"]).contains("master"));
+    assert!(vrrpctl(fridge, &["status"]).contains("backup"));
     drop(daemons);
-}
-
-fn ctl(host: &Host, command: &str) -> String {
-    let socket = vrrpd_control_socket(host);
-    let mut vrrpctl = Command::new(vrrpd_binary("vrrpctl"));
-    host.stack()
-        .output(vrrpctl.arg("-s").arg(socket).arg(command))
 }
 
 /// The paper's two virtual routers for a shared load, each host the master of one.
