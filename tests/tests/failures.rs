@@ -99,6 +99,7 @@ fn probed_until_answer(pair: &Pair, then: &str, happens: impl FnOnce()) -> Repor
     wait_until(LIMIT, &format!("{then} answers"), || {
         pair.network.jimbob.ask(&pair.address()).as_deref() == Some(then)
     });
+    pause(Duration::from_millis(100));
     probe.stop()
 }
 

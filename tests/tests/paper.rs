@@ -2,13 +2,12 @@
 //! scripts. Needs root or a user namespace.
 
 use std::os::unix::fs::PermissionsExt;
-use std::thread::sleep;
 use std::time::Duration;
 
 use vrrp_tests::lab::conform::Rules;
 use vrrp_tests::lab::daemons::{vrrpctl, vrrpd_control_socket};
 use vrrp_tests::lab::pair::LIMIT;
-use vrrp_tests::lab::{Daemon, Host, PaperNetwork, Program, Segment, Vr, wait_until};
+use vrrp_tests::lab::{Daemon, Host, PaperNetwork, Program, Segment, Vr, pause, wait_until};
 
 const SERVICES: [&str; 4] = ["10.10.10.53", "10.10.10.80", "10.10.10.25", "10.10.10.22"];
 
@@ -229,9 +228,9 @@ fn a_wrong_password_is_not_obeyed() {
             seen.is_advert(name, 1)
         });
     }
-    sleep(Duration::from_secs(4));
+    pause(Duration::from_secs(4));
     capture.clear();
-    sleep(Duration::from_millis(2500));
+    pause(Duration::from_millis(2500));
     for name in ["clarinet", "fridge"] {
         assert!(capture.count(|seen| seen.is_advert(name, 1)) >= 2, "{name}");
     }

@@ -7,10 +7,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::host::{ECHO_PORT, Host};
+use super::pause;
 use super::system::Stack;
 use crate::sys;
 
-/// How long after the last probe an answer still counts.
+/// How long after the last probe an answer still counts (times [`PATIENCE`](super::PATIENCE)).
 const GRACE: Duration = Duration::from_millis(500);
 
 /// How a probe asks.
@@ -104,11 +105,11 @@ impl Probe {
         }
     }
 
-    /// Stops asking, gives late answers half a second, and returns the account.
+    /// Stops asking, gives late answers a moment, and returns the account.
     pub fn stop(self) -> Report {
         self.stop_sending.store(true, Ordering::Relaxed);
         let sent_us = self.sender.join().expect("the sender of a probe");
-        std::thread::sleep(GRACE);
+        pause(GRACE);
         self.stop_receiving.store(true, Ordering::Relaxed);
         let answers = self.receiver.join().expect("the receiver of a probe");
         Report {
