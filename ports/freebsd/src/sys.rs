@@ -131,6 +131,32 @@ pub(crate) fn description(fd: &OwnedFd, name: &str) -> io::Result<String> {
     }
 }
 
+/// The groups that an interface is in: one that was made by cloning is in that of its kind, under
+/// any name.
+pub(crate) fn groups(fd: &OwnedFd, name: &str) -> io::Result<Vec<String>> {
+    // More than an interface is in; where there are yet more the call fails.
+    let mut buffer = [0u8; 64 * IFG_REQ_LEN];
+    let mut request = Request::about(SIOCGIFGROUP, name)?;
+    let (len, pointer) = (buffer.len() as u32, buffer.as_mut_ptr() as usize);
+    crate::request::put(&mut request.argument, IFGROUPREQ_SIZE, &len.to_ne_bytes());
+    crate::request::put(
+        &mut request.argument,
+        IFGROUPREQ_POINTER,
+        &pointer.to_ne_bytes(),
+    );
+    // SAFETY: the argument is a struct ifgroupreq, whose length and pointer are those of one slice
+    // that the call may write.
+    check(unsafe {
+        libc::ioctl(
+            fd.as_raw_fd(),
+            SIOCGIFGROUP as libc::c_ulong,
+            request.argument.as_mut_ptr(),
+        )
+    })?;
+    let names = buffer.chunks(IFG_REQ_LEN).map(crate::netgraph::string);
+    Ok(names.take_while(|name| !name.is_empty()).collect())
+}
+
 /// Gives an interface another name.
 pub(crate) fn rename(fd: &OwnedFd, name: &str, new: &str) -> io::Result<()> {
     let mut octets = CString::new(new)?.into_bytes_with_nul();
