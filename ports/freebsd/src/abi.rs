@@ -207,6 +207,7 @@ abi! {
     BIOCSHDRCMPLT: u64 = request(IN, b'B', 117, 4), "BIOCSHDRCMPLT";
     BIOCSDIRECTION: u64 = request(IN, b'B', 119, 4), "BIOCSDIRECTION";
     BIOCLOCK: u64 = request(VOID, b'B', 122, 0), "BIOCLOCK";
+    BIOCSETWF: u64 = request(IN, b'B', 123, BPF_PROGRAM_LEN), "BIOCSETWF";
     BIOCSETFNR: u64 = request(IN, b'B', 130, BPF_PROGRAM_LEN), "BIOCSETFNR";
 
     // netgraph(4).

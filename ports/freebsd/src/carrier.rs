@@ -12,7 +12,7 @@ use crate::errors::{explain, refused};
 use crate::graph;
 use crate::ledger::Entry;
 use crate::platform::FreebsdPlatform;
-use crate::port;
+use crate::port::{self, Device};
 use crate::request::{self, Request};
 use crate::router::{is_gone, noted, unprepared};
 use crate::sys;
@@ -28,7 +28,7 @@ pub(crate) struct Carrier {
     pub(crate) index: u32,
     pub(crate) node: String,
     /// Sends out of it.
-    pub(crate) bpf: OwnedFd,
+    pub(crate) bpf: Device,
 }
 
 /// An interface whose own MAC a virtual one replaces.
@@ -85,7 +85,7 @@ impl FreebsdPlatform {
         parent: u32,
         born: &str,
         name: &str,
-    ) -> io::Result<(u32, OwnedFd)> {
+    ) -> io::Result<(u32, Device)> {
         let fd = self.any_requester()?;
         sys::describe(fd, born, &format!("{MARK}{}", self.ledger.token()))?;
         sys::rename(fd, born, name)?;
