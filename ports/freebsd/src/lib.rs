@@ -37,11 +37,15 @@ mod graph;
 #[cfg(target_os = "freebsd")]
 mod leftovers;
 #[cfg(target_os = "freebsd")]
+mod line;
+#[cfg(target_os = "freebsd")]
 mod platform;
 #[cfg(target_os = "freebsd")]
 mod port;
 #[cfg(target_os = "freebsd")]
 mod router;
+#[cfg(target_os = "freebsd")]
+mod served;
 #[cfg(target_os = "freebsd")]
 mod sys;
 #[cfg(target_os = "freebsd")]
@@ -54,3 +58,5 @@ mod watch;
 
 #[cfg(target_os = "freebsd")]
 pub use platform::{Counters, FreebsdPlatform, Options};
+#[cfg(target_os = "freebsd")]
+pub use served::{ServedPlatform, Server};
