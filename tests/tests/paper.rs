@@ -70,7 +70,15 @@ fn events(host: &Host) -> Vec<String> {
 
 fn wait_events(host: &Host, expected: &[&str]) {
     let what = format!("{} has run {expected:?}", host.name());
-    wait_until(LIMIT, &what, || events(host) == expected);
+    let mut before = Vec::new();
+    wait_until(LIMIT, &what, || {
+        let now = events(host);
+        if now != before {
+            eprintln!("{} has run {now:?}", host.name());
+            before.clone_from(&now);
+        }
+        now == expected
+    });
 }
 
 fn wait_served_by(jimbob: &Host, addresses: &[&str], name: &str) {
