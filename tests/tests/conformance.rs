@@ -72,7 +72,9 @@ fn announced(pair: &Pair) {
             let at = at.unwrap_or_else(|| panic!("{name} never announced {address}"));
             assert!(
                 at > first,
-                "{name} announced {address} before it advertised"
+                "{name} announced {address} before it advertised: {:?}, {:?}",
+                seen[at],
+                seen[first]
             );
         }
     }
