@@ -173,6 +173,8 @@ pub(crate) fn a_carrier_is_silent_before_and_after() {
     }
     give_up(&mut platform, &v6);
     give_up(&mut platform, &v4);
+    // The kernel may have reported that it leaves a group before the carrier was parted.
+    foreign(Duration::ZERO);
     assert_eq!(
         foreign(Duration::from_secs(3)),
         Vec::<Vec<u8>>::new(),
