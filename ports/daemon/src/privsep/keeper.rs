@@ -156,15 +156,13 @@ impl<S: Served> Keeper<S> {
     /// The network first, then what else was asked for. True: the start has succeeded.
     fn serve(&mut self, now: Instant) -> io::Result<bool> {
         let fds = self.served.fds();
-        if fds.iter().any(|&fd| self.set.ready(fd)) {
-            self.served.handle(&mut |error| {
+        // Its end of the network may be closed while there are words that were said before.
+        let network = match fds.iter().any(|&fd| self.set.ready(fd)) {
+            true => self.served.handle(&mut |error| {
                 log::error!("the network cannot be read: {error}");
-            })?;
-        }
-        if self.set.ready(self.signals.fd()) {
-            let bits = self.signals.take().bits();
-            self.line.say(&Tell::Signals(bits))?;
-        }
+            }),
+            false => Ok(()),
+        };
         let mut ready = false;
         while let Some(ask) = self.line.hear()? {
             match ask {
@@ -194,6 +192,11 @@ impl<S: Served> Keeper<S> {
                 Ask::KillScripts => self.scripts.kill_all(),
             }
             self.scripts.handle(&PollSet::default(), now);
+        }
+        network?;
+        if self.set.ready(self.signals.fd()) {
+            let bits = self.signals.take().bits();
+            self.line.say(&Tell::Signals(bits))?;
         }
         Ok(ready)
     }

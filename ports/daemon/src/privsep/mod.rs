@@ -15,6 +15,8 @@
 mod helper;
 mod keeper;
 mod line;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub use helper::Helper;
