@@ -13,7 +13,7 @@ use defmt_decoder::{DecodeError, Table};
 
 use super::conform::Sender;
 use super::decode::Mac;
-use super::hub::Hub;
+use super::system::Hub;
 use super::vr::Vr;
 use super::{WorkDir, wait_until};
 use crate::sys;

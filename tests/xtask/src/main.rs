@@ -125,7 +125,7 @@ pub(crate) fn lab_program(name: &str, args: &[String]) -> Result<(), Failure> {
     command
         .current_dir(root())
         .args(["run", "--quiet", "--release", "--package", "vrrp-tests"])
-        .args(["--bin", name, "--"])
+        .args(["--example", name, "--"])
         .args(args);
     run::run(&mut command)
 }

@@ -5,7 +5,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use super::vrrpd::build;
-use crate::lab::host::{Host, TAP};
+use crate::lab::host::Host;
+use crate::lab::linux::host::TAP;
 use crate::lab::vr::Vr;
 
 /// The words of its command line.
