@@ -318,3 +318,48 @@ impl PacketSocket {
         }))
     }
 }
+
+/// A packet socket that sends on one interface, many frames a call, and hears nothing.
+#[derive(Debug)]
+pub struct FrameSender {
+    socket: OwnedFd,
+    to: libc::sockaddr_ll,
+}
+
+/// The most frames of one call of [`FrameSender::send`].
+pub const SEND_FRAMES: usize = 64;
+
+impl FrameSender {
+    /// Opens the socket in the calling thread's namespace.
+    pub fn open(ifindex: u32) -> io::Result<Self> {
+        // SAFETY: plain data, for which zero is a value.
+        let mut to: libc::sockaddr_ll = unsafe { mem::zeroed() };
+        to.sll_family = libc::AF_PACKET as u16;
+        to.sll_ifindex = ifindex as i32;
+        let socket = socket(libc::AF_PACKET, libc::SOCK_RAW, 0)?;
+        Ok(Self { socket, to })
+    }
+
+    /// Sends the first [`SEND_FRAMES`] of `frames` and returns how many the kernel took.
+    pub fn send<'a>(&self, frames: impl Iterator<Item = &'a [u8]>) -> io::Result<usize> {
+        // SAFETY: zeros are valid values of these structures.
+        let (mut heads, mut parts): ([libc::mmsghdr; SEND_FRAMES], [libc::iovec; SEND_FRAMES]) =
+            unsafe { (mem::zeroed(), mem::zeroed()) };
+        let mut count = 0;
+        for ((head, part), frame) in heads.iter_mut().zip(&mut parts).zip(frames) {
+            part.iov_base = frame.as_ptr().cast_mut().cast();
+            part.iov_len = frame.len();
+            head.msg_hdr.msg_iov = part;
+            head.msg_hdr.msg_iovlen = 1;
+            head.msg_hdr.msg_name = (&raw const self.to).cast_mut().cast();
+            head.msg_hdr.msg_namelen = mem::size_of_val(&self.to) as libc::socklen_t;
+            count += 1;
+        }
+        // SAFETY: each of the `count` headers points to one part over a frame that outlives the
+        // call, and to the address; the kernel writes to none of them.
+        let sent = check(unsafe {
+            libc::sendmmsg(self.socket.as_raw_fd(), heads.as_mut_ptr(), count, 0)
+        })?;
+        Ok(sent as usize)
+    }
+}

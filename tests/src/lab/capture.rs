@@ -54,30 +54,61 @@ impl Seen {
     }
 }
 
-/// A running capture; ends when dropped.
+/// Somebody who is shown every frame; ends when dropped.
 #[derive(Debug)]
-pub struct Capture {
-    seen: Arc<Mutex<Vec<Seen>>>,
+pub struct Tap {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Capture {
-    pub(crate) fn start(hub: Arc<Hub>) -> Self {
-        let seen = Arc::new(Mutex::new(Vec::new()));
+impl Tap {
+    /// Shows `take` each frame and its octets, in the order of arrival, in a thread of its own.
+    pub(crate) fn start(hub: Arc<Hub>, take: impl FnMut(Seen, &[u8]) + Send + 'static) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let socket = hub
             .netns()
             .enter(PacketSocket::open)
             .expect("open a packet socket on the hub");
         let thread = {
-            let (seen, stop) = (seen.clone(), stop.clone());
-            std::thread::spawn(move || listen(&socket, &hub, &seen, &stop))
+            let stop = stop.clone();
+            std::thread::spawn(move || listen(&socket, &hub, take, &stop))
+        };
+        Self {
+            stop,
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // A listener that died has already made its scenario fail.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A running capture; ends when dropped.
+#[derive(Debug)]
+pub struct Capture {
+    seen: Arc<Mutex<Vec<Seen>>>,
+    _tap: Tap,
+}
+
+impl Capture {
+    pub(crate) fn start(hub: Arc<Hub>) -> Self {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let kept = seen.clone();
+        let keep = move |frame, _: &[u8]| {
+            kept.lock()
+                .expect("no panic while a capture is held")
+                .push(frame);
         };
         Self {
             seen,
-            stop,
-            thread: Some(thread),
+            _tap: Tap::start(hub, keep),
         }
     }
 
@@ -150,17 +181,7 @@ impl Capture {
     }
 }
 
-impl Drop for Capture {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            // A capture that died has already made its scenario fail.
-            let _ = thread.join();
-        }
-    }
-}
-
-fn listen(socket: &PacketSocket, hub: &Hub, seen: &Mutex<Vec<Seen>>, stop: &AtomicBool) {
+fn listen(socket: &PacketSocket, hub: &Hub, mut take: impl FnMut(Seen, &[u8]), stop: &AtomicBool) {
     let mut octets = [0; SNAP_LEN];
     let mut hosts: Vec<(u32, Option<Arc<str>>)> = Vec::new();
     while !stop.load(Ordering::Relaxed) {
@@ -179,14 +200,14 @@ fn listen(socket: &PacketSocket, hub: &Hub, seen: &Mutex<Vec<Seen>>, stop: &Atom
         let Some(host) = &hosts[known].1 else {
             continue;
         };
-        if let Some(frame) = decode::frame(&octets[..arrival.len]) {
-            seen.lock()
-                .expect("no panic while a capture is held")
-                .push(Seen {
-                    at_us: arrival.at_us,
-                    host: host.clone(),
-                    frame,
-                });
+        let octets = &octets[..arrival.len];
+        if let Some(frame) = decode::frame(octets) {
+            let seen = Seen {
+                at_us: arrival.at_us,
+                host: host.clone(),
+                frame,
+            };
+            take(seen, octets);
         }
     }
 }

@@ -47,6 +47,13 @@ impl Hub {
             )
         };
         ns.ip(&bridge(NEAR));
+        // Where the machine's bridges filter IP, they drop what is no sound IP. A switch does not look.
+        for family in ["iptables", "ip6tables"] {
+            let filter = format!("net/bridge/bridge-nf-call-{family}");
+            if ns.read_sysctl(&filter).is_some() {
+                ns.sysctl(&filter, "0");
+            }
+        }
         if segment == Segment::TwoSwitches {
             ns.ip(&bridge(FAR));
             ns.ip(&format!(

@@ -37,7 +37,7 @@ use std::time::{Duration, Instant};
 
 #[cfg(feature = "firmware")]
 pub use board::Board;
-pub use capture::Capture;
+pub use capture::{Capture, Seen, Tap};
 pub use daemons::{Daemon, Program};
 pub use host::Host;
 pub use hub::Segment;
@@ -85,6 +85,11 @@ impl Lab {
     /// Begins to listen to everything that comes in on any port of the hub.
     pub fn capture(&self) -> Capture {
         Capture::start(self.hub.clone())
+    }
+
+    /// Begins to show `take` everything that comes in on any port of the hub, and keeps nothing.
+    pub fn tap(&self, take: impl FnMut(Seen, &[u8]) + Send + 'static) -> Tap {
+        Tap::start(self.hub.clone(), take)
     }
 
     /// Cuts the trunk between the two switches. No host loses its carrier.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::run::{self, Failure, cargo, root};
 use crate::{
     bare_c, bare_metal, bench, capi, capi_host, compliance, firmware, freebsd, packages, proof,
-    stack,
+    soak, stack,
 };
 
 type Step = (&'static str, fn() -> Result<(), Failure>);
@@ -29,6 +29,7 @@ const STEPS: &[Step] = &[
     ("freebsd", freebsd::check),
     ("units", units),
     ("lab", lab),
+    ("soak", soak::briefly),
     ("size", firmware::check_size),
     ("firmware", firmware::test),
 ];

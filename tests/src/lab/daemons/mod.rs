@@ -263,6 +263,11 @@ impl Daemon {
             .clone()
     }
 
+    /// What it has said since this was last called, which is then forgotten.
+    pub fn take_log(&self) -> Vec<(u64, String)> {
+        std::mem::take(&mut self.log.lock().expect("no panic while a log is held"))
+    }
+
     /// Whether it has said something that contains `text`.
     pub fn has_said(&self, text: &str) -> bool {
         self.log().iter().any(|(_, line)| line.contains(text))
