@@ -234,10 +234,11 @@ pub fn socket_in(
     kind: libc::c_int,
     protocol: libc::c_int,
 ) -> io::Result<OwnedFd> {
-    // SAFETY: no memory is passed.
-    opened_in(jail, || {
+    let open = || {
+        // SAFETY: no memory is passed.
         check(unsafe { libc::socket(family, kind, protocol) })
-    })
+    };
+    opened_in(jail, open)
 }
 
 /// What [`icmp_socket`](super::icmp_socket) makes, in `jail`.

@@ -61,6 +61,9 @@ impl Netns {
         if !v6 {
             return self.enter(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)));
         }
+        if port == 0 {
+            return self.enter(|| UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)));
+        }
         // Without this [::] would claim the port in IPv4 too.
         self.sysctl("net/ipv6/bindv6only", "1");
         let socket = self.enter(|| UdpSocket::bind((Ipv6Addr::UNSPECIFIED, port)));
