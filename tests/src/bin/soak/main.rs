@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use vrrp_sim::rng::Draw;
 use vrrp_tests::lab::netns;
 use vrrp_tests::sys;
 

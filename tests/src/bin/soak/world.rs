@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use vrrp_sim::rng::Rng;
+use vrrp_sim::rng::{Draw, Rng};
 use vrrp_tests::lab::{Host, Lab, Segment, Vr};
 use vrrp_tests::sys;
 
