@@ -618,3 +618,19 @@ fn what_a_configuration_cannot_mean_is_refused() {
         assert_eq!(inserted.err(), bad, "{peers:?}");
     }
 }
+
+#[test]
+fn a_group_that_is_joined_again_does_not_end_a_handover() {
+    // S-8
+    let list = addresses(&["10.10.10.80"]);
+    let mut line = active(&config(&list));
+    let key = line.key;
+    line.fail(Failure::Group {
+        ifindex: IF,
+        family: Family::Ipv4,
+    });
+    line.at(5.5);
+    line.act(|r, now| r.set_enabled(now, key, false).unwrap());
+    line.at(6.9).expect_state(State::Active);
+    line.at(7.1).expect_state(State::Initialize);
+}
