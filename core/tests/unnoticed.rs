@@ -2,10 +2,11 @@
 
 mod common;
 
-use common::{IF, Line, Peer, Sent, addresses, cs, interface, key, priority, secs};
+use common::{IF, Line, Peer, Sent, addresses, cs, interface, ip, key, priority, secs};
+use vrrp_core::wire::WireVersion;
 use vrrp_core::{
-    Announce, ChecksumMode, Error, Failure, Family, InterfaceState, Output, Reason, Router, State,
-    Track, TrackEffect, Version, VirtualAddress, VrConfig,
+    Announce, ChecksumMode, DropReason, Error, Failure, Family, FrameKind, InterfaceState, Output,
+    Reason, Router, State, Track, TrackEffect, Verdict, Version, VirtualAddress, VrConfig,
 };
 
 fn config(list: &[VirtualAddress]) -> VrConfig<'_> {
@@ -340,4 +341,296 @@ fn failures_are_forgotten_after_five_minutes() {
         line.at(5.0 + after + again + 0.1)
             .expect_state(State::Backup);
     }
+}
+
+/// An advertisement of version 2 or 3 of a peer that speaks both.
+fn of_both(line: &Line, version: WireVersion) -> Peer {
+    Peer {
+        version,
+        ..Peer::fridge(line, 200)
+    }
+}
+
+#[test]
+fn version_2_is_shadowed_for_four_intervals_of_version_3() {
+    //
+    let list = addresses(&["10.10.10.80"]);
+    for (seconds, shadowed) in [(4.999_999, true), (5.0, false)] {
+        let mut line = Line::new(&VrConfig {
+            version: Version::Both,
+            ..config(&list)
+        });
+        let new = of_both(&line, WireVersion::V3);
+        line.at(1.0).accept(&new);
+        let old = of_both(&line, WireVersion::V2);
+        line.at(seconds);
+        let expected = match shadowed {
+            true => Verdict::Dropped(DropReason::V2ShadowedByV3),
+            false => Verdict::Accepted(line.key),
+        };
+        assert_eq!(line.hear(&old), expected, "at {seconds}");
+    }
+}
+
+#[test]
+fn who_repeats_itself_in_both_versions_is_heard_in_the_newer_one() {
+    //
+    let list = addresses(&["10.10.10.80"]);
+    let mut line = Line::new(&VrConfig {
+        version: Version::Both,
+        ..config(&list)
+    });
+    let new = of_both(&line, WireVersion::V3);
+    let old = of_both(&line, WireVersion::V2);
+    for second in 1..20 {
+        line.at(f64::from(second)).accept(&new);
+        let dropped = Verdict::Dropped(DropReason::V2ShadowedByV3);
+        assert_eq!(line.hear(&old), dropped);
+    }
+}
+
+#[test]
+fn the_form_of_the_checksum_is_learned_of_version_3_over_ipv4_alone() {
+    let list = addresses(&["10.10.10.80"]);
+    let mut line = Line::new(&VrConfig {
+        version: Version::Both,
+        ..config(&list)
+    });
+    let old = of_both(&line, WireVersion::V2);
+    line.at(1.0).accept(&old);
+    assert!(line.status().pseudo_header);
+    let statistics = *line.router.statistics(line.key).unwrap();
+    assert_eq!(statistics.adverts_received, 1);
+    assert_eq!(
+        (statistics.checksum_plain, statistics.checksum_pseudo),
+        (0, 0)
+    );
+
+    let list = addresses(&["fe80::80"]);
+    let mut line = Line::new(&config(&list));
+    let peer = Peer::fridge(&line, 200);
+    line.at(1.0).accept(&peer);
+    let statistics = *line.router.statistics(line.key).unwrap();
+    assert_eq!(
+        (statistics.checksum_plain, statistics.checksum_pseudo),
+        (0, 0)
+    );
+}
+
+#[test]
+fn priority_zero_is_counted_and_others_are_not() {
+    let list = addresses(&["10.10.10.80"]);
+    let mut line = Line::new(&config(&list));
+    for (priority, counted) in [(200, 0), (0, 1), (200, 1)] {
+        let peer = Peer::fridge(&line, priority);
+        line.accept(&peer);
+        let statistics = line.router.statistics(line.key).unwrap();
+        assert_eq!(statistics.priority_zero_received, counted);
+    }
+}
+
+#[test]
+fn what_is_owed_on_an_interface_that_went_holds_nobody_up() {
+    let list = addresses(&["10.10.10.80"]);
+    let down = InterfaceState {
+        up: false,
+        ..interface()
+    };
+    let bare = InterfaceState {
+        ipv4: None,
+        ..interface()
+    };
+    for state in [down, bare] {
+        let mut line = active(&config(&list));
+        let (now, key, address) = (line.now, line.key, list[0].address);
+        for _ in 0..5 {
+            // The port has not yet taken the word that it stops.
+            let failure = Failure::Address { key, address };
+            line.router.handle_failure(now, failure);
+            let mut none = [];
+            while line.router.poll_output(&mut none).is_some() {}
+        }
+        line.router.set_interface(now, IF, state).unwrap();
+        line.drain();
+        line.expect_state(State::Initialize);
+        assert!(!line.router.has_output());
+        let last = line.changes.last().unwrap();
+        assert_eq!((last.from, last.to), (State::Active, State::Initialize));
+    }
+}
+
+#[test]
+fn advertisements_of_a_large_table_leave_together() {
+    let list = addresses(&["10.10.10.80"]);
+    let owner = VrConfig {
+        priority: vrrp_core::Priority::OWNER,
+        ..config(&list)
+    };
+    let mut router = Router::<1, 64, 2>::new();
+    let at = vrrp_core::Instant::from_micros;
+    router.set_interface(at(0), IF, interface()).unwrap();
+    let mut buf = [0; Router::<1, 64, 2>::MAX_FRAME_LEN];
+    let mut adverts = |router: &mut Router<1, 64, 2>| {
+        let mut count = 0;
+        while let Some(output) = router.poll_output(&mut buf) {
+            count += u32::from(matches!(
+                output,
+                Output::Transmit(t) if t.kind == FrameKind::Advertisement
+            ));
+        }
+        count
+    };
+    // Within a hundredth of the interval, and one after it.
+    for (vrid, millis) in [(1, 0), (2, 3), (3, 5), (4, 9), (5, 40)] {
+        let (now, key) = (at(millis * 1_000), key(vrid, Family::Ipv4));
+        router.insert(now, key, &owner).unwrap();
+        router.set_enabled(now, key, true).unwrap();
+        assert_eq!(adverts(&mut router), 1);
+    }
+    for second in 1..5 {
+        for together in [4, 1] {
+            let count = std::iter::repeat_with(|| {
+                let due = router.poll_timeout().unwrap();
+                router.handle_timeout(due);
+                adverts(&mut router)
+            });
+            let sent = count.take(5).find(|count| *count > 0);
+            assert_eq!(sent, Some(together), "in second {second}");
+        }
+    }
+}
+
+#[test]
+fn nobody_advertises_earlier_by_more_than_a_hundredth_of_its_own_interval() {
+    let list = addresses(&["10.10.10.80"]);
+    let at = |millis: u64| vrrp_core::Instant::from_micros(millis * 1_000);
+    let mut router = Router::<1, 4, 2>::new();
+    router.set_interface(at(0), IF, interface()).unwrap();
+    let mut buf = [0; Router::<1, 4, 2>::MAX_FRAME_LEN];
+    let mut speakers = |router: &mut Router<1, 4, 2>| {
+        let mut vrids = Vec::new();
+        while let Some(output) = router.poll_output(&mut buf) {
+            if let Output::Transmit(t) = output
+                && t.kind == FrameKind::Advertisement
+            {
+                vrids.push(t.key.vrid.get());
+            }
+        }
+        vrids
+    };
+    // One is due at 1,000 ms, the other at 1,005.
+    for (vrid, millis, interval) in [(1, 0, 100), (2, 905, 10)] {
+        let key = key(vrid, Family::Ipv4);
+        let owner = VrConfig {
+            priority: vrrp_core::Priority::OWNER,
+            advert_interval: cs(interval),
+            ..config(&list)
+        };
+        router.insert(at(millis), key, &owner).unwrap();
+        router.set_enabled(at(millis), key, true).unwrap();
+        assert_eq!(speakers(&mut router), [vrid]);
+    }
+    router.handle_timeout(at(1_000));
+    assert_eq!(speakers(&mut router), [1]);
+    router.handle_timeout(at(1_005));
+    assert_eq!(speakers(&mut router), [2]);
+}
+
+#[test]
+fn a_backup_that_is_told_to_resign_says_nothing() {
+    let list = addresses(&["10.10.10.80"]);
+    let mut line = Line::new(&config(&list));
+    let key = line.key;
+    line.at(1.0).skip();
+    line.act(|r, now| r.resign(now, key).unwrap());
+    line.at(1.5).expect(&[]).expect_state(State::Backup);
+    assert!(!line.status().handing_over);
+}
+
+#[test]
+fn what_is_known_of_tracked_objects_outlives_a_change_of_the_list() {
+    // G-1
+    let list = addresses(&["10.10.10.80"]);
+    let down = |object, weight| Track {
+        object,
+        effect: TrackEffect::WhileDown(weight),
+    };
+    let up = |object, weight| Track {
+        object,
+        effect: TrackEffect::WhileUp(weight),
+    };
+    let tracking = |tracks| VrConfig {
+        tracks,
+        ..config(&list)
+    };
+    let first = [down(1, -10), up(2, 20)];
+    let mut line = Line::new(&tracking(&first));
+    assert_eq!(line.status().priority, priority(120));
+    line.act(|r, now| r.set_tracked(now, 1, false));
+    assert_eq!(line.status().priority, priority(110));
+    line.act(|r, now| r.set_tracked(now, 2, false));
+    assert_eq!(line.status().priority, priority(90));
+    let second = [down(3, -1), down(2, -2), down(1, -4)];
+    reconfigure(&mut line, &tracking(&second));
+    assert_eq!(line.status().priority, priority(94));
+}
+
+#[test]
+fn what_a_configuration_cannot_mean_is_refused() {
+    let list = addresses(&["10.10.10.80"]);
+    let refused = |change: &dyn Fn(&mut VrConfig<'_>)| {
+        let mut router = Router::<1, 1, 8>::new();
+        let mut config = config(&list);
+        change(&mut config);
+        let now = vrrp_core::Instant::from_micros(0);
+        router.insert(now, key(1, Family::Ipv4), &config).err()
+    };
+    assert_eq!(refused(&|_| {}), None);
+    assert_eq!(refused(&|c| c.advert_interval = cs(4_095)), None);
+    assert_eq!(refused(&|c| c.addresses = &[]), Some(Error::NoAddresses));
+    assert_eq!(refused(&|c| c.max_hops = 0), Some(Error::BadMaxHops));
+    assert_eq!(refused(&|c| c.max_hops = 2), Some(Error::BadMaxHops));
+    let bad = Some(Error::BadAddress);
+    let wrong = [
+        &["10.10.10.80", "10.10.10.80"][..],
+        &["10.10.10.80/33"],
+        &["224.0.0.1"],
+        &["fe80::1"],
+    ];
+    let now = vrrp_core::Instant::from_micros(0);
+    for list in wrong.map(addresses) {
+        let mut router = Router::<1, 1, 8>::new();
+        let inserted = router.insert(now, key(1, Family::Ipv4), &config(&list));
+        assert_eq!(inserted.err(), bad, "{list:?}");
+    }
+    for peers in [
+        &["10.10.10.2", "10.10.10.2"][..],
+        &["224.0.0.1"],
+        &["fe80::2"],
+    ] {
+        let peers: Vec<_> = peers.iter().map(|text| ip(text)).collect();
+        let mut router = Router::<1, 1, 8>::new();
+        let unicast = VrConfig {
+            peers: &peers,
+            ..config(&list)
+        };
+        let inserted = router.insert(now, key(1, Family::Ipv4), &unicast);
+        assert_eq!(inserted.err(), bad, "{peers:?}");
+    }
+}
+
+#[test]
+fn a_group_that_is_joined_again_does_not_end_a_handover() {
+    // S-8
+    let list = addresses(&["10.10.10.80"]);
+    let mut line = active(&config(&list));
+    let key = line.key;
+    line.fail(Failure::Group {
+        ifindex: IF,
+        family: Family::Ipv4,
+    });
+    line.at(5.5);
+    line.act(|r, now| r.set_enabled(now, key, false).unwrap());
+    line.at(6.9).expect_state(State::Active);
+    line.at(7.1).expect_state(State::Initialize);
 }
