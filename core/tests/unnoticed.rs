@@ -598,6 +598,11 @@ fn what_a_configuration_cannot_mean_is_refused() {
         &["fe80::1"],
     ];
     let now = vrrp_core::Instant::from_micros(0);
+    for list in [&["ff02::1"], &["::"]].map(|list| addresses(list)) {
+        let mut router = Router::<1, 1, 8>::new();
+        let inserted = router.insert(now, key(1, Family::Ipv6), &config(&list));
+        assert_eq!(inserted.err(), bad, "{list:?}");
+    }
     for list in wrong.map(addresses) {
         let mut router = Router::<1, 1, 8>::new();
         let inserted = router.insert(now, key(1, Family::Ipv4), &config(&list));
@@ -633,4 +638,12 @@ fn a_group_that_is_joined_again_does_not_end_a_handover() {
     line.act(|r, now| r.set_enabled(now, key, false).unwrap());
     line.at(6.9).expect_state(State::Active);
     line.at(7.1).expect_state(State::Initialize);
+}
+
+#[test]
+fn every_frame_fits_the_buffer_that_is_asked_for() {
+    // Two addresses at least: a neighbour advertisement has 86 octets.
+    assert_eq!(Router::<1, 1, 1>::MAX_FRAME_LEN, 62 + 16 * 2);
+    assert_eq!(Router::<1, 1, 2>::MAX_FRAME_LEN, 62 + 16 * 2);
+    assert_eq!(Router::<1, 1, 3>::MAX_FRAME_LEN, 62 + 16 * 3);
 }
