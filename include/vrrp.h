@@ -90,7 +90,7 @@
 #endif
 
 // The octets of storage that each virtual router takes.
-#define VRRP_ROUTER_SIZE (((20u * (VRRP_MAX_ADDRESSES) + 487u) & ~7u) + 26u)
+#define VRRP_ROUTER_SIZE (((18u * (VRRP_MAX_ADDRESSES) + 405u) & ~7u) + 26u)
 
 // The octets of storage that an engine needs, or a little more: vrrp_storage_size() is exact.
 #define VRRP_STORAGE_SIZE \
@@ -195,8 +195,11 @@ typedef union vrrp_storage_t {
 // `max_hops` is 0, or above 1 without unicast peers.
 #define VRRP_ERR_BAD_MAX_HOPS (-22)
 
+// `preempt_delay_us`, `start_delay_us` or `announce_repeat_us` is longer than 4,294 seconds.
+#define VRRP_ERR_BAD_DELAY (-23)
+
 // The engine refused for a reason that this library has no number for.
-#define VRRP_ERR_OTHER (-23)
+#define VRRP_ERR_OTHER (-24)
 
 // IPv4, as a family. 0 is no family, and an address of family 0 is no address.
 #define VRRP_IPV4 4
@@ -473,12 +476,13 @@ typedef struct vrrp_config_t {
     uint8_t announce_repeats;
     // The password of `VRRP_AUTH_SIMPLE`, padded with zeros.
     uint8_t password[8];
-    // How long an Active router of lower priority is left alone before it is preempted; default 0.
+    // How long an Active router of lower priority is left alone before it is preempted, at most 4,294
+    // seconds; default 0.
     uint64_t preempt_delay_us;
     // How long to listen before the election can make us Active, after being enabled and after the
-    // interface comes up; default 0.
+    // interface comes up, at most 4,294 seconds; default 0.
     uint64_t start_delay_us;
-    // The time between repeated announcements; default 5 seconds.
+    // The time between repeated announcements, at most 4,294 seconds; default 5 seconds.
     uint64_t announce_repeat_us;
     // Announce again at this period for as long as we are Active; 0 (default): never.
     uint64_t announce_refresh_us;
@@ -699,7 +703,7 @@ int vrrp_config_init(vrrp_config_t *config, size_t size);
 // `VRRP_OUTPUT_REMOVED`; `VRRP_ERR_ROUTERS_FULL`, `VRRP_ERR_INTERFACES_FULL`,
 // `VRRP_ERR_ADDRESSES_FULL`, `VRRP_ERR_TRACKS_FULL`: build the library with larger capacities; what
 // is wrong with `config`: `VRRP_ERR_SIZE`, `VRRP_ERR_NO_ADDRESSES`, `VRRP_ERR_BAD_ADDRESS`,
-// `VRRP_ERR_FAMILY_VERSION`, `VRRP_ERR_BAD_INTERVAL`, `VRRP_ERR_AUTH_VERSION`,
+// `VRRP_ERR_FAMILY_VERSION`, `VRRP_ERR_BAD_INTERVAL`, `VRRP_ERR_BAD_DELAY`, `VRRP_ERR_AUTH_VERSION`,
 // `VRRP_ERR_BAD_MAX_HOPS`, and `VRRP_ERR_VALUE` for what is none of the values that a field allows.
 int vrrp_insert(vrrp_t *vrrp,
                 uint64_t now_us,

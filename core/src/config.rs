@@ -22,10 +22,11 @@ pub struct VrConfig<'a> {
     /// Whether to take over from an Active router of lower priority (RFC 9568 section 6.1). An
     /// owner does so regardless.
     pub preempt: bool,
-    /// How long an Active router of lower priority is left alone before it is preempted.
+    /// How long an Active router of lower priority is left alone before it is preempted, at most 4,294
+    /// seconds.
     pub preempt_delay: Duration,
     /// How long to listen before the election can make us Active, after being enabled and after
-    /// the interface comes up.
+    /// the interface comes up; at most 4,294 seconds.
     pub start_delay: Duration,
     /// Accept_Mode (RFC 9568 section 6.1): whether the host takes packets for the addresses that
     /// it does not own.
@@ -79,7 +80,7 @@ impl VrConfig<'_> {
 pub struct Announce {
     /// How many times more after the first, which comes with becoming Active.
     pub repeats: u8,
-    /// The time between repeats. Less than 10 ms counts as 10 ms.
+    /// The time between repeats: at most 4,294 seconds, and less than 10 ms counts as 10 ms.
     pub repeat_interval: Duration,
     /// Announce again at this period for as long as we are Active. Less than 10 ms counts as
     /// 10 ms; more than one round a second is not kept up. `None`: never.

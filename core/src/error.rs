@@ -36,6 +36,10 @@ pub enum Error {
     MacModeFixed,
     /// `max_hops` is 0, or above 1 without unicast peers.
     BadMaxHops,
+    /// Unicast peers behind a [`Gate`](crate::gate::Gate), which has no neighbour table to find them.
+    NoPeers,
+    /// A delay or the interval between announcements is longer than 4,294 seconds.
+    BadDelay,
 }
 
 impl fmt::Display for Error {
@@ -59,6 +63,8 @@ impl fmt::Display for Error {
             Error::AuthVersion => "a password needs VRRPv2",
             Error::MacModeFixed => "the MAC mode of a virtual router cannot change",
             Error::BadMaxHops => "more than one hop needs unicast peers",
+            Error::NoPeers => "unicast peers need a neighbour table, which is not there",
+            Error::BadDelay => "a delay is longer than 4,294 seconds",
         })
     }
 }

@@ -62,8 +62,9 @@
 //!
 //! # Features
 //!
-//! `log` and `defmt` write state changes and discarded packets to the logger of that name. Neither
-//! is on by default.
+//! `log` and `defmt` write state changes and discarded packets to the logger of that name. `small` is
+//! for microcontrollers: the same behaviour in less memory and code, with counters of discarded
+//! packets that wrap at 65,536 and with more work for each advertisement. None is on by default.
 #![no_std]
 #![forbid(unsafe_code)]
 

@@ -99,13 +99,20 @@ pub enum State {
     Active,
 }
 
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl State {
+    /// Its name, such as `Backup`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
             State::Initialize => "Initialize",
             State::Backup => "Backup",
             State::Active => "Active",
-        })
+        }
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -158,9 +165,10 @@ pub enum Reason {
     EffectFailed,
 }
 
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Reason {
+    /// What happened, in a few words for logs and status.
+    pub const fn as_str(self) -> &'static str {
+        match self {
             Reason::Started => "started",
             Reason::Owner => "started as owner of the addresses",
             Reason::ActiveTimeout => "no advertisement within the down interval",
@@ -174,7 +182,13 @@ impl fmt::Display for Reason {
             Reason::NoPrimaryAddress => "interface has no address to advertise from",
             Reason::TrackedFault => "a tracked object is down",
             Reason::EffectFailed => "an address, MAC or group could not be installed",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

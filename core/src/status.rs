@@ -125,10 +125,15 @@ pub struct Statistics {
     pub drops: DropCounters,
 }
 
-/// One counter for each [`DropReason`]. They wrap.
+/// One counter for each [`DropReason`]. They wrap, with the feature `small` at 65,536.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct DropCounters([u32; DropReason::ALL.len()]);
+pub struct DropCounters([Count; DropReason::ALL.len()]);
+
+#[cfg(not(feature = "small"))]
+type Count = u32;
+#[cfg(feature = "small")]
+type Count = u16;
 
 impl DropCounters {
     /// All zero.
@@ -137,8 +142,10 @@ impl DropCounters {
     }
 
     /// How many packets were discarded for this reason.
+    // Of no use where they have the width already.
+    #[allow(clippy::useless_conversion)]
     pub fn count(&self, reason: DropReason) -> u32 {
-        self.0.get(reason as usize).copied().unwrap_or(0)
+        self.0.get(reason as usize).map_or(0, |&n| n.into())
     }
 
     /// Every reason with its count.

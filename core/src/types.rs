@@ -130,7 +130,16 @@ impl Family {
         }
     }
 
+    /// Its name: `IPv4` or `IPv6`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Family::Ipv4 => "IPv4",
+            Family::Ipv6 => "IPv6",
+        }
+    }
+
     /// The group that advertisements go to: 224.0.0.18 or ff02::12 (RFC 9568 sections 5.1.1.2, 5.1.2.2).
+    #[cfg_attr(feature = "small", inline(never))]
     pub const fn group(self) -> IpAddr {
         match self {
             Family::Ipv4 => IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18)),
@@ -149,10 +158,7 @@ impl Family {
 
 impl fmt::Display for Family {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Family::Ipv4 => "IPv4",
-            Family::Ipv6 => "IPv6",
-        })
+        f.write_str(self.as_str())
     }
 }
 

@@ -526,6 +526,30 @@ fn misuse_is_an_error_and_changes_nothing() {
             },
             Error::BadMaxHops,
         ),
+        (
+            VrConfig {
+                preempt_delay: vrrp_core::Duration::from_micros(1 << 32),
+                ..good
+            },
+            Error::BadDelay,
+        ),
+        (
+            VrConfig {
+                start_delay: vrrp_core::Duration::from_micros(1 << 32),
+                ..good
+            },
+            Error::BadDelay,
+        ),
+        (
+            VrConfig {
+                announce: Announce {
+                    repeat_interval: vrrp_core::Duration::from_micros(1 << 32),
+                    ..Announce::DEFAULT
+                },
+                ..good
+            },
+            Error::BadDelay,
+        ),
     ];
     for (config, error) in cases {
         assert_eq!(line.router.insert(now, vr, &config), Err(error));

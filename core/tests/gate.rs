@@ -167,6 +167,42 @@ fn reports_are_those_of_linux_octet_for_octet() {
     }
 }
 
+/// The kernel speaks for keepalived and FRR when they join and leave; where it is told to use our
+/// versions, it says what we say.
+#[test]
+fn reports_for_keepalived_and_frr_are_ours_octet_for_octet() {
+    use igmp::Message as Igmp;
+    use mld::Message as Mld;
+    let (mac, source4, source6) = (
+        MacAddr([2, 0, 0, 0, 0, 0x0a]),
+        Ipv4Addr::new(192, 0, 2, 1),
+        v6("fe80::a"),
+    );
+    for daemon in ["keepalived", "frr"] {
+        let captured = |name: &str| frame(&format!("{daemon}/{name}"));
+        for (name, message) in [("igmp_report", Igmp::Report), ("igmp_leave", Igmp::Leave)] {
+            let ours = written(|buf| igmp::emit(buf, mac, source4, GROUP_V4, message));
+            assert_eq!(ours, captured(name), "{daemon}/{name}");
+        }
+        for (name, message, v1) in [
+            ("mld_join", Mld::Join, false),
+            ("mld_report_v1", Mld::Join, true),
+            ("mld_done_v1", Mld::Leave, true),
+        ] {
+            let ours = written(|buf| mld::emit(buf, mac, source6, v6("ff02::12"), message, v1));
+            assert_eq!(ours, captured(name), "{daemon}/{name}");
+        }
+        // Version 3 (RFC 3376 section 4.2), which we do not speak: joins the group that we join
+        // (one record, CHANGE_TO_EXCLUDE_MODE of no source), and is no question to us.
+        let join = captured("igmp_join_v3");
+        assert_eq!(
+            join[38..],
+            [0x22, 0, 0xf9, 0xeb, 0, 0, 0, 1, 4, 0, 0, 0, 224, 0, 0, 18]
+        );
+        assert_eq!(igmp::Query::new(&join[14..]), None);
+    }
+}
+
 #[test]
 fn queries_of_linux_are_understood_and_damaged_ones_are_not() {
     let igmp_of = |name: &str| igmp::Query::new(&frame(name)[14..]);

@@ -249,6 +249,7 @@ pub(crate) fn error(error: Error) -> c_int {
         Error::AuthVersion => VRRP_ERR_AUTH_VERSION,
         Error::MacModeFixed => VRRP_ERR_MAC_MODE_FIXED,
         Error::BadMaxHops => VRRP_ERR_BAD_MAX_HOPS,
+        Error::BadDelay => VRRP_ERR_BAD_DELAY,
         _ => VRRP_ERR_OTHER,
     }
 }

@@ -25,7 +25,7 @@ const MAGIC: u32 = 0x5652_5250;
 
 /// `VRRP_STORAGE_SIZE` of the header, by the same formula.
 pub const fn storage_size(interfaces: usize, routers: usize, addresses: usize) -> usize {
-    let router = ((20 * addresses + 480 + 7) & !7) + 26;
+    let router = ((18 * addresses + 398 + 7) & !7) + 26;
     (192 + 44 * interfaces + routers * router + 7) & !7
 }
 

@@ -65,8 +65,10 @@ pub const VRRP_ERR_AUTH_VERSION: c_int = -20;
 pub const VRRP_ERR_MAC_MODE_FIXED: c_int = -21;
 /// `max_hops` is 0, or above 1 without unicast peers.
 pub const VRRP_ERR_BAD_MAX_HOPS: c_int = -22;
+/// `preempt_delay_us`, `start_delay_us` or `announce_repeat_us` is longer than 4,294 seconds.
+pub const VRRP_ERR_BAD_DELAY: c_int = -23;
 /// The engine refused for a reason that this library has no number for.
-pub const VRRP_ERR_OTHER: c_int = -23;
+pub const VRRP_ERR_OTHER: c_int = -24;
 
 /// IPv4, as a family. 0 is no family, and an address of family 0 is no address.
 pub const VRRP_IPV4: u8 = 4;

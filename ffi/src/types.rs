@@ -113,12 +113,13 @@ pub struct vrrp_config_t {
     pub announce_repeats: u8,
     /// The password of `VRRP_AUTH_SIMPLE`, padded with zeros.
     pub password: [u8; 8],
-    /// How long an Active router of lower priority is left alone before it is preempted; default 0.
+    /// How long an Active router of lower priority is left alone before it is preempted, at most 4,294
+    /// seconds; default 0.
     pub preempt_delay_us: u64,
     /// How long to listen before the election can make us Active, after being enabled and after the
-    /// interface comes up; default 0.
+    /// interface comes up, at most 4,294 seconds; default 0.
     pub start_delay_us: u64,
-    /// The time between repeated announcements; default 5 seconds.
+    /// The time between repeated announcements, at most 4,294 seconds; default 5 seconds.
     pub announce_repeat_us: u64,
     /// Announce again at this period for as long as we are Active; 0 (default): never.
     pub announce_refresh_us: u64,

@@ -83,6 +83,7 @@ fn errors_have_numbers_without_a_gap_and_words() {
         (VRRP_ERR_AUTH_VERSION, Error::AuthVersion),
         (VRRP_ERR_MAC_MODE_FIXED, Error::MacModeFixed),
         (VRRP_ERR_BAD_MAX_HOPS, Error::BadMaxHops),
+        (VRRP_ERR_BAD_DELAY, Error::BadDelay),
     ] {
         assert_eq!(
             text(vrrp_strerror(number)),

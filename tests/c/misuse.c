@@ -265,6 +265,9 @@ static void values(void)
     REFUSED(VRRP_ERR_AUTH_VERSION, changed.auth = VRRP_AUTH_SIMPLE);
     REFUSED(VRRP_ERR_BAD_MAX_HOPS, changed.max_hops = 0);
     REFUSED(VRRP_ERR_BAD_MAX_HOPS, changed.max_hops = 2);
+    REFUSED(VRRP_ERR_BAD_DELAY, changed.preempt_delay_us = UINT64_C(1) << 32);
+    REFUSED(VRRP_ERR_BAD_DELAY, changed.start_delay_us = UINT64_MAX);
+    REFUSED(VRRP_ERR_BAD_DELAY, changed.announce_repeat_us = UINT64_C(1) << 32);
 #undef REFUSED
     changed = config();
     CHECK_INT(VRRP_ERR_VALUE, vrrp_insert(vrrp, 0, &no_vrid, &changed));

@@ -2,11 +2,10 @@
 //! takeover, return, stop. Needs root or a user namespace.
 
 use std::collections::BTreeSet;
-use std::thread::sleep;
 use std::time::Duration;
 
 use vrrp_tests::lab::conform::{Rules, answers};
-use vrrp_tests::lab::{Pair, Program, Segment, Vr};
+use vrrp_tests::lab::{INTERVAL_CS, Pair, Program, Segment, Vr, pause};
 
 fn life(vr: &Vr) {
     let mut pair = Pair::start(Segment::Hub, Program::Vrrpd, Program::Vrrpd, vr);
@@ -19,7 +18,7 @@ fn life(vr: &Vr) {
     one_answers(&pair, "clarinet");
     pair.fridge.stop();
     pair.clarinet.stop();
-    sleep(Duration::from_millis(200));
+    pause(Duration::from_millis(200));
 
     let seen = pair.capture.seen();
     for (host, priority) in [(&pair.network.clarinet, 250), (&pair.network.fridge, 100)] {
@@ -42,7 +41,7 @@ fn one_answers(pair: &Pair, master: &str) {
         for _ in 0..3 {
             pair.network.jimbob.solicit(*address);
         }
-        sleep(Duration::from_millis(100));
+        pause(Duration::from_millis(100));
         let seen = pair.capture.seen();
         let expected = BTreeSet::from([(master.to_owned(), rules.mac())]);
         assert_eq!(answers(&seen[from..], *address), expected, "{address}");
@@ -73,7 +72,9 @@ fn announced(pair: &Pair) {
             let at = at.unwrap_or_else(|| panic!("{name} never announced {address}"));
             assert!(
                 at > first,
-                "{name} announced {address} before it advertised"
+                "{name} announced {address} before it advertised: {:?}, {:?}",
+                seen[at],
+                seen[first]
             );
         }
     }
@@ -93,34 +94,35 @@ fn version_2_with_a_password_and_the_physical_mac() {
 fn version_3_with_the_virtual_mac() {
     life(
         &Vr::new(7, "10.10.10.53,10.10.10.80")
-            .interval_cs(20)
+            .interval_cs(INTERVAL_CS)
             .vmac(true),
     );
 }
 
 #[test]
 fn version_3_with_the_physical_mac() {
-    life(&Vr::new(7, "10.10.10.53,10.10.10.80").interval_cs(20));
+    life(&Vr::new(7, "10.10.10.53,10.10.10.80").interval_cs(INTERVAL_CS));
 }
 
 #[test]
 fn ipv6_with_the_virtual_mac() {
     life(
         &Vr::new(7, "fe80::53,fd00:10::53")
-            .interval_cs(20)
+            .interval_cs(INTERVAL_CS)
             .vmac(true),
     );
 }
 
 #[test]
 fn ipv6_with_the_physical_mac() {
-    life(&Vr::new(7, "fe80::53,fd00:10::53").interval_cs(20));
+    life(&Vr::new(7, "fe80::53,fd00:10::53").interval_cs(INTERVAL_CS));
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn ipv6_through_a_switch_that_snoops() {
     let vr = Vr::new(7, "fe80::53,fd00:10::53")
-        .interval_cs(20)
+        .interval_cs(INTERVAL_CS)
         .vmac(true);
     let pair = Pair::start(Segment::SnoopingSwitch, Program::Vrrpd, Program::Vrrpd, &vr);
     pair.network.clarinet.pull_cable();

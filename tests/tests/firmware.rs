@@ -21,6 +21,8 @@ const HZ: u32 = 200;
 /// machine brings in bursts, for which the board has little room. Without the handover it would be
 /// the skew time: 24 or more.
 const ON_THEIR_WAY: usize = 15;
+/// The most octets of memory that the firmware may have for itself, its stack included.
+const MEMORY: f64 = 24.0 * 1024.0;
 /// What a busy machine adds to the protocol's time.
 const SLACK_US: u64 = 2_000_000;
 
@@ -154,6 +156,24 @@ impl Scene {
         eprintln!("{answerers:?}: {silence_us} us");
     }
 
+    /// How many probes may be lost while clarinet hands over to fridge. A last answer of clarinet that
+    /// comes after the first frame of fridge makes the switch believe that the virtual MAC is where it
+    /// was, until the next advertisement.
+    fn may_be_lost(&self, since_us: u64) -> usize {
+        let of = |name: &str| {
+            self.capture.find(|seen| {
+                let (now, this) = (seen.at_us >= since_us, &*seen.host == name);
+                now && this && seen.frame.src == self.vr.virtual_mac()
+            })
+        };
+        let mistaken = match (of("clarinet").last(), of("fridge").first()) {
+            (Some(last), Some(first)) => last.at_us > first.at_us,
+            _ => false,
+        };
+        let interval = usize::from(self.vr.interval_cs) * HZ as usize / 100;
+        ON_THEIR_WAY + if mistaken { interval } else { 0 }
+    }
+
     fn assert_rules(&self) {
         for (party, priority) in [(&self.clarinet, 250), (&self.fridge, 100)] {
             if let Party::Board(board, _) = party {
@@ -181,11 +201,12 @@ fn story(clarinet: Kind, fridge: Kind, vr: &Vr) {
     scene.assert_takeover(&report, &["fridge", "clarinet"]);
     scene.wait_master("clarinet");
 
+    let before_us = sys::now_us();
     let report = scene.probed("fridge", |scene| scene.clarinet.leave());
     scene.assert_takeover(&report, &["clarinet", "fridge"]);
     if clarinet != KEEPALIVED {
-        let lost = report.lost();
-        assert!(lost <= ON_THEIR_WAY, "{lost}: {:#?}", report.timeline());
+        let (lost, most) = (report.lost(), scene.may_be_lost(before_us));
+        assert!(lost <= most, "{lost} of {most}: {:#?}", report.timeline());
     }
     let report = scene.probed("clarinet", |scene| scene.clarinet.come_back());
     scene.assert_takeover(&report, &["fridge", "clarinet"]);
@@ -458,8 +479,8 @@ fn figure(page: &str, before: &str) -> f64 {
     number.parse().expect("a number")
 }
 
-/// Four virtual routers at a tenth of a second, with a client: the processor sleeps, and memory is
-/// what it may be.
+/// Four virtual routers at a tenth of a second, with clients: the processor sleeps, and memory is what
+/// it may be, its stack included.
 #[test]
 fn the_budget_is_kept() {
     let lab = Lab::new(Segment::Switch);
@@ -476,6 +497,19 @@ fn the_budget_is_kept() {
             seen.is_advert("oboe", vr.vrid)
         });
     }
+    // Whatever uses the stack: both services, both families, the serial line.
+    for address in ["10.10.10.51", "10.10.10.61", "fd00:10::71", "fd00:10::81"] {
+        assert_eq!(jimbob.ask(address).as_deref(), Some("oboe"), "{address}");
+        wait_until(LIMIT, "it has a page", || {
+            let page = jimbob.fetch(address, PATIENCE).unwrap_or_default();
+            page.starts_with("hello from oboe")
+        });
+    }
+    jimbob.run("ping -c 1 -W 3 10.10.10.51");
+    board.type_line("status");
+    wait_until(LIMIT, "it tells its status", || {
+        board.has_said(" us at most")
+    });
     // A machine that has other work gives the emulator's time away, too; and the board has one client
     // at a time.
     let mut page = String::new();
@@ -486,10 +520,7 @@ fn the_budget_is_kept() {
     println!("{page}");
     assert_eq!(page.matches("Active").count(), 4, "{page}");
     let (memory, stack) = (figure(&page, "memory "), figure(&page, "stack "));
-    assert!(
-        memory + stack <= 24.0 * 1024.0,
-        "{memory} and {stack} octets"
-    );
+    assert!(memory + stack <= MEMORY, "{memory} and {stack} octets");
     // The controller hears what is sent to virtual MACs and to groups: PRMS and AMUL.
     assert_eq!(board.read_register(0x4004_8008) & 0b110, 0b110);
 }

@@ -2,14 +2,12 @@
 //! scripts. Needs root or a user namespace.
 
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
-use std::thread::sleep;
 use std::time::Duration;
 
 use vrrp_tests::lab::conform::Rules;
-use vrrp_tests::lab::daemons::{vrrpd_binary, vrrpd_control_socket};
+use vrrp_tests::lab::daemons::{vrrpctl, vrrpd_control_socket};
 use vrrp_tests::lab::pair::LIMIT;
-use vrrp_tests::lab::{Daemon, Host, PaperNetwork, Program, Segment, Vr, wait_until};
+use vrrp_tests::lab::{Daemon, Host, PaperNetwork, Program, Segment, Vr, pause, wait_until};
 
 const SERVICES: [&str; 4] = ["10.10.10.53", "10.10.10.80", "10.10.10.25", "10.10.10.22"];
 
@@ -51,9 +49,10 @@ fn write_scripts(host: &Host, vrid: u8, address: &str) {
     for event in ["master", "backup"] {
         let path = host.dir().join(format!("vrid{vrid}_{event}.sh"));
         let events = host.dir().join("events");
+        let count = Host::count_address(address);
         let script = format!(
             "#!/bin/sh\n\
-             held=$(ip -o addr show to {address} | wc -l)\n\
+             held=$({count})\n\
              echo \"{event} $held\" >> {}\n\
              echo \"{event} script of VRID {vrid} was here\"\n",
             events.display()
@@ -71,7 +70,15 @@ fn events(host: &Host) -> Vec<String> {
 
 fn wait_events(host: &Host, expected: &[&str]) {
     let what = format!("{} has run {expected:?}", host.name());
-    wait_until(LIMIT, &what, || events(host) == expected);
+    let mut before = Vec::new();
+    wait_until(LIMIT, &what, || {
+        let now = events(host);
+        if now != before {
+            eprintln!("{} has run {now:?}", host.name());
+            before.clone_from(&now);
+        }
+        now == expected
+    });
 }
 
 fn wait_served_by(jimbob: &Host, addresses: &[&str], name: &str) {
@@ -140,20 +147,13 @@ fn anybody_can_be_asked_who_is_master() {
     wait_served_by(jimbob, &SERVICES, "clarinet");
     for host in [clarinet, fridge] {
         wait_until(LIMIT, "vrrpctl who tells of clarinet", || {
-            let who = ctl(host, "who");
+            let who = vrrpctl(host, &["who"]);
             who.contains("10.10.10.6") && SERVICES.iter().all(|address| who.contains(address))
         });
     }
-    assert!(ctl(clarinet, "status").contains("master"));
-    assert!(ctl(fridge, "status").contains("backup"));
+    assert!(vrrpctl(clarinet, &["status"]).contains("master"));
+    assert!(vrrpctl(fridge, &["status"]).contains("backup"));
     drop(daemons);
-}
-
-fn ctl(host: &Host, command: &str) -> String {
-    let socket = vrrpd_control_socket(host);
-    let mut vrrpctl = Command::new(vrrpd_binary("vrrpctl"));
-    host.netns()
-        .output(vrrpctl.arg("-s").arg(socket).arg(command))
 }
 
 /// The paper's two virtual routers for a shared load, each host the master of one.
@@ -196,7 +196,7 @@ fn two_hosts_share_the_load_and_each_stands_in_for_the_other() {
         write_scripts(host, 50, "10.10.1.50");
         write_scripts(host, 55, "10.10.1.55");
     }
-    jimbob.netns().ip("route add 10.10.1.0/24 dev xl0");
+    jimbob.add_route("10.10.1.0/24");
     let daemons = [
         start(clarinet, &load_shared(250, 100)),
         start(fridge, &load_shared(100, 250)),
@@ -236,9 +236,9 @@ fn a_wrong_password_is_not_obeyed() {
             seen.is_advert(name, 1)
         });
     }
-    sleep(Duration::from_secs(4));
+    pause(Duration::from_secs(4));
     capture.clear();
-    sleep(Duration::from_millis(2500));
+    pause(Duration::from_millis(2500));
     for name in ["clarinet", "fridge"] {
         assert!(capture.count(|seen| seen.is_advert(name, 1)) >= 2, "{name}");
     }

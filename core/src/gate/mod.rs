@@ -142,7 +142,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
     /// As [`Router::insert`], and enabled at once.
     ///
     /// # Errors
-    /// As there; [`Error::BadAddress`] for unicast peers.
+    /// As there; [`Error::NoPeers`] for unicast peers.
     pub fn insert(&mut self, now: Instant, key: VrKey, config: &VrConfig<'_>) -> Result<(), Error> {
         check(key, config)?;
         self.router.insert(now, key, config)?;
@@ -152,7 +152,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
     /// As [`Router::reconfigure`].
     ///
     /// # Errors
-    /// As there; [`Error::BadAddress`] for unicast peers.
+    /// As there; [`Error::NoPeers`] for unicast peers.
     pub fn reconfigure(
         &mut self,
         now: Instant,
@@ -311,7 +311,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
 fn check(key: VrKey, config: &VrConfig<'_>) -> Result<(), Error> {
     match () {
         () if key.ifindex != IFINDEX => Err(Error::NotFound),
-        () if !config.peers.is_empty() => Err(Error::BadAddress),
+        () if !config.peers.is_empty() => Err(Error::NoPeers),
         () => Ok(()),
     }
 }

@@ -2,10 +2,7 @@
 
 use core::net::IpAddr;
 
-use heapless::Vec;
-
-use super::vr::{Entry, Settings, Tracked, VirtualRouter};
-use crate::config::MAX_TRACKS;
+use super::vr::{Entries, Entry, Settings, Tracks, VirtualRouter};
 use crate::status::InterfaceState;
 use crate::time::Instant;
 use crate::types::{ChecksumMode, Version};
@@ -17,8 +14,8 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         now: Instant,
         iface: &InterfaceState,
         settings: Settings,
-        entries: Vec<Entry, ADDRS>,
-        tracks: Vec<Tracked, MAX_TRACKS>,
+        entries: Entries<ADDRS>,
+        tracks: Tracks,
     ) {
         let said = |vr: &Self| {
             (
@@ -39,7 +36,8 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         if settings.priority != self.settings.priority {
             self.resigned = false;
         }
-        if settings.announce != self.settings.announce {
+        let announce = |s: &Settings| (s.repeats, s.repeat_interval, s.refresh);
+        if announce(&settings) != announce(&self.settings) {
             self.announcing.repeats_left = 0;
         }
         self.settings = settings;
@@ -67,8 +65,8 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// Forgets what was worked out from facts that have changed.
     pub(super) fn forget(&mut self) {
-        self.heard = None;
-        self.said = None;
+        self.heard.set(None);
+        self.said.set(None);
     }
 
     /// Makes a change that may move the priority. While Active a new one is advertised at once.
@@ -89,7 +87,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         up: bool,
     ) {
         self.change_priority(now, |vr| {
-            for t in vr.tracks.iter_mut().filter(|t| t.track.object == object) {
+            for t in vr.tracks.iter_mut().filter(|t| t.object == object) {
                 t.up = up;
             }
         });

@@ -42,16 +42,16 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
             let entry = vr
                 .entries
                 .iter()
-                .find(|e| e.role != Role::Peer && e.ip(family) == address);
+                .find(|e| e.role() != Role::Peer && e.ip(family) == address);
             if let Some(entry) = entry {
                 found = Some(Holding {
                     prefix_len: entry.virtual_address(family).prefix_len,
                     mac: vr.mac(state),
-                    served: entry.told,
-                    accept: entry.told_accept,
+                    served: entry.is_told(),
+                    accept: entry.is_told_to_accept(),
                     own,
                 });
-                if entry.told {
+                if entry.is_told() {
                     break;
                 }
             }
@@ -82,7 +82,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
             .iter()
             .filter(move |vr| ours(&vr.key))
             .flat_map(|vr| vr.entries.iter())
-            .filter(|e| e.role != Role::Peer && e.told)
+            .filter(|e| e.role() != Role::Peer && e.is_told())
             .filter_map(|e| match e.ip(Family::Ipv6) {
                 IpAddr::V6(v6) => Some(v6),
                 IpAddr::V4(_) => None,

@@ -3,8 +3,9 @@
 //! Nothing here sends or installs anything: a transition changes fields, and what follows from the
 //! fields is emitted by `output`.
 
-use super::vr::{Announcing, Handover, Owed, Tracked, VirtualRouter};
-use crate::config::TrackEffect;
+use core::net::IpAddr;
+
+use super::vr::{Announcing, Handover, Micros, Owed, Tracked, VirtualRouter};
 use crate::log::state_changed;
 use crate::output::{Reason, State};
 use crate::status::{ActiveRouter, InterfaceState};
@@ -21,8 +22,6 @@ const ANSWERS_PER_INTERVAL: u64 = 8;
 /// With the interface's own MAC, how long the addresses are served on after a better router was
 /// heard, unless it is heard again before.
 const STAND_DOWN: Duration = Duration::from_millis(20);
-/// Announcements are not scheduled closer than this, so that no deadline comes again at once.
-const LEAST_ANNOUNCE_PAUSE: Duration = Duration::from_millis(10);
 /// The longest wait before a failed effect is tried again is 2^6 seconds.
 const MAX_BACKOFF: u8 = 6;
 const FAILURE_WINDOW: Duration = Duration::from_secs(1);
@@ -64,14 +63,13 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// What keeps the virtual router in Initialize (S-14). `None`: nothing.
     fn hold(&self, now: Instant, iface: &InterfaceState) -> Option<Reason> {
-        let faulty = |t: &Tracked| !t.up && t.track.effect == TrackEffect::Fault;
         if !self.enabled {
             Some(Reason::Disabled)
         } else if !iface.up {
             Some(Reason::InterfaceDown)
         } else if self.source(iface).is_none() {
             Some(Reason::NoPrimaryAddress)
-        } else if self.tracks.iter().any(faulty) {
+        } else if self.tracks.iter().any(Tracked::is_fault) {
             Some(Reason::TrackedFault)
         } else if self.state == State::Initialize
             && self.reason == Reason::EffectFailed
@@ -92,9 +90,9 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.forget();
         self.handover = None;
         self.stalled = false;
-        self.preempt_at = Instant::NEVER;
+        self.second_timer = Instant::NEVER;
+        self.quiet_until = now;
         if state != State::Active {
-            self.announcing.at = Instant::NEVER;
             self.announcing.next = u16::MAX;
             // Who is not Active says nothing but that it stops.
             if !self.owed.priority_zero {
@@ -108,17 +106,18 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.active = None;
         // T-2: until the Active router is heard, its interval is taken to be ours.
         self.active_interval = self.settings.advert_interval;
-        self.listen_until = now + self.settings.start_delay;
+        let listen_until = now + self.settings.start_delay.duration();
         let as_owner = self.priority().is_owner() && !self.resigned;
-        if as_owner && self.settings.start_delay == Duration::ZERO {
+        if as_owner && self.settings.start_delay == Micros::ZERO {
             // S-1
             self.become_active(now, Reason::Owner);
         } else {
             // S-2
             self.enter(now, State::Backup, Reason::Started);
+            self.quiet_until = listen_until;
             self.timer = match as_owner {
-                true => self.listen_until,
-                false => self.listen_until + self.down_interval(),
+                true => listen_until,
+                false => listen_until + self.down_interval(),
             };
         }
     }
@@ -142,11 +141,10 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     fn become_active(&mut self, now: Instant, reason: Reason) {
         self.enter(now, State::Active, reason);
         self.resigned = false;
-        self.answer_losers_from = now;
         self.answer_is_due = false;
         self.statistics.active_transitions = self.statistics.active_transitions.wrapping_add(1);
         self.advertise(now);
-        self.announcing.repeats_left = self.settings.announce.repeats;
+        self.announcing.repeats_left = self.settings.repeats;
         self.announce(now, true);
         self.schedule_announcement(now);
     }
@@ -160,7 +158,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         if self.answer_is_due {
             self.answer_is_due = false;
             let rest = Duration::from_micros(interval.as_micros() / ANSWERS_PER_INTERVAL);
-            self.answer_losers_from = now + rest;
+            self.quiet_until = now + rest;
         }
     }
 
@@ -190,7 +188,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             None => self.handover = Some(Handover { to, reason }),
         }
         self.owe(true);
-        self.announcing.at = Instant::NEVER;
+        self.second_timer = Instant::NEVER;
         // The slowest successor waits a skew of almost an interval.
         let interval = self.settings.advert_interval.duration().as_micros();
         self.timer = now + Duration::from_micros(interval + interval / 2);
@@ -255,17 +253,18 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.active = Some(heard);
         if heard.priority == 0 {
             // S-5, T-4: the skew of the interval learned before.
-            self.preempt_at = Instant::NEVER;
-            self.timer = self.listen_until.max(now + self.skew());
+            self.second_timer = Instant::NEVER;
+            self.timer = self.quiet_until.max(now + self.skew());
             return false;
         }
         if !self.preempts(&heard) {
-            self.preempt_at = Instant::NEVER;
-        } else if self.settings.preempt_delay == Duration::ZERO {
+            self.second_timer = Instant::NEVER;
+        } else if self.settings.preempt_delay == Micros::ZERO {
             // S-7: discarded; the down timer runs on.
             return false;
-        } else if self.preempt_at == Instant::NEVER {
-            self.preempt_at = self.listen_until.max(now) + self.settings.preempt_delay;
+        } else if self.second_timer == Instant::NEVER {
+            let delay = self.settings.preempt_delay.duration();
+            self.second_timer = self.quiet_until.max(now) + delay;
         }
         // S-6
         self.learn(&heard);
@@ -284,7 +283,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     #[inline]
     pub(super) fn set_down_timer(&mut self, now: Instant, down_interval: Duration) {
         self.stalled = false;
-        self.timer = self.listen_until.max(now + down_interval);
+        self.timer = self.quiet_until.max(now + down_interval);
     }
 
     //= RFC 9568 section 6.4.3
@@ -302,7 +301,9 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     /// S-11, S-15: also between two owners. `None`: it does not.
     fn loses_to(&self, iface: &InterfaceState, heard: &ActiveRouter) -> Option<Reason> {
         let local = self.priority().get();
-        let address_wins = self.source(iface).is_some_and(|own| heard.address > own);
+        let address_wins = self
+            .source(iface)
+            .is_some_and(|own| is_above(heard.address, own));
         match heard.priority {
             higher if higher > local => Some(Reason::HigherPriority),
             equal if equal == local && address_wins => Some(Reason::HigherAddress),
@@ -351,7 +352,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         }
         self.forget();
         self.owe(false);
-        self.announcing.at = Instant::NEVER;
+        self.second_timer = Instant::NEVER;
         self.announcing.next = u16::MAX;
         self.handover = Some(Handover {
             to: State::Backup,
@@ -367,9 +368,9 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     fn answer_loser(&mut self, now: Instant) {
         self.statistics.losing_adverts = self.statistics.losing_adverts.wrapping_add(1);
         self.answer_is_due = true;
-        if now < self.answer_losers_from {
-            self.timer = self.timer.min(self.answer_losers_from);
-            self.announcing.at = self.announcing.at.min(self.answer_losers_from);
+        if now < self.quiet_until {
+            self.timer = self.timer.min(self.quiet_until);
+            self.second_timer = self.second_timer.min(self.quiet_until);
             return;
         }
         self.advertise(now);
@@ -392,9 +393,9 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// The common case of what has come due: the Adver_Timer and nothing else. Gives the next
     /// deadline. `None`: it was not that.
-    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn handle_adver_timer_alone(&mut self, now: Instant) -> Option<Instant> {
-        let others = self.announcing.at.min(self.preempt_at).min(self.rejoin_at);
+        let others = self.second_timer.min(self.rejoin_at);
         if others <= now || !self.is_in_charge() || !self.adver_timer_is_due(now) {
             return None;
         }
@@ -404,22 +405,16 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// Does what has come due.
     pub(super) fn handle_due(&mut self, now: Instant, iface: &InterfaceState) {
-        if self.announcing.at <= now {
-            self.announcing.at = Instant::NEVER;
-            self.announce(now, false);
-            if self.announcing.next == 0 {
-                self.announcing.repeats_left = self.announcing.repeats_left.saturating_sub(1);
-                self.schedule_announcement(now);
-            }
-        }
         if self.rejoin_at <= now {
             self.rejoin_at = Instant::NEVER;
             self.dirty = true;
         }
-        if self.preempt_at <= now {
-            self.preempt_at = Instant::NEVER;
-            // Priority or Preempt_Mode may have changed since the delay began.
-            if self.active.is_some_and(|active| self.preempts(&active)) {
+        if self.second_timer <= now {
+            self.second_timer = Instant::NEVER;
+            if self.state == State::Active {
+                self.announce_again(now);
+            } else if self.active.is_some_and(|active| self.preempts(&active)) {
+                // Asked anew: priority or Preempt_Mode may have changed since the delay began.
                 self.become_active(now, Reason::Preempted);
                 return;
             }
@@ -491,7 +486,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             a.refilled = now;
         }
         if a.tokens == 0 && !must {
-            a.at = a.at.min(a.refilled + second);
+            self.second_timer = self.second_timer.min(a.refilled + second);
             return;
         }
         a.tokens = a.tokens.saturating_sub(1);
@@ -499,12 +494,20 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.dirty = true;
     }
 
+    /// Begins the round that was scheduled, and schedules the next one.
+    fn announce_again(&mut self, now: Instant) {
+        self.announce(now, false);
+        if self.announcing.next == 0 {
+            self.announcing.repeats_left = self.announcing.repeats_left.saturating_sub(1);
+            self.schedule_announcement(now);
+        }
+    }
+
     pub(super) fn schedule_announcement(&mut self, now: Instant) {
-        let announce = &self.settings.announce;
-        self.announcing.at = match (self.announcing.repeats_left, announce.refresh) {
-            (1.., _) => now + announce.repeat_interval.max(LEAST_ANNOUNCE_PAUSE),
-            (0, Some(refresh)) => now + refresh.max(LEAST_ANNOUNCE_PAUSE),
-            (0, None) => Instant::NEVER,
+        self.second_timer = match (self.announcing.repeats_left, self.settings.refresh) {
+            (1.., _) => now + self.settings.repeat_interval.duration(),
+            (0, Duration::ZERO) => Instant::NEVER,
+            (0, refresh) => now + refresh,
         };
     }
 
@@ -541,7 +544,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     pub(super) fn resign(&mut self, now: Instant) {
         self.resigned = true;
         self.forget();
-        self.preempt_at = Instant::NEVER;
+        self.second_timer = Instant::NEVER;
         if self.state == State::Active && self.handover.is_none() {
             self.hand_over(now, State::Backup, Reason::Resigned);
         }
@@ -551,5 +554,14 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     #[inline]
     pub(super) fn is_in_charge(&self) -> bool {
         self.state == State::Active && self.handover.is_none()
+    }
+}
+
+/// Whether an address is the higher of two (S-15). One of another family is not.
+fn is_above(address: IpAddr, than: IpAddr) -> bool {
+    match (address, than) {
+        (IpAddr::V4(address), IpAddr::V4(than)) => address.to_bits() > than.to_bits(),
+        (IpAddr::V6(address), IpAddr::V6(than)) => address.octets() > than.octets(),
+        _ => false,
     }
 }

@@ -2,11 +2,15 @@
 
 mod change;
 mod holding;
+#[cfg(feature = "small")]
+mod list;
 mod machine;
+mod memo;
 mod output;
 mod question;
 mod receive;
 mod table;
+#[cfg(not(feature = "small"))]
 mod timers;
 mod vr;
 
@@ -20,19 +24,22 @@ use crate::log::packet_dropped;
 use crate::output::{Failure, FrameKind, Output, Transmit};
 use crate::status::{DropCounters, InterfaceState, PacketMeta, Statistics, Status};
 use crate::time::{Duration, Instant};
-use crate::types::{Family, MacAddr, Priority, VirtualAddress, VrKey, Vrid};
+use crate::types::{Family, Priority, VirtualAddress, VrKey, Vrid};
 use crate::verdict::{DropReason, Verdict};
 use crate::wire::{Emitted, vrrp};
 pub(crate) use holding::Holding;
+#[cfg(feature = "small")]
+use list::Timers;
 use output::{Next, Step};
 use question::Question;
 use receive::Packet;
 use table::{Interface, Table};
+#[cfg(not(feature = "small"))]
 use timers::Timers;
 use vr::{Settings, VirtualRouter};
 
-/// Whether both ways in lead through the same copy of [`Router::take_in`]: where memory is scarce.
-const SHARED_DOOR: bool = cfg!(not(target_pointer_width = "64"));
+/// Whether both ways in lead through the same copy of [`Router::take_in`].
+const SHARED_DOOR: bool = cfg!(feature = "small");
 /// How long after a failure a group is joined again.
 const REJOIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -296,9 +303,9 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
         self.take_in::<SHARED_DOOR>(now, &Packet { meta, message })
     }
 
-    // A copy for each door on a 64-bit host, so that a program with both has the whole of it inline in
-    // each; elsewhere one copy, see `SHARED_DOOR`.
-    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    // A copy for each door, so that a program with both has the whole of it inline in each; one copy
+    // where memory is scarce, see `SHARED_DOOR`.
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn take_in<const FRAME: bool>(&mut self, now: Instant, packet: &Packet<'_>) -> Verdict {
         let Some((index, key)) = self.addressee(packet) else {
             // V-6, or too short to tell.
@@ -377,9 +384,9 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
                     let told = vr
                         .entries
                         .iter_mut()
-                        .find(|e| e.told && e.ip(key.family) == address);
+                        .find(|e| e.is_told() && e.ip(key.family) == address);
                     if let Some(entry) = told {
-                        entry.told = false;
+                        entry.give_up();
                         vr.effect_failed(now);
                     }
                 });
@@ -440,31 +447,62 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
             let vr = self.table.get_mut(index)?;
             let iface = self.interfaces.get_mut(usize::from(vr.iface))?;
             let key = vr.key;
-            if !vr.dirty {
+            let unicast = vr.next_destination();
+            if !vr.dirty && !cfg!(feature = "small") {
                 if !vr.owes(iface) {
                     self.table.dequeue();
                     continue;
                 }
-                let unicast = vr.next_destination();
                 let emitted = vr.emit_owed(iface, unicast, buf)?;
                 if !vr.has_more() {
                     self.table.dequeue();
                 }
                 return transmit(key, emitted, FrameKind::Advertisement, unicast, buf);
             }
-            match vr.next_step(iface, buf) {
-                Next::Idle => self.table.dequeue(),
-                Next::BufferTooSmall => return None,
-                Next::Step(step) => {
-                    let mac = vr.mac(&iface.state);
-                    if matches!(step, Step::Removed) {
-                        self.table.dequeue();
-                        self.timers.set(index, Instant::NEVER);
-                        self.table.remove(index);
-                    }
-                    return output_of(step, key, mac, buf);
+            let step = match vr.next_step(iface, buf) {
+                Next::Idle => {
+                    self.table.dequeue();
+                    continue;
                 }
-            }
+                Next::BufferTooSmall => return None,
+                Next::Step(step) => step,
+            };
+            return Some(match step {
+                Step::Frame { emitted, kind } => {
+                    let unicast = match kind {
+                        FrameKind::Advertisement => unicast,
+                        _ => None,
+                    };
+                    return transmit(key, emitted, kind, unicast, buf);
+                }
+                Step::Mac(on) => Output::SetMac {
+                    key,
+                    mac: vr.mac(&iface.state),
+                    on,
+                },
+                Step::Address {
+                    address,
+                    accept,
+                    on,
+                } => Output::SetAddress {
+                    key,
+                    address,
+                    accept,
+                    on,
+                },
+                Step::Group(on) => Output::SetGroup {
+                    ifindex: key.ifindex,
+                    family: key.family,
+                    on,
+                },
+                Step::StateChange(from) => Output::StateChange(vr.state_change(from)),
+                Step::Removed => {
+                    self.table.dequeue();
+                    self.timers.set(index, Instant::NEVER);
+                    self.table.remove(index);
+                    Output::Removed { key }
+                }
+            });
         }
         None
     }
@@ -566,7 +604,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
     }
 
     /// Changes a virtual router, then keeps its deadline and its place in the queue up to date.
-    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn with_index<R>(
         &mut self,
         index: u16,
@@ -575,12 +613,23 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
         let vr = self.table.get_mut(index)?;
         let iface = self.interfaces.get_mut(usize::from(vr.iface))?;
         let result = change(vr, iface);
+        self.settle(index);
+        Some(result)
+    }
+
+    /// Keeps the deadline of a virtual router that may have changed, and its place in the queue, up to
+    /// date.
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    #[cfg_attr(feature = "small", inline(never))]
+    fn settle(&mut self, index: u16) {
+        let Some(vr) = self.table.get_mut(index) else {
+            return;
+        };
         let (deadline, speaks) = (vr.deadline(), vr.has_more());
         self.timers.set(index, deadline);
         if speaks {
             self.table.enqueue(index);
         }
-        Some(result)
     }
 }
 
@@ -600,32 +649,4 @@ fn transmit(
         kind,
         unicast,
     }))
-}
-
-fn output_of<'b>(step: Step, key: VrKey, mac: MacAddr, buf: &'b [u8]) -> Option<Output<'b>> {
-    Some(match step {
-        Step::Frame {
-            emitted,
-            kind,
-            unicast,
-        } => return transmit(key, emitted, kind, unicast, buf),
-        Step::Mac(on) => Output::SetMac { key, mac, on },
-        Step::Address {
-            address,
-            accept,
-            on,
-        } => Output::SetAddress {
-            key,
-            address,
-            accept,
-            on,
-        },
-        Step::Group(on) => Output::SetGroup {
-            ifindex: key.ifindex,
-            family: key.family,
-            on,
-        },
-        Step::StateChange(change) => Output::StateChange(change),
-        Step::Removed => Output::Removed { key },
-    })
 }

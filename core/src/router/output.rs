@@ -14,12 +14,11 @@ use crate::time::Instant;
 use crate::types::{Auth, Family, MacAddr, MacMode, Version, VirtualAddress};
 use crate::wire::{self, Emitted, WireVersion};
 
-/// An [`Output`](crate::Output) whose frame, if it is one, has been written to the buffer.
+/// An [`Output`](crate::Output) in short: a frame has been written to the buffer.
 pub(super) enum Step {
     Frame {
         emitted: Emitted,
         kind: FrameKind,
-        unicast: Option<IpAddr>,
     },
     Mac(bool),
     Address {
@@ -28,7 +27,8 @@ pub(super) enum Step {
         on: bool,
     },
     Group(bool),
-    StateChange(StateChange),
+    /// Out of this state.
+    StateChange(State),
     Removed,
 }
 
@@ -134,19 +134,19 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         let (serves, accepts, family) = (self.serves(), self.accepts(), self.key.family);
         let stays = |role| serves && role == Role::Address;
         for entry in &mut self.entries {
-            if entry.told && (!stays(entry.role) || entry.told_accept != accepts) {
-                entry.told = false;
+            let accept = entry.is_told_to_accept();
+            if entry.is_told() && (!stays(entry.role()) || accept != accepts) {
+                entry.give_up();
                 return Some(Step::Address {
                     address: entry.virtual_address(family),
-                    accept: entry.told_accept,
+                    accept,
                     on: false,
                 });
             }
         }
         for entry in &mut self.entries {
-            if !entry.told && stays(entry.role) {
-                entry.told = true;
-                entry.told_accept = accepts;
+            if !entry.is_told() && stays(entry.role()) {
+                entry.serve(accepts);
                 return Some(Step::Address {
                     address: entry.virtual_address(family),
                     accept: accepts,
@@ -154,7 +154,8 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
                 });
             }
         }
-        self.entries.retain(|e| e.told || e.role != Role::Leaving);
+        self.entries
+            .retain(|e| e.is_told() || e.role() != Role::Leaving);
         None
     }
 
@@ -162,13 +163,11 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         if !self.owes(iface) {
             return None;
         }
-        let unicast = self.next_destination();
-        Some(match self.emit_owed(iface, unicast, buf) {
+        Some(match self.emit_owed(iface, self.next_destination(), buf) {
             None => Next::BufferTooSmall,
             Some(emitted) => Next::Step(Step::Frame {
                 emitted,
                 kind: FrameKind::Advertisement,
-                unicast,
             }),
         })
     }
@@ -215,12 +214,12 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// The common case of what there is to say: the periodic advertisement and nothing else, the
     /// same as before. `None`: it is not that, or does not fit.
-    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn emit_periodic(&mut self, iface: &Interface, buf: &mut [u8]) -> Option<Emitted> {
         if self.dirty || self.owed.left == 0 || self.owed.priority_zero {
             return None;
         }
-        let said = self.said?;
+        let said = self.said.get()?;
         // Each family by itself, so that what depends on it is decided once.
         let advert = |family| self.advert(family, iface, None);
         let emitted = match self.key.family {
@@ -245,13 +244,13 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         let periodic = !self.owed.priority_zero && unicast.is_none() && self.is_in_charge();
         if periodic && self.settings.version != Version::Both {
             let message = buf.get(emitted.payload_offset.into()..)?;
-            self.said = message.first_chunk().copied();
+            self.said.set(message.first_chunk().copied());
         }
         Some(emitted)
     }
 
     /// The next advertisement that is owed, from what is configured and known.
-    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn advert(
         &self,
         family: Family,
@@ -314,11 +313,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.announcing.next = self.announcing.next.saturating_add(1);
         let s = &mut self.statistics;
         s.announcements_sent = s.announcements_sent.wrapping_add(1);
-        Some(Next::Step(Step::Frame {
-            emitted,
-            kind,
-            unicast: None,
-        }))
+        Some(Next::Step(Step::Frame { emitted, kind }))
     }
 
     fn event_step(&mut self) -> Option<Step> {
@@ -326,13 +321,17 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             return None;
         }
         let from = core::mem::replace(&mut self.reported, self.state);
-        Some(Step::StateChange(StateChange {
+        Some(Step::StateChange(from))
+    }
+
+    pub(super) fn state_change(&self, from: State) -> StateChange {
+        StateChange {
             key: self.key,
             from,
             to: self.state,
             reason: self.reason,
             peer: self.peer(),
-        }))
+        }
     }
 
     fn last_steps(&mut self, iface: &mut Interface) -> Option<Step> {
@@ -352,7 +351,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         buf: &mut [u8],
     ) -> Option<(Emitted, FrameKind)> {
         let target = question.target();
-        let served = |e: &super::vr::Entry| e.told && e.ip(self.key.family) == target;
+        let served = |e: &super::vr::Entry| e.is_told() && e.ip(self.key.family) == target;
         let ours = Family::of(target) == self.key.family && self.entries.iter().any(served);
         if !ours || !self.serves() {
             return None;

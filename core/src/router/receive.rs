@@ -23,7 +23,7 @@ pub(super) struct Packet<'a> {
 }
 
 /// Unwraps a frame. `Ok(None)`: it is not VRRP.
-#[cfg_attr(target_pointer_width = "64", inline(always))]
+#[cfg_attr(not(feature = "small"), inline(always))]
 pub(super) fn unwrap_frame(ifindex: u32, frame: &[u8]) -> Result<Option<Packet<'_>>, DropReason> {
     let Some(ethernet) = ethernet::View::new(frame) else {
         return Ok(None);
@@ -98,7 +98,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             return Err(DropReason::Owner);
         }
         self.count_accepted(&heard, form);
-        self.heard = None;
+        self.heard.set(None);
         if self.hear(now, iface, heard) && !self.unicast() && self.settings.version != Version::Both
         {
             self.remember(&packet, form);
@@ -108,9 +108,9 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// What a Backup hears while all is well: from its Active router, octet for octet, what it heard
     /// last and set its timer by. Every check would end as before, so none is made again.
-    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn hear_repeated(&mut self, now: Instant, packet: &Packet<'_>) -> bool {
-        let (Some(heard), Some(active)) = (self.heard, &self.active) else {
+        let (Some(heard), Some(active)) = (self.heard.get(), &self.active) else {
             return false;
         };
         let Some((header, body)) = packet.message.split_first_chunk() else {
@@ -139,16 +139,16 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         if let Some((header, body)) = packet.message.split_first_chunk()
             && self.is_our_body(body)
         {
-            self.heard = Some(Heard {
+            self.heard.set(Some(Heard {
                 header: *header,
                 form,
                 down_interval: self.down_interval().as_micros() as u32,
-            });
+            }));
         }
     }
 
     /// Whether what follows the header of a message is what would follow it in ours, and no more.
-    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn is_our_body(&self, mut body: &[u8]) -> bool {
         for entry in self.address_entries() {
             let Some(rest) = entry.strip(self.key.family, body) else {
@@ -166,7 +166,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     /// Where the packet came from and how far.
-    #[cfg_attr(target_pointer_width = "64", inline(always))]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn check_way(&self, iface: &InterfaceState, meta: &PacketMeta) -> Result<(), DropReason> {
         if self.is_own(iface, meta.source) {
             // V-18
@@ -291,7 +291,8 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// Whether the advertised addresses are ours, in any order (V-14).
     fn same_addresses(&self, view: &View<'_>) -> bool {
-        if view.addresses().eq(self.addresses()) {
+        // Mostly they are in our order, which is quick to see.
+        if !cfg!(feature = "small") && view.addresses().eq(self.addresses()) {
             return true;
         }
         usize::from(view.count()) == self.addresses().len()
@@ -310,7 +311,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             let pseudo_header = form == ChecksumForm::PseudoHeader;
             if self.settings.checksum == ChecksumMode::Auto && self.pseudo_header != pseudo_header {
                 self.pseudo_header = pseudo_header;
-                self.said = None;
+                self.said.set(None);
             }
         }
     }

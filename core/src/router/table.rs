@@ -67,10 +67,12 @@ impl<const VRS: usize, const ADDRS: usize> Table<VRS, ADDRS> {
         }
     }
 
+    #[cfg_attr(feature = "small", inline(never))]
     pub(super) fn get(&self, index: u16) -> Option<&VirtualRouter<ADDRS>> {
         self.slots.get(usize::from(index))?.as_ref()
     }
 
+    #[cfg_attr(feature = "small", inline(never))]
     pub(super) fn get_mut(&mut self, index: u16) -> Option<&mut VirtualRouter<ADDRS>> {
         self.slots.get_mut(usize::from(index))?.as_mut()
     }

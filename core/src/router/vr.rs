@@ -4,6 +4,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use heapless::Vec;
 
+use super::memo::Memo;
 use super::receive::Heard;
 use crate::config::{Announce, MAX_TRACKS, Track, TrackEffect, VrConfig};
 use crate::error::Error;
@@ -23,15 +24,39 @@ pub(super) struct Settings {
     pub(super) priority: Priority,
     pub(super) advert_interval: AdvertInterval,
     pub(super) preempt: bool,
-    pub(super) preempt_delay: Duration,
-    pub(super) start_delay: Duration,
+    pub(super) preempt_delay: Micros,
+    pub(super) start_delay: Micros,
     pub(super) accept: bool,
     pub(super) max_hops: u8,
     pub(super) mac_mode: MacMode,
     pub(super) auth: Auth,
     pub(super) checksum: ChecksumMode,
     pub(super) owner_receive: OwnerReceive,
-    pub(super) announce: Announce,
+    /// Of [`Announce`].
+    pub(super) repeats: u8,
+    pub(super) repeat_interval: Micros,
+    /// Zero: never.
+    pub(super) refresh: Duration,
+}
+
+/// Announcements are not scheduled closer than this, so that no deadline comes again at once.
+const LEAST_ANNOUNCE_PAUSE: Duration = Duration::from_millis(10);
+
+/// A span that takes less room than a [`Duration`]: at most 4,294 seconds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Micros(u32);
+
+impl Micros {
+    pub(super) const ZERO: Micros = Micros(0);
+
+    fn of(span: Duration) -> Result<Self, Error> {
+        let micros = u32::try_from(span.as_micros());
+        micros.map(Self).map_err(|_| Error::BadDelay)
+    }
+
+    pub(super) fn duration(self) -> Duration {
+        Duration::from_micros(self.0.into())
+    }
 }
 
 /// A virtual address or a unicast peer, in the one table that both share.
@@ -39,38 +64,69 @@ pub(super) struct Settings {
 pub(super) struct Entry {
     octets: [u8; 16],
     prefix_len: u8,
-    pub(super) role: Role,
-    /// The port serves it.
-    pub(super) told: bool,
-    /// The port serves it with this Accept_Mode.
-    pub(super) told_accept: bool,
+    /// A role of [`Role`], [`TOLD`](Self::TOLD) and [`ACCEPT`](Self::ACCEPT).
+    bits: u8,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
-    Address,
+    Address = 0,
     /// An address that was removed from the configuration while it is served.
-    Leaving,
-    Peer,
+    Leaving = 1,
+    Peer = 2,
 }
 
 impl Entry {
-    fn new(address: IpAddr, prefix_len: u8, role: Role) -> Self {
+    const ROLE: u8 = 0b0011;
+    /// The port serves it.
+    const TOLD: u8 = 0b0100;
+    /// The port serves it with Accept_Mode.
+    const ACCEPT: u8 = 0b1000;
+
+    fn new(address: &VirtualAddress, bits: u8) -> Self {
         Self {
-            octets: match address {
+            octets: match address.address {
                 IpAddr::V4(v4) => {
                     let [a, b, c, d] = v4.octets();
                     [a, b, c, d, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
                 }
                 IpAddr::V6(v6) => v6.octets(),
             },
-            prefix_len,
-            role,
-            told: false,
-            told_accept: false,
+            prefix_len: address.prefix_len,
+            bits,
         }
     }
 
+    pub(super) fn role(&self) -> Role {
+        match self.bits & Self::ROLE {
+            0 => Role::Address,
+            1 => Role::Leaving,
+            _ => Role::Peer,
+        }
+    }
+
+    /// Whether the port was told to serve it.
+    pub(super) fn is_told(&self) -> bool {
+        self.bits & Self::TOLD != 0
+    }
+
+    /// Whether the port was told to take packets to it.
+    pub(super) fn is_told_to_accept(&self) -> bool {
+        self.bits & Self::ACCEPT != 0
+    }
+
+    /// Notes that the port was told to serve it, with this Accept_Mode.
+    pub(super) fn serve(&mut self, accept: bool) {
+        self.give_up();
+        self.bits |= Self::TOLD | if accept { Self::ACCEPT } else { 0 };
+    }
+
+    /// Notes that the port does not serve it.
+    pub(super) fn give_up(&mut self) {
+        self.bits &= Self::ROLE;
+    }
+
+    #[cfg_attr(feature = "small", inline(never))]
     pub(super) fn ip(&self, family: Family) -> IpAddr {
         match family {
             Family::Ipv4 => {
@@ -93,7 +149,7 @@ impl Entry {
 
     /// What tells it from another one.
     pub(super) fn identity(&self) -> (Role, [u8; 16], u8) {
-        (self.role, self.octets, self.prefix_len)
+        (self.role(), self.octets, self.prefix_len)
     }
 
     pub(super) fn virtual_address(&self, family: Family) -> VirtualAddress {
@@ -104,10 +160,51 @@ impl Entry {
     }
 }
 
+/// A tracked object as it stands: a [`Track`] that takes less room.
 #[derive(Clone, Copy)]
 pub(super) struct Tracked {
-    pub(super) track: Track,
+    pub(super) object: u16,
+    /// What is added to the priority.
+    weight: i16,
+    when: When,
     pub(super) up: bool,
+}
+
+/// When an object does what it does: [`TrackEffect`] without the weight.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum When {
+    Fault,
+    Down,
+    Up,
+}
+
+impl Tracked {
+    fn new(track: Track, up: bool) -> Self {
+        let (when, weight) = match track.effect {
+            TrackEffect::Fault => (When::Fault, 0),
+            TrackEffect::WhileDown(weight) => (When::Down, weight),
+            TrackEffect::WhileUp(weight) => (When::Up, weight),
+        };
+        Self {
+            object: track.object,
+            weight,
+            when,
+            up,
+        }
+    }
+
+    /// Whether it holds the virtual router in Initialize.
+    pub(super) fn is_fault(&self) -> bool {
+        self.when == When::Fault && !self.up
+    }
+
+    /// What it adds to the priority now.
+    fn effect(&self) -> i32 {
+        match (self.when, self.up) {
+            (When::Down, false) | (When::Up, true) => self.weight.into(),
+            _ => 0,
+        }
+    }
 }
 
 /// Leaving the Active state in two steps: what had to be said is said, and the addresses are served
@@ -139,8 +236,6 @@ pub(super) struct Announcing {
     /// The next entry to announce; past the table when the round is over.
     pub(super) next: u16,
     pub(super) repeats_left: u8,
-    /// The next round. NEVER: none is due.
-    pub(super) at: Instant,
     /// Rounds that neighbours' events may ask for before the bucket is empty.
     pub(super) tokens: u8,
     pub(super) refilled: Instant,
@@ -152,10 +247,10 @@ pub(super) struct VirtualRouter<const ADDRS: usize> {
     pub(super) iface: u8,
     pub(super) settings: Settings,
     /// Addresses, then peers, then addresses that are leaving.
-    pub(super) entries: Vec<Entry, ADDRS>,
+    pub(super) entries: Entries<ADDRS>,
     address_count: u16,
     peer_count: u16,
-    pub(super) tracks: Vec<Tracked, MAX_TRACKS>,
+    pub(super) tracks: Tracks,
     pub(super) priority_override: Option<Priority>,
     pub(super) enabled: bool,
     pub(super) removing: bool,
@@ -168,24 +263,24 @@ pub(super) struct VirtualRouter<const ADDRS: usize> {
     pub(super) active: Option<ActiveRouter>,
     pub(super) active_interval: AdvertInterval,
     pub(super) pseudo_header: bool,
-    pub(super) heard: Option<Heard>,
+    pub(super) heard: Memo<Heard>,
     /// The header of the periodic advertisement, if it was worked out. Whatever changes what it says
     /// forgets it.
-    pub(super) said: Option<[u8; HEADER_LEN]>,
+    pub(super) said: Memo<[u8; HEADER_LEN]>,
 
     /// Adver_Timer while Active, Active_Down_Timer while Backup, the end of a handover, or the
     /// retry after a failed effect while in Initialize.
     pub(super) timer: Instant,
-    /// When a preempt delay ends.
-    pub(super) preempt_at: Instant,
-    /// When a start delay ends.
-    pub(super) listen_until: Instant,
+    /// The next round of announcements while Active, the end of a preempt delay while Backup. NEVER:
+    /// neither is due.
+    pub(super) second_timer: Instant,
+    /// The end of a start delay while Backup. Losing advertisements are answered again from here on
+    /// while Active.
+    pub(super) quiet_until: Instant,
     /// When a group that could not be joined is tried again.
     pub(super) rejoin_at: Instant,
     /// The down timer was late once and has been given another interval.
     pub(super) stalled: bool,
-    /// Losing advertisements are answered again from here on.
-    pub(super) answer_losers_from: Instant,
     /// The next advertisement answers a loser.
     pub(super) answer_is_due: bool,
     pub(super) failures: u8,
@@ -205,6 +300,10 @@ pub(super) struct VirtualRouter<const ADDRS: usize> {
     pub(super) hash_next: u16,
     pub(super) statistics: Statistics,
 }
+
+/// The lengths of the lists, too, are as short as they can be.
+pub(super) type Entries<const ADDRS: usize> = Vec<Entry, ADDRS, u16>;
+pub(super) type Tracks = Vec<Tracked, MAX_TRACKS, u8>;
 
 impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     /// One without addresses, to be [filled](Self::fill).
@@ -228,13 +327,12 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             active: None,
             active_interval: settings.advert_interval,
             pseudo_header: settings.checksum != ChecksumMode::Rfc9568,
-            heard: None,
-            said: None,
+            heard: Memo::NONE,
+            said: Memo::NONE,
             timer: Instant::NEVER,
-            preempt_at: Instant::NEVER,
-            listen_until: now,
+            second_timer: Instant::NEVER,
+            quiet_until: now,
             stalled: false,
-            answer_losers_from: now,
             answer_is_due: false,
             failures: 0,
             backoff: 0,
@@ -246,7 +344,6 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             announcing: Announcing {
                 next: u16::MAX,
                 repeats_left: 0,
-                at: Instant::NEVER,
                 tokens: Announcing::BUCKET,
                 refilled: now,
             },
@@ -271,43 +368,40 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// The address table that `config` asks for. What the port serves now stays in it until the
     /// port was told otherwise.
-    pub(super) fn merged_entries(&self, config: &VrConfig<'_>) -> Result<Vec<Entry, ADDRS>, Error> {
-        let full = |_| Error::AddressTableFull;
-        let mut entries: Vec<Entry, ADDRS> = Vec::new();
-        let link_local = match self.key.family {
+    pub(super) fn merged_entries(&self, config: &VrConfig<'_>) -> Result<Entries<ADDRS>, Error> {
+        let mut entries = Entries::new();
+        // The first advertised IPv6 address is link-local (V-9).
+        let first = match self.key.family {
             Family::Ipv4 => None,
-            // The first advertised IPv6 address is link-local (V-9).
             Family::Ipv6 => Some(first_link_local(self.key, config)),
         };
-        let rest = config
-            .addresses
-            .iter()
-            .filter(|a| Some(a.address) != link_local.map(|l| l.address));
-        for a in link_local.iter().chain(rest) {
-            entries
-                .push(Entry::new(a.address, a.prefix_len, Role::Address))
-                .map_err(full)?;
+        if let Some(first) = &first {
+            add(&mut entries, first, Role::Address as u8)?;
         }
-        for &peer in config.peers {
-            entries
-                .push(Entry::new(peer, 0, Role::Peer))
-                .map_err(full)?;
+        for address in config.addresses {
+            if first.is_none_or(|first| first.address != address.address) {
+                add(&mut entries, address, Role::Address as u8)?;
+            }
         }
-        for old in self.entries.iter().filter(|e| e.told) {
+        for &address in config.peers {
+            let peer = VirtualAddress {
+                address,
+                prefix_len: 0,
+            };
+            add(&mut entries, &peer, Role::Peer as u8)?;
+        }
+        for old in self.entries.iter().filter(|e| e.is_told()) {
             let same = entries.iter_mut().find(|e| {
-                e.role == Role::Address && e.octets == old.octets && e.prefix_len == old.prefix_len
+                e.role() == Role::Address
+                    && e.octets == old.octets
+                    && e.prefix_len == old.prefix_len
             });
             match same {
-                Some(entry) => {
-                    entry.told = true;
-                    entry.told_accept = old.told_accept;
+                Some(entry) => entry.serve(old.is_told_to_accept()),
+                None => {
+                    let bits = old.bits & !Entry::ROLE | Role::Leaving as u8;
+                    add(&mut entries, &old.virtual_address(self.key.family), bits)?;
                 }
-                None => entries
-                    .push(Entry {
-                        role: Role::Leaving,
-                        ..*old
-                    })
-                    .map_err(full)?,
             }
         }
         Ok(entries)
@@ -315,16 +409,13 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// The tracked objects that `config` asks for. What is known of an object is kept; an unknown
     /// one counts as up.
-    pub(super) fn merged_tracks(
-        &self,
-        config: &VrConfig<'_>,
-    ) -> Result<Vec<Tracked, MAX_TRACKS>, Error> {
+    pub(super) fn merged_tracks(&self, config: &VrConfig<'_>) -> Result<Tracks, Error> {
         let mut tracks = Vec::new();
         for &track in config.tracks {
-            let known = self.tracks.iter().find(|t| t.track.object == track.object);
+            let known = self.tracks.iter().find(|t| t.object == track.object);
             let up = known.is_none_or(|t| t.up);
             tracks
-                .push(Tracked { track, up })
+                .push(Tracked::new(track, up))
                 .map_err(|_| Error::TrackTableFull)?;
         }
         Ok(tracks)
@@ -340,8 +431,8 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.settings.accept || self.settings.priority.is_owner()
     }
 
-    pub(super) fn set_entries(&mut self, entries: Vec<Entry, ADDRS>) {
-        let count = |role| entries.iter().filter(|e| e.role == role).count() as u16;
+    pub(super) fn set_entries(&mut self, entries: Entries<ADDRS>) {
+        let count = |role| entries.iter().filter(|e| e.role() == role).count() as u16;
         self.address_count = count(Role::Address);
         self.peer_count = count(Role::Peer);
         self.entries = entries;
@@ -383,11 +474,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         let base = self.base_priority();
         let mut sum = 0_i32;
         for t in &self.tracks {
-            sum = sum.saturating_add(match t.track.effect {
-                TrackEffect::WhileDown(weight) if !t.up => i32::from(weight),
-                TrackEffect::WhileUp(weight) if t.up => i32::from(weight),
-                _ => 0,
-            });
+            sum = sum.saturating_add(t.effect());
         }
         if sum == 0 || (base.is_owner() && sum > 0) {
             return base;
@@ -416,6 +503,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     /// The address that advertisements come from.
+    #[cfg_attr(feature = "small", inline(never))]
     pub(super) fn source(&self, iface: &InterfaceState) -> Option<IpAddr> {
         match self.key.family {
             Family::Ipv4 => iface.ipv4.map(IpAddr::V4),
@@ -424,6 +512,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     /// The MAC that serves the addresses.
+    #[cfg_attr(feature = "small", inline(never))]
     pub(super) fn mac(&self, iface: &InterfaceState) -> MacAddr {
         match self.settings.mac_mode {
             MacMode::Virtual => self.key.virtual_mac(),
@@ -459,9 +548,9 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     /// The next time at which something has to happen.
+    #[cfg_attr(feature = "small", inline(never))]
     pub(super) fn deadline(&self) -> Instant {
-        let rare = self.preempt_at.min(self.rejoin_at);
-        self.timer.min(self.announcing.at).min(rare)
+        self.timer.min(self.second_timer).min(self.rejoin_at)
     }
 }
 
@@ -493,22 +582,39 @@ impl Settings {
             return Err(Error::BadMaxHops);
         }
         check_addresses(key.family, config)?;
+        let Announce {
+            repeats,
+            repeat_interval,
+            refresh,
+        } = config.announce;
         Ok(Self {
             version: config.version,
             priority: config.priority,
             advert_interval: config.advert_interval,
             preempt: config.preempt,
-            preempt_delay: config.preempt_delay,
-            start_delay: config.start_delay,
+            preempt_delay: Micros::of(config.preempt_delay)?,
+            start_delay: Micros::of(config.start_delay)?,
             accept: config.accept,
             max_hops: config.max_hops,
             mac_mode: config.mac_mode,
             auth: config.auth,
             checksum: config.checksum,
             owner_receive: config.owner_receive,
-            announce: config.announce,
+            repeats,
+            repeat_interval: Micros::of(repeat_interval.max(LEAST_ANNOUNCE_PAUSE))?,
+            refresh: refresh.map_or(Duration::ZERO, |r| r.max(LEAST_ANNOUNCE_PAUSE)),
         })
     }
+}
+
+#[cfg_attr(feature = "small", inline(never))]
+fn add<const ADDRS: usize>(
+    entries: &mut Entries<ADDRS>,
+    address: &VirtualAddress,
+    bits: u8,
+) -> Result<(), Error> {
+    let entry = Entry::new(address, bits);
+    entries.push(entry).map_err(|_| Error::AddressTableFull)
 }
 
 fn check_addresses(family: Family, config: &VrConfig<'_>) -> Result<(), Error> {
@@ -542,6 +648,7 @@ pub(super) fn is_unicast(address: IpAddr) -> bool {
 
 /// The link-local address to advertise first: the first one configured, or else the one formed from
 /// the virtual MAC by the modified EUI-64 (RFC 4291 appendix A).
+#[cfg_attr(feature = "small", inline(never))]
 fn first_link_local(key: VrKey, config: &VrConfig<'_>) -> VirtualAddress {
     let link_local = |a: &&VirtualAddress| match a.address {
         IpAddr::V6(v6) => v6.is_unicast_link_local(),

@@ -8,19 +8,36 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 /// The sum of the 16-bit words of `bytes` in network order, an odd last octet padded with zero.
 /// At most 0xffff.
 // Inlined because the length is mostly known: an IPv4 header then costs no loop.
-#[cfg_attr(target_pointer_width = "64", inline(always))]
+#[cfg_attr(not(feature = "small"), inline(always))]
 pub const fn sum(bytes: &[u8]) -> u32 {
     u16::from_be(native(bytes)) as u32
 }
 
 /// Whether octets that carry their own checksum carry the right one.
-#[cfg_attr(target_pointer_width = "64", inline(always))]
+#[cfg_attr(not(feature = "small"), inline(always))]
 pub const fn is_right(bytes: &[u8]) -> bool {
     native(bytes) == 0xffff
 }
 
 /// The sum of the 16-bit words in the order of the machine.
-#[cfg_attr(target_pointer_width = "64", inline(always))]
+#[cfg(feature = "small")]
+#[inline(never)]
+const fn native(bytes: &[u8]) -> u16 {
+    let mut total: u32 = 0;
+    let mut rest = bytes;
+    while let Some((word, tail)) = rest.split_first_chunk::<2>() {
+        total = total.wrapping_add(u16::from_ne_bytes(*word) as u32);
+        rest = tail;
+    }
+    if let Some(&last) = rest.first() {
+        total = total.wrapping_add(u16::from_ne_bytes([last, 0]) as u32);
+    }
+    fold(total)
+}
+
+/// The sum of the 16-bit words in the order of the machine.
+#[cfg(not(feature = "small"))]
+#[inline(always)]
 const fn native(bytes: &[u8]) -> u16 {
     // 2^16 is 1 modulo 0xffff, so words of any even number of octets may be added, and in the
     // order of the machine if the sum is turned at the end (RFC 1071 section 2).
@@ -66,7 +83,7 @@ pub const fn field(sum: u32) -> u16 {
 /// section 5.2.8, RFC 793 section 3.1).
 #[inline]
 pub const fn pseudo_v4(source: Ipv4Addr, destination: Ipv4Addr, protocol: u8, len: u16) -> u32 {
-    words(source.to_bits()) + words(destination.to_bits()) + protocol as u32 + len as u32
+    v4(source) + v4(destination) + protocol as u32 + len as u32
 }
 
 /// The sum of the IPv6 pseudo-header: source, destination, upper-layer length, zero and next header
@@ -83,8 +100,12 @@ pub(super) const fn v4(address: Ipv4Addr) -> u32 {
 }
 
 /// The sum of an IPv6 address, at most 0x4ffff.
-#[inline]
+#[cfg_attr(not(feature = "small"), inline)]
+#[cfg_attr(feature = "small", inline(never))]
 pub(super) const fn v6(address: Ipv6Addr) -> u32 {
+    if cfg!(feature = "small") {
+        return sum(&address.octets());
+    }
     let bits = address.to_bits();
     let (high, low) = ((bits >> 64) as u64, bits as u64);
     let words = (high >> 32) + (high & 0xffff_ffff) + (low >> 32) + (low & 0xffff_ffff);

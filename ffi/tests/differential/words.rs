@@ -12,7 +12,7 @@ use vrrp_core::{
 
 /// The number of a refusal, which are in the order of `Error`.
 pub(crate) fn number(result: Result<(), Error>) -> i32 {
-    const IN_ORDER: [Error; 14] = [
+    const IN_ORDER: [Error; 15] = [
         Error::InterfaceTableFull,
         Error::VirtualRouterTableFull,
         Error::AddressTableFull,
@@ -27,6 +27,7 @@ pub(crate) fn number(result: Result<(), Error>) -> i32 {
         Error::AuthVersion,
         Error::MacModeFixed,
         Error::BadMaxHops,
+        Error::BadDelay,
     ];
     match result {
         Ok(()) => VRRP_OK,

@@ -2,13 +2,13 @@
 
 use core::str::SplitAsciiWhitespace;
 
-use heapless::String;
 use vrrp_embassy::vrrp_core::{Error, Priority, VrKey};
 
+use crate::text::Text;
 use crate::{App, board, status};
 
-const USAGE: &str =
-    "status | leave VRID | join VRID | resign VRID | priority VRID NUMBER | restart";
+const USAGE: &str = "status | leave VRID | join VRID | resign VRID | priority VRID NUMBER | \
+                     restart | hang | panic";
 
 /// Does what is typed, for ever.
 pub(crate) async fn run(app: &App) -> ! {
@@ -17,7 +17,7 @@ pub(crate) async fn run(app: &App) -> ! {
         match obey(app, &line) {
             Some(Ok(())) => defmt::info!("done: {=str}", line.as_str()),
             Some(Err(error)) => {
-                defmt::error!("{=str}: {}", line.as_str(), defmt::Debug2Format(&error));
+                defmt::error!("{=str}: {}", line.as_str(), error);
             }
             None => defmt::error!("commands: {=str}", USAGE),
         }
@@ -32,11 +32,14 @@ fn obey(app: &App, line: &str) -> Option<Result<(), Error>> {
     match command {
         "status" => report(app),
         "restart" => board::restart(),
-        "leave" => return each(app, words, |key, _| vrrp.set_enabled(key, false)),
-        "join" => return each(app, words, |key, _| vrrp.set_enabled(key, true)),
-        "resign" => return each(app, words, |key, _| vrrp.resign(key)),
+        // To try the watchdog, and what becomes of a panic.
+        "hang" => board::hang(),
+        "panic" => panic!("told to"),
+        "leave" => return each(app, words, &|key, _| vrrp.set_enabled(key, false)),
+        "join" => return each(app, words, &|key, _| vrrp.set_enabled(key, true)),
+        "resign" => return each(app, words, &|key, _| vrrp.resign(key)),
         "priority" => {
-            return each(app, words, |key, number| {
+            return each(app, words, &|key, number| {
                 vrrp.set_priority(key, number.and_then(Priority::new))
             });
         }
@@ -49,7 +52,7 @@ fn obey(app: &App, line: &str) -> Option<Result<(), Error>> {
 fn each(
     app: &App,
     mut words: SplitAsciiWhitespace<'_>,
-    f: impl Fn(VrKey, Option<u8>) -> Result<(), Error>,
+    f: &dyn Fn(VrKey, Option<u8>) -> Result<(), Error>,
 ) -> Option<Result<(), Error>> {
     let vrid: u8 = words.next()?.parse().ok()?;
     let number = words.next().and_then(|word| word.parse().ok());
@@ -59,13 +62,13 @@ fn each(
 }
 
 fn report(app: &App) {
-    let mut text: String<160> = String::new();
+    let mut text = Text::new();
     for number in 0.. {
         text.clear();
-        if status::line(app, number, &mut text) == Ok(false) {
+        if !status::part(app, number, &mut text) {
             return;
         }
-        for line in text.lines() {
+        for line in text.as_str().lines() {
             defmt::info!("{=str}", line);
         }
     }

@@ -11,6 +11,7 @@ mod console;
 mod services;
 mod settings;
 mod status;
+mod text;
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -51,8 +52,8 @@ fn main() -> ! {
     board::run(start)
 }
 
-// Each step has a frame of its own, so that none holds the stack that another one needs.
-
+/// Each step has a frame of its own and is over before the next one, so that no step holds the stack
+/// that another one needs: this is where most of it is used.
 #[inline(never)]
 fn start(spawner: Spawner) {
     let board = Board::take();
@@ -60,8 +61,10 @@ fn start(spawner: Spawner) {
     spawner.spawn(defmt::unwrap!(watch_link()));
     spawner.spawn(defmt::unwrap!(measure()));
     let mac = board.ethernet.mac();
-    let network = open_vrrp(board.ethernet, seed(mac));
-    configure(spawner, network, mac);
+    let (vrrp, device) = open_vrrp(spawner, board.ethernet, seed(mac));
+    if let Some((app, plan)) = configure(vrrp) {
+        start_network(spawner, app, device, &plan, mac);
+    }
 }
 
 /// Differs from host to host, which is all that it is for.
@@ -72,18 +75,42 @@ fn seed(mac: [u8; 6]) -> u64 {
 
 /// The one line more: VRRP between the driver and the stacks.
 #[inline(never)]
-fn open_vrrp(ethernet: &'static mut Ethernet, seed: u64) -> (Vrrp, Device, VrrpRunner) {
+fn open_vrrp(spawner: Spawner, ethernet: &'static mut Ethernet, seed: u64) -> (Vrrp, Device) {
     static VRRP: StaticCell<Resources<VRS, ADDRS, STACKS, FRAMES>> = StaticCell::new();
     let resources = VRRP.init_with(Resources::new);
-    vrrp_embassy::new(ethernet, OwnAddresses::default(), resources, seed)
+    let (vrrp, device, runner) =
+        vrrp_embassy::new(ethernet, OwnAddresses::default(), resources, seed);
+    spawner.spawn(defmt::unwrap!(run_vrrp(runner)));
+    (vrrp, device)
 }
 
+/// What the settings say about the stacks.
+struct Plan {
+    own: Option<(Ipv4Addr, u8)>,
+    own6: Option<Ipv6Addr>,
+    /// The virtual addresses of each further stack.
+    served: [(Option<Ipv4Addr>, Option<Ipv6Addr>); STACKS - 1],
+}
+
+/// Reads the settings and sets up the virtual routers. `None`: a setting is wrong.
 #[inline(never)]
-fn configure(spawner: Spawner, network: (Vrrp, Device, VrrpRunner), mac: [u8; 6]) {
+fn configure(vrrp: Vrrp) -> Option<(&'static App, Plan)> {
+    static APP: StaticCell<App> = StaticCell::new();
     let mut settings = Settings::default();
-    if read(&mut settings) {
-        start_network(spawner, network, mac, &settings);
+    if !read(&mut settings) {
+        return None;
     }
+    let app = APP.init(App {
+        name: settings.name.clone(),
+        keys: insert_routers(vrrp, &settings),
+        vrrp,
+    });
+    let plan = Plan {
+        own: settings.own,
+        own6: settings.own6,
+        served: divide(&settings),
+    };
+    Some((app, plan))
 }
 
 /// Reads the settings, or says what is wrong with them.
@@ -94,39 +121,9 @@ fn read(settings: &mut Settings) -> bool {
     let read = settings.read(text);
     if let Err(mistake) = read {
         let settings::Mistake { word, expected } = mistake;
-        defmt::error!("settings: {=str}: expected {=str}", word, expected);
+        defmt::error!("settings: {=str}: expected {=istr}", word, expected);
     }
     read.is_ok()
-}
-
-#[inline(never)]
-fn start_network(
-    spawner: Spawner,
-    (vrrp, device, runner): (Vrrp, Device, VrrpRunner),
-    mac: [u8; 6],
-    settings: &Settings,
-) {
-    let own6 = settings.own6.unwrap_or(link_local(mac));
-    let own = OwnAddresses {
-        ipv4: settings.own.map(|(address, _)| address),
-        ipv6: Some(own6),
-    };
-    vrrp.set_own_addresses(own);
-    spawner.spawn(defmt::unwrap!(run_vrrp(runner)));
-
-    static APP: StaticCell<App> = StaticCell::new();
-    let app: &'static App = APP.init(App {
-        name: settings.name.clone(),
-        keys: insert_routers(vrrp, settings),
-        vrrp,
-    });
-    static MEMORY: StaticCell<StackResources<1>> = StaticCell::new();
-    let memory = MEMORY.init_with(StackResources::new);
-    let own_config = config(own.ipv4, Some(own6), settings);
-    start_stack(spawner, device, own_config, memory, seed(mac));
-    start_services(spawner, app, settings, seed(mac));
-    spawner.spawn(defmt::unwrap!(administer(app)));
-    defmt::info!("{=str} is up, MAC {=[u8]:02x}", app.name.as_str(), mac);
 }
 
 #[inline(never)]
@@ -142,49 +139,69 @@ fn insert_routers(vrrp: Vrrp, settings: &Settings) -> Vec<VrKey, VRS> {
             Ok(()) => drop(keys.push(key)),
             Err(error) => {
                 let vrid = key.vrid.get();
-                defmt::error!("vrid {=u8}: {}", vrid, defmt::Debug2Format(&error));
+                defmt::error!("vrid {=u8}: {}", vrid, error);
             }
         }
     }
     keys
 }
 
-/// Starts a stack with services for each virtual address of a family, as far as there are stacks.
+/// A stack for each virtual address of a family, as far as there are stacks.
+fn divide(settings: &Settings) -> [(Option<Ipv4Addr>, Option<Ipv6Addr>); STACKS - 1] {
+    let mut stacks = [(None, None); STACKS - 1];
+    settings.each_served(&mut |address| {
+        let fits = match address {
+            IpAddr::V4(v4) => {
+                let free = stacks.iter_mut().find(|(taken, _)| taken.is_none());
+                free.map(|(free, _)| *free = Some(v4))
+            }
+            IpAddr::V6(v6) => {
+                let free = stacks.iter_mut().find(|(_, taken)| taken.is_none());
+                free.map(|(_, free)| *free = Some(v6))
+            }
+        };
+        if fits.is_none() {
+            defmt::warn!("no stack for {}: it has no service", address);
+        }
+    });
+    stacks
+}
+
 #[inline(never)]
-fn start_services(spawner: Spawner, app: &'static App, settings: &Settings, seed: u64) {
+fn start_network(spawner: Spawner, app: &'static App, device: Device, plan: &Plan, mac: [u8; 6]) {
+    let own6 = plan.own6.unwrap_or(link_local(mac));
+    let own = OwnAddresses {
+        ipv4: plan.own.map(|(address, _)| address),
+        ipv6: Some(own6),
+    };
+    let prefix_len = plan.own.map_or(32, |(_, prefix_len)| prefix_len);
+    app.vrrp.set_own_addresses(own);
+
+    static OWN_MEMORY: StaticCell<StackResources<1>> = StaticCell::new();
+    let memory = OWN_MEMORY.init_with(StackResources::new);
+    let own_config = config(own.ipv4, Some(own6), prefix_len);
+    start_stack(spawner, device, own_config, memory, seed(mac));
+
     type Memory = StackResources<SOCKETS>;
     static MEMORY: [StaticCell<Memory>; STACKS - 1] = [const { StaticCell::new() }; STACKS - 1];
-    let served = settings.served();
-    let mut v4 = served.iter().filter_map(|address| match address {
-        IpAddr::V4(v4) => Some(*v4),
-        IpAddr::V6(_) => None,
-    });
-    let mut v6 = served.iter().filter_map(|address| match address {
-        IpAddr::V6(v6) => Some(*v6),
-        IpAddr::V4(_) => None,
-    });
-    loop {
-        let (v4, v6) = (v4.next(), v6.next());
+    for ((v4, v6), memory) in plan.served.into_iter().zip(&MEMORY) {
         if v4.is_none() && v6.is_none() {
-            return;
+            break;
         }
-        let Some(device) = app.vrrp.stack_driver(v4, v6) else {
-            defmt::warn!("more virtual addresses than stacks: some have no service");
-            return;
-        };
-        // There are no more devices than this.
-        let mut free = MEMORY.iter();
-        let memory = defmt::unwrap!(free.find_map(|cell| cell.try_init_with(Memory::new)));
-        let stack = start_stack(spawner, device, config(v4, v6, settings), memory, seed);
+        let device = defmt::unwrap!(app.vrrp.stack_driver(v4, v6), "one for each memory");
+        let memory = memory.init_with(Memory::new);
+        let config = config(v4, v6, prefix_len);
+        let stack = start_stack(spawner, device, config, memory, seed(mac));
         spawner.spawn(defmt::unwrap!(serve_web(stack, app)));
         spawner.spawn(defmt::unwrap!(serve_who(stack, app)));
     }
+    spawner.spawn(defmt::unwrap!(administer(app)));
+    defmt::info!("{=str} is up, MAC {=[u8]:02x}", app.name.as_str(), mac);
 }
 
 /// The addresses of a stack. What it serves on it shares the prefix of.
-fn config(v4: Option<Ipv4Addr>, v6: Option<Ipv6Addr>, settings: &Settings) -> Config {
+fn config(v4: Option<Ipv4Addr>, v6: Option<Ipv6Addr>, prefix_len: u8) -> Config {
     let mut config = Config::default();
-    let prefix_len = settings.own.map_or(32, |(_, prefix_len)| prefix_len);
     if let Some(v4) = v4 {
         config.ipv4 = embassy_net::ConfigV4::Static(StaticConfigV4 {
             address: Ipv4Cidr::new(v4, prefix_len),

@@ -1,22 +1,18 @@
 //! What is served on the virtual addresses: a web page that says who
 //! answers and how it stands, and an echo that names the host.
 
-use core::fmt::Write as _;
-
 use embassy_net::Stack;
 use embassy_net::tcp::{Error, TcpSocket};
 use embassy_net::udp::{PacketMetadata, UdpSocket};
 use embassy_time::Duration;
-use heapless::String;
 
+use crate::text::Text;
 use crate::{App, status};
 
 const HTTP_PORT: u16 = 80;
 const WHO_PORT: u16 = 7;
 /// A client that says nothing for so long is not waited for.
 const PATIENCE: Duration = Duration::from_secs(3);
-/// Room for two lines of the status.
-const LINE_LEN: usize = 160;
 const HEADER: &[u8] = b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n";
 
 /// Serves the web page for ever, to one client after the other. Whatever is asked for, this is it.
@@ -55,18 +51,17 @@ async fn page(socket: &mut TcpSocket<'_>, app: &App) -> Result<(), Error> {
         }
     }
     write(socket, HEADER).await?;
-    let mut line: String<LINE_LEN> = String::new();
-    let _ = writeln!(line, "hello from {}", app.name);
-    write(socket, line.as_bytes()).await?;
-    for number in 0.. {
-        line.clear();
-        // A line that does not fit is cut.
-        if status::line(app, number, &mut line) == Ok(false) {
-            break;
+    let mut text = Text::new();
+    text.say("hello from ").say(&app.name).say("\n");
+    let mut number = 0;
+    loop {
+        write(socket, text.as_str().as_bytes()).await?;
+        text.clear();
+        if !status::part(app, number, &mut text) {
+            return Ok(());
         }
-        write(socket, line.as_bytes()).await?;
+        number += 1;
     }
-    Ok(())
 }
 
 async fn write(socket: &mut TcpSocket<'_>, mut octets: &[u8]) -> Result<(), Error> {

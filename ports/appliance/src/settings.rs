@@ -6,6 +6,7 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
 
+use defmt::intern;
 use heapless::{String, Vec};
 use vrrp_embassy::vrrp_core::{
     AdvertInterval, Auth, Family, Priority, Version, VirtualAddress, VrConfig, Vrid,
@@ -45,11 +46,14 @@ impl VirtualRouter {
     }
 }
 
+/// Words for the log. They are in the file that its reader has, and take no flash.
+type Words = defmt::Str;
+
 /// A word that cannot be understood, and what was expected in its place.
 #[derive(Clone, Copy)]
 pub(crate) struct Mistake<'t> {
     pub(crate) word: &'t str,
-    pub(crate) expected: &'static str,
+    pub(crate) expected: Words,
 }
 
 impl Settings {
@@ -61,7 +65,7 @@ impl Settings {
     pub(crate) fn read<'t>(&mut self, text: &'t str) -> Result<(), Mistake<'t>> {
         for word in text.split_ascii_whitespace() {
             let mistake = |expected| Mistake { word, expected };
-            let (key, value) = word.split_once('=').ok_or(mistake("KEY=VALUE"))?;
+            let (key, value) = word.split_once('=').ok_or(mistake(intern!("KEY=VALUE")))?;
             match self.routers.last_mut() {
                 _ if key == "vrid" => self.begin_router(value).map_err(mistake)?,
                 Some(router) => router.set(key, value).map_err(mistake)?,
@@ -71,17 +75,18 @@ impl Settings {
         self.check()
     }
 
-    fn set(&mut self, key: &str, value: &str) -> Result<(), &'static str> {
+    fn set(&mut self, key: &str, value: &str) -> Result<(), Words> {
         match key {
             "name" => {
-                self.name = String::try_from(value).map_err(|_| "a name of at most 16 octets")?;
+                self.name =
+                    String::try_from(value).map_err(|_| intern!("a name of at most 16 octets"))?;
             }
             "own" => {
-                let expected = "an IPv4 address and prefix length, such as 10.10.10.9/24";
+                let expected = intern!("an IPv4 address and prefix length, such as 10.10.10.9/24");
                 self.own = Some(cidr(value).ok_or(expected)?);
             }
             "own6" => {
-                let expected = "an IPv6 link-local address, such as fe80::9";
+                let expected = intern!("an IPv6 link-local address, such as fe80::9");
                 let address: Ipv6Addr = value.parse().map_err(|_| expected)?;
                 self.own6 = Some(address);
                 return address
@@ -89,15 +94,19 @@ impl Settings {
                     .then_some(())
                     .ok_or(expected);
             }
-            _ => return Err("one of name, own, own6, vrid before the first vrid"),
+            _ => {
+                return Err(intern!(
+                    "one of name, own, own6, vrid before the first vrid"
+                ));
+            }
         }
         Ok(())
     }
 
-    fn begin_router(&mut self, vrid: &str) -> Result<(), &'static str> {
+    fn begin_router(&mut self, vrid: &str) -> Result<(), Words> {
         let vrid = number(vrid).and_then(Vrid::new);
         let router = VirtualRouter {
-            vrid: vrid.ok_or("a number from 1 to 255")?,
+            vrid: vrid.ok_or(intern!("a number from 1 to 255"))?,
             addresses: Vec::new(),
             config: VrConfig {
                 accept: true,
@@ -106,17 +115,20 @@ impl Settings {
         };
         self.routers
             .push(router)
-            .map_err(|_| "no more than four virtual routers")
+            .map_err(|_| intern!("no more than four virtual routers"))
     }
 
-    /// The virtual addresses that packets are accepted for, those first that are to be served
-    /// first: one of each virtual router, then the second of each. A link-local address has no
-    /// service; it is there for the protocol.
-    pub(crate) fn served(&self) -> Vec<IpAddr, { VRS * ADDRS }> {
-        let accepting = || self.routers.iter().filter(|router| router.config.accept);
-        let rounds = 0..ADDRS;
-        let all = rounds.flat_map(|round| accepting().filter_map(move |r| r.served().nth(round)));
-        all.collect()
+    /// Calls `f` with the virtual addresses that packets are accepted for, those first that are to be
+    /// served first: one of each virtual router, then the second of each. A link-local address has
+    /// no service; it is there for the protocol.
+    pub(crate) fn each_served(&self, f: &mut dyn FnMut(IpAddr)) {
+        for round in 0..ADDRS {
+            for router in self.routers.iter().filter(|router| router.config.accept) {
+                if let Some(address) = router.served(round) {
+                    f(address);
+                }
+            }
+        }
     }
 
     fn check(&mut self) -> Result<(), Mistake<'static>> {
@@ -125,53 +137,61 @@ impl Settings {
             self.name = String::try_from("appliance").unwrap_or_default();
         }
         if self.routers.is_empty() {
-            return missing("vrid", "at least one virtual router, such as vrid=51");
+            return missing(
+                "vrid",
+                intern!("at least one virtual router, such as vrid=51"),
+            );
         }
         let mut routers = self.routers.iter();
         if routers.any(|router| router.addresses.is_empty()) {
-            return missing("address", "at least one after each vrid");
+            return missing("address", intern!("at least one after each vrid"));
         }
         let mut routers = self.routers.iter();
         if self.own.is_none() && routers.any(|router| router.family() == Family::Ipv4) {
-            return missing("own", "the host's own address, for virtual routers of IPv4");
+            return missing(
+                "own",
+                intern!("the host's own address, for virtual routers of IPv4"),
+            );
         }
         Ok(())
     }
 }
 
 impl VirtualRouter {
-    fn served(&self) -> impl Iterator<Item = IpAddr> + '_ {
+    /// The address number `number` of those that have a service.
+    fn served(&self, number: usize) -> Option<IpAddr> {
         let addresses = self.addresses.iter().map(|a| a.address);
-        addresses.filter(|address| match address {
+        let mut served = addresses.filter(|address| match address {
             IpAddr::V4(_) => true,
             IpAddr::V6(v6) => !v6.is_unicast_link_local(),
-        })
+        });
+        served.nth(number)
     }
 
-    fn set(&mut self, key: &str, value: &str) -> Result<(), &'static str> {
+    fn set(&mut self, key: &str, value: &str) -> Result<(), Words> {
         let config = &mut self.config;
         match key {
             "address" => return self.add_address(value),
             "priority" => {
                 let priority = number(value).and_then(Priority::new);
-                config.priority = priority.ok_or("a number from 1 to 255")?;
+                config.priority = priority.ok_or(intern!("a number from 1 to 255"))?;
             }
             "interval_cs" => {
                 let interval = number(value).and_then(AdvertInterval::from_centis);
-                config.advert_interval = interval.ok_or("centiseconds from 1 to 4095")?;
+                config.advert_interval = interval.ok_or(intern!("centiseconds from 1 to 4095"))?;
             }
             "version" => {
                 config.version = match value {
                     "2" => Version::V2,
                     "3" => Version::V3,
                     "both" => Version::Both,
-                    _ => return Err("2, 3 or both"),
+                    _ => return Err(intern!("2, 3 or both")),
                 };
             }
             "password" => {
                 let mut octets = [0; 8];
                 let room = octets.get_mut(..value.len());
-                let room = room.ok_or("a password of at most 8 octets")?;
+                let room = room.ok_or(intern!("a password of at most 8 octets"))?;
                 for (octet, from) in room.iter_mut().zip(value.bytes()) {
                     *octet = from;
                 }
@@ -180,20 +200,23 @@ impl VirtualRouter {
             "accept" => config.accept = yes_or_no(value)?,
             "preempt" => config.preempt = yes_or_no(value)?,
             _ => {
-                return Err(
-                    "one of vrid, address, priority, interval_cs, version, password, \
-                            accept, preempt after a vrid",
-                );
+                return Err(intern!(
+                    "one of vrid, address, priority, interval_cs, version, password, accept, preempt after a vrid"
+                ));
             }
         }
         Ok(())
     }
 
-    fn add_address(&mut self, value: &str) -> Result<(), &'static str> {
-        let address: IpAddr = value.parse().map_err(|_| "an IPv4 or IPv6 address")?;
+    fn add_address(&mut self, value: &str) -> Result<(), Words> {
+        let address: IpAddr = value
+            .parse()
+            .map_err(|_| intern!("an IPv4 or IPv6 address"))?;
         let family = Family::of(address);
         if !self.addresses.is_empty() && family != self.family() {
-            return Err("addresses of one family; the other one is another virtual router");
+            return Err(intern!(
+                "addresses of one family; the other one is another virtual router"
+            ));
         }
         let prefix_len = match family {
             Family::Ipv4 => 32,
@@ -205,7 +228,7 @@ impl VirtualRouter {
         };
         self.addresses
             .push(address)
-            .map_err(|_| "no more than eight addresses for a virtual router")
+            .map_err(|_| intern!("no more than eight addresses for a virtual router"))
     }
 }
 
@@ -219,10 +242,10 @@ fn number<N: FromStr>(value: &str) -> Option<N> {
     value.parse().ok()
 }
 
-fn yes_or_no(value: &str) -> Result<bool, &'static str> {
+fn yes_or_no(value: &str) -> Result<bool, Words> {
     match value {
         "yes" => Ok(true),
         "no" => Ok(false),
-        _ => Err("yes or no"),
+        _ => Err(intern!("yes or no")),
     }
 }

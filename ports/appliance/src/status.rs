@@ -1,11 +1,12 @@
 //! How the appliance stands, in lines of text.
 
-use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicU32, Ordering};
 
 use embassy_time::{Instant, Timer};
+use vrrp_embassy::Discard;
 use vrrp_embassy::vrrp_core::{Statistics, Status};
 
+use crate::text::Text;
 use crate::{App, board};
 
 /// How much the processor slept in the last second, in thousandths.
@@ -25,43 +26,46 @@ pub(crate) async fn measure() -> ! {
     }
 }
 
-/// Writes line `number` of the status; `Ok(false)` when there is none.
-///
-/// # Errors
-///
-/// The line does not fit.
-pub(crate) fn line(app: &App, number: usize, out: &mut impl Write) -> Result<bool, fmt::Error> {
+/// Writes part `number` of the status, a few lines; `false` when there is none.
+pub(crate) fn part(app: &App, number: usize, out: &mut Text) -> bool {
     let routers = app.keys.len();
     if let Some(&key) = app.keys.get(number) {
         if let (Some(status), Some(counted)) = (app.vrrp.status(key), app.vrrp.statistics(key)) {
-            router(&status, &counted, out)?;
+            router(&status, &counted, out);
         }
     } else if number == routers {
-        host(out)?;
+        host(app, out);
     } else {
-        return Ok(false);
+        return false;
     }
-    Ok(true)
+    true
 }
 
-fn router(status: &Status, counted: &Statistics, out: &mut impl Write) -> fmt::Result {
+fn router(status: &Status, counted: &Statistics, out: &mut Text) {
     let key = status.key;
-    write!(out, "vrid {} {}: {}, ", key.vrid, key.family, status.state)?;
-    writeln!(out, "priority {}: {}", status.priority, status.reason)?;
-    let (sent, received) = (counted.adverts_sent, counted.adverts_received);
-    let transitions = counted.active_transitions;
-    writeln!(
-        out,
-        "  sent {sent} received {received} transitions {transitions}"
-    )
+    out.say("vrid ").number(key.vrid.get().into());
+    out.say(" ").say(key.family.as_str());
+    out.say(": ").say(status.state.as_str());
+    out.say(", priority ").number(status.priority.get().into());
+    out.say(": ").say(status.reason.as_str());
+    out.say("\n  sent ").number(counted.adverts_sent);
+    out.say(" received ").number(counted.adverts_received);
+    out.say(" transitions ").number(counted.active_transitions);
+    out.say("\n");
 }
 
-fn host(out: &mut impl Write) -> fmt::Result {
+fn host(app: &App, out: &mut Text) {
     let idle = IDLE.load(Ordering::Relaxed);
-    let (percent, tenth) = (idle / 10, idle % 10);
-    let uptime = Instant::now().as_secs() as u32;
-    writeln!(out, "up {uptime} s, idle {percent}.{tenth} %")?;
-    let (memory, stack) = (board::static_memory(), board::stack_high_water());
-    writeln!(out, "memory {memory} octets, stack {stack} at most")?;
-    writeln!(out, "frames lost {}", board::frames_lost())
+    out.say("up ").number(Instant::now().as_secs() as u32);
+    out.say(" s, idle ").number(idle / 10);
+    out.say(".").number(idle % 10);
+    out.say(" %\nmemory ").number(board::static_memory() as u32);
+    out.say(" octets, stack ")
+        .number(board::stack_high_water() as u32);
+    out.say(" at most\nframes lost ")
+        .number(board::frames_lost());
+    let without_room = app.vrrp.discards().count(Discard::NoRoom);
+    out.say(", without room ").number(without_room);
+    out.say("\nlate ").number(app.vrrp.worst_delay_us());
+    out.say(" us at most\n");
 }

@@ -8,6 +8,7 @@
 //! - [`daemon`] is the loop, with reload and graceful stop.
 //! - [`scripts`] runs the event scripts.
 //! - [`control`] is the control socket: its server, its words, and the client's side.
+//! - [`privsep`] divides all this between two processes where a platform supports it.
 //! - [`words`] tells what happened in one line for the log.
 //! - [`logging`], [`notify`], [`poll`] and [`sys`] are the ground: log, service manager, poll(2),
 //!   system calls.
@@ -19,6 +20,7 @@ pub mod daemon;
 pub mod logging;
 pub mod notify;
 pub mod poll;
+pub mod privsep;
 pub mod report;
 pub mod scripts;
 pub mod sys;

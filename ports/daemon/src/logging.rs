@@ -14,7 +14,7 @@ use log::{Level, LevelFilter, Log, Metadata, Record};
 use crate::sys;
 
 /// A line longer than this is cut: a pipe takes so much in one piece or not at all.
-const MAX_LINE: usize = 4000;
+pub const MAX_LINE: usize = 4000;
 
 #[cfg(target_os = "linux")]
 const SYSLOG: &str = "/dev/log";
@@ -31,6 +31,8 @@ pub enum Target {
     Journal,
     /// The local syslog daemon, facility daemon.
     Syslog,
+    /// Another process, which [`pass_on`]s what it receives.
+    Relay,
 }
 
 impl Target {
@@ -49,7 +51,7 @@ pub struct Logger(Mutex<Sink>);
 
 static LOGGER: Logger = Logger(Mutex::new(Sink {
     target: Target::Stderr,
-    syslog: None,
+    socket: None,
     lost: 0,
     line: String::new(),
 }));
@@ -57,7 +59,8 @@ static LOGGER: Logger = Logger(Mutex::new(Sink {
 #[derive(Debug)]
 struct Sink {
     target: Target,
-    syslog: Option<UnixDatagram>,
+    /// To the syslog daemon, or to the other process.
+    socket: Option<UnixDatagram>,
     lost: u64,
     line: String,
 }
@@ -77,6 +80,28 @@ pub fn install(target: Target, debug: bool) {
 /// Sends the lines to another target from here on.
 pub fn retarget(target: Target) {
     LOGGER.lock().target = target;
+}
+
+/// Sends the lines to another process from here on.
+pub fn relay(socket: UnixDatagram) {
+    let mut sink = LOGGER.lock();
+    sink.target = Target::Relay;
+    sink.socket = Some(socket);
+}
+
+/// Logs a line that another process has relayed.
+pub fn pass_on(line: &[u8]) {
+    let text = String::from_utf8_lossy(line);
+    let mut chars = text.chars();
+    let level = match chars.next() {
+        Some('3') => Level::Error,
+        Some('4') => Level::Warn,
+        Some('6') => Level::Info,
+        _ => Level::Debug,
+    };
+    let text = chars.as_str();
+    // It was for the other process to decide whether it matters.
+    LOGGER.lock().write(level, &format_args!("{text}"));
 }
 
 impl Logger {
@@ -115,6 +140,10 @@ impl Sink {
         format_line(&mut self.line, self.target, level, args);
         match self.target {
             Target::Syslog => self.send_syslog(),
+            Target::Relay => match &self.socket {
+                Some(socket) => sys::send_now(socket.as_fd(), self.line.as_bytes()).map(drop),
+                None => Err(io::ErrorKind::NotConnected.into()),
+            },
             Target::Stderr | Target::Journal => {
                 let stderr = io::stderr();
                 // Checked before rather than made non-blocking: the stream may be shared with
@@ -130,16 +159,16 @@ impl Sink {
     fn send_syslog(&mut self) -> io::Result<()> {
         // Opened anew after an error: the syslog daemon may have been restarted.
         for _ in 0..2 {
-            if self.syslog.is_none() {
+            if self.socket.is_none() {
                 let socket = UnixDatagram::unbound()?;
                 socket.connect(SYSLOG)?;
-                self.syslog = Some(socket);
+                self.socket = Some(socket);
             }
-            let Some(socket) = &self.syslog else { break };
+            let Some(socket) = &self.socket else { break };
             match sys::send_now(socket.as_fd(), self.line.as_bytes()) {
                 Ok(_) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
-                Err(_) => self.syslog = None,
+                Err(_) => self.socket = None,
             }
         }
         Err(io::ErrorKind::NotConnected.into())
@@ -168,6 +197,7 @@ fn format_line(line: &mut String, target: Target, level: Level, args: &std::fmt:
             _ => write!(line, "vrrpd: {args}"),
         },
         Target::Journal => write!(line, "<{severity}>{args}"),
+        Target::Relay => write!(line, "{severity}{args}"),
         Target::Syslog => {
             let priority = DAEMON | severity;
             write!(line, "<{priority}>vrrpd[{}]: {args}", std::process::id())
@@ -181,7 +211,7 @@ fn format_line(line: &mut String, target: Target, level: Level, args: &std::fmt:
         let cut = (0..=MAX_LINE).rev().find(|&at| line.is_char_boundary(at));
         line.truncate(cut.unwrap_or(0));
     }
-    if target != Target::Syslog {
+    if matches!(target, Target::Stderr | Target::Journal) {
         line.push('\n');
     }
 }
@@ -247,6 +277,7 @@ mod tests {
         let at = |target| formatted(target, Level::Warn, "VRID 1: odd");
         assert_eq!(at(Target::Stderr), "vrrpd: warning: VRID 1: odd\n");
         assert_eq!(at(Target::Journal), "<4>VRID 1: odd\n");
+        assert_eq!(at(Target::Relay), "4VRID 1: odd");
         let pid = std::process::id();
         assert_eq!(at(Target::Syslog), format!("<28>vrrpd[{pid}]: VRID 1: odd"));
     }

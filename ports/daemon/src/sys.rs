@@ -47,6 +47,16 @@ pub struct Signals {
 pub struct Taken(u32);
 
 impl Taken {
+    /// What [`bits`](Taken::bits) gave in another process.
+    pub fn of(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    /// One bit for each signal.
+    pub fn bits(self) -> u32 {
+        self.0
+    }
+
     fn has(self, signal: libc::c_int) -> bool {
         self.0 & (1 << signal) != 0
     }
@@ -352,17 +362,60 @@ impl Background {
     pub fn report(self, code: u8) -> io::Result<()> {
         // SAFETY: one octet of a live buffer to a descriptor that we own.
         unsafe { libc::write(self.report.as_raw_fd(), [code].as_ptr().cast(), 1) };
-        if code == 0 {
-            let null = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .open("/dev/null")?;
-            for stream in 0..=2 {
-                // SAFETY: dup2 over the standard streams, which nobody holds as an OwnedFd.
-                check(unsafe { libc::dup2(null.as_raw_fd(), stream) })?;
-            }
+        match code {
+            0 => close_streams(),
+            _ => Ok(()),
         }
-        Ok(())
+    }
+}
+
+/// Puts nothing in the place of the standard streams.
+pub fn close_streams() -> io::Result<()> {
+    let mut null = OpenOptions::new();
+    let null = null.read(true).write(true).open("/dev/null")?;
+    for stream in 0..=2 {
+        // SAFETY: dup2 over the standard streams, which nobody holds as an OwnedFd.
+        check(unsafe { libc::dup2(null.as_raw_fd(), stream) })?;
+    }
+    Ok(())
+}
+
+/// Makes a second process, a copy of this one. In it `None`, in this one its number.
+///
+/// Must come before the first thread is made: fork(2) would lose it.
+pub fn fork() -> io::Result<Option<u32>> {
+    // SAFETY: the process has one thread, so the child of fork may do anything.
+    let pid = check(unsafe { libc::fork() })?;
+    Ok((pid > 0).then_some(pid as u32))
+}
+
+/// How the child `pid` ended. `None`: it has not yet.
+pub fn ended(pid: u32) -> io::Result<Option<ExitStatus>> {
+    loop {
+        let mut status = 0;
+        // SAFETY: the pointer is valid for the call.
+        match check(unsafe { libc::waitpid(pid as libc::pid_t, &mut status, libc::WNOHANG) }) {
+            Ok(0) => return Ok(None),
+            Ok(_) => return Ok(Some(ExitStatus::from_raw(status))),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Ends the child `pid` at once (SIGKILL).
+pub fn kill(pid: u32) {
+    if let Some(pid) = i32::try_from(pid).ok().filter(|&pid| pid > 1) {
+        // SAFETY: kill(2) takes integers only.
+        unsafe { libc::kill(pid, libc::SIGKILL) };
+    }
+}
+
+/// From now on the signals that vrrpd listens to are for another process to take.
+pub fn ignore_signals() {
+    for signal in HEARD.into_iter().filter(|&signal| signal != libc::SIGCHLD) {
+        // SAFETY: takes plain numbers; nothing is called when such a signal comes.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
 }
 
@@ -433,4 +486,57 @@ pub fn enter_sandbox() -> io::Result<()> {
         _ => {}
     }
     Ok(())
+}
+
+/// A user and its group.
+#[cfg(target_os = "freebsd")]
+#[derive(Clone, Copy, Debug)]
+pub struct User {
+    uid: libc::uid_t,
+    gid: libc::gid_t,
+}
+
+/// The user for a process that needs no rights: `_vrrp` where there is one, else `nobody`.
+#[cfg(target_os = "freebsd")]
+pub fn nobody() -> User {
+    let mut buffer = vec![0; 16 * 1024];
+    for name in [c"_vrrp", c"nobody"] {
+        // SAFETY: every pointer is valid for the call and the buffer's length is given; the entry
+        // is read only when the call says that it filled it in.
+        unsafe {
+            let mut entry: libc::passwd = std::mem::zeroed();
+            let mut found = std::ptr::null_mut();
+            let (room, len) = (buffer.as_mut_ptr(), buffer.len());
+            libc::getpwnam_r(name.as_ptr(), &mut entry, room, len, &mut found);
+            if !found.is_null() && entry.pw_uid != 0 {
+                let (uid, gid) = (entry.pw_uid, entry.pw_gid);
+                return User { uid, gid };
+            }
+        }
+    }
+    // As every FreeBSD has it.
+    let (uid, gid) = (65_534, 65_534);
+    User { uid, gid }
+}
+
+/// Gives up every right of root, the file system, and, in capability mode, everything but the
+/// descriptors that are open.
+#[cfg(target_os = "freebsd")]
+pub fn give_up_rights(user: User) -> io::Result<()> {
+    // SAFETY: the strings end with a zero and outlive the calls, the group is one value; the rest
+    // take plain numbers.
+    unsafe {
+        libc::setproctitle(c"protocol".as_ptr());
+        let changed = check(libc::chroot(c"/var/empty".as_ptr())).map(drop);
+        match changed {
+            // Where somebody removed it capability mode has to do.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            other => other?,
+        }
+        check(libc::chdir(c"/".as_ptr()))?;
+        check(libc::setgroups(1, &user.gid))?;
+        check(libc::setresgid(user.gid, user.gid, user.gid))?;
+        check(libc::setresuid(user.uid, user.uid, user.uid))?;
+    }
+    enter_sandbox()
 }

@@ -199,12 +199,14 @@ pub fn age(now: Instant, at: Instant) -> f64 {
 
 fn interface(name: &str, state: &vrrp_core::InterfaceState) -> String {
     let updown = if state.up { "up" } else { "down" };
-    match (state.ipv4, state.ipv6) {
-        (None, None) => format!("{name}: {updown}, no address to advertise from"),
-        (Some(ipv4), None) => format!("{name}: {updown}, {ipv4}"),
-        (None, Some(ipv6)) => format!("{name}: {updown}, {ipv6}"),
-        (Some(ipv4), Some(ipv6)) => format!("{name}: {updown}, {ipv4}, {ipv6}"),
-    }
+    let addresses = match (state.ipv4, state.ipv6) {
+        (None, None) => "no address to advertise from".to_string(),
+        (Some(ipv4), None) => ipv4.to_string(),
+        (None, Some(ipv6)) => ipv6.to_string(),
+        (Some(ipv4), Some(ipv6)) => format!("{ipv4}, {ipv6}"),
+    };
+    // It may be all that has changed.
+    format!("{name}: {updown}, {addresses}, MAC {}", state.mac)
 }
 
 fn rejected(event: &Event) -> String {

@@ -29,6 +29,8 @@ pub(crate) struct Inner<const VRS: usize, const ADDRS: usize> {
     /// The runner waits for room for a received frame.
     pub(crate) wants_room: Cell<bool>,
     pub(crate) runner: RefCell<WakerRegistration>,
+    /// The longest that what was due took until it was done, in microseconds.
+    worst_delay_us: Cell<u32>,
     changes: Cell<u32>,
     waiters: RefCell<[Option<Waker>; WAITERS]>,
 }
@@ -48,9 +50,18 @@ impl<const VRS: usize, const ADDRS: usize> Inner<VRS, ADDRS> {
             own: Cell::new(own),
             wants_room: Cell::new(false),
             runner: RefCell::new(WakerRegistration::new()),
+            worst_delay_us: Cell::new(0),
             changes: Cell::new(0),
             waiters: RefCell::new([const { None }; WAITERS]),
         }
+    }
+
+    /// What was due at `due` is done.
+    pub(crate) fn done(&self, due: Instant, now: Instant) {
+        let delay_us = now.as_micros().saturating_sub(due.as_micros());
+        let delay_us = u32::try_from(delay_us).unwrap_or(u32::MAX);
+        let worst = &self.worst_delay_us;
+        worst.set(worst.get().max(delay_us));
     }
 
     /// A virtual router changed its state.
@@ -120,7 +131,7 @@ impl<'d, const VRS: usize, const ADDRS: usize> Control<'d, VRS, ADDRS> {
     /// Adds a virtual router and enables it. Keys come from [`key`](crate::key).
     ///
     /// # Errors
-    /// As [`vrrp_core::Router::insert`]; [`Error::BadAddress`] for unicast peers, which need a
+    /// As [`vrrp_core::Router::insert`]; [`Error::NoPeers`] for unicast peers, which need a
     /// neighbour table.
     pub fn insert(&self, key: VrKey, config: &VrConfig<'_>) -> Result<(), Error> {
         self.rule(|gate, now| gate.insert(now, key, config))
@@ -129,7 +140,7 @@ impl<'d, const VRS: usize, const ADDRS: usize> Control<'d, VRS, ADDRS> {
     /// Changes the configuration of a virtual router; its state stays.
     ///
     /// # Errors
-    /// As [`vrrp_core::Router::reconfigure`].
+    /// As [`vrrp_core::Router::reconfigure`]; [`Error::NoPeers`] for unicast peers.
     pub fn reconfigure(&self, key: VrKey, config: &VrConfig<'_>) -> Result<(), Error> {
         self.rule(|gate, now| gate.reconfigure(now, key, config))
     }
@@ -222,6 +233,13 @@ impl<const VRS: usize, const ADDRS: usize> Control<'_, VRS, ADDRS> {
     /// How many other frames were discarded.
     pub fn discards(&self) -> DiscardCounters {
         self.with(|gate| *gate.discards()).unwrap_or_default()
+    }
+
+    /// How late VRRP was at most, in microseconds: from the moment when something was due, such as an
+    /// advertisement or a takeover, until the last frame of it had been handed to the device. Other
+    /// tasks that keep the executor to themselves make it grow.
+    pub fn worst_delay_us(&self) -> u32 {
+        self.inner.worst_delay_us.get()
     }
 
     /// Waits until a virtual router has changed its state since this call. What a change was is in

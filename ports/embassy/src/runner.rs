@@ -55,11 +55,18 @@ impl<D: Driver, const VRS: usize, const ADDRS: usize> Runner<'_, D, VRS, ADDRS> 
         let now = crate::now();
         self.look_at_interface(now, cx);
         self.send_from_stacks(cx);
+        let mut due = None;
         if self.receive_all(now, cx) {
             // T-8: only after the frames that have arrived.
-            self.control.with(|gate| gate.handle_timeout(now));
+            self.control.with(|gate| {
+                due = gate.poll_timeout().filter(|due| *due <= now);
+                gate.handle_timeout(now);
+            });
         }
         self.act(now, cx);
+        if let Some(due) = due {
+            self.control.inner.done(due, crate::now());
+        }
         self.sleep(cx);
     }
 

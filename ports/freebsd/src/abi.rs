@@ -84,6 +84,10 @@ abi! {
     IFREQ_UNION: usize = 16, "offsetof(struct ifreq, ifr_ifru)";
     IFREQ_FLAGS_HIGH: usize = 18, "offsetof(struct ifreq, ifr_flagshigh)";
     IFREQ_POINTER: usize = 24, "offsetof(struct ifreq, ifr_buffer.buffer)";
+    IFGROUPREQ_LEN: usize = 40, "sizeof(struct ifgroupreq)";
+    IFGROUPREQ_SIZE: usize = 16, "offsetof(struct ifgroupreq, ifgr_len)";
+    IFGROUPREQ_POINTER: usize = 24, "offsetof(struct ifgroupreq, ifgr_ifgru.ifgru_groups)";
+    IFG_REQ_LEN: usize = 16, "sizeof(struct ifg_req)";
     IFALIASREQ_LEN: usize = 68, "sizeof(struct ifaliasreq)";
     IFALIASREQ_ADDR: usize = 16, "offsetof(struct ifaliasreq, ifra_addr)";
     IFALIASREQ_BROADCAST: usize = 32, "offsetof(struct ifaliasreq, ifra_broadaddr)";
@@ -123,6 +127,7 @@ abi! {
     SIOCSIFNAME: u64 = request(IN, b'i', 40, IFREQ_LEN), "SIOCSIFNAME";
     SIOCSIFDESCR: u64 = request(IN, b'i', 41, IFREQ_LEN), "SIOCSIFDESCR";
     SIOCGIFDESCR: u64 = request(IN | OUT, b'i', 42, IFREQ_LEN), "SIOCGIFDESCR";
+    SIOCGIFGROUP: u64 = request(IN | OUT, b'i', 136, IFGROUPREQ_LEN), "SIOCGIFGROUP";
     SIOCSIFMTU: u64 = request(IN, b'i', 52, IFREQ_LEN), "SIOCSIFMTU";
     SIOCGIFMEDIA: u64 = request(IN | OUT, b'i', 56, IFMEDIAREQ_LEN), "SIOCGIFMEDIA";
     SIOCGIFFIB: u64 = request(IN | OUT, b'i', 92, IFREQ_LEN), "SIOCGIFFIB";
@@ -202,6 +207,7 @@ abi! {
     BIOCSHDRCMPLT: u64 = request(IN, b'B', 117, 4), "BIOCSHDRCMPLT";
     BIOCSDIRECTION: u64 = request(IN, b'B', 119, 4), "BIOCSDIRECTION";
     BIOCLOCK: u64 = request(VOID, b'B', 122, 0), "BIOCLOCK";
+    BIOCSETWF: u64 = request(IN, b'B', 123, BPF_PROGRAM_LEN), "BIOCSETWF";
     BIOCSETFNR: u64 = request(IN, b'B', 130, BPF_PROGRAM_LEN), "BIOCSETFNR";
 
     // netgraph(4).

@@ -125,6 +125,23 @@ fn arp(targets: &[Ipv4Addr]) -> Vec<Instruction> {
     program
 }
 
+/// What may be written to any device: VRRP, ARP and ICMPv6, whatever a fault here would send.
+pub(crate) fn writable() -> Vec<Instruction> {
+    let mut program = Vec::new();
+    block(&mut program, LOAD_HALF, 12, 0x0800, vrrp(23));
+    block(&mut program, LOAD_HALF, 12, 0x0806, vec![ACCEPT]);
+    let next_header = vec![
+        load(LOAD_BYTE, 20),
+        jump(JUMP_EQUAL, 112, 1, 0),
+        jump(JUMP_EQUAL, 58, 0, 1),
+        ACCEPT,
+        DROP,
+    ];
+    block(&mut program, LOAD_HALF, 12, 0x86dd, next_header);
+    program.push(DROP);
+    program
+}
+
 /// A record of a buffer that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Record<'a> {
@@ -228,6 +245,23 @@ mod tests {
             assert!(!run(&everything(), &adverts[0][..cut]));
         }
         assert!(run(&everything(), &adverts[0]) && run(&everything(), &adverts[1]));
+    }
+
+    #[test]
+    fn nothing_but_the_protocols_of_a_router_can_be_written() {
+        let may = |frame: &[u8]| bpf::run(&writable(), frame, |_| None).expect("an end");
+        assert!(may(&frame(0x0800, 54, &[(23, &[112])])));
+        assert!(may(&frame(0x86dd, 78, &[(20, &[112])])));
+        assert!(may(&frame(0x86dd, 86, &[(20, &[58])])));
+        assert!(may(&ask4(2, [10, 0, 0, 1])));
+        for other in [
+            frame(0x0800, 54, &[(23, &[6])]),
+            frame(0x86dd, 78, &[(20, &[17])]),
+            frame(0x8100, 58, &[(16, &[8, 0]), (27, &[112])]),
+            frame(0x0800, 23, &[]),
+        ] {
+            assert!(!may(&other), "{other:02x?}");
+        }
     }
 
     #[test]

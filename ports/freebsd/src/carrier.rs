@@ -12,7 +12,7 @@ use crate::errors::{explain, refused};
 use crate::graph;
 use crate::ledger::Entry;
 use crate::platform::FreebsdPlatform;
-use crate::port;
+use crate::port::{self, Device};
 use crate::request::{self, Request};
 use crate::router::{is_gone, noted, unprepared};
 use crate::sys;
@@ -28,7 +28,7 @@ pub(crate) struct Carrier {
     pub(crate) index: u32,
     pub(crate) node: String,
     /// Sends out of it.
-    pub(crate) bpf: OwnedFd,
+    pub(crate) bpf: Device,
 }
 
 /// An interface whose own MAC a virtual one replaces.
@@ -85,7 +85,7 @@ impl FreebsdPlatform {
         parent: u32,
         born: &str,
         name: &str,
-    ) -> io::Result<(u32, OwnedFd)> {
+    ) -> io::Result<(u32, Device)> {
         let fd = self.any_requester()?;
         sys::describe(fd, born, &format!("{MARK}{}", self.ledger.token()))?;
         sys::rename(fd, born, name)?;
@@ -160,15 +160,16 @@ impl FreebsdPlatform {
 
     /// Makes the bridge on an interface unless it is there.
     fn need_bridge(&mut self, number: u32) -> Result<(), PlatformError> {
-        let Some(watched) = self.interfaces.get_mut(&number) else {
-            return Ok(());
-        };
-        let Some(port) = watched.port.as_mut().filter(|port| port.bridge.is_none()) else {
+        let port = self.interfaces.get(&number).and_then(|w| w.port.as_ref());
+        let Some(port) = port.filter(|port| port.bridge.is_none()) else {
             return Ok(());
         };
         let kind = self.links.get(port.index).map_or(0, |link| link.kind);
         // A lagg says that it is Ethernet, and its ports that they are a lagg.
-        let kind = match port.name.starts_with("lagg") {
+        let groups = self
+            .any_requester()
+            .and_then(|fd| sys::groups(fd, &port.name));
+        let kind = match groups.is_ok_and(|groups| groups.iter().any(|group| group == "lagg")) {
             true => IFT_LAGG,
             false => kind,
         };
@@ -188,10 +189,14 @@ impl FreebsdPlatform {
         let entry = Entry::Bridge {
             node: format!("vrrp_{index}"),
         };
+        let ours = self.ledger.contains(&entry);
         self.ledger.add([entry.clone()]).map_err(noted)?;
-        match self.graph.insert_bridge(&name, index) {
+        match self.graph.insert_bridge(&name, index, ours) {
             Ok(bridge) => {
-                port.bridge = Some(bridge);
+                let watched = self.interfaces.get_mut(&number);
+                if let Some(port) = watched.and_then(|w| w.port.as_mut()) {
+                    port.bridge = Some(bridge);
+                }
                 self.untidy = true;
                 self.tidy()
             }

@@ -61,10 +61,16 @@ impl Graph {
         if self.socket.is_some() {
             return Ok(());
         }
-        for module in MODULES {
-            if !sys::has_module(module) {
-                sys::load_module(module).map_err(|error| missing_module(module, error))?;
+        let mut missing = Vec::new();
+        let mut reason = None;
+        for module in MODULES.into_iter().filter(|m| !sys::has_module(m)) {
+            if let Err(error) = sys::load_module(module) {
+                missing.push(module);
+                reason = Some(error);
             }
+        }
+        if let Some(error) = reason {
+            return Err(missing_modules(&missing, error));
         }
         self.open_loaded()
             .map_err(|error| PlatformError::new("open a netgraph socket", error))
@@ -121,11 +127,13 @@ impl Graph {
         }
     }
 
-    /// Puts a bridge between an interface and its stack.
+    /// Puts a bridge between an interface and its stack. `ours`: one of its name is ours, and not
+    /// that of another vrrpd.
     pub(crate) fn insert_bridge(
         &mut self,
         device: &str,
         index: u32,
+        ours: bool,
     ) -> Result<Bridge, PlatformError> {
         let what = format!("put a netgraph bridge on {device}");
         let failed = |error| PlatformError::new(what.clone(), error);
@@ -140,10 +148,14 @@ impl Graph {
             }
             Err(error) => return Err(failed(error)),
         };
-        if let Some(hook) = hooks
-            .iter()
-            .find(|h| ["lower", "upper"].contains(&&*h.name))
-        {
+        let joined = || {
+            let ends = hooks.iter();
+            ends.filter(|hook| ["lower", "upper"].contains(&&*hook.name))
+        };
+        if ours && joined().all(|hook| hook.peer == bridge_name(index)) {
+            // Our own, that was lost sight of when somebody took it apart: it is made anew.
+            self.shutdown(&bridge_name(index)).map_err(failed)?;
+        } else if let Some(hook) = joined().next() {
             let hint = format!(
                 "its netgraph hook {} is joined to the {} node '{}' already; use useVMAC = no or replace",
                 hook.name, hook.peer_type, hook.peer
@@ -251,19 +263,24 @@ impl Graph {
     }
 }
 
-fn missing_module(module: &str, error: io::Error) -> PlatformError {
-    let what = format!("load the kernel module {module}, which a virtual MAC needs");
+fn missing_modules(modules: &[&str], error: io::Error) -> PlatformError {
+    let names = modules.join(", ");
+    let what = format!("load what a virtual MAC needs of the kernel, {names}");
     let jailed = sys::sysctl_number(c"security.jail.jailed").unwrap_or(0) != 0;
     let level = sys::sysctl_number(c"kern.securelevel").unwrap_or(-1);
+    // With -n one that came with another is no error.
+    let command = format!("kldload -n {}", modules.join(" "));
     let hint = if jailed {
-        format!("a jail cannot: run \"kldload {module}\" on the host, or use useVMAC = no")
+        format!("a jail cannot: run \"{command}\" on the host, or use useVMAC = no")
     } else if level > 0 {
+        let lines = modules.iter().map(|m| format!("{m}_load=\"YES\""));
+        let lines = lines.collect::<Vec<_>>().join(", ");
         format!(
-            "the securelevel is {level}: put {module}_load=\"YES\" into /boot/loader.conf and \
-             reboot, or use useVMAC = no"
+            "the securelevel is {level}: put {lines} into /boot/loader.conf and reboot, or use \
+             useVMAC = no"
         )
     } else {
-        format!("try \"kldload {module}\", or use useVMAC = no")
+        format!("try \"{command}\", or use useVMAC = no")
     };
     PlatformError::new(what, explain(error, &hint))
 }

@@ -8,6 +8,8 @@
 //! - Packets go through bpf(4) alone, so that neither a packet filter nor carp(4) comes between.
 //! - What is installed is written to a ledger first. What a killed process left is removed when the
 //!   next platform is opened, and nothing else.
+//! - `Server` and `ServedPlatform` are the same in two processes: one with the rights, and one that
+//!   hears and sends frames, and asks for the rest.
 //!
 //! Needs root, in a jail also vnet, a /dev/bpf, and for virtual MACs modules that the host has
 //! loaded. FreeBSD 14 or newer on a 64-bit machine.
@@ -39,11 +41,15 @@ mod graph;
 #[cfg(target_os = "freebsd")]
 mod leftovers;
 #[cfg(target_os = "freebsd")]
+mod line;
+#[cfg(target_os = "freebsd")]
 mod platform;
 #[cfg(target_os = "freebsd")]
 mod port;
 #[cfg(target_os = "freebsd")]
 mod router;
+#[cfg(target_os = "freebsd")]
+mod served;
 #[cfg(target_os = "freebsd")]
 mod sys;
 #[cfg(target_os = "freebsd")]
@@ -56,3 +62,5 @@ mod watch;
 
 #[cfg(target_os = "freebsd")]
 pub use platform::{Counters, FreebsdPlatform, Options};
+#[cfg(target_os = "freebsd")]
+pub use served::{ServedPlatform, Server};

@@ -68,6 +68,8 @@ pub struct Counters {
 #[derive(Debug)]
 pub struct FreebsdPlatform {
     pub(crate) queue: Queue,
+    /// Whether frames are read here, and not by the process that the devices were given to.
+    pub(crate) frames: bool,
     /// What the timer is set to, and what the host asked for.
     armed: Option<Instant>,
     asked: Option<Instant>,
@@ -131,6 +133,7 @@ impl FreebsdPlatform {
         let ledger = Ledger::create(&directory, &place, sys::try_lock).map_err(failed(&keeping))?;
         let mut platform = Self {
             queue,
+            frames: true,
             armed: None,
             asked: None,
             look_at: None,

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Deref;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use vrrp_core::{Family, Transmit};
 
 use crate::abi::*;
-use crate::bpf::Wanted;
+use crate::bpf::{Instruction, Wanted, writable};
 use crate::errors::{explain, refused};
 use crate::graph::Bridge;
 use crate::request::Request;
@@ -27,7 +29,7 @@ pub(crate) struct Port {
     pub(crate) name: String,
     /// The routing table of the interface.
     pub(crate) fib: u32,
-    pub(crate) bpf: Option<OwnedFd>,
+    pub(crate) bpf: Option<Device>,
     wanted: Wanted,
     /// Never bound and never read: they hold the memberships that IGMP and MLD report.
     members: [Option<OwnedFd>; 2],
@@ -57,16 +59,18 @@ impl Port {
         }
     }
 
-    /// Hears exactly what is wanted.
-    pub(crate) fn hear(&mut self, queue: &Queue, wanted: Wanted) -> io::Result<()> {
+    /// Hears exactly what is wanted. Without a queue what is heard is read by somebody else.
+    pub(crate) fn hear(&mut self, queue: Option<&Queue>, wanted: Wanted) -> io::Result<()> {
         match &self.bpf {
             None if wanted == Wanted::default() => return Ok(()),
             Some(_) if wanted == self.wanted => return Ok(()),
             Some(fd) => sys::set_filter(fd, &wanted.program())?,
             None => {
-                let fd = open(&self.name, BUFFER, &wanted.program())?;
-                queue.add(&fd, u64::from(self.number))?;
-                self.bpf = Some(fd);
+                let device = open(&self.name, BUFFER, &wanted.program(), &writable())?;
+                if let Some(queue) = queue {
+                    queue.add(&*device, u64::from(self.number))?;
+                }
+                self.bpf = Some(device);
             }
         }
         self.wanted = wanted;
@@ -155,18 +159,36 @@ impl Port {
     }
 }
 
-/// A bpf device that sends out of an interface and hears nothing.
-pub(crate) fn sender(name: &str) -> io::Result<OwnedFd> {
-    open(name, SEND_BUFFER, &Wanted::default().program())
+/// An open bpf device, told from every other that this process has opened.
+#[derive(Debug)]
+pub(crate) struct Device {
+    fd: OwnedFd,
+    pub(crate) serial: u64,
 }
 
-/// Opens a bpf device on an interface. Everything is set before it is bound, so that nothing
+impl Deref for Device {
+    type Target = OwnedFd;
+
+    fn deref(&self) -> &OwnedFd {
+        &self.fd
+    }
+}
+
+static SERIAL: AtomicU64 = AtomicU64::new(0);
+
+/// A bpf device that sends out of an interface and hears nothing.
+pub(crate) fn sender(name: &str) -> io::Result<Device> {
+    open(name, SEND_BUFFER, &Wanted::default().program(), &writable())
+}
+
+/// Opens a bpf device on an interface, with filters for what is heard and what is sent. Everything is set before it is bound, so that nothing
 /// unfiltered is ever queued.
 pub(crate) fn open(
     name: &str,
     buffer: usize,
-    program: &[crate::bpf::Instruction],
-) -> io::Result<OwnedFd> {
+    heard: &[Instruction],
+    sent: &[Instruction],
+) -> io::Result<Device> {
     let fd = sys::open_bpf().map_err(|error| match error.raw_os_error() {
         Some(libc::ENOENT) => explain(
             error,
@@ -175,7 +197,8 @@ pub(crate) fn open(
         _ => error,
     })?;
     sys::ioctl_number(&fd, BIOCSBLEN, buffer as u32)?;
-    sys::set_filter(&fd, program)?;
+    sys::set_filter(&fd, heard)?;
+    sys::set_write_filter(&fd, sent)?;
     sys::ioctl_number(&fd, BIOCIMMEDIATE, 1)?;
     // The source of what we write is the one that we write.
     sys::ioctl_number(&fd, BIOCSHDRCMPLT, 1)?;
@@ -185,8 +208,9 @@ pub(crate) fn open(
     if sys::ioctl_number(&fd, BIOCGDLT, 0)? != DLT_EN10MB {
         return Err(refused("it is no Ethernet interface"));
     }
-    sys::confine(&fd)?;
-    Ok(fd)
+    sys::confine(&fd, &[BIOCSETFNR])?;
+    let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+    Ok(Device { fd, serial })
 }
 
 fn in_fib(fd: OwnedFd, fib: u32) -> io::Result<OwnedFd> {

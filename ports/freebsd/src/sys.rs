@@ -7,6 +7,7 @@ use std::io;
 use std::mem::zeroed;
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
 
 use crate::abi::*;
 use crate::bpf::Instruction;
@@ -82,6 +83,15 @@ pub(crate) fn ioctl_number(fd: &OwnedFd, number: u64, value: u32) -> io::Result<
 
 /// Loads a filter program into a bpf device without dropping what it has, replacing the one before.
 pub(crate) fn set_filter(fd: &OwnedFd, program: &[Instruction]) -> io::Result<()> {
+    load_program(fd, BIOCSETFNR, program)
+}
+
+/// Loads the filter of what can be written to a bpf device.
+pub(crate) fn set_write_filter(fd: &OwnedFd, program: &[Instruction]) -> io::Result<()> {
+    load_program(fd, BIOCSETWF, program)
+}
+
+fn load_program(fd: &OwnedFd, number: u64, program: &[Instruction]) -> io::Result<()> {
     let mut argument = [0; BPF_PROGRAM_LEN];
     argument[..4].copy_from_slice(&(program.len() as u32).to_ne_bytes());
     let pointer = program.as_ptr() as usize;
@@ -91,7 +101,7 @@ pub(crate) fn set_filter(fd: &OwnedFd, program: &[Instruction]) -> io::Result<()
     check(unsafe {
         libc::ioctl(
             fd.as_raw_fd(),
-            BIOCSETFNR as libc::c_ulong,
+            number as libc::c_ulong,
             argument.as_mut_ptr(),
         )
     })?;
@@ -129,6 +139,32 @@ pub(crate) fn description(fd: &OwnedFd, name: &str) -> io::Result<String> {
         Err(error) if error.raw_os_error() == Some(libc::ENOMSG) => Ok(String::new()),
         Err(error) => Err(error),
     }
+}
+
+/// The groups that an interface is in: one that was made by cloning is in that of its kind, under
+/// any name.
+pub(crate) fn groups(fd: &OwnedFd, name: &str) -> io::Result<Vec<String>> {
+    // More than an interface is in; where there are yet more the call fails.
+    let mut buffer = [0u8; 64 * IFG_REQ_LEN];
+    let mut request = Request::about(SIOCGIFGROUP, name)?;
+    let (len, pointer) = (buffer.len() as u32, buffer.as_mut_ptr() as usize);
+    crate::request::put(&mut request.argument, IFGROUPREQ_SIZE, &len.to_ne_bytes());
+    crate::request::put(
+        &mut request.argument,
+        IFGROUPREQ_POINTER,
+        &pointer.to_ne_bytes(),
+    );
+    // SAFETY: the argument is a struct ifgroupreq, whose length and pointer are those of one slice
+    // that the call may write.
+    check(unsafe {
+        libc::ioctl(
+            fd.as_raw_fd(),
+            SIOCGIFGROUP as libc::c_ulong,
+            request.argument.as_mut_ptr(),
+        )
+    })?;
+    let names = buffer.chunks(IFG_REQ_LEN).map(crate::netgraph::string);
+    Ok(names.take_while(|name| !name.is_empty()).collect())
 }
 
 /// Gives an interface another name.
@@ -187,8 +223,8 @@ pub(crate) fn set_option_int(fd: &OwnedFd, level: i32, name: i32, value: i32) ->
 }
 
 /// Leaves a descriptor that takes in what a network sends nothing but reading, writing, waiting
-/// and the filter. A kernel without capabilities leaves it as it is.
-pub(crate) fn confine(fd: &OwnedFd) -> io::Result<()> {
+/// and these requests. A kernel without capabilities leaves it as it is.
+pub(crate) fn confine(fd: &OwnedFd, requests: &[u64]) -> io::Result<()> {
     let version = libc::CAP_RIGHTS_VERSION;
     let end = 0u64;
     // SAFETY: zeros are valid rights, which the call makes none of; the list of rights to set ends
@@ -201,12 +237,13 @@ pub(crate) fn confine(fd: &OwnedFd) -> io::Result<()> {
             libc::CAP_READ,
             libc::CAP_WRITE,
             libc::CAP_EVENT,
+            // Without any request allowed this one is of no use, and of no harm.
             libc::CAP_IOCTL,
             end,
         );
         rights
     };
-    let requests = [BIOCSETFNR as libc::c_ulong];
+    let requests: Vec<libc::c_ulong> = requests.iter().map(|r| *r as libc::c_ulong).collect();
     // SAFETY: both calls read one value or one slice, and outlive neither.
     let limited = unsafe {
         check(libc::cap_rights_limit(fd.as_raw_fd(), &rights)).and_then(|_| {
@@ -220,6 +257,78 @@ pub(crate) fn confine(fd: &OwnedFd) -> io::Result<()> {
     match limited {
         Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => Ok(()),
         other => other.map(drop),
+    }
+}
+
+/// Sends octets and perhaps a descriptor with the first of them, without waiting.
+pub(crate) fn send_with(
+    fd: &UnixStream,
+    octets: &[u8],
+    passed: Option<&OwnedFd>,
+) -> io::Result<usize> {
+    let mut part = libc::iovec {
+        iov_base: octets.as_ptr().cast_mut().cast(),
+        iov_len: octets.len(),
+    };
+    // u64 so that the header in it is aligned.
+    let mut control = [0u64; CONTROL];
+    // SAFETY: zeros are a valid message; its parts outlive the call, which only reads them; the
+    // control buffer has room for a header and one descriptor, and is aligned for it.
+    let sent = unsafe {
+        let mut message: libc::msghdr = zeroed();
+        message.msg_iov = &mut part;
+        message.msg_iovlen = 1;
+        if let Some(passed) = passed {
+            message.msg_control = control.as_mut_ptr().cast();
+            message.msg_controllen = libc::CMSG_SPACE(size_of::<RawFd>() as u32);
+            let header = libc::CMSG_FIRSTHDR(&message);
+            (*header).cmsg_level = libc::SOL_SOCKET;
+            (*header).cmsg_type = libc::SCM_RIGHTS;
+            (*header).cmsg_len = libc::CMSG_LEN(size_of::<RawFd>() as u32);
+            libc::CMSG_DATA(header)
+                .cast::<RawFd>()
+                .write_unaligned(passed.as_raw_fd());
+        }
+        let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+        libc::sendmsg(fd.as_raw_fd(), &message, flags)
+    };
+    check_len(sent)
+}
+
+/// Words of a control buffer with room for one descriptor.
+const CONTROL: usize = 8;
+
+/// Reads octets and perhaps a descriptor that came with them, without waiting. No octets: the end.
+pub(crate) fn receive_with(
+    fd: &UnixStream,
+    buffer: &mut [u8],
+) -> io::Result<(usize, Option<OwnedFd>)> {
+    let mut part = libc::iovec {
+        iov_base: buffer.as_mut_ptr().cast(),
+        iov_len: buffer.len(),
+    };
+    let mut control = [0u64; CONTROL];
+    // SAFETY: zeros are a valid message; its parts outlive the call, which writes as much as their
+    // lengths say. The header is read only where the kernel says that it wrote one, and the
+    // descriptor in it is new, and ours.
+    unsafe {
+        let mut message: libc::msghdr = zeroed();
+        message.msg_iov = &mut part;
+        message.msg_iovlen = 1;
+        message.msg_control = control.as_mut_ptr().cast();
+        message.msg_controllen = libc::CMSG_SPACE(size_of::<RawFd>() as u32);
+        let flags = libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
+        let len = check_len(libc::recvmsg(fd.as_raw_fd(), &mut message, flags))?;
+        let header = libc::CMSG_FIRSTHDR(&message);
+        let mut passed = None;
+        if let Some(head) = header.as_ref()
+            && (head.cmsg_level, head.cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS)
+            && head.cmsg_len >= libc::CMSG_LEN(size_of::<RawFd>() as u32)
+        {
+            let number = libc::CMSG_DATA(header).cast::<RawFd>().read_unaligned();
+            passed = Some(OwnedFd::from_raw_fd(number));
+        }
+        Ok((len, passed))
     }
 }
 
@@ -443,7 +552,7 @@ impl Queue {
     }
 
     /// Adds a descriptor, to be reported as `token` when readable. It leaves when it is closed.
-    pub(crate) fn add(&self, fd: &OwnedFd, token: u64) -> io::Result<()> {
+    pub(crate) fn add(&self, fd: &impl AsRawFd, token: u64) -> io::Result<()> {
         let mut event = event(fd.as_raw_fd() as usize, libc::EVFILT_READ, libc::EV_ADD);
         event.udata = token as usize as *mut c_void;
         self.change(&event)
@@ -528,9 +637,18 @@ pub(crate) fn interface_index(name: &str) -> io::Result<u32> {
 
 /// Waits until `fd` is readable, `timeout_ms` at most. `false`: it was not.
 pub(crate) fn wait_readable(fd: RawFd, timeout_ms: i32) -> io::Result<bool> {
+    wait(fd, libc::POLLIN, timeout_ms)
+}
+
+/// Waits until `fd` takes octets, `timeout_ms` at most. `false`: it does not.
+pub(crate) fn wait_writable(fd: RawFd, timeout_ms: i32) -> io::Result<bool> {
+    wait(fd, libc::POLLOUT, timeout_ms)
+}
+
+fn wait(fd: RawFd, events: libc::c_short, timeout_ms: i32) -> io::Result<bool> {
     let mut poll = libc::pollfd {
         fd,
-        events: libc::POLLIN,
+        events,
         revents: 0,
     };
     // SAFETY: one pollfd, as the count says.

@@ -159,7 +159,7 @@ pub fn world() -> io::Result<Vec<Seen>> {
 /// A neighbour on the wire: sends and hears whole Ethernet frames on one interface.
 #[derive(Debug)]
 pub struct RawPort {
-    fd: OwnedFd,
+    fd: port::Device,
 }
 
 impl RawPort {
@@ -167,7 +167,7 @@ impl RawPort {
     /// is.
     pub fn open(name: &str) -> io::Result<Self> {
         let everything = [vrrp_host::bpf::ACCEPT];
-        let fd = port::open(name, port::BUFFER, &everything)?;
+        let fd = port::open(name, port::BUFFER, &everything, &everything)?;
         Ok(Self { fd })
     }
 

@@ -61,7 +61,8 @@ impl FreebsdPlatform {
         let Some(port) = &mut watched.port else {
             return Ok(());
         };
-        port.hear(&self.queue, wanted)
+        let queue = self.frames.then_some(&self.queue);
+        port.hear(queue, wanted)
             .and_then(|()| port.join_solicited(groups))
             .map_err(|error| PlatformError::new(format!("listen on {}", watched.name), error))
     }

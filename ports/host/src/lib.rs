@@ -36,6 +36,7 @@ mod limiter;
 mod objects;
 mod platform;
 mod queue;
+pub mod remote;
 mod report;
 mod sightings;
 

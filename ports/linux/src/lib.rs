@@ -22,6 +22,7 @@ mod links;
 mod macvlan;
 mod modest;
 mod netlink;
+mod pace;
 mod platform;
 mod router;
 mod settings;

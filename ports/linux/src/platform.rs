@@ -15,15 +15,21 @@ use crate::leftovers;
 use crate::links::Links;
 use crate::modest::Hold;
 use crate::netlink::{Monitor, Netlink};
+use crate::pace::{Pace, Wait};
 use crate::router::Router;
 use crate::settings;
-use crate::sockets;
+use crate::sockets::{self, Sockets};
 use crate::sys::{self, Epoll, ReceiveBatch, SendBatch, Timer};
 use crate::watch::Watched;
 
 /// Tokens above those of the packet sockets, which are below 2^40.
 pub(crate) const TIMER: u64 = 1 << 62;
 pub(crate) const MONITOR: u64 = (1 << 62) + 1;
+const PACE: u64 = (1 << 62) + 2;
+
+/// Full batches that are taken of a socket at once. What a flood brings beyond that, sixty-four
+/// thousand frames a second and more, the kernel may have to drop.
+const BATCHES: usize = 4;
 
 /// How a platform is opened.
 #[derive(Clone, Debug)]
@@ -72,6 +78,7 @@ pub struct LinuxPlatform {
     sender: OwnedFd,
     out: SendBatch,
     batch: ReceiveBatch,
+    pace: Pace,
     tokens: Vec<u64>,
     /// By the host's number.
     pub(crate) interfaces: BTreeMap<u32, Watched>,
@@ -111,13 +118,14 @@ impl LinuxPlatform {
         let sender = sockets::sender().map_err(failed(privileged))?;
         let monitor = Monitor::open().map_err(failed(privileged))?;
         let mut netlink = Netlink::open().map_err(failed("open a netlink socket"))?;
-        let (epoll, timer) = Epoll::new()
-            .and_then(|epoll| Ok((epoll, Timer::new()?)))
-            .map_err(failed("make an epoll and a timer"))?;
+        let (epoll, timer, pace) = Epoll::new()
+            .and_then(|epoll| Ok((epoll, Timer::new()?, Pace::new()?)))
+            .map_err(failed("make an epoll and timers"))?;
         epoll
             .add(timer.fd(), TIMER)
+            .and_then(|()| epoll.add(pace.timer().fd(), PACE))
             .and_then(|()| epoll.add(monitor.fd(), MONITOR))
-            .map_err(failed("wait on timer and netlink"))?;
+            .map_err(failed("wait on timers and netlink"))?;
 
         let directory = options.runtime_dir;
         let keeping = format!("keep a ledger in {}", directory.display());
@@ -139,6 +147,7 @@ impl LinuxPlatform {
             sender,
             out: SendBatch::new(),
             batch: ReceiveBatch::new(),
+            pace,
             tokens: Vec::new(),
             interfaces: BTreeMap::new(),
             routers: HashMap::new(),
@@ -180,24 +189,48 @@ impl LinuxPlatform {
         }
     }
 
-    fn receive_frames(&mut self, token: u64, sink: &mut dyn FnMut(Incoming<'_>)) -> io::Result<()> {
-        let (ifindex, place) = sockets::Sockets::split_token(token);
-        let sockets = self
-            .interfaces
-            .get(&ifindex)
-            .and_then(|i| i.sockets.as_ref());
-        // Closed since the token was made.
-        let Some((sockets, fd)) = sockets.and_then(|s| Some((s, s.packet(place)?))) else {
-            return Ok(());
+    /// Reads a packet socket; while much comes in, by the clock.
+    fn read_socket(&mut self, token: u64, sink: &mut dyn FnMut(Incoming<'_>)) -> io::Result<()> {
+        let mut frames = 0;
+        for _ in 0..BATCHES {
+            let taken = self.receive_frames(token, sink)?;
+            frames += taken;
+            if taken < sys::RECEIVE_FRAMES {
+                break;
+            }
+        }
+        let reported = match self.pace.note(token, frames) {
+            Wait::Same => return Ok(()),
+            Wait::Not => false,
+            Wait::Again => true,
+        };
+        // Closed meanwhile: nobody waits for it any more.
+        match packet_socket(&self.interfaces, token) {
+            Some((_, fd)) => self.epoll.set_reported(fd, token, reported),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a batch of frames of a packet socket; returns how many.
+    fn receive_frames(
+        &mut self,
+        token: u64,
+        sink: &mut dyn FnMut(Incoming<'_>),
+    ) -> io::Result<usize> {
+        let (ifindex, _) = Sockets::split_token(token);
+        let Some((sockets, fd)) = packet_socket(&self.interfaces, token) else {
+            return Ok(0);
         };
         match self.batch.receive(fd) {
             Ok(()) => {}
             // The interface went down: netlink tells, too.
-            Err(error) if error.raw_os_error() == Some(libc::ENETDOWN) => return Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) if error.raw_os_error() == Some(libc::ENETDOWN) => return Ok(0),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(0),
             Err(error) => return Err(error),
         }
+        let mut taken = 0;
         for frame in self.batch.frames() {
+            taken += 1;
             let Some((device, frame)) = frame else {
                 self.counters.frames_too_long += 1;
                 continue;
@@ -213,8 +246,15 @@ impl LinuxPlatform {
                 sink(Incoming::Frame { ifindex, frame });
             }
         }
-        Ok(())
+        Ok(taken)
     }
+}
+
+/// The packet socket that a token stands for. `None`: closed since the token was made.
+fn packet_socket(interfaces: &BTreeMap<u32, Watched>, token: u64) -> Option<(&Sockets, &OwnedFd)> {
+    let (ifindex, place) = Sockets::split_token(token);
+    let sockets = interfaces.get(&ifindex)?.sockets.as_ref()?;
+    Some((sockets, sockets.packet(place)?))
 }
 
 impl Platform for LinuxPlatform {
@@ -253,8 +293,15 @@ impl Platform for LinuxPlatform {
         if self.unsettled {
             result = result.and(self.settle(sink));
         }
-        for &token in tokens.iter().filter(|&&token| token < TIMER) {
-            result = result.and(self.receive_frames(token, sink));
+        let paced = tokens.contains(&PACE) || !self.pace.held().is_empty();
+        tokens.retain(|token| *token < TIMER && !self.pace.held().contains(token));
+        tokens.extend_from_slice(self.pace.held());
+        for &token in &tokens {
+            result = result.and(self.read_socket(token, sink));
+        }
+        if paced || !self.pace.held().is_empty() {
+            self.pace.timer().clear();
+            result = result.and(self.pace.arm());
         }
         self.tokens = tokens;
         result.and(self.tidy().map_err(io::Error::other))

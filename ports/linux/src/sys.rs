@@ -456,6 +456,24 @@ impl Epoll {
         Ok(())
     }
 
+    /// Reports an added descriptor when it is readable, or does not.
+    pub(crate) fn set_reported(&self, fd: &OwnedFd, token: u64, on: bool) -> io::Result<()> {
+        let mut event = libc::epoll_event {
+            events: if on { libc::EPOLLIN as u32 } else { 0 },
+            u64: token,
+        };
+        // SAFETY: `event` is an epoll_event that the call only reads.
+        check(unsafe {
+            libc::epoll_ctl(
+                self.0.as_raw_fd(),
+                libc::EPOLL_CTL_MOD,
+                fd.as_raw_fd(),
+                &mut event,
+            )
+        })?;
+        Ok(())
+    }
+
     /// The tokens of what is readable now, at most 64, into `tokens`.
     pub(crate) fn ready(&self, tokens: &mut Vec<u64>) -> io::Result<()> {
         tokens.clear();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use common::*;
 use vrrp_core::{Failure, Family, FrameKind, InterfaceState, MacAddr, MacMode, Transmit};
-use vrrp_host::Platform;
+use vrrp_host::{Incoming, Platform};
 use vrrp_linux::{LinuxPlatform, Options};
 
 const OWN_MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
@@ -670,6 +670,41 @@ fn the_timer_wakes_within_a_millisecond_and_not_before() {
     let past = platform.now() - vrrp_core::Duration::from_secs(1);
     platform.set_wakeup(Some(past)).unwrap();
     assert!(vrrp_linux::testing::wait_readable(platform.fd(), SOON).unwrap());
+}
+
+/// A flood wakes the host every millisecond and not with every frame; what comes after it is heard
+/// at once again.
+#[test]
+fn a_flood_is_read_by_the_clock() {
+    let wire = enter();
+    let mut platform = open();
+    let setup = setup(
+        key(Family::Ipv4, 7),
+        MacMode::Virtual,
+        vip("10.0.0.100", 24),
+    );
+    platform.prepare(&setup).unwrap();
+    receive(&mut platform, SOON);
+    let advert = frame(Family::Ipv4.group_mac(), 0x0800, &advert(1));
+    let flood = 4_000;
+    let (mut wakes, mut got) = (0, 0);
+    for _ in 0..flood {
+        wire.send(&advert).unwrap();
+        if vrrp_linux::testing::wait_readable(platform.fd(), Duration::ZERO).unwrap() {
+            wakes += 1;
+            platform
+                .receive(&mut |came| got += usize::from(matches!(came, Incoming::Frame { .. })))
+                .unwrap();
+        }
+    }
+    assert!(wakes < flood / 2, "{wakes} wake-ups for {flood} frames");
+    got += frames(&receive(&mut platform, SOON)).len();
+    assert_eq!(got, flood);
+    for _ in 0..3 {
+        wire.send(&advert).unwrap();
+        let one = std::slice::from_ref(&advert);
+        assert_eq!(frames(&receive(&mut platform, SOON)), one);
+    }
 }
 
 /// A signal that a program waits to be interrupted by must not go to a thread of ours.

@@ -1,16 +1,18 @@
 //! Listening at the hub: every frame that a host puts on its cable, with the kernel's time stamp.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::PATIENCE;
 use super::decode::{self, Advert, Arp, Frame, Neighbour, What};
-use super::hub::Hub;
-use crate::sys::PacketSocket;
+use super::system::Hub;
 
 /// Longer than any advertisement: 255 IPv6 addresses fit.
-const SNAP_LEN: usize = 4200;
+#[cfg(target_os = "linux")]
+pub(super) const SNAP_LEN: usize = 4200;
 
 /// A frame that a host sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,30 +56,85 @@ impl Seen {
     }
 }
 
+/// What is done with a frame and its octets.
+type Take = dyn FnMut(Seen, &[u8]) + Send;
+
+/// Somebody who is shown what a hub hears, until nobody wants it any more.
+pub(crate) struct Listener {
+    take: Mutex<Box<Take>>,
+    unwanted: AtomicBool,
+}
+
+impl Listener {
+    pub(super) fn is_wanted(&self) -> bool {
+        !self.unwanted.load(Ordering::Relaxed)
+    }
+
+    /// Shows a frame that came from `host` at `at_us`, if the lab can read it.
+    pub(super) fn hear(&self, at_us: u64, host: &Arc<str>, octets: &[u8]) {
+        let Some(frame) = decode::frame(octets) else {
+            return;
+        };
+        let host = host.clone();
+        let mut take = self.take.lock().expect("no panic while a frame is shown");
+        take(Seen { at_us, host, frame }, octets);
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener").finish_non_exhaustive()
+    }
+}
+
+/// Somebody who is shown every frame; ends when dropped.
+#[derive(Debug)]
+pub struct Tap {
+    listener: Arc<Listener>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Tap {
+    /// Shows `take` each frame and its octets, in the order of arrival, in a thread of its own.
+    pub(crate) fn start(hub: &Arc<Hub>, take: impl FnMut(Seen, &[u8]) + Send + 'static) -> Self {
+        let listener = Arc::new(Listener {
+            take: Mutex::new(Box::new(take)),
+            unwanted: AtomicBool::new(false),
+        });
+        let thread = Some(hub.listen(listener.clone()));
+        Self { listener, thread }
+    }
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        self.listener.unwanted.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // A listener that died has already made its scenario fail.
+            let _ = thread.join();
+        }
+    }
+}
+
 /// A running capture; ends when dropped.
 #[derive(Debug)]
 pub struct Capture {
     seen: Arc<Mutex<Vec<Seen>>>,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    _tap: Tap,
 }
 
 impl Capture {
-    pub(crate) fn start(hub: Arc<Hub>) -> Self {
+    pub(crate) fn start(hub: &Arc<Hub>) -> Self {
         let seen = Arc::new(Mutex::new(Vec::new()));
-        let stop = Arc::new(AtomicBool::new(false));
-        let socket = hub
-            .netns()
-            .enter(PacketSocket::open)
-            .expect("open a packet socket on the hub");
-        let thread = {
-            let (seen, stop) = (seen.clone(), stop.clone());
-            std::thread::spawn(move || listen(&socket, &hub, &seen, &stop))
+        let kept = seen.clone();
+        let keep = move |frame, _: &[u8]| {
+            kept.lock()
+                .expect("no panic while a capture is held")
+                .push(frame);
         };
         Self {
             seen,
-            stop,
-            thread: Some(thread),
+            _tap: Tap::start(hub, keep),
         }
     }
 
@@ -109,14 +166,14 @@ impl Capture {
     ///
     /// # Panics
     ///
-    /// When none comes within `limit`; the message names `what` was waited for.
+    /// When none comes within `limit` (times [`PATIENCE`]); the message names `what` was waited for.
     pub fn wait_for(
         &self,
         limit: Duration,
         what: &str,
         mut wanted: impl FnMut(&Seen) -> bool,
     ) -> Seen {
-        let start = Instant::now();
+        let (start, limit) = (Instant::now(), limit * PATIENCE);
         let mut looked_at = 0;
         loop {
             {
@@ -147,46 +204,5 @@ impl Capture {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Seen>> {
         self.seen.lock().expect("no panic while a capture is held")
-    }
-}
-
-impl Drop for Capture {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            // A capture that died has already made its scenario fail.
-            let _ = thread.join();
-        }
-    }
-}
-
-fn listen(socket: &PacketSocket, hub: &Hub, seen: &Mutex<Vec<Seen>>, stop: &AtomicBool) {
-    let mut octets = [0; SNAP_LEN];
-    let mut hosts: Vec<(u32, Option<Arc<str>>)> = Vec::new();
-    while !stop.load(Ordering::Relaxed) {
-        let Some(arrival) = socket.receive(&mut octets).expect("capture on the hub") else {
-            continue;
-        };
-        let known = hosts
-            .iter()
-            .position(|(index, _)| *index == arrival.ifindex);
-        let known = known.unwrap_or_else(|| {
-            let host = hub.host_at(arrival.ifindex).map(Arc::from);
-            hosts.push((arrival.ifindex, host));
-            hosts.len() - 1
-        });
-        // The bridge itself hears what its ports do: once is enough.
-        let Some(host) = &hosts[known].1 else {
-            continue;
-        };
-        if let Some(frame) = decode::frame(&octets[..arrival.len]) {
-            seen.lock()
-                .expect("no panic while a capture is held")
-                .push(Seen {
-                    at_us: arrival.at_us,
-                    host: host.clone(),
-                    frame,
-                });
-        }
     }
 }

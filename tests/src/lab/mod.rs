@@ -12,8 +12,9 @@
 //! assert_eq!(jimbob.ask("10.10.10.6"), None);
 //! ```
 //!
-//! Every namespace is held by a file descriptor of this process and has no name: nothing of the
-//! machine's own network is touched, and nothing is left however the process ends. Several labs
+//! On Linux a host is a network namespace, held by a file descriptor of this process; on FreeBSD it
+//! is a jail with a network stack of its own, held by a process that ends with this one. Nothing of
+//! the machine's own network is touched, and nothing is left however the process ends. Several labs
 //! may exist at once.
 
 #[cfg(feature = "firmware")]
@@ -22,9 +23,11 @@ pub mod capture;
 pub mod conform;
 pub mod daemons;
 pub mod decode;
+#[cfg(target_os = "freebsd")]
+pub mod freebsd;
 pub mod host;
-pub mod hub;
-pub mod netns;
+#[cfg(target_os = "linux")]
+pub mod linux;
 pub mod pair;
 pub mod probe;
 pub mod vr;
@@ -37,18 +40,54 @@ use std::time::{Duration, Instant};
 
 #[cfg(feature = "firmware")]
 pub use board::Board;
-pub use capture::Capture;
+pub use capture::{Capture, Seen, Tap};
 pub use daemons::{Daemon, Program};
 pub use host::Host;
-pub use hub::Segment;
 pub use pair::Pair;
 pub use probe::{Probe, Report};
 pub use vr::Vr;
 
+#[cfg(target_os = "freebsd")]
+use freebsd as system;
+#[cfg(target_os = "linux")]
+use linux as system;
+#[cfg(target_os = "linux")]
+pub use linux::netns;
+
+/// How many times longer things may take than on a machine that has Linux's own speed: FreeBSD may
+/// well be emulated.
+pub const PATIENCE: u32 = if cfg!(target_os = "linux") { 1 } else { 4 };
+
+/// How often a scenario probes, times a second.
+pub const HZ: u32 = 500 / PATIENCE;
+
+/// The shortest advertisement interval that a scenario uses, in centiseconds.
+pub const INTERVAL_CS: u16 = 20 * PATIENCE as u16;
+
+/// Sleeps for `time` (times [`PATIENCE`]).
+pub fn pause(time: Duration) {
+    std::thread::sleep(time * PATIENCE);
+}
+
+/// What joins the cables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Segment {
+    /// A hub: every frame goes to every other port.
+    Hub,
+    /// A switch that learns where MACs live and floods multicast.
+    Switch,
+    /// A switch that also sends multicast only where it was asked for, and asks.
+    #[cfg(target_os = "linux")]
+    SnoopingSwitch,
+    /// Two learning switches and a trunk between them, the first host at the one, all others at
+    /// the other.
+    TwoSwitches,
+}
+
 /// One segment and the hosts on it.
 #[derive(Debug)]
 pub struct Lab {
-    hub: Arc<hub::Hub>,
+    hub: Arc<system::Hub>,
     dir: Arc<WorkDir>,
     hosts: Cell<u32>,
 }
@@ -58,10 +97,10 @@ impl Lab {
     ///
     /// # Panics
     ///
-    /// When the process may not make network namespaces; the message says what to do.
+    /// When the process may not make network stacks; the message says what to do.
     pub fn new(segment: Segment) -> Self {
         Self {
-            hub: Arc::new(hub::Hub::new(segment)),
+            hub: Arc::new(system::Hub::new(segment)),
             dir: Arc::new(WorkDir::new()),
             hosts: Cell::new(0),
         }
@@ -84,7 +123,12 @@ impl Lab {
 
     /// Begins to listen to everything that comes in on any port of the hub.
     pub fn capture(&self) -> Capture {
-        Capture::start(self.hub.clone())
+        Capture::start(&self.hub)
+    }
+
+    /// Begins to show `take` everything that comes in on any port of the hub, and keeps nothing.
+    pub fn tap(&self, take: impl FnMut(Seen, &[u8]) + Send + 'static) -> Tap {
+        Tap::start(&self.hub, take)
     }
 
     /// Cuts the trunk between the two switches. No host loses its carrier.
@@ -106,7 +150,7 @@ impl Lab {
     }
 
     /// Divides a hub: hosts in different groups no longer hear one another, and no carrier is
-    /// lost. A host in no group hears everyone.
+    /// lost. A host in no group hears everyone. FreeBSD's bridge can divide groups of one host only.
     ///
     /// # Panics
     ///
@@ -163,9 +207,9 @@ impl PaperNetwork {
 ///
 /// # Panics
 ///
-/// When it does not hold within `limit`; the message names `what` was waited for.
+/// When it does not hold within `limit` (times [`PATIENCE`]); the message names `what` was waited for.
 pub fn wait_until(limit: Duration, what: &str, mut condition: impl FnMut() -> bool) {
-    let start = Instant::now();
+    let (start, limit) = (Instant::now(), limit * PATIENCE);
     while !condition() {
         assert!(
             start.elapsed() < limit,

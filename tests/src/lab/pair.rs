@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::probe::Ask;
-use super::{Capture, Daemon, Host, PaperNetwork, Probe, Program, Segment, Vr};
+use super::{Capture, Daemon, Host, PATIENCE, PaperNetwork, Probe, Program, Segment, Vr};
 
 /// Longer than any change of roles takes with the intervals of the scenarios.
 pub const LIMIT: Duration = Duration::from_secs(20);
@@ -60,7 +60,7 @@ impl Pair {
     ///
     /// # Panics
     ///
-    /// When that does not come about within 20 s.
+    /// When that does not come about within [`LIMIT`].
     pub fn wait_master(&self, name: &str) {
         wait_master(&self.capture, &self.network.jimbob, &self.vr, name);
     }
@@ -69,7 +69,7 @@ impl Pair {
     ///
     /// # Panics
     ///
-    /// When it does not within 20 s.
+    /// When it does not within [`LIMIT`].
     pub fn wait_advert(&self, name: &str) {
         let from_us = crate::sys::now_us();
         self.capture
@@ -84,7 +84,7 @@ impl Pair {
 ///
 /// # Panics
 ///
-/// When that does not come about within 20 s.
+/// When that does not come about within [`LIMIT`].
 pub fn wait_master(capture: &Capture, client: &Host, vr: &Vr, name: &str) {
     let interval = Duration::from_millis(u64::from(vr.interval_cs) * 10);
     let window = (interval * 5 / 2).max(Duration::from_millis(400));
@@ -101,7 +101,7 @@ pub fn wait_master(capture: &Capture, client: &Host, vr: &Vr, name: &str) {
             return;
         }
         assert!(
-            start.elapsed() < LIMIT,
+            start.elapsed() < LIMIT * PATIENCE,
             "{name} is not the only master; {answers:?} answers; advertisements: {adverts:#?}; \
              everything:\n{}",
             capture.tail(30)

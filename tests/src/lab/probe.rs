@@ -7,9 +7,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::host::{ECHO_PORT, Host};
+use super::pause;
+use super::system::Stack;
 use crate::sys;
 
-/// How long after the last probe an answer still counts.
+/// How long after the last probe an answer still counts (times [`PATIENCE`](super::PATIENCE)).
 const GRACE: Duration = Duration::from_millis(500);
 
 /// How a probe asks.
@@ -80,10 +82,8 @@ impl Probe {
             v6: address.is_ipv6(),
             ask,
         };
-        let socket = host
-            .netns()
-            .enter(|| wire.open())
-            .expect("open a socket for probes");
+        let socket = wire.open(host.stack());
+        let socket = socket.expect("open a socket for probes");
         let period_us = 1_000_000 / u64::from(hz);
         let stop_sending = Arc::new(AtomicBool::new(false));
         let stop_receiving = Arc::new(AtomicBool::new(false));
@@ -105,11 +105,11 @@ impl Probe {
         }
     }
 
-    /// Stops asking, gives late answers half a second, and returns the account.
+    /// Stops asking, gives late answers a moment, and returns the account.
     pub fn stop(self) -> Report {
         self.stop_sending.store(true, Ordering::Relaxed);
         let sent_us = self.sender.join().expect("the sender of a probe");
-        std::thread::sleep(GRACE);
+        pause(GRACE);
         self.stop_receiving.store(true, Ordering::Relaxed);
         let answers = self.receiver.join().expect("the receiver of a probe");
         Report {
@@ -204,11 +204,10 @@ struct Wire {
 }
 
 impl Wire {
-    fn open(self) -> std::io::Result<UdpSocket> {
+    fn open(self, stack: &Stack) -> std::io::Result<UdpSocket> {
         let socket = match self.ask {
-            Ask::Ping => sys::icmp_socket(self.v6)?,
-            Ask::Name if self.v6 => UdpSocket::bind("[::]:0")?,
-            Ask::Name => UdpSocket::bind("0.0.0.0:0")?,
+            Ask::Ping => stack.icmp(self.v6)?,
+            Ask::Name => stack.datagrams(self.v6, 0)?,
         };
         socket.set_read_timeout(Some(Duration::from_millis(20)))?;
         Ok(socket)

@@ -105,7 +105,9 @@ fn lwip_page() -> Result<(), Failure> {
 fn library(target: &str) -> Result<PathBuf, Failure> {
     let mut cargo = bare_metal::cargo_for("rustc", target)?;
     let package = ["--quiet", "--release", "--package", "vrrp-ffi"];
-    cargo.args(package).arg("--no-default-features");
+    cargo
+        .args(package)
+        .args(["--no-default-features", "--features", "small"]);
     // A microcontroller has no shared libraries.
     run::run(cargo.args(["--crate-type", "staticlib"]))?;
     let folder = bare_metal::target_dir().join(target).join("release");

@@ -23,26 +23,25 @@ pub(crate) const PACKAGES: &[&str] = &["vrrp-core", "vrrp-smoltcp", "vrrp-embass
 /// which brings the source of core and builds it for any target; it is installed if it is missing.
 /// Both build into the folder [`target_dir`] names.
 pub(crate) fn cargo_for(subcommand: &str, target: &str) -> Result<Command, Failure> {
-    let mut command = match rustup_has(target) {
-        true => {
-            let mut command = cargo();
-            command.arg(subcommand);
-            command
-        }
-        false => {
-            packages::install(packages::BARE_METAL)?;
-            debian_cargo(subcommand)
-        }
-    };
-    command
-        .arg("--target")
-        .arg(target)
-        .arg("--target-dir")
-        .arg(target_dir())
-        // Flash is dear.
-        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s")
-        .current_dir(root());
-    Ok(command)
+    let mut list = Command::new("rustup");
+    let installed = run::output(list.args(["target", "list", "--installed"]));
+    // Without rustup there is nothing that it has installed.
+    match Cargo::choose(target, &installed.unwrap_or_default()) {
+        Cargo::Readers => Ok(Cargo::Readers.command(subcommand, target)),
+        Cargo::Debian => cargo_with_core(subcommand, target),
+    }
+}
+
+/// As [`cargo_for`], but Debian's wherever it runs: the same compiler and a core that is built for the
+/// program, for what is to be compared.
+pub(crate) fn cargo_with_core(subcommand: &str, target: &str) -> Result<Command, Failure> {
+    packages::install(packages::BARE_METAL)?;
+    Ok(Cargo::Debian.command(subcommand, target))
+}
+
+/// Whether a command of [`cargo_for`] builds core, too.
+pub(crate) fn builds_core(command: &Command) -> bool {
+    command.get_program() == DEBIAN_CARGO
 }
 
 /// Where [`cargo_for`] builds: `TARGET/PROFILE/` below it holds what was made.
@@ -50,14 +49,47 @@ pub(crate) fn target_dir() -> PathBuf {
     run::target_dir().join("bare-metal")
 }
 
-fn rustup_has(target: &str) -> bool {
-    let mut list = Command::new("rustup");
-    list.args(["target", "list", "--installed"]);
-    run::output(&mut list).is_ok_and(|targets| targets.lines().any(|t| t == target))
+const DEBIAN_CARGO: &str = "/usr/bin/cargo";
+
+/// Whose cargo builds for a target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cargo {
+    Readers,
+    Debian,
+}
+
+impl Cargo {
+    /// `installed` is what `rustup target list --installed` says.
+    fn choose(target: &str, installed: &str) -> Self {
+        match installed.lines().any(|line| line.trim() == target) {
+            true => Self::Readers,
+            false => Self::Debian,
+        }
+    }
+
+    fn command(self, subcommand: &str, target: &str) -> Command {
+        let mut command = match self {
+            Self::Readers => {
+                let mut command = cargo();
+                command.arg(subcommand);
+                command
+            }
+            Self::Debian => debian_cargo(subcommand),
+        };
+        command
+            .arg("--target")
+            .arg(target)
+            .arg("--target-dir")
+            .arg(target_dir())
+            // Flash is dear.
+            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s")
+            .current_dir(root());
+        command
+    }
 }
 
 fn debian_cargo(subcommand: &str) -> Command {
-    let mut command = Command::new("/usr/bin/cargo");
+    let mut command = Command::new(DEBIAN_CARGO);
     command
         .args([subcommand, "-Zbuild-std=core"])
         .env("PATH", "/usr/bin:/bin")
@@ -67,4 +99,48 @@ fn debian_cargo(subcommand: &str) -> Command {
         .env_remove("CARGO")
         .env_remove("RUSTDOC");
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TARGET: &str = "thumbv7m-none-eabi";
+    const WITH: &str =
+        "riscv32imac-unknown-none-elf\nthumbv7m-none-eabi\nx86_64-unknown-linux-gnu\n";
+    const WITHOUT: &str = "thumbv7em-none-eabihf\nx86_64-unknown-linux-gnu\n";
+
+    fn arguments(command: &Command) -> Vec<&str> {
+        command.get_args().filter_map(|arg| arg.to_str()).collect()
+    }
+
+    #[test]
+    fn the_readers_own_cargo_builds_where_rustup_has_the_target() {
+        assert_eq!(Cargo::choose(TARGET, WITH), Cargo::Readers);
+        let command = Cargo::Readers.command("build", TARGET);
+        assert!(!builds_core(&command));
+        assert_eq!(command.get_program(), cargo().get_program());
+        assert_eq!(arguments(&command)[..3], ["build", "--target", TARGET]);
+        // A stable toolchain takes no unstable option, and is not made to.
+        let unstable = |arg: &&str| arg.starts_with("-Z");
+        assert!(!arguments(&command).iter().any(unstable));
+        assert!(
+            command
+                .get_envs()
+                .all(|(name, _)| name != "RUSTC_BOOTSTRAP")
+        );
+    }
+
+    #[test]
+    fn debians_cargo_builds_core_elsewhere() {
+        for installed in [WITHOUT, ""] {
+            assert_eq!(Cargo::choose(TARGET, installed), Cargo::Debian);
+        }
+        let command = Cargo::Debian.command("build", TARGET);
+        assert!(builds_core(&command));
+        let expected = ["build", "-Zbuild-std=core", "--target", TARGET];
+        assert_eq!(arguments(&command)[..4], expected);
+        let rustc = ("RUSTC".as_ref(), Some("/usr/bin/rustc".as_ref()));
+        assert!(command.get_envs().any(|env| env == rustc));
+    }
 }

@@ -195,7 +195,10 @@ fn gather_tests(rules: &mut BTreeMap<Id, Rule>, path: &Path, text: &str) -> Resu
             continue;
         }
         let named = |line: &str| {
-            let rest = line.trim_start().strip_prefix("fn ")?;
+            let line = line.trim_start();
+            // Where a list of tests is in another file than they are.
+            let line = line.strip_prefix("pub(crate) ").unwrap_or(line);
+            let rest = line.strip_prefix("fn ")?;
             Some(rest.split(['(', '<']).next()?.to_owned())
         };
         if let Some(name) = named(line) {

@@ -16,7 +16,8 @@ const ZIG: &str = "ziglang>=0.15";
 /// Libraries that the libc crate asks for and nothing of ours needs; zig has no stubs for them.
 const UNNEEDED: &str = "-lkvm|-lmemstat|-lprocstat|-ldevstat";
 
-/// Test programs that run on a bare system: the packages whose own tests do, and those of the port.
+/// Test programs that run on a bare system: of the packages whose own tests do, of the port, and
+/// the scenarios of the lab.
 const TESTS: &[&str] = &[
     "-p",
     "vrrp-core",
@@ -26,11 +27,23 @@ const TESTS: &[&str] = &[
     "vrrp-freebsd",
     "-p",
     "vrrpd",
+    "-p",
+    "vrrp-tests",
     "--lib",
     "--test",
     "platform",
     "--test",
-    "story",
+    "lab",
+    "--test",
+    "paper",
+    "--test",
+    "failures",
+    "--test",
+    "conformance",
+    "--test",
+    "many",
+    "--test",
+    "replace",
 ];
 
 /// Makes an archive with the programs, their tests, and a script that runs them all.
@@ -134,27 +147,31 @@ fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
         .map_err(|e| Failure(format!("cannot copy {}: {e}", from.display())))
 }
 
-/// What CI runs: the lints, the programs for amd64, a check for arm64 with the C library, and the
+/// What CI runs: the lints, the programs and tests for amd64, a check for arm64 with the C library, and the
 /// headers.
 pub(crate) fn check() -> Result<(), Failure> {
     let zig = Zig::find()?;
     headers(&zig)?;
     let packages = ["-p", "vrrp-freebsd", "-p", "vrrpd"];
-    let mut clippy = build("check", AMD64, &zig)?;
-    clippy.env("RUSTC_WORKSPACE_WRAPPER", "/usr/bin/clippy-driver");
-    clippy.env(
-        "CLIPPY_ARGS",
-        "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__",
-    );
     let targets = ["--lib", "--bins", "--examples", "--tests"];
-    let by_hand = ["--test", "platform", "--test", "story"];
-    clippy.args(packages).args(targets).args(by_hand);
-    run::run(&mut clippy)?;
+    let mut clippy = build("check", AMD64, &zig)?;
+    run::run(lint(&mut clippy).args(packages).args(targets))?;
+    // What the archive has is also linked.
+    let mut clippy = build("test", AMD64, &zig)?;
+    run::run(lint(&mut clippy).arg("--no-run").args(TESTS))?;
     let library = ["-p", "vrrp-ffi"];
     run::run(build("check", ARM64, &zig)?.args(packages).args(library))?;
     let programs = programs(&zig)?;
     println!("FreeBSD's vrrpd and vrrpctl are in {}", programs.display());
     Ok(())
+}
+
+/// Makes a cargo command that builds one that lints besides.
+fn lint(command: &mut Command) -> &mut Command {
+    let deny = "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__";
+    command
+        .env("RUSTC_WORKSPACE_WRAPPER", "/usr/bin/clippy-driver")
+        .env("CLIPPY_ARGS", deny)
 }
 
 /// The release build for amd64; the folder that the programs are in.

@@ -15,6 +15,7 @@ mod mutations;
 mod packages;
 mod proof;
 mod run;
+mod soak;
 mod stack;
 mod steps;
 
@@ -47,6 +48,12 @@ usage: cargo xtask COMMAND
   compliance writes the table from rule to code to test; --mutate breaks each rule once
   measure    outages, precision and scale beside keepalived, on this machine (takes
              a while; 'cargo xtask measure --help' names its parts)
+  soak [SECONDS]
+             hosts in the lab, 72 virtual routers, and random faults, for two hours or as
+             long as asked for; --seed N does what another run did
+  flood [PER_SECOND]
+             bad and spoofed advertisements, 50000 a second: what becomes of them, of the
+             master, and of the service beside it
   fuzz TARGET [SECONDS]
              looks for octets that break something
   mutants    breaks the engine in every place, one at a time, and sees a test fail (takes
@@ -74,6 +81,8 @@ fn main() -> ExitCode {
         "simulate" => proof::simulate(rest),
         "model" => proof::model(rest),
         "transitions" => proof::transitions(),
+        "soak" => soak::soak(rest),
+        "flood" => soak::flood(rest),
         "fuzz" => fuzz::fuzz(rest),
         "mutants" => mutants::mutants(rest),
         "help" | "--help" | "-h" => {
@@ -111,12 +120,12 @@ fn measure(args: &[String]) -> Result<(), Failure> {
 }
 
 /// Runs a program of the lab, built for release.
-fn lab_program(name: &str, args: &[String]) -> Result<(), Failure> {
+pub(crate) fn lab_program(name: &str, args: &[String]) -> Result<(), Failure> {
     let mut command = cargo();
     command
         .current_dir(root())
         .args(["run", "--quiet", "--release", "--package", "vrrp-tests"])
-        .args(["--bin", name, "--"])
+        .args(["--example", name, "--"])
         .args(args);
     run::run(&mut command)
 }

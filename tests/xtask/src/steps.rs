@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::run::{self, Failure, cargo, root};
 use crate::{
     bare_c, bare_metal, bench, capi, capi_host, compliance, firmware, freebsd, packages, proof,
-    stack,
+    soak, stack,
 };
 
 type Step = (&'static str, fn() -> Result<(), Failure>);
@@ -29,6 +29,7 @@ const STEPS: &[Step] = &[
     ("freebsd", freebsd::check),
     ("units", units),
     ("lab", lab),
+    ("soak", soak::briefly),
     ("size", firmware::check_size),
     ("firmware", firmware::test),
 ];
@@ -91,10 +92,13 @@ fn docs() -> Result<(), Failure> {
 /// Every combination of the features of the engine and of what stands on it without std.
 fn features() -> Result<(), Failure> {
     for package in bare_metal::PACKAGES {
-        for features in ["", "log", "defmt", "log,defmt"] {
-            let args = ["clippy", "--quiet", "--package", package];
-            let features = ["--features", features, "--", "-D", "warnings"];
-            here(cargo().args(args).args(features))?;
+        for size in ["", "vrrp-core/small"] {
+            for logs in ["", "log", "defmt", "log,defmt"] {
+                let args = ["clippy", "--quiet", "--package", package];
+                let features = ["--features", size, "--features", logs];
+                let deny = ["--", "-D", "warnings"];
+                here(cargo().args(args).args(features).args(deny))?;
+            }
         }
     }
     Ok(())
@@ -146,7 +150,17 @@ fn units() -> Result<(), Failure> {
     packages::install(packages::LAB)?;
     let apart = ["--exclude", "vrrp-tests", "--exclude", "vrrp-sim"];
     let args = ["test", "--quiet", "--workspace"];
-    here(cargo().args(args).args(apart))
+    here(cargo().args(args).args(apart))?;
+    // The engine once more as it is on a microcontroller.
+    let args = [
+        "test",
+        "--quiet",
+        "--package",
+        "vrrp-core",
+        "--features",
+        "small",
+    ];
+    here(cargo().args(args))
 }
 
 /// The lab of network namespaces.

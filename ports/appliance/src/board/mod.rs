@@ -2,7 +2,7 @@
 //! register is in this folder; another board replaces it and nothing else.
 //!
 //! What the application wants of a board is what this file makes known: [`Board::take`], [`run`],
-//! [`restart`], the settings ([`command_line`]), the serial line ([`read_line`]), the cable
+//! [`restart`], [`hang`], the settings ([`command_line`]), the serial line ([`read_line`]), the cable
 //! ([`watch_link`]), and the figures [`slept`], [`static_memory`], [`stack_high_water`] and
 //! [`frames_lost`].
 
@@ -108,7 +108,8 @@ static __INTERRUPTS: [Vector; VECTORS] = {
     table
 };
 
-/// Says why, and starts again.
+/// Says why, and starts again. Where `core` is built for the firmware, a panic is an instruction that
+/// faults: it comes to [`HardFault`], which says where.
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
     cortex_m::interrupt::disable();
@@ -125,7 +126,7 @@ fn defmt_panic() -> ! {
 
 #[cortex_m_rt::exception]
 unsafe fn HardFault(frame: &cortex_m_rt::ExceptionFrame) -> ! {
-    defmt::error!("hard fault at {=u32:#x}", frame.pc());
+    defmt::error!("hard fault or panic at {=u32:#x}", frame.pc());
     restart()
 }
 
@@ -133,4 +134,11 @@ unsafe fn HardFault(frame: &cortex_m_rt::ExceptionFrame) -> ! {
 pub(crate) fn restart() -> ! {
     serial::flush();
     SCB::sys_reset()
+}
+
+/// Does nothing any more, until the watchdog bites.
+pub(crate) fn hang() -> ! {
+    loop {
+        cortex_m::asm::nop();
+    }
 }

@@ -24,10 +24,12 @@ const MAX_VISITORS: usize = 12;
 pub struct Server {
     listener: UnixListener,
     path: PathBuf,
+    /// The user that bound it, who may do what root may. This process may be another's by now.
+    owner: u32,
     clients: Vec<Client>,
     next_event: u64,
-    /// Held while we live; the kernel lets go of it however we end.
-    _lock: File,
+    /// Held while we live; the kernel lets go of it however we end. `None`: another process does.
+    lock: Option<File>,
 }
 
 /// Why there is no control socket.
@@ -91,10 +93,16 @@ impl Server {
         Ok(Self {
             listener,
             path: path.to_path_buf(),
+            owner: sys::effective_uid(),
             clients: Vec::new(),
             next_event: 1,
-            _lock: lock,
+            lock: Some(lock),
         })
+    }
+
+    /// Leaves lock and name of the socket to the process that this one was forked from.
+    pub fn leave_files(&mut self) {
+        self.lock = None;
     }
 
     /// Where it listens.
@@ -174,7 +182,7 @@ impl Server {
     fn admit(&self, stream: UnixStream, now: Instant) -> Option<Client> {
         stream.set_nonblocking(true).ok()?;
         let uid = sys::peer_uid(&stream).ok()?;
-        let admin = uid == 0 || uid == sys::effective_uid();
+        let admin = uid == 0 || uid == self.owner;
         let visitors = self.clients.iter().filter(|c| !c.admin).count();
         let full = self.clients.len() >= MAX_CLIENTS || (!admin && visitors >= MAX_VISITORS);
         let mut client = Client::new(stream, admin, now);
@@ -190,7 +198,9 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         // The lock file stays: removing it would let two daemons lock two files of one name.
-        let _ = fs::remove_file(&self.path);
+        if self.lock.is_some() {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 

@@ -79,7 +79,7 @@ impl<P: Platform> Daemon<P> {
             peer: *peer,
             priority: status.map(|s| s.priority.get()),
         };
-        self.scripts.submit(id, happening);
+        self.runner().submit(id, happening);
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
         let told = protocol::Event {
             seq: 0,
@@ -103,12 +103,12 @@ impl<P: Platform> Daemon<P> {
             return;
         }
         self.tell_stopped(id);
-        self.scripts.remove(id);
+        self.runner().remove(id);
         self.known.remove(id);
     }
 
     fn tell_stopped(&mut self, id: &VrId) {
-        if self.scripts.last_occasion(id) == Some(Occasion::Stop) {
+        if self.runner().last_occasion(id) == Some(Occasion::Stop) {
             return;
         }
         let state = words::state(State::Initialize);
@@ -121,7 +121,7 @@ impl<P: Platform> Daemon<P> {
             peer: None,
             priority: None,
         };
-        self.scripts.submit(id, happening);
+        self.runner().submit(id, happening);
     }
 }
 

@@ -15,11 +15,12 @@ use std::time::{Duration, Instant};
 use vrrp_core::State;
 use vrrp_host::{Host, Platform, VrId};
 
-use crate::config::{Config, Global, VirtualRouter};
+use crate::config::{Config, Global};
 use crate::control::Server;
 use crate::notify::Notifier;
 use crate::poll::PollSet;
-use crate::scripts::{ScriptSet, Scripts};
+use crate::privsep::Helper;
+use crate::scripts::{Runner, Scripts, script_set};
 use crate::sys::{self, Signals};
 use crate::words;
 use notes::Notes;
@@ -51,6 +52,10 @@ pub struct Parts {
     pub notifier: Notifier,
     /// Signals, if the process listens to them.
     pub signals: Option<Signals>,
+    /// The process that takes signals, reads the file and runs scripts, if this one does not.
+    pub helper: Option<Helper>,
+    /// The number of the process that stands for vrrpd.
+    pub pid: u32,
     /// Whether `loglevel` of the file counts: not when the command line asked for debug lines.
     pub log_level_of_file: bool,
 }
@@ -65,7 +70,10 @@ pub struct Daemon<P: Platform> {
     control: Option<Server>,
     notifier: Notifier,
     signals: Option<Signals>,
+    helper: Option<Helper>,
+    pid: u32,
     log_level_of_file: bool,
+    /// Without a helper.
     scripts: Scripts,
     notes: Notes,
     /// Virtual routers that the file names, or named and that are still leaving.
@@ -106,6 +114,8 @@ impl<P: Platform> Daemon<P> {
             control: parts.control,
             notifier: parts.notifier,
             signals: parts.signals,
+            helper: parts.helper,
+            pid: parts.pid,
             log_level_of_file: parts.log_level_of_file,
             scripts: Scripts::default(),
             notes: Notes::default(),
@@ -129,6 +139,9 @@ impl<P: Platform> Daemon<P> {
         self.take_events(now);
         self.scripts.handle(&self.set, now);
         self.notifier.ready();
+        if let Some(helper) = &mut self.helper {
+            helper.ready();
+        }
         self.tell_manager();
         // Reading a large file took more than what follows.
         self.tidy_at = Some(now + TIDY_AFTER);
@@ -150,7 +163,7 @@ impl<P: Platform> Daemon<P> {
             self.step_host(now);
         }
         let changed = self.take_events(now);
-        self.take_signals(now);
+        self.take_signals(now)?;
         self.serve_clients(now);
         let changed = self.take_events(now) || changed;
         self.go_on_stopping(now);
@@ -194,6 +207,9 @@ impl<P: Platform> Daemon<P> {
         if let Some(signals) = &self.signals {
             self.set.read(signals.fd());
         }
+        if let Some(helper) = &self.helper {
+            self.set.read(helper.fd());
+        }
         if let Some(control) = &self.control {
             control.register(&mut self.set);
         }
@@ -203,8 +219,10 @@ impl<P: Platform> Daemon<P> {
     fn deadline(&self, now: Instant) -> Option<Instant> {
         let control = self.control.as_ref().and_then(|c| c.deadline(now));
         let stop = self.stop.map(|s| s.scripts_by.unwrap_or(s.host_by));
+        let helper = self.helper.as_ref();
         let all = [
             control,
+            helper.is_some_and(Helper::has_signals).then_some(now),
             stop,
             self.scripts.deadline(),
             self.notifier.deadline(),
@@ -225,14 +243,13 @@ impl<P: Platform> Daemon<P> {
         }
     }
 
-    fn take_signals(&mut self, now: Instant) {
-        let Some(signals) = &self.signals else {
-            return;
+    /// An error: the process that this one depends on is gone.
+    fn take_signals(&mut self, now: Instant) -> io::Result<()> {
+        let taken = match (&self.signals, &mut self.helper) {
+            (_, Some(helper)) => helper.take()?,
+            (Some(signals), None) if self.set.ready(signals.fd()) => signals.take(),
+            _ => return Ok(()),
         };
-        if !self.set.ready(signals.fd()) {
-            return;
-        }
-        let taken = signals.take();
         if taken.child() && self.is_init {
             self.reap_orphans(now);
         }
@@ -244,6 +261,15 @@ impl<P: Platform> Daemon<P> {
         } else if taken.reload() {
             // What there is to say is in the log.
             let _ = self.reload();
+        }
+        Ok(())
+    }
+
+    /// Who runs the scripts.
+    fn runner(&mut self) -> &mut dyn Runner {
+        match &mut self.helper {
+            Some(helper) => helper,
+            None => &mut self.scripts,
         }
     }
 
@@ -287,12 +313,12 @@ impl<P: Platform> Daemon<P> {
     /// Whether a stop is over: scripts too, or their time.
     fn has_stopped(&mut self, now: Instant) -> bool {
         let Some(stop) = self.stop else { return false };
-        if stop.scripts_by.is_some() && self.scripts.is_idle() {
+        if stop.scripts_by.is_some() && self.runner().is_idle() {
             return true;
         }
         let over = stop.at_once || stop.scripts_by.is_some_and(|by| now >= by);
         if over {
-            self.scripts.kill_all();
+            self.runner().kill_all();
         }
         over
     }
@@ -301,7 +327,7 @@ impl<P: Platform> Daemon<P> {
         self.configured.clear();
         for router in config.virtual_routers {
             let id = router.spec.id.clone();
-            self.scripts.configure(&id, script_set(router));
+            self.runner().configure(&id, script_set(router));
             self.known.insert(id.clone());
             self.configured.insert(id);
         }
@@ -340,15 +366,5 @@ impl<P: Platform> Daemon<P> {
                 vr.reason
             );
         }
-    }
-}
-
-fn script_set(router: VirtualRouter) -> ScriptSet {
-    ScriptSet {
-        master: router.master_script,
-        backup: router.backup_script,
-        fault: router.fault_script,
-        stop: router.stop_script,
-        timeout: router.script_timeout,
     }
 }

@@ -1,5 +1,7 @@
 //! Reading the configuration file again.
 
+use std::path::Path;
+
 use vrrp_host::{Platform, Reload};
 
 use super::Daemon;
@@ -24,7 +26,13 @@ impl<P: Platform> Daemon<P> {
 
     fn reload_file(&mut self) -> Result<Vec<String>, Vec<String>> {
         let file = self.file.clone();
-        let octets = std::fs::read(&file).map_err(|e| vec![format!("{}: {e}", file.display())])?;
+        let (octets, of_scripts) = match &mut self.helper {
+            None => (read(&file).map_err(|e| vec![e])?, None),
+            Some(helper) => {
+                let (octets, remarks) = helper.configuration().map_err(|e| vec![e])?;
+                (octets, Some(remarks))
+            }
+        };
         let parsed = config::parse(&file, octets);
         let Some(new) = parsed.config else {
             let errors = parsed.diagnostics.iter();
@@ -36,13 +44,23 @@ impl<P: Platform> Daemon<P> {
             .reload(new.host())
             .map_err(|e| vec![e.to_string()])?;
         let mut said = Vec::new();
-        let remarks = parsed.diagnostics.iter();
-        for remark in remarks.chain(&config::check_scripts(&new, &file)) {
+        for remark in &parsed.diagnostics {
             log_remark(remark);
             said.push(remark.to_string());
         }
+        let of_scripts = of_scripts.unwrap_or_else(|| {
+            let remarks = config::check_scripts(&new, &file);
+            remarks.iter().map(Diagnostic::to_string).collect()
+        });
+        for remark in of_scripts {
+            log::warn!("{}", without_word(&remark, WARNING));
+            said.push(remark);
+        }
         said.extend(self.restart_needed(&new));
         self.configure(new);
+        if let Some(helper) = &mut self.helper {
+            helper.adopted();
+        }
         let summary = format!("{} reloaded: {}", file.display(), summary(&reload));
         log::info!("{summary}");
         said.push(summary);
@@ -82,11 +100,22 @@ impl<P: Platform> Daemon<P> {
 pub fn log_remark(remark: &Diagnostic) {
     let (level, word) = match remark.severity {
         Severity::Error => (log::Level::Error, ""),
-        Severity::Warning => (log::Level::Warn, " warning:"),
+        Severity::Warning => (log::Level::Warn, WARNING),
         Severity::Note => (log::Level::Info, " note:"),
     };
-    // The level says already what the remark's own word says.
-    log::log!(level, "{}", remark.to_string().replacen(word, "", 1));
+    log::log!(level, "{}", without_word(&remark.to_string(), word));
+}
+
+/// How a remark says that it is a warning. Those about scripts are.
+const WARNING: &str = " warning:";
+
+/// The level of a line says already what the remark's own word says.
+fn without_word(remark: &str, word: &str) -> String {
+    remark.replacen(word, "", 1)
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(file).map_err(|e| format!("{}: {e}", file.display()))
 }
 
 fn summary(reload: &Reload) -> String {

@@ -54,7 +54,7 @@ impl<P: Platform> Daemon<P> {
         });
         Status {
             version: env!("CARGO_PKG_VERSION").into(),
-            pid: std::process::id(),
+            pid: self.pid,
             uptime_s: self.began.elapsed().as_secs_f64(),
             file: self.file.display().to_string(),
             stopping: self.stop.is_some(),

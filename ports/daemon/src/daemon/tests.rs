@@ -17,6 +17,7 @@ use crate::control::Server;
 use crate::control::protocol::{Answer, Request, Status, Which};
 use crate::logging::capture;
 use crate::notify::Notifier;
+use crate::scripts::Runner as _;
 use platform::FakePlatform;
 
 const LONG: Duration = Duration::from_secs(20);
@@ -70,6 +71,8 @@ impl Bench {
             control: Some(control),
             notifier: Notifier::default(),
             signals: None,
+            helper: None,
+            pid: std::process::id(),
             log_level_of_file: false,
         };
         let mut daemon = Daemon::new(host, parts);

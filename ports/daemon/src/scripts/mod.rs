@@ -23,7 +23,7 @@ use output::Pipe;
 use run::{Outcome, Run};
 use spawner::Spawner;
 
-use crate::config::Script;
+use crate::config::{Script, VirtualRouter};
 use crate::poll::PollSet;
 
 /// Scripts that run at the same time, of all virtual routers: a host that takes over hundreds of
@@ -32,7 +32,7 @@ const MAX_RUNNING: usize = 16;
 /// Streams that processes left behind by scripts still hold and that are still logged.
 const MAX_LEFT: usize = 64;
 
-/// The scripts of every virtual router.
+/// The scripts of every virtual router, as this process runs them.
 #[derive(Default)]
 pub struct Scripts {
     lines: BTreeMap<VrId, Line>,
@@ -76,9 +76,24 @@ struct Told {
     state: Option<&'static str>,
 }
 
-impl Scripts {
+/// Who runs the scripts: this process, or another.
+pub trait Runner {
     /// Sets the scripts of a virtual router. What runs or waits is not disturbed.
-    pub fn configure(&mut self, id: &VrId, set: ScriptSet) {
+    fn configure(&mut self, id: &VrId, set: ScriptSet);
+    /// The virtual router is gone. What runs or waits comes to its end.
+    fn remove(&mut self, id: &VrId);
+    /// Something happened to a virtual router.
+    fn submit(&mut self, id: &VrId, happening: Happening);
+    /// What the scripts of `id` were last told, for those that have to catch up at a stop.
+    fn last_occasion(&self, id: &VrId) -> Option<Occasion>;
+    /// Whether nothing runs and nothing waits.
+    fn is_idle(&self) -> bool;
+    /// Kills what still runs: the time for stopping is over.
+    fn kill_all(&mut self);
+}
+
+impl Runner for Scripts {
+    fn configure(&mut self, id: &VrId, set: ScriptSet) {
         let set = (!set.is_empty()).then(|| Box::new(set));
         match self.lines.get_mut(id) {
             Some(line) => {
@@ -91,8 +106,7 @@ impl Scripts {
         }
     }
 
-    /// The virtual router is gone. What runs or waits comes to its end.
-    pub fn remove(&mut self, id: &VrId) {
+    fn remove(&mut self, id: &VrId) {
         if let Some(line) = self.lines.get_mut(id) {
             line.leaving = true;
             if line.idle() {
@@ -101,8 +115,7 @@ impl Scripts {
         }
     }
 
-    /// Something happened to a virtual router.
-    pub fn submit(&mut self, id: &VrId, happening: Happening) {
+    fn submit(&mut self, id: &VrId, happening: Happening) {
         let Some(line) = self.lines.get_mut(id) else {
             return;
         };
@@ -114,18 +127,26 @@ impl Scripts {
         }
     }
 
-    /// What the scripts of `id` were last told, for those that have to catch up at a stop.
-    pub fn last_occasion(&self, id: &VrId) -> Option<Occasion> {
+    fn last_occasion(&self, id: &VrId) -> Option<Occasion> {
         let line = self.lines.get(id)?;
         let pending = line.pending.as_ref().map(|h| h.occasion);
         pending.or(line.told.occasion)
     }
 
-    /// Whether nothing runs and nothing waits.
-    pub fn is_idle(&self) -> bool {
+    fn is_idle(&self) -> bool {
         self.running == 0 && self.waiting.is_empty()
     }
 
+    fn kill_all(&mut self) {
+        for line in self.lines.values_mut() {
+            if let Some(run) = &mut line.run {
+                run.kill();
+            }
+        }
+    }
+}
+
+impl Scripts {
     /// Adds what has to be waited for.
     pub fn register(&self, set: &mut PollSet) {
         let of_runs = self.runs().flat_map(Run::pipes);
@@ -178,15 +199,6 @@ impl Scripts {
         if let Some(mut run) = self.lines.get_mut(&id).and_then(|line| line.run.take()) {
             let pipes = run.reaped(status, now);
             self.ended(&id, pipes);
-        }
-    }
-
-    /// Kills what still runs: the time for stopping is over.
-    pub fn kill_all(&mut self) {
-        for line in self.lines.values_mut() {
-            if let Some(run) = &mut line.run {
-                run.kill();
-            }
         }
     }
 
@@ -324,6 +336,17 @@ impl Scripts {
         line.run = Some(Box::new(run));
         self.running += 1;
         Ok(())
+    }
+}
+
+/// The scripts that the file gives to a virtual router.
+pub fn script_set(router: VirtualRouter) -> ScriptSet {
+    ScriptSet {
+        master: router.master_script,
+        backup: router.backup_script,
+        fault: router.fault_script,
+        stop: router.stop_script,
+        timeout: router.script_timeout,
     }
 }
 

@@ -381,7 +381,7 @@ fn killing_all_ends_what_still_runs() {
     let set = bench.recording("sleep 1000");
     bench.scripts.configure(&id(1), set);
     bench.scripts.submit(&id(1), happening(Occasion::Master));
-    bench.until("running", |b| !b.read("log").is_empty());
+    bench.until("running", |b| b.scripts.runs().any(|r| r.pid().is_some()));
     bench.scripts.kill_all();
     bench.until_idle();
     let lines = capture::take();

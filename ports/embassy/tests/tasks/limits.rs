@@ -1,6 +1,6 @@
 //! What is scarce, stuck or hostile.
 
-use vrrp_core::{Family, State, VrConfig};
+use vrrp_core::{Error, Family, State, VirtualAddress, VrConfig};
 use vrrp_embassy::Discard;
 
 use crate::world::host::{Host, client, fast, vr};
@@ -43,6 +43,32 @@ fn without_accept_mode_no_stack_is_needed() {
         .filter(|s| s.frame[12..14] == [0x08, 0x06] && s.frame[21] == 2);
     assert!(arp.clone().count() > 0);
     assert!(arp.clone().all(|s| wire::source_mac(&s.frame) == mac));
+}
+
+/// They would have to be found in a neighbour table, which is the stack's.
+#[test]
+fn unicast_peers_are_refused_and_change_nothing() {
+    let mut world = World::new();
+    let host = Host::new(&mut world, 1);
+    let address = V4.parse().unwrap();
+    let service = VirtualAddress {
+        address,
+        prefix_len: 24,
+    };
+    let peers = ["10.0.0.2".parse().unwrap()];
+    let config = VrConfig {
+        addresses: &[service],
+        peers: &peers,
+        ..fast()
+    };
+    let key = vr(7, Family::Ipv4);
+    assert_eq!(host.control.insert(key, &config), Err(Error::NoPeers));
+    assert_eq!(host.control.status(key), None);
+
+    host.insert(7, &[V4], 100, fast());
+    assert_eq!(host.control.reconfigure(key, &config), Err(Error::NoPeers));
+    world.run_ms(2_000);
+    assert_eq!(host.state(key), State::Active);
 }
 
 /// Nobody polls who has nothing to do.

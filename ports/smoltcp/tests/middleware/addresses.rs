@@ -4,7 +4,7 @@ use crate::world::{TALK, Vr, World, wire};
 use smoltcp::iface::{Config, Interface, SocketSet};
 use smoltcp::socket::{tcp, udp};
 use smoltcp::wire::{EthernetAddress, IpAddress, IpEndpoint};
-use vrrp_smoltcp::vrrp_core::{Family, MacMode, Reason, State, VirtualAddress, VrConfig};
+use vrrp_smoltcp::vrrp_core::{Error, Family, MacMode, Reason, State, VirtualAddress, VrConfig};
 use vrrp_smoltcp::{Discard, Vrrp};
 
 const V4: &str = "10.0.0.80";
@@ -23,6 +23,31 @@ fn speaking_for(world: &World, from: usize, plug: usize, address: &str) -> Vec<V
     ours.filter(|sent| speaks(&sent.frame))
         .map(|sent| sent.frame.clone())
         .collect()
+}
+
+/// They would have to be found in a neighbour table, which is the stack's.
+#[test]
+fn unicast_peers_are_refused_and_change_nothing() {
+    let device = smoltcp::phy::Loopback::new(smoltcp::phy::Medium::Ethernet);
+    let mut vrrp = Vrrp::<_, 1, 8>::new(device, 1);
+    let service = VirtualAddress {
+        address: V4.parse().unwrap(),
+        prefix_len: 24,
+    };
+    let alone = VrConfig {
+        addresses: &[service],
+        ..VrConfig::DEFAULT
+    };
+    let peers = ["10.0.0.2".parse().unwrap()];
+    let config = VrConfig {
+        peers: &peers,
+        ..alone
+    };
+    let (now, key) = (smoltcp::time::Instant::ZERO, both()[0].key());
+    assert_eq!(vrrp.insert(now, key, &config), Err(Error::NoPeers));
+    assert_eq!(vrrp.status(key), None);
+    assert_eq!(vrrp.insert(now, key, &alone), Ok(()));
+    assert_eq!(vrrp.reconfigure(now, key, &config), Err(Error::NoPeers));
 }
 
 //= RFC 9568 section 6.1 (Accept_Mode), section 6.4.3

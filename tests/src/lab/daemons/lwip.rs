@@ -5,7 +5,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use super::vrrpd::target_dir;
-use crate::lab::host::{Host, INTERFACE, TAP};
+use crate::lab::host::{Host, INTERFACE};
+use crate::lab::linux::host::TAP;
 use crate::lab::vr::Vr;
 
 /// Where the repository begins.

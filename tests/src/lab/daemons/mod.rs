@@ -1,19 +1,27 @@
 //! Daemons on hosts: started, disturbed, reloaded, stopped, and their logs kept.
 
+#[cfg(target_os = "linux")]
 mod frr;
+#[cfg(target_os = "linux")]
 mod keepalived;
+#[cfg(target_os = "linux")]
 mod libvrrp;
+#[cfg(target_os = "linux")]
 mod lwip;
+#[cfg(target_os = "linux")]
+mod smoltcp;
 mod vrrpd;
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+#[cfg(target_os = "linux")]
+use std::time::Instant;
 
 use super::host::Host;
-use super::netns::Netns;
+use super::system::Stack;
 use super::vr::Vr;
 use super::wait_until;
 use crate::sys;
@@ -27,18 +35,27 @@ pub enum Program {
     /// Ours: `$VRRPD`, or what cargo builds.
     Vrrpd,
     /// keepalived from the system.
+    #[cfg(target_os = "linux")]
     Keepalived,
     /// vrrpd of FRR, with its zebra, from the system. Has neither password nor physical MAC.
+    #[cfg(target_os = "linux")]
     Frr,
     /// libvrrp in a program around poll(2): `ffi/examples/poll.c`. One virtual router, VRRPv3.
+    #[cfg(target_os = "linux")]
     Poll,
     /// libvrrp in a program around libevent: `ffi/examples/libevent.c`. Its configuration is vrrpd's.
+    #[cfg(target_os = "linux")]
     Libevent,
     /// A C program on lwIP that links libvrrp (`ffi/examples/lwip`), built on the first use. The
     /// host's cable and address are its own: see [`Host::hand_over`]. Serves one IPv4 address, in
     /// VRRPv3, with the virtual MAC, and has the services of [`Host::serve`] and
     /// [`Host::serve_http`].
+    #[cfg(target_os = "linux")]
     Lwip,
+    /// A program on smoltcp with vrrp-smoltcp (`ports/smoltcp/examples/tap.rs`), built on the first
+    /// use. As [`Program::Lwip`], with any number of addresses of either family.
+    #[cfg(target_os = "linux")]
+    Smoltcp,
 }
 
 impl Program {
@@ -49,30 +66,50 @@ impl Program {
     /// When the program cannot do what a virtual router asks for.
     pub fn config(self, host: &Host, vrs: &[Vr]) -> String {
         match self {
-            Self::Vrrpd | Self::Libevent => vrrpd::config(host, vrs),
+            Self::Vrrpd => vrrpd::config(host, vrs),
+            #[cfg(target_os = "linux")]
+            Self::Libevent => vrrpd::config(host, vrs),
+            #[cfg(target_os = "linux")]
             Self::Poll => libvrrp::arguments(host, vrs),
+            #[cfg(target_os = "linux")]
             Self::Keepalived => keepalived::config(host, vrs),
+            #[cfg(target_os = "linux")]
             Self::Frr => frr::config(vrs),
+            #[cfg(target_os = "linux")]
             Self::Lwip => lwip::config(host, vrs),
+            #[cfg(target_os = "linux")]
+            Self::Smoltcp => smoltcp::config(host, vrs),
         }
     }
 
     /// The command lines to run, in order.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(unused_variables, reason = "only the peers ask for it")
+    )]
     fn commands(self, host: &Host, config: &Path) -> Vec<Command> {
         match self {
             Self::Vrrpd => vec![vrrpd::command(config)],
+            #[cfg(target_os = "linux")]
             Self::Keepalived => vec![keepalived::command(host, config)],
+            #[cfg(target_os = "linux")]
             Self::Frr => frr::commands(host, config),
+            #[cfg(target_os = "linux")]
             Self::Poll => vec![libvrrp::poll(config)],
+            #[cfg(target_os = "linux")]
             Self::Libevent => vec![libvrrp::libevent(config)],
+            #[cfg(target_os = "linux")]
             Self::Lwip => vec![lwip::command(config)],
+            #[cfg(target_os = "linux")]
+            Self::Smoltcp => vec![smoltcp::command(config)],
         }
     }
 }
 
 /// The path of our vrrpd and of the programs beside it.
+#[cfg(target_os = "linux")]
 pub(crate) use vrrpd::target_dir;
-pub use vrrpd::{binary as vrrpd_binary, control_socket as vrrpd_control_socket};
+pub use vrrpd::{binary as vrrpd_binary, control_socket as vrrpd_control_socket, vrrpctl};
 
 /// A running daemon. It is killed when dropped, and its log shown if that is because of a failure.
 #[derive(Debug)]
@@ -82,7 +119,7 @@ pub struct Daemon {
     name: String,
     host: String,
     host_dir: PathBuf,
-    ns: Netns,
+    stack: Stack,
     config: PathBuf,
     children: Vec<Child>,
     log: Arc<Mutex<Vec<(u64, String)>>>,
@@ -95,12 +132,17 @@ impl Daemon {
     /// # Panics
     ///
     /// When the program is not installed.
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(unused_variables, reason = "only the peers ask for it")
+    )]
     pub fn start(program: Program, host: &Host, config: &str, vrs: &[Vr]) -> Self {
         let path = host.dir().join(format!("{program:?}.conf").to_lowercase());
         std::fs::write(&path, config).expect("write a configuration");
+        #[cfg(target_os = "linux")]
         match program {
             Program::Frr => frr::prepare(host, vrs),
-            Program::Lwip => host.hand_over(),
+            Program::Lwip | Program::Smoltcp => host.hand_over(),
             Program::Vrrpd | Program::Keepalived | Program::Poll | Program::Libevent => {}
         }
         let mut daemon = Self::idle(host, &format!("{program:?}"));
@@ -127,7 +169,7 @@ impl Daemon {
             name: name.to_owned(),
             host: host.name().to_owned(),
             host_dir: host.dir(),
-            ns: host.netns().clone(),
+            stack: host.stack().clone(),
             config: PathBuf::new(),
             children: Vec::new(),
             log: Arc::default(),
@@ -152,17 +194,11 @@ impl Daemon {
     /// When the daemon does not run.
     pub fn pid(&self) -> u32 {
         let leader = self.children.last().expect("a running daemon").id();
-        if self.program != Some(Program::Keepalived) {
-            return leader;
+        #[cfg(target_os = "linux")]
+        if self.program == Some(Program::Keepalived) {
+            return worker(leader);
         }
-        // keepalived's first process watches over the one that does the work.
-        let path = format!("/proc/{leader}/task/{leader}/children");
-        let children = std::fs::read_to_string(path).unwrap_or_default();
-        children
-            .split_whitespace()
-            .next()
-            .and_then(|pid| pid.parse().ok())
-            .unwrap_or(leader)
+        leader
     }
 
     /// Kills it without a warning, every process of it.
@@ -257,6 +293,11 @@ impl Daemon {
             .clone()
     }
 
+    /// What it has said since this was last called, which is then forgotten.
+    pub fn take_log(&self) -> Vec<(u64, String)> {
+        std::mem::take(&mut self.log.lock().expect("no panic while a log is held"))
+    }
+
     /// Whether it has said something that contains `text`.
     pub fn has_said(&self, text: &str) -> bool {
         self.log().iter().any(|(_, line)| line.contains(text))
@@ -279,7 +320,7 @@ impl Daemon {
                 // FRR's programs wait for zebra's socket, but not for ever.
                 std::thread::sleep(Duration::from_millis(300));
             }
-            self.ns.start_in(&mut command);
+            self.stack.start_in(&mut command);
             let mut child = command
                 .stdin(Stdio::null())
                 .stdout(Stdio::piped())
@@ -323,7 +364,20 @@ fn keep_log(pipe: Option<impl Read + Send + 'static>, log: Arc<Mutex<Vec<(u64, S
     });
 }
 
+/// The process that works: keepalived's first one, `leader`, watches over it.
+#[cfg(target_os = "linux")]
+fn worker(leader: u32) -> u32 {
+    let path = format!("/proc/{leader}/task/{leader}/children");
+    let children = std::fs::read_to_string(path).unwrap_or_default();
+    children
+        .split_whitespace()
+        .next()
+        .and_then(|pid| pid.parse().ok())
+        .unwrap_or(leader)
+}
+
 /// What a process has used and holds.
+#[cfg(target_os = "linux")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Usage {
     /// User and system time, seconds, in steps of the kernel's tick.
@@ -335,6 +389,7 @@ pub struct Usage {
 }
 
 /// Reads what the process `pid` has used. `None`: it is gone.
+#[cfg(target_os = "linux")]
 pub fn usage(pid: u32) -> Option<Usage> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name in parentheses may hold spaces; fields count from behind it.

@@ -60,6 +60,13 @@ pub fn control_socket(host: &Host) -> PathBuf {
     host.dir().join("vrrpd.sock")
 }
 
+/// What vrrpctl says on `host` to these words.
+pub fn vrrpctl(host: &Host, words: &[&str]) -> String {
+    let mut vrrpctl = Command::new(binary("vrrpctl"));
+    vrrpctl.arg("-s").arg(control_socket(host)).args(words);
+    host.stack().output(&mut vrrpctl)
+}
+
 /// The path of `name`, `vrrpd` or `vrrpctl`: beside `$VRRPD` if that is set, otherwise in release
 /// mode from this workspace, built on the first call.
 ///

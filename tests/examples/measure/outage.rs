@@ -95,6 +95,7 @@ pub(crate) fn name(program: Program) -> &'static str {
         Program::Poll => "poll.c",
         Program::Libevent => "libevent.c",
         Program::Lwip => "lwip",
+        Program::Smoltcp => "smoltcp",
     }
 }
 

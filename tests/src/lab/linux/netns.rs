@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -53,6 +54,36 @@ impl Netns {
     /// Makes `command` start inside, in its own process group; it dies with the calling thread.
     pub fn start_in(&self, command: &mut Command) {
         sys::start_in(command, self.0.as_raw_fd());
+    }
+
+    /// A socket for datagrams, bound to every address of the family and to `port`; 0: to any port.
+    pub fn datagrams(&self, v6: bool, port: u16) -> std::io::Result<UdpSocket> {
+        if !v6 {
+            return self.enter(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, port)));
+        }
+        if port == 0 {
+            return self.enter(|| UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)));
+        }
+        // Without this [::] would claim the port in IPv4 too.
+        self.sysctl("net/ipv6/bindv6only", "1");
+        let socket = self.enter(|| UdpSocket::bind((Ipv6Addr::UNSPECIFIED, port)));
+        self.sysctl("net/ipv6/bindv6only", "0");
+        socket
+    }
+
+    /// A raw socket for ICMP: see [`sys::icmp_socket`].
+    pub fn icmp(&self, v6: bool) -> std::io::Result<UdpSocket> {
+        self.enter(|| sys::icmp_socket(v6))
+    }
+
+    /// The number of the interface `name`.
+    ///
+    /// # Panics
+    ///
+    /// When there is none.
+    pub fn interface_index(&self, name: &str) -> u32 {
+        let index = self.enter(|| sys::interface_index(name));
+        index.unwrap_or_else(|error| panic!("no interface {name}: {error}"))
     }
 
     /// A path by which other programs of this lab can name the namespace.

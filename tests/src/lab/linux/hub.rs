@@ -1,29 +1,18 @@
 //! The segment: a bridge, or two with a trunk, in a namespace of its own, with a port for each host.
 
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use super::netns::Netns;
-use crate::sys;
+use crate::lab::Segment;
+use crate::lab::capture::{Listener, SNAP_LEN};
+use crate::sys::PacketSocket;
 
 /// The bridge that every segment has.
 const NEAR: &str = "hub";
 /// The second switch of two.
 const FAR: &str = "hub.far";
-
-/// What joins the cables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Segment {
-    /// A hub: every frame goes to every other port.
-    Hub,
-    /// A switch that learns where MACs live and floods multicast.
-    Switch,
-    /// A switch that also sends multicast only where it was asked for, and asks.
-    SnoopingSwitch,
-    /// Two learning switches and a trunk between them, the first host at the one, all others at
-    /// the other.
-    TwoSwitches,
-}
 
 /// The bridges and their ports. A port has the name of its host, cut to what the kernel takes.
 #[derive(Debug)]
@@ -47,6 +36,13 @@ impl Hub {
             )
         };
         ns.ip(&bridge(NEAR));
+        // Where the machine's bridges filter IP, they drop what is no sound IP. A switch does not look.
+        for family in ["iptables", "ip6tables"] {
+            let filter = format!("net/bridge/bridge-nf-call-{family}");
+            if ns.read_sysctl(&filter).is_some() {
+                ns.sysctl(&filter, "0");
+            }
+        }
         if segment == Segment::TwoSwitches {
             ns.ip(&bridge(FAR));
             ns.ip(&format!(
@@ -66,6 +62,12 @@ impl Hub {
         }
     }
 
+    /// The network stack of a new host.
+    pub(crate) fn stack(&self, _name: &str) -> Netns {
+        Netns::new()
+    }
+
+    #[cfg(feature = "firmware")]
     pub(crate) fn netns(&self) -> &Netns {
         &self.ns
     }
@@ -99,15 +101,42 @@ impl Hub {
              link set {port} master {bridge}\n\
              link set {port} up"
         ));
-        let index = self
-            .ns
-            .enter(|| sys::interface_index(&port))
-            .expect("the port that was just made");
+        let index = self.ns.interface_index(&port);
         self.lock().push((index, name.to_owned()));
     }
 
+    /// Listens to what comes in on any port until nobody wants it.
+    pub(crate) fn listen(self: &Arc<Self>, listener: Arc<Listener>) -> JoinHandle<()> {
+        let socket = self.ns.enter(PacketSocket::open);
+        let socket = socket.expect("open a packet socket on the hub");
+        let hub = self.clone();
+        std::thread::spawn(move || hub.pass_on(&socket, &listener))
+    }
+
+    fn pass_on(&self, socket: &PacketSocket, listener: &Listener) {
+        let mut octets = [0; SNAP_LEN];
+        let mut hosts: Vec<(u32, Option<Arc<str>>)> = Vec::new();
+        while listener.is_wanted() {
+            let Some(arrival) = socket.receive(&mut octets).expect("capture on the hub") else {
+                continue;
+            };
+            let known = hosts
+                .iter()
+                .position(|(index, _)| *index == arrival.ifindex);
+            let known = known.unwrap_or_else(|| {
+                let host = self.host_at(arrival.ifindex).map(Arc::from);
+                hosts.push((arrival.ifindex, host));
+                hosts.len() - 1
+            });
+            // The bridge itself hears what its ports do: once is enough.
+            if let Some(host) = &hosts[known].1 {
+                listener.hear(arrival.at_us, host, &octets[..arrival.len]);
+            }
+        }
+    }
+
     /// The host at the port `ifindex`; `None` for the bridge itself.
-    pub(crate) fn host_at(&self, ifindex: u32) -> Option<String> {
+    fn host_at(&self, ifindex: u32) -> Option<String> {
         self.lock()
             .iter()
             .find(|(index, _)| *index == ifindex)

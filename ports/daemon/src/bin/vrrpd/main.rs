@@ -1,21 +1,29 @@
 //! The daemon: service addresses that survive a failing host.
 
+#[cfg(target_os = "freebsd")]
+mod apart;
+#[cfg(not(target_os = "freebsd"))]
+mod whole;
+
 use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
 
 use lexopt::prelude::*;
 
-use vrrp_host::{ConfigCause, ConfigError, Host, PlatformError};
+use vrrp_host::{ConfigCause, ConfigError, Platform, PlatformError};
 use vrrpd::config::{self, Config};
-use vrrpd::control::{BindError, Server};
-use vrrpd::daemon::{Daemon, Parts, log_remark};
+use vrrpd::control::BindError;
+use vrrpd::daemon::{Daemon, log_remark};
 use vrrpd::logging::{self, Target};
-use vrrpd::notify::Notifier;
-use vrrpd::sys::{self, Background, Signals};
+use vrrpd::sys::{self, Background};
+
+#[cfg(target_os = "freebsd")]
+use apart::begin;
+#[cfg(not(target_os = "freebsd"))]
+use whole::begin;
 
 #[cfg(target_os = "linux")]
 const DEFAULT_FILE: &str = "/etc/vrrpd.conf";
@@ -47,7 +55,7 @@ const RIGHTS: &str = "run vrrpd as root, or with CAP_NET_ADMIN and CAP_NET_RAW";
 #[cfg(not(target_os = "linux"))]
 const RIGHTS: &str = "run vrrpd as root, in a jail with vnet";
 
-/// Why vrrpd ends: the exit status and what to say.
+/// Why vrrpd ends: the exit status and what to say, if anything.
 type Failure = (u8, String);
 
 #[derive(Debug)]
@@ -83,7 +91,9 @@ fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err((code, message)) => {
-            log::error!("{message}");
+            if !message.is_empty() {
+                log::error!("{message}");
+            }
             ExitCode::from(code)
         }
     }
@@ -165,15 +175,7 @@ fn run(mut args: Args) -> Result<(), Failure> {
         let background = sys::daemonize();
         Some(background.map_err(|e| (FAILED, format!("cannot go into the background: {e}")))?)
     };
-    match start(&args, config) {
-        Ok(daemon) => serve(daemon, &args, background),
-        Err((code, message)) => {
-            if let Some(background) = background {
-                let _ = background.report(code);
-            }
-            Err((code, message))
-        }
-    }
+    begin(&args, config, background)
 }
 
 /// Somebody watches this very process: a service manager, or it is the first of a container.
@@ -199,87 +201,48 @@ fn read_config(file: &Path) -> Result<Config, Failure> {
         .ok_or_else(|| (BAD_CONFIG, format!("{}: not usable", file.display())))
 }
 
-/// In the order that lets a second vrrpd be refused before it touches the network.
-fn start(args: &Args, config: Config) -> Result<Daemon<Os>, Failure> {
-    let failed = |what: &str, error: io::Error| (FAILED, format!("{what}: {error}"));
-    let signals = Signals::install().map_err(|e| failed("signals", e))?;
-    let global = &config.global;
-    let control = Server::bind(&global.control_socket, global.control_group.as_deref());
-    let control = control.map_err(|error| (bind_code(&error), error.to_string()))?;
-    let platform = open_platform(&global.runtime_dir)
-        .map_err(|error| (platform_code(&error), hint(&error)))?;
-    let host = Host::open(platform, config.host());
-    let host = host.map_err(|error| (config_code(&error), error.to_string()))?;
-    let notifier = Notifier::from_env(Instant::now()).unwrap_or_else(|error| {
-        log::warn!("the service manager cannot be told anything: {error}");
-        Notifier::default()
-    });
-    if let Some(path) = &args.pid_file {
-        fs::write(path, format!("{}\n", std::process::id()))
-            .map_err(|e| failed(&path.display().to_string(), e))?;
-    }
-    let routers = config.virtual_routers.len();
-    log::info!(
-        "vrrpd {} starts with {routers} virtual routers",
-        env!("CARGO_PKG_VERSION")
-    );
-    let parts = Parts {
-        file: args.file.clone(),
-        config,
-        control: Some(control),
-        notifier,
-        signals: Some(signals),
-        log_level_of_file: !args.debug,
-    };
-    Ok(Daemon::new(host, parts))
+fn failed(what: &str, error: io::Error) -> Failure {
+    (FAILED, format!("{what}: {error}"))
 }
 
-fn serve(
-    mut daemon: Daemon<Os>,
-    args: &Args,
-    background: Option<Background>,
-) -> Result<(), Failure> {
-    daemon.start();
-    if let Some(background) = background {
-        let reported = background.report(0);
-        reported.map_err(|e| (FAILED, format!("cannot close the standard streams: {e}")))?;
-        logging::retarget(Target::Syslog);
-    }
-    let result = loop {
-        match daemon.turn(None) {
-            Ok(true) => {}
-            Ok(false) => break Ok(()),
-            Err(error) => break Err((FAILED, format!("cannot wait: {error}"))),
-        }
+fn write_pid_file(args: &Args) -> Result<(), Failure> {
+    let Some(path) = &args.pid_file else {
+        return Ok(());
     };
-    drop(daemon);
+    fs::write(path, format!("{}\n", std::process::id()))
+        .map_err(|e| failed(&path.display().to_string(), e))
+}
+
+fn remove_pid_file(args: &Args) {
     if let Some(path) = &args.pid_file {
         let _ = fs::remove_file(path);
     }
-    log::info!("stopped");
-    result
 }
 
-#[cfg(target_os = "linux")]
-type Os = vrrp_linux::LinuxPlatform;
-
-#[cfg(target_os = "linux")]
-fn open_platform(runtime_dir: &Path) -> Result<Os, PlatformError> {
-    let runtime_dir = runtime_dir.to_path_buf();
-    vrrp_linux::LinuxPlatform::open(vrrp_linux::Options { runtime_dir })
+fn log_start(config: &Config) {
+    log::info!(
+        "vrrpd {} starts with {} virtual routers",
+        env!("CARGO_PKG_VERSION"),
+        config.virtual_routers.len()
+    );
 }
 
-#[cfg(target_os = "freebsd")]
-type Os = vrrp_freebsd::FreebsdPlatform;
+/// The starting process may end, and what is said goes to syslog.
+fn leave_terminal(background: Background) -> Result<(), Failure> {
+    let reported = background.report(0);
+    reported.map_err(|e| (FAILED, format!("cannot close the standard streams: {e}")))?;
+    logging::retarget(Target::Syslog);
+    Ok(())
+}
 
-#[cfg(target_os = "freebsd")]
-fn open_platform(runtime_dir: &Path) -> Result<Os, PlatformError> {
-    let runtime_dir = runtime_dir.to_path_buf();
-    let platform = Os::open(vrrp_freebsd::Options { runtime_dir })?;
-    for remark in platform.remarks() {
-        log::info!("{remark}");
+fn turn_until_stopped<P: Platform>(daemon: &mut Daemon<P>) -> Result<(), Failure> {
+    loop {
+        match daemon.turn(None) {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            Err(error) => return Err((FAILED, format!("cannot wait: {error}"))),
+        }
     }
-    Ok(platform)
 }
 
 fn bind_code(error: &BindError) -> u8 {

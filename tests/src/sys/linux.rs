@@ -1,56 +1,12 @@
-//! The system calls of the lab: namespaces, clocks, signals, and the sockets that std does not have.
-#![allow(unsafe_code)]
+//! Linux: namespaces, and packet sockets.
 
 use std::io;
 use std::mem;
-use std::net::UdpSocket;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// Turns the kernel's "-1 and errno" into an `io::Result`.
-fn check(result: libc::c_int) -> io::Result<libc::c_int> {
-    if result < 0 {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(result)
-    }
-}
-
-fn clock_ns(clock: libc::clockid_t) -> i64 {
-    // SAFETY: a timespec is plain integers, for which zero is a value.
-    let mut ts: libc::timespec = unsafe { mem::zeroed() };
-    // SAFETY: `ts` outlives the call; both clocks used here always exist.
-    unsafe { libc::clock_gettime(clock, &mut ts) };
-    ts.tv_sec * 1_000_000_000 + ts.tv_nsec
-}
-
-/// The monotonic clock in microseconds: the lab's only time.
-pub fn now_us() -> u64 {
-    (clock_ns(libc::CLOCK_MONOTONIC) / 1000) as u64
-}
-
-/// Sleeps until the monotonic clock shows `at_us`. Returns at once when that is past.
-pub fn sleep_until_us(at_us: u64) {
-    let ts = libc::timespec {
-        tv_sec: (at_us / 1_000_000) as i64,
-        tv_nsec: (at_us % 1_000_000 * 1000) as i64,
-    };
-    loop {
-        // SAFETY: `ts` outlives the call; no remainder is asked for with an absolute time.
-        let error = unsafe {
-            libc::clock_nanosleep(
-                libc::CLOCK_MONOTONIC,
-                libc::TIMER_ABSTIME,
-                &ts,
-                std::ptr::null_mut(),
-            )
-        };
-        if error != libc::EINTR {
-            return;
-        }
-    }
-}
+use super::{check, clock_ns, set_option, socket};
 
 /// Moves the calling thread to a network namespace of its own.
 pub fn unshare_net() -> io::Result<()> {
@@ -92,18 +48,6 @@ pub fn start_in(command: &mut Command, ns: RawFd) {
     unsafe { command.pre_exec(before_exec) };
 }
 
-/// Sends `signal` to every process of the group that `pid` leads.
-pub fn signal_group(pid: u32, signal: libc::c_int) -> io::Result<()> {
-    // SAFETY: kill has no memory effects in this process.
-    check(unsafe { libc::kill(-(pid as libc::pid_t), signal) }).map(drop)
-}
-
-/// Sends `signal` to the process `pid`.
-pub fn signal(pid: u32, signal: libc::c_int) -> io::Result<()> {
-    // SAFETY: kill has no memory effects in this process.
-    check(unsafe { libc::kill(pid as libc::pid_t, signal) }).map(drop)
-}
-
 /// The number of the interface `name` in the calling thread's namespace.
 pub fn interface_index(name: &str) -> io::Result<u32> {
     let name = std::ffi::CString::new(name)?;
@@ -118,100 +62,6 @@ pub fn interface_index(name: &str) -> io::Result<u32> {
 pub fn ticks_per_second() -> u64 {
     // SAFETY: no memory is passed.
     unsafe { libc::sysconf(libc::_SC_CLK_TCK) as u64 }
-}
-
-fn socket(family: libc::c_int, kind: libc::c_int, protocol: libc::c_int) -> io::Result<OwnedFd> {
-    // SAFETY: no memory is passed.
-    let fd = check(unsafe { libc::socket(family, kind | libc::SOCK_CLOEXEC, protocol) })?;
-    // SAFETY: `fd` was just opened and nobody else has it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
-fn set_option<T>(fd: RawFd, level: libc::c_int, name: libc::c_int, value: &T) -> io::Result<()> {
-    // SAFETY: `value` outlives the call and its size is the one given.
-    check(unsafe {
-        libc::setsockopt(
-            fd,
-            level,
-            name,
-            std::ptr::from_ref(value).cast(),
-            mem::size_of::<T>() as libc::socklen_t,
-        )
-    })
-    .map(drop)
-}
-
-/// A raw socket for ICMP (or ICMPv6), whose messages are sent and received with the calls of a
-/// `UdpSocket`, port 0. What it receives begins with the IP header for IPv4, without for IPv6.
-pub fn icmp_socket(v6: bool) -> io::Result<UdpSocket> {
-    let fd = if v6 {
-        socket(libc::AF_INET6, libc::SOCK_RAW, libc::IPPROTO_ICMPV6)?
-    } else {
-        socket(libc::AF_INET, libc::SOCK_RAW, libc::IPPROTO_ICMP)?
-    };
-    let bytes: libc::c_int = 1 << 20;
-    set_option(fd.as_raw_fd(), libc::SOL_SOCKET, libc::SO_RCVBUF, &bytes)?;
-    Ok(UdpSocket::from(fd))
-}
-
-/// Asks that each datagram of `socket` tells which address it was sent to.
-pub fn want_destination(socket: &UdpSocket, v6: bool) -> io::Result<()> {
-    let on: libc::c_int = 1;
-    let fd = socket.as_raw_fd();
-    if v6 {
-        set_option(fd, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, &on)
-    } else {
-        set_option(fd, libc::IPPROTO_IP, libc::IP_PKTINFO, &on)
-    }
-}
-
-/// Receives one datagram, appends `name` to it and sends it back from the address that was asked.
-/// `socket` needs [`want_destination`]. Returns an error of kind `WouldBlock` at the read timeout.
-pub fn echo_once(socket: &UdpSocket, name: &[u8]) -> io::Result<()> {
-    let mut data = [0u8; 512];
-    let mut control = [0u64; 16];
-    // SAFETY: both structures are plain data, for which zero is a value.
-    let (mut from, mut message): (libc::sockaddr_storage, libc::msghdr) =
-        unsafe { (mem::zeroed(), mem::zeroed()) };
-    let mut iov = libc::iovec {
-        iov_base: data.as_mut_ptr().cast(),
-        iov_len: 256,
-    };
-    message.msg_name = (&raw mut from).cast();
-    message.msg_namelen = mem::size_of_val(&from) as libc::socklen_t;
-    message.msg_iov = &mut iov;
-    message.msg_iovlen = 1;
-    message.msg_control = control.as_mut_ptr().cast();
-    message.msg_controllen = mem::size_of_val(&control);
-    // SAFETY: every pointer of `message` is to a local of at least the length stated beside it.
-    let got = unsafe { libc::recvmsg(socket.as_raw_fd(), &mut message, 0) };
-    if got < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let got = got as usize;
-    let name = &name[..name.len().min(256)];
-    data[got..got + name.len()].copy_from_slice(name);
-    iov.iov_len = got + name.len();
-    // The control message says where the datagram came in; sent back, it says where the answer
-    // leaves. The interface is cleared so that the answer follows the routing table.
-    // SAFETY: the kernel filled `control` up to msg_controllen; the macros stay within it, and the
-    // data of a control message of these types is the structure that it is cast to.
-    unsafe {
-        let header = libc::CMSG_FIRSTHDR(&message);
-        if !header.is_null() {
-            let info = libc::CMSG_DATA(header);
-            match (*header).cmsg_level {
-                libc::IPPROTO_IP => (*info.cast::<libc::in_pktinfo>()).ipi_ifindex = 0,
-                _ => (*info.cast::<libc::in6_pktinfo>()).ipi6_ifindex = 0,
-            }
-        }
-        message.msg_iov = &mut iov;
-        // SAFETY: as above; the lengths are those that recvmsg left.
-        if libc::sendmsg(socket.as_raw_fd(), &message, 0) < 0 {
-            return Err(io::Error::last_os_error());
-        }
-    }
-    Ok(())
 }
 
 /// A packet socket that sees every frame that comes in on any interface of its namespace.
@@ -316,5 +166,50 @@ impl PacketSocket {
             ifindex: from.sll_ifindex as u32,
             at_us: (at_ns / 1000) as u64,
         }))
+    }
+}
+
+/// A packet socket that sends on one interface, many frames a call, and hears nothing.
+#[derive(Debug)]
+pub struct FrameSender {
+    socket: OwnedFd,
+    to: libc::sockaddr_ll,
+}
+
+/// The most frames of one call of [`FrameSender::send`].
+pub const SEND_FRAMES: usize = 64;
+
+impl FrameSender {
+    /// Opens the socket in the calling thread's namespace.
+    pub fn open(ifindex: u32) -> io::Result<Self> {
+        // SAFETY: plain data, for which zero is a value.
+        let mut to: libc::sockaddr_ll = unsafe { mem::zeroed() };
+        to.sll_family = libc::AF_PACKET as u16;
+        to.sll_ifindex = ifindex as i32;
+        let socket = socket(libc::AF_PACKET, libc::SOCK_RAW, 0)?;
+        Ok(Self { socket, to })
+    }
+
+    /// Sends the first [`SEND_FRAMES`] of `frames` and returns how many the kernel took.
+    pub fn send<'a>(&self, frames: impl Iterator<Item = &'a [u8]>) -> io::Result<usize> {
+        // SAFETY: zeros are valid values of these structures.
+        let (mut heads, mut parts): ([libc::mmsghdr; SEND_FRAMES], [libc::iovec; SEND_FRAMES]) =
+            unsafe { (mem::zeroed(), mem::zeroed()) };
+        let mut count = 0;
+        for ((head, part), frame) in heads.iter_mut().zip(&mut parts).zip(frames) {
+            part.iov_base = frame.as_ptr().cast_mut().cast();
+            part.iov_len = frame.len();
+            head.msg_hdr.msg_iov = part;
+            head.msg_hdr.msg_iovlen = 1;
+            head.msg_hdr.msg_name = (&raw const self.to).cast_mut().cast();
+            head.msg_hdr.msg_namelen = mem::size_of_val(&self.to) as libc::socklen_t;
+            count += 1;
+        }
+        // SAFETY: each of the `count` headers points to one part over a frame that outlives the
+        // call, and to the address; the kernel writes to none of them.
+        let sent = check(unsafe {
+            libc::sendmmsg(self.socket.as_raw_fd(), heads.as_mut_ptr(), count, 0)
+        })?;
+        Ok(sent as usize)
     }
 }

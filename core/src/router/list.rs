@@ -1,0 +1,45 @@
+//! One deadline for each virtual router, looked through one by one: what takes the least memory and
+//! code. It has the calls of the wheel in [`timers`](super::timers), whose place it takes with the
+//! feature `small`.
+
+use crate::time::Instant;
+
+#[derive(Clone)]
+pub(super) struct Timers<const N: usize>([Instant; N]);
+
+impl<const N: usize> Timers<N> {
+    pub(super) const fn new() -> Self {
+        Self([Instant::NEVER; N])
+    }
+
+    /// Sets the deadline of entry `index`, replacing what was set; [`Instant::NEVER`] for none.
+    pub(super) fn set(&mut self, index: u16, deadline: Instant) {
+        if let Some(entry) = self.0.get_mut(usize::from(index)) {
+            *entry = deadline;
+        }
+    }
+
+    /// The next deadline. `None`: nothing is set.
+    pub(super) fn next(&self) -> Option<Instant> {
+        let next = self.0.iter().copied().min()?;
+        (next != Instant::NEVER).then_some(next)
+    }
+
+    /// A list does not move with the time.
+    pub(super) fn advance(&mut self, _: Instant) {}
+
+    /// A walk over all entries.
+    pub(super) fn walk(&self, _: Instant) -> Cursor {
+        Cursor(0)
+    }
+
+    /// Steps the walk on and returns the entry that it stood on.
+    pub(super) fn step(&self, cursor: &mut Cursor) -> Option<(u16, Instant)> {
+        let index = cursor.0;
+        cursor.0 = index.wrapping_add(1);
+        Some((index, *self.0.get(usize::from(index))?))
+    }
+}
+
+/// The entry that a walk has come to.
+pub(super) struct Cursor(u16);

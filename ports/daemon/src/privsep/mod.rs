@@ -1,0 +1,42 @@
+//! Two processes instead of one, where a platform supports it: that which reads what strangers send
+//! has no rights, and that which has the rights reads no more than requests of the other, and
+//! compares them with the configuration.
+//!
+//! ```text
+//!                     the network, control socket
+//!                                |
+//!   Keeper  <--- Line --->  Daemon with Helper      reload, signals, what scripts are told
+//!   Served  <------------>  Platform                addresses, MACs, descriptors
+//!           <------------   log lines
+//!      |
+//!   scripts
+//! ```
+
+mod helper;
+mod keeper;
+mod line;
+#[cfg(test)]
+mod tests;
+mod words;
+
+pub use helper::Helper;
+pub use keeper::{Keeper, Served, Turn};
+
+#[cfg(target_os = "freebsd")]
+impl Served for vrrp_freebsd::Server {
+    fn fds(&self) -> [std::os::fd::RawFd; 2] {
+        vrrp_freebsd::Server::fds(self)
+    }
+
+    fn allow(&mut self, config: vrrp_host::HostConfig) {
+        vrrp_freebsd::Server::allow(self, config);
+    }
+
+    fn adopt(&mut self) {
+        vrrp_freebsd::Server::adopt(self);
+    }
+
+    fn handle(&mut self, trouble: &mut dyn FnMut(std::io::Error)) -> std::io::Result<()> {
+        vrrp_freebsd::Server::handle(self, trouble)
+    }
+}

@@ -1,0 +1,205 @@
+//! What the two processes say to each other beside what concerns the network.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+use vrrp_core::{Family, Peer, Vrid};
+use vrrp_host::VrId;
+
+use crate::scripts::{Happening, Occasion};
+
+/// The longest thing that the process without rights says, in octets.
+pub(super) const MAX_ASK: usize = 32 * 1024;
+/// The longest answer: a configuration file in it may take twice its length.
+pub(super) const MAX_TELL: usize = 64 * 1024 * 1024;
+/// What a script is told is no longer than this.
+const MAX_TEXT: usize = 1_000;
+/// Of addresses more than a virtual router can have.
+const MAX_ADDRESSES: usize = 256;
+
+/// From the process without rights.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Ask {
+    /// The start has succeeded.
+    Ready,
+    /// The configuration file is to be read again.
+    Configuration,
+    /// What was read last is in force.
+    Adopted,
+    /// Something happened that scripts may follow.
+    Happened(Name, What),
+    /// A virtual router is gone.
+    Forget(Name),
+    /// Scripts that still run are to be ended.
+    KillScripts,
+}
+
+/// From the process with the rights.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Tell {
+    /// Signals that have come, a bit for each.
+    Signals(u32),
+    /// The configuration file: its octets as characters, and what there is to say about scripts.
+    /// Or why it cannot be read.
+    Configuration(Result<(String, Vec<String>), String>),
+    /// Every script is done that follows from the first so many happenings.
+    Done(u64),
+}
+
+/// A virtual router.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Name {
+    interface: String,
+    vrid: u8,
+    ipv6: bool,
+}
+
+/// A happening.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct What {
+    occasion: u8,
+    old_state: u8,
+    new_state: u8,
+    reason: String,
+    addresses: Vec<String>,
+    peer: Option<(IpAddr, u8)>,
+    priority: Option<u8>,
+}
+
+const OCCASIONS: [Occasion; 4] = [
+    Occasion::Master,
+    Occasion::Backup,
+    Occasion::Fault,
+    Occasion::Stop,
+];
+const STATES: [&str; 3] = ["init", "backup", "master"];
+
+impl Name {
+    pub(super) fn new(id: &VrId) -> Self {
+        Self {
+            interface: id.interface.clone(),
+            vrid: id.vrid.get(),
+            ipv6: id.family == Family::Ipv6,
+        }
+    }
+
+    pub(super) fn id(self) -> Option<VrId> {
+        Some(VrId {
+            interface: self.interface,
+            vrid: Vrid::new(self.vrid)?,
+            family: match self.ipv6 {
+                true => Family::Ipv6,
+                false => Family::Ipv4,
+            },
+        })
+    }
+}
+
+impl What {
+    pub(super) fn new(happening: &Happening) -> Self {
+        let state = |word| STATES.iter().position(|s| *s == word).unwrap_or(0) as u8;
+        let occasion = OCCASIONS.iter().position(|o| *o == happening.occasion);
+        Self {
+            occasion: occasion.unwrap_or(0) as u8,
+            old_state: state(happening.old_state),
+            new_state: state(happening.new_state),
+            reason: happening.reason.clone(),
+            addresses: happening.addresses.clone(),
+            peer: happening.peer.map(|peer| (peer.address, peer.priority)),
+            priority: happening.priority,
+        }
+    }
+
+    /// `None`: no virtual router has such a happening. What scripts see is in the environment: words
+    /// of ours, numbers, addresses, and a reason of printable characters.
+    pub(super) fn happening(self) -> Option<Happening> {
+        let state = |number: u8| STATES.get(usize::from(number)).copied();
+        let printable = |text: &str| !text.chars().any(char::is_control);
+        let prefixed = |text: &String| {
+            let parts = text.split_once('/');
+            parts.is_some_and(|(ip, len)| ip.parse::<IpAddr>().is_ok() && len.parse::<u8>().is_ok())
+        };
+        let fits = self.reason.len() <= MAX_TEXT
+            && printable(&self.reason)
+            && self.addresses.len() <= MAX_ADDRESSES
+            && self.addresses.iter().all(prefixed);
+        fits.then_some(())?;
+        Some(Happening {
+            occasion: *OCCASIONS.get(usize::from(self.occasion))?,
+            old_state: state(self.old_state)?,
+            new_state: state(self.new_state)?,
+            reason: self.reason,
+            addresses: self.addresses,
+            peer: self
+                .peer
+                .map(|(address, priority)| Peer { address, priority }),
+            priority: self.priority,
+        })
+    }
+}
+
+/// Octets as characters, one for each, so that a file in any encoding arrives as it is.
+pub(super) fn characters(octets: &[u8]) -> String {
+    octets.iter().map(|&octet| char::from(octet)).collect()
+}
+
+/// The octets of [`characters`].
+pub(super) fn octets(characters: &str) -> Vec<u8> {
+    let octets = characters.chars().map(|c| u8::try_from(c).unwrap_or(b'?'));
+    octets.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn happening() -> Happening {
+        Happening {
+            occasion: Occasion::Master,
+            old_state: "backup",
+            new_state: "master",
+            reason: "10.0.0.2 was not heard".into(),
+            addresses: vec!["10.0.0.1/24".into(), "fe80::1/64".into()],
+            peer: Some(Peer {
+                address: [10, 0, 0, 2].into(),
+                priority: 100,
+            }),
+            priority: Some(200),
+        }
+    }
+
+    #[test]
+    fn what_is_said_arrives() {
+        let id = VrId {
+            interface: "em0".into(),
+            vrid: Vrid::new(7).unwrap(),
+            family: Family::Ipv6,
+        };
+        let ask = Ask::Happened(Name::new(&id), What::new(&happening()));
+        let text = serde_json::to_vec(&ask).unwrap();
+        let Ask::Happened(name, what) = serde_json::from_slice(&text).unwrap() else {
+            panic!("another");
+        };
+        assert_eq!(name.id(), Some(id));
+        assert_eq!(what.happening(), Some(happening()));
+        let all: Vec<u8> = (0..=255).collect();
+        assert_eq!(octets(&characters(&all)), all);
+    }
+
+    #[test]
+    fn what_no_script_should_see_is_refused() {
+        let refused = |change: &dyn Fn(&mut What)| {
+            let mut what = What::new(&happening());
+            change(&mut what);
+            assert_eq!(what.happening(), None);
+        };
+        refused(&|w| w.occasion = 4);
+        refused(&|w| w.old_state = 3);
+        refused(&|w| w.reason = "a\nb".into());
+        refused(&|w| w.reason = "a".repeat(MAX_TEXT + 1));
+        refused(&|w| w.addresses = vec!["$(reboot)".into()]);
+        refused(&|w| w.addresses = vec!["10.0.0.1/24 x".into()]);
+        refused(&|w| w.addresses = vec!["10.0.0.1/8".into(); MAX_ADDRESSES + 1]);
+    }
+}

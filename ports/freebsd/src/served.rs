@@ -1,0 +1,388 @@
+//! The platform for a process that has no rights itself: what is done here, and what there.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::io;
+use std::os::fd::{OwnedFd, RawFd};
+use std::os::unix::net::UnixStream;
+
+use vrrp_core::{Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
+use vrrp_host::remote::{self, Guard, Message, Place, Request, Unicast};
+use vrrp_host::{HostConfig, Incoming, Platform, PlatformError, VrSetup};
+
+use crate::bpf::{self, Record};
+use crate::line::Line;
+use crate::platform::FreebsdPlatform;
+use crate::port::BUFFER;
+use crate::sys::{self, Queue, Ready};
+
+/// Requests that are carried out before others of the loop have their turn.
+const MOST_REQUESTS: usize = 64;
+
+/// The side with the rights.
+#[derive(Debug)]
+pub struct Server {
+    platform: FreebsdPlatform,
+    guard: Guard,
+    line: Line,
+    /// What the other side was given, and the serial number of each.
+    given: BTreeMap<Place, u64>,
+}
+
+impl Server {
+    /// Serves a process at the other end of `stream`, which may ask for what `config` needs.
+    pub fn new(mut platform: FreebsdPlatform, stream: UnixStream, config: HostConfig) -> Self {
+        platform.frames = false;
+        Self {
+            platform,
+            guard: Guard::new(config),
+            line: Line::new(stream),
+            given: BTreeMap::new(),
+        }
+    }
+
+    /// The descriptors that become readable when [`handle`](Server::handle) has something to do.
+    pub fn fds(&self) -> [RawFd; 2] {
+        [self.platform.fd(), self.line.raw()]
+    }
+
+    /// From now on the other side may ask for what this configuration needs, too.
+    pub fn allow(&mut self, config: HostConfig) {
+        self.guard.allow(config);
+    }
+
+    /// The configuration that was allowed last is in force.
+    pub fn adopt(&mut self) {
+        self.guard.adopt();
+    }
+
+    /// Carries out what was asked, and tells what has happened. An error: there is no other side
+    /// any more, or it makes no sense. What the network refused is in `trouble`.
+    pub fn handle(&mut self, trouble: &mut dyn FnMut(io::Error)) -> io::Result<()> {
+        let mut news = Vec::new();
+        let received = self
+            .platform
+            .receive(&mut |incoming| news.extend(Message::of(incoming)));
+        if let Err(error) = received {
+            trouble(error);
+        }
+        // First what it needs to act on the news.
+        self.give()?;
+        for message in news {
+            self.line.send(&message.encode(), None)?;
+        }
+        for _ in 0..MOST_REQUESTS {
+            let Some(datagram) = self.line.receive()? else {
+                break;
+            };
+            self.line.refuse_passed();
+            let request = Request::decode(&datagram).ok_or(io::ErrorKind::InvalidData)?;
+            let result = match self.guard.admit(&request) {
+                Ok(()) => remote::perform(&mut self.platform, &request),
+                Err(refused) => {
+                    let error = io::Error::new(io::ErrorKind::PermissionDenied, refused);
+                    Err(PlatformError::new("do what was asked", error))
+                }
+            };
+            self.give()?;
+            self.line.send(&Message::Done(result).encode(), None)?;
+        }
+        // When to look at the interfaces again.
+        self.platform.set_wakeup(None)
+    }
+
+    /// Hands over the devices that were opened, and says which were closed.
+    fn give(&mut self) -> io::Result<()> {
+        let mut there = BTreeMap::new();
+        for (number, watched) in &self.platform.interfaces {
+            if let Some(device) = watched.port.as_ref().and_then(|port| port.bpf.as_ref()) {
+                there.insert(Place::Interface(*number), device);
+            }
+        }
+        for (key, router) in &self.platform.routers {
+            if let Some(carrier) = &router.carrier {
+                there.insert(Place::Carrier(*key, carrier.name.clone()), &carrier.bpf);
+            }
+        }
+        let line = &self.line;
+        let mut result = Ok(());
+        self.given.retain(|place, serial| {
+            let stays = there
+                .get(place)
+                .is_some_and(|device| device.serial == *serial);
+            if !stays && result.is_ok() {
+                result = line.send(&Message::Close(place.clone()).encode(), None);
+            }
+            stays
+        });
+        result?;
+        for (place, device) in there {
+            if let Entry::Vacant(vacant) = self.given.entry(place) {
+                let copy = device.try_clone()?;
+                // The filter stays ours.
+                sys::confine(&copy, &[])?;
+                let open = Message::Open(vacant.key().clone());
+                line.send(&open.encode(), Some(&copy))?;
+                vacant.insert(device.serial);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The side without: a [`Platform`] that hears and sends frames itself and asks for the rest.
+#[derive(Debug)]
+pub struct ServedPlatform {
+    queue: Queue,
+    line: Line,
+    armed: Option<Instant>,
+    asked: Option<Instant>,
+    /// Has come while an answer was waited for.
+    news: Vec<Message>,
+    interfaces: BTreeMap<u32, OwnedFd>,
+    carriers: BTreeMap<VrKey, (String, OwnedFd)>,
+    /// Something was asked for since the last flush.
+    unflushed: bool,
+    buffer: Vec<u8>,
+    ready: Vec<Ready>,
+}
+
+/// The token of the line, above those of interfaces.
+const LINE: u64 = 1 << 40;
+
+impl ServedPlatform {
+    /// Asks the [`Server`] at the other end of `stream`. Needs no rights.
+    pub fn new(stream: UnixStream) -> io::Result<Self> {
+        let queue = Queue::new()?;
+        let line = Line::new(stream);
+        queue.add(line.fd(), LINE)?;
+        Ok(Self {
+            queue,
+            line,
+            armed: None,
+            asked: None,
+            news: Vec::new(),
+            interfaces: BTreeMap::new(),
+            carriers: BTreeMap::new(),
+            unflushed: false,
+            buffer: vec![0; BUFFER],
+            ready: Vec::new(),
+        })
+    }
+
+    /// Asks, and waits for the answer.
+    fn ask(&mut self, request: &Request) -> Result<(), PlatformError> {
+        let failed = |error| PlatformError::new("ask the process that has the rights", error);
+        self.unflushed = *request != Request::Flush;
+        self.line.send(&request.encode(), None).map_err(failed)?;
+        loop {
+            match self.line.receive().map_err(failed)? {
+                Some(datagram) => {
+                    if let Some(result) = self.take(&datagram).map_err(failed)? {
+                        // News that came before are told without waiting for more.
+                        self.arm().map_err(failed)?;
+                        return result;
+                    }
+                }
+                None => {
+                    sys::wait_readable(self.line.raw(), -1).map_err(failed)?;
+                }
+            }
+        }
+    }
+
+    /// Takes in a message. Some: it is the answer.
+    fn take(&mut self, datagram: &[u8]) -> io::Result<Option<Result<(), PlatformError>>> {
+        match Message::decode(datagram).ok_or(io::ErrorKind::InvalidData)? {
+            Message::Done(result) => return Ok(Some(result)),
+            Message::Open(place) => {
+                let fd = self.line.passed().ok_or(io::ErrorKind::InvalidData)?;
+                match place {
+                    Place::Interface(number) => {
+                        self.queue.add(&fd, u64::from(number))?;
+                        self.interfaces.insert(number, fd);
+                    }
+                    Place::Carrier(key, name) => {
+                        self.carriers.insert(key, (name, fd));
+                    }
+                }
+            }
+            Message::Close(Place::Interface(number)) => {
+                self.interfaces.remove(&number);
+            }
+            Message::Close(Place::Carrier(key, _)) => {
+                self.carriers.remove(&key);
+            }
+            news => self.news.push(news),
+        }
+        Ok(None)
+    }
+
+    fn arm(&mut self) -> io::Result<()> {
+        let at = match self.news.is_empty() {
+            true => self.asked,
+            false => Some(Instant::default()),
+        };
+        if at == self.armed {
+            return Ok(());
+        }
+        let after = at.map(|at| at.as_micros().saturating_sub(sys::monotonic_us()));
+        self.queue.arm(after)?;
+        self.armed = at;
+        Ok(())
+    }
+
+    fn receive_frames(
+        &mut self,
+        number: u32,
+        sink: &mut dyn FnMut(Incoming<'_>),
+    ) -> io::Result<()> {
+        // Closed since the token was made.
+        let Some(fd) = self.interfaces.get(&number) else {
+            return Ok(());
+        };
+        let len = match sys::read(fd, &mut self.buffer) {
+            Ok(len) => len,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => match error.raw_os_error() {
+                // The interface went down; the other side tells, too.
+                Some(libc::ENETDOWN) => return Ok(()),
+                // It is gone.
+                Some(libc::ENXIO) => {
+                    self.interfaces.remove(&number);
+                    return Ok(());
+                }
+                _ => return Err(error),
+            },
+        };
+        for record in bpf::records(self.buffer.get(..len).unwrap_or_default()) {
+            if let Record::Frame(frame) = record {
+                let ifindex = number;
+                sink(Incoming::Frame { ifindex, frame });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Platform for ServedPlatform {
+    fn fd(&self) -> RawFd {
+        self.queue.raw()
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_micros(sys::monotonic_us())
+    }
+
+    fn set_wakeup(&mut self, at: Option<Instant>) -> io::Result<()> {
+        self.asked = at;
+        self.arm()
+    }
+
+    fn receive(&mut self, sink: &mut dyn FnMut(Incoming<'_>)) -> io::Result<()> {
+        let mut ready = std::mem::take(&mut self.ready);
+        let mut result = self.queue.ready(&mut ready);
+        if ready.contains(&Ready::Timer) {
+            self.armed = None;
+            let now = self.now();
+            self.asked = self.asked.filter(|at| *at > now);
+        }
+        if ready.contains(&Ready::Read(LINE)) {
+            while let Some(datagram) = self.line.receive()? {
+                self.take(&datagram)?;
+            }
+        }
+        for message in self.news.drain(..) {
+            match message {
+                Message::Interface { ifindex, state } => {
+                    sink(Incoming::Interface { ifindex, state });
+                }
+                Message::Lost(failure) => sink(Incoming::Lost(failure)),
+                Message::Done(_) | Message::Open(_) | Message::Close(_) => {}
+            }
+        }
+        for &event in &ready {
+            if let Ready::Read(token) = event
+                && token < LINE
+            {
+                result = result.and(self.receive_frames(token as u32, sink));
+            }
+        }
+        self.ready = ready;
+        result.and(self.arm())
+    }
+
+    fn watch(&mut self, ifindex: u32, name: &str) -> Result<(), PlatformError> {
+        let name = name.into();
+        self.ask(&Request::Watch { ifindex, name })
+    }
+
+    fn unwatch(&mut self, ifindex: u32) {
+        // A line that fails is told of by what comes next.
+        let _ = self.ask(&Request::Unwatch { ifindex });
+    }
+
+    fn prepare(&mut self, setup: &VrSetup) -> Result<(), PlatformError> {
+        self.ask(&Request::Prepare(setup.clone()))
+    }
+
+    fn release(&mut self, key: VrKey) {
+        let _ = self.ask(&Request::Release { key });
+    }
+
+    fn transmit(&mut self, transmit: &Transmit<'_>) {
+        // The protocol repeats itself: what is not sent is no error.
+        if let Some(to) = transmit.unicast {
+            let _ = self.ask(&Request::Send(Unicast {
+                key: transmit.key,
+                to,
+                ip_offset: transmit.ip_offset,
+                payload_offset: transmit.payload_offset,
+                frame: transmit.frame.to_vec(),
+            }));
+            return;
+        }
+        let carrier = self.carriers.get(&transmit.key).map(|(_, fd)| fd);
+        let fd = carrier.or_else(|| self.interfaces.get(&transmit.key.ifindex));
+        if let Some(fd) = fd {
+            let _ = sys::write(fd, transmit.frame);
+        }
+    }
+
+    fn flush(&mut self) {
+        if self.unflushed {
+            let _ = self.ask(&Request::Flush);
+        }
+    }
+
+    fn set_mac(&mut self, key: VrKey, mac: MacAddr, on: bool) -> Result<(), PlatformError> {
+        self.ask(&Request::SetMac { key, mac, on })
+    }
+
+    fn set_address(
+        &mut self,
+        key: VrKey,
+        address: VirtualAddress,
+        accept: bool,
+        on: bool,
+    ) -> Result<(), PlatformError> {
+        self.ask(&Request::SetAddress {
+            key,
+            address,
+            accept,
+            on,
+        })
+    }
+
+    fn set_group(&mut self, ifindex: u32, family: Family, on: bool) -> Result<(), PlatformError> {
+        self.ask(&Request::SetGroup {
+            ifindex,
+            family,
+            on,
+        })
+    }
+
+    fn mac_interface(&self, key: VrKey) -> Option<String> {
+        self.carriers.get(&key).map(|(name, _)| name.clone())
+    }
+}

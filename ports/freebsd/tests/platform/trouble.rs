@@ -1,0 +1,285 @@
+//! What others do to the system, what they have there, and what a killed process leaves.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use vrrp_core::{Failure, Family, InterfaceState, MacAddr, MacMode};
+use vrrp_freebsd::testing;
+use vrrp_freebsd::{FreebsdPlatform, Options};
+use vrrp_host::{Platform, VrSetup};
+
+use crate::bench::*;
+
+pub(crate) fn what_others_remove_is_reported() {
+    let _wire = enter();
+    let mut platform = open();
+    let own = setup(
+        key(Family::Ipv4, 7),
+        MacMode::Interface,
+        vip("10.0.0.100", 32),
+    );
+    let carried = setup(
+        key(Family::Ipv4, 8),
+        MacMode::Virtual,
+        vip("10.0.0.101", 32),
+    );
+    for setup in [&own, &carried] {
+        platform.prepare(setup).unwrap();
+        take_up(&mut platform, setup);
+    }
+    assert_eq!(lost(&receive(&mut platform, SOON)), []);
+    testing::remove_address("a0", [10, 0, 0, 100].into()).unwrap();
+    let address = [10, 0, 0, 100].into();
+    let gone = [Failure::Address {
+        key: own.key,
+        address,
+    }];
+    assert_eq!(lost(&receive(&mut platform, Duration::from_secs(2))), gone);
+    let name = platform.mac_interface(carried.key).unwrap();
+    testing::set_up(&name, false).unwrap();
+    let gone = [Failure::Mac { key: carried.key }];
+    assert_eq!(lost(&receive(&mut platform, Duration::from_secs(2))), gone);
+    take_up(&mut platform, &own);
+    assert!(addresses("a0").contains(&"10.0.0.100/32".to_string()));
+}
+
+pub(crate) fn an_interface_goes_and_comes_back() {
+    let _wire = enter();
+    let mut platform = open();
+    let setup = setup(
+        key(Family::Ipv4, 7),
+        MacMode::Virtual,
+        vip("10.0.0.100", 24),
+    );
+    platform.set_group(A0, Family::Ipv4, true).unwrap();
+    platform.prepare(&setup).unwrap();
+    take_up(&mut platform, &setup);
+    receive(&mut platform, SOON);
+    testing::destroy("a0").unwrap();
+    let came = receive(&mut platform, Duration::from_secs(1));
+    assert_eq!(last_state(&came), Some(InterfaceState::default()));
+    assert_eq!(names(), Vec::<String>::new(), "the carrier goes with it");
+    enter();
+    let came = receive(&mut platform, Duration::from_secs(1));
+    assert!(last_state(&came).unwrap().up);
+    take_up(&mut platform, &setup);
+    // Away and back, perhaps under the same number, before anybody has looked.
+    testing::destroy("a0").unwrap();
+    let wire = enter();
+    let came = receive(&mut platform, Duration::from_secs(1));
+    assert!(came.contains(&Came::Interface(InterfaceState::default())));
+    assert!(last_state(&came).unwrap().up);
+    take_up(&mut platform, &setup);
+    let mac = setup.key.virtual_mac();
+    assert_eq!(ask(&wire, [10, 0, 0, 100]), [(mac, mac)]);
+    testing::set_up("a0", false).unwrap();
+    let came = receive(&mut platform, Duration::from_secs(1));
+    assert!(!last_state(&came).unwrap().up);
+}
+
+pub(crate) fn an_address_that_was_there_stays() {
+    let _wire = enter();
+    testing::add_address("a0", [10, 0, 0, 100].into(), 32).unwrap();
+    let mut platform = open();
+    let setup = setup(
+        key(Family::Ipv4, 7),
+        MacMode::Interface,
+        vip("10.0.0.100", 32),
+    );
+    platform.prepare(&setup).unwrap();
+    take_up(&mut platform, &setup);
+    give_up(&mut platform, &setup);
+    drop(platform);
+    assert!(addresses("a0").contains(&"10.0.0.100/32".to_string()));
+}
+
+pub(crate) fn an_address_of_the_interface_is_no_virtual_one() {
+    let _wire = enter();
+    let mut platform = open();
+    let setup = setup(key(Family::Ipv4, 7), MacMode::Virtual, vip("10.0.0.2", 24));
+    let error = platform.prepare(&setup).unwrap_err().to_string();
+    for part in [
+        "a0 has 10.0.0.2 already",
+        "rc.conf",
+        "ifconfig a0 inet 10.0.0.2 -alias",
+        "useVMAC = no",
+    ] {
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+pub(crate) fn crash_setups() -> [VrSetup; 4] {
+    let on = |vrid, mode, address| setup(key(Family::Ipv4, vrid), mode, vip(address, 24));
+    let mut silent = on(3, MacMode::Virtual, "10.0.0.103");
+    silent.accept = false;
+    let v6 = setup(
+        key(Family::Ipv6, 4),
+        MacMode::Interface,
+        vip("2001:db8::100", 64),
+    );
+    [
+        on(1, MacMode::Virtual, "10.0.0.101"),
+        on(2, MacMode::Interface, "10.0.0.102"),
+        silent,
+        v6,
+    ]
+}
+
+/// Takes everything up and waits to be killed.
+pub(crate) fn hold(directory: &str) -> ! {
+    let mut platform = open_at(directory.into());
+    for setup in crash_setups() {
+        platform.prepare(&setup).unwrap();
+        take_up(&mut platform, &setup);
+    }
+    println!("held");
+    loop {
+        std::thread::park();
+    }
+}
+
+pub(crate) fn what_a_killed_process_left_is_removed() {
+    let wire = enter();
+    let before = testing::world().unwrap();
+    let runtime_dir = directory();
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["hold", runtime_dir.to_str().unwrap()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let mut output = std::io::BufReader::new(child.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut output, &mut line).unwrap();
+    assert_eq!(line, "held\n");
+    let held = testing::world().unwrap();
+    assert_eq!(held.len(), before.len() + 2, "{held:?}");
+
+    // While it lives nobody disturbs it.
+    let options = Options {
+        runtime_dir: runtime_dir.clone(),
+    };
+    drop(FreebsdPlatform::open(options.clone()).unwrap());
+    assert_eq!(testing::world().unwrap(), held);
+
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(testing::world().unwrap(), held);
+    // What somebody else added meanwhile stays.
+    testing::add_address("a0", [10, 0, 0, 50].into(), 32).unwrap();
+    let platform = FreebsdPlatform::open(options).unwrap();
+    testing::remove_address("a0", [10, 0, 0, 50].into()).unwrap();
+    assert_eq!(testing::world().unwrap(), before);
+    assert_eq!(ask(&wire, [10, 0, 0, 2]), [(MacAddr(OWN), MacAddr(OWN))]);
+    drop(platform);
+    assert_eq!(std::fs::read_dir(&runtime_dir).unwrap().count(), 0);
+    std::fs::remove_dir(&runtime_dir).unwrap();
+}
+
+pub(crate) fn a_bridge_that_others_remove_is_built_again() {
+    let wire = enter();
+    let mut platform = open();
+    let setup = setup(
+        key(Family::Ipv4, 7),
+        MacMode::Virtual,
+        vip("10.0.0.100", 24),
+    );
+    platform.prepare(&setup).unwrap();
+    take_up(&mut platform, &setup);
+    receive(&mut platform, SOON);
+    let name = platform.mac_interface(setup.key).unwrap();
+    let index = name.split('.').nth(1).unwrap();
+    assert!(testing::shutdown_node(&format!("vrrp_{index}")).unwrap());
+    let gone = [Failure::Mac { key: setup.key }];
+    let long = Duration::from_secs(20);
+    assert_eq!(lost(&receive(&mut platform, long)), gone);
+    take_up(&mut platform, &setup);
+    let mac = setup.key.virtual_mac();
+    assert_eq!(ask(&wire, [10, 0, 0, 100]), [(mac, mac)]);
+    assert_eq!(ask(&wire, [10, 0, 0, 2]), [(MacAddr(OWN), MacAddr(OWN))]);
+    // The carrier too, and its MAC.
+    assert!(testing::shutdown_node(&format!("vrrp4_{index}_7")).unwrap());
+    assert_eq!(lost(&receive(&mut platform, long))[..1], gone);
+    take_up(&mut platform, &setup);
+    assert_eq!(ask(&wire, [10, 0, 0, 100]), [(mac, mac)]);
+    ifconfig(&format!("{name} ether 02:00:00:00:00:55"));
+    assert_eq!(lost(&receive(&mut platform, long)), gone);
+    take_up(&mut platform, &setup);
+    receive(&mut platform, SOON);
+    take_up(&mut platform, &setup);
+    assert_eq!(ask(&wire, [10, 0, 0, 100]), [(mac, mac)]);
+    drop(platform);
+    assert_eq!(names(), ["a0", "a1"]);
+}
+
+pub(crate) fn what_carp_has_is_refused() {
+    enter();
+    ifconfig("a0 vhid 7 pass secret 10.0.0.77/32 alias");
+    let mut platform = open();
+    assert!(
+        platform
+            .remarks()
+            .iter()
+            .any(|remark| remark.contains("carp(4)"))
+    );
+    let refused = |platform: &mut FreebsdPlatform, vrid, address| {
+        let setup = setup(
+            key(Family::Ipv4, vrid),
+            MacMode::Interface,
+            vip(address, 32),
+        );
+        platform.prepare(&setup).unwrap_err().to_string()
+    };
+    let error = refused(&mut platform, 7, "10.0.0.100");
+    assert!(
+        error.contains("vhid 7") && error.contains("choose another VRID"),
+        "{error}"
+    );
+    let error = refused(&mut platform, 8, "10.0.0.77");
+    assert!(error.contains("10.0.0.77 by carp, vhid 7"), "{error}");
+    // The address of carp is no source of advertisements, and does no harm.
+    let setup = setup(
+        key(Family::Ipv4, 8),
+        MacMode::Virtual,
+        vip("10.0.0.100", 32),
+    );
+    platform.prepare(&setup).unwrap();
+    let state = last_state(&receive(&mut platform, SOON)).unwrap();
+    assert_eq!(state.ipv4, Some([10, 0, 0, 2].into()));
+}
+
+pub(crate) fn a_busy_hook_is_refused() {
+    enter();
+    let mut first = open();
+    let one = setup(
+        key(Family::Ipv4, 7),
+        MacMode::Virtual,
+        vip("10.0.0.100", 24),
+    );
+    first.prepare(&one).unwrap();
+    // A second vrrpd, for other virtual routers on the same interface.
+    let mut second = open();
+    let two = setup(
+        key(Family::Ipv4, 8),
+        MacMode::Virtual,
+        vip("10.0.0.101", 24),
+    );
+    let error = second.prepare(&two).unwrap_err().to_string();
+    assert!(
+        error.contains("joined to the bridge node 'vrrp_"),
+        "{error}"
+    );
+    drop(second);
+    take_up(&mut first, &one);
+}
+
+pub(crate) fn a_changed_mac_is_noticed() {
+    enter();
+    let mut platform = open();
+    receive(&mut platform, SOON);
+    ifconfig("a0 ether 02:00:00:00:00:44");
+    let came = receive(&mut platform, Duration::from_secs(20));
+    assert_eq!(
+        last_state(&came).unwrap().mac,
+        MacAddr([2, 0, 0, 0, 0, 0x44])
+    );
+}

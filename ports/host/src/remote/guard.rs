@@ -1,0 +1,176 @@
+//! What the process with the rights lets the other one do.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, Ipv6Addr};
+
+use vrrp_core::{Family, MacAddr, MacMode, VirtualAddress, VrKey};
+
+use super::{Request, Unicast};
+use crate::config::{HostConfig, VrSpec};
+use crate::platform::VrSetup;
+
+/// VRRP's number among IP protocols.
+const VRRP: u8 = 112;
+
+/// Compares requests with the configuration: interfaces, virtual routers, addresses and peers that
+/// are not in it are refused.
+#[derive(Debug)]
+pub struct Guard {
+    current: HostConfig,
+    /// What leaves gracefully came from it.
+    before: HostConfig,
+    /// A reload tries to bring it into force.
+    offered: HostConfig,
+    /// Watched interfaces by the host's number.
+    names: BTreeMap<u32, String>,
+    prepared: BTreeMap<VrKey, Prepared>,
+}
+
+#[derive(Debug)]
+struct Prepared {
+    setup: VrSetup,
+    peers: Vec<IpAddr>,
+}
+
+/// Why a request was refused: it is not what a process that works as it should asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused(&'static str);
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the configuration has no such {}", self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl Guard {
+    /// Lets through what this configuration asks for.
+    pub fn new(config: HostConfig) -> Self {
+        Self {
+            current: config,
+            before: HostConfig::default(),
+            offered: HostConfig::default(),
+            names: BTreeMap::new(),
+            prepared: BTreeMap::new(),
+        }
+    }
+
+    /// Lets through what this configuration asks for, too: a reload tries it.
+    pub fn allow(&mut self, config: HostConfig) {
+        self.offered = config;
+    }
+
+    /// The reload has succeeded.
+    pub fn adopt(&mut self) {
+        let new = std::mem::take(&mut self.offered);
+        self.before = std::mem::replace(&mut self.current, new);
+    }
+
+    /// Whether a request is let through. To give up is always allowed.
+    pub fn admit(&mut self, request: &Request) -> Result<(), Refused> {
+        match request {
+            Request::Watch { ifindex, name } => {
+                let named = self
+                    .specs()
+                    .any(|spec| spec.interfaces().any(|n| n == name));
+                if !named || self.names.contains_key(ifindex) {
+                    return Err(Refused("interface"));
+                }
+                self.names.insert(*ifindex, name.clone());
+            }
+            Request::Unwatch { ifindex } => {
+                self.names.remove(ifindex);
+                self.prepared.retain(|key, _| key.ifindex != *ifindex);
+            }
+            Request::Prepare(setup) => {
+                let peers = self.peers_of(setup).ok_or(Refused("virtual router"))?;
+                let setup = setup.clone();
+                self.prepared.insert(setup.key, Prepared { setup, peers });
+            }
+            Request::Release { key } => {
+                self.prepared.remove(key);
+            }
+            Request::SetMac { key, mac, on } => {
+                let setup = &self.prepared(*key)?.setup;
+                let virtual_mac = setup.mac_mode == MacMode::Virtual && *mac == key.virtual_mac();
+                if *on && !virtual_mac {
+                    return Err(Refused("MAC"));
+                }
+            }
+            Request::SetAddress {
+                key, address, on, ..
+            } => {
+                let setup = &self.prepared(*key)?.setup;
+                if *on && !serves(setup, *address) {
+                    return Err(Refused("address"));
+                }
+            }
+            Request::SetGroup { ifindex, .. } => {
+                self.names.get(ifindex).ok_or(Refused("interface"))?;
+            }
+            Request::Send(unicast) => {
+                let peers = &self.prepared(unicast.key)?.peers;
+                if !peers.contains(&unicast.to) || !is_vrrp(unicast) {
+                    return Err(Refused("peer"));
+                }
+            }
+            Request::Flush => {}
+        }
+        Ok(())
+    }
+
+    fn specs(&self) -> impl Iterator<Item = &VrSpec> {
+        let configs = [&self.current, &self.before, &self.offered];
+        configs
+            .into_iter()
+            .flat_map(|config| &config.virtual_routers)
+    }
+
+    /// The peers of a virtual router that is to be set up as a configuration says.
+    fn peers_of(&self, setup: &VrSetup) -> Option<Vec<IpAddr>> {
+        let key = setup.key;
+        let name = self.names.get(&key.ifindex)?;
+        let mut specs = self.specs().filter(|spec| {
+            let id = &spec.id;
+            id.interface == *name && id.vrid == key.vrid && id.family == key.family
+        });
+        let spec = specs.find(|spec| spec.setup(key) == *setup)?;
+        Some(spec.peers.clone())
+    }
+
+    fn prepared(&self, key: VrKey) -> Result<&Prepared, Refused> {
+        self.prepared.get(&key).ok_or(Refused("virtual router"))
+    }
+}
+
+/// Whether an address is one of a virtual router's, or the link-local one that the engine gives to
+/// one that has none (V-9).
+fn serves(setup: &VrSetup, address: VirtualAddress) -> bool {
+    let listed = setup.addresses.iter().any(|(listed, _)| *listed == address);
+    let formed = setup.key.family == Family::Ipv6
+        && address.address == IpAddr::V6(link_local(setup.key.virtual_mac()))
+        && address.prefix_len == 64;
+    listed || formed
+}
+
+/// The link-local address of a MAC (RFC 4291 appendix A).
+fn link_local(MacAddr([a, b, c, d, e, f]): MacAddr) -> Ipv6Addr {
+    let interface = u64::from_be_bytes([a ^ 2, b, c, 0xff, 0xfe, d, e, f]);
+    Ipv6Addr::from_bits(0xfe80 << 112 | u128::from(interface))
+}
+
+/// Whether a frame holds a packet of VRRP, to the peer where it says to whom. The header of an IPv6
+/// packet is written by the kernel.
+fn is_vrrp(unicast: &Unicast) -> bool {
+    let packet = unicast.frame.get(usize::from(unicast.ip_offset)..);
+    let packet = packet.unwrap_or_default();
+    let octet = |at: usize| packet.get(at).copied().unwrap_or(0);
+    match unicast.to {
+        IpAddr::V4(to) => {
+            octet(0) >> 4 == 4 && octet(9) == VRRP && packet.get(16..20) == Some(&to.octets())
+        }
+        IpAddr::V6(_) => octet(0) >> 4 == 6 && octet(6) == VRRP,
+    }
+}

@@ -1,0 +1,187 @@
+//! A [`Platform`] that is in another process, the only one with the rights to change the network.
+//!
+//! The process with the [`Host`](crate::Host) parses what strangers send; it asks by [`Request`]s
+//! for what it needs, and the other carries out what [`Guard`] finds in the configuration that it
+//! read itself. So a fault in the parser cannot install other addresses or use other interfaces.
+//! Frames do not go this way: the descriptors to hear and send them are handed over.
+//!
+//! Requests and [`Message`]s are octets, one datagram each, in a stream: see [`packed`] and
+//! [`Inbox`].
+
+mod codec;
+mod guard;
+mod inbox;
+#[cfg(test)]
+mod tests;
+
+use vrrp_core::{Failure, Family, InterfaceState, MacAddr, VirtualAddress, VrKey};
+
+pub use guard::{Guard, Refused};
+pub use inbox::{Inbox, TooLong, packed};
+
+use crate::platform::{Incoming, Platform, PlatformError, VrSetup};
+
+/// The longest request or message in octets; what is longer is refused.
+pub const MAX_DATAGRAM: usize = 16 * 1024;
+
+/// What the process without rights asks for. Each is answered with [`Message::Done`], in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// [`Platform::watch`].
+    Watch {
+        /// The host's number for it.
+        ifindex: u32,
+        /// Its name.
+        name: String,
+    },
+    /// [`Platform::unwatch`].
+    Unwatch {
+        /// The host's number for it.
+        ifindex: u32,
+    },
+    /// [`Platform::prepare`].
+    Prepare(VrSetup),
+    /// [`Platform::release`].
+    Release {
+        /// The virtual router.
+        key: VrKey,
+    },
+    /// [`Platform::set_mac`].
+    SetMac {
+        /// The virtual router.
+        key: VrKey,
+        /// Its virtual MAC.
+        mac: MacAddr,
+        /// Take up or give up.
+        on: bool,
+    },
+    /// [`Platform::set_address`].
+    SetAddress {
+        /// The virtual router.
+        key: VrKey,
+        /// The address and its prefix.
+        address: VirtualAddress,
+        /// Whether packets to it are for this host.
+        accept: bool,
+        /// Begin or cease.
+        on: bool,
+    },
+    /// [`Platform::set_group`].
+    SetGroup {
+        /// The host's number of the interface.
+        ifindex: u32,
+        /// The family.
+        family: Family,
+        /// Join or leave.
+        on: bool,
+    },
+    /// [`Platform::transmit`] of an advertisement to a unicast peer, which needs the kernel's
+    /// neighbours and routes.
+    Send(Unicast),
+    /// [`Platform::flush`].
+    Flush,
+}
+
+/// A frame for a unicast peer: [`Transmit`](vrrp_core::Transmit), owned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unicast {
+    /// The virtual router that it speaks for.
+    pub key: VrKey,
+    /// The peer.
+    pub to: std::net::IpAddr,
+    /// Where the IP header begins.
+    pub ip_offset: u16,
+    /// Where the VRRP message begins.
+    pub payload_offset: u16,
+    /// The whole frame.
+    pub frame: Vec<u8>,
+}
+
+/// What the process with the rights says.
+#[derive(Debug)]
+pub enum Message {
+    /// What became of the oldest request that was not answered.
+    Done(Result<(), PlatformError>),
+    /// [`Incoming::Interface`].
+    Interface {
+        /// The host's number of the interface.
+        ifindex: u32,
+        /// Its state.
+        state: InterfaceState,
+    },
+    /// [`Incoming::Lost`].
+    Lost(Failure),
+    /// A descriptor comes with this datagram, in place of the one before at that place.
+    Open(Place),
+    /// The descriptor at that place is of no use any more.
+    Close(Place),
+}
+
+/// What a descriptor is for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Place {
+    /// Hears and sends on an interface.
+    Interface(u32),
+    /// Sends for a virtual router that has an interface of its own, called so.
+    Carrier(VrKey, String),
+}
+
+/// Carries out a request that the guard has let through.
+pub fn perform(platform: &mut impl Platform, request: &Request) -> Result<(), PlatformError> {
+    match request {
+        Request::Watch { ifindex, name } => platform.watch(*ifindex, name),
+        Request::Unwatch { ifindex } => {
+            platform.unwatch(*ifindex);
+            Ok(())
+        }
+        Request::Prepare(setup) => platform.prepare(setup),
+        Request::Release { key } => {
+            platform.release(*key);
+            Ok(())
+        }
+        Request::SetMac { key, mac, on } => platform.set_mac(*key, *mac, *on),
+        Request::SetAddress {
+            key,
+            address,
+            accept,
+            on,
+        } => platform.set_address(*key, *address, *accept, *on),
+        Request::SetGroup {
+            ifindex,
+            family,
+            on,
+        } => platform.set_group(*ifindex, *family, *on),
+        Request::Send(unicast) => {
+            platform.transmit(&unicast.transmit());
+            Ok(())
+        }
+        Request::Flush => {
+            platform.flush();
+            Ok(())
+        }
+    }
+}
+
+impl Unicast {
+    fn transmit(&self) -> vrrp_core::Transmit<'_> {
+        vrrp_core::Transmit {
+            key: self.key,
+            frame: &self.frame,
+            ip_offset: self.ip_offset,
+            payload_offset: self.payload_offset,
+            kind: vrrp_core::FrameKind::Advertisement,
+            unicast: Some(self.to),
+        }
+    }
+}
+
+impl Message {
+    /// The message for what a platform delivered. `None`: a frame, which does not go this way.
+    pub fn of(incoming: Incoming<'_>) -> Option<Self> {
+        match incoming {
+            Incoming::Interface { ifindex, state } => Some(Message::Interface { ifindex, state }),
+            Incoming::Lost(failure) => Some(Message::Lost(failure)),
+            Incoming::Frame { .. } => None,
+        }
+    }
+}

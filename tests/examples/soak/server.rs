@@ -1,0 +1,154 @@
+//! A host of the soak: its daemon, its clock, and what is broken about it.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use vrrp_tests::lab::daemons::{usage, vrrpd_binary};
+use vrrp_tests::lab::{Daemon, Host, Program, Vr};
+
+/// What a vrrpd may grow by after it has come to rest for the first time: tables that were never
+/// as full before, and the allocator's ways.
+const GROWTH_KIB: u64 = 1024;
+/// Descriptors that it may have more than then: a client of the control socket, a script.
+const GROWTH_FDS: usize = 4;
+
+/// What a process held when it had come to rest.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Holding {
+    pub(crate) resident_kib: u64,
+    pub(crate) descriptors: usize,
+}
+
+/// A host that takes part.
+#[derive(Debug)]
+pub(crate) struct Server {
+    /// `None`: stopped or dead. Declared before the host, so that it goes first.
+    pub(crate) daemon: Option<Daemon>,
+    pub(crate) host: Host,
+    pub(crate) frozen: bool,
+    pub(crate) plugged: bool,
+    pub(crate) port_works: bool,
+    /// Its virtual routers and their priorities.
+    pub(crate) config: BTreeMap<u8, u8>,
+    /// Whether it is never stopped nor killed, so that what grows slowly is seen.
+    pub(crate) lasting: bool,
+    /// When its daemon came to rest for the first time in this life.
+    pub(crate) base: Option<Holding>,
+    /// The most that any life of its daemon held.
+    pub(crate) most: Holding,
+    clock: File,
+    clock_path: PathBuf,
+    file: PathBuf,
+}
+
+impl Server {
+    pub(crate) fn new(host: Host, lasting: bool, config: BTreeMap<u8, u8>) -> Self {
+        host.serve();
+        let clock_path = host.dir().join("clock");
+        let clock = File::create(&clock_path).expect("a file for a clock");
+        let server = Self {
+            file: host.dir().join("vrrpd.conf"),
+            daemon: None,
+            host,
+            frozen: false,
+            plugged: true,
+            port_works: true,
+            config,
+            lasting,
+            base: None,
+            most: Holding {
+                resident_kib: 0,
+                descriptors: 0,
+            },
+            clock,
+            clock_path,
+        };
+        server.set_clock(0);
+        server
+    }
+
+    /// Makes the host's wall clock differ from the machine's by so many seconds.
+    pub(crate) fn set_clock(&self, seconds: i64) {
+        self.clock
+            .write_all_at(&seconds.to_ne_bytes(), 0)
+            .expect("set a clock");
+    }
+
+    /// Starts the daemon, whose clock `shim` keeps.
+    pub(crate) fn start(&mut self, vrs: &[Vr], shim: &Path) {
+        self.write_config(vrs);
+        let mut command = Command::new(vrrpd_binary("vrrpd"));
+        command.arg("-F").arg("-f").arg(&self.file);
+        command.env("LD_PRELOAD", shim);
+        command.env("LAB_CLOCK", &self.clock_path);
+        self.daemon = Some(Daemon::run(&self.host, "vrrpd", command));
+        self.base = None;
+    }
+
+    /// Makes the daemon read its changed configuration.
+    pub(crate) fn reload(&self, vrs: &[Vr]) {
+        self.write_config(vrs);
+        if let Some(daemon) = &self.daemon {
+            daemon.signal(libc::SIGHUP);
+        }
+    }
+
+    /// The virtual router as it is configured here.
+    pub(crate) fn priority(&self, vrid: u8) -> Option<u8> {
+        self.config.get(&vrid).copied()
+    }
+
+    /// Whether it can take part in an election.
+    pub(crate) fn is_able(&self) -> bool {
+        self.daemon.is_some() && !self.frozen && self.plugged
+    }
+
+    /// Whether its kernel may hold addresses that no daemon looks after.
+    pub(crate) fn is_unattended(&self) -> bool {
+        self.daemon.is_none() || self.frozen
+    }
+
+    /// What its daemon holds. `None`: there is none.
+    pub(crate) fn holding(&self) -> Option<Holding> {
+        let pid = self.daemon.as_ref()?.pid();
+        let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count();
+        Some(Holding {
+            resident_kib: usage(pid)?.resident_kib,
+            descriptors,
+        })
+    }
+
+    /// Compares what the daemon holds with what it held at first.
+    pub(crate) fn check_growth(&mut self) -> Result<(), String> {
+        let (Some(now), false) = (self.holding(), self.frozen) else {
+            return Ok(());
+        };
+        self.most.resident_kib = self.most.resident_kib.max(now.resident_kib);
+        self.most.descriptors = self.most.descriptors.max(now.descriptors);
+        let Some(base) = self.base else {
+            self.base = Some(now);
+            return Ok(());
+        };
+        let grown = now.resident_kib > base.resident_kib + GROWTH_KIB
+            || now.descriptors > base.descriptors + GROWTH_FDS;
+        match grown {
+            true => Err(format!(
+                "vrrpd on {} has grown from {base:?} to {now:?}",
+                self.host.name()
+            )),
+            false => Ok(()),
+        }
+    }
+
+    fn write_config(&self, vrs: &[Vr]) {
+        let here: Vec<Vr> = vrs
+            .iter()
+            .filter_map(|vr| Some(vr.clone().priority(self.priority(vr.vrid)?)))
+            .collect();
+        let text = Program::Vrrpd.config(&self.host, &here);
+        std::fs::write(&self.file, text).expect("write a configuration");
+    }
+}

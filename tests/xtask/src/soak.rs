@@ -1,0 +1,41 @@
+//! Hours of random faults, and floods, in the lab.
+
+use crate::run::Failure;
+use crate::{lab_program, packages, steps};
+
+/// As long as a soak has to be, unless another time is asked for.
+const SECONDS: &str = "7200";
+
+/// `cargo xtask soak [SECONDS] [--seed N] [--keep FOLDER]`.
+pub(crate) fn soak(args: &[String]) -> Result<(), Failure> {
+    prepare()?;
+    let default = [SECONDS.to_owned()];
+    lab_program("soak", if args.is_empty() { &default } else { args })
+}
+
+/// `cargo xtask flood [PER_SECOND]`: what becomes of each packet, then what it costs the service.
+pub(crate) fn flood(args: &[String]) -> Result<(), Failure> {
+    prepare()?;
+    let per_second = args.first().map_or("50000", String::as_str);
+    flood_part(&["facts", per_second, "3"])?;
+    flood_part(&["rate", per_second, "15"])
+}
+
+/// Long enough for most faults to have come once, and always the same ones: what fails is what was
+/// changed. And the facts of a flood that a busy machine can send.
+pub(crate) fn briefly() -> Result<(), Failure> {
+    prepare()?;
+    lab_program("soak", &["35", "--seed", "2"].map(str::to_owned))?;
+    flood_part(&["facts", "5000", "1"])
+}
+
+fn prepare() -> Result<(), Failure> {
+    packages::install(packages::LAB)?;
+    packages::install(packages::C_HOST)?;
+    steps::build_programs()
+}
+
+fn flood_part(words: &[&str]) -> Result<(), Failure> {
+    let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    lab_program("flood", &words)
+}
