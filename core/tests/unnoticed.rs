@@ -647,3 +647,47 @@ fn every_frame_fits_the_buffer_that_is_asked_for() {
     assert_eq!(Router::<1, 1, 2>::MAX_FRAME_LEN, 62 + 16 * 2);
     assert_eq!(Router::<1, 1, 3>::MAX_FRAME_LEN, 62 + 16 * 3);
 }
+
+#[test]
+fn between_equals_of_ipv6_the_higher_address_stays_active() {
+    // S-15; ours is fe80::6
+    let list = addresses(&["fe80::80"]);
+    for (source, state) in [
+        ("fe80::2", State::Active),
+        ("fe80::7", State::Backup),
+        ("fe80::1:0", State::Backup),
+    ] {
+        let mut line = active(&config(&list));
+        let equal = Peer {
+            source: ip(source),
+            ..Peer::fridge(&line, 100)
+        };
+        line.accept(&equal).expect_state(state);
+    }
+}
+
+#[test]
+fn an_address_is_given_up_as_it_was_taken() {
+    let list = addresses(&["10.10.10.80", "10.10.10.81"]);
+    for accept in [false, true] {
+        let base = VrConfig {
+            accept,
+            ..config(&list)
+        };
+        let mut line = active(&base);
+        let (now, key) = (line.now, line.key);
+        let fewer = VrConfig {
+            addresses: &list[..1],
+            ..base
+        };
+        line.router.reconfigure(now, key, &fewer).unwrap();
+        let gone = line.router.poll_output(&mut []);
+        let expected = Output::SetAddress {
+            key,
+            address: list[1],
+            accept,
+            on: false,
+        };
+        assert_eq!(gone, Some(expected));
+    }
+}
