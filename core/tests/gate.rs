@@ -730,14 +730,11 @@ fn unicast_peers_and_other_interfaces_are_refused() {
         ..config
     };
     let key = vr(Family::Ipv4);
-    assert_eq!(gate.insert(ms(0), key, &unicast), Err(Error::BadAddress));
+    assert_eq!(gate.insert(ms(0), key, &unicast), Err(Error::NoPeers));
     let elsewhere = VrKey { ifindex: 2, ..key };
     assert_eq!(gate.insert(ms(0), elsewhere, &config), Err(Error::NotFound));
     assert_eq!(gate.insert(ms(0), key, &config), Ok(()));
-    assert_eq!(
-        gate.reconfigure(ms(0), key, &unicast),
-        Err(Error::BadAddress)
-    );
+    assert_eq!(gate.reconfigure(ms(0), key, &unicast), Err(Error::NoPeers));
 }
 
 /// Frames of all kinds, cut and damaged, both ways: nothing panics, and what passes to the stack has

@@ -571,3 +571,15 @@ fn every_message_of_neighbour_discovery_names_the_virtual_mac_and_nothing_else_i
         assert_eq!(frame, expected, "{kind}");
     }
 }
+
+#[test]
+fn reports_say_where_their_parts_begin() {
+    let mut buf = [0; 172];
+    let report = igmp::emit(&mut buf, OWN, OWN_V4, GROUP_V4, igmp::Message::Report).unwrap();
+    assert_eq!((report.ip_offset, report.payload_offset), (14, 38));
+    let source = "fe80::6".parse().unwrap();
+    let group = "ff02::12".parse().unwrap();
+    let report = mld::emit(&mut buf, OWN, source, group, mld::Message::Join, false).unwrap();
+    // Behind the hop-by-hop options.
+    assert_eq!((report.ip_offset, report.payload_offset), (14, 62));
+}

@@ -598,6 +598,11 @@ fn what_a_configuration_cannot_mean_is_refused() {
         &["fe80::1"],
     ];
     let now = vrrp_core::Instant::from_micros(0);
+    for list in [&["ff02::1"], &["::"]].map(|list| addresses(list)) {
+        let mut router = Router::<1, 1, 8>::new();
+        let inserted = router.insert(now, key(1, Family::Ipv6), &config(&list));
+        assert_eq!(inserted.err(), bad, "{list:?}");
+    }
     for list in wrong.map(addresses) {
         let mut router = Router::<1, 1, 8>::new();
         let inserted = router.insert(now, key(1, Family::Ipv4), &config(&list));
@@ -633,4 +638,56 @@ fn a_group_that_is_joined_again_does_not_end_a_handover() {
     line.act(|r, now| r.set_enabled(now, key, false).unwrap());
     line.at(6.9).expect_state(State::Active);
     line.at(7.1).expect_state(State::Initialize);
+}
+
+#[test]
+fn every_frame_fits_the_buffer_that_is_asked_for() {
+    // Two addresses at least: a neighbour advertisement has 86 octets.
+    assert_eq!(Router::<1, 1, 1>::MAX_FRAME_LEN, 62 + 16 * 2);
+    assert_eq!(Router::<1, 1, 2>::MAX_FRAME_LEN, 62 + 16 * 2);
+    assert_eq!(Router::<1, 1, 3>::MAX_FRAME_LEN, 62 + 16 * 3);
+}
+
+#[test]
+fn between_equals_of_ipv6_the_higher_address_stays_active() {
+    // S-15; ours is fe80::6
+    let list = addresses(&["fe80::80"]);
+    for (source, state) in [
+        ("fe80::2", State::Active),
+        ("fe80::7", State::Backup),
+        ("fe80::1:0", State::Backup),
+    ] {
+        let mut line = active(&config(&list));
+        let equal = Peer {
+            source: ip(source),
+            ..Peer::fridge(&line, 100)
+        };
+        line.accept(&equal).expect_state(state);
+    }
+}
+
+#[test]
+fn an_address_is_given_up_as_it_was_taken() {
+    let list = addresses(&["10.10.10.80", "10.10.10.81"]);
+    for accept in [false, true] {
+        let base = VrConfig {
+            accept,
+            ..config(&list)
+        };
+        let mut line = active(&base);
+        let (now, key) = (line.now, line.key);
+        let fewer = VrConfig {
+            addresses: &list[..1],
+            ..base
+        };
+        line.router.reconfigure(now, key, &fewer).unwrap();
+        let gone = line.router.poll_output(&mut []);
+        let expected = Output::SetAddress {
+            key,
+            address: list[1],
+            accept,
+            on: false,
+        };
+        assert_eq!(gone, Some(expected));
+    }
 }

@@ -59,6 +59,7 @@ fn every_word_is_another() {
         Error::AuthVersion,
         Error::MacModeFixed,
         Error::BadMaxHops,
+        Error::NoPeers,
     ]);
 }
 

@@ -388,6 +388,10 @@ mod tests {
     fn agrees_with_a_plain_list() {
         const { assert!(Timers::<16>::FEW && !Timers::<64>::FEW) }
         random_settings::<16>();
+        // The largest table without a wheel, and the smallest with one.
+        const { assert!(Timers::<48>::FEW && !Timers::<49>::FEW) }
+        random_settings::<48>();
+        random_settings::<49>();
         random_settings::<64>();
     }
 

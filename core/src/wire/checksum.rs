@@ -154,5 +154,12 @@ mod tests {
         assert_eq!(fold(sum(&[])), 0);
         assert_eq!(fold(u32::MAX), 0xffff);
         assert_eq!(fold(0x1_ffff), 1);
+        // Folding the words of 32 bits carries again: twice 0xffff_ffff and 1, whichever octet of
+        // its word a machine takes for the lowest.
+        for (one, folded) in [(1u64.to_be_bytes(), 1), (1u64.to_le_bytes(), 0x100)] {
+            let mut bytes = [0xff; 16];
+            bytes.split_at_mut(8).1.copy_from_slice(&one);
+            assert_eq!(fold(sum(&bytes)), folded);
+        }
     }
 }
