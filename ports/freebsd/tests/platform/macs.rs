@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use vrrp_core::{Family, FrameKind, MacAddr, MacMode, Transmit, Vrid};
+use vrrp_core::{Family, MacAddr, MacMode, Vrid};
 use vrrp_freebsd::testing::{self, RawPort};
 use vrrp_freebsd::{FreebsdPlatform, Options};
 use vrrp_host::{Platform, VrSetup};
 
-use crate::bench::*;
-use crate::frames::*;
+use crate::common::*;
 
 pub(crate) fn adverts_are_sent_and_heard() {
     let wire = enter();
@@ -20,18 +19,15 @@ pub(crate) fn adverts_are_sent_and_heard() {
         .unwrap();
     let state = last_state(&receive(&mut platform, SOON)).unwrap();
     assert!(state.up);
-    assert_eq!(
-        (state.mac, state.ipv4),
-        (MacAddr(OWN), Some([10, 0, 0, 2].into()))
-    );
+    assert_eq!((state.mac, state.ipv4), (OWN, Some([10, 0, 0, 2].into())));
     let peer = group_frame(MacAddr(NEIGHBOUR), 1);
     wire.send(&peer).unwrap();
     wire.send(&frame(MacAddr::BROADCAST, 0x0800, &[0; 64]))
         .unwrap();
     wire.send(&group_frame(MacAddr(NEIGHBOUR), 2)).unwrap();
-    let ours = group_frame(MacAddr(OWN), 3);
+    let ours = group_frame(OWN, 3);
     speak(&mut platform, key, &ours);
-    let came = heard(receive(&mut platform, SOON));
+    let came = frames(receive(&mut platform, SOON));
     assert_eq!(
         came.len(),
         2,
@@ -57,15 +53,15 @@ pub(crate) fn the_virtual_mac_alone_answers_arp() {
         take_up(&mut platform, &setup);
         assert_eq!(ask(&wire, v4), [(key.virtual_mac(), key.virtual_mac())]);
         // Its own address is still the interface's.
-        assert_eq!(ask(&wire, [10, 0, 0, 2]), [(MacAddr(OWN), MacAddr(OWN))]);
+        assert_eq!(ask(&wire, [10, 0, 0, 2]), [(OWN, OWN)]);
         give_up(&mut platform, &setup);
         assert_eq!(ask(&wire, v4), []);
-        assert_eq!(ask(&wire, [10, 0, 0, 2]), [(MacAddr(OWN), MacAddr(OWN))]);
+        assert_eq!(ask(&wire, [10, 0, 0, 2]), [(OWN, OWN)]);
     }
     assert_eq!(lost(&receive(&mut platform, SOON)), []);
     drop(platform);
     assert_eq!(names(), ["a0", "a1"]);
-    assert_eq!(ask(&wire, [10, 0, 0, 2]), [(MacAddr(OWN), MacAddr(OWN))]);
+    assert_eq!(ask(&wire, [10, 0, 0, 2]), [(OWN, OWN)]);
 }
 
 pub(crate) fn the_virtual_mac_alone_answers_solicitations() {
@@ -138,17 +134,13 @@ pub(crate) fn several_virtual_macs_live_on_one_interface() {
 pub(crate) fn a_carrier_is_silent_before_and_after() {
     let wire = enter();
     let mut platform = open();
-    let v4 = setup(
-        key(Family::Ipv4, 7),
-        MacMode::Virtual,
-        vip("10.0.0.100", 24),
-    );
+    let v4 = seven(MacMode::Virtual);
     let v6 = setup(key(Family::Ipv6, 7), MacMode::Virtual, vip("fe80::100", 64));
     wire.hear(Duration::from_secs(2)).unwrap();
     // Whatever does not come from the interface itself, be it a virtual MAC or one in between.
     let foreign = |time| {
         let mut heard = wire.hear(time).unwrap();
-        heard.retain(|frame| mac(&frame[6..12]) != MacAddr(OWN));
+        heard.retain(|frame| mac(&frame[6..12]) != OWN);
         heard
     };
     platform.prepare(&v4).unwrap();
@@ -201,8 +193,8 @@ pub(crate) fn with_the_interfaces_own_mac_it_answers() {
         assert_eq!(platform.mac_interface(setup.key), None);
         take_up(&mut platform, setup);
     }
-    let own = (MacAddr(OWN), MacAddr(OWN));
-    assert_eq!(ask(&wire, [10, 0, 0, 100]), [own]);
+    let own = (OWN, OWN);
+    assert_eq!(ask(&wire, V4), [own]);
     // At once: nobody is asked whether the address is in use.
     let (passed, answers) = solicit(&wire, &mut platform, "2001:db8::9", "2001:db8::100");
     assert_eq!((passed, answers), (0, vec![own]));
@@ -214,7 +206,7 @@ pub(crate) fn with_the_interfaces_own_mac_it_answers() {
     );
     give_up(&mut platform, &v4);
     give_up(&mut platform, &v6);
-    assert_eq!(ask(&wire, [10, 0, 0, 100]), []);
+    assert_eq!(ask(&wire, V4), []);
     assert_eq!(addresses("a0"), ["10.0.0.2/24", "2001:db8::2/64"]);
 }
 
@@ -229,7 +221,7 @@ pub(crate) fn the_virtual_mac_replaces_the_interfaces_own() {
     receive(&mut platform, SOON);
     take_up(&mut platform, &setup);
     let mac = key.virtual_mac();
-    assert_eq!(ask(&wire, [10, 0, 0, 100]), [(mac, mac)]);
+    assert_eq!(ask(&wire, V4), [(mac, mac)]);
     assert_eq!(ask(&wire, [10, 0, 0, 2]), [(mac, mac)]);
     let state = last_state(&receive(&mut platform, SOON)).unwrap();
     assert!(state.up && state.mac == mac, "{state:?}");
@@ -237,61 +229,41 @@ pub(crate) fn the_virtual_mac_replaces_the_interfaces_own() {
     second.key.vrid = Vrid::new(8).unwrap();
     assert!(platform.prepare(&second).is_err(), "there is room for one");
     give_up(&mut platform, &setup);
-    assert_eq!(ask(&wire, [10, 0, 0, 2]), [(MacAddr(OWN), MacAddr(OWN))]);
+    assert_eq!(ask(&wire, [10, 0, 0, 2]), [(OWN, OWN)]);
     take_up(&mut platform, &setup);
     drop(platform);
-    assert_eq!(mac_of("a0"), MacAddr(OWN));
+    assert_eq!(mac_of("a0"), OWN);
 }
 
 pub(crate) fn the_host_stays_reachable_behind_the_bridge() {
     let wire = enter();
     let mut platform = open();
-    let setup = setup(
-        key(Family::Ipv4, 7),
-        MacMode::Virtual,
-        vip("10.0.0.100", 24),
-    );
+    let setup = seven(MacMode::Virtual);
     platform.prepare(&setup).unwrap();
     let ping = |to: MacAddr, target: [u8; 4]| {
         wire.hear(Duration::ZERO).unwrap();
         wire.send(&arp_reply(to)).unwrap();
-        wire.send(&echo(to, target)).unwrap();
+        wire.send(&echo_request(to, target)).unwrap();
         let heard = wire.hear(Duration::from_millis(300)).unwrap();
         heard
             .iter()
             .filter(|f| f.len() > 34 && f[23] == 1 && f[34] == 0)
             .count()
     };
-    assert_eq!(ping(MacAddr(OWN), [10, 0, 0, 2]), 1, "its own address");
+    assert_eq!(ping(OWN, [10, 0, 0, 2]), 1, "its own address");
     assert_eq!(
         ping(MacAddr([2, 0, 0, 0, 0, 0x77]), [10, 0, 0, 2]),
         0,
         "for another MAC"
     );
-    assert_eq!(
-        ping(setup.key.virtual_mac(), [10, 0, 0, 100]),
-        0,
-        "while Backup"
-    );
+    assert_eq!(ping(setup.key.virtual_mac(), V4), 0, "while Backup");
     take_up(&mut platform, &setup);
-    assert_eq!(
-        ping(setup.key.virtual_mac(), [10, 0, 0, 100]),
-        1,
-        "the virtual address"
-    );
-    assert_eq!(
-        ping(MacAddr(OWN), [10, 0, 0, 2]),
-        1,
-        "its own address still"
-    );
+    assert_eq!(ping(setup.key.virtual_mac(), V4), 1, "the virtual address");
+    assert_eq!(ping(OWN, [10, 0, 0, 2]), 1, "its own address still");
     give_up(&mut platform, &setup);
-    assert_eq!(
-        ping(setup.key.virtual_mac(), [10, 0, 0, 100]),
-        0,
-        "given up"
-    );
+    assert_eq!(ping(setup.key.virtual_mac(), V4), 0, "given up");
     drop(platform);
-    assert_eq!(ping(MacAddr(OWN), [10, 0, 0, 2]), 1, "the bridge is gone");
+    assert_eq!(ping(OWN, [10, 0, 0, 2]), 1, "the bridge is gone");
 }
 
 pub(crate) fn a_second_master_shuts_no_link() {
@@ -307,10 +279,10 @@ pub(crate) fn a_second_master_shuts_no_link() {
         wire.send(&group_frame(mac, n)).unwrap();
         speak(&mut platform, key, &group_frame(mac, n));
     }
-    let came = heard(receive(&mut platform, SOON));
+    let came = frames(receive(&mut platform, SOON));
     assert_eq!(came.len(), 20, "the other master is heard");
-    assert_eq!(ask(&wire, [10, 0, 0, 100]), [(mac, mac)]);
-    assert_eq!(ask(&wire, [10, 0, 0, 2]), [(MacAddr(OWN), MacAddr(OWN))]);
+    assert_eq!(ask(&wire, V4), [(mac, mac)]);
+    assert_eq!(ask(&wire, [10, 0, 0, 2]), [(OWN, OWN)]);
     wire.hear(SOON).unwrap();
     speak(&mut platform, key, &group_frame(mac, 99));
     assert!(wire.hear(SOON).unwrap().contains(&group_frame(mac, 99)));
@@ -326,13 +298,13 @@ pub(crate) fn without_accept_the_questions_come_to_the_host() {
         platform.prepare(&setup).unwrap();
         take_up(&mut platform, &setup);
         receive(&mut platform, SOON);
-        assert_eq!(ask(&wire, [10, 0, 0, 100]), [], "the kernel is silent");
-        let came = heard(receive(&mut platform, SOON));
+        assert_eq!(ask(&wire, V4), [], "the kernel is silent");
+        let came = frames(receive(&mut platform, SOON));
         assert_eq!(came.len(), 1);
-        assert_eq!(came[0][..42], arp_request([10, 0, 0, 100])[..42]);
+        assert_eq!(came[0][..42], arp_request(V4)[..42]);
         assert_eq!(ask(&wire, [10, 0, 0, 101]), []);
         assert_eq!(
-            heard(receive(&mut platform, SOON)).len(),
+            frames(receive(&mut platform, SOON)).len(),
             0,
             "nobody asked for ours"
         );
@@ -348,22 +320,14 @@ pub(crate) fn unicast_goes_by_the_kernel() {
     platform
         .prepare(&setup(key, MacMode::Interface, vip("10.0.0.100", 32)))
         .unwrap();
-    wire.send(&arp_reply(MacAddr(OWN))).unwrap();
+    wire.send(&arp_reply(OWN)).unwrap();
     let mut packet = advert(9);
     packet[12..20].copy_from_slice(&[10, 0, 0, 2, 10, 0, 0, 9]);
     let frame = frame_from([0; 6], MacAddr([0; 6]), 0x0800, &packet);
-    let transmit = Transmit {
-        key,
-        frame: &frame,
-        ip_offset: 14,
-        payload_offset: 34,
-        kind: FrameKind::Advertisement,
-        unicast: Some([10, 0, 0, 9].into()),
-    };
     for _ in 0..2 {
-        platform.transmit(&transmit);
+        transmit(&mut platform, key, &frame, Some([10, 0, 0, 9].into()));
         // The first may have made the kernel ask.
-        wire.send(&arp_reply(MacAddr(OWN))).unwrap();
+        wire.send(&arp_reply(OWN)).unwrap();
         let heard = wire.hear(SOON).unwrap();
         let found = heard.iter().find(|f| f.len() >= 42 && f[23] == 112);
         if let Some(found) = found {
@@ -403,7 +367,7 @@ pub(crate) fn serve_on(device: &str, wire: &RawPort) {
         speak(&mut platform, key, &advert);
         assert!(wire.hear(SOON).unwrap().contains(&advert));
         wire.send(&group_frame(MacAddr(NEIGHBOUR), 2)).unwrap();
-        assert_eq!(heard(receive(&mut platform, SOON)).len(), 1);
+        assert_eq!(frames(receive(&mut platform, SOON)).len(), 1);
         give_up(&mut platform, &setup);
         assert_eq!(ask(wire, [10, 0, 1, 100]), []);
         assert_eq!(mac_of(device), state.mac);

@@ -3,10 +3,7 @@
 //! passed; with the name of a test, that one alone.
 #![cfg(target_os = "freebsd")]
 
-mod bench;
-#[path = "../../../linux/tests/common/frames.rs"]
-#[allow(dead_code, unreachable_pub)]
-mod frames;
+mod common;
 mod macs;
 mod served;
 mod trouble;

@@ -9,8 +9,7 @@ use vrrp_freebsd::testing::{self, wait_readable};
 use vrrp_freebsd::{FreebsdPlatform, Options, ServedPlatform, Server};
 use vrrp_host::{AddressSpec, HostConfig, Platform, VrId, VrSpec};
 
-use crate::bench::*;
-use crate::frames::*;
+use crate::common::*;
 
 /// A virtual router on `a0`, its MAC one of its own.
 fn spec(address: VirtualAddress) -> VrSpec {
@@ -70,7 +69,7 @@ fn next_state(platform: &mut ServedPlatform, up: bool) -> InterfaceState {
 fn next_frames(platform: &mut ServedPlatform) -> Vec<Vec<u8>> {
     let until = Instant::now() + Duration::from_secs(20);
     loop {
-        let frames = heard(receive(platform, SOON));
+        let frames = frames(receive(platform, SOON));
         if !frames.is_empty() || Instant::now() >= until {
             return frames;
         }
@@ -97,12 +96,12 @@ pub(crate) fn a_process_without_rights_is_served() {
     let key = setup.key;
     platform.prepare(&setup).unwrap();
     platform.set_group(A0, Family::Ipv4, true).unwrap();
-    assert_eq!(next_state(&mut platform, true).mac, MacAddr(OWN));
+    assert_eq!(next_state(&mut platform, true).mac, OWN);
     let name = platform.mac_interface(key).unwrap();
     assert!(names().contains(&name), "{name}");
     take_up(&mut platform, &setup);
     let mac = key.virtual_mac();
-    assert_eq!(ask(&wire, [10, 0, 0, 100]), [(mac, mac)]);
+    assert_eq!(ask(&wire, V4), [(mac, mac)]);
     let advert = group_frame(mac, 1);
     speak(&mut platform, key, &advert);
     assert!(wire.hear(SOON).unwrap().contains(&advert));
@@ -132,11 +131,7 @@ pub(crate) fn what_is_not_configured_is_not_done_for_it() {
     enter();
     let before = testing::world().unwrap();
     let (mut platform, server) = serve(spec(vip("10.0.0.100", 24)));
-    let good = setup(
-        key(Family::Ipv4, 7),
-        MacMode::Virtual,
-        vip("10.0.0.100", 24),
-    );
+    let good = seven(MacMode::Virtual);
     let mut refused = |what: &str, done: &mut dyn FnMut(&mut ServedPlatform) -> bool| {
         assert!(!done(&mut platform), "{what}");
         assert_eq!(testing::world().unwrap(), before, "{what}");
@@ -159,7 +154,7 @@ pub(crate) fn what_is_not_configured_is_not_done_for_it() {
         error.contains("the configuration has no such address"),
         "{error}"
     );
-    assert!(platform.set_mac(good.key, MacAddr(OWN), true).is_err());
+    assert!(platform.set_mac(good.key, OWN, true).is_err());
     assert_eq!(testing::world().unwrap(), prepared);
     drop(platform);
     server.join().unwrap();
@@ -179,12 +174,12 @@ pub(crate) fn an_interface_that_returns_is_handed_over_again() {
     next_state(&mut platform, false);
     // Under another name it is none of ours.
     wire.send(&group_frame(MacAddr(NEIGHBOUR), 1)).unwrap();
-    assert!(heard(receive(&mut platform, SOON)).is_empty());
+    assert!(frames(receive(&mut platform, SOON)).is_empty());
     testing::rename("b0", "a0").unwrap();
     next_state(&mut platform, true);
     take_up(&mut platform, &setup);
     let mac = setup.key.virtual_mac();
-    assert_eq!(ask(&wire, [10, 0, 0, 100]), [(mac, mac)]);
+    assert_eq!(ask(&wire, V4), [(mac, mac)]);
     wire.send(&group_frame(MacAddr(NEIGHBOUR), 2)).unwrap();
     assert_eq!(next_frames(&mut platform).len(), 1);
     let advert = group_frame(mac, 3);

@@ -8,7 +8,7 @@ use vrrp_freebsd::testing;
 use vrrp_freebsd::{FreebsdPlatform, Options};
 use vrrp_host::{Platform, VrSetup};
 
-use crate::bench::*;
+use crate::common::*;
 
 pub(crate) fn what_others_remove_is_reported() {
     let _wire = enter();
@@ -28,8 +28,8 @@ pub(crate) fn what_others_remove_is_reported() {
         take_up(&mut platform, setup);
     }
     assert_eq!(lost(&receive(&mut platform, SOON)), []);
-    testing::remove_address("a0", [10, 0, 0, 100].into()).unwrap();
-    let address = [10, 0, 0, 100].into();
+    testing::remove_address("a0", V4.into()).unwrap();
+    let address = V4.into();
     let gone = [Failure::Address {
         key: own.key,
         address,
@@ -46,11 +46,7 @@ pub(crate) fn what_others_remove_is_reported() {
 pub(crate) fn an_interface_goes_and_comes_back() {
     let _wire = enter();
     let mut platform = open();
-    let setup = setup(
-        key(Family::Ipv4, 7),
-        MacMode::Virtual,
-        vip("10.0.0.100", 24),
-    );
+    let setup = seven(MacMode::Virtual);
     platform.set_group(A0, Family::Ipv4, true).unwrap();
     platform.prepare(&setup).unwrap();
     take_up(&mut platform, &setup);
@@ -71,7 +67,7 @@ pub(crate) fn an_interface_goes_and_comes_back() {
     assert!(last_state(&came).unwrap().up);
     take_up(&mut platform, &setup);
     let mac = setup.key.virtual_mac();
-    assert_eq!(ask(&wire, [10, 0, 0, 100]), [(mac, mac)]);
+    assert_eq!(ask(&wire, V4), [(mac, mac)]);
     testing::set_up("a0", false).unwrap();
     let came = receive(&mut platform, Duration::from_secs(1));
     assert!(!last_state(&came).unwrap().up);
@@ -79,7 +75,7 @@ pub(crate) fn an_interface_goes_and_comes_back() {
 
 pub(crate) fn an_address_that_was_there_stays() {
     let _wire = enter();
-    testing::add_address("a0", [10, 0, 0, 100].into(), 32).unwrap();
+    testing::add_address("a0", V4.into(), 32).unwrap();
     let mut platform = open();
     let setup = setup(
         key(Family::Ipv4, 7),
@@ -169,7 +165,7 @@ pub(crate) fn what_a_killed_process_left_is_removed() {
     let platform = FreebsdPlatform::open(options).unwrap();
     testing::remove_address("a0", [10, 0, 0, 50].into()).unwrap();
     assert_eq!(testing::world().unwrap(), before);
-    assert_eq!(ask(&wire, [10, 0, 0, 2]), [(MacAddr(OWN), MacAddr(OWN))]);
+    assert_eq!(ask(&wire, [10, 0, 0, 2]), [(OWN, OWN)]);
     drop(platform);
     assert_eq!(std::fs::read_dir(&runtime_dir).unwrap().count(), 0);
     std::fs::remove_dir(&runtime_dir).unwrap();
@@ -178,11 +174,7 @@ pub(crate) fn what_a_killed_process_left_is_removed() {
 pub(crate) fn a_bridge_that_others_remove_is_built_again() {
     let wire = enter();
     let mut platform = open();
-    let setup = setup(
-        key(Family::Ipv4, 7),
-        MacMode::Virtual,
-        vip("10.0.0.100", 24),
-    );
+    let setup = seven(MacMode::Virtual);
     platform.prepare(&setup).unwrap();
     take_up(&mut platform, &setup);
     receive(&mut platform, SOON);
@@ -194,19 +186,19 @@ pub(crate) fn a_bridge_that_others_remove_is_built_again() {
     assert_eq!(lost(&receive(&mut platform, long)), gone);
     take_up(&mut platform, &setup);
     let mac = setup.key.virtual_mac();
-    assert_eq!(ask(&wire, [10, 0, 0, 100]), [(mac, mac)]);
-    assert_eq!(ask(&wire, [10, 0, 0, 2]), [(MacAddr(OWN), MacAddr(OWN))]);
+    assert_eq!(ask(&wire, V4), [(mac, mac)]);
+    assert_eq!(ask(&wire, [10, 0, 0, 2]), [(OWN, OWN)]);
     // The carrier too, and its MAC.
     assert!(testing::shutdown_node(&format!("vrrp4_{index}_7")).unwrap());
     assert_eq!(lost(&receive(&mut platform, long))[..1], gone);
     take_up(&mut platform, &setup);
-    assert_eq!(ask(&wire, [10, 0, 0, 100]), [(mac, mac)]);
+    assert_eq!(ask(&wire, V4), [(mac, mac)]);
     ifconfig(&format!("{name} ether 02:00:00:00:00:55"));
     assert_eq!(lost(&receive(&mut platform, long)), gone);
     take_up(&mut platform, &setup);
     receive(&mut platform, SOON);
     take_up(&mut platform, &setup);
-    assert_eq!(ask(&wire, [10, 0, 0, 100]), [(mac, mac)]);
+    assert_eq!(ask(&wire, V4), [(mac, mac)]);
     drop(platform);
     assert_eq!(names(), ["a0", "a1"]);
 }
@@ -250,11 +242,7 @@ pub(crate) fn what_carp_has_is_refused() {
 pub(crate) fn a_busy_hook_is_refused() {
     enter();
     let mut first = open();
-    let one = setup(
-        key(Family::Ipv4, 7),
-        MacMode::Virtual,
-        vip("10.0.0.100", 24),
-    );
+    let one = seven(MacMode::Virtual);
     first.prepare(&one).unwrap();
     // A second vrrpd, for other virtual routers on the same interface.
     let mut second = open();

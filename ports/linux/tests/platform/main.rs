@@ -1,0 +1,8 @@
+//! The platform against Linux, each test in a network namespace of its own. Needs root.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod frames;
+mod macs;
+mod process;
+mod trouble;
