@@ -1,0 +1,80 @@
+//! What the system says of itself, and locks.
+
+use std::ffi::{CStr, c_void};
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+
+use super::check;
+use crate::request::read_u32;
+
+/// The number of the jail that this process is in; 0: none.
+pub(crate) fn jail() -> io::Result<i32> {
+    let pid = std::process::id() as i32;
+    let name = [libc::CTL_KERN, libc::KERN_PROC, libc::KERN_PROC_PID, pid];
+    let octets = sysctl(&name)?;
+    let at = std::mem::offset_of!(libc::kinfo_proc, ki_jid);
+    Ok(read_u32(&octets, at) as i32)
+}
+
+pub(super) fn sysctl(name: &[libc::c_int]) -> io::Result<Vec<u8>> {
+    // It may grow between the two calls.
+    for _ in 0..8 {
+        let mut len = 0;
+        sysctl_once(name, std::ptr::null_mut(), &mut len)?;
+        len += len / 4 + 1024;
+        let mut buffer = vec![0u8; len];
+        match sysctl_once(name, buffer.as_mut_ptr().cast(), &mut len) {
+            Ok(()) => {
+                buffer.truncate(len);
+                return Ok(buffer);
+            }
+            Err(error) if error.raw_os_error() == Some(libc::ENOMEM) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::from_raw_os_error(libc::ENOMEM))
+}
+
+fn sysctl_once(name: &[libc::c_int], to: *mut c_void, len: &mut usize) -> io::Result<()> {
+    // SAFETY: the name is one slice; `to` is null or has room for `len` octets, as both callers
+    // above see to.
+    check(unsafe {
+        libc::sysctl(
+            name.as_ptr(),
+            name.len() as libc::c_uint,
+            to,
+            len,
+            std::ptr::null(),
+            0,
+        )
+    })?;
+    Ok(())
+}
+
+/// A number that sysctl(8) knows by name. `None`: there is none.
+pub(crate) fn sysctl_number(name: &CStr) -> Option<i32> {
+    let mut value = 0i32;
+    let mut len = size_of::<i32>();
+    // SAFETY: the name ends with a zero; the value has as many octets as the length says.
+    let result = unsafe {
+        libc::sysctlbyname(
+            name.as_ptr(),
+            (&raw mut value).cast(),
+            &mut len,
+            std::ptr::null(),
+            0,
+        )
+    };
+    (result == 0 && len == size_of::<i32>()).then_some(value)
+}
+
+/// Locks a whole file for this open description, without waiting. `false`: another has it.
+pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
+    // SAFETY: takes plain numbers.
+    match check(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) }) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        Err(error) => Err(error),
+    }
+}
