@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use vrrp_core::{Family, MacAddr, MacMode, VrKey};
+use vrrp_host::port::{noted, unprepared};
 use vrrp_host::{Platform, PlatformError};
 
 use crate::abi::*;
@@ -14,7 +15,7 @@ use crate::ledger::Entry;
 use crate::platform::FreebsdPlatform;
 use crate::port::{self, Device};
 use crate::request::{self, Request};
-use crate::router::{is_gone, noted, unprepared};
+use crate::router::is_gone;
 use crate::sys;
 use crate::watch::MAC_CHANGE;
 
@@ -391,8 +392,9 @@ impl FreebsdPlatform {
     fn set_link_mac(&mut self, number: u32, device: &str, mac: MacAddr) -> io::Result<()> {
         let now = self.now();
         sys::ioctl(self.any_requester()?, &mut request::set_mac(device, mac)?)?;
-        if let Some(watched) = self.interfaces.get_mut(&number) {
-            watched.changing_until = Some(now + MAC_CHANGE);
+        let watched = self.interfaces.get_mut(&number);
+        if let Some(port) = watched.and_then(|w| w.port.as_mut()) {
+            port.changing_until = Some(now + MAC_CHANGE);
         }
         Ok(())
     }

@@ -61,6 +61,7 @@ mod tidy;
 mod watch;
 
 #[cfg(target_os = "freebsd")]
-pub use platform::{Counters, FreebsdPlatform, Options};
+pub use platform::{FreebsdPlatform, Options};
 #[cfg(target_os = "freebsd")]
 pub use served::{ServedPlatform, Server};
+pub use vrrp_host::port::Counters;

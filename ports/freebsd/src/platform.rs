@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use vrrp_core::{Duration, Failure, Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
 use vrrp_host::ledger;
+use vrrp_host::port::{Counters, Watched};
 use vrrp_host::{Incoming, Platform, PlatformError, VrSetup};
 
 use crate::abi::*;
@@ -16,11 +17,10 @@ use crate::graph::Graph;
 use crate::ledger::Ledger;
 use crate::leftovers;
 use crate::links::Links;
-use crate::port::BUFFER;
+use crate::port::{BUFFER, Port};
 use crate::route::{self, Notice};
 use crate::router::Router;
 use crate::sys::{self, Queue, Ready};
-use crate::watch::Watched;
 
 /// The token of the routing socket, above those of interfaces.
 const NOTICES: u64 = 1 << 40;
@@ -47,21 +47,6 @@ impl Default for Options {
     }
 }
 
-/// What happened below the protocol, since the platform was opened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Frames that the kernel took.
-    pub frames_sent: u64,
-    /// Frames that it did not take, or whose interface does not exist.
-    pub frames_refused: u64,
-    /// Frames given to the host.
-    pub frames_received: u64,
-    /// Frames too long for the buffers, which no advertisement is.
-    pub frames_too_long: u64,
-    /// Times that the interfaces were listed.
-    pub resyncs: u64,
-}
-
 /// VRRP's operating system: the network stack of the jail of the process that opened it.
 ///
 /// Dropping it removes everything that it installed.
@@ -84,7 +69,7 @@ pub struct FreebsdPlatform {
     buffer: Vec<u8>,
     ready: Vec<Ready>,
     /// By the host's number.
-    pub(crate) interfaces: BTreeMap<u32, Watched>,
+    pub(crate) interfaces: BTreeMap<u32, Watched<Port>>,
     pub(crate) routers: HashMap<VrKey, Router>,
     /// What is gone and the host has not been told.
     pub(crate) lost: Vec<Failure>,

@@ -7,7 +7,7 @@ use std::ops::Deref;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use vrrp_core::{Family, Transmit};
+use vrrp_core::{Family, Instant, Transmit};
 
 use crate::abi::*;
 use crate::bpf::{Instruction, Wanted, writable};
@@ -39,6 +39,8 @@ pub(crate) struct Port {
     raw_ipv6: Option<(Ipv6Addr, OwnedFd)>,
     solicited: BTreeSet<Ipv6Addr>,
     pub(crate) bridge: Option<Bridge>,
+    /// Until then the link may be down because we changed its MAC.
+    pub(crate) changing_until: Option<Instant>,
 }
 
 impl Port {
@@ -56,6 +58,7 @@ impl Port {
             raw_ipv6: None,
             solicited: BTreeSet::new(),
             bridge: None,
+            changing_until: None,
         }
     }
 
@@ -93,20 +96,6 @@ impl Port {
         }
         self.solicited = wanted;
         Ok(())
-    }
-
-    /// Joins or leaves the group of a family, so that switches forward to us and the interface
-    /// lets it in.
-    pub(crate) fn set_group(&mut self, family: Family, on: bool) -> io::Result<()> {
-        let index = self.index;
-        let fd = self.member(family)?;
-        let result = sys::member(fd, family.group(), index, on);
-        match result.as_ref().map_err(io::Error::raw_os_error) {
-            // Already as wanted.
-            Err(Some(libc::EADDRINUSE)) if on => Ok(()),
-            Err(Some(libc::EADDRNOTAVAIL | libc::ENXIO)) if !on => Ok(()),
-            _ => result,
-        }
     }
 
     /// Sends the IP packet of a frame to a neighbour or beyond.
@@ -156,6 +145,25 @@ impl Port {
             *place = Some(sys::socket(domain, libc::SOCK_DGRAM, 0)?);
         }
         place.as_ref().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}
+
+impl vrrp_host::port::Port for Port {
+    fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// So that switches forward to us and the interface lets it in.
+    fn set_group(&mut self, family: Family, on: bool) -> io::Result<()> {
+        let index = self.index;
+        let fd = self.member(family)?;
+        let result = sys::member(fd, family.group(), index, on);
+        match result.as_ref().map_err(io::Error::raw_os_error) {
+            // Already as wanted.
+            Err(Some(libc::EADDRINUSE)) if on => Ok(()),
+            Err(Some(libc::EADDRNOTAVAIL | libc::ENXIO)) if !on => Ok(()),
+            _ => result,
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::net::IpAddr;
 
 use vrrp_core::{Family, MacMode, VirtualAddress, VrKey};
+use vrrp_host::port::{Held, HeldAddresses, How, noted, unprepared};
 use vrrp_host::{PlatformError, VrSetup};
 
 use crate::carrier::{Carrier, Replaced};
@@ -23,7 +24,7 @@ pub(crate) struct Router {
     pub(crate) replaced: Option<Replaced>,
     pub(crate) mac_on: bool,
     /// The addresses that it serves now.
-    pub(crate) held: Vec<Held>,
+    pub(crate) held: HeldAddresses<Entry>,
 }
 
 impl Router {
@@ -31,30 +32,6 @@ impl Router {
     pub(crate) fn wants_carrier(&self) -> bool {
         self.setup.mac_mode == MacMode::Virtual && !self.setup.replace_mac
     }
-}
-
-/// An address that is served.
-#[derive(Debug)]
-pub(crate) struct Held {
-    pub(crate) address: VirtualAddress,
-    /// The interface that it is on.
-    pub(crate) index: u32,
-    pub(crate) how: How,
-    entry: Entry,
-}
-
-/// How an address is served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum How {
-    /// We put it there.
-    Installed,
-    /// It was there before us, and stays.
-    Adopted,
-    /// Only the questions for it are answered, by the host.
-    Silent {
-        /// We put the blackhole route there.
-        route: bool,
-    },
 }
 
 impl FreebsdPlatform {
@@ -82,7 +59,7 @@ impl FreebsdPlatform {
                     carrier: None,
                     replaced: None,
                     mac_on: false,
-                    held: Vec::new(),
+                    held: HeldAddresses::default(),
                 };
                 self.routers.insert(key, router);
             }
@@ -140,7 +117,7 @@ impl FreebsdPlatform {
                     word(ip)
                 ));
             }
-            let ours = self.routers.values().flat_map(|r| &r.held);
+            let ours = self.routers.values().flat_map(|r| r.held.iter());
             let ours = ours.into_iter().any(|h| h.address.address == ip);
             let virtual_mac = setup.mac_mode == MacMode::Virtual && !setup.replace_mac;
             if virtual_mac && !ours && !elsewhere(device) {
@@ -200,16 +177,12 @@ impl FreebsdPlatform {
         let Some(router) = self.routers.get_mut(&key) else {
             return Err(unprepared(key));
         };
-        if let Some(at) = router.held.iter().position(|held| held.address == address) {
-            let silent = matches!(router.held[at].how, How::Silent { .. });
-            if on && accept != silent {
-                return Ok(());
-            }
-            let held = router.held.swap_remove(at);
+        let change = router.held.change(address, accept, on);
+        if let Some(held) = change.give_up {
             self.untidy = true;
             self.give_up(held)?;
         }
-        if !on {
+        if !change.serve {
             return Ok(());
         }
         let index = self.place(key, address)?;
@@ -230,7 +203,7 @@ impl FreebsdPlatform {
         key: VrKey,
         index: u32,
         address: VirtualAddress,
-    ) -> Result<Held, PlatformError> {
+    ) -> Result<Held<Entry>, PlatformError> {
         let ip = address.address;
         let device = self.link_label(index);
         let what = format!("add address {ip} to {device}");
@@ -238,7 +211,7 @@ impl FreebsdPlatform {
         let carrier = self.routers.get(&key).and_then(|r| r.carrier.as_ref());
         let on_carrier = carrier.is_some_and(|carrier| carrier.index == index);
         let entry = self.address_entry(index, address);
-        let others = self.routers.values().flat_map(|router| &router.held);
+        let others = self.routers.values().flat_map(|router| router.held.iter());
         let ours = others
             .into_iter()
             .any(|h| h.how == How::Installed && h.index == index && h.address.address == ip);
@@ -313,7 +286,11 @@ impl FreebsdPlatform {
     }
 
     /// Serves an address without accepting: packets to it are dropped, not sent around.
-    fn swallow(&mut self, index: u32, address: VirtualAddress) -> Result<Held, PlatformError> {
+    fn swallow(
+        &mut self,
+        index: u32,
+        address: VirtualAddress,
+    ) -> Result<Held<Entry>, PlatformError> {
         let ip = address.address;
         let entry = Entry::Route { address: ip };
         self.ledger.add([entry.clone()]).map_err(noted)?;
@@ -346,9 +323,9 @@ impl FreebsdPlatform {
         sys::write(&self.routing, &message).map(drop)
     }
 
-    fn give_up(&mut self, held: Held) -> Result<(), PlatformError> {
+    fn give_up(&mut self, held: Held<Entry>) -> Result<(), PlatformError> {
         let ip = held.address.address;
-        let still_held = |other: &Held| {
+        let still_held = |other: &Held<Entry>| {
             other.how == held.how && (other.index, other.address) == (held.index, held.address)
         };
         if self.routers.values().any(|r| r.held.iter().any(still_held)) {
@@ -382,7 +359,7 @@ impl FreebsdPlatform {
             return true;
         };
         let mut clean = true;
-        for held in std::mem::take(&mut router.held) {
+        for held in router.held.take() {
             let entry = held.entry.clone();
             let gone = self.give_up(held).is_ok() && self.ledger.remove(&entry).is_ok();
             clean &= gone;
@@ -465,8 +442,8 @@ impl FreebsdPlatform {
         let Some(watched) = self.interfaces.get(&key.ifindex) else {
             return Err(unprepared(key));
         };
-        match &watched.port {
-            Some(port) => Ok((port.index, watched.name.clone())),
+        match watched.index() {
+            Some(index) => Ok((index, watched.name.clone())),
             None => {
                 let error = io::Error::from_raw_os_error(libc::ENXIO);
                 Err(PlatformError::new(format!("find {}", watched.name), error))
@@ -505,16 +482,4 @@ fn word(ip: IpAddr) -> &'static str {
         IpAddr::V4(_) => "inet",
         IpAddr::V6(_) => "inet6",
     }
-}
-
-pub(crate) fn unprepared(key: VrKey) -> PlatformError {
-    let what = format!(
-        "serve VRID {} ({}), which is not prepared",
-        key.vrid, key.family
-    );
-    PlatformError::new(what, io::ErrorKind::NotFound.into())
-}
-
-pub(crate) fn noted(error: io::Error) -> PlatformError {
-    PlatformError::new("write the ledger", error)
 }

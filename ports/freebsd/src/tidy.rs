@@ -6,12 +6,13 @@ use std::net::IpAddr;
 
 use vrrp_core::{Failure, MacAddr};
 use vrrp_host::PlatformError;
+use vrrp_host::port::How;
 
 use crate::bpf::Wanted;
 use crate::graph;
 use crate::platform::FreebsdPlatform;
 use crate::port::solicited_node;
-use crate::router::{How, is_gone};
+use crate::router::is_gone;
 
 impl FreebsdPlatform {
     /// Makes filters, memberships and bridges as the virtual routers want them, where that may have
@@ -37,7 +38,7 @@ impl FreebsdPlatform {
         for (key, router) in self.routers.iter().filter(|(k, _)| k.ifindex == number) {
             wanted.vrrp[key.family as usize] = true;
             let carrier = router.carrier.as_ref().map(|carrier| carrier.index);
-            for held in &router.held {
+            for held in router.held.iter() {
                 let ip = held.address.address;
                 match (ip, held.how) {
                     (_, How::Silent { .. }) => {

@@ -2,7 +2,8 @@
 
 use std::io;
 
-use vrrp_core::{Duration, Failure, Family, Instant, InterfaceState, VrKey};
+use vrrp_core::{Duration, Failure, Family, InterfaceState, VrKey};
+use vrrp_host::port::{Held, How, Watched, unwatched};
 use vrrp_host::{Incoming, Platform, PlatformError};
 
 use crate::abi::*;
@@ -11,29 +12,13 @@ use crate::platform::{FreebsdPlatform, NOW_AND_THEN};
 use crate::port::Port;
 use crate::request::{self, Request};
 use crate::route::{self, Address};
-use crate::router::{How, Router};
+use crate::router::Router;
 use crate::sys;
 
 /// The kernel does not tell when an address has passed duplicate address detection.
 const DETECTION: Duration = Duration::from_millis(250);
 /// How long a link may be down because its MAC was changed, by us.
 pub(crate) const MAC_CHANGE: Duration = Duration::from_secs(4);
-
-/// An interface that the host watches.
-#[derive(Debug)]
-pub(crate) struct Watched {
-    pub(crate) name: String,
-    /// `None` while the interface does not exist.
-    pub(crate) port: Option<Port>,
-    /// The groups that the host wants joined, to be joined again when the interface returns.
-    groups: [bool; 2],
-    /// What the host was told last.
-    reported: Option<InterfaceState>,
-    /// It went, and the host has not been told.
-    departed: bool,
-    /// Until then a link that is down may be so because we changed its MAC.
-    pub(crate) changing_until: Option<Instant>,
-}
 
 impl FreebsdPlatform {
     pub(crate) fn watch_interface(&mut self, number: u32, name: &str) -> Result<(), PlatformError> {
@@ -42,15 +27,7 @@ impl FreebsdPlatform {
             let what = format!("watch {name}: number {number}");
             return Err(PlatformError::new(what, error));
         }
-        let watched = Watched {
-            name: name.into(),
-            port: None,
-            groups: [false; 2],
-            reported: None,
-            departed: false,
-            changing_until: None,
-        };
-        self.interfaces.insert(number, watched);
+        self.interfaces.insert(number, Watched::new(name));
         self.unsettled = true;
         let listed = self.resync();
         listed.map_err(|error| PlatformError::new("list the interfaces", error))?;
@@ -73,21 +50,10 @@ impl FreebsdPlatform {
         family: Family,
         on: bool,
     ) -> Result<(), PlatformError> {
-        let verb = if on { "join" } else { "leave" };
-        let Some(watched) = self.interfaces.get_mut(&number) else {
-            let what = format!("{verb} {} on interface {number}", family.group());
-            return Err(PlatformError::new(what, io::ErrorKind::NotFound.into()));
-        };
-        watched.groups[family as usize] = on;
-        // Without the interface there is nothing to join; it is joined when it returns.
-        let result = match &mut watched.port {
-            Some(port) => port.set_group(family, on),
-            None => Ok(()),
-        };
-        result.map_err(|error| {
-            let what = format!("{verb} {} on {}", family.group(), watched.name);
-            PlatformError::new(what, error)
-        })
+        match self.interfaces.get_mut(&number) {
+            Some(watched) => watched.set_group(family, on),
+            None => Err(unwatched(number, family, on)),
+        }
     }
 
     /// Lists the interfaces anew and compares them with what should be there.
@@ -151,29 +117,25 @@ impl FreebsdPlatform {
                 continue;
             };
             let index = self.links.find(&watched.name);
-            let known = watched.port.as_ref().map(|port| port.index);
+            let known = watched.index();
             if known.is_some() && known != index {
                 self.detach(number);
             }
-            let watched = self.interfaces.get_mut(&number);
-            if watched.is_some_and(|w| std::mem::take(&mut w.departed)) {
-                // Said even when it is back already: everything on it has to be done again.
-                self.report(number, InterfaceState::default(), sink);
-            }
-            let attached = self.interfaces.get(&number).and_then(|w| w.port.as_ref());
-            let known = attached.map(|port| port.index);
+            let known = self.interfaces.get(&number).and_then(Watched::index);
             if let Some(index) = index.filter(|_| known != index)
                 && let Err(error) = self.attach(number, index)
             {
                 result = Err(io::Error::other(error));
             }
-            let attached = self.interfaces.get(&number).and_then(|w| w.port.as_ref());
+            let attached = self.interfaces.get(&number).and_then(Watched::index);
             let state = match attached {
-                Some(port) => self.links.state(port.index, |a| self.is_ours(a)),
+                Some(index) => self.links.state(index, |a| self.is_ours(a)),
                 None => InterfaceState::default(),
             };
             let state = self.forgive(number, state);
-            self.report(number, state, sink);
+            if let Some(watched) = self.interfaces.get_mut(&number) {
+                watched.report(number, state, sink);
+            }
         }
         for failure in self.lost.drain(..) {
             sink(Incoming::Lost(failure));
@@ -188,33 +150,23 @@ impl FreebsdPlatform {
         let Some(watched) = self.interfaces.get_mut(&number) else {
             return state;
         };
-        let Some(until) = watched.changing_until.filter(|until| *until > now) else {
-            watched.changing_until = None;
+        let known_up = watched.is_known_up();
+        let Some(port) = &mut watched.port else {
             return state;
         };
-        let index = watched.port.as_ref().map(|port| port.index);
-        let wanted_up = index.is_some_and(|index| self.links.is_up(index));
-        if !state.up && wanted_up && watched.reported.is_some_and(|reported| reported.up) {
+        let Some(until) = port.changing_until.filter(|until| *until > now) else {
+            port.changing_until = None;
+            return state;
+        };
+        if !state.up && self.links.is_up(port.index) && known_up {
             state.up = true;
             self.look_again(Duration::from_micros(until.as_micros() - now.as_micros()));
         }
         state
     }
 
-    fn report(&mut self, number: u32, state: InterfaceState, sink: &mut dyn FnMut(Incoming<'_>)) {
-        if let Some(watched) = self.interfaces.get_mut(&number)
-            && watched.reported != Some(state)
-        {
-            watched.reported = Some(state);
-            sink(Incoming::Interface {
-                ifindex: number,
-                state,
-            });
-        }
-    }
-
     fn is_ours(&self, address: &Address) -> bool {
-        let mut held = self.routers.values().flat_map(|router| &router.held);
+        let mut held = self.routers.values().flat_map(|router| router.held.iter());
         held.any(|h| {
             h.how == How::Installed
                 && h.index == address.index
@@ -232,21 +184,15 @@ impl FreebsdPlatform {
             sys::ioctl(self.any_requester()?, &mut request)?;
             Ok(request::number(&request.argument))
         });
-        let mut port = Port::new(index, number, &name, fib.unwrap_or(0));
+        let port = Port::new(index, number, &name, fib.unwrap_or(0));
         let Some(watched) = self.interfaces.get_mut(&number) else {
             return Ok(());
         };
-        for family in [Family::Ipv4, Family::Ipv6] {
-            if watched.groups[family as usize] && port.set_group(family, true).is_err() {
-                // IPv6 may be off on it, which is no reason to be deaf to IPv4. The host tries
-                // again, and hears why not.
-                self.lost.push(Failure::Group {
-                    ifindex: number,
-                    family,
-                });
-            }
+        for family in watched.arrive(port) {
+            // The host tries again, and hears why not.
+            let ifindex = number;
+            self.lost.push(Failure::Group { ifindex, family });
         }
-        watched.port = Some(port);
         self.untidy = true;
         if let Err(error) = self.hear(number) {
             self.detach(number);
@@ -266,16 +212,15 @@ impl FreebsdPlatform {
         }
         self.remove_bridge(number);
         if let Some(watched) = self.interfaces.get_mut(&number) {
-            watched.departed |= watched.port.take().is_some();
-            watched.changing_until = None;
+            watched.depart();
         }
         self.untidy = true;
     }
 
     /// The interface of this number is gone.
     pub(crate) fn detach_index(&mut self, index: u32) {
-        let is_it = |w: &&Watched| w.port.as_ref().is_some_and(|port| port.index == index);
-        let numbers = self.interfaces.iter().filter(|(_, w)| is_it(w));
+        let interfaces = self.interfaces.iter();
+        let numbers = interfaces.filter(|(_, watched)| watched.index() == Some(index));
         let numbers: Vec<u32> = numbers.map(|(number, _)| *number).collect();
         for number in numbers {
             self.detach(number);
@@ -314,20 +259,7 @@ impl Router {
             self.mac_on = false;
             lost.push(Failure::Mac { key });
         }
-        self.held.retain(|held| {
-            let there = match held.how {
-                How::Installed | How::Adopted => {
-                    links.address(held.index, held.address.address).is_some()
-                }
-                How::Silent { .. } => true,
-            };
-            if !there {
-                lost.push(Failure::Address {
-                    key,
-                    address: held.address.address,
-                });
-            }
-            there
-        });
+        let there = |held: &Held<_>| links.address(held.index, held.address.address).is_some();
+        self.held.find_losses(key, there, lost);
     }
 }

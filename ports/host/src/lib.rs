@@ -35,6 +35,7 @@ pub mod ledger;
 mod limiter;
 mod objects;
 mod platform;
+pub mod port;
 mod queue;
 pub mod remote;
 mod report;

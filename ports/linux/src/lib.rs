@@ -32,4 +32,5 @@ mod sys;
 pub mod testing;
 mod watch;
 
-pub use platform::{Counters, LinuxPlatform, Options};
+pub use platform::{LinuxPlatform, Options};
+pub use vrrp_host::port::Counters;

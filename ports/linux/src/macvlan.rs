@@ -5,12 +5,12 @@ use std::io;
 
 use vrrp_core::{Family, VrKey};
 use vrrp_host::PlatformError;
+use vrrp_host::port::{noted, unprepared};
 
 use crate::janitor::Janitor;
 use crate::ledger::Entry;
 use crate::netlink::{self, Event, Link};
 use crate::platform::LinuxPlatform;
-use crate::router::{noted, unprepared};
 use crate::settings;
 use crate::sys;
 

@@ -7,10 +7,10 @@ use std::net::IpAddr;
 
 use vrrp_core::Family;
 use vrrp_host::PlatformError;
+use vrrp_host::port::{How, Port};
 
 use crate::ledger::Entry;
 use crate::platform::LinuxPlatform;
-use crate::router::How;
 use crate::settings::{self, MODEST_IPV4};
 
 /// A setting of an interface that we changed.
@@ -35,7 +35,7 @@ impl LinuxPlatform {
     /// Questions for the addresses that are served without being accepted come to the host.
     fn hear_questions(&mut self) -> Result<(), PlatformError> {
         for (number, watched) in &mut self.interfaces {
-            let Some(sockets) = &mut watched.sockets else {
+            let Some(sockets) = &mut watched.port else {
                 continue;
             };
             let routers = self
@@ -43,7 +43,7 @@ impl LinuxPlatform {
                 .iter()
                 .filter(|(key, _)| key.ifindex == *number);
             let mut targets: Vec<IpAddr> = routers
-                .flat_map(|(_, router)| &router.held)
+                .flat_map(|(_, router)| router.held.iter())
                 .filter(|held| matches!(held.how, How::Silent { .. }))
                 .map(|held| held.address.address)
                 .collect();
@@ -67,10 +67,10 @@ impl LinuxPlatform {
             .filter(|(key, _)| key.family == Family::Ipv4)
         {
             let watched = self.interfaces.get(&key.ifindex);
-            let Some(sockets) = watched.and_then(|w| w.sockets.as_ref()) else {
+            let Some(sockets) = watched.and_then(|w| w.port.as_ref()) else {
                 continue;
             };
-            wanted.insert(sockets.ifindex());
+            wanted.insert(sockets.index());
             for (address, _) in &router.setup.addresses {
                 if let IpAddr::V4(ip) = address.address {
                     wanted.extend(self.links.beside(ip).map(|link| link.index));

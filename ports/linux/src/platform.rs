@@ -7,6 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use vrrp_core::{Failure, Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
+use vrrp_host::port::{Counters, Port, Watched};
 use vrrp_host::{Incoming, Platform, PlatformError, VrSetup};
 
 use crate::janitor::Janitor;
@@ -20,7 +21,6 @@ use crate::router::Router;
 use crate::settings;
 use crate::sockets::{self, Sockets};
 use crate::sys::{self, Epoll, ReceiveBatch, SendBatch, Timer};
-use crate::watch::Watched;
 
 /// Tokens above those of the packet sockets, which are below 2^40.
 pub(crate) const TIMER: u64 = 1 << 62;
@@ -47,22 +47,6 @@ impl Default for Options {
     }
 }
 
-/// What happened below the protocol, since the platform was opened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Frames that the kernel took.
-    pub frames_sent: u64,
-    /// Frames that it did not take, or whose interface does not exist.
-    pub frames_refused: u64,
-    /// Frames given to the host.
-    pub frames_received: u64,
-    /// Frames too long for the buffers, which no advertisement is.
-    pub frames_too_long: u64,
-    /// Times that everything was listed anew, because the kernel dropped notices or something of
-    /// ours seemed to be gone.
-    pub resyncs: u64,
-}
-
 /// VRRP's operating system: the network namespace of the thread that opened it.
 ///
 /// Dropping it removes everything that it installed.
@@ -81,7 +65,7 @@ pub struct LinuxPlatform {
     pace: Pace,
     tokens: Vec<u64>,
     /// By the host's number.
-    pub(crate) interfaces: BTreeMap<u32, Watched>,
+    pub(crate) interfaces: BTreeMap<u32, Watched<Sockets>>,
     pub(crate) routers: HashMap<VrKey, Router>,
     /// Our macvlans by the operating system's number.
     pub(crate) macvlans: HashMap<u32, VrKey>,
@@ -236,7 +220,7 @@ impl LinuxPlatform {
                 continue;
             };
             // A question may have come by one of our macvlans, but not by a VLAN on the interface.
-            let ours = device == sockets.ifindex()
+            let ours = device == sockets.index()
                 || self
                     .macvlans
                     .get(&device)
@@ -251,9 +235,12 @@ impl LinuxPlatform {
 }
 
 /// The packet socket that a token stands for. `None`: closed since the token was made.
-fn packet_socket(interfaces: &BTreeMap<u32, Watched>, token: u64) -> Option<(&Sockets, &OwnedFd)> {
+fn packet_socket(
+    interfaces: &BTreeMap<u32, Watched<Sockets>>,
+    token: u64,
+) -> Option<(&Sockets, &OwnedFd)> {
     let (ifindex, place) = Sockets::split_token(token);
-    let sockets = interfaces.get(&ifindex)?.sockets.as_ref()?;
+    let sockets = interfaces.get(&ifindex)?.port.as_ref()?;
     Some((sockets, sockets.packet(place)?))
 }
 
@@ -326,7 +313,7 @@ impl Platform for LinuxPlatform {
 
     fn transmit(&mut self, transmit: &Transmit<'_>) {
         let interface = self.interfaces.get_mut(&transmit.key.ifindex);
-        let Some(sockets) = interface.and_then(|i| i.sockets.as_mut()) else {
+        let Some(sockets) = interface.and_then(|i| i.port.as_mut()) else {
             self.counters.frames_refused += 1;
             return;
         };
@@ -338,7 +325,7 @@ impl Platform for LinuxPlatform {
             }
             return;
         }
-        let ifindex = sockets.ifindex();
+        let ifindex = sockets.index();
         if self.out.is_full(transmit.frame.len()) {
             self.send_queued();
         }

@@ -3,6 +3,7 @@
 use std::io;
 
 use vrrp_core::{MacMode, VirtualAddress, VrKey};
+use vrrp_host::port::{Held, HeldAddresses, How, noted, unprepared};
 use vrrp_host::{PlatformError, VrSetup};
 
 use crate::ledger::Entry;
@@ -17,31 +18,7 @@ pub(crate) struct Router {
     pub(crate) link: Option<u32>,
     pub(crate) mac_on: bool,
     /// The addresses that it serves now.
-    pub(crate) held: Vec<Held>,
-}
-
-/// An address that is served.
-#[derive(Debug)]
-pub(crate) struct Held {
-    pub(crate) address: VirtualAddress,
-    /// The link that it is on.
-    pub(crate) index: u32,
-    pub(crate) how: How,
-    entry: Entry,
-}
-
-/// How an address is served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum How {
-    /// We put it there.
-    Installed,
-    /// It was there before us, and stays.
-    Adopted,
-    /// Only the questions for it are answered, by the host.
-    Silent {
-        /// We put the blackhole route there.
-        route: bool,
-    },
+    pub(crate) held: HeldAddresses<Entry>,
 }
 
 impl LinuxPlatform {
@@ -51,7 +28,7 @@ impl LinuxPlatform {
             let what = format!("prepare VRID {} on an interface not watched", key.vrid);
             return Err(PlatformError::new(what, io::ErrorKind::NotFound.into()));
         };
-        let attached = watched.sockets.is_some();
+        let attached = watched.port.is_some();
         let elsewhere =
             |device: &Option<String>| device.as_ref().is_some_and(|d| *d != watched.name);
         if !setup.accept && setup.addresses.iter().any(|(_, device)| elsewhere(device)) {
@@ -84,7 +61,7 @@ impl LinuxPlatform {
                     setup: setup.clone(),
                     link: None,
                     mac_on: false,
-                    held: Vec::new(),
+                    held: HeldAddresses::default(),
                 };
                 self.routers.insert(key, router);
             }
@@ -102,7 +79,7 @@ impl LinuxPlatform {
         let Some(watched) = self.interfaces.get_mut(&key.ifindex) else {
             return Ok(());
         };
-        let Some(sockets) = &mut watched.sockets else {
+        let Some(sockets) = &mut watched.port else {
             return Ok(());
         };
         sockets.listen(&self.epoll, key.family).map_err(|error| {
@@ -149,15 +126,11 @@ impl LinuxPlatform {
         let Some(router) = self.routers.get_mut(&key) else {
             return Err(unprepared(key));
         };
-        if let Some(at) = router.held.iter().position(|held| held.address == address) {
-            let silent = matches!(router.held[at].how, How::Silent { .. });
-            if on && accept != silent {
-                return Ok(());
-            }
-            let held = router.held.swap_remove(at);
+        let change = router.held.change(address, accept, on);
+        if let Some(held) = change.give_up {
             self.give_up(held)?;
         }
-        if !on {
+        if !change.serve {
             return Ok(());
         }
         let index = self.carrier(key, address)?;
@@ -174,7 +147,11 @@ impl LinuxPlatform {
         Ok(())
     }
 
-    fn install(&mut self, index: u32, address: VirtualAddress) -> Result<Held, PlatformError> {
+    fn install(
+        &mut self,
+        index: u32,
+        address: VirtualAddress,
+    ) -> Result<Held<Entry>, PlatformError> {
         let device = self.link_label(index);
         let entry = Entry::address(&device, address);
         if !self.macvlans.contains_key(&index) {
@@ -211,7 +188,11 @@ impl LinuxPlatform {
     }
 
     /// Serves an address without accepting: packets to it are dropped, not sent around.
-    fn swallow(&mut self, index: u32, address: VirtualAddress) -> Result<Held, PlatformError> {
+    fn swallow(
+        &mut self,
+        index: u32,
+        address: VirtualAddress,
+    ) -> Result<Held<Entry>, PlatformError> {
         let ip = address.address;
         let entry = Entry::Route { address: ip };
         self.ledger.add([entry.clone()]).map_err(noted)?;
@@ -233,7 +214,7 @@ impl LinuxPlatform {
         })
     }
 
-    fn give_up(&mut self, held: Held) -> Result<(), PlatformError> {
+    fn give_up(&mut self, held: Held<Entry>) -> Result<(), PlatformError> {
         let (ip, index) = (held.address.address, held.index);
         let (result, what) = match held.how {
             How::Adopted => return Ok(()),
@@ -274,7 +255,7 @@ impl LinuxPlatform {
         };
         router.mac_on = false;
         let mut clean = true;
-        for held in std::mem::take(&mut router.held) {
+        for held in router.held.take() {
             let entry = held.entry.clone();
             let gone = self.give_up(held).is_ok() && self.ledger.remove(&entry).is_ok();
             clean &= gone;
@@ -302,7 +283,7 @@ impl LinuxPlatform {
             .any(|k| (k.ifindex, k.family) == (key.ifindex, key.family));
         if last
             && let Some(watched) = self.interfaces.get_mut(&key.ifindex)
-            && let Some(sockets) = &mut watched.sockets
+            && let Some(sockets) = &mut watched.port
         {
             sockets.unlisten(key.family);
         }
@@ -356,8 +337,8 @@ impl LinuxPlatform {
         let Some(watched) = watched else {
             return Err(unprepared(key));
         };
-        match &watched.sockets {
-            Some(sockets) => Ok((sockets.ifindex(), watched.name.clone())),
+        match watched.index() {
+            Some(index) => Ok((index, watched.name.clone())),
             None => {
                 let error = io::Error::from_raw_os_error(libc::ENODEV);
                 Err(PlatformError::new(format!("find {}", watched.name), error))
@@ -371,16 +352,4 @@ impl LinuxPlatform {
             None => format!("link {index}"),
         }
     }
-}
-
-pub(crate) fn unprepared(key: VrKey) -> PlatformError {
-    let what = format!(
-        "serve VRID {} ({}), which is not prepared",
-        key.vrid, key.family
-    );
-    PlatformError::new(what, io::ErrorKind::NotFound.into())
-}
-
-pub(crate) fn noted(error: io::Error) -> PlatformError {
-    PlatformError::new("write the ledger", error)
 }

@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::OwnedFd;
 
 use vrrp_core::Family;
+use vrrp_host::port::Port;
 
 use crate::bpf;
 use crate::sys::{self, Epoll};
@@ -74,10 +75,6 @@ impl Sockets {
             raw: [None, None],
             solicited: BTreeSet::new(),
         }
-    }
-
-    pub(crate) fn ifindex(&self) -> u32 {
-        self.ifindex
     }
 
     /// The interface's number at the host and the place of the socket, from an epoll token.
@@ -160,22 +157,6 @@ impl Sockets {
         Ok(())
     }
 
-    /// Joins or leaves the group of a family, so that switches forward to us and the interface
-    /// lets it in.
-    pub(crate) fn set_group(&mut self, family: Family, on: bool) -> io::Result<()> {
-        let fd = members(&mut self.members, family)?;
-        let result = match family.group() {
-            IpAddr::V4(group) => member4(fd, group, self.ifindex, on),
-            IpAddr::V6(group) => member6(fd, group, self.ifindex, on),
-        };
-        match result.as_ref().map_err(io::Error::raw_os_error) {
-            // Already as wanted.
-            Err(Some(libc::EADDRINUSE)) if on => Ok(()),
-            Err(Some(libc::EADDRNOTAVAIL | libc::ENODEV)) if !on => Ok(()),
-            _ => result,
-        }
-    }
-
     /// Sends an IP packet, header included, out of this interface to a neighbour or beyond.
     pub(crate) fn send_ip(&mut self, packet: &[u8], to: IpAddr) -> io::Result<()> {
         let family = Family::of(to);
@@ -217,6 +198,27 @@ impl Sockets {
         epoll.add(&fd, token)?;
         self.packet[purpose as usize] = Some(fd);
         Ok(())
+    }
+}
+
+impl Port for Sockets {
+    fn index(&self) -> u32 {
+        self.ifindex
+    }
+
+    /// So that switches forward to us and the interface lets it in.
+    fn set_group(&mut self, family: Family, on: bool) -> io::Result<()> {
+        let fd = members(&mut self.members, family)?;
+        let result = match family.group() {
+            IpAddr::V4(group) => member4(fd, group, self.ifindex, on),
+            IpAddr::V6(group) => member6(fd, group, self.ifindex, on),
+        };
+        match result.as_ref().map_err(io::Error::raw_os_error) {
+            // Already as wanted.
+            Err(Some(libc::EADDRINUSE)) if on => Ok(()),
+            Err(Some(libc::EADDRNOTAVAIL | libc::ENODEV)) if !on => Ok(()),
+            _ => result,
+        }
     }
 }
 

@@ -3,28 +3,17 @@
 use std::io;
 
 use vrrp_core::{Failure, Family, InterfaceState, VrKey};
+use vrrp_host::port::{Held, How, Watched, unwatched};
 use vrrp_host::{Incoming, Platform, PlatformError};
 
 use crate::links::Links;
 use crate::netlink::{self, Address, Event, OUR_PROTOCOL};
 use crate::platform::LinuxPlatform;
-use crate::router::{How, Router};
+use crate::router::Router;
 use crate::sockets::Sockets;
 
 /// Datagrams of notices that one call takes at most.
 const NOTICES: usize = 256;
-
-/// An interface that the host watches.
-#[derive(Debug)]
-pub(crate) struct Watched {
-    pub(crate) name: String,
-    /// `None` while the interface does not exist.
-    pub(crate) sockets: Option<Sockets>,
-    /// The groups that the host wants joined, to be joined again when the interface returns.
-    groups: [bool; 2],
-    /// What the host was told last.
-    reported: Option<InterfaceState>,
-}
 
 impl LinuxPlatform {
     pub(crate) fn watch_interface(&mut self, number: u32, name: &str) -> Result<(), PlatformError> {
@@ -35,13 +24,7 @@ impl LinuxPlatform {
                 error,
             ));
         }
-        let watched = Watched {
-            name: name.into(),
-            sockets: None,
-            groups: [false; 2],
-            reported: None,
-        };
-        self.interfaces.insert(number, watched);
+        self.interfaces.insert(number, Watched::new(name));
         self.unsettled = true;
         if let Some(index) = self.links.find(name) {
             self.attach(number, index)?;
@@ -66,21 +49,10 @@ impl LinuxPlatform {
         family: Family,
         on: bool,
     ) -> Result<(), PlatformError> {
-        let verb = if on { "join" } else { "leave" };
-        let Some(watched) = self.interfaces.get_mut(&number) else {
-            let what = format!("{verb} {} on interface {number}", family.group());
-            return Err(PlatformError::new(what, io::ErrorKind::NotFound.into()));
-        };
-        watched.groups[family as usize] = on;
-        // Without the interface there is nothing to join; it is joined when it returns.
-        let result = match &mut watched.sockets {
-            Some(sockets) => sockets.set_group(family, on),
-            None => Ok(()),
-        };
-        result.map_err(|error| {
-            let what = format!("{verb} {} on {}", family.group(), watched.name);
-            PlatformError::new(what, error)
-        })
+        match self.interfaces.get_mut(&number) {
+            Some(watched) => watched.set_group(family, on),
+            None => Err(unwatched(number, family, on)),
+        }
     }
 
     /// Takes what the monitor has.
@@ -135,7 +107,7 @@ impl LinuxPlatform {
             }
             Event::AddressGone(gone) => {
                 let gone = (gone.index, gone.address);
-                let mut held = self.routers.values().flat_map(|r| &r.held);
+                let mut held = self.routers.values().flat_map(|r| r.held.iter());
                 held.any(|h| (h.index, h.address.address) == gone)
             }
             _ => false,
@@ -183,26 +155,23 @@ impl LinuxPlatform {
                 continue;
             };
             let index = self.links.find(&watched.name);
-            let known = watched.sockets.as_ref().map(Sockets::ifindex);
+            let known = watched.index();
             if known.is_some() && known != index {
                 self.detach(ifindex);
-                // Said even when it is back already: everything on it has to be done again.
-                self.report(ifindex, InterfaceState::default(), sink);
             }
             if let Some(index) = index.filter(|_| known != index)
                 && let Err(error) = self.attach(ifindex, index)
             {
                 result = Err(io::Error::other(error));
             }
-            let attached = self
-                .interfaces
-                .get(&ifindex)
-                .and_then(|w| w.sockets.as_ref());
+            let attached = self.interfaces.get(&ifindex).and_then(Watched::index);
             let state = match attached {
-                Some(sockets) => self.links.state(sockets.ifindex(), |a| self.is_ours(a)),
+                Some(index) => self.links.state(index, |a| self.is_ours(a)),
                 None => InterfaceState::default(),
             };
-            self.report(ifindex, state, sink);
+            if let Some(watched) = self.interfaces.get_mut(&ifindex) {
+                watched.report(ifindex, state, sink);
+            }
         }
         for failure in self.lost.drain(..) {
             sink(Incoming::Lost(failure));
@@ -210,20 +179,11 @@ impl LinuxPlatform {
         result
     }
 
-    fn report(&mut self, ifindex: u32, state: InterfaceState, sink: &mut dyn FnMut(Incoming<'_>)) {
-        if let Some(watched) = self.interfaces.get_mut(&ifindex)
-            && watched.reported != Some(state)
-        {
-            watched.reported = Some(state);
-            sink(Incoming::Interface { ifindex, state });
-        }
-    }
-
     fn is_ours(&self, address: &Address) -> bool {
         if self.marks_addresses {
             return address.protocol == OUR_PROTOCOL;
         }
-        let mut held = self.routers.values().flat_map(|router| &router.held);
+        let mut held = self.routers.values().flat_map(|router| router.held.iter());
         held.any(|h| {
             h.how == How::Installed
                 && h.index == address.index
@@ -237,18 +197,11 @@ impl LinuxPlatform {
         let Some(watched) = self.interfaces.get_mut(&number) else {
             return Ok(());
         };
-        let mut sockets = Sockets::new(index, number);
-        for family in [Family::Ipv4, Family::Ipv6] {
-            if watched.groups[family as usize] && sockets.set_group(family, true).is_err() {
-                // IPv6 may be off on it, which is no reason to be deaf to IPv4. The host tries
-                // again, and hears why not.
-                self.lost.push(Failure::Group {
-                    ifindex: number,
-                    family,
-                });
-            }
+        for family in watched.arrive(Sockets::new(index, number)) {
+            // The host tries again, and hears why not.
+            let ifindex = number;
+            self.lost.push(Failure::Group { ifindex, family });
         }
-        watched.sockets = Some(sockets);
         self.untidy = true;
         for key in self.keys_on(number) {
             if let Err(error) = self.listen(key) {
@@ -267,7 +220,7 @@ impl LinuxPlatform {
             self.strip_router(key);
         }
         if let Some(watched) = self.interfaces.get_mut(&number) {
-            watched.sockets = None;
+            watched.depart();
         }
         self.untidy = true;
     }
@@ -290,20 +243,7 @@ impl Router {
                 self.link = None;
             }
         }
-        self.held.retain(|held| {
-            let there = match held.how {
-                How::Installed | How::Adopted => {
-                    links.has_address(held.index, held.address.address)
-                }
-                How::Silent { .. } => true,
-            };
-            if !there {
-                lost.push(Failure::Address {
-                    key,
-                    address: held.address.address,
-                });
-            }
-            there
-        });
+        let there = |held: &Held<_>| links.has_address(held.index, held.address.address);
+        self.held.find_losses(key, there, lost);
     }
 }
