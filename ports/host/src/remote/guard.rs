@@ -30,7 +30,8 @@ pub struct Guard {
 #[derive(Debug)]
 struct Prepared {
     setup: VrSetup,
-    peers: Vec<IpAddr>,
+    /// Whom it may send to. `None`: no configuration has it any more, and it can only give up.
+    peers: Option<Vec<IpAddr>>,
 }
 
 /// Why a request was refused: it is not what a process that works as it should asks for.
@@ -60,22 +61,30 @@ impl Guard {
     /// Lets through what this configuration asks for, too: a reload tries it.
     pub fn allow(&mut self, config: HostConfig) {
         self.offered = config;
+        self.look_again();
     }
 
     /// The reload has succeeded.
     pub fn adopt(&mut self) {
         let new = std::mem::take(&mut self.offered);
         self.before = std::mem::replace(&mut self.current, new);
+        self.look_again();
     }
 
-    /// Whether a request is let through. To give up is always allowed.
+    /// What is prepared stays so in a reload that changes nothing but its peers, or takes it away.
+    fn look_again(&mut self) {
+        let mut prepared = std::mem::take(&mut self.prepared);
+        for one in prepared.values_mut() {
+            one.peers = self.peers_of(&one.setup);
+        }
+        self.prepared = prepared;
+    }
+
+    /// Whether a request is let through. To give up what is prepared is always allowed.
     pub fn admit(&mut self, request: &Request) -> Result<(), Refused> {
         match request {
             Request::Watch { ifindex, name } => {
-                let named = self
-                    .specs()
-                    .any(|spec| spec.interfaces().any(|n| n == name));
-                if !named || self.names.contains_key(ifindex) {
+                if !self.is_named(name) || self.names.contains_key(ifindex) {
                     return Err(Refused("interface"));
                 }
                 self.names.insert(*ifindex, name.clone());
@@ -86,14 +95,14 @@ impl Guard {
             }
             Request::Prepare(setup) => {
                 let peers = self.peers_of(setup).ok_or(Refused("virtual router"))?;
-                let setup = setup.clone();
+                let (setup, peers) = (setup.clone(), Some(peers));
                 self.prepared.insert(setup.key, Prepared { setup, peers });
             }
             Request::Release { key } => {
                 self.prepared.remove(key);
             }
             Request::SetMac { key, mac, on } => {
-                let setup = &self.prepared(*key)?.setup;
+                let setup = &self.prepared(*key, *on)?.setup;
                 let virtual_mac = setup.mac_mode == MacMode::Virtual && *mac == key.virtual_mac();
                 if *on && !virtual_mac {
                     return Err(Refused("MAC"));
@@ -102,17 +111,20 @@ impl Guard {
             Request::SetAddress {
                 key, address, on, ..
             } => {
-                let setup = &self.prepared(*key)?.setup;
+                let setup = &self.prepared(*key, *on)?.setup;
                 if *on && !serves(setup, *address) {
                     return Err(Refused("address"));
                 }
             }
-            Request::SetGroup { ifindex, .. } => {
-                self.names.get(ifindex).ok_or(Refused("interface"))?;
+            Request::SetGroup { ifindex, on, .. } => {
+                let name = self.names.get(ifindex).ok_or(Refused("interface"))?;
+                if *on && !self.is_named(name) {
+                    return Err(Refused("interface"));
+                }
             }
             Request::Send(unicast) => {
-                let peers = &self.prepared(unicast.key)?.peers;
-                if !peers.contains(&unicast.to) || !is_vrrp(unicast) {
+                let mut peers = self.prepared(unicast.key, true)?.peers.iter().flatten();
+                if !peers.any(|peer| *peer == unicast.to) || !is_vrrp(unicast) {
                     return Err(Refused("peer"));
                 }
             }
@@ -128,20 +140,30 @@ impl Guard {
             .flat_map(|config| &config.virtual_routers)
     }
 
-    /// The peers of a virtual router that is to be set up as a configuration says.
+    /// Whether an interface has a part in any of them.
+    fn is_named(&self, name: &str) -> bool {
+        self.specs()
+            .any(|spec| spec.interfaces().any(|named| named == name))
+    }
+
+    /// The peers of a virtual router that is set up as a configuration says.
     fn peers_of(&self, setup: &VrSetup) -> Option<Vec<IpAddr>> {
         let key = setup.key;
         let name = self.names.get(&key.ifindex)?;
-        let mut specs = self.specs().filter(|spec| {
+        let specs = self.specs().filter(|spec| {
             let id = &spec.id;
             id.interface == *name && id.vrid == key.vrid && id.family == key.family
         });
-        let spec = specs.find(|spec| spec.setup(key) == *setup)?;
-        Some(spec.peers.clone())
+        let mut specs = specs.filter(|spec| spec.setup(key) == *setup).peekable();
+        specs.peek()?;
+        Some(specs.flat_map(|spec| &spec.peers).copied().collect())
     }
 
-    fn prepared(&self, key: VrKey) -> Result<&Prepared, Refused> {
-        self.prepared.get(&key).ok_or(Refused("virtual router"))
+    /// What is prepared, and for what is not given up in a configuration.
+    fn prepared(&self, key: VrKey, on: bool) -> Result<&Prepared, Refused> {
+        let prepared = self.prepared.get(&key);
+        let prepared = prepared.filter(|one| !on || one.peers.is_some());
+        prepared.ok_or(Refused("virtual router"))
     }
 }
 

@@ -363,3 +363,74 @@ fn a_reload_lets_through_the_new_and_what_was_before() {
     guard.adopt();
     assert!(guard.admit(&setup).is_err());
 }
+
+#[test]
+fn a_reload_that_changes_peers_alone_lets_through_the_new_ones() {
+    let key = key(1, 7, Family::Ipv4);
+    let peer = |last: u8| IpAddr::from([10, 0, 0, last]);
+    let with_peer = |last| {
+        let mut spec = spec("em0", 7, &[address("10.0.0.80", 24)]);
+        spec.peers = vec![peer(last)];
+        spec
+    };
+    let [one, two, three] = [2, 3, 4].map(with_peer);
+    assert_eq!(one.setup(key), two.setup(key), "nothing to prepare anew");
+    let mut guard = Guard::new(config(std::slice::from_ref(&one)));
+    guard.admit(&watch(1, "em0")).unwrap();
+    guard.admit(&Request::Prepare(one.setup(key))).unwrap();
+    let sends = |guard: &mut Guard| {
+        [2, 3, 4].map(|last| {
+            let mut frame = vec![0; 54];
+            (frame[14], frame[23]) = (0x45, 112);
+            frame[30..34].copy_from_slice(&[10, 0, 0, last]);
+            let unicast = Unicast {
+                key,
+                to: peer(last),
+                ip_offset: 14,
+                payload_offset: 34,
+                frame,
+            };
+            guard.admit(&Request::Send(unicast)).is_ok()
+        })
+    };
+    assert_eq!(sends(&mut guard), [true, false, false]);
+    guard.allow(config(&[two]));
+    assert_eq!(sends(&mut guard), [true, true, false]);
+    guard.adopt();
+    assert_eq!(sends(&mut guard), [true, true, false]);
+    guard.allow(config(&[three]));
+    guard.adopt();
+    assert_eq!(sends(&mut guard), [false, true, true]);
+}
+
+#[test]
+fn what_two_reloads_have_passed_over_can_only_be_given_up() {
+    let vip = address("10.0.0.80", 24);
+    let key = key(1, 7, Family::Ipv4);
+    let spec = spec("em0", 7, &[vip]);
+    let mut guard = Guard::new(config(std::slice::from_ref(&spec)));
+    guard.admit(&watch(1, "em0")).unwrap();
+    guard.admit(&Request::Prepare(spec.setup(key))).unwrap();
+    let mac = key.virtual_mac();
+    let family = Family::Ipv4;
+    let requests = |on| {
+        let group = Request::SetGroup {
+            ifindex: 1,
+            family,
+            on,
+        };
+        let mac = Request::SetMac { key, mac, on };
+        [group, mac, set_address(key, vip, on)]
+    };
+    for (reload, let_through) in [true, false, false].into_iter().enumerate() {
+        guard.allow(config(&[]));
+        guard.adopt();
+        for request in requests(true) {
+            let admitted = guard.admit(&request).is_ok();
+            assert_eq!(admitted, let_through, "{request:?} after {reload}");
+        }
+        for request in requests(false) {
+            assert_eq!(guard.admit(&request), Ok(()), "{request:?}");
+        }
+    }
+}
