@@ -4,47 +4,65 @@ use std::io;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
+use vrrp_host::{Host, Platform, Waited};
+
 use crate::sys;
 
 /// Filled anew for each turn of the loop; after [`PollSet::wait`] it knows which are ready.
 #[derive(Debug, Default)]
 pub struct PollSet {
-    fds: Vec<libc::pollfd>,
+    waited: Vec<Waited>,
 }
 
 impl PollSet {
     /// Forgets every descriptor.
     pub fn clear(&mut self) {
-        self.fds.clear();
+        self.waited.clear();
     }
 
     /// Waits for input on `fd`, too.
     pub fn read(&mut self, fd: RawFd) {
-        self.add(fd, libc::POLLIN);
+        self.add(fd, false);
     }
 
     /// Waits for room to write to `fd`, too.
     pub fn write(&mut self, fd: RawFd) {
-        self.add(fd, libc::POLLOUT);
+        self.add(fd, true);
     }
 
-    fn add(&mut self, fd: RawFd, events: libc::c_short) {
-        self.fds.push(libc::pollfd {
-            fd,
-            events,
-            revents: 0,
-        });
+    fn add(&mut self, fd: RawFd, write: bool) {
+        let ready = false;
+        self.waited.push(Waited { fd, write, ready });
     }
 
     /// Waits until a descriptor is ready or `timeout` has passed; `None`: for ever.
     pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        sys::poll(&mut self.fds, timeout)
+        sys::poll(&mut self.waited, timeout)
+    }
+
+    /// Waits for `host`, too: `true` when it has something to do.
+    pub fn wait_with<P: Platform>(
+        &mut self,
+        host: &mut Host<P>,
+        timeout: Option<Duration>,
+    ) -> io::Result<bool> {
+        if let Some(result) = host.wait(&mut self.waited, timeout) {
+            return result;
+        }
+        self.read(host.fd());
+        self.wait(timeout)?;
+        Ok(self.ready(host.fd()))
+    }
+
+    /// The descriptors, for something else that waits for them.
+    pub fn waited(&mut self) -> &mut [Waited] {
+        &mut self.waited
     }
 
     /// Whether `fd` was ready: input, room, an error or its end.
     pub fn ready(&self, fd: RawFd) -> bool {
-        self.fds
+        self.waited
             .iter()
-            .any(|entry| entry.fd == fd && entry.revents != 0)
+            .any(|waited| waited.fd == fd && waited.ready)
     }
 }

@@ -12,6 +12,8 @@ use std::process::ExitStatus;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::time::Duration;
 
+use vrrp_host::Waited;
+
 use crate::config::HostInterface;
 
 /// The signals that vrrpd listens to.
@@ -146,18 +148,40 @@ fn errno_location() -> *mut libc::c_int {
     }
 }
 
-/// Waits until one of `fds` is ready or `timeout` has passed. `None`: for ever. A signal ends the
+/// Waits until one of `waited` is ready or `timeout` has passed. `None`: for ever. A signal ends the
 /// wait early with nothing ready.
-pub fn poll(fds: &mut [libc::pollfd], timeout: Option<Duration>) -> io::Result<()> {
+pub fn poll(waited: &mut [Waited], timeout: Option<Duration>) -> io::Result<()> {
     // Rounded up: waking a little early would spin until the deadline.
     let millis = timeout.map_or(-1, |t| {
         i32::try_from(t.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
     });
+    let polled = waited.iter().map(|one| match one.write {
+        true => polled(one.fd, libc::POLLOUT),
+        false => polled(one.fd, libc::POLLIN),
+    });
+    let mut polled: Vec<libc::pollfd> = polled.collect();
+    poll_once(&mut polled, millis)?;
+    for (one, polled) in waited.iter_mut().zip(polled) {
+        one.ready = polled.revents != 0;
+    }
+    Ok(())
+}
+
+fn polled(fd: RawFd, events: libc::c_short) -> libc::pollfd {
+    let revents = 0;
+    libc::pollfd {
+        fd,
+        events,
+        revents,
+    }
+}
+
+fn poll_once(polled: &mut [libc::pollfd], millis: i32) -> io::Result<()> {
     // SAFETY: the pointer and the length are those of one slice.
-    let result = unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, millis) };
+    let result = unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, millis) };
     match check(result) {
         Err(error) if error.kind() == io::ErrorKind::Interrupted => {
-            fds.iter_mut().for_each(|fd| fd.revents = 0);
+            polled.iter_mut().for_each(|one| one.revents = 0);
             Ok(())
         }
         other => other.map(drop),
@@ -166,12 +190,8 @@ pub fn poll(fds: &mut [libc::pollfd], timeout: Option<Duration>) -> io::Result<(
 
 /// Whether a write of up to 4096 octets to `fd` would be taken without waiting.
 pub fn writable_now(fd: RawFd) -> bool {
-    let mut one = [libc::pollfd {
-        fd,
-        events: libc::POLLOUT,
-        revents: 0,
-    }];
-    poll(&mut one, Some(Duration::ZERO)).is_ok() && one[0].revents & libc::POLLOUT != 0
+    let mut one = [polled(fd, libc::POLLOUT)];
+    poll_once(&mut one, 0).is_ok() && one[0].revents & libc::POLLOUT != 0
 }
 
 /// Sets O_NONBLOCK.

@@ -1,7 +1,8 @@
 //! VRRP on FreeBSD: `FreebsdPlatform` is the [`Platform`](vrrp_host::Platform) of `vrrp-host` on
 //! bpf(4), the routing socket and netgraph(4).
 //!
-//! - One descriptor to wait on: bpf devices, routing socket and timer in one kqueue.
+//! - One descriptor to wait on: bpf devices, routing socket and timer in one kqueue. Or one call,
+//!   which waits for the descriptors of the caller in the same queue.
 //! - A virtual MAC is an ng_eiface interface `vr4.<ifindex>.<vrid>` or `vr6...`, made when the
 //!   virtual router is prepared, and up and joined to an ng_bridge on the interface only while it is
 //!   Active. Or it replaces the MAC of the interface itself, for one virtual router.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use vrrp_core::{Duration, Failure, Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
 use vrrp_host::ledger;
 use vrrp_host::port::{Counters, Watched};
-use vrrp_host::{Incoming, Platform, PlatformError, VrSetup};
+use vrrp_host::{Incoming, Platform, PlatformError, VrSetup, Waited};
 
 use crate::abi::*;
 use crate::bpf::{self, Record};
@@ -24,6 +24,8 @@ use crate::sys::{self, Queue, Ready};
 
 /// The token of the routing socket, above those of interfaces.
 const NOTICES: u64 = 1 << 40;
+/// The token of the line to another process.
+pub(crate) const LINE: u64 = 1 << 41;
 
 /// How long after routes have changed the interfaces are looked at.
 const ROUTES: Duration = Duration::from_secs(1);
@@ -55,9 +57,6 @@ pub struct FreebsdPlatform {
     pub(crate) queue: Queue,
     /// Whether frames are read here, and not by the process that the devices were given to.
     pub(crate) frames: bool,
-    /// What the timer is set to, and what the host asked for.
-    armed: Option<Instant>,
-    asked: Option<Instant>,
     /// When to look at the interfaces again, for what the kernel does not tell.
     pub(crate) look_at: Option<Instant>,
     /// Hears of changes, and takes routes.
@@ -119,8 +118,6 @@ impl FreebsdPlatform {
         let mut platform = Self {
             queue,
             frames: true,
-            armed: None,
-            asked: None,
             look_at: None,
             routing,
             requests,
@@ -189,14 +186,7 @@ impl FreebsdPlatform {
     fn arm(&mut self) -> io::Result<()> {
         // What the host has not been told yet does not wait.
         let now = self.unsettled.then(Instant::default);
-        let at = now.or_else(|| self.asked.into_iter().chain(self.look_at).min());
-        if at == self.armed {
-            return Ok(());
-        }
-        let after = at.map(|at| at.as_micros().saturating_sub(sys::monotonic_us()));
-        self.queue.arm(after)?;
-        self.armed = at;
-        Ok(())
+        self.queue.arm(now.or(self.look_at))
     }
 
     fn take_notices(&mut self) -> io::Result<()> {
@@ -294,22 +284,26 @@ impl Platform for FreebsdPlatform {
     }
 
     fn set_wakeup(&mut self, at: Option<Instant>) -> io::Result<()> {
-        self.asked = at;
+        self.queue.set_wakeup(at);
         self.arm()
+    }
+
+    fn wait(
+        &mut self,
+        others: &mut [Waited],
+        timeout: Option<std::time::Duration>,
+    ) -> Option<io::Result<bool>> {
+        Some(self.queue.wait(others, timeout))
     }
 
     fn receive(&mut self, sink: &mut dyn FnMut(Incoming<'_>)) -> io::Result<()> {
         let mut ready = std::mem::take(&mut self.ready);
-        let mut result = self.queue.ready(&mut ready);
-        if ready.contains(&Ready::Timer) {
-            self.armed = None;
-            let now = self.now();
-            self.asked = self.asked.filter(|at| *at > now);
-            if self.look_at.is_some_and(|at| at <= now) {
-                self.look_at = None;
-                result = result.and(self.resync());
-                self.inspect_bridges();
-            }
+        let mut result = self.queue.take(&mut ready);
+        let now = self.now();
+        if ready.contains(&Ready::Timer) && self.look_at.is_some_and(|at| at <= now) {
+            self.look_at = None;
+            result = result.and(self.resync());
+            self.inspect_bridges();
         }
         if ready.contains(&Ready::Read(NOTICES)) {
             result = result.and(self.take_notices());

@@ -5,14 +5,15 @@ use std::collections::btree_map::Entry;
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 use vrrp_core::{Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
 use vrrp_host::remote::{self, Guard, Message, Place, Request, Unicast};
-use vrrp_host::{HostConfig, Incoming, Platform, PlatformError, VrSetup};
+use vrrp_host::{HostConfig, Incoming, Platform, PlatformError, VrSetup, Waited};
 
 use crate::bpf::{self, Record};
 use crate::line::Line;
-use crate::platform::FreebsdPlatform;
+use crate::platform::{FreebsdPlatform, LINE};
 use crate::port::BUFFER;
 use crate::sys::{self, Queue, Ready};
 
@@ -31,19 +32,26 @@ pub struct Server {
 
 impl Server {
     /// Serves a process at the other end of `stream`, which may ask for what `config` needs.
-    pub fn new(mut platform: FreebsdPlatform, stream: UnixStream, config: HostConfig) -> Self {
+    pub fn new(
+        mut platform: FreebsdPlatform,
+        stream: UnixStream,
+        config: HostConfig,
+    ) -> io::Result<Self> {
         platform.frames = false;
-        Self {
+        let line = Line::new(stream);
+        platform.queue.add(line.fd(), LINE)?;
+        Ok(Self {
             platform,
             guard: Guard::new(config),
-            line: Line::new(stream),
+            line,
             given: BTreeMap::new(),
-        }
+        })
     }
 
-    /// The descriptors that become readable when [`handle`](Server::handle) has something to do.
-    pub fn fds(&self) -> [RawFd; 2] {
-        [self.platform.fd(), self.line.raw()]
+    /// Waits until [`handle`](Server::handle) has something to do, which is `true`, one of `others`
+    /// is ready or `timeout` has passed, or a little less.
+    pub fn wait(&mut self, others: &mut [Waited], timeout: Option<Duration>) -> io::Result<bool> {
+        self.platform.queue.wait(others, timeout)
     }
 
     /// From now on the other side may ask for what this configuration needs, too.
@@ -135,8 +143,6 @@ impl Server {
 pub struct ServedPlatform {
     queue: Queue,
     line: Line,
-    armed: Option<Instant>,
-    asked: Option<Instant>,
     /// Has come while an answer was waited for.
     news: Vec<Message>,
     interfaces: BTreeMap<u32, OwnedFd>,
@@ -147,9 +153,6 @@ pub struct ServedPlatform {
     ready: Vec<Ready>,
 }
 
-/// The token of the line, above those of interfaces.
-const LINE: u64 = 1 << 40;
-
 impl ServedPlatform {
     /// Asks the [`Server`] at the other end of `stream`. Needs no rights.
     pub fn new(stream: UnixStream) -> io::Result<Self> {
@@ -159,8 +162,6 @@ impl ServedPlatform {
         Ok(Self {
             queue,
             line,
-            armed: None,
-            asked: None,
             news: Vec::new(),
             interfaces: BTreeMap::new(),
             carriers: BTreeMap::new(),
@@ -219,17 +220,8 @@ impl ServedPlatform {
     }
 
     fn arm(&mut self) -> io::Result<()> {
-        let at = match self.news.is_empty() {
-            true => self.asked,
-            false => Some(Instant::default()),
-        };
-        if at == self.armed {
-            return Ok(());
-        }
-        let after = at.map(|at| at.as_micros().saturating_sub(sys::monotonic_us()));
-        self.queue.arm(after)?;
-        self.armed = at;
-        Ok(())
+        let now = (!self.news.is_empty()).then(Instant::default);
+        self.queue.arm(now)
     }
 
     fn receive_frames(
@@ -275,18 +267,21 @@ impl Platform for ServedPlatform {
     }
 
     fn set_wakeup(&mut self, at: Option<Instant>) -> io::Result<()> {
-        self.asked = at;
+        self.queue.set_wakeup(at);
         self.arm()
+    }
+
+    fn wait(
+        &mut self,
+        others: &mut [Waited],
+        timeout: Option<Duration>,
+    ) -> Option<io::Result<bool>> {
+        Some(self.queue.wait(others, timeout))
     }
 
     fn receive(&mut self, sink: &mut dyn FnMut(Incoming<'_>)) -> io::Result<()> {
         let mut ready = std::mem::take(&mut self.ready);
-        let mut result = self.queue.ready(&mut ready);
-        if ready.contains(&Ready::Timer) {
-            self.armed = None;
-            let now = self.now();
-            self.asked = self.asked.filter(|at| *at > now);
-        }
+        let mut result = self.queue.take(&mut ready);
         if ready.contains(&Ready::Read(LINE)) {
             while let Some(datagram) = self.line.receive()? {
                 self.take(&datagram)?;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::os::fd::RawFd;
+use std::time::Duration;
 
 use vrrp_core::{
     Failure, Family, Instant, InterfaceState, MacAddr, MacMode, Transmit, VirtualAddress, VrKey,
@@ -22,6 +23,21 @@ pub trait Platform {
 
     /// Makes [`fd`](Platform::fd) readable at `at`; `None`: not by time. Replaces what was set.
     fn set_wakeup(&mut self, at: Option<Instant>) -> io::Result<()>;
+
+    /// Waits until [`receive`](Platform::receive) has something or the wake-up time has come, which
+    /// is `true`, one of `others` is ready or `timeout` has passed (`None`: for ever), or for less.
+    /// From then on it may be that [`fd`](Platform::fd) is not readable when it should be: all
+    /// waiting is to be done here.
+    ///
+    /// `None`, as here: the platform has no better way than to wait on its descriptor beside others.
+    fn wait(
+        &mut self,
+        others: &mut [Waited],
+        timeout: Option<Duration>,
+    ) -> Option<io::Result<bool>> {
+        let _ = (others, timeout);
+        None
+    }
 
     /// Takes in what has arrived, without blocking and bounded in number, and gives each item to
     /// `sink`. Facts about interfaces come before frames. Clears the wake-up's readiness.
@@ -70,6 +86,17 @@ pub trait Platform {
     /// The source MAC of frames that `key` sends is chosen by the engine; this is the name of the
     /// interface that carries the virtual MAC, for status. `None`: the interface's own MAC is used.
     fn mac_interface(&self, key: VrKey) -> Option<String>;
+}
+
+/// A descriptor that is waited for beside the platform's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waited {
+    /// The descriptor. It does not block, for it may be called ready when it is not.
+    pub fd: RawFd,
+    /// Whether room to write to it is waited for, and not something to read.
+    pub write: bool,
+    /// Set by the wait when it has what is waited for, an error, or come to its end.
+    pub ready: bool,
 }
 
 /// What [`Platform::receive`] delivers.

@@ -155,11 +155,14 @@ impl<P: Platform> Daemon<P> {
             .deadline(now)
             .map(|at| at.saturating_duration_since(now));
         let timeout = until.into_iter().chain(patience).min();
-        self.set.wait(timeout)?;
+        let due = match self.fault.paused_until {
+            Some(_) => self.set.wait(timeout).map(|()| false),
+            None => self.set.wait_with(&mut self.host, timeout),
+        }?;
 
         // The protocol comes first.
         let now = Instant::now();
-        if self.set.ready(self.host.fd()) {
+        if due {
             self.step_host(now);
         }
         let changed = self.take_events(now);
@@ -199,11 +202,7 @@ impl<P: Platform> Daemon<P> {
 
     fn register(&mut self, now: Instant) {
         self.set.clear();
-        let paused = self.fault.paused_until.is_some_and(|at| at > now);
-        if !paused {
-            self.fault.paused_until = None;
-            self.set.read(self.host.fd());
-        }
+        self.fault.paused_until = self.fault.paused_until.filter(|at| *at > now);
         if let Some(signals) = &self.signals {
             self.set.read(signals.fd());
         }
@@ -222,7 +221,7 @@ impl<P: Platform> Daemon<P> {
         let helper = self.helper.as_ref();
         let all = [
             control,
-            helper.is_some_and(Helper::has_signals).then_some(now),
+            helper.is_some_and(Helper::is_due).then_some(now),
             stop,
             self.scripts.deadline(),
             self.notifier.deadline(),
@@ -246,7 +245,7 @@ impl<P: Platform> Daemon<P> {
     /// An error: the process that this one depends on is gone.
     fn take_signals(&mut self, now: Instant) -> io::Result<()> {
         let taken = match (&self.signals, &mut self.helper) {
-            (_, Some(helper)) => helper.take()?,
+            (_, Some(helper)) if self.set.ready(helper.fd()) || helper.is_due() => helper.take()?,
             (Some(signals), None) if self.set.ready(signals.fd()) => signals.take(),
             _ => return Ok(()),
         };

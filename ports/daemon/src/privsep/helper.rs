@@ -58,9 +58,10 @@ impl Helper {
         Ok(Taken::of(std::mem::take(&mut self.signals)))
     }
 
-    /// Whether signals came while something else was waited for.
-    pub fn has_signals(&self) -> bool {
-        self.signals != 0
+    /// Whether [`Helper::take`] is due though nothing is readable: signals came while something
+    /// else was waited for, or it is gone.
+    pub fn is_due(&self) -> bool {
+        self.signals != 0 || self.gone.is_some()
     }
 
     /// The configuration file as it is now, and remarks about its scripts.

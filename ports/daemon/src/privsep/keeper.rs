@@ -1,13 +1,13 @@
 //! The side with the rights.
 
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use vrrp_host::HostConfig;
+use vrrp_host::{HostConfig, Waited};
 
 use super::line::Line;
 use super::words::{Ask, MAX_ASK, Tell, characters};
@@ -24,8 +24,9 @@ const END_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What serves the other process's [`Platform`](vrrp_host::Platform).
 pub trait Served {
-    /// The descriptors that become readable when [`handle`](Served::handle) has something to do.
-    fn fds(&self) -> [RawFd; 2];
+    /// Waits until [`handle`](Served::handle) has something to do, which is `true`, one of `others`
+    /// is ready or `timeout` has passed.
+    fn wait(&mut self, others: &mut [Waited], timeout: Option<Duration>) -> io::Result<bool>;
     /// From now on the other side may ask for what this configuration needs, too.
     fn allow(&mut self, config: HostConfig);
     /// The configuration that was allowed last is in force.
@@ -97,17 +98,14 @@ impl<S: Served> Keeper<S> {
     /// Waits until something is to be done, and does it.
     pub fn turn(&mut self) -> io::Result<Turn> {
         self.register();
-        let until = self.scripts.deadline().into_iter().chain(self.end_by).min();
-        let now = Instant::now();
-        self.set
-            .wait(until.map(|at| at.saturating_duration_since(now)))?;
+        let asked = self.wait()?;
         let now = Instant::now();
         if self.set.ready(self.log.as_raw_fd()) {
             self.take_lines(MOST_LINES);
         }
         let mut turn = Turn::Running;
         if self.end_by.is_none() {
-            match self.serve(now) {
+            match self.serve(asked, now) {
                 Ok(true) => turn = Turn::Ready,
                 Ok(false) => {}
                 Err(error) => self.give_up(&error, now),
@@ -133,15 +131,24 @@ impl<S: Served> Keeper<S> {
     fn register(&mut self) {
         self.set.clear();
         if self.end_by.is_none() {
-            for fd in self.served.fds() {
-                self.set.read(fd);
-            }
             self.set.read(self.line.fd());
         }
         for fd in [self.log.as_raw_fd(), self.signals.fd()] {
             self.set.read(fd);
         }
         self.scripts.register(&mut self.set);
+    }
+
+    /// True: the network's side is asked for something, or has something to tell.
+    fn wait(&mut self) -> io::Result<bool> {
+        let until = self.scripts.deadline().into_iter().chain(self.end_by).min();
+        let now = Instant::now();
+        let timeout = until.map(|at| at.saturating_duration_since(now));
+        match self.end_by {
+            // Nobody is there to be served.
+            Some(_) => self.set.wait(timeout).map(|()| false),
+            None => self.served.wait(self.set.waited(), timeout),
+        }
     }
 
     /// The other process closed its ends, for it is about to end, or it makes no sense and shall.
@@ -154,10 +161,9 @@ impl<S: Served> Keeper<S> {
     }
 
     /// The network first, then what else was asked for. True: the start has succeeded.
-    fn serve(&mut self, now: Instant) -> io::Result<bool> {
-        let fds = self.served.fds();
+    fn serve(&mut self, asked: bool, now: Instant) -> io::Result<bool> {
         // Its end of the network may be closed while there are words that were said before.
-        let network = match fds.iter().any(|&fd| self.set.ready(fd)) {
+        let network = match asked {
             true => self.served.handle(&mut |error| {
                 log::error!("the network cannot be read: {error}");
             }),

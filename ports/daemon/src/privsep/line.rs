@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use vrrp_host::Waited;
 use vrrp_host::remote::{Inbox, packed};
 
 use crate::sys;
@@ -42,7 +43,7 @@ impl Line {
             match sys::send_now(self.stream.as_fd(), rest) {
                 Ok(sent) => rest = rest.get(sent..).unwrap_or_default(),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.wait(libc::POLLOUT, Some(until))?;
+                    self.wait(true, Some(until))?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
@@ -71,20 +72,18 @@ impl Line {
 
     /// Waits until the other end has said something.
     pub(super) fn wait_to_hear(&self) -> io::Result<()> {
-        self.wait(libc::POLLIN, None)
+        self.wait(false, None)
     }
 
-    fn wait(&self, events: libc::c_short, until: Option<Instant>) -> io::Result<()> {
+    fn wait(&self, write: bool, until: Option<Instant>) -> io::Result<()> {
         let left = until.map(|at| at.saturating_duration_since(Instant::now()));
         if left.is_some_and(|left| left.is_zero()) {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        let fd = self.fd();
-        let revents = 0;
-        let mut one = [libc::pollfd {
-            fd,
-            events,
-            revents,
+        let mut one = [Waited {
+            fd: self.fd(),
+            write,
+            ready: false,
         }];
         sys::poll(&mut one, left)
     }

@@ -24,8 +24,12 @@ pub use keeper::{Keeper, Served, Turn};
 
 #[cfg(target_os = "freebsd")]
 impl Served for vrrp_freebsd::Server {
-    fn fds(&self) -> [std::os::fd::RawFd; 2] {
-        vrrp_freebsd::Server::fds(self)
+    fn wait(
+        &mut self,
+        others: &mut [vrrp_host::Waited],
+        timeout: Option<std::time::Duration>,
+    ) -> std::io::Result<bool> {
+        vrrp_freebsd::Server::wait(self, others, timeout)
     }
 
     fn allow(&mut self, config: vrrp_host::HostConfig) {

@@ -73,7 +73,7 @@ fn a_file_of_any_octets_is_read_while_signals_come() {
     });
     let (octets, remarks) = helper.configuration().unwrap();
     assert!(octets == file && remarks == ["a remark"]);
-    assert!(helper.has_signals() && helper.take().unwrap().dump());
+    assert!(helper.is_due() && helper.take().unwrap().dump());
     drop(reader.join().unwrap());
     assert!(helper.configuration().is_err());
 }
@@ -111,7 +111,7 @@ fn without_the_other_process_there_is_no_going_on() {
     assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     // What cannot be said is an error of the next turn.
     helper.ready();
-    assert!(helper.take().is_err());
+    assert!(helper.is_due() && helper.take().is_err());
 }
 
 #[test]

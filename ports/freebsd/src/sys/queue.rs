@@ -4,8 +4,12 @@ use std::ffi::c_void;
 use std::io;
 use std::mem::zeroed;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
-use super::{check, own};
+use vrrp_core::Instant;
+use vrrp_host::Waited;
+
+use super::{check, monotonic_us, own};
 
 /// What a [`Queue`] reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,13 +20,26 @@ pub(crate) enum Ready {
     Read(u64),
 }
 
-/// A kqueue: descriptors and a timer that are together one descriptor to wait on.
+/// A kqueue: descriptors and a timer, as one descriptor that others wait on, or with a
+/// [`wait`](Queue::wait) of its own.
 #[derive(Debug)]
-pub(crate) struct Queue(OwnedFd);
+pub(crate) struct Queue {
+    fd: OwnedFd,
+    /// When the host wants the timer to expire.
+    wakeup: Option<Instant>,
+    /// When it is to expire, and when the kernel lets it.
+    timer: Option<Instant>,
+    armed: Option<Instant>,
+    /// Nobody waits on the descriptor, so that it is for the next wait to set the timer.
+    waits: bool,
+    /// What was found and not taken.
+    found: Vec<Ready>,
+}
 
 const TIMER_IDENT: usize = 1;
-
 const MOST_READY: usize = 64;
+/// The token of descriptors that are not the queue's own.
+const OTHER: u64 = u64::MAX;
 
 impl Queue {
     pub(crate) fn new() -> io::Result<Self> {
@@ -30,76 +47,181 @@ impl Queue {
         let fd = own(unsafe { libc::kqueue() })?;
         // SAFETY: takes plain numbers. A kqueue is not inherited by fork(2), but its number is.
         check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) })?;
-        Ok(Self(fd))
+        Ok(Self {
+            fd,
+            wakeup: None,
+            timer: None,
+            armed: None,
+            waits: false,
+            found: Vec::new(),
+        })
     }
 
     pub(crate) fn raw(&self) -> RawFd {
-        self.0.as_raw_fd()
+        self.fd.as_raw_fd()
     }
 
     /// Adds a descriptor, to be reported as `token` when readable. It leaves when it is closed.
     pub(crate) fn add(&self, fd: &impl AsRawFd, token: u64) -> io::Result<()> {
-        let mut event = event(fd.as_raw_fd() as usize, libc::EVFILT_READ, libc::EV_ADD);
-        event.udata = token as usize as *mut c_void;
-        self.change(&event)
+        let event = reading(fd.as_raw_fd(), libc::EV_ADD, token);
+        self.exchange(&[event], &mut [], Some(Duration::ZERO))
+            .map(drop)
     }
 
-    /// Expires `after_us` from now, once; `None`: never. Replaces what was set.
-    pub(crate) fn arm(&self, after_us: Option<u64>) -> io::Result<()> {
-        let Some(after_us) = after_us else {
-            let event = event(TIMER_IDENT, libc::EVFILT_TIMER, libc::EV_DELETE);
-            return match self.change(&event) {
-                // It had expired, or was never set.
-                Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(()),
-                other => other,
-            };
+    /// The timer is to expire at `wakeup`, for the host, if [`arm`](Queue::arm) does not want it
+    /// sooner. `None`: not for the host.
+    pub(crate) fn set_wakeup(&mut self, wakeup: Option<Instant>) {
+        self.wakeup = wakeup;
+    }
+
+    /// Sets the timer: for the host, or for ourselves if that is sooner.
+    pub(crate) fn arm(&mut self, own: Option<Instant>) -> io::Result<()> {
+        self.timer = self.wakeup.into_iter().chain(own).min();
+        if self.waits {
+            return Ok(());
+        }
+        let changes: Vec<_> = self.setting().into_iter().collect();
+        if !changes.is_empty() {
+            self.exchange(&changes, &mut [], Some(Duration::ZERO))?;
+            self.armed = self.timer;
+        }
+        Ok(())
+    }
+
+    /// What sets the timer, unless it is set so.
+    fn setting(&self) -> Option<libc::kevent> {
+        if self.timer == self.armed {
+            return None;
+        }
+        let Some(at) = self.timer else {
+            return Some(event(TIMER_IDENT, libc::EVFILT_TIMER, libc::EV_DELETE));
         };
         let flags = libc::EV_ADD | libc::EV_ONESHOT;
         let mut event = event(TIMER_IDENT, libc::EVFILT_TIMER, flags);
         event.fflags = libc::NOTE_USECONDS;
-        event.data = i64::try_from(after_us).unwrap_or(i64::MAX / 1_000_000);
-        self.change(&event)
+        let after = at.as_micros().saturating_sub(monotonic_us());
+        event.data = i64::try_from(after).unwrap_or(i64::MAX / 1_000_000);
+        Some(event)
     }
 
-    fn change(&self, event: &libc::kevent) -> io::Result<()> {
-        // SAFETY: one event to read, none to write.
-        check(unsafe {
-            libc::kevent(
-                self.raw(),
-                event,
-                1,
-                std::ptr::null_mut(),
-                0,
-                std::ptr::null(),
-            )
-        })?;
+    /// Waits until something of the queue's or one of `others` is ready or `timeout` has passed.
+    /// `true`: there is something to [`take`](Queue::take). A signal ends the wait early.
+    pub(crate) fn wait(
+        &mut self,
+        others: &mut [Waited],
+        timeout: Option<Duration>,
+    ) -> io::Result<bool> {
+        self.waits = true;
+        let mut changes: Vec<_> = self.setting().into_iter().collect();
+        // Each once. One that has not become ready stays, and ends one wait in vain if it becomes
+        // ready when it is not waited for any more.
+        changes.extend(others.iter().map(|other| {
+            let mut event = reading(other.fd, libc::EV_ADD | libc::EV_ONESHOT, OTHER);
+            if other.write {
+                event.filter = libc::EVFILT_WRITE;
+            }
+            event
+        }));
+        let timeout = match self.found.is_empty() {
+            true => timeout,
+            false => Some(Duration::ZERO),
+        };
+        let mut events = room();
+        let count = self.exchange(&changes, &mut events, timeout)?;
+        self.armed = self.timer;
+        for event in events.iter().take(count) {
+            if self.keep(event) {
+                continue;
+            }
+            // One that the kernel refuses to wait for is ready, too: to fail.
+            for other in others.iter_mut() {
+                let write = event.filter == libc::EVFILT_WRITE;
+                if (other.fd, other.write) == (event.ident as RawFd, write) {
+                    other.ready = true;
+                }
+            }
+        }
+        Ok(!self.found.is_empty())
+    }
+
+    /// What is ready, into `ready`: what a wait has found, else what is now, at most 64.
+    pub(crate) fn take(&mut self, ready: &mut Vec<Ready>) -> io::Result<()> {
+        ready.clear();
+        if self.found.is_empty() {
+            let mut events = room();
+            let count = self.exchange(&[], &mut events, Some(Duration::ZERO))?;
+            for event in events.iter().take(count) {
+                // That of another is told again when it is waited for again.
+                self.keep(event);
+            }
+        }
+        std::mem::swap(ready, &mut self.found);
+        if ready.contains(&Ready::Timer) {
+            let now = Instant::from_micros(monotonic_us());
+            self.wakeup = self.wakeup.filter(|at| *at > now);
+        }
         Ok(())
     }
 
-    /// What is ready now, at most 64, into `ready`.
-    pub(crate) fn ready(&self, ready: &mut Vec<Ready>) -> io::Result<()> {
-        ready.clear();
-        // SAFETY: zeros are valid kevents and a valid timespec.
-        let (mut events, now): ([libc::kevent; MOST_READY], libc::timespec) =
-            unsafe { (zeroed(), zeroed()) };
-        // SAFETY: the array has room for as many events as the call may write.
+    /// Keeps what is the queue's own. `false`: it is not.
+    fn keep(&mut self, event: &libc::kevent) -> bool {
+        let ready = match (event.filter, event.udata as usize as u64) {
+            (_, OTHER) => return false,
+            (libc::EVFILT_TIMER, _) => {
+                // It expires once.
+                self.armed = None;
+                Ready::Timer
+            }
+            (_, token) => Ready::Read(token),
+        };
+        if !self.found.contains(&ready) {
+            self.found.push(ready);
+        }
+        true
+    }
+
+    /// Makes `changes`, then waits for `events`; gives the number of those that came, or of changes
+    /// that could not be made.
+    fn exchange(
+        &self,
+        changes: &[libc::kevent],
+        events: &mut [libc::kevent],
+        timeout: Option<Duration>,
+    ) -> io::Result<usize> {
+        let timeout = timeout.map(|timeout| libc::timespec {
+            tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: timeout.subsec_nanos().into(),
+        });
+        let timeout = timeout.as_ref().map_or(std::ptr::null(), |t| t);
+        // SAFETY: the pointers and lengths are those of slices, of which the call reads the first
+        // and writes the second; the timeout is null or outlives the call.
         let count = check(unsafe {
             libc::kevent(
                 self.raw(),
-                std::ptr::null(),
-                0,
+                changes.as_ptr(),
+                changes.len() as libc::c_int,
                 events.as_mut_ptr(),
-                MOST_READY as libc::c_int,
-                &now,
+                events.len() as libc::c_int,
+                timeout,
             )
-        })?;
-        let found = events.iter().take(count as usize);
-        ready.extend(found.map(|event| match event.filter {
-            libc::EVFILT_TIMER => Ready::Timer,
-            _ => Ready::Read(event.udata as usize as u64),
-        }));
-        Ok(())
+        });
+        match count {
+            Ok(count) => Ok(count as usize),
+            // All changes have been made.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
+            Err(error) => Err(error),
+        }
     }
+}
+
+fn room() -> [libc::kevent; MOST_READY] {
+    [event(0, 0, 0); MOST_READY]
+}
+
+fn reading(fd: RawFd, flags: u16, token: u64) -> libc::kevent {
+    let mut event = event(fd as usize, libc::EVFILT_READ, flags);
+    event.udata = token as usize as *mut c_void;
+    event
 }
 
 fn event(ident: usize, filter: i16, flags: u16) -> libc::kevent {

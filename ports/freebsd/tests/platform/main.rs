@@ -7,6 +7,7 @@ mod common;
 mod macs;
 mod served;
 mod trouble;
+mod wait;
 
 use std::process::{Command, ExitCode};
 
@@ -14,6 +15,7 @@ use macs::*;
 use served::*;
 use trouble::*;
 use vrrp_freebsd::testing;
+use wait::*;
 
 type Test = (&'static str, fn());
 
@@ -85,6 +87,10 @@ const TESTS: &[Test] = &[
     ("what_carp_has_is_refused", what_carp_has_is_refused),
     ("a_busy_hook_is_refused", a_busy_hook_is_refused),
     ("a_changed_mac_is_noticed", a_changed_mac_is_noticed),
+    (
+        "one_call_waits_for_everything",
+        one_call_waits_for_everything,
+    ),
     (
         "a_process_without_rights_is_served",
         a_process_without_rights_is_served,

@@ -5,7 +5,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use vrrp_core::{Failure, Family, InterfaceState, MacAddr, MacMode, VirtualAddress};
-use vrrp_freebsd::testing::{self, wait_readable};
+use vrrp_freebsd::testing;
 use vrrp_freebsd::{FreebsdPlatform, Options, ServedPlatform, Server};
 use vrrp_host::{AddressSpec, HostConfig, Platform, VrId, VrSpec};
 
@@ -33,14 +33,11 @@ fn serve(spec: VrSpec) -> (ServedPlatform, JoinHandle<()>) {
         let runtime_dir = directory();
         let platform = FreebsdPlatform::open(Options { runtime_dir }).unwrap();
         let virtual_routers = vec![spec];
-        let mut server = Server::new(platform, theirs, HostConfig { virtual_routers });
-        // The other side wakes it up, or its own clock does.
-        let wait = Duration::from_millis(20);
+        let mut server = Server::new(platform, theirs, HostConfig { virtual_routers }).unwrap();
         loop {
-            for fd in server.fds() {
-                wait_readable(fd, wait).unwrap();
-            }
-            if server.handle(&mut |error| panic!("{error}")).is_err() {
+            if server.wait(&mut [], None).unwrap()
+                && server.handle(&mut |error| panic!("{error}")).is_err()
+            {
                 return;
             }
         }

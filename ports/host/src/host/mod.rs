@@ -9,13 +9,14 @@ mod views;
 
 use std::io;
 use std::os::fd::RawFd;
+use std::time::Duration;
 
 use vrrp_core::{DropCounters, Error, Instant, Priority, Router, VrKey};
 
 use self::core::Core;
 use crate::config::{ConfigCause, ConfigError, HostConfig, Tracked, VrId};
 use crate::event::Event;
-use crate::platform::Platform;
+use crate::platform::{Platform, Waited};
 use crate::report::{InterfaceReport, Reload, Sighting, VrReport};
 
 /// Interfaces that can have virtual routers.
@@ -78,6 +79,16 @@ impl<P: Platform> Host<P> {
     /// The descriptor that is readable when [`step`](Host::step) has something to do.
     pub fn fd(&self) -> RawFd {
         self.platform.fd()
+    }
+
+    /// Waits as [`Platform::wait`] does: `true` when [`step`](Host::step) has something to do.
+    /// `None`: wait on [`fd`](Host::fd) instead. Whoever waits here once always does.
+    pub fn wait(
+        &mut self,
+        others: &mut [Waited],
+        timeout: Option<Duration>,
+    ) -> Option<io::Result<bool>> {
+        self.platform.wait(others, timeout)
     }
 
     /// The platform's clock.

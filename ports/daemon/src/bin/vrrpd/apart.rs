@@ -103,10 +103,11 @@ fn keep(
         sys::kill(child);
         (platform_code(&error), hint(&error))
     })?;
-    let network = Network::new(platform, ends.network, config.host());
+    let cannot_speak = |e| failed("cannot speak with the other process", e);
+    let network = Network::new(platform, ends.network, config.host()).map_err(cannot_speak)?;
     let other = (child, ends.words, ends.log);
     let keeper = Keeper::new(network, other, signals, args.file.clone(), config);
-    let mut keeper = keeper.map_err(|e| failed("cannot speak with the other process", e))?;
+    let mut keeper = keeper.map_err(cannot_speak)?;
     let status = loop {
         match keeper.turn().map_err(|e| failed("cannot wait", e))? {
             Turn::Running => {}
