@@ -3,8 +3,9 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 
-use vrrp_core::{Family, MacAddr, MacMode, VrKey};
+use vrrp_core::{Failure, Family, MacAddr, MacMode, VrKey};
 use vrrp_host::port::{noted, unprepared};
 use vrrp_host::{Platform, PlatformError};
 
@@ -18,6 +19,10 @@ use crate::request::{self, Request};
 use crate::router::is_gone;
 use crate::sys;
 use crate::watch::MAC_CHANGE;
+
+/// How often to look whether a node or an interface that ends is gone, and how long to wait between.
+pub(crate) const ENDING_LOOKS: u32 = 50;
+pub(crate) const ENDING: Duration = Duration::from_millis(10);
 
 /// What the description of our interfaces begins with; the token of the ledger follows.
 const MARK: &str = "vrrp ";
@@ -53,6 +58,7 @@ impl FreebsdPlatform {
             return Err(failed(io::ErrorKind::InvalidInput.into()));
         }
         self.remove_stray(&node, &name).map_err(failed)?;
+        self.wait_gone(&name).map_err(failed)?;
         let entry = Entry::Carrier { node: node.clone() };
         self.ledger.add([entry.clone()]).map_err(noted)?;
         let made = self.graph.make_interface(&node, key.virtual_mac());
@@ -136,6 +142,18 @@ impl FreebsdPlatform {
         self.graph.shutdown(node)
     }
 
+    /// Waits until an interface of ours is gone whose node has ended: its name is in the way.
+    fn wait_gone(&self, name: &str) -> io::Result<()> {
+        let fd = self.any_requester()?;
+        for _ in 0..ENDING_LOOKS {
+            if !sys::description(fd, name).is_ok_and(|mark| mark.starts_with(MARK)) {
+                break;
+            }
+            std::thread::sleep(ENDING);
+        }
+        Ok(())
+    }
+
     pub(crate) fn nd_flags(&self, device: &str) -> io::Result<u32> {
         let mut request = Request::about(SIOCGIFINFO_IN6, device)?;
         sys::ioctl(self.requester(Family::Ipv6)?, &mut request)?;
@@ -202,7 +220,10 @@ impl FreebsdPlatform {
                 self.tidy()
             }
             Err(error) => {
-                let _ = self.ledger.remove(&entry);
+                // One of this name that is ours remains so until it is gone.
+                if !ours {
+                    let _ = self.ledger.remove(&entry);
+                }
                 Err(error)
             }
         }
@@ -266,6 +287,12 @@ impl FreebsdPlatform {
                 self.need_bridge(key.ifindex)?;
                 self.open_up(key)
             }
+            // Somebody has sent from this MAC by the interface itself, and the bridge has learned it.
+            Err(error) if error.raw_os_error() == Some(libc::ELOOP) => {
+                self.drop_bridge(key.ifindex);
+                self.need_bridge(key.ifindex)?;
+                self.open_up(key)
+            }
             other => other,
         }
         .map_err(|error| PlatformError::new(self.mac_label(key, "take up"), error))
@@ -300,6 +327,23 @@ impl FreebsdPlatform {
         };
         self.graph.join(&bridge.node, key, &carrier.node)?;
         set_up(self.any_requester()?, &carrier.name, true)
+    }
+
+    /// Takes the bridge of an interface down, and with it what it has learned and keeps to. The
+    /// carriers of masters have lost their links.
+    fn drop_bridge(&mut self, number: u32) {
+        let watched = self.interfaces.get_mut(&number);
+        if let Some(port) = watched.and_then(|w| w.port.as_mut())
+            && let Some(bridge) = port.bridge.take()
+        {
+            let _ = self.graph.remove_bridge(&bridge);
+        }
+        let routers = self.routers.iter_mut().filter(|(k, _)| k.ifindex == number);
+        for (key, router) in routers.filter(|(_, r)| r.mac_on && r.carrier.is_some()) {
+            router.mac_on = false;
+            self.lost.push(Failure::Mac { key: *key });
+            self.unsettled = true;
+        }
     }
 
     /// The carrier is down and parted from the bridge: deaf, silent, and no work for the kernel.

@@ -21,8 +21,9 @@ use vrrp_core::{Family, MacAddr, VrKey};
 use vrrp_host::PlatformError;
 
 use crate::abi::*;
+use crate::carrier::{ENDING, ENDING_LOOKS};
 use crate::errors::explain;
-use crate::netgraph;
+use crate::netgraph::{self, Hook};
 use crate::sys;
 
 /// Where the wire is joined to a bridge, and where the host is.
@@ -137,9 +138,9 @@ impl Graph {
     ) -> Result<Bridge, PlatformError> {
         let what = format!("put a netgraph bridge on {device}");
         let failed = |error| PlatformError::new(what.clone(), error);
-        let parent = node_of(device);
-        let hooks = match self.ask(&format!("{parent}:"), netgraph::list_hooks) {
-            Ok(argument) => netgraph::hooks(&argument),
+        let (parent, node) = (node_of(device), bridge_name(index));
+        let mut joined = match self.joined(&parent) {
+            Ok(joined) => joined,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let hint = "the interface has no netgraph node; if it was there before ng_ether was \
                             loaded, put ng_ether_load=\"YES\" into /boot/loader.conf, or use \
@@ -148,14 +149,12 @@ impl Graph {
             }
             Err(error) => return Err(failed(error)),
         };
-        let joined = || {
-            let ends = hooks.iter();
-            ends.filter(|hook| ["lower", "upper"].contains(&&*hook.name))
-        };
-        if ours && joined().all(|hook| hook.peer == bridge_name(index)) {
+        if ours && joined.iter().all(|hook| hook.is_joined_to(&node)) {
             // Our own, that was lost sight of when somebody took it apart: it is made anew.
-            self.shutdown(&bridge_name(index)).map_err(failed)?;
-        } else if let Some(hook) = joined().next() {
+            self.shutdown(&node).map_err(failed)?;
+            joined = self.wait_parted(&parent, &node).map_err(failed)?;
+        }
+        if let Some(hook) = joined.first() {
             let hint = format!(
                 "its netgraph hook {} is joined to the {} node '{}' already; use useVMAC = no or replace",
                 hook.name, hook.peer_type, hook.peer
@@ -164,12 +163,35 @@ impl Graph {
             return Err(failed(explain(error, &hint)));
         }
         let bridge = Bridge {
-            node: bridge_name(index),
+            node,
             parent,
             auto_source: false,
             known: BTreeSet::new(),
         };
         self.build(bridge).map_err(failed)
+    }
+
+    /// The hooks of an interface's node that a bridge needs, where they are joined to something.
+    fn joined(&mut self, parent: &str) -> io::Result<Vec<Hook>> {
+        let argument = self.ask(&format!("{parent}:"), netgraph::list_hooks)?;
+        let mut hooks = netgraph::hooks(&argument);
+        hooks.retain(|hook| ["lower", "upper"].contains(&&*hook.name));
+        Ok(hooks)
+    }
+
+    /// Waits until an interface is parted from a bridge that ends, and gives what it is joined to
+    /// then. The kernel removes one hook after another, and tells of the first when the others are
+    /// still there.
+    fn wait_parted(&mut self, parent: &str, node: &str) -> io::Result<Vec<Hook>> {
+        let mut joined = self.joined(parent)?;
+        for _ in 0..ENDING_LOOKS {
+            if !joined.iter().any(|hook| hook.is_joined_to(node)) {
+                break;
+            }
+            std::thread::sleep(ENDING);
+            joined = self.joined(parent)?;
+        }
+        Ok(joined)
     }
 
     fn build(&mut self, mut bridge: Bridge) -> io::Result<Bridge> {

@@ -199,12 +199,22 @@ pub(crate) fn node_type(argument: &[u8]) -> String {
     part(argument, NODEINFO_TYPE, NG_TYPE_LEN)
 }
 
+/// The type of the node that a hook has at its other end when the true one has gone.
+const DEAD: &str = "dead";
+
 /// A hook of a node and who is at its other end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Hook {
     pub(crate) name: String,
     pub(crate) peer: String,
     pub(crate) peer_type: String,
+}
+
+impl Hook {
+    /// Whether it is joined to `node`, or still there though the node at its other end is not.
+    pub(crate) fn is_joined_to(&self, node: &str) -> bool {
+        self.peer == node || self.peer_type == DEAD
+    }
 }
 
 /// The hooks in the answer to [`list_hooks`].
@@ -288,13 +298,17 @@ mod tests {
             put(&mut link, 96, kind.as_bytes());
             argument.extend(link);
         }
-        let found = hooks(&argument);
+        let mut found = hooks(&argument);
         assert_eq!(found.len(), 2);
         assert_eq!(
             (found[0].name.as_str(), found[0].peer.as_str()),
             ("lower", "vrrp_3")
         );
         assert_eq!(found[1].peer_type, "tee");
+        assert!(found[0].is_joined_to("vrrp_3") && !found[0].is_joined_to("vrrp_4"));
+        assert!(!found[1].is_joined_to("vrrp_3"));
+        found[1].peer_type = "dead".into();
+        assert!(found[1].is_joined_to("vrrp_3"));
         for cut in 0..argument.len() {
             assert!(hooks(&argument[..cut]).len() <= 1);
         }

@@ -257,10 +257,11 @@ impl FreebsdPlatform {
     }
 
     fn send(&mut self, transmit: &Transmit<'_>) -> io::Result<()> {
-        let carrier = self.routers.get(&transmit.key);
+        let router = self.routers.get(&transmit.key);
         if transmit.unicast.is_none()
-            && let Some(carrier) = carrier.and_then(|router| router.carrier.as_ref())
+            && let Some(router) = router.filter(|router| router.wants_carrier())
         {
+            let carrier = router.carrier.as_ref().ok_or(io::ErrorKind::NotConnected)?;
             return sys::write(&carrier.bpf, transmit.frame).map(drop);
         }
         let watched = self.interfaces.get_mut(&transmit.key.ifindex);

@@ -30,8 +30,14 @@ pub(crate) struct Router {
 impl Router {
     /// Whether its MAC needs an interface of its own.
     pub(crate) fn wants_carrier(&self) -> bool {
-        self.setup.mac_mode == MacMode::Virtual && !self.setup.replace_mac
+        wants_carrier(&self.setup)
     }
+}
+
+/// Whether the MAC of a virtual router needs an interface of its own. What it sends must never leave
+/// by the interface below: the bridge would learn that the MAC is there, and keep to it.
+pub(crate) fn wants_carrier(setup: &VrSetup) -> bool {
+    setup.mac_mode == MacMode::Virtual && !setup.replace_mac
 }
 
 impl FreebsdPlatform {

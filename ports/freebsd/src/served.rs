@@ -1,7 +1,7 @@
 //! The platform for a process that has no rights itself: what is done here, and what there.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
@@ -15,6 +15,7 @@ use crate::bpf::{self, Record};
 use crate::line::Line;
 use crate::platform::{FreebsdPlatform, LINE};
 use crate::port::BUFFER;
+use crate::router::wants_carrier;
 use crate::sys::{self, Queue, Ready};
 
 /// Requests that are carried out before others of the loop have their turn.
@@ -147,6 +148,8 @@ pub struct ServedPlatform {
     news: Vec<Message>,
     interfaces: BTreeMap<u32, OwnedFd>,
     carriers: BTreeMap<VrKey, (String, OwnedFd)>,
+    /// Who sends by a carrier, or not at all.
+    carried: BTreeSet<VrKey>,
     /// Something was asked for since the last flush.
     unflushed: bool,
     buffer: Vec<u8>,
@@ -165,6 +168,7 @@ impl ServedPlatform {
             news: Vec::new(),
             interfaces: BTreeMap::new(),
             carriers: BTreeMap::new(),
+            carried: BTreeSet::new(),
             unflushed: false,
             buffer: vec![0; BUFFER],
             ready: Vec::new(),
@@ -318,11 +322,16 @@ impl Platform for ServedPlatform {
     }
 
     fn prepare(&mut self, setup: &VrSetup) -> Result<(), PlatformError> {
+        match wants_carrier(setup) {
+            true => self.carried.insert(setup.key),
+            false => self.carried.remove(&setup.key),
+        };
         self.ask(&Request::Prepare(setup.clone()))
     }
 
     fn release(&mut self, key: VrKey) {
         let _ = self.ask(&Request::Release { key });
+        self.carried.remove(&key);
     }
 
     fn transmit(&mut self, transmit: &Transmit<'_>) {
@@ -337,8 +346,10 @@ impl Platform for ServedPlatform {
             }));
             return;
         }
-        let carrier = self.carriers.get(&transmit.key).map(|(_, fd)| fd);
-        let fd = carrier.or_else(|| self.interfaces.get(&transmit.key.ifindex));
+        let fd = match self.carried.contains(&transmit.key) {
+            true => self.carriers.get(&transmit.key).map(|(_, fd)| fd),
+            false => self.interfaces.get(&transmit.key.ifindex),
+        };
         if let Some(fd) = fd {
             let _ = sys::write(fd, transmit.frame);
         }

@@ -82,6 +82,14 @@ const TESTS: &[Test] = &[
         "a_bridge_that_others_remove_is_built_again",
         a_bridge_that_others_remove_is_built_again,
     ),
+    (
+        "what_is_about_to_go_is_waited_for",
+        what_is_about_to_go_is_waited_for,
+    ),
+    (
+        "no_frame_of_a_virtual_mac_goes_by_the_interface_below",
+        no_frame_of_a_virtual_mac_goes_by_the_interface_below,
+    ),
     ("a_vlan_serves", a_vlan_serves),
     ("a_lagg_serves", a_lagg_serves),
     ("what_carp_has_is_refused", what_carp_has_is_refused),

@@ -118,6 +118,14 @@ pub(crate) fn a_process_without_rights_is_served() {
         address: address.address,
     };
     assert_eq!(next_losses(&mut platform), [gone]);
+    // A frame of the virtual MAC goes by its own interface or not at all.
+    let index = name.split('.').nth(1).unwrap();
+    assert!(testing::shutdown_node(&format!("vrrp4_{index}_7")).unwrap());
+    assert_eq!(next_losses(&mut platform)[..1], [Failure::Mac { key }]);
+    speak(&mut platform, key, &advert);
+    assert!(!wire.hear(SOON).unwrap().contains(&advert));
+    take_up(&mut platform, &setup);
+    assert_eq!(ask(&wire, [10, 0, 0, 100]), [(mac, mac)]);
     // Without this side nothing stays.
     drop(platform);
     server.join().unwrap();

@@ -1,12 +1,12 @@
 //! What others do to the system, what they have there, and what a killed process leaves.
 
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use vrrp_core::{Failure, Family, InterfaceState, MacAddr, MacMode};
-use vrrp_freebsd::testing;
+use vrrp_freebsd::testing::{self, RawPort, wait_readable};
 use vrrp_freebsd::{FreebsdPlatform, Options};
-use vrrp_host::{Platform, VrSetup};
+use vrrp_host::{Incoming, Platform, VrSetup};
 
 use crate::common::*;
 
@@ -201,6 +201,94 @@ pub(crate) fn a_bridge_that_others_remove_is_built_again() {
     assert_eq!(ask(&wire, V4), [(mac, mac)]);
     drop(platform);
     assert_eq!(names(), ["a0", "a1"]);
+}
+
+/// The kernel tells of a node that ends before it is gone.
+pub(crate) fn what_is_about_to_go_is_waited_for() {
+    let wire = enter();
+    let mut platform = open();
+    let setups = [Family::Ipv4, Family::Ipv6].map(|family| {
+        let address = match family {
+            Family::Ipv4 => vip("10.0.0.100", 24),
+            Family::Ipv6 => vip("fe80::100", 64),
+        };
+        setup(key(family, 7), MacMode::Virtual, address)
+    });
+    for setup in &setups {
+        platform.prepare(setup).unwrap();
+        take_up(&mut platform, setup);
+    }
+    receive(&mut platform, SOON);
+    let name = platform.mac_interface(setups[0].key).unwrap();
+    let index = name.split('.').nth(1).unwrap();
+    let bridge = format!("vrrp_{index}");
+    let carrier = format!("vrrp4_{index}_7");
+    for (node, losses) in [(bridge, 2), (carrier, 1)].iter().cycle().take(16) {
+        let ended = std::thread::spawn({
+            let node = node.clone();
+            move || testing::shutdown_node(&node).unwrap()
+        });
+        let (mut gone, begin) = (0, Instant::now());
+        while gone < *losses {
+            assert!(begin.elapsed() < Duration::from_secs(60), "{gone} losses");
+            platform.set_wakeup(None).unwrap();
+            wait_readable(platform.fd(), SOON).unwrap();
+            let mut news = Vec::new();
+            platform
+                .receive(&mut |incoming| match incoming {
+                    Incoming::Lost(Failure::Mac { key }) => news.push(key),
+                    _ => {}
+                })
+                .unwrap();
+            gone += news.len();
+            // At once, as the host does.
+            for setup in setups.iter().filter(|setup| news.contains(&setup.key)) {
+                take_up(&mut platform, setup);
+            }
+        }
+        assert!(ended.join().unwrap());
+        receive(&mut platform, SOON);
+        for setup in &setups {
+            take_up(&mut platform, setup);
+        }
+    }
+    let mac = setups[0].key.virtual_mac();
+    assert_eq!(ask(&wire, [10, 0, 0, 100]), [(mac, mac)]);
+    drop(platform);
+    assert_eq!(names(), ["a0", "a1"]);
+}
+
+/// A bridge keeps to where it has seen a MAC. So what a virtual router sends goes by its carrier or
+/// not at all, and where somebody else has sent from its MAC the bridge is made anew.
+pub(crate) fn no_frame_of_a_virtual_mac_goes_by_the_interface_below() {
+    let wire = enter();
+    let mut platform = open();
+    let setup = setup(
+        key(Family::Ipv4, 7),
+        MacMode::Virtual,
+        vip("10.0.0.100", 24),
+    );
+    platform.prepare(&setup).unwrap();
+    take_up(&mut platform, &setup);
+    receive(&mut platform, SOON);
+    let name = platform.mac_interface(setup.key).unwrap();
+    let index = name.split('.').nth(1).unwrap();
+    assert!(testing::shutdown_node(&format!("vrrp4_{index}_7")).unwrap());
+    let long = Duration::from_secs(20);
+    let gone = Failure::Mac { key: setup.key };
+    assert_eq!(lost(&receive(&mut platform, long))[..1], [gone]);
+    let mac = setup.key.virtual_mac();
+    let advert = group_frame(mac, 1);
+    speak(&mut platform, setup.key, &advert);
+    assert!(!wire.hear(SOON).unwrap().contains(&advert));
+    take_up(&mut platform, &setup);
+    assert_eq!(ask(&wire, [10, 0, 0, 100]), [(mac, mac)]);
+    give_up(&mut platform, &setup);
+    let below = RawPort::open("a0").unwrap();
+    below.send(&group_frame(mac, 2)).unwrap();
+    take_up(&mut platform, &setup);
+    assert_eq!(ask(&wire, [10, 0, 0, 100]), [(mac, mac)]);
+    assert_eq!(ask(&wire, [10, 0, 0, 2]), [(MacAddr(OWN), MacAddr(OWN))]);
 }
 
 pub(crate) fn what_carp_has_is_refused() {
