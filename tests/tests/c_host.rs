@@ -1,23 +1,32 @@
 //! Programs in C that link libvrrp, against daemons and among themselves: elections, failovers, and
-//! nothing left behind. Needs root or a user namespace, keepalived, a C compiler and libevent.
+//! nothing left behind. Needs root or a user namespace; on Linux also keepalived, a C compiler and
+//! libevent, on FreeBSD the program that the archive has.
 
 use std::path::PathBuf;
-use std::thread::sleep;
 use std::time::Duration;
 
 use vrrp_tests::lab::pair::LIMIT;
 use vrrp_tests::lab::probe::Ask;
-use vrrp_tests::lab::{Host, Lab, Pair, Program, Segment, Vr, wait_until};
+use vrrp_tests::lab::{
+    HZ, Host, INTERVAL_CS, Lab, PATIENCE, Pair, Program, Segment, Vr, pause, wait_until,
+};
+
+/// The programs there are.
+const PROGRAMS: &[Program] = &[
+    Program::Poll,
+    #[cfg(target_os = "linux")]
+    Program::Libevent,
+];
 
 /// Takeover takes 0.72 s by the protocol; the rest is for a busy machine.
-const TAKEOVER_US: u64 = 3_000_000;
-/// What a busy machine may lose of 500 probes a second while the address moves. Without the
+const TAKEOVER_US: u64 = 3_000_000 * PATIENCE as u64;
+/// What a busy machine may lose of its probes while the address moves. Without the
 /// handover it would be the skew time, thirty.
 const ON_THEIR_WAY: usize = 12;
 
 fn vr() -> Vr {
     Vr::new(51, "10.10.10.53,10.10.10.80")
-        .interval_cs(20)
+        .interval_cs(INTERVAL_CS)
         .vmac(true)
 }
 
@@ -53,12 +62,23 @@ impl Bare {
 }
 
 /// Every setting of the host's interfaces.
+#[cfg(target_os = "linux")]
 fn settings(host: &Host) -> String {
     let settings = host.run("grep -r . /proc/sys/net/ipv4/conf /proc/sys/net/ipv6/conf");
     let mut lines: Vec<&str> = settings.lines().collect();
     lines.sort_unstable();
     assert!(lines.len() > 50, "{lines:?}");
     lines.join("\n")
+}
+
+/// Every setting of the host's interfaces, and the nodes of netgraph.
+#[cfg(target_os = "freebsd")]
+fn settings(host: &Host) -> String {
+    let nodes = host.run("ngctl list");
+    // ngctl has one itself.
+    let nodes = nodes.lines().filter(|line| line.contains("Type: "));
+    let nodes: Vec<&str> = nodes.filter(|line| !line.contains("socket")).collect();
+    format!("{}{}", host.run("ifconfig -a"), nodes.join("\n"))
 }
 
 /// Clarinet runs `ours`, which fails over to `other` and back in every way.
@@ -71,7 +91,7 @@ fn fails_over(ours: Program, other: Program, vr: &Vr) {
     pair.wait_master("clarinet");
 
     // Killed, it leaves everything behind, which its next life finds.
-    let probe = pair.probe(500, Ask::Name);
+    let probe = pair.probe(HZ, Ask::Name);
     pair.clarinet.crash();
     pair.wait_master("fridge");
     let silence_us = probe.stop().longest_silence_us();
@@ -79,14 +99,15 @@ fn fails_over(ours: Program, other: Program, vr: &Vr) {
     pair.clarinet.start_again(&pair.network.clarinet);
     pair.wait_master("clarinet");
 
-    let probe = pair.probe(500, Ask::Name);
-    sleep(Duration::from_millis(300));
+    let probe = pair.probe(HZ, Ask::Name);
+    pause(Duration::from_millis(300));
     pair.clarinet.stop();
     pair.wait_master("fridge");
     let report = probe.stop();
     assert_eq!(report.answerers(), ["clarinet", "fridge"]);
     // keepalived lets its addresses wait after it has said that it is master.
     let most = match other {
+        #[cfg(target_os = "linux")]
         Program::Keepalived => usize::MAX,
         _ => ON_THEIR_WAY,
     };
@@ -101,30 +122,40 @@ fn poll_and_vrrpd() {
 }
 
 #[test]
+fn poll_and_vrrpd_with_ipv6_and_the_interfaces_own_mac() {
+    let vr = Vr::new(51, "fe80::53,fd00:10::53").interval_cs(INTERVAL_CS);
+    fails_over(Program::Poll, Program::Vrrpd, &vr.vmac(false));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
 fn poll_and_keepalived_with_the_interfaces_own_mac() {
     fails_over(Program::Poll, Program::Keepalived, &vr().vmac(false));
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn libevent_and_keepalived() {
     fails_over(Program::Libevent, Program::Keepalived, &vr());
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn libevent_and_vrrpd_with_a_password() {
     let vr = Vr::new(51, "10.10.10.53").v2().password("foobingbaz");
     fails_over(Program::Libevent, Program::Vrrpd, &vr.vmac(true));
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn poll_and_libevent_with_ipv6() {
-    let vr = Vr::new(51, "fe80::53,fd00:10::53").interval_cs(20);
+    let vr = Vr::new(51, "fe80::53,fd00:10::53").interval_cs(INTERVAL_CS);
     fails_over(Program::Poll, Program::Libevent, &vr.vmac(true));
 }
 
 #[test]
 fn the_host_is_as_it_was_when_a_program_has_ended() {
-    for program in [Program::Poll, Program::Libevent] {
+    for &program in PROGRAMS {
         for (address, vmac) in [
             ("10.10.10.53", true),
             ("10.10.10.53", false),
@@ -134,7 +165,7 @@ fn the_host_is_as_it_was_when_a_program_has_ended() {
             let lab = Lab::new(Segment::Switch);
             let host = lab.host("clarinet", 6);
             let bare = Bare::of(&host);
-            let vr = Vr::new(51, address).interval_cs(20).vmac(vmac);
+            let vr = Vr::new(51, address).interval_cs(INTERVAL_CS).vmac(vmac);
             let mut running = host.start(program, &[vr]);
             let has = || host.has_address(address);
             wait_until(LIMIT, "it is master", has);
@@ -153,11 +184,14 @@ fn the_host_is_as_it_was_when_a_program_has_ended() {
     }
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_configuration_is_read_again_or_left_alone() {
     let lab = Lab::new(Segment::Switch);
     let host = lab.host("clarinet", 6);
-    let vr = Vr::new(51, "10.10.10.53").interval_cs(20).vmac(true);
+    let vr = Vr::new(51, "10.10.10.53")
+        .interval_cs(INTERVAL_CS)
+        .vmac(true);
     let running = host.start(Program::Libevent, std::slice::from_ref(&vr));
     wait_until(LIMIT, "it is master", || host.has_address("10.10.10.53"));
     running.reload_text("[VRID]\nserverid = 300\n");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use vrrp_tests::lab::capture::Seen;
 use vrrp_tests::lab::decode::Mac;
-use vrrp_tests::lab::{Host, PaperNetwork, Program, Segment, Vr, pause, wait_until};
+use vrrp_tests::lab::{Host, PATIENCE, PaperNetwork, Program, Segment, Vr, pause, wait_until};
 
 /// Many times what the protocol needs, for a busy machine.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -15,7 +15,9 @@ fn all(priority: u8, vmac: bool) -> Vec<Vr> {
     (1..=255)
         .map(|vrid| {
             let vr = Vr::new(vrid, &format!("10.10.20.{vrid}"));
-            vr.priority(priority).vmac(vmac)
+            // What 255 need of a slow machine is more than it has within a second.
+            let interval_cs = 100 * PATIENCE as u16;
+            vr.priority(priority).vmac(vmac).interval_cs(interval_cs)
         })
         .collect()
 }

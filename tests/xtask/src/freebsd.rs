@@ -44,7 +44,12 @@ const TESTS: &[&str] = &[
     "many",
     "--test",
     "replace",
+    "--test",
+    "c_host",
 ];
+
+/// What a user runs, and an example of libvrrp for the lab to run.
+const PROGRAMS: &[&str] = &["vrrpd", "vrrpctl", "poll"];
 
 /// Makes an archive with the programs, their tests, and a script that runs them all.
 pub(crate) fn archive() -> Result<(), Failure> {
@@ -54,7 +59,7 @@ pub(crate) fn archive() -> Result<(), Failure> {
     // What an earlier build put there may have other names.
     let _ = fs::remove_dir_all(&home);
     let programs = programs(&zig)?;
-    for program in ["vrrpd", "vrrpctl"] {
+    for program in PROGRAMS {
         copy(&programs.join(program), &home.join("bin").join(program))?;
     }
     for (test, file) in tests(&zig)? {
@@ -176,8 +181,33 @@ fn lint(command: &mut Command) -> &mut Command {
 
 /// The release build for amd64; the folder that the programs are in.
 fn programs(zig: &Zig) -> Result<PathBuf, Failure> {
-    run::run(build("build", AMD64, zig)?.args(["--release", "-p", "vrrpd"]))?;
-    Ok(folder().join(AMD64).join("release"))
+    let packages = ["--release", "-p", "vrrpd", "-p", "vrrp-ffi"];
+    run::run(build("build", AMD64, zig)?.args(packages))?;
+    let built = folder().join(AMD64).join("release");
+    example(zig, &built)?;
+    Ok(built)
+}
+
+/// Links the program around poll(2) with libvrrp in `built`.
+fn example(zig: &Zig, built: &Path) -> Result<(), Failure> {
+    let mut compile = zig.cc("x86_64");
+    compile
+        .args(["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"])
+        .args(["-O2", "-I"])
+        .arg(root().join("include"))
+        .arg(root().join("ffi/examples/poll.c"))
+        .arg(built.join("libvrrp.a"))
+        .args([
+            "-lexecinfo",
+            "-lpthread",
+            "-lgcc_s",
+            "-lrt",
+            "-lutil",
+            "-lm",
+        ])
+        .arg("-o")
+        .arg(built.join("poll"));
+    run::run(&mut compile)
 }
 
 /// Compiles a C file of assertions against FreeBSD's headers: every number, size and offset that

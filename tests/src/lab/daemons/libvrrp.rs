@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+#[cfg(target_os = "linux")]
 use std::sync::OnceLock;
 
 use super::vrrpd;
@@ -9,6 +10,7 @@ use crate::lab::host::{Host, INTERFACE};
 use crate::lab::vr::Vr;
 
 /// What a program that links the archive needs besides.
+#[cfg(target_os = "linux")]
 const STATIC_LIBS: [&str; 7] = [
     "-lgcc_s",
     "-lutil",
@@ -54,13 +56,21 @@ pub(super) fn poll(arguments: &Path) -> Command {
 }
 
 /// The program in libevent's loop. It reads what vrrpd reads.
+#[cfg(target_os = "linux")]
 pub(super) fn libevent(config: &Path) -> Command {
     let mut command = Command::new(program("libevent"));
     command.arg(config);
     command
 }
 
+/// An example, which comes with vrrpd: the system may have no compiler.
+#[cfg(not(target_os = "linux"))]
+fn program(name: &str) -> PathBuf {
+    vrrpd::binary(name)
+}
+
 /// An example, compiled on the first call.
+#[cfg(target_os = "linux")]
 fn program(name: &str) -> PathBuf {
     static DIR: OnceLock<PathBuf> = OnceLock::new();
     DIR.get_or_init(|| {
@@ -85,6 +95,7 @@ fn program(name: &str) -> PathBuf {
     .join(name)
 }
 
+#[cfg(target_os = "linux")]
 fn compile(dir: &Path, name: &str, link: impl FnOnce(&mut Command) -> &mut Command) {
     let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
     let mut command = Command::new("cc");

@@ -4,7 +4,6 @@
 mod frr;
 #[cfg(target_os = "linux")]
 mod keepalived;
-#[cfg(target_os = "linux")]
 mod libvrrp;
 #[cfg(target_os = "linux")]
 mod lwip;
@@ -41,7 +40,6 @@ pub enum Program {
     #[cfg(target_os = "linux")]
     Frr,
     /// libvrrp in a program around poll(2): `ffi/examples/poll.c`. One virtual router, VRRPv3.
-    #[cfg(target_os = "linux")]
     Poll,
     /// libvrrp in a program around libevent: `ffi/examples/libevent.c`. Its configuration is vrrpd's.
     #[cfg(target_os = "linux")]
@@ -69,7 +67,6 @@ impl Program {
             Self::Vrrpd => vrrpd::config(host, vrs),
             #[cfg(target_os = "linux")]
             Self::Libevent => vrrpd::config(host, vrs),
-            #[cfg(target_os = "linux")]
             Self::Poll => libvrrp::arguments(host, vrs),
             #[cfg(target_os = "linux")]
             Self::Keepalived => keepalived::config(host, vrs),
@@ -94,7 +91,6 @@ impl Program {
             Self::Keepalived => vec![keepalived::command(host, config)],
             #[cfg(target_os = "linux")]
             Self::Frr => frr::commands(host, config),
-            #[cfg(target_os = "linux")]
             Self::Poll => vec![libvrrp::poll(config)],
             #[cfg(target_os = "linux")]
             Self::Libevent => vec![libvrrp::libevent(config)],
