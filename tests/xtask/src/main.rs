@@ -1,5 +1,6 @@
 //! `cargo xtask`: everything that is run by hand or by CI, as named steps.
 
+mod apart;
 mod bare_c;
 mod bare_metal;
 mod bench;

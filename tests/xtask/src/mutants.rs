@@ -3,20 +3,27 @@
 
 use std::process::Command;
 
+use crate::apart;
 use crate::run::{self, Failure, cargo, root, target_dir};
 
 /// `cargo xtask mutants [ARGUMENTS]`; the arguments are those of cargo-mutants, such as
-/// `--file core/src/wire/arp.rs`.
+/// `--file core/src/wire/arp.rs`, or `--iterate` to go on where the last run ended.
 pub(crate) fn mutants(args: &[String]) -> Result<(), Failure> {
     if run::output(Command::new("cargo").args(["mutants", "--version"])).is_err() {
         run::run(cargo().args(["install", "--locked", "cargo-mutants"]))?;
     }
+    // One that stays, so that each break is built upon the last.
+    let copy = target_dir().join("mutants");
+    apart::lay_out(&copy)?;
+    apart::join_tests(&copy)?;
     run::run(
         Command::new("cargo")
-            .current_dir(root())
-            .args(["mutants", "--package", "vrrp-core", "--output"])
-            .arg(target_dir())
+            .current_dir(&copy)
+            .args(["mutants", "--in-place", "--package", "vrrp-core"])
+            .arg("--config")
+            .arg(root().join(".cargo/mutants.toml"))
             .args(args)
+            .env("CARGO_TARGET_DIR", copy.join("target"))
             .env("CARGO_PROFILE_DEV_DEBUG", "0"),
     )
 }

@@ -1,9 +1,10 @@
 //! Breaking the code, rule by rule, to see the tests notice. `tests/mutations.txt` says what is
 //! broken and which tests failed when that was last tried.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
+use crate::apart::{lay_out, write};
 use crate::run::{Failure, cargo, root};
 
 const LIST: &str = "tests/mutations.txt";
@@ -119,44 +120,6 @@ fn some_of(names: &[String]) -> String {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),
     }
-}
-
-/// A workspace of the engine alone.
-fn lay_out(copy: &Path) -> Result<(), Failure> {
-    let failed = |e: std::io::Error| Failure(format!("{}: {e}", copy.display()));
-    std::fs::create_dir_all(copy).map_err(failed)?;
-    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).map_err(failed)?;
-    let members = manifest
-        .lines()
-        .map(|line| match line.starts_with("members") {
-            true => "members = [\"core\"]",
-            false => line,
-        });
-    let manifest: Vec<&str> = members.take_while(|l| !l.starts_with("[profile")).collect();
-    write(&copy.join("Cargo.toml"), &manifest.join("\n"))?;
-    copy_folder(&root().join("core"), &copy.join("core")).map_err(failed)
-}
-
-fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(to)?;
-    for entry in std::fs::read_dir(from)? {
-        let entry = entry?;
-        let target: PathBuf = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_folder(&entry.path(), &target)?;
-            continue;
-        }
-        // What has not changed keeps its time, so that cargo need not build it again.
-        let text = std::fs::read(entry.path())?;
-        if std::fs::read(&target).ok().as_deref() != Some(&text[..]) {
-            std::fs::write(&target, text)?;
-        }
-    }
-    Ok(())
-}
-
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    std::fs::write(path, text).map_err(|e| Failure(format!("{}: {e}", path.display())))
 }
 
 /// Runs the engine's tests in the copy.
