@@ -1,9 +1,8 @@
-//! What FreeBSD's kernel says: any octets are some messages or none.
+//! What FreeBSD's kernel says of interfaces and routes: any octets are some messages or none.
 
-use vrrp_freebsd::reading::{hooks_in, listed_in, notices_in};
+use vrrp_freebsd::reading::{listed_in, notices_in};
 
-/// Reads `octets` as the list of interfaces, as messages of the routing socket, and as the answer of
-/// a netgraph node to request 7.
+/// Reads `octets` as the list of interfaces, and as messages of the routing socket.
 ///
 /// # Panics
 /// When there is more in them than they have room for.
@@ -16,7 +15,4 @@ pub fn check(octets: &[u8]) {
     assert!(names <= 3 * octets.len(), "{names} octets of names");
     let notices = notices_in(octets);
     assert!(notices <= octets.len() / 4, "{notices} messages");
-    if let Some(hooks) = hooks_in(octets, 7) {
-        assert!(hooks <= octets.len() / 64, "{hooks} hooks");
-    }
 }

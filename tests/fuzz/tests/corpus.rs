@@ -61,3 +61,18 @@ fn gate() {
 fn oracle() {
     run("oracle", vrrp_fuzz::oracle::check);
 }
+
+#[test]
+fn remote() {
+    run("remote", vrrp_fuzz::remote::check);
+}
+
+#[test]
+fn netgraph() {
+    run("netgraph", vrrp_fuzz::netgraph::check);
+}
+
+#[test]
+fn ioctl() {
+    run("ioctl", vrrp_fuzz::ioctl::check);
+}

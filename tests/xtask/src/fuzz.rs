@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::run::{self, Failure, cargo, root, target_dir};
 
-const TARGETS: [&str; 9] = [
+const TARGETS: [&str; 12] = [
     "frames",
     "operations",
     "oracle",
@@ -14,6 +14,9 @@ const TARGETS: [&str; 9] = [
     "netlink",
     "bpf",
     "routing",
+    "netgraph",
+    "ioctl",
+    "remote",
 ];
 
 /// `cargo xtask fuzz TARGET [SECONDS]`, a minute unless it is said otherwise.
