@@ -251,8 +251,9 @@ impl Graph {
         let birth = format!(".:{BIRTH}");
         self.tell(".:", |t| netgraph::make_peer(t, "eiface", BIRTH, "ether"))?;
         let made = (|| {
-            let name = netgraph::string(&self.ask(&birth, netgraph::interface_name)?);
+            // What has its name is found by the next life when this one ends here.
             self.tell(&birth, |t| netgraph::name(t, node))?;
+            let name = netgraph::string(&self.ask(&birth, netgraph::interface_name)?);
             self.tell(&birth, |t| netgraph::set_mac(t, mac))?;
             Ok(name)
         })();

@@ -128,10 +128,17 @@ fn settings_that_do_not_go_together() {
                 "5: useVMAC: expected `yes` or `no`, found `replace`: `yes` adds the virtual MAC beside the interface's own, so that it need not be replaced",
             ],
         ),
+        #[cfg(target_os = "linux")]
         (
             "useVMAC = maybe",
             true,
             &["5: useVMAC: expected `yes` or `no`, found `maybe`"],
+        ),
+        #[cfg(target_os = "freebsd")]
+        (
+            "useVMAC = maybe",
+            true,
+            &["5: useVMAC: expected `yes`, `no` or `replace`, found `maybe`"],
         ),
     ]);
 }
