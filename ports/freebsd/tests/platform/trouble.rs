@@ -235,9 +235,10 @@ pub(crate) fn what_is_about_to_go_is_waited_for() {
             wait_readable(platform.fd(), SOON).unwrap();
             let mut news = Vec::new();
             platform
-                .receive(&mut |incoming| match incoming {
-                    Incoming::Lost(Failure::Mac { key }) => news.push(key),
-                    _ => {}
+                .receive(&mut |incoming| {
+                    if let Incoming::Lost(Failure::Mac { key }) = incoming {
+                        news.push(key);
+                    }
                 })
                 .unwrap();
             gone += news.len();
@@ -288,7 +289,7 @@ pub(crate) fn no_frame_of_a_virtual_mac_goes_by_the_interface_below() {
     below.send(&group_frame(mac, 2)).unwrap();
     take_up(&mut platform, &setup);
     assert_eq!(ask(&wire, [10, 0, 0, 100]), [(mac, mac)]);
-    assert_eq!(ask(&wire, [10, 0, 0, 2]), [(MacAddr(OWN), MacAddr(OWN))]);
+    assert_eq!(ask(&wire, [10, 0, 0, 2]), [(OWN, OWN)]);
 }
 
 pub(crate) fn what_carp_has_is_refused() {

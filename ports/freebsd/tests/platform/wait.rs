@@ -8,8 +8,7 @@ use vrrp_core::{Family, MacAddr, MacMode};
 use vrrp_freebsd::FreebsdPlatform;
 use vrrp_host::{Incoming, Platform, Waited};
 
-use crate::bench::*;
-use crate::frames::*;
+use crate::common::*;
 
 /// Longer than any of what is waited for takes.
 const LONG: Duration = Duration::from_secs(20);
