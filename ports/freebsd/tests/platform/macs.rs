@@ -1,6 +1,6 @@
 //! Who answers, with which MAC.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use vrrp_core::{Family, MacAddr, MacMode, Vrid};
 use vrrp_freebsd::testing::{self, RawPort};
@@ -178,6 +178,12 @@ pub(crate) fn with_the_interfaces_own_mac_it_answers() {
     let wire = enter();
     testing::add_address("a0", "2001:db8::2".parse().unwrap(), 64).unwrap();
     let mut platform = open();
+    // The interface's own link-local address is no news when it has been tested for duplicates.
+    let begin = Instant::now();
+    let ready = |came: Vec<Came>| last_state(&came).is_some_and(|state| state.ipv6.is_some());
+    while !ready(receive(&mut platform, SOON)) {
+        assert!(begin.elapsed() < Duration::from_secs(20), "not usable");
+    }
     let v4 = setup(
         key(Family::Ipv4, 7),
         MacMode::Interface,
