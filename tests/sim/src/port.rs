@@ -13,6 +13,9 @@ use vrrp_core::{
 
 use crate::config::Config;
 
+#[cfg(test)]
+mod tests;
+
 /// The engine under test: tables that some of the tests fill.
 pub type Engine = Router<4, 24, 12>;
 
@@ -204,27 +207,18 @@ impl Port {
     pub fn settle(&mut self, now: Instant, fails: Fails<'_>) -> Checked<Vec<Sent>> {
         self.engine.handle_timeout(now);
         let sent = self.perform(now, fails)?;
-        let deadline = self.engine.poll_timeout();
-        check(
-            deadline.is_none_or(|d| d > now),
-            "no deadline lies in the past",
-            || format!("{deadline:?} at {now:?}"),
-        )?;
+        check_deadline(self.engine.poll_timeout(), now)?;
         Ok(sent)
     }
 
     /// As [`settle`](Self::settle), without handling timers.
     pub fn perform(&mut self, now: Instant, fails: Fails<'_>) -> Checked<Vec<Sent>> {
         let mut sent = Vec::new();
-        // A failed effect is asked for again; patience is twice the addresses for each.
-        let most = 64 + 400 * self.vrs.len();
         let mut steps = 0;
         let mut buf = [0; Engine::MAX_FRAME_LEN];
         while let Some(output) = self.engine.poll_output(&mut buf) {
             steps += 1;
-            check(steps <= most, "the engine never livelocks", || {
-                format!("{steps} outputs after one input, the last {output:?}")
-            })?;
+            check_steps(steps, self.vrs.len(), &output)?;
             let doomed = !matches!(
                 output,
                 Output::Transmit(_) | Output::StateChange(_) | Output::Removed { .. }
@@ -317,6 +311,32 @@ impl Port {
             || format!("{status:?}"),
         )
     }
+}
+
+/// What is due is handled before.
+fn check_deadline(deadline: Option<Instant>, now: Instant) -> Checked {
+    check(
+        deadline.is_none_or(|d| d > now),
+        "no deadline lies in the past",
+        || format!("{deadline:?} at {now:?}"),
+    )
+}
+
+/// A failed effect is asked for again; patience is twice the addresses for each.
+fn check_steps(steps: usize, vrs: usize, last: &Output<'_>) -> Checked {
+    check(
+        steps <= 64 + 400 * vrs,
+        "the engine never livelocks",
+        || format!("{steps} outputs after one input, the last {last:?}"),
+    )
+}
+
+/// Whether who leaves for this reason says so, with priority 0.
+fn is_voluntary(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Disabled | Reason::TrackedFault | Reason::Resigned
+    )
 }
 
 /// The parts of a port that an output changes.
@@ -482,7 +502,10 @@ impl Held {
             return Err(broken("an advertisement names its virtual router", self));
         }
         let right = match view.priority() {
-            0 => status.handing_over || stopping || self.state == State::Active,
+            0 => {
+                let leaves = self.state == State::Active && is_voluntary(status.reason);
+                status.handing_over || stopping || leaves
+            }
             _ => status.state == State::Active && view.priority() == status.priority.get(),
         };
         self.said = Some(view.priority());
@@ -495,12 +518,8 @@ impl Held {
     /// Priority 0 precedes a voluntary leave.
     fn check_farewell(&self, status: Option<Status>) -> Checked {
         let Some(status) = status else { return Ok(()) };
-        let voluntary = matches!(
-            status.reason,
-            Reason::Disabled | Reason::TrackedFault | Reason::Resigned
-        );
         check(
-            !voluntary || self.said == Some(0),
+            !is_voluntary(status.reason) || self.said == Some(0),
             "priority 0 precedes a voluntary leave",
             || format!("{:?} said last, {status:?}", self.said),
         )
