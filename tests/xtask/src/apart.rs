@@ -12,9 +12,19 @@ pub(crate) fn lay_out(copy: &Path) -> Result<(), Failure> {
     let manifest = std::fs::read_to_string(root().join("Cargo.toml")).map_err(failed)?;
     let alone = with_one_member(&manifest);
     write(&copy.join("Cargo.toml"), &alone)?;
-    let lock = std::fs::read(root().join("Cargo.lock")).map_err(failed)?;
-    std::fs::write(copy.join("Cargo.lock"), lock).map_err(failed)?;
+    take_along(copy, "Cargo.lock")?;
     copy_folder(&root().join("core"), &copy.join("core")).map_err(failed)
+}
+
+/// Copies a file to the same place in `copy`.
+pub(crate) fn take_along(copy: &Path, file: &str) -> Result<(), Failure> {
+    let failed = |e: std::io::Error| Failure(format!("{file}: {e}"));
+    let text = std::fs::read_to_string(root().join(file)).map_err(failed)?;
+    let to = copy.join(file);
+    if let Some(folder) = to.parent() {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    write(&to, &text)
 }
 
 /// A manifest of the workspace with the engine in it and nothing else, and without profiles.

@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use crate::apart;
-use crate::run::{self, Failure, cargo, root, target_dir};
+use crate::run::{self, Failure, cargo, target_dir};
 
 /// `cargo xtask mutants [ARGUMENTS]`; the arguments are those of cargo-mutants, such as
 /// `--file core/src/wire/arp.rs`, or `--iterate` to go on where the last run ended.
@@ -16,12 +16,11 @@ pub(crate) fn mutants(args: &[String]) -> Result<(), Failure> {
     let copy = target_dir().join("mutants");
     apart::lay_out(&copy)?;
     apart::join_tests(&copy)?;
+    apart::take_along(&copy, ".cargo/mutants.toml")?;
     run::run(
         Command::new("cargo")
             .current_dir(&copy)
             .args(["mutants", "--in-place", "--package", "vrrp-core"])
-            .arg("--config")
-            .arg(root().join(".cargo/mutants.toml"))
             .args(args)
             .env("CARGO_TARGET_DIR", copy.join("target"))
             .env("CARGO_PROFILE_DEV_DEBUG", "0"),
