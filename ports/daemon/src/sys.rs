@@ -265,6 +265,21 @@ pub fn peer_uid(stream: &UnixStream) -> io::Result<u32> {
     }
 }
 
+/// Lets as many octets that are sent wait for who is at the other end of a socket.
+pub fn set_send_buffer(socket: &impl AsRawFd, octets: libc::c_int) -> io::Result<()> {
+    // SAFETY: the pointer is to an integer of the length that is given.
+    check(unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_SNDBUF,
+            (&raw const octets).cast(),
+            size_of::<libc::c_int>() as libc::socklen_t,
+        )
+    })
+    .map(drop)
+}
+
 /// The user that this process acts as.
 pub fn effective_uid() -> u32 {
     // SAFETY: geteuid cannot fail.
@@ -559,4 +574,26 @@ pub fn give_up_rights(user: User) -> io::Result<()> {
         check(libc::setresuid(user.uid, user.uid, user.uid))?;
     }
     enter_sandbox()
+}
+
+#[cfg(all(test, target_os = "freebsd"))]
+mod tests {
+    use std::os::unix::net::UnixDatagram;
+
+    use super::*;
+
+    #[test]
+    fn what_is_sent_waits_as_far_as_there_is_room() {
+        let (sender, receiver) = UnixDatagram::pair().expect("a pair");
+        set_nonblocking(&sender).expect("no waiting");
+        let fill = || {
+            let line = [b'x'; 100];
+            (0..).find(|_| sender.send(&line).is_err()).unwrap_or(0)
+        };
+        let by_default = fill();
+        set_send_buffer(&sender, 256 * 1024).expect("more room");
+        let more = fill();
+        assert!(by_default + more > 2_000, "{by_default} and {more} lines");
+        drop(receiver);
+    }
 }

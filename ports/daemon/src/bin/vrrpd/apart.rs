@@ -21,6 +21,10 @@ use crate::{
     platform_code, remove_pid_file, turn_until_stopped, write_pid_file,
 };
 
+/// How much of the log may wait for the process that writes it: a line about every virtual router
+/// there can be on an interface, of both families, several times over.
+const LOG_BUFFER: i32 = 256 * 1024;
+
 /// One process's ends of the ways between the two.
 struct Ends {
     network: UnixStream,
@@ -35,6 +39,8 @@ impl Ends {
             UnixStream::pair()?,
             UnixDatagram::pair()?,
         );
+        // By default there is room for 150 lines.
+        sys::set_send_buffer(&log.1, LOG_BUFFER)?;
         let one = Self {
             network: network.0,
             words: words.0,
