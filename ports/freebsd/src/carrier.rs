@@ -49,6 +49,7 @@ impl FreebsdPlatform {
     pub(crate) fn make_carrier(&mut self, key: VrKey) -> Result<(), PlatformError> {
         let (parent, parent_name) = self.parent(key)?;
         self.graph.open()?;
+        self.forget_lost(key);
         self.need_bridge(key.ifindex)?;
         let node = graph::carrier_node(key, parent);
         let name = graph::carrier_name(key, parent);
@@ -61,7 +62,9 @@ impl FreebsdPlatform {
         self.wait_gone(&name).map_err(failed)?;
         let entry = Entry::Carrier { node: node.clone() };
         self.ledger.add([entry.clone()]).map_err(noted)?;
-        let made = self.graph.make_interface(&node, key.virtual_mac());
+        let bridge = self.bridge(key.ifindex);
+        let made = bridge.ok_or_else(|| io::ErrorKind::NotFound.into());
+        let made = made.and_then(|bridge| self.graph.make_interface(&bridge, key, &node));
         let made = made.and_then(|born| self.bring_up(key, parent, &born, &name));
         match made {
             Ok((index, bpf)) => {
@@ -229,6 +232,12 @@ impl FreebsdPlatform {
         }
     }
 
+    /// The node of the bridge on an interface.
+    fn bridge(&self, number: u32) -> Option<String> {
+        let port = self.interfaces.get(&number)?.port.as_ref()?;
+        Some(port.bridge.as_ref()?.node.clone())
+    }
+
     /// Takes the bridge from an interface. `false`: it refused to go.
     pub(crate) fn remove_bridge(&mut self, number: u32) -> bool {
         let port = self
@@ -316,16 +325,12 @@ impl FreebsdPlatform {
     }
 
     fn open_up(&mut self, key: VrKey) -> io::Result<()> {
-        let port = self
-            .interfaces
-            .get(&key.ifindex)
-            .and_then(|w| w.port.as_ref());
-        let bridge = port.and_then(|port| port.bridge.as_ref());
+        let bridge = self.bridge(key.ifindex);
         let carrier = self.routers.get(&key).and_then(|r| r.carrier.as_ref());
         let (Some(bridge), Some(carrier)) = (bridge, carrier) else {
             return Err(io::ErrorKind::NotFound.into());
         };
-        self.graph.join(&bridge.node, key, &carrier.node)?;
+        self.graph.join(&bridge, key, &carrier.node)?;
         set_up(self.any_requester()?, &carrier.name, true)
     }
 
@@ -348,16 +353,12 @@ impl FreebsdPlatform {
 
     /// The carrier is down and parted from the bridge: deaf, silent, and no work for the kernel.
     fn lower(&mut self, key: VrKey) -> Result<(), PlatformError> {
-        let port = self
-            .interfaces
-            .get(&key.ifindex)
-            .and_then(|w| w.port.as_ref());
-        let bridge = port.and_then(|port| port.bridge.as_ref());
+        let bridge = self.bridge(key.ifindex);
         let carrier = self.routers.get(&key).and_then(|r| r.carrier.as_ref());
         let (Some(bridge), Some(carrier)) = (bridge, carrier) else {
             return Ok(());
         };
-        let parted = self.graph.part(&bridge.node, key);
+        let parted = self.graph.part(&bridge, key);
         let down = self
             .any_requester()
             .and_then(|fd| set_up(fd, &carrier.name, false));

@@ -29,8 +29,9 @@ use crate::sys;
 /// Where the wire is joined to a bridge, and where the host is.
 const WIRE: &str = "uplink1";
 const HOST: &str = "link0";
-/// The hook of our own node that a new interface hangs on for a moment.
+/// The hook of our own node that a new bridge hangs on for a moment, and the bridge's.
 const BIRTH: &str = "vr";
+const NOBODY: &str = "uplink2";
 /// How long an answer may take.
 const ANSWER_MS: i32 = 2_000;
 
@@ -197,21 +198,24 @@ impl Graph {
     fn build(&mut self, mut bridge: Bridge) -> io::Result<Bridge> {
         let parent = format!("{}:", bridge.parent);
         let node = format!("{}:", bridge.node);
-        let wire = format!("{parent}lower");
-        // The first hook decides what becomes of frames for a MAC that is not known.
-        self.tell(&parent, |t| netgraph::make_peer(t, "bridge", "lower", WIRE))?;
+        let birth = format!(".:{BIRTH}");
+        // Until it has a name it hangs on us and ends with us. The first hook decides what becomes
+        // of frames for a MAC that is not known.
+        self.tell(".:", |t| netgraph::make_peer(t, "bridge", BIRTH, NOBODY))?;
         let rest = (|| {
-            self.tell(&wire, |t| netgraph::name(t, &bridge.node))?;
+            self.tell(&birth, |t| netgraph::name(t, &bridge.node))?;
             self.tell(&node, netgraph::fixed_table)?;
             let auto_source = self.ask(&parent, netgraph::auto_source)?;
             bridge.auto_source = netgraph::number(&auto_source) != 0;
             self.tell(&parent, |t| netgraph::set_auto_source(t, false))?;
             self.tell(&parent, |t| netgraph::set_promiscuous(t, true))?;
-            self.tell(&parent, |t| netgraph::connect(t, &node, "upper", HOST))
+            self.tell(&parent, |t| netgraph::connect(t, &node, "lower", WIRE))?;
+            self.tell(&parent, |t| netgraph::connect(t, &node, "upper", HOST))?;
+            self.tell(".:", |t| netgraph::remove_hook(t, BIRTH))
         })();
         if let Err(error) = rest {
             // Better no bridge than one that keeps the host from its network.
-            let _ = self.tell(&wire, netgraph::shutdown);
+            let _ = self.tell(&birth, netgraph::shutdown);
             return Err(error);
         }
         Ok(bridge)
@@ -229,11 +233,10 @@ impl Graph {
         Ok(())
     }
 
-    /// The names of a bridge's hooks.
-    pub(crate) fn hooks_of(&mut self, bridge: &Bridge) -> io::Result<Vec<String>> {
-        let argument = self.ask(&format!("{}:", bridge.node), netgraph::list_hooks)?;
-        let hooks = netgraph::hooks(&argument).into_iter();
-        Ok(hooks.map(|hook| hook.name).collect())
+    /// The hooks of a bridge.
+    pub(crate) fn hooks_of(&mut self, bridge: &str) -> io::Result<Vec<Hook>> {
+        let argument = self.ask(&format!("{bridge}:"), netgraph::list_hooks)?;
+        Ok(netgraph::hooks(&argument))
     }
 
     /// Takes the bridge away: the interface is as before.
@@ -246,23 +249,44 @@ impl Graph {
         self.shutdown(&bridge.node)
     }
 
-    /// Makes an interface with a MAC, joined to nothing, and gives the name that the kernel gave it.
-    pub(crate) fn make_interface(&mut self, node: &str, mac: MacAddr) -> io::Result<String> {
-        let birth = format!(".:{BIRTH}");
-        self.tell(".:", |t| netgraph::make_peer(t, "eiface", BIRTH, "ether"))?;
+    /// Makes an interface with the MAC of a virtual router, joined to nothing, and gives the name that
+    /// the kernel gave it. It is born at its place on the bridge, by which it is known before it has
+    /// a name; it is down.
+    pub(crate) fn make_interface(
+        &mut self,
+        bridge: &str,
+        key: VrKey,
+        node: &str,
+    ) -> io::Result<String> {
+        let (bridge, hook) = (format!("{bridge}:"), hook_name(key));
+        let birth = format!("{bridge}{hook}");
+        self.tell(&bridge, |t| {
+            netgraph::make_peer(t, "eiface", &hook, "ether")
+        })?;
         let made = (|| {
-            // What has its name is found by the next life when this one ends here.
             self.tell(&birth, |t| netgraph::name(t, node))?;
             let name = netgraph::string(&self.ask(&birth, netgraph::interface_name)?);
-            self.tell(&birth, |t| netgraph::set_mac(t, mac))?;
+            self.tell(&birth, |t| netgraph::set_mac(t, key.virtual_mac()))?;
             Ok(name)
         })();
         if made.is_err() {
             let _ = self.tell(&birth, netgraph::shutdown);
             return made;
         }
-        self.tell(".:", |t| netgraph::remove_hook(t, BIRTH))?;
+        self.tell(&bridge, |t| netgraph::remove_hook(t, &hook))?;
         made
+    }
+
+    /// Removes the interfaces that are being born at `places` on a bridge.
+    pub(crate) fn remove_unborn(&mut self, bridge: &str, places: &[String]) -> io::Result<()> {
+        for hook in self.hooks_of(bridge)? {
+            // What has a name of ours is known by it.
+            let unborn = hook.peer_type == "eiface" && !hook.peer.starts_with("vrrp");
+            if unborn && places.contains(&hook.name) {
+                self.tell(&format!("{bridge}:{}", hook.name), netgraph::shutdown)?;
+            }
+        }
+        Ok(())
     }
 
     /// Joins an interface to the bridge, so that frames to its MAC reach it.
@@ -335,17 +359,27 @@ pub(crate) fn carrier_name(key: VrKey, index: u32) -> String {
 }
 
 /// Whether a bridge with these hooks joins the wire and the host.
-pub(crate) fn is_whole(hooks: &[String]) -> bool {
+pub(crate) fn is_whole(hooks: &[Hook]) -> bool {
     [WIRE, HOST]
         .iter()
-        .all(|end| hooks.iter().any(|hook| hook == end))
+        .all(|end| hooks.iter().any(|hook| hook.name == *end))
 }
 
 /// The hook of the bridge for a virtual router: any number but that of the host.
 pub(crate) fn hook_name(key: VrKey) -> String {
-    let family = match key.family {
-        Family::Ipv4 => 0,
-        Family::Ipv6 => 256,
-    };
-    format!("link{}", 1 + u32::from(key.vrid.get()) + family)
+    hook_of(digit(key.family), key.vrid.get())
+}
+
+fn hook_of(family: char, vrid: u8) -> String {
+    let family = if family == '4' { 0 } else { 256 };
+    format!("link{}", 1 + u32::from(vrid) + family)
+}
+
+/// The bridge that the carrier `node` is born on, and its hook.
+pub(crate) fn birthplace(node: &str) -> Option<(String, String)> {
+    let mut parts = node.strip_prefix("vrrp")?.split('_');
+    let family = parts.next()?.chars().next()?;
+    let index = parts.next()?.parse().ok()?;
+    let vrid = parts.next()?.parse().ok()?;
+    Some((bridge_name(index), hook_of(family, vrid)))
 }

@@ -6,6 +6,7 @@ use vrrp_core::{Family, VirtualAddress};
 
 use crate::abi::ND6_IFF_NO_DAD;
 use crate::carrier::is_marked;
+use crate::graph;
 use crate::ledger::{Entry, Leftover};
 use crate::platform::FreebsdPlatform;
 use crate::request;
@@ -14,8 +15,13 @@ use crate::sys;
 
 /// Removes everything in the ledger that is still as it was left, then the ledger.
 pub(crate) fn clean(platform: &mut FreebsdPlatform, leftover: Leftover) -> io::Result<()> {
-    // With a bridge the way between the wire and the host is free at once; carriers follow.
+    // With a bridge the way between the wire and the host is free at once; carriers follow, but for
+    // those that are known by their place on it.
     for entry in &leftover.entries {
+        if let Entry::Bridge { node } = entry {
+            let unborn = platform.clean_unborn(node, &leftover);
+            unborn.or_else(|error| if is_gone(&error) { Ok(()) } else { Err(error) })?;
+        }
         match platform.clean_entry(entry, &leftover.token) {
             Err(error) if !is_gone(&error) => return Err(error),
             _ => {}
@@ -69,6 +75,20 @@ impl FreebsdPlatform {
                 self.set_nd_flags(device, flags & !ND6_IFF_NO_DAD)
             }
         }
+    }
+
+    /// Removes the carriers that were just being made when the process was killed.
+    fn clean_unborn(&mut self, bridge: &str, leftover: &Leftover) -> io::Result<()> {
+        if !self.graph.open_if_there() {
+            return Ok(());
+        }
+        let places = leftover.entries.iter().filter_map(|entry| match entry {
+            Entry::Carrier { node } => graph::birthplace(node),
+            _ => None,
+        });
+        let places = places.filter(|(on, _)| on == bridge).map(|(_, hook)| hook);
+        self.graph
+            .remove_unborn(bridge, &places.collect::<Vec<_>>())
     }
 
     fn clean_node(&mut self, node: &str, kind: &str) -> io::Result<()> {

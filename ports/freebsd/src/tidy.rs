@@ -108,7 +108,7 @@ impl FreebsdPlatform {
             let Some(bridge) = &port.bridge else {
                 continue;
             };
-            let hooks = match self.graph.hooks_of(bridge) {
+            let hooks = match self.graph.hooks_of(&bridge.node) {
                 Ok(hooks) => hooks,
                 Err(error) if is_gone(&error) => Vec::new(),
                 // It can be asked again.
@@ -124,7 +124,9 @@ impl FreebsdPlatform {
                 .iter_mut()
                 .filter(|(k, _)| k.ifindex == *number);
             for (key, router) in routers.filter(|(_, r)| r.mac_on && r.carrier.is_some()) {
-                if port.bridge.is_none() || !hooks.contains(&graph::hook_name(*key)) {
+                let place = graph::hook_name(*key);
+                let joined = hooks.iter().any(|hook| hook.name == place);
+                if port.bridge.is_none() || !joined {
                     router.mac_on = false;
                     self.lost.push(Failure::Mac { key: *key });
                     self.unsettled = true;

@@ -77,6 +77,10 @@ const TESTS: &[Test] = &[
         "what_a_killed_process_left_is_removed",
         what_a_killed_process_left_is_removed,
     ),
+    (
+        "a_process_killed_at_any_moment_leaves_nothing",
+        a_process_killed_at_any_moment_leaves_nothing,
+    ),
     ("unicast_goes_by_the_kernel", unicast_goes_by_the_kernel),
     (
         "a_bridge_that_others_remove_is_built_again",
@@ -115,10 +119,12 @@ const TESTS: &[Test] = &[
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    if let [word, directory] = args.as_slice()
-        && word == "hold"
-    {
-        hold(directory);
+    if let [word, directory] = args.as_slice() {
+        match word.as_str() {
+            "hold" => hold(directory),
+            "make" => make(directory),
+            _ => {}
+        }
     }
     if let [name] = args.as_slice()
         && let Some((name, test)) = TESTS.iter().find(|(n, _)| n == name)

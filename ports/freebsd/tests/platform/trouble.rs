@@ -1,6 +1,6 @@
 //! What others do to the system, what they have there, and what a killed process leaves.
 
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use vrrp_core::{Failure, Family, InterfaceState, MacAddr, MacMode};
@@ -134,19 +134,22 @@ pub(crate) fn hold(directory: &str) -> ! {
     }
 }
 
+/// Starts this program with arguments, and waits until it says a line.
+fn start(args: &[&str], line: &str) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    let mut child = command.args(args).stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    let mut output = std::io::BufReader::new(child.stdout.take().unwrap());
+    std::io::BufRead::read_line(&mut output, &mut said).unwrap();
+    assert_eq!(said, line);
+    child
+}
+
 pub(crate) fn what_a_killed_process_left_is_removed() {
     let wire = enter();
     let before = testing::world().unwrap();
     let runtime_dir = directory();
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["hold", runtime_dir.to_str().unwrap()])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    let mut output = std::io::BufReader::new(child.stdout.take().unwrap());
-    std::io::BufRead::read_line(&mut output, &mut line).unwrap();
-    assert_eq!(line, "held\n");
+    let mut child = start(&["hold", runtime_dir.to_str().unwrap()], "held\n");
     let held = testing::world().unwrap();
     assert_eq!(held.len(), before.len() + 2, "{held:?}");
 
@@ -167,6 +170,53 @@ pub(crate) fn what_a_killed_process_left_is_removed() {
     assert_eq!(testing::world().unwrap(), before);
     assert_eq!(ask(&wire, [10, 0, 0, 2]), [(OWN, OWN)]);
     drop(platform);
+    assert_eq!(std::fs::read_dir(&runtime_dir).unwrap().count(), 0);
+    std::fs::remove_dir(&runtime_dir).unwrap();
+}
+
+/// Makes virtual routers until somebody puts an end to it.
+pub(crate) fn make(directory: &str) -> ! {
+    let mut platform = open_at(directory.into());
+    println!("open");
+    loop {
+        for vrid in 1..=255 {
+            let last = vrid.to_string();
+            for (family, address) in [
+                (Family::Ipv4, vip(&format!("10.0.1.{last}"), 32)),
+                (Family::Ipv6, vip(&format!("fd00::1:{last}"), 128)),
+            ] {
+                let setup = setup(key(family, vrid), MacMode::Virtual, address);
+                platform.prepare(&setup).unwrap();
+                platform.release(setup.key);
+            }
+        }
+    }
+}
+
+pub(crate) fn a_process_killed_at_any_moment_leaves_nothing() {
+    let wire = enter();
+    let before = testing::world().unwrap();
+    let runtime_dir = directory();
+    let path = runtime_dir.to_str().unwrap();
+    let mut left = 0;
+    for round in 0..40 {
+        let mut child = start(&["make", path], "open\n");
+        // Each round ends at another moment of a birth, which takes 1 to 50 ms.
+        std::thread::sleep(Duration::from_micros(100_000 + 2_370 * round));
+        assert!(child.try_wait().unwrap().is_none(), "it ended by itself");
+        child.kill().unwrap();
+        child.wait().unwrap();
+        left += usize::from(testing::world().unwrap() != before);
+        let mut platform = open_at(runtime_dir.clone());
+        assert_eq!(testing::world().unwrap(), before, "round {round}");
+        // Nothing is joined to the interface any more.
+        let setup = setup(key(Family::Ipv4, 7), MacMode::Virtual, vip("10.0.0.7", 32));
+        platform.prepare(&setup).unwrap();
+        drop(platform);
+        assert_eq!(testing::world().unwrap(), before, "round {round}");
+    }
+    assert!(left > 0, "no round was ended in the middle of anything");
+    assert_eq!(ask(&wire, [10, 0, 0, 2]), [(OWN, OWN)]);
     assert_eq!(std::fs::read_dir(&runtime_dir).unwrap().count(), 0);
     std::fs::remove_dir(&runtime_dir).unwrap();
 }
