@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::packages;
+use crate::port;
 use crate::run::{self, Failure, cargo, root, target_dir};
 
 const AMD64: &str = "x86_64-unknown-freebsd";
@@ -59,6 +60,7 @@ pub(crate) fn archive() -> Result<(), Failure> {
     // What an earlier build put there may have other names.
     let _ = fs::remove_dir_all(&home);
     let programs = programs(&zig)?;
+    port::check(&folder(), AMD64)?;
     for program in PROGRAMS {
         copy(&programs.join(program), &home.join("bin").join(program))?;
     }
@@ -152,8 +154,8 @@ fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
         .map_err(|e| Failure(format!("cannot copy {}: {e}", from.display())))
 }
 
-/// What CI runs: the lints, the programs and tests for amd64, a check for arm64 with the C library, and the
-/// headers.
+/// What CI runs: the lints, the programs and tests for amd64, a check for arm64 with the C library, the
+/// headers, and the port.
 pub(crate) fn check() -> Result<(), Failure> {
     let zig = Zig::find()?;
     headers(&zig)?;
@@ -167,6 +169,7 @@ pub(crate) fn check() -> Result<(), Failure> {
     let library = ["-p", "vrrp-ffi"];
     run::run(build("check", ARM64, &zig)?.args(packages).args(library))?;
     let programs = programs(&zig)?;
+    port::check(&folder(), AMD64)?;
     println!("FreeBSD's vrrpd and vrrpctl are in {}", programs.display());
     Ok(())
 }

@@ -14,6 +14,7 @@ mod install;
 mod mutants;
 mod mutations;
 mod packages;
+mod port;
 mod proof;
 mod run;
 mod soak;
