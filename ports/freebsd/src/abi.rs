@@ -132,7 +132,6 @@ abi! {
     SIOCGIFMEDIA: u64 = request(IN | OUT, b'i', 56, IFMEDIAREQ_LEN), "SIOCGIFMEDIA";
     SIOCGIFFIB: u64 = request(IN | OUT, b'i', 92, IFREQ_LEN), "SIOCGIFFIB";
     SIOCSIFFIB: u64 = request(IN, b'i', 93, IFREQ_LEN), "SIOCSIFFIB";
-    SIOCSIFVNET: u64 = request(IN | OUT, b'i', 90, IFREQ_LEN), "SIOCSIFVNET";
     SIOCIFDESTROY: u64 = request(IN, b'i', 121, IFREQ_LEN), "SIOCIFDESTROY";
     SIOCIFCREATE2: u64 = request(IN | OUT, b'i', 124, IFREQ_LEN), "SIOCIFCREATE2";
 

@@ -1,7 +1,5 @@
-//! What tests of this and other crates need of the operating system: a jail with a network stack of
-//! its own, cables, and a neighbour that says and hears raw frames. No part of the API.
-//!
-//! A process cannot leave a jail, so that each test is a process.
+//! What tests of this and other crates need of the operating system: cables, and a neighbour that
+//! says and hears raw frames. No part of the API.
 
 use std::io;
 use std::net::IpAddr;
@@ -18,8 +16,6 @@ use crate::port;
 use crate::request::{self, Request};
 use crate::route;
 use crate::sys;
-
-pub use crate::sys::{enter_jail, make_jail, remove_jail};
 
 /// Waits until a descriptor is readable. `false`: it was not within the time.
 pub fn wait_readable(fd: RawFd, timeout: Duration) -> io::Result<bool> {
@@ -59,11 +55,6 @@ pub fn make_cable(ends: [(&str, [u8; 6]); 2]) -> io::Result<()> {
 /// Destroys an interface.
 pub fn destroy(name: &str) -> io::Result<()> {
     perform(Request::about(SIOCIFDESTROY, name)?).map(drop)
-}
-
-/// Moves an interface into another jail.
-pub fn move_to_jail(name: &str, jail: i32) -> io::Result<()> {
-    perform(request::set_number(SIOCSIFVNET, name, jail as u32)?).map(drop)
 }
 
 /// Ends a netgraph node. `false`: there was none of this name.

@@ -3,7 +3,6 @@
 
 mod bpf;
 mod interfaces;
-mod jails;
 mod line;
 mod netgraph;
 mod queue;
@@ -20,7 +19,6 @@ pub(crate) use bpf::{confine, open_bpf, set_filter, set_write_filter};
 pub(crate) use interfaces::{
     describe, description, groups, interface_index, interface_list, rename,
 };
-pub use jails::{enter_jail, make_jail, remove_jail};
 pub(crate) use line::{receive_with, send_with};
 pub(crate) use netgraph::{has_module, load_module, send_to_node};
 pub(crate) use queue::{Queue, Ready};
