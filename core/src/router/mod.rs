@@ -508,7 +508,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called at the latest. `None`: not
-    /// before something else happens. It may lie before the next deadline, never long.
+    /// before something else happens. Of many deadlines it may be a point before the first.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.timers.next()
     }
