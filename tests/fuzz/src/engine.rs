@@ -170,12 +170,12 @@ impl Bench {
         bench
     }
 
-    /// What everybody can see of the engine.
-    pub(crate) fn picture(&self) -> (Vec<Status>, Option<Instant>) {
+    /// What everybody can see of the virtual routers.
+    pub(crate) fn picture(&self) -> Vec<Status> {
         let mut keys: Vec<VrKey> = self.engine.keys().collect();
         keys.sort();
         let statuses = keys.iter().filter_map(|&key| self.engine.status(key));
-        (statuses.collect(), self.engine.poll_timeout())
+        statuses.collect()
     }
 
     /// Lets time pass to `now`, timers in their order.

@@ -54,9 +54,15 @@ fn hear(bench: &mut Bench, frame: &[u8], ask: bool) {
         }
         assert_eq!(bench.picture(), before, "a question changed something");
     }
+    let due = bench.engine.poll_timeout();
     let verdict = bench.engine.handle_frame(bench.now, IF, frame);
     if !matches!(verdict, Verdict::Accepted(_)) {
         assert_eq!(bench.picture(), before, "{verdict:?} changed something");
+        // Of many deadlines it is a point before the first, and after this may be another. That the
+        // timers are as before is for `oracle` to see.
+        let next = bench.engine.poll_timeout();
+        assert_eq!(next.is_some(), due.is_some(), "{verdict:?}");
+        assert!(next.is_none_or(|next| next > bench.now), "{next:?}");
         assert_eq!(bench.settle(), 0, "{verdict:?} led to something");
         return;
     }
