@@ -213,6 +213,11 @@ impl FreebsdPlatform {
         };
         let ours = self.ledger.contains(&entry);
         self.ledger.add([entry.clone()]).map_err(noted)?;
+        // Of a node that is missing the next step tells.
+        if self.graph.auto_source(&name).unwrap_or(false) {
+            let device = name.clone();
+            self.ledger.add([Entry::Source { device }]).map_err(noted)?;
+        }
         match self.graph.insert_bridge(&name, index, ours) {
             Ok(bridge) => {
                 let watched = self.interfaces.get_mut(&number);
@@ -226,6 +231,7 @@ impl FreebsdPlatform {
                 // One of this name that is ours remains so until it is gone.
                 if !ours {
                     let _ = self.ledger.remove(&entry);
+                    self.restore_source(&name, index);
                 }
                 Err(error)
             }
@@ -244,13 +250,34 @@ impl FreebsdPlatform {
             .interfaces
             .get_mut(&number)
             .and_then(|w| w.port.as_mut());
-        let Some(bridge) = port.and_then(|port| port.bridge.take()) else {
+        let Some(port) = port else {
             return true;
         };
-        let entry = Entry::Bridge {
-            node: bridge.node.clone(),
+        let (name, index, bridge) = (port.name.clone(), port.index, port.bridge.take());
+        let clean = bridge.is_none_or(|bridge| {
+            let gone = self.graph.shutdown(&bridge.node).is_ok();
+            let entry = Entry::Bridge { node: bridge.node };
+            gone && self.ledger.remove(&entry).is_ok()
+        });
+        clean && self.restore_source(&name, index)
+    }
+
+    /// Lets the node of an interface replace the source of what it sends, if it did. `false`: it
+    /// cannot.
+    fn restore_source(&mut self, device: &str, index: u32) -> bool {
+        let entry = Entry::Source {
+            device: device.into(),
         };
-        self.graph.remove_bridge(&bridge).is_ok() && self.ledger.remove(&entry).is_ok()
+        if !self.ledger.contains(&entry) {
+            return true;
+        }
+        // The node has the name that the interface has by now.
+        let name = self.links.get(index).map_or(device, |link| &link.name);
+        let restored = match self.graph.restore_auto_source(name) {
+            Err(error) => is_gone(&error),
+            Ok(()) => true,
+        };
+        restored && self.ledger.remove(&entry).is_ok()
     }
 
     pub(crate) fn set_router_mac(
@@ -341,7 +368,7 @@ impl FreebsdPlatform {
         if let Some(port) = watched.and_then(|w| w.port.as_mut())
             && let Some(bridge) = port.bridge.take()
         {
-            let _ = self.graph.remove_bridge(&bridge);
+            let _ = self.graph.shutdown(&bridge.node);
         }
         let routers = self.routers.iter_mut().filter(|(k, _)| k.ifindex == number);
         for (key, router) in routers.filter(|(_, r)| r.mac_on && r.carrier.is_some()) {

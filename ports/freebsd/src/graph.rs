@@ -51,8 +51,6 @@ pub(crate) struct Bridge {
     pub(crate) node: String,
     /// The node of the interface.
     parent: String,
-    /// The interface's node replaced the source of what it sent.
-    auto_source: bool,
     /// The MACs of this host that it knows.
     known: BTreeSet<MacAddr>,
 }
@@ -166,7 +164,6 @@ impl Graph {
         let bridge = Bridge {
             node,
             parent,
-            auto_source: false,
             known: BTreeSet::new(),
         };
         self.build(bridge).map_err(failed)
@@ -195,7 +192,7 @@ impl Graph {
         Ok(joined)
     }
 
-    fn build(&mut self, mut bridge: Bridge) -> io::Result<Bridge> {
+    fn build(&mut self, bridge: Bridge) -> io::Result<Bridge> {
         let parent = format!("{}:", bridge.parent);
         let node = format!("{}:", bridge.node);
         let birth = format!(".:{BIRTH}");
@@ -205,11 +202,10 @@ impl Graph {
         let rest = (|| {
             self.tell(&birth, |t| netgraph::name(t, &bridge.node))?;
             self.tell(&node, netgraph::fixed_table)?;
-            let auto_source = self.ask(&parent, netgraph::auto_source)?;
-            bridge.auto_source = netgraph::number(&auto_source) != 0;
             self.tell(&parent, |t| netgraph::set_auto_source(t, false))?;
-            self.tell(&parent, |t| netgraph::set_promiscuous(t, true))?;
             self.tell(&parent, |t| netgraph::connect(t, &node, "lower", WIRE))?;
+            // It ceases to be promiscuous by itself when it loses its last hook.
+            self.tell(&parent, |t| netgraph::set_promiscuous(t, true))?;
             self.tell(&parent, |t| netgraph::connect(t, &node, "upper", HOST))?;
             self.tell(".:", |t| netgraph::remove_hook(t, BIRTH))
         })();
@@ -239,14 +235,17 @@ impl Graph {
         Ok(netgraph::hooks(&argument))
     }
 
-    /// Takes the bridge away: the interface is as before.
-    pub(crate) fn remove_bridge(&mut self, bridge: &Bridge) -> io::Result<()> {
-        if bridge.auto_source {
-            // The interface may be gone.
-            let parent = format!("{}:", bridge.parent);
-            let _ = self.tell(&parent, |t| netgraph::set_auto_source(t, true));
-        }
-        self.shutdown(&bridge.node)
+    /// Whether the node of an interface replaces the source of what it sends, which it must not do
+    /// with a bridge on it.
+    pub(crate) fn auto_source(&mut self, device: &str) -> io::Result<bool> {
+        let answer = self.ask(&format!("{}:", node_of(device)), netgraph::auto_source)?;
+        Ok(netgraph::number(&answer) != 0)
+    }
+
+    /// Lets it do so again.
+    pub(crate) fn restore_auto_source(&mut self, device: &str) -> io::Result<()> {
+        let parent = format!("{}:", node_of(device));
+        self.tell(&parent, |t| netgraph::set_auto_source(t, true))
     }
 
     /// Makes an interface with the MAC of a virtual router, joined to nothing, and gives the name that

@@ -19,6 +19,8 @@ pub(crate) enum Entry {
     Bridge { node: String },
     /// The netgraph interface that carries a virtual MAC.
     Carrier { node: String },
+    /// The node of an interface, which replaced the source of what it sent, must not do so.
+    Source { device: String },
     /// An address that was not on that interface before.
     Address { device: String, address: IpAddr },
     /// A blackhole route.
@@ -46,6 +48,9 @@ fn read(text: &str) -> Option<Entry> {
     Some(match *words.as_slice() {
         ["bridge", node] => Entry::Bridge { node: node.into() },
         ["carrier", node] => Entry::Carrier { node: node.into() },
+        ["source", device] => Entry::Source {
+            device: device.into(),
+        },
         ["address", device, address] => Entry::Address {
             device: device.into(),
             address: address.parse().ok()?,
@@ -70,6 +75,7 @@ impl fmt::Display for Entry {
         match self {
             Entry::Bridge { node } => write!(f, "bridge {node}"),
             Entry::Carrier { node } => write!(f, "carrier {node}"),
+            Entry::Source { device } => write!(f, "source {device}"),
             Entry::Address { device, address } => write!(f, "address {device} {address}"),
             Entry::Route { address } => write!(f, "route {address}"),
             Entry::Mac { device, old, new } => write!(f, "mac {device} {old} {new}"),
@@ -101,6 +107,7 @@ mod tests {
             Entry::Carrier {
                 node: "vrrp4_3_1".into(),
             },
+            Entry::Source { device: device() },
             Entry::Address {
                 device: device(),
                 address: "2001:db8::1".parse().unwrap(),

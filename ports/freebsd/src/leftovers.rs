@@ -44,6 +44,10 @@ impl FreebsdPlatform {
                     false => Ok(()),
                 }
             }
+            Entry::Source { device } if self.graph.open_if_there() => {
+                self.graph.restore_auto_source(device)
+            }
+            Entry::Source { .. } => Ok(()),
             Entry::Address { device, address } => {
                 let index = self.links.find(device);
                 let known = index.and_then(|index| self.links.address(index, *address));

@@ -116,7 +116,7 @@ impl FreebsdPlatform {
             };
             if !graph::is_whole(&hooks) {
                 // What is left of it keeps the host from its network, or is nothing.
-                let _ = self.graph.remove_bridge(bridge);
+                let _ = self.graph.shutdown(&bridge.node);
                 port.bridge = None;
             }
             let routers = self

@@ -193,9 +193,28 @@ pub(crate) fn make(directory: &str) -> ! {
     }
 }
 
+/// What a program of the base system says.
+fn said(program: &str, line: &str) -> String {
+    let args = line.split_whitespace();
+    let output = Command::new(program).args(args).output().unwrap();
+    assert!(output.status.success(), "{program} {line}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What a bridge changes of a0: whether its node replaces sources, and whether it is promiscuous.
+fn ways_of_a0() -> (bool, bool) {
+    let answer = said("ngctl", "msg a0: getautosrc");
+    let (_, auto_source) = answer.split_once("Args:").unwrap();
+    let promiscuous = said("ifconfig", "a0").contains("PROMISC");
+    (auto_source.trim() == "1", promiscuous)
+}
+
 pub(crate) fn a_process_killed_at_any_moment_leaves_nothing() {
     let wire = enter();
     let before = testing::world().unwrap();
+    // As some versions of FreeBSD have it from the beginning.
+    said("ngctl", "msg a0: setautosrc 1");
+    assert_eq!(ways_of_a0(), (true, false));
     let runtime_dir = directory();
     let path = runtime_dir.to_str().unwrap();
     let mut left = 0;
@@ -209,11 +228,14 @@ pub(crate) fn a_process_killed_at_any_moment_leaves_nothing() {
         left += usize::from(testing::world().unwrap() != before);
         let mut platform = open_at(runtime_dir.clone());
         assert_eq!(testing::world().unwrap(), before, "round {round}");
+        assert_eq!(ways_of_a0(), (true, false), "round {round}");
         // Nothing is joined to the interface any more.
         let setup = setup(key(Family::Ipv4, 7), MacMode::Virtual, vip("10.0.0.7", 32));
         platform.prepare(&setup).unwrap();
+        assert_eq!(ways_of_a0(), (false, true), "round {round}");
         drop(platform);
         assert_eq!(testing::world().unwrap(), before, "round {round}");
+        assert_eq!(ways_of_a0(), (true, false), "round {round}");
     }
     assert!(left > 0, "no round was ended in the middle of anything");
     assert_eq!(ask(&wire, [10, 0, 0, 2]), [(OWN, OWN)]);
