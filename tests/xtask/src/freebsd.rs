@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::install::FREEBSD_LIBS;
 use crate::packages;
 use crate::port;
 use crate::run::{self, Failure, cargo, root, target_dir};
@@ -200,14 +201,7 @@ fn example(zig: &Zig, built: &Path) -> Result<(), Failure> {
         .arg(root().join("include"))
         .arg(root().join("ffi/examples/poll.c"))
         .arg(built.join("libvrrp.a"))
-        .args([
-            "-lexecinfo",
-            "-lpthread",
-            "-lgcc_s",
-            "-lrt",
-            "-lutil",
-            "-lm",
-        ])
+        .args(FREEBSD_LIBS.split(' '))
         .arg("-o")
         .arg(built.join("poll"));
     run::run(&mut compile)

@@ -34,10 +34,14 @@ impl Library {
     pub(crate) fn private_libs(self) -> &'static str {
         match self {
             Library::Engine => "",
+            Library::Whole if cfg!(target_os = "freebsd") => FREEBSD_LIBS,
             Library::Whole => "-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc",
         }
     }
 }
+
+/// What a program that links the archive of the whole library needs on FreeBSD.
+pub(crate) const FREEBSD_LIBS: &str = "-lexecinfo -lpthread -lgcc_s -lrt -lutil -lm -lc";
 
 /// Builds both forms of the library and answers the folder that holds them. Without `capacities`
 /// they are those of the environment.
