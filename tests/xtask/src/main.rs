@@ -44,7 +44,7 @@ usage: cargo xtask COMMAND
   simulate   many simulated networks, checked after every step; --seed N tells one story,
              --runs N as many as asked for
   model      every order of messages, losses and crashes among two and three routers;
-             --long for bounds that take an hour
+             --long for bounds that take an hour, words for those whose name has one
   transitions
              writes the transition table and the state diagram anew
   compliance writes the table from rule to code to test; --mutate breaks each rule once

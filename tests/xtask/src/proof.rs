@@ -22,7 +22,8 @@ pub(crate) fn simulate(args: &[String]) -> Result<(), Failure> {
     program("simulate", &args)
 }
 
-/// `cargo xtask model`: explores two and three routers; with `--long` as far as an hour goes.
+/// `cargo xtask model [--long] [PART...]`: explores two and three routers; with `--long` as far as an
+/// hour goes, with parts of names those models alone.
 pub(crate) fn model(args: &[String]) -> Result<(), Failure> {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     program("model", &args)

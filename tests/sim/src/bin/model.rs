@@ -1,4 +1,5 @@
-//! `model`: explores the models of two and of three routers and says what was covered.
+//! `model [--long] [PART...]`: explores the models of two and of three routers and says what was
+//! covered. With parts of names, those alone whose name has one of them.
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -63,9 +64,22 @@ fn models(long: bool) -> Vec<Model> {
 }
 
 fn main() -> ExitCode {
-    let long = std::env::args().any(|arg| arg == "--long");
+    let (options, parts): (Vec<String>, Vec<String>) = std::env::args()
+        .skip(1)
+        .partition(|arg| arg.starts_with('-'));
+    let long = options.iter().any(|option| option == "--long");
+    if options.iter().any(|option| option != "--long") {
+        eprintln!("usage: model [--long] [PART...]");
+        return ExitCode::from(2);
+    }
+    let mut models = models(long);
+    models.retain(|model| parts.is_empty() || parts.iter().any(|part| model.name.contains(part)));
+    if models.is_empty() {
+        eprintln!("model: no model's name has a part {parts:?}");
+        return ExitCode::from(2);
+    }
     let (mut states, mut steps) = (0, 0);
-    for model in models(long) {
+    for model in models {
         let started = Instant::now();
         match model.explore() {
             Ok(covered) => {
