@@ -591,7 +591,7 @@ mod tests {
             (0..).find(|_| sender.send(&line).is_err()).unwrap_or(0)
         };
         let by_default = fill();
-        set_send_buffer(&sender, 256 * 1024).expect("more room");
+        set_send_buffer(&sender, 1024 * 1024).expect("more room");
         let more = fill();
         assert!(by_default + more > 2_000, "{by_default} and {more} lines");
         drop(receiver);

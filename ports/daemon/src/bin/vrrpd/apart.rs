@@ -21,9 +21,9 @@ use crate::{
     platform_code, remove_pid_file, turn_until_stopped, write_pid_file,
 };
 
-/// How much of the log may wait for the process that writes it: a line about every virtual router
+/// How much of the log may wait for the process that writes it: 3000 lines, for every virtual router
 /// there can be on an interface, of both families, several times over.
-const LOG_BUFFER: i32 = 256 * 1024;
+const LOG_BUFFER: i32 = 1024 * 1024;
 
 /// One process's ends of the ways between the two.
 struct Ends {
@@ -39,7 +39,7 @@ impl Ends {
             UnixStream::pair()?,
             UnixDatagram::pair()?,
         );
-        // By default there is room for 150 lines.
+        // By default there is room for 50 lines, as each takes a cluster of memory.
         sys::set_send_buffer(&log.1, LOG_BUFFER)?;
         let one = Self {
             network: network.0,
