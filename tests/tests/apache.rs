@@ -144,16 +144,26 @@ VrrpDrainFile drain
 
 /// One request on a connection of its own. `Err`: what went wrong.
 fn get(host: &Host, address: &str, path: &str) -> std::io::Result<String> {
+    get_within(LIMIT, host, address, path)
+}
+
+/// With so much patience for each answer.
+fn get_within(
+    patience: Duration,
+    host: &Host,
+    address: &str,
+    path: &str,
+) -> std::io::Result<String> {
     host.netns().enter(|| {
-        let mut connection = connect(address)?;
+        let mut connection = connect(address, patience)?;
         request(&mut connection, path, "close").map(|(body, _)| body)
     })
 }
 
-fn connect(address: &str) -> std::io::Result<BufReader<TcpStream>> {
+fn connect(address: &str, patience: Duration) -> std::io::Result<BufReader<TcpStream>> {
     let address: IpAddr = address.parse().expect("an address");
-    let stream = TcpStream::connect_timeout(&(address, 80).into(), LIMIT)?;
-    stream.set_read_timeout(Some(LIMIT))?;
+    let stream = TcpStream::connect_timeout(&(address, 80).into(), patience)?;
+    stream.set_read_timeout(Some(patience))?;
     Ok(BufReader::new(stream))
 }
 
@@ -230,13 +240,13 @@ impl Load {
         let mut kept = None;
         while !stop.load(Ordering::Relaxed) {
             let asked = Instant::now();
-            let answer =
-                kept.take()
-                    .map_or_else(|| connect(ADDRESS), Ok)
-                    .and_then(|mut connection| {
-                        let (body, stays) = request(&mut connection, path, keep)?;
-                        Ok((body, (stays && keep == "keep-alive").then_some(connection)))
-                    });
+            let answer = kept
+                .take()
+                .map_or_else(|| connect(ADDRESS, LIMIT), Ok)
+                .and_then(|mut connection| {
+                    let (body, stays) = request(&mut connection, path, keep)?;
+                    Ok((body, (stays && keep == "keep-alive").then_some(connection)))
+                });
             match answer {
                 Ok((body, connection)) => {
                     kept = connection;
@@ -291,8 +301,10 @@ impl Network {
         both
     }
 
+    /// A request that is under way when the address moves may never be answered, so that another is
+    /// made before patience ends.
     fn served_by(&self, name: &str) -> bool {
-        get(&self.network.jimbob, ADDRESS, "/")
+        get_within(LIMIT / 10, &self.network.jimbob, ADDRESS, "/")
             .is_ok_and(|page| page == format!("hello from {name}\n"))
     }
 
