@@ -53,11 +53,17 @@ fn models(long: bool) -> Vec<Model> {
         }
         add(&[100, 200], unlike, mac_mode, true);
         add(&[200, 100], unlike, mac_mode, true);
-        for priorities in [[100, 100, 100], [50, 100, 200], [100, 100, 255]] {
+        for priorities in [[100, 100, 100], [50, 100, 200]] {
             add(&priorities, three, mac_mode, false);
         }
+        // With the interface's own MAC the first of these was not explored when it held 19 GB.
+        let largest = match mac_mode {
+            MacMode::Interface if long => budgets(1, 1, 0, 7),
+            _ => three,
+        };
+        add(&[100, 100, 255], largest, mac_mode, false);
         if long {
-            add(&[50, 100, 200], three, mac_mode, true);
+            add(&[50, 100, 200], largest, mac_mode, true);
         }
     }
     models
