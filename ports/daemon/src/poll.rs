@@ -12,6 +12,8 @@ use crate::sys;
 #[derive(Debug, Default)]
 pub struct PollSet {
     waited: Vec<Waited>,
+    /// Kept, so that a turn of the loop allocates nothing.
+    polled: Vec<libc::pollfd>,
 }
 
 impl PollSet {
@@ -37,7 +39,7 @@ impl PollSet {
 
     /// Waits until a descriptor is ready or `timeout` has passed; `None`: for ever.
     pub fn wait(&mut self, timeout: Option<Duration>) -> io::Result<()> {
-        sys::poll(&mut self.waited, timeout)
+        sys::poll(&mut self.waited, &mut self.polled, timeout)
     }
 
     /// Waits for `host`, too: `true` when it has something to do.

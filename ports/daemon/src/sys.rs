@@ -149,19 +149,23 @@ fn errno_location() -> *mut libc::c_int {
 }
 
 /// Waits until one of `waited` is ready or `timeout` has passed. `None`: for ever. A signal ends the
-/// wait early with nothing ready.
-pub fn poll(waited: &mut [Waited], timeout: Option<Duration>) -> io::Result<()> {
+/// wait early with nothing ready. `room` is for the kernel's form of them.
+pub fn poll(
+    waited: &mut [Waited],
+    room: &mut Vec<libc::pollfd>,
+    timeout: Option<Duration>,
+) -> io::Result<()> {
     // Rounded up: waking a little early would spin until the deadline.
     let millis = timeout.map_or(-1, |t| {
         i32::try_from(t.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX)
     });
-    let polled = waited.iter().map(|one| match one.write {
+    room.clear();
+    room.extend(waited.iter().map(|one| match one.write {
         true => polled(one.fd, libc::POLLOUT),
         false => polled(one.fd, libc::POLLIN),
-    });
-    let mut polled: Vec<libc::pollfd> = polled.collect();
-    poll_once(&mut polled, millis)?;
-    for (one, polled) in waited.iter_mut().zip(polled) {
+    }));
+    poll_once(room, millis)?;
+    for (one, polled) in waited.iter_mut().zip(room) {
         one.ready = polled.revents != 0;
     }
     Ok(())

@@ -85,6 +85,6 @@ impl Line {
             write,
             ready: false,
         }];
-        sys::poll(&mut one, left)
+        sys::poll(&mut one, &mut Vec::new(), left)
     }
 }
