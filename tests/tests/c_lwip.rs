@@ -17,6 +17,9 @@ const ADDRESS: &str = "10.10.10.53";
 /// Takeover takes 0.72 s by the protocol; the rest is for a busy machine.
 const TAKEOVER_US: u64 = 3_000_000;
 
+/// Probes a second.
+const HZ: u32 = 200;
+
 fn vr() -> Vr {
     Vr::new(7, ADDRESS).interval_cs(20).vmac(true)
 }
@@ -29,15 +32,6 @@ fn lwip_preferred(segment: Segment) -> Pair {
 /// vrrpd on clarinet, which is preferred, and lwIP on fridge.
 fn vrrpd_preferred(segment: Segment) -> Pair {
     Pair::start(segment, Program::Vrrpd, Program::Lwip, &vr())
-}
-
-/// Probes while `happens`, and until `then` is the only master.
-fn probed(pair: &mut Pair, then: &str, happens: impl FnOnce(&mut Pair)) -> Report {
-    let probe = pair.probe(200, Ask::Name);
-    sleep(Duration::from_millis(300));
-    happens(pair);
-    pair.wait_master(then);
-    probe.stop()
 }
 
 fn assert_takeover(report: &Report, from: &str, to: &str) {
@@ -142,9 +136,9 @@ fn a_backup_lwip_is_deaf_at_the_address() {
 #[test]
 fn a_crash_of_lwip_and_its_return() {
     let mut pair = lwip_preferred(Segment::Switch);
-    let report = probed(&mut pair, "fridge", |pair| pair.clarinet.crash());
+    let report = pair.probed(HZ, "fridge", |pair| pair.clarinet.crash());
     assert_takeover(&report, "clarinet", "fridge");
-    let report = probed(&mut pair, "clarinet", |pair| {
+    let report = pair.probed(HZ, "clarinet", |pair| {
         pair.clarinet.start_again(&pair.network.clarinet);
     });
     assert_takeover(&report, "fridge", "clarinet");
@@ -153,14 +147,14 @@ fn a_crash_of_lwip_and_its_return() {
 #[test]
 fn a_pulled_cable_of_lwip_and_its_return() {
     let mut pair = lwip_preferred(Segment::Switch);
-    let report = probed(&mut pair, "fridge", |pair| {
+    let report = pair.probed(HZ, "fridge", |pair| {
         pair.network.clarinet.pull_cable();
     });
     assert_takeover(&report, "clarinet", "fridge");
     wait_until(LIMIT, "lwIP sees that its link is gone", || {
         pair.clarinet.has_said("Initialize")
     });
-    let report = probed(&mut pair, "clarinet", |pair| {
+    let report = pair.probed(HZ, "clarinet", |pair| {
         pair.network.clarinet.plug_cable();
     });
     assert_takeover(&report, "fridge", "clarinet");
@@ -169,12 +163,12 @@ fn a_pulled_cable_of_lwip_and_its_return() {
 #[test]
 fn a_lost_vrrpd_and_its_return() {
     let mut pair = vrrpd_preferred(Segment::Switch);
-    let report = probed(&mut pair, "fridge", |pair| {
+    let report = pair.probed(HZ, "fridge", |pair| {
         pair.clarinet.crash();
         pair.network.clarinet.pull_cable();
     });
     assert_takeover(&report, "clarinet", "fridge");
-    let report = probed(&mut pair, "clarinet", |pair| {
+    let report = pair.probed(HZ, "clarinet", |pair| {
         pair.network.clarinet.plug_cable();
         pair.clarinet.start_again(&pair.network.clarinet);
     });
@@ -189,9 +183,9 @@ fn graceful_stops_and_returns_lose_nothing() {
         (Program::Vrrpd, Program::Lwip),
     ] {
         let mut pair = Pair::start(Segment::Hub, clarinet, fridge, &vr);
-        let report = probed(&mut pair, "fridge", |pair| pair.clarinet.stop());
+        let report = pair.probed(HZ, "fridge", |pair| pair.clarinet.stop());
         assert_seamless(&report, "clarinet", "fridge");
-        let report = probed(&mut pair, "clarinet", |pair| {
+        let report = pair.probed(HZ, "clarinet", |pair| {
             pair.clarinet.start_again(&pair.network.clarinet);
         });
         assert_seamless(&report, "fridge", "clarinet");

@@ -31,15 +31,6 @@ fn in_both_modes(story: impl Fn(Pair)) {
     }
 }
 
-/// Probes while `happens`, and until `then` is the only master.
-fn probed(pair: &mut Pair, then: &str, happens: impl FnOnce(&mut Pair)) -> Report {
-    let probe = pair.probe(HZ, Ask::Name);
-    pause(Duration::from_millis(300));
-    happens(pair);
-    pair.wait_master(then);
-    probe.stop()
-}
-
 fn assert_takeover(report: &Report, answerers: &[&str]) {
     let silence_us = report.longest_silence_us();
     assert!(silence_us < TAKEOVER_US, "silence of {silence_us} us");
@@ -63,17 +54,13 @@ fn assert_unbroken(report: &Report) {
 #[test]
 fn a_pulled_cable_and_its_return() {
     in_both_modes(|mut pair| {
-        let report = probed(&mut pair, "fridge", |pair| {
-            pair.network.clarinet.pull_cable()
-        });
+        let report = pair.probed(HZ, "fridge", |pair| pair.network.clarinet.pull_cable());
         assert_takeover(&report, &["clarinet", "fridge"]);
         let PaperNetwork { clarinet, .. } = &pair.network;
         wait_until(LIMIT, "clarinet gives the address up", || {
             !clarinet.has_address("10.10.10.53")
         });
-        let report = probed(&mut pair, "clarinet", |pair| {
-            pair.network.clarinet.plug_cable()
-        });
+        let report = pair.probed(HZ, "clarinet", |pair| pair.network.clarinet.plug_cable());
         assert_takeover(&report, &["fridge", "clarinet"]);
     });
 }
@@ -84,14 +71,12 @@ fn a_dead_switch_port_and_its_return() {
         let report = probed_until_answer(&pair, "fridge", || pair.network.clarinet.fail_port());
         assert_takeover(&report, &["clarinet", "fridge"]);
         // Both are master now, and do not know. When they meet one gives way, unnoticed.
-        let report = probed(&mut pair, "clarinet", |pair| {
-            pair.network.clarinet.mend_port()
-        });
+        let report = pair.probed(HZ, "clarinet", |pair| pair.network.clarinet.mend_port());
         assert_takeover(&report, &["fridge", "clarinet"]);
     });
 }
 
-/// As [`probed`], where the old master goes on advertising to nobody.
+/// As [`Pair::probed`], where the old master goes on advertising to nobody.
 fn probed_until_answer(pair: &Pair, then: &str, happens: impl FnOnce()) -> Report {
     let probe = pair.probe(HZ, Ask::Name);
     pause(Duration::from_millis(300));
@@ -106,7 +91,7 @@ fn probed_until_answer(pair: &Pair, then: &str, happens: impl FnOnce()) -> Repor
 #[test]
 fn a_crash_of_the_daemon_and_its_return() {
     in_both_modes(|mut pair| {
-        let report = probed(&mut pair, "fridge", |pair| pair.clarinet.crash());
+        let report = pair.probed(HZ, "fridge", |pair| pair.clarinet.crash());
         // The crashed host's kernel may serve on: there is no gap to bound from below.
         assert!(report.longest_silence_us() < TAKEOVER_US);
         let Pair {
@@ -124,7 +109,7 @@ fn a_crash_of_the_daemon_and_its_return() {
 #[test]
 fn a_lost_host_and_its_return() {
     in_both_modes(|mut pair| {
-        let report = probed(&mut pair, "fridge", |pair| {
+        let report = pair.probed(HZ, "fridge", |pair| {
             pair.clarinet.crash();
             pair.network.clarinet.pull_cable();
         });
@@ -141,7 +126,7 @@ fn a_lost_host_and_its_return() {
 #[test]
 fn a_frozen_master_gives_way_and_comes_back() {
     in_both_modes(|mut pair| {
-        probed(&mut pair, "fridge", |pair| pair.clarinet.freeze());
+        pair.probed(HZ, "fridge", |pair| pair.clarinet.freeze());
         pair.clarinet.thaw();
         pair.wait_master("clarinet");
     });
@@ -170,7 +155,7 @@ fn a_healed_partition_loses_nothing() {
         // The client is left with the backup.
         let report = probed_until_answer(&pair, "fridge", || pair.network.lab.cut_trunk());
         assert_takeover(&report, &["clarinet", "fridge"]);
-        let report = probed(&mut pair, "clarinet", |pair| pair.network.lab.mend_trunk());
+        let report = pair.probed(HZ, "clarinet", |pair| pair.network.lab.mend_trunk());
         assert_seamless(&report, &["fridge", "clarinet"]);
     }
 }
@@ -198,7 +183,7 @@ fn two_that_could_not_hear_each_other_leave_the_client_with_one() {
 #[test]
 fn a_graceful_stop_loses_nothing() {
     in_both_modes(|mut pair| {
-        let report = probed(&mut pair, "fridge", |pair| pair.clarinet.stop());
+        let report = pair.probed(HZ, "fridge", |pair| pair.clarinet.stop());
         assert_seamless(&report, &["clarinet", "fridge"]);
         let goodbye = pair.capture.find(|seen| {
             &*seen.host == "clarinet" && seen.advert().is_some_and(|advert| advert.priority == 0)
@@ -221,7 +206,7 @@ fn a_stopped_backup_says_nothing() {
 #[test]
 fn a_restart_loses_nothing() {
     in_both_modes(|mut pair| {
-        let report = probed(&mut pair, "clarinet", |pair| {
+        let report = pair.probed(HZ, "clarinet", |pair| {
             pair.clarinet.stop();
             pair.clarinet.start_again(&pair.network.clarinet);
         });
@@ -233,12 +218,12 @@ fn a_restart_loses_nothing() {
 fn a_handover_by_reload_loses_nothing() {
     in_both_modes(|mut pair| {
         let raised = pair.vr.clone().priority(254);
-        let report = probed(&mut pair, "fridge", |pair| {
+        let report = pair.probed(HZ, "fridge", |pair| {
             pair.fridge.reload(&pair.network.fridge, &[raised]);
         });
         assert_seamless(&report, &["clarinet", "fridge"]);
         // "Once that is completed the original master can be brought down without impact."
-        let report = probed(&mut pair, "fridge", |pair| pair.clarinet.stop());
+        let report = pair.probed(HZ, "fridge", |pair| pair.clarinet.stop());
         assert_seamless(&report, &["fridge"]);
     });
 }
@@ -246,7 +231,7 @@ fn a_handover_by_reload_loses_nothing() {
 #[test]
 fn a_master_that_resigns_hands_over() {
     in_both_modes(|mut pair| {
-        let report = probed(&mut pair, "fridge", |pair| {
+        let report = pair.probed(HZ, "fridge", |pair| {
             vrrpctl(&pair.network.clarinet, &["resign", "1"]);
         });
         assert_seamless(&report, &["clarinet", "fridge"]);
@@ -281,7 +266,7 @@ fn a_reload_of_the_same_file_is_not_noticed() {
         pause(Duration::from_secs(6));
         pair.capture.clear();
         let same = pair.vr.clone().priority(250);
-        let report = probed(&mut pair, "clarinet", |pair| {
+        let report = pair.probed(HZ, "clarinet", |pair| {
             for _ in 0..5 {
                 pair.clarinet
                     .reload(&pair.network.clarinet, std::slice::from_ref(&same));
@@ -301,7 +286,7 @@ fn a_reload_of_the_same_file_is_not_noticed() {
 fn a_reload_of_a_file_with_errors_changes_nothing() {
     in_both_modes(|mut pair| {
         pair.capture.clear();
-        let report = probed(&mut pair, "clarinet", |pair| {
+        let report = pair.probed(HZ, "clarinet", |pair| {
             pair.clarinet
                 .reload_text("[VRID]\nserverid = 300\npriorty = 9\n");
             pause(Duration::from_millis(500));

@@ -13,6 +13,9 @@ use vrrp_tests::lab::{Pair, Probe, Program, Report, Segment, Vr, wait_until};
 /// Takeover takes 0.72 s by the protocol; the rest is for a busy machine.
 const TAKEOVER_US: u64 = 3_000_000;
 
+/// Probes a second.
+const HZ: u32 = 200;
+
 fn v4() -> Vr {
     let vr = Vr::new(7, "10.10.10.53,10.10.10.80").interval_cs(20);
     vr.vmac(true)
@@ -21,15 +24,6 @@ fn v4() -> Vr {
 fn v6() -> Vr {
     let vr = Vr::new(7, "fe80::53,fd00:10::53").interval_cs(20);
     vr.vmac(true)
-}
-
-/// Probes while `happens`, and until `then` is the only master.
-fn probed(pair: &mut Pair, then: &str, happens: impl FnOnce(&mut Pair)) -> Report {
-    let probe = pair.probe(200, Ask::Name);
-    sleep(Duration::from_millis(300));
-    happens(pair);
-    pair.wait_master(then);
-    probe.stop()
 }
 
 fn assert_takeover(report: &Report, from: &str, to: &str) {
@@ -43,13 +37,13 @@ fn failover_both_ways(program: Program, vr: &Vr) {
     for (clarinet, fridge) in [(Program::Smoltcp, program), (program, Program::Smoltcp)] {
         eprintln!("--- {clarinet:?} preferred, {fridge:?} the backup");
         let mut pair = Pair::start(Segment::Switch, clarinet, fridge, vr);
-        let report = probed(&mut pair, "fridge", |pair| {
+        let report = pair.probed(HZ, "fridge", |pair| {
             pair.clarinet.crash();
             // What the kernel was given by a daemon that was killed would stay.
             pair.network.clarinet.pull_cable();
         });
         assert_takeover(&report, "clarinet", "fridge");
-        let report = probed(&mut pair, "clarinet", |pair| {
+        let report = pair.probed(HZ, "clarinet", |pair| {
             pair.network.clarinet.plug_cable();
             pair.clarinet.start_again(&pair.network.clarinet);
         });

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::probe::Ask;
-use super::{Capture, Daemon, Host, PATIENCE, PaperNetwork, Probe, Program, Segment, Vr};
+use super::{
+    Capture, Daemon, Host, PATIENCE, PaperNetwork, Probe, Program, Report, Segment, Vr, pause,
+};
 
 /// Longer than any change of roles takes with the intervals of the scenarios.
 pub const LIMIT: Duration = Duration::from_secs(20);
@@ -54,6 +56,15 @@ impl Pair {
     /// Begins to probe it from jimbob, `hz` times a second.
     pub fn probe(&self, hz: u32, ask: Ask) -> Probe {
         Probe::start(&self.network.jimbob, &self.address(), hz, ask)
+    }
+
+    /// Probes while `happens`, and until `then` is the only master.
+    pub fn probed(&mut self, hz: u32, then: &str, happens: impl FnOnce(&mut Self)) -> Report {
+        let probe = self.probe(hz, Ask::Name);
+        pause(Duration::from_millis(300));
+        happens(self);
+        self.wait_master(then);
+        probe.stop()
     }
 
     /// Waits until the host `name` answers the client and is the only one that advertises.
