@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+#[cfg(target_os = "linux")]
+use vrrp_tests::lab::Lab;
 use vrrp_tests::lab::decode::What;
 use vrrp_tests::lab::probe::Ask;
 use vrrp_tests::lab::{HZ, PATIENCE, PaperNetwork, Probe, Segment, pause, wait_until};
@@ -37,6 +39,30 @@ fn a_dead_port_passes_nothing_and_the_carrier_stays() {
     assert!(clarinet.has_carrier());
     clarinet.mend_port();
     assert_eq!(jimbob.ask("10.10.10.6").as_deref(), Some("clarinet"));
+}
+
+/// The segments of one host are apart, and a cable belongs to one interface.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_host_joins_two_segments() {
+    let lan = Lab::new(Segment::Hub);
+    let wan = lan.segment(Segment::Switch, 20);
+    let (gateway, inside) = (lan.host("gateway", 1), lan.host("inside", 5));
+    let outside = wan.host("outside", 5);
+    let uplink = gateway.join(&wan, "xl1");
+    gateway.serve();
+    assert_eq!(gateway.interfaces(), ["xl0", "xl1"]);
+    assert_eq!(inside.ask("10.10.10.1").as_deref(), Some("gateway"));
+    assert_eq!(outside.ask("10.10.20.1").as_deref(), Some("gateway"));
+    assert_eq!(outside.ask("fd00:20::1").as_deref(), Some("gateway"));
+    assert_eq!(inside.ask("10.10.20.5"), None);
+    uplink.pull_cable();
+    assert_eq!(outside.ask("10.10.20.1"), None);
+    assert_eq!(inside.ask("10.10.10.1").as_deref(), Some("gateway"));
+    uplink.plug_cable();
+    wait_until(SOON, "the gateway answers again", || {
+        outside.ask("10.10.20.1").as_deref() == Some("gateway")
+    });
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! A host: a network stack with one interface, `xl0` as in the paper, and a cable to the hub.
+//! A host: a network stack with an interface, `xl0` as in the paper, and a cable to the hub; with
+//! further interfaces, where a scenario wants them ([`Host::join`]).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::process::Command;
@@ -10,11 +11,12 @@ use std::time::Duration;
 use super::WorkDir;
 use super::daemons::{Daemon, Program};
 use super::decode::Mac;
-use super::system::{Hub, Stack};
+use super::nic::Nic;
+use super::system::Stack;
 use super::vr::Vr;
 use crate::sys;
 
-/// The interface of every host.
+/// The first interface of every host.
 pub const INTERFACE: &str = "xl0";
 
 /// The UDP port of the service that tells its host's name.
@@ -27,21 +29,19 @@ const SERVICE_POLL: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub struct Host {
     name: String,
-    pub(super) number: u8,
+    pub(super) nic: Nic,
     stack: Stack,
-    pub(super) hub: Arc<Hub>,
     dir: Arc<WorkDir>,
     pub(super) stop: Arc<AtomicBool>,
     services: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Host {
-    pub(crate) fn new(name: &str, number: u8, hub: Arc<Hub>, dir: Arc<WorkDir>) -> Self {
+    pub(crate) fn new(name: &str, nic: Nic, dir: Arc<WorkDir>) -> Self {
         let host = Self {
             name: name.to_owned(),
-            number,
-            stack: hub.stack(name),
-            hub,
+            stack: nic.hub.stack(name),
+            nic,
             dir,
             stop: Arc::new(AtomicBool::new(false)),
             services: Mutex::new(Vec::new()),
@@ -62,18 +62,17 @@ impl Host {
 
     /// The MAC of its interface.
     pub fn mac(&self) -> Mac {
-        Mac([2, 0, 10, 10, 10, self.number])
+        self.nic.mac()
     }
 
     /// Its own IPv4 address.
     pub fn v4(&self) -> Ipv4Addr {
-        Ipv4Addr::new(10, 10, 10, self.number)
+        self.nic.v4()
     }
 
     /// Its link-local IPv6 address.
     pub fn link_local(&self) -> Ipv6Addr {
-        let low = 0x0a00 | u16::from(self.number);
-        Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0x0aff, 0xfe0a, low)
+        self.nic.link_local()
     }
 
     /// A folder for this host's files.
@@ -85,12 +84,12 @@ impl Host {
 
     /// The hub's port ceases to pass frames; the host's carrier stays.
     pub fn fail_port(&self) {
-        self.hub.set_port(&self.name, false);
+        self.nic.fail_port();
     }
 
     /// The hub's port works again.
     pub fn mend_port(&self) {
-        self.hub.set_port(&self.name, true);
+        self.nic.mend_port();
     }
 
     /// Whether `address` is on any of its interfaces.

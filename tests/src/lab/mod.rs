@@ -28,6 +28,7 @@ pub mod freebsd;
 pub mod host;
 #[cfg(target_os = "linux")]
 pub mod linux;
+pub mod nic;
 pub mod pair;
 pub mod probe;
 pub mod vr;
@@ -42,7 +43,8 @@ use std::time::{Duration, Instant};
 pub use board::Board;
 pub use capture::{Capture, Seen, Tap};
 pub use daemons::{Daemon, Program};
-pub use host::Host;
+pub use host::{Host, INTERFACE};
+pub use nic::Nic;
 pub use pair::Pair;
 pub use probe::{Probe, Report};
 pub use vr::Vr;
@@ -88,9 +90,13 @@ pub enum Segment {
 #[derive(Debug)]
 pub struct Lab {
     hub: Arc<system::Hub>,
+    net: u8,
     dir: Arc<WorkDir>,
     hosts: Cell<u32>,
 }
+
+/// The `net` of the first segment: 10.10.10.0/24 and fd00:10::/64, as in the paper.
+const FIRST_NET: u8 = 10;
 
 impl Lab {
     /// Makes a segment without hosts.
@@ -101,16 +107,32 @@ impl Lab {
     pub fn new(segment: Segment) -> Self {
         Self {
             hub: Arc::new(system::Hub::new(segment)),
+            net: FIRST_NET,
             dir: Arc::new(WorkDir::new()),
             hosts: Cell::new(0),
         }
     }
 
+    /// Makes another segment, for hosts of its own and for further interfaces of hosts that exist
+    /// ([`Host::join`]). Its subnets are 10.10.`net`.0/24 and fd00:`net`::/64 (decimal digits).
+    #[cfg(target_os = "linux")]
+    #[must_use]
+    pub fn segment(&self, segment: Segment, net: u8) -> Self {
+        Self {
+            hub: Arc::new(system::Hub::new(segment)),
+            net,
+            dir: self.dir.clone(),
+            hosts: Cell::new(0),
+        }
+    }
+
     /// Adds a host: interface `xl0`, plugged in, 10.10.10.`number`/24 and fd00:10::`number`/64
-    /// (the number in decimal digits), MAC 02:00:0a:0a:0a:`number`.
+    /// (the number in decimal digits), MAC 02:00:0a:0a:0a:`number`. The third octet of address and
+    /// MAC, and the second group of the IPv6 address, are those of the segment.
     pub fn host(&self, name: &str, number: u8) -> Host {
         self.hosts.set(self.hosts.get() + 1);
-        Host::new(name, number, self.hub.clone(), self.dir.clone())
+        let nic = Nic::new(name, INTERFACE, self, number);
+        Host::new(name, nic, self.dir.clone())
     }
 
     /// Adds a microcontroller, plugged in and turned off: 10.10.10.`number`/24, MAC

@@ -3,13 +3,16 @@
 use std::net::IpAddr;
 
 use super::decode::Mac;
+use super::host::INTERFACE;
 
-/// One virtual router on one host. Starts as VRRPv3, priority 100, interval 1 s, preempt on, the
-/// interface's own MAC.
+/// One virtual router on one host. Starts on `xl0` as VRRPv3, priority 100, interval 1 s, preempt on,
+/// the interface's own MAC.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vr {
     /// The number, 1 to 255.
     pub vrid: u8,
+    /// The interface, as the host calls it.
+    pub interface: String,
     /// 1 to 255.
     pub priority: u8,
     /// 2 or 3.
@@ -24,6 +27,8 @@ pub struct Vr {
     pub vmac: bool,
     /// Whether a higher priority takes over from a living master.
     pub preempt: bool,
+    /// Further lines of its section, as vrrpd's configuration has them.
+    pub lines: Vec<String>,
 }
 
 impl Vr {
@@ -35,6 +40,7 @@ impl Vr {
     pub fn new(vrid: u8, addresses: &str) -> Self {
         Self {
             vrid,
+            interface: INTERFACE.to_owned(),
             priority: 100,
             version: 3,
             interval_cs: 100,
@@ -45,6 +51,7 @@ impl Vr {
             password: None,
             vmac: false,
             preempt: true,
+            lines: Vec::new(),
         }
     }
 
@@ -54,6 +61,15 @@ impl Vr {
             .v2()
             .password("foobingbaz")
             .vmac(true)
+    }
+
+    /// On this interface.
+    #[must_use]
+    pub fn on(self, interface: &str) -> Self {
+        Self {
+            interface: interface.to_owned(),
+            ..self
+        }
     }
 
     /// With this priority.
@@ -99,6 +115,13 @@ impl Vr {
             preempt: false,
             ..self
         }
+    }
+
+    /// With this line in its section of vrrpd's configuration. No other program knows it.
+    #[must_use]
+    pub fn line(mut self, line: &str) -> Self {
+        self.lines.push(line.to_owned());
+        self
     }
 
     /// Whether its addresses are IPv6.

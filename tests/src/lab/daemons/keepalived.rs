@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 
-use crate::lab::host::{Host, INTERFACE};
+use crate::lab::host::Host;
 use crate::lab::vr::Vr;
 
 pub(super) fn config(host: &Host, vrs: &[Vr]) -> String {
@@ -17,8 +17,9 @@ pub(super) fn config(host: &Host, vrs: &[Vr]) -> String {
 
 fn write(text: &mut String, vr: &Vr) -> std::fmt::Result {
     let family = if vr.is_v6() { "six" } else { "four" };
-    writeln!(text, "vrrp_instance {family}_{} {{", vr.vrid)?;
-    writeln!(text, "  interface {INTERFACE}\n  state BACKUP")?;
+    let interface = &vr.interface;
+    writeln!(text, "vrrp_instance {interface}_{family}_{} {{", vr.vrid)?;
+    writeln!(text, "  interface {interface}\n  state BACKUP")?;
     writeln!(text, "  version {}", vr.version)?;
     writeln!(text, "  virtual_router_id {}", vr.vrid)?;
     writeln!(text, "  priority {}", vr.priority)?;

@@ -19,7 +19,7 @@ use std::time::Duration;
 #[cfg(target_os = "linux")]
 use std::time::Instant;
 
-use super::host::Host;
+use super::host::{Host, INTERFACE};
 use super::system::Stack;
 use super::vr::Vr;
 use super::wait_until;
@@ -63,6 +63,17 @@ impl Program {
     ///
     /// When the program cannot do what a virtual router asks for.
     pub fn config(self, host: &Host, vrs: &[Vr]) -> String {
+        for vr in vrs {
+            assert!(
+                self.reads_vrrpd_conf() || vr.lines.is_empty(),
+                "only vrrpd knows {:?}",
+                vr.lines
+            );
+            assert!(
+                self.names_interfaces() || vr.interface == INTERFACE,
+                "{self:?} of the lab knows no interface but {INTERFACE}"
+            );
+        }
         match self {
             Self::Vrrpd => vrrpd::config(host, vrs),
             #[cfg(target_os = "linux")]
@@ -77,6 +88,23 @@ impl Program {
             #[cfg(target_os = "linux")]
             Self::Smoltcp => smoltcp::config(host, vrs),
         }
+    }
+
+    fn reads_vrrpd_conf(self) -> bool {
+        match self {
+            Self::Vrrpd => true,
+            #[cfg(target_os = "linux")]
+            Self::Libevent => true,
+            _ => false,
+        }
+    }
+
+    fn names_interfaces(self) -> bool {
+        #[cfg(target_os = "linux")]
+        if self == Self::Keepalived {
+            return true;
+        }
+        self.reads_vrrpd_conf()
     }
 
     /// The command lines to run, in order.

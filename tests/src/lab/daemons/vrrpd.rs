@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use crate::lab::host::{Host, INTERFACE};
+use crate::lab::host::Host;
 use crate::lab::vr::Vr;
 
 pub(super) fn config(host: &Host, vrs: &[Vr]) -> String {
@@ -31,7 +31,8 @@ fn write(text: &mut String, vr: &Vr) -> std::fmt::Result {
         .map(|address| format!("{address}/{prefix}"))
         .collect();
     writeln!(text, "\n[VRID]\nserverid = {}", vr.vrid)?;
-    writeln!(text, "interface = {INTERFACE}\npriority = {}", vr.priority)?;
+    writeln!(text, "interface = {}", vr.interface)?;
+    writeln!(text, "priority = {}", vr.priority)?;
     writeln!(text, "addr = {}", addresses.join(","))?;
     writeln!(text, "version = {}", vr.version)?;
     writeln!(
@@ -45,6 +46,9 @@ fn write(text: &mut String, vr: &Vr) -> std::fmt::Result {
     }
     if let Some(password) = &vr.password {
         writeln!(text, "password = {password}")?;
+    }
+    for line in &vr.lines {
+        writeln!(text, "{line}")?;
     }
     Ok(())
 }

@@ -5,20 +5,22 @@ use crate::lab::host::{Host, INTERFACE};
 impl Host {
     /// Plugs it in and gives it its addresses.
     pub(in crate::lab) fn set_up(&self) {
-        self.hub.plug(self.name(), self.stack(), INTERFACE);
-        let (number, mac) = (self.number, self.mac());
+        self.nic.hub.plug(self.name(), self.stack(), INTERFACE);
+        let (nic, mac) = (&self.nic, self.mac());
         // Duplicate address detection would hold the host's own IPv6 addresses back for a second.
         self.stack().ifconfig(&format!(
             "{INTERFACE} ether {mac:?}\n\
              {INTERFACE} inet6 -ifdisabled auto_linklocal no_dad up\n\
-             {INTERFACE} inet 10.10.10.{number}/24\n\
-             {INTERFACE} inet6 fd00:10::{number}/64"
+             {INTERFACE} inet {}/24\n\
+             {INTERFACE} inet6 {}/64",
+            nic.v4(),
+            nic.v6()
         ));
     }
 
     /// Pulls the cable out. An epair always has a carrier: it goes, and the interface with it.
     pub fn pull_cable(&self) {
-        self.hub.unplug(self.name());
+        self.nic.hub.unplug(self.name());
     }
 
     /// Plugs the cable in again, with an interface as before.

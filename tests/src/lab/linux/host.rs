@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::Netns;
 use crate::lab::decode::Mac;
 use crate::lab::host::{Host, INTERFACE};
+use crate::lab::{Lab, Nic};
 
 /// The interface of a program that is a host's network stack: see [`Host::hand_over`].
 pub const TAP: &str = "tap0";
@@ -27,14 +28,34 @@ impl Host {
                 ns.sysctl(&format!("net/ipv4/conf/{scope}/{name}"), "0");
             }
         }
-        let (number, mac) = (self.number, format!("{:?}", self.mac()));
-        self.hub.plug(self.name(), ns, INTERFACE, &mac);
+        self.wire(&self.nic);
+    }
+
+    /// Gives it another interface, plugged into another segment. Its addresses and MAC have the
+    /// host's number: see [`Lab::host`].
+    ///
+    /// # Panics
+    ///
+    /// When the host has an interface of that name, or the segment a port for the host.
+    pub fn join(&self, lab: &Lab, interface: &str) -> Nic {
+        let number = self.nic.v4().octets()[3];
+        let nic = Nic::new(self.name(), interface, lab, number);
+        self.wire(&nic);
+        nic
+    }
+
+    fn wire(&self, nic: &Nic) {
+        let (ns, interface) = (self.netns(), nic.interface());
+        let mac = format!("{:?}", nic.mac());
+        nic.hub.plug(nic.host(), ns, interface, &mac);
         // Duplicate address detection would hold the host's own IPv6 addresses back for a second.
-        ns.sysctl("net/ipv6/conf/xl0/accept_dad", "0");
+        ns.sysctl(&format!("net/ipv6/conf/{interface}/accept_dad"), "0");
         ns.ip(&format!(
-            "addr add 10.10.10.{number}/24 dev xl0\n\
-             addr add fd00:10::{number}/64 dev xl0 nodad\n\
-             link set xl0 up"
+            "addr add {}/24 dev {interface}\n\
+             addr add {}/64 dev {interface} nodad\n\
+             link set {interface} up",
+            nic.v4(),
+            nic.v6()
         ));
     }
 
@@ -66,12 +87,12 @@ impl Host {
 
     /// Pulls the cable out: the host loses its carrier.
     pub fn pull_cable(&self) {
-        self.hub.set_cable(self.name(), false);
+        self.nic.pull_cable();
     }
 
     /// Plugs the cable in again.
     pub fn plug_cable(&self) {
-        self.hub.set_cable(self.name(), true);
+        self.nic.plug_cable();
     }
 
     /// Every address on its interfaces, without prefix lengths.
@@ -102,8 +123,11 @@ impl Host {
 
     /// Forgets which MACs its neighbours have.
     pub fn forget_neighbours(&self) {
-        self.netns()
-            .ip("neigh flush dev xl0\nneigh flush dev xl0 nud permanent");
+        let flush = |interface: &String| {
+            format!("neigh flush dev {interface}\nneigh flush dev {interface} nud permanent\n")
+        };
+        let script: String = self.interfaces().iter().map(flush).collect();
+        self.netns().ip(&script);
     }
 
     /// Whether it has a cable with somebody at the other end.
@@ -175,6 +199,18 @@ impl Host {
             stream.read_to_string(&mut page).ok()?;
             Some(page.split_once("\r\n\r\n")?.1.trim().to_owned())
         })
+    }
+}
+
+impl Nic {
+    /// Pulls the cable out: the interface loses its carrier.
+    pub fn pull_cable(&self) {
+        self.hub.set_cable(self.host(), false);
+    }
+
+    /// Plugs the cable in again.
+    pub fn plug_cable(&self) {
+        self.hub.set_cable(self.host(), true);
     }
 }
 
