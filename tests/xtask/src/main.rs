@@ -11,10 +11,12 @@ mod firmware;
 mod freebsd;
 mod fuzz;
 mod install;
+mod installed;
 mod mutants;
 mod mutations;
 mod packages;
 mod port;
+mod programs;
 mod proof;
 mod run;
 mod soak;
@@ -32,6 +34,9 @@ usage: cargo xtask COMMAND
   test       install what is missing with the package manager and run everything
   test STEP  one step of it:
                STEPS
+  install    build the programs and install them with manual pages, sample and service;
+             --prefix PREFIX (/usr/local), --destdir FOLDER for packagers
+  uninstall  remove what install with the same options has installed
   freebsd    make an archive for FreeBSD: the programs, their tests, and a script that
              runs them all there
   firmware   build the firmware and show it at work on QEMU's board
@@ -71,6 +76,8 @@ fn main() -> ExitCode {
     let done = match command {
         "demo" => demo(rest),
         "test" => steps::test(rest),
+        "install" => programs::install(rest),
+        "uninstall" => programs::uninstall(rest),
         "freebsd" => freebsd::archive(),
         "bench" => bench::print(),
         "firmware" => firmware::demo(rest),

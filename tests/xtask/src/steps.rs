@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use crate::run::{self, Failure, cargo, root};
 use crate::{
-    bare_c, bare_metal, bench, capi, capi_host, compliance, firmware, freebsd, packages, proof,
-    soak, stack,
+    bare_c, bare_metal, bench, capi, capi_host, compliance, firmware, freebsd, installed, packages,
+    proof, soak, stack,
 };
 
 type Step = (&'static str, fn() -> Result<(), Failure>);
@@ -28,6 +28,7 @@ const STEPS: &[Step] = &[
     ("c-host", capi_host::check),
     ("freebsd", freebsd::check),
     ("units", units),
+    ("install", installed::check),
     ("lab", lab),
     ("soak", soak::briefly),
     ("size", firmware::check_size),
@@ -66,7 +67,7 @@ pub(crate) fn test(names: &[String]) -> Result<(), Failure> {
 
 /// Builds vrrpd and vrrpctl as they are installed.
 pub(crate) fn build_programs() -> Result<(), Failure> {
-    here(cargo().args(["build", "--quiet", "--release", "--package", "vrrpd"]))
+    here(cargo().args(["build", "--release", "--package", "vrrpd"]))
 }
 
 fn here(command: &mut Command) -> Result<(), Failure> {

@@ -1,0 +1,322 @@
+//! `cargo xtask install` and `uninstall`: the programs, their manual pages, the sample and the
+//! service, below one prefix.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::run::{Failure, root, target_dir};
+use crate::steps;
+
+const USAGE: &str = "usage: cargo xtask install|uninstall [--prefix PREFIX] [--destdir FOLDER]";
+
+/// The default prefix, which is also the one that the unit in the repository is written for.
+const DEFAULT_PREFIX: &str = "/usr/local";
+
+/// The folders with manual pages, all of which are installed: they refer to each other.
+const PAGES: [&str; 2] = ["ports/daemon/man", "ports/freebsd/man"];
+
+/// The service manager that the files are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum System {
+    Linux,
+    FreeBsd,
+}
+
+impl System {
+    const HERE: Self = if cfg!(target_os = "freebsd") {
+        System::FreeBsd
+    } else {
+        System::Linux
+    };
+}
+
+/// The place that files are installed to.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// The prefix that the files will be found below, as written into the service.
+    prefix: String,
+    /// A folder that stands for the root of the file system, for packagers.
+    destdir: Option<PathBuf>,
+}
+
+impl Place {
+    /// Reads the arguments of both commands.
+    pub(crate) fn parse(args: &[String]) -> Result<Self, Failure> {
+        let mut prefix = DEFAULT_PREFIX.to_owned();
+        let mut destdir = None;
+        let mut args = args.iter();
+        while let Some(arg) = args.next() {
+            let (name, value) = match arg.split_once('=') {
+                Some((name, value)) => (name, Some(value.to_owned())),
+                None => (arg.as_str(), None),
+            };
+            if !["--prefix", "--destdir"].contains(&name) {
+                return Err(Failure(format!("unexpected '{arg}'\n{USAGE}")));
+            }
+            let value = value.or_else(|| args.next().cloned());
+            let value = value.filter(|v| !v.is_empty());
+            let value = value.ok_or_else(|| Failure(format!("{name} needs a value\n{USAGE}")))?;
+            if name == "--prefix" {
+                prefix = value;
+            } else {
+                let absolute = std::path::absolute(&value);
+                destdir = Some(absolute.map_err(|e| Failure(format!("{value}: {e}")))?);
+            }
+        }
+        // The service's files give some characters a meaning of their own.
+        let plain = |c: char| c.is_ascii_alphanumeric() || "/._+-".contains(c);
+        if !prefix.starts_with('/') || !prefix.chars().all(plain) {
+            return Err(Failure(format!(
+                "--prefix: expected an absolute path of letters, digits and . _ + -, found '{prefix}'"
+            )));
+        }
+        // `/` itself leaves an empty prefix: /sbin, /share.
+        let prefix = prefix.trim_end_matches('/').to_owned();
+        Ok(Self { prefix, destdir })
+    }
+
+    /// The path of an installed file on this machine, now.
+    pub(crate) fn path(&self, below_prefix: &str) -> PathBuf {
+        let path = format!("{}/{below_prefix}", self.prefix);
+        match &self.destdir {
+            Some(destdir) => destdir.join(path.trim_start_matches('/')),
+            None => path.into(),
+        }
+    }
+}
+
+/// The origin of an installed file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Origin {
+    /// A program of the release build.
+    Program(&'static str),
+    /// A file of the repository as it is.
+    File(PathBuf),
+    /// A file of the repository that names the prefix in this form.
+    Template(PathBuf, &'static str),
+}
+
+/// A file to install: its origin, its path below the prefix, its mode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct File {
+    from: Origin,
+    to: String,
+    mode: u32,
+}
+
+/// All files that are installed, on any machine of this system.
+fn files(system: System) -> Result<Vec<File>, Failure> {
+    let in_repository = |path: &str| root().join(path);
+    let mut files: Vec<File> = ["vrrpd", "vrrpctl"]
+        .map(|name| File {
+            from: Origin::Program(name),
+            to: format!("sbin/{name}"),
+            mode: 0o755,
+        })
+        .into();
+    let data = |from: &str, to: &str| File {
+        from: Origin::File(in_repository(from)),
+        to: to.into(),
+        mode: 0o644,
+    };
+    const SAMPLE: &str = "ports/daemon/etc/vrrpd.conf.sample";
+    match system {
+        System::Linux => {
+            files.push(data(SAMPLE, "share/doc/vrrpd/vrrpd.conf.sample"));
+            files.push(File {
+                from: Origin::Template(
+                    in_repository("ports/daemon/etc/vrrpd.service"),
+                    DEFAULT_PREFIX,
+                ),
+                to: "lib/systemd/system/vrrpd.service".into(),
+                mode: 0o644,
+            });
+        }
+        System::FreeBsd => {
+            let port = "ports/freebsd/port/files";
+            files.push(data(SAMPLE, "etc/vrrpd.conf.sample"));
+            for (name, to) in [
+                ("newsyslog.conf", "etc/newsyslog.conf.d/vrrpd.conf"),
+                ("syslog.conf", "etc/syslog.d/vrrpd.conf"),
+            ] {
+                files.push(data(&format!("{port}/{name}"), to));
+            }
+            files.push(File {
+                from: Origin::Template(in_repository(&format!("{port}/vrrpd.in")), "%%PREFIX%%"),
+                to: "etc/rc.d/vrrpd".into(),
+                mode: 0o755,
+            });
+        }
+    }
+    for folder in PAGES.map(in_repository) {
+        for page in pages(&folder)? {
+            let name = page.file_name().unwrap_or_default().to_string_lossy();
+            let section = name.rsplit('.').next().unwrap_or_default();
+            files.push(File {
+                to: format!("share/man/man{section}/{name}"),
+                from: Origin::File(page.clone()),
+                mode: 0o644,
+            });
+        }
+    }
+    Ok(files)
+}
+
+fn pages(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let found = fs::read_dir(folder).map_err(|e| cannot("read", folder, &e))?;
+    let mut found: Vec<PathBuf> = found.flatten().map(|page| page.path()).collect();
+    found.sort();
+    Ok(found)
+}
+
+/// `cargo xtask install`.
+pub(crate) fn install(args: &[String]) -> Result<(), Failure> {
+    let place = Place::parse(args)?;
+    steps::build_programs()?;
+    put(&place, System::HERE)?;
+    let unit = place.path("lib/systemd/system/vrrpd.service");
+    if place.destdir.is_none() && System::HERE == System::Linux {
+        println!("{}", next(&place, &unit));
+    }
+    Ok(())
+}
+
+/// The administrator's next commands, which depend on where systemd looks for units.
+fn next(place: &Place, unit: &Path) -> String {
+    let older = Path::new("/etc/systemd/system/vrrpd.service");
+    if older.is_file() && !older.is_symlink() {
+        let older = older.display();
+        return format!("{older} takes precedence over the unit just installed: remove it");
+    }
+    match place.prefix.as_str() {
+        "/usr" | "/usr/local" => "next: systemctl daemon-reload".into(),
+        _ => format!("next: systemctl link {}", unit.display()),
+    }
+}
+
+/// `cargo xtask uninstall`.
+pub(crate) fn uninstall(args: &[String]) -> Result<(), Failure> {
+    remove(&Place::parse(args)?, System::HERE)
+}
+
+fn put(place: &Place, system: System) -> Result<(), Failure> {
+    for file in files(system)? {
+        let octets = match &file.from {
+            Origin::Program(name) => read(&target_dir().join("release").join(name))?,
+            Origin::File(path) => read(path)?,
+            Origin::Template(path, form) => {
+                let text = fs::read_to_string(path).map_err(|e| cannot("read", path, &e))?;
+                text.replace(form, &place.prefix).into_bytes()
+            }
+        };
+        let to = place.path(&file.to);
+        write(&to, &octets, file.mode).map_err(|e| cannot("install", &to, &e))?;
+        println!("installed {}", to.display());
+    }
+    Ok(())
+}
+
+/// Writes a file and gives it its name last: a running program is replaced, not overwritten.
+fn write(to: &Path, octets: &[u8], mode: u32) -> io::Result<()> {
+    let folder = to.parent().unwrap_or(Path::new("/"));
+    fs::create_dir_all(folder)?;
+    let name = to.file_name().unwrap_or_default().to_string_lossy();
+    let new = folder.join(format!(".{name}.new"));
+    let written = fs::write(&new, octets)
+        .and_then(|()| fs::set_permissions(&new, fs::Permissions::from_mode(mode)))
+        .and_then(|()| fs::rename(&new, to));
+    if written.is_err() {
+        let _ = fs::remove_file(&new);
+    }
+    written
+}
+
+fn remove(place: &Place, system: System) -> Result<(), Failure> {
+    for file in files(system)? {
+        let path = place.path(&file.to);
+        match fs::remove_file(&path) {
+            Ok(()) => println!("removed {}", path.display()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            Err(e) => return Err(cannot("remove", &path, &e)),
+        }
+        // A folder of the machine stays, though it may be empty now; one that is a packager's, or
+        // has our name, goes with its last file.
+        let own = |folder: &Path| folder.file_name().is_some_and(|name| name == "vrrpd");
+        let below = |folder: &Path| match &place.destdir {
+            Some(destdir) => folder.starts_with(destdir) && folder != destdir,
+            None => own(folder),
+        };
+        for folder in path.ancestors().skip(1).take_while(|f| below(f)) {
+            if fs::remove_dir(folder).is_err() {
+                break;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(|e| cannot("read", path, &e))
+}
+
+fn cannot(verb: &str, path: &Path, error: &io::Error) -> Failure {
+    let advice = match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "; run it as root, with sudo: sudo env \"PATH=$PATH\" cargo xtask ..."
+        }
+        _ => "",
+    };
+    Failure(format!("cannot {verb} {}: {error}{advice}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(args: &[&str]) -> Result<Place, Failure> {
+        let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
+        Place::parse(&args)
+    }
+
+    #[test]
+    fn the_place_is_prefix_and_destdir_in_either_form() {
+        let path = |args: &[&str]| place(args).map(|p| p.path("sbin/vrrpd")).ok();
+        assert_eq!(path(&[]), Some("/usr/local/sbin/vrrpd".into()));
+        assert_eq!(path(&["--prefix=/usr/"]), Some("/usr/sbin/vrrpd".into()));
+        assert_eq!(path(&["--prefix", "/"]), Some("/sbin/vrrpd".into()));
+        assert_eq!(
+            path(&["--destdir", "/tmp/stage", "--prefix", "/usr"]),
+            Some("/tmp/stage/usr/sbin/vrrpd".into())
+        );
+        for bad in [
+            &["--prefix"][..],
+            &["--prefix="],
+            &["--prefix", "usr"],
+            &["--prefix", "/opt/a b"],
+            &["--prefix", "/opt/%n"],
+            &["--destdir"],
+            &["/usr"],
+            &["--bogus", "/usr"],
+        ] {
+            assert!(place(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn freebsd_gets_the_files_of_its_port_and_the_script_that_the_ports_tree_adds() {
+        let plist = include_str!("../../../ports/freebsd/port/pkg-plist");
+        let mut listed: Vec<&str> = plist
+            .lines()
+            .map(|line| line.strip_prefix("@sample ").unwrap_or(line))
+            .map(|line| line.strip_suffix(".gz").unwrap_or(line))
+            .chain(["etc/rc.d/vrrpd"])
+            .collect();
+        listed.sort_unstable();
+        let files = files(System::FreeBsd).expect("the repository");
+        let mut installed: Vec<&str> = files.iter().map(|file| file.to.as_str()).collect();
+        installed.sort_unstable();
+        assert_eq!(installed, listed);
+    }
+}
