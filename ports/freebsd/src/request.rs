@@ -43,7 +43,8 @@ pub(crate) fn prefix_len(address: IpAddr) -> u8 {
     }
 }
 
-/// Adds an address with its [`prefix_len`].
+/// Adds an address with its [`prefix_len`]. An IPv6 address is deprecated from the beginning, so that
+/// source address selection (RFC 6724 rule 3) prefers an address of the host's own.
 pub(crate) fn add_address(name: &str, address: IpAddr) -> io::Result<Request> {
     Ok(match address {
         IpAddr::V4(ip) => Request::about(SIOCAIFADDR, name)?
@@ -57,7 +58,7 @@ pub(crate) fn add_address(name: &str, address: IpAddr) -> io::Result<Request> {
                 .with(IN6_ALIASREQ_ADDR, &sockaddr_in6(ip, 0))
                 .with(IN6_ALIASREQ_MASK, &sockaddr_in6(mask, 0))
                 .with(IN6_ALIASREQ_VALID, &forever)
-                .with(IN6_ALIASREQ_PREFERRED, &forever)
+                .with(IN6_ALIASREQ_PREFERRED, &[0; 4])
         }
     })
 }
@@ -237,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ipv6_address_is_added_for_ever() {
+    fn an_ipv6_address_is_added_for_ever_and_deprecated() {
         let ip: Ipv6Addr = "2001:db8::80".parse().unwrap();
         let request = add_address("em0", ip.into()).unwrap();
         assert_eq!((request.number, request.argument.len()), (0x8088_691b, 136));
@@ -245,7 +246,8 @@ mod tests {
         assert_eq!(request.argument[24..40], ip.octets());
         assert_eq!(request.argument[72..74], [28, 28]);
         assert_eq!(request.argument[80..96], [255; 16]);
-        assert_eq!(request.argument[120..128], [255; 8]);
+        assert_eq!(request.argument[120..124], [255; 4], "valid");
+        assert_eq!(request.argument[124..128], [0; 4], "preferred");
         let link_local: Ipv6Addr = "fe80::80".parse().unwrap();
         let request = add_address("em0", link_local.into()).unwrap();
         assert_eq!(

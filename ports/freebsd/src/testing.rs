@@ -97,7 +97,10 @@ pub fn add_address(name: &str, address: IpAddr, prefix_len: u8) -> io::Result<()
         at,
         octets.get(16 - len..).unwrap_or_default(),
     );
-    if address.is_ipv4() {
+    let forever = ND6_INFINITE_LIFETIME.to_ne_bytes();
+    if address.is_ipv6() {
+        request::put(&mut request.argument, IN6_ALIASREQ_PREFERRED, &forever);
+    } else {
         // The broadcast address of the subnet is for the kernel to find.
         let none = [0; SOCKADDR_IN_LEN];
         request::put(&mut request.argument, IFALIASREQ_BROADCAST, &none);

@@ -31,8 +31,13 @@ const ARP_FILTER: u16 = 13;
 const ARP_ANNOUNCE: u16 = 18;
 const ARP_IGNORE: u16 = 19;
 
+const IFA_CACHEINFO: u16 = 6;
 const IFA_F_NODAD: u32 = 0x02;
 const IFA_F_NOPREFIXROUTE: u32 = 0x200;
+
+/// A struct ifa_cacheinfo: preferred for no time, valid for ever; the kernel fills in the times of
+/// creation and of change.
+const DEPRECATED_FOR_EVER: [u8; 16] = [0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0];
 
 const RTA_DST: u16 = 1;
 const RT_TABLE_MAIN: u8 = 254;
@@ -204,16 +209,24 @@ pub(crate) fn delete_group(to: &mut Requests, group: u32) {
     });
 }
 
-/// Adds or removes an address. It brings no route and asks nobody for leave (no duplicate address
-/// detection: another router may just have had it).
+/// Adds or removes an address, without duplicate address detection: another router may just have
+/// had it. It brings no route, except for a link-local address, whose link may have none (a
+/// macvlan has none): that one is installed with the prefix of its link (RFC 4291 section 2.5.6).
+///
+/// An IPv6 address is deprecated from the beginning, so that source address selection (RFC 6724
+/// rule 3) prefers an address of the host's own.
 pub(crate) fn address(to: &mut Requests, index: u32, address: VirtualAddress, add: bool) {
     let mut body = [0; 8];
-    let family = match address.address {
-        IpAddr::V4(_) => AF_INET,
-        IpAddr::V6(_) => AF_INET6,
+    let (family, prefix_len, new_flags) = match address.address {
+        IpAddr::V4(_) => (AF_INET, address.prefix_len, IFA_F_NOPREFIXROUTE),
+        IpAddr::V6(ip) if ip.is_unicast_link_local() => (AF_INET6, 64, IFA_F_NODAD),
+        IpAddr::V6(_) => {
+            let flags = IFA_F_NOPREFIXROUTE | IFA_F_NODAD;
+            (AF_INET6, address.prefix_len, flags)
+        }
     };
     body[0] = family;
-    body[1] = address.prefix_len;
+    body[1] = prefix_len;
     body[4..8].copy_from_slice(&index.to_ne_bytes());
     let (kind, flags) = if add {
         (RTM_NEWADDR, REQUEST | ACK | CREATE | EXCLUSIVE)
@@ -224,11 +237,10 @@ pub(crate) fn address(to: &mut Requests, index: u32, address: VirtualAddress, ad
         ip_attribute(m, IFA_LOCAL, address.address);
         ip_attribute(m, IFA_ADDRESS, address.address);
         if add {
-            let flags = match address.address {
-                IpAddr::V4(_) => IFA_F_NOPREFIXROUTE,
-                IpAddr::V6(_) => IFA_F_NOPREFIXROUTE | IFA_F_NODAD,
-            };
-            m.attribute(IFA_FLAGS, &flags.to_ne_bytes());
+            m.attribute(IFA_FLAGS, &new_flags.to_ne_bytes());
+            if family == AF_INET6 {
+                m.attribute(IFA_CACHEINFO, &DEPRECATED_FOR_EVER);
+            }
             m.attribute(IFA_PROTO, &[OUR_PROTOCOL]);
         }
     });
@@ -360,6 +372,47 @@ mod tests {
                 5, 0, 11, 0, 112, 0, 0, 0, // IFA_PROTO
             ]
         );
+    }
+
+    fn added(ip: &str, prefix_len: u8) -> Vec<u8> {
+        let vip = VirtualAddress {
+            address: ip.parse().unwrap(),
+            prefix_len,
+        };
+        made(|m| address(m, 5, vip, true))
+    }
+
+    #[test]
+    fn an_ipv6_address_is_deprecated_and_brings_no_route() {
+        let octets = added("2001:db8::1", 64);
+        let ip = [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+        let expected = [
+            &[100, 0, 0, 0, 20, 0, 5, 6, 1, 0, 0, 0, 0, 0, 0, 0][..], // header
+            &[10, 64, 0, 0, 5, 0, 0, 0],                              // ifaddrmsg
+            &[20, 0, 2, 0],
+            &ip, // IFA_LOCAL
+            &[20, 0, 1, 0],
+            &ip,                        // IFA_ADDRESS
+            &[8, 0, 8, 0, 2, 2, 0, 0],  // IFA_FLAGS
+            &[20, 0, 6, 0, 0, 0, 0, 0], // IFA_CACHEINFO: preferred for 0 s,
+            &[0xff, 0xff, 0xff, 0xff],  // valid for ever
+            &[0, 0, 0, 0, 0, 0, 0, 0],
+            &[5, 0, 11, 0, 112, 0, 0, 0], // IFA_PROTO
+        ]
+        .concat();
+        let mut expected = expected;
+        expected[0] = expected.len() as u8;
+        assert_eq!(octets, expected);
+    }
+
+    #[test]
+    fn a_link_local_address_brings_the_route_of_its_link() {
+        for prefix_len in [10, 64, 128] {
+            let octets = added("fe80::1", prefix_len);
+            assert_eq!(octets[17], 64, "the length of the link's prefix");
+            let flags = 24 + 20 + 20;
+            assert_eq!(octets[flags..flags + 8], [8, 0, 8, 0, 2, 0, 0, 0]);
+        }
     }
 
     #[test]

@@ -5,4 +5,5 @@ mod common;
 mod frames;
 mod macs;
 mod process;
+mod sources;
 mod trouble;

@@ -1,0 +1,131 @@
+//! The routes that come with an address, and the source of the host's own connections.
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use vrrp_core::{Family, MacMode};
+use vrrp_host::{Platform, VrSetup};
+
+use crate::common::*;
+
+/// The source that the kernel chooses for an unbound socket.
+fn source(to: &str) -> IpAddr {
+    let to: SocketAddr = to.parse().unwrap();
+    let any: IpAddr = match to {
+        SocketAddr::V4(_) => [0; 4].into(),
+        SocketAddr::V6(_) => [0_u16; 8].into(),
+    };
+    let socket = UdpSocket::bind((any, 0)).unwrap();
+    socket.connect(to).unwrap();
+    socket.local_addr().unwrap().ip()
+}
+
+fn virtual_router(mac_mode: MacMode, vips: &[(&str, u8)]) -> VrSetup {
+    let vip = |&(ip, len): &(&str, u8)| (vip(ip, len), None);
+    let addresses: Vec<_> = vips.iter().map(vip).collect();
+    let family = Family::of(addresses[0].0.address);
+    VrSetup {
+        addresses,
+        ..setup(key(family, 7), mac_mode, crate::common::vip("::", 64))
+    }
+}
+
+//= RFC 6724 section 5, rule 3: prefer an address that is not deprecated
+#[test]
+fn a_virtual_address_is_no_source_unless_a_socket_is_bound_to_it() {
+    let _wire = enter();
+    // Own addresses that every other rule puts after the virtual ones: longer prefixes in common
+    // with the destination, and the same interface.
+    ip("address add 2001:db8:1::2/64 dev a0 nodad");
+    let patience = Instant::now() + Duration::from_secs(10);
+    while ip("-6 address show dev a0 tentative").contains("fe80") {
+        assert!(Instant::now() < patience, "duplicate address detection");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    ip("route add default via 10.0.0.1");
+    ip("route add 2001:db8::/32 via 2001:db8:1::1");
+    ip("route add 10.8.0.0/16 dev a0");
+    let v6 = [
+        ("fe80::100", 64),
+        ("2001:db8:1::100", 64),
+        ("2001:db8:2::100", 128),
+    ];
+    let v4 = [("10.0.0.100", 24), ("10.0.0.101", 32), ("10.8.0.100", 16)];
+    for mac_mode in [MacMode::Interface, MacMode::Virtual] {
+        let mut platform = open();
+        let setups = [virtual_router(mac_mode, &v4), virtual_router(mac_mode, &v6)];
+        for setup in &setups {
+            platform.prepare(setup).unwrap();
+            take_up(&mut platform, setup);
+        }
+        let own = |to| (source(to), mac_mode);
+        let (ipv4, ipv6): (IpAddr, IpAddr) = (
+            [10, 0, 0, 2].into(),
+            "2001:db8:1::2"
+                .parse::<std::net::Ipv6Addr>()
+                .unwrap()
+                .into(),
+        );
+        for to in ["10.0.0.9:9", "192.0.2.9:9", "10.8.0.9:9"] {
+            assert_eq!(own(to), (ipv4, mac_mode), "{to}");
+        }
+        for to in ["[2001:db8:1::109]:9", "[2001:db8:2::101]:9"] {
+            assert_eq!(own(to), (ipv6, mac_mode), "{to}");
+        }
+        let index = ip("-o link show dev a0");
+        let index = index.split(':').next().unwrap();
+        let link_local = own(&format!("[fe80::101%{index}]:9")).0;
+        assert_eq!(link_local.to_string(), "fe80::ff:fe00:1");
+        // Bound, it is.
+        for vip in ["10.0.0.100", "2001:db8:1::100"] {
+            let vip: IpAddr = vip.parse().unwrap();
+            assert_eq!(
+                UdpSocket::bind((vip, 0))
+                    .unwrap()
+                    .local_addr()
+                    .unwrap()
+                    .ip(),
+                vip
+            );
+        }
+        for setup in &setups {
+            give_up(&mut platform, setup);
+        }
+    }
+}
+
+/// A neighbour can only be answered on its link if the link has a route.
+#[test]
+fn a_link_local_address_brings_the_route_of_its_link_and_takes_it_away() {
+    let _wire = enter();
+    let mut platform = open();
+    let routes = |device: &str| {
+        let routes = ip(&format!("-6 route show dev {device}"));
+        routes
+            .lines()
+            .filter(|l| l.starts_with("fe80::/64"))
+            .count()
+    };
+    for prefix_len in [64, 10, 128] {
+        let setup = virtual_router(MacMode::Virtual, &[("fe80::100", prefix_len)]);
+        platform.prepare(&setup).unwrap();
+        take_up(&mut platform, &setup);
+        let name = platform.mac_interface(setup.key).unwrap();
+        assert_eq!(routes(&name), 1);
+        // Only the address goes, and comes back.
+        let address = setup.addresses[0].0;
+        for on in [false, true] {
+            platform.set_address(setup.key, address, true, on).unwrap();
+            assert_eq!(routes(&name), usize::from(on), "on: {on}");
+        }
+        give_up(&mut platform, &setup);
+        assert_eq!(routes(&name), 0);
+        platform.release(setup.key);
+        let setup = virtual_router(MacMode::Interface, &[("fe80::100", prefix_len)]);
+        platform.prepare(&setup).unwrap();
+        take_up(&mut platform, &setup);
+        give_up(&mut platform, &setup);
+        platform.release(setup.key);
+        assert_eq!(routes("a0"), 1, "the interface's own route");
+    }
+}
