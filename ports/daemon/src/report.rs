@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use vrrp_core::{ActiveRouter, Family, Instant, MacMode, State, Statistics, Version};
-use vrrp_host::{InterfaceReport, Sighting, VrReport};
+use vrrp_host::{About, InterfaceReport, Sighting, VrId, VrReport, Warning};
 
 use crate::control::protocol::{Peer, Seen, Stats, VirtualRouter, VrStats};
 use crate::words;
 
-/// How a virtual router stands. Warnings and rejections that only the daemon remembers are left
-/// for it to add.
-pub fn virtual_router(report: &VrReport, now: Instant) -> VirtualRouter {
+/// How a virtual router stands, with those of `warnings` that are about it. The last rejection is
+/// for the daemon to add.
+pub fn virtual_router(report: &VrReport, now: Instant, warnings: &[Warning]) -> VirtualRouter {
     let status = &report.status;
     let seconds = |span: vrrp_core::Duration| span.as_micros() as f64 / 1e6;
     let last = status.active.map(|active| vrrp_core::Peer {
@@ -49,7 +49,7 @@ pub fn virtual_router(report: &VrReport, now: Instant) -> VirtualRouter {
         virtual_mac: report.mac_mode == MacMode::Virtual,
         mac_interface: report.mac_interface.clone(),
         interface_up: report.interface.up,
-        warnings: warnings(report),
+        warnings: texts(&report.id, warnings),
         last_rejected: None,
     }
 }
@@ -114,23 +114,16 @@ fn peer(active: &ActiveRouter, now: Instant) -> Peer {
     }
 }
 
-fn warnings(report: &VrReport) -> Vec<String> {
-    let mut list = Vec::new();
-    if let Some(active) = &report.status.active {
-        if active.address_mismatch {
-            list.push(format!(
-                "{} advertises other addresses than ours",
-                active.address
-            ));
-        }
-        if active.interval_mismatch {
-            list.push(format!(
-                "{} advertises another interval than ours",
-                active.address
-            ));
-        }
-    }
-    list
+fn texts(id: &VrId, all: &[Warning]) -> Vec<String> {
+    let of = |warning: &&Warning| matches!(&warning.about, About::VirtualRouter(of) if of == id);
+    let texts = all.iter().filter(of).map(|warning| warning.text.clone());
+    texts.collect()
+}
+
+/// The warnings that belong to no virtual router.
+pub fn warnings_of_host(all: &[Warning]) -> Vec<String> {
+    let of_host = |warning: &&Warning| !matches!(warning.about, About::VirtualRouter(_));
+    all.iter().filter(of_host).map(words::warning).collect()
 }
 
 fn vr_stats(report: &VrReport) -> VrStats {

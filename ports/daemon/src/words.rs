@@ -2,8 +2,8 @@
 //!
 //! The words are those of the configuration file: "master" and "backup", not the RFC's "Active".
 
-use vrrp_core::{Duration, Instant, Peer, Priority, Reason, State, Status, Version};
-use vrrp_host::{Event, VrId};
+use vrrp_core::{Duration, Instant, Peer, Reason, State, Status, Version};
+use vrrp_host::{About, Event, VrId, Warning};
 
 /// `master`, `backup` or `init`.
 pub const fn state(state: State) -> &'static str {
@@ -117,37 +117,6 @@ pub fn event(event: &Event, status: Option<&Status>) -> (Weight, String) {
         Event::Rejected { .. } => (Weight::Warning, rejected(event)),
         Event::Problem { id: Some(id), text } => (Weight::Warning, format!("{}: {text}", name(id))),
         Event::Problem { id: None, text } => (Weight::Warning, text.clone()),
-        Event::IntervalMismatch {
-            id,
-            peer,
-            ours,
-            theirs,
-        } => {
-            let (ours, theirs) = (seconds(ours.duration()), seconds(theirs.duration()));
-            let text = format!("{peer} advertises an interval of {theirs}, ours is {ours}");
-            (Weight::Warning, format!("{}: {text}", name(id)))
-        }
-        Event::AddressMismatch {
-            id,
-            peer,
-            ours,
-            theirs,
-        } => {
-            let text = format!(
-                "{peer} advertises {}, ours are {}",
-                list(theirs),
-                list(ours)
-            );
-            (Weight::Warning, format!("{}: {text}", name(id)))
-        }
-        Event::DualOwner { id, peer } => {
-            let text = format!("{peer} claims to own the addresses (priority 255), as we do");
-            (Weight::Warning, format!("{}: {text}", name(id)))
-        }
-        Event::Contested { id, peer } => {
-            let text = contested(peer, status.map(|s| s.priority));
-            (Weight::Warning, format!("{}: {text}", name(id)))
-        }
         Event::Stalled { late } => {
             let late = seconds(*late);
             let text = format!("this host stalled: a timer was handled {late} late");
@@ -155,17 +124,19 @@ pub fn event(event: &Event, status: Option<&Status>) -> (Weight, String) {
         }
         Event::Removed { id } => (Weight::Info, format!("{}: removed", name(id))),
         Event::Lost { count } => (Weight::Warning, format!("{count} events were lost")),
+        // Warnings say it, for as long as it lasts.
         other => (Weight::Debug, format!("{other:?}")),
     }
 }
 
-/// A second master that does not give way.
-pub fn contested(peer: &Peer, ours: Option<Priority>) -> String {
-    let ours = ours.map(|p| format!(" ({p})")).unwrap_or_default();
-    format!(
-        "{} goes on advertising with priority {} though ours{ours} wins: it does not hear us, or refuses what it hears, or belongs to somebody else with the same VRID",
-        peer.address, peer.priority
-    )
+/// `VRID 1 on eth0 (IPv4): cannot ...`.
+pub fn warning(warning: &Warning) -> String {
+    let text = &warning.text;
+    match &warning.about {
+        About::Host => text.clone(),
+        About::Interface(interface) => format!("{interface}: {text}"),
+        About::VirtualRouter(id) => format!("{}: {text}", name(id)),
+    }
 }
 
 /// `3 s ago`, `5 min ago`.
@@ -228,15 +199,10 @@ fn rejected(event: &Event) -> String {
     }
 }
 
-fn list(addresses: &[std::net::IpAddr]) -> String {
-    let texts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    texts.join(" ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vrrp_core::{AdvertInterval, Family, VrKey, Vrid};
+    use vrrp_core::{AdvertInterval, Family, Priority, VrKey, Vrid};
 
     fn status(version: Version, priority: u8) -> Status {
         let vrid = Vrid::new(1).expect("not 0");

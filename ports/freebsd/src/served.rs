@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use vrrp_core::{Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
 use vrrp_host::remote::{self, Guard, Message, Place, Request, Unicast};
-use vrrp_host::{HostConfig, Incoming, Platform, PlatformError, VrSetup, Waited};
+use vrrp_host::{HostConfig, Incoming, Platform, PlatformError, PlatformWarning, VrSetup, Waited};
 
 use crate::bpf::{self, Record};
 use crate::line::Line;
@@ -29,6 +29,8 @@ pub struct Server {
     line: Line,
     /// What the other side was given, and the serial number of each.
     given: BTreeMap<Place, u64>,
+    /// The warnings that the other side knows, as octets. Empty: it knows of none.
+    warned: Vec<u8>,
 }
 
 impl Server {
@@ -46,6 +48,7 @@ impl Server {
             guard: Guard::new(config),
             line,
             given: BTreeMap::new(),
+            warned: Vec::new(),
         })
     }
 
@@ -96,8 +99,23 @@ impl Server {
             self.give()?;
             self.line.send(&Message::Done(result).encode(), None)?;
         }
+        self.warn()?;
         // When to look at the interfaces again.
         self.platform.set_wakeup(None)
+    }
+
+    /// Tells the warnings that hold now, if they are others than before.
+    fn warn(&mut self) -> io::Result<()> {
+        let message = Message::of_warnings(&self.platform);
+        let octets = match &message {
+            Message::Warnings(warnings) if warnings.is_empty() => Vec::new(),
+            _ => message.encode(),
+        };
+        if octets != self.warned {
+            self.line.send(&message.encode(), None)?;
+            self.warned = octets;
+        }
+        Ok(())
     }
 
     /// Hands over the devices that were opened, and says which were closed.
@@ -146,6 +164,8 @@ pub struct ServedPlatform {
     line: Line,
     /// Has come while an answer was waited for.
     news: Vec<Message>,
+    /// The warnings of the side with the rights.
+    warnings: Vec<PlatformWarning>,
     interfaces: BTreeMap<u32, OwnedFd>,
     carriers: BTreeMap<VrKey, (String, OwnedFd)>,
     /// Who sends by a carrier, or not at all.
@@ -166,6 +186,7 @@ impl ServedPlatform {
             queue,
             line,
             news: Vec::new(),
+            warnings: Vec::new(),
             interfaces: BTreeMap::new(),
             carriers: BTreeMap::new(),
             carried: BTreeSet::new(),
@@ -218,6 +239,7 @@ impl ServedPlatform {
             Message::Close(Place::Carrier(key, _)) => {
                 self.carriers.remove(&key);
             }
+            Message::Warnings(warnings) => self.warnings = warnings,
             news => self.news.push(news),
         }
         Ok(None)
@@ -297,7 +319,7 @@ impl Platform for ServedPlatform {
                     sink(Incoming::Interface { ifindex, state });
                 }
                 Message::Lost(failure) => sink(Incoming::Lost(failure)),
-                Message::Done(_) | Message::Open(_) | Message::Close(_) => {}
+                Message::Done(_) | Message::Warnings(_) | Message::Open(_) | Message::Close(_) => {}
             }
         }
         for &event in &ready {
@@ -390,5 +412,9 @@ impl Platform for ServedPlatform {
 
     fn mac_interface(&self, key: VrKey) -> Option<String> {
         self.carriers.get(&key).map(|(name, _)| name.clone())
+    }
+
+    fn warnings(&self, list: &mut Vec<PlatformWarning>) {
+        list.extend_from_slice(&self.warnings);
     }
 }

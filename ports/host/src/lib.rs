@@ -46,5 +46,5 @@ pub use config::{
 };
 pub use event::Event;
 pub use host::{Host, MAX_ADDRESSES, MAX_INTERFACES, MAX_VIRTUAL_ROUTERS};
-pub use platform::{Incoming, Platform, PlatformError, VrSetup, Waited};
-pub use report::{InterfaceReport, Reload, Sighting, VrReport};
+pub use platform::{Incoming, Platform, PlatformError, PlatformWarning, Subject, VrSetup, Waited};
+pub use report::{About, InterfaceReport, Reload, Sighting, VrReport, Warning};

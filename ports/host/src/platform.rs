@@ -86,6 +86,38 @@ pub trait Platform {
     /// The source MAC of frames that `key` sends is chosen by the engine; this is the name of the
     /// interface that carries the virtual MAC, for status. `None`: the interface's own MAC is used.
     fn mac_interface(&self, key: VrKey) -> Option<String>;
+
+    /// Appends the conditions that hold now and that an administrator should know of.
+    ///
+    /// To add a condition: derive it here from what the platform knows (links, settings, what it has
+    /// not been able to do), never from a memory of an event, so that it ends when its cause ends.
+    /// The text is the condition's identity: it names interfaces, addresses and settings, and what
+    /// to do; it holds no age and no counter, and stays the same while the condition lasts. The
+    /// daemon shows each as a `warning` line and logs its beginning and its end. A port appends
+    /// nothing, and allocates nothing, while all is well: this is called about once a second.
+    fn warnings(&self, list: &mut Vec<PlatformWarning>) {
+        let _ = list;
+    }
+}
+
+/// A condition that holds now. See [`Platform::warnings`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlatformWarning {
+    /// The part of the configuration that suffers.
+    pub subject: Subject,
+    /// The condition in words.
+    pub text: String,
+}
+
+/// The part of the configuration that a [`PlatformWarning`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The whole host.
+    Host,
+    /// A watched interface, by the host's number.
+    Interface(u32),
+    /// A virtual router.
+    VirtualRouter(VrKey),
 }
 
 /// A descriptor that is waited for beside the platform's own.

@@ -91,3 +91,25 @@ pub struct Reload {
     /// Virtual routers that were not touched at all.
     pub unchanged: Vec<VrId>,
 }
+
+/// A condition that holds now and that an administrator should know of. It ends with its cause.
+///
+/// The text is the same for as long as the condition lasts, so that two lists can be compared.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Warning {
+    /// The part of the configuration that suffers.
+    pub about: About,
+    /// The condition in words.
+    pub text: String,
+}
+
+/// The part of the configuration that a [`Warning`] is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum About {
+    /// The whole host.
+    Host,
+    /// A watched interface.
+    Interface(String),
+    /// A virtual router.
+    VirtualRouter(VrId),
+}

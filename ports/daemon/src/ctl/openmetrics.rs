@@ -52,6 +52,11 @@ fn gauges(out: &mut String, status: &Status) {
     gauge(out, status, "vrrp_warnings", |r| {
         Some(r.warnings.len() as f64)
     });
+    let host = status.warnings.len();
+    let _ = writeln!(
+        out,
+        "# TYPE vrrp_host_warnings gauge\nvrrp_host_warnings {host}"
+    );
     gauge(out, status, "vrrp_peer_age_seconds", |r| {
         r.peer.as_ref().map(|peer| peer.last_heard_s)
     });
@@ -127,6 +132,8 @@ vrrp_priority{vrid="1",interface="eth0",family="ipv4"} 250
 vrrp_state_age_seconds{vrid="1",interface="eth0",family="ipv4"} 12.5
 # TYPE vrrp_warnings gauge
 vrrp_warnings{vrid="1",interface="eth0",family="ipv4"} 0
+# TYPE vrrp_host_warnings gauge
+vrrp_host_warnings 0
 # TYPE vrrp_peer_age_seconds gauge
 # TYPE vrrp_advertisement_sent counter
 vrrp_advertisement_sent_total{vrid="1",interface="eth0",family="ipv4"} 7

@@ -16,6 +16,9 @@ pub fn status(status: &Status) -> String {
         span(status.uptime_s),
         if status.stopping { ", stopping" } else { "" }
     );
+    for text in &status.warnings {
+        let _ = writeln!(out, "  {:<10} {text}", "warning");
+    }
     for router in &status.virtual_routers {
         let _ = writeln!(
             out,
@@ -289,7 +292,7 @@ mod tests {
             virtual_mac: true,
             mac_interface: Some("vr4.2.1".into()),
             interface_up: true,
-            warnings: vec!["10.10.10.6 advertises other addresses than ours".into()],
+            warnings: vec!["10.10.10.6 advertises another interval (2s) than ours (1s)".into()],
             last_rejected: Some(Rejected {
                 reason: "auth-failure".into(),
                 source: Some("10.10.10.9".into()),
@@ -323,7 +326,7 @@ VRID 1 on eth0 (ipv4): backup for 2 min 10 s
   interface  eth0 is up, 10.10.10.5
   protocol   VRRPv2, every 1 s, down after 3.648 s
   rejected   auth-failure from 10.10.10.9, 1 min 1 s ago, 12 in all
-  warning    10.10.10.6 advertises other addresses than ours
+  warning    10.10.10.6 advertises another interval (2s) than ours (1s)
 ";
         assert_eq!(status(&of(router())), expected);
     }

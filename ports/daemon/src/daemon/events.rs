@@ -26,7 +26,8 @@ impl<P: Platform> Daemon<P> {
             let status = id.and_then(|id| reports.iter().find(|r| r.id == *id));
             let status = status.map(|report| report.status);
             self.log_event(&event, status.as_ref());
-            self.notes.take(&event, &mut self.known.iter(), now);
+            self.rejections.take(&event, &mut self.known.iter(), now);
+            self.logged.note(&event);
             match &event {
                 Event::StateChange { .. } => {
                     changed = true;
@@ -127,7 +128,7 @@ impl<P: Platform> Daemon<P> {
 
 fn subject(event: &Event) -> Option<&VrId> {
     match event {
-        Event::StateChange { id, .. } | Event::Contested { id, .. } => Some(id),
+        Event::StateChange { id, .. } => Some(id),
         _ => None,
     }
 }

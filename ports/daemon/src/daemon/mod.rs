@@ -1,11 +1,12 @@
 //! The daemon: one loop over the host, signals, the control socket and scripts.
 
 mod events;
-mod notes;
+mod rejections;
 mod reload;
 mod requests;
 #[cfg(test)]
 mod tests;
+mod warnings;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -23,8 +24,9 @@ use crate::privsep::Helper;
 use crate::scripts::{Runner, Scripts, script_set};
 use crate::sys::{self, Signals};
 use crate::words;
-use notes::Notes;
+use rejections::Rejections;
 pub use reload::log_remark;
+use warnings::Logged;
 
 /// How long a graceful stop may take: priority 0, then serving until a successor is heard.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
@@ -75,7 +77,8 @@ pub struct Daemon<P: Platform> {
     log_level_of_file: bool,
     /// Without a helper.
     scripts: Scripts,
-    notes: Notes,
+    rejections: Rejections,
+    logged: Logged,
     /// Virtual routers that the file names, or named and that are still leaving.
     known: BTreeSet<VrId>,
     stop: Option<Stop>,
@@ -118,7 +121,8 @@ impl<P: Platform> Daemon<P> {
             pid: parts.pid,
             log_level_of_file: parts.log_level_of_file,
             scripts: Scripts::default(),
-            notes: Notes::default(),
+            rejections: Rejections::default(),
+            logged: Logged::default(),
             known: BTreeSet::new(),
             stop: None,
             began: Instant::now(),
@@ -170,6 +174,7 @@ impl<P: Platform> Daemon<P> {
         self.serve_clients(now);
         let changed = self.take_events(now) || changed;
         self.go_on_stopping(now);
+        self.log_warnings(now);
         self.scripts.handle(&self.set, now);
         if changed {
             self.tell_manager();
@@ -219,7 +224,9 @@ impl<P: Platform> Daemon<P> {
         let control = self.control.as_ref().and_then(|c| c.deadline(now));
         let stop = self.stop.map(|s| s.scripts_by.unwrap_or(s.host_by));
         let helper = self.helper.as_ref();
+        let warnings = self.logged.deadline().filter(|_| self.stop.is_none());
         let all = [
+            warnings,
             control,
             helper.is_some_and(Helper::is_due).then_some(now),
             stop,
@@ -355,7 +362,7 @@ impl<P: Platform> Daemon<P> {
     fn dump(&self) {
         let now = self.host.now();
         for report in self.host.statuses() {
-            let vr = crate::report::virtual_router(&report, now);
+            let vr = crate::report::virtual_router(&report, now, &[]);
             log::info!(
                 "{}: {} for {}, priority {}: {}",
                 words::name(&report.id),

@@ -47,9 +47,10 @@ impl<P: Platform> Daemon<P> {
     fn status(&self) -> Status {
         let now = self.host.now();
         let instant = Instant::now();
+        let warnings = self.host.warnings();
         let routers = self.host.statuses().into_iter().map(|report| {
-            let mut status = report::virtual_router(&report, now);
-            self.notes.add_to(&report.id, &mut status, instant);
+            let mut status = report::virtual_router(&report, now, &warnings);
+            self.rejections.add_to(&report.id, &mut status, instant);
             status
         });
         Status {
@@ -59,6 +60,7 @@ impl<P: Platform> Daemon<P> {
             file: self.file.display().to_string(),
             stopping: self.stop.is_some(),
             virtual_routers: routers.collect(),
+            warnings: report::warnings_of_host(&warnings),
         }
     }
 

@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use vrrp_host::Host;
+use vrrp_core::VrKey;
+use vrrp_host::{Host, PlatformWarning, Subject};
 
 use super::{Daemon, Parts};
 use crate::config;
@@ -347,4 +348,58 @@ fn the_second_request_to_stop_is_one_to_stop_at_once() {
     let began = Instant::now();
     assert!(!bench.turn());
     assert!(began.elapsed() < Duration::from_secs(1));
+}
+
+#[test]
+fn a_warning_is_shown_while_it_lasts_and_logged_at_both_ends() {
+    let mut bench = Bench::new();
+    bench.until_masters();
+    let warn = |subject, text: &str| PlatformWarning {
+        subject,
+        text: text.into(),
+    };
+    let key = VrKey {
+        ifindex: 1,
+        vrid: vrrp_core::Vrid::new(2).expect("not 0"),
+        family: vrrp_core::Family::Ipv4,
+    };
+    let all = vec![
+        warn(Subject::Host, "the kernel is old"),
+        warn(Subject::VirtualRouter(key), "eth2 does not exist"),
+    ];
+    capture::take();
+    bench.daemon.host.platform().warnings.replace(all);
+    let has = |line: &str, log: &[String]| log.iter().any(|l| l == line);
+    let shown = |b: &mut Bench| {
+        let status = b.status();
+        let of = |number: usize| status.virtual_routers[number].warnings.clone();
+        (status.warnings.clone(), of(0), of(1))
+    };
+    let eth2 = "eth2 does not exist".to_owned();
+    let whole = vec!["the kernel is old".to_owned()];
+    assert_eq!(shown(&mut bench), (whole, vec![], vec![eth2]));
+    let lines = [
+        "WARN: the kernel is old",
+        "WARN: VRID 2 on eth0 (IPv4): eth2 does not exist",
+    ];
+    bench.until("logged", |_| {
+        lines.iter().all(|line| has(line, &capture::peek()))
+    });
+    // Several looks later.
+    let later = Instant::now() + Duration::from_millis(2_500);
+    bench.until("time", |_| Instant::now() >= later);
+    let log = capture::take();
+    for line in lines {
+        let many = log.iter().filter(|l| *l == line).count();
+        assert_eq!(many, 1, "{log:?}");
+    }
+    bench.daemon.host.platform().warnings.take();
+    assert_eq!(shown(&mut bench), (vec![], vec![], vec![]));
+    let lines = [
+        "INFO: no longer: the kernel is old",
+        "INFO: no longer: VRID 2 on eth0 (IPv4): eth2 does not exist",
+    ];
+    bench.until("over", |_| {
+        lines.iter().all(|line| has(line, &capture::peek()))
+    });
 }

@@ -5,8 +5,8 @@ use std::io;
 use std::net::IpAddr;
 
 use vrrp_core::{
-    DropReason, Duration, Error, Failure, FrameKind, Instant, Priority, Reason, State, Transmit,
-    VrKey,
+    DropReason, Duration, Error, Failure, Family, FrameKind, Instant, Priority, Reason, State,
+    Transmit, VrKey,
 };
 
 use super::{HostRouter, MAX_FRAME};
@@ -36,6 +36,8 @@ pub(super) struct Core {
     pub(super) rejected: Limiter<(u32, Option<u8>, DropReason)>,
     pub(super) notices: Limiter<(VrKey, IpAddr, Notice)>,
     problems: Limiter<(Option<VrKey>, String)>,
+    /// What the platform refused last, until it is done, in the platform's words.
+    refused: BTreeMap<Effect, String>,
     stalls: Limiter<()>,
     /// The shortest interval of all: being later than this is worth telling.
     pub(super) shortest: Duration,
@@ -50,6 +52,25 @@ pub(super) enum Notice {
     Addresses,
     DualOwner,
     Contested,
+}
+
+/// Something that the platform was asked to bring about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Effect {
+    Prepare(VrKey),
+    Mac(VrKey),
+    Address(VrKey, IpAddr),
+    Group(u32, Family),
+}
+
+impl Effect {
+    /// The virtual router that needs it, where it is one.
+    pub(super) fn key(self) -> Option<VrKey> {
+        match self {
+            Effect::Prepare(key) | Effect::Mac(key) | Effect::Address(key, _) => Some(key),
+            Effect::Group(..) => None,
+        }
+    }
 }
 
 /// A virtual router, in the engine or on its way there.
@@ -131,6 +152,7 @@ impl Core {
             rejected: Limiter::new(),
             notices: Limiter::new(),
             problems: Limiter::new(),
+            refused: BTreeMap::new(),
             stalls: Limiter::new(),
             shortest: Duration::ZERO,
             look_at_tracked: false,
@@ -162,6 +184,64 @@ impl Core {
                 .and_then(|key| self.vrs.get(&key))
                 .map(|vr| vr.id.clone());
             self.events.push(Event::Problem { id, text });
+        }
+    }
+
+    /// Notes what became of an effect. An error is a problem, and for as long as the effect is wanted
+    /// and not achieved it is a warning.
+    pub(super) fn note_effect(
+        &mut self,
+        now: Instant,
+        effect: Effect,
+        result: &Result<(), PlatformError>,
+    ) {
+        match result {
+            Ok(()) => drop(self.refused.remove(&effect)),
+            Err(error) => {
+                let text = error.to_string();
+                self.refused.insert(effect, text.clone());
+                self.problem(now, effect.key(), text);
+            }
+        }
+    }
+
+    /// The effects that the platform refused and that are still wanted, with its words.
+    pub(super) fn refused(&self) -> impl Iterator<Item = (Effect, &str)> {
+        let refused = self.refused.iter();
+        refused
+            .filter(|(effect, _)| self.is_wanting(**effect))
+            .map(|(effect, text)| (*effect, text.as_str()))
+    }
+
+    /// Forgets refused effects that nothing wants any more.
+    pub(super) fn forget_refused(&mut self) {
+        let mut refused = std::mem::take(&mut self.refused);
+        refused.retain(|effect, _| self.is_wanting(*effect));
+        self.refused = refused;
+    }
+
+    /// Whether an effect that was refused is still wanted: a virtual router that is Backup wants
+    /// neither MAC nor addresses, whatever became of them before.
+    fn is_wanting(&self, effect: Effect) -> bool {
+        let serving = |key| {
+            self.engine.status(key).is_some_and(|status| {
+                status.state == State::Active
+                    || status.state == State::Initialize && status.reason == Reason::EffectFailed
+            })
+        };
+        match effect {
+            Effect::Prepare(key) => {
+                let vr = self.vrs.get(&key);
+                vr.is_some_and(|vr| vr.wanted().is_some() && vr.prepared.is_none())
+            }
+            Effect::Mac(key) => serving(key),
+            Effect::Address(key, address) => {
+                serving(key) && self.engine.addresses(key).any(|a| a.address == address)
+            }
+            Effect::Group(ifindex, family) => {
+                let on = |key: &&VrKey| key.ifindex == ifindex && key.family == family;
+                self.vrs.keys().any(|key| on(&key))
+            }
         }
     }
 

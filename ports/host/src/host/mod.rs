@@ -6,6 +6,7 @@ pub(crate) mod plan;
 mod receive;
 mod reload;
 mod views;
+mod warnings;
 
 use std::io;
 use std::os::fd::RawFd;
@@ -17,7 +18,7 @@ use self::core::Core;
 use crate::config::{ConfigCause, ConfigError, HostConfig, Tracked, VrId};
 use crate::event::Event;
 use crate::platform::{Platform, Waited};
-use crate::report::{InterfaceReport, Reload, Sighting, VrReport};
+use crate::report::{InterfaceReport, Reload, Sighting, VrReport, Warning};
 
 /// Interfaces that can have virtual routers.
 pub const MAX_INTERFACES: usize = 64;
@@ -237,6 +238,12 @@ impl<P: Platform> Host<P> {
     /// Who is, or lately was, master of each virtual router on our segments.
     pub fn segment(&self) -> Vec<Sighting> {
         self.sightings(self.now())
+    }
+
+    /// The conditions that hold now and that an administrator should know of, in order. Allocates
+    /// nothing when there are none.
+    pub fn warnings(&self) -> Vec<Warning> {
+        self.conditions(self.now())
     }
 
     /// Every watched interface.

@@ -5,6 +5,7 @@ use std::io;
 use vrrp_core::{Duration, Failure, Instant, Output, StateChange, VrKey};
 
 use super::Host;
+use super::core::Effect;
 use crate::event::Event;
 use crate::platform::{Platform, PlatformError};
 
@@ -52,7 +53,7 @@ impl<P: Platform> Host<P> {
                 Output::Transmit(transmit) => self.platform.transmit(&transmit),
                 Output::SetMac { key, mac, on } => {
                     let result = self.platform.set_mac(key, mac, on);
-                    self.performed(now, result, Some(key), Failure::Mac { key });
+                    self.performed(now, Effect::Mac(key), on, result, Failure::Mac { key });
                 }
                 Output::SetAddress {
                     key,
@@ -62,7 +63,8 @@ impl<P: Platform> Host<P> {
                 } => {
                     let result = self.platform.set_address(key, address, accept, on);
                     let address = address.address;
-                    self.performed(now, result, Some(key), Failure::Address { key, address });
+                    let effect = Effect::Address(key, address);
+                    self.performed(now, effect, on, result, Failure::Address { key, address });
                 }
                 Output::SetGroup {
                     ifindex,
@@ -70,7 +72,8 @@ impl<P: Platform> Host<P> {
                     on,
                 } => {
                     let result = self.platform.set_group(ifindex, family, on);
-                    self.performed(now, result, None, Failure::Group { ifindex, family });
+                    let effect = Effect::Group(ifindex, family);
+                    self.performed(now, effect, on, result, Failure::Group { ifindex, family });
                 }
                 Output::StateChange(change) => self.state_changed(change),
                 Output::Removed { key } => self.removed(now, key),
@@ -82,12 +85,18 @@ impl<P: Platform> Host<P> {
     fn performed(
         &mut self,
         now: Instant,
+        effect: Effect,
+        on: bool,
         result: Result<(), PlatformError>,
-        key: Option<VrKey>,
         failure: Failure,
     ) {
-        if let Err(error) = result {
-            self.core.problem(now, key, error.to_string());
+        if on {
+            self.core.note_effect(now, effect, &result);
+        } else if let Err(error) = &result {
+            // The platform goes on trying, and warns.
+            self.core.problem(now, effect.key(), error.to_string());
+        }
+        if result.is_err() {
             self.core.engine.handle_failure(now, failure);
             self.core.look_at_tracked = true;
         }

@@ -14,7 +14,7 @@ use crate::sightings::News;
 
 /// Advertisements in a row that a router sends which should give way to us, before it is told. One
 /// or two are normal when both have just started, or a cable has been mended.
-const CONTESTS: u32 = 3;
+pub(super) const CONTESTS: u32 = 3;
 
 impl Core {
     pub(super) fn take_in(&mut self, now: Instant, incoming: Incoming<'_>) {

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use vrrp_core::{Instant, VrKey};
 
-use super::core::Vr;
+use super::core::{Effect, Vr};
 use super::perform::RETRY;
 use super::{Host, MAX_VIRTUAL_ROUTERS, plan};
 use crate::config::{ConfigCause, ConfigError, HostConfig, Tracked, VrSpec};
@@ -358,16 +358,18 @@ impl<P: Platform> Host<P> {
         let Some(spec) = vr.current.as_ref().filter(|_| !vr.leaving) else {
             return;
         };
+        let enabled = vr.enabled;
         if vr.prepared.is_none() {
             let setup = spec.setup(key);
-            if let Err(error) = self.platform.prepare(&setup) {
+            let result = self.platform.prepare(&setup);
+            vr.prepared = result.is_ok().then_some(setup);
+            core.note_effect(now, Effect::Prepare(key), &result);
+            if result.is_err() {
                 self.retry_at = Some(now + RETRY);
-                core.problem(now, Some(key), error.to_string());
                 return;
             }
-            vr.prepared = Some(setup);
         }
-        if vr.enabled {
+        if enabled {
             let result = core.engine.set_enabled(now, key, true);
             core.engine_refused(now, key, result);
         }
@@ -390,6 +392,7 @@ impl<P: Platform> Host<P> {
     /// Forgets interfaces and tracked objects that nothing names any more.
     pub(super) fn reap(&mut self, now: Instant) {
         let core = &mut self.core;
+        core.forget_refused();
         let specs = || {
             core.vrs
                 .values()

@@ -8,7 +8,7 @@ use vrrp_core::{Failure, Family, InterfaceState, MacAddr, MacMode, VirtualAddres
 
 use super::{MAX_DATAGRAM, Message, Place, Request, Unicast};
 use crate::host::MAX_ADDRESSES;
-use crate::platform::{PlatformError, VrSetup};
+use crate::platform::{PlatformError, PlatformWarning, Subject, VrSetup};
 
 /// The longest name of an interface, with room to spare.
 const MAX_NAME: usize = 255;
@@ -104,6 +104,7 @@ impl Message {
             }
             Message::Open(place) => w.tag(7).place(place),
             Message::Close(place) => w.tag(8).place(place),
+            Message::Warnings(warnings) => w.tag(9).warnings(warnings),
         };
         w.0
     }
@@ -129,6 +130,7 @@ impl Message {
             }),
             7 => Message::Open(r.place()?),
             8 => Message::Close(r.place()?),
+            9 => Message::Warnings(r.warnings()?),
             _ => return None,
         };
         r.end(message)
@@ -226,6 +228,19 @@ impl Writer {
         self
     }
 
+    fn warnings(&mut self, warnings: &[PlatformWarning]) -> &mut Self {
+        self.u32(warnings.len() as u32);
+        for warning in warnings {
+            match warning.subject {
+                Subject::Host => self.tag(0),
+                Subject::Interface(ifindex) => self.tag(1).u32(ifindex),
+                Subject::VirtualRouter(key) => self.tag(2).key(key),
+            };
+            self.text(cut(&warning.text));
+        }
+        self
+    }
+
     fn place(&mut self, place: &Place) -> &mut Self {
         match place {
             Place::Interface(ifindex) => self.tag(1).u32(*ifindex),
@@ -241,6 +256,11 @@ impl Writer {
             .u32(error.error.raw_os_error().unwrap_or(0) as u32)
             .text(cut(&error.error.to_string()))
     }
+}
+
+/// The most octets that a warning takes.
+pub(super) fn warning_len(warning: &PlatformWarning) -> usize {
+    16 + cut(&warning.text).len()
 }
 
 fn cut(text: &str) -> &str {
@@ -393,6 +413,21 @@ impl<'a> Reader<'a> {
             ipv4,
             ipv6,
         })
+    }
+
+    fn warnings(&mut self) -> Option<Vec<PlatformWarning>> {
+        let mut warnings = Vec::new();
+        for _ in 0..self.u32()? {
+            let subject = match self.u8()? {
+                0 => Subject::Host,
+                1 => Subject::Interface(self.u32()?),
+                2 => Subject::VirtualRouter(self.key()?),
+                _ => return None,
+            };
+            let text = self.text().filter(|text| text.len() <= MAX_TEXT)?;
+            warnings.push(PlatformWarning { subject, text });
+        }
+        Some(warnings)
     }
 
     fn place(&mut self) -> Option<Place> {

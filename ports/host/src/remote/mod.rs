@@ -19,7 +19,7 @@ use vrrp_core::{Failure, Family, InterfaceState, MacAddr, VirtualAddress, VrKey}
 pub use guard::{Guard, Refused};
 pub use inbox::{Inbox, TooLong, packed};
 
-use crate::platform::{Incoming, Platform, PlatformError, VrSetup};
+use crate::platform::{Incoming, Platform, PlatformError, PlatformWarning, Subject, VrSetup};
 
 /// The longest request or message in octets; what is longer is refused.
 pub const MAX_DATAGRAM: usize = 16 * 1024;
@@ -111,6 +111,8 @@ pub enum Message {
     },
     /// [`Incoming::Lost`].
     Lost(Failure),
+    /// [`Platform::warnings`], in place of those before.
+    Warnings(Vec<PlatformWarning>),
     /// A descriptor comes with this datagram, in place of the one before at that place.
     Open(Place),
     /// The descriptor at that place is of no use any more.
@@ -183,5 +185,25 @@ impl Message {
             Incoming::Lost(failure) => Some(Message::Lost(failure)),
             Incoming::Frame { .. } => None,
         }
+    }
+
+    /// The message with the warnings of a platform; with those that fit, where they are many.
+    pub fn of_warnings(platform: &impl Platform) -> Self {
+        let mut warnings = Vec::new();
+        platform.warnings(&mut warnings);
+        let fits = |kept: &[PlatformWarning]| {
+            let octets: usize = kept.iter().map(codec::warning_len).sum();
+            octets <= MAX_DATAGRAM / 2
+        };
+        if !fits(&warnings) {
+            while !fits(&warnings) {
+                warnings.pop();
+            }
+            warnings.push(PlatformWarning {
+                subject: Subject::Host,
+                text: "there are more warnings than are shown".into(),
+            });
+        }
+        Message::Warnings(warnings)
     }
 }

@@ -87,6 +87,11 @@ fn every_request() -> Vec<Request> {
     ]
 }
 
+fn warning(subject: Subject, text: &str) -> PlatformWarning {
+    let text = text.to_owned();
+    PlatformWarning { subject, text }
+}
+
 fn every_message() -> Vec<Message> {
     let key = key(3, 7, Family::Ipv4);
     let state = InterfaceState {
@@ -112,6 +117,12 @@ fn every_message() -> Vec<Message> {
         }),
         Message::Open(Place::Interface(3)),
         Message::Close(Place::Carrier(key, "vr4.3.7".into())),
+        Message::Warnings(Vec::new()),
+        Message::Warnings(vec![
+            warning(Subject::Host, "the kernel is old"),
+            warning(Subject::Interface(3), ""),
+            warning(Subject::VirtualRouter(key), "no eth2"),
+        ]),
     ]
 }
 

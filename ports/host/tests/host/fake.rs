@@ -10,7 +10,7 @@ use std::rc::Rc;
 use vrrp_core::{
     Failure, Family, FrameKind, Instant, InterfaceState, MacAddr, Transmit, VirtualAddress, VrKey,
 };
-use vrrp_host::{Incoming, Platform, PlatformError, VrSetup};
+use vrrp_host::{Incoming, Platform, PlatformError, PlatformWarning, VrSetup};
 
 /// What a host asked of its machine, in order. Interfaces by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub(crate) struct Machine {
     holders: BTreeSet<(IpAddr, VrKey)>,
     /// Effects that fail: prefixes of what `PlatformError::what` says.
     pub(crate) broken: Vec<String>,
+    /// What the operating system has to say.
+    pub(crate) warnings: Vec<PlatformWarning>,
     pub(crate) wakeup: Option<Instant>,
     pub(crate) wakeups_set: usize,
     watched: BTreeMap<u32, String>,
@@ -297,5 +299,9 @@ impl Platform for Fake {
 
     fn mac_interface(&self, key: VrKey) -> Option<String> {
         Some(format!("vr{}", key.vrid))
+    }
+
+    fn warnings(&self, list: &mut Vec<PlatformWarning>) {
+        self.machine(|m| list.extend_from_slice(&m.warnings));
     }
 }

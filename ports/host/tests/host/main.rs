@@ -7,3 +7,4 @@ mod segment;
 mod sim;
 mod tracking;
 mod trouble;
+mod warnings;

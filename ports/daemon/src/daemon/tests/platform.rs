@@ -1,5 +1,6 @@
 //! A platform on which nothing is ever refused or heard. Its clock is the real one.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::{self, PipeReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr};
@@ -9,7 +10,7 @@ use std::thread;
 use std::time;
 
 use vrrp_core::{Family, Instant, InterfaceState, MacAddr, Transmit, VirtualAddress, VrKey};
-use vrrp_host::{Incoming, Platform, PlatformError, VrSetup};
+use vrrp_host::{Incoming, Platform, PlatformError, PlatformWarning, VrSetup};
 
 use crate::sys;
 
@@ -19,6 +20,7 @@ pub(super) struct FakePlatform {
     began: time::Instant,
     unreported: Vec<u32>,
     installed: BTreeSet<IpAddr>,
+    pub(super) warnings: RefCell<Vec<PlatformWarning>>,
 }
 
 impl FakePlatform {
@@ -53,6 +55,7 @@ impl FakePlatform {
             began: time::Instant::now(),
             unreported: Vec::new(),
             installed: BTreeSet::new(),
+            warnings: RefCell::default(),
         }
     }
 
@@ -132,5 +135,9 @@ impl Platform for FakePlatform {
 
     fn mac_interface(&self, _: VrKey) -> Option<String> {
         None
+    }
+
+    fn warnings(&self, list: &mut Vec<PlatformWarning>) {
+        list.extend_from_slice(&self.warnings.borrow());
     }
 }

@@ -1,0 +1,170 @@
+//! Conditions that hold now: what the platform cannot do, and peers that disagree with us.
+//!
+//! Each is derived from the present state, so that it ends when its cause ends. How to add one to a
+//! port stands at [`Platform::warnings`]; one of the host's own is a function here that appends to
+//! the list.
+
+use std::net::IpAddr;
+
+use vrrp_core::{AdvertInterval, Family, Instant, Priority, State, Status, VrKey};
+
+use super::Host;
+use super::core::{Core, Effect, Vr};
+use super::receive::CONTESTS;
+use crate::platform::{Platform, Subject};
+use crate::report::{About, Warning};
+use crate::sightings::Seen;
+
+/// Addresses that a text names.
+const LISTED: usize = 4;
+
+impl<P: Platform> Host<P> {
+    pub(super) fn conditions(&self, now: Instant) -> Vec<Warning> {
+        let mut list = Vec::new();
+        for (effect, text) in self.core.refused() {
+            let about = match effect {
+                Effect::Group(ifindex, _) => self.core.about_interface(ifindex),
+                _ => effect.key().map_or(About::Host, |key| self.core.about(key)),
+            };
+            let text = text.to_owned();
+            list.push(Warning { about, text });
+        }
+        self.core.peers_that_disagree(now, &mut list);
+        let mut of_platform = Vec::new();
+        self.platform.warnings(&mut of_platform);
+        for warning in of_platform {
+            let about = match warning.subject {
+                Subject::Host => About::Host,
+                Subject::Interface(ifindex) => self.core.about_interface(ifindex),
+                Subject::VirtualRouter(key) => self.core.about(key),
+            };
+            let text = warning.text;
+            list.push(Warning { about, text });
+        }
+        list.sort();
+        list.dedup();
+        list
+    }
+}
+
+impl Core {
+    fn about(&self, key: VrKey) -> About {
+        match self.vrs.get(&key) {
+            Some(vr) => About::VirtualRouter(vr.id.clone()),
+            None => self.about_interface(key.ifindex),
+        }
+    }
+
+    fn about_interface(&self, ifindex: u32) -> About {
+        match self.interfaces.get(ifindex) {
+            Some(interface) => About::Interface(interface.name.clone()),
+            None => About::Host,
+        }
+    }
+
+    /// Routers that are heard now and do not say what we say.
+    fn peers_that_disagree(&self, now: Instant, list: &mut Vec<Warning>) {
+        for (place, seen) in self.sightings.iter() {
+            let Some(vr) = self.vrs.get(&place.key).filter(|_| !seen.is_stale(now)) else {
+                continue;
+            };
+            let peer = place.address;
+            let about = || About::VirtualRouter(vr.id.clone());
+            let texts = [
+                self.other_interval(vr, peer, seen),
+                self.other_addresses(place.key, peer, seen),
+                self.other_master(place.key, peer, seen),
+            ];
+            for text in texts.into_iter().flatten() {
+                let about = about();
+                list.push(Warning { about, text });
+            }
+        }
+    }
+
+    // V-13
+    fn other_interval(&self, vr: &Vr, peer: IpAddr, seen: &Seen) -> Option<String> {
+        let ours = vr.current.as_ref()?.advert_interval;
+        let span = |interval: AdvertInterval| {
+            std::time::Duration::from_micros(interval.duration().as_micros())
+        };
+        (seen.version == 3 && seen.interval != ours).then(|| {
+            let (theirs, ours) = (span(seen.interval), span(ours));
+            format!("{peer} advertises another interval ({theirs:?}) than ours ({ours:?})")
+        })
+    }
+
+    // V-14: the order of the list says nothing.
+    fn other_addresses(&self, key: VrKey, peer: IpAddr, seen: &Seen) -> Option<String> {
+        let ours = || self.engine.addresses(key).map(|a| a.address);
+        let is_ours = |theirs: &IpAddr| ours().any(|ours| ours == *theirs);
+        let theirs = || seen.addresses.iter().copied();
+        if ours().count() == theirs().count() && theirs().all(|theirs| is_ours(&theirs)) {
+            return None;
+        }
+        let only_there: Vec<IpAddr> = theirs().filter(|theirs| !is_ours(theirs)).collect();
+        let only_here: Vec<IpAddr> = ours()
+            .filter(|ours| !seen.addresses.contains(ours))
+            .collect();
+        let more = [("only there", only_there), ("only here", only_here)]
+            .into_iter()
+            .filter(|(_, addresses)| !addresses.is_empty())
+            .map(|(place, addresses)| format!("{place}: {}", list(&addresses)));
+        let more: Vec<String> = more.collect();
+        Some(format!(
+            "{peer} advertises other addresses than ours ({})",
+            more.join("; ")
+        ))
+    }
+
+    /// A router that should give way to us and has not done so for several advertisements.
+    fn other_master(&self, key: VrKey, peer: IpAddr, seen: &Seen) -> Option<String> {
+        let status = self.engine.status(key)?;
+        if status.state != State::Active || status.handing_over || seen.contests == 0 {
+            return None;
+        }
+        let ours = status.priority;
+        if ours == Priority::OWNER && seen.priority == Priority::OWNER.get() {
+            return Some(format!(
+                "{peer} claims to own the addresses (priority 255), as we do"
+            ));
+        }
+        if seen.contests < CONTESTS {
+            return None;
+        }
+        let why = self.why_ours_wins(key, &status, peer, seen.priority)?;
+        Some(format!(
+            "{peer} goes on advertising with priority {} though {why}: it does not hear us, or refuses what it hears, or belongs to somebody else with the same VRID",
+            seen.priority
+        ))
+    }
+
+    // S-15
+    /// Returns `None` if the other router is the better one.
+    fn why_ours_wins(
+        &self,
+        key: VrKey,
+        status: &Status,
+        peer: IpAddr,
+        theirs: u8,
+    ) -> Option<String> {
+        let ours = status.priority.get();
+        if ours != theirs {
+            return (ours > theirs).then(|| format!("ours ({ours}) wins"));
+        }
+        let state = self.interfaces.get(key.ifindex)?.state;
+        let own: IpAddr = match key.family {
+            Family::Ipv4 => state.ipv4?.into(),
+            Family::Ipv6 => state.ipv6?.into(),
+        };
+        (own > peer).then(|| format!("ours is the same and {own}, our address, is the higher one"))
+    }
+}
+
+/// The first addresses of a list, and how many more there are.
+fn list(addresses: &[IpAddr]) -> String {
+    let named = addresses.iter().take(LISTED).map(ToString::to_string);
+    let more = addresses.len().saturating_sub(LISTED);
+    let more = (more > 0).then(|| format!("and {more} more"));
+    named.chain(more).collect::<Vec<_>>().join(" ")
+}
