@@ -42,8 +42,12 @@
 // - VRRP_ERR_NULL, VRRP_ERR_HANDLE (the handle is not from vrrp_init()), VRRP_ERR_ALIGN (a pointer
 //   is not aligned for its type) and VRRP_ERR_VALUE (a key names VRID 0 or no family) can come from
 //   every function that takes such a thing. Functions list what else can go wrong.
-// - Structs that may grow begin with `size`. Where you fill one in, set all of it to zero first, or
-//   use its init function; where the library does, set `size` alone.
+// - Structs that may grow begin with `size`, which you set to the sizeof of your struct. Where you fill
+//   one in, set all of it to zero first, or use its init function; where the library does, set `size`
+//   alone. A program that was compiled with an older header works: fields that it lacks have their
+//   defaults, and answers are cut to what it has room for. A program that knows more than the library
+//   is refused with VRRP_ERR_SIZE only if a field that the library does not know is not zero. On
+//   return `size` is the number of octets that were filled in.
 // - Addresses and MACs are octets in network order. Lengths are in octets. Times are microseconds
 //   of any clock that never goes back (uint64_t, they do not wrap), and end in _us; intervals of
 //   the protocol are centiseconds and end in _cs.
@@ -558,7 +562,7 @@ typedef struct vrrp_peer_t {
 
 // One thing for you to do, or to know. Fields that a kind does not name are zero.
 typedef struct vrrp_output_t {
-    // Set it to sizeof(vrrp_output_t). On return: the octets that this library knows, or fewer.
+    // Set it to sizeof(vrrp_output_t). On return: the octets that were filled in, no more than that.
     uint32_t size;
     // The virtual router.
     vrrp_key_t key;
@@ -595,7 +599,7 @@ typedef struct vrrp_output_t {
 
 // A virtual router as it stands.
 typedef struct vrrp_status_t {
-    // Set it to sizeof(vrrp_status_t). On return: the octets that this library knows, or fewer.
+    // Set it to sizeof(vrrp_status_t). On return: the octets that were filled in, no more than that.
     uint32_t size;
     // The virtual router.
     vrrp_key_t key;
@@ -644,7 +648,7 @@ typedef struct vrrp_status_t {
 
 // Counters of one virtual router since it was inserted. They wrap. See also `vrrp_drops()`.
 typedef struct vrrp_statistics_t {
-    // Set it to sizeof(vrrp_statistics_t). On return: the octets that this library knows, or fewer.
+    // Set it to sizeof(vrrp_statistics_t). On return: the octets that were filled in, no more than that.
     uint32_t size;
     // Times that it became Active.
     uint32_t active_transitions;

@@ -202,7 +202,7 @@ impl Legal<VrConfig<'static>> for vrrp_config_t {
 
 impl vrrp_config_t {
     /// The defaults of the RFC.
-    pub(crate) fn defaults(size: u32) -> Self {
+    pub(crate) fn with_defaults(size: u32) -> Self {
         let from = VrConfig::DEFAULT;
         Self {
             size,

@@ -12,6 +12,7 @@ use crate::convert::{self, Legal};
 use crate::handle::{self, Engine, VRRP_MAX_ADDRESSES, engine, engine_mut, vrrp_t};
 use crate::numbers::*;
 use crate::raw;
+use crate::raw::Sized32;
 use crate::types::*;
 
 /// The result of a call as a number.
@@ -65,11 +66,12 @@ pub unsafe extern "C" fn vrrp_config_init(config: *mut vrrp_config_t, size: usiz
         answer(|| {
             raw::check(config)?;
             let whole = u32::try_from(size).map_err(|_| VRRP_ERR_SIZE)?;
-            if size < size_of::<vrrp_config_t>() {
+            if size < vrrp_config_t::FIRST {
                 return Err(VRRP_ERR_SIZE);
             }
             config.cast::<u8>().write_bytes(0, size);
-            raw::write(config, vrrp_config_t::defaults(whole));
+            raw::write_sized(config, size, vrrp_config_t::with_defaults(whole));
+            raw::write(&raw mut (*config).size, whole);
             Ok(VRRP_OK)
         })
     }
@@ -346,15 +348,15 @@ pub unsafe extern "C" fn vrrp_poll_output(
     unsafe {
         answer(|| {
             let engine = engine_mut(vrrp)?;
-            raw::check_sized(output)?;
+            let size = raw::check_sized(output)?;
             // Most inputs leave nothing to say.
             if !engine.has_output() {
                 return Ok(0);
             }
             match engine.poll_output(raw::items_mut(buffer, len)?) {
                 // Inline, for it is what almost all others are.
-                Some(Output::Transmit(transmit)) => raw::write(output, transmit.into()),
-                Some(other) => raw::write(output, other.into()),
+                Some(Output::Transmit(transmit)) => raw::write_sized(output, size, transmit.into()),
+                Some(other) => raw::write_sized(output, size, other.into()),
                 None if engine.has_output() => return Err(VRRP_ERR_BUFFER),
                 None => return Ok(0),
             }
@@ -403,11 +405,11 @@ pub unsafe extern "C" fn vrrp_answer(
     unsafe {
         answer(|| {
             let engine = engine(vrrp)?;
-            raw::check_sized(output)?;
+            let size = raw::check_sized(output)?;
             let frame = raw::items(frame, frame_len)?;
             let buffer = raw::items_mut(buffer, len)?;
             if let Some(reply) = engine.answer(ifindex, frame, buffer) {
-                raw::write(output, reply.into());
+                raw::write_sized(output, size, reply.into());
                 return Ok(1);
             }
             // Was none due, or did it not fit?

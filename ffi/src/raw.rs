@@ -6,7 +6,7 @@
 use core::ffi::c_int;
 #[cfg(feature = "host")]
 use core::ffi::{CStr, c_char};
-use core::mem::size_of;
+use core::mem::{MaybeUninit, size_of};
 use core::slice;
 
 use crate::numbers::{VRRP_ERR_ALIGN, VRRP_ERR_NULL, VRRP_ERR_SIZE, VRRP_ERR_VALUE};
@@ -17,11 +17,43 @@ use crate::numbers::{VRRP_ERR_ALIGN, VRRP_ERR_NULL, VRRP_ERR_SIZE, VRRP_ERR_VALU
 /// Every pattern of octets is a value of the type.
 pub(crate) unsafe trait Plain: Copy {}
 
-/// A struct that begins with its size.
+/// A struct that begins with its size and grows at its end.
+///
+/// A field that is added later begins at `FIRST` or behind it, and not in the padding before it: an
+/// old program writes nothing sensible there.
 ///
 /// # Safety
-/// The first field is the size, a `u32`.
-pub(crate) unsafe trait Sized32: Plain {}
+/// The first field is the size, a `u32`, and `FIRST` is at least 4.
+pub(crate) unsafe trait Sized32: Plain {
+    /// The size in octets with which the struct was first published. No program has a shorter one.
+    const FIRST: usize;
+
+    /// The values of the fields that the struct of an older program lacks. All zero unless a struct
+    /// has other defaults.
+    fn defaults() -> Self {
+        // SAFETY: any octets are a value of a plain struct.
+        unsafe { MaybeUninit::zeroed().assume_init() }
+    }
+}
+
+/// The size in octets of a struct `T` whose last field, of type `F`, begins at `offset`.
+pub(crate) const fn size_up_to<T, F>(offset: usize, _last: fn(&T) -> &F) -> usize {
+    (offset + size_of::<F>()).next_multiple_of(align_of::<T>())
+}
+
+/// Implements [`Sized32`] for structs, each with the last field of its first published form.
+macro_rules! sized {
+    ($($name:ident up to $last:ident;)*) => {$(
+        // SAFETY: its first field is `size: u32`.
+        unsafe impl crate::raw::Sized32 for $name {
+            const FIRST: usize = crate::raw::size_up_to(
+                core::mem::offset_of!($name, $last),
+                |whole: &$name| &whole.$last,
+            );
+        }
+    )*};
+}
+pub(crate) use sized;
 
 // SAFETY: any octet is an octet.
 unsafe impl Plain for u8 {}
@@ -56,22 +88,26 @@ pub(crate) unsafe fn read<T: Plain>(pointer: *const T) -> Result<T, c_int> {
     Ok(unsafe { pointer.read() })
 }
 
-/// Reads a struct that begins with its size. What the caller knows beyond it must be zero.
+/// Reads a struct that begins with its size. Fields that an older program lacks have their defaults;
+/// octets that a newer program has beyond ours must be zero.
 ///
 /// # Safety
 /// It is NULL, misaligned, or points to as many octets as its size says, and to four at least.
 #[inline]
 pub(crate) unsafe fn read_sized<T: Sized32>(pointer: *const T) -> Result<T, c_int> {
-    check(pointer)?;
-    // SAFETY: four octets are there, and the alignment of `T` is at least that of its first field.
-    let size = unsafe { pointer.cast::<u32>().read() } as usize;
-    if size < size_of::<T>() {
-        return Err(VRRP_ERR_SIZE);
-    }
+    // SAFETY: the contract is the same.
+    let size = unsafe { check_sized(pointer)? };
+    let Some(beyond) = size.checked_sub(size_of::<T>()) else {
+        let mut value = T::defaults();
+        // SAFETY: `size` octets are there, which are fewer than a `T` has, and any octets are a `T`.
+        unsafe {
+            let to = (&raw mut value).cast::<u8>();
+            to.copy_from_nonoverlapping(pointer.cast::<u8>(), size);
+        }
+        return Ok(value);
+    };
     // SAFETY: `size` octets are there.
-    let rest = unsafe { pointer.cast::<u8>().add(size_of::<T>()) };
-    // SAFETY: as above.
-    let rest = unsafe { items(rest, size - size_of::<T>())? };
+    let rest = unsafe { items(pointer.cast::<u8>().add(size_of::<T>()), beyond)? };
     if rest.iter().any(|octet| *octet != 0) {
         return Err(VRRP_ERR_SIZE);
     }
@@ -79,24 +115,46 @@ pub(crate) unsafe fn read_sized<T: Sized32>(pointer: *const T) -> Result<T, c_in
     Ok(unsafe { pointer.read() })
 }
 
-/// Checks that `pointer` can take a `T`, whose size the caller has written into it.
+/// Gives the size that the caller has written into a struct, unless it is shorter than any program's.
 ///
 /// # Safety
 /// It is NULL, misaligned, or points to as many octets as its size says, and to four at least.
 #[inline]
-pub(crate) unsafe fn check_sized<T: Sized32>(pointer: *const T) -> Result<(), c_int> {
+pub(crate) unsafe fn check_sized<T: Sized32>(pointer: *const T) -> Result<usize, c_int> {
     check(pointer)?;
     // SAFETY: four octets are there, and the alignment of `T` is at least that of its first field.
-    match unsafe { pointer.cast::<u32>().read() } as usize >= size_of::<T>() {
-        true => Ok(()),
-        false => Err(VRRP_ERR_SIZE),
+    let size = unsafe { pointer.cast::<u32>().read() } as usize;
+    if size >= T::FIRST {
+        Ok(size)
+    } else {
+        Err(VRRP_ERR_SIZE)
+    }
+}
+
+/// Writes as much of a value as the caller has room for, `size` octets, and leaves the rest alone. The
+/// size in the struct becomes that of what was written.
+///
+/// # Safety
+/// The pointer has passed [`check_sized`], which gave `size`.
+#[inline]
+pub(crate) unsafe fn write_sized<T: Sized32>(pointer: *mut T, size: usize, value: T) {
+    let written = size.min(size_of::<T>());
+    // SAFETY: `size` octets are there, the first four of them the size.
+    unsafe {
+        if written == size_of::<T>() {
+            pointer.write(value);
+        } else {
+            let from = (&raw const value).cast::<u8>();
+            pointer.cast::<u8>().copy_from_nonoverlapping(from, written);
+        }
+        pointer.cast::<u32>().write(written as u32);
     }
 }
 
 /// Writes a value.
 ///
 /// # Safety
-/// The pointer has passed [`check`] or [`check_sized`], and points to memory for a `T`.
+/// The pointer has passed [`check`], and points to memory for a `T`.
 #[inline]
 pub(crate) unsafe fn write<T: Plain>(pointer: *mut T, value: T) {
     // SAFETY: the pointer is good, by the contract.
@@ -167,5 +225,142 @@ fn check_len<T>(len: usize) -> Result<(), c_int> {
     match len.checked_mul(size_of::<T>()) {
         Some(octets) if isize::try_from(octets).is_ok() => Ok(()),
         _ => Err(VRRP_ERR_VALUE),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::*;
+
+    /// A struct that was published with one number, and grew.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    struct Grown {
+        size: u32,
+        old: u32,
+        new: u32,
+    }
+
+    // SAFETY: numbers.
+    unsafe impl Plain for Grown {}
+    // SAFETY: its first field is the size.
+    unsafe impl Sized32 for Grown {
+        const FIRST: usize = 8;
+
+        fn defaults() -> Self {
+            Self {
+                size: 12,
+                old: 100,
+                new: 7,
+            }
+        }
+    }
+
+    /// What a program has: more room than any struct here takes, every octet 0xa5 or as given.
+    #[repr(C, align(8))]
+    struct Memory([u8; 8192]);
+
+    impl Memory {
+        fn new(words: &[u32]) -> Self {
+            let mut octets = [0xa5; 8192];
+            for (at, word) in words.iter().enumerate() {
+                octets[4 * at..][..4].copy_from_slice(&word.to_ne_bytes());
+            }
+            Self(octets)
+        }
+
+        fn read(&self) -> Result<Grown, c_int> {
+            // SAFETY: there is more room than any size that the tests write.
+            unsafe { read_sized((&raw const self.0).cast()) }
+        }
+    }
+
+    #[test]
+    fn a_field_that_an_old_program_lacks_has_its_default() {
+        let read = Memory::new(&[8, 3]).read();
+        assert_eq!(
+            read,
+            Ok(Grown {
+                size: 8,
+                old: 3,
+                new: 7
+            })
+        );
+    }
+
+    #[test]
+    fn a_program_of_today_is_read_whole() {
+        let read = Memory::new(&[12, 3, 4]).read();
+        assert_eq!(
+            read,
+            Ok(Grown {
+                size: 12,
+                old: 3,
+                new: 4
+            })
+        );
+    }
+
+    #[test]
+    fn a_newer_program_may_not_set_what_we_do_not_know() {
+        let read = Memory::new(&[20, 3, 4, 0, 0]).read();
+        assert_eq!(
+            read,
+            Ok(Grown {
+                size: 20,
+                old: 3,
+                new: 4
+            })
+        );
+        assert_eq!(Memory::new(&[20, 3, 4, 0, 1]).read(), Err(VRRP_ERR_SIZE));
+    }
+
+    /// Nothing is written beyond the size that a program gives, nor read.
+    fn keeps_to_sizes<T: Sized32>(first: usize) {
+        assert_eq!(T::FIRST, first, "the first published size never changes");
+        assert!(T::FIRST <= size_of::<T>());
+        for size in [T::FIRST, size_of::<T>(), size_of::<T>() + 8] {
+            let mut memory = Memory::new(&[size as u32]);
+            let to = (&raw mut memory.0).cast::<T>();
+            // SAFETY: there is more room than `size`, and any octets are a `T`.
+            unsafe {
+                assert_eq!(check_sized(to), Ok(size));
+                write_sized(to, size, T::defaults());
+                let written = size.min(size_of::<T>());
+                assert_eq!((&raw const memory.0).cast::<u32>().read() as usize, written);
+                assert!(memory.0[written..].iter().all(|octet| *octet == 0xa5));
+                memory.0[written..].fill(0);
+                memory.0[..4].copy_from_slice(&(size as u32).to_ne_bytes());
+                assert!(read_sized((&raw const memory.0).cast::<T>()).is_ok());
+            }
+        }
+        let memory = Memory::new(&[T::FIRST as u32 - 1]);
+        // SAFETY: as above.
+        let refused = unsafe { read_sized((&raw const memory.0).cast::<T>()).map(drop) };
+        assert_eq!(refused, Err(VRRP_ERR_SIZE));
+    }
+
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn every_struct_with_a_size_may_be_shorter_or_longer() {
+        keeps_to_sizes::<vrrp_interface_t>(32);
+        keeps_to_sizes::<vrrp_config_t>(104);
+        keeps_to_sizes::<vrrp_packet_t>(52);
+        keeps_to_sizes::<vrrp_output_t>(88);
+        keeps_to_sizes::<vrrp_status_t>(72);
+        keeps_to_sizes::<vrrp_statistics_t>(48);
+    }
+
+    #[test]
+    #[cfg(all(feature = "host", target_pointer_width = "64"))]
+    fn every_struct_of_the_host_with_a_size_may_be_shorter_or_longer() {
+        use crate::host::*;
+        keeps_to_sizes::<vrrp_host_router_t>(40);
+        keeps_to_sizes::<vrrp_host_config_t>(40);
+        keeps_to_sizes::<vrrp_host_options_t>(24);
+        keeps_to_sizes::<vrrp_host_event_t>(2824);
+        keeps_to_sizes::<vrrp_host_service_t>(48);
+        keeps_to_sizes::<vrrp_host_sighting_t>(1152);
     }
 }

@@ -27,10 +27,10 @@ pub unsafe extern "C" fn vrrp_status(
     unsafe {
         answer(|| {
             let engine = engine(vrrp)?;
-            raw::check_sized(status)?;
+            let size = raw::check_sized(status)?;
             let key = raw::read(key)?.legal()?;
             let found = engine.status(key).ok_or(VRRP_ERR_NOT_FOUND)?;
-            raw::write(status, found.into());
+            raw::write_sized(status, size, found.into());
             Ok(VRRP_OK)
         })
     }
@@ -49,10 +49,10 @@ pub unsafe extern "C" fn vrrp_statistics(
     unsafe {
         answer(|| {
             let engine = engine(vrrp)?;
-            raw::check_sized(statistics)?;
+            let size = raw::check_sized(statistics)?;
             let key = raw::read(key)?.legal()?;
             let found = engine.statistics(key).ok_or(VRRP_ERR_NOT_FOUND)?;
-            raw::write(statistics, found.into());
+            raw::write_sized(statistics, size, found.into());
             Ok(VRRP_OK)
         })
     }
@@ -143,9 +143,9 @@ pub unsafe extern "C" fn vrrp_interface(
     unsafe {
         answer(|| {
             let engine = engine(vrrp)?;
-            raw::check_sized(interface)?;
+            let size = raw::check_sized(interface)?;
             let found = engine.interface(ifindex).ok_or(VRRP_ERR_NOT_FOUND)?;
-            raw::write(interface, found.into());
+            raw::write_sized(interface, size, found.into());
             Ok(VRRP_OK)
         })
     }

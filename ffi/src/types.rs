@@ -1,8 +1,9 @@
 //! The structs of the engine's interface.
 
 use core::ffi::c_int;
+use core::mem::offset_of;
 
-use crate::raw::{Plain, Sized32};
+use crate::raw::{Plain, Sized32, size_up_to, sized};
 
 /// An IP address in network order.
 #[repr(C)]
@@ -163,7 +164,7 @@ pub struct vrrp_packet_t {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct vrrp_output_t {
-    /// Set it to sizeof(vrrp_output_t). On return: the octets that this library knows, or fewer.
+    /// Set it to sizeof(vrrp_output_t). On return: the octets that were filled in, no more than that.
     pub size: u32,
     /// The virtual router.
     pub key: vrrp_key_t,
@@ -202,7 +203,7 @@ pub struct vrrp_output_t {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct vrrp_status_t {
-    /// Set it to sizeof(vrrp_status_t). On return: the octets that this library knows, or fewer.
+    /// Set it to sizeof(vrrp_status_t). On return: the octets that were filled in, no more than that.
     pub size: u32,
     /// The virtual router.
     pub key: vrrp_key_t,
@@ -253,7 +254,7 @@ pub struct vrrp_status_t {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct vrrp_statistics_t {
-    /// Set it to sizeof(vrrp_statistics_t). On return: the octets that this library knows, or fewer.
+    /// Set it to sizeof(vrrp_statistics_t). On return: the octets that were filled in, no more than that.
     pub size: u32,
     /// Times that it became Active.
     pub active_transitions: u32,
@@ -289,13 +290,23 @@ macro_rules! plain {
     )*};
 }
 
-macro_rules! sized {
-    ($($name:ident)*) => {$(
-        // SAFETY: its first field is `size: u32`.
-        unsafe impl Sized32 for $name {}
-    )*};
-}
-
 plain!(vrrp_address_t vrrp_virtual_address_t vrrp_key_t vrrp_peer_t vrrp_interface_t vrrp_track_t);
 plain!(vrrp_config_t vrrp_packet_t vrrp_output_t vrrp_status_t vrrp_statistics_t);
-sized!(vrrp_interface_t vrrp_config_t vrrp_packet_t vrrp_output_t vrrp_status_t vrrp_statistics_t);
+sized! {
+    vrrp_interface_t up to reserved;
+    vrrp_packet_t up to reserved;
+    vrrp_output_t up to peer;
+    vrrp_status_t up to pseudo_header;
+    vrrp_statistics_t up to checksum_pseudo;
+}
+
+// SAFETY: its first field is `size: u32`.
+unsafe impl Sized32 for vrrp_config_t {
+    const FIRST: usize = size_up_to(offset_of!(Self, tracks_len), |whole: &Self| {
+        &whole.tracks_len
+    });
+
+    fn defaults() -> Self {
+        Self::with_defaults(size_of::<Self>() as u32)
+    }
+}

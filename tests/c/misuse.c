@@ -197,15 +197,15 @@ static void sizes(void)
     uint8_t octets[VRRP_MAX_FRAME_LEN];
 
     fresh();
-    CHECK_INT(VRRP_ERR_SIZE, vrrp_config_init(&small, sizeof small - 1));
-    small.size--;
+    CHECK_INT(VRRP_ERR_SIZE, vrrp_config_init(&small, sizeof small.size));
+    small.size = sizeof small.size;
     CHECK_INT(VRRP_ERR_SIZE, vrrp_insert(vrrp, 0, &key, &small));
     small.size = 0;
     CHECK_INT(VRRP_ERR_SIZE, vrrp_insert(vrrp, 0, &key, &small));
-    state.size--;
+    state.size = sizeof state.size;
     CHECK_INT(VRRP_ERR_SIZE, vrrp_set_interface(vrrp, 0, IF, &state));
     CHECK_INT(VRRP_ERR_SIZE, vrrp_handle_packet(vrrp, 0, &packet, octets, 8, NULL));
-    output.size = sizeof output - 1;
+    output.size = sizeof output.size;
     CHECK_INT(VRRP_ERR_SIZE, vrrp_poll_output(vrrp, octets, sizeof octets, &output));
     CHECK_INT(VRRP_ERR_SIZE, vrrp_answer(vrrp, IF, octets, 0, octets, 0, &output));
     CHECK_INT(VRRP_ERR_SIZE, vrrp_handle_failure(vrrp, 0, &output));

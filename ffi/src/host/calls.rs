@@ -166,16 +166,16 @@ pub unsafe extern "C" fn vrrp_host_next_event(
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
-            raw::check_sized(event)?;
+            let size = raw::check_sized(event)?;
             call(host, |inner| {
                 if let Some(text) = inner.trouble.untold.take() {
-                    raw::write(event, event::problem(&text));
+                    raw::write_sized(event, size, event::problem(&text));
                     return Ok(1);
                 }
                 let Some(next) = inner.host.next_event() else {
                     return Ok(0);
                 };
-                raw::write(event, event::event(&next, &inner.host));
+                raw::write_sized(event, size, event::event(&next, &inner.host));
                 Ok(1)
             })
         })

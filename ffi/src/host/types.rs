@@ -3,7 +3,7 @@
 use core::ffi::c_char;
 
 use super::numbers::*;
-use crate::raw::{Plain, Sized32};
+use crate::raw::{Plain, sized};
 use crate::types::{vrrp_address_t, vrrp_config_t, vrrp_peer_t, vrrp_virtual_address_t};
 
 /// What names a virtual router of a host: {"eth0", 51, VRRP_IPV4}.
@@ -193,17 +193,16 @@ macro_rules! plain {
     )*};
 }
 
-macro_rules! sized {
-    ($($name:ident)*) => {$(
-        // SAFETY: its first field is `size: u32`.
-        unsafe impl Sized32 for $name {}
-    )*};
-}
-
 plain!(vrrp_host_id_t vrrp_host_object_t vrrp_host_router_t vrrp_host_config_t vrrp_host_options_t);
 plain!(vrrp_host_event_t vrrp_host_service_t vrrp_host_sighting_t vrrp_host_name_t);
-sized!(vrrp_host_router_t vrrp_host_config_t vrrp_host_options_t);
-sized!(vrrp_host_event_t vrrp_host_service_t vrrp_host_sighting_t);
+sized! {
+    vrrp_host_router_t up to carriers;
+    vrrp_host_config_t up to objects_len;
+    vrrp_host_options_t up to config_name;
+    vrrp_host_event_t up to text;
+    vrrp_host_service_t up to interface_up;
+    vrrp_host_sighting_t up to addresses;
+}
 
 const _: () = {
     assert!(VRRP_HOST_MAX_ADDRESSES == vrrp_host::MAX_ADDRESSES);

@@ -68,9 +68,9 @@ pub unsafe extern "C" fn vrrp_host_status(
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
-            raw::check_sized(status)?;
+            let size = raw::check_sized(status)?;
             let found = report(host, id)?;
-            raw::write(status, found.status.into());
+            raw::write_sized(status, size, found.status.into());
             Ok(VRRP_OK)
         })
     }
@@ -88,9 +88,9 @@ pub unsafe extern "C" fn vrrp_host_statistics(
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
-            raw::check_sized(statistics)?;
+            let size = raw::check_sized(statistics)?;
             let found = report(host, id)?;
-            raw::write(statistics, (&found.statistics).into());
+            raw::write_sized(statistics, size, (&found.statistics).into());
             Ok(VRRP_OK)
         })
     }
@@ -109,9 +109,9 @@ pub unsafe extern "C" fn vrrp_host_service(
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
-            raw::check_sized(service)?;
+            let size = raw::check_sized(service)?;
             let found = report(host, id)?;
-            raw::write(service, (&found).into());
+            raw::write_sized(service, size, (&found).into());
             Ok(VRRP_OK)
         })
     }
@@ -204,11 +204,15 @@ pub unsafe extern "C" fn vrrp_host_interface(
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
-            raw::check_sized(interface)?;
+            let size = raw::check_sized(interface)?;
             let name = string(name)?;
             let all = call(host, |inner| Ok::<_, c_int>(inner.host.interfaces()))?;
             let found = all.iter().find(|i| i.name == name);
-            raw::write(interface, (&found.ok_or(VRRP_ERR_NOT_FOUND)?.state).into());
+            raw::write_sized(
+                interface,
+                size,
+                (&found.ok_or(VRRP_ERR_NOT_FOUND)?.state).into(),
+            );
             Ok(VRRP_OK)
         })
     }
@@ -255,9 +259,12 @@ pub unsafe extern "C" fn vrrp_host_segment(
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
-            if !sightings.is_null() && capacity > 0 {
-                raw::check_sized(sightings)?;
-            }
+            // They lie as far apart as the program's struct is long.
+            let apart = if sightings.is_null() || capacity == 0 {
+                0
+            } else {
+                raw::check_sized(sightings)?
+            };
             call(host, |inner| {
                 let all = inner.host.segment();
                 if sightings.is_null() {
@@ -266,14 +273,9 @@ pub unsafe extern "C" fn vrrp_host_segment(
                 if all.len() > capacity {
                     return Err(VRRP_ERR_BUFFER);
                 }
-                // They lie as far apart as the program's struct is long, which may be newer.
-                let apart = match capacity {
-                    0 => 0,
-                    _ => (&raw const (*sightings).size).read() as usize,
-                };
                 for (i, sighting) in all.iter().enumerate() {
                     let to = sightings.wrapping_byte_add(i * apart);
-                    raw::write(to, sighting.into());
+                    raw::write_sized(to, apart, sighting.into());
                 }
                 number(all.len())
             })
