@@ -289,6 +289,10 @@ impl Platform for FreebsdPlatform {
         self.arm()
     }
 
+    fn wakeup(&self) -> Option<Instant> {
+        self.queue.wakeup()
+    }
+
     fn wait(
         &mut self,
         others: &mut [Waited],
@@ -325,10 +329,7 @@ impl Platform for FreebsdPlatform {
     }
 
     fn watch(&mut self, ifindex: u32, name: &str) -> Result<(), PlatformError> {
-        self.watch_interface(ifindex, name)?;
-        // The host learns the state without waiting for a change.
-        self.arm()
-            .map_err(|error| PlatformError::new(format!("watch {name}"), error))
+        self.watch_interface(ifindex, name)
     }
 
     fn unwatch(&mut self, ifindex: u32) {

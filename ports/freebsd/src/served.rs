@@ -205,8 +205,6 @@ impl ServedPlatform {
             match self.line.receive().map_err(failed)? {
                 Some(datagram) => {
                     if let Some(result) = self.take(&datagram).map_err(failed)? {
-                        // News that came before are told without waiting for more.
-                        self.arm().map_err(failed)?;
                         return result;
                     }
                 }
@@ -295,6 +293,10 @@ impl Platform for ServedPlatform {
     fn set_wakeup(&mut self, at: Option<Instant>) -> io::Result<()> {
         self.queue.set_wakeup(at);
         self.arm()
+    }
+
+    fn wakeup(&self) -> Option<Instant> {
+        self.queue.wakeup()
     }
 
     fn wait(

@@ -40,6 +40,7 @@ mod queue;
 pub mod remote;
 mod report;
 mod sightings;
+mod wakeup;
 
 pub use config::{
     AddressSpec, ConfigCause, ConfigError, HostConfig, TrackSpec, Tracked, VrId, VrSpec,

@@ -21,8 +21,20 @@ pub trait Platform {
     /// The monotonic clock.
     fn now(&self) -> Instant;
 
-    /// Makes [`fd`](Platform::fd) readable at `at`; `None`: not by time. Replaces what was set.
+    /// Makes [`fd`](Platform::fd) readable at `at`, or at once if that has passed; `None`: the host
+    /// wants no wake-up. Replaces the deadline that the host has set before.
+    ///
+    /// The platform alone knows what the timer is set to: the host calls this after everything that
+    /// it does, even with the same deadline, and the platform makes a system call only where one is
+    /// needed. No other call changes the host's deadline, and only [`receive`](Platform::receive)
+    /// ends it, by its having come. A platform that has something to report or to do at some time
+    /// keeps a deadline of its own beside the host's and wakes at the earlier one, as
+    /// [`port::WakeUp`](crate::port::WakeUp) does.
     fn set_wakeup(&mut self, at: Option<Instant>) -> io::Result<()>;
+
+    /// The deadline that the timer has now, which is no later than the host's. The host checks it in
+    /// debug builds.
+    fn wakeup(&self) -> Option<Instant>;
 
     /// Waits until [`receive`](Platform::receive) has something or the wake-up time has come, which
     /// is `true`, one of `others` is ready or `timeout` has passed (`None`: for ever), or for less.
@@ -40,7 +52,8 @@ pub trait Platform {
     }
 
     /// Takes in what has arrived, without blocking and bounded in number, and gives each item to
-    /// `sink`. Facts about interfaces come before frames. Clears the wake-up's readiness.
+    /// `sink`. Facts about interfaces come before frames. Clears the readiness of a wake-up that has
+    /// come, and then the host sets the next.
     fn receive(&mut self, sink: &mut dyn FnMut(Incoming<'_>)) -> io::Result<()>;
 
     /// Begins to watch the interface called `name` under the number `ifindex`. It need not exist

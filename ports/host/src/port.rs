@@ -1,11 +1,12 @@
 //! What a [`Platform`](crate::Platform) keeps, whatever its operating system: interfaces that come
-//! and go, and addresses that are served. For those who write one.
+//! and go, addresses that are served, and the deadline of the timer. For those who write one.
 
 use std::io;
 
 use vrrp_core::{Failure, Family, InterfaceState, VirtualAddress, VrKey};
 
 use crate::platform::{Incoming, PlatformError};
+pub use crate::wakeup::WakeUp;
 
 /// What is open for one interface that is there. All memberships end with it.
 pub trait Port {

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use vrrp_core::{Failure, Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
-use vrrp_host::port::{Counters, Port, Watched};
+use vrrp_host::port::{Counters, Port, WakeUp, Watched};
 use vrrp_host::{Incoming, Platform, PlatformError, VrSetup};
 
 use crate::janitor::Janitor;
@@ -54,8 +54,7 @@ impl Default for Options {
 pub struct LinuxPlatform {
     pub(crate) epoll: Epoll,
     timer: Timer,
-    /// What the timer is set to.
-    armed: Option<Instant>,
+    wakeup: WakeUp,
     pub(crate) monitor: Monitor,
     pub(crate) netlink: Netlink,
     pub(crate) links: Links,
@@ -124,7 +123,7 @@ impl LinuxPlatform {
         let mut platform = Self {
             epoll,
             timer,
-            armed: None,
+            wakeup: WakeUp::default(),
             monitor,
             netlink,
             links: Links::default(),
@@ -163,6 +162,17 @@ impl LinuxPlatform {
     /// What happened below the protocol.
     pub fn counters(&self) -> Counters {
         self.counters
+    }
+
+    /// Sets the timer to the earlier of the host's deadline and our own.
+    fn arm(&mut self) -> io::Result<()> {
+        // News for the host does not wait.
+        self.wakeup.set_own(self.unsettled.then(Instant::default));
+        if let Some(at) = self.wakeup.change() {
+            self.timer.arm(at.map(Instant::as_micros))?;
+            self.wakeup.set_armed(at);
+        }
+        Ok(())
     }
 
     fn send_queued(&mut self) {
@@ -254,17 +264,12 @@ impl Platform for LinuxPlatform {
     }
 
     fn set_wakeup(&mut self, at: Option<Instant>) -> io::Result<()> {
-        // What the host has not been told yet does not wait.
-        let at = if self.unsettled {
-            Some(Instant::default())
-        } else {
-            at
-        };
-        if at != self.armed {
-            self.timer.arm(at.map(Instant::as_micros))?;
-            self.armed = at;
-        }
-        Ok(())
+        self.wakeup.set_host(at);
+        self.arm()
+    }
+
+    fn wakeup(&self) -> Option<Instant> {
+        self.wakeup.armed()
     }
 
     fn receive(&mut self, sink: &mut dyn FnMut(Incoming<'_>)) -> io::Result<()> {
@@ -272,7 +277,7 @@ impl Platform for LinuxPlatform {
         let mut result = self.epoll.ready(&mut tokens);
         if tokens.contains(&TIMER) {
             self.timer.clear();
-            self.armed = None;
+            self.wakeup.expired(self.now());
         }
         if tokens.contains(&MONITOR) {
             result = result.and(self.take_notices());
@@ -291,7 +296,8 @@ impl Platform for LinuxPlatform {
             result = result.and(self.pace.arm());
         }
         self.tokens = tokens;
-        result.and(self.tidy().map_err(io::Error::other))
+        let tidied = self.tidy().map_err(io::Error::other);
+        result.and(tidied).and(self.arm())
     }
 
     fn watch(&mut self, ifindex: u32, name: &str) -> Result<(), PlatformError> {

@@ -4,7 +4,7 @@ use std::io;
 
 use vrrp_core::{Failure, Family, InterfaceState, VrKey};
 use vrrp_host::port::{Held, How, Watched, unwatched};
-use vrrp_host::{Incoming, Platform, PlatformError};
+use vrrp_host::{Incoming, PlatformError};
 
 use crate::links::Links;
 use crate::netlink::{self, Address, Event, OUR_PROTOCOL};
@@ -25,13 +25,12 @@ impl LinuxPlatform {
             ));
         }
         self.interfaces.insert(number, Watched::new(name));
-        self.unsettled = true;
-        if let Some(index) = self.links.find(name) {
-            self.attach(number, index)?;
-        }
         // The host learns the state without waiting for a change.
-        self.set_wakeup(None)
-            .map_err(|error| PlatformError::new(format!("watch {name}"), error))
+        self.unsettled = true;
+        match self.links.find(name) {
+            Some(index) => self.attach(number, index),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn unwatch_interface(&mut self, number: u32) {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use vrrp_core::Instant;
 use vrrp_host::Waited;
+use vrrp_host::port::WakeUp;
 
 use super::{check, monotonic_us, own};
 
@@ -25,11 +26,7 @@ pub(crate) enum Ready {
 #[derive(Debug)]
 pub(crate) struct Queue {
     fd: OwnedFd,
-    /// When the host wants the timer to expire.
-    wakeup: Option<Instant>,
-    /// When it is to expire, and when the kernel lets it.
-    timer: Option<Instant>,
-    armed: Option<Instant>,
+    wakeup: WakeUp,
     /// Nobody waits on the descriptor, so that it is for the next wait to set the timer.
     waits: bool,
     /// What was found and not taken.
@@ -49,9 +46,7 @@ impl Queue {
         check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) })?;
         Ok(Self {
             fd,
-            wakeup: None,
-            timer: None,
-            armed: None,
+            wakeup: WakeUp::default(),
             waits: false,
             found: Vec::new(),
         })
@@ -71,37 +66,25 @@ impl Queue {
     /// The timer is to expire at `wakeup`, for the host, if [`arm`](Queue::arm) does not want it
     /// sooner. `None`: not for the host.
     pub(crate) fn set_wakeup(&mut self, wakeup: Option<Instant>) {
-        self.wakeup = wakeup;
+        self.wakeup.set_host(wakeup);
+    }
+
+    /// The deadline that the timer has, or is given by the next wait.
+    pub(crate) fn wakeup(&self) -> Option<Instant> {
+        self.wakeup.deadline()
     }
 
     /// Sets the timer: for the host, or for ourselves if that is sooner.
     pub(crate) fn arm(&mut self, own: Option<Instant>) -> io::Result<()> {
-        self.timer = self.wakeup.into_iter().chain(own).min();
+        self.wakeup.set_own(own);
         if self.waits {
             return Ok(());
         }
-        let changes: Vec<_> = self.setting().into_iter().collect();
-        if !changes.is_empty() {
-            self.exchange(&changes, &mut [], Some(Duration::ZERO))?;
-            self.armed = self.timer;
+        if let Some(at) = self.wakeup.change() {
+            self.exchange(&[expiry(at)], &mut [], Some(Duration::ZERO))?;
+            self.wakeup.set_armed(at);
         }
         Ok(())
-    }
-
-    /// What sets the timer, unless it is set so.
-    fn setting(&self) -> Option<libc::kevent> {
-        if self.timer == self.armed {
-            return None;
-        }
-        let Some(at) = self.timer else {
-            return Some(event(TIMER_IDENT, libc::EVFILT_TIMER, libc::EV_DELETE));
-        };
-        let flags = libc::EV_ADD | libc::EV_ONESHOT;
-        let mut event = event(TIMER_IDENT, libc::EVFILT_TIMER, flags);
-        event.fflags = libc::NOTE_USECONDS;
-        let after = at.as_micros().saturating_sub(monotonic_us());
-        event.data = i64::try_from(after).unwrap_or(i64::MAX / 1_000_000);
-        Some(event)
     }
 
     /// Waits until something of the queue's or one of `others` is ready or `timeout` has passed.
@@ -112,7 +95,8 @@ impl Queue {
         timeout: Option<Duration>,
     ) -> io::Result<bool> {
         self.waits = true;
-        let mut changes: Vec<_> = self.setting().into_iter().collect();
+        let change = self.wakeup.change();
+        let mut changes: Vec<_> = change.map(expiry).into_iter().collect();
         // Each once. One that has not become ready stays, and ends one wait in vain if it becomes
         // ready when it is not waited for any more.
         changes.extend(others.iter().map(|other| {
@@ -128,7 +112,9 @@ impl Queue {
         };
         let mut events = room();
         let count = self.exchange(&changes, &mut events, timeout)?;
-        self.armed = self.timer;
+        if let Some(at) = change {
+            self.wakeup.set_armed(at);
+        }
         for event in events.iter().take(count) {
             if self.keep(event) {
                 continue;
@@ -156,10 +142,6 @@ impl Queue {
             }
         }
         std::mem::swap(ready, &mut self.found);
-        if ready.contains(&Ready::Timer) {
-            let now = Instant::from_micros(monotonic_us());
-            self.wakeup = self.wakeup.filter(|at| *at > now);
-        }
         Ok(())
     }
 
@@ -169,7 +151,7 @@ impl Queue {
             (_, OTHER) => return false,
             (libc::EVFILT_TIMER, _) => {
                 // It expires once.
-                self.armed = None;
+                self.wakeup.expired(Instant::from_micros(monotonic_us()));
                 Ready::Timer
             }
             (_, token) => Ready::Read(token),
@@ -216,6 +198,19 @@ impl Queue {
 
 fn room() -> [libc::kevent; MOST_READY] {
     [event(0, 0, 0); MOST_READY]
+}
+
+/// The change that lets the timer expire at `at`, or not at all.
+fn expiry(at: Option<Instant>) -> libc::kevent {
+    let Some(at) = at else {
+        return event(TIMER_IDENT, libc::EVFILT_TIMER, libc::EV_DELETE);
+    };
+    let flags = libc::EV_ADD | libc::EV_ONESHOT;
+    let mut event = event(TIMER_IDENT, libc::EVFILT_TIMER, flags);
+    event.fflags = libc::NOTE_USECONDS;
+    let after = at.as_micros().saturating_sub(monotonic_us());
+    event.data = i64::try_from(after).unwrap_or(i64::MAX / 1_000_000);
+    event
 }
 
 fn reading(fd: RawFd, flags: u16, token: u64) -> libc::kevent {

@@ -39,8 +39,6 @@ const MAX_ROUNDS: usize = 16;
 pub struct Host<P: Platform> {
     platform: P,
     core: Core,
-    /// The wake-up that the platform was last told.
-    armed: Option<Instant>,
     /// When to try again what the platform refused.
     retry_at: Option<Instant>,
     /// The engine has more outputs than were performed in one go.
@@ -62,7 +60,6 @@ impl<P: Platform> Host<P> {
         let mut host = Self {
             platform,
             core,
-            armed: None,
             retry_at: None,
             unfinished: true,
             reap_due: false,
@@ -70,10 +67,7 @@ impl<P: Platform> Host<P> {
         };
         let now = host.now();
         host.apply(now, config)?;
-        if let Err(error) = host.platform.set_wakeup(Some(now)) {
-            host.core
-                .problem(now, None, format!("cannot set the wake-up: {error}"));
-        }
+        host.arm_or_tell(now);
         Ok(host)
     }
 
@@ -113,6 +107,7 @@ impl<P: Platform> Host<P> {
     /// is bounded; what remains keeps the descriptor readable.
     pub fn step(&mut self) -> io::Result<()> {
         let now = self.now();
+        self.assert_armed();
         if let Some(deadline) = self.core.engine.poll_timeout() {
             self.core.note_stall(now, deadline);
         }
@@ -142,9 +137,9 @@ impl<P: Platform> Host<P> {
             });
         }
         let now = self.now();
-        let reload = self.apply(now, config)?;
+        let reload = self.apply(now, config);
         self.settle_or_tell(now);
-        Ok(reload)
+        reload
     }
 
     /// Begins a graceful stop of every virtual router: go on stepping until

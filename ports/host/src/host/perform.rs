@@ -18,19 +18,21 @@ pub(super) const RETRY: Duration = Duration::from_secs(5);
 impl<P: Platform> Host<P> {
     /// Brings everything to where it belongs after any input.
     pub(super) fn settle(&mut self, now: Instant) -> io::Result<()> {
-        self.drain(now);
-        if self.reap_due {
-            self.reap_due = false;
-            self.reap(now);
-        }
+        self.perform(now);
         self.arm()
     }
 
     /// Like [`settle`](Self::settle), for calls that have no error of the kind to give.
     pub(super) fn settle_or_tell(&mut self, now: Instant) {
-        if let Err(error) = self.settle(now) {
-            self.core
-                .problem(now, None, format!("cannot set the wake-up: {error}"));
+        self.perform(now);
+        self.arm_or_tell(now);
+    }
+
+    fn perform(&mut self, now: Instant) {
+        self.drain(now);
+        if self.reap_due {
+            self.reap_due = false;
+            self.reap(now);
         }
     }
 
@@ -139,27 +141,37 @@ impl<P: Platform> Host<P> {
         self.admit(now);
     }
 
-    /// Sets the next wake-up. One that is early enough already is left alone: an advertisement
-    /// moves a deadline away, and a system call for each would cost more than a wake-up for nothing.
+    /// Sets the next wake-up, after everything else: any call of the platform may want one, too.
     fn arm(&mut self) -> io::Result<()> {
-        // Only now, after `receive` has cleared the readiness of a wake-up that had come.
-        let now = self.platform.now();
-        let deadline = self.core.engine.poll_timeout();
-        let mut next = deadline.into_iter().chain(self.retry_at).min();
+        let deadline = self.deadline();
+        self.platform.set_wakeup(deadline)
+    }
+
+    /// Like [`arm`](Self::arm), for calls that have no error of the kind to give.
+    pub(super) fn arm_or_tell(&mut self, now: Instant) {
+        if let Err(error) = self.arm() {
+            self.core
+                .problem(now, None, format!("cannot set the wake-up: {error}"));
+        }
+    }
+
+    /// When the next [`step`](Self::step) has something to do, if nothing comes before.
+    fn deadline(&self) -> Option<Instant> {
         if self.unfinished {
-            next = Some(now);
+            // A deadline that has passed is due at once.
+            return Some(Instant::default());
         }
-        let pending = self.armed.filter(|&at| at > now);
-        if next == self.armed && pending == next {
-            return Ok(());
-        }
-        if let (Some(pending), Some(next)) = (pending, next)
-            && pending <= next
-        {
-            return Ok(());
-        }
-        self.platform.set_wakeup(next)?;
-        self.armed = next;
-        Ok(())
+        let deadline = self.core.engine.poll_timeout();
+        deadline.into_iter().chain(self.retry_at).min()
+    }
+
+    /// Panics in debug builds if the platform has lost the wake-up that it was told to set.
+    pub(super) fn assert_armed(&self) {
+        let deadline = self.deadline();
+        debug_assert!(
+            deadline.is_none_or(|at| self.platform.wakeup().is_some_and(|armed| armed <= at)),
+            "the timer is set to {:?} and not to {deadline:?}",
+            self.platform.wakeup(),
+        );
     }
 }

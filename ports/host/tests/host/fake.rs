@@ -1,6 +1,6 @@
 //! A platform without an operating system: machines joined by a hub, in virtual time.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -8,9 +8,13 @@ use std::os::fd::RawFd;
 use std::rc::Rc;
 
 use vrrp_core::{
-    Failure, Family, FrameKind, Instant, InterfaceState, MacAddr, Transmit, VirtualAddress, VrKey,
+    Duration, Failure, Family, FrameKind, Instant, InterfaceState, MacAddr, Transmit,
+    VirtualAddress, VrKey,
 };
+use vrrp_host::port::WakeUp;
 use vrrp_host::{Incoming, Platform, PlatformError, PlatformWarning, VrSetup};
+
+use crate::random::Random;
 
 /// What a host asked of its machine, in order. Interfaces by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,9 +32,13 @@ pub(crate) enum Call {
     Answer(u8),
 }
 
+/// The time of all machines.
+pub(crate) type Clock = Rc<Cell<Instant>>;
+
 /// One computer.
 #[derive(Default)]
 pub(crate) struct Machine {
+    clock: Clock,
     /// Every interface that exists.
     pub(crate) interfaces: BTreeMap<String, InterfaceState>,
     /// Interfaces whose frames go nowhere and to whom nothing comes, with carrier all the same.
@@ -43,10 +51,15 @@ pub(crate) struct Machine {
     pub(crate) broken: Vec<String>,
     /// What the operating system has to say.
     pub(crate) warnings: Vec<PlatformWarning>,
-    pub(crate) wakeup: Option<Instant>,
-    pub(crate) wakeups_set: usize,
+    timer: WakeUp,
+    /// The platform misbehaves as kernels and ports do: its calls set the timer for themselves, and
+    /// what it reports comes late, more than once, or only when it looks by itself.
+    pub(crate) rough: Option<Random>,
     watched: BTreeMap<u32, String>,
-    facts: VecDeque<u32>,
+    /// Interfaces that are newly watched, to be reported by the next `receive`.
+    unreported: Vec<u32>,
+    /// Notices of the kernel about interfaces, and when they come.
+    notices: VecDeque<(Instant, u32)>,
     lost: VecDeque<Failure>,
     inbox: VecDeque<(String, Vec<u8>)>,
 }
@@ -54,7 +67,7 @@ pub(crate) struct Machine {
 /// All machines, and the time. Interfaces of one name are on one segment.
 #[derive(Default)]
 pub(crate) struct Net {
-    pub(crate) now: Instant,
+    pub(crate) clock: Clock,
     pub(crate) machines: Vec<Machine>,
 }
 
@@ -77,11 +90,82 @@ pub(crate) fn interface(index: usize) -> InterfaceState {
     }
 }
 
+/// How late a rough platform may be.
+const LATE: Duration = Duration::from_millis(80);
+/// How long a change is not noticed whose notice was lost.
+const LOOK: Duration = Duration::from_millis(500);
+
 impl Machine {
+    pub(crate) fn new(clock: &Clock) -> Self {
+        Self {
+            clock: Rc::clone(clock),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn set_interface(&mut self, name: &str, state: InterfaceState) {
         self.interfaces.insert(name.to_owned(), state);
+        self.notice(name);
+    }
+
+    /// The interface does not exist any more.
+    pub(crate) fn remove_interface(&mut self, name: &str) {
+        self.interfaces.remove(name);
+        self.notice(name);
+    }
+
+    fn notice(&mut self, name: &str) {
         let numbers = self.watched.iter().filter(|(_, watched)| *watched == name);
-        self.facts.extend(numbers.map(|(&ifindex, _)| ifindex));
+        for ifindex in numbers.map(|(&ifindex, _)| ifindex).collect::<Vec<_>>() {
+            let times = match &mut self.rough {
+                Some(rough) => rough.below(4),
+                None => 1,
+            };
+            for _ in 0..times {
+                let at = self.clock.get() + self.delay(LATE);
+                self.notices.push_back((at, ifindex));
+            }
+            if times == 0 {
+                // It is lost, and found when the platform looks by itself.
+                let at = self.clock.get() + LOOK;
+                self.notices.push_back((at, ifindex));
+            }
+        }
+    }
+
+    /// None, unless the platform is rough.
+    fn delay(&mut self, most: Duration) -> Duration {
+        match &mut self.rough {
+            Some(rough) => Duration::from_micros(rough.below(2) * rough.below(most.as_micros())),
+            None => Duration::ZERO,
+        }
+    }
+
+    /// Sets the timer to the earlier of the host's deadline and the platform's own.
+    fn arm(&mut self) {
+        if !self.unreported.is_empty() {
+            self.timer.set_own(Some(Instant::default()));
+        }
+        if let Some(at) = self.timer.change() {
+            self.timer.set_armed(at);
+        }
+    }
+
+    /// Lets a rough platform set the timer for itself, as if nobody else used it.
+    fn disturb(&mut self) {
+        let at = self.clock.get() + self.delay(LATE);
+        if let Some(rough) = &mut self.rough
+            && rough.below(2) == 0
+        {
+            self.timer.set_own(Some(at));
+            self.timer.set_armed(Some(at));
+        }
+    }
+
+    /// When the host is woken, if nothing else happens before.
+    pub(crate) fn next(&self) -> Option<Instant> {
+        let notices = self.notices.iter().map(|(at, _)| *at);
+        self.timer.armed().into_iter().chain(notices).min()
     }
 
     pub(crate) fn set_up(&mut self, name: &str, up: bool) {
@@ -106,10 +190,7 @@ impl Machine {
     }
 
     pub(crate) fn is_readable(&self, now: Instant) -> bool {
-        !self.inbox.is_empty()
-            || !self.facts.is_empty()
-            || !self.lost.is_empty()
-            || self.wakeup.is_some_and(|at| at <= now)
+        !self.inbox.is_empty() || !self.lost.is_empty() || self.next().is_some_and(|at| at <= now)
     }
 
     pub(crate) fn take_calls(&mut self) -> Vec<Call> {
@@ -118,6 +199,7 @@ impl Machine {
 
     fn attempt(&mut self, what: String, call: Call) -> Result<(), PlatformError> {
         self.calls.push(call);
+        self.disturb();
         if self.broken.iter().any(|prefix| what.starts_with(prefix)) {
             return Err(PlatformError::new(what, io::Error::other("broken")));
         }
@@ -133,7 +215,7 @@ impl Machine {
 impl Net {
     fn broadcast(&mut self, from: usize, name: &str, frame: &[u8], to: Option<IpAddr>) {
         let sender = &self.machines[from];
-        if sender.cut.contains(name) || !sender.interfaces[name].up {
+        if sender.cut.contains(name) || !sender.interfaces.get(name).is_some_and(|i| i.up) {
             return;
         }
         for (index, machine) in self.machines.iter_mut().enumerate() {
@@ -164,24 +246,35 @@ impl Platform for Fake {
     }
 
     fn now(&self) -> Instant {
-        self.net.borrow().now
+        self.net.borrow().clock.get()
     }
 
     fn set_wakeup(&mut self, at: Option<Instant>) -> io::Result<()> {
         self.machine(|m| {
-            m.wakeup = at;
-            m.wakeups_set += 1;
+            m.timer.set_host(at);
+            m.arm();
         });
         Ok(())
+    }
+
+    fn wakeup(&self) -> Option<Instant> {
+        self.machine(|m| m.timer.armed())
     }
 
     fn receive(&mut self, sink: &mut dyn FnMut(Incoming<'_>)) -> io::Result<()> {
         let now = self.now();
         let (facts, lost, frames) = self.machine(|m| {
-            m.wakeup = m.wakeup.filter(|&at| at > now);
-            let facts: Vec<_> = m.facts.drain(..).collect();
+            m.timer.expired(now);
+            m.timer.set_own(None);
+            let notices = std::mem::take(&mut m.notices);
+            let (due, later): (VecDeque<_>, _) =
+                notices.into_iter().partition(|(at, _)| *at <= now);
+            m.notices = later;
+            let noticed = due.into_iter().map(|(_, ifindex)| ifindex);
+            let facts = std::mem::take(&mut m.unreported);
             let facts: Vec<_> = facts
                 .into_iter()
+                .chain(noticed)
                 .filter_map(|ifindex| {
                     let name = m.watched.get(&ifindex)?;
                     let state = m.interfaces.get(name).copied().unwrap_or_default();
@@ -191,6 +284,8 @@ impl Platform for Fake {
             // Bounded, so that a host has to come back for the rest.
             let many = m.inbox.len().min(32);
             let frames: Vec<_> = m.inbox.drain(..many).collect();
+            m.disturb();
+            m.arm();
             (facts, std::mem::take(&mut m.lost), frames)
         });
         for (ifindex, state) in facts {
@@ -218,7 +313,8 @@ impl Platform for Fake {
             let twice = m.watched.values().any(|watched| watched == name);
             assert!(!twice, "{name} is watched already");
             m.watched.insert(ifindex, name.to_owned());
-            m.facts.push_back(ifindex);
+            m.unreported.push(ifindex);
+            m.timer.set_armed(Some(Instant::default()));
             Ok(())
         })
     }
@@ -227,6 +323,7 @@ impl Platform for Fake {
         self.machine(|m| {
             let name = m.watched.remove(&ifindex).expect("it was watched");
             m.calls.push(Call::Unwatch(name));
+            m.disturb();
         });
     }
 
@@ -241,7 +338,10 @@ impl Platform for Fake {
     }
 
     fn release(&mut self, key: VrKey) {
-        self.machine(|m| m.calls.push(Call::Release(key.vrid.get())));
+        self.machine(|m| {
+            m.calls.push(Call::Release(key.vrid.get()));
+            m.disturb();
+        });
     }
 
     fn transmit(&mut self, transmit: &Transmit<'_>) {
@@ -255,13 +355,16 @@ impl Platform for Fake {
         };
         let name = self.machine(|m| {
             m.calls.push(call);
+            m.disturb();
             m.name(key.ifindex)
         });
         let mut net = self.net.borrow_mut();
         net.broadcast(self.index, &name, transmit.frame, transmit.unicast);
     }
 
-    fn flush(&mut self) {}
+    fn flush(&mut self) {
+        self.machine(Machine::disturb);
+    }
 
     fn set_mac(&mut self, key: VrKey, mac: MacAddr, on: bool) -> Result<(), PlatformError> {
         assert_eq!(mac, key.virtual_mac());

@@ -2,9 +2,11 @@
 
 mod failover;
 mod fake;
+mod random;
 mod reload;
 mod segment;
 mod sim;
+mod timer;
 mod tracking;
 mod trouble;
 mod warnings;

@@ -119,7 +119,7 @@ impl Sim {
 
     pub(crate) fn add_machine(&mut self) -> Fake {
         let index = self.net.borrow().machines.len();
-        let mut machine = Machine::default();
+        let mut machine = Machine::new(&self.net.borrow().clock);
         machine.set_interface("eth0", interface(index));
         machine.set_interface("eth1", interface(index));
         self.net.borrow_mut().machines.push(machine);
@@ -133,13 +133,17 @@ impl Sim {
         RefMut::map(self.net.borrow_mut(), |net| &mut net.machines[index])
     }
 
+    pub(crate) fn now(&self) -> Instant {
+        self.net.borrow().clock.get()
+    }
+
     /// Runs every host until nothing is left to do at or before `millis`.
     pub(crate) fn run_to(&mut self, millis: u64) {
         let end = at(millis);
         let mut steps = 0;
         loop {
             for index in 0..self.hosts.len() {
-                let now = self.net.borrow().now;
+                let now = self.now();
                 if !self.frozen.contains(&index) && self.machine(index).is_readable(now) {
                     self.hosts[index].step().expect("the fake platform works");
                     steps += 1;
@@ -147,7 +151,7 @@ impl Sim {
                 }
                 self.fetch(index);
             }
-            let now = self.net.borrow().now;
+            let now = self.now();
             let awake = (0..self.hosts.len()).filter(|index| !self.frozen.contains(index));
             let awake: Vec<usize> = awake.collect();
             if awake
@@ -156,18 +160,18 @@ impl Sim {
             {
                 continue;
             }
-            let next = awake.iter().filter_map(|&index| self.machine(index).wakeup);
+            let next = awake.iter().filter_map(|&index| self.machine(index).next());
             match next.min().filter(|&next| next <= end) {
-                Some(next) => self.net.borrow_mut().now = next,
+                Some(next) => self.net.borrow().clock.set(next),
                 None => break,
             }
         }
-        self.net.borrow_mut().now = end;
+        self.net.borrow().clock.set(end);
     }
 
     /// Takes the events of a host.
     pub(crate) fn fetch(&mut self, index: usize) {
-        let now = self.net.borrow().now;
+        let now = self.now();
         while let Some(event) = self.hosts[index].next_event() {
             self.events[index].push((now, event));
         }

@@ -100,7 +100,7 @@ fn a_flood_of_bad_packets_neither_grows_memory_nor_stops_the_clock() {
         now += 50;
         let end = at(now);
         while sim.machine(0).is_readable(end) {
-            sim.net.borrow_mut().now = end;
+            sim.net.borrow().clock.set(end);
             sim.hosts[0].step().unwrap();
         }
     }

@@ -138,7 +138,7 @@ fn a_master_that_does_not_give_way_is_a_warning_until_it_does() {
         ),
     ] {
         let frame = advert("10.0.0.9", 1, priority, &["10.0.0.101"]);
-        let begin = sim.net.borrow().now;
+        let begin = sim.now();
         for second in 0..4 {
             sim.machine(0).deliver("eth0", frame.clone());
             sim.run_to(begin.as_micros() / 1_000 + 1_000 * second);
@@ -153,7 +153,7 @@ fn a_master_that_does_not_give_way_is_a_warning_until_it_does() {
     assert_eq!(warnings(&sim, 0), [""; 0]);
     sim.hosts[0].set_priority(&one, None).unwrap();
     assert_eq!(warnings(&sim, 0).len(), 1);
-    let later = sim.net.borrow().now.as_micros() / 1_000 + 5_000;
+    let later = sim.now().as_micros() / 1_000 + 5_000;
     sim.run_to(later);
     assert_eq!(warnings(&sim, 0), [""; 0], "it is silent");
 }

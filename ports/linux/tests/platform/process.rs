@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use vrrp_core::MacMode;
+use vrrp_core::{Family, MacMode};
 use vrrp_host::Platform;
+use vrrp_linux::LinuxPlatform;
 
 use crate::common::*;
 
@@ -62,4 +63,48 @@ fn blocked_signals(name: &str) -> Vec<u64> {
         u64::from_str_radix(mask.unwrap(), 16).unwrap()
     };
     named.map(mask).collect()
+}
+
+/// Waits until the descriptor is readable and receives, as a host does that has set its deadline
+/// once and is not asked to do anything. Gives the time at which the deadline was met.
+fn meet(platform: &mut LinuxPlatform, deadline: vrrp_core::Instant) -> vrrp_core::Instant {
+    while platform.now() < deadline {
+        let readable = wait_readable(platform.fd(), Duration::from_secs(5)).unwrap();
+        assert!(readable, "the wake-up is lost");
+        platform.receive(&mut |_| {}).unwrap();
+    }
+    platform.now()
+}
+
+#[test]
+fn what_the_platform_does_for_itself_leaves_the_deadline_of_the_host_alone() {
+    let _wire = enter();
+    ip("link add b0 type veth peer name b1");
+    ip("link set b0 up");
+    let mut platform = open();
+    receive(&mut platform, SOON);
+    // The address is there, so the platform lists the addresses anew.
+    let setup = setup(
+        key(Family::Ipv4, 7),
+        MacMode::Interface,
+        vip("10.0.0.2", 24),
+    );
+    platform.prepare(&setup).unwrap();
+    let calls: [&dyn Fn(&mut LinuxPlatform); 5] = [
+        &|platform| platform.watch(A0 + 1, "b0").unwrap(),
+        &|platform| take_up(platform, &setup),
+        &|platform| give_up(platform, &setup),
+        &|platform| platform.unwatch(A0 + 1),
+        &|platform| platform.release(setup.key),
+    ];
+    for (number, call) in calls.iter().enumerate() {
+        let deadline = platform.now() + vrrp_core::Duration::from_millis(150);
+        platform.set_wakeup(Some(deadline)).unwrap();
+        call(&mut platform);
+        platform.set_wakeup(Some(deadline)).unwrap();
+        assert!(platform.wakeup().is_some_and(|at| at <= deadline));
+        let late = meet(&mut platform, deadline).since(deadline);
+        let limit = vrrp_core::Duration::from_secs(2);
+        assert!(late < limit, "call {number}: {late:?} late");
+    }
 }

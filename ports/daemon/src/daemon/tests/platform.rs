@@ -10,6 +10,7 @@ use std::thread;
 use std::time;
 
 use vrrp_core::{Family, Instant, InterfaceState, MacAddr, Transmit, VirtualAddress, VrKey};
+use vrrp_host::port::WakeUp;
 use vrrp_host::{Incoming, Platform, PlatformError, PlatformWarning, VrSetup};
 
 use crate::sys;
@@ -17,6 +18,7 @@ use crate::sys;
 pub(super) struct FakePlatform {
     wake: PipeReader,
     alarm: Sender<Option<time::Instant>>,
+    wakeup: WakeUp,
     began: time::Instant,
     unreported: Vec<u32>,
     installed: BTreeSet<IpAddr>,
@@ -52,6 +54,7 @@ impl FakePlatform {
         Self {
             wake,
             alarm,
+            wakeup: WakeUp::default(),
             began: time::Instant::now(),
             unreported: Vec::new(),
             installed: BTreeSet::new(),
@@ -75,12 +78,23 @@ impl Platform for FakePlatform {
     }
 
     fn set_wakeup(&mut self, at: Option<Instant>) -> io::Result<()> {
+        self.wakeup.set_host(at);
+        let Some(at) = self.wakeup.change() else {
+            return Ok(());
+        };
+        self.wakeup.set_armed(at);
         let at = at.map(|at| self.began + time::Duration::from_micros(at.as_micros()));
         self.alarm.send(at).map_err(io::Error::other)
     }
 
+    fn wakeup(&self) -> Option<Instant> {
+        self.wakeup.armed()
+    }
+
     fn receive(&mut self, sink: &mut dyn FnMut(Incoming<'_>)) -> io::Result<()> {
-        let _ = self.wake.read(&mut [0; 64]);
+        if self.wake.read(&mut [0; 64]).is_ok() {
+            self.wakeup.expired(self.now());
+        }
         for ifindex in self.unreported.drain(..) {
             let state = InterfaceState {
                 up: true,
