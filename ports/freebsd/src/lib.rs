@@ -38,6 +38,8 @@ mod carrier;
 #[cfg(target_os = "freebsd")]
 mod errors;
 #[cfg(target_os = "freebsd")]
+mod facts;
+#[cfg(target_os = "freebsd")]
 mod graph;
 #[cfg(target_os = "freebsd")]
 mod leftovers;
@@ -61,6 +63,8 @@ mod tidy;
 #[cfg(target_os = "freebsd")]
 mod watch;
 
+#[cfg(target_os = "freebsd")]
+pub use facts::FreebsdFacts;
 #[cfg(target_os = "freebsd")]
 pub use platform::{FreebsdPlatform, Options};
 #[cfg(target_os = "freebsd")]

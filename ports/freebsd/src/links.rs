@@ -1,9 +1,10 @@
 //! What is known of the interfaces of this network stack and their addresses.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use vrrp_core::{InterfaceState, MacAddr};
+use vrrp_host::{OwnAddress, OwnInterface};
 
 use crate::abi::*;
 use crate::route::{Address, Item, Link};
@@ -121,6 +122,29 @@ impl Links {
         let Some(entry) = self.entries.get(&index) else {
             return InterfaceState::default();
         };
+        let (ipv4, ipv6) = self.sources(entry, ours);
+        let ready = IFF_UP | IFF_DRV_RUNNING;
+        let carrier = match entry.link.link_state {
+            LINK_STATE_UP => true,
+            LINK_STATE_DOWN => false,
+            _ => entry.medium.unwrap_or(true),
+        };
+        InterfaceState {
+            up: entry.link.flags & ready == ready && carrier,
+            mac: entry.link.mac,
+            ipv4,
+            ipv6,
+        }
+    }
+
+    /// The addresses that advertisements are sent from: the first of IPv4, and the first of IPv6 that
+    /// is of the link and can be used.
+    fn sources(
+        &self,
+        entry: &Entry,
+        ours: impl Fn(&Address) -> bool,
+    ) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
+        let index = entry.link.index;
         let own = || entry.addresses.iter().filter(|a| a.vhid == 0 && !ours(a));
         let ipv4 = own().find_map(|a| match a.address {
             IpAddr::V4(ip) if !ip.is_unspecified() => Some(ip),
@@ -134,18 +158,31 @@ impl Links {
             }
             _ => None,
         });
-        let ready = IFF_UP | IFF_DRV_RUNNING;
-        let carrier = match entry.link.link_state {
-            LINK_STATE_UP => true,
-            LINK_STATE_DOWN => false,
-            _ => entry.medium.unwrap_or(true),
-        };
-        InterfaceState {
-            up: entry.link.flags & ready == ready && carrier,
-            mac: entry.link.mac,
-            ipv4,
-            ipv6,
-        }
+        (ipv4, ipv6)
+    }
+
+    /// The interfaces by number with their addresses, without those that are `ours`.
+    pub(crate) fn facts(&self, ours: impl Fn(&Address) -> bool) -> Vec<OwnInterface> {
+        let facts = self.entries.values().map(|entry| {
+            let (ipv4, ipv6) = self.sources(entry, &ours);
+            let sources = [ipv4.map(IpAddr::V4), ipv6.map(IpAddr::V6)];
+            let own = entry.addresses.iter().filter(|a| !ours(a));
+            OwnInterface {
+                name: entry.link.name.clone(),
+                other_names: Vec::new(),
+                // Loopbacks and tunnels have no address of the link.
+                ethernet: entry.link.mac != MacAddr([0; 6]),
+                addresses: own
+                    .map(|a| OwnAddress {
+                        address: a.address,
+                        prefix_len: a.prefix_len,
+                        advertises: a.vhid == 0 && sources.contains(&Some(a.address)),
+                        duplicate: false,
+                    })
+                    .collect(),
+            }
+        });
+        facts.collect()
     }
 }
 

@@ -8,11 +8,12 @@ use std::path::PathBuf;
 use vrrp_core::{Duration, Failure, Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
 use vrrp_host::ledger;
 use vrrp_host::port::{Counters, Watched};
-use vrrp_host::{Incoming, Platform, PlatformError, VrSetup, Waited};
+use vrrp_host::{HostFacts, Incoming, Platform, PlatformError, VrSetup, Waited};
 
 use crate::abi::*;
 use crate::bpf::{self, Record};
 use crate::errors::{explain, refused};
+use crate::facts::FreebsdFacts;
 use crate::graph::Graph;
 use crate::ledger::Ledger;
 use crate::leftovers;
@@ -377,6 +378,11 @@ impl Platform for FreebsdPlatform {
     fn mac_interface(&self, key: VrKey) -> Option<String> {
         let carrier = self.routers.get(&key)?.carrier.as_ref()?;
         Some(carrier.name.clone())
+    }
+
+    fn facts(&self) -> HostFacts {
+        let interfaces = self.links.facts(|address| self.is_ours(address));
+        Ok(Box::new(FreebsdFacts::new(interfaces)))
     }
 }
 

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use vrrp_core::{Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
 use vrrp_host::remote::{self, Guard, Message, Place, Request, Unicast};
-use vrrp_host::{HostConfig, Incoming, Platform, PlatformError, PlatformWarning, VrSetup, Waited};
+use vrrp_host::{
+    HostConfig, HostFacts, Incoming, Platform, PlatformError, PlatformWarning, VrSetup, Waited,
+};
 
 use crate::bpf::{self, Record};
 use crate::line::Line;
@@ -56,6 +58,11 @@ impl Server {
     /// is ready or `timeout` has passed, or a little less.
     pub fn wait(&mut self, others: &mut [Waited], timeout: Option<Duration>) -> io::Result<bool> {
         self.platform.queue.wait(others, timeout)
+    }
+
+    /// The facts that a new configuration is judged against.
+    pub fn facts(&self) -> HostFacts {
+        self.platform.facts()
     }
 
     /// From now on the other side may ask for what this configuration needs, too.

@@ -165,7 +165,7 @@ impl FreebsdPlatform {
         state
     }
 
-    fn is_ours(&self, address: &Address) -> bool {
+    pub(crate) fn is_ours(&self, address: &Address) -> bool {
         let mut held = self.routers.values().flat_map(|router| router.held.iter());
         held.any(|h| {
             h.how == How::Installed

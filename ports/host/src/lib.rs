@@ -28,6 +28,7 @@
 pub mod bpf;
 mod config;
 mod event;
+mod facts;
 mod heard;
 mod host;
 mod interfaces;
@@ -46,6 +47,7 @@ pub use config::{
     AddressSpec, ConfigCause, ConfigError, HostConfig, TrackSpec, Tracked, VrId, VrSpec,
 };
 pub use event::Event;
+pub use facts::{Facts, HostFacts, OwnAddress, OwnInterface};
 pub use host::{Host, MAX_ADDRESSES, MAX_INTERFACES, MAX_VIRTUAL_ROUTERS};
 pub use platform::{Incoming, Platform, PlatformError, PlatformWarning, Subject, VrSetup, Waited};
 pub use report::{About, InterfaceReport, Reload, Sighting, VrReport, Warning};

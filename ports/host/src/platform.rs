@@ -9,6 +9,8 @@ use vrrp_core::{
     Failure, Family, Instant, InterfaceState, MacAddr, MacMode, Transmit, VirtualAddress, VrKey,
 };
 
+use crate::facts::HostFacts;
+
 /// An operating system, or a fake one in a test.
 ///
 /// Interfaces are named by numbers (`ifindex`) that the host chooses and that stay the same when an
@@ -99,6 +101,12 @@ pub trait Platform {
     /// The source MAC of frames that `key` sends is chosen by the engine; this is the name of the
     /// interface that carries the virtual MAC, for status. `None`: the interface's own MAC is used.
     fn mac_interface(&self, key: VrKey) -> Option<String>;
+
+    /// The facts that a new configuration is judged against: the host as it would be without what
+    /// this platform has installed. An error, as here: nobody can tell.
+    fn facts(&self) -> HostFacts {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     /// Appends the conditions that hold now and that an administrator should know of.
     ///

@@ -15,6 +15,7 @@
 compile_error!("vrrp-linux is for Linux");
 
 mod bpf;
+mod facts;
 mod janitor;
 mod ledger;
 mod leftovers;
@@ -32,5 +33,6 @@ mod sys;
 pub mod testing;
 mod watch;
 
+pub use facts::LinuxFacts;
 pub use platform::{LinuxPlatform, Options};
 pub use vrrp_host::port::Counters;

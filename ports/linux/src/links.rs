@@ -1,9 +1,10 @@
 //! What is known of the links of this network namespace and their addresses.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use vrrp_core::InterfaceState;
+use vrrp_host::{OwnAddress, OwnInterface};
 
 use crate::netlink::{Address, Event, Link};
 
@@ -14,6 +15,7 @@ const IFA_F_SECONDARY: u32 = 0x01;
 const IFA_F_DADFAILED: u32 = 0x08;
 const IFA_F_TENTATIVE: u32 = 0x40;
 const RT_SCOPE_UNIVERSE: u8 = 0;
+const RT_SCOPE_LINK: u8 = 253;
 
 /// The links by number, each with its addresses in the kernel's order.
 #[derive(Debug, Default)]
@@ -58,9 +60,9 @@ impl Links {
         self.0.get(&index).map(|entry| &entry.link)
     }
 
-    /// The number of the link called `name`.
+    /// The number of the link called `name`, which may be any name that the kernel takes for it.
     pub(crate) fn find(&self, name: &str) -> Option<u32> {
-        let entry = self.0.values().find(|entry| entry.link.name == name)?;
+        let entry = self.0.values().find(|entry| entry.link.is_called(name))?;
         Some(entry.link.index)
     }
 
@@ -86,28 +88,38 @@ impl Links {
         let Some(Entry { link, addresses }) = self.0.get(&index) else {
             return InterfaceState::default();
         };
-        let own = || addresses.iter().filter(|a| !ours(a));
-        let ipv4 = own().find_map(|a| match a.address {
-            IpAddr::V4(ip) if a.scope == RT_SCOPE_UNIVERSE && a.flags & IFA_F_SECONDARY == 0 => {
-                Some(ip)
-            }
-            _ => None,
-        });
-        let ipv6 = own().find_map(|a| match a.address {
-            IpAddr::V6(ip)
-                if ip.is_unicast_link_local()
-                    && a.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED) == 0 =>
-            {
-                Some(ip)
-            }
-            _ => None,
-        });
+        let (ipv4, ipv6) = sources(addresses, ours);
         InterfaceState {
             up: link.flags & IFF_UP != 0 && link.flags & IFF_LOWER_UP != 0,
             mac: link.mac,
             ipv4,
             ipv6,
         }
+    }
+
+    /// The links by number with their addresses, without those that are `ours`.
+    pub(crate) fn facts(&self, ours: impl Fn(&Address) -> bool) -> Vec<OwnInterface> {
+        let mut entries: Vec<&Entry> = self.0.values().collect();
+        entries.sort_by_key(|entry| entry.link.index);
+        let facts = entries.into_iter().map(|Entry { link, addresses }| {
+            let (ipv4, ipv6) = sources(addresses, &ours);
+            let sources = [ipv4.map(IpAddr::V4), ipv6.map(IpAddr::V6)];
+            let own = addresses.iter().filter(|a| !ours(a));
+            OwnInterface {
+                name: link.name.clone(),
+                other_names: link.other_names.clone(),
+                ethernet: link.hardware == libc::ARPHRD_ETHER,
+                addresses: own
+                    .map(|a| OwnAddress {
+                        address: a.address,
+                        prefix_len: a.prefix_len,
+                        advertises: sources.contains(&Some(a.address)),
+                        duplicate: a.flags & IFA_F_DADFAILED != 0,
+                    })
+                    .collect(),
+            }
+        });
+        facts.collect()
     }
 
     /// The links, loopback left out, that have an IPv4 address in whose subnet `address` lies:
@@ -127,6 +139,33 @@ impl Links {
             .filter(move |entry| entry.addresses.iter().any(near))
             .map(|entry| &entry.link)
     }
+}
+
+/// The addresses that advertisements are sent from, `ours` left out: of IPv4 the first that is not
+/// secondary, one of link scope only if there is no other; of IPv6 the first of the link.
+fn sources(
+    addresses: &[Address],
+    ours: impl Fn(&Address) -> bool,
+) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
+    let own = || addresses.iter().filter(|a| !ours(a));
+    let ipv4 = |scope| {
+        own().find_map(|a| match a.address {
+            IpAddr::V4(ip) if a.scope == scope && a.flags & IFA_F_SECONDARY == 0 => Some(ip),
+            _ => None,
+        })
+    };
+    let ipv6 = own().find_map(|a| match a.address {
+        IpAddr::V6(ip)
+            if ip.is_unicast_link_local() && a.flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED) == 0 =>
+        {
+            Some(ip)
+        }
+        _ => None,
+    });
+    (
+        ipv4(RT_SCOPE_UNIVERSE).or_else(|| ipv4(RT_SCOPE_LINK)),
+        ipv6,
+    )
 }
 
 fn same(a: &Address, b: &Address) -> bool {
@@ -187,6 +226,9 @@ mod tests {
         assert_eq!(state.ipv6, Some("fe80::2".parse().unwrap()));
         links.apply(Event::AddressGone(address("10.0.0.2", 0, 0, 0)));
         assert_eq!(links.state(2, ours).ipv4, Some([10, 0, 1, 2].into()));
+        links.apply(Event::AddressGone(address("10.0.1.2", 0, 0, 0)));
+        links.apply(Event::AddressGone(address("10.0.0.3", 0, 0, 0)));
+        assert_eq!(links.state(2, ours).ipv4, Some([169, 254, 1, 1].into()));
         // The end of duplicate address detection.
         links.apply(Event::Address(address("fe80::1", 0, 253, 0)));
         assert_eq!(links.state(2, ours).ipv6, Some("fe80::1".parse().unwrap()));

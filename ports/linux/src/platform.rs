@@ -8,8 +8,9 @@ use std::path::PathBuf;
 
 use vrrp_core::{Failure, Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
 use vrrp_host::port::{Counters, Port, WakeUp, Watched};
-use vrrp_host::{Incoming, Platform, PlatformError, VrSetup};
+use vrrp_host::{HostFacts, Incoming, Platform, PlatformError, VrSetup};
 
+use crate::facts::LinuxFacts;
 use crate::janitor::Janitor;
 use crate::ledger::{self, Ledger};
 use crate::leftovers;
@@ -372,6 +373,11 @@ impl Platform for LinuxPlatform {
     fn mac_interface(&self, key: VrKey) -> Option<String> {
         let link = self.routers.get(&key)?.link?;
         Some(self.links.get(link)?.name.clone())
+    }
+
+    fn facts(&self) -> HostFacts {
+        let interfaces = self.links.facts(|address| self.is_ours(address));
+        Ok(Box::new(LinuxFacts::new(interfaces)))
     }
 }
 

@@ -178,7 +178,7 @@ impl LinuxPlatform {
         result
     }
 
-    fn is_ours(&self, address: &Address) -> bool {
+    pub(crate) fn is_ours(&self, address: &Address) -> bool {
         if self.marks_addresses {
             return address.protocol == OUR_PROTOCOL;
         }

@@ -39,11 +39,22 @@ pub(crate) struct Link {
     /// `IFF_*`.
     pub(crate) flags: u32,
     pub(crate) name: String,
+    /// Other names that the kernel takes for it.
+    pub(crate) other_names: Vec<String>,
+    /// `ARPHRD_*`.
+    pub(crate) hardware: u16,
     pub(crate) mac: MacAddr,
     /// Empty: none.
     pub(crate) alias: String,
     /// Such as "macvlan". Empty: a device.
     pub(crate) kind: String,
+}
+
+impl Link {
+    /// Whether the kernel knows it by this name.
+    pub(crate) fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.other_names.iter().any(|other| other == name)
+    }
 }
 
 /// An address of a link.
@@ -98,12 +109,17 @@ fn link(body: &[u8]) -> Option<Link> {
     let mut link = Link {
         index: u32_at(body, 4)?,
         flags: u32_at(body, 8)?,
+        hardware: u16_at(body, 2)?,
         ..Link::default()
     };
     for (kind, value) in attributes(body.get(16..)?) {
         match kind {
             IFLA_IFNAME => link.name = text(value),
             IFLA_IFALIAS => link.alias = text(value),
+            IFLA_PROP_LIST => {
+                let names = attributes(value).filter(|(kind, _)| *kind == IFLA_ALT_IFNAME);
+                link.other_names = names.map(|(_, name)| text(name)).collect();
+            }
             IFLA_ADDRESS => {
                 if let Ok(mac) = value.try_into() {
                     link.mac = MacAddr(mac);
@@ -185,12 +201,15 @@ mod tests {
     // Laid out by hand after linux/if_link.h and linux/if_addr.h.
     #[rustfmt::skip]
     const LINK: &[u8] = &[
-        84, 0, 0, 0, 16, 0, 2, 0, 9, 0, 0, 0, 1, 2, 3, 4, // header
+        116, 0, 0, 0, 16, 0, 2, 0, 9, 0, 0, 0, 1, 2, 3, 4, // header
         0, 0, 1, 0, 4, 0, 0, 0, 0x43, 0x10, 1, 0, 0, 0, 0, 0, // ifinfomsg
         9, 0, 3, 0, b'e', b't', b'h', b'0', 0, 0, 0, 0, // IFLA_IFNAME
         10, 0, 1, 0, 2, 0, 0, 0, 0, 9, 0, 0, // IFLA_ADDRESS
         9, 0, 20, 0, b'm', b'a', b'r', b'k', 0, 0, 0, 0, // IFLA_IFALIAS
         16, 0, 18, 0x80, 9, 0, 1, 0, b'v', b'e', b't', b'h', 0, 0, 0, 0, // IFLA_LINKINFO
+        32, 0, 52, 0x80, // IFLA_PROP_LIST
+        11, 0, 53, 0, b'e', b'n', b'p', b'3', b's', b'0', 0, 0, // IFLA_ALT_IFNAME
+        14, 0, 53, 0, b'e', b'n', b'x', b'0', b'2', b'0', b'0', b'0', b'0', 0, 0, 0,
     ];
     #[rustfmt::skip]
     const ADDRESS: &[u8] = &[
@@ -213,6 +232,8 @@ mod tests {
             index: 4,
             flags: 0x11043,
             name: "eth0".into(),
+            other_names: vec!["enp3s0".into(), "enx020000".into()],
+            hardware: 1,
             mac: MacAddr([2, 0, 0, 0, 0, 9]),
             alias: "mark".into(),
             kind: "veth".into(),
