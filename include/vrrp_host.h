@@ -376,8 +376,9 @@ int vrrp_host_open_config(uint32_t abi,
                           size_t message_size);
 
 // Reads a text as `vrrp_host_open_config()` does and opens nothing: for a program's own check of its
-// configuration. `config_name` is what messages call it; NULL: "config". `message` is filled in as
-// there.
+// configuration. What cannot work on this host as it is now is an error, too, as in a reload; opening
+// leaves only that virtual router down. `config_name` is what messages call it; NULL: "config".
+// `message` is filled in as there.
 //
 // Errors: `VRRP_ERR_HOST_CONFIG`: the text.
 int vrrp_host_check_config(const char *text,

@@ -17,6 +17,8 @@ use crate::convert;
 use crate::engine::answer;
 use crate::numbers::*;
 use crate::raw::{self, string};
+use vrrp_host::Platform;
+use vrrpd::facts;
 
 /// Opens a host in the network namespace of the calling thread and makes everything ready for the
 /// virtual routers of `config`. What a killed process has left there is removed first. Nothing is
@@ -93,8 +95,9 @@ pub unsafe extern "C" fn vrrp_host_open_config(
 }
 
 /// Reads a text as `vrrp_host_open_config()` does and opens nothing: for a program's own check of its
-/// configuration. `config_name` is what messages call it; NULL: "config". `message` is filled in as
-/// there.
+/// configuration. What cannot work on this host as it is now is an error, too, as in a reload; opening
+/// leaves only that virtual router down. `config_name` is what messages call it; NULL: "config".
+/// `message` is filled in as there.
 ///
 /// Errors: `VRRP_ERR_HOST_CONFIG`: the text.
 #[unsafe(no_mangle)]
@@ -110,7 +113,7 @@ pub unsafe extern "C" fn vrrp_host_check_config(
         explain(message, message_size, || {
             let name = optional("config_name", config_name)?.unwrap_or(DEFAULT_NAME);
             let octets = raw::items(text.cast::<u8>(), text_len)?;
-            let text = text::read(Path::new(name), octets, false)?;
+            let text = text::read_fitting(Path::new(name), octets, false, &facts::read())?;
             Ok(text.remarks.join("\n"))
         })
     }
@@ -224,7 +227,8 @@ pub unsafe extern "C" fn vrrp_host_reload_config(
         explain(message, message_size, || {
             let octets = raw::items(text.cast::<u8>(), text_len)?;
             call(host, |inner| {
-                let text = text::read(&inner.config_name, octets, inner.own_runtime_dir)?;
+                let (name, own) = (&inner.config_name, inner.own_runtime_dir);
+                let text = text::read_fitting(name, octets, own, &inner.host.platform().facts())?;
                 let mut said = text.remarks;
                 let reload = inner.host.reload(text.config)?;
                 if !inner.own_runtime_dir && text.runtime_dir != inner.runtime_dir {

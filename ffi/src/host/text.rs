@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use vrrp_host::HostConfig;
-use vrrpd::config::{self, Severity};
-use vrrpd::sys;
+use vrrp_host::{HostConfig, HostFacts};
+use vrrpd::config::{self, Parsed, Program};
+use vrrpd::facts;
 
 use super::message::Refusal;
 use super::numbers::VRRP_ERR_HOST_CONFIG;
@@ -18,17 +18,37 @@ pub(crate) struct Text {
     pub(crate) remarks: Vec<String>,
 }
 
-/// Reads a text. What is wrong with it is told all at once, a line each.
+/// Reads a text for a start: an error of the text refuses it, and what does not fit this host is a
+/// remark, as the rest can be served. Everything is told at once, a line each.
 pub(crate) fn read(name: &Path, octets: &[u8], own_runtime_dir: bool) -> Result<Text, Refusal> {
-    let parsed = config::parse_for_library(name, octets, own_runtime_dir);
-    let Some(config) = parsed.config else {
-        let errors = parsed.diagnostics.iter();
-        let errors = errors.filter(|d| d.severity == Severity::Error);
-        let lines: Vec<String> = errors.map(ToString::to_string).collect();
-        return Err(Refusal::new(VRRP_ERR_HOST_CONFIG, lines.join("\n")));
+    text(judge(name, octets, own_runtime_dir, &facts::read()))
+}
+
+/// Reads a text for a check or a reload: what does not fit this host refuses it, too.
+pub(crate) fn read_fitting(
+    name: &Path,
+    octets: &[u8],
+    own_runtime_dir: bool,
+    facts: &HostFacts,
+) -> Result<Text, Refusal> {
+    let mut judged = judge(name, octets, own_runtime_dir, facts);
+    if judged.has_errors() {
+        judged.config = None;
+    }
+    text(judged)
+}
+
+fn judge(name: &Path, octets: &[u8], own_runtime_dir: bool, facts: &HostFacts) -> Parsed {
+    let program = Program::Other { own_runtime_dir };
+    config::judge(name, octets, program, facts)
+}
+
+fn text(judged: Parsed) -> Result<Text, Refusal> {
+    let errors = judged.errors();
+    let Some(config) = judged.config else {
+        return Err(Refusal::new(VRRP_ERR_HOST_CONFIG, errors.join("\n")));
     };
-    let host = config::check_host(&config, name, &sys::interfaces());
-    let remarks = parsed.diagnostics.iter().chain(&host);
+    let remarks = judged.diagnostics.iter();
     Ok(Text {
         remarks: remarks.map(ToString::to_string).collect(),
         config: config.host(),

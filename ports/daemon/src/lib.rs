@@ -5,6 +5,7 @@
 //! the one that starts scripts, because starting a process can wait for a disk.
 //!
 //! - [`config`] reads the configuration file.
+//! - [`facts`] are those of this host, which a configuration is judged against.
 //! - [`daemon`] is the loop, with reload and graceful stop.
 //! - [`scripts`] runs the event scripts.
 //! - [`control`] is the control socket: its server, its words, and the client's side.
@@ -17,6 +18,7 @@ pub mod config;
 pub mod control;
 pub mod ctl;
 pub mod daemon;
+pub mod facts;
 pub mod logging;
 pub mod notify;
 pub mod poll;

@@ -1,10 +1,9 @@
 //! The system calls that the standard library does not offer, each behind a safe function.
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, CString};
+use std::ffi::CString;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
@@ -13,8 +12,6 @@ use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::time::Duration;
 
 use vrrp_host::Waited;
-
-use crate::config::HostInterface;
 
 /// The signals that vrrpd listens to.
 const HEARD: [libc::c_int; 5] = [
@@ -307,59 +304,6 @@ pub fn group_id(name: &str) -> Option<u32> {
             &mut found,
         );
         (!found.is_null()).then_some(entry.gr_gid)
-    }
-}
-
-/// The interfaces of this host and their addresses. Empty when they cannot be listed.
-pub fn interfaces() -> Vec<HostInterface> {
-    let mut found: Vec<HostInterface> = Vec::new();
-    let mut first = std::ptr::null_mut();
-    // SAFETY: the list is valid from a successful getifaddrs until freeifaddrs; each address is
-    // read as the type that its family says, after the test for null.
-    unsafe {
-        if libc::getifaddrs(&mut first) != 0 {
-            return found;
-        }
-        let mut next = first;
-        while let Some(entry) = next.as_ref() {
-            next = entry.ifa_next;
-            let name = CStr::from_ptr(entry.ifa_name)
-                .to_string_lossy()
-                .into_owned();
-            let at = found.iter().position(|interface| interface.name == name);
-            let at = at.unwrap_or(found.len());
-            if at == found.len() {
-                let addresses = Vec::new();
-                found.push(HostInterface { name, addresses });
-            }
-            if let (Some(interface), Some(address)) = (found.get_mut(at), address(entry.ifa_addr)) {
-                interface.addresses.push(address);
-            }
-        }
-        libc::freeifaddrs(first);
-    }
-    found
-}
-
-/// The IP address in a socket address; `None` for other families.
-///
-/// # Safety
-///
-/// `address` is null or points to a socket address as long as its family says.
-unsafe fn address(address: *const libc::sockaddr) -> Option<IpAddr> {
-    // SAFETY: see above.
-    unsafe {
-        match i32::from(address.as_ref()?.sa_family) {
-            libc::AF_INET => {
-                let v4 = address.cast::<libc::sockaddr_in>().read_unaligned();
-                Some(Ipv4Addr::from(u32::from_be(v4.sin_addr.s_addr)).into())
-            }
-            libc::AF_INET6 => {
-                let v6 = address.cast::<libc::sockaddr_in6>().read_unaligned();
-                Some(Ipv6Addr::from(v6.sin6_addr.s6_addr).into())
-            }
-            _ => None,
-        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use vrrpd::config::{HostInterface, Severity, check_host, parse};
+use vrrp_host::{HostFacts, OwnAddress, OwnInterface};
+use vrrpd::config::{Program, Severity, judge, parse};
 
 /// Reads `octets` as a configuration file.
 ///
@@ -23,16 +24,33 @@ pub fn check(octets: &[u8]) {
     }
     if let Some(config) = &parsed.config {
         assert!(!config.virtual_routers.is_empty());
-        let host = |name: &str, address: [u8; 4]| HostInterface {
+        let own = |name: &str, address: [u8; 4]| OwnInterface {
             name: name.into(),
-            addresses: vec![address.into()],
+            other_names: vec![format!("also-{name}")],
+            ethernet: name != "lo",
+            addresses: vec![OwnAddress {
+                address: address.into(),
+                prefix_len: 24,
+                advertises: true,
+                duplicate: false,
+            }],
         };
-        check_host(config, file, &[]);
-        check_host(
-            config,
-            file,
-            &[host("eth0", [10, 0, 0, 7]), host("eth1", [10, 0, 1, 7])],
-        );
+        let many = vec![
+            own("eth0", [10, 0, 0, 7]),
+            own("eth1", [10, 0, 1, 7]),
+            own("lo", [127, 0, 0, 1]),
+        ];
+        for interfaces in [Vec::new(), many] {
+            let facts: HostFacts = Ok(Box::new(interfaces));
+            let program = Program::Other {
+                own_runtime_dir: true,
+            };
+            let judged = judge(file, octets, program, &facts);
+            for diagnostic in &judged.diagnostics {
+                let text = diagnostic.to_string();
+                assert!(!text.contains(|c: char| c.is_control()), "{text:?}");
+            }
+        }
         let refused = config.host().check().err();
         assert!(refused.is_none(), "{refused:?}");
         assert_eq!(parse(file, octets).config.as_ref(), Some(config));

@@ -3,14 +3,16 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 /// How much a diagnostic matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Severity {
     /// Accepted, and worth knowing.
     Note,
     /// Accepted, and probably not what was meant.
     Warning,
-    /// The file cannot be used.
+    /// The file cannot be used, or not on this host as it is.
     Error,
 }
 
@@ -18,7 +20,7 @@ pub enum Severity {
 ///
 /// Its `Display` is one line: `vrrpd.conf:12: priority: expected a number from 1 to 255, found
 /// `300``. Warnings and notes have the word before the key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagnostic {
     /// How much it matters.
     pub severity: Severity,
@@ -75,13 +77,21 @@ impl Report {
 
     /// A warning that the two virtual routers of one section share.
     pub(super) fn warning_once(&mut self, line: usize, key: Option<&str>, message: String) {
-        let said = self
-            .list
-            .iter()
-            .any(|d| d.line == line && d.key.as_deref() == key && d.message == message);
-        if !said {
+        if !self.has_said(line, key, &message) {
             self.warning(line, key, message);
         }
+    }
+
+    /// An error that the two virtual routers of one section share.
+    pub(super) fn error_once(&mut self, line: usize, key: Option<&str>, message: String) {
+        if !self.has_said(line, key, &message) {
+            self.error(line, key, message);
+        }
+    }
+
+    fn has_said(&self, line: usize, key: Option<&str>, message: &str) -> bool {
+        let mut list = self.list.iter();
+        list.any(|d| d.line == line && d.key.as_deref() == key && d.message == message)
     }
 
     pub(super) fn note(&mut self, line: usize, key: Option<&str>, message: impl Into<String>) {

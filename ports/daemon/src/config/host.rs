@@ -1,44 +1,39 @@
-//! What a correct file says that does not fit this host.
+//! The part of the judgement that needs the host: interfaces, addresses, event scripts.
+//!
+//! An error is what cannot work as long as the host is as it is, and has to be changed in the file or
+//! on the host: an interface without Ethernet, one interface under two names, peers that are all
+//! addresses of this host, and whatever the port refuses ([`Facts::refusals`]). A warning is what
+//! works later without a change of the file (an interface that is not there yet), or works and is
+//! probably not what was meant.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::path::Path;
 
 use vrrp_core::Family;
-use vrrp_host::Tracked;
+use vrrp_host::{Facts, OwnAddress, OwnInterface, Tracked};
 
-use super::diagnostic::{Diagnostic, Report};
+use super::diagnostic::Report;
 use super::keys::Key;
 use super::{Config, VirtualRouter, script};
 
-/// An interface of this host and its addresses.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HostInterface {
-    /// Its name.
-    pub name: String,
-    /// Its addresses of both families.
-    pub addresses: Vec<IpAddr>,
-}
-
-/// Judges a configuration against the interfaces of a host. All that it finds are warnings: an
-/// interface may come later.
-///
-/// `file` is the file's name for messages.
-pub fn check_host(config: &Config, file: &Path, interfaces: &[HostInterface]) -> Vec<Diagnostic> {
-    let mut report = Report::new(file);
-    let host = Host(interfaces);
+/// Judges a configuration against the host that it is to run on.
+pub(super) fn judge(config: &Config, facts: &dyn Facts, report: &mut Report) {
+    let host = Host(facts.interfaces());
+    let mut names = HashMap::new();
     for router in &config.virtual_routers {
-        host.interface(router, &mut report);
-        host.owner(router, &mut report);
-        host.peers(router, &mut report);
+        host.interface(router, report);
+        host.one_name(router, &mut names, report);
+        host.owner(router, report);
+        host.addresses_by_hand(router, report);
+        host.peers(router, report);
+        for refusal in facts.refusals(&router.spec) {
+            report.error_once(router.section_line, None, refusal);
+        }
     }
-    report.into_sorted()
 }
 
 /// Looks whether the event scripts are there and can be run. Reads the file system.
-///
-/// `file` is the file's name for messages.
-pub fn check_scripts(config: &Config, file: &Path) -> Vec<Diagnostic> {
-    let mut report = Report::new(file);
+pub(super) fn judge_scripts(config: &Config, report: &mut Report) {
     for router in &config.virtual_routers {
         let scripts = [
             (Key::MasterScript, &router.master_script),
@@ -52,41 +47,58 @@ pub fn check_scripts(config: &Config, file: &Path) -> Vec<Diagnostic> {
             }
         }
     }
-    report.into_sorted()
 }
 
-struct Host<'a>(&'a [HostInterface]);
+/// Each interface under the name by which it was first used, and the line where that was.
+type Names<'a> = HashMap<&'a str, (&'a str, usize)>;
 
-impl Host<'_> {
-    fn find(&self, name: &str) -> Option<&HostInterface> {
-        self.0.iter().find(|interface| interface.name == name)
+struct Host<'a>(&'a [OwnInterface]);
+
+impl<'a> Host<'a> {
+    fn find(&self, name: &str) -> Option<&'a OwnInterface> {
+        self.0.iter().find(|interface| interface.is_called(name))
     }
 
-    fn has(&self, address: IpAddr) -> bool {
-        self.0
-            .iter()
-            .any(|interface| interface.addresses.contains(&address))
+    /// The interface that has an address, and the address as it is there.
+    fn own(&self, address: IpAddr) -> Option<(&'a OwnInterface, &'a OwnAddress)> {
+        self.all().find(|(_, own)| own.address == address)
     }
 
-    /// The interfaces that are named exist, and the one that advertises has an address to do it from.
+    fn all(&self) -> impl Iterator<Item = (&'a OwnInterface, &'a OwnAddress)> {
+        let interfaces = self.0.iter();
+        interfaces.flat_map(|interface| interface.addresses.iter().map(move |own| (interface, own)))
+    }
+
+    /// The interfaces that are named exist, and the one that advertises can.
     fn interface(&self, router: &VirtualRouter, report: &mut Report) {
         let id = &router.spec.id;
+        let (line, key) = (router.lines.of_key(Key::Interface), Key::Interface.name());
         match self.find(&id.interface) {
             None => self.missing(router, Key::Interface, &id.interface, report),
+            Some(interface) if !interface.ethernet => {
+                let message = format!(
+                    "expected an Ethernet interface, as VRRP needs one, found `{}`, which is of another kind",
+                    id.interface
+                );
+                report.error_once(line, Some(key), message);
+            }
             Some(interface) => {
-                let can_send = interface.addresses.iter().any(|address| match address {
-                    IpAddr::V4(_) => id.family == Family::Ipv4,
-                    IpAddr::V6(v6) => id.family == Family::Ipv6 && v6.is_unicast_link_local(),
-                });
-                if !can_send {
+                let name = &id.interface;
+                let doubled = interface.addresses.iter().filter(|own| own.duplicate);
+                for own in doubled.filter(|own| Family::of(own.address) == id.family) {
+                    let message = format!(
+                        "another host on `{name}` has `{}`, too: duplicate address detection failed",
+                        own.address
+                    );
+                    report.warning_once(line, Some(key), message);
+                }
+                if interface.source(id.family).is_none() {
                     let kind = match id.family {
                         Family::Ipv4 => "IPv4",
                         Family::Ipv6 => "IPv6 link-local",
                     };
-                    let message =
-                        format!("`{}` has no {kind} address to advertise from", id.interface);
-                    let line = router.lines.of_key(Key::Interface);
-                    report.warning_once(line, Some(Key::Interface.name()), message);
+                    let message = format!("`{name}` has no {kind} address to advertise from");
+                    report.warning_once(line, Some(key), message);
                 }
             }
         }
@@ -109,6 +121,31 @@ impl Host<'_> {
         report.warning_once(router.lines.of_key(key), Some(key.name()), message);
     }
 
+    /// An interface has one name in a file: under two it would be taken for two, and one VRID or
+    /// address could be used on it twice.
+    fn one_name<'c>(&self, router: &'c VirtualRouter, names: &mut Names<'c>, report: &mut Report)
+    where
+        'a: 'c,
+    {
+        let (line, key) = (router.lines.of_key(Key::Interface), Key::Interface);
+        let carriers = router.spec.addresses.iter();
+        let carriers = carriers.filter_map(|spec| spec.interface.as_deref());
+        let carriers = carriers.map(|name| (name, router.lines.of_key(Key::Addr), Key::Addr));
+        let used = std::iter::once((router.spec.id.interface.as_str(), line, key));
+        for (name, line, key) in used.chain(carriers) {
+            let Some(interface) = self.find(name) else {
+                continue;
+            };
+            let (first, before) = *names.entry(&interface.name).or_insert((name, line));
+            if first != name {
+                let message = format!(
+                    "expected one name for one interface, found `{name}`, which is `{first}` of line {before}"
+                );
+                report.error_once(line, Some(key.name()), message);
+            }
+        }
+    }
+
     /// Priority 255 says that the addresses are this host's own (RFC 9568 section 5.2.4).
     fn owner(&self, router: &VirtualRouter, report: &mut Report) {
         if !router.spec.priority.is_owner() {
@@ -120,7 +157,7 @@ impl Host<'_> {
             .iter()
             .map(|spec| spec.address.address)
             .filter(|address| !matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local()))
-            .find(|address| !self.has(*address));
+            .find(|address| self.own(*address).is_none());
         if let Some(address) = foreign {
             let message = format!(
                 "255 says that this host owns the addresses, but it does not have `{address}`; no other router takes over from it unless it resigns, use 254 or less"
@@ -130,11 +167,78 @@ impl Host<'_> {
         }
     }
 
-    fn peers(&self, router: &VirtualRouter, report: &mut Report) {
-        for peer in router.spec.peers.iter().filter(|peer| self.has(**peer)) {
-            let message = format!("`{peer}` is an address of this host");
-            let line = router.lines.of_key(Key::Peers);
-            report.warning(line, Some(Key::Peers.name()), message);
+    /// A host that has a virtual address without being the owner answers for it while it is backup.
+    fn addresses_by_hand(&self, router: &VirtualRouter, report: &mut Report) {
+        if router.spec.priority.is_owner() {
+            return;
         }
+        for spec in &router.spec.addresses {
+            let address = spec.address.address;
+            let place = spec
+                .interface
+                .as_deref()
+                .unwrap_or(&router.spec.id.interface);
+            // A link-local address is another on another link.
+            let here = |interface: &OwnInterface| match address {
+                IpAddr::V6(v6) if v6.is_unicast_link_local() => interface.is_called(place),
+                _ => true,
+            };
+            let by_hand = self
+                .all()
+                .find(|(i, own)| own.address == address && here(i));
+            if let Some((interface, _)) = by_hand {
+                let message = format!(
+                    "`{}` has `{address}` already and answers for it while this host is backup, too; remove it there, or use priority 255 if it belongs to this host",
+                    interface.name
+                );
+                let line = router.lines.of_key(Key::Addr);
+                report.warning_once(line, Some(Key::Addr.name()), message);
+            }
+        }
+    }
+
+    /// Advertisements reach the peers from an address that these expect.
+    fn peers(&self, router: &VirtualRouter, report: &mut Report) {
+        let spec = &router.spec;
+        let (line, key) = (router.lines.of_key(Key::Peers), Some(Key::Peers.name()));
+        for peer in &spec.peers {
+            if self.own(*peer).is_some() {
+                let message = format!("`{peer}` is an address of this host");
+                report.warning(line, key, message);
+            } else if let Some(message) = self.unreached(router, *peer) {
+                report.warning(line, key, message);
+            }
+        }
+        let mut peers = spec.peers.iter();
+        if !spec.peers.is_empty() && peers.all(|peer| self.own(*peer).is_some()) {
+            let message = "expected the address of another host, found this host's own alone";
+            report.error(line, key, message);
+        }
+    }
+
+    /// The reason why a peer on a network of this host does not get our advertisements, or refuses
+    /// them as those of a stranger. `None`: it gets them, or is further away, or nobody knows.
+    fn unreached(&self, router: &VirtualRouter, peer: IpAddr) -> Option<String> {
+        let spec = &router.spec;
+        let interface = self.find(&spec.id.interface)?;
+        let source = interface.source(spec.id.family)?;
+        if source.is_beside(peer) {
+            return None;
+        }
+        let link_local = matches!(peer, IpAddr::V6(v6) if v6.is_unicast_link_local());
+        let beside = |(_, own): &(&OwnInterface, &OwnAddress)| own.is_beside(peer);
+        let (place, own) = self.all().filter(|_| !link_local).find(beside)?;
+        let (name, from) = (&spec.id.interface, source.address);
+        Some(if place.name == interface.name {
+            format!(
+                "`{peer}` is on the network of `{}`, but advertisements leave from `{from}`, and a peer takes them only from an address in its own list",
+                own.address
+            )
+        } else {
+            format!(
+                "`{peer}` is on the network of `{}`, but advertisements leave by `{name}`",
+                place.name
+            )
+        })
     }
 }

@@ -28,17 +28,23 @@ pub(super) fn judge(section: &Section<'_>, own_runtime_dir: bool, report: &mut R
 mod tests {
     use std::path::Path;
 
-    use crate::config::tests::lines;
-    use crate::config::{parse, parse_for_library};
+    use crate::config::tests::{host, lines};
+    use crate::config::{HostFacts, Parsed, Program, judge, parse};
 
     const TEXT: &str = "[GLOBAL]\ncontrolsocket = /run/a.sock\ncontrolgroup = adm\nruntimedir = /run/a\n\
         loglevel = debug\n[VRID]\nserverid = 1\ninterface = eth0\naddr = 10.0.0.1/32\nscripttimeout = 3\n";
+
+    fn judged(text: &str, own_runtime_dir: bool) -> Parsed {
+        let program = Program::Other { own_runtime_dir };
+        let host: HostFacts = Ok(Box::new(vec![host::eth0()]));
+        judge("some.conf".as_ref(), text, program, &host)
+    }
 
     #[test]
     fn keys_of_the_daemon_are_named() {
         let file = Path::new("some.conf");
         assert_eq!(lines(&parse(file, TEXT).diagnostics), [""; 0]);
-        let read = parse_for_library(file, TEXT, true);
+        let read = judged(TEXT, true);
         assert!(read.config.is_some());
         assert_eq!(
             lines(&read.diagnostics),
@@ -50,7 +56,7 @@ mod tests {
                 "some.conf:10: warning: scripttimeout: has no effect: only vrrpd runs scripts",
             ]
         );
-        let read = parse_for_library(file, TEXT, false);
+        let read = judged(TEXT, false);
         assert!(
             !lines(&read.diagnostics)
                 .iter()
@@ -63,7 +69,7 @@ mod tests {
         for key in ["masterscript", "backupscript", "faultscript", "stopscript"] {
             let text = format!("{TEXT}{key} = /bin/true\n");
             assert!(parse("some.conf".as_ref(), &text).config.is_some());
-            let read = parse_for_library("some.conf".as_ref(), &text, false);
+            let read = judged(&text, false);
             assert!(read.config.is_none());
             let said = lines(&read.diagnostics);
             let expected = format!("some.conf:11: {key}: expected no event script");

@@ -2,8 +2,12 @@
 //!
 //! [`parse`] is pure and reports everything that it finds at once, each with file, line and key.
 //! Nothing is dropped or given a default in silence: what cannot be meant is an error, what has no
-//! effect is said to have none. [`check_host`] and [`check_scripts`] then compare a good file with
-//! the host.
+//! effect is said to have none.
+//!
+//! [`judge`] is what `vrrpd --check`, a start, a reload and libvrrp go by: it parses a file and
+//! compares it with the host. After an error `--check` fails and a reload changes nothing. A start
+//! fails only when [`Parsed::config`] is `None`, which is when the file by itself has the error: what
+//! does not fit the host keeps no other virtual router from serving.
 //!
 //! ```
 //! let text = "[VRID]\nserverid = 1\ninterface = eth0\naddr = 10.0.0.1/32\npriority = 300\n";
@@ -43,8 +47,8 @@ use reader::Reader;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use global::{DEFAULT_CONTROL_SOCKET, Global, LogLevel};
-pub use host::{HostInterface, check_host, check_scripts};
 pub use script::{DEFAULT_SCRIPT_TIMEOUT, Script};
+use vrrp_host::HostFacts;
 
 /// A configuration without errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,10 +145,67 @@ impl Lines {
 /// What became of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parsed {
-    /// The configuration. `None`: the diagnostics hold at least one error.
+    /// The configuration. `None`: the diagnostics hold at least one error of the file by itself.
     pub config: Option<Config>,
     /// Everything there is to say, in the order of the lines.
     pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Parsed {
+    /// Whether there is an error.
+    pub fn has_errors(&self) -> bool {
+        let mut diagnostics = self.diagnostics.iter();
+        diagnostics.any(|d| d.severity == Severity::Error)
+    }
+
+    /// The errors, one line each.
+    pub fn errors(&self) -> Vec<String> {
+        let errors = self.diagnostics.iter();
+        let errors = errors.filter(|d| d.severity == Severity::Error);
+        errors.map(Diagnostic::to_string).collect()
+    }
+}
+
+/// A program that reads a configuration file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// vrrpd itself.
+    Vrrpd,
+    /// Another, by way of libvrrp: event scripts are errors, as nobody would run them, and keys of
+    /// the daemon are said to have no effect.
+    Other {
+        /// It has a directory of its own, so that `runtimedir` has no effect either.
+        own_runtime_dir: bool,
+    },
+}
+
+/// Reads the octets of a file and compares it with the host that it is to run on. `file` is its name
+/// in messages. Event scripts are looked for in the file system.
+pub fn judge(file: &Path, octets: impl AsRef<[u8]>, program: Program, facts: &HostFacts) -> Parsed {
+    let mut parsed = match program {
+        Program::Vrrpd => parse(file, octets),
+        Program::Other { own_runtime_dir } => read(file, octets.as_ref(), |section, report| {
+            library::judge(section, own_runtime_dir, report);
+        }),
+    };
+    let Some(config) = &parsed.config else {
+        return parsed;
+    };
+    let mut report = diagnostic::Report::new(file);
+    match facts {
+        Ok(facts) => host::judge(config, facts.as_ref(), &mut report),
+        Err(error) => {
+            let message =
+                format!("not compared with this host, whose interfaces cannot be listed: {error}");
+            report.warning(0, None, message);
+        }
+    }
+    if program == Program::Vrrpd {
+        host::judge_scripts(config, &mut report);
+    }
+    parsed.diagnostics.extend(report.into_sorted());
+    parsed.diagnostics.sort_by_key(|d| d.line);
+    parsed
 }
 
 /// Reads the octets of a file. `file` is its name in messages; nothing is opened.
@@ -152,27 +213,18 @@ pub fn parse(file: &Path, octets: impl AsRef<[u8]>) -> Parsed {
     read(file, octets.as_ref(), |_, _| {})
 }
 
-/// Reads the octets of a file for a program that is not vrrpd: event scripts are errors, and keys
-/// of the daemon are said to have no effect, as is `runtimedir` when the program has a directory
-/// of its own.
-pub fn parse_for_library(file: &Path, octets: impl AsRef<[u8]>, own_runtime_dir: bool) -> Parsed {
-    read(file, octets.as_ref(), |section, report| {
-        library::judge(section, own_runtime_dir, report);
-    })
-}
-
-/// Reads a file, with a judge of sections of whom everybody else knows nothing.
+/// Reads a file; `more` may add diagnostics about each section.
 fn read(
     file: &Path,
     octets: &[u8],
-    judge: impl Fn(&Section<'_>, &mut diagnostic::Report),
+    more: impl Fn(&Section<'_>, &mut diagnostic::Report),
 ) -> Parsed {
     let mut report = diagnostic::Report::new(file);
     let sections = lexer::split(octets, &mut report);
     let well_formed = !report.has_errors();
-    sections
-        .iter()
-        .for_each(|section| judge(section, &mut report));
+    for section in &sections {
+        more(section, &mut report);
+    }
 
     let of_kind = |kind| sections.iter().filter(move |s| s.kind == kind);
     let mut global = Global::default();
@@ -191,12 +243,21 @@ fn read(
         report.error(0, None, "expected at least one [VRID] section, found none");
     }
     let virtual_routers = cross::join(vrids, &mut report);
-    let config = (!report.has_errors()).then_some(Config {
+    let config = Config {
         global,
         virtual_routers,
-    });
+    };
+    // Found by nobody before: the host is the last to say what it takes.
+    if !report.has_errors()
+        && let Err(error) = config.host().check()
+    {
+        let routers = config.virtual_routers.iter();
+        let mut routers = routers.filter(|router| Some(&router.spec.id) == error.id.as_ref());
+        let line = routers.next().map_or(0, |router| router.section_line);
+        report.error(line, None, error.to_string());
+    }
     Parsed {
-        config,
+        config: (!report.has_errors()).then_some(config),
         diagnostics: report.into_sorted(),
     }
 }

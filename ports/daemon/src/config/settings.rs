@@ -55,7 +55,7 @@ impl Settings {
             preempt,
             preempt_delay,
             start_delay: legacy::start_delay(reader),
-            accept: reader.value(Key::Accept, values::yes_no).unwrap_or(true),
+            accept: accept(reader, interface, addresses),
             max_hops: max_hops(reader, &peers),
             peers,
             mac: reader
@@ -283,6 +283,23 @@ fn preempt(reader: &mut Reader<'_, '_>, priority: Priority) -> (bool, Duration) 
         reader.warning(Key::PreemptDelay, format!("has no effect {because}"));
     }
     (preempt, delay)
+}
+
+/// Reads `accept`.
+fn accept(reader: &mut Reader<'_, '_>, interface: Option<&str>, addresses: &[AddressSpec]) -> bool {
+    let accept = reader.value(Key::Accept, values::yes_no).unwrap_or(true);
+    let elsewhere = addresses.iter().find_map(|spec| {
+        let device = spec.interface.as_deref();
+        let device = device.filter(|device| Some(*device) != interface)?;
+        Some((device, spec.address.address))
+    });
+    if let Some((device, address)) = elsewhere.filter(|_| !accept) {
+        let message = format!(
+            "expected `yes`, as `{device}:{address}` is on another interface than the virtual router, found `no`"
+        );
+        reader.error(Key::Accept, message);
+    }
+    accept
 }
 
 /// Reads `maxhops`. Advertisements to the group never leave the link, so only unicast has more.

@@ -3,7 +3,7 @@
 mod bad;
 mod conflicts;
 mod good;
-mod host;
+pub(super) mod host;
 mod manual;
 mod robust;
 

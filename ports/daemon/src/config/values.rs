@@ -7,8 +7,8 @@ use vrrp_core::{Duration, VirtualAddress};
 
 use super::diagnostic::found;
 
-/// The longest interface name of Linux, in octets.
-const MAX_INTERFACE_NAME: usize = 15;
+/// The longest interface name, in octets: on Linux that of an alternative one.
+const MAX_INTERFACE_NAME: usize = if cfg!(target_os = "linux") { 127 } else { 15 };
 
 /// A decimal number in a range.
 pub(super) fn number(text: &str, range: RangeInclusive<u32>) -> Result<u32, String> {
@@ -91,8 +91,13 @@ pub(super) fn list(text: &str) -> Vec<&str> {
 
 /// The name of a network interface, as the kernel allows it.
 pub(super) fn interface(text: &str) -> Result<String, String> {
+    if text.len() > MAX_INTERFACE_NAME {
+        return Err(format!(
+            "expected the name of an interface, at most {MAX_INTERFACE_NAME} octets, found {}",
+            found(text)
+        ));
+    }
     let bad = text.is_empty()
-        || text.len() > MAX_INTERFACE_NAME
         || text == "."
         || text == ".."
         || text
@@ -100,7 +105,7 @@ pub(super) fn interface(text: &str) -> Result<String, String> {
             .any(|c| c == '/' || c == ':' || c.is_whitespace() || c.is_control());
     if bad {
         return Err(format!(
-            "expected the name of an interface, at most {MAX_INTERFACE_NAME} octets without blanks, `/` and `:`, found {}",
+            "expected the name of an interface without blanks, `/` and `:`, found {}",
             found(text)
         ));
     }
@@ -290,6 +295,18 @@ mod tests {
                     found(text)
                 ))
             );
+        }
+    }
+
+    #[test]
+    fn the_name_of_an_interface_is_one_that_the_kernel_takes() {
+        let longest = "a".repeat(MAX_INTERFACE_NAME);
+        assert_eq!(interface(&longest), Ok(longest.clone()));
+        let error = interface(&format!("{longest}a")).unwrap_err();
+        let expected = format!("at most {MAX_INTERFACE_NAME} octets, found");
+        assert!(error.contains(&expected), "{error}");
+        for text in ["", ".", "..", "a b", "a/b", "a:b", "a\u{7}"] {
+            assert!(interface(text).is_err(), "{text:?}");
         }
     }
 

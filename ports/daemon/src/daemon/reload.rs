@@ -5,7 +5,7 @@ use std::path::Path;
 use vrrp_host::{Platform, Reload};
 
 use super::Daemon;
-use crate::config::{self, Config, Diagnostic, LogLevel, Severity};
+use crate::config::{self, Config, Diagnostic, LogLevel, Parsed, Program, Severity};
 
 impl<P: Platform> Daemon<P> {
     /// Goes over to what the file says now, wholly, or, when anything is wrong with it, not at
@@ -26,35 +26,32 @@ impl<P: Platform> Daemon<P> {
 
     fn reload_file(&mut self) -> Result<Vec<String>, Vec<String>> {
         let file = self.file.clone();
-        let (octets, of_scripts) = match &mut self.helper {
-            None => (read(&file).map_err(|e| vec![e])?, None),
+        let judged = match &mut self.helper {
+            None => {
+                let octets = read(&file).map_err(|e| vec![e])?;
+                config::judge(&file, octets, Program::Vrrpd, &self.host.platform().facts())
+            }
             Some(helper) => {
-                let (octets, remarks) = helper.configuration().map_err(|e| vec![e])?;
-                (octets, Some(remarks))
+                let (octets, diagnostics) = helper.configuration().map_err(|e| vec![e])?;
+                let config = config::parse(&file, octets).config;
+                Parsed {
+                    config,
+                    diagnostics,
+                }
             }
         };
-        let parsed = config::parse(&file, octets);
-        let Some(new) = parsed.config else {
-            let errors = parsed.diagnostics.iter();
-            let errors = errors.filter(|d| d.severity == Severity::Error);
-            return Err(errors.map(Diagnostic::to_string).collect());
+        let errors = judged.errors();
+        let Some(new) = judged.config.filter(|_| errors.is_empty()) else {
+            return Err(errors);
         };
         let reload = self
             .host
             .reload(new.host())
             .map_err(|e| vec![e.to_string()])?;
         let mut said = Vec::new();
-        for remark in &parsed.diagnostics {
+        for remark in &judged.diagnostics {
             log_remark(remark);
             said.push(remark.to_string());
-        }
-        let of_scripts = of_scripts.unwrap_or_else(|| {
-            let remarks = config::check_scripts(&new, &file);
-            remarks.iter().map(Diagnostic::to_string).collect()
-        });
-        for remark in of_scripts {
-            log::warn!("{}", without_word(&remark, WARNING));
-            said.push(remark);
         }
         said.extend(self.restart_needed(&new));
         self.configure(new);
@@ -96,22 +93,14 @@ impl<P: Platform> Daemon<P> {
     }
 }
 
-/// Logs a remark about the file at its own level.
+/// Logs a remark about the file at its own level, which says already what the remark's own word says.
 pub fn log_remark(remark: &Diagnostic) {
     let (level, word) = match remark.severity {
         Severity::Error => (log::Level::Error, ""),
-        Severity::Warning => (log::Level::Warn, WARNING),
+        Severity::Warning => (log::Level::Warn, " warning:"),
         Severity::Note => (log::Level::Info, " note:"),
     };
-    log::log!(level, "{}", without_word(&remark.to_string(), word));
-}
-
-/// How a remark says that it is a warning. Those about scripts are.
-const WARNING: &str = " warning:";
-
-/// The level of a line says already what the remark's own word says.
-fn without_word(remark: &str, word: &str) -> String {
-    remark.replacen(word, "", 1)
+    log::log!(level, "{}", remark.to_string().replacen(word, "", 1));
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, String> {

@@ -295,6 +295,29 @@ fn a_file_with_errors_leaves_everything_and_every_error_is_told() {
 }
 
 #[test]
+fn a_reload_judges_the_file_against_the_host_as_a_check_does() {
+    let mut bench = Bench::new();
+    bench.until_masters();
+    let file = bench.dir.join("vrrpd.conf");
+    let text = sections(&bench.dir, 200);
+    fs::write(&file, text.replace("eth0", "wg0")).expect("a file");
+    let Answer::Error { details, .. } = bench.ask(&Request::Reload) else {
+        panic!("refused");
+    };
+    assert_eq!(details.len(), 2, "one for each section: {details:?}");
+    assert!(details[0].contains(":3: interface: expected an Ethernet"));
+    assert_eq!(bench.states(), ["master", "master"]);
+    let missing = "warning: interface: this host has no interface `ehh0`";
+    fs::write(&file, text.replacen("eth0", "ehh0", 1)).expect("a file");
+    capture::take();
+    let said = bench.done(&Request::Reload);
+    assert!(said.iter().any(|line| line.contains(missing)), "{said:?}");
+    let log = capture::take();
+    let logged = |line: &String| line.starts_with("WARN: ") && line.contains("interface `ehh0`");
+    assert!(log.iter().any(logged), "{log:?}");
+}
+
+#[test]
 fn a_virtual_router_out_of_the_file_stops_and_its_scripts_are_told() {
     let mut bench = Bench::new();
     bench.until_masters();

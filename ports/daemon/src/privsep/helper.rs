@@ -9,6 +9,7 @@ use vrrp_host::VrId;
 
 use super::line::Line;
 use super::words::{Ask, MAX_TELL, Name, Tell, What, octets};
+use crate::config::Diagnostic;
 use crate::scripts::{Happening, Occasion, Runner, ScriptSet};
 use crate::sys::Taken;
 
@@ -18,7 +19,7 @@ use crate::sys::Taken;
 pub struct Helper {
     line: Line,
     signals: u32,
-    configuration: Option<Result<(String, Vec<String>), String>>,
+    configuration: Option<Result<(String, Vec<Diagnostic>), String>>,
     /// Happenings that it was told of, and how many of them it is done with.
     told: u64,
     done: u64,
@@ -64,12 +65,12 @@ impl Helper {
         self.signals != 0 || self.gone.is_some()
     }
 
-    /// The configuration file as it is now, and remarks about its scripts.
-    pub fn configuration(&mut self) -> Result<(Vec<u8>, Vec<String>), String> {
+    /// The configuration file as it is now, and the judgement of it.
+    pub fn configuration(&mut self) -> Result<(Vec<u8>, Vec<Diagnostic>), String> {
         self.say(&Ask::Configuration);
         loop {
             if let Some(answer) = self.configuration.take() {
-                return answer.map(|(text, remarks)| (octets(&text), remarks));
+                return answer.map(|(text, diagnostics)| (octets(&text), diagnostics));
             }
             let waited = self.line.wait_to_hear().and_then(|()| self.listen());
             waited.map_err(|error| format!("the process that reads the file is gone: {error}"))?;

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-use vrrp_host::{HostConfig, Waited};
+use vrrp_host::{HostConfig, HostFacts, Waited};
 
 use super::line::Line;
 use super::words::{Ask, MAX_ASK, Tell, characters};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Diagnostic, Program};
 use crate::logging;
 use crate::poll::PollSet;
 use crate::scripts::{Runner, Scripts, script_set};
@@ -27,6 +27,8 @@ pub trait Served {
     /// Waits until [`handle`](Served::handle) has something to do, which is `true`, one of `others`
     /// is ready or `timeout` has passed.
     fn wait(&mut self, others: &mut [Waited], timeout: Option<Duration>) -> io::Result<bool>;
+    /// What the network is like, without what is installed.
+    fn facts(&self) -> HostFacts;
     /// From now on the other side may ask for what this configuration needs, too.
     fn allow(&mut self, config: HostConfig);
     /// The configuration that was allowed last is in force.
@@ -207,19 +209,20 @@ impl<S: Served> Keeper<S> {
         Ok(ready)
     }
 
-    /// Reads the file for a reload, and lets through what it asks for when it is a good one.
-    fn read_file(&mut self) -> Result<(String, Vec<String>), String> {
+    /// Reads the file for a reload and judges it, as the other process may not see all that it needs.
+    /// Lets through what a good one asks for.
+    fn read_file(&mut self) -> Result<(String, Vec<Diagnostic>), String> {
         let octets = std::fs::read(&self.file);
         let octets = octets.map_err(|e| format!("{}: {e}", self.file.display()))?;
         let text = characters(&octets);
-        let mut remarks = Vec::new();
-        if let Some(config) = config::parse(&self.file, octets).config {
-            let of_scripts = config::check_scripts(&config, &self.file);
-            remarks.extend(of_scripts.iter().map(ToString::to_string));
+        let judged = config::judge(&self.file, octets, Program::Vrrpd, &self.served.facts());
+        if !judged.has_errors()
+            && let Some(config) = judged.config
+        {
             self.served.allow(config.host());
             self.read = Some(config);
         }
-        Ok((text, remarks))
+        Ok((text, judged.diagnostics))
     }
 
     fn configure(&mut self, config: Config) {

@@ -32,6 +32,10 @@ impl Served for vrrp_freebsd::Server {
         vrrp_freebsd::Server::wait(self, others, timeout)
     }
 
+    fn facts(&self) -> vrrp_host::HostFacts {
+        vrrp_freebsd::Server::facts(self)
+    }
+
     fn allow(&mut self, config: vrrp_host::HostConfig) {
         vrrp_freebsd::Server::allow(self, config);
     }

@@ -7,6 +7,7 @@ use vrrp_host::VrId;
 use super::Helper;
 use super::line::Line;
 use super::words::{Ask, MAX_ASK, Name, Tell, What, characters};
+use crate::config::Diagnostic;
 use crate::scripts::{Happening, Occasion, Runner, ScriptSet};
 
 /// A helper, and the other end of its line.
@@ -46,6 +47,12 @@ fn no_scripts() -> ScriptSet {
     }
 }
 
+fn remark() -> Diagnostic {
+    let text = "[VRID]\nserverid = 0\n";
+    let parsed = crate::config::parse("some.conf".as_ref(), text);
+    parsed.diagnostics.first().expect("a remark").clone()
+}
+
 #[test]
 fn signals_arrive_once() {
     let (mut helper, other) = pair();
@@ -67,12 +74,12 @@ fn a_file_of_any_octets_is_read_while_signals_come() {
         other.wait_to_hear().unwrap();
         assert_eq!(other.hear().unwrap(), Some(Ask::Configuration));
         other.say(&Tell::Signals(1 << libc::SIGUSR1)).unwrap();
-        let answer = Ok((characters(&sent), vec!["a remark".into()]));
+        let answer = Ok((characters(&sent), vec![remark()]));
         other.say(&Tell::Configuration(answer)).unwrap();
         other
     });
     let (octets, remarks) = helper.configuration().unwrap();
-    assert!(octets == file && remarks == ["a remark"]);
+    assert!(octets == file && remarks == [remark()]);
     assert!(helper.is_due() && helper.take().unwrap().dump());
     drop(reader.join().unwrap());
     assert!(helper.configuration().is_err());

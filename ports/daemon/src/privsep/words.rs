@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use vrrp_core::{Family, Peer, Vrid};
 use vrrp_host::VrId;
 
+use crate::config::Diagnostic;
 use crate::scripts::{Happening, Occasion};
 
 /// The longest thing that the process without rights says, in octets.
@@ -40,9 +41,9 @@ pub(super) enum Ask {
 pub(super) enum Tell {
     /// Signals that have come, a bit for each.
     Signals(u32),
-    /// The configuration file: its octets as characters, and what there is to say about scripts.
-    /// Or why it cannot be read.
-    Configuration(Result<(String, Vec<String>), String>),
+    /// The configuration file: its octets as characters, and the judgement of them. Or why it cannot
+    /// be read.
+    Configuration(Result<(String, Vec<Diagnostic>), String>),
     /// Every script is done that follows from the first so many happenings.
     Done(u64),
 }

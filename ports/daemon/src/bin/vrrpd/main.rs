@@ -14,9 +14,10 @@ use std::process::ExitCode;
 use lexopt::prelude::*;
 
 use vrrp_host::{ConfigCause, ConfigError, Platform, PlatformError};
-use vrrpd::config::{self, Config};
+use vrrpd::config::{self, Config, Program};
 use vrrpd::control::BindError;
 use vrrpd::daemon::{Daemon, log_remark};
+use vrrpd::facts;
 use vrrpd::logging::{self, Target};
 use vrrpd::sys::{self, Background};
 
@@ -140,16 +141,11 @@ fn check(file: &Path) -> ExitCode {
             return ExitCode::from(BAD_CONFIG);
         }
     };
-    let parsed = config::parse(file, octets);
-    let mut remarks = parsed.diagnostics;
-    if let Some(config) = &parsed.config {
-        remarks.extend(config::check_host(config, file, &sys::interfaces()));
-        remarks.extend(config::check_scripts(config, file));
-    }
-    for remark in &remarks {
+    let judged = config::judge(file, octets, Program::Vrrpd, &facts::read());
+    for remark in &judged.diagnostics {
         println!("{remark}");
     }
-    let Some(config) = parsed.config else {
+    let Some(config) = judged.config.as_ref().filter(|_| !judged.has_errors()) else {
         return ExitCode::from(BAD_CONFIG);
     };
     let routers = config.virtual_routers.len();
@@ -189,14 +185,9 @@ fn is_supervised() -> bool {
 
 fn read_config(file: &Path) -> Result<Config, Failure> {
     let octets = fs::read(file).map_err(|e| (BAD_CONFIG, format!("{}: {e}", file.display())))?;
-    let parsed = config::parse(file, octets);
-    let mut remarks = parsed.diagnostics;
-    if let Some(config) = &parsed.config {
-        remarks.extend(config::check_host(config, file, &sys::interfaces()));
-        remarks.extend(config::check_scripts(config, file));
-    }
-    remarks.iter().for_each(log_remark);
-    parsed
+    let judged = config::judge(file, octets, Program::Vrrpd, &facts::read());
+    judged.diagnostics.iter().for_each(log_remark);
+    judged
         .config
         .ok_or_else(|| (BAD_CONFIG, format!("{}: not usable", file.display())))
 }

@@ -299,14 +299,7 @@ fn addresses_that_cannot_be_virtual() {
             "a b:10.0.0.1/24",
             true,
             &[
-                "4: addr: expected the name of an interface, at most 15 octets without blanks, `/` and `:`, found `a b`",
-            ],
-        ),
-        (
-            "averyverylonginterface:10.0.0.1/24",
-            true,
-            &[
-                "4: addr: expected the name of an interface, at most 15 octets without blanks, `/` and `:`, found `averyverylonginterface`",
+                "4: addr: expected the name of an interface without blanks, `/` and `:`, found `a b`",
             ],
         ),
         (

@@ -1,6 +1,23 @@
 //! Keys and sections that do not go together, with every word that is said.
 
-use super::{check_more, said, to_owned};
+use super::{MINIMAL, check_more, said, to_owned};
+
+#[test]
+fn an_address_on_another_interface_is_accepted() {
+    let text = |device: &str| {
+        MINIMAL.replace("10.0.0.1/24", &format!("10.0.0.1/24, {device}:10.0.2.1/24"))
+            + "accept = no\n"
+    };
+    let (refused, lines) = said(text("eth2"));
+    assert!(refused);
+    assert_eq!(
+        lines,
+        [
+            "5: accept: expected `yes`, as `eth2:10.0.2.1` is on another interface than the virtual router, found `no`"
+        ]
+    );
+    assert_eq!(said(text("eth0")), (false, Vec::new()));
+}
 
 #[test]
 fn versions_and_passwords() {
@@ -203,7 +220,7 @@ fn peers_and_tracked_objects() {
             "trackinterface = a/b",
             true,
             &[
-                "5: trackinterface: expected the name of an interface, at most 15 octets without blanks, `/` and `:`, found `a/b`",
+                "5: trackinterface: expected the name of an interface without blanks, `/` and `:`, found `a/b`",
             ],
         ),
         (

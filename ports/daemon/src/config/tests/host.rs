@@ -1,29 +1,71 @@
 //! Good files on a host that they do not fit.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use super::{MINIMAL, good, lines};
-use crate::config::{HostInterface, check_host, check_scripts};
+use vrrp_core::Family;
+use vrrp_host::{Facts, HostFacts, OwnAddress, OwnInterface, VrSpec};
+
+use super::{MINIMAL, lines};
+use crate::config::{Parsed, Program, judge};
 
 const FILE: &str = "vrrpd.conf";
 
-fn interface(name: &str, addresses: &[&str]) -> HostInterface {
-    HostInterface {
+/// An interface with addresses and their prefixes, the first of each family that can be a source
+/// being one.
+fn interface(name: &str, addresses: &[&str]) -> OwnInterface {
+    let mut own: Vec<OwnAddress> = Vec::new();
+    for text in addresses {
+        let (address, prefix_len) = text.split_once('/').unwrap();
+        let address: std::net::IpAddr = address.parse().unwrap();
+        let family = Family::of(address);
+        let may = match address {
+            std::net::IpAddr::V4(_) => true,
+            std::net::IpAddr::V6(v6) => v6.is_unicast_link_local(),
+        };
+        let first = !own
+            .iter()
+            .any(|o| o.advertises && Family::of(o.address) == family);
+        own.push(OwnAddress {
+            address,
+            prefix_len: prefix_len.parse().unwrap(),
+            advertises: may && first,
+            duplicate: false,
+        });
+    }
+    OwnInterface {
         name: name.to_owned(),
-        addresses: addresses.iter().map(|a| a.parse().unwrap()).collect(),
+        other_names: Vec::new(),
+        ethernet: true,
+        addresses: own,
     }
 }
 
-fn check(more: &str, interfaces: &[HostInterface]) -> Vec<String> {
-    let (config, _) = good(&format!("{MINIMAL}{more}"));
-    lines(&check_host(&config, Path::new(FILE), interfaces))
+pub(in crate::config) fn eth0() -> OwnInterface {
+    interface("eth0", &["10.0.0.2/24"])
+}
+
+fn judged(text: &str, interfaces: &[OwnInterface]) -> Parsed {
+    let facts: HostFacts = Ok(Box::new(interfaces.to_vec()));
+    judge(Path::new(FILE), text, Program::Vrrpd, &facts)
+}
+
+/// What is said of a file that is good by itself.
+fn said(text: &str, interfaces: &[OwnInterface]) -> Vec<String> {
+    let judged = judged(text, interfaces);
+    assert!(judged.config.is_some(), "{judged:?}");
+    lines(&judged.diagnostics)
+}
+
+fn check(more: &str, interfaces: &[OwnInterface]) -> Vec<String> {
+    said(&format!("{MINIMAL}{more}"), interfaces)
 }
 
 #[test]
 fn a_host_with_the_interface_and_an_address_fits() {
-    assert_eq!(check("", &[interface("eth0", &["10.0.0.2"])]), [""; 0]);
+    assert_eq!(check("", &[eth0()]), [""; 0]);
 }
 
 #[test]
@@ -36,15 +78,12 @@ fn what_the_host_does_not_have_is_named() {
         ]
     );
     assert_eq!(
-        check("", &[interface("eth0", &["fe80::1"])]),
+        check("", &[interface("eth0", &["fe80::1/64"])]),
         ["vrrpd.conf:3: warning: interface: `eth0` has no IPv4 address to advertise from"]
     );
-    let (config, _) = good(
-        "[VRID]\nserverid = 1\ninterface = eth0\naddr = fe80::9/64, vlan5:2001:db8::1/64, 10.0.0.1/24\n",
-    );
-    let eth0 = interface("eth0", &["2001:db8::2"]);
+    let text = "[VRID]\nserverid = 1\ninterface = eth0\naddr = fe80::9/64, vlan5:2001:db8::1/64, 10.0.0.1/24\n";
     assert_eq!(
-        lines(&check_host(&config, Path::new(FILE), &[eth0])),
+        said(text, &[interface("eth0", &["2001:db8::2/64"])]),
         [
             "vrrpd.conf:3: warning: interface: `eth0` has no IPv4 address to advertise from",
             "vrrpd.conf:3: warning: interface: `eth0` has no IPv6 link-local address to advertise from",
@@ -54,29 +93,166 @@ fn what_the_host_does_not_have_is_named() {
 }
 
 #[test]
+fn an_interface_is_known_by_each_of_its_names_and_used_by_one() {
+    let mut named = eth0();
+    named.other_names = vec!["enp3s0".into()];
+    let section = |vrid: u8, name: &str, addr: &str| {
+        format!("[VRID]\nserverid = {vrid}\ninterface = {name}\naddr = {addr}\n")
+    };
+    let alone = section(1, "enp3s0", "10.0.0.1/24");
+    assert_eq!(said(&alone, &[named.clone()]), [""; 0]);
+    let twice = alone + &section(2, "eth0", "10.0.0.3/24");
+    assert_eq!(
+        said(&twice, &[named.clone()]),
+        [
+            "vrrpd.conf:7: interface: expected one name for one interface, found `eth0`, which is `enp3s0` of line 3"
+        ]
+    );
+    let carried = section(1, "eth0", "enp3s0:10.0.0.1/24");
+    assert_eq!(
+        said(&carried, &[named]),
+        [
+            "vrrpd.conf:4: addr: expected one name for one interface, found `enp3s0`, which is `eth0` of line 3"
+        ]
+    );
+}
+
+#[test]
+fn an_interface_without_ethernet_is_an_error_of_the_host() {
+    let mut tunnel = eth0();
+    tunnel.ethernet = false;
+    let judged = judged(MINIMAL, &[tunnel]);
+    assert!(
+        judged.config.is_some(),
+        "a start leaves that virtual router down"
+    );
+    assert!(judged.has_errors());
+    assert_eq!(
+        judged.errors(),
+        [
+            "vrrpd.conf:3: interface: expected an Ethernet interface, as VRRP needs one, found `eth0`, which is of another kind"
+        ]
+    );
+}
+
+#[test]
+fn what_the_port_refuses_is_an_error() {
+    struct Crowded(Vec<OwnInterface>);
+    impl Facts for Crowded {
+        fn interfaces(&self) -> &[OwnInterface] {
+            &self.0
+        }
+        fn refusals(&self, spec: &VrSpec) -> Vec<String> {
+            vec![format!("{} has no room", spec.id.interface)]
+        }
+    }
+    // Both families: said once.
+    let text = MINIMAL.replace("10.0.0.1/24", "10.0.0.1/24, fe80::1/64");
+    let eth0 = interface("eth0", &["10.0.0.2/24", "fe80::2/64"]);
+    let facts: HostFacts = Ok(Box::new(Crowded(vec![eth0])));
+    let judged = judge(Path::new(FILE), text, Program::Vrrpd, &facts);
+    assert_eq!(judged.errors(), ["vrrpd.conf:1: eth0 has no room"]);
+}
+
+#[test]
+fn a_host_that_cannot_be_looked_at_is_a_warning() {
+    let facts: HostFacts = Err(io::ErrorKind::Unsupported.into());
+    let judged = judge(Path::new(FILE), MINIMAL, Program::Vrrpd, &facts);
+    assert_eq!(
+        lines(&judged.diagnostics),
+        [
+            "vrrpd.conf: warning: not compared with this host, whose interfaces cannot be listed: unsupported"
+        ]
+    );
+}
+
+#[test]
 fn an_owner_has_its_addresses() {
     let priority = "priority = 255\n";
     assert_eq!(
-        check(priority, &[interface("eth0", &["10.0.0.2"])]),
+        check(priority, &[eth0()]),
         [
             "vrrpd.conf:5: warning: priority: 255 says that this host owns the addresses, but it does not have `10.0.0.1`; no other router takes over from it unless it resigns, use 254 or less"
         ]
     );
     assert_eq!(
-        check(priority, &[interface("eth0", &["10.0.0.1"])]),
+        check(priority, &[interface("eth0", &["10.0.0.1/24"])]),
         [""; 0]
+    );
+}
+
+#[test]
+fn only_an_owner_has_the_addresses_by_hand() {
+    let by_hand = "vrrpd.conf:4: warning: addr: `eth0` has `10.0.0.1` already and answers for it while this host is backup, too; remove it there, or use priority 255 if it belongs to this host";
+    let hosts = [
+        vec![interface("eth0", &["10.0.0.1/24"])],
+        vec![interface("eth0", &["10.0.0.2/24", "10.0.0.1/32"])],
+    ];
+    for host in hosts {
+        assert_eq!(check("", &host), [by_hand]);
+    }
+    // Another interface of the host answers, too.
+    let other = [eth0(), interface("lo", &["127.0.0.1/8", "10.0.0.1/32"])];
+    assert_eq!(check("", &other), [by_hand.replace("`eth0`", "`lo`")]);
+    let text = MINIMAL.replace("10.0.0.1/24", "fe80::1/64");
+    let other_link = [
+        interface("eth0", &["fe80::2/64"]),
+        interface("eth1", &["fe80::1/64"]),
+    ];
+    assert_eq!(said(&text, &other_link), [""; 0]);
+}
+
+#[test]
+fn an_address_that_another_host_has_too_is_named() {
+    let mut doubled = interface("eth0", &["fe80::2/64", "2001:db8::2/64"]);
+    doubled.addresses[0].duplicate = true;
+    doubled.addresses[0].advertises = false;
+    let text = MINIMAL.replace("10.0.0.1/24", "fe80::1/64");
+    assert_eq!(
+        said(&text, &[doubled]),
+        [
+            "vrrpd.conf:3: warning: interface: another host on `eth0` has `fe80::2`, too: duplicate address detection failed",
+            "vrrpd.conf:3: warning: interface: `eth0` has no IPv6 link-local address to advertise from",
+        ]
     );
 }
 
 #[test]
 fn a_host_is_not_its_own_peer() {
     assert_eq!(
-        check(
-            "peers = 10.0.0.2, 10.0.0.3\n",
-            &[interface("eth0", &["10.0.0.2"])]
-        ),
+        check("peers = 10.0.0.2, 10.0.0.3\n", &[eth0()]),
         ["vrrpd.conf:5: warning: peers: `10.0.0.2` is an address of this host"]
     );
+    let alone = "peers = 10.0.0.2\n";
+    assert_eq!(
+        judged(&format!("{MINIMAL}{alone}"), &[eth0()]).errors(),
+        ["vrrpd.conf:5: peers: expected the address of another host, found this host's own alone"]
+    );
+}
+
+#[test]
+fn peers_take_advertisements_from_the_address_that_they_know() {
+    let two = interface("eth0", &["10.0.0.2/24", "10.0.1.2/24"]);
+    assert_eq!(
+        check("peers = 10.0.1.3\n", std::slice::from_ref(&two)),
+        [
+            "vrrpd.conf:5: warning: peers: `10.0.1.3` is on the network of `10.0.1.2`, but advertisements leave from `10.0.0.2`, and a peer takes them only from an address in its own list"
+        ]
+    );
+    let elsewhere = interface("eth1", &["10.9.0.2/24"]);
+    assert_eq!(
+        check("peers = 10.9.0.3\n", &[two.clone(), elsewhere]),
+        [
+            "vrrpd.conf:5: warning: peers: `10.9.0.3` is on the network of `eth1`, but advertisements leave by `eth0`"
+        ]
+    );
+    // Beyond a router it is for others to know.
+    for peer in ["10.0.0.3", "192.0.2.3"] {
+        assert_eq!(
+            check(&format!("peers = {peer}\n"), std::slice::from_ref(&two)),
+            [""; 0]
+        );
+    }
 }
 
 #[test]
@@ -89,17 +265,18 @@ fn scripts_are_files_that_can_be_run() {
         fs::write(&path, "#!/bin/sh\n").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
     }
-    // Both families: said once.
-    let (config, _) = good(&format!(
-        "[VRID]\nserverid = 1\ninterface = eth0\naddr = 10.0.0.1/24, fe80::1/64\n\
+    // Both families: said once. In the order of the lines, whoever finds it.
+    let text = format!(
+        "[VRID]\nserverid = 1\ninterface = eth7\naddr = 10.0.0.1/24, fe80::1/64\n\
          masterscript = {shown}/runs with words\nbackupscript = {shown}/plain\n\
          faultscript = {shown}\nstopscript = {shown}/absent\n"
-    ));
-    let said = lines(&check_scripts(&config, Path::new(FILE)));
+    );
+    let said = said(&text, &[eth0()]);
     fs::remove_dir_all(&folder).unwrap();
     assert_eq!(
         said,
         [
+            "vrrpd.conf:3: warning: interface: this host has no interface `eth7`".to_owned(),
             format!("vrrpd.conf:6: warning: backupscript: `{shown}/plain` is not executable"),
             format!("vrrpd.conf:7: warning: faultscript: `{shown}` is not a file"),
             format!(

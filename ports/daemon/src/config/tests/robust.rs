@@ -73,7 +73,7 @@ scripttimeout=9
 [VRID]
 serverid=1
 interface=e0
-addr=e1:10.0.0.1/24,10.0.0.2/32
+addr=e0:10.0.0.1/24,10.0.0.2/32
 priority=9
 version=2
 advertinterval=2

@@ -11,7 +11,10 @@ use std::time;
 
 use vrrp_core::{Family, Instant, InterfaceState, MacAddr, Transmit, VirtualAddress, VrKey};
 use vrrp_host::port::WakeUp;
-use vrrp_host::{Incoming, Platform, PlatformError, PlatformWarning, VrSetup};
+use vrrp_host::{
+    HostFacts, Incoming, OwnAddress, OwnInterface, Platform, PlatformError, PlatformWarning,
+    VrSetup,
+};
 
 use crate::sys;
 
@@ -153,5 +156,21 @@ impl Platform for FakePlatform {
 
     fn warnings(&self, list: &mut Vec<PlatformWarning>) {
         list.extend_from_slice(&self.warnings.borrow());
+    }
+
+    /// An Ethernet and a tunnel.
+    fn facts(&self) -> HostFacts {
+        let own = |name: &str, ethernet| OwnInterface {
+            name: name.into(),
+            other_names: Vec::new(),
+            ethernet,
+            addresses: vec![OwnAddress {
+                address: [10, 0, 0, 200].into(),
+                prefix_len: 24,
+                advertises: true,
+                duplicate: false,
+            }],
+        };
+        Ok(Box::new(vec![own("eth0", true), own("wg0", false)]))
     }
 }
