@@ -294,6 +294,8 @@ typedef struct vrrp_host_service_t {
     vrrp_address_t source;
     // 1: its interface is up.
     uint8_t interface_up;
+    // 1: the operating system is not ready for it, so that it waits in Initialize and is tried again.
+    uint8_t refused;
 } vrrp_host_service_t;
 
 // The name of an interface.
@@ -339,6 +341,10 @@ extern "C" {
 // virtual routers of `config`. What a killed process has left there is removed first. Nothing is
 // sent or received before the first `vrrp_host_step()`: until then, `vrrp_host_set_tracked()` can
 // say that something is not up yet, and `vrrp_host_set_enabled()` can hold a virtual router back.
+//
+// A virtual router whose interface cannot do what is needed, such as a tunnel without Ethernet,
+// keeps no other from starting: it waits in Initialize, a `VRRP_HOST_PROBLEM` says why, `refused`
+// of `vrrp_host_service()` is 1, and it is tried again, at the latest a minute later.
 //
 // `abi` is `VRRP_ABI`. `options` may be NULL: the default of each. On success the handle is written
 // to `host`; close it with `vrrp_host_close()`. `message` may be NULL; else it points to

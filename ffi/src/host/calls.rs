@@ -25,6 +25,10 @@ use vrrpd::facts;
 /// sent or received before the first `vrrp_host_step()`: until then, `vrrp_host_set_tracked()` can
 /// say that something is not up yet, and `vrrp_host_set_enabled()` can hold a virtual router back.
 ///
+/// A virtual router whose interface cannot do what is needed, such as a tunnel without Ethernet,
+/// keeps no other from starting: it waits in Initialize, a `VRRP_HOST_PROBLEM` says why, `refused`
+/// of `vrrp_host_service()` is 1, and it is tried again, at the latest a minute later.
+///
 /// `abi` is `VRRP_ABI`. `options` may be NULL: the default of each. On success the handle is written
 /// to `host`; close it with `vrrp_host_close()`. `message` may be NULL; else it points to
 /// `message_size` octets, and in case of an error they say what is wrong with which field, or what

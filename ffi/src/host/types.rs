@@ -153,6 +153,8 @@ pub struct vrrp_host_service_t {
     pub source: vrrp_address_t,
     /// 1: its interface is up.
     pub interface_up: u8,
+    /// 1: the operating system is not ready for it, so that it waits in Initialize and is tried again.
+    pub refused: u8,
 }
 
 /// A router that is, or was, master of a virtual router on one of our segments, ours or not. Two

@@ -345,6 +345,7 @@ impl From<&VrReport> for vrrp_host_service_t {
             mac_interface: message::field(report.mac_interface.as_deref().unwrap_or_default()),
             source: source.map_or_else(Default::default, Into::into),
             interface_up: report.interface.up.into(),
+            refused: report.refused.is_some().into(),
         }
     }
 }

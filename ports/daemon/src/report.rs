@@ -27,7 +27,10 @@ pub fn virtual_router(report: &VrReport, now: Instant, warnings: &[Warning]) -> 
         family: words::family(&report.id),
         state: words::state(status.state).into(),
         since_s: words::age(now, status.since),
-        reason: words::reason(status.reason, last, Some(status)),
+        reason: match &report.refused {
+            Some(why) => format!("not ready: {why}"),
+            None => words::reason(status.reason, last, Some(status)),
+        },
         priority: status.priority.get(),
         base_priority: status.base_priority.get(),
         enabled: status.enabled,

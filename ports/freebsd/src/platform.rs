@@ -315,7 +315,7 @@ impl Platform for FreebsdPlatform {
             result = result.and(self.take_notices());
         }
         if self.unsettled {
-            result = result.and(self.settle(sink));
+            self.settle(sink);
         }
         for &event in &ready {
             if let Ready::Read(token) = event

@@ -31,10 +31,10 @@ impl FreebsdPlatform {
         self.unsettled = true;
         let listed = self.resync();
         listed.map_err(|error| PlatformError::new("list the interfaces", error))?;
-        match self.links.find(name) {
-            Some(index) => self.attach(number, index),
-            None => Ok(()),
+        if let Some(index) = self.links.find(name) {
+            self.attach(number, index);
         }
+        Ok(())
     }
 
     pub(crate) fn unwatch_interface(&mut self, number: u32) {
@@ -108,9 +108,8 @@ impl FreebsdPlatform {
     }
 
     /// Follows interfaces that came and went, and tells the host what has changed.
-    pub(crate) fn settle(&mut self, sink: &mut dyn FnMut(Incoming<'_>)) -> io::Result<()> {
+    pub(crate) fn settle(&mut self, sink: &mut dyn FnMut(Incoming<'_>)) {
         self.unsettled = false;
-        let mut result = Ok(());
         let numbers: Vec<u32> = self.interfaces.keys().copied().collect();
         for number in numbers {
             let Some(watched) = self.interfaces.get(&number) else {
@@ -122,10 +121,8 @@ impl FreebsdPlatform {
                 self.detach(number);
             }
             let known = self.interfaces.get(&number).and_then(Watched::index);
-            if let Some(index) = index.filter(|_| known != index)
-                && let Err(error) = self.attach(number, index)
-            {
-                result = Err(io::Error::other(error));
+            if let Some(index) = index.filter(|_| known != index) {
+                self.attach(number, index);
             }
             let attached = self.interfaces.get(&number).and_then(Watched::index);
             let state = match attached {
@@ -140,7 +137,6 @@ impl FreebsdPlatform {
         for failure in self.lost.drain(..) {
             sink(Incoming::Lost(failure));
         }
-        result
     }
 
     /// Some drivers lose the link for a moment when their MAC is set. A link that we have done this
@@ -174,11 +170,11 @@ impl FreebsdPlatform {
         })
     }
 
-    /// The interface is there: opens what its virtual routers need. Where that fails it counts as
-    /// missing, to be tried again at the next change.
-    fn attach(&mut self, number: u32, index: u32) -> Result<(), PlatformError> {
+    /// The interface is there: opens what its virtual routers need. Where that fails the host
+    /// hears why, since it prepares them again.
+    fn attach(&mut self, number: u32, index: u32) {
         let Some(name) = self.interfaces.get(&number).map(|w| w.name.clone()) else {
-            return Ok(());
+            return;
         };
         let fib = Request::about(SIOCGIFFIB, &name).and_then(|mut request| {
             sys::ioctl(self.any_requester()?, &mut request)?;
@@ -186,7 +182,7 @@ impl FreebsdPlatform {
         });
         let port = Port::new(index, number, &name, fib.unwrap_or(0));
         let Some(watched) = self.interfaces.get_mut(&number) else {
-            return Ok(());
+            return;
         };
         for family in watched.arrive(port) {
             // The host tries again, and hears why not.
@@ -194,15 +190,12 @@ impl FreebsdPlatform {
             self.lost.push(Failure::Group { ifindex, family });
         }
         self.untidy = true;
-        if let Err(error) = self.hear(number) {
-            self.detach(number);
-            return Err(error);
+        if self.hear(number).is_err() {
+            return;
         }
         for key in self.keys_on(number) {
-            // Where it fails, taking up the MAC tries again, and says what is wrong.
             let _ = self.attach_router(key);
         }
-        Ok(())
     }
 
     /// The interface is gone, or has another name: what is left of ours on it goes, too.

@@ -69,6 +69,10 @@ pub trait Platform {
     /// interface that will carry the virtual MAC (still deaf and silent), sets what must be set so
     /// that only one MAC answers. When the interface does not exist yet this is done when it comes.
     /// Called again with the same key it replaces the setup with the least disturbance.
+    ///
+    /// An error is that of this virtual router alone, and says what to do. The host then releases
+    /// it, and asks again after a back-off and when the state of the interface changes. It also asks
+    /// again for all virtual routers of an interface that has come: it may be of another kind now.
     fn prepare(&mut self, setup: &VrSetup) -> Result<(), PlatformError>;
 
     /// Undoes [`prepare`](Platform::prepare). Addresses and MAC have been given up before.

@@ -16,6 +16,9 @@ pub struct VrReport {
     pub id: VrId,
     /// State, reason, priority, the Active router last heard.
     pub status: Status,
+    /// Why the platform cannot make ready for it: it waits in Initialize, and the platform is asked
+    /// again. `None`: the platform is ready.
+    pub refused: Option<String>,
     /// Its counters.
     pub statistics: Statistics,
     /// Its addresses.

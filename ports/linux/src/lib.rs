@@ -16,6 +16,7 @@ compile_error!("vrrp-linux is for Linux");
 
 mod bpf;
 mod facts;
+mod fitness;
 mod janitor;
 mod ledger;
 mod leftovers;

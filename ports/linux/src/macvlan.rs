@@ -7,6 +7,7 @@ use vrrp_core::{Family, VrKey};
 use vrrp_host::PlatformError;
 use vrrp_host::port::{noted, unprepared};
 
+use crate::fitness::explain_no_macvlan;
 use crate::janitor::Janitor;
 use crate::ledger::Entry;
 use crate::netlink::{self, Event, Link};
@@ -49,6 +50,7 @@ impl LinuxPlatform {
             Err(error) => {
                 // Nothing was left behind by this life.
                 let _ = self.ledger.remove(&entry);
+                let error = explain_no_macvlan(error, self.links.get(parent));
                 Err(PlatformError::new(what, error))
             }
         }

@@ -284,7 +284,7 @@ impl Platform for LinuxPlatform {
             result = result.and(self.take_notices());
         }
         if self.unsettled {
-            result = result.and(self.settle(sink));
+            self.settle(sink);
         }
         let paced = tokens.contains(&PACE) || !self.pace.held().is_empty();
         tokens.retain(|token| *token < TIMER && !self.pace.held().contains(token));

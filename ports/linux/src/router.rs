@@ -3,9 +3,10 @@
 use std::io;
 
 use vrrp_core::{MacMode, VirtualAddress, VrKey};
-use vrrp_host::port::{Held, HeldAddresses, How, noted, unprepared};
+use vrrp_host::port::{Held, HeldAddresses, How, noted, refused, unprepared};
 use vrrp_host::{PlatformError, VrSetup};
 
+use crate::fitness;
 use crate::ledger::Entry;
 use crate::netlink::{self, OUR_PROTOCOL};
 use crate::platform::LinuxPlatform;
@@ -28,22 +29,22 @@ impl LinuxPlatform {
             let what = format!("prepare VRID {} on an interface not watched", key.vrid);
             return Err(PlatformError::new(what, io::ErrorKind::NotFound.into()));
         };
+        let what = format!("prepare VRID {} on {}", key.vrid, watched.name);
         let attached = watched.port.is_some();
         let elsewhere =
             |device: &Option<String>| device.as_ref().is_some_and(|d| *d != watched.name);
         if !setup.accept && setup.addresses.iter().any(|(_, device)| elsewhere(device)) {
-            let what = format!(
-                "prepare VRID {} on {}: an address on another interface needs accept mode",
-                key.vrid, watched.name
-            );
-            return Err(PlatformError::new(what, io::ErrorKind::Unsupported.into()));
+            let why = "an address on another interface needs accept mode";
+            return Err(PlatformError::new(what, refused(why)));
         }
         if setup.replace_mac {
-            let what = format!(
-                "replace the MAC of {} by that of VRID {}: on Linux the virtual MAC has an interface of its own",
-                watched.name, key.vrid
-            );
-            return Err(PlatformError::new(what, io::ErrorKind::Unsupported.into()));
+            let why = "the virtual MAC cannot replace that of the interface: on Linux it has an \
+                       interface of its own";
+            return Err(PlatformError::new(what, refused(why)));
+        }
+        if let Some(link) = watched.index().and_then(|index| self.links.get(index)) {
+            fitness::judge(&self.links, link)
+                .map_err(|why| PlatformError::new(format!("use {}", watched.name), refused(why)))?;
         }
         let before = self.routers.remove(&key);
         if let Some(before) = before {

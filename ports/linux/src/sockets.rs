@@ -9,6 +9,7 @@ use vrrp_core::Family;
 use vrrp_host::port::Port;
 
 use crate::bpf;
+use crate::fitness::Fitness;
 use crate::sys::{self, Epoll};
 
 const ETH_P_IP: u16 = 0x0800;
@@ -56,6 +57,7 @@ impl Purpose {
 pub(crate) struct Sockets {
     ifindex: u32,
     number: u32,
+    fitness: Fitness,
     packet: [Option<OwnedFd>; 4],
     /// Never bound and never read: they hold the memberships that IGMP and MLD report.
     members: [Option<OwnedFd>; 2],
@@ -66,15 +68,21 @@ pub(crate) struct Sockets {
 
 impl Sockets {
     /// None yet, for the interface that the operating system calls `ifindex` and the host `number`.
-    pub(crate) fn new(ifindex: u32, number: u32) -> Self {
+    pub(crate) fn new(ifindex: u32, number: u32, fitness: Fitness) -> Self {
         Self {
             ifindex,
             number,
+            fitness,
             packet: [const { None }; 4],
             members: [None, None],
             raw: [None, None],
             solicited: BTreeSet::new(),
         }
+    }
+
+    /// The kind of interface that it was when the sockets were made.
+    pub(crate) fn fitness(&self) -> Fitness {
+        self.fitness
     }
 
     /// The interface's number at the host and the place of the socket, from an epoll token.

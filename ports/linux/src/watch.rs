@@ -6,6 +6,7 @@ use vrrp_core::{Failure, Family, InterfaceState, VrKey};
 use vrrp_host::port::{Held, How, Watched, unwatched};
 use vrrp_host::{Incoming, PlatformError};
 
+use crate::fitness::{fitness, judge};
 use crate::links::Links;
 use crate::netlink::{self, Address, Event, OUR_PROTOCOL};
 use crate::platform::LinuxPlatform;
@@ -27,10 +28,10 @@ impl LinuxPlatform {
         self.interfaces.insert(number, Watched::new(name));
         // The host learns the state without waiting for a change.
         self.unsettled = true;
-        match self.links.find(name) {
-            Some(index) => self.attach(number, index),
-            None => Ok(()),
+        if let Some(index) = self.links.find(name) {
+            self.attach(number, index);
         }
+        Ok(())
     }
 
     pub(crate) fn unwatch_interface(&mut self, number: u32) {
@@ -144,10 +145,10 @@ impl LinuxPlatform {
         Ok(())
     }
 
-    /// Follows interfaces that came and went, and tells the host what has changed.
-    pub(crate) fn settle(&mut self, sink: &mut dyn FnMut(Incoming<'_>)) -> io::Result<()> {
+    /// Follows interfaces that came and went, and tells the host what has changed. An interface
+    /// that becomes fit or unfit for virtual routers counts as another one.
+    pub(crate) fn settle(&mut self, sink: &mut dyn FnMut(Incoming<'_>)) {
         self.unsettled = false;
-        let mut result = Ok(());
         let numbers: Vec<u32> = self.interfaces.keys().copied().collect();
         for ifindex in numbers {
             let Some(watched) = self.interfaces.get(&ifindex) else {
@@ -155,13 +156,14 @@ impl LinuxPlatform {
             };
             let index = self.links.find(&watched.name);
             let known = watched.index();
-            if known.is_some() && known != index {
+            let watched_as = watched.port.as_ref().map(Sockets::fitness);
+            let same = known == index
+                && index.and_then(|index| self.links.get(index).map(fitness)) == watched_as;
+            if known.is_some() && !same {
                 self.detach(ifindex);
             }
-            if let Some(index) = index.filter(|_| known != index)
-                && let Err(error) = self.attach(ifindex, index)
-            {
-                result = Err(io::Error::other(error));
+            if let Some(index) = index.filter(|_| !same) {
+                self.attach(ifindex, index);
             }
             let attached = self.interfaces.get(&ifindex).and_then(Watched::index);
             let state = match attached {
@@ -175,7 +177,6 @@ impl LinuxPlatform {
         for failure in self.lost.drain(..) {
             sink(Incoming::Lost(failure));
         }
-        result
     }
 
     pub(crate) fn is_ours(&self, address: &Address) -> bool {
@@ -190,27 +191,25 @@ impl LinuxPlatform {
         })
     }
 
-    /// The interface is there: opens what its virtual routers need. Where that fails it counts as
-    /// missing, to be tried again at the next change.
-    fn attach(&mut self, number: u32, index: u32) -> Result<(), PlatformError> {
-        let Some(watched) = self.interfaces.get_mut(&number) else {
-            return Ok(());
+    /// The interface is there: opens what its virtual routers need. Where that fails the host
+    /// hears why, since it prepares them again.
+    fn attach(&mut self, number: u32, index: u32) {
+        let (Some(watched), Some(link)) = (self.interfaces.get_mut(&number), self.links.get(index))
+        else {
+            return;
         };
-        for family in watched.arrive(Sockets::new(index, number)) {
+        let fit = judge(&self.links, link).is_ok();
+        for family in watched.arrive(Sockets::new(index, number, fitness(link))) {
             // The host tries again, and hears why not.
             let ifindex = number;
             self.lost.push(Failure::Group { ifindex, family });
         }
         self.untidy = true;
-        for key in self.keys_on(number) {
-            if let Err(error) = self.listen(key) {
-                self.detach(number);
-                return Err(error);
+        if fit {
+            for key in self.keys_on(number) {
+                let _ = self.listen(key).and_then(|()| self.attach_router(key));
             }
-            // Where it fails, taking up the MAC tries again, and says what is wrong.
-            let _ = self.attach_router(key);
         }
-        Ok(())
     }
 
     /// The interface is gone, or has another name: what is left of ours on it goes, too.

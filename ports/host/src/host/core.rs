@@ -1,6 +1,6 @@
 //! What the host knows, apart from the platform.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 
@@ -30,6 +30,8 @@ pub(super) struct Core {
     pub(super) interfaces: Interfaces,
     pub(super) objects: Objects,
     pub(super) vrs: BTreeMap<VrKey, Vr>,
+    /// Virtual routers that the platform is not ready for.
+    pub(super) retries: BTreeMap<VrKey, Retry>,
     pub(super) sightings: Sightings,
     pub(super) events: Queue,
     pub(super) answers: Vec<Answer>,
@@ -43,6 +45,9 @@ pub(super) struct Core {
     pub(super) shortest: Duration,
     /// Tracked virtual routers may have changed.
     pub(super) look_at_tracked: bool,
+    /// Interfaces that have come. The platform has to be asked again for their virtual routers
+    /// before the engine is told of their state.
+    pub(super) arrived: BTreeSet<u32>,
 }
 
 /// What is told of a peer at most once a minute.
@@ -113,6 +118,34 @@ impl Vr {
     }
 }
 
+/// When the platform is asked again for a virtual router that it refused.
+pub(super) struct Retry {
+    pub(super) at: Instant,
+    back_off: Duration,
+}
+
+impl Retry {
+    const FIRST_BACK_OFF: Duration = Duration::from_secs(1);
+    const LONGEST_BACK_OFF: Duration = Duration::from_secs(60);
+
+    /// The retry after a refusal at `now`, which came upon `before`.
+    fn new(now: Instant, before: Option<&Self>) -> Self {
+        let longer = |before: &Self| Duration::from_micros(2 * before.back_off.as_micros());
+        let back_off = before.map_or(Duration::ZERO, longer);
+        let back_off = back_off.clamp(Self::FIRST_BACK_OFF, Self::LONGEST_BACK_OFF);
+        let at = now + back_off;
+        Self { at, back_off }
+    }
+
+    /// A retry that does not wait, since something has changed.
+    fn at_once(now: Instant) -> Self {
+        Self {
+            at: now,
+            back_off: Duration::ZERO,
+        }
+    }
+}
+
 /// An answer to an ARP request or a neighbour solicitation.
 pub(super) struct Answer {
     key: VrKey,
@@ -146,6 +179,7 @@ impl Core {
             interfaces: Interfaces::default(),
             objects: Objects::default(),
             vrs: BTreeMap::new(),
+            retries: BTreeMap::new(),
             sightings: Sightings::default(),
             events: Queue::default(),
             answers: Vec::new(),
@@ -156,6 +190,7 @@ impl Core {
             stalls: Limiter::new(),
             shortest: Duration::ZERO,
             look_at_tracked: false,
+            arrived: BTreeSet::new(),
         })
     }
 
@@ -199,8 +234,11 @@ impl Core {
             Ok(()) => drop(self.refused.remove(&effect)),
             Err(error) => {
                 let text = error.to_string();
-                self.refused.insert(effect, text.clone());
-                self.problem(now, effect.key(), text);
+                let before = self.refused.insert(effect, text.clone());
+                // A question that is asked again and again is no news.
+                if !matches!(effect, Effect::Prepare(_)) || before.as_ref() != Some(&text) {
+                    self.problem(now, effect.key(), text);
+                }
             }
         }
     }
@@ -243,6 +281,41 @@ impl Core {
                 self.vrs.keys().any(|key| on(&key))
             }
         }
+    }
+
+    /// Notes whether the platform is ready for a virtual router. If not, it is asked again.
+    pub(super) fn note_readiness(
+        &mut self,
+        now: Instant,
+        key: VrKey,
+        result: &Result<(), PlatformError>,
+    ) {
+        let before = self.retries.remove(&key);
+        if result.is_err() {
+            self.retries.insert(key, Retry::new(now, before.as_ref()));
+        }
+        self.note_effect(now, Effect::Prepare(key), result);
+        self.look_at_tracked = true;
+    }
+
+    /// The platform's words, while it is not ready for a virtual router.
+    pub(super) fn why_not_ready(&self, key: VrKey) -> Option<&str> {
+        let refused = self.refused.get(&Effect::Prepare(key));
+        let refused = refused.filter(|_| self.is_wanting(Effect::Prepare(key)));
+        refused.map(String::as_str)
+    }
+
+    /// Has the platform asked at once for the virtual routers of an interface that it refused.
+    pub(super) fn hasten_retries(&mut self, now: Instant, ifindex: u32) {
+        let retries = self.retries.iter_mut();
+        for (_, retry) in retries.filter(|(key, _)| key.ifindex == ifindex) {
+            *retry = Retry::at_once(now);
+        }
+    }
+
+    /// When the platform is to be asked again for a virtual router that it refused.
+    pub(super) fn next_retry(&self) -> Option<Instant> {
+        self.retries.values().map(|retry| retry.at).min()
     }
 
     /// Reports that the engine refused what was checked before: a fault of this program, of which
@@ -318,14 +391,14 @@ impl Core {
         let Ok(key) = self.find(id) else {
             return false;
         };
-        let Some(vr) = self.vrs.get(&key).filter(|vr| vr.enabled) else {
+        if !self.vrs.get(&key).is_some_and(|vr| vr.enabled) {
             return false;
-        };
+        }
         let interface = self.interfaces.get(key.ifindex);
         if interface.is_none_or(|interface| !interface.serves(key.family)) {
             return true;
         }
-        vr.prepared.is_none()
+        self.retries.contains_key(&key)
             || self.engine.status(key).is_some_and(|status| {
                 status.state == State::Initialize && status.reason == Reason::EffectFailed
             })

@@ -39,8 +39,6 @@ const MAX_ROUNDS: usize = 16;
 pub struct Host<P: Platform> {
     platform: P,
     core: Core,
-    /// When to try again what the platform refused.
-    retry_at: Option<Instant>,
     /// The engine has more outputs than were performed in one go.
     unfinished: bool,
     /// Interfaces or objects may be out of use.
@@ -50,8 +48,8 @@ pub struct Host<P: Platform> {
 
 impl<P: Platform> Host<P> {
     /// Checks the configuration, makes the platform ready for it and starts every virtual router.
-    /// Nothing is sent or received before the first [`step`](Host::step). When it fails, what was
-    /// made ready is released again.
+    /// Nothing is sent or received before the first [`step`](Host::step). A virtual router that the
+    /// platform is not ready for waits in Initialize ([`VrReport::refused`]) and is tried again.
     pub fn open(platform: P, config: HostConfig) -> Result<Self, ConfigError> {
         let core = Core::new().map_err(|error| ConfigError {
             id: None,
@@ -60,7 +58,6 @@ impl<P: Platform> Host<P> {
         let mut host = Self {
             platform,
             core,
-            retry_at: None,
             unfinished: true,
             reap_due: false,
             stopping: false,
@@ -112,6 +109,7 @@ impl<P: Platform> Host<P> {
             self.core.note_stall(now, deadline);
         }
         let received = self.receive(now);
+        self.prepare_arrived(now);
         self.core.refresh_tracked(now);
         if self.core.engine.poll_timeout().is_some_and(|at| at <= now) {
             self.core.engine.handle_timeout(now);
@@ -127,7 +125,8 @@ impl<P: Platform> Host<P> {
     }
 
     /// Goes over to another configuration, wholly or, with an error, not at all. Virtual routers
-    /// that did not change are not touched; those that are gone stop gracefully. A priority set by
+    /// that did not change are not touched; those that are gone stop gracefully. One that the
+    /// platform is not ready for is treated as by [`open`](Host::open). A priority set by
     /// [`set_priority`](Host::set_priority) stays until the configured one changes.
     pub fn reload(&mut self, config: HostConfig) -> Result<Reload, ConfigError> {
         if self.stopping {

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use vrrp_core::{Duration, Failure, Instant, Output, StateChange, VrKey};
+use vrrp_core::{Failure, Instant, Output, StateChange, VrKey};
 
 use super::Host;
 use super::core::Effect;
@@ -12,8 +12,6 @@ use crate::platform::{Platform, PlatformError};
 /// Outputs performed before the host receives again. A takeover of every virtual router with a few
 /// addresses each is fewer.
 const MAX_OUTPUTS: usize = 16_384;
-/// When the platform was not ready for a virtual router, it is asked again after this time.
-pub(super) const RETRY: Duration = Duration::from_secs(5);
 
 impl<P: Platform> Host<P> {
     /// Brings everything to where it belongs after any input.
@@ -129,9 +127,15 @@ impl<P: Platform> Host<P> {
         };
         vr.current = None;
         vr.leaving = false;
+        self.core.retries.remove(&key);
         if vr.prepared.take().is_some() {
             self.platform.release(key);
+            // It may have been in the way of another.
+            self.core.hasten_retries(now, key.ifindex);
         }
+        let Some(vr) = self.core.vrs.get_mut(&key) else {
+            return;
+        };
         if vr.next.is_none() {
             let id = vr.id.clone();
             self.core.vrs.remove(&key);
@@ -162,7 +166,7 @@ impl<P: Platform> Host<P> {
             return Some(Instant::default());
         }
         let deadline = self.core.engine.poll_timeout();
-        deadline.into_iter().chain(self.retry_at).min()
+        deadline.into_iter().chain(self.core.next_retry()).min()
     }
 
     /// Panics in debug builds if the platform has lost the wake-up that it was told to set.

@@ -37,17 +37,34 @@ impl Core {
         if interface.reported && interface.state == state {
             return;
         }
+        let came = interface.reported && interface.state == InterfaceState::default();
         interface.reported = true;
         interface.state = state;
-        let (name, in_engine) = (interface.name.clone(), interface.in_engine);
-        if in_engine && let Err(error) = self.engine.set_interface(now, ifindex, state) {
-            self.problem(now, None, format!("the engine refused {name}: {error}"));
+        let name = interface.name.clone();
+        if came {
+            self.arrived.insert(ifindex);
+        }
+        self.hasten_retries(now, ifindex);
+        if !self.arrived.contains(&ifindex) {
+            self.tell_engine(now, ifindex);
         }
         if let Some(number) = self.objects.find(&Tracked::Interface(name.clone())) {
             self.set_object(now, number, state.up);
         }
         self.look_at_tracked = true;
         self.events.push(Event::Interface { name, state });
+    }
+
+    /// Tells the engine the state of an interface that it knows.
+    pub(super) fn tell_engine(&mut self, now: Instant, ifindex: u32) {
+        let interface = self.interfaces.get(ifindex);
+        let Some(interface) = interface.filter(|interface| interface.in_engine) else {
+            return;
+        };
+        if let Err(error) = self.engine.set_interface(now, ifindex, interface.state) {
+            let name = self.interfaces.name(ifindex);
+            self.problem(now, None, format!("the engine refused {name}: {error}"));
+        }
     }
 
     fn frame(&mut self, now: Instant, ifindex: u32, frame: &[u8]) {

@@ -5,8 +5,7 @@ use std::net::IpAddr;
 
 use vrrp_core::{Instant, VrKey};
 
-use super::core::{Effect, Vr};
-use super::perform::RETRY;
+use super::core::Vr;
 use super::{Host, MAX_VIRTUAL_ROUTERS, plan};
 use crate::config::{ConfigCause, ConfigError, HostConfig, Tracked, VrSpec};
 use crate::platform::{Platform, VrSetup};
@@ -42,18 +41,14 @@ impl<P: Platform> Host<P> {
             .iter()
             .map(|spec| spec.advert_interval);
         let shortest = shortest.min().map(|interval| interval.duration());
-        let watched = self.watch(&config)?;
+        self.watch(&config)?;
         let work = self.sort_out(config);
-        if let Err(error) = self.prepare(&work) {
-            self.unwatch(&watched);
-            return Err(error);
-        }
         self.core.shortest = shortest.unwrap_or_default();
         Ok(self.commit(now, work))
     }
 
-    /// Begins to watch every interface that is new. Gives their numbers.
-    fn watch(&mut self, config: &HostConfig) -> Result<Vec<u32>, ConfigError> {
+    /// Begins to watch every interface that is new.
+    fn watch(&mut self, config: &HostConfig) -> Result<(), ConfigError> {
         let mut watched = Vec::new();
         for spec in &config.virtual_routers {
             for name in spec.interfaces() {
@@ -73,7 +68,7 @@ impl<P: Platform> Host<P> {
                 }
             }
         }
-        Ok(watched)
+        Ok(())
     }
 
     fn unwatch(&mut self, watched: &[u32]) {
@@ -133,45 +128,6 @@ impl<P: Platform> Host<P> {
         work
     }
 
-    /// Makes the platform ready, or leaves it as it was.
-    fn prepare(&mut self, work: &Work) -> Result<(), ConfigError> {
-        let mut done: Vec<VrKey> = Vec::new();
-        for (key, spec) in work.add.iter().chain(&work.change) {
-            let setup = spec.setup(*key);
-            if self.prepared(*key) == Some(&setup) {
-                continue;
-            }
-            done.push(*key);
-            if let Err(error) = self.platform.prepare(&setup) {
-                for key in done {
-                    self.unprepare(key);
-                }
-                return Err(ConfigError {
-                    id: Some(spec.id.clone()),
-                    cause: ConfigCause::Platform(error),
-                });
-            }
-        }
-        Ok(())
-    }
-
-    fn prepared(&self, key: VrKey) -> Option<&VrSetup> {
-        self.core.vrs.get(&key)?.prepared.as_ref()
-    }
-
-    /// Goes back to the setup that the virtual router has, or to none.
-    fn unprepare(&mut self, key: VrKey) {
-        match self.prepared(key).cloned() {
-            Some(old) => {
-                if let Err(error) = self.platform.prepare(&old) {
-                    let now = self.platform.now();
-                    self.core.problem(now, Some(key), error.to_string());
-                }
-            }
-            None => self.platform.release(key),
-        }
-    }
-
     fn commit(&mut self, now: Instant, work: Work) -> Reload {
         for key in work.remove {
             self.remove(now, key, None);
@@ -181,7 +137,6 @@ impl<P: Platform> Host<P> {
         }
         for (key, spec) in work.add {
             let mut vr = Vr::new(spec.id.clone());
-            vr.prepared = Some(spec.setup(key));
             vr.next = Some(spec);
             self.core.vrs.insert(key, vr);
         }
@@ -240,8 +195,6 @@ impl<P: Platform> Host<P> {
             vr.leaving = true;
             let result = self.core.engine.remove(now, key);
             self.core.engine_refused(now, key, result);
-        } else if vr.prepared.take().is_some() {
-            self.platform.release(key);
         }
         if gone
             && !self.core.vrs.get(&key).is_some_and(|vr| vr.leaving)
@@ -252,6 +205,19 @@ impl<P: Platform> Host<P> {
     }
 
     fn reconfigure(&mut self, now: Instant, key: VrKey, spec: VrSpec) {
+        let setup = spec.setup(key);
+        let before = self.core.vrs.get(&key).and_then(|vr| vr.prepared.clone());
+        if let Some(before) = before.filter(|before| *before != setup)
+            && self.platform.prepare(&setup).is_err()
+        {
+            // What is served is given up with the setup that it was installed with. Then the new
+            // one is refused again, and that is told.
+            if let Err(error) = self.platform.prepare(&before) {
+                self.core.problem(now, Some(key), error.to_string());
+            }
+            self.remove(now, key, Some(spec));
+            return;
+        }
         let core = &mut self.core;
         let Some(vr) = core.vrs.get_mut(&key) else {
             return;
@@ -271,16 +237,22 @@ impl<P: Platform> Host<P> {
             .current
             .as_ref()
             .is_some_and(|old| old.priority != spec.priority);
-        let waited = vr.prepared.replace(spec.setup(key)).is_none();
+        if let Some(prepared) = &mut vr.prepared {
+            *prepared = setup;
+        }
         vr.current = Some(spec);
         if moved && vr.priority.take().is_some() {
             let result = engine.set_priority(now, key, None);
             core.engine_refused(now, key, result);
         }
         self.state_objects(now, key);
-        if waited {
+        if self.prepared(key).is_none() {
             self.start(now, key);
         }
+    }
+
+    fn prepared(&self, key: VrKey) -> Option<&VrSetup> {
+        self.core.vrs.get(&key)?.prepared.as_ref()
     }
 
     /// Inserts what waits, as far as the engine has room.
@@ -351,40 +323,62 @@ impl<P: Platform> Host<P> {
 
     /// Enables a virtual router in the engine, once the platform is ready for it.
     fn start(&mut self, now: Instant, key: VrKey) {
-        let core = &mut self.core;
-        let Some(vr) = core.vrs.get_mut(&key) else {
-            return;
-        };
-        let Some(spec) = vr.current.as_ref().filter(|_| !vr.leaving) else {
+        let Some(vr) = self.core.vrs.get(&key).filter(|vr| !vr.leaving) else {
             return;
         };
         let enabled = vr.enabled;
-        if vr.prepared.is_none() {
-            let setup = spec.setup(key);
-            let result = self.platform.prepare(&setup);
-            vr.prepared = result.is_ok().then_some(setup);
-            core.note_effect(now, Effect::Prepare(key), &result);
-            if result.is_err() {
-                self.retry_at = Some(now + RETRY);
-                return;
-            }
-        }
-        if enabled {
-            let result = core.engine.set_enabled(now, key, true);
-            core.engine_refused(now, key, result);
-        }
-        core.look_at_tracked = true;
-    }
-
-    /// Tries again what the platform refused when there was nobody to give the error to.
-    pub(super) fn retry(&mut self, now: Instant) {
-        if self.retry_at.is_none_or(|at| at > now) {
+        if !self.make_ready(now, key) {
+            self.platform.release(key);
             return;
         }
-        self.retry_at = None;
-        let vrs = self.core.vrs.iter();
-        let unready = vrs.filter(|(_, vr)| vr.current.is_some() && vr.prepared.is_none());
-        for key in unready.map(|(&key, _)| key).collect::<Vec<_>>() {
+        if enabled {
+            let result = self.core.engine.set_enabled(now, key, true);
+            self.core.engine_refused(now, key, result);
+        }
+        self.core.look_at_tracked = true;
+    }
+
+    /// Asks the platform to make ready for a virtual router that is in the engine. `false`: it
+    /// refused, and the virtual router is to be released.
+    fn make_ready(&mut self, now: Instant, key: VrKey) -> bool {
+        let Some(vr) = self.core.vrs.get_mut(&key) else {
+            return true;
+        };
+        let Some(spec) = &vr.current else {
+            return true;
+        };
+        let setup = spec.setup(key);
+        let result = self.platform.prepare(&setup);
+        vr.prepared = result.is_ok().then_some(setup);
+        self.core.note_readiness(now, key, &result);
+        result.is_ok()
+    }
+
+    /// Asks the platform again for the virtual routers of interfaces that have come, since one may
+    /// be of another kind than before. Then tells the engine that the interfaces are there.
+    pub(super) fn prepare_arrived(&mut self, now: Instant) {
+        for ifindex in std::mem::take(&mut self.core.arrived) {
+            let vrs = self.core.vrs.iter();
+            let ready = vrs
+                .filter(|(key, vr)| key.ifindex == ifindex && vr.prepared.is_some() && !vr.leaving);
+            for key in ready.map(|(&key, _)| key).collect::<Vec<_>>() {
+                if !self.make_ready(now, key) {
+                    // What was served on the interface that went is given up first.
+                    self.drain(now);
+                    let result = self.core.engine.set_enabled(now, key, false);
+                    self.core.engine_refused(now, key, result);
+                    self.platform.release(key);
+                }
+            }
+            self.core.tell_engine(now, ifindex);
+        }
+    }
+
+    /// Asks the platform again for what it refused, when it is time.
+    pub(super) fn retry(&mut self, now: Instant) {
+        let retries = self.core.retries.iter();
+        let due = retries.filter(|(_, retry)| retry.at <= now);
+        for key in due.map(|(&key, _)| key).collect::<Vec<_>>() {
             self.start(now, key);
         }
     }

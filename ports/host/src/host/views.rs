@@ -1,6 +1,6 @@
 //! Answers questions about the host.
 
-use vrrp_core::{Duration, Instant, MacMode, State, Version, VrKey};
+use vrrp_core::{Duration, Instant, MacMode, State, Status, Version, VrKey};
 
 use super::Host;
 use super::core::Vr;
@@ -13,9 +13,15 @@ impl<P: Platform> Host<P> {
     pub(super) fn report(&self, key: VrKey, vr: &Vr) -> Option<VrReport> {
         let spec = vr.current.as_ref()?;
         let interface = self.core.interfaces.get(key.ifindex)?.state;
+        let status = Status {
+            // While the platform is not ready the engine is kept from starting it.
+            enabled: vr.enabled,
+            ..self.core.engine.status(key)?
+        };
         Some(VrReport {
             id: vr.id.clone(),
-            status: self.core.engine.status(key)?,
+            status,
+            refused: self.core.why_not_ready(key).map(str::to_owned),
             statistics: *self.core.engine.statistics(key)?,
             addresses: self.addresses(key, spec),
             mac_mode: spec.mac_mode,

@@ -3,6 +3,7 @@
 mod failover;
 mod fake;
 mod random;
+mod refused;
 mod reload;
 mod segment;
 mod sim;

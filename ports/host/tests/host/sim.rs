@@ -110,11 +110,15 @@ impl Sim {
         };
         for config in configs {
             let platform = sim.add_machine();
-            let host = Host::open(platform, config.clone()).expect("a good configuration");
-            sim.hosts.push(host);
-            sim.events.push(Vec::new());
+            sim.open(platform, config.clone());
         }
         sim
+    }
+
+    pub(crate) fn open(&mut self, platform: Fake, config: HostConfig) {
+        let host = Host::open(platform, config).expect("a good configuration");
+        self.hosts.push(host);
+        self.events.push(Vec::new());
     }
 
     pub(crate) fn add_machine(&mut self) -> Fake {

@@ -75,14 +75,14 @@ fn a_virtual_router_that_moves_to_another_interface_leaves_and_starts_there() {
 }
 
 #[test]
-fn a_reload_that_is_refused_stops_no_timer() {
+fn a_reload_that_is_refused_in_whole_or_in_part_stops_no_timer() {
     let mut sim = Sim::new(&[config(&[fast("eth0", 1, 200)])]);
     sim.run_to(2_000);
-    for what in ["watch eth1", "prepare eth1 2"] {
+    for (what, in_whole) in [("watch eth1", true), ("prepare eth1 2", false)] {
         sim.machine(0).broken = vec![what.into()];
         let next = config(&[fast("eth0", 1, 200), fast("eth1", 2, 100)]);
         sim.take_calls(0);
-        assert!(sim.hosts[0].reload(next).is_err());
+        assert_eq!(sim.hosts[0].reload(next).is_err(), in_whole, "{what}");
         let end = sim.now().as_micros() / 1000 + 2_000;
         sim.run_to(end);
         assert!(adverts(&sim.take_calls(0), 1) >= 19, "{what}");

@@ -48,6 +48,10 @@ pub(crate) struct Link {
     pub(crate) alias: String,
     /// Such as "macvlan". Empty: a device.
     pub(crate) kind: String,
+    /// The bridge, bond or the like that it is a port of. 0: none.
+    pub(crate) master: u32,
+    /// The kind of `master`, such as "bridge".
+    pub(crate) master_kind: String,
 }
 
 impl Link {
@@ -125,10 +129,14 @@ fn link(body: &[u8]) -> Option<Link> {
                     link.mac = MacAddr(mac);
                 }
             }
+            IFLA_MASTER => link.master = u32_at(value, 0)?,
             IFLA_LINKINFO => {
-                if let Some((_, kind)) = attributes(value).find(|(kind, _)| *kind == IFLA_INFO_KIND)
-                {
-                    link.kind = text(kind);
+                for (kind, value) in attributes(value) {
+                    match kind {
+                        IFLA_INFO_KIND => link.kind = text(value),
+                        IFLA_INFO_SLAVE_KIND => link.master_kind = text(value),
+                        _ => {}
+                    }
                 }
             }
             _ => {}
@@ -201,12 +209,14 @@ mod tests {
     // Laid out by hand after linux/if_link.h and linux/if_addr.h.
     #[rustfmt::skip]
     const LINK: &[u8] = &[
-        116, 0, 0, 0, 16, 0, 2, 0, 9, 0, 0, 0, 1, 2, 3, 4, // header
+        140, 0, 0, 0, 16, 0, 2, 0, 9, 0, 0, 0, 1, 2, 3, 4, // header
         0, 0, 1, 0, 4, 0, 0, 0, 0x43, 0x10, 1, 0, 0, 0, 0, 0, // ifinfomsg
         9, 0, 3, 0, b'e', b't', b'h', b'0', 0, 0, 0, 0, // IFLA_IFNAME
         10, 0, 1, 0, 2, 0, 0, 0, 0, 9, 0, 0, // IFLA_ADDRESS
         9, 0, 20, 0, b'm', b'a', b'r', b'k', 0, 0, 0, 0, // IFLA_IFALIAS
-        16, 0, 18, 0x80, 9, 0, 1, 0, b'v', b'e', b't', b'h', 0, 0, 0, 0, // IFLA_LINKINFO
+        8, 0, 10, 0, 6, 0, 0, 0, // IFLA_MASTER
+        32, 0, 18, 0x80, 9, 0, 1, 0, b'v', b'e', b't', b'h', 0, 0, 0, 0, // IFLA_LINKINFO
+        11, 0, 4, 0, b'b', b'r', b'i', b'd', b'g', b'e', 0, 0, 0, 0, 0, 0,
         32, 0, 52, 0x80, // IFLA_PROP_LIST
         11, 0, 53, 0, b'e', b'n', b'p', b'3', b's', b'0', 0, 0, // IFLA_ALT_IFNAME
         14, 0, 53, 0, b'e', b'n', b'x', b'0', b'2', b'0', b'0', b'0', b'0', 0, 0, 0,
@@ -237,6 +247,8 @@ mod tests {
             mac: MacAddr([2, 0, 0, 0, 0, 9]),
             alias: "mark".into(),
             kind: "veth".into(),
+            master: 6,
+            master_kind: "bridge".into(),
         };
         let address = Address {
             index: 4,

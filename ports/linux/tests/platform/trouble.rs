@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use vrrp_core::{Failure, Family, InterfaceState, MacMode};
+use vrrp_core::{Failure, Family, InterfaceState, MacMode, VrKey};
 use vrrp_host::Platform;
 use vrrp_linux::{LinuxPlatform, Options};
 
@@ -245,4 +245,68 @@ fn what_is_abandoned_stays_until_the_next_life() {
     assert!(!ip("link show").contains("vr4."));
     drop(platform);
     assert_eq!(std::fs::read_dir(&runtime_dir).unwrap().count(), 0);
+}
+
+#[test]
+fn what_cannot_have_virtual_routers_says_what_it_is_and_what_to_do() {
+    let _wire = enter();
+    ip("tuntap add t0 mode tun");
+    ip("link add c0 type veth peer name c1");
+    ip("link add br0 type bridge");
+    ip("link set c0 master br0");
+    let mut platform = open();
+    for (number, name) in [(11, "lo"), (12, "t0"), (13, "c0"), (14, "br0")] {
+        platform.watch(number, name).unwrap();
+    }
+    let on = |number: u32, mode| {
+        let key = VrKey {
+            ifindex: number,
+            ..key(Family::Ipv4, 7)
+        };
+        setup(key, mode, vip("10.0.0.100", 24))
+    };
+    for mode in [MacMode::Virtual, MacMode::Interface] {
+        for (number, hint) in [
+            (11, "cannot use lo: it is the loopback interface"),
+            (
+                12,
+                "cannot use t0: it is an interface of the kind tun, without Ethernet",
+            ),
+            (13, "cannot use c0: it is a port of the bridge br0"),
+        ] {
+            let error = platform.prepare(&on(number, mode)).unwrap_err().to_string();
+            assert!(error.contains(hint), "{error}");
+            platform.release(on(number, mode).key);
+        }
+        // Its neighbours are not touched by that.
+        for number in [A0, 14] {
+            platform.prepare(&on(number, mode)).unwrap();
+            platform.release(on(number, mode).key);
+        }
+    }
+}
+
+#[test]
+fn an_interface_that_becomes_a_port_of_a_bridge_counts_as_another_one() {
+    let _wire = enter();
+    ip("link add br0 type bridge");
+    let mut platform = open();
+    let setup = setup(
+        key(Family::Ipv4, 7),
+        MacMode::Interface,
+        vip("10.0.0.100", 24),
+    );
+    platform.prepare(&setup).unwrap();
+    let before = states(&receive(&mut platform, SOON));
+    let state = *before.last().unwrap();
+    ip("link set a0 master br0");
+    let told = states(&receive(&mut platform, SOON));
+    assert_eq!(told, [InterfaceState::default(), state]);
+    let error = platform.prepare(&setup).unwrap_err().to_string();
+    assert!(error.contains("set `interface = br0`"), "{error}");
+    platform.release(setup.key);
+    ip("link set a0 nomaster");
+    let told = states(&receive(&mut platform, SOON));
+    assert_eq!(told, [InterfaceState::default(), state]);
+    platform.prepare(&setup).unwrap();
 }
