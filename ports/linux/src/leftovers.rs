@@ -8,8 +8,8 @@ use crate::ledger::{Entry, Leftover};
 use crate::links::Links;
 use crate::macvlan::{link_alias, link_group};
 use crate::netlink::{self, Netlink, OUR_PROTOCOL};
-use crate::settings;
 use crate::sys;
+use crate::sysctl;
 
 /// Removes everything in the ledger that still bears our mark, then the ledger.
 pub(crate) fn clean(netlink: &mut Netlink, leftover: Leftover) -> io::Result<()> {
@@ -64,7 +64,9 @@ pub(crate) fn clean(netlink: &mut Netlink, leftover: Leftover) -> io::Result<()>
                 old,
                 new,
             } => {
-                settings::restore(device, name, old, new);
+                if let Some(index) = links.find(device) {
+                    sysctl::restore(netlink, (index, device), name, old, new);
+                }
                 Ok(())
             }
         };

@@ -22,14 +22,14 @@ mod ledger;
 mod leftovers;
 mod links;
 mod macvlan;
-mod modest;
 mod netlink;
 mod pace;
 mod platform;
+mod requests;
 mod router;
-mod settings;
 mod sockets;
 mod sys;
+mod sysctl;
 #[doc(hidden)]
 pub mod testing;
 mod watch;

@@ -52,7 +52,7 @@ impl Links {
                     entry.addresses.retain(|a| !same(a, &address));
                 }
             }
-            Event::Done | Event::Result(_) => {}
+            Event::Sysctl(_) | Event::Done | Event::Result(_) => {}
         }
     }
 

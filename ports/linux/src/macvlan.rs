@@ -3,17 +3,17 @@
 use std::hash::{Hash as _, Hasher as _};
 use std::io;
 
-use vrrp_core::{Family, VrKey};
+use vrrp_core::{Family, VirtualAddress, VrKey};
 use vrrp_host::PlatformError;
-use vrrp_host::port::{noted, unprepared};
+use vrrp_host::port::{Held, How, noted, unprepared};
 
 use crate::fitness::explain_no_macvlan;
 use crate::janitor::Janitor;
 use crate::ledger::Entry;
-use crate::netlink::{self, Event, Link};
+use crate::netlink::{self, Address, Event, Link, OUR_PROTOCOL};
 use crate::platform::LinuxPlatform;
-use crate::settings;
 use crate::sys;
+use crate::sysctl::{self, Sysctl};
 
 impl LinuxPlatform {
     pub(crate) fn make_link(&mut self, key: VrKey) -> Result<(), PlatformError> {
@@ -71,7 +71,7 @@ impl LinuxPlatform {
             self.netlink.perform(create)?;
         }
         let index = sys::interface_index(name)?;
-        let result = self.quieten(key.family, name, alias);
+        let result = self.quieten(key, parent, (index, name), alias);
         if result.is_err() {
             // Better no macvlan than one that talks.
             let _ = self.netlink.perform(|to| netlink::delete_link(to, index));
@@ -80,22 +80,18 @@ impl LinuxPlatform {
     }
 
     /// What must be set on a macvlan before it is up for the first time.
-    fn quieten(&mut self, family: Family, name: &str, alias: &str) -> io::Result<()> {
-        let all = settings::read("ipv4", "all", "rp_filter").unwrap_or_default();
-        let (rp_filter, ipv6) = (settings::rp_filter(&all), self.has_ipv6);
+    fn quieten(
+        &mut self,
+        key: VrKey,
+        parent: u32,
+        link: (u32, &str),
+        alias: &str,
+    ) -> io::Result<()> {
+        let (name, ipv6) = (link.1, self.has_ipv6);
+        let sysctls = self.ipv4_sysctls(key, parent, false);
         self.netlink
-            .perform(|to| netlink::link_settings(to, name, alias, rp_filter, ipv6))?;
-        if !ipv6 {
-            return Ok(());
-        }
-        let wanted = match family {
-            Family::Ipv4 => settings::NO_IPV6,
-            Family::Ipv6 => settings::QUIET_IPV6,
-        };
-        for (setting, value) in wanted {
-            settings::write("ipv6", name, setting, value)?;
-        }
-        Ok(())
+            .perform(|to| netlink::link_settings(to, name, alias, &sysctls, ipv6))?;
+        self.set_ipv6_sysctls(key, parent, link)
     }
 
     /// Removes a macvlan that an earlier life left and whose ledger is lost. `false`: the link is
@@ -128,9 +124,7 @@ impl LinuxPlatform {
             let Some(index) = link else {
                 return Ok(());
             };
-            let hushed = self.set_ipv6(key, index, false);
-            let deaf = self.deafen(index);
-            return hushed.and(deaf).map_err(|error| {
+            return self.deafen(key, index).map_err(|error| {
                 let what = format!("set {} down", self.link_label(index));
                 PlatformError::new(what, error)
             });
@@ -146,33 +140,25 @@ impl LinuxPlatform {
         }
     }
 
-    /// Without IPv6 a macvlan that is still open reports to nobody that it leaves the groups of its
-    /// addresses: such a report would come from the virtual MAC.
-    fn set_ipv6(&mut self, key: VrKey, index: u32, on: bool) -> io::Result<()> {
-        if key.family == Family::Ipv4 {
-            return Ok(());
-        }
-        let value = if on { "0" } else { "1" };
-        match settings::write("ipv6", &self.link_label(index), "disable_ipv6", value) {
-            // Somebody has removed it, which the caller finds out.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            other => other,
-        }
-    }
-
-    /// Closing takes time that a Backup must not be heard in: frames to the virtual MAC are for
-    /// the successor, to be neither taken nor forwarded here (M-2).
-    fn deafen(&mut self, index: u32) -> io::Result<()> {
-        let all = settings::read("ipv4", "all", "rp_filter").unwrap_or_default();
-        let result = match settings::deaf_rp_filter(&all) {
-            Some(filter) => self
-                .netlink
-                .perform(|to| netlink::link_rp_filter(to, index, filter))
-                .and(self.janitor.close(index)),
-            // It cannot be filtered, so that it is closed at once, however long that takes.
-            None => self
-                .netlink
-                .perform(|to| netlink::link_flags(to, index, false)),
+    /// Has a macvlan closed, which takes time that a Backup must not be heard in: frames to the
+    /// virtual MAC are for the successor, to be neither taken nor forwarded here (M-2). Without IPv6 a
+    /// macvlan that is still open reports to nobody that it leaves the groups of its addresses: such a
+    /// report would come from the virtual MAC.
+    fn deafen(&mut self, key: VrKey, index: u32) -> io::Result<()> {
+        let silent = key.family == Family::Ipv4 || {
+            let device = self.link_label(index);
+            sysctl::write_if_allowed(Sysctl::DisableIpv6, &device, 1)?
+        };
+        // Where that of "all" is loose the kernel takes it instead.
+        let can_be_deaf = sysctl::read(Sysctl::RpFilter, "all").is_ok_and(|all| all < 2);
+        let result = if silent && can_be_deaf {
+            self.netlink
+                .perform(|to| netlink::link_sysctls(to, index, &[sysctl::DEAF]))
+                .and(self.janitor.close(index))
+        } else {
+            // It is closed at once, however long that takes.
+            self.netlink
+                .perform(|to| netlink::link_flags(to, index, false))
         };
         match result {
             Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(()),
@@ -190,11 +176,11 @@ impl LinuxPlatform {
             return Err(PlatformError::new(what, io::ErrorKind::Unsupported.into()));
         };
         self.janitor.settle(index);
-        let result = self.set_ipv6(key, index, true).and_then(|()| {
-            let all = settings::read("ipv4", "all", "rp_filter").unwrap_or_default();
-            let filter = settings::rp_filter(&all);
+        let parent = self.parent(key)?.0;
+        let sysctls = self.ipv4_sysctls(key, parent, true);
+        let result = self.give_ipv6(key, index).and_then(|()| {
             self.netlink.perform(|to| {
-                netlink::link_rp_filter(to, index, filter);
+                netlink::link_sysctls(to, index, &sysctls);
                 netlink::link_flags(to, index, true);
             })
         });
@@ -211,6 +197,67 @@ impl LinuxPlatform {
                 Err(PlatformError::new(what, error))
             }
         }
+    }
+
+    /// Gives a macvlan of IPv6 back what [`deafen`](Self::deafen) took.
+    fn give_ipv6(&self, key: VrKey, index: u32) -> io::Result<()> {
+        let device = self.link_label(index);
+        if key.family == Family::Ipv4 || sysctl::read(Sysctl::DisableIpv6, &device).ok() == Some(0)
+        {
+            return Ok(());
+        }
+        match sysctl::write(Sysctl::DisableIpv6, &device, 0) {
+            // Somebody has removed it, which the caller finds out.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Gives a macvlan whose addresses are all served without being accepted one that is in nobody's
+    /// way, and takes it away when there are none such any more: a loose rp_filter lets in nothing by
+    /// an interface that has no address.
+    pub(crate) fn fill(&mut self, key: VrKey, index: u32) -> Result<(), PlatformError> {
+        let Some(router) = self
+            .routers
+            .get(&key)
+            .filter(|_| key.family == Family::Ipv4)
+        else {
+            return Ok(());
+        };
+        let is_silent =
+            |held: &Held<Entry>| held.index == index && matches!(held.how, How::Silent { .. });
+        let wanted = router.link == Some(index) && router.held.iter().any(is_silent);
+        let filler = filler(index);
+        if wanted == self.links.has_address(index, filler.address) {
+            return Ok(());
+        }
+        let change = |to: &mut netlink::Requests| netlink::address(to, index, filler, wanted);
+        match self.netlink.perform(change) {
+            // It is so already, which a notice says that has not been read yet.
+            Err(error)
+                if matches!(
+                    error.raw_os_error(),
+                    Some(libc::EEXIST | libc::EADDRNOTAVAIL | libc::ENODEV)
+                ) => {}
+            other => other.map_err(|error| {
+                let (verb, ip) = (if wanted { "add" } else { "remove" }, filler.address);
+                let what = format!("{verb} address {ip} of {}", self.link_label(index));
+                PlatformError::new(what, error)
+            })?,
+        }
+        let address = Address {
+            index,
+            address: filler.address,
+            prefix_len: filler.prefix_len,
+            flags: 0,
+            scope: 0,
+            protocol: OUR_PROTOCOL,
+        };
+        self.links.apply(match wanted {
+            true => Event::Address(address),
+            false => Event::AddressGone(address),
+        });
+        Ok(())
     }
 
     /// Has the macvlan removed. Its ledger entry stays: a link that is gone is no leftover.
@@ -260,6 +307,16 @@ impl LinuxPlatform {
 
 /// What the alias of our macvlans begins with; the token of the ledger follows.
 pub(crate) const ALIAS: &str = "vrrp ";
+
+/// The address of a macvlan that has no other: one of this host alone, which is no source for others
+/// and which ARP is not answered for.
+fn filler(index: u32) -> VirtualAddress {
+    let [.., high, low] = index.to_be_bytes();
+    VirtualAddress {
+        address: [127, 112, high, low].into(),
+        prefix_len: 32,
+    }
+}
 
 /// The alias that marks a macvlan as ours.
 pub(crate) fn link_alias(token: &str) -> String {

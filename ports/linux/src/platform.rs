@@ -1,6 +1,6 @@
 //! The platform: what it is made of, and the seam to the host.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
@@ -8,25 +8,25 @@ use std::path::PathBuf;
 
 use vrrp_core::{Failure, Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
 use vrrp_host::port::{Counters, Port, WakeUp, Watched};
-use vrrp_host::{HostFacts, Incoming, Platform, PlatformError, VrSetup};
+use vrrp_host::{HostFacts, Incoming, Platform, PlatformError, PlatformWarning, VrSetup};
 
 use crate::facts::LinuxFacts;
 use crate::janitor::Janitor;
 use crate::ledger::{self, Ledger};
 use crate::leftovers;
 use crate::links::Links;
-use crate::modest::Hold;
 use crate::netlink::{Monitor, Netlink};
 use crate::pace::{Pace, Wait};
 use crate::router::Router;
-use crate::settings;
 use crate::sockets::{self, Sockets};
 use crate::sys::{self, Epoll, ReceiveBatch, SendBatch, Timer};
+use crate::sysctl::{self, Sysctls};
 
 /// Tokens above those of the packet sockets, which are below 2^40.
 pub(crate) const TIMER: u64 = 1 << 62;
 pub(crate) const MONITOR: u64 = (1 << 62) + 1;
 const PACE: u64 = (1 << 62) + 2;
+const SYSCTLS: u64 = (1 << 62) + 3;
 
 /// Full batches that are taken of a socket at once. What a flood brings beyond that, sixty-four
 /// thousand frames a second and more, the kernel may have to drop.
@@ -72,16 +72,14 @@ pub struct LinuxPlatform {
     pub(crate) janitor: Janitor,
     /// Macvlans that the janitor is to delete, by name.
     pub(crate) leaving: HashMap<String, u32>,
-    pub(crate) holds: Vec<Hold>,
-    /// The interfaces whose settings are as the virtual routers need them.
-    pub(crate) modest: BTreeSet<u32>,
+    pub(crate) sysctls: Sysctls,
     /// What is gone and the host has not been told.
     pub(crate) lost: Vec<Failure>,
     pub(crate) ledger: Ledger,
     pub(crate) has_ipv6: bool,
     /// The kernel says which addresses are ours.
     pub(crate) marks_addresses: bool,
-    /// Settings and questions to hear may not be as the routers want them.
+    /// Sysctls and requests to hear may not be as the routers want them.
     pub(crate) untidy: bool,
     /// Facts may have changed that the host has not been told.
     pub(crate) unsettled: bool,
@@ -105,9 +103,11 @@ impl LinuxPlatform {
         let (epoll, timer, pace) = Epoll::new()
             .and_then(|epoll| Ok((epoll, Timer::new()?, Pace::new()?)))
             .map_err(failed("make an epoll and timers"))?;
+        let sysctls = Sysctls::new().map_err(failed("make a timer"))?;
         epoll
             .add(timer.fd(), TIMER)
             .and_then(|()| epoll.add(pace.timer().fd(), PACE))
+            .and_then(|()| epoll.add(sysctls.timer().fd(), SYSCTLS))
             .and_then(|()| epoll.add(monitor.fd(), MONITOR))
             .map_err(failed("wait on timers and netlink"))?;
 
@@ -138,11 +138,10 @@ impl LinuxPlatform {
             macvlans: HashMap::new(),
             janitor: Janitor::default(),
             leaving: HashMap::new(),
-            holds: Vec::new(),
-            modest: BTreeSet::new(),
+            sysctls,
             lost: Vec::new(),
             ledger,
-            has_ipv6: settings::has_ipv6(),
+            has_ipv6: sysctl::has_ipv6(),
             marks_addresses: leftovers::marks_addresses(&sys::kernel_release()),
             untidy: false,
             unsettled: false,
@@ -283,6 +282,9 @@ impl Platform for LinuxPlatform {
         if tokens.contains(&MONITOR) {
             result = result.and(self.take_notices());
         }
+        if tokens.contains(&SYSCTLS) {
+            result = result.and(self.look_at_sysctls());
+        }
         if self.unsettled {
             self.settle(sink);
         }
@@ -368,6 +370,10 @@ impl Platform for LinuxPlatform {
 
     fn set_group(&mut self, ifindex: u32, family: Family, on: bool) -> Result<(), PlatformError> {
         self.set_interface_group(ifindex, family, on)
+    }
+
+    fn warnings(&self, list: &mut Vec<PlatformWarning>) {
+        self.sysctl_warnings(list);
     }
 
     fn mac_interface(&self, key: VrKey) -> Option<String> {

@@ -128,8 +128,14 @@ impl LinuxPlatform {
             return Err(unprepared(key));
         };
         let change = router.held.change(address, accept, on);
+        let link = router.link;
         if let Some(held) = change.give_up {
-            self.give_up(held)?;
+            let result = self.give_up(held);
+            if !change.serve {
+                let filled = link.map_or(Ok(()), |link| self.fill(key, link));
+                return result.and(filled);
+            }
+            result?;
         }
         if !change.serve {
             return Ok(());
@@ -145,7 +151,7 @@ impl LinuxPlatform {
         if let Some(router) = self.routers.get_mut(&key) {
             router.held.push(held);
         }
-        Ok(())
+        link.map_or(Ok(()), |link| self.fill(key, link))
     }
 
     fn install(

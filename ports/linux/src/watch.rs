@@ -75,6 +75,10 @@ impl LinuxPlatform {
             self.unsettled |= match &event {
                 Event::Link(link) => !self.macvlans.contains_key(&link.index),
                 Event::Address(a) | Event::AddressGone(a) => !self.macvlans.contains_key(&a.index),
+                Event::Sysctl(index) => {
+                    self.note_sysctl(*index);
+                    false
+                }
                 _ => true,
             };
             if matches!(event, Event::Address(_) | Event::AddressGone(_)) && self.unsettled {

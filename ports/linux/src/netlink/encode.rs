@@ -24,13 +24,6 @@ const IFLA_INET_CONF: u16 = 1;
 const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
 const ADDR_GEN_MODE_NONE: u8 = 1;
 
-/// `IPV4_DEVCONF_*` of the kernel's headers.
-const PROXY_ARP: u16 = 3;
-const RP_FILTER: u16 = 8;
-const ARP_FILTER: u16 = 13;
-const ARP_ANNOUNCE: u16 = 18;
-const ARP_IGNORE: u16 = 19;
-
 const IFA_CACHEINFO: u16 = 6;
 const IFA_F_NODAD: u32 = 0x02;
 const IFA_F_NOPREFIXROUTE: u32 = 0x200;
@@ -39,6 +32,7 @@ const IFA_F_NOPREFIXROUTE: u32 = 0x200;
 /// creation and of change.
 const DEPRECATED_FOR_EVER: [u8; 16] = [0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0];
 
+const RT_SCOPE_HOST: u8 = 254;
 const RTA_DST: u16 = 1;
 const RT_TABLE_MAIN: u8 = 254;
 const RTN_BLACKHOLE: u8 = 6;
@@ -138,38 +132,42 @@ pub(crate) fn create_macvlan(to: &mut Requests, parent: u32, name: &str, mac: Ma
     });
 }
 
-/// Marks a link as ours and makes it answer for nothing but its own addresses: ARP only for
-/// addresses on it, naming only such, whatever way back the routing table knows; and no link-local
-/// IPv6 address by itself, where the kernel has IPv6 (`ipv6`).
+/// Marks a link as ours, sets its IPv4 sysctls (`IPV4_DEVCONF_*` and values), and keeps it from
+/// making a link-local IPv6 address by itself, where the kernel has IPv6 (`ipv6`).
 pub(crate) fn link_settings(
     to: &mut Requests,
     name: &str,
     alias: &str,
-    rp_filter: u32,
+    sysctls: &[(u16, i32)],
     ipv6: bool,
 ) {
     to.message(RTM_SETLINK, REQUEST | ACK, &link_body(0, 0, 0), |m| {
         m.text(IFLA_IFNAME, name);
         m.text(IFLA_IFALIAS, alias);
         m.nest(IFLA_AF_SPEC, |m| {
-            m.nest(u16::from(AF_INET), |m| {
-                m.nest(IFLA_INET_CONF, |m| {
-                    let settings = [
-                        (PROXY_ARP, 0),
-                        (RP_FILTER, rp_filter),
-                        (ARP_FILTER, 0),
-                        (ARP_ANNOUNCE, 2),
-                        (ARP_IGNORE, 1),
-                    ];
-                    for (setting, value) in settings {
-                        m.attribute(setting, &value.to_ne_bytes());
-                    }
-                });
-            });
+            ipv4_sysctls(m, sysctls);
             if ipv6 {
                 m.nest(u16::from(AF_INET6), |m| {
                     m.attribute(IFLA_INET6_ADDR_GEN_MODE, &[ADDR_GEN_MODE_NONE]);
                 });
+            }
+        });
+    });
+}
+
+/// Sets IPv4 sysctls of a link: `IPV4_DEVCONF_*` and values.
+pub(crate) fn link_sysctls(to: &mut Requests, index: u32, sysctls: &[(u16, i32)]) {
+    let body = link_body(index, 0, 0);
+    to.message(RTM_SETLINK, REQUEST | ACK, &body, |m| {
+        m.nest(IFLA_AF_SPEC, |m| ipv4_sysctls(m, sysctls));
+    });
+}
+
+fn ipv4_sysctls(to: &mut Requests, sysctls: &[(u16, i32)]) {
+    to.nest(u16::from(AF_INET), |m| {
+        m.nest(IFLA_INET_CONF, |m| {
+            for (number, value) in sysctls {
+                m.attribute(*number, &value.to_ne_bytes());
             }
         });
     });
@@ -181,20 +179,6 @@ pub(crate) fn link_flags(to: &mut Requests, index: u32, up: bool) {
     let flags = if up { iff_up } else { 0 };
     let body = link_body(index, flags, iff_up);
     to.message(RTM_NEWLINK, REQUEST | ACK, &body, |_| {});
-}
-
-/// Sets how a link filters IPv4 packets by the way back to their source.
-pub(crate) fn link_rp_filter(to: &mut Requests, index: u32, rp_filter: u32) {
-    let body = link_body(index, 0, 0);
-    to.message(RTM_SETLINK, REQUEST | ACK, &body, |m| {
-        m.nest(IFLA_AF_SPEC, |m| {
-            m.nest(u16::from(AF_INET), |m| {
-                m.nest(IFLA_INET_CONF, |m| {
-                    m.attribute(RP_FILTER, &rp_filter.to_ne_bytes());
-                });
-            });
-        });
-    });
 }
 
 /// Removes a link.
@@ -227,6 +211,9 @@ pub(crate) fn address(to: &mut Requests, index: u32, address: VirtualAddress, ad
     };
     body[0] = family;
     body[1] = prefix_len;
+    if address.address.is_loopback() {
+        body[3] = RT_SCOPE_HOST;
+    }
     body[4..8].copy_from_slice(&index.to_ne_bytes());
     let (kind, flags) = if add {
         (RTM_NEWADDR, REQUEST | ACK | CREATE | EXCLUSIVE)
@@ -319,7 +306,7 @@ mod tests {
 
     #[test]
     fn the_filter_of_a_link_changes_alone() {
-        let octets = made(|m| link_rp_filter(m, 3, 1));
+        let octets = made(|m| link_sysctls(m, 3, &[(8, 1)]));
         assert_eq!(
             octets,
             [
@@ -438,7 +425,7 @@ mod tests {
             prefix_len: 64,
         };
         address(&mut requests, 1, vip, false);
-        link_settings(&mut requests, "vr4.1.1", "mark", 0, true);
+        link_settings(&mut requests, "vr4.1.1", "mark", &[(8, 0), (14, -1)], true);
         assert_eq!(requests.sequences(), 2..=3);
         assert_eq!(requests.octets().len() % 4, 0);
         let kinds: Vec<u16> = messages(requests.octets()).map(|m| m.kind).collect();

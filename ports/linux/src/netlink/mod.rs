@@ -6,7 +6,7 @@ mod socket;
 
 pub(crate) use encode::{
     Requests, address, blackhole, create_macvlan, delete_group, delete_link, dump_addresses,
-    dump_links, link_flags, link_rp_filter, link_settings,
+    dump_links, link_flags, link_settings, link_sysctls,
 };
 pub(crate) use parse::{Address, Event, Link, decode, messages};
 pub(crate) use socket::{Monitor, Netlink};
@@ -26,6 +26,7 @@ const RTM_DELADDR: u16 = 21;
 const RTM_GETADDR: u16 = 22;
 const RTM_NEWROUTE: u16 = 24;
 const RTM_DELROUTE: u16 = 25;
+const RTM_NEWNETCONF: u16 = 80;
 
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
@@ -37,6 +38,10 @@ const IFLA_INFO_SLAVE_KIND: u16 = 4;
 const IFLA_IFALIAS: u16 = 20;
 const IFLA_PROP_LIST: u16 = 52;
 const IFLA_ALT_IFNAME: u16 = 53;
+
+const NETCONFA_IFINDEX: u16 = 1;
+const NETCONFA_IFINDEX_ALL: u32 = u32::MAX;
+const NETCONFA_IFINDEX_DEFAULT: u32 = u32::MAX - 1;
 
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;

@@ -26,6 +26,8 @@ pub(crate) enum Event {
     Address(Address),
     /// An address is gone.
     AddressGone(Address),
+    /// A sysctl of the link with this number has changed; `None`: one of "all".
+    Sysctl(Option<u32>),
     /// The end of a dump.
     Done,
     /// The answer to a request: 0, or a number of errno.
@@ -101,6 +103,7 @@ pub(crate) fn decode(message: &Message<'_>) -> Option<Event> {
         RTM_DELLINK => link(message.body).map(|link| Event::LinkGone(link.index)),
         RTM_NEWADDR => address(message.body).map(Event::Address),
         RTM_DELADDR => address(message.body).map(Event::AddressGone),
+        RTM_NEWNETCONF => sysctl(message.body),
         _ => None,
     }
 }
@@ -168,6 +171,18 @@ fn address(body: &[u8]) -> Option<Address> {
         scope,
         protocol,
     })
+}
+
+/// Which sysctl it is, and its value, are in further attributes.
+fn sysctl(body: &[u8]) -> Option<Event> {
+    // A struct netconfmsg is one octet, the family.
+    let (_, index) = attributes(body.get(4..)?).find(|(kind, _)| *kind == NETCONFA_IFINDEX)?;
+    match u32_at(index, 0)? {
+        NETCONFA_IFINDEX_ALL => Some(Event::Sysctl(None)),
+        // That of links to come.
+        NETCONFA_IFINDEX_DEFAULT => None,
+        index => Some(Event::Sysctl(Some(index))),
+    }
 }
 
 fn attributes(mut data: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
@@ -271,6 +286,20 @@ mod tests {
         assert_eq!(events(&data), [Event::LinkGone(4)]);
         data[16] = libc::AF_BRIDGE as u8;
         assert_eq!(events(&data), []);
+    }
+
+    #[test]
+    fn a_change_of_a_sysctl_names_the_link_or_all() {
+        let notice = |index: i32| {
+            let mut data = vec![36, 0, 0, 0, 80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+            data.extend([2, 0, 0, 0, 8, 0, 1, 0]); // netconfmsg, NETCONFA_IFINDEX
+            data.extend(index.to_ne_bytes());
+            data.extend([8, 0, 3, 0, 2, 0, 0, 0]); // NETCONFA_RP_FILTER
+            events(&data)
+        };
+        assert_eq!(notice(3), [Event::Sysctl(Some(3))]);
+        assert_eq!(notice(-1), [Event::Sysctl(None)]);
+        assert_eq!(notice(-2), []);
     }
 
     #[test]

@@ -13,6 +13,8 @@ const MONITOR_BUFFER: i32 = 4 * 1024 * 1024;
 const RTMGRP_LINK: u32 = 1;
 const RTMGRP_IPV4_IFADDR: u32 = 0x10;
 const RTMGRP_IPV6_IFADDR: u32 = 0x100;
+/// RTNLGRP_IPV4_NETCONF and RTNLGRP_IPV6_NETCONF, as bits.
+const NETCONF_GROUPS: u32 = 1 << 23 | 1 << 24;
 const DUMP_INTERRUPTED: u16 = 0x10;
 
 fn route_socket(groups: u32) -> io::Result<OwnedFd> {
@@ -106,7 +108,7 @@ impl Netlink {
     }
 }
 
-/// Is told of every change of links and addresses.
+/// Is told of every change of links and addresses, and of `forwarding` and `rp_filter`.
 #[derive(Debug)]
 pub(crate) struct Monitor {
     fd: OwnedFd,
@@ -115,7 +117,8 @@ pub(crate) struct Monitor {
 
 impl Monitor {
     pub(crate) fn open() -> io::Result<Self> {
-        let fd = route_socket(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR)?;
+        let addresses = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
+        let fd = route_socket(RTMGRP_LINK | addresses | NETCONF_GROUPS)?;
         set_buffer(&fd, [libc::SO_RCVBUFFORCE, libc::SO_RCVBUF], MONITOR_BUFFER)?;
         Ok(Self {
             fd,

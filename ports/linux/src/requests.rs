@@ -1,0 +1,64 @@
+//! The sockets for ARP requests and neighbour solicitations that the host answers in the kernel's
+//! place.
+
+use std::net::IpAddr;
+
+use vrrp_core::{MacMode, VrKey};
+use vrrp_host::PlatformError;
+use vrrp_host::port::{Held, How};
+
+use crate::ledger::Entry;
+use crate::platform::LinuxPlatform;
+
+impl LinuxPlatform {
+    /// Hears requests for the addresses that are served without being accepted, and for those that
+    /// the kernel does not answer for because of a sysctl.
+    pub(crate) fn hear_requests(&mut self) -> Result<(), PlatformError> {
+        let mut targets: Vec<(u32, IpAddr)> = Vec::new();
+        for (key, router) in &self.routers {
+            let unanswered = router
+                .held
+                .iter()
+                .filter(|held| !self.is_answered(*key, held));
+            targets.extend(unanswered.map(|held| (key.ifindex, held.address.address)));
+        }
+        targets.sort_unstable();
+        for (number, watched) in &mut self.interfaces {
+            let Some(sockets) = &mut watched.port else {
+                continue;
+            };
+            let of_interface = targets.iter().filter(|(interface, _)| interface == number);
+            let targets: Vec<IpAddr> = of_interface.map(|(_, target)| *target).collect();
+            sockets
+                .hear_questions(&self.epoll, &targets)
+                .map_err(|error| {
+                    PlatformError::new(format!("hear ARP and NS on {}", watched.name), error)
+                })?;
+        }
+        Ok(())
+    }
+
+    /// Whether the kernel answers requests for the MAC of an address, or nobody does: requests on
+    /// another interface than that of the virtual router are not heard.
+    fn is_answered(&self, key: VrKey, held: &Held<Entry>) -> bool {
+        if matches!(held.how, How::Silent { .. }) {
+            return false;
+        }
+        let Some(router) = self.routers.get(&key) else {
+            return true;
+        };
+        let device = match router.setup.mac_mode {
+            MacMode::Virtual => None,
+            MacMode::Interface => Some(held.index),
+        };
+        let own = match device {
+            None => router.link,
+            Some(_) => self
+                .interfaces
+                .get(&key.ifindex)
+                .and_then(|watched| watched.index()),
+        };
+        let is_elsewhere = own != Some(held.index);
+        held.address.address.is_ipv6() || is_elsewhere || self.sysctls.kernel_answers(device)
+    }
+}

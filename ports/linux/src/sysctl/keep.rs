@@ -1,0 +1,448 @@
+//! Applies the sysctls, watches them, and puts back what was there before.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use vrrp_core::{Family, VrKey};
+use vrrp_host::PlatformError;
+
+use super::files;
+use super::table::{
+    DECISIVE, MACVLAN, SEGMENT, Surroundings, Sysctl, Values, Wanted, arp_by_kernel, inherited,
+};
+use crate::ledger::Entry;
+use crate::netlink::{self, Netlink};
+use crate::platform::LinuxPlatform;
+use crate::sys::{self, Timer};
+
+/// The time between two looks. The kernel gives notice of `forwarding` and `rp_filter` alone.
+const LOOK: Duration = Duration::from_secs(1);
+/// Macvlans that one look examines, of some 25 sysctls each: less than a millisecond. The others
+/// have their turn with the next ones.
+const EXAMINED: usize = 8;
+/// The time between two looks while more macvlans than that are known to have changed.
+const SOON: Duration = Duration::from_millis(5);
+
+/// The sysctls of network interfaces: what is known of them, and what was changed.
+#[derive(Debug)]
+pub(crate) struct Sysctls {
+    timer: Timer,
+    /// When all of it was looked at last, on the monotonic clock.
+    looked_us: u64,
+    /// Those of "all", as last read.
+    pub(super) all: Values,
+    /// Those of the interfaces that virtual routers and their addresses are on, by the kernel's
+    /// number, as last read. Our macvlans are not among them.
+    pub(super) devices: BTreeMap<u32, Values>,
+    /// Interfaces of the host that are on a segment of an IPv4 virtual router.
+    pub(super) segments: BTreeSet<u32>,
+    holds: Vec<Hold>,
+    /// Macvlans that are to be examined first.
+    due: BTreeSet<u32>,
+    /// The macvlan that was examined last in its turn.
+    cursor: u32,
+    /// Values that were not as they should be when the interface was examined last.
+    pub(super) wrong: BTreeMap<(u32, Sysctl), Wrong>,
+}
+
+/// A sysctl of an interface of the host that we changed.
+#[derive(Debug)]
+struct Hold {
+    index: u32,
+    sysctl: Sysctl,
+    entry: Entry,
+}
+
+/// A value that was not as it should be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wrong {
+    pub(super) found: i32,
+    pub(super) wanted: i32,
+    /// We may not write it. Otherwise it is as it should be again.
+    pub(super) refused: bool,
+}
+
+impl Sysctls {
+    pub(crate) fn new() -> io::Result<Self> {
+        Ok(Self {
+            timer: Timer::new()?,
+            looked_us: 0,
+            all: Values::UNKNOWN,
+            devices: BTreeMap::new(),
+            segments: BTreeSet::new(),
+            holds: Vec::new(),
+            due: BTreeSet::new(),
+            cursor: 0,
+            wrong: BTreeMap::new(),
+        })
+    }
+
+    /// Expires when it is time to look.
+    pub(crate) fn timer(&self) -> &Timer {
+        &self.timer
+    }
+
+    /// Sets the timer for the next look, if there is anything to look at.
+    fn arm(&self, rest: Duration) -> io::Result<()> {
+        let at = sys::monotonic_us() + rest.as_micros() as u64;
+        self.timer.arm((!self.devices.is_empty()).then_some(at))
+    }
+
+    /// What a macvlan needs, apart from what any value will do for. `on`: it is up for the virtual
+    /// MAC, or about to be.
+    fn wanted(&self, key: VrKey, parent: u32, on: bool) -> Vec<(Sysctl, i32)> {
+        let around = Surroundings {
+            all: &self.all,
+            parent: self.devices.get(&parent).unwrap_or(&Values::UNKNOWN),
+            family: key.family,
+            on,
+        };
+        let rules = MACVLAN.iter();
+        rules
+            .filter_map(|(sysctl, wanted)| Some((*sysctl, around.value(*sysctl, *wanted)?)))
+            .collect()
+    }
+
+    /// Whether the kernel answers ARP for addresses on an interface that is not ours, or, `None`, on
+    /// a macvlan.
+    pub(crate) fn kernel_answers(&self, device: Option<u32>) -> bool {
+        match device.and_then(|index| self.devices.get(&index)) {
+            Some(values) => arp_by_kernel(&[&self.all, values]),
+            None => arp_by_kernel(&[&self.all]),
+        }
+    }
+
+    /// The macvlan whose turn it is: one of those that are known to have changed, or the next.
+    fn next_macvlan(&mut self, macvlans: &[u32]) -> Option<u32> {
+        if let Some(index) = self.due.pop_first() {
+            return Some(index);
+        }
+        let next = macvlans.iter().find(|index| **index > self.cursor);
+        self.cursor = *next.or(macvlans.first())?;
+        Some(self.cursor)
+    }
+}
+
+/// Sets IPv4 sysctls of an interface, by netlink: /proc/sys is read-only in most containers.
+fn set_ipv4(netlink: &mut Netlink, index: u32, sysctls: &[(u16, i32)]) -> io::Result<()> {
+    if sysctls.is_empty() {
+        return Ok(());
+    }
+    match netlink.perform(|to| netlink::link_sysctls(to, index, sysctls)) {
+        // Gone meanwhile.
+        Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(()),
+        other => other,
+    }
+}
+
+/// The IPv4 sysctls among them, as netlink takes them.
+fn for_netlink(sysctls: &[(Sysctl, i32)]) -> Vec<(u16, i32)> {
+    let numbered = sysctls.iter();
+    numbered
+        .filter_map(|(sysctl, value)| Some((sysctl.number()?, *value)))
+        .collect()
+}
+
+/// Puts an IPv4 sysctl of an interface back to `old`, unless it is not the `new` any more that we had
+/// set. Those that we never set on an interface of the host are left alone.
+pub(crate) fn restore(
+    netlink: &mut Netlink,
+    (index, device): (u32, &str),
+    name: &str,
+    old: &str,
+    new: &str,
+) {
+    let mut ours = SEGMENT.iter().map(|rule| rule.sysctl);
+    let ours = ours.find(|sysctl| sysctl.name() == name);
+    let numbers = (old.parse(), new.parse::<i32>());
+    if let (Some(sysctl), (Ok(old), Ok(new))) = (ours, numbers)
+        && files::read(sysctl, device).is_ok_and(|value| value == new)
+    {
+        // If we may not any more, the administrator wants it left alone.
+        let _ = set_ipv4(netlink, index, &for_netlink(&[(sysctl, old)]));
+    }
+}
+
+impl LinuxPlatform {
+    /// Makes sysctls and sockets as the virtual routers want them, where that may have changed.
+    pub(crate) fn tidy(&mut self) -> Result<(), PlatformError> {
+        if !self.untidy {
+            return Ok(());
+        }
+        self.learn();
+        self.hear_requests()?;
+        self.hold_segments()?;
+        self.untidy = false;
+        Ok(())
+    }
+
+    /// The kernel says that a sysctl of an interface has changed; `None`: one of "all".
+    pub(crate) fn note_sysctl(&mut self, index: Option<u32>) {
+        let sysctls = &mut self.sysctls;
+        if let Some(index) = index {
+            if self.macvlans.contains_key(&index) {
+                sysctls.due.insert(index);
+            } else if !sysctls.devices.contains_key(&index) {
+                return;
+            }
+        }
+        // What fails here has been tried when the timer was made.
+        let _ = sysctls.arm(Duration::ZERO);
+    }
+
+    /// Looks whether somebody has changed a sysctl, and sets it again where we can.
+    pub(crate) fn look_at_sysctls(&mut self) -> io::Result<()> {
+        self.sysctls.timer.clear();
+        let now_us = sys::monotonic_us();
+        let all = now_us - self.sysctls.looked_us >= LOOK.as_micros() as u64;
+        self.untidy |= self.learn();
+        let mut result = self.tidy();
+        let mut macvlans: Vec<u32> = self.macvlans.keys().copied().collect();
+        macvlans.sort_unstable();
+        let mut count = self.sysctls.due.len();
+        if all {
+            self.sysctls.looked_us = now_us;
+            count = macvlans.len();
+            for index in self.sysctls.segments.clone() {
+                result = result.and(self.hold(index));
+            }
+        }
+        for _ in 0..count.min(EXAMINED) {
+            if let Some(index) = self.sysctls.next_macvlan(&macvlans) {
+                result = result.and(self.examine(index));
+            }
+        }
+        let rest = if self.sysctls.due.is_empty() {
+            LOOK
+        } else {
+            SOON
+        };
+        result.map_err(io::Error::other).and(self.sysctls.arm(rest))
+    }
+
+    /// Reads the sysctls that decide about others. Returns whether any has changed.
+    fn learn(&mut self) -> bool {
+        let mut devices = BTreeMap::new();
+        for (key, router) in &self.routers {
+            let parent = self.interfaces.get(&key.ifindex).and_then(|w| w.index());
+            let named = router.setup.addresses.iter();
+            let named = named.filter_map(|(_, device)| self.links.find(device.as_ref()?));
+            for index in parent.into_iter().chain(named) {
+                if let Some(link) = self.links.get(index) {
+                    let read = || files::read_all(inherited().chain(DECISIVE), &link.name);
+                    devices.entry(index).or_insert_with(read);
+                }
+            }
+        }
+        let all = match devices.is_empty() {
+            true => Values::UNKNOWN,
+            false => files::read_all(DECISIVE, "all"),
+        };
+        let (links, sysctls) = (&self.links, &mut self.sysctls);
+        sysctls
+            .wrong
+            .retain(|(index, _), _| links.get(*index).is_some());
+        let begins = sysctls.devices.is_empty() && !devices.is_empty();
+        let is_other = |(index, values): (&u32, &Values)| {
+            let before = sysctls.devices.get(index);
+            before.is_some_and(|before| before != values)
+        };
+        let changed = all != sysctls.all || devices.iter().any(is_other);
+        (sysctls.all, sysctls.devices) = (all, devices);
+        if changed && !begins {
+            sysctls.due.extend(self.macvlans.keys());
+        }
+        if changed || begins {
+            // What fails here has been tried when the timer was made.
+            let _ = sysctls.arm(if begins { LOOK } else { SOON });
+        }
+        changed
+    }
+
+    /// The IPv4 sysctls that the macvlan of a virtual router needs, as netlink takes them.
+    pub(crate) fn ipv4_sysctls(&mut self, key: VrKey, parent: u32, on: bool) -> Vec<(u16, i32)> {
+        if !self.sysctls.devices.contains_key(&parent) {
+            self.learn();
+        } else {
+            // The notice of a change may not have been read yet.
+            let all = files::read_all(DECISIVE, "all");
+            if all != self.sysctls.all {
+                self.sysctls.all = all;
+                self.sysctls.due.extend(self.macvlans.keys());
+                self.untidy = true;
+            }
+        }
+        for_netlink(&self.sysctls.wanted(key, parent, on))
+    }
+
+    /// Sets the IPv6 sysctls that a new macvlan needs.
+    pub(crate) fn set_ipv6_sysctls(
+        &mut self,
+        key: VrKey,
+        parent: u32,
+        (index, device): (u32, &str),
+    ) -> io::Result<()> {
+        for (sysctl, wanted) in self.sysctls.wanted(key, parent, false) {
+            let found = files::read(sysctl, device);
+            if sysctl.family() == Family::Ipv6
+                && let Ok(found) = found
+                && found != wanted
+                && !files::write_if_allowed(sysctl, device, wanted)?
+            {
+                let refused = Wrong {
+                    found,
+                    wanted,
+                    refused: true,
+                };
+                self.sysctls.wrong.insert((index, sysctl), refused);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sets on a macvlan again what is not as it should be.
+    fn examine(&mut self, index: u32) -> Result<(), PlatformError> {
+        let Some(key) = self.macvlans.get(&index).copied() else {
+            return Ok(());
+        };
+        self.fill(key, index)?;
+        let Ok((parent, _)) = self.parent(key) else {
+            return Ok(());
+        };
+        let device = self.link_label(index);
+        let on = self.routers.get(&key).is_some_and(|router| router.mac_on);
+        let wanted = self.sysctls.wanted(key, parent, on).into_iter();
+        let wrong: Vec<(Sysctl, i32, i32)> = wanted
+            .filter_map(|(sysctl, wanted)| {
+                let found = files::read(sysctl, &device).ok()?;
+                (found != wanted).then_some((sysctl, found, wanted))
+            })
+            .collect();
+        self.sysctls.wrong.retain(|(of, _), _| *of != index);
+        let what = || format!("set sysctls of {device}");
+        let failed = |error| PlatformError::new(what(), error);
+        let ipv4: Vec<_> = wrong.iter().map(|(s, _, wanted)| (*s, *wanted)).collect();
+        set_ipv4(&mut self.netlink, index, &for_netlink(&ipv4)).map_err(failed)?;
+        for (sysctl, found, wanted) in wrong {
+            let refused = sysctl.family() == Family::Ipv6
+                && !files::write_if_allowed(sysctl, &device, wanted).map_err(failed)?;
+            // One that follows from others has changed because they have.
+            if refused || is_fixed(sysctl) {
+                let wrong = Wrong {
+                    found,
+                    wanted,
+                    refused,
+                };
+                self.sysctls.wrong.insert((index, sysctl), wrong);
+            }
+        }
+        Ok(())
+    }
+
+    /// The interface of an IPv4 virtual router, and any other that is in the subnet of its
+    /// addresses, answer ARP for their own addresses only, and announce only those.
+    fn hold_segments(&mut self) -> Result<(), PlatformError> {
+        let mut wanted = BTreeSet::new();
+        for (key, router) in &self.routers {
+            let watched = self.interfaces.get(&key.ifindex);
+            let Some(index) = watched.and_then(|watched| watched.index()) else {
+                continue;
+            };
+            if key.family == Family::Ipv6 {
+                continue;
+            }
+            wanted.insert(index);
+            for (address, _) in &router.setup.addresses {
+                if let IpAddr::V4(ip) = address.address {
+                    wanted.extend(self.links.beside(ip).map(|link| link.index));
+                }
+            }
+        }
+        // They were born so.
+        wanted.retain(|index| !self.macvlans.contains_key(index));
+        let before = std::mem::take(&mut self.sysctls.segments);
+        for index in before.difference(&wanted) {
+            self.restore(*index);
+        }
+        self.sysctls.segments = before.intersection(&wanted).copied().collect();
+        for index in wanted.difference(&before) {
+            self.hold(*index)?;
+            self.sysctls.segments.insert(*index);
+        }
+        Ok(())
+    }
+
+    /// Sets on an interface of the host what is not as it should be, and notes what was there.
+    fn hold(&mut self, index: u32) -> Result<(), PlatformError> {
+        let Some(link) = self.links.get(index) else {
+            return Ok(());
+        };
+        let device = link.name.clone();
+        self.sysctls.wrong.retain(|(of, _), _| *of != index);
+        for rule in &SEGMENT {
+            let (sysctl, wanted) = (rule.sysctl, rule.value);
+            let what = || format!("set {} to {wanted}", sysctl.path(&device));
+            let failed = |error| PlatformError::new(what(), error);
+            let found = match files::read(sysctl, &device) {
+                Ok(found) => found,
+                // The interface has just gone.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                Err(error) => return Err(failed(error)),
+            };
+            if rule.good.contains(&found) {
+                continue;
+            }
+            let holds = &mut self.sysctls.holds;
+            if holds.iter().any(|h| (h.index, h.sysctl) == (index, sysctl)) {
+                // Somebody has changed it since.
+                let wrong = Wrong {
+                    found,
+                    wanted,
+                    refused: false,
+                };
+                self.sysctls.wrong.insert((index, sysctl), wrong);
+            } else {
+                let entry = Entry::Setting {
+                    device: device.clone(),
+                    name: sysctl.name().into(),
+                    old: found.to_string(),
+                    new: wanted.to_string(),
+                };
+                self.ledger.add([entry.clone()]).map_err(failed)?;
+                holds.push(Hold {
+                    index,
+                    sysctl,
+                    entry,
+                });
+            }
+            let set = for_netlink(&[(sysctl, wanted)]);
+            set_ipv4(&mut self.netlink, index, &set).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Puts back what was there before, unless somebody has changed it since.
+    fn restore(&mut self, index: u32) {
+        // The interface may have another name by now; a new one of the old name is another one.
+        let device = self.links.get(index).map(|link| link.name.clone());
+        let holds = std::mem::take(&mut self.sysctls.holds);
+        let (over, holds) = holds.into_iter().partition(|hold| hold.index == index);
+        self.sysctls.holds = holds;
+        let over: Vec<Hold> = over;
+        for hold in over {
+            if let (Some(device), Entry::Setting { name, old, new, .. }) = (&device, &hold.entry) {
+                restore(&mut self.netlink, (index, device), name, old, new);
+            }
+            // If the ledger cannot be written the next life restores it, or finds it restored.
+            let _ = self.ledger.remove(&hold.entry);
+        }
+    }
+}
+
+/// Whether a macvlan's value of a sysctl is always the same, so that another one is somebody's doing.
+fn is_fixed(sysctl: Sysctl) -> bool {
+    let is_fixed = |rule: &(Sysctl, Wanted)| matches!(rule.1, Wanted::Is(_)) && rule.0 == sysctl;
+    MACVLAN.iter().any(is_fixed)
+}
