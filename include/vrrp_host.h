@@ -331,6 +331,13 @@ typedef struct vrrp_host_sighting_t {
     uint64_t age_us;
     // The virtual addresses that it advertised.
     vrrp_address_t addresses[VRRP_HOST_MAX_ADDRESSES];
+    // 1: its advertisements are refused for `drop_reason`, so that it does not count in the election
+    // and may be master beside us. One that is no longer heard is not listed.
+    uint8_t refused;
+    // Zero.
+    uint8_t reserved[5];
+    // VRRP_DROP_*.
+    uint16_t drop_reason;
 } vrrp_host_sighting_t;
 
 #ifdef __cplusplus

@@ -16,7 +16,7 @@ SAME(sizeof(vrrp_host_id_t), 18, id);
 SAME(sizeof(vrrp_host_name_t), 16, name);
 SAME(sizeof(vrrp_host_event_t), 2824, event);
 SAME(sizeof(vrrp_host_service_t), 48, service);
-SAME(sizeof(vrrp_host_sighting_t), 1152, sighting);
+SAME(sizeof(vrrp_host_sighting_t), 1160, sighting);
 SAME(sizeof(vrrp_host_router_t), WORDS(40, 32), router);
 SAME(sizeof(vrrp_host_object_t), WORDS(32, 24), object);
 SAME(sizeof(vrrp_host_config_t), WORDS(40, 20), config);

@@ -186,6 +186,13 @@ pub struct vrrp_host_sighting_t {
     pub age_us: u64,
     /// The virtual addresses that it advertised.
     pub addresses: [vrrp_address_t; VRRP_HOST_MAX_ADDRESSES],
+    /// 1: its advertisements are refused for `drop_reason`, so that it does not count in the election
+    /// and may be master beside us. One that is no longer heard is not listed.
+    pub refused: u8,
+    /// Zero.
+    pub reserved: [u8; 5],
+    /// VRRP_DROP_*.
+    pub drop_reason: u16,
 }
 
 macro_rules! plain {

@@ -376,6 +376,12 @@ impl From<&Sighting> for vrrp_host_sighting_t {
             addresses_len,
             age_us: seen.age.as_micros(),
             addresses,
+            refused: seen.refused.is_some().into(),
+            reserved: [0; 5],
+            drop_reason: seen
+                .refused
+                .as_ref()
+                .map_or(0, |refused| convert::drop_reason(refused.reason) as u16),
         }
     }
 }

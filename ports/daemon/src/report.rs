@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use vrrp_core::{ActiveRouter, Family, Instant, MacMode, State, Statistics, Version};
 use vrrp_host::{About, InterfaceReport, Sighting, VrId, VrReport, Warning};
 
-use crate::control::protocol::{Peer, Seen, Stats, VirtualRouter, VrStats};
+use crate::control::protocol::{Peer, Rejected, Seen, Stats, VirtualRouter, VrStats};
 use crate::words;
 
-/// How a virtual router stands, with those of `warnings` that are about it. The last rejection is
-/// for the daemon to add.
+/// How a virtual router stands, with those of `warnings` that are about it.
 pub fn virtual_router(report: &VrReport, now: Instant, warnings: &[Warning]) -> VirtualRouter {
     let status = &report.status;
     let seconds = |span: vrrp_core::Duration| span.as_micros() as f64 / 1e6;
@@ -53,7 +52,13 @@ pub fn virtual_router(report: &VrReport, now: Instant, warnings: &[Warning]) -> 
         mac_interface: report.mac_interface.clone(),
         interface_up: report.interface.up,
         warnings: texts(&report.id, warnings),
-        last_rejected: None,
+        refused_peers: report.refused_peers,
+        last_rejected: report.rejected.map(|last| Rejected {
+            reason: last.reason.to_string(),
+            source: Some(last.source.to_string()),
+            age_s: words::age(now, last.at),
+            count: last.count,
+        }),
     }
 }
 
@@ -73,6 +78,7 @@ pub fn seen(sighting: &Sighting) -> Seen {
         stale: sighting.stale,
         ours: sighting.ours,
         is_self: sighting.is_self,
+        refused: sighting.refused.as_ref().map(|r| r.text.clone()),
     }
 }
 

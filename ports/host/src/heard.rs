@@ -12,8 +12,8 @@ pub(crate) struct Heard<'a> {
     pub(crate) mac: MacAddr,
     pub(crate) source: IpAddr,
     pub(crate) family: Family,
-    destination: IpAddr,
-    ttl: u8,
+    pub(crate) destination: IpAddr,
+    pub(crate) ttl: u8,
     protocol: u8,
     message: &'a [u8],
 }
@@ -57,6 +57,16 @@ impl<'a> Heard<'a> {
         (self.protocol == PROTOCOL)
             .then(|| vrrp::peek_vrid(self.message))
             .flatten()
+    }
+
+    /// The version and the priority, which every version has in the same places.
+    pub(crate) fn version_and_priority(&self) -> Option<(u8, u8)> {
+        match *self.message {
+            [version_type, _, priority, ..] if self.protocol == PROTOCOL => {
+                Some((version_type >> 4, priority))
+            }
+            _ => None,
+        }
     }
 
     /// The advertisement, its checksum not looked at.

@@ -50,4 +50,4 @@ pub use event::Event;
 pub use facts::{Facts, HostFacts, OwnAddress, OwnInterface};
 pub use host::{Host, MAX_ADDRESSES, MAX_INTERFACES, MAX_VIRTUAL_ROUTERS};
 pub use platform::{Incoming, Platform, PlatformError, PlatformWarning, Subject, VrSetup, Waited};
-pub use report::{About, InterfaceReport, Reload, Sighting, VrReport, Warning};
+pub use report::{About, InterfaceReport, Refused, Rejection, Reload, Sighting, VrReport, Warning};

@@ -33,6 +33,23 @@ pub struct VrReport {
     pub interface: InterfaceState,
     /// It is being removed: stopping, or serving until the successor is heard.
     pub leaving: bool,
+    /// The last packet for it that was refused (V-15).
+    pub rejected: Option<Rejection>,
+    /// Routers that advertise it now and are refused, each for several advertisements.
+    pub refused_peers: usize,
+}
+
+/// A packet that was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// Why.
+    pub reason: DropReason,
+    /// The source of the packet.
+    pub source: IpAddr,
+    /// When it came.
+    pub at: Instant,
+    /// How many were refused for this virtual router, for whatever reason, this one included.
+    pub count: u64,
 }
 
 /// A router that is, or was, master of a virtual router on one of our segments.
@@ -68,6 +85,18 @@ pub struct Sighting {
     pub ours: bool,
     /// It is this host.
     pub is_self: bool,
+    /// Its advertisements are refused, for this reason: to us it does not exist, and it may be
+    /// master beside us.
+    pub refused: Option<Refused>,
+}
+
+/// The reason why the advertisements of a router are refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// As it is counted.
+    pub reason: DropReason,
+    /// In words.
+    pub text: String,
 }
 
 /// A watched interface.

@@ -1,11 +1,11 @@
-//! Who was heard as master of which virtual router, ours or not.
+//! The routers that were heard as master of a virtual router, ours or not, accepted or refused.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 
 use vrrp_core::wire::vrrp;
-use vrrp_core::{AdvertInterval, Duration, Instant, MacAddr, VrKey};
+use vrrp_core::{AdvertInterval, DropReason, Duration, Instant, MacAddr, VrKey};
 
 use crate::heard::Heard;
 use crate::host::{MAX_ADDRESSES, MAX_VIRTUAL_ROUTERS};
@@ -20,11 +20,13 @@ pub(crate) struct Sightings {
     table: HashMap<Place, Seen>,
 }
 
-/// Two masters of one virtual router are two entries.
+/// Two masters of one virtual router are two entries. So are advertisements of one source that are
+/// accepted and such that are refused: anybody can send the latter in its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Place {
     pub(crate) key: VrKey,
     pub(crate) address: IpAddr,
+    pub(crate) refused: bool,
 }
 
 /// What a master said last.
@@ -39,9 +41,22 @@ pub(crate) struct Seen {
     pub(crate) last_heard: Instant,
     /// How many advertisements in a row came while we were Active.
     pub(crate) contests: u32,
+    /// The reason why the last one was refused, if it was.
+    pub(crate) refusal: Option<Refusal>,
+    /// How many were refused without a pause in which it was stale.
+    pub(crate) refusals: u32,
+    /// It is of a virtual router of ours, and accepted.
     ours: bool,
     count: u8,
     checksum: u16,
+}
+
+/// The reason why an advertisement was refused, and what tells more about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) reason: DropReason,
+    pub(crate) destination: IpAddr,
+    pub(crate) ttl: u8,
 }
 
 /// What an advertisement told about its sender.
@@ -54,6 +69,23 @@ pub(crate) enum News<'a> {
 }
 
 impl Seen {
+    fn new(now: Instant, heard: &Heard<'_>, ours: bool) -> Self {
+        Self {
+            mac: heard.mac,
+            priority: 0,
+            version: 0,
+            interval: AdvertInterval::DEFAULT,
+            addresses: Vec::new(),
+            last_heard: now,
+            contests: 0,
+            refusal: None,
+            refusals: 0,
+            ours,
+            count: 0,
+            checksum: 0,
+        }
+    }
+
     /// It has stopped, or three intervals and the longest skew (one interval) have gone by.
     pub(crate) fn is_stale(&self, now: Instant) -> bool {
         let patience = self.interval.duration().as_micros().saturating_mul(4);
@@ -96,10 +128,9 @@ impl Sightings {
         let place = Place {
             key,
             address: heard.source,
+            refused: false,
         };
-        if self.table.len() >= LIMIT && !self.table.contains_key(&place) {
-            self.evict();
-        }
+        self.make_room(&place);
         match self.table.entry(place) {
             Entry::Occupied(entry) => {
                 let seen = entry.into_mut();
@@ -112,22 +143,59 @@ impl Sightings {
                 News::Changed(seen)
             }
             Entry::Vacant(entry) => {
-                let seen = entry.insert(Seen {
-                    mac: heard.mac,
-                    priority: 0,
-                    version: 0,
-                    interval: AdvertInterval::DEFAULT,
-                    addresses: Vec::new(),
-                    last_heard: now,
-                    contests: 0,
-                    ours,
-                    count: 0,
-                    checksum: 0,
-                });
+                let seen = entry.insert(Seen::new(now, heard, ours));
                 seen.update(heard, advert);
                 News::Changed(seen)
             }
         }
+    }
+
+    /// Takes in an advertisement for a virtual router of ours that was refused. One that makes no sense
+    /// counts as sent every second.
+    pub(crate) fn refuse(&mut self, now: Instant, key: VrKey, heard: &Heard<'_>, why: DropReason) {
+        let Some((version, priority)) = heard.version_and_priority() else {
+            return;
+        };
+        let place = Place {
+            key,
+            address: heard.source,
+            refused: true,
+        };
+        self.make_room(&place);
+        let entry = self.table.entry(place);
+        let seen = entry.or_insert_with(|| Seen::new(now, heard, false));
+        let pause = seen.is_stale(now);
+        match heard.advert() {
+            Ok(advert) if !seen.says(heard, &advert) => seen.update(heard, &advert),
+            Ok(_) => {}
+            Err(_) => {
+                (seen.mac, seen.version, seen.priority) = (heard.mac, version, priority);
+                (seen.interval, seen.count) = (AdvertInterval::DEFAULT, 0);
+                seen.addresses.clear();
+            }
+        }
+        seen.refusals = if pause {
+            1
+        } else {
+            seen.refusals.saturating_add(1)
+        };
+        seen.last_heard = now;
+        seen.refusal = Some(Refusal {
+            reason: why,
+            destination: heard.destination,
+            ttl: heard.ttl,
+        });
+    }
+
+    /// Whether a source has lately been heard with advertisements that were accepted.
+    pub(crate) fn accepts(&self, now: Instant, key: VrKey, address: IpAddr) -> bool {
+        let place = Place {
+            key,
+            address,
+            refused: false,
+        };
+        let seen = self.table.get(&place);
+        seen.is_some_and(|seen| !seen.is_stale(now))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Place, &Seen)> {
@@ -137,6 +205,19 @@ impl Sightings {
     /// Forgets everything about an interface.
     pub(crate) fn forget_interface(&mut self, ifindex: u32) {
         self.table.retain(|place, _| place.key.ifindex != ifindex);
+    }
+
+    /// Forgets what was refused for a virtual router, which is judged by another configuration from now
+    /// on.
+    pub(crate) fn forget_refused(&mut self, key: VrKey) {
+        self.table
+            .retain(|place, _| place.key != key || !place.refused);
+    }
+
+    fn make_room(&mut self, place: &Place) {
+        if self.table.len() >= LIMIT && !self.table.contains_key(place) {
+            self.evict();
+        }
     }
 
     /// Forgets an eighth at once, so that the search costs little for each newcomer: of others

@@ -4,6 +4,9 @@ use super::diagnostic::Report;
 use super::keys::Key;
 use super::lexer::Section;
 
+/// The longest name of an interface in the structures of libvrrp, without the zero at its end.
+const MAX_INTERFACE_NAME: usize = 15;
+
 /// Refuses event scripts, which somebody relies on, and names what has no effect.
 pub(super) fn judge(section: &Section<'_>, own_runtime_dir: bool, report: &mut Report) {
     for entry in &section.entries {
@@ -11,6 +14,13 @@ pub(super) fn judge(section: &Section<'_>, own_runtime_dir: bool, report: &mut R
         let without = match entry.key {
             Key::MasterScript | Key::BackupScript | Key::FaultScript | Key::StopScript => {
                 let message = "expected no event script, as only vrrpd runs them: take the key out, and let the program act on the change of state";
+                report.error(line, key, message);
+                continue;
+            }
+            Key::Interface if entry.value.len() > MAX_INTERFACE_NAME => {
+                let message = format!(
+                    "expected a name of at most {MAX_INTERFACE_NAME} octets, as libvrrp has no room for a longer one: use another name of the interface"
+                );
                 report.error(line, key, message);
                 continue;
             }
@@ -62,6 +72,15 @@ mod tests {
                 .iter()
                 .any(|line| line.contains("runtimedir"))
         );
+    }
+
+    #[test]
+    fn a_name_that_libvrrp_has_no_room_for_is_an_error() {
+        let text = TEXT.replace("eth0", "enx001122334455.100");
+        assert!(
+            parse("some.conf".as_ref(), &text).config.is_some() || cfg!(not(target_os = "linux"))
+        );
+        assert!(judged(&text, false).errors()[0].contains("at most 15 octets"));
     }
 
     #[test]

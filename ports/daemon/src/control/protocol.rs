@@ -177,6 +177,9 @@ pub struct VirtualRouter {
     pub interface_up: bool,
     /// What is not as it should be, in words.
     pub warnings: Vec<String>,
+    /// Routers that advertise it now and are refused.
+    #[serde(default)]
+    pub refused_peers: usize,
     /// The last packet for it that was refused.
     pub last_rejected: Option<Rejected>,
 }
@@ -205,7 +208,7 @@ pub struct Rejected {
     pub reason: String,
     /// Who had sent it.
     pub source: Option<String>,
-    /// How long ago it was last reported.
+    /// How long ago.
     pub age_s: f64,
     /// How many since the start.
     pub count: u64,
@@ -240,6 +243,9 @@ pub struct Seen {
     pub ours: bool,
     /// It is this host.
     pub is_self: bool,
+    /// Its advertisements are refused: why, in words.
+    #[serde(default)]
+    pub refused: Option<String>,
 }
 
 /// Counters. Names are those of RFC 8347 where it has one.

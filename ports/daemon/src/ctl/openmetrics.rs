@@ -52,6 +52,9 @@ fn gauges(out: &mut String, status: &Status) {
     gauge(out, status, "vrrp_warnings", |r| {
         Some(r.warnings.len() as f64)
     });
+    gauge(out, status, "vrrp_refused_peers", |r| {
+        Some(r.refused_peers as f64)
+    });
     let host = status.warnings.len();
     let _ = writeln!(
         out,
@@ -132,6 +135,8 @@ vrrp_priority{vrid="1",interface="eth0",family="ipv4"} 250
 vrrp_state_age_seconds{vrid="1",interface="eth0",family="ipv4"} 12.5
 # TYPE vrrp_warnings gauge
 vrrp_warnings{vrid="1",interface="eth0",family="ipv4"} 0
+# TYPE vrrp_refused_peers gauge
+vrrp_refused_peers{vrid="1",interface="eth0",family="ipv4"} 0
 # TYPE vrrp_host_warnings gauge
 vrrp_host_warnings 0
 # TYPE vrrp_peer_age_seconds gauge

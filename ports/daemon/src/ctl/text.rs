@@ -87,6 +87,10 @@ pub fn who(list: &[Seen]) -> String {
             (_, true) if seen.priority == 0 => format!("{}, stopped", ago(seen.last_heard_s)),
             (_, true) => format!("{}, silent", ago(seen.last_heard_s)),
         };
+        let heard = match &seen.refused {
+            Some(why) => format!("{heard}, refused: {why}"),
+            None => heard,
+        };
         table.push(vec![
             format!(
                 "{}{}",
@@ -165,6 +169,7 @@ fn master(router: &VirtualRouter) -> String {
             Some(source) => format!("this host, {source}"),
             None => "this host".into(),
         },
+        (None, _) if router.refused_peers > 0 => "none that is not refused".into(),
         (None, _) => "never heard one".into(),
         (Some(peer), _) if peer.priority == 0 => {
             format!("{} has stopped, {}", peer.address, ago(peer.last_heard_s))
@@ -193,6 +198,7 @@ fn facts(router: &VirtualRouter) -> Vec<(&'static str, String)> {
         facts.push((
             "others",
             match &router.peer {
+                None if router.refused_peers > 0 => "none that is not refused".into(),
                 None => "never heard a peer".into(),
                 Some(peer) => format!(
                     "{}, priority {}, last heard as master {}",

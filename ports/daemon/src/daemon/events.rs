@@ -26,7 +26,6 @@ impl<P: Platform> Daemon<P> {
             let status = id.and_then(|id| reports.iter().find(|r| r.id == *id));
             let status = status.map(|report| report.status);
             self.log_event(&event, status.as_ref());
-            self.rejections.take(&event, &mut self.known.iter(), now);
             self.logged.note(&event);
             match &event {
                 Event::StateChange { .. } => {

@@ -1,7 +1,6 @@
 //! The daemon: one loop over the host, signals, the control socket and scripts.
 
 mod events;
-mod rejections;
 mod reload;
 mod requests;
 #[cfg(test)]
@@ -24,7 +23,6 @@ use crate::privsep::Helper;
 use crate::scripts::{Runner, Scripts, script_set};
 use crate::sys::{self, Signals};
 use crate::words;
-use rejections::Rejections;
 pub use reload::log_remark;
 use warnings::Logged;
 
@@ -77,7 +75,6 @@ pub struct Daemon<P: Platform> {
     log_level_of_file: bool,
     /// Without a helper.
     scripts: Scripts,
-    rejections: Rejections,
     logged: Logged,
     /// Virtual routers that the file names, or named and that are still leaving.
     known: BTreeSet<VrId>,
@@ -121,7 +118,6 @@ impl<P: Platform> Daemon<P> {
             pid: parts.pid,
             log_level_of_file: parts.log_level_of_file,
             scripts: Scripts::default(),
-            rejections: Rejections::default(),
             logged: Logged::default(),
             known: BTreeSet::new(),
             stop: None,

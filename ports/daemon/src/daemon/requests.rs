@@ -1,7 +1,5 @@
 //! What vrrpctl asks.
 
-use std::time::Instant;
-
 use vrrp_core::Priority;
 use vrrp_host::{Platform, VrId};
 
@@ -46,13 +44,10 @@ impl<P: Platform> Daemon<P> {
 
     fn status(&self) -> Status {
         let now = self.host.now();
-        let instant = Instant::now();
         let warnings = self.host.warnings();
-        let routers = self.host.statuses().into_iter().map(|report| {
-            let mut status = report::virtual_router(&report, now, &warnings);
-            self.rejections.add_to(&report.id, &mut status, instant);
-            status
-        });
+        let reports = self.host.statuses();
+        let routers = reports.iter();
+        let routers = routers.map(|report| report::virtual_router(report, now, &warnings));
         Status {
             version: env!("CARGO_PKG_VERSION").into(),
             pid: self.pid,

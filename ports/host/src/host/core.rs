@@ -17,6 +17,7 @@ use crate::limiter::Limiter;
 use crate::objects::Objects;
 use crate::platform::{PlatformError, VrSetup};
 use crate::queue::Queue;
+use crate::report::Rejection;
 use crate::sightings::Sightings;
 
 /// Answers to ARP and NS kept between receiving and sending. Whoever is not answered asks again.
@@ -89,6 +90,8 @@ pub(super) struct Vr {
     pub(super) leaving: bool,
     /// What the platform was told. `None`: it is not ready for it.
     pub(super) prepared: Option<VrSetup>,
+    /// The last packet for it that was refused.
+    pub(super) rejected: Option<Rejection>,
     /// The administrator's wish.
     pub(super) enabled: bool,
     /// The administrator's override.
@@ -105,6 +108,7 @@ impl Vr {
             next: None,
             leaving: false,
             prepared: None,
+            rejected: None,
             enabled: true,
             priority: None,
             state: State::Initialize,

@@ -4,6 +4,7 @@ mod core;
 mod perform;
 pub(crate) mod plan;
 mod receive;
+mod refusals;
 mod reload;
 mod views;
 mod warnings;
@@ -216,7 +217,9 @@ impl<P: Platform> Host<P> {
     /// Every virtual router, in the order in which interfaces were first named, VRIDs and families.
     pub fn statuses(&self) -> Vec<VrReport> {
         let vrs = self.core.vrs.iter();
-        vrs.filter_map(|(&key, vr)| self.report(key, vr)).collect()
+        let refused = self.core.refused_peers(self.now());
+        vrs.filter_map(|(&key, vr)| self.report(key, vr, &refused))
+            .collect()
     }
 
     /// One virtual router. `None`: there is none of this name, or it still waits for its turn.
@@ -226,7 +229,8 @@ impl<P: Platform> Host<P> {
             vrid: id.vrid,
             family: id.family,
         };
-        self.report(key, self.core.vrs.get(&key)?)
+        let refused = self.core.refused_peers(self.now());
+        self.report(key, self.core.vrs.get(&key)?, &refused)
     }
 
     /// Who is, or lately was, master of each virtual router on our segments.

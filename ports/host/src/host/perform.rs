@@ -141,6 +141,7 @@ impl<P: Platform> Host<P> {
             self.core.vrs.remove(&key);
             self.core.events.push(Event::Removed { id });
         }
+        self.core.sightings.forget_refused(key);
         self.reap_due = true;
         self.admit(now);
     }

@@ -10,6 +10,7 @@ use crate::config::Tracked;
 use crate::event::Event;
 use crate::heard::Heard;
 use crate::platform::Incoming;
+use crate::report::Rejection;
 use crate::sightings::News;
 
 /// Advertisements in a row that a router sends which should give way to us, before it is told. One
@@ -201,10 +202,13 @@ impl Core {
         if reason == DropReason::UnknownVrid {
             self.foreign(now, ifindex, heard.as_ref());
         }
+        let vrid = heard.as_ref().and_then(Heard::vrid);
+        if let (Some(heard), Some(vrid)) = (&heard, vrid.and_then(Vrid::new)) {
+            self.refused_by_us(now, ifindex, vrid, heard, reason);
+        }
         if is_ordinary(reason) {
             return;
         }
-        let vrid = heard.as_ref().and_then(Heard::vrid);
         if let Some(count) = self.rejected.note(now, (ifindex, vrid, reason)) {
             self.events.push(Event::Rejected {
                 interface: self.interfaces.name(ifindex).to_owned(),
@@ -213,6 +217,37 @@ impl Core {
                 reason,
                 count,
             });
+        }
+    }
+
+    /// Remembers who is refused, where it is about a virtual router of ours.
+    fn refused_by_us(
+        &mut self,
+        now: Instant,
+        ifindex: u32,
+        vrid: Vrid,
+        heard: &Heard<'_>,
+        reason: DropReason,
+    ) {
+        let key = VrKey {
+            ifindex,
+            vrid,
+            family: heard.family,
+        };
+        let Some(vr) = self.vrs.get_mut(&key) else {
+            return;
+        };
+        if !is_ordinary(reason) {
+            let count = vr.rejected.map_or(0, |rejected| rejected.count);
+            vr.rejected = Some(Rejection {
+                reason,
+                source: heard.source,
+                at: now,
+                count: count.saturating_add(1),
+            });
+        }
+        if !is_ordinary(reason) || reason == DropReason::OwnLoopedBack {
+            self.sightings.refuse(now, key, heard, reason);
         }
     }
 

@@ -240,6 +240,7 @@ impl<P: Platform> Host<P> {
         if let Some(prepared) = &mut vr.prepared {
             *prepared = setup;
         }
+        core.sightings.forget_refused(key);
         vr.current = Some(spec);
         if moved && vr.priority.take().is_some() {
             let result = engine.set_priority(now, key, None);

@@ -4,13 +4,19 @@ use vrrp_core::{Duration, Instant, MacMode, State, Status, Version, VrKey};
 
 use super::Host;
 use super::core::Vr;
+use super::refusals::RefusedPeers;
 use crate::config::{AddressSpec, VrSpec};
 use crate::interfaces::Interface;
 use crate::platform::Platform;
 use crate::report::{InterfaceReport, Sighting, VrReport};
 
 impl<P: Platform> Host<P> {
-    pub(super) fn report(&self, key: VrKey, vr: &Vr) -> Option<VrReport> {
+    pub(super) fn report(
+        &self,
+        key: VrKey,
+        vr: &Vr,
+        refused: &RefusedPeers<'_>,
+    ) -> Option<VrReport> {
         let spec = vr.current.as_ref()?;
         let interface = self.core.interfaces.get(key.ifindex)?.state;
         let status = Status {
@@ -32,6 +38,8 @@ impl<P: Platform> Host<P> {
             mac_interface: self.platform.mac_interface(key),
             interface,
             leaving: vr.leaving,
+            rejected: vr.rejected,
+            refused_peers: refused.get(&key).map_or(0, Vec::len),
         })
     }
 
@@ -68,7 +76,10 @@ impl<P: Platform> Host<P> {
             let sighting = self.own_sighting(now, key, vr)?;
             Some((key, sighting))
         });
-        let others = self.core.sightings.iter().map(|(place, seen)| {
+        // One that is not heard any more and was never taken for a master is none of them.
+        let present = self.core.sightings.iter();
+        let present = present.filter(|(place, seen)| !place.refused || !seen.is_stale(now));
+        let others = present.map(|(place, seen)| {
             let key = place.key;
             let sighting = Sighting {
                 interface: self.core.interfaces.name(key.ifindex).to_owned(),
@@ -85,6 +96,7 @@ impl<P: Platform> Host<P> {
                 stale: seen.is_stale(now),
                 ours: self.core.vrs.contains_key(&key),
                 is_self: false,
+                refused: self.core.refusal(key, seen),
             };
             (key, sighting)
         });
@@ -99,7 +111,7 @@ impl<P: Platform> Host<P> {
         if status.state != State::Active {
             return None;
         }
-        let report = self.report(key, vr)?;
+        let report = self.report(key, vr, &RefusedPeers::new())?;
         let address = match key.family {
             vrrp_core::Family::Ipv4 => report.interface.ipv4?.into(),
             vrrp_core::Family::Ipv6 => report.interface.ipv6?.into(),
@@ -119,6 +131,7 @@ impl<P: Platform> Host<P> {
             stale: false,
             ours: true,
             is_self: true,
+            refused: None,
         })
     }
 }

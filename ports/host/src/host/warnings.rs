@@ -30,6 +30,7 @@ impl<P: Platform> Host<P> {
             list.push(Warning { about, text });
         }
         self.core.peers_that_disagree(now, &mut list);
+        self.core.peers_that_are_refused(now, &mut list);
         let mut of_platform = Vec::new();
         self.platform.warnings(&mut of_platform);
         for warning in of_platform {
@@ -65,7 +66,10 @@ impl Core {
     /// Routers that are heard now and do not say what we say.
     fn peers_that_disagree(&self, now: Instant, list: &mut Vec<Warning>) {
         for (place, seen) in self.sightings.iter() {
-            let Some(vr) = self.vrs.get(&place.key).filter(|_| !seen.is_stale(now)) else {
+            if place.refused || seen.is_stale(now) {
+                continue;
+            }
+            let Some(vr) = self.vrs.get(&place.key) else {
                 continue;
             };
             let peer = place.address;
@@ -162,7 +166,7 @@ impl Core {
 }
 
 /// The first addresses of a list, and how many more there are.
-fn list(addresses: &[IpAddr]) -> String {
+pub(super) fn list(addresses: &[IpAddr]) -> String {
     let named = addresses.iter().take(LISTED).map(ToString::to_string);
     let more = addresses.len().saturating_sub(LISTED);
     let more = (more > 0).then(|| format!("and {more} more"));

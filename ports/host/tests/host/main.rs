@@ -4,6 +4,7 @@ mod failover;
 mod fake;
 mod random;
 mod refused;
+mod refused_peers;
 mod reload;
 mod segment;
 mod sim;

@@ -1,0 +1,144 @@
+//! Routers whose advertisements are refused: present, and not there for the election.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use vrrp_core::{Auth, DropReason, Family, Instant, Version, VrKey};
+
+use super::core::{Core, Vr};
+use crate::config::VrSpec;
+use crate::report::{About, Refused, Warning};
+use crate::sightings::{Refusal, Seen};
+
+/// Advertisements in a row that are refused before a router counts as present: a single packet may be
+/// of the moment in which a configuration is changed, or come from anywhere.
+const REFUSALS: u32 = 2;
+/// Refused routers of one virtual router that are named.
+const NAMED: usize = 3;
+
+/// The routers that are refused now, by virtual router.
+pub(super) type RefusedPeers<'a> = BTreeMap<VrKey, Vec<(IpAddr, &'a Seen, Refusal)>>;
+
+impl Core {
+    /// Routers that are refused now, and have been for several advertisements.
+    pub(super) fn refused_peers(&self, now: Instant) -> RefusedPeers<'_> {
+        let mut all = RefusedPeers::new();
+        for (place, seen) in self.sightings.iter() {
+            let (key, address) = (place.key, place.address);
+            if let Some(refusal) = seen.refusal
+                && seen.refusals >= REFUSALS
+                && !seen.is_stale(now)
+                && !self.sightings.accepts(now, key, address)
+            {
+                all.entry(key).or_default().push((address, seen, refusal));
+            }
+        }
+        all
+    }
+
+    /// Warns of the routers that are refused now.
+    pub(super) fn peers_that_are_refused(&self, now: Instant, list: &mut Vec<Warning>) {
+        for (key, mut peers) in self.refused_peers(now) {
+            let Some(vr) = self.vrs.get(&key) else {
+                continue;
+            };
+            peers.sort_by_key(|(peer, ..)| *peer);
+            let named = peers.iter().take(NAMED).map(|(peer, seen, refusal)| {
+                let why = self.explain(vr, seen, refusal);
+                match refusal.reason {
+                    DropReason::OwnLoopedBack => format!("{peer}, our own address, {why}"),
+                    _ => format!("peer present but refused: {peer}: {why}"),
+                }
+            });
+            let more = (peers.len() > NAMED)
+                .then(|| "more peers are present but refused; see \"vrrpctl who\"".to_owned());
+            list.extend(named.chain(more).map(|text| Warning {
+                about: About::VirtualRouter(vr.id.clone()),
+                text,
+            }));
+        }
+    }
+
+    /// The refusal of a router that was heard, for a report.
+    pub(super) fn refusal(&self, key: VrKey, seen: &Seen) -> Option<Refused> {
+        let (refusal, vr) = (seen.refusal?, self.vrs.get(&key)?);
+        Some(Refused {
+            reason: refusal.reason,
+            text: self.explain(vr, seen, &refusal),
+        })
+    }
+
+    /// The reason in words, the same for as long as the router and we are configured alike.
+    fn explain(&self, vr: &Vr, seen: &Seen, refusal: &Refusal) -> String {
+        let Some(spec) = &vr.current else {
+            return refusal.reason.to_string();
+        };
+        match refusal.reason {
+            DropReason::AuthFailure => "it has another password".into(),
+            DropReason::AuthType if spec.auth == Auth::None => {
+                "it sends a password, and we have none".into()
+            }
+            DropReason::AuthType => "it does not send the password that we have".into(),
+            DropReason::Version => {
+                let ours = match spec.version {
+                    Version::V2 => "version 2",
+                    Version::V3 => "version 3",
+                    Version::Both => "versions 2 and 3",
+                };
+                format!("it speaks version {}, and we speak {ours}", seen.version)
+            }
+            DropReason::AddressMismatch => {
+                let ours: Vec<IpAddr> = spec.addresses.iter().map(|a| a.address.address).collect();
+                format!(
+                    "it advertises other addresses ({}) than ours ({}), and addresscheck is strict",
+                    super::warnings::list(&seen.addresses),
+                    super::warnings::list(&ours)
+                )
+            }
+            DropReason::IntervalMismatch => format!(
+                "its interval is {} s and ours {} s, which VRRPv2 needs to be the same",
+                seen.interval.as_secs_rounded_up(),
+                spec.advert_interval.as_secs_rounded_up()
+            ),
+            DropReason::UnknownPeer if !spec.peers.is_empty() => {
+                format!(
+                    "it is none of our peers ({})",
+                    super::warnings::list(&spec.peers)
+                )
+            }
+            DropReason::UnknownPeer => "no router can have that address".into(),
+            DropReason::WrongDestination => self.wrong_destination(vr, spec, refusal.destination),
+            DropReason::Ttl => format!(
+                "its packets arrive with a TTL of {}: they come from another link, or from a program that is no VRRP router",
+                refusal.ttl
+            ),
+            DropReason::Owner => {
+                "it advertises our addresses, which are our own (ownerreceive = discard)".into()
+            }
+            DropReason::OwnLoopedBack => format!(
+                "is advertised from by another host (MAC {}), or what we send comes back to us",
+                seen.mac
+            ),
+            reason => format!("its packets are wrong ({reason})"),
+        }
+    }
+
+    fn wrong_destination(&self, vr: &Vr, spec: &VrSpec, destination: IpAddr) -> String {
+        let own = self
+            .interfaces
+            .named(&vr.id.interface)
+            .and_then(|i| match vr.id.family {
+                Family::Ipv4 => i.state.ipv4.map(IpAddr::V4),
+                Family::Ipv6 => i.state.ipv6.map(IpAddr::V6),
+            });
+        match (spec.peers.is_empty(), own) {
+            (true, _) => format!(
+                "it advertises to {destination} as to one of its peers, and we listen to the group: we have no peers"
+            ),
+            (false, Some(own)) => {
+                format!("it advertises to {destination}, and we expect it at {own}, our address")
+            }
+            (false, None) => format!("it advertises to {destination}, which is not our address"),
+        }
+    }
+}

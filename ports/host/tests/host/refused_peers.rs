@@ -1,0 +1,216 @@
+//! Routers whose advertisements are refused: seen, named, and counted.
+
+use vrrp_core::{AdvertInterval, Auth, State, Version};
+use vrrp_host::VrSpec;
+
+use crate::fake;
+use crate::sim::{Sim, advert, config, id, ip, spec};
+
+/// The warnings of a host.
+fn warnings(sim: &Sim, host: usize) -> Vec<String> {
+    let all = sim.hosts[host].warnings().into_iter();
+    all.map(|warning| warning.text).collect()
+}
+
+/// Who else advertises, with the reason why it is refused.
+fn others(sim: &Sim, host: usize) -> Vec<(String, Option<String>)> {
+    let all = sim.hosts[host].segment().into_iter().filter(|s| !s.is_self);
+    all.map(|s| (s.address.to_string(), s.refused.map(|r| r.text)))
+        .collect()
+}
+
+fn v2(priority: u8) -> VrSpec {
+    VrSpec {
+        version: Version::V2,
+        ..spec(1, priority)
+    }
+}
+
+fn password(octets: &[u8; 8]) -> Auth {
+    Auth::Simple(*octets)
+}
+
+/// Both become master, each knows of the other and why it refuses it, and all is well when both are
+/// configured alike.
+fn refuse_each_other(one: VrSpec, other: VrSpec, by_one: &str, by_other: &str, repaired: VrSpec) {
+    let mut sim = Sim::new(&[config(&[one]), config(&[other])]);
+    sim.run_to(20_000);
+    assert_eq!(sim.states(1), [State::Active, State::Active]);
+    for (host, peer, why) in [(0, "10.0.0.2", by_one), (1, "10.0.0.1", by_other)] {
+        assert_eq!(
+            warnings(&sim, host),
+            [format!("peer present but refused: {peer}: {why}")]
+        );
+        let expected = (peer.to_owned(), Some(why.to_owned()));
+        assert_eq!(others(&sim, host), [expected]);
+        let report = sim.report(host, &id("eth0", 1));
+        assert_eq!(report.refused_peers, 1);
+        let last = report.rejected.expect("some");
+        assert!(last.count > 3, "not only those that were logged: {last:?}");
+        assert!(
+            sim.now().since(last.at).as_micros() <= 2_000_000,
+            "{last:?}"
+        );
+        assert_eq!(last.source, ip(peer));
+    }
+    for host in [0, 1] {
+        let spec = VrSpec {
+            priority: sim.report(host, &id("eth0", 1)).status.priority,
+            peers: match (repaired.peers.is_empty(), host) {
+                (true, _) => Vec::new(),
+                (false, 0) => vec![ip("10.0.0.2")],
+                (false, _) => vec![ip("10.0.0.1")],
+            },
+            ..repaired.clone()
+        };
+        sim.hosts[host].reload(config(&[spec])).unwrap();
+    }
+    sim.run_to(40_000);
+    assert_eq!(sim.states(1), [State::Active, State::Backup]);
+    for host in [0, 1] {
+        assert_eq!(warnings(&sim, host), [""; 0]);
+        let refused = others(&sim, host).iter().any(|(_, why)| why.is_some());
+        assert!(!refused, "{:?}", others(&sim, host));
+        assert_eq!(sim.report(host, &id("eth0", 1)).refused_peers, 0);
+    }
+}
+
+#[test]
+fn another_password_is_named() {
+    let auth = |priority, auth| VrSpec {
+        auth,
+        ..v2(priority)
+    };
+    let why = "it has another password";
+    let (one, other) = (password(b"one\0\0\0\0\0"), password(b"other\0\0\0"));
+    refuse_each_other(auth(200, one), auth(100, other), why, why, v2(1));
+    refuse_each_other(
+        auth(200, one),
+        v2(100),
+        "it does not send the password that we have",
+        "it sends a password, and we have none",
+        auth(1, one),
+    );
+}
+
+#[test]
+fn another_version_is_named() {
+    refuse_each_other(
+        v2(200),
+        spec(1, 100),
+        "it speaks version 3, and we speak version 2",
+        "it speaks version 2, and we speak version 3",
+        spec(1, 1),
+    );
+}
+
+#[test]
+fn another_interval_of_version_2_is_named() {
+    let slow = VrSpec {
+        advert_interval: AdvertInterval::from_secs(3).unwrap(),
+        ..v2(100)
+    };
+    refuse_each_other(
+        v2(200),
+        slow,
+        "its interval is 3 s and ours 1 s, which VRRPv2 needs to be the same",
+        "its interval is 1 s and ours 3 s, which VRRPv2 needs to be the same",
+        v2(1),
+    );
+}
+
+#[test]
+fn peers_that_do_not_know_each_other_are_named() {
+    let peers = |priority, peer: &str| VrSpec {
+        peers: vec![ip(peer)],
+        ..spec(1, priority)
+    };
+    refuse_each_other(
+        peers(200, "10.0.0.2"),
+        spec(1, 100),
+        "it advertises to 224.0.0.18, and we expect it at 10.0.0.1, our address",
+        "it advertises to 10.0.0.2 as to one of its peers, and we listen to the group: we have no peers",
+        spec(1, 1),
+    );
+}
+
+#[test]
+fn a_single_packet_is_no_peer() {
+    let mut sim = Sim::new(&[config(&[v2(100)])]);
+    sim.run_to(4_000);
+    let frame = advert("10.0.0.9", 1, 50, &["10.0.0.101"]);
+    sim.machine(0).deliver("eth0", frame.clone());
+    sim.run_to(4_500);
+    assert_eq!(warnings(&sim, 0), [""; 0]);
+    assert!(sim.report(0, &id("eth0", 1)).rejected.is_some());
+    // Nor are two that have nothing to do with each other.
+    sim.run_to(20_000);
+    sim.machine(0).deliver("eth0", frame.clone());
+    sim.run_to(20_500);
+    assert_eq!(warnings(&sim, 0), [""; 0]);
+    sim.machine(0).deliver("eth0", frame);
+    sim.run_to(21_000);
+    assert_eq!(warnings(&sim, 0).len(), 1);
+    sim.run_to(30_000);
+    assert_eq!(warnings(&sim, 0), [""; 0], "it is silent");
+    assert_eq!(others(&sim, 0), [], "and was no master to us");
+}
+
+#[test]
+fn a_crowd_is_not_named_one_by_one() {
+    let mut sim = Sim::new(&[config(&[v2(100)])]);
+    sim.run_to(4_000);
+    for host in (1..=200).rev() {
+        for _ in 0..2 {
+            let frame = advert(&format!("10.0.7.{host}"), 1, 50, &["10.0.0.101"]);
+            sim.machine(0).deliver("eth0", frame);
+        }
+    }
+    sim.run_to(4_500);
+    let said = warnings(&sim, 0);
+    assert_eq!(said.len(), 4, "{said:?}");
+    for (number, line) in ["10.0.7.1:", "10.0.7.2:", "10.0.7.3:"].iter().enumerate() {
+        assert!(said.iter().any(|l| l.contains(line)), "{number}: {said:?}");
+    }
+    assert_eq!(sim.report(0, &id("eth0", 1)).refused_peers, 200);
+}
+
+#[test]
+fn who_is_accepted_is_present_whatever_is_sent_in_its_name() {
+    let mut sim = Sim::new(&[config(&[v2(200)]), config(&[v2(100)])]);
+    for second in 1..=20 {
+        let forged = advert("10.0.0.1", 1, 200, &["10.0.0.101"]);
+        sim.machine(1).deliver("eth0", forged);
+        sim.run_to(1_000 * second);
+    }
+    assert_eq!(sim.states(1), [State::Active, State::Backup]);
+    assert_eq!(warnings(&sim, 1), [""; 0]);
+    let seen = others(&sim, 1);
+    assert_eq!(seen.len(), 2, "told apart: {seen:?}");
+    assert_eq!(seen.iter().filter(|(_, why)| why.is_none()).count(), 1);
+}
+
+#[test]
+fn another_host_with_our_own_address_is_named() {
+    let mut sim = Sim::new(&[config(&[spec(1, 200)]), config(&[spec(1, 100)])]);
+    let same = vrrp_core::InterfaceState {
+        ipv4: fake::interface(0).ipv4,
+        ..fake::interface(1)
+    };
+    sim.machine(1).set_interface("eth0", same);
+    sim.run_to(10_000);
+    assert_eq!(sim.states(1), [State::Active, State::Active]);
+    for host in [0, 1] {
+        assert_eq!(
+            warnings(&sim, host),
+            [
+                "10.0.0.1, our own address, is advertised from by another host (MAC 00:00:5e:00:01:01), or what we send comes back to us"
+            ]
+        );
+    }
+    sim.machine(1).set_interface("eth0", fake::interface(1));
+    sim.run_to(20_000);
+    assert_eq!(sim.states(1), [State::Active, State::Backup]);
+    assert_eq!(warnings(&sim, 0), [""; 0]);
+    assert_eq!(warnings(&sim, 1), [""; 0]);
+}
