@@ -129,7 +129,7 @@ impl LinuxPlatform {
                 PlatformError::new(what, error)
             });
         }
-        self.tidy()?;
+        self.tidy_sysctls()?;
         match self.raise_link(key) {
             // Somebody removed it and the notice has not been read yet.
             Err(error) if error.error.raw_os_error() == Some(libc::ENODEV) => {

@@ -79,8 +79,10 @@ pub struct LinuxPlatform {
     pub(crate) has_ipv6: bool,
     /// The kernel says which addresses are ours.
     pub(crate) marks_addresses: bool,
-    /// Sysctls and requests to hear may not be as the routers want them.
+    /// Sysctls may not be as the virtual routers want them.
     pub(crate) untidy: bool,
+    /// The requests that are heard may not be those that the host answers.
+    pub(crate) unheard: bool,
     /// Facts may have changed that the host has not been told.
     pub(crate) unsettled: bool,
     pub(crate) counters: Counters,
@@ -144,6 +146,7 @@ impl LinuxPlatform {
             has_ipv6: sysctl::has_ipv6(),
             marks_addresses: leftovers::marks_addresses(&sys::kernel_release()),
             untidy: false,
+            unheard: false,
             unsettled: false,
             counters: Counters::default(),
             abandoned: false,

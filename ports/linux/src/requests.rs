@@ -40,7 +40,7 @@ impl LinuxPlatform {
 
     /// Whether the kernel answers requests for the MAC of an address, or nobody does: requests on
     /// another interface than that of the virtual router are not heard.
-    fn is_answered(&self, key: VrKey, held: &Held<Entry>) -> bool {
+    pub(crate) fn is_answered(&self, key: VrKey, held: &Held<Entry>) -> bool {
         if matches!(held.how, How::Silent { .. }) {
             return false;
         }

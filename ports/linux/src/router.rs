@@ -130,6 +130,7 @@ impl LinuxPlatform {
         let change = router.held.change(address, accept, on);
         let link = router.link;
         if let Some(held) = change.give_up {
+            self.unheard |= !self.is_answered(key, &held);
             let result = self.give_up(held);
             if !change.serve {
                 let filled = link.map_or(Ok(()), |link| self.fill(key, link));
@@ -142,12 +143,12 @@ impl LinuxPlatform {
         }
         let index = self.carrier(key, address)?;
         let held = if accept {
-            self.tidy()?;
+            self.tidy_sysctls()?;
             self.install(index, address)?
         } else {
-            self.untidy = true;
             self.swallow(index, address)?
         };
+        self.unheard |= !self.is_answered(key, &held);
         if let Some(router) = self.routers.get_mut(&key) {
             router.held.push(held);
         }
@@ -232,7 +233,7 @@ impl LinuxPlatform {
                 (self.netlink.perform(remove), what)
             }
             How::Silent { route } => {
-                self.untidy = true;
+                self.unheard = true;
                 let result = match route {
                     true => self.netlink.perform(|to| netlink::blackhole(to, ip, false)),
                     false => Ok(()),

@@ -168,11 +168,22 @@ pub(crate) fn restore(
 impl LinuxPlatform {
     /// Makes sysctls and sockets as the virtual routers want them, where that may have changed.
     pub(crate) fn tidy(&mut self) -> Result<(), PlatformError> {
+        self.tidy_sysctls()?;
+        if self.unheard {
+            self.hear_requests()?;
+            self.unheard = false;
+        }
+        Ok(())
+    }
+
+    /// Makes the sysctls of the host's interfaces as the virtual routers want them, where that may
+    /// have changed.
+    pub(crate) fn tidy_sysctls(&mut self) -> Result<(), PlatformError> {
         if !self.untidy {
             return Ok(());
         }
         self.learn();
-        self.hear_requests()?;
+        self.unheard = true;
         self.hold_segments()?;
         self.untidy = false;
         Ok(())

@@ -9,7 +9,7 @@ use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use bench::*;
 use vrrp_core::MacAddr;
@@ -57,6 +57,16 @@ pub fn make_wire() {
     ip("address add 10.0.0.2/24 dev a0");
     ip("link set a1 up");
     ip("link set a0 up");
+    wait_up("a0");
+}
+
+/// Waits for the carrier of an interface: until the kernel has noticed it, nothing is sent.
+pub fn wait_up(name: &str) {
+    let patience = Instant::now() + Duration::from_secs(10);
+    while !ip(&format!("link show dev {name}")).contains("state UP") {
+        assert!(Instant::now() < patience, "{name} has no carrier");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// A directory for ledgers that is this test's own.

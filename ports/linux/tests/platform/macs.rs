@@ -135,6 +135,7 @@ fn given_up_the_virtual_mac_is_deaf_at_once() {
     ip("link add f0 type veth peer name f1");
     ip("link set f0 up");
     ip("link set f1 up");
+    wait_up("f0");
     ip("address add 10.7.0.1/24 dev f0");
     ip("neigh add 10.7.0.5 lladdr 02:00:00:00:00:55 dev f0");
     ip("neigh add 10.0.0.9 lladdr 02:00:00:00:00:99 dev a0");

@@ -6,4 +6,5 @@ mod frames;
 mod macs;
 mod process;
 mod sources;
+mod sysctls;
 mod trouble;
