@@ -2,7 +2,8 @@
 
 use core::net::IpAddr;
 
-use super::vr::{Entries, Entry, Settings, Tracks, VirtualRouter};
+use super::SMALL;
+use super::vr::{After, Entries, Entry, Settings, Tracks, VirtualRouter};
 use crate::status::InterfaceState;
 use crate::time::Instant;
 use crate::types::{ChecksumMode, Version};
@@ -53,7 +54,11 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             return;
         }
         if before != said(self) || !same_entries {
+            let waits = !SMALL && !same_entries && self.owed.left == 0;
             self.advertise(now);
+            if waits {
+                self.owed.after = After::Changes;
+            }
         }
         if !same_entries {
             self.announce(now, true);

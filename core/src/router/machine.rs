@@ -5,7 +5,8 @@
 
 use core::net::IpAddr;
 
-use super::vr::{Announcing, Handover, Micros, Owed, Tracked, VirtualRouter};
+use super::SMALL;
+use super::vr::{After, Announcing, Handover, Micros, Owed, Tracked, VirtualRouter};
 use crate::log::state_changed;
 use crate::output::{Reason, State};
 use crate::status::{ActiveRouter, InterfaceState};
@@ -144,6 +145,9 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.answer_is_due = false;
         self.statistics.active_transitions = self.statistics.active_transitions.wrapping_add(1);
         self.advertise(now);
+        if !SMALL {
+            self.owed.after = After::Installation;
+        }
         self.announcing.repeats_left = self.settings.repeats;
         self.announce(now, true);
         self.schedule_announcement(now);
@@ -172,6 +176,11 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.owed = Owed {
             left: versions * self.peer_count().max(1),
             priority_zero,
+            after: match self.owed.after {
+                _ if SMALL => After::Nothing,
+                After::Installation if self.owed.left > 0 && !priority_zero => After::Installation,
+                _ => After::Nothing,
+            },
         };
     }
 
@@ -408,6 +417,9 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         if self.rejoin_at <= now {
             self.rejoin_at = Instant::NEVER;
             self.dirty = true;
+        }
+        if self.changes_until() <= now {
+            self.owed.after = After::Nothing;
         }
         if self.second_timer <= now {
             self.second_timer = Instant::NEVER;

@@ -33,13 +33,15 @@ use list::Timers;
 use output::{Next, Step};
 use question::Question;
 use receive::Packet;
-use table::{Interface, Table};
+use table::{Interface, Lane, Table};
 #[cfg(not(feature = "small"))]
 use timers::Timers;
 use vr::{Settings, VirtualRouter};
 
+/// Less memory and code rather than speed.
+const SMALL: bool = cfg!(feature = "small");
 /// Whether both ways in lead through the same copy of [`Router::take_in`].
-const SHARED_DOOR: bool = cfg!(feature = "small");
+const SHARED_DOOR: bool = SMALL;
 /// How long after a failure a group is joined again.
 const REJOIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -355,15 +357,20 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
                 continue;
             };
             if let Some(next) = vr.handle_adver_timer_alone(now) {
+                let urgent = vr.is_urgent();
                 self.timers.set(index, next);
-                self.table.enqueue(index);
+                if urgent || SMALL {
+                    self.table.enqueue(index, Lane::Urgent);
+                }
             } else if vr.is_due(now) {
                 let Some(iface) = self.interfaces.get(usize::from(vr.iface)) else {
                     continue;
                 };
                 vr.handle_due(now, &iface.state);
+                self.settle(index);
+            } else if !SMALL {
+                // What was waited for has been sent meanwhile.
                 self.timers.set(index, vr.deadline());
-                self.table.enqueue(index);
             }
         }
     }
@@ -414,11 +421,50 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
 impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, ADDRS> {
     /// The next thing to do, in order. `None`: nothing, or the next frame does not fit `buf`, which
     /// [`MAX_FRAME_LEN`](Self::MAX_FRAME_LEN) octets prevent.
+    ///
+    /// What a virtual router has to do comes in one piece, but for advertisements that wait for
+    /// nothing: they come before everything else. So a port whose effects take long may stop after
+    /// any output, take other inputs, call [`handle_timeout`](Self::handle_timeout), and go on here.
     #[inline]
     pub fn poll_output<'b>(&mut self, buf: &'b mut [u8]) -> Option<Output<'b>> {
         // Most inputs leave nothing to say.
-        let index = self.table.front()?;
-        self.output(index, buf)
+        let (index, lane) = self.table.front()?;
+        self.output(index, lane, buf)
+    }
+
+    /// The next thing to do, if it is an advertisement that waits for nothing: for a port in the
+    /// midst of something long, whose outputs come later.
+    pub fn poll_advertisement<'b>(&mut self, buf: &'b mut [u8]) -> Option<Transmit<'b>> {
+        let (index, Lane::Urgent) = self.table.front()? else {
+            return None;
+        };
+        match self.output(index, Lane::Urgent, buf)? {
+            Output::Transmit(transmit) => Some(transmit),
+            _ => None,
+        }
+    }
+
+    /// Directly after an [`Output::SetAddress`] for `key`: the next thing to do, if it is another one
+    /// for it. For a port that can install several addresses at once.
+    pub fn poll_further_address(&mut self, key: VrKey) -> Option<Output<'static>> {
+        let (index, Lane::Rest) = self.table.front()? else {
+            return None;
+        };
+        let vr = self.table.get_mut(index).filter(|vr| vr.key == key)?;
+        let Step::Address {
+            address,
+            accept,
+            on,
+        } = vr.address_step()?
+        else {
+            return None;
+        };
+        Some(Output::SetAddress {
+            key,
+            address,
+            accept,
+            on,
+        })
     }
 
     /// Whether something is left to do. After [`poll_output`](Self::poll_output) gave `None` it is a
@@ -427,14 +473,15 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
         self.table.front().is_some()
     }
 
-    fn output<'b>(&mut self, index: u16, buf: &'b mut [u8]) -> Option<Output<'b>> {
-        if let Some(vr) = self.table.get_mut(index)
+    fn output<'b>(&mut self, index: u16, lane: Lane, buf: &'b mut [u8]) -> Option<Output<'b>> {
+        if (SMALL || lane == Lane::Urgent)
+            && let Some(vr) = self.table.get_mut(index)
             && let Some(iface) = self.interfaces.get(usize::from(vr.iface))
             && let Some(emitted) = vr.emit_periodic(iface, buf)
         {
             let key = vr.key;
-            if !vr.has_more() {
-                self.table.dequeue();
+            if vr.owed.left == 0 {
+                self.table.dequeue(Lane::Urgent);
             }
             return transmit(key, emitted, FrameKind::Advertisement, None, buf);
         }
@@ -443,29 +490,35 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
 
     #[inline(never)]
     fn any_output<'b>(&mut self, buf: &'b mut [u8]) -> Option<Output<'b>> {
-        while let Some(index) = self.table.front() {
+        while let Some((index, lane)) = self.table.front() {
             let vr = self.table.get_mut(index)?;
             let iface = self.interfaces.get_mut(usize::from(vr.iface))?;
             let key = vr.key;
             let unicast = vr.next_destination();
-            if !vr.dirty && !cfg!(feature = "small") {
+            let step = if !SMALL && lane == Lane::Urgent {
                 if !vr.owes(iface) {
-                    self.table.dequeue();
+                    self.table.dequeue(lane);
                     continue;
                 }
-                let emitted = vr.emit_owed(iface, unicast, buf)?;
-                if !vr.has_more() {
-                    self.table.dequeue();
+                match vr.urgent_mac_step() {
+                    Some(step) => step,
+                    None => {
+                        let emitted = vr.emit_owed(iface, unicast, buf)?;
+                        if vr.owed.left == 0 {
+                            self.table.dequeue(lane);
+                        }
+                        return transmit(key, emitted, FrameKind::Advertisement, unicast, buf);
+                    }
                 }
-                return transmit(key, emitted, FrameKind::Advertisement, unicast, buf);
-            }
-            let step = match vr.next_step(iface, buf) {
-                Next::Idle => {
-                    self.table.dequeue();
-                    continue;
+            } else {
+                match vr.next_step(iface, buf) {
+                    Next::Idle => {
+                        self.table.dequeue(lane);
+                        continue;
+                    }
+                    Next::BufferTooSmall => return None,
+                    Next::Step(step) => step,
                 }
-                Next::BufferTooSmall => return None,
-                Next::Step(step) => step,
             };
             return Some(match step {
                 Step::Frame { emitted, kind } => {
@@ -497,7 +550,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
                 },
                 Step::StateChange(from) => Output::StateChange(vr.state_change(from)),
                 Step::Removed => {
-                    self.table.dequeue();
+                    self.table.dequeue(lane);
                     self.timers.set(index, Instant::NEVER);
                     self.table.remove(index);
                     Output::Removed { key }
@@ -625,10 +678,13 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
         let Some(vr) = self.table.get_mut(index) else {
             return;
         };
-        let (deadline, speaks) = (vr.deadline(), vr.has_more());
+        let (deadline, urgent, dirty) = (vr.deadline(), vr.is_urgent(), vr.dirty);
         self.timers.set(index, deadline);
-        if speaks {
-            self.table.enqueue(index);
+        if urgent && !SMALL {
+            self.table.enqueue(index, Lane::Urgent);
+        }
+        if dirty || (urgent && SMALL) {
+            self.table.enqueue(index, Lane::Rest);
         }
     }
 }

@@ -7,8 +7,9 @@
 
 use core::net::IpAddr;
 
+use super::SMALL;
 use super::table::Interface;
-use super::vr::{Role, VirtualRouter};
+use super::vr::{After, Role, VirtualRouter};
 use crate::output::{FrameKind, State, StateChange};
 use crate::time::Instant;
 use crate::types::{Auth, Family, MacAddr, MacMode, Version, VirtualAddress};
@@ -54,9 +55,15 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         next
     }
 
-    /// Whether [`next_step`](Self::next_step) may have more.
-    pub(super) fn has_more(&self) -> bool {
-        self.dirty || self.owed.left > 0
+    /// Whether it owes an advertisement that waits for nothing.
+    #[inline]
+    pub(super) fn is_urgent(&self) -> bool {
+        self.owed.left > 0 && (SMALL || self.owed.after == After::Nothing)
+    }
+
+    /// The MAC, where it has to be taken up before an urgent advertisement is sent from it.
+    pub(super) fn urgent_mac_step(&mut self) -> Option<Step> {
+        (self.dirty && self.serves()).then(|| self.mac_step())?
     }
 
     /// Group, MAC, addresses, advertisements, announcements, event.
@@ -130,7 +137,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     /// Addresses to give up come before addresses to serve. Only an Active router serves any.
-    fn address_step(&mut self) -> Option<Step> {
+    pub(super) fn address_step(&mut self) -> Option<Step> {
         let (serves, accepts, family) = (self.serves(), self.accepts(), self.key.family);
         let stays = |role| serves && role == Role::Address;
         for entry in &mut self.entries {

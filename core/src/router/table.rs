@@ -46,15 +46,54 @@ impl Interface {
     }
 }
 
-/// The virtual routers, a hash index over their keys, and the queue of those that have something to
-/// say. Index and queue are linked through the virtual routers themselves.
+/// Two queues of virtual routers with something to say. A virtual router may be in both. With the
+/// feature `small` the second is the only one.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// Advertisements that wait for nothing. They never stand behind what is installed for others.
+    Urgent,
+    /// Everything else.
+    Rest,
+}
+
+/// The ends of a queue; the last means something while there is a first.
+#[derive(Clone)]
+struct Queue {
+    first: u16,
+    last: u16,
+}
+
+impl Queue {
+    const EMPTY: Self = Self {
+        first: NIL,
+        last: NIL,
+    };
+}
+
+/// A virtual router's place in a queue.
+#[derive(Clone)]
+pub(super) struct Place {
+    queued: bool,
+    next: u16,
+}
+
+impl Place {
+    /// Outside the queue.
+    pub(super) const NONE: Self = Self {
+        queued: false,
+        next: NIL,
+    };
+}
+
+/// The virtual routers, a hash index over their keys, and the queues of those that have something to
+/// say. Index and queues are linked through the virtual routers themselves.
 #[derive(Clone)]
 pub(super) struct Table<const VRS: usize, const ADDRS: usize> {
     slots: Vec<Option<VirtualRouter<ADDRS>>, VRS>,
     heads: [u16; VRS],
-    /// The ends of the queue; the last means something while there is a first.
-    first: u16,
-    last: u16,
+    #[cfg(not(feature = "small"))]
+    urgent: Queue,
+    rest: Queue,
 }
 
 impl<const VRS: usize, const ADDRS: usize> Table<VRS, ADDRS> {
@@ -62,8 +101,9 @@ impl<const VRS: usize, const ADDRS: usize> Table<VRS, ADDRS> {
         Self {
             slots: Vec::new(),
             heads: [NIL; VRS],
-            first: NIL,
-            last: NIL,
+            #[cfg(not(feature = "small"))]
+            urgent: Queue::EMPTY,
+            rest: Queue::EMPTY,
         }
     }
 
@@ -117,7 +157,7 @@ impl<const VRS: usize, const ADDRS: usize> Table<VRS, ADDRS> {
         Ok(index as u16)
     }
 
-    /// Takes a virtual router out that is not queued.
+    /// Takes a virtual router out that is in no queue.
     pub(super) fn remove(&mut self, index: u16) {
         let Some(vr) = self.get(index) else {
             return;
@@ -143,39 +183,61 @@ impl<const VRS: usize, const ADDRS: usize> Table<VRS, ADDRS> {
         }
     }
 
-    /// Puts a virtual router at the end of the queue unless it is in it.
-    pub(super) fn enqueue(&mut self, index: u16) {
-        let Some(vr) = self.get_mut(index) else {
+    /// Puts a virtual router at the end of a queue unless it is in it.
+    pub(super) fn enqueue(&mut self, index: u16, lane: Lane) {
+        let Some(place) = self.place(index, lane) else {
             return;
         };
-        if vr.queued {
+        if place.queued {
             return;
         }
-        vr.queued = true;
-        vr.queue_next = NIL;
-        match self.first {
-            NIL => self.first = index,
-            _ => {
-                if let Some(last) = self.get_mut(self.last) {
-                    last.queue_next = index;
-                }
-            }
+        *place = Place {
+            queued: true,
+            next: NIL,
+        };
+        let queue = self.queue(lane);
+        let last = core::mem::replace(&mut queue.last, index);
+        if queue.first == NIL {
+            queue.first = index;
+        } else if let Some(last) = self.place(last, lane) {
+            last.next = index;
         }
-        self.last = index;
     }
 
-    /// The first of the queue.
-    pub(super) fn front(&self) -> Option<u16> {
-        (self.first != NIL).then_some(self.first)
+    /// The virtual router whose turn it is, and why.
+    pub(super) fn front(&self) -> Option<(u16, Lane)> {
+        #[cfg(not(feature = "small"))]
+        if self.urgent.first != NIL {
+            return Some((self.urgent.first, Lane::Urgent));
+        }
+        (self.rest.first != NIL).then_some((self.rest.first, Lane::Rest))
     }
 
-    /// Takes the first out of the queue.
-    pub(super) fn dequeue(&mut self) {
-        let Some(vr) = self.get_mut(self.first) else {
+    /// Takes the first out of a queue.
+    pub(super) fn dequeue(&mut self, lane: Lane) {
+        let first = self.queue(lane).first;
+        let Some(place) = self.place(first, lane) else {
             return;
         };
-        vr.queued = false;
-        self.first = core::mem::replace(&mut vr.queue_next, NIL);
+        let next = core::mem::replace(place, Place::NONE).next;
+        self.queue(lane).first = next;
+    }
+
+    fn queue(&mut self, lane: Lane) -> &mut Queue {
+        match lane {
+            #[cfg(not(feature = "small"))]
+            Lane::Urgent => &mut self.urgent,
+            _ => &mut self.rest,
+        }
+    }
+
+    fn place(&mut self, index: u16, lane: Lane) -> Option<&mut Place> {
+        let vr = self.get_mut(index)?;
+        Some(match lane {
+            #[cfg(not(feature = "small"))]
+            Lane::Urgent => &mut vr.urgent,
+            _ => &mut vr.rest,
+        })
     }
 }
 

@@ -4,8 +4,10 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use heapless::Vec;
 
+use super::SMALL;
 use super::memo::Memo;
 use super::receive::Heard;
+use super::table::Place;
 use crate::config::{Announce, MAX_TRACKS, Track, TrackEffect, VrConfig};
 use crate::error::Error;
 use crate::output::{Peer, Reason, State};
@@ -228,6 +230,18 @@ impl Handover {
 pub(super) struct Owed {
     pub(super) left: u16,
     pub(super) priority_zero: bool,
+    pub(super) after: After,
+}
+
+/// What has to be done before an advertisement that is owed is sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum After {
+    /// Nothing but to take up the MAC.
+    Nothing,
+    /// What a new configuration has changed, unless that takes too long.
+    Changes,
+    /// Everything: it is the first since the virtual router became Active (S-14).
+    Installation,
 }
 
 /// The round of announcements that is being made.
@@ -295,8 +309,9 @@ pub(super) struct VirtualRouter<const ADDRS: usize> {
     pub(super) group_held: bool,
     pub(super) reported: State,
 
-    pub(super) queued: bool,
-    pub(super) queue_next: u16,
+    #[cfg(not(feature = "small"))]
+    pub(super) urgent: Place,
+    pub(super) rest: Place,
     pub(super) hash_next: u16,
     pub(super) statistics: Statistics,
 }
@@ -340,6 +355,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             owed: Owed {
                 left: 0,
                 priority_zero: false,
+                after: After::Nothing,
             },
             announcing: Announcing {
                 next: u16::MAX,
@@ -352,8 +368,9 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             mac_told: false,
             group_held: false,
             reported: State::Initialize,
-            queued: false,
-            queue_next: super::table::NIL,
+            #[cfg(not(feature = "small"))]
+            urgent: Place::NONE,
+            rest: Place::NONE,
             hash_next: super::table::NIL,
             statistics: Statistics::default(),
         }
@@ -550,7 +567,19 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     /// The next time at which something has to happen.
     #[cfg_attr(feature = "small", inline(never))]
     pub(super) fn deadline(&self) -> Instant {
-        self.timer.min(self.second_timer).min(self.rejoin_at)
+        let others = self.second_timer.min(self.rejoin_at);
+        self.timer.min(others).min(self.changes_until())
+    }
+
+    /// Until when an advertisement waits for the changes that it tells of: the last one before it
+    /// may have left a whole interval before they began.
+    #[inline]
+    pub(super) fn changes_until(&self) -> Instant {
+        if SMALL || self.owed.after != After::Changes || self.owed.left == 0 {
+            return Instant::NEVER;
+        }
+        let interval = self.settings.advert_interval.duration().as_micros();
+        self.timer - Duration::from_micros(interval - interval / 4)
     }
 }
 
