@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! measure outage [RUNS]    silence and lost probes: each disturbance, MAC mode and program
-//! measure scale  [VRIDS]   255 virtual routers at 0.1 s: CPU, memory, start, takeover
+//! measure scale  [VRIDS] [--addresses N]
+//!                          255 virtual routers at 0.1 s, each of one address or N: CPU, memory,
+//!                          start, takeover, and the longest silence of any of them on the wire
 //! measure exact  [RUNS]    the time from the last advertisement to the successor's first
 //! ```
 //!
@@ -23,28 +25,36 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let mut words: Vec<String> = std::env::args().skip(1).collect();
-    let only = words.iter().position(|word| word == "--only").map(|at| {
-        words.remove(at);
-        if at < words.len() {
-            words.remove(at)
-        } else {
-            String::new()
-        }
-    });
-    let only = only.unwrap_or_default();
-    let number = |default| words.get(1).map_or(Some(default), |word| word.parse().ok());
-    match (words.first().map(String::as_str), number(5), number(255)) {
-        (Some("outage"), Some(runs), _) => outage::run(runs, &only),
-        (Some("exact"), Some(runs), _) => exact::run(runs, &only),
-        (Some("scale"), _, Some(count)) if count <= 255 => {
-            scale::run(count as u8, &only);
+    let only = take_option(&mut words, "--only").unwrap_or_default();
+    let addresses = take_option(&mut words, "--addresses").map_or(Ok(1), |word| word.parse());
+    let number = |default| words.get(1).map_or(Ok(default), |word| word.parse::<u32>());
+    let command = words.first().map(String::as_str);
+    match (command, number(5), number(255), addresses) {
+        (Some("outage"), Ok(runs), _, _) => outage::run(runs, &only),
+        (Some("exact"), Ok(runs), _, _) => exact::run(runs, &only),
+        (Some("scale"), _, Ok(count @ 1..=255), Ok(addresses @ 1..=64)) => {
+            scale::run(count as u8, addresses, &only);
         }
         _ => {
-            eprintln!("usage: measure outage|exact [RUNS] | scale [VRIDS] [--only WORD]");
+            eprintln!(
+                "usage: measure outage|exact [RUNS] [--only WORD]\n       \
+                 measure scale [VRIDS, 1 to 255] [--addresses N, 1 to 64] [--only WORD]"
+            );
             return ExitCode::FAILURE;
         }
     }
     ExitCode::SUCCESS
+}
+
+/// Takes an option and the word after it out of `words`. A missing word is an empty one.
+fn take_option(words: &mut Vec<String>, option: &str) -> Option<String> {
+    let at = words.iter().position(|word| word == option)?;
+    words.remove(at);
+    Some(if at < words.len() {
+        words.remove(at)
+    } else {
+        String::new()
+    })
 }
 
 /// The middle value; of an even number the upper of the two.
