@@ -205,6 +205,9 @@ typedef union vrrp_storage_t {
 // The engine refused for a reason that this library has no number for.
 #define VRRP_ERR_OTHER (-24)
 
+// A gate has no unicast peers: they need a neighbour table.
+#define VRRP_ERR_PEERS (-25)
+
 // IPv4, as a family. 0 is no family, and an address of family 0 is no address.
 #define VRRP_IPV4 4
 

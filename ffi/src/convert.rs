@@ -250,6 +250,7 @@ pub(crate) fn error(error: Error) -> c_int {
         Error::MacModeFixed => VRRP_ERR_MAC_MODE_FIXED,
         Error::BadMaxHops => VRRP_ERR_BAD_MAX_HOPS,
         Error::BadDelay => VRRP_ERR_BAD_DELAY,
+        Error::NoPeers => VRRP_ERR_PEERS,
         _ => VRRP_ERR_OTHER,
     }
 }

@@ -9,7 +9,7 @@ use vrrp_core::{
 };
 
 use crate::convert::{self, Legal};
-use crate::handle::{self, Engine, VRRP_MAX_ADDRESSES, engine, engine_mut, vrrp_t};
+use crate::handle::{self, Engine, VRRP_MAX_ADDRESSES, content, content_mut, vrrp_t};
 use crate::numbers::*;
 use crate::raw;
 use crate::raw::Sized32;
@@ -52,7 +52,7 @@ pub unsafe extern "C" fn vrrp_init(
     vrrp: *mut *mut vrrp_t,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
-    unsafe { answer(|| handle::init(storage, size, abi, vrrp)) }
+    unsafe { answer(|| handle::init(storage, size, abi, vrrp, Engine::new)) }
 }
 
 /// Writes the defaults of the RFC to `config`, which is `size` octets long: sizeof(vrrp_config_t).
@@ -200,7 +200,7 @@ pub unsafe extern "C" fn vrrp_set_interface(
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
-            let engine = engine_mut(vrrp)?;
+            let engine = content_mut(vrrp)?;
             let state = raw::read_sized(interface)?.legal()?;
             done(engine.set_interface(at(now_us), ifindex, state))
         })
@@ -214,7 +214,7 @@ pub unsafe extern "C" fn vrrp_set_interface(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_remove_interface(vrrp: *mut vrrp_t, ifindex: u32) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
-    unsafe { answer(|| done(engine_mut(vrrp)?.remove_interface(ifindex))) }
+    unsafe { answer(|| done(content_mut(vrrp)?.remove_interface(ifindex))) }
 }
 
 /// States whether a tracked object is up (`up` is not 0): a link, a process, whatever the number
@@ -229,7 +229,7 @@ pub unsafe extern "C" fn vrrp_set_tracked(
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
-            engine_mut(vrrp)?.set_tracked(at(now_us), object, up != 0);
+            content_mut(vrrp)?.set_tracked(at(now_us), object, up != 0);
             Ok(VRRP_OK)
         })
     }
@@ -254,7 +254,7 @@ pub unsafe extern "C" fn vrrp_handle_frame(
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
-            let engine = engine_mut(vrrp)?;
+            let engine = content_mut(vrrp)?;
             let frame = raw::items(frame, len)?;
             Ok(tell(
                 engine.handle_frame(at(now_us), ifindex, frame),
@@ -281,7 +281,7 @@ pub unsafe extern "C" fn vrrp_handle_packet(
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
-            let engine = engine_mut(vrrp)?;
+            let engine = content_mut(vrrp)?;
             let meta = raw::read_sized(packet)?.legal()?;
             let message = raw::items(message, len)?;
             Ok(tell(
@@ -300,7 +300,7 @@ pub unsafe extern "C" fn vrrp_handle_timeout(vrrp: *mut vrrp_t, now_us: u64) -> 
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
-            engine_mut(vrrp)?.handle_timeout(at(now_us));
+            content_mut(vrrp)?.handle_timeout(at(now_us));
             Ok(VRRP_OK)
         })
     }
@@ -323,7 +323,7 @@ pub unsafe extern "C" fn vrrp_handle_failure(
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
-            let engine = engine_mut(vrrp)?;
+            let engine = content_mut(vrrp)?;
             let output = raw::read_sized(output)?;
             engine.handle_failure(at(now_us), output.legal()?);
             Ok(VRRP_OK)
@@ -347,7 +347,7 @@ pub unsafe extern "C" fn vrrp_poll_output(
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
-            let engine = engine_mut(vrrp)?;
+            let engine = content_mut(vrrp)?;
             let size = raw::check_sized(output)?;
             // Most inputs leave nothing to say.
             if !engine.has_output() {
@@ -375,7 +375,7 @@ pub unsafe extern "C" fn vrrp_poll_timeout(vrrp: *const vrrp_t, deadline_us: *mu
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
-            let engine = engine(vrrp)?;
+            let engine = content(vrrp)?;
             raw::check(deadline_us)?;
             let deadline = engine.poll_timeout().map_or(VRRP_NEVER, Instant::as_micros);
             raw::write(deadline_us, deadline);
@@ -404,7 +404,7 @@ pub unsafe extern "C" fn vrrp_answer(
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
-            let engine = engine(vrrp)?;
+            let engine = content(vrrp)?;
             let size = raw::check_sized(output)?;
             let frame = raw::items(frame, frame_len)?;
             let buffer = raw::items_mut(buffer, len)?;
@@ -426,11 +426,11 @@ pub unsafe extern "C" fn vrrp_answer(
 const ANSWER_LEN: usize = 14 + 40 + 32;
 
 #[inline]
-fn at(now_us: u64) -> Instant {
+pub(crate) fn at(now_us: u64) -> Instant {
     Instant::from_micros(now_us)
 }
 
-fn done(result: Result<(), vrrp_core::Error>) -> Answer {
+pub(crate) fn done(result: Result<(), vrrp_core::Error>) -> Answer {
     result.map(|()| VRRP_OK).map_err(convert::error)
 }
 
@@ -446,7 +446,7 @@ unsafe fn administer(
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
-            let engine = engine_mut(vrrp)?;
+            let engine = content_mut(vrrp)?;
             let key = raw::read(key)?.legal()?;
             done(work(engine, key))
         })
@@ -466,22 +466,36 @@ unsafe fn configure(
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
-            let engine = engine_mut(vrrp)?;
+            let engine = content_mut(vrrp)?;
             let key = raw::read(key)?.legal()?;
-            let config = raw::read_sized(config)?;
-            let addresses = raw::items(config.addresses, config.addresses_len)?;
-            let peers = raw::items(config.peers, config.peers_len)?;
-            let tracks = raw::items(config.tracks, config.tracks_len)?;
-            let (mut a, mut p, mut t) = (NO_ADDRESSES, NO_PEERS, NO_TRACKS);
-            let config = VrConfig {
-                addresses: list(addresses, &mut a, VRRP_ERR_ADDRESSES_FULL)?,
-                peers: list(peers, &mut p, VRRP_ERR_ADDRESSES_FULL)?,
-                tracks: list(tracks, &mut t, VRRP_ERR_TRACKS_FULL)?,
-                ..config.legal()?
-            };
-            done(work(engine, key, &config))
+            with_config(config, |config| work(engine, key, config))
         })
     }
+}
+
+/// Does `work` with the legal values of a configuration.
+///
+/// # Safety
+/// As the functions of the header.
+pub(crate) unsafe fn with_config(
+    config: *const vrrp_config_t,
+    work: impl FnOnce(&VrConfig<'_>) -> Result<(), vrrp_core::Error>,
+) -> Answer {
+    // SAFETY: the contract is the same.
+    let (config, addresses, peers, tracks) = unsafe {
+        let config = raw::read_sized(config)?;
+        let addresses = raw::items(config.addresses, config.addresses_len)?;
+        let peers = raw::items(config.peers, config.peers_len)?;
+        let tracks = raw::items(config.tracks, config.tracks_len)?;
+        (config, addresses, peers, tracks)
+    };
+    let (mut a, mut p, mut t) = (NO_ADDRESSES, NO_PEERS, NO_TRACKS);
+    done(work(&VrConfig {
+        addresses: list(addresses, &mut a, VRRP_ERR_ADDRESSES_FULL)?,
+        peers: list(peers, &mut p, VRRP_ERR_ADDRESSES_FULL)?,
+        tracks: list(tracks, &mut t, VRRP_ERR_TRACKS_FULL)?,
+        ..config.legal()?
+    }))
 }
 
 const UNSPECIFIED: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);

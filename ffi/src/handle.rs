@@ -20,13 +20,66 @@ pub struct vrrp_t {
     engine: Engine,
 }
 
-/// What an initialised storage begins with.
-const MAGIC: u32 = 0x5652_5250;
+/// A type behind a pointer that C holds, in storage of the caller.
+///
+/// # Safety
+/// `magic` and `content` give the places of these fields in the handle.
+pub(crate) unsafe trait Handle: Sized {
+    /// What the storage begins with once it is initialised. It differs from type to type.
+    const MAGIC: u32;
+    /// What the handle is about.
+    type Content;
+
+    /// A handle of new content.
+    fn new(content: Self::Content) -> Self;
+
+    /// Where the magic number is.
+    fn magic(handle: *const Self) -> *const u32;
+
+    /// Where the content is.
+    fn content(handle: *mut Self) -> *mut Self::Content;
+}
+
+// SAFETY: the offsets are those of the fields.
+unsafe impl Handle for vrrp_t {
+    const MAGIC: u32 = 0x5652_5250;
+    type Content = Engine;
+
+    fn new(engine: Engine) -> Self {
+        Self {
+            magic: Self::MAGIC,
+            engine,
+        }
+    }
+
+    #[inline(always)]
+    fn magic(handle: *const Self) -> *const u32 {
+        handle
+            .wrapping_byte_add(core::mem::offset_of!(Self, magic))
+            .cast()
+    }
+
+    #[inline(always)]
+    fn content(handle: *mut Self) -> *mut Engine {
+        handle
+            .wrapping_byte_add(core::mem::offset_of!(Self, engine))
+            .cast()
+    }
+}
+
+/// The octets of storage that the virtual routers take, by the formula of the header.
+const fn router_table_size(routers: usize, addresses: usize) -> usize {
+    routers * (((18 * addresses + 398 + 7) & !7) + 26)
+}
 
 /// `VRRP_STORAGE_SIZE` of the header, by the same formula.
 pub const fn storage_size(interfaces: usize, routers: usize, addresses: usize) -> usize {
-    let router = ((18 * addresses + 398 + 7) & !7) + 26;
-    (192 + 44 * interfaces + routers * router + 7) & !7
+    (192 + 44 * interfaces + router_table_size(routers, addresses) + 7) & !7
+}
+
+/// `VRRP_GATE_STORAGE_SIZE` of the header, by the same formula.
+pub const fn gate_storage_size(routers: usize, addresses: usize) -> usize {
+    storage_size(1, routers, addresses) + 432
 }
 
 const _: () = {
@@ -41,70 +94,70 @@ const _: () = {
     );
 };
 
-/// Makes an engine. See `vrrp_init()`.
+/// Makes a handle of `content` in storage of the caller. See `vrrp_init()`.
 ///
 /// # Safety
 /// `storage` points to `size` octets that nobody else uses, `out` is good by [`raw::check`].
-pub(crate) unsafe fn init(
+pub(crate) unsafe fn init<H: Handle>(
     storage: *mut c_void,
     size: usize,
     abi: u32,
-    out: *mut *mut vrrp_t,
+    out: *mut *mut H,
+    content: impl FnOnce() -> H::Content,
 ) -> Result<c_int, c_int> {
     raw::check(out)?;
     if abi != VRRP_ABI {
         return Err(VRRP_ERR_ABI);
     }
-    let vrrp = storage.cast::<vrrp_t>();
-    raw::check(vrrp)?;
-    if size < size_of::<vrrp_t>() {
+    let handle = storage.cast::<H>();
+    raw::check(handle)?;
+    if size < size_of::<H>() {
         return Err(VRRP_ERR_STORAGE);
     }
-    let fresh = vrrp_t {
-        magic: MAGIC,
-        engine: Engine::new(),
-    };
     // SAFETY: the storage is there, large enough and aligned; `out` is neither NULL nor misaligned.
     unsafe {
-        vrrp.write(fresh);
-        out.write(vrrp);
+        handle.write(H::new(content()));
+        out.write(handle);
     }
     Ok(VRRP_OK)
 }
 
-/// Refuses what is no handle. One that is misaligned cannot begin with the magic number of a handle
-/// either, so that this is not looked at.
+/// Refuses what is no handle. A misaligned pointer cannot point at the magic number of a handle, so
+/// alignment is not checked.
 ///
 /// # Safety
-/// `vrrp` is NULL or points to storage.
+/// `handle` is NULL or points to storage.
 #[inline(always)]
-unsafe fn check(vrrp: *const vrrp_t) -> Result<(), c_int> {
-    if vrrp.is_null() {
+unsafe fn check<H: Handle>(handle: *const H) -> Result<(), c_int> {
+    if handle.is_null() {
         return Err(VRRP_ERR_NULL);
     }
     // SAFETY: it points to storage.
-    match unsafe { (&raw const (*vrrp).magic).read_unaligned() } {
-        MAGIC => Ok(()),
-        _ => Err(VRRP_ERR_HANDLE),
+    if unsafe { H::magic(handle).read_unaligned() } == H::MAGIC {
+        Ok(())
+    } else {
+        Err(VRRP_ERR_HANDLE)
     }
 }
 
-/// The engine of a handle, to change it.
+/// The content of a handle, to change it.
 ///
 /// # Safety
-/// `vrrp` is NULL or points to storage, and no other call on it is under way.
+/// `handle` is NULL or points to storage, and no other call on it is under way.
 #[inline(always)]
-pub(crate) unsafe fn engine_mut<'a>(vrrp: *mut vrrp_t) -> Result<&'a mut Engine, c_int> {
-    // SAFETY: `init` made an engine here, and nobody else uses it.
-    unsafe { check(vrrp).map(|()| &mut (*vrrp).engine) }
+pub(crate) unsafe fn content_mut<'a, H: Handle>(
+    handle: *mut H,
+) -> Result<&'a mut H::Content, c_int> {
+    // SAFETY: `init` made the content here, and nobody else uses it.
+    unsafe { check(handle).map(|()| &mut *H::content(handle)) }
 }
 
-/// The engine of a handle, to ask it.
+/// The content of a handle, to ask it.
 ///
 /// # Safety
-/// `vrrp` is NULL or points to storage, and no other call that changes it is under way.
+/// `handle` is NULL or points to storage, and no other call that changes it is under way.
 #[inline(always)]
-pub(crate) unsafe fn engine<'a>(vrrp: *const vrrp_t) -> Result<&'a Engine, c_int> {
-    // SAFETY: `init` made an engine here, and nobody changes it.
-    unsafe { check(vrrp).map(|()| &(*vrrp).engine) }
+pub(crate) unsafe fn content<'a, H: Handle>(handle: *const H) -> Result<&'a H::Content, c_int> {
+    // SAFETY: `init` made the content here, and nobody changes it.
+    unsafe { check(handle).map(|()| &*H::content(handle.cast_mut())) }
 }

@@ -6,6 +6,7 @@
 //!
 //! - `numbers`, `types` and `host::types` are what both sides see.
 //! - `engine`, `status`, `names` and `host::calls` are the functions.
+//! - `gate` is the gate for stacks that have one MAC, `include/vrrp_gate.h`.
 //! - `handle` is the engine in the caller's storage.
 //! - `raw` reads and writes what the caller points to, and nothing else does; `convert` goes from
 //!   the octets of C to the legal values of the engine and back.
@@ -23,6 +24,7 @@
 
 mod convert;
 mod engine;
+mod gate;
 mod handle;
 #[cfg(feature = "host")]
 mod host;
@@ -33,7 +35,8 @@ mod status;
 mod types;
 
 pub use engine::*;
-pub use handle::{storage_size, vrrp_t};
+pub use gate::*;
+pub use handle::{gate_storage_size, storage_size, vrrp_t};
 #[cfg(feature = "host")]
 pub use host::*;
 pub use names::*;

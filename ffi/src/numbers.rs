@@ -69,6 +69,8 @@ pub const VRRP_ERR_BAD_MAX_HOPS: c_int = -22;
 pub const VRRP_ERR_BAD_DELAY: c_int = -23;
 /// The engine refused for a reason that this library has no number for.
 pub const VRRP_ERR_OTHER: c_int = -24;
+/// A gate has no unicast peers: they need a neighbour table.
+pub const VRRP_ERR_PEERS: c_int = -25;
 
 /// IPv4, as a family. 0 is no family, and an address of family 0 is no address.
 pub const VRRP_IPV4: u8 = 4;

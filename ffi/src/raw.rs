@@ -350,6 +350,7 @@ mod tests {
         keeps_to_sizes::<vrrp_output_t>(88);
         keeps_to_sizes::<vrrp_status_t>(72);
         keeps_to_sizes::<vrrp_statistics_t>(48);
+        keeps_to_sizes::<crate::gate::vrrp_gate_action_t>(52);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use vrrp_core::{ActiveRouter, DropReason, InterfaceState, Statistics, Status};
 use crate::convert::{self, Legal};
 use crate::engine::answer;
 use crate::handle::{
-    Engine, VRRP_MAX_ADDRESSES, VRRP_MAX_INTERFACES, VRRP_MAX_ROUTERS, engine, vrrp_t,
+    Engine, VRRP_MAX_ADDRESSES, VRRP_MAX_INTERFACES, VRRP_MAX_ROUTERS, content, vrrp_t,
 };
 use crate::numbers::*;
 use crate::raw::{self, Plain};
@@ -26,7 +26,7 @@ pub unsafe extern "C" fn vrrp_status(
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
-            let engine = engine(vrrp)?;
+            let engine = content(vrrp)?;
             let size = raw::check_sized(status)?;
             let key = raw::read(key)?.legal()?;
             let found = engine.status(key).ok_or(VRRP_ERR_NOT_FOUND)?;
@@ -48,7 +48,7 @@ pub unsafe extern "C" fn vrrp_statistics(
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
-            let engine = engine(vrrp)?;
+            let engine = content(vrrp)?;
             let size = raw::check_sized(statistics)?;
             let key = raw::read(key)?.legal()?;
             let found = engine.statistics(key).ok_or(VRRP_ERR_NOT_FOUND)?;
@@ -74,11 +74,9 @@ pub unsafe extern "C" fn vrrp_drops(
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
-            let engine = engine(vrrp)?;
+            let engine = content(vrrp)?;
             raw::check(count)?;
-            let mut reasons = DropReason::ALL.iter();
-            let reason = reasons.find(|r| convert::drop_reason(**r) == reason);
-            let reason = *reason.ok_or(VRRP_ERR_VALUE)?;
+            let reason = legal_reason(reason)?;
             let counters = match key.is_null() {
                 true => engine.drops(),
                 false => {
@@ -103,7 +101,7 @@ pub unsafe extern "C" fn vrrp_keys(
     capacity: usize,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
-    unsafe { answer(|| list(|| Ok(engine(vrrp)?.keys()), keys, capacity)) }
+    unsafe { answer(|| list(|| Ok(content(vrrp)?.keys()), keys, capacity)) }
 }
 
 /// Answers how many virtual addresses a virtual router has and writes them to `addresses`, in the
@@ -122,7 +120,7 @@ pub unsafe extern "C" fn vrrp_addresses(
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
-            let engine = engine(vrrp)?;
+            let engine = content(vrrp)?;
             let key = raw::read(key)?.legal()?;
             engine.status(key).ok_or(VRRP_ERR_NOT_FOUND)?;
             list(|| Ok(engine.addresses(key)), addresses, capacity)
@@ -142,7 +140,7 @@ pub unsafe extern "C" fn vrrp_interface(
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
-            let engine = engine(vrrp)?;
+            let engine = content(vrrp)?;
             let size = raw::check_sized(interface)?;
             let found = engine.interface(ifindex).ok_or(VRRP_ERR_NOT_FOUND)?;
             raw::write_sized(interface, size, found.into());
@@ -174,6 +172,13 @@ pub extern "C" fn vrrp_max_addresses() -> usize {
 #[unsafe(no_mangle)]
 pub extern "C" fn vrrp_max_frame_len() -> usize {
     Engine::MAX_FRAME_LEN
+}
+
+/// The reason of a number.
+pub(crate) fn legal_reason(reason: c_int) -> Result<DropReason, c_int> {
+    let mut all = DropReason::ALL.iter().copied();
+    all.find(|r| convert::drop_reason(*r) == reason)
+        .ok_or(VRRP_ERR_VALUE)
 }
 
 /// Writes items to the caller's array and answers how many there are; the iterator is made twice.

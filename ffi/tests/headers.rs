@@ -68,6 +68,18 @@ fn the_engine() {
 }
 
 #[test]
+fn the_gate() {
+    let sources = [
+        "gate/numbers.rs",
+        "gate/types.rs",
+        "gate/handle.rs",
+        "gate/calls.rs",
+        "gate/views.rs",
+    ];
+    compare("vrrp_gate", &sources);
+}
+
+#[test]
 fn the_host() {
     let sources = [
         "host/numbers.rs",
@@ -103,5 +115,6 @@ fn named(header: &str, page: &str, at_least: usize) {
 #[test]
 fn the_manuals_name_every_function() {
     named("vrrp.h", "libvrrp.3", 35);
+    named("vrrp_gate.h", "libvrrp_gate.3", 22);
     named("vrrp_host.h", "libvrrp_host.3", 23);
 }

@@ -56,14 +56,14 @@ fn numbers_are_only_added() {
 #[test]
 fn errors_have_numbers_without_a_gap_and_words() {
     let mut words = Vec::new();
-    for error in VRRP_ERR_OTHER..=VRRP_OK {
+    for error in VRRP_ERR_PEERS..=VRRP_OK {
         let found = text(vrrp_strerror(error)).expect("never NULL");
         assert_ne!(found, "unknown error", "{error}");
         assert!(!words.contains(&found), "{error}: {found}");
         words.push(found);
     }
     assert_eq!(
-        text(vrrp_strerror(VRRP_ERR_OTHER - 1)),
+        text(vrrp_strerror(VRRP_ERR_PEERS - 1)),
         Some("unknown error")
     );
     assert_eq!(text(vrrp_strerror(1)), Some("unknown error"));
@@ -84,6 +84,7 @@ fn errors_have_numbers_without_a_gap_and_words() {
         (VRRP_ERR_MAC_MODE_FIXED, Error::MacModeFixed),
         (VRRP_ERR_BAD_MAX_HOPS, Error::BadMaxHops),
         (VRRP_ERR_BAD_DELAY, Error::BadDelay),
+        (VRRP_ERR_PEERS, Error::NoPeers),
     ] {
         assert_eq!(
             text(vrrp_strerror(number)),

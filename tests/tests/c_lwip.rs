@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use vrrp_tests::lab::capture::Seen;
 use vrrp_tests::lab::decode::What;
-use vrrp_tests::lab::pair::LIMIT;
+use vrrp_tests::lab::pair::{LIMIT, wait_master};
 use vrrp_tests::lab::probe::Ask;
-use vrrp_tests::lab::{Pair, Probe, Program, Report, Segment, Vr, wait_until};
+use vrrp_tests::lab::{Pair, PaperNetwork, Probe, Program, Report, Segment, Vr, wait_until};
 
 const ADDRESS: &str = "10.10.10.53";
 /// Takeover takes 0.72 s by the protocol; the rest is for a busy machine.
@@ -160,6 +160,61 @@ fn a_pulled_cable_of_lwip_and_its_return() {
     assert_takeover(&report, "fridge", "clarinet");
 }
 
+/// One lwIP serves addresses of several virtual routers and of both families, and gives all of them
+/// up and takes all of them over.
+#[test]
+fn several_virtual_routers_of_both_families() {
+    let network = PaperNetwork::new(Segment::Switch);
+    let PaperNetwork {
+        clarinet,
+        fridge,
+        jimbob,
+        lab,
+    } = &network;
+    let capture = lab.capture();
+    let vrs = |priority| {
+        [
+            Vr::new(7, "10.10.10.53,10.10.10.54"),
+            Vr::new(8, "10.10.10.80"),
+            Vr::new(7, "fe80::53,fd00:10::53,fd00:10::54"),
+        ]
+        .map(|vr| vr.interval_cs(20).vmac(true).priority(priority))
+    };
+    let mut lwip = clarinet.start(Program::Lwip, &vrs(250));
+    let _vrrpd = fridge.start(Program::Vrrpd, &vrs(100));
+    let addresses = [
+        "10.10.10.53",
+        "10.10.10.54",
+        "10.10.10.80",
+        "fd00:10::53",
+        "fd00:10::54",
+    ];
+    let served_by = |name: &str| {
+        for vr in &vrs(250) {
+            wait_master(&capture, jimbob, vr, name);
+        }
+        for address in addresses {
+            assert_eq!(jimbob.ask(address).as_deref(), Some(name), "{address}");
+            if name == "clarinet" {
+                let page = jimbob.fetch(address, LIMIT);
+                assert_eq!(page.as_deref(), Some("hello from clarinet"), "{address}");
+            }
+        }
+    };
+    served_by("clarinet");
+    clarinet.pull_cable();
+    served_by("fridge");
+    clarinet.plug_cable();
+    served_by("clarinet");
+    for vr in &vrs(250) {
+        let spoke =
+            capture.find(|seen| &*seen.host == "clarinet" && seen.frame.src == vr.virtual_mac());
+        assert!(!spoke.is_empty(), "from the virtual MAC of {vr:?}");
+    }
+    lwip.stop();
+    served_by("fridge");
+}
+
 #[test]
 fn a_lost_vrrpd_and_its_return() {
     let mut pair = vrrpd_preferred(Segment::Switch);
@@ -217,7 +272,7 @@ fn a_lwip_that_gave_way_is_silent_about_its_old_connections() {
     pair.clarinet.start_again(&pair.network.clarinet);
     wait_until(LIMIT, "lwIP gives way", || {
         pair.fridge
-            .has_said("vrrp: Backup: a router of higher priority advertises")
+            .has_said("VRID 7 (IPv4): Backup: a router of higher priority advertises")
     });
     pair.capture.clear();
     sleep(Duration::from_secs(8));

@@ -9,8 +9,8 @@
 #define LWIP_SOCKET 0
 #define ETH_PAD_SIZE 2
 
-#define LWIP_ARP 1
-#define LWIP_IGMP 1
+#define LWIP_IPV6 1
+#define LWIP_IPV6_NUM_ADDRESSES 6
 #define MEMP_NUM_SYS_TIMEOUT (LWIP_NUM_SYS_TIMEOUT_INTERNAL + 1)
 
 #endif

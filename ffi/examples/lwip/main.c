@@ -1,11 +1,11 @@
-/* A host whose network stack is lwIP: its driver, its address, and what it serves.
+/* A host whose network stack is lwIP: its driver, its addresses, and what it serves.
  *
  *     PRECONFIGURED_TAPIF=tap0 \
- *         lwip-vrrp NAME LINK MAC ADDRESS VRID PRIORITY INTERVAL-CS VIRTUAL-ADDRESS
+ *         lwip-vrrp NAME LINK MAC IPV4 IPV6 {VRID PRIORITY INTERVAL-CS ADDRESS[,ADDRESS...]}...
  *
  * The driver is the one that comes with lwIP: a tap device. LINK is the network interface whose
  * carrier counts, as a PHY's would. It serves an echo that appends NAME (UDP, port 7) and a page
- * that names it (TCP, port 80), and stops on SIGTERM. */
+ * that names it (TCP, port 80), on every address it has, and stops on SIGTERM. */
 #include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
@@ -23,6 +23,7 @@
 #include "vrrp_lwip.h"
 
 static const char *name;
+static vrrp_gate_t *gate;
 
 static void fail(const char *what)
 {
@@ -74,10 +75,10 @@ static err_t visitor(void *unused, struct tcp_pcb *pcb, err_t error)
 
 static void serve(void)
 {
-    struct udp_pcb *udp = udp_new();
-    struct tcp_pcb *tcp = tcp_new();
+    struct udp_pcb *udp = udp_new_ip_type(IPADDR_TYPE_ANY);
+    struct tcp_pcb *tcp = tcp_new_ip_type(IPADDR_TYPE_ANY);
 
-    if (udp_bind(udp, IP_ADDR_ANY, 7) != ERR_OK || tcp_bind(tcp, IP_ADDR_ANY, 80) != ERR_OK) {
+    if (udp_bind(udp, IP_ANY_TYPE, 7) != ERR_OK || tcp_bind(tcp, IP_ANY_TYPE, 80) != ERR_OK) {
         fail("cannot bind");
     }
     udp_recv(udp, echo, NULL);
@@ -96,18 +97,17 @@ static int has_carrier(const char *interface)
     return carrier;
 }
 
-static void start(struct netif *lan, char **args)
+static void add_interface(struct netif *lan, char **args)
 {
     u8_t mac[6];
-    ip4_addr_t address, mask, none, service;
-    vrrp_virtual_address_t virtual_address = {.prefix_len = 24};
-    vrrp_config_t config;
-    int result;
+    s8_t at;
+    ip4_addr_t address, mask, none;
+    ip6_addr_t address6;
 
-    if (!ip4addr_aton(args[4], &address) || !ip4addr_aton(args[8], &service) ||
-        sscanf(args[3], "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &mac[0], &mac[1], &mac[2], &mac[3],
-               &mac[4], &mac[5]) != 6) {
-        fail("expected a MAC and two IPv4 addresses");
+    if (sscanf(args[3], "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &mac[0], &mac[1], &mac[2], &mac[3],
+               &mac[4], &mac[5]) != 6 ||
+        !ip4addr_aton(args[4], &address) || !ip6addr_aton(args[5], &address6)) {
+        fail("expected a MAC, an IPv4 address and an IPv6 address");
     }
     IP4_ADDR(&mask, 255, 255, 255, 0);
     ip4_addr_set_zero(&none);
@@ -115,23 +115,51 @@ static void start(struct netif *lan, char **args)
         fail("cannot add the interface");
     }
     memcpy(lan->hwaddr, mac, sizeof mac);
+    netif_create_ip6_linklocal_address(lan, 1);
+    netif_ip6_addr_set_state(lan, 0, IP6_ADDR_PREFERRED);
+    if (netif_add_ip6_address(lan, &address6, &at) == ERR_OK) {
+        netif_ip6_addr_set_state(lan, at, IP6_ADDR_PREFERRED);
+    }
     netif_set_default(lan);
     netif_set_link_down(lan); /* until the carrier has been looked at */
     netif_set_up(lan);
+}
 
-    virtual_address.address.family = VRRP_IPV4;
-    memcpy(virtual_address.address.octets, &service, 4);
+/* One virtual router, from its four words. */
+static void insert(char **args)
+{
+    vrrp_virtual_address_t addresses[VRRP_MAX_ADDRESSES];
+    vrrp_gate_key_t key = {(uint8_t)atoi(args[0]), VRRP_IPV4};
+    vrrp_config_t config;
+    ip_addr_t address;
+    int result;
+
     vrrp_config_init(&config, sizeof config);
-    config.priority = (uint8_t)atoi(args[6]);
-    config.advert_interval_cs = (uint16_t)atoi(args[7]);
+    config.priority = (uint8_t)atoi(args[1]);
+    config.advert_interval_cs = (uint16_t)atoi(args[2]);
     config.accept = 1;
-    config.addresses = &virtual_address;
-    config.addresses_len = 1;
-    result = vrrp_lwip_start(lan, (uint8_t)atoi(args[5]), &config);
+    config.addresses = addresses;
+    for (char *word = strtok(args[3], ","); word != NULL; word = strtok(NULL, ",")) {
+        vrrp_virtual_address_t *next = &addresses[config.addresses_len];
+
+        if (config.addresses_len == VRRP_MAX_ADDRESSES || !ipaddr_aton(word, &address)) {
+            fail("expected a few addresses");
+        }
+        config.addresses_len++;
+        key.family = IP_IS_V6(&address) ? VRRP_IPV6 : VRRP_IPV4;
+        memset(next, 0, sizeof *next);
+        next->address.family = key.family;
+        next->prefix_len = IP_IS_V6(&address) ? 64 : 24;
+        if (IP_IS_V6(&address)) {
+            memcpy(next->address.octets, ip_2_ip6(&address)->addr, 16);
+        } else {
+            memcpy(next->address.octets, ip_2_ip4(&address), 4);
+        }
+    }
+    result = vrrp_gate_insert(gate, vrrp_lwip_now_us(), &key, &config);
     if (result != VRRP_OK) {
         fail(vrrp_strerror(result));
     }
-    serve();
 }
 
 int main(int argc, char **argv)
@@ -140,8 +168,9 @@ int main(int argc, char **argv)
     const struct timespec pause = {0, 20 * 1000 * 1000};
     sigset_t stop;
 
-    if (argc != 9) {
-        fail("expected NAME LINK MAC ADDRESS VRID PRIORITY INTERVAL-CS VIRTUAL-ADDRESS");
+    if (argc < 10 || argc % 4 != 2) {
+        fail("expected NAME LINK MAC IPV4 IPV6, and for each virtual router "
+             "VRID PRIORITY INTERVAL-CS ADDRESSES");
     }
     name = argv[1];
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -150,7 +179,13 @@ int main(int argc, char **argv)
     sigprocmask(SIG_BLOCK, &stop, NULL);
     tcpip_init(NULL, NULL);
     LOCK_TCPIP_CORE();
-    start(&lan, argv);
+    add_interface(&lan, argv);
+    gate = vrrp_lwip_start(&lan);
+    for (int i = 6; i < argc; i += 4) {
+        insert(&argv[i]);
+    }
+    vrrp_lwip_run();
+    serve();
     UNLOCK_TCPIP_CORE();
 
     for (int stopping = 0, serving = 1; serving;) {
@@ -161,7 +196,8 @@ int main(int argc, char **argv)
             (link ? netif_set_link_up : netif_set_link_down)(&lan);
             vrrp_lwip_refresh(&lan);
         }
-        serving = !stopping || vrrp_lwip_stop();
+        serving = !stopping || vrrp_gate_shutdown(gate, vrrp_lwip_now_us()) > 0;
+        vrrp_lwip_run();
         UNLOCK_TCPIP_CORE();
         stopping |= sigtimedwait(&stop, NULL, &pause) == SIGTERM;
     }

@@ -1,144 +1,26 @@
-/* VRRP for one Ethernet interface of lwIP 2.1 or later. Copy this page and its header.
- *
- * It stands between the driver and lwIP, of which neither is changed: `input` and `linkoutput` of
- * the netif are its hooks. lwipopts.h needs LWIP_ARP, LWIP_IGMP and one more MEMP_NUM_SYS_TIMEOUT.
- *
- * Each virtual address is a netif of its own that has no wire: an alias. While it is up lwIP takes
- * packets for the address; what it answers leaves through `lan`. ARP for a virtual address is never
- * lwIP's: the engine answers, with the virtual MAC. */
+/* VRRP for one Ethernet interface of lwIP 2.1 or later: a gate between lwIP and the driver, at the
+ * hooks `input` and `linkoutput` of the netif. lwipopts.h needs LWIP_IPV6, one more
+ * MEMP_NUM_SYS_TIMEOUT, and a place in LWIP_IPV6_NUM_ADDRESSES for each virtual IPv6 address. */
 #include "vrrp_lwip.h"
 #include <string.h>
-#include "lwip/igmp.h"
 #include "lwip/sys.h"
 #include "lwip/tcpip.h"
 #include "lwip/timeouts.h"
 #include "netif/ethernet.h"
-
-#define LAN 1 /* the engine's number of the interface */
-#if NO_SYS    /* one thread does everything */
+#if NO_SYS /* one thread does everything */
 #define tcpip_inpkt(p, netif, function) (function)(p, netif)
 #define tcpip_try_callback(function, arg) ((function)(arg), ERR_OK)
 #endif
 
-static vrrp_storage_t storage;
-static vrrp_t *vrrp;
-static vrrp_key_t key = {LAN, 0, VRRP_IPV4};
-static struct netif *lan, alias[VRRP_MAX_ADDRESSES];
+static vrrp_gate_storage_t storage;
+static vrrp_gate_t *gate;
+static struct netif *lan, alias[VRRP_MAX_ADDRESSES]; /* an alias has an IPv4 address and no wire */
 static netif_linkoutput_fn driver_output;
-static uint8_t virtual_mac[6], serving, aliases; /* serving: the virtual MAC is ours */
 
-/* lwIP's clock, without its wrap after 49 days. */
-static uint64_t now_us(void)
+uint64_t vrrp_lwip_now_us(void) /* lwIP's clock, without its wrap after 49 days */
 {
     static uint64_t now_ms;
     return 1000 * (now_ms += (u32_t)(sys_now() - (u32_t)now_ms));
-}
-
-/* The alias of a virtual address, given in network order. NULL: it is none. */
-static struct netif *alias_of(const uint8_t *ipv4)
-{
-    for (size_t i = 0; i < aliases; i++) {
-        if (memcmp(netif_ip4_addr(&alias[i]), ipv4, 4) == 0) {
-            return &alias[i];
-        }
-    }
-    return NULL;
-}
-
-/* What lwIP sends. From a virtual address: with the virtual MAC, or not at all in Backup. */
-static err_t hooked_output(struct netif *netif, struct pbuf *p)
-{
-    uint8_t head[34]; /* Ethernet and IPv4 */
-    if (pbuf_copy_partial(p, head, sizeof head, ETH_PAD_SIZE) == sizeof head &&
-        head[12] == 0x08 && head[13] == 0x00 && alias_of(&head[26]) != NULL &&
-        (!serving || pbuf_take_at(p, virtual_mac, 6, ETH_PAD_SIZE + 6) != ERR_OK)) {
-        return ERR_IF;
-    }
-    return driver_output(netif, p);
-}
-
-/* What the engine sends. Short of memory the frame is lost, as on a wire. */
-static void transmit(const uint8_t *frame, size_t len)
-{
-    struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)(ETH_PAD_SIZE + len), PBUF_RAM);
-    if (p != NULL) {
-        pbuf_take_at(p, frame, (u16_t)len, ETH_PAD_SIZE);
-        driver_output(lan, p);
-        pbuf_free(p);
-    }
-}
-
-static void perform(const vrrp_output_t *output, const uint8_t *frame)
-{
-    const ip4_addr_t group = {PP_HTONL(LWIP_MAKEU32(224, 0, 0, 18))};
-    struct netif *served = alias_of(output->address.address.octets);
-    if (output->kind == VRRP_OUTPUT_TRANSMIT) {
-        transmit(frame, output->frame_len);
-    } else if (output->kind == VRRP_OUTPUT_SET_MAC) { /* tell a controller that filters, too */
-        memcpy(virtual_mac, output->mac, sizeof virtual_mac);
-        serving = output->on;
-    } else if (output->kind == VRRP_OUTPUT_SET_ADDRESS && served != NULL) {
-        (output->on && output->accept ? netif_set_up : netif_set_down)(served);
-    } else if (output->kind == VRRP_OUTPUT_SET_GROUP &&
-               (output->on ? igmp_joingroup_netif : igmp_leavegroup_netif)(lan, &group) != ERR_OK) {
-        vrrp_handle_failure(vrrp, now_us(), output);
-    } else if (output->kind == VRRP_OUTPUT_STATE_CHANGE) {
-        LWIP_PLATFORM_DIAG(("vrrp: %s: %s\n", vrrp_state_name(output->to),
-                            vrrp_reason_text(output->reason)));
-    }
-}
-
-static void on_timer(void *queued);
-
-/* After every input: does what the engine says, and sets the timer. */
-static void run(void)
-{
-    static uint8_t frame[VRRP_MAX_FRAME_LEN];
-    vrrp_output_t output = {.size = sizeof output};
-    uint64_t deadline_us = 0, now = now_us();
-    while (vrrp_poll_output(vrrp, frame, sizeof frame, &output) > 0) {
-        perform(&output, frame);
-    }
-    vrrp_poll_timeout(vrrp, &deadline_us);
-    deadline_us = LWIP_MAX(LWIP_MIN(deadline_us, now + 60000000), now);
-    sys_untimeout(on_timer, NULL);
-    sys_timeout((u32_t)((deadline_us - now + 999) / 1000), on_timer, NULL);
-}
-
-/* What has arrived comes before what has come due: lwIP's thread reads its queue first. */
-static void on_timer(void *queued)
-{
-    if (queued != NULL || tcpip_try_callback(on_timer, &vrrp) != ERR_OK) {
-        vrrp_handle_timeout(vrrp, now_us());
-        run();
-    }
-}
-
-/* What the driver has received. lwIP gets what is for a MAC of ours or for a group. */
-static err_t take(struct pbuf *p, struct netif *netif)
-{
-    static uint8_t scratch[1514], reply[VRRP_MAX_FRAME_LEN];
-    vrrp_output_t output = {.size = sizeof output};
-    u16_t len = (u16_t)LWIP_MIN(p->tot_len - ETH_PAD_SIZE, (int)sizeof scratch);
-    const uint8_t *frame = pbuf_get_contiguous(p, scratch, sizeof scratch, len, ETH_PAD_SIZE);
-    if (frame == NULL || p->tot_len < SIZEOF_ETH_HDR) {
-        return ERR_BUF; /* the caller frees it */
-    }
-    if (vrrp_handle_frame(vrrp, now_us(), LAN, frame, len, NULL) != VRRP_NOT_VRRP) {
-        run();
-    } else if (vrrp_answer(vrrp, LAN, frame, len, reply, sizeof reply, &output) > 0) {
-        transmit(reply, output.frame_len);
-    } else if ((frame[0] & 1) != 0 || memcmp(frame, netif->hwaddr, 6) == 0 ||
-               (serving && memcmp(frame, virtual_mac, 6) == 0)) {
-        return ethernet_input(p, netif);
-    }
-    pbuf_free(p);
-    return ERR_OK;
-}
-
-static err_t hooked_input(struct pbuf *p, struct netif *netif)
-{
-    return tcpip_inpkt(p, netif, take);
 }
 
 static err_t alias_output(struct netif *netif, struct pbuf *p, const ip4_addr_t *to)
@@ -152,47 +34,149 @@ static err_t alias_init(struct netif *netif)
     netif->mtu = lan->mtu;
     netif->output = alias_output;
     netif_set_link_up(netif);
+    netif_set_up(netif);
     return ERR_OK;
 }
 
-int vrrp_lwip_start(struct netif *netif, uint8_t vrid, const vrrp_config_t *config)
+static err_t set_ipv4(const ip4_addr_t *address, int on)
 {
-    int result = vrrp_init(&storage, sizeof storage, VRRP_ABI, &vrrp);
-    key.vrid = vrid;
-    if (result != VRRP_OK || (result = vrrp_insert(vrrp, now_us(), &key, config)) != VRRP_OK) {
-        return result;
+    const ip4_addr_t *key = on ? IP4_ADDR_ANY4 : address; /* a free alias, or the one in use */
+    for (size_t i = 0; i < VRRP_MAX_ADDRESSES; i++) {
+        if (!ip4_addr_cmp(netif_ip4_addr(&alias[i]), key)) {
+            continue;
+        } else if (on) {
+            return netif_add(&alias[i], address, IP4_ADDR_BROADCAST, IP4_ADDR_ANY4, NULL,
+                             alias_init, netif_input) != NULL ? ERR_OK : ERR_MEM;
+        }
+        netif_remove(&alias[i]);
+        memset(&alias[i], 0, sizeof alias[i]);
     }
+    return on ? ERR_MEM : ERR_OK;
+}
+
+static err_t set_ipv6(const ip6_addr_t *address, int on) /* no connection of ours begins there */
+{
+    s8_t at = -1;
+    err_t error = on ? netif_add_ip6_address(lan, address, &at) : ERR_OK;
+    if (error == ERR_OK && (on || (at = netif_get_ip6_addr_match(lan, address)) >= 0)) {
+        netif_ip6_addr_set_state(lan, at, on ? IP6_ADDR_DEPRECATED : IP6_ADDR_INVALID);
+    }
+    return error;
+}
+
+static void pass_on(int kind, const uint8_t *frame, size_t len)
+{
+    struct pbuf *p = pbuf_alloc(PBUF_RAW, (u16_t)(ETH_PAD_SIZE + len), PBUF_RAM);
+    if (p == NULL) {
+        return; /* lost, as on a wire */
+    }
+    pbuf_take_at(p, frame, (u16_t)len, ETH_PAD_SIZE);
+    if (kind == VRRP_GATE_DELIVER) {
+        ethernet_input(p, lan);
+    } else {
+        driver_output(lan, p);
+        pbuf_free(p);
+    }
+}
+
+static err_t set_address(const vrrp_address_t *address, int on)
+{
+    ip4_addr_t ip4;
+    ip6_addr_t ip6;
+    if (address->family == VRRP_IPV4) {
+        memcpy(&ip4, address->octets, sizeof ip4);
+        return set_ipv4(&ip4, on);
+    }
+    memset(&ip6, 0, sizeof ip6);
+    memcpy(ip6.addr, address->octets, sizeof ip6.addr);
+    ip6_addr_assign_zone(&ip6, IP6_UNICAST, lan);
+    return set_ipv6(&ip6, on);
+}
+
+static void on_timer(void *queued);
+
+void vrrp_lwip_run(void)
+{
+    static uint8_t frame[VRRP_GATE_MAX_FRAME_LEN];
+    vrrp_gate_action_t action = {.size = sizeof action};
+    uint64_t deadline_us = 0, now = vrrp_lwip_now_us();
+    while (vrrp_gate_poll(gate, now, 1, frame, sizeof frame, &action) > 0) {
+        if (action.kind == VRRP_GATE_SEND || action.kind == VRRP_GATE_DELIVER) {
+            pass_on(action.kind, frame, action.frame_len);
+        } else if (action.kind == VRRP_GATE_SET_ADDRESS &&
+                   set_address(&action.address.address, action.on) != ERR_OK) {
+            vrrp_gate_handle_failure(gate, now, &action);
+        } else if (action.kind == VRRP_GATE_STATE_CHANGE) {
+            LWIP_PLATFORM_DIAG(("vrrp: VRID %u (IPv%u): %s: %s\n", action.key.vrid, action.key.family,
+                                vrrp_state_name(action.to), vrrp_reason_text(action.reason)));
+        }
+    }
+    vrrp_gate_poll_timeout(gate, &deadline_us);
+    deadline_us = LWIP_MAX(LWIP_MIN(deadline_us, now + 60000000), now);
+    sys_untimeout(on_timer, NULL);
+    sys_timeout((u32_t)((deadline_us - now + 999) / 1000), on_timer, NULL);
+}
+
+static void on_timer(void *queued) /* after what has arrived, which lwIP's thread reads first */
+{
+    if (queued != NULL || tcpip_try_callback(on_timer, &gate) != ERR_OK) {
+        vrrp_gate_handle_timeout(gate, vrrp_lwip_now_us());
+        vrrp_lwip_run();
+    }
+}
+
+static err_t hooked_output(struct netif *netif, struct pbuf *p) /* what lwIP sends */
+{
+    uint8_t *frame = (uint8_t *)p->payload + ETH_PAD_SIZE; /* the first pbuf has all headers */
+    if (vrrp_gate_send(gate, frame, (size_t)p->len - ETH_PAD_SIZE) != VRRP_OK) {
+        return ERR_IF;
+    }
+    return driver_output(netif, p);
+}
+
+static err_t take(struct pbuf *p, struct netif *netif) /* what the driver has received */
+{
+    p = pbuf_coalesce(p, PBUF_RAW); /* in one piece, unless memory is short */
+    if (p->next == NULL && p->len > ETH_PAD_SIZE &&
+        vrrp_gate_receive(gate, vrrp_lwip_now_us(), (uint8_t *)p->payload + ETH_PAD_SIZE,
+                          (size_t)p->len - ETH_PAD_SIZE, NULL) == VRRP_GATE_STACK) {
+        ethernet_input(p, netif);
+    } else {
+        pbuf_free(p);
+    }
+    vrrp_lwip_run();
+    return ERR_OK;
+}
+
+static err_t hooked_input(struct pbuf *p, struct netif *netif)
+{
+    return tcpip_inpkt(p, netif, take);
+}
+
+vrrp_gate_t *vrrp_lwip_start(struct netif *netif)
+{
+    uint64_t seed = 0;
+    memcpy(&seed, netif->hwaddr, 6);
+    vrrp_gate_init(&storage, sizeof storage, VRRP_ABI, seed, &gate);
     lan = netif;
-    while (aliases < config->addresses_len) {
-        ip4_addr_t ip;
-        memcpy(&ip, config->addresses[aliases].address.octets, sizeof ip);
-        netif_add(&alias[aliases++], &ip, IP4_ADDR_BROADCAST, IP4_ADDR_ANY4, NULL, alias_init,
-                  netif_input);
-    }
     driver_output = lan->linkoutput;
     lan->linkoutput = hooked_output;
     lan->input = hooked_input;
-    vrrp_set_enabled(vrrp, now_us(), &key, 1);
     vrrp_lwip_refresh(lan);
-    return VRRP_OK;
+    return gate;
 }
 
 void vrrp_lwip_refresh(struct netif *netif)
 {
     vrrp_interface_t state = {.size = sizeof state};
-    if (netif != lan) {
-        return; /* not started yet */
+    if (netif == lan) {
+        state.up = netif_is_up(netif) && netif_is_link_up(netif);
+        memcpy(state.mac, netif->hwaddr, sizeof state.mac);
+        memcpy(state.ipv4, netif_ip4_addr(netif), sizeof state.ipv4);
+        if (ip6_addr_isvalid(netif_ip6_addr_state(netif, 0))) { /* the link-local one */
+            memcpy(state.ipv6, netif_ip6_addr(netif, 0)->addr, sizeof state.ipv6);
+        }
+        vrrp_gate_set_interface(gate, vrrp_lwip_now_us(), &state);
+        vrrp_lwip_run();
     }
-    state.up = netif_is_up(netif) && netif_is_link_up(netif);
-    memcpy(state.mac, netif->hwaddr, sizeof state.mac);
-    memcpy(state.ipv4, netif_ip4_addr(netif), sizeof state.ipv4);
-    vrrp_set_interface(vrrp, now_us(), LAN, &state);
-    run();
-}
-
-int vrrp_lwip_stop(void)
-{
-    vrrp_set_enabled(vrrp, now_us(), &key, 0);
-    run();
-    return serving;
 }

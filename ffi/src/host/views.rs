@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_int};
 use std::net::IpAddr;
 
-use vrrp_core::{DropReason, Family, MacMode};
+use vrrp_core::{Family, MacMode};
 use vrrp_host::{Sighting, VrReport};
 
 use super::event;
@@ -12,10 +12,10 @@ use super::message;
 use super::numbers::*;
 use super::spec;
 use super::types::*;
-use crate::convert;
 use crate::engine::answer;
 use crate::numbers::*;
 use crate::raw::{self, Plain, string};
+use crate::status::legal_reason;
 use crate::types::*;
 
 /// Writes to `now_us` the time of the host's clock, which `since_us` and `active_last_heard_us` of
@@ -320,12 +320,6 @@ unsafe fn list<T: Plain>(
 
 fn number(count: usize) -> Result<c_int, c_int> {
     c_int::try_from(count).map_err(|_| VRRP_ERR_OTHER)
-}
-
-fn legal_reason(reason: c_int) -> Result<DropReason, c_int> {
-    let mut all = DropReason::ALL.iter().copied();
-    all.find(|r| convert::drop_reason(*r) == reason)
-        .ok_or(VRRP_ERR_VALUE)
 }
 
 impl From<&VrReport> for vrrp_host_service_t {

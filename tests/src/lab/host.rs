@@ -70,6 +70,11 @@ impl Host {
         self.nic.v4()
     }
 
+    /// Its own IPv6 address.
+    pub fn v6(&self) -> Ipv6Addr {
+        self.nic.v6()
+    }
+
     /// Its link-local IPv6 address.
     pub fn link_local(&self) -> Ipv6Addr {
         self.nic.link_local()

@@ -47,7 +47,8 @@ pub(crate) fn check() -> Result<(), Failure> {
         )?;
     }
     let engine = install::build(Library::Engine, None)?;
-    programs(&engine, &["layout", "memory", "misuse"], &[])?;
+    let tests = ["layout", "gate_layout", "memory", "misuse", "gate"];
+    programs(&engine, &tests, &[])?;
     symbols(&engine)?;
     superloop(&engine)?;
     minimal(&engine)?;
@@ -66,7 +67,9 @@ pub(crate) fn check() -> Result<(), Failure> {
 /// Every header by itself, and what it says of sizes, under every compiler.
 fn headers() -> Result<(), Failure> {
     let include = root().join("include");
-    let mut sources = vec![source("layout.c"), source("host_layout.c")];
+    let mut sources = ["layout.c", "gate_layout.c", "host_layout.c"]
+        .map(source)
+        .to_vec();
     for entry in list(&include)? {
         let name = entry
             .file_name()
@@ -92,10 +95,12 @@ fn headers() -> Result<(), Failure> {
 fn layout(library: &Path, capacities: [u32; 3]) -> Result<(), Failure> {
     let archive = library.join("libvrrp.a");
     let program = work("layout")?;
-    let mut command = compile(COMPILERS[0], &source("layout.c"));
-    let defines = install::defines(capacities);
-    run::run(command.args(defines).arg(&archive).arg("-o").arg(&program))?;
-    run::run(&mut Command::new(&program))?;
+    for layout in ["layout.c", "gate_layout.c"] {
+        let mut command = compile(COMPILERS[0], &source(layout));
+        let defines = install::defines(capacities);
+        run::run(command.args(defines).arg(&archive).arg("-o").arg(&program))?;
+        run::run(&mut Command::new(&program))?;
+    }
     // One that was compiled for half the virtual routers is told so.
     let [interfaces, routers, addresses] = capacities;
     if routers == 1 {

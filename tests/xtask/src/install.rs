@@ -16,9 +16,9 @@ const CAPACITIES: [&str; 3] = [
 /// How much of it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Library {
-    /// The engine alone: vrrp.h. It needs neither libc nor std.
+    /// The engine and the gate: vrrp.h and vrrp_gate.h. It needs neither libc nor std.
     Engine,
-    /// The engine and the host port: vrrp.h and vrrp_host.h.
+    /// These and the host port: vrrp_host.h as well.
     Whole,
 }
 
@@ -143,8 +143,11 @@ pub(crate) fn install(library: Library, prefix: &Path) -> Result<(), Failure> {
         link(&shared, &lib.join(name))?;
     }
     let (headers, pages): (&[&str], &[&str]) = match library {
-        Library::Engine => (&["vrrp.h"], &["libvrrp.3"]),
-        Library::Whole => (&["vrrp.h", "vrrp_host.h"], &["libvrrp.3", "libvrrp_host.3"]),
+        Library::Engine => (&["vrrp.h", "vrrp_gate.h"], &["libvrrp.3", "libvrrp_gate.3"]),
+        Library::Whole => (
+            &["vrrp.h", "vrrp_gate.h", "vrrp_host.h"],
+            &["libvrrp.3", "libvrrp_gate.3", "libvrrp_host.3"],
+        ),
     };
     for header in headers {
         copy(&root().join("include").join(header), &include.join(header))?;

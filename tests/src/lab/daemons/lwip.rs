@@ -1,5 +1,6 @@
 //! A program whose network stack is lwIP, with libvrrp between the stack and its driver.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -14,25 +15,24 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
 
 /// The words of its command line.
 pub(super) fn config(host: &Host, vrs: &[Vr]) -> String {
-    let [vr] = vrs else {
-        panic!("the program serves one virtual router");
-    };
-    let [address] = &vr.addresses[..] else {
-        panic!("the program serves one address");
-    };
-    assert!(
-        vr.version == 3 && vr.vmac && vr.preempt,
-        "the program has no option for that"
-    );
-    format!(
-        "{} {INTERFACE} {:?} {} {} {} {} {address}",
+    let mut words = format!(
+        "{} {INTERFACE} {:?} {} {}",
         host.name(),
         host.mac(),
         host.v4(),
-        vr.vrid,
-        vr.priority,
-        vr.interval_cs,
-    )
+        host.v6()
+    );
+    for vr in vrs {
+        assert!(
+            vr.version == 3 && vr.vmac && vr.preempt,
+            "the program has no option for that"
+        );
+        let addresses: Vec<String> = vr.addresses.iter().map(ToString::to_string).collect();
+        let (vrid, priority, interval_cs) = (vr.vrid, vr.priority, vr.interval_cs);
+        let addresses = addresses.join(",");
+        write!(words, " {vrid} {priority} {interval_cs} {addresses}").expect("a String");
+    }
+    words
 }
 
 pub(super) fn command(config: &Path) -> Command {

@@ -1,0 +1,155 @@
+//! What can be asked of a gate. Nothing here changes it.
+
+use core::ffi::{c_char, c_int};
+use core::ptr;
+
+use vrrp_core::gate::Discard;
+
+use super::convert;
+use super::handle::vrrp_gate_t;
+use super::numbers::*;
+use super::types::*;
+use crate::convert::Legal;
+use crate::engine::answer;
+use crate::handle::content;
+use crate::numbers::*;
+use crate::raw;
+use crate::types::*;
+
+/// Writes to `deadline_us` when `vrrp_gate_handle_timeout()` and `vrrp_gate_poll()` are to be called at
+/// the latest; `VRRP_NEVER`: not before something else happens. Ask again after every input.
+///
+/// Errors: `VRRP_ERR_NULL`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_gate_poll_timeout(
+    gate: *const vrrp_gate_t,
+    deadline_us: *mut u64,
+) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe {
+        answer(|| {
+            let gate = &content(gate)?.gate;
+            raw::check(deadline_us)?;
+            let deadline = gate.poll_timeout().map_or(VRRP_NEVER, |at| at.as_micros());
+            raw::write(deadline_us, deadline);
+            Ok(VRRP_OK)
+        })
+    }
+}
+
+/// Describes a virtual router as it stands. Set `status->size` before. `status->key.ifindex` means
+/// nothing.
+///
+/// Errors: `VRRP_ERR_NULL`; `VRRP_ERR_SIZE`; `VRRP_ERR_VALUE`: no legal key; `VRRP_ERR_NOT_FOUND`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_gate_status(
+    gate: *const vrrp_gate_t,
+    key: *const vrrp_gate_key_t,
+    status: *mut vrrp_status_t,
+) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe {
+        answer(|| {
+            let gate = &content(gate)?.gate;
+            let size = raw::check_sized(status)?;
+            let key = raw::read(key)?.legal()?;
+            let found = gate.router().status(key).ok_or(VRRP_ERR_NOT_FOUND)?;
+            raw::write_sized(status, size, found.into());
+            Ok(VRRP_OK)
+        })
+    }
+}
+
+/// Gives the counters of a virtual router. Set `statistics->size` before.
+///
+/// Errors: `VRRP_ERR_NULL`; `VRRP_ERR_SIZE`; `VRRP_ERR_VALUE`: no legal key; `VRRP_ERR_NOT_FOUND`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_gate_statistics(
+    gate: *const vrrp_gate_t,
+    key: *const vrrp_gate_key_t,
+    statistics: *mut vrrp_statistics_t,
+) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe {
+        answer(|| {
+            let gate = &content(gate)?.gate;
+            let size = raw::check_sized(statistics)?;
+            let key = raw::read(key)?.legal()?;
+            let found = gate.router().statistics(key).ok_or(VRRP_ERR_NOT_FOUND)?;
+            raw::write_sized(statistics, size, found.into());
+            Ok(VRRP_OK)
+        })
+    }
+}
+
+/// Writes to `count` how many VRRP packets were discarded for `reason`, one of `VRRP_DROP_*`: see
+/// `vrrp_drops()`.
+///
+/// Errors: as there.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_gate_drops(
+    gate: *const vrrp_gate_t,
+    key: *const vrrp_gate_key_t,
+    reason: c_int,
+    count: *mut u32,
+) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe {
+        answer(|| {
+            let router = content(gate)?.gate.router();
+            raw::check(count)?;
+            let reason = crate::status::legal_reason(reason)?;
+            let counters = if key.is_null() {
+                router.drops()
+            } else {
+                let key = raw::read(key)?.legal()?;
+                &router.statistics(key).ok_or(VRRP_ERR_NOT_FOUND)?.drops
+            };
+            raw::write(count, counters.count(reason));
+            Ok(VRRP_OK)
+        })
+    }
+}
+
+/// Writes to `count` how many other frames were discarded for `reason`, one of
+/// `VRRP_GATE_DISCARD_*`. Counters wrap. The reasons go from 1 to where `vrrp_gate_discard_name()`
+/// gives NULL.
+///
+/// Errors: `VRRP_ERR_NULL`; `VRRP_ERR_VALUE`: no such reason.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_gate_discards(
+    gate: *const vrrp_gate_t,
+    reason: c_int,
+    count: *mut u32,
+) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe {
+        answer(|| {
+            let gate = &content(gate)?.gate;
+            raw::check(count)?;
+            let mut all = Discard::ALL.iter();
+            let reason = all.find(|r| convert::discard(**r) == reason);
+            let reason = *reason.ok_or(VRRP_ERR_VALUE)?;
+            raw::write(count, gate.discards().count(reason));
+            Ok(VRRP_OK)
+        })
+    }
+}
+
+/// A short name of one of `VRRP_GATE_DISCARD_*` for logs and statistics, such as "other-station".
+/// Static; NULL for another number.
+#[unsafe(no_mangle)]
+pub extern "C" fn vrrp_gate_discard_name(reason: c_int) -> *const c_char {
+    let name = match reason {
+        VRRP_GATE_DISCARD_TRUNCATED => c"truncated",
+        VRRP_GATE_DISCARD_OTHER_STATION => c"other-station",
+        VRRP_GATE_DISCARD_MAC_NOT_TAKEN_UP => c"virtual-mac-not-taken-up",
+        VRRP_GATE_DISCARD_TO_UNSERVED => c"to-address-not-served",
+        VRRP_GATE_DISCARD_NOT_ACCEPTED => c"to-address-not-accepted",
+        VRRP_GATE_DISCARD_BAD_SOLICITATION => c"bad-solicitation",
+        VRRP_GATE_DISCARD_FROM_UNSERVED => c"from-address-not-served",
+        VRRP_GATE_DISCARD_NO_ROOM => c"no-room",
+        _ => return ptr::null(),
+    };
+    name.as_ptr()
+}

@@ -1,0 +1,46 @@
+/* What a program is compiled with, against what the library was built with: the gate. Compiles as
+ * layout.c does. */
+#include <stddef.h>
+
+#include "vrrp_gate.h"
+
+#ifdef __cplusplus
+#define SAME(a, b, name) static_assert((a) == (b), #name)
+#else
+#define SAME(a, b, name) typedef char assert_##name[(a) == (b) ? 1 : -1]
+#endif
+
+SAME(sizeof(vrrp_gate_key_t), 2, key);
+SAME(sizeof(vrrp_gate_addressee_t), 18, addressee);
+SAME(sizeof(vrrp_gate_action_t), 52, action);
+SAME(offsetof(vrrp_gate_action_t, kind), 8, action_kind);
+SAME(offsetof(vrrp_gate_action_t, key), 10, action_key);
+SAME(offsetof(vrrp_gate_action_t, address), 12, action_address);
+SAME(offsetof(vrrp_gate_action_t, peer), 33, action_peer);
+
+SAME(VRRP_GATE_TAKEN, 0, taken);
+SAME(VRRP_GATE_STACK, 1, stack);
+SAME(VRRP_GATE_SEND, 1, send);
+SAME(VRRP_GATE_REMOVED, 5, removed);
+SAME(sizeof(vrrp_gate_storage_t), VRRP_GATE_STORAGE_SIZE, storage);
+SAME(VRRP_GATE_STORAGE_SIZE % 8, 0, storage_padding);
+
+#if !defined(__STDC_HOSTED__) || __STDC_HOSTED__
+#include <stdio.h>
+
+/* Runs against a library that was built with the capacities that this was compiled with. */
+int main(void)
+{
+    size_t wanted = vrrp_gate_storage_size();
+    int routers = (int)VRRP_MAX_ROUTERS;
+
+    /* The macro is not below, and above by no more than 64 octets and 24 for each virtual router. */
+    if (wanted > VRRP_GATE_STORAGE_SIZE ||
+        VRRP_GATE_STORAGE_SIZE - wanted > 64 + 24 * (size_t)routers)
+        return fprintf(stderr, "VRRP_GATE_STORAGE_SIZE %u for %u\n",
+                       (unsigned)VRRP_GATE_STORAGE_SIZE, (unsigned)wanted), 1;
+    printf("a gate of %d routers, %d addresses: %u octets, VRRP_GATE_STORAGE_SIZE %u\n", routers,
+           (int)VRRP_MAX_ADDRESSES, (unsigned)wanted, (unsigned)VRRP_GATE_STORAGE_SIZE);
+    return 0;
+}
+#endif
