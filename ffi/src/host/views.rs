@@ -12,6 +12,7 @@ use super::message;
 use super::numbers::*;
 use super::spec;
 use super::types::*;
+use crate::convert;
 use crate::engine::answer;
 use crate::numbers::*;
 use crate::raw::{self, Plain, string};
