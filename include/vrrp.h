@@ -280,7 +280,7 @@ typedef union vrrp_storage_t {
 // The Active router was not heard for the Active_Down_Interval, or nobody ever was.
 #define VRRP_REASON_ACTIVE_TIMEOUT 2
 
-// The Active router said that it stops (priority 0).
+// The Active router gave up being it (priority 0): it stops, resigns or is disabled.
 #define VRRP_REASON_ACTIVE_STOPPED 3
 
 // The Active router has a lower priority than we, and preemption is on.
@@ -920,7 +920,7 @@ const char *vrrp_strerror(int error);
 // The name of one of `VRRP_STATE_*`, such as "Backup". Static; NULL for another number.
 const char *vrrp_state_name(uint8_t state);
 
-// One of `VRRP_REASON_*` in words, such as "the master said that it stops". Static; NULL for
+// One of `VRRP_REASON_*` in words, such as "the master gave up mastership". Static; NULL for
 // another number.
 const char *vrrp_reason_text(uint8_t reason);
 

@@ -143,7 +143,7 @@ pub enum Reason {
     Owner,
     /// The Active router was not heard for the Active_Down_Interval, or nobody ever was.
     ActiveTimeout,
-    /// The Active router said that it stops (priority 0).
+    /// The Active router gave up being it (priority 0): it stops, resigns or is disabled.
     ActiveStopped,
     /// The Active router has a lower priority than we, and preemption is on.
     Preempted,
@@ -172,7 +172,7 @@ impl Reason {
             Reason::Started => "started",
             Reason::Owner => "started as owner of the addresses",
             Reason::ActiveTimeout => "no advertisement within the down interval",
-            Reason::ActiveStopped => "the master said that it stops",
+            Reason::ActiveStopped => "the master gave up mastership",
             Reason::Preempted => "the master has a lower priority",
             Reason::HigherPriority => "a router of higher priority advertises",
             Reason::HigherAddress => "a router of equal priority and higher address advertises",

@@ -35,7 +35,7 @@ pub extern "C" fn vrrp_state_name(state: u8) -> *const c_char {
     })
 }
 
-/// One of `VRRP_REASON_*` in words, such as "the master said that it stops". Static; NULL for
+/// One of `VRRP_REASON_*` in words, such as "the master gave up mastership". Static; NULL for
 /// another number.
 #[unsafe(no_mangle)]
 pub extern "C" fn vrrp_reason_text(reason: u8) -> *const c_char {
@@ -43,7 +43,7 @@ pub extern "C" fn vrrp_reason_text(reason: u8) -> *const c_char {
         VRRP_REASON_STARTED => Some(c"started"),
         VRRP_REASON_OWNER => Some(c"started as owner of the addresses"),
         VRRP_REASON_ACTIVE_TIMEOUT => Some(c"no advertisement within the down interval"),
-        VRRP_REASON_ACTIVE_STOPPED => Some(c"the master said that it stops"),
+        VRRP_REASON_ACTIVE_STOPPED => Some(c"the master gave up mastership"),
         VRRP_REASON_PREEMPTED => Some(c"the master has a lower priority"),
         VRRP_REASON_HIGHER_PRIORITY => Some(c"a router of higher priority advertises"),
         VRRP_REASON_HIGHER_ADDRESS => {

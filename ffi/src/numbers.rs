@@ -129,7 +129,7 @@ pub const VRRP_REASON_STARTED: u8 = 0;
 pub const VRRP_REASON_OWNER: u8 = 1;
 /// The Active router was not heard for the Active_Down_Interval, or nobody ever was.
 pub const VRRP_REASON_ACTIVE_TIMEOUT: u8 = 2;
-/// The Active router said that it stops (priority 0).
+/// The Active router gave up being it (priority 0): it stops, resigns or is disabled.
 pub const VRRP_REASON_ACTIVE_STOPPED: u8 = 3;
 /// The Active router has a lower priority than we, and preemption is on.
 pub const VRRP_REASON_PREEMPTED: u8 = 4;

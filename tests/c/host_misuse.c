@@ -121,11 +121,11 @@ static void structs(void)
     settings.auth = 9;
     refused(VRRP_ERR_VALUE, "routers[0].config.auth: ");
     settings.auth = VRRP_AUTH_SIMPLE;
-    refused(VRRP_ERR_AUTH_VERSION, "eth0 VRID 51 IPv4: a password needs VRRPv2");
+    refused(VRRP_ERR_AUTH_VERSION, "VRID 51 on eth0 (ipv4): a password needs VRRPv2");
     settings.max_hops = 3;
-    refused(VRRP_ERR_BAD_MAX_HOPS, "eth0 VRID 51 IPv4: ");
+    refused(VRRP_ERR_BAD_MAX_HOPS, "VRID 51 on eth0 (ipv4): ");
     settings.addresses_len = 0;
-    refused(VRRP_ERR_NO_ADDRESSES, "eth0 VRID 51 IPv4: ");
+    refused(VRRP_ERR_NO_ADDRESSES, "VRID 51 on eth0 (ipv4): ");
     settings.addresses = NULL;
     refused(VRRP_ERR_NULL, "routers[0].config.addresses: ");
     settings.addresses_len = VRRP_HOST_MAX_ADDRESSES + 1;
@@ -136,7 +136,7 @@ static void structs(void)
     refused(VRRP_ERR_TRACKS_FULL, "routers[0].config.tracks_len: 9 are more than 8");
     settings.peers = &peer;
     settings.peers_len = 1;
-    refused(VRRP_ERR_BAD_ADDRESS, "eth0 VRID 51 IPv4: ");
+    refused(VRRP_ERR_BAD_ADDRESS, "VRID 51 on eth0 (ipv4): ");
     service.prefix_len = 33;
     refused(VRRP_ERR_BAD_ADDRESS,
             "routers[0].config.addresses[0].prefix_len: expected 0 to 32, found 33");
@@ -163,23 +163,23 @@ static void structs(void)
     object.id = router.id;
     settings.tracks = &track;
     settings.tracks_len = 1;
-    refused(VRRP_ERR_HOST_CONFIG, "eth0 VRID 51 IPv4: it depends on itself");
+    refused(VRRP_ERR_HOST_CONFIG, "VRID 51 on eth0 (ipv4): it depends on itself");
     config.objects = &object;
     config.objects_len = 1;
     object.id.vrid = 52;
     settings.tracks = &track;
     settings.tracks_len = 1;
-    refused(VRRP_ERR_NOT_FOUND, "it depends on eth0 VRID 52 IPv4, which is not configured");
+    refused(VRRP_ERR_NOT_FOUND, "it depends on VRID 52 on eth0 (ipv4), which is not configured");
 
     two[0] = two[1] = router;
     config.routers = two;
     config.routers_len = 2;
-    refused(VRRP_ERR_EXISTS, "eth0 VRID 51 IPv4: configured twice");
+    refused(VRRP_ERR_EXISTS, "VRID 51 on eth0 (ipv4): configured twice");
     two[0] = two[1] = router;
     two[1].id.vrid = 52;
     config.routers = two;
     config.routers_len = 2;
-    refused(VRRP_ERR_HOST_CONFIG, "10.0.0.80 belongs to eth0 VRID 51 IPv4 already");
+    refused(VRRP_ERR_HOST_CONFIG, "10.0.0.80 belongs to VRID 51 on eth0 (ipv4) already");
 }
 
 static void texts(void)

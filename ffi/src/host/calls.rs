@@ -182,7 +182,7 @@ pub unsafe extern "C" fn vrrp_host_next_event(
                 let Some(next) = inner.host.next_event() else {
                     return Ok(0);
                 };
-                raw::write_sized(event, size, event::event(&next, &inner.host));
+                raw::write_sized(event, size, event::event(&next));
                 Ok(1)
             })
         })

@@ -3,12 +3,11 @@
 use std::net::IpAddr;
 
 use vrrp_core::{AdvertInterval, Peer, Vrid};
-use vrrp_host::{Event, Host, VrId};
+use vrrp_host::{Event, VrId};
 use vrrpd::words::{self, Weight};
 
 use super::message;
 use super::numbers::*;
-use super::os::Os;
 use super::types::*;
 use crate::convert;
 use crate::types::*;
@@ -48,14 +47,13 @@ pub(crate) fn problem(text: &str) -> vrrp_host_event_t {
     }
 }
 
-/// What C is to know of an event of this host.
-pub(crate) fn event(event: &Event, host: &Host<Os>) -> vrrp_host_event_t {
+/// What C is to know of an event.
+pub(crate) fn event(event: &Event) -> vrrp_host_event_t {
     let about = subject(event);
-    let status = about.and_then(|id| host.status(id)).map(|r| r.status);
-    let (weight, text) = words::event(event, status.as_ref());
+    let (weight, text) = words::event(event);
     let mut told = empty();
     told.weight = match weight {
-        Weight::Warning => VRRP_HOST_WARNING,
+        Weight::Warning | Weight::Warned => VRRP_HOST_WARNING,
         Weight::Info | Weight::Debug => VRRP_HOST_INFO,
     };
     told.text = message::field(&text);
@@ -84,16 +82,15 @@ fn fill(told: &mut vrrp_host_event_t, event: &Event) {
         Event::StateChange {
             from,
             to,
-            reason,
-            peer,
+            why,
             addresses,
             ..
         } => {
             told.kind = VRRP_HOST_STATE_CHANGE;
             told.from = convert::state(*from);
             told.to = convert::state(*to);
-            told.reason = convert::reason(*reason);
-            told.peer = peer.map_or(told.peer, Into::into);
+            told.reason = convert::reason(why.reason);
+            told.peer = why.peer.map_or(told.peer, Into::into);
             told.addresses_len = copy(&mut told.addresses, addresses.iter().map(|a| (*a).into()));
         }
         Event::Interface { name, state } => {

@@ -11,6 +11,7 @@
 //! - [`control`] is the control socket: its server, its words, and the client's side.
 //! - [`privsep`] divides all this between two processes where a platform supports it.
 //! - [`words`] tells what happened in one line for the log.
+//! - [`output`] writes the standard streams, whoever reads them.
 //! - [`logging`], [`notify`], [`poll`] and [`sys`] are the ground: log, service manager, poll(2),
 //!   system calls.
 
@@ -21,6 +22,7 @@ pub mod daemon;
 pub mod facts;
 pub mod logging;
 pub mod notify;
+pub mod output;
 pub mod poll;
 pub mod privsep;
 pub mod report;

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use vrrp_core::{ActiveRouter, Family, Instant, MacMode, State, Statistics, Version};
-use vrrp_host::{About, InterfaceReport, Sighting, VrId, VrReport, Warning};
+use vrrp_host::{
+    About, InterfaceReport, Sighting, VrId, VrReport, Warning, down_interval, family_word,
+};
 
 use crate::control::protocol::{Peer, Rejected, Seen, Stats, VirtualRouter, VrStats};
 use crate::words;
@@ -12,10 +14,6 @@ use crate::words;
 pub fn virtual_router(report: &VrReport, now: Instant, warnings: &[Warning]) -> VirtualRouter {
     let status = &report.status;
     let seconds = |span: vrrp_core::Duration| span.as_micros() as f64 / 1e6;
-    let last = status.active.map(|active| vrrp_core::Peer {
-        address: active.address,
-        priority: active.priority,
-    });
     let source = match report.id.family {
         Family::Ipv4 => report.interface.ipv4.map(|a| a.to_string()),
         Family::Ipv6 => report.interface.ipv6.map(|a| a.to_string()),
@@ -23,15 +21,17 @@ pub fn virtual_router(report: &VrReport, now: Instant, warnings: &[Warning]) -> 
     VirtualRouter {
         vrid: report.id.vrid.get(),
         interface: report.id.interface.clone(),
-        family: words::family(&report.id),
+        family: family_word(report.id.family).into(),
         state: words::state(status.state).into(),
         since_s: words::age(now, status.since),
         reason: match &report.refused {
             Some(why) => format!("not ready: {why}"),
-            None => words::reason(status.reason, last, Some(status)),
+            None => words::reason(&report.why),
         },
         priority: status.priority.get(),
         base_priority: status.base_priority.get(),
+        configured_priority: report.configured_priority.get(),
+        priority_override: report.priority_override.map(vrrp_core::Priority::get),
         enabled: status.enabled,
         resigned: status.resigned,
         handing_over: status.handing_over,
@@ -43,7 +43,7 @@ pub fn virtual_router(report: &VrReport, now: Instant, warnings: &[Warning]) -> 
         }
         .into(),
         interval_s: seconds(status.advert_interval.duration()),
-        down_interval_s: seconds(words::down_interval(status)),
+        down_interval_s: seconds(down_interval(status)),
         source,
         peer: status.active.as_ref().map(|active| peer(active, now)),
         addresses: report.addresses.iter().map(address).collect(),
@@ -67,7 +67,7 @@ pub fn seen(sighting: &Sighting) -> Seen {
     Seen {
         interface: sighting.interface.clone(),
         vrid: sighting.vrid.get(),
-        family: sighting.family.to_string().to_lowercase(),
+        family: family_word(sighting.family).into(),
         address: sighting.address.to_string(),
         mac: sighting.mac.to_string(),
         priority: sighting.priority,
@@ -140,7 +140,7 @@ fn vr_stats(report: &VrReport) -> VrStats {
     VrStats {
         vrid: report.id.vrid.get(),
         interface: report.id.interface.clone(),
-        family: words::family(&report.id),
+        family: family_word(report.id.family).into(),
         master: report.status.state == State::Active,
         counters: counters(&report.statistics)
             .into_iter()

@@ -189,6 +189,18 @@ fn poll_once(polled: &mut [libc::pollfd], millis: i32) -> io::Result<()> {
     }
 }
 
+/// Waits until `input` can be read, or nobody reads from `output` any more: which of both is so.
+pub fn wait_for_input(input: RawFd, output: RawFd) -> io::Result<(bool, bool)> {
+    // An error of the descriptor is told without being asked for.
+    let mut both = [polled(input, libc::POLLIN), polled(output, 0)];
+    loop {
+        poll_once(&mut both, -1)?;
+        if both.iter().any(|one| one.revents != 0) {
+            return Ok((both[0].revents != 0, both[1].revents != 0));
+        }
+    }
+}
+
 /// Whether a write of up to 4096 octets to `fd` would be taken without waiting.
 pub fn writable_now(fd: RawFd) -> bool {
     let mut one = [polled(fd, libc::POLLOUT)];

@@ -2,8 +2,8 @@
 //!
 //! The words are those of the configuration file: "master" and "backup", not the RFC's "Active".
 
-use vrrp_core::{Duration, Instant, Peer, Reason, State, Status, Version};
-use vrrp_host::{About, Event, VrId, Warning};
+use vrrp_core::{Duration, Instant, Peer, Reason, State};
+use vrrp_host::{About, Ended, Event, Warning, Why};
 
 /// `master`, `backup` or `init`.
 pub const fn state(state: State) -> &'static str {
@@ -14,16 +14,6 @@ pub const fn state(state: State) -> &'static str {
     }
 }
 
-/// `ipv4` or `ipv6`: the family in arguments and JSON.
-pub fn family(id: &VrId) -> String {
-    id.family.to_string().to_lowercase()
-}
-
-/// `VRID 1 on eth0 (IPv4)`.
-pub fn name(id: &VrId) -> String {
-    format!("VRID {} on {} ({})", id.vrid, id.interface, id.family)
-}
-
 /// Whole or with up to three decimals: `3.609 s`.
 pub fn seconds(span: Duration) -> String {
     let text = format!("{:.3}", span.as_micros() as f64 / 1e6);
@@ -31,39 +21,22 @@ pub fn seconds(span: Duration) -> String {
     format!("{text} s")
 }
 
-/// The silence after which the master counts as dead: Active_Down_Interval (RFC 9568 section 6.1),
-/// Master_Down_Interval in v2.
-pub fn down_interval(status: &Status) -> Duration {
-    let interval = status.active_interval.duration().as_micros();
-    let unit = match status.version {
-        Version::V2 => 1_000_000,
-        Version::V3 | Version::Both => interval,
-    };
-    let skew = u64::from(256 - u16::from(status.priority.get())) * unit / 256;
-    Duration::from_micros(3 * interval + skew)
-}
-
-/// Why a state changed. `status` is how the virtual router stands after it.
-pub fn reason(reason: Reason, peer: Option<Peer>, status: Option<&Status>) -> String {
+/// Why a state changed.
+pub fn reason(why: &Why) -> String {
     let from = |peer: Peer| format!("{} (priority {})", peer.address, peer.priority);
-    let than = |status: &Status| format!(", ours is {}", status.priority);
-    let ours = status.map(than).unwrap_or_default();
-    match (reason, peer) {
+    let ours = why.priority;
+    match (why.reason, why.peer) {
         (Reason::ActiveTimeout, peer) => {
-            let span = status.map(down_interval);
-            let within = span.map(|span| format!(" within {}", seconds(span)));
-            let within = within.unwrap_or_default();
+            let within = seconds(why.down_interval);
             match peer {
-                Some(peer) => format!("no advertisement{within} from {}", from(peer)),
-                None => format!("no advertisement from anybody{within}"),
+                Some(peer) => format!("no advertisement within {within} from {}", from(peer)),
+                None => format!("no advertisement from anybody within {within}"),
             }
         }
-        (Reason::ActiveStopped, Some(peer)) => format!("{} has stopped", peer.address),
-        (Reason::Preempted, Some(peer)) => {
-            format!("we preempt {}{ours}", from(peer))
-        }
+        (Reason::ActiveStopped, Some(peer)) => gave_up(peer.address),
+        (Reason::Preempted, Some(peer)) => format!("we preempt {}, ours is {ours}", from(peer)),
         (Reason::HigherPriority, Some(peer)) => {
-            format!("{} advertises{ours}", from(peer))
+            format!("{} advertises, ours is {ours}", from(peer))
         }
         (Reason::HigherAddress, Some(peer)) => {
             format!(
@@ -71,8 +44,24 @@ pub fn reason(reason: Reason, peer: Option<Peer>, status: Option<&Status>) -> St
                 from(peer)
             )
         }
+        (Reason::Disabled, _) => ended(why.ended).into(),
         (reason, _) => reason.to_string(),
     }
+}
+
+/// Why a virtual router takes no part any more.
+pub const fn ended(ended: Ended) -> &'static str {
+    match ended {
+        Ended::Disabled => "disabled",
+        Ended::Removed => "removed from the configuration",
+        Ended::Replaced => "configured anew",
+        Ended::ShuttingDown => "shutting down",
+    }
+}
+
+/// An advertisement of priority 0, which a router sends that stops, resigns or is disabled.
+pub fn gave_up(address: impl std::fmt::Display) -> String {
+    format!("{address} gave up mastership")
 }
 
 /// How much an event matters.
@@ -82,30 +71,23 @@ pub enum Weight {
     Info,
     /// Somebody should look.
     Warning,
+    /// Somebody should look; a warning of [`Host::warnings`](vrrp_host::Host::warnings) says it, too,
+    /// for as long as it lasts.
+    Warned,
     /// Only for those who look for a fault in vrrpd.
     Debug,
 }
 
-/// The line for an event. `status` is how its virtual router stands now, where it has one.
-pub fn event(event: &Event, status: Option<&Status>) -> (Weight, String) {
+/// The line for an event.
+pub fn event(event: &Event) -> (Weight, String) {
     match event {
         Event::StateChange {
-            id,
-            from,
-            to,
-            reason: why,
-            peer,
-            ..
+            id, from, to, why, ..
         } => {
-            let why_text = reason(*why, *peer, status);
-            let line = format!(
-                "{}: {} -> {}: {why_text}",
-                name(id),
-                state(*from),
-                state(*to)
-            );
+            let (from, to) = (state(*from), state(*to));
+            let line = format!("{id}: {from} -> {to}: {}", reason(why));
             let fault = matches!(
-                why,
+                why.reason,
                 Reason::InterfaceDown
                     | Reason::NoPrimaryAddress
                     | Reason::TrackedFault
@@ -115,27 +97,60 @@ pub fn event(event: &Event, status: Option<&Status>) -> (Weight, String) {
         }
         Event::Interface { name, state } => (Weight::Info, interface(name, state)),
         Event::Rejected { .. } => (Weight::Warning, rejected(event)),
-        Event::Problem { id: Some(id), text } => (Weight::Warning, format!("{}: {text}", name(id))),
+        Event::Problem { id: Some(id), text } => (Weight::Warning, format!("{id}: {text}")),
         Event::Problem { id: None, text } => (Weight::Warning, text.clone()),
         Event::Stalled { late } => {
             let late = seconds(*late);
             let text = format!("this host stalled: a timer was handled {late} late");
             (Weight::Warning, text)
         }
-        Event::Removed { id } => (Weight::Info, format!("{}: removed", name(id))),
+        Event::Removed { id } => (Weight::Info, format!("{id}: removed")),
         Event::Lost { count } => (Weight::Warning, format!("{count} events were lost")),
-        // Warnings say it, for as long as it lasts.
+        Event::IntervalMismatch {
+            id,
+            peer,
+            ours,
+            theirs,
+        } => {
+            let (ours, theirs) = (seconds(ours.duration()), seconds(theirs.duration()));
+            let text = format!("{peer} advertises an interval of {theirs}, ours is {ours}");
+            (Weight::Warned, format!("{id}: {text}"))
+        }
+        Event::AddressMismatch {
+            id,
+            peer,
+            ours,
+            theirs,
+        } => {
+            let (ours, theirs) = (list(ours), list(theirs));
+            let text = format!("{peer} advertises {theirs}, ours are {ours}");
+            (Weight::Warned, format!("{id}: {text}"))
+        }
+        Event::DualOwner { id, peer } => {
+            let text = format!("{peer} claims to own the addresses (priority 255), as we do");
+            (Weight::Warned, format!("{id}: {text}"))
+        }
+        Event::Contested { id, peer } => {
+            let (address, priority) = (peer.address, peer.priority);
+            let text = format!("{address} goes on advertising with priority {priority}");
+            (Weight::Warned, format!("{id}: {text}"))
+        }
         other => (Weight::Debug, format!("{other:?}")),
     }
 }
 
-/// `VRID 1 on eth0 (IPv4): cannot ...`.
+fn list(addresses: &[std::net::IpAddr]) -> String {
+    let texts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    texts.join(" ")
+}
+
+/// `VRID 1 on eth0 (ipv4): cannot ...`.
 pub fn warning(warning: &Warning) -> String {
     let text = &warning.text;
     match &warning.about {
         About::Host => text.clone(),
         About::Interface(interface) => format!("{interface}: {text}"),
-        About::VirtualRouter(id) => format!("{}: {text}", name(id)),
+        About::VirtualRouter(id) => format!("{id}: {text}"),
     }
 }
 
@@ -161,6 +176,35 @@ pub fn span(seconds: f64) -> String {
         3_600..86_400 => two(s / 3_600, "h", s % 3_600 / 60, "min"),
         _ => two(s / 86_400, "d", s % 86_400 / 3_600, "h"),
     }
+}
+
+/// A point in time, in milliseconds since 1970, as ISO 8601 has it: `2026-11-29T20:06:12.345Z`.
+pub fn utc(time_ms: u64) -> String {
+    const DAYS_OF_400_YEARS: u64 = 146_097;
+    let (seconds, millis) = (time_ms / 1000, time_ms % 1000);
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    let mut year = 1970 + days / DAYS_OF_400_YEARS * 400;
+    let mut day = days % DAYS_OF_400_YEARS;
+    let is_leap = |year: u64| {
+        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+    };
+    let days_of_year = |year| 365 + u64::from(is_leap(year));
+    while day >= days_of_year(year) {
+        day -= days_of_year(year);
+        year += 1;
+    }
+    let february = 28 + u64::from(is_leap(year));
+    let mut month = 1;
+    for days in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
+        if day < days {
+            break;
+        }
+        day -= days;
+        month += 1;
+    }
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    let day = day + 1;
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
 }
 
 /// How long ago `at` was, in seconds.
@@ -202,31 +246,8 @@ fn rejected(event: &Event) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vrrp_core::{AdvertInterval, Family, Priority, VrKey, Vrid};
-
-    fn status(version: Version, priority: u8) -> Status {
-        let vrid = Vrid::new(1).expect("not 0");
-        Status {
-            key: VrKey {
-                ifindex: 1,
-                vrid,
-                family: Family::Ipv4,
-            },
-            state: State::Active,
-            reason: Reason::ActiveTimeout,
-            since: Instant::from_micros(0),
-            enabled: true,
-            handing_over: false,
-            resigned: false,
-            version,
-            priority: Priority::new(priority).expect("not 0"),
-            base_priority: Priority::new(priority).expect("not 0"),
-            advert_interval: AdvertInterval::DEFAULT,
-            active_interval: AdvertInterval::DEFAULT,
-            active: None,
-            pseudo_header: true,
-        }
-    }
+    use vrrp_core::{Family, Priority, Vrid};
+    use vrrp_host::VrId;
 
     fn change(why: Reason, peer: Option<Peer>) -> String {
         let happened = Event::StateChange {
@@ -237,11 +258,16 @@ mod tests {
             },
             from: State::Backup,
             to: State::Active,
-            reason: why,
-            peer,
+            why: Why {
+                reason: why,
+                peer,
+                priority: Priority::DEFAULT,
+                down_interval: Duration::from_micros(3_609_375),
+                ended: Ended::Removed,
+            },
             addresses: Vec::new(),
         };
-        event(&happened, Some(&status(Version::V3, 100))).1
+        event(&happened).1
     }
 
     #[test]
@@ -252,32 +278,22 @@ mod tests {
         };
         assert_eq!(
             change(Reason::ActiveTimeout, Some(peer)),
-            "VRID 1 on eth0 (IPv4): backup -> master: no advertisement within 3.609 s from 10.10.10.6 (priority 250)"
+            "VRID 1 on eth0 (ipv4): backup -> master: no advertisement within 3.609 s from 10.10.10.6 (priority 250)"
         );
         assert_eq!(
             change(Reason::ActiveTimeout, None),
-            "VRID 1 on eth0 (IPv4): backup -> master: no advertisement from anybody within 3.609 s"
+            "VRID 1 on eth0 (ipv4): backup -> master: no advertisement from anybody within 3.609 s"
         );
         assert_eq!(
             change(Reason::ActiveStopped, Some(peer)),
-            "VRID 1 on eth0 (IPv4): backup -> master: 10.10.10.6 has stopped"
+            "VRID 1 on eth0 (ipv4): backup -> master: 10.10.10.6 gave up mastership"
         );
         assert!(
             change(Reason::HigherPriority, Some(peer))
                 .ends_with("10.10.10.6 (priority 250) advertises, ours is 100")
         );
+        assert!(change(Reason::Disabled, None).ends_with(": removed from the configuration"));
         assert!(change(Reason::InterfaceDown, None).ends_with(": interface down"));
-    }
-
-    #[test]
-    fn the_down_interval_is_that_of_the_version() {
-        let micros = |version, priority| down_interval(&status(version, priority)).as_micros();
-        assert_eq!(micros(Version::V3, 100), 3_609_375);
-        assert_eq!(micros(Version::V2, 100), 3_609_375);
-        let mut fast = status(Version::V3, 250);
-        fast.active_interval = AdvertInterval::from_centis(10).expect("legal");
-        assert_eq!(down_interval(&fast).as_micros(), 302_343);
-        assert_eq!(seconds(down_interval(&fast)), "0.302 s");
     }
 
     #[test]
@@ -291,6 +307,22 @@ mod tests {
     }
 
     #[test]
+    fn points_in_time_are_those_of_the_calendar() {
+        for (ms, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_399_999, "2000-02-28T23:59:59.999Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (951_868_800_000, "2000-03-01T00:00:00.000Z"),
+            (1_795_982_772_345, "2026-11-29T20:06:12.345Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+            (13_569_465_600_000, "2400-01-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(utc(ms), text);
+        }
+        assert!(utc(u64::MAX).ends_with('Z'));
+    }
+
+    #[test]
     fn rejections_name_what_is_known() {
         let rejection = |vrid, count| Event::Rejected {
             interface: "eth0".into(),
@@ -300,11 +332,11 @@ mod tests {
             count,
         };
         assert_eq!(
-            event(&rejection(Some(3), 1), None).1,
+            event(&rejection(Some(3), 1)).1,
             "VRID 3 on eth0: packet from 10.0.0.9 rejected: checksum-errors"
         );
         assert_eq!(
-            event(&rejection(None, 12), None).1,
+            event(&rejection(None, 12)).1,
             "eth0: 12 packets rejected, the last from 10.0.0.9: checksum-errors"
         );
     }

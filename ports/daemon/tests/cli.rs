@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use vrrpd::control::Server;
 
@@ -158,4 +158,65 @@ fn vrrpctl_says_when_there_is_no_daemon() {
         "{}",
         err(&got)
     );
+}
+
+#[test]
+fn a_closed_pipe_is_no_failure_and_a_full_disk_is_one() {
+    let dir = Dir::new("streams");
+    let good = dir.file("good", GOOD);
+    let bad = dir.file("bad", "[VRID]\n");
+    let cases: [(&str, &[&str], i32); 7] = [
+        (VRRPD, &["--check", text(&good)], 0),
+        (VRRPD, &["--check", text(&bad)], 78),
+        (VRRPD, &["--check", "/nonexistent"], 78),
+        (VRRPD, &["--help"], 0),
+        (VRRPD, &["--version"], 0),
+        (VRRPCTL, &["--help"], 0),
+        (VRRPCTL, &["--version"], 0),
+    ];
+    for (program, args, code) in cases {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = Command::new(program);
+        let got = command
+            .args(args)
+            .stdout(writer)
+            .output()
+            .expect("a program");
+        assert_eq!(
+            (got.status.code(), err(&got)),
+            (Some(code), String::new()),
+            "{args:?}"
+        );
+        let full = fs::OpenOptions::new().write(true).open("/dev/full");
+        let mut command = Command::new(program);
+        command.args(args).stdout(full.expect("/dev/full"));
+        let got = command.stderr(Stdio::piped()).output().expect("a program");
+        assert_eq!(got.status.code(), Some(1), "{args:?}: {}", err(&got));
+        assert!(
+            err(&got).contains(": cannot write the standard output: "),
+            "{}",
+            err(&got)
+        );
+    }
+    // Nor is it one when there is nobody to complain to.
+    for (program, args, code) in [
+        (VRRPD, &["--bogus"][..], 2),
+        (VRRPCTL, &["--bogus"], 2),
+        (VRRPCTL, &["-s", "/nonexistent", "status"], 3),
+        (VRRPD, &["-F", "-f", "/nonexistent"], 78),
+    ] {
+        for closed in [true, false] {
+            let (reader, writer) = std::io::pipe().expect("a pipe");
+            drop(reader);
+            let full = fs::OpenOptions::new().write(true).open("/dev/full");
+            let stderr = if closed {
+                writer.into()
+            } else {
+                Stdio::from(full.expect("/dev/full"))
+            };
+            let status = Command::new(program).args(args).stderr(stderr).status();
+            assert_eq!(status.expect("a program").code(), Some(code), "{args:?}");
+        }
+    }
 }

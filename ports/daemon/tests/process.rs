@@ -130,7 +130,7 @@ fn a_life_as_the_service_manager_sees_it() {
     // The end of the last script ends the stop, not the time that scripts are given.
     assert!(asked.elapsed() < Duration::from_secs(5), "{log}");
     for line in [
-        "vrrpd: VRID 7 on eth0: stopscript /bin/sh: stopping 7",
+        "vrrpd: VRID 7 on eth0 (ipv4): stopscript /bin/sh: stopping 7",
         "exit status: 4",
         "vrrpd: stopped",
     ] {
@@ -222,4 +222,114 @@ fn in_the_background_a_failure_is_the_starters_failure() {
     let (code, log) = end(bench.start(&[], ""));
     assert_eq!(code, Some(1), "{log}");
     assert!(log.contains("another vrrpd runs"), "{log}");
+}
+
+/// Runs vrrpctl with its standard output going to `out`, and answers exit status and complaint.
+fn into(bench: &Bench, args: &[&str], out: Stdio) -> (Option<i32>, String) {
+    let mut command = Command::new(VRRPCTL);
+    command.arg("-s").arg(bench.dir.join("socket")).args(args);
+    let child = command.stdout(out).stderr(Stdio::piped()).spawn();
+    end(child.expect("vrrpctl"))
+}
+
+/// A pipe whose reader has gone.
+fn closed_pipe() -> Stdio {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    writer.into()
+}
+
+fn full_disk() -> Stdio {
+    let full = fs::OpenOptions::new().write(true).open("/dev/full");
+    full.expect("/dev/full").into()
+}
+
+const ALL: [&[&str]; 11] = [
+    &["status"],
+    &["status", "--brief"],
+    &["status", "--json"],
+    &["who"],
+    &["who", "--json"],
+    &["stats"],
+    &["stats", "--prometheus"],
+    &["stats", "--openmetrics"],
+    &["priority", "7", "90"],
+    &["reload"],
+    &["--help"],
+];
+
+#[test]
+fn a_closed_pipe_is_no_failure_and_a_full_disk_is_one() {
+    let bench = Bench::new("streams");
+    let child = bench.start(&[], "-F");
+    bench.until_told("READY=1");
+    for args in ALL {
+        let (code, said) = into(&bench, args, closed_pipe());
+        assert_eq!((code, said.as_str()), (Some(0), ""), "{args:?}");
+        let (code, said) = into(&bench, args, full_disk());
+        assert_eq!(code, Some(1), "{args:?}: {said}");
+        let told = "vrrpctl: cannot write the standard output: ";
+        assert!(said.starts_with(told), "{args:?}: {said}");
+    }
+    // One that follows ends with its reader, without an event.
+    let (code, said) = into(&bench, &["events"], closed_pipe());
+    assert_eq!((code, said.as_str()), (Some(0), ""));
+    signal(child.id(), "-TERM");
+    assert_eq!(end(child).0, Some(0));
+}
+
+#[test]
+fn interface_and_family_choose_what_is_shown() {
+    let bench = Bench::new("filter");
+    bench.configure("[VRID]\nserverid = 8\ninterface = eth1\naddr = fe80::8/64\n");
+    let child = bench.start(&[], "-F");
+    bench.until_told("READY=1");
+    let seen = |args: &[&str]| {
+        let got = bench.ctl(args);
+        let text = String::from_utf8_lossy(&got.stdout).into_owned();
+        let of = |vrid: &str, name: &str| {
+            let json = format!("\"vrid\": {vrid},");
+            let metric = format!("vrid=\"{vrid}\"");
+            let row = |l: &str| l.split_whitespace().next() == Some(vrid);
+            [name, &json, &metric].iter().any(|t| text.contains(t)) || text.lines().any(row)
+        };
+        let both = (of("7", "VRID 7 on eth0"), of("8", "VRID 8 on eth1"));
+        (both, got.status.code())
+    };
+    for command in [
+        &["status"][..],
+        &["status", "--brief"],
+        &["status", "--json"],
+        &["stats"],
+        &["stats", "--json"],
+        &["stats", "--prometheus"],
+        &["stats", "--openmetrics"],
+    ] {
+        for (filter, both, code) in [
+            (&[][..], (true, true), 0),
+            (&["-i", "eth0"], (true, false), 0),
+            (&["-6"], (false, true), 0),
+            (&["-4", "-i", "eth0"], (true, false), 0),
+            (&["-6", "-i", "eth0"], (false, false), 4),
+            (&["-i", "eth9"], (false, false), 4),
+        ] {
+            let args = [command, filter].concat();
+            assert_eq!(seen(&args), (both, Some(code)), "{args:?}");
+        }
+    }
+    for (args, code) in [
+        (&["is-master", "7"][..], 1),
+        (&["is-master", "9"], 4),
+        (&["-6", "is-master", "7"], 4),
+        (&["-i", "eth1", "is-master", "7"], 4),
+        (&["-i", "eth0", "-4", "is-master", "7"], 1),
+        (&["-i", "eth0", "reload"], 2),
+        (&["-4", "-6", "status"], 2),
+        (&["-i", "eth0", "-i", "eth1", "status"], 2),
+        (&["--json", "--brief", "status"], 2),
+    ] {
+        assert_eq!(bench.ctl(args).status.code(), Some(code), "{args:?}");
+    }
+    signal(child.id(), "-TERM");
+    assert_eq!(end(child).0, Some(0));
 }

@@ -28,7 +28,7 @@ impl HostConfig {
     }
 }
 
-/// What names a virtual router to people: `eth0 VRID 1 IPv4`.
+/// The name of a virtual router, to people: `VRID 1 on eth0 (ipv4)`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct VrId {
     /// The name of its interface.
@@ -41,7 +41,20 @@ pub struct VrId {
 
 impl fmt::Display for VrId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} VRID {} {}", self.interface, self.vrid, self.family)
+        let (vrid, interface) = (self.vrid, &self.interface);
+        write!(
+            f,
+            "VRID {vrid} on {interface} ({})",
+            family_word(self.family)
+        )
+    }
+}
+
+/// `ipv4` or `ipv6`: an address family in logs, arguments and answers.
+pub const fn family_word(family: Family) -> &'static str {
+    match family {
+        Family::Ipv4 => "ipv4",
+        Family::Ipv6 => "ipv6",
     }
 }
 

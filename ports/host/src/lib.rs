@@ -45,8 +45,9 @@ mod wakeup;
 
 pub use config::{
     AddressSpec, ConfigCause, ConfigError, HostConfig, TrackSpec, Tracked, VrId, VrSpec,
+    family_word,
 };
-pub use event::Event;
+pub use event::{Ended, Event, Why, down_interval};
 pub use facts::{Facts, HostFacts, OwnAddress, OwnInterface};
 pub use host::{Host, MAX_ADDRESSES, MAX_INTERFACES, MAX_VIRTUAL_ROUTERS};
 pub use platform::{Incoming, Platform, PlatformError, PlatformWarning, Subject, VrSetup, Waited};

@@ -92,7 +92,9 @@ fn virtual_router(event: &Event) -> Option<&VrId> {
 
 #[cfg(test)]
 mod tests {
-    use vrrp_core::{Family, Reason, State, Vrid};
+    use vrrp_core::{Duration, Family, Priority, Reason, State, Vrid};
+
+    use crate::event::{Ended, Why};
 
     use super::*;
 
@@ -109,8 +111,13 @@ mod tests {
             id: id.clone(),
             from,
             to,
-            reason: Reason::Started,
-            peer: None,
+            why: Why {
+                reason: Reason::Started,
+                peer: None,
+                priority: Priority::DEFAULT,
+                down_interval: Duration::ZERO,
+                ended: Ended::Disabled,
+            },
             addresses: Vec::new(),
         }
     }

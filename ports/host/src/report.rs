@@ -4,10 +4,11 @@ use std::net::IpAddr;
 
 use vrrp_core::{
     AdvertInterval, DropReason, Duration, Family, Instant, InterfaceState, MacAddr, MacMode,
-    Statistics, Status, Vrid,
+    Priority, Statistics, Status, Vrid,
 };
 
 use crate::config::{AddressSpec, VrId};
+use crate::event::Why;
 
 /// A virtual router as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +20,12 @@ pub struct VrReport {
     /// Why the platform cannot make ready for it: it waits in Initialize, and the platform is asked
     /// again. `None`: the platform is ready.
     pub refused: Option<String>,
+    /// Why it is in its state, with the numbers of the moment when it came into it.
+    pub why: Why,
+    /// The priority of its configuration.
+    pub configured_priority: Priority,
+    /// The priority that [`Host::set_priority`](crate::Host::set_priority) has put in its place.
+    pub priority_override: Option<Priority>,
     /// Its counters.
     pub statistics: Statistics,
     /// Its addresses.

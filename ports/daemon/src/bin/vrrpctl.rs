@@ -1,6 +1,6 @@
 //! Asks a running vrrpd, and tells it what to do.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,7 +9,9 @@ use lexopt::prelude::*;
 use vrrpd::config::DEFAULT_CONTROL_SOCKET;
 use vrrpd::control::Connection;
 use vrrpd::control::protocol::{Answer, Request, Status, Which};
-use vrrpd::ctl::{openmetrics, text};
+use vrrpd::ctl::filter::Filter;
+use vrrpd::ctl::{metrics, text};
+use vrrpd::output::{self, Printed};
 use vrrpd::sys;
 
 const USAGE: &str = "\
@@ -17,24 +19,28 @@ usage: vrrpctl [-s SOCKET] [-i INTERFACE] [-4 | -6] COMMAND
 
   status [--json | --brief]       how each virtual router stands
   who [--json]                    who is master of each virtual router on the segments
-  stats [--json | --openmetrics]  counters
+  stats [--json | --prometheus | --openmetrics]
+                                  counters
   events [--json]                 a line for each change of state from now on
-  is-master VRID                  exit status 0: this host is master; 1: it is not
+  is-master VRID                  exit status 0: this host is master; 1: it is not;
+                                  4: there is no such virtual router
   reload                          read the configuration file again
   priority VRID N|default         advertise another priority
   resign VRID                     hand over to another host, and stay backup
   disable VRID, enable VRID       stop gracefully; take part again
 
   -s SOCKET     the control socket (see vrrpd.conf(5), controlsocket)
-  -i INTERFACE  the virtual router on this interface is meant
-  -4, -6        the one of this address family is meant
+  -i INTERFACE  only virtual routers on this interface
+  -4, -6        only those of this address family
 
-exit status: 0 done, 1 refused or not master, 2 usage, 3 vrrpd cannot be asked
+exit status: 0 done, 1 refused or not master, 2 usage, 3 vrrpd cannot be asked,
+             4 no such virtual router
 ";
 
 const REFUSED: u8 = 1;
 const USAGE_ERROR: u8 = 2;
 const UNREACHABLE: u8 = 3;
+const NOT_FOUND: u8 = 4;
 
 /// How an answer is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,7 +49,7 @@ enum Form {
     Text,
     Brief,
     Json,
-    OpenMetrics,
+    Metrics(metrics::Form),
 }
 
 #[derive(Debug)]
@@ -56,6 +62,7 @@ enum Command {
 struct Args {
     socket: PathBuf,
     form: Form,
+    filter: Filter,
     command: Command,
 }
 
@@ -63,69 +70,99 @@ struct Args {
 type Failure = (u8, String);
 
 fn main() -> ExitCode {
-    let args = match parse() {
-        Ok(Some(args)) => args,
-        Ok(None) => return ExitCode::SUCCESS,
+    let result = match parse() {
+        Ok(Wish::Run(args)) => run(&args),
+        Ok(Wish::Print(text)) => print(&text).map(|_| ExitCode::SUCCESS),
         Err(error) => {
-            eprint!("vrrpctl: {error}\n\n{USAGE}");
+            output::complain(format_args!("vrrpctl: {error}\n\n{USAGE}"));
             return ExitCode::from(USAGE_ERROR);
         }
     };
-    match run(&args) {
+    match result {
         Ok(code) => code,
         Err((code, message)) => {
-            eprintln!("vrrpctl: {message}");
+            output::complain(format_args!("vrrpctl: {message}\n"));
             ExitCode::from(code)
         }
     }
 }
 
-/// `None`: what was asked for has been printed.
-fn parse() -> Result<Option<Args>, lexopt::Error> {
+/// What the command line asks for.
+#[derive(Debug)]
+enum Wish {
+    Run(Args),
+    Print(String),
+}
+
+fn parse() -> Result<Wish, lexopt::Error> {
     let mut parser = lexopt::Parser::from_env();
     let mut socket = PathBuf::from(DEFAULT_CONTROL_SOCKET);
-    let mut which = Which::default();
-    let mut form = Form::Text;
+    let mut filter = Filter::default();
+    let mut form = None;
     let mut words: Vec<String> = Vec::new();
     while let Some(arg) = parser.next()? {
         match arg {
             Short('s') | Long("socket") => socket = parser.value()?.into(),
-            Short('i') | Long("interface") => which.interface = Some(parser.value()?.string()?),
-            Short('4') => which.family = Some("ipv4".into()),
-            Short('6') => which.family = Some("ipv6".into()),
-            Short('j') | Long("json") => form = Form::Json,
-            Short('b') | Long("brief") => form = Form::Brief,
-            Long("openmetrics") => form = Form::OpenMetrics,
-            Short('h') | Long("help") => {
-                print!("{USAGE}");
-                return Ok(None);
+            Short('i') | Long("interface") => {
+                set(&mut filter.interface, parser.value()?.string()?, "-i")?;
             }
+            Short('4') => set(&mut filter.family, "ipv4".into(), "-4 or -6")?,
+            Short('6') => set(&mut filter.family, "ipv6".into(), "-4 or -6")?,
+            Short('j') | Long("json") => set(&mut form, Form::Json, FORMS)?,
+            Short('b') | Long("brief") => set(&mut form, Form::Brief, FORMS)?,
+            Long("prometheus") => set(&mut form, Form::Metrics(PROMETHEUS), FORMS)?,
+            Long("openmetrics") => set(&mut form, Form::Metrics(OPENMETRICS), FORMS)?,
+            Short('h') | Long("help") => return Ok(Wish::Print(USAGE.into())),
             Short('V') | Long("version") => {
-                println!("vrrpctl {}", env!("CARGO_PKG_VERSION"));
-                return Ok(None);
+                let version = env!("CARGO_PKG_VERSION");
+                return Ok(Wish::Print(format!("vrrpctl {version}\n")));
             }
             Value(word) => words.push(word.string()?),
             other => return Err(other.unexpected()),
         }
     }
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let command = command(&words, which)?;
+    let form = form.unwrap_or_default();
+    let command = command(&words, &filter)?;
     if !form_fits(form, &command) {
         return Err("this command has no such form of output".into());
     }
-    Ok(Some(Args {
+    if matches!(command, Command::Ask(Request::Reload)) && !filter.is_empty() {
+        return Err("reload concerns all virtual routers: -i, -4 and -6 do not go with it".into());
+    }
+    Ok(Wish::Run(Args {
         socket,
         form,
+        filter,
         command,
     }))
 }
 
-fn command(words: &[&str], which: Which) -> Result<Command, lexopt::Error> {
+const PROMETHEUS: metrics::Form = metrics::Form::Prometheus;
+const OPENMETRICS: metrics::Form = metrics::Form::OpenMetrics;
+/// The options of which a command takes one.
+const FORMS: &str = "a form of output";
+
+/// Sets what may be given once, or twice in the same words.
+fn set<T: PartialEq>(place: &mut Option<T>, value: T, name: &str) -> Result<(), lexopt::Error> {
+    match place {
+        Some(before) if *before != value => {
+            Err(format!("{name} was given twice, and differs").into())
+        }
+        _ => {
+            *place = Some(value);
+            Ok(())
+        }
+    }
+}
+
+fn command(words: &[&str], filter: &Filter) -> Result<Command, lexopt::Error> {
     let on = |vrid: &str| -> Result<Which, lexopt::Error> {
         match vrid.parse() {
             Ok(vrid @ 1..) => Ok(Which {
                 vrid,
-                ..which.clone()
+                interface: filter.interface.clone(),
+                family: filter.family.clone(),
             }),
             _ => Err(format!("expected a VRID from 1 to 255, found `{vrid}`").into()),
         }
@@ -164,7 +201,7 @@ fn form_fits(form: Form, command: &Command) -> bool {
         (_, Command::IsMaster(_)) => false,
         (Form::Json, _) => true,
         (Form::Brief, Command::Ask(request)) => *request == Request::Status,
-        (Form::OpenMetrics, Command::Ask(request)) => *request == Request::Stats,
+        (Form::Metrics(_), Command::Ask(request)) => *request == Request::Stats,
     }
 }
 
@@ -177,7 +214,7 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
         match vrrpd.ask(request).map_err(|e| unreachable(&e))? {
             Answer::Error { message, details } => {
                 let details: String = details.iter().map(|d| format!("{d}\n")).collect();
-                eprint!("{details}");
+                output::complain(details);
                 Err((REFUSED, message))
             }
             answer => Ok(answer),
@@ -192,19 +229,26 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
         }
         Command::Ask(request) => request,
     };
-    let answer = ask(request)?;
+    let mut answer = ask(request)?;
+    let found = args.filter.apply(&mut answer);
     let shown = match (args.form, &answer) {
-        (Form::OpenMetrics, Answer::Stats(stats)) => {
-            let Answer::Status(status) = ask(&Request::Status)? else {
+        (Form::Metrics(form), Answer::Stats(stats)) => {
+            let mut status = ask(&Request::Status)?;
+            args.filter.apply(&mut status);
+            let Answer::Status(status) = status else {
                 return Err((REFUSED, "an answer to another question".into()));
             };
-            openmetrics::render(&status, stats)
+            metrics::render(form, &status, stats)
         }
         (form, answer) => show(form, answer).map_err(|e| unreachable(&e))?,
     };
-    print(&shown)?;
-    if matches!(answer, Answer::Events { .. }) {
-        follow(&mut vrrpd, args.form)?;
+    let printed = print(&shown)?;
+    if matches!(answer, Answer::Events { .. }) && printed == Printed::Whole {
+        follow(&mut vrrpd, args)?;
+    }
+    if !found {
+        let message = format!("there is no virtual router {}", args.filter);
+        return Err((NOT_FOUND, message));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -217,21 +261,37 @@ fn is_master(status: &Status, which: &Which) -> Result<ExitCode, Failure> {
     };
     let found: Vec<_> = status.virtual_routers.iter().filter(fits).collect();
     match found.as_slice() {
-        [] => Err((REFUSED, format!("there is no VRID {}", which.vrid))),
+        [] => {
+            let message = format!("there is no such virtual router: VRID {}", which.vrid);
+            Err((NOT_FOUND, message))
+        }
         // Several of one VRID: all of them have to be.
         all if all.iter().all(|r| r.state == "master") => Ok(ExitCode::SUCCESS),
         _ => Ok(ExitCode::from(REFUSED)),
     }
 }
 
-/// Events until vrrpd hangs up.
-fn follow(vrrpd: &mut Connection, form: Form) -> Result<(), Failure> {
+/// Events until vrrpd hangs up, or nobody reads them any more.
+fn follow(vrrpd: &mut Connection, args: &Args) -> Result<(), Failure> {
     let unreachable = |error: io::Error| (UNREACHABLE, error.to_string());
     vrrpd.be_patient().map_err(unreachable)?;
-    while let Some(answer) = vrrpd.next_answer().map_err(unreachable)? {
-        print(&show(form, &answer).map_err(|e| (UNREACHABLE, e.to_string()))?)?;
+    loop {
+        if !vrrpd.wait_with(&io::stdout()).map_err(unreachable)? {
+            return Ok(());
+        }
+        let Some(answer) = vrrpd.next_answer().map_err(unreachable)? else {
+            return Err((UNREACHABLE, "vrrpd has stopped".into()));
+        };
+        if let Answer::Event(event) = &answer
+            && !args.filter.fits(&event.interface, &event.family)
+        {
+            continue;
+        }
+        let shown = show(args.form, &answer).map_err(|e| (UNREACHABLE, e.to_string()))?;
+        if print(&shown)? == Printed::ReaderGone {
+            return Ok(());
+        }
     }
-    Err((UNREACHABLE, "vrrpd has stopped".into()))
 }
 
 fn show(form: Form, answer: &Answer) -> serde_json::Result<String> {
@@ -258,9 +318,6 @@ fn show(form: Form, answer: &Answer) -> serde_json::Result<String> {
     })
 }
 
-/// A reader that has gone, as with `| head`, is no failure worth a message.
-fn print(shown: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    let written = out.write_all(shown.as_bytes()).and_then(|()| out.flush());
-    written.map_err(|error| (REFUSED, format!("cannot write: {error}")))
+fn print(text: &str) -> Result<Printed, Failure> {
+    output::print(text).map_err(|message| (REFUSED, message))
 }

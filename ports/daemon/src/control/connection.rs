@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
 use super::protocol::{Answer, Request};
+use crate::sys;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -70,6 +72,16 @@ impl Connection {
     /// From here on [`Connection::next_answer`] waits as long as it takes.
     pub fn be_patient(&mut self) -> io::Result<()> {
         self.stream.get_ref().set_read_timeout(None)
+    }
+
+    /// Waits for the next line while somebody reads from `output`. False: nobody does any more.
+    pub fn wait_with(&mut self, output: &impl AsRawFd) -> io::Result<bool> {
+        if !self.stream.buffer().is_empty() {
+            return Ok(true);
+        }
+        let input = self.stream.get_ref().as_raw_fd();
+        let (_, reader_gone) = sys::wait_for_input(input, output.as_raw_fd())?;
+        Ok(!reader_gone)
     }
 
     /// The next line. `None`: the daemon has hung up.

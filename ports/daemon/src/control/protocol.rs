@@ -147,6 +147,10 @@ pub struct VirtualRouter {
     pub priority: u8,
     /// The priority without the effect of tracked objects.
     pub base_priority: u8,
+    /// The priority that the file says.
+    pub configured_priority: u8,
+    /// The priority that `vrrpctl priority` has put in its place.
+    pub priority_override: Option<u8>,
     /// Whether the administrator lets it take part.
     pub enabled: bool,
     /// It was told to resign and does not preempt.

@@ -1,4 +1,5 @@
 //! How vrrpctl shows answers.
 
-pub mod openmetrics;
+pub mod filter;
+pub mod metrics;
 pub mod text;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::control::protocol::{Event, Seen, Stats, Status, VirtualRouter};
-use crate::words::{ago, span};
+use crate::words::{ago, gave_up, span, utc};
 
 /// Everything about each virtual router. Writing to a `String` cannot fail.
 pub fn status(status: &Status) -> String {
@@ -22,10 +22,8 @@ pub fn status(status: &Status) -> String {
     for router in &status.virtual_routers {
         let _ = writeln!(
             out,
-            "\nVRID {} on {} ({}): {} for {}{}",
-            router.vrid,
-            router.interface,
-            router.family,
+            "\n{}: {} for {}{}",
+            name(router.vrid, &router.interface, &router.family),
             router.state,
             span(router.since_s),
             marks(router)
@@ -55,9 +53,12 @@ pub fn brief(status: &Status) -> String {
             router.vrid.to_string(),
             router.interface.clone(),
             router.family.clone(),
-            router.state.clone(),
+            format!("{}{}", router.state, marks(router)),
             span(router.since_s),
-            router.priority.to_string(),
+            match router.priority_override {
+                Some(_) => format!("{} (set)", router.priority),
+                None => router.priority.to_string(),
+            },
             master(router),
             router.warnings.len().to_string(),
         ]);
@@ -84,7 +85,7 @@ pub fn who(list: &[Seen]) -> String {
         let heard = match (seen.is_self, seen.stale) {
             (true, _) => "this host".to_owned(),
             (_, false) => ago(seen.last_heard_s),
-            (_, true) if seen.priority == 0 => format!("{}, stopped", ago(seen.last_heard_s)),
+            (_, true) if seen.priority == 0 => format!("{}, gave up", ago(seen.last_heard_s)),
             (_, true) => format!("{}, silent", ago(seen.last_heard_s)),
         };
         let heard = match &seen.refused {
@@ -120,8 +121,8 @@ pub fn stats(stats: &Stats) -> String {
     ];
     let mut out = String::new();
     for router in &stats.virtual_routers {
-        let (vrid, interface) = (router.vrid, &router.interface);
-        let _ = writeln!(out, "VRID {vrid} on {interface} ({})", router.family);
+        let name = name(router.vrid, &router.interface, &router.family);
+        let _ = writeln!(out, "{name}");
         for (name, n) in &router.counters {
             if *n > 0 || ALWAYS.contains(&name.as_str()) {
                 let _ = writeln!(out, "  {name:<32} {n:>10}");
@@ -147,9 +148,19 @@ pub fn stats(stats: &Stats) -> String {
 /// An event on a line.
 pub fn event(event: &Event) -> String {
     format!(
-        "{} VRID {} on {} ({}): {} -> {}: {}",
-        event.seq, event.vrid, event.interface, event.family, event.from, event.to, event.reason
+        "{} {} {}: {} -> {}: {}",
+        event.seq,
+        utc(event.time_ms),
+        name(event.vrid, &event.interface, &event.family),
+        event.from,
+        event.to,
+        event.reason
     )
+}
+
+/// As [`VrId`](vrrp_host::VrId) names a virtual router.
+fn name(vrid: u8, interface: &str, family: &str) -> String {
+    format!("VRID {vrid} on {interface} ({family})")
 }
 
 fn marks(router: &VirtualRouter) -> String {
@@ -172,7 +183,7 @@ fn master(router: &VirtualRouter) -> String {
         (None, _) if router.refused_peers > 0 => "none that is not refused".into(),
         (None, _) => "never heard one".into(),
         (Some(peer), _) if peer.priority == 0 => {
-            format!("{} has stopped, {}", peer.address, ago(peer.last_heard_s))
+            format!("{}, {}", gave_up(&peer.address), ago(peer.last_heard_s))
         }
         (Some(peer), _) => format!(
             "{}, priority {}, heard {}",
@@ -183,16 +194,24 @@ fn master(router: &VirtualRouter) -> String {
     }
 }
 
+/// The priority that is advertised, and how it differs from the configured one.
+fn priority(router: &VirtualRouter) -> String {
+    let set = router.priority_override.map(|set| {
+        let configured = router.configured_priority;
+        format!("set to {set} by vrrpctl, configured {configured}")
+    });
+    let base = router.base_priority;
+    let tracked = (router.priority != base).then(|| format!("{base} without tracked objects"));
+    let remarks: Vec<String> = set.into_iter().chain(tracked).collect();
+    match remarks.as_slice() {
+        [] => router.priority.to_string(),
+        _ => format!("{} ({})", router.priority, remarks.join("; ")),
+    }
+}
+
 fn facts(router: &VirtualRouter) -> Vec<(&'static str, String)> {
     let mut facts = vec![("why", router.reason.clone())];
-    let base = router.base_priority;
-    facts.push((
-        "priority",
-        match router.priority {
-            same if same == base => same.to_string(),
-            moved => format!("{moved} ({base} without tracked objects)"),
-        },
-    ));
+    facts.push(("priority", priority(router)));
     facts.push(("master", master(router)));
     if router.state == "master" {
         facts.push((
@@ -352,6 +371,62 @@ VRID 1 on eth0 (ipv4): backup for 2 min 10 s
             "{text}"
         );
         assert!(text.contains("  others     never heard a peer\n"), "{text}");
+    }
+
+    #[test]
+    fn a_priority_set_by_vrrpctl_is_told_from_the_configured_one() {
+        let set = VirtualRouter {
+            priority: 150,
+            base_priority: 150,
+            configured_priority: 100,
+            priority_override: Some(150),
+            ..router()
+        };
+        let text = status(&of(set.clone()));
+        let line = "  priority   150 (set to 150 by vrrpctl, configured 100)\n";
+        assert!(text.contains(line), "{text}");
+        let tracked = VirtualRouter {
+            priority: 120,
+            ..set
+        };
+        let text = status(&of(tracked.clone()));
+        let line = "120 (set to 150 by vrrpctl, configured 100; 150 without tracked objects)\n";
+        assert!(text.contains(line), "{text}");
+        assert!(brief(&of(tracked)).contains(" 120 (set) "));
+    }
+
+    #[test]
+    fn brief_shows_the_same_marks() {
+        let leaving = VirtualRouter {
+            state: "master".into(),
+            leaving: true,
+            handing_over: true,
+            ..router()
+        };
+        let text = brief(&of(leaving));
+        assert!(
+            text.contains("master, being removed, handing over  "),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn an_event_has_its_number_and_time() {
+        let happened = Event {
+            seq: 17,
+            time_ms: 1_795_982_772_345,
+            vrid: 1,
+            interface: "eth0".into(),
+            family: "ipv4".into(),
+            from: "backup".into(),
+            to: "master".into(),
+            reason: "10.10.10.6 gave up mastership".into(),
+            peer: None,
+        };
+        assert_eq!(
+            event(&happened),
+            "17 2026-11-29T20:06:12.345Z VRID 1 on eth0 (ipv4): backup -> master: 10.10.10.6 gave up mastership"
+        );
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use vrrp_core::{Reason, State, Status};
-use vrrp_host::{Event, Platform, VrId, VrReport};
+use vrrp_core::{Reason, State};
+use vrrp_host::{Ended, Event, Platform, VrId, family_word};
 
 use super::Daemon;
 use crate::control::protocol;
@@ -14,23 +14,14 @@ use crate::words::{self, Weight};
 impl<P: Platform> Daemon<P> {
     /// Takes every event. True: a state changed.
     pub(super) fn take_events(&mut self, now: Instant) -> bool {
-        let mut reports: Option<Vec<VrReport>> = None;
         let mut changed = false;
         while let Some(event) = self.host.next_event() {
-            // Asked once for all events of a turn: after a cut there may be hundreds.
-            let id = subject(&event);
-            let reports = match id {
-                Some(_) => reports.get_or_insert_with(|| self.host.statuses()),
-                None => &mut Vec::new(),
-            };
-            let status = id.and_then(|id| reports.iter().find(|r| r.id == *id));
-            let status = status.map(|report| report.status);
-            self.log_event(&event, status.as_ref());
+            log_event(&event);
             self.logged.note(&event);
             match &event {
                 Event::StateChange { .. } => {
                     changed = true;
-                    self.state_changed(&event, status.as_ref(), now);
+                    self.state_changed(&event, now);
                 }
                 Event::Removed { id } => self.removed(id),
                 _ => {}
@@ -44,40 +35,30 @@ impl<P: Platform> Daemon<P> {
     pub(super) fn catch_up_scripts(&mut self) {
         let known: Vec<VrId> = self.known.iter().cloned().collect();
         for id in &known {
-            self.tell_stopped(id);
+            self.tell_stopped(id, Ended::ShuttingDown);
         }
     }
 
-    fn log_event(&self, event: &Event, status: Option<&Status>) {
-        let (weight, line) = words::event(event, status);
-        match weight {
-            Weight::Info => log::info!("{line}"),
-            Weight::Warning => log::warn!("{line}"),
-            Weight::Debug => log::debug!("{line}"),
-        }
-    }
-
-    fn state_changed(&mut self, event: &Event, status: Option<&Status>, now: Instant) {
+    fn state_changed(&mut self, event: &Event, now: Instant) {
         let Event::StateChange {
             id,
             from,
             to,
-            reason,
-            peer,
+            why,
             addresses,
         } = event
         else {
             return;
         };
-        let why = words::reason(*reason, *peer, status);
+        let reason = words::reason(why);
         let happening = Happening {
-            occasion: occasion(*to, *reason),
+            occasion: occasion(*to, why.reason),
             old_state: words::state(*from),
             new_state: words::state(*to),
-            reason: why.clone(),
+            reason: reason.clone(),
             addresses: addresses.iter().map(report::prefixed).collect(),
-            peer: *peer,
-            priority: status.map(|s| s.priority.get()),
+            peer: why.peer,
+            priority: Some(why.priority.get()),
         };
         self.runner().submit(id, happening);
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -86,11 +67,11 @@ impl<P: Platform> Daemon<P> {
             time_ms: since_1970.map_or(0, |t| t.as_millis() as u64),
             vrid: id.vrid.get(),
             interface: id.interface.clone(),
-            family: words::family(id),
+            family: family_word(id.family).into(),
             from: words::state(*from).into(),
             to: words::state(*to).into(),
-            reason: why,
-            peer: peer.map(|p| p.address.to_string()),
+            reason,
+            peer: why.peer.map(|p| p.address.to_string()),
         };
         if let Some(control) = &mut self.control {
             control.publish(told, now);
@@ -102,12 +83,12 @@ impl<P: Platform> Daemon<P> {
         if self.stop.is_some() || self.configured.contains(id) {
             return;
         }
-        self.tell_stopped(id);
+        self.tell_stopped(id, Ended::Removed);
         self.runner().remove(id);
         self.known.remove(id);
     }
 
-    fn tell_stopped(&mut self, id: &VrId) {
+    fn tell_stopped(&mut self, id: &VrId, ended: Ended) {
         if self.runner().last_occasion(id) == Some(Occasion::Stop) {
             return;
         }
@@ -116,7 +97,7 @@ impl<P: Platform> Daemon<P> {
             occasion: Occasion::Stop,
             old_state: state,
             new_state: state,
-            reason: Reason::Disabled.to_string(),
+            reason: words::ended(ended).into(),
             addresses: Vec::new(),
             peer: None,
             priority: None,
@@ -125,10 +106,12 @@ impl<P: Platform> Daemon<P> {
     }
 }
 
-fn subject(event: &Event) -> Option<&VrId> {
-    match event {
-        Event::StateChange { id, .. } => Some(id),
-        _ => None,
+fn log_event(event: &Event) {
+    let (weight, line) = words::event(event);
+    match weight {
+        Weight::Info => log::info!("{line}"),
+        Weight::Warning => log::warn!("{line}"),
+        Weight::Warned | Weight::Debug => log::debug!("{line}"),
     }
 }
 

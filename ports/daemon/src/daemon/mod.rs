@@ -361,7 +361,7 @@ impl<P: Platform> Daemon<P> {
             let vr = crate::report::virtual_router(&report, now, &[]);
             log::info!(
                 "{}: {} for {}, priority {}: {}",
-                words::name(&report.id),
+                report.id,
                 vr.state,
                 words::span(vr.since_s),
                 vr.priority,

@@ -1,12 +1,11 @@
 //! What vrrpctl asks.
 
 use vrrp_core::Priority;
-use vrrp_host::{Platform, VrId};
+use vrrp_host::{Platform, VrId, family_word};
 
 use super::Daemon;
 use crate::control::protocol::{Answer, Request, Status, Which};
 use crate::report;
-use crate::words;
 
 impl<P: Platform> Daemon<P> {
     /// Carries out a request of a client who may make it.
@@ -84,13 +83,13 @@ impl<P: Platform> Daemon<P> {
         };
         match act(&mut self.host, &id) {
             Ok(()) => {
-                let message = format!("{}: {what}", words::name(&id));
+                let message = format!("{id}: {what}");
                 log::info!("{message} (by vrrpctl)");
                 Answer::Done {
                     messages: vec![message],
                 }
             }
-            Err(error) => Answer::error(format!("{}: {error}", words::name(&id))),
+            Err(error) => Answer::error(format!("{id}: {error}")),
         }
     }
 
@@ -99,7 +98,7 @@ impl<P: Platform> Daemon<P> {
         let fits = |id: &&VrId| {
             let interface = which.interface.as_ref().is_none_or(|i| *i == id.interface);
             let family = which.family.as_ref();
-            let family = family.is_none_or(|f| f.eq_ignore_ascii_case(&words::family(id)));
+            let family = family.is_none_or(|f| f.eq_ignore_ascii_case(family_word(id.family)));
             id.vrid.get() == which.vrid && interface && family
         };
         let found: Vec<&VrId> = self.configured.iter().filter(fits).collect();
@@ -110,7 +109,7 @@ impl<P: Platform> Daemon<P> {
                 which.vrid
             )),
             many => {
-                let names: Vec<String> = many.iter().map(|id| words::name(id)).collect();
+                let names: Vec<String> = many.iter().map(ToString::to_string).collect();
                 let names = names.join(", ");
                 Err(format!(
                     "which one? Name the interface or the family: {names}"

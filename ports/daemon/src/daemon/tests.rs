@@ -131,6 +131,10 @@ impl Bench {
         self.until("both master", |b| b.states() == ["master", "master"]);
     }
 
+    fn until_logged(&mut self, line: &str) {
+        self.until(line, |_| capture::peek().iter().any(|l| l == line));
+    }
+
     fn scripts(&self) -> String {
         fs::read_to_string(self.dir.join("log")).unwrap_or_default()
     }
@@ -166,7 +170,7 @@ fn a_start_is_logged_told_to_scripts_and_seen_in_status() {
         wanted.iter().all(|line| scripts.contains(line))
     });
     let log = capture::take();
-    let line = "INFO: VRID 1 on eth0 (IPv4): backup -> master: no advertisement from anybody within 0.161 s";
+    let line = "INFO: VRID 1 on eth0 (ipv4): backup -> master: no advertisement from anybody within 0.161 s";
     assert!(log.contains(&line.to_owned()), "{log:?}");
     let status = bench.status();
     assert_eq!(status.pid, std::process::id());
@@ -196,18 +200,26 @@ fn every_command_is_carried_out() {
         which: which(2),
         priority: Some(50),
     };
+    let why = bench.status().virtual_routers[1].reason.clone();
     bench.done(&set);
-    assert_eq!(bench.status().virtual_routers[1].priority, 50);
+    let second = &bench.status().virtual_routers[1];
+    assert_eq!((second.priority, second.base_priority), (50, 50));
+    let set = (second.configured_priority, second.priority_override);
+    assert_eq!(set, (100, Some(50)));
+    // The skew, and with it the down interval, follow the priority; what has been does not change.
+    assert_eq!(second.reason, why);
     let unset = Request::SetPriority {
         which: which(2),
         priority: None,
     };
     bench.done(&unset);
-    assert_eq!(bench.status().virtual_routers[1].priority, 100);
+    let second = &bench.status().virtual_routers[1];
+    assert_eq!((second.priority, second.priority_override), (100, None));
 
     bench.done(&Request::Disable(which(2)));
     bench.until("disabled", |b| b.states() == ["master", "init"]);
     bench.until("stopscript", |b| b.scripts().contains("2:stop:"));
+    bench.until_logged("INFO: VRID 2 on eth0 (ipv4): master -> init: disabled");
     bench.done(&Request::Enable(which(2)));
     bench.until_masters();
     bench.done(&Request::Resign(which(1)));
@@ -251,6 +263,7 @@ fn subscribers_hear_of_changes() {
     };
     assert_eq!(event.seq, next);
     assert_eq!((event.from.as_str(), event.to.as_str()), ("master", "init"));
+    assert_eq!(event.reason, "shutting down");
 }
 
 #[test]
@@ -326,6 +339,8 @@ fn a_virtual_router_out_of_the_file_stops_and_its_scripts_are_told() {
     fs::write(bench.dir.join("vrrpd.conf"), &text[..second]).expect("a file");
     bench.done(&Request::Reload);
     bench.until("gone", |b| b.states() == ["master"]);
+    let line = "VRID 2 on eth0 (ipv4): master -> init: removed from the configuration";
+    bench.until_logged(&format!("INFO: {line}"));
     bench.until("stopscript", |b| {
         b.scripts().matches("2:stop:").count() == 2
     });

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use vrrp_core::Peer;
-use vrrp_host::VrId;
+use vrrp_host::{VrId, family_word};
 
 use crate::config::Script;
 
@@ -79,14 +79,14 @@ pub struct Happening {
 impl Happening {
     /// The command that runs `script` with all this in its arguments and environment.
     pub(super) fn command(&self, id: &VrId, script: &Script) -> Command {
-        let family = id.family.to_string().to_lowercase();
+        let family = family_word(id.family);
         let mut command = Command::new(&script.path);
         command
             .args(&script.args)
             .arg(id.vrid.to_string())
             .arg(&id.interface)
             .arg(self.occasion.word())
-            .arg(&family)
+            .arg(family)
             .env("VRRP_VRID", id.vrid.to_string())
             .env("VRRP_INTERFACE", &id.interface)
             .env("VRRP_FAMILY", family)

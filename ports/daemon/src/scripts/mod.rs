@@ -325,12 +325,7 @@ impl Scripts {
             none => none.insert(Spawner::new()?),
         };
         self.tickets += 1;
-        let label = format!(
-            "VRID {} on {}: {name} {}",
-            id.vrid,
-            id.interface,
-            script.path.display()
-        );
+        let label = format!("{id}: {name} {}", script.path.display());
         spawner.start(self.tickets, happening.command(id, script));
         let run = Run::new(self.tickets, label, timeout, now);
         line.run = Some(Box::new(run));
@@ -435,9 +430,7 @@ impl Line {
     fn skipped(&self, id: &VrId, older: &Happening) {
         if self.set.is_some() {
             log::info!(
-                "VRID {} on {}: scripts for \"{}\" skipped: the state has changed again",
-                id.vrid,
-                id.interface,
+                "{id}: scripts for \"{}\" skipped: the state has changed again",
                 older.occasion.word()
             );
         }

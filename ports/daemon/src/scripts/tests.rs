@@ -207,7 +207,7 @@ fn the_latest_state_wins_and_what_it_supersedes_is_skipped() {
     let skipped: Vec<_> = skipped.filter(|line| line.contains("skipped")).collect();
     assert_eq!(skipped.len(), 3);
     let expected =
-        "INFO: VRID 1 on eth0: scripts for \"backup\" skipped: the state has changed again";
+        "INFO: VRID 1 on eth0 (ipv4): scripts for \"backup\" skipped: the state has changed again";
     assert_eq!(skipped[0], expected);
 }
 
@@ -249,7 +249,7 @@ fn output_and_exit_status_are_logged_line_by_line() {
     bench.scripts.submit(&id(1), happening(Occasion::Master));
     bench.until_idle();
     let lines = capture::take();
-    let at = "VRID 1 on eth0: masterscript /bin/sh";
+    let at = "VRID 1 on eth0 (ipv4): masterscript /bin/sh";
     for line in ["INFO: {}: one", "WARN: {}: oops", "INFO: {}: two"] {
         let line = line.replace("{}", at);
         assert!(lines.contains(&line), "{line} in {lines:?}");
@@ -274,7 +274,7 @@ fn a_program_that_cannot_be_run_is_an_error_line() {
     bench.scripts.submit(&id(1), happening(Occasion::Master));
     bench.until_idle();
     let lines = capture::take();
-    let start = "ERROR: VRID 1 on eth0: masterscript /nonexistent/script: cannot be run: ";
+    let start = "ERROR: VRID 1 on eth0 (ipv4): masterscript /nonexistent/script: cannot be run: ";
     assert!(lines.iter().any(|l| l.starts_with(start)), "{lines:?}");
     bench.scripts.submit(&id(1), happening(Occasion::Backup));
     bench.until_idle();
@@ -301,7 +301,8 @@ fn at_the_timeout_the_whole_group_ends() {
     let child = bench.read("pids");
     bench.until("the grandchild ended", |_| !process_exists(&child));
     let lines = capture::take();
-    let line = "WARN: VRID 1 on eth0: masterscript /bin/sh: not done after 0.3 s: terminating it";
+    let line =
+        "WARN: VRID 1 on eth0 (ipv4): masterscript /bin/sh: not done after 0.3 s: terminating it";
     assert!(lines.contains(&line.to_owned()), "{lines:?}");
 }
 

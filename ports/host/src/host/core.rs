@@ -11,7 +11,7 @@ use vrrp_core::{
 
 use super::{HostRouter, MAX_FRAME};
 use crate::config::{Tracked, VrId, VrSpec};
-use crate::event::Event;
+use crate::event::{Ended, Event, Why};
 use crate::interfaces::Interfaces;
 use crate::limiter::Limiter;
 use crate::objects::Objects;
@@ -98,6 +98,8 @@ pub(super) struct Vr {
     pub(super) priority: Option<Priority>,
     /// As last reported.
     pub(super) state: State,
+    /// The reason of the last change of state.
+    pub(super) why: Option<Why>,
 }
 
 impl Vr {
@@ -112,6 +114,17 @@ impl Vr {
             enabled: true,
             priority: None,
             state: State::Initialize,
+            why: None,
+        }
+    }
+
+    /// The wish that ends it, if one does.
+    pub(super) fn ended(&self, stopping: bool) -> Ended {
+        match (stopping, self.leaving, &self.next) {
+            (true, ..) => Ended::ShuttingDown,
+            (false, true, None) => Ended::Removed,
+            (false, true, Some(_)) => Ended::Replaced,
+            (false, false, _) => Ended::Disabled,
         }
     }
 

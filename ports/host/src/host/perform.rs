@@ -6,7 +6,7 @@ use vrrp_core::{Failure, Instant, Output, StateChange, VrKey};
 
 use super::Host;
 use super::core::Effect;
-use crate::event::Event;
+use crate::event::{Event, Why};
 use crate::platform::{Platform, PlatformError};
 
 /// Outputs performed before the host receives again. A takeover of every virtual router with a few
@@ -108,12 +108,17 @@ impl<P: Platform> Host<P> {
             return;
         };
         vr.state = change.to;
+        let ended = vr.ended(self.stopping);
+        let status = self.core.engine.status(change.key);
+        let Some(why) = status.map(|s| Why::new(&s, change.reason, change.peer, ended)) else {
+            return;
+        };
+        vr.why = Some(why);
         let event = Event::StateChange {
             id: vr.id.clone(),
             from: change.from,
             to: change.to,
-            reason: change.reason,
-            peer: change.peer,
+            why,
             addresses: self.core.engine.addresses(change.key).collect(),
         };
         self.core.events.push(event);

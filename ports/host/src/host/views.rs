@@ -6,6 +6,7 @@ use super::Host;
 use super::core::Vr;
 use super::refusals::RefusedPeers;
 use crate::config::{AddressSpec, VrSpec};
+use crate::event::Why;
 use crate::interfaces::Interface;
 use crate::platform::Platform;
 use crate::report::{InterfaceReport, Sighting, VrReport};
@@ -26,6 +27,9 @@ impl<P: Platform> Host<P> {
         };
         Some(VrReport {
             id: vr.id.clone(),
+            why: self.why(vr, &status),
+            configured_priority: spec.priority,
+            priority_override: vr.priority,
             status,
             refused: self.core.why_not_ready(key).map(str::to_owned),
             statistics: *self.core.engine.statistics(key)?,
@@ -41,6 +45,14 @@ impl<P: Platform> Host<P> {
             rejected: vr.rejected,
             refused_peers: refused.get(&key).map_or(0, Vec::len),
         })
+    }
+
+    /// The reason of the last change of state, as it was then. While nothing changes but the
+    /// reason, as with a virtual router that waits for one thing and then for another, it is that
+    /// of now.
+    fn why(&self, vr: &Vr, status: &Status) -> Why {
+        let then = vr.why.filter(|why| why.reason == status.reason);
+        then.unwrap_or_else(|| Why::new(status, status.reason, None, vr.ended(self.stopping)))
     }
 
     /// As advertised: for IPv6 perhaps with a link-local address that the engine has added.

@@ -84,15 +84,15 @@ fn a_configuration_with_an_error_changes_nothing() {
         ),
         (
             vec![spec(1, 50), tracking(Tracked::VirtualRouter(id("eth0", 2)))],
-            "it depends on eth0 VRID 2 IPv4, which is not configured",
+            "it depends on VRID 2 on eth0 (ipv4), which is not configured",
         ),
         (
             vec![spec(1, 50), stolen],
-            "the address 10.0.0.101 belongs to eth0 VRID 1 IPv4 already",
+            "the address 10.0.0.101 belongs to VRID 1 on eth0 (ipv4) already",
         ),
         (
             vec![spec(1, 50), elsewhere],
-            "the address 10.0.0.101 belongs to eth0 VRID 1 IPv4 already",
+            "the address 10.0.0.101 belongs to VRID 1 on eth0 (ipv4) already",
         ),
     ];
     for (specs, message) in cases {

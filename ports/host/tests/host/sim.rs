@@ -200,10 +200,8 @@ impl Sim {
     pub(crate) fn last_change(&self, index: usize, number: u8, state: State) -> (u64, Reason) {
         let changes = self.events[index].iter().rev();
         let mut changes = changes.filter_map(|(when, event)| match event {
-            Event::StateChange { id, to, reason, .. }
-                if id.vrid.get() == number && *to == state =>
-            {
-                Some((when.as_micros(), *reason))
+            Event::StateChange { id, to, why, .. } if id.vrid.get() == number && *to == state => {
+                Some((when.as_micros(), why.reason))
             }
             _ => None,
         });

@@ -1,7 +1,7 @@
 //! Effects that fail, packets that lie, users who do not listen.
 
 use vrrp_core::{AdvertInterval, DropReason, Reason, State};
-use vrrp_host::{Event, VrSpec};
+use vrrp_host::{Event, VrSpec, Why};
 
 use crate::fake::Call;
 use crate::sim::{Sim, address, advert, at, config, id, ip, key, spec};
@@ -52,7 +52,10 @@ fn an_address_that_cannot_be_installed_makes_room_for_another_host() {
         e,
         Event::StateChange {
             to: State::Initialize,
-            reason: Reason::EffectFailed,
+            why: Why {
+                reason: Reason::EffectFailed,
+                ..
+            },
             ..
         }
     )));

@@ -19,6 +19,7 @@ use vrrpd::control::BindError;
 use vrrpd::daemon::{Daemon, log_remark};
 use vrrpd::facts;
 use vrrpd::logging::{self, Target};
+use vrrpd::output;
 use vrrpd::sys::{self, Background};
 
 #[cfg(target_os = "freebsd")]
@@ -79,13 +80,13 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| log::error!("internal error: {panic}")));
     let result = match parse() {
         Ok(Command::Run(args)) => run(args),
-        Ok(Command::Check(file)) => return check(&file),
-        Ok(Command::Print(text)) => {
-            print!("{text}");
-            return ExitCode::SUCCESS;
+        Ok(Command::Check(file)) => {
+            let (code, text) = check(&file);
+            return print(&text, code);
         }
+        Ok(Command::Print(text)) => return print(&text, 0),
         Err(error) => {
-            eprint!("vrrpd: {error}\n\n{USAGE}");
+            output::complain(format_args!("vrrpd: {error}\n\n{USAGE}"));
             return ExitCode::from(USAGE_ERROR);
         }
     };
@@ -132,26 +133,35 @@ fn parse() -> Result<Command, lexopt::Error> {
     })
 }
 
-/// `--check`: everything that there is to say about a file, on the standard output.
-fn check(file: &Path) -> ExitCode {
+/// Writes a text to the standard output, and ends with `code` unless it cannot be written. A reader
+/// that has seen enough changes nothing.
+fn print(text: &str, code: u8) -> ExitCode {
+    match output::print(text) {
+        Ok(_) => ExitCode::from(code),
+        Err(message) => {
+            output::complain(format_args!("vrrpd: {message}\n"));
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+/// `--check`: the exit status, and everything that there is to say about a file.
+fn check(file: &Path) -> (u8, String) {
     let octets = match fs::read(file) {
         Ok(octets) => octets,
-        Err(error) => {
-            println!("{}: {error}", file.display());
-            return ExitCode::from(BAD_CONFIG);
-        }
+        Err(error) => return (BAD_CONFIG, format!("{}: {error}\n", file.display())),
     };
     let judged = config::judge(file, octets, Program::Vrrpd, &facts::read());
-    for remark in &judged.diagnostics {
-        println!("{remark}");
-    }
+    let remarks = judged.diagnostics.iter();
+    let mut said: String = remarks.map(|remark| format!("{remark}\n")).collect();
     let Some(config) = judged.config.as_ref().filter(|_| !judged.has_errors()) else {
-        return ExitCode::from(BAD_CONFIG);
+        return (BAD_CONFIG, said);
     };
     let routers = config.virtual_routers.len();
     let s = if routers == 1 { "" } else { "s" };
-    println!("{}: correct, {routers} virtual router{s}", file.display());
-    ExitCode::SUCCESS
+    let file = file.display();
+    said += &format!("{file}: correct, {routers} virtual router{s}\n");
+    (0, said)
 }
 
 fn run(mut args: Args) -> Result<(), Failure> {

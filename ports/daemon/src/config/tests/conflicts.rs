@@ -234,7 +234,7 @@ fn peers_and_tracked_objects() {
             "trackinterface=a,b,c,d,e,f,g,h,i",
             true,
             &[
-                "1: eth0 VRID 1 IPv4 depends on 9 interfaces and virtual routers, expected at most 8",
+                "1: VRID 1 on eth0 (ipv4) depends on 9 interfaces and virtual routers, expected at most 8",
             ],
         ),
         (
@@ -304,19 +304,19 @@ fn sections_that_contradict_each_other() {
             "[VRID]\nserverid = 1\ninterface = eth0\naddr = 10.0.0.2/24",
             true,
             &[
-                "6: serverid: expected each VRID once on an interface, found eth0 VRID 1 IPv4 again, first in line 2",
+                "6: serverid: expected each VRID once on an interface, found VRID 1 on eth0 (ipv4) again, first in line 2",
             ],
         ),
         (
             "[VRID]\nserverid = 1\ninterface = eth1\naddr = 10.0.0.1/24",
             false,
-            &["8: warning: addr: `10.0.0.1` belongs to eth0 VRID 1 IPv4 too, in line 4"],
+            &["8: warning: addr: `10.0.0.1` belongs to VRID 1 on eth0 (ipv4) too, in line 4"],
         ),
         (
             "[VRID]\nserverid = 2\ninterface = eth0\naddr = 10.0.0.1/24",
             true,
             &[
-                "8: addr: expected each address in one virtual router, found `10.0.0.1` of eth0 VRID 1 IPv4 again, first in line 4",
+                "8: addr: expected each address in one virtual router, found `10.0.0.1` of VRID 1 on eth0 (ipv4) again, first in line 4",
             ],
         ),
         (

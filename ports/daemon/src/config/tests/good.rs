@@ -80,7 +80,7 @@ fn the_papers_file_is_read_word_for_word() {
     let [router] = config.virtual_routers.as_slice() else {
         panic!("{config:?}");
     };
-    assert_eq!(router.spec.id.to_string(), "xl0 VRID 1 IPv4");
+    assert_eq!(router.spec.id.to_string(), "VRID 1 on xl0 (ipv4)");
     assert_eq!(router.spec.version, Version::V2);
     assert_eq!(router.spec.priority.get(), 100);
     assert_eq!(router.spec.auth, Auth::Simple(*b"foobingb"));
@@ -118,8 +118,8 @@ fn the_papers_load_balancing_file_makes_two_virtual_routers() {
     assert_eq!(
         seen,
         [
-            ("xl0 VRID 50 IPv4".to_owned(), 250, 1),
-            ("xl1 VRID 55 IPv4".to_owned(), 100, 11)
+            ("VRID 50 on xl0 (ipv4)".to_owned(), 250, 1),
+            ("VRID 55 on xl1 (ipv4)".to_owned(), 100, 11)
         ]
     );
 }
@@ -417,10 +417,10 @@ fn two_virtual_routers_may_depend_on_each_other_and_each_family_on_its_own() {
     assert_eq!(
         seen,
         [
-            "eth0 VRID 1 IPv4 on eth1 VRID 2 IPv4",
-            "eth0 VRID 1 IPv6 on eth1 VRID 2 IPv6",
-            "eth1 VRID 2 IPv4 on eth0 VRID 1 IPv4",
-            "eth1 VRID 2 IPv6 on eth0 VRID 1 IPv6",
+            "VRID 1 on eth0 (ipv4) on VRID 2 on eth1 (ipv4)",
+            "VRID 1 on eth0 (ipv6) on VRID 2 on eth1 (ipv6)",
+            "VRID 2 on eth1 (ipv4) on VRID 1 on eth0 (ipv4)",
+            "VRID 2 on eth1 (ipv6) on VRID 1 on eth0 (ipv6)",
         ]
     );
 }

@@ -1,0 +1,67 @@
+//! The options -i, -4 and -6 of vrrpctl: the part of an answer that is wanted.
+
+use std::fmt;
+
+use crate::control::protocol::Answer;
+
+/// The virtual routers that are wanted; all of them where nothing is named.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Those on this interface.
+    pub interface: Option<String>,
+    /// Those of this family, `ipv4` or `ipv6`.
+    pub family: Option<String>,
+}
+
+impl Filter {
+    /// Whether all are wanted.
+    pub const fn is_empty(&self) -> bool {
+        self.interface.is_none() && self.family.is_none()
+    }
+
+    /// Whether a virtual router of this family on this interface is wanted.
+    pub fn fits(&self, interface: &str, family: &str) -> bool {
+        self.is_on(interface) && self.family.as_ref().is_none_or(|wanted| wanted == family)
+    }
+
+    fn is_on(&self, interface: &str) -> bool {
+        let wanted = self.interface.as_ref();
+        wanted.is_none_or(|wanted| wanted == interface)
+    }
+
+    /// Leaves of an answer what is wanted. False: it had virtual routers of this host, and none of
+    /// them is.
+    pub fn apply(&self, answer: &mut Answer) -> bool {
+        match answer {
+            Answer::Status(status) => {
+                let routers = &mut status.virtual_routers;
+                routers.retain(|r| self.fits(&r.interface, &r.family));
+                self.is_empty() || !routers.is_empty()
+            }
+            Answer::Stats(stats) => {
+                let routers = &mut stats.virtual_routers;
+                routers.retain(|r| self.fits(&r.interface, &r.family));
+                stats.interfaces.retain(|name, _| self.is_on(name));
+                self.is_empty() || !routers.is_empty()
+            }
+            // Nobody need be master of anything on an interface.
+            Answer::Who(seen) => {
+                seen.retain(|s| self.fits(&s.interface, &s.family));
+                true
+            }
+            _ => true,
+        }
+    }
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let interface = self.interface.as_deref();
+        match (interface, self.family.as_deref()) {
+            (Some(interface), Some(family)) => write!(f, "on {interface} ({family})"),
+            (Some(interface), None) => write!(f, "on {interface}"),
+            (None, Some(family)) => write!(f, "of {family}"),
+            (None, None) => f.write_str("at all"),
+        }
+    }
+}
