@@ -9,7 +9,7 @@ use vrrpd::control::Server;
 const VRRPD: &str = env!("CARGO_BIN_EXE_vrrpd");
 const VRRPCTL: &str = env!("CARGO_BIN_EXE_vrrpctl");
 
-const GOOD: &str = "[VRID]\nserverid = 1\ninterface = lo\naddr = 10.0.0.1/32\n";
+const GOOD: &str = "[VRID]\nserverid = 1\ninterface = none0\naddr = 10.0.0.1/32\n";
 
 struct Dir(PathBuf);
 

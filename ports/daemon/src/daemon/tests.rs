@@ -418,7 +418,7 @@ fn a_warning_is_shown_while_it_lasts_and_logged_at_both_ends() {
     assert_eq!(shown(&mut bench), (whole, vec![], vec![eth2]));
     let lines = [
         "WARN: the kernel is old",
-        "WARN: VRID 2 on eth0 (IPv4): eth2 does not exist",
+        "WARN: VRID 2 on eth0 (ipv4): eth2 does not exist",
     ];
     bench.until("logged", |_| {
         lines.iter().all(|line| has(line, &capture::peek()))
@@ -435,7 +435,7 @@ fn a_warning_is_shown_while_it_lasts_and_logged_at_both_ends() {
     assert_eq!(shown(&mut bench), (vec![], vec![], vec![]));
     let lines = [
         "INFO: no longer: the kernel is old",
-        "INFO: no longer: VRID 2 on eth0 (IPv4): eth2 does not exist",
+        "INFO: no longer: VRID 2 on eth0 (ipv4): eth2 does not exist",
     ];
     bench.until("over", |_| {
         lines.iter().all(|line| has(line, &capture::peek()))
