@@ -13,4 +13,5 @@ mod warn;
 
 pub(crate) use files::{has_ipv6, read, write, write_if_allowed};
 pub(crate) use keep::{Sysctls, restore};
+pub use table::names;
 pub(crate) use table::{DEAF, Sysctl};

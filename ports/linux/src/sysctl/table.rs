@@ -205,6 +205,15 @@ pub(crate) const MACVLAN: &[(Sysctl, Wanted)] = &[
     (DisableIpv6, Wanted::DisableIpv6),
 ];
 
+/// The sysctls that may be changed, as a manual page names them: those of a macvlan with `vr*` in place
+/// of its name, those of an interface of the host with `IF`.
+pub fn names() -> Vec<String> {
+    let macvlan = MACVLAN.iter().map(|(sysctl, _)| (*sysctl, "vr*"));
+    let segment = SEGMENT.iter().map(|rule| (rule.sysctl, "IF"));
+    let all = macvlan.chain(segment);
+    all.map(|(sysctl, device)| sysctl.path(device)).collect()
+}
+
 /// The number and value of a strict rp_filter, which makes a macvlan deaf to IPv4: no route leads out
 /// by it.
 pub(crate) const DEAF: (u16, i32) = (NAMES[RpFilter as usize].1, 1);

@@ -22,6 +22,24 @@ fn the_manual_page_has_every_key_where_it_belongs_and_no_other() {
     }
 }
 
+/// What the Linux port changes is documented, and nothing else is.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_manual_page_has_every_sysctl() {
+    const VRRPD: &str = include_str!("../../../man/vrrpd.8");
+    let (_, section) = VRRPD.split_once(".Ss Sysctls on Linux").unwrap();
+    let (section, _) = section.split_once(".Ss ").unwrap();
+    let lines = section.replace("\\\n", "");
+    let items = lines
+        .lines()
+        .filter_map(|line| line.strip_prefix(".It Va "));
+    let mut described: Vec<&str> = items.flat_map(|names| names.split(" , ")).collect();
+    let mut changed = vrrp_linux::testing::sysctls();
+    described.sort_unstable();
+    changed.sort_unstable();
+    assert_eq!(described, changed);
+}
+
 #[test]
 fn the_examples_of_the_manual_page_are_read_without_a_remark() {
     let (_, examples) = MANUAL.split_once(".Sh EXAMPLES").unwrap();
