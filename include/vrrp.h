@@ -479,7 +479,8 @@ typedef struct vrrp_config_t {
     // `VRRP_AUTH_NONE` (default) or `VRRP_AUTH_SIMPLE`.
     uint8_t auth;
     // How many times more the addresses are announced (gratuitous ARP, unsolicited neighbour
-    // advertisement) after the takeover; default 1.
+    // advertisement) after the takeover; default 1. Unless it is 0 there is also a round 100 ms
+    // after the first, for switches that have learned the old port again.
     uint8_t announce_repeats;
     // The password of `VRRP_AUTH_SIMPLE`, padded with zeros.
     uint8_t password[8];
@@ -734,8 +735,8 @@ int vrrp_reconfigure(vrrp_t *vrrp,
 int vrrp_remove(vrrp_t *vrrp, uint64_t now_us, const vrrp_key_t *key);
 
 // Enables (`on` is not 0) or disables a virtual router. An Active one that is disabled says so with
-// priority 0 and serves its addresses until its successor is heard, one and a half intervals at
-// most.
+// priority 0 and serves its addresses until its successor is heard: four intervals at most, or ten
+// seconds if that is less; one and a half intervals if those are more than ten seconds.
 //
 // Errors: `VRRP_ERR_NOT_FOUND`, also for one that is being removed.
 int vrrp_set_enabled(vrrp_t *vrrp, uint64_t now_us, const vrrp_key_t *key, int on);

@@ -472,8 +472,9 @@ int vrrp_host_set_enabled(vrrp_host_t *host, const vrrp_host_id_t *id, int on);
 int vrrp_host_set_tracked(vrrp_host_t *host, const char *name, int up);
 
 // Begins to stop every virtual router gracefully: those that are Active say so with priority 0 and
-// serve their addresses until the successor is heard, one and a half intervals at most. Go on
-// stepping until `vrrp_host_is_stopped()` answers 1, then close; or close when you cannot wait.
+// serve their addresses until the successor is heard, four intervals at most, as with
+// `vrrp_set_enabled()`. Go on stepping until `vrrp_host_is_stopped()` answers 1, then close; or close
+// when you cannot wait.
 int vrrp_host_shutdown(vrrp_host_t *host);
 
 // Answers 1 when a shutdown is complete, else 0. Ask before you wait again: a host that has stopped

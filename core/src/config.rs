@@ -78,7 +78,8 @@ impl VrConfig<'_> {
 /// When neighbours are told where an address lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Announce {
-    /// How many times more after the first, which comes with becoming Active.
+    /// How many times more after the first, which comes with becoming Active. Unless it is 0 there is
+    /// also a round 100 ms after the first, for switches that have learned the old port again.
     pub repeats: u8,
     /// The time between repeats: at most 4,294 seconds, and less than 10 ms counts as 10 ms.
     pub repeat_interval: Duration,

@@ -573,8 +573,8 @@ fn who_ceases_to_serve_an_address_asks_nobody_from_its_mac() {
     gate.reconfigure(ms(4_000), vr(Family::Ipv4), &config)
         .unwrap();
     gate.router_mut().set_tracked(ms(4_000), 1, false);
-    gate.handle_timeout(ms(5_500));
-    let (sent, addresses) = drain(&mut gate, ms(5_500));
+    gate.handle_timeout(ms(8_000));
+    let (sent, addresses) = drain(&mut gate, ms(8_000));
     assert_eq!(addresses, [(SERVICE.into(), false)]);
     let asked = |frame: &&Vec<u8>| frame[12..14] == [0x08, 0x06];
     assert_eq!(sent.iter().find(asked), None);

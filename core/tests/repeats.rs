@@ -5,7 +5,7 @@ mod common;
 
 use common::{IF, Line, Peer, addresses, ip};
 use vrrp_core::wire::vrrp::{self, ChecksumForm};
-use vrrp_core::{Auth, DropReason, Family, Priority, State, Verdict, Version, VrConfig};
+use vrrp_core::{Announce, Auth, DropReason, Family, Priority, State, Verdict, Version, VrConfig};
 
 const PASSWORD: Auth = Auth::Simple(*b"paper\0\0\0");
 
@@ -31,6 +31,10 @@ fn line(shape: (&[&str], Version, Auth), priority: Priority) -> Line {
         version,
         auth,
         priority,
+        announce: Announce {
+            repeats: 0,
+            ..Announce::DEFAULT
+        },
         ..VrConfig::DEFAULT
     })
 }

@@ -4,8 +4,8 @@ mod common;
 
 use common::{IF, Line, Peer, addresses, cs, interface, ip, priority, secs};
 use vrrp_core::{
-    Announce, InterfaceState, MacMode, OwnerReceive, Reason, State, Track, TrackEffect, Verdict,
-    Version, VirtualAddress, VrConfig,
+    AdvertInterval, Announce, InterfaceState, MacMode, OwnerReceive, Reason, State, Track,
+    TrackEffect, Verdict, Version, VirtualAddress, VrConfig,
 };
 
 const QUIET: Announce = Announce {
@@ -287,12 +287,68 @@ fn a_graceful_stop_ends_when_nobody_takes_over() {
         let key = r.keys().next().unwrap();
         r.set_enabled(now, key, false).unwrap();
     });
-    line.skip().at(5.7).expect(&[
-        "5.7 -10.10.10.80",
-        "5.7 -mac 00:00:5e:00:01:01",
-        "5.7 Active -> Initialize: disabled",
-        "5.7 -group IPv4",
+    // As long as a successor may wait that ignores priority 0: four intervals.
+    line.skip().at(8.2).expect(&[
+        "8.2 -10.10.10.80",
+        "8.2 -mac 00:00:5e:00:01:01",
+        "8.2 Active -> Initialize: disabled",
+        "8.2 -group IPv4",
     ]);
+}
+
+/// When a router of this configuration that stops and hears nobody is done.
+fn longest_stop(config: &VrConfig<'_>) -> f64 {
+    let mut line = Line::new(config);
+    let key = line.key;
+    line.act(|r, now| r.set_enabled(now, key, false).unwrap());
+    let start = line.now;
+    while line.state() == State::Active {
+        line.now = line.router.poll_timeout().unwrap();
+        line.wake();
+    }
+    line.now.since(start).as_micros() as f64 / 1e6
+}
+
+#[test]
+fn a_graceful_stop_waits_for_the_slowest_successor() {
+    // S-8, T-4
+    let addresses = one_address();
+    let centis = |version, centis| VrConfig {
+        version,
+        advert_interval: AdvertInterval::from_centis(centis).unwrap(),
+        ..config(255, &addresses)
+    };
+    for (version, interval, longest) in [
+        (Version::V3, 1, 0.04),
+        (Version::V3, 20, 0.8),
+        (Version::V3, 100, 4.0),
+        (Version::V3, 250, 10.0),
+        // Ten seconds are enough for one that heeds priority 0.
+        (Version::V3, 600, 10.0),
+        // Its skew is as long as an interval.
+        (Version::V3, 4_000, 60.0),
+        (Version::V2, 100, 4.0),
+        (Version::V2, 4_000, 60.0),
+        // A successor of version 2 counts in seconds.
+        (Version::Both, 10, 4.0),
+        (Version::Both, 110, 8.0),
+    ] {
+        let stop = longest_stop(&centis(version, interval));
+        assert_eq!(stop, longest, "{version:?}, {interval} cs");
+    }
+}
+
+#[test]
+fn a_successor_that_ignores_priority_zero_is_waited_for() {
+    let mut line = active(250);
+    let key = line.key;
+    line.at(4.2)
+        .act(|r, now| r.set_enabled(now, key, false).unwrap())
+        .expect(&["4.2 v3 priority 0"]);
+    // carp(4) with preempt=0: three intervals and its skew.
+    line.at(7.9).expect(&[]).expect_state(State::Active);
+    let successor = Peer::fridge(&line, 1);
+    line.accept(&successor).expect_state(State::Initialize);
 }
 
 #[test]
@@ -360,7 +416,7 @@ fn resigning_to_nobody_leaves_it_active() {
     let mut line = active(250);
     let key = line.key;
     line.at(4.2).act(|r, now| r.resign(now, key).unwrap());
-    line.skip().at(5.7).expect(&["5.7 v3 priority 250"]);
+    line.skip().at(8.2).expect(&["8.2 v3 priority 250"]);
     line.expect_state(State::Active);
 }
 
@@ -597,6 +653,7 @@ fn announcements_are_repeated_and_refreshed() {
     line.seen.retain(|s| s.contains("arp"));
     line.expect(&[
         "0 arp 10.10.10.80",
+        "0.1 arp 10.10.10.80",
         "5 arp 10.10.10.80",
         "10 arp 10.10.10.80",
         "70 arp 10.10.10.80",

@@ -39,7 +39,7 @@ fn who_resigned_and_is_stopped_meanwhile_stops() {
     line.act(|r, now| r.resign(now, key).unwrap());
     line.at(5.2);
     line.act(|r, now| r.set_enabled(now, key, false).unwrap());
-    line.at(6.5).expect_state(State::Initialize);
+    line.at(9.0).expect_state(State::Initialize);
     assert_eq!(line.status().reason, Reason::Disabled);
 }
 
@@ -51,7 +51,7 @@ fn who_stops_and_is_told_to_resign_stops_all_the_same() {
     line.act(|r, now| r.set_enabled(now, key, false).unwrap());
     line.at(5.2);
     line.act(|r, now| r.resign(now, key).unwrap());
-    line.at(6.5).expect_state(State::Initialize);
+    line.at(9.0).expect_state(State::Initialize);
 }
 
 #[test]
@@ -636,8 +636,8 @@ fn a_group_that_is_joined_again_does_not_end_a_handover() {
     });
     line.at(5.5);
     line.act(|r, now| r.set_enabled(now, key, false).unwrap());
-    line.at(6.9).expect_state(State::Active);
-    line.at(7.1).expect_state(State::Initialize);
+    line.at(9.4).expect_state(State::Active);
+    line.at(9.6).expect_state(State::Initialize);
 }
 
 #[test]

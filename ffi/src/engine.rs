@@ -135,8 +135,8 @@ pub unsafe extern "C" fn vrrp_remove(
 }
 
 /// Enables (`on` is not 0) or disables a virtual router. An Active one that is disabled says so with
-/// priority 0 and serves its addresses until its successor is heard, one and a half intervals at
-/// most.
+/// priority 0 and serves its addresses until its successor is heard: four intervals at most, or ten
+/// seconds if that is less; one and a half intervals if those are more than ten seconds.
 ///
 /// Errors: `VRRP_ERR_NOT_FOUND`, also for one that is being removed.
 #[unsafe(no_mangle)]

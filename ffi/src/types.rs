@@ -110,7 +110,8 @@ pub struct vrrp_config_t {
     /// `VRRP_AUTH_NONE` (default) or `VRRP_AUTH_SIMPLE`.
     pub auth: u8,
     /// How many times more the addresses are announced (gratuitous ARP, unsolicited neighbour
-    /// advertisement) after the takeover; default 1.
+    /// advertisement) after the takeover; default 1. Unless it is 0 there is also a round 100 ms
+    /// after the first, for switches that have learned the old port again.
     pub announce_repeats: u8,
     /// The password of `VRRP_AUTH_SIMPLE`, padded with zeros.
     pub password: [u8; 8],

@@ -2,8 +2,11 @@
 //! takes over from the other, and nobody has reason to discard anything. Needs root or a user
 //! namespace, keepalived and FRR.
 
+use std::time::Duration;
+
 use vrrp_tests::lab::conform::Rules;
-use vrrp_tests::lab::{Pair, Program, Segment, Vr};
+use vrrp_tests::lab::probe::Ask;
+use vrrp_tests::lab::{HZ, Pair, Program, Segment, Vr, pause};
 
 /// Both ways round: ours the preferred master, then the other.
 fn beside(other: Program, vr: &Vr) {
@@ -86,4 +89,37 @@ fn frr_version_3() {
 #[test]
 fn frr_ipv6() {
     beside(Program::Frr, &v6().vmac(true));
+}
+
+/// A takeover from a master that lives: the old master's kernel has the address for some
+/// milliseconds more, and answers the new one's gratuitous ARP from the same virtual MAC. A switch
+/// learns the old port again from that answer.
+fn a_planned_takeover(old: Program, vr: &Vr) {
+    let pair = Pair::start(Segment::Switch, old, Program::Vrrpd, vr);
+    for _ in 0..3 {
+        let probe = pair.probe(HZ, Ask::Name);
+        pause(Duration::from_millis(300));
+        let raised = vr.clone().priority(254);
+        pair.fridge.reload(&pair.network.fridge, &[raised]);
+        pair.wait_master("fridge");
+        pause(Duration::from_millis(300));
+        let report = probe.stop();
+        assert_eq!(report.answerers(), ["clarinet", "fridge"]);
+        // Without the second round the next advertisement, an interval later, ends the silence.
+        let silence_us = report.longest_silence_us();
+        assert!(silence_us < 500_000, "{:#?}", report.timeline());
+        let lowered = vr.clone().priority(100);
+        pair.fridge.reload(&pair.network.fridge, &[lowered]);
+        pair.wait_master("clarinet");
+    }
+}
+
+#[test]
+fn a_planned_takeover_from_keepalived_is_learned_by_the_switch() {
+    a_planned_takeover(Program::Keepalived, &v3().interval_cs(100).vmac(true));
+}
+
+#[test]
+fn a_planned_takeover_from_vrrpd_is_learned_by_the_switch() {
+    a_planned_takeover(Program::Vrrpd, &v3().interval_cs(100).vmac(true));
 }

@@ -23,6 +23,12 @@ const ANSWERS_PER_INTERVAL: u64 = 8;
 /// With the interface's own MAC, how long the addresses are served on after a better router was
 /// heard, unless it is heard again before.
 const STAND_DOWN: Duration = Duration::from_millis(20);
+/// How long after a takeover the addresses are announced once more: the kernel of the old Active router
+/// may have answered the first announcement from the same virtual MAC, from which a switch has learned
+/// its port again.
+const ANNOUNCED_TWICE_AFTER: Duration = Duration::from_millis(100);
+/// The longest handover, unless the skew of the slowest successor may be longer.
+const LONGEST_HANDOVER_CENTIS: u32 = 1_000;
 /// The longest wait before a failed effect is tried again is 2^6 seconds.
 const MAX_BACKOFF: u8 = 6;
 const FAILURE_WINDOW: Duration = Duration::from_secs(1);
@@ -151,6 +157,9 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.announcing.repeats_left = self.settings.repeats;
         self.announce(now, true);
         self.schedule_announcement(now);
+        if self.announcing.repeats_left > 0 {
+            self.second_timer = self.second_timer.min(now + ANNOUNCED_TWICE_AFTER);
+        }
     }
 
     /// Owes an advertisement to everyone and sets the Adver_Timer anew (T-5, S-9).
@@ -198,9 +207,17 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         }
         self.owe(true);
         self.second_timer = Instant::NEVER;
-        // The slowest successor waits a skew of almost an interval.
-        let interval = self.settings.advert_interval.duration().as_micros();
-        self.timer = now + Duration::from_micros(interval + interval / 2);
+        // A successor that ignores priority 0, as FreeBSD's carp(4) with preempt=0, takes over after the
+        // Active_Down_Interval: less than four intervals, which VRRPv2 counts in whole seconds.
+        let interval = self.settings.advert_interval;
+        let centis = u32::from(interval.as_centis());
+        let slowest = match self.settings.version {
+            Version::V2 | Version::Both => u32::from(interval.as_secs_rounded_up()) * 100,
+            Version::V3 => centis,
+        };
+        // The skew of one that heeds it is less than an interval, however long that is.
+        let longest = LONGEST_HANDOVER_CENTIS.max(centis + centis / 2);
+        self.timer = now + Duration::from_centis((4 * slowest).min(longest) as u16);
     }
 
     /// The interval to advertise: our own, but that of the router to which we yield, as far as it
@@ -510,7 +527,14 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     fn announce_again(&mut self, now: Instant) {
         self.announce(now, false);
         if self.announcing.next == 0 {
-            self.announcing.repeats_left = self.announcing.repeats_left.saturating_sub(1);
+            let repeats_left = &mut self.announcing.repeats_left;
+            let first_repeat = self.since + self.settings.repeat_interval.duration();
+            if *repeats_left > 0 && now < first_repeat {
+                // The round soon after a takeover is none of the repeats.
+                self.second_timer = first_repeat;
+                return;
+            }
+            *repeats_left = repeats_left.saturating_sub(1);
             self.schedule_announcement(now);
         }
     }

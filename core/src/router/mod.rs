@@ -180,7 +180,8 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
     }
 
     /// Enables or disables a virtual router. An Active one that is disabled says so with priority 0
-    /// and serves its addresses until its successor is heard, one and a half intervals at most.
+    /// and serves its addresses until its successor is heard: four intervals at most, or ten seconds
+    /// if that is less; one and a half intervals if those are more than ten seconds.
     ///
     /// # Errors
     /// [`Error::NotFound`], also for one that is being removed.

@@ -335,8 +335,9 @@ pub unsafe extern "C" fn vrrp_host_set_tracked(
 }
 
 /// Begins to stop every virtual router gracefully: those that are Active say so with priority 0 and
-/// serve their addresses until the successor is heard, one and a half intervals at most. Go on
-/// stepping until `vrrp_host_is_stopped()` answers 1, then close; or close when you cannot wait.
+/// serve their addresses until the successor is heard, four intervals at most, as with
+/// `vrrp_set_enabled()`. Go on stepping until `vrrp_host_is_stopped()` answers 1, then close; or close
+/// when you cannot wait.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_host_shutdown(host: *mut vrrp_host_t) -> c_int {
     // SAFETY: the caller keeps the contract of the header.

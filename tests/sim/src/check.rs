@@ -45,11 +45,13 @@ impl World<'_> {
         Ok(all)
     }
 
-    /// How long a virtual router may take after a disturbance: the longest Active_Down_Interval and
-    /// what answers to losers may be put off, the delays that were configured, and what a failed effect adds.
+    /// How long a virtual router may take after a disturbance: the longest Active_Down_Interval or
+    /// handover and what answers to losers may be put off, the delays that were configured, and what a
+    /// failed effect adds.
     pub(crate) fn bound(&self, group: usize) -> Micros {
         let slowest = &self.slowest[group];
-        let mut bound = 4 * slowest.interval.as_micros() + slowest.interval.as_micros() / 4 + SLACK;
+        let interval = slowest.interval.max(slowest.handover).as_micros();
+        let mut bound = 4 * interval + interval / 4 + SLACK;
         bound += slowest.preempt_delay.as_micros() + slowest.start_delay.as_micros();
         if self.hosts.iter().any(|h| h.has_failed) {
             bound += LONGEST_BACKOFF + slowest.interval.as_micros();

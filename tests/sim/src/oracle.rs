@@ -280,7 +280,15 @@ impl Oracle {
         }
         self.leaving = Some(why);
         self.say(0);
-        self.timer = now + self.interval() + self.interval() / 2;
+        // Four intervals of the slowest version that is spoken, but no more than ten seconds or, if
+        // that is longer, an interval and a half.
+        let patient = 4 * match self.config.version {
+            Version::V3 => self.interval(),
+            Version::V2 | Version::Both => self.interval().div_ceil(1_000_000) * 1_000_000,
+        };
+        let cs = u64::from(self.config.advert_interval.as_centis());
+        let hasty = (cs + cs / 2) * 10_000;
+        self.timer = now + patient.min(hasty.max(10_000_000));
     }
 
     fn stay(&mut self, now: u64) {

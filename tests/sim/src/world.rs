@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use vrrp_core::{Duration, State};
+use vrrp_core::{Duration, State, Version};
 
 use crate::client::{self, Client};
 use crate::host::{Host, Power};
@@ -67,6 +67,8 @@ pub(crate) struct Slowest {
     pub(crate) interval: Duration,
     pub(crate) preempt_delay: Duration,
     pub(crate) start_delay: Duration,
+    /// The interval that a handover allows for: in whole seconds where version 2 is spoken.
+    pub(crate) handover: Duration,
 }
 
 impl Slowest {
@@ -74,6 +76,13 @@ impl Slowest {
         self.interval = self.interval.max(config.advert_interval.duration());
         self.preempt_delay = self.preempt_delay.max(config.preempt_delay);
         self.start_delay = self.start_delay.max(config.start_delay);
+        let handover = match config.version {
+            Version::V3 => config.advert_interval.duration(),
+            Version::V2 | Version::Both => {
+                Duration::from_secs(config.advert_interval.as_secs_rounded_up().into())
+            }
+        };
+        self.handover = self.handover.max(handover);
     }
 }
 

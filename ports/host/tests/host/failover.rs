@@ -129,7 +129,10 @@ fn the_last_host_stops_without_a_successor() {
     let mut sim = Sim::new(&[config(&[spec(1, 200), spec(2, 100)])]);
     sim.run_to(4_000);
     sim.hosts[0].shutdown();
-    sim.run_to(6_000);
+    // Four intervals, in which a successor that ignores priority 0 would have come.
+    sim.run_to(7_999);
+    assert!(!sim.hosts[0].is_stopped());
+    sim.run_to(8_001);
     assert!(sim.hosts[0].is_stopped());
     assert!(sim.machine(0).addresses.is_empty());
     assert!(sim.hosts[0].reload(config(&[spec(1, 200)])).is_err());

@@ -255,7 +255,7 @@ fn another_mac_mode_means_stop_and_start() {
         .unwrap();
     assert_eq!(reload.changed, [id("eth0", 1)]);
     assert_eq!(sim.take_calls(0), [Call::Advert(1, 0)]);
-    sim.run_to(10_000);
+    sim.run_to(12_000);
     assert_eq!(sim.state(0, 1), State::Active);
     assert_eq!(
         sim.report(0, &id("eth0", 1)).mac.to_string(),
@@ -279,7 +279,7 @@ fn an_address_on_another_interface_means_stop_and_start() {
     let changed = [changed, spec(2, 100)];
     let reload = sim.hosts[0].reload(config(&changed)).unwrap();
     assert_eq!(reload.changed, [id("eth0", 1)]);
-    sim.run_to(10_000);
+    sim.run_to(12_000);
     assert_eq!(sim.state(0, 1), State::Active);
     // The platform learns where the address is to be when it has given it up.
     let calls = sim.take_calls(0);
@@ -351,7 +351,7 @@ fn removed_and_wanted_again() {
         .reload(config(&[spec(1, 100), spec(2, 150)]))
         .unwrap();
     assert_eq!(reload.added, [id("eth0", 2)]);
-    sim.run_to(10_000);
+    sim.run_to(12_000);
     let report = sim.report(0, &id("eth0", 2));
     assert_eq!(report.status.state, State::Active);
     assert_eq!(report.status.priority.get(), 150);
@@ -359,7 +359,7 @@ fn removed_and_wanted_again() {
     assert!(calls.contains(&Call::Release(2)));
     sim.take_events(0);
     sim.hosts[0].reload(config(&[])).unwrap();
-    sim.run_to(15_000);
+    sim.run_to(17_000);
     assert!(sim.hosts[0].statuses().is_empty());
     assert!(sim.machine(0).addresses.is_empty());
     assert_eq!(
