@@ -25,6 +25,9 @@ pub(crate) struct Wanted {
     /// Neighbour solicitations for these from a source that is not link-local: to those from
     /// link-local sources the kernel answers.
     pub(crate) from_afar: BTreeSet<Ipv6Addr>,
+    /// Nothing is let through for it, but the device has to be open: addresses of virtual routers of
+    /// other interfaces are announced.
+    pub(crate) announces: bool,
 }
 
 /// Room that the longer lists leave to the shorter parts of the program.
@@ -216,6 +219,7 @@ mod tests {
             vrrp: [true, true],
             questions: BTreeSet::from([[10, 0, 0, 1].into(), "2001:db8::1".parse().unwrap()]),
             from_afar: BTreeSet::from(["2001:db8::2".parse().unwrap()]),
+            announces: false,
         }
     }
 

@@ -352,6 +352,19 @@ impl Platform for FreebsdPlatform {
         }
     }
 
+    fn announce(&mut self, ifindex: u32, frame: &[u8]) {
+        let port = self.interfaces.get(&ifindex).and_then(|w| w.port.as_ref());
+        let sent = match port.and_then(|port| port.bpf.as_ref()) {
+            Some(fd) => sys::write(fd, frame).is_ok(),
+            None => false,
+        };
+        if sent {
+            self.counters.frames_sent += 1;
+        } else {
+            self.counters.frames_refused += 1;
+        }
+    }
+
     fn flush(&mut self) {
         // Frames have been sent already. What fails here is tried, and told, by the next `receive`.
         let _ = self.tidy();

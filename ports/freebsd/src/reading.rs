@@ -33,6 +33,7 @@ pub fn filter(
         vrrp,
         questions,
         from_afar,
+        announces: false,
     }
     .program()
 }

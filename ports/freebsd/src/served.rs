@@ -386,6 +386,12 @@ impl Platform for ServedPlatform {
         }
     }
 
+    fn announce(&mut self, ifindex: u32, frame: &[u8]) {
+        if let Some(fd) = self.interfaces.get(&ifindex) {
+            let _ = sys::write(fd, frame);
+        }
+    }
+
     fn flush(&mut self) {
         if self.unflushed {
             let _ = self.ask(&Request::Flush);

@@ -62,8 +62,19 @@ impl FreebsdPlatform {
         let Some(port) = &mut watched.port else {
             return Ok(());
         };
+        let silent = wanted == Wanted::default();
+        wanted.announces = self.routers.iter().any(|(key, router)| {
+            let mut devices = router.setup.addresses.iter().map(|(_, device)| device);
+            let name = Some(&watched.name);
+            key.ifindex != number && devices.any(|device| device.as_ref() == name)
+        });
         let queue = self.frames.then_some(&self.queue);
-        port.hear(queue, wanted)
+        let heard = match port.hear(queue, wanted) {
+            // Without Ethernet there is nobody to announce to.
+            Err(_) if silent => Ok(()),
+            other => other,
+        };
+        heard
             .and_then(|()| port.join_solicited(groups))
             .map_err(|error| PlatformError::new(format!("listen on {}", watched.name), error))
     }

@@ -1,11 +1,12 @@
 //! What the administrator asks of a host, in names instead of numbers.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::IpAddr;
 
 use vrrp_core::{
-    AdvertInterval, Announce, Auth, ChecksumMode, Duration, Error, Family, MacMode, OwnerReceive,
-    Priority, Track, TrackEffect, Version, VirtualAddress, VrConfig, VrKey, Vrid,
+    AdvertInterval, Announce, Auth, ChecksumMode, Duration, Error, Family, MAX_TRACKS, MacMode,
+    OwnerReceive, Priority, Track, TrackEffect, Version, VirtualAddress, VrConfig, VrKey, Vrid,
 };
 
 use crate::host::plan;
@@ -185,6 +186,30 @@ impl VrSpec {
         })
     }
 
+    /// The interface that carries an address, if it is another one than the virtual router's.
+    pub(crate) fn device_of(&self, address: IpAddr) -> Option<&str> {
+        let entry = self.addresses.iter().find(|a| a.address.address == address);
+        let device = entry.and_then(|a| a.interface.as_deref());
+        device.filter(|device| *device != self.id.interface)
+    }
+
+    /// Lowers the priority to 1 while an interface is down that carries an address, unless it is
+    /// tracked in another way: a host that reaches all networks is to be preferred.
+    pub(crate) fn track_devices(&mut self) {
+        let addresses = self.addresses.iter().map(|a| a.address.address);
+        let devices: BTreeSet<&str> = addresses.filter_map(|a| self.device_of(a)).collect();
+        let tracks = devices.into_iter().map(|device| TrackSpec {
+            what: Tracked::Interface(device.to_owned()),
+            effect: TrackEffect::WhileDown(-i16::from(u8::MAX)),
+        });
+        for track in tracks.collect::<Vec<_>>() {
+            let room = self.tracks.len() < MAX_TRACKS;
+            if room && !self.tracks.iter().any(|known| known.what == track.what) {
+                self.tracks.push(track);
+            }
+        }
+    }
+
     /// Whether each address that `other` has too is on the same interface there.
     pub(crate) fn carries_like(&self, other: &VrSpec) -> bool {
         let moved = |mine: &AddressSpec| {
@@ -266,6 +291,14 @@ pub enum ConfigCause {
         /// The other virtual router.
         by: VrId,
     },
+    /// An address on another interface than the virtual router's needs accept mode: there nobody but
+    /// the kernel answers for it.
+    NeedsAccept {
+        /// The address.
+        address: IpAddr,
+        /// The interface that is to carry it.
+        interface: String,
+    },
     /// A tracked virtual router does not exist.
     NoSuchVirtualRouter(VrId),
     /// It tracks itself.
@@ -298,6 +331,10 @@ impl fmt::Display for ConfigCause {
             ConfigCause::AddressTaken { address, by } => {
                 write!(f, "the address {address} belongs to {by} already")
             }
+            ConfigCause::NeedsAccept { address, interface } => write!(
+                f,
+                "without accept mode {address} cannot be on {interface}, which is another interface than the virtual router's"
+            ),
             ConfigCause::NoSuchVirtualRouter(id) => {
                 write!(f, "it depends on {id}, which is not configured")
             }

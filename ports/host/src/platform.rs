@@ -81,6 +81,10 @@ pub trait Platform {
     /// Queues a frame. Errors are counted and logged by the platform: the protocol repeats itself.
     fn transmit(&mut self, transmit: &Transmit<'_>);
 
+    /// Queues a frame that announces an address on a watched interface that carries it for a virtual
+    /// router of another interface.
+    fn announce(&mut self, ifindex: u32, frame: &[u8]);
+
     /// Sends what is queued.
     fn flush(&mut self);
 

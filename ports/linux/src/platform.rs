@@ -178,6 +178,13 @@ impl LinuxPlatform {
         Ok(())
     }
 
+    fn queue(&mut self, index: u32, frame: &[u8]) {
+        if self.out.is_full(frame.len()) {
+            self.send_queued();
+        }
+        self.out.push(index, frame);
+    }
+
     fn send_queued(&mut self) {
         if !self.out.is_empty() {
             let (sent, refused) = self.out.flush(&self.sender);
@@ -337,11 +344,16 @@ impl Platform for LinuxPlatform {
             }
             return;
         }
-        let ifindex = sockets.index();
-        if self.out.is_full(transmit.frame.len()) {
-            self.send_queued();
+        let index = sockets.index();
+        self.queue(index, transmit.frame);
+    }
+
+    fn announce(&mut self, ifindex: u32, frame: &[u8]) {
+        let watched = self.interfaces.get(&ifindex);
+        match watched.and_then(Watched::index) {
+            Some(index) => self.queue(index, frame),
+            None => self.counters.frames_refused += 1,
         }
-        self.out.push(ifindex, transmit.frame);
     }
 
     fn flush(&mut self) {

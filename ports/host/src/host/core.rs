@@ -9,6 +9,7 @@ use vrrp_core::{
     Transmit, VrKey,
 };
 
+use super::devices::Rounds;
 use super::{HostRouter, MAX_FRAME};
 use crate::config::{Tracked, VrId, VrSpec};
 use crate::event::{Ended, Event, Why};
@@ -44,6 +45,7 @@ pub(super) struct Core {
     stalls: Limiter<()>,
     /// The shortest interval of all: being later than this is worth telling.
     pub(super) shortest: Duration,
+    pub(super) rounds: Rounds,
     /// Tracked virtual routers may have changed.
     pub(super) look_at_tracked: bool,
     /// Interfaces that have come. The platform has to be asked again for their virtual routers
@@ -206,6 +208,7 @@ impl Core {
             refused: BTreeMap::new(),
             stalls: Limiter::new(),
             shortest: Duration::ZERO,
+            rounds: Rounds::default(),
             look_at_tracked: false,
             arrived: BTreeSet::new(),
         })
@@ -273,6 +276,11 @@ impl Core {
         let mut refused = std::mem::take(&mut self.refused);
         refused.retain(|effect, _| self.is_wanting(*effect));
         self.refused = refused;
+    }
+
+    /// Whether an effect is wanted and was refused.
+    pub(super) fn is_refused(&self, effect: Effect) -> bool {
+        self.refused.contains_key(&effect) && self.is_wanting(effect)
     }
 
     /// Whether an effect that was refused is still wanted: a virtual router that is Backup wants

@@ -1,6 +1,7 @@
 //! The host: platform, engine, and what lies between.
 
 mod core;
+mod devices;
 mod perform;
 pub(crate) mod plan;
 mod receive;
@@ -111,6 +112,7 @@ impl<P: Platform> Host<P> {
         }
         let received = self.receive(now);
         self.prepare_arrived(now);
+        self.announce_on_devices(now);
         self.core.refresh_tracked(now);
         if self.core.engine.poll_timeout().is_some_and(|at| at <= now) {
             self.core.engine.handle_timeout(now);

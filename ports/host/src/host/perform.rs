@@ -6,6 +6,7 @@ use vrrp_core::{Failure, Instant, Output, StateChange, VrKey};
 
 use super::Host;
 use super::core::Effect;
+use super::devices::{self, Way};
 use crate::event::{Event, Why};
 use crate::platform::{Platform, PlatformError};
 
@@ -50,7 +51,17 @@ impl<P: Platform> Host<P> {
                 break;
             };
             match output {
-                Output::Transmit(transmit) => self.platform.transmit(&transmit),
+                Output::Transmit(transmit) => {
+                    let (vrs, interfaces) = (&self.core.vrs, &self.core.interfaces);
+                    match devices::way(vrs, interfaces, &transmit) {
+                        Way::OwnInterface => self.platform.transmit(&transmit),
+                        Way::Device(ifindex, address) => {
+                            if let Some(device) = interfaces.get(ifindex) {
+                                devices::announce(&mut self.platform, ifindex, device, address);
+                            }
+                        }
+                    }
+                }
                 Output::SetMac { key, mac, on } => {
                     let result = self.platform.set_mac(key, mac, on);
                     self.performed(now, Effect::Mac(key), on, result, Failure::Mac { key });
@@ -96,7 +107,11 @@ impl<P: Platform> Host<P> {
             // The platform goes on trying, and warns.
             self.core.problem(now, effect.key(), error.to_string());
         }
-        if result.is_err() {
+        let excused = match effect {
+            Effect::Address(key, address) if on => self.core.waits_for_device(key, address),
+            _ => false,
+        };
+        if result.is_err() && !excused {
             self.core.engine.handle_failure(now, failure);
             self.core.look_at_tracked = true;
         }
@@ -172,7 +187,12 @@ impl<P: Platform> Host<P> {
             return Some(Instant::default());
         }
         let deadline = self.core.engine.poll_timeout();
-        deadline.into_iter().chain(self.core.next_retry()).min()
+        let others = self
+            .core
+            .next_retry()
+            .into_iter()
+            .chain(self.core.rounds.next());
+        deadline.into_iter().chain(others).min()
     }
 
     /// Panics in debug builds if the platform has lost the wake-up that it was told to set.

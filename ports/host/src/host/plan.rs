@@ -31,6 +31,7 @@ pub(crate) fn check<'a>(
     let mut owners: HashMap<(&str, IpAddr), &VrId> = HashMap::new();
     for spec in specs {
         check_addresses(spec, &mut owners)?;
+        check_devices(spec)?;
         check_tracks(spec, &ids)?;
         check_engine(spec)?;
     }
@@ -55,6 +56,20 @@ fn check_addresses<'a>(
         }
     }
     Ok(())
+}
+
+fn check_devices(spec: &VrSpec) -> Result<(), ConfigError> {
+    let mut elsewhere = spec.addresses.iter().filter_map(|entry| {
+        let address = entry.address.address;
+        Some((address, spec.device_of(address)?.to_owned()))
+    });
+    match elsewhere.next().filter(|_| !spec.accept) {
+        Some((address, interface)) => {
+            let cause = ConfigCause::NeedsAccept { address, interface };
+            Err(refuse(Some(spec), cause))
+        }
+        None => Ok(()),
+    }
 }
 
 fn check_tracks(spec: &VrSpec, ids: &HashSet<&VrId>) -> Result<(), ConfigError> {

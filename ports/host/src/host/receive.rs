@@ -39,6 +39,7 @@ impl Core {
             return;
         }
         let came = interface.reported && interface.state == InterfaceState::default();
+        let before = (interface.state.up, interface.state.mac);
         interface.reported = true;
         interface.state = state;
         let name = interface.name.clone();
@@ -49,6 +50,7 @@ impl Core {
         if !self.arrived.contains(&ifindex) {
             self.tell_engine(now, ifindex);
         }
+        self.device_changed(now, ifindex, before);
         if let Some(number) = self.objects.find(&Tracked::Interface(name.clone())) {
             self.set_object(now, number, state.up);
         }

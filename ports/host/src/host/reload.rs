@@ -42,6 +42,10 @@ impl<P: Platform> Host<P> {
             .map(|spec| spec.advert_interval);
         let shortest = shortest.min().map(|interval| interval.duration());
         self.watch(&config)?;
+        let mut config = config;
+        for spec in &mut config.virtual_routers {
+            spec.track_devices();
+        }
         let work = self.sort_out(config);
         self.core.shortest = shortest.unwrap_or_default();
         Ok(self.commit(now, work))

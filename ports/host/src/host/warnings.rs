@@ -29,6 +29,7 @@ impl<P: Platform> Host<P> {
             let text = text.to_owned();
             list.push(Warning { about, text });
         }
+        self.core.devices_down(&mut list);
         self.core.peers_that_disagree(now, &mut list);
         self.core.peers_that_are_refused(now, &mut list);
         let mut of_platform = Vec::new();

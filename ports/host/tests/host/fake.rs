@@ -47,6 +47,8 @@ pub(crate) struct Machine {
     /// Addresses that are served now.
     pub(crate) addresses: BTreeSet<IpAddr>,
     holders: BTreeSet<(IpAddr, VrKey)>,
+    /// Interfaces and frames of announcements that are not of their own virtual routers.
+    pub(crate) announced: Vec<(String, Vec<u8>)>,
     /// Effects that fail: prefixes of what `PlatformError::what` says.
     pub(crate) broken: Vec<String>,
     /// What the operating system has to say.
@@ -360,6 +362,16 @@ impl Platform for Fake {
         });
         let mut net = self.net.borrow_mut();
         net.broadcast(self.index, &name, transmit.frame, transmit.unicast);
+    }
+
+    fn announce(&mut self, ifindex: u32, frame: &[u8]) {
+        let name = self.machine(|m| {
+            let name = m.name(ifindex);
+            m.announced.push((name.clone(), frame.to_vec()));
+            name
+        });
+        let mut net = self.net.borrow_mut();
+        net.broadcast(self.index, &name, frame, None);
     }
 
     fn flush(&mut self) {

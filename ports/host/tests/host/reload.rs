@@ -276,6 +276,7 @@ fn an_address_on_another_interface_means_stop_and_start() {
         .set_interface("eth1", crate::fake::interface(0));
     let mut changed = spec(1, 100);
     changed.addresses[0].interface = Some("eth1".into());
+    changed.accept = true;
     let changed = [changed, spec(2, 100)];
     let reload = sim.hosts[0].reload(config(&changed)).unwrap();
     assert_eq!(reload.changed, [id("eth0", 1)]);

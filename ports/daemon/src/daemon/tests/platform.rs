@@ -125,6 +125,8 @@ impl Platform for FakePlatform {
 
     fn transmit(&mut self, _: &Transmit<'_>) {}
 
+    fn announce(&mut self, _: u32, _: &[u8]) {}
+
     fn flush(&mut self) {}
 
     fn set_mac(&mut self, _: VrKey, _: MacAddr, _: bool) -> Result<(), PlatformError> {
