@@ -9,6 +9,7 @@ use std::process::Command;
 use crate::install::FREEBSD_LIBS;
 use crate::packages;
 use crate::port;
+use crate::python;
 use crate::run::{self, Failure, cargo, root, target_dir};
 
 const AMD64: &str = "x86_64-unknown-freebsd";
@@ -265,22 +266,8 @@ struct Zig {
 impl Zig {
     /// The system's, if it has it; else an environment of our own.
     fn find() -> Result<Self, Failure> {
-        packages::install(packages::PYTHON)?;
-        let own = folder().join("python");
-        for python in ["python3".into(), own.join("bin/python")] {
-            let zig = Self { python };
-            if run::output(zig.command().arg("version")).is_ok() {
-                return Ok(zig);
-            }
-        }
-        let mut make = Command::new("python3");
-        run::run(make.args(["-m", "venv"]).arg(&own))?;
-        let zig = Self {
-            python: own.join("bin/python"),
-        };
-        let mut install = Command::new(&zig.python);
-        run::run(install.args(["-m", "pip", "install", "--quiet", ZIG]))?;
-        Ok(zig)
+        let python = python::with("ziglang", ZIG)?;
+        Ok(Self { python })
     }
 
     fn command(&self) -> Command {

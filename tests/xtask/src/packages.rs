@@ -33,6 +33,8 @@ pub(crate) const C_HOST: &[&str] = &["gcc", "libc6-dev", "iproute2", "libevent-d
 pub(crate) const BARE_METAL: &[&str] = &["rustc-web", "cargo-web", "rust-web-src"];
 /// The same for a target with an operating system, and its lints.
 pub(crate) const FREEBSD: &[&str] = &["rustc-web", "cargo-web", "rust-web-src", "rust-web-clippy"];
+/// Reads metrics as Prometheus does: promtool.
+pub(crate) const METRICS: &[&str] = &["prometheus"];
 /// Brings what the Python package index has.
 pub(crate) const PYTHON: &[&str] = &["python3", "python3-venv"];
 

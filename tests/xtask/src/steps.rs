@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use crate::run::{self, Failure, cargo, root};
 use crate::{
-    bare_c, bare_metal, bench, capi, capi_host, compliance, firmware, freebsd, installed, packages,
-    proof, soak, stack,
+    bare_c, bare_metal, bench, capi, capi_host, compliance, firmware, freebsd, installed, metrics,
+    packages, proof, soak, stack,
 };
 
 type Step = (&'static str, fn() -> Result<(), Failure>);
@@ -29,6 +29,7 @@ const STEPS: &[Step] = &[
     ("freebsd", freebsd::check),
     ("units", units),
     ("install", installed::check),
+    ("metrics", metrics::check),
     ("lab", lab),
     ("soak", soak::briefly),
     ("size", firmware::check_size),
