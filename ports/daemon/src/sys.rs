@@ -325,6 +325,10 @@ pub fn umask(mask: libc::mode_t) -> libc::mode_t {
     unsafe { libc::umask(mask) }
 }
 
+/// Flags to open a file with that somebody else may have put there: no symbolic link is followed,
+/// and a FIFO does not wait for its other end.
+pub const CAREFUL: i32 = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+
 /// Takes the lock of `file` for as long as it is open. False: somebody else holds it.
 pub fn try_lock(file: &File) -> io::Result<bool> {
     // SAFETY: flock on a descriptor that is open.

@@ -4,10 +4,11 @@ use std::fmt;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt, chown};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::client::{Client, Gone};
 use super::protocol::{Answer, Event, Request};
@@ -18,6 +19,11 @@ use crate::sys;
 const MAX_CLIENTS: usize = 16;
 /// Of them, those who may only look: root always finds a place.
 const MAX_VISITORS: usize = 12;
+
+/// How long another daemon, which may be about to end, is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// The pause between two looks at it.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// A listening control socket and its clients.
 #[derive(Debug)]
@@ -76,10 +82,7 @@ impl Server {
             .transpose()?;
         let lock = lock(path).map_err(io)?;
         let lock = lock.ok_or_else(|| BindError::InUse(path.to_path_buf()))?;
-        match fs::remove_file(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
-            _ => {}
-        }
+        remove_socket(path).map_err(io)?;
         // Nobody may connect before owner and mode are right.
         let mask = sys::umask(0o177);
         let bound = UnixListener::bind(path);
@@ -244,7 +247,24 @@ fn reply(
     }
 }
 
-/// `None`: somebody else holds it.
+/// Removes what a daemon has left that lives no more: a socket, and nothing else.
+fn remove_socket(path: &Path) -> io::Result<()> {
+    let there = match fs::symlink_metadata(path) {
+        Ok(meta) if meta.file_type().is_socket() => fs::remove_file(path),
+        Ok(_) => {
+            let why = "there is something else of that name, which is not a socket";
+            Err(io::Error::new(io::ErrorKind::AlreadyExists, why))
+        }
+        Err(error) => Err(error),
+    };
+    match there {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// Takes the lock, which a daemon that was just killed holds for a moment. `None`: somebody else
+/// holds it.
 fn lock(path: &Path) -> io::Result<Option<File>> {
     let mut name = path.as_os_str().to_owned();
     name.push(".lock");
@@ -253,6 +273,16 @@ fn lock(path: &Path) -> io::Result<Option<File>> {
         .truncate(false)
         .write(true)
         .mode(0o600)
+        .custom_flags(sys::CAREFUL)
         .open(name)?;
-    Ok(sys::try_lock(&file)?.then_some(file))
+    let patience = Instant::now() + PATIENCE;
+    loop {
+        if sys::try_lock(&file)? {
+            return Ok(Some(file));
+        }
+        if Instant::now() >= patience {
+            return Ok(None);
+        }
+        thread::sleep(PAUSE);
+    }
 }

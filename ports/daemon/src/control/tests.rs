@@ -298,3 +298,36 @@ fn a_socket_in_use_is_refused_and_one_left_behind_is_replaced() {
     assert!(left.exists());
     Server::bind(&left, None).expect("replaced");
 }
+
+#[test]
+fn the_socket_of_a_daemon_that_is_about_to_end_is_waited_for() {
+    let bench = Bench::new();
+    let path = bench.dir.join("t");
+    let first = Server::bind(&path, None).expect("the first");
+    let end = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(300));
+        drop(first);
+    });
+    let began = Instant::now();
+    Server::bind(&path, None).expect("free in time");
+    assert!(began.elapsed() < Duration::from_secs(2));
+    end.join().expect("it ended");
+}
+
+#[test]
+fn what_is_no_socket_is_left_alone() {
+    let bench = Bench::new();
+    let path = bench.dir.join("passwd");
+    fs::write(&path, "precious").expect("a file");
+    let error = Server::bind(&path, None).expect_err("not a socket");
+    assert!(
+        error.to_string().ends_with("which is not a socket"),
+        "{error}"
+    );
+    assert_eq!(fs::read_to_string(&path).expect("still there"), "precious");
+    // A lock that would be waited for for ever.
+    let fifo = bench.dir.join("t.lock");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.expect("mkfifo").success());
+    Server::bind(&bench.dir.join("t"), None).expect_err("a FIFO");
+}
