@@ -11,8 +11,8 @@ use vrrp_host::{Platform, PlatformError};
 
 use crate::abi::*;
 use crate::errors::{explain, refused};
-use crate::graph;
 use crate::ledger::Entry;
+use crate::names;
 use crate::platform::FreebsdPlatform;
 use crate::port::{self, Device};
 use crate::request::{self, Request};
@@ -51,8 +51,8 @@ impl FreebsdPlatform {
         self.graph.open()?;
         self.forget_lost(key);
         self.need_bridge(key.ifindex)?;
-        let node = graph::carrier_node(key, parent);
-        let name = graph::carrier_name(key, parent);
+        let node = names::carrier_node(key, parent);
+        let name = names::carrier(key, parent);
         let what = format!("create the interface {name} on {parent_name}");
         let failed = |error| PlatformError::new(what.clone(), error);
         if name.len() >= IFNAMSIZ {
@@ -494,4 +494,9 @@ fn set_up(fd: &OwnedFd, name: &str, up: bool) -> io::Result<()> {
 /// Whether a description is the mark of the life with this token, or none yet.
 pub(crate) fn is_marked(description: &str, token: &str) -> bool {
     description.is_empty() || description.strip_prefix(MARK) == Some(token)
+}
+
+/// The token in a description that is a mark of ours.
+pub(crate) fn token_of(description: &str) -> Option<&str> {
+    description.strip_prefix(MARK)
 }

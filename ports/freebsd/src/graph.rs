@@ -17,12 +17,13 @@ use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use vrrp_core::{Family, MacAddr, VrKey};
+use vrrp_core::{MacAddr, VrKey};
 use vrrp_host::PlatformError;
 
 use crate::abi::*;
 use crate::carrier::{ENDING, ENDING_LOOKS};
 use crate::errors::explain;
+use crate::names;
 use crate::netgraph::{self, Hook};
 use crate::sys;
 
@@ -137,7 +138,7 @@ impl Graph {
     ) -> Result<Bridge, PlatformError> {
         let what = format!("put a netgraph bridge on {device}");
         let failed = |error| PlatformError::new(what.clone(), error);
-        let (parent, node) = (node_of(device), bridge_name(index));
+        let (parent, node) = (node_of(device), names::bridge(index));
         let mut joined = match self.joined(&parent) {
             Ok(joined) => joined,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -257,7 +258,7 @@ impl Graph {
         key: VrKey,
         node: &str,
     ) -> io::Result<String> {
-        let (bridge, hook) = (format!("{bridge}:"), hook_name(key));
+        let (bridge, hook) = (format!("{bridge}:"), names::hook(key));
         let birth = format!("{bridge}{hook}");
         self.tell(&bridge, |t| {
             netgraph::make_peer(t, "eiface", &hook, "ether")
@@ -290,7 +291,7 @@ impl Graph {
 
     /// Joins an interface to the bridge, so that frames to its MAC reach it.
     pub(crate) fn join(&mut self, bridge: &str, key: VrKey, node: &str) -> io::Result<()> {
-        let (bridge, hook) = (format!("{bridge}:"), hook_name(key));
+        let (bridge, hook) = (format!("{bridge}:"), names::hook(key));
         let node = format!("{node}:");
         match self.tell(&bridge, |t| netgraph::connect(t, &node, &hook, "ether")) {
             Err(error) if matches!(error.raw_os_error(), Some(libc::EISCONN | libc::EEXIST)) => {}
@@ -301,7 +302,7 @@ impl Graph {
 
     /// Parts an interface from the bridge, which forgets its MAC.
     pub(crate) fn part(&mut self, bridge: &str, key: VrKey) -> io::Result<()> {
-        let hook = hook_name(key);
+        let hook = names::hook(key);
         match self.tell(&format!("{bridge}:"), |t| netgraph::remove_hook(t, &hook)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             other => other,
@@ -336,49 +337,9 @@ fn node_of(device: &str) -> String {
     device.replace(['.', ':'], "_")
 }
 
-fn bridge_name(index: u32) -> String {
-    format!("vrrp_{index}")
-}
-
-fn digit(family: Family) -> char {
-    match family {
-        Family::Ipv4 => '4',
-        Family::Ipv6 => '6',
-    }
-}
-
-/// The name of the node that carries a virtual MAC on the interface `index`.
-pub(crate) fn carrier_node(key: VrKey, index: u32) -> String {
-    format!("vrrp{}_{index}_{}", digit(key.family), key.vrid)
-}
-
-/// The name of the interface that carries a virtual MAC on the interface `index`.
-pub(crate) fn carrier_name(key: VrKey, index: u32) -> String {
-    format!("vr{}.{index}.{}", digit(key.family), key.vrid)
-}
-
 /// Whether a bridge with these hooks joins the wire and the host.
 pub(crate) fn is_whole(hooks: &[Hook]) -> bool {
     [WIRE, HOST]
         .iter()
         .all(|end| hooks.iter().any(|hook| hook.name == *end))
-}
-
-/// The hook of the bridge for a virtual router: any number but that of the host.
-pub(crate) fn hook_name(key: VrKey) -> String {
-    hook_of(digit(key.family), key.vrid.get())
-}
-
-fn hook_of(family: char, vrid: u8) -> String {
-    let family = if family == '4' { 0 } else { 256 };
-    format!("link{}", 1 + u32::from(vrid) + family)
-}
-
-/// The bridge that the carrier `node` is born on, and its hook.
-pub(crate) fn birthplace(node: &str) -> Option<(String, String)> {
-    let mut parts = node.strip_prefix("vrrp")?.split('_');
-    let family = parts.next()?.chars().next()?;
-    let index = parts.next()?.parse().ok()?;
-    let vrid = parts.next()?.parse().ok()?;
-    Some((bridge_name(index), hook_of(family, vrid)))
 }

@@ -7,6 +7,8 @@ use std::str::FromStr;
 use vrrp_core::MacAddr;
 use vrrp_host::ledger;
 
+use crate::names;
+
 /// Our own ledger.
 pub(crate) type Ledger = ledger::Ledger<Entry>;
 /// A ledger that a dead process left.
@@ -38,9 +40,36 @@ pub(crate) enum Entry {
 impl FromStr for Entry {
     type Err = ();
 
+    /// Reads what we write, and nothing else: see [`is_undoable`].
     fn from_str(text: &str) -> Result<Self, ()> {
-        read(text).ok_or(())
+        let entry = read(text).filter(is_undoable);
+        entry.filter(|entry| entry.to_string() == text).ok_or(())
     }
+}
+
+/// The closed list of what may be undone: what this port does install.
+fn is_undoable(entry: &Entry) -> bool {
+    match entry {
+        Entry::Bridge { node } => names::is_bridge(node),
+        Entry::Carrier { node } => names::birthplace(node).is_some(),
+        Entry::Source { device } | Entry::Detection { device } => is_device(device),
+        Entry::Address { device, address } => is_device(device) && is_virtual(*address),
+        Entry::Route { address } => is_virtual(*address),
+        Entry::Mac { device, old, new } => {
+            let (own, taken) = (old.0, names::is_virtual(*new));
+            is_device(device) && taken && own[0] & 1 == 0 && own != [0; 6]
+        }
+    }
+}
+
+/// Whether an interface can be called so.
+fn is_device(name: &str) -> bool {
+    (1..=15).contains(&name.len())
+}
+
+/// Whether a virtual router may have the address.
+fn is_virtual(address: IpAddr) -> bool {
+    !address.is_unspecified() && !address.is_loopback() && !address.is_multicast()
 }
 
 fn read(text: &str) -> Option<Entry> {
@@ -124,6 +153,34 @@ mod tests {
         ] {
             assert_eq!(entry.to_string().parse(), Ok(entry));
         }
-        assert_eq!("mac em0 1:2:3 4:5:6".parse::<Entry>(), Err(()));
+    }
+
+    #[test]
+    fn nothing_is_undone_but_what_we_do() {
+        for line in [
+            "bridge em0",
+            "bridge vrrp_x",
+            "bridge vrrp_03",
+            "carrier em0",
+            "carrier vrrp4_3",
+            "carrier vrrp5_3_1",
+            "carrier vrrp4_3_0",
+            "carrier vrrp4_3_256",
+            "carrier vrrp4_3_1_1",
+            "carrier vrrp4_+3_1",
+            "source abcdefghijklmnop",
+            "address em0 127.0.0.1",
+            "address em0 ::",
+            "address em0  10.0.0.1",
+            "route 224.0.0.18",
+            "mac em0 1:2:3 4:5:6",
+            "mac em0 02:00:00:00:00:01 02:00:00:00:00:02",
+            "mac em0 01:00:00:00:00:01 00:00:5e:00:01:01",
+            "mac em0 00:00:00:00:00:00 00:00:5e:00:01:01",
+            "detection",
+            "file /etc/passwd",
+        ] {
+            assert_eq!(line.parse::<Entry>(), Err(()), "{line}");
+        }
     }
 }

@@ -5,33 +5,74 @@ use std::io;
 use vrrp_core::{Family, VirtualAddress};
 
 use crate::abi::ND6_IFF_NO_DAD;
-use crate::carrier::is_marked;
-use crate::graph;
+use crate::carrier::{self, is_marked};
 use crate::ledger::{Entry, Leftover};
+use crate::names;
 use crate::platform::FreebsdPlatform;
 use crate::request;
 use crate::router::is_gone;
 use crate::sys;
 
-/// Removes everything in the ledger that is still as it was left, then the ledger.
+/// Removes everything in the ledger that is still as it was left, then the ledger. What refuses to go
+/// is tried by the next life again.
 pub(crate) fn clean(platform: &mut FreebsdPlatform, leftover: Leftover) -> io::Result<()> {
     // With a bridge the way between the wire and the host is free at once; carriers follow, but for
     // those that are known by their place on it.
+    let mut result = Ok(());
+    let mut note = |removed: io::Result<()>| match removed {
+        Err(error) if !is_gone(&error) && result.is_ok() => result = Err(error),
+        _ => {}
+    };
     for entry in &leftover.entries {
         if let Entry::Bridge { node } = entry {
-            let unborn = platform.clean_unborn(node, &leftover);
-            unborn.or_else(|error| if is_gone(&error) { Ok(()) } else { Err(error) })?;
+            note(platform.clean_unborn(node, &leftover));
         }
-        match platform.clean_entry(entry, &leftover.token) {
-            Err(error) if !is_gone(&error) => return Err(error),
-            _ => {}
-        }
+        note(platform.clean_entry(entry, &leftover.token));
     }
-    leftover.discard();
-    Ok(())
+    if result.is_ok() {
+        leftover.discard();
+    }
+    result
 }
 
 impl FreebsdPlatform {
+    /// Removes the carriers that bear the mark of a process which is dead, and whose ledger is lost.
+    pub(crate) fn sweep(&mut self, place: &str, remarks: &mut Vec<String>) {
+        let names: Vec<String> = self
+            .links
+            .all()
+            .map(|(link, _)| link.name.clone())
+            .collect();
+        let mut swept = 0;
+        for name in names {
+            let Some(node) = names::node_of(&name) else {
+                continue;
+            };
+            let mark = self
+                .any_requester()
+                .and_then(|fd| sys::description(fd, &name))
+                .unwrap_or_default();
+            let stray = carrier::token_of(&mark).is_some_and(|token| {
+                token.starts_with(&format!("{place}-"))
+                    && !self.ledger.is_known(token)
+                    && self.ledger.is_ending(token)
+            });
+            if !stray {
+                continue;
+            }
+            match self.clean_node(&node, "eiface") {
+                Ok(()) => swept += 1,
+                Err(error) => remarks.push(format!("cannot remove {name}, a leftover: {error}")),
+            }
+        }
+        if swept > 0 {
+            remarks.push(format!(
+                "removed what bears the marks of vrrpd and belongs to no running one: interfaces \
+                 of virtual MACs, {swept} in number"
+            ));
+        }
+    }
+
     fn clean_entry(&mut self, entry: &Entry, token: &str) -> io::Result<()> {
         match entry {
             Entry::Bridge { node } => self.clean_node(node, "bridge"),
@@ -87,7 +128,7 @@ impl FreebsdPlatform {
             return Ok(());
         }
         let places = leftover.entries.iter().filter_map(|entry| match entry {
-            Entry::Carrier { node } => graph::birthplace(node),
+            Entry::Carrier { node } => names::birthplace(node),
             _ => None,
         });
         let places = places.filter(|(on, _)| on == bridge).map(|(_, hook)| hook);

@@ -27,6 +27,7 @@ pub mod abi;
 mod bpf;
 mod ledger;
 mod links;
+mod names;
 mod netgraph;
 #[doc(hidden)]
 pub mod reading;

@@ -74,6 +74,8 @@ pub struct FreebsdPlatform {
     /// What is gone and the host has not been told.
     pub(crate) lost: Vec<Failure>,
     pub(crate) ledger: Ledger,
+    /// What was odd, or left by a dead process, at the start.
+    found: Vec<String>,
     pub(crate) sequence: u32,
     /// Filters and bridges may not be as the routers want them.
     pub(crate) untidy: bool,
@@ -115,7 +117,13 @@ impl FreebsdPlatform {
         let keeping = format!("keep a ledger in {}", directory.display());
         let jail = sys::jail().map_err(failed("find out the jail"))?;
         let place = format!("freebsd-{jail}");
-        let ledger = Ledger::create(&directory, &place, sys::try_lock).map_err(failed(&keeping))?;
+        let system = ledger::System {
+            lock: sys::try_lock,
+            careful: libc::O_NOFOLLOW | libc::O_NONBLOCK,
+            user: sys::effective_user(),
+            is_ending: sys::is_ending,
+        };
+        let ledger = Ledger::create(&directory, &place, system).map_err(failed(&keeping))?;
         let mut platform = Self {
             queue,
             frames: true,
@@ -130,16 +138,22 @@ impl FreebsdPlatform {
             routers: HashMap::new(),
             lost: Vec::new(),
             ledger,
+            found: Vec::new(),
             sequence: 0,
             untidy: false,
             unsettled: false,
             counters: Counters::default(),
         };
         platform.resync().map_err(failed("list the interfaces"))?;
-        let leftovers = ledger::leftovers(&directory, &place, sys::try_lock);
+        let mut remarks = Vec::new();
+        let leftovers = ledger::leftovers(&directory, &place, system, &mut remarks);
         for leftover in leftovers.map_err(failed(&keeping))? {
-            leftovers::clean(&mut platform, leftover).map_err(failed("clean up after a crash"))?;
+            if let Err(error) = leftovers::clean(&mut platform, leftover) {
+                remarks.push(format!("cannot clean up after a crash wholly: {error}"));
+            }
         }
+        platform.sweep(&place, &mut remarks);
+        platform.found = remarks;
         platform.resync().map_err(failed("list the interfaces"))?;
         Ok(platform)
     }
@@ -149,9 +163,10 @@ impl FreebsdPlatform {
         self.counters
     }
 
-    /// What the administrator should know of this system, one sentence each.
+    /// What the administrator should know of this system, one sentence each: with what was odd, or
+    /// left by a dead process, when the platform was opened.
     pub fn remarks(&self) -> Vec<String> {
-        let mut remarks = Vec::new();
+        let mut remarks = self.found.clone();
         if sys::has_module("carp") {
             remarks.push(
                 "carp(4) is in the kernel: it takes what is sent to protocol 112, which vrrpd \

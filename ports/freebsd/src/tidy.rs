@@ -10,6 +10,7 @@ use vrrp_host::port::How;
 
 use crate::bpf::Wanted;
 use crate::graph;
+use crate::names;
 use crate::platform::FreebsdPlatform;
 use crate::port::solicited_node;
 use crate::router::is_gone;
@@ -86,7 +87,7 @@ impl FreebsdPlatform {
         let carriers: BTreeSet<u32> = carriers.map(|carrier| carrier.index).collect();
         let mut macs: BTreeSet<MacAddr> = self.links.macs(|index| !carriers.contains(&index));
         // A virtual MAC is at its carrier and nowhere else, whoever has it on another interface.
-        macs.retain(|mac| !is_virtual(*mac));
+        macs.retain(|mac| !names::is_virtual(*mac));
         let Some(watched) = self.interfaces.get_mut(&number) else {
             return Ok(());
         };
@@ -135,7 +136,7 @@ impl FreebsdPlatform {
                 .iter_mut()
                 .filter(|(k, _)| k.ifindex == *number);
             for (key, router) in routers.filter(|(_, r)| r.mac_on && r.carrier.is_some()) {
-                let place = graph::hook_name(*key);
+                let place = names::hook(*key);
                 let joined = hooks.iter().any(|hook| hook.name == place);
                 if port.bridge.is_none() || !joined {
                     router.mac_on = false;
@@ -145,9 +146,4 @@ impl FreebsdPlatform {
             }
         }
     }
-}
-
-/// Whether a MAC is of the blocks that the RFC gives to virtual routers.
-fn is_virtual(mac: MacAddr) -> bool {
-    matches!(mac.0, [0, 0, 0x5e, 0, 1 | 2, _])
 }

@@ -1,5 +1,6 @@
 //! What goes into the ledger on Linux.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::net::IpAddr;
@@ -9,7 +10,7 @@ use std::str::FromStr;
 use vrrp_core::{MacAddr, VirtualAddress};
 use vrrp_host::ledger;
 
-use crate::sys;
+use crate::{macvlan, sys, sysctl};
 
 /// Our own ledger.
 pub(crate) type Ledger = ledger::Ledger<Entry>;
@@ -18,16 +19,41 @@ pub(crate) type Leftover = ledger::Leftover<Entry>;
 
 /// Makes the ledger of this process in the network namespace `namespace`.
 pub(crate) fn create(directory: &Path, namespace: u64) -> io::Result<Ledger> {
-    Ledger::create(directory, &place(namespace), sys::try_lock)
+    Ledger::create(directory, &place(namespace), system())
 }
 
-/// The ledgers that dead processes of the network namespace left.
-pub(crate) fn leftovers(directory: &Path, namespace: u64) -> io::Result<Vec<Leftover>> {
-    ledger::leftovers(directory, &place(namespace), sys::try_lock)
+/// The ledgers that dead processes of the network namespace left. What is odd about them is added
+/// to `remarks`.
+pub(crate) fn leftovers(
+    directory: &Path,
+    namespace: u64,
+    remarks: &mut Vec<String>,
+) -> io::Result<Vec<Leftover>> {
+    ledger::leftovers(directory, &place(namespace), system(), remarks)
 }
 
-fn place(namespace: u64) -> String {
+/// The beginning of the tokens of a network namespace.
+pub(crate) fn place(namespace: u64) -> String {
     format!("linux-{namespace}")
+}
+
+/// Whether the process that has, or had, this token is dead or about to end.
+pub(crate) fn is_ending(token: &str) -> bool {
+    ledger::is_ending(token, system())
+}
+
+/// What the ledger of a living process says. `None`: it has none that can be read here.
+pub(crate) fn entries_of(directory: &Path, token: &str) -> Option<BTreeSet<Entry>> {
+    ledger::entries_of(directory, token, system())
+}
+
+fn system() -> ledger::System {
+    ledger::System {
+        lock: sys::try_lock,
+        careful: libc::O_NOFOLLOW | libc::O_NONBLOCK,
+        user: sys::effective_user(),
+        is_ending: sys::is_ending,
+    }
 }
 
 /// Something that we install.
@@ -65,9 +91,44 @@ impl Entry {
 impl FromStr for Entry {
     type Err = ();
 
+    /// Reads what we write, and nothing else: see [`is_undoable`].
     fn from_str(text: &str) -> Result<Self, ()> {
-        read(text).ok_or(())
+        let entry = read(text).filter(is_undoable);
+        entry.filter(|entry| entry.to_string() == text).ok_or(())
     }
+}
+
+/// The closed list of what may be undone: what this port does install.
+fn is_undoable(entry: &Entry) -> bool {
+    match entry {
+        Entry::Link { name, mac } => macvlan::is_ours(name, *mac),
+        Entry::Address {
+            device,
+            address,
+            prefix_len,
+        } => {
+            let longest = if address.is_ipv4() { 32 } else { 128 };
+            is_device(device) && is_virtual(*address) && *prefix_len <= longest
+        }
+        Entry::Route { address } => is_virtual(*address),
+        Entry::Setting {
+            device,
+            name,
+            old,
+            new,
+        } => is_device(device) && sysctl::is_undoable(name, old, new),
+    }
+}
+
+/// Whether an interface can be called so; `all` and `default` are none below /proc/sys.
+fn is_device(name: &str) -> bool {
+    let fits = (1..=15).contains(&name.len());
+    fits && !name.contains('/') && !matches!(name, "." | ".." | "all" | "default")
+}
+
+/// Whether a virtual router may have the address.
+fn is_virtual(address: IpAddr) -> bool {
+    !address.is_unspecified() && !address.is_loopback() && !address.is_multicast()
 }
 
 impl fmt::Display for Entry {
@@ -161,25 +222,73 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_undone_but_what_we_do() {
+        for line in [
+            "link eth0 00:00:5e:00:01:01",
+            "link vr4.3.1 02:00:00:00:00:01",
+            "link vr4.3.1 00:00:5e:00:02:01",
+            "link vr4.3.1 00:00:5e:00:01:02",
+            "link vr6.3.1 00:00:5e:00:01:01",
+            "link vr4.x.1 00:00:5e:00:01:01",
+            "link vr4.3.1 0:0:5e:0:1:1",
+            "address eth0 10.0.0.1 33",
+            "address eth0 127.0.0.1 8",
+            "address ../eth0 10.0.0.1 24",
+            "address eth0 224.0.0.18 24",
+            "address abcdefghijklmnop 10.0.0.1 24",
+            "address eth0  10.0.0.1 24",
+            "route 0.0.0.0",
+            "route 10.0.0.0/8",
+            "setting eth0 forwarding 0 1",
+            "setting eth0 ../../../kernel/core_pattern 0 1",
+            "setting all arp_ignore 0 1",
+            "setting default arp_ignore 0 1",
+            "setting ../eth0 arp_ignore 0 1",
+            "setting .. arp_ignore 0 1",
+            "setting eth0 arp_ignore 1 1",
+            "setting eth0 arp_ignore 0 2",
+            "setting eth0 arp_ignore |/bin/sh 1",
+            "setting eth0 arp_announce -1 2",
+            "file /etc/passwd",
+            "link vr4.3.1 00:00:5e:00:01:01 ",
+            "",
+        ] {
+            assert_eq!(line.parse::<Entry>(), Err(()), "{line}");
+        }
+        for line in [
+            "link vr6.12.255 00:00:5e:00:02:ff",
+            "setting eth0.7 arp_announce 1 2",
+        ] {
+            assert!(line.parse::<Entry>().is_ok(), "{line}");
+        }
+    }
+
+    #[test]
     fn the_living_are_left_alone_and_the_dead_are_found() {
         let directory = std::env::temp_dir().join(format!("vrrp-ledger-{}", std::process::id()));
+        let find = |namespace| {
+            let mut remarks = Vec::new();
+            let found = leftovers(&directory, namespace, &mut remarks).unwrap();
+            assert_eq!(remarks, [""; 0]);
+            found
+        };
         let mut ledger = create(&directory, 77).unwrap();
         ledger.add(entries()).unwrap();
         ledger.add(entries()).unwrap();
         ledger.remove(&entries()[0]).unwrap();
-        assert!(leftovers(&directory, 77).unwrap().is_empty());
+        assert!(find(77).is_empty());
         let token = ledger.token().to_string();
         drop(ledger);
-        assert!(leftovers(&directory, 7).unwrap().is_empty());
-        let mut found = leftovers(&directory, 77).unwrap();
+        assert!(find(7).is_empty());
+        let mut found = find(77);
         assert_eq!(found.len(), 1);
         let leftover = found.remove(0);
         assert_eq!(leftover.token, token);
         assert_eq!(leftover.entries, entries()[1..].iter().cloned().collect());
         // Somebody else is at it.
-        assert!(leftovers(&directory, 77).unwrap().is_empty());
+        assert!(find(77).is_empty());
         leftover.discard();
-        assert!(leftovers(&directory, 77).unwrap().is_empty());
+        assert!(find(77).is_empty());
         fs::remove_dir(&directory).unwrap();
     }
 }

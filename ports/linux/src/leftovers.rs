@@ -1,38 +1,42 @@
-//! Removes what a dead process has left.
+//! Removes what a dead process has left: what its ledger says, and where there is none, whatever
+//! bears our marks.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use vrrp_core::VirtualAddress;
 
-use crate::ledger::{Entry, Leftover};
+use crate::instances::Instance;
+use crate::ledger::{self, Entry, Leftover};
 use crate::links::Links;
-use crate::macvlan::{link_alias, link_group};
-use crate::netlink::{self, Netlink, OUR_PROTOCOL};
+use crate::macvlan::{self, ALIAS, link_alias, link_group};
+use crate::netlink::{self, Address, Event, Link, Netlink, OUR_PROTOCOL, Requests};
 use crate::sys;
 use crate::sysctl;
 
-/// Removes everything in the ledger that still bears our mark, then the ledger.
+/// Removes everything in the ledger that still bears our mark, then the ledger. What refuses to go
+/// is tried by the next life again.
 pub(crate) fn clean(netlink: &mut Netlink, leftover: Leftover) -> io::Result<()> {
     // Its macvlans at once, which is far quicker than one by one. No link but its own is in its
     // group; where there is none this is refused, and those that it had not marked yet follow.
     let group = link_group(&leftover.token);
     let _ = netlink.perform(|to| netlink::delete_group(to, group));
-    let mut links = Links::default();
-    for ask in [netlink::dump_links, netlink::dump_addresses] {
-        for event in netlink.dump(ask)? {
-            links.apply(event);
-        }
-    }
+    let links = list(netlink)?;
     let marks = marks_addresses(&sys::kernel_release());
     let alias = link_alias(&leftover.token);
+    let mut result = Ok(());
     for entry in &leftover.entries {
-        let result = match entry {
+        let removed = match entry {
             Entry::Link { name, mac } => {
                 let link = links.find(name).and_then(|index| links.get(index));
                 // It was killed between making the link and marking it, if there is no mark.
-                let ours = |alias_now: &str| alias_now == alias || alias_now.is_empty();
-                match link.filter(|link| link.mac == *mac && ours(&link.alias)) {
-                    Some(link) => netlink.perform(|to| netlink::delete_link(to, link.index)),
+                let ours = |link: &&Link| {
+                    link.kind == "macvlan"
+                        && link.mac == *mac
+                        && (link.alias == alias || link.alias.is_empty() && link.group == group)
+                };
+                match link.filter(ours) {
+                    Some(link) => remove(netlink, |to| netlink::delete_link(to, link.index)),
                     None => Ok(()),
                 }
             }
@@ -48,15 +52,15 @@ pub(crate) fn clean(netlink: &mut Netlink, leftover: Leftover) -> io::Result<()>
                 let index = links.find(device);
                 let known = index.and_then(|index| links.address(index, address.address));
                 match known.filter(|known| !marks || known.protocol == OUR_PROTOCOL) {
-                    Some(known) => {
-                        netlink.perform(|to| netlink::address(to, known.index, address, false))
-                    }
+                    Some(known) => remove(netlink, |to| {
+                        netlink::address(to, known.index, address, false);
+                    }),
                     None => Ok(()),
                 }
             }
             // The route's protocol is part of the request: no route but ours fits it.
             Entry::Route { address } => {
-                netlink.perform(|to| netlink::blackhole(to, *address, false))
+                remove(netlink, |to| netlink::blackhole(to, *address, false))
             }
             Entry::Setting {
                 device,
@@ -70,14 +74,186 @@ pub(crate) fn clean(netlink: &mut Netlink, leftover: Leftover) -> io::Result<()>
                 Ok(())
             }
         };
-        match result.as_ref().map_err(io::Error::raw_os_error) {
-            // Gone meanwhile.
-            Err(Some(libc::ENODEV | libc::ESRCH | libc::EADDRNOTAVAIL)) | Ok(()) => {}
-            _ => return result,
+        result = result.and(removed);
+    }
+    if result.is_ok() {
+        leftover.discard();
+    }
+    result
+}
+
+/// What [`sweep`] removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Swept {
+    pub(crate) macvlans: usize,
+    pub(crate) addresses: usize,
+    pub(crate) routes: usize,
+    /// There are marked addresses or routes, and a running platform whose ledger cannot be read.
+    pub(crate) unsure: bool,
+}
+
+impl Swept {
+    /// What there is to say about it.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        let parts = [
+            (self.macvlans, "macvlan"),
+            (self.addresses, "address"),
+            (self.routes, "route"),
+        ];
+        let parts: Vec<String> = parts
+            .into_iter()
+            .filter(|(many, _)| *many > 0)
+            .map(|(many, what)| match (many, what) {
+                (1, what) => format!("1 {what}"),
+                (many, "address") => format!("{many} addresses"),
+                (many, what) => format!("{many} {what}s"),
+            })
+            .collect();
+        let mut remarks = Vec::new();
+        if !parts.is_empty() {
+            remarks.push(format!(
+                "removed what bears the marks of vrrpd and belongs to no running one: {}",
+                parts.join(", ")
+            ));
+        }
+        if self.unsure {
+            remarks.push(
+                "left addresses or routes that bear the marks of vrrpd: another one runs in this \
+                 network namespace, and its ledger cannot be read from here"
+                    .into(),
+            );
+        }
+        remarks
+    }
+}
+
+/// Removes what bears our marks in this network namespace and belongs to none of the `living`: the
+/// ledger that named it is lost. A macvlan bears the token of its process; addresses and routes
+/// belong to the living whose ledgers name them. Where one of these cannot be read they all stay.
+pub(crate) fn sweep(netlink: &mut Netlink, living: &[Instance]) -> io::Result<Swept> {
+    let mut swept = Swept::default();
+    let links = list(netlink)?;
+    let aliases: Vec<String> = living.iter().map(|i| link_alias(&i.token)).collect();
+    let groups: Vec<u32> = living.iter().map(|i| link_group(&i.token)).collect();
+    let of_living = |link: &Link| {
+        aliases.contains(&link.alias) || link.alias.is_empty() && groups.contains(&link.group)
+    };
+    let (kept, stray): (Vec<&Link>, Vec<&Link>) = links
+        .iter()
+        .filter(|l| is_marked(l))
+        .partition(|l| of_living(l));
+    // All of one life at once.
+    let of_dead: BTreeSet<u32> = stray
+        .iter()
+        .filter_map(|link| Some(link_group(link.alias.strip_prefix(ALIAS)?)))
+        .collect();
+    for group in of_dead {
+        let _ = netlink.perform(|to| netlink::delete_group(to, group));
+    }
+    for link in &stray {
+        remove(netlink, |to| netlink::delete_link(to, link.index))?;
+        swept.macvlans += 1;
+    }
+
+    // What is listed by now has been noted before, and the ledgers are read after it.
+    let on_macvlan = |index: u32| {
+        let mut ours = kept.iter().chain(&stray);
+        ours.any(|link| link.index == index)
+    };
+    // An address or a route on a macvlan of ours goes or stays with it.
+    let marked = links.addresses().filter(|a| a.protocol == OUR_PROTOCOL);
+    let addresses: Vec<&Address> = marked.filter(|a| !on_macvlan(a.index)).collect();
+    let mut routes = routes(netlink)?;
+    routes.retain(|route| !netlink::route_device(route).is_some_and(on_macvlan));
+    let noted: Option<Vec<BTreeSet<Entry>>> = living
+        .iter()
+        .map(|i| ledger::entries_of(i.directory.as_ref()?, &i.token))
+        .collect();
+    let Some(noted) = noted else {
+        swept.unsure = !addresses.is_empty() || !routes.is_empty();
+        return Ok(swept);
+    };
+    let is_noted = |is: &dyn Fn(&Entry) -> bool| noted.iter().flatten().any(is);
+    for known in addresses {
+        let name = links.get(known.index).map(|link| link.name.as_str());
+        let is = |entry: &Entry| {
+            matches!(entry, Entry::Address { device, address, .. }
+                if Some(device.as_str()) == name && *address == known.address)
+        };
+        if !is_noted(&is) {
+            let address = VirtualAddress {
+                address: known.address,
+                prefix_len: known.prefix_len,
+            };
+            remove(netlink, |to| {
+                netlink::address(to, known.index, address, false)
+            })?;
+            swept.addresses += 1;
         }
     }
-    leftover.discard();
-    Ok(())
+    for route in &routes {
+        let target = netlink::route_target(route);
+        let is =
+            |entry: &Entry| matches!(entry, Entry::Route { address } if Some(*address) == target);
+        if !is_noted(&is) {
+            remove(netlink, |to| netlink::delete_route(to, route))?;
+            swept.routes += 1;
+        }
+    }
+    Ok(swept)
+}
+
+/// Whether a link is a macvlan that a platform made, in whichever life: by its alias, or while it
+/// has none yet by what it was born with.
+pub(crate) fn is_marked(link: &Link) -> bool {
+    let unborn = || {
+        link.alias.is_empty()
+            && macvlan::is_group(link.group)
+            && macvlan::is_ours(&link.name, link.mac)
+    };
+    link.kind == "macvlan" && (link.alias.starts_with(ALIAS) || unborn())
+}
+
+fn list(netlink: &mut Netlink) -> io::Result<Links> {
+    let mut links = Links::default();
+    for ask in [netlink::dump_links, netlink::dump_addresses] {
+        for event in netlink.dump(ask)? {
+            links.apply(event);
+        }
+    }
+    Ok(links)
+}
+
+/// The routes that bear our mark, as a dump tells them.
+fn routes(netlink: &mut Netlink) -> io::Result<Vec<Vec<u8>>> {
+    let mut routes = Vec::new();
+    for ask in [netlink::dump_routes_ipv4, netlink::dump_routes_ipv6] {
+        let events = match netlink.dump(ask) {
+            // A kernel without the family.
+            Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => continue,
+            other => other?,
+        };
+        routes.extend(events.into_iter().filter_map(|event| match event {
+            Event::Route(route) => Some(route),
+            _ => None,
+        }));
+    }
+    Ok(routes)
+}
+
+/// Has something removed that may be gone meanwhile.
+fn remove(netlink: &mut Netlink, fill: impl FnOnce(&mut Requests)) -> io::Result<()> {
+    match netlink.perform(fill) {
+        Err(error)
+            if matches!(
+                error.raw_os_error(),
+                Some(libc::ENODEV | libc::ESRCH | libc::EADDRNOTAVAIL)
+            ) =>
+        {
+            Ok(())
+        }
+        other => other,
+    }
 }
 
 /// Whether a kernel keeps the mark on addresses (IFA_PROTO, since 5.18).

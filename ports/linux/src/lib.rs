@@ -17,6 +17,7 @@ compile_error!("vrrp-linux is for Linux");
 mod bpf;
 mod facts;
 mod fitness;
+mod instances;
 mod janitor;
 mod ledger;
 mod leftovers;

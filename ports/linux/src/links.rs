@@ -52,12 +52,21 @@ impl Links {
                     entry.addresses.retain(|a| !same(a, &address));
                 }
             }
-            Event::Sysctl(_) | Event::Done | Event::Result(_) => {}
+            Event::Route(_) | Event::Sysctl(_) | Event::Done | Event::Result(_) => {}
         }
     }
 
     pub(crate) fn get(&self, index: u32) -> Option<&Link> {
         self.0.get(&index).map(|entry| &entry.link)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Link> {
+        self.0.values().map(|entry| &entry.link)
+    }
+
+    /// Every address of every link.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = &Address> {
+        self.0.values().flat_map(|entry| &entry.addresses)
     }
 
     /// The number of the link called `name`, which may be any name that the kernel takes for it.

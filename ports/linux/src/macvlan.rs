@@ -3,13 +3,15 @@
 use std::hash::{Hash as _, Hasher as _};
 use std::io;
 
-use vrrp_core::{Family, VirtualAddress, VrKey};
+use vrrp_core::{Family, MacAddr, VirtualAddress, VrKey, Vrid};
 use vrrp_host::PlatformError;
 use vrrp_host::port::{Held, How, noted, unprepared};
 
 use crate::fitness::explain_no_macvlan;
+use crate::instances;
 use crate::janitor::Janitor;
 use crate::ledger::Entry;
+use crate::leftovers;
 use crate::netlink::{self, Address, Event, Link, OUR_PROTOCOL};
 use crate::platform::LinuxPlatform;
 use crate::sys;
@@ -94,17 +96,21 @@ impl LinuxPlatform {
         self.set_ipv6_sysctls(key, parent, link)
     }
 
-    /// Removes a macvlan that an earlier life left and whose ledger is lost. `false`: the link is
+    /// Removes a macvlan that an earlier life, or a try of this one, has left. `false`: the link is
     /// somebody else's.
     fn remove_stray(&mut self, name: &str, key: VrKey) -> io::Result<bool> {
         self.resync()?;
         let Some(link) = self.links.find(name).and_then(|i| self.links.get(i)) else {
             return Ok(false);
         };
-        let token = link.alias.strip_prefix(ALIAS);
-        let stray = link.kind == "macvlan"
-            && link.mac == key.virtual_mac()
-            && token.is_some_and(|token| !self.ledger.is_known(token));
+        if !leftovers::is_marked(link) || link.mac != key.virtual_mac() {
+            return Ok(false);
+        }
+        let living = instances::others(&self.place, self.ledger.token())?;
+        let stray = !living.iter().any(|instance| {
+            let token = &instance.token;
+            link.alias == link_alias(token) || link.group == link_group(token)
+        });
         let index = link.index;
         if stray {
             self.netlink.perform(|to| netlink::delete_link(to, index))?;
@@ -328,7 +334,38 @@ pub(crate) fn link_group(token: &str) -> u32 {
     let mut hasher = std::hash::DefaultHasher::new();
     token.hash(&mut hasher);
     // Far above what people number their groups with.
-    0x4000_0000 | (hasher.finish() as u32 & 0x3fff_ffff)
+    GROUPS | (hasher.finish() as u32 & !GROUP_MARK)
+}
+
+const GROUPS: u32 = 0x4000_0000;
+const GROUP_MARK: u32 = 0xc000_0000;
+
+/// Whether a device group can be one of [`link_group`].
+pub(crate) fn is_group(group: u32) -> bool {
+    group & GROUP_MARK == GROUPS
+}
+
+/// Whether a macvlan of ours can have this name and MAC.
+pub(crate) fn is_ours(name: &str, mac: MacAddr) -> bool {
+    let parts = name.strip_prefix("vr").map(|rest| rest.split('.'));
+    let parts: Vec<&str> = parts.into_iter().flatten().collect();
+    let [family, parent, vrid] = *parts.as_slice() else {
+        return false;
+    };
+    let family = match family {
+        "4" => Family::Ipv4,
+        "6" => Family::Ipv6,
+        _ => return false,
+    };
+    let (Ok(parent), Some(vrid)) = (parent.parse(), vrid.parse().ok().and_then(Vrid::new)) else {
+        return false;
+    };
+    let key = VrKey {
+        ifindex: parent,
+        vrid,
+        family,
+    };
+    link_name(key, parent) == name && key.virtual_mac() == mac
 }
 
 fn link_name(key: VrKey, parent: u32) -> String {

@@ -11,6 +11,7 @@ use vrrp_host::port::{Counters, Port, WakeUp, Watched};
 use vrrp_host::{HostFacts, Incoming, Platform, PlatformError, PlatformWarning, VrSetup};
 
 use crate::facts::LinuxFacts;
+use crate::instances::{self, Presence};
 use crate::janitor::Janitor;
 use crate::ledger::{self, Ledger};
 use crate::leftovers;
@@ -76,6 +77,10 @@ pub struct LinuxPlatform {
     /// What is gone and the host has not been told.
     pub(crate) lost: Vec<Failure>,
     pub(crate) ledger: Ledger,
+    /// The beginning of the tokens of this network namespace.
+    pub(crate) place: String,
+    remarks: Vec<String>,
+    _presence: Presence,
     pub(crate) has_ipv6: bool,
     /// The kernel says which addresses are ours.
     pub(crate) marks_addresses: bool,
@@ -102,6 +107,7 @@ impl LinuxPlatform {
         let sender = sockets::sender().map_err(failed(privileged))?;
         let monitor = Monitor::open().map_err(failed(privileged))?;
         let mut netlink = Netlink::open().map_err(failed("open a netlink socket"))?;
+        netlink.filter_dumps();
         let (epoll, timer, pace) = Epoll::new()
             .and_then(|epoll| Ok((epoll, Timer::new()?, Pace::new()?)))
             .map_err(failed("make an epoll and timers"))?;
@@ -118,9 +124,22 @@ impl LinuxPlatform {
         let namespace = std::fs::metadata("/proc/thread-self/ns/net")
             .map_err(failed("find out the network namespace"))?
             .ino();
+        let place = ledger::place(namespace);
         let ledger = ledger::create(&directory, namespace).map_err(failed(&keeping))?;
-        for leftover in ledger::leftovers(&directory, namespace).map_err(failed(&keeping))? {
-            leftovers::clean(&mut netlink, leftover).map_err(failed("clean up after a crash"))?;
+        let presence = Presence::announce(ledger.token(), &directory)
+            .map_err(failed("show that this process runs"))?;
+        let mut remarks = Vec::new();
+        let cleaning = "clean up after a crash";
+        let living = instances::others(&place, ledger.token()).map_err(failed(cleaning))?;
+        let leftovers = ledger::leftovers(&directory, namespace, &mut remarks);
+        for leftover in leftovers.map_err(failed(&keeping))? {
+            if let Err(error) = leftovers::clean(&mut netlink, leftover) {
+                remarks.push(format!("cannot {cleaning} wholly: {error}"));
+            }
+        }
+        match leftovers::sweep(&mut netlink, &living) {
+            Ok(swept) => remarks.extend(swept.remarks()),
+            Err(error) => remarks.push(format!("cannot {cleaning} wholly: {error}")),
         }
 
         let mut platform = Self {
@@ -143,6 +162,9 @@ impl LinuxPlatform {
             sysctls,
             lost: Vec::new(),
             ledger,
+            place,
+            remarks,
+            _presence: presence,
             has_ipv6: sysctl::has_ipv6(),
             marks_addresses: leftovers::marks_addresses(&sys::kernel_release()),
             untidy: false,
@@ -160,6 +182,11 @@ impl LinuxPlatform {
     pub fn abandon(mut self) {
         self.abandoned = true;
         self.janitor.abandon();
+    }
+
+    /// What was odd, or left by a dead process, when the platform was opened: one sentence each.
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
     }
 
     /// What happened below the protocol.

@@ -557,6 +557,89 @@ pub(crate) fn try_lock(file: &std::fs::File) -> io::Result<bool> {
     }
 }
 
+/// The effective user of this process.
+pub(crate) fn effective_user() -> u32 {
+    // SAFETY: takes nothing and cannot fail.
+    unsafe { libc::geteuid() }
+}
+
+/// What is behind the name of an abstract Unix socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Listener {
+    /// Nobody.
+    Gone,
+    /// A process of this user. The process number is 0 where it is in another PID namespace.
+    Of { user: u32, pid: u32 },
+    /// Somebody whose queue of connections is full.
+    Busy,
+}
+
+/// Finds out who listens at an abstract Unix socket, without waiting.
+pub(crate) fn abstract_listener(name: &[u8]) -> io::Result<Listener> {
+    let fd = socket(libc::AF_UNIX, libc::SOCK_STREAM, 0)?;
+    // SAFETY: a sockaddr_un of zeros is a valid one.
+    let mut address: libc::sockaddr_un = unsafe { zeroed() };
+    address.sun_family = libc::AF_UNIX as libc::sa_family_t;
+    // The first octet stays 0: the name is no path.
+    for (place, octet) in address.sun_path.iter_mut().skip(1).zip(name) {
+        *place = *octet as libc::c_char;
+    }
+    let len = size_of::<libc::sa_family_t>() + 1 + name.len();
+    let len = len.min(size_of::<libc::sockaddr_un>()) as libc::socklen_t;
+    // SAFETY: `address` is a sockaddr_un of at least `len` octets.
+    let connected = unsafe { libc::connect(fd.as_raw_fd(), (&raw const address).cast(), len) };
+    match check(connected) {
+        Ok(_) => {}
+        Err(error) => {
+            return match error.raw_os_error() {
+                Some(libc::ECONNREFUSED) => Ok(Listener::Gone),
+                Some(libc::EAGAIN) => Ok(Listener::Busy),
+                _ => Err(error),
+            };
+        }
+    }
+    // SAFETY: a ucred of zeros is a valid one.
+    let mut peer: libc::ucred = unsafe { zeroed() };
+    let mut len = size_of::<libc::ucred>() as libc::socklen_t;
+    // SAFETY: the pointers are to a ucred and to its length.
+    check(unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut peer).cast(),
+            &mut len,
+        )
+    })?;
+    Ok(Listener::Of {
+        user: peer.uid,
+        pid: peer.pid as u32,
+    })
+}
+
+/// Whether a process is dead, is ending, or has been sent SIGKILL.
+pub(crate) fn is_ending(pid: u32) -> bool {
+    const PF_EXITING: u32 = 4;
+    let of = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}"));
+    let Ok(stat) = of("stat") else {
+        return true;
+    };
+    // The name of the program, in parentheses, may hold anything.
+    let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
+    let fields: Vec<&str> = after.split_ascii_whitespace().collect();
+    let flags = fields.get(6).and_then(|flags| flags.parse::<u32>().ok());
+    let killed = |line: &str| {
+        let mask = ["SigPnd:", "ShdPnd:"]
+            .iter()
+            .find_map(|name| line.strip_prefix(name))
+            .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+        mask.is_some_and(|mask| mask >> (libc::SIGKILL - 1) & 1 != 0)
+    };
+    matches!(fields.first(), Some(&("Z" | "X" | "x")))
+        || flags.is_some_and(|flags| flags & PF_EXITING != 0)
+        || of("status").is_ok_and(|status| status.lines().any(killed))
+}
+
 /// The kernel's release, such as "6.1.0-18-amd64".
 pub(crate) fn kernel_release() -> String {
     // SAFETY: a utsname of zeros is a valid one.

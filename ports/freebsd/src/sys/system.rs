@@ -69,6 +69,22 @@ pub(crate) fn sysctl_number(name: &CStr) -> Option<i32> {
     (result == 0 && len == size_of::<i32>()).then_some(value)
 }
 
+/// The effective user of this process.
+pub(crate) fn effective_user() -> u32 {
+    // SAFETY: takes nothing and cannot fail.
+    unsafe { libc::geteuid() }
+}
+
+/// Whether there is no process with this number, as far as this jail sees.
+pub(crate) fn is_ending(pid: u32) -> bool {
+    let Ok(pid) = libc::pid_t::try_from(pid) else {
+        return true;
+    };
+    // SAFETY: takes plain numbers, and signal 0 does nothing.
+    let there = check(unsafe { libc::kill(pid, 0) });
+    there.is_err_and(|error| error.raw_os_error() == Some(libc::ESRCH))
+}
+
 /// Locks a whole file for this open description, without waiting. `false`: another has it.
 pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
     // SAFETY: takes plain numbers.

@@ -17,7 +17,6 @@ const IFLA_MACVLAN_MODE: u16 = 1;
 /// Not "private": that mode swallows frames of a peer that has the same virtual MAC.
 const MACVLAN_MODE_BRIDGE: u32 = 4;
 const IFLA_AF_SPEC: u16 = 26;
-const IFLA_GROUP: u16 = 27;
 const IFLA_EXT_MASK: u16 = 29;
 const SKIP_STATISTICS: u32 = 8;
 const IFLA_INET_CONF: u16 = 1;
@@ -33,7 +32,6 @@ const IFA_F_NOPREFIXROUTE: u32 = 0x200;
 const DEPRECATED_FOR_EVER: [u8; 16] = [0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0];
 
 const RT_SCOPE_HOST: u8 = 254;
-const RTA_DST: u16 = 1;
 const RT_TABLE_MAIN: u8 = 254;
 const RTN_BLACKHOLE: u8 = 6;
 
@@ -256,6 +254,27 @@ pub(crate) fn blackhole(to: &mut Requests, address: IpAddr, add: bool) {
         (RTM_DELROUTE, REQUEST | ACK)
     };
     to.message(kind, flags, &body, |m| ip_attribute(m, RTA_DST, address));
+}
+
+/// Removes a route, given as a dump told it.
+pub(crate) fn delete_route(to: &mut Requests, route: &[u8]) {
+    to.message(RTM_DELROUTE, REQUEST | ACK, route, |_| {});
+}
+
+/// Asks for every route of IPv4 that bears our mark. A kernel before 4.20, and a socket without
+/// NETLINK_GET_STRICT_CHK, tells the others, too.
+pub(crate) fn dump_routes_ipv4(to: &mut Requests) {
+    dump_routes(to, AF_INET);
+}
+
+/// As [`dump_routes_ipv4`] for IPv6.
+pub(crate) fn dump_routes_ipv6(to: &mut Requests) {
+    dump_routes(to, AF_INET6);
+}
+
+fn dump_routes(to: &mut Requests, family: u8) {
+    let body = [family, 0, 0, 0, 0, OUR_PROTOCOL, 0, 0, 0, 0, 0, 0];
+    to.message(RTM_GETROUTE, REQUEST | DUMP, &body, |_| {});
 }
 
 /// Asks for every link, without its statistics.

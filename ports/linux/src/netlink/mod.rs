@@ -5,10 +5,11 @@ mod parse;
 mod socket;
 
 pub(crate) use encode::{
-    Requests, address, blackhole, create_macvlan, delete_group, delete_link, dump_addresses,
-    dump_links, link_flags, link_settings, link_sysctls,
+    Requests, address, blackhole, create_macvlan, delete_group, delete_link, delete_route,
+    dump_addresses, dump_links, dump_routes_ipv4, dump_routes_ipv6, link_flags, link_settings,
+    link_sysctls,
 };
-pub(crate) use parse::{Address, Event, Link, decode, messages};
+pub(crate) use parse::{Address, Event, Link, decode, messages, route_device, route_target};
 pub(crate) use socket::{Monitor, Netlink};
 
 /// What marks addresses (IFA_PROTO) and routes (rtm_protocol) as ours: the IP protocol number of
@@ -26,6 +27,7 @@ const RTM_DELADDR: u16 = 21;
 const RTM_GETADDR: u16 = 22;
 const RTM_NEWROUTE: u16 = 24;
 const RTM_DELROUTE: u16 = 25;
+const RTM_GETROUTE: u16 = 26;
 const RTM_NEWNETCONF: u16 = 80;
 
 const IFLA_ADDRESS: u16 = 1;
@@ -35,6 +37,7 @@ const IFLA_MASTER: u16 = 10;
 const IFLA_LINKINFO: u16 = 18;
 const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_SLAVE_KIND: u16 = 4;
+const IFLA_GROUP: u16 = 27;
 const IFLA_IFALIAS: u16 = 20;
 const IFLA_PROP_LIST: u16 = 52;
 const IFLA_ALT_IFNAME: u16 = 53;
@@ -47,6 +50,9 @@ const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const IFA_FLAGS: u16 = 8;
 const IFA_PROTO: u16 = 11;
+
+const RTA_DST: u16 = 1;
+const RTA_OIF: u16 = 4;
 
 const AF_UNSPEC: u8 = libc::AF_UNSPEC as u8;
 const AF_INET: u8 = libc::AF_INET as u8;

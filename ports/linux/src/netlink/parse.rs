@@ -28,6 +28,8 @@ pub(crate) enum Event {
     AddressGone(Address),
     /// A sysctl of the link with this number has changed; `None`: one of "all".
     Sysctl(Option<u32>),
+    /// A route that bears our mark: the message, as the kernel wants it back to remove the route.
+    Route(Vec<u8>),
     /// The end of a dump.
     Done,
     /// The answer to a request: 0, or a number of errno.
@@ -50,6 +52,8 @@ pub(crate) struct Link {
     pub(crate) alias: String,
     /// Such as "macvlan". Empty: a device.
     pub(crate) kind: String,
+    /// The device group.
+    pub(crate) group: u32,
     /// The bridge, bond or the like that it is a port of. 0: none.
     pub(crate) master: u32,
     /// The kind of `master`, such as "bridge".
@@ -102,6 +106,7 @@ pub(crate) fn decode(message: &Message<'_>) -> Option<Event> {
         RTM_NEWLINK => link(message.body).map(Event::Link),
         RTM_DELLINK => link(message.body).map(|link| Event::LinkGone(link.index)),
         RTM_NEWADDR => address(message.body).map(Event::Address),
+        RTM_NEWROUTE => route(message.body).map(Event::Route),
         RTM_DELADDR => address(message.body).map(Event::AddressGone),
         RTM_NEWNETCONF => sysctl(message.body),
         _ => None,
@@ -133,6 +138,7 @@ fn link(body: &[u8]) -> Option<Link> {
                 }
             }
             IFLA_MASTER => link.master = u32_at(value, 0)?,
+            IFLA_GROUP => link.group = u32_at(value, 0)?,
             IFLA_LINKINFO => {
                 for (kind, value) in attributes(value) {
                     match kind {
@@ -183,6 +189,25 @@ fn sysctl(body: &[u8]) -> Option<Event> {
         NETCONFA_IFINDEX_DEFAULT => None,
         index => Some(Event::Sysctl(Some(index))),
     }
+}
+
+fn route(body: &[u8]) -> Option<Vec<u8>> {
+    const PROTOCOL: usize = 5;
+    (*body.get(PROTOCOL)? == OUR_PROTOCOL).then(|| body.to_vec())
+}
+
+/// The address that a route is to, where it is a host route.
+pub(crate) fn route_target(route: &[u8]) -> Option<IpAddr> {
+    let (family, len) = (*route.first()?, *route.get(1)?);
+    let (_, value) = attributes(route.get(12..)?).find(|(kind, _)| *kind == RTA_DST)?;
+    let address = ip(family, value)?;
+    (len == if address.is_ipv4() { 32 } else { 128 }).then_some(address)
+}
+
+/// The number of the link that a route leads out by.
+pub(crate) fn route_device(route: &[u8]) -> Option<u32> {
+    let (_, value) = attributes(route.get(12..)?).find(|(kind, _)| *kind == RTA_OIF)?;
+    u32_at(value, 0)
 }
 
 fn attributes(mut data: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
@@ -264,6 +289,7 @@ mod tests {
             kind: "veth".into(),
             master: 6,
             master_kind: "bridge".into(),
+            group: 0,
         };
         let address = Address {
             index: 4,

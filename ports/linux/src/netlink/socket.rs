@@ -43,6 +43,12 @@ impl Netlink {
         })
     }
 
+    /// Lets the kernel leave out of dumps what is not asked for, where it can.
+    pub(crate) fn filter_dumps(&self) {
+        const NETLINK_GET_STRICT_CHK: i32 = 12;
+        let _ = sys::set_option_int(&self.fd, libc::SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
+    }
+
     /// Performs the requests that `fill` makes, in order. All are tried; the first error is
     /// returned.
     pub(crate) fn perform(&mut self, fill: impl FnOnce(&mut Requests)) -> io::Result<()> {

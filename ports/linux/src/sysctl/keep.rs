@@ -145,6 +145,16 @@ fn for_netlink(sysctls: &[(Sysctl, i32)]) -> Vec<(u16, i32)> {
         .collect()
 }
 
+/// Whether a sysctl of an interface of the host may be put back from `new` to `old`: we set it so, and
+/// would have left another value alone.
+pub(crate) fn is_undoable(name: &str, old: &str, new: &str) -> bool {
+    let rule = SEGMENT.iter().find(|rule| rule.sysctl.name() == name);
+    let (Some(rule), Ok(old)) = (rule, old.parse::<i32>()) else {
+        return false;
+    };
+    new == rule.value.to_string() && old >= 0 && !rule.good.contains(&old)
+}
+
 /// Puts an IPv4 sysctl of an interface back to `old`, unless it is not the `new` any more that we had
 /// set. Those that we never set on an interface of the host are left alone.
 pub(crate) fn restore(

@@ -79,5 +79,9 @@ fn serve(
 
 fn open_platform(runtime_dir: &Path) -> Result<LinuxPlatform, PlatformError> {
     let runtime_dir = runtime_dir.to_path_buf();
-    LinuxPlatform::open(vrrp_linux::Options { runtime_dir })
+    let platform = LinuxPlatform::open(vrrp_linux::Options { runtime_dir })?;
+    for remark in platform.remarks() {
+        log::warn!("{remark}");
+    }
+    Ok(platform)
 }
