@@ -2,6 +2,7 @@
 
 mod core;
 mod devices;
+mod learning;
 mod perform;
 pub(crate) mod plan;
 mod receive;

@@ -1,13 +1,16 @@
 //! What goes out: performs what the engine asks for, and sets the next wake-up.
 
+use std::collections::BTreeMap;
 use std::io;
 
-use vrrp_core::{Failure, Instant, Output, StateChange, VrKey};
+use vrrp_core::{Failure, Instant, Output, StateChange, Transmit, VrKey};
 
 use super::Host;
-use super::core::Effect;
+use super::core::{Effect, Vr};
 use super::devices::{self, Way};
+use super::learning::LearningFrame;
 use crate::event::{Event, Why};
+use crate::interfaces::Interfaces;
 use crate::platform::{Platform, PlatformError};
 
 /// Outputs performed before the host receives again. A takeover of every virtual router with a few
@@ -53,14 +56,7 @@ impl<P: Platform> Host<P> {
             match output {
                 Output::Transmit(transmit) => {
                     let (vrs, interfaces) = (&self.core.vrs, &self.core.interfaces);
-                    match devices::way(vrs, interfaces, &transmit) {
-                        Way::OwnInterface => self.platform.transmit(&transmit),
-                        Way::Device(ifindex, address) => {
-                            if let Some(device) = interfaces.get(ifindex) {
-                                devices::announce(&mut self.platform, ifindex, device, address);
-                            }
-                        }
-                    }
+                    send(&mut self.platform, vrs, interfaces, &transmit);
                 }
                 Output::SetMac { key, mac, on } => {
                     let result = self.platform.set_mac(key, mac, on);
@@ -203,5 +199,27 @@ impl<P: Platform> Host<P> {
             "the timer is set to {:?} and not to {deadline:?}",
             self.platform.wakeup(),
         );
+    }
+}
+
+/// Sends a frame of the engine's: an announcement of an address that is on a device there, and with
+/// advertisements to unicast peers what keeps switches from forgetting the virtual MAC.
+fn send<P: Platform>(
+    platform: &mut P,
+    vrs: &BTreeMap<VrKey, Vr>,
+    interfaces: &Interfaces,
+    transmit: &Transmit<'_>,
+) {
+    if let Way::Device(ifindex, address) = devices::way(vrs, interfaces, transmit) {
+        if let Some(device) = interfaces.get(ifindex) {
+            devices::announce(platform, ifindex, device, address);
+        }
+        return;
+    }
+    platform.transmit(transmit);
+    let learning = transmit.unicast.and_then(|_| vrs.get(&transmit.key));
+    let learning = learning.and_then(|vr| LearningFrame::for_advertisement(vr, transmit));
+    if let Some(learning) = learning {
+        platform.transmit(&learning.transmit(transmit));
     }
 }

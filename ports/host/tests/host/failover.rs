@@ -1,10 +1,10 @@
 //! Election, takeover and graceful stop.
 
-use vrrp_core::{Family, Priority, Reason, State};
+use vrrp_core::{Family, MacMode, Priority, Reason, State};
 use vrrp_host::{Event, VrId, VrSpec};
 
 use crate::fake::Call;
-use crate::sim::{Sim, address, config, id, ip, spec, vrid};
+use crate::sim::{Sim, address, config, id, ip, key, spec, vrid};
 
 /// Two hosts with VRID 1 and priorities 200 and 100, the first one Active.
 fn pair() -> Sim {
@@ -176,6 +176,38 @@ fn unicast_peers_need_no_group() {
     sim.frozen.insert(0);
     sim.run_to(15_000);
     assert_eq!(sim.state(1, 1), State::Active);
+}
+
+// The kernel sends advertisements to unicast peers, from the MAC of the interface.
+#[test]
+fn switches_learn_the_virtual_mac_with_each_round_of_unicast_advertisements() {
+    for mac_mode in [MacMode::Virtual, MacMode::Interface] {
+        let to = |peers: [&str; 2], priority| VrSpec {
+            peers: peers.map(ip).to_vec(),
+            mac_mode,
+            ..spec(1, priority)
+        };
+        let mut sim = Sim::new(&[
+            config(&[to(["10.0.0.2", "10.0.0.3"], 200)]),
+            config(&[to(["10.0.0.1", "10.0.0.3"], 100)]),
+        ]);
+        sim.run_to(10_000);
+        assert_eq!(sim.states(1), [State::Active, State::Backup]);
+        let calls = sim.take_calls(0);
+        let adverts = calls.iter().filter(|c| matches!(c, Call::Advert(1, 200)));
+        let rounds = adverts.count() / 2;
+        let learning = sim.machine(0).to_itself.clone();
+        if mac_mode == MacMode::Interface {
+            assert!(learning.is_empty());
+            continue;
+        }
+        assert!(rounds >= 6);
+        assert_eq!(learning.len(), rounds);
+        for frame in &learning {
+            assert_eq!(frame[6..12], key(1).virtual_mac().0);
+        }
+        assert!(sim.machine(1).to_itself.is_empty(), "a backup is silent");
+    }
 }
 
 #[test]

@@ -49,6 +49,8 @@ pub(crate) struct Machine {
     holders: BTreeSet<(IpAddr, VrKey)>,
     /// Interfaces and frames of announcements that are not of their own virtual routers.
     pub(crate) announced: Vec<(String, Vec<u8>)>,
+    /// Frames that were sent from a MAC to itself.
+    pub(crate) to_itself: Vec<Vec<u8>>,
     /// Effects that fail: prefixes of what `PlatformError::what` says.
     pub(crate) broken: Vec<String>,
     /// What the operating system has to say.
@@ -356,7 +358,11 @@ impl Platform for Fake {
             FrameKind::ArpReply | FrameKind::NaReply => Call::Answer(vrid),
         };
         let name = self.machine(|m| {
-            m.calls.push(call);
+            if transmit.frame[..6] == transmit.frame[6..12] {
+                m.to_itself.push(transmit.frame.to_vec());
+            } else {
+                m.calls.push(call);
+            }
             m.disturb();
             m.name(key.ifindex)
         });
