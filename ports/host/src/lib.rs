@@ -50,5 +50,7 @@ pub use config::{
 pub use event::{Ended, Event, Why, down_interval};
 pub use facts::{Facts, HostFacts, OwnAddress, OwnInterface};
 pub use host::{Host, MAX_ADDRESSES, MAX_INTERFACES, MAX_VIRTUAL_ROUTERS};
-pub use platform::{Incoming, Platform, PlatformError, PlatformWarning, Subject, VrSetup, Waited};
+pub use platform::{
+    AddressChange, Incoming, Platform, PlatformError, PlatformWarning, Subject, VrSetup, Waited,
+};
 pub use report::{About, InterfaceReport, Refused, Rejection, Reload, Sighting, VrReport, Warning};

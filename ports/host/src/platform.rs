@@ -103,6 +103,25 @@ pub trait Platform {
         on: bool,
     ) -> Result<(), PlatformError>;
 
+    /// How many changes of addresses [`set_addresses`](Platform::set_addresses) is given at once, at
+    /// most. They may take a millisecond or two together: advertisements wait for them.
+    fn addresses_at_once(&self) -> usize {
+        1
+    }
+
+    /// Performs changes of one virtual router's addresses in this order, as
+    /// [`set_address`](Platform::set_address) does. Returns the result of each.
+    fn set_addresses(
+        &mut self,
+        key: VrKey,
+        changes: &[AddressChange],
+    ) -> Vec<Result<(), PlatformError>> {
+        let changes = changes.iter();
+        changes
+            .map(|change| self.set_address(key, change.address, change.accept, change.on))
+            .collect()
+    }
+
     /// Performs [`Output::SetGroup`](vrrp_core::Output::SetGroup).
     fn set_group(&mut self, ifindex: u32, family: Family, on: bool) -> Result<(), PlatformError>;
 
@@ -147,6 +166,17 @@ pub enum Subject {
     Interface(u32),
     /// A virtual router.
     VirtualRouter(VrKey),
+}
+
+/// An address to serve or to give up, of [`Output::SetAddress`](vrrp_core::Output::SetAddress).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddressChange {
+    /// The address and its prefix.
+    pub address: VirtualAddress,
+    /// Whether packets to it are for this host.
+    pub accept: bool,
+    /// Serve or give up.
+    pub on: bool,
 }
 
 /// A descriptor that is waited for beside the platform's own.

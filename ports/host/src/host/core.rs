@@ -1,6 +1,6 @@
 //! What the host knows, apart from the platform.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::net::IpAddr;
 
@@ -49,8 +49,8 @@ pub(super) struct Core {
     /// Tracked virtual routers may have changed.
     pub(super) look_at_tracked: bool,
     /// Interfaces that have come. The platform has to be asked again for their virtual routers
-    /// before the engine is told of their state.
-    pub(super) arrived: BTreeSet<u32>,
+    /// before the engine is told of their state: the one that it was asked for last, if any.
+    pub(super) arrived: BTreeMap<u32, Option<VrKey>>,
 }
 
 /// What is told of a peer at most once a minute.
@@ -137,7 +137,7 @@ impl Vr {
     }
 }
 
-/// When the platform is asked again for a virtual router that it refused.
+/// When the platform is asked for a virtual router that it is not ready for.
 pub(super) struct Retry {
     pub(super) at: Instant,
     back_off: Duration,
@@ -156,8 +156,8 @@ impl Retry {
         Self { at, back_off }
     }
 
-    /// A retry that does not wait, since something has changed.
-    fn at_once(now: Instant) -> Self {
+    /// The first time of asking, or a retry that does not wait, since something has changed.
+    pub(super) fn at_once(now: Instant) -> Self {
         Self {
             at: now,
             back_off: Duration::ZERO,
@@ -210,7 +210,7 @@ impl Core {
             shortest: Duration::ZERO,
             rounds: Rounds::default(),
             look_at_tracked: false,
-            arrived: BTreeSet::new(),
+            arrived: BTreeMap::new(),
         })
     }
 
@@ -338,7 +338,7 @@ impl Core {
         }
     }
 
-    /// When the platform is to be asked again for a virtual router that it refused.
+    /// When the platform is to be asked for a virtual router that it is not ready for.
     pub(super) fn next_retry(&self) -> Option<Instant> {
         self.retries.values().map(|retry| retry.at).min()
     }
@@ -423,7 +423,7 @@ impl Core {
         if interface.is_none_or(|interface| !interface.serves(key.family)) {
             return true;
         }
-        self.retries.contains_key(&key)
+        self.why_not_ready(key).is_some()
             || self.engine.status(key).is_some_and(|status| {
                 status.state == State::Initialize && status.reason == Reason::EffectFailed
             })

@@ -67,6 +67,7 @@ impl<P: Platform> Host<P> {
         };
         let now = host.now();
         host.apply(now, config)?;
+        host.prepare_all();
         host.arm_or_tell(now);
         Ok(host)
     }
@@ -112,13 +113,12 @@ impl<P: Platform> Host<P> {
             self.core.note_stall(now, deadline);
         }
         let received = self.receive(now);
-        self.prepare_arrived(now);
-        self.announce_on_devices(now);
         self.core.refresh_tracked(now);
         if self.core.engine.poll_timeout().is_some_and(|at| at <= now) {
             self.core.engine.handle_timeout(now);
+            self.advertise();
         }
-        self.retry(now);
+        self.announce_on_devices(now);
         let settled = self.settle(now);
         received.and(settled)
     }

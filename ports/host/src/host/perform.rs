@@ -1,9 +1,12 @@
 //! What goes out: performs what the engine asks for, and sets the next wake-up.
+//!
+//! Effects take long, thousands of them hundreds of milliseconds. So they are performed in slices:
+//! between two of them the host receives, handles timers and sends the advertisements that are due.
 
 use std::collections::BTreeMap;
 use std::io;
 
-use vrrp_core::{Failure, Instant, Output, StateChange, Transmit, VrKey};
+use vrrp_core::{Duration, Failure, FrameKind, Instant, Output, StateChange, Transmit, VrKey};
 
 use super::Host;
 use super::core::{Effect, Vr};
@@ -11,11 +14,21 @@ use super::devices::{self, Way};
 use super::learning::LearningFrame;
 use crate::event::{Event, Why};
 use crate::interfaces::Interfaces;
-use crate::platform::{Platform, PlatformError};
+use crate::platform::{AddressChange, Platform, PlatformError};
 
-/// Outputs performed before the host receives again. A takeover of every virtual router with a few
-/// addresses each is fewer.
+/// Outputs performed before the host receives again, should the clock stand still.
 const MAX_OUTPUTS: usize = 16_384;
+/// The longest time for which effects are performed before the host receives again. A deadline of a
+/// virtual router ends a slice before that.
+const SLICE: Duration = Duration::from_millis(2);
+
+/// A slice of time in which effects are performed. It has room for one at least, so that they come
+/// to an end however busy the host is.
+#[derive(Default)]
+pub(super) struct Slice {
+    /// Its end. `None`: nothing has been performed.
+    until: Option<Instant>,
+}
 
 impl<P: Platform> Host<P> {
     /// Brings everything to where it belongs after any input.
@@ -30,16 +43,74 @@ impl<P: Platform> Host<P> {
         self.arm_or_tell(now);
     }
 
+    /// Performs a slice of what is to be done.
     fn perform(&mut self, now: Instant) {
-        self.drain(now);
-        if self.reap_due {
+        let mut slice = Slice::default();
+        self.prepare_arrived(now, &mut slice);
+        loop {
+            self.retry(now, &mut slice);
+            self.drain(now, &mut slice);
+            // The last outputs may have made room for another virtual router.
+            let more = self.core.next_retry().is_some_and(|at| at <= now);
+            if !more || self.unfinished || self.is_over(&mut slice) {
+                break;
+            }
+        }
+        if self.reap_due && !self.unfinished {
             self.reap_due = false;
             self.reap(now);
         }
     }
 
-    /// Performs outputs until there are none, or so many that receiving should have its turn.
-    pub(super) fn drain(&mut self, now: Instant) {
+    /// Whether a slice, in which something has been performed, is over: its time is, or a deadline of
+    /// a virtual router has come.
+    pub(super) fn is_over(&self, slice: &mut Slice) -> bool {
+        let now = self.platform.now();
+        let until = *slice.until.get_or_insert(now + SLICE);
+        until <= now || self.core.engine.poll_timeout().is_some_and(|at| at <= now)
+    }
+
+    /// Sends the advertisements that wait for nothing.
+    pub(super) fn advertise(&mut self) {
+        let mut any = false;
+        while let Some(transmit) = self.core.engine.poll_advertisement(&mut self.core.buf[..]) {
+            let (vrs, interfaces) = (&self.core.vrs, &self.core.interfaces);
+            send(&mut self.platform, vrs, interfaces, &transmit);
+            any = true;
+        }
+        if any {
+            self.platform.flush();
+        }
+    }
+
+    /// In the midst of something long: sends the advertisements that have come due. What else
+    /// follows from the timers, and from what is received before them (T-8), comes later.
+    pub(super) fn keep_up(&mut self) {
+        let now = self.platform.now();
+        if self.core.engine.poll_timeout().is_none_or(|at| at > now) {
+            return;
+        }
+        // An error comes again in the next step, and is told then.
+        let _ = self.receive(now);
+        self.core.engine.handle_timeout(now);
+        self.advertise();
+    }
+
+    /// Performs all outputs, for what cannot go on before. Advertisements are not late.
+    pub(super) fn drain_all(&mut self, now: Instant) {
+        loop {
+            self.drain(now, &mut Slice::default());
+            if !self.unfinished {
+                return;
+            }
+            self.keep_up();
+        }
+    }
+
+    /// Performs outputs until there are none, or the slice is over.
+    fn drain(&mut self, now: Instant, slice: &mut Slice) {
+        // Frames wait to be flushed.
+        let mut queued = !self.core.answers.is_empty();
         for answer in &self.core.answers {
             self.platform.transmit(&answer.transmit());
         }
@@ -53,10 +124,19 @@ impl<P: Platform> Host<P> {
                 self.unfinished = false;
                 break;
             };
+            if queued && !matches!(output, Output::Transmit(_)) {
+                // What is said does not wait for what takes long.
+                self.platform.flush();
+                queued = false;
+            }
             match output {
                 Output::Transmit(transmit) => {
                     let (vrs, interfaces) = (&self.core.vrs, &self.core.interfaces);
                     send(&mut self.platform, vrs, interfaces, &transmit);
+                    queued = true;
+                    if transmit.kind == FrameKind::Advertisement {
+                        continue;
+                    }
                 }
                 Output::SetMac { key, mac, on } => {
                     let result = self.platform.set_mac(key, mac, on);
@@ -68,10 +148,12 @@ impl<P: Platform> Host<P> {
                     accept,
                     on,
                 } => {
-                    let result = self.platform.set_address(key, address, accept, on);
-                    let address = address.address;
-                    let effect = Effect::Address(key, address);
-                    self.performed(now, effect, on, result, Failure::Address { key, address });
+                    let first = AddressChange {
+                        address,
+                        accept,
+                        on,
+                    };
+                    self.set_addresses(now, key, first);
                 }
                 Output::SetGroup {
                     ifindex,
@@ -85,8 +167,40 @@ impl<P: Platform> Host<P> {
                 Output::StateChange(change) => self.state_changed(change),
                 Output::Removed { key } => self.removed(now, key),
             }
+            if self.is_over(slice) {
+                break;
+            }
         }
         self.platform.flush();
+    }
+
+    /// Performs a change of an address, with those that follow it as far as the platform can do
+    /// several at once.
+    fn set_addresses(&mut self, now: Instant, key: VrKey, first: AddressChange) {
+        let mut changes = vec![first];
+        let most = self.platform.addresses_at_once();
+        while changes.len() < most
+            && let Some(Output::SetAddress {
+                address,
+                accept,
+                on,
+                ..
+            }) = self.core.engine.poll_further_address(key)
+        {
+            changes.push(AddressChange {
+                address,
+                accept,
+                on,
+            });
+        }
+        let results = self.platform.set_addresses(key, &changes);
+        debug_assert_eq!(results.len(), changes.len());
+        for (change, result) in changes.iter().zip(results) {
+            let address = change.address.address;
+            let effect = Effect::Address(key, address);
+            let failure = Failure::Address { key, address };
+            self.performed(now, effect, change.on, result, failure);
+        }
     }
 
     fn performed(
@@ -178,7 +292,7 @@ impl<P: Platform> Host<P> {
 
     /// When the next [`step`](Self::step) has something to do, if nothing comes before.
     fn deadline(&self) -> Option<Instant> {
-        if self.unfinished {
+        if self.unfinished || !self.core.arrived.is_empty() {
             // A deadline that has passed is due at once.
             return Some(Instant::default());
         }

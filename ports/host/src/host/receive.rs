@@ -44,10 +44,10 @@ impl Core {
         interface.state = state;
         let name = interface.name.clone();
         if came {
-            self.arrived.insert(ifindex);
+            self.arrived.insert(ifindex, None);
         }
         self.hasten_retries(now, ifindex);
-        if !self.arrived.contains(&ifindex) {
+        if !self.arrived.contains_key(&ifindex) {
             self.tell_engine(now, ifindex);
         }
         self.device_changed(now, ifindex, before);

@@ -2,10 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
+use std::ops::Bound;
 
 use vrrp_core::{Instant, VrKey};
 
-use super::core::Vr;
+use super::core::{Retry, Vr};
+use super::perform::Slice;
 use super::{Host, MAX_VIRTUAL_ROUTERS, plan};
 use crate::config::{ConfigCause, ConfigError, HostConfig, Tracked, VrSpec};
 use crate::platform::{Platform, VrSetup};
@@ -139,6 +141,7 @@ impl<P: Platform> Host<P> {
         for (key, spec) in work.replace {
             self.remove(now, key, Some(spec));
         }
+        self.keep_up();
         for (key, spec) in work.add {
             let mut vr = Vr::new(spec.id.clone());
             vr.next = Some(spec);
@@ -177,9 +180,10 @@ impl<P: Platform> Host<P> {
             for (key, spec) in ready {
                 held.retain(|_, holder| *holder != key);
                 self.reconfigure(now, key, spec);
+                self.keep_up();
             }
             if !later.is_empty() {
-                self.drain(now);
+                self.drain_all(now);
             }
             change = later;
         }
@@ -195,6 +199,7 @@ impl<P: Platform> Host<P> {
         if vr.leaving {
             return;
         }
+        self.core.retries.remove(&key);
         if vr.current.is_some() {
             vr.leaving = true;
             let result = self.core.engine.remove(now, key);
@@ -252,7 +257,8 @@ impl<P: Platform> Host<P> {
         }
         self.state_objects(now, key);
         if self.prepared(key).is_none() {
-            self.start(now, key);
+            let retry = Retry::at_once(now);
+            self.core.retries.insert(key, retry);
         }
     }
 
@@ -260,7 +266,8 @@ impl<P: Platform> Host<P> {
         self.core.vrs.get(&key)?.prepared.as_ref()
     }
 
-    /// Inserts what waits, as far as the engine has room.
+    /// Inserts what waits, as far as the engine has room. The platform is asked for it later, see
+    /// [`retry`](Self::retry).
     pub(super) fn admit(&mut self, now: Instant) {
         let vrs = &self.core.vrs;
         let mut room = MAX_VIRTUAL_ROUTERS - vrs.values().filter(|vr| vr.current.is_some()).count();
@@ -275,6 +282,7 @@ impl<P: Platform> Host<P> {
             }
             room -= 1;
             self.insert(now, key);
+            self.keep_up();
         }
     }
 
@@ -303,8 +311,8 @@ impl<P: Platform> Host<P> {
         }
         vr.current = Some(spec);
         core.engine_refused(now, key, result);
+        core.retries.insert(key, Retry::at_once(now));
         self.state_objects(now, key);
-        self.start(now, key);
     }
 
     /// States what is known of the objects that a virtual router tracks: one that nothing else
@@ -329,6 +337,7 @@ impl<P: Platform> Host<P> {
     /// Enables a virtual router in the engine, once the platform is ready for it.
     fn start(&mut self, now: Instant, key: VrKey) {
         let Some(vr) = self.core.vrs.get(&key).filter(|vr| !vr.leaving) else {
+            self.core.retries.remove(&key);
             return;
         };
         let enabled = vr.enabled;
@@ -361,30 +370,55 @@ impl<P: Platform> Host<P> {
 
     /// Asks the platform again for the virtual routers of interfaces that have come, since one may
     /// be of another kind than before. Then tells the engine that the interfaces are there.
-    pub(super) fn prepare_arrived(&mut self, now: Instant) {
-        for ifindex in std::mem::take(&mut self.core.arrived) {
-            let vrs = self.core.vrs.iter();
-            let ready = vrs
-                .filter(|(key, vr)| key.ifindex == ifindex && vr.prepared.is_some() && !vr.leaving);
-            for key in ready.map(|(&key, _)| key).collect::<Vec<_>>() {
-                if !self.make_ready(now, key) {
-                    // What was served on the interface that went is given up first.
-                    self.drain(now);
-                    let result = self.core.engine.set_enabled(now, key, false);
-                    self.core.engine_refused(now, key, result);
-                    self.platform.release(key);
-                }
+    pub(super) fn prepare_arrived(&mut self, now: Instant, slice: &mut Slice) {
+        while let Some((&ifindex, &last)) = self.core.arrived.first_key_value() {
+            let after = last.map_or(Bound::Unbounded, Bound::Excluded);
+            let mut vrs = self.core.vrs.range((after, Bound::Unbounded));
+            let next = vrs.find(|(key, _)| key.ifindex == ifindex);
+            let Some((key, is_ready)) =
+                next.map(|(key, vr)| (*key, vr.prepared.is_some() && !vr.leaving))
+            else {
+                self.core.arrived.remove(&ifindex);
+                self.core.tell_engine(now, ifindex);
+                continue;
+            };
+            self.core.arrived.insert(ifindex, Some(key));
+            if !is_ready {
+                continue;
             }
-            self.core.tell_engine(now, ifindex);
+            if !self.make_ready(now, key) {
+                // What was served on the interface that went is given up first.
+                self.drain_all(now);
+                let result = self.core.engine.set_enabled(now, key, false);
+                self.core.engine_refused(now, key, result);
+                self.platform.release(key);
+            }
+            if self.is_over(slice) {
+                return;
+            }
         }
     }
 
-    /// Asks the platform again for what it refused, when it is time.
-    pub(super) fn retry(&mut self, now: Instant) {
+    /// Asks the platform for every virtual router at once, while none advertises yet.
+    pub(super) fn prepare_all(&mut self) {
+        loop {
+            let now = self.platform.now();
+            if self.core.next_retry().is_none_or(|at| at > now) {
+                return;
+            }
+            self.retry(now, &mut Slice::default());
+        }
+    }
+
+    /// Asks the platform for what it is not ready for, when it is time.
+    pub(super) fn retry(&mut self, now: Instant, slice: &mut Slice) {
         let retries = self.core.retries.iter();
         let due = retries.filter(|(_, retry)| retry.at <= now);
         for key in due.map(|(&key, _)| key).collect::<Vec<_>>() {
             self.start(now, key);
+            if self.is_over(slice) {
+                return;
+            }
         }
     }
 

@@ -53,6 +53,10 @@ pub(crate) struct Machine {
     pub(crate) to_itself: Vec<Vec<u8>>,
     /// Effects that fail: prefixes of what `PlatformError::what` says.
     pub(crate) broken: Vec<String>,
+    /// How long the calls take that change something: prefixes of what `PlatformError::what` says.
+    pub(crate) slow: Vec<(&'static str, Duration)>,
+    /// Every advertisement that was sent: when, VRID and priority.
+    pub(crate) adverts: Vec<(Instant, u8, u8)>,
     /// What the operating system has to say.
     pub(crate) warnings: Vec<PlatformWarning>,
     timer: WakeUp,
@@ -201,8 +205,20 @@ impl Machine {
         std::mem::take(&mut self.calls)
     }
 
+    /// Lets the time pass that a call takes.
+    fn spend(&self, what: &str) {
+        let slow = self
+            .slow
+            .iter()
+            .find(|(prefix, _)| what.starts_with(prefix));
+        if let Some((_, time)) = slow {
+            self.clock.set(self.clock.get() + *time);
+        }
+    }
+
     fn attempt(&mut self, what: String, call: Call) -> Result<(), PlatformError> {
         self.calls.push(call);
+        self.spend(&what);
         self.disturb();
         if self.broken.iter().any(|prefix| what.starts_with(prefix)) {
             return Err(PlatformError::new(what, io::Error::other("broken")));
@@ -344,6 +360,7 @@ impl Platform for Fake {
     fn release(&mut self, key: VrKey) {
         self.machine(|m| {
             m.calls.push(Call::Release(key.vrid.get()));
+            m.spend("release");
             m.disturb();
         });
     }
@@ -358,6 +375,9 @@ impl Platform for Fake {
             FrameKind::ArpReply | FrameKind::NaReply => Call::Answer(vrid),
         };
         let name = self.machine(|m| {
+            if let Call::Advert(vrid, priority) = call {
+                m.adverts.push((m.clock.get(), vrid, priority));
+            }
             if transmit.frame[..6] == transmit.frame[6..12] {
                 m.to_itself.push(transmit.frame.to_vec());
             } else {

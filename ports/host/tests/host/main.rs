@@ -9,6 +9,7 @@ mod refused_peers;
 mod reload;
 mod segment;
 mod sim;
+mod slow;
 mod timer;
 mod tracking;
 mod trouble;

@@ -170,7 +170,9 @@ impl Sim {
                 None => break,
             }
         }
-        self.net.borrow().clock.set(end);
+        // A slow call may have taken longer.
+        let now = self.now();
+        self.net.borrow().clock.set(now.max(end));
     }
 
     /// Takes the events of a host.
