@@ -2,6 +2,7 @@
 
 use std::io;
 
+use vrrp_core::VrKey;
 use vrrp_host::port::explain;
 
 use crate::links::Links;
@@ -73,6 +74,30 @@ pub(crate) fn explain_no_macvlan(error: io::Error, parent: Option<&Link>) -> io:
         error,
         &format!("{why}; set `useVMAC = no` to do without the virtual MAC"),
     )
+}
+
+/// Whether the virtual MAC is refused because another macvlan of the same lower device has it.
+pub(crate) fn is_in_use(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EADDRINUSE | libc::EBUSY))
+}
+
+/// Explains why a macvlan could not be set up. A macvlan on a macvlan is one on the lower device of
+/// both, perhaps in the network namespace of another container, and there a MAC can be up once.
+pub(crate) fn explain_in_use(error: io::Error, key: VrKey, parent: Option<&Link>) -> io::Error {
+    if !is_in_use(&error) {
+        return error;
+    }
+    let mac = key.virtual_mac();
+    let place = match parent {
+        Some(parent) if parent.kind == "macvlan" => format!(
+            "{} is a macvlan, and another one of its lower device, perhaps in another container, has \
+             {mac}",
+            parent.name
+        ),
+        _ => format!("another macvlan of this interface has {mac}"),
+    };
+    let advice = "two routers on one card cannot share the virtual MAC: set `useVMAC = no` on all";
+    explain(error, &format!("{place}; {advice}"))
 }
 
 #[cfg(test)]

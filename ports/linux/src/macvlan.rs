@@ -4,10 +4,10 @@ use std::hash::{Hash as _, Hasher as _};
 use std::io;
 
 use vrrp_core::{Family, MacAddr, VirtualAddress, VrKey, Vrid};
-use vrrp_host::PlatformError;
 use vrrp_host::port::{Held, How, noted, unprepared};
+use vrrp_host::{PlatformError, PlatformWarning, Subject};
 
-use crate::fitness::explain_no_macvlan;
+use crate::fitness::{self, explain_no_macvlan};
 use crate::instances;
 use crate::janitor::Janitor;
 use crate::ledger::Entry;
@@ -196,11 +196,31 @@ impl LinuxPlatform {
         match result {
             Ok(()) => {
                 router.mac_on = true;
+                router.mac_in_use = None;
                 Ok(())
             }
             Err(error) => {
+                let in_use = fitness::is_in_use(&error);
+                let error = fitness::explain_in_use(error, key, self.links.get(parent));
                 let what = format!("set {} up", self.link_label(index));
-                Err(PlatformError::new(what, error))
+                let error = PlatformError::new(what, error);
+                if let Some(router) = self.routers.get_mut(&key) {
+                    router.mac_in_use = in_use.then(|| error.to_string());
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Appends the virtual MACs that somebody else had when they were wanted last. Whether that is
+    /// still so shows when the MAC is wanted again.
+    pub(crate) fn mac_warnings(&self, list: &mut Vec<PlatformWarning>) {
+        for (key, router) in &self.routers {
+            if let Some(text) = &router.mac_in_use {
+                list.push(PlatformWarning {
+                    subject: Subject::VirtualRouter(*key),
+                    text: text.clone(),
+                });
             }
         }
     }
@@ -305,6 +325,7 @@ impl LinuxPlatform {
         if let Some(router) = self.routers.get_mut(&key)
             && let Some(index) = router.link.take()
         {
+            router.mac_in_use = None;
             self.macvlans.remove(&index);
             self.links.apply(Event::LinkGone(index));
         }

@@ -416,6 +416,7 @@ impl Platform for LinuxPlatform {
 
     fn warnings(&self, list: &mut Vec<PlatformWarning>) {
         self.sysctl_warnings(list);
+        self.mac_warnings(list);
     }
 
     fn mac_interface(&self, key: VrKey) -> Option<String> {

@@ -18,6 +18,8 @@ pub(crate) struct Router {
     /// The operating system's number of its macvlan.
     pub(crate) link: Option<u32>,
     pub(crate) mac_on: bool,
+    /// The error of the last attempt to take up the MAC, if somebody else had it.
+    pub(crate) mac_in_use: Option<String>,
     /// The addresses that it serves now.
     pub(crate) held: HeldAddresses<Entry>,
 }
@@ -62,6 +64,7 @@ impl LinuxPlatform {
                     setup: setup.clone(),
                     link: None,
                     mac_on: false,
+                    mac_in_use: None,
                     held: HeldAddresses::default(),
                 };
                 self.routers.insert(key, router);

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use vrrp_core::{Duration, Failure, FrameKind, Instant, Output, StateChange, Transmit, VrKey};
+use vrrp_core::{
+    Duration, Failure, FrameKind, Instant, Output, State, StateChange, Transmit, VrKey,
+};
 
 use super::Host;
 use super::core::{Effect, Vr};
@@ -221,9 +223,26 @@ impl<P: Platform> Host<P> {
             Effect::Address(key, address) if on => self.core.waits_for_device(key, address),
             _ => false,
         };
-        if result.is_err() && !excused {
+        if let Err(error) = result
+            && !excused
+        {
             self.core.engine.handle_failure(now, failure);
             self.core.look_at_tracked = true;
+            if let Effect::Mac(key) = effect
+                && error.error.kind() == io::ErrorKind::AddrInUse
+            {
+                self.leave_mac_to_its_holder(now, key);
+            }
+        }
+    }
+
+    /// Lets a virtual router wait for the end of the Active router that has its MAC, on the same
+    /// card: to preempt it would fail again and again, and the back-off would delay the takeover.
+    fn leave_mac_to_its_holder(&mut self, now: Instant, key: VrKey) {
+        let status = self.core.engine.status(key);
+        if status.is_some_and(|status| status.state == State::Initialize) {
+            let result = self.core.engine.resign(now, key);
+            self.core.engine_refused(now, key, result);
         }
     }
 

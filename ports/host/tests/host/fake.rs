@@ -57,6 +57,8 @@ pub(crate) struct Machine {
     pub(crate) slow: Vec<(&'static str, Duration)>,
     /// Every advertisement that was sent: when, VRID and priority.
     pub(crate) adverts: Vec<(Instant, u8, u8)>,
+    /// They fail because somebody else has what is wanted.
+    pub(crate) in_use: bool,
     /// What the operating system has to say.
     pub(crate) warnings: Vec<PlatformWarning>,
     timer: WakeUp,
@@ -221,7 +223,11 @@ impl Machine {
         self.spend(&what);
         self.disturb();
         if self.broken.iter().any(|prefix| what.starts_with(prefix)) {
-            return Err(PlatformError::new(what, io::Error::other("broken")));
+            let error = match self.in_use {
+                true => io::ErrorKind::AddrInUse.into(),
+                false => io::Error::other("broken"),
+            };
+            return Err(PlatformError::new(what, error));
         }
         Ok(())
     }

@@ -200,3 +200,32 @@ fn a_master_that_does_not_give_way_is_told() {
     assert_eq!(contested.count(), 1);
     assert_eq!(sim.state(0, 1), State::Active);
 }
+
+// Two containers on one network card, where a MAC can be up once.
+#[test]
+fn a_mac_that_the_master_has_on_the_same_card_is_taken_when_that_is_gone() {
+    let mut sim = Sim::new(&[config(&[spec(1, 100)]), config(&[spec(1, 200)])]);
+    sim.frozen.insert(1);
+    sim.run_to(5_000);
+    sim.machine(1).broken.push("set MAC 1".into());
+    sim.machine(1).in_use = true;
+    sim.frozen.clear();
+    sim.run_to(60_000);
+    assert_eq!(sim.states(1), [State::Active, State::Backup]);
+    sim.run_to(120_000);
+    let changes = |sim: &mut Sim| {
+        let told = sim.take_events(1);
+        let changes = told
+            .iter()
+            .filter(|e| matches!(e, Event::StateChange { .. }));
+        changes.count()
+    };
+    assert!(changes(&mut sim) <= 5);
+    sim.run_to(200_000);
+    assert_eq!(changes(&mut sim), 0, "it waits");
+    assert_eq!(sim.states(1), [State::Active, State::Backup]);
+    sim.machine(1).broken.clear();
+    sim.frozen.insert(0);
+    sim.run_to(204_000);
+    assert_eq!(sim.state(1, 1), State::Active);
+}

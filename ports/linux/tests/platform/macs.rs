@@ -1,9 +1,10 @@
 //! Who answers, with which MAC.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use vrrp_core::{Family, MacMode};
-use vrrp_host::Platform;
+use vrrp_core::{Family, MacMode, VrKey};
+use vrrp_host::{Platform, Subject};
+use vrrp_linux::LinuxPlatform;
 
 use crate::common::*;
 
@@ -231,5 +232,63 @@ fn without_accept_the_questions_come_to_the_host_and_packets_are_dropped() {
         assert_eq!(ip("route show type blackhole"), "");
         platform.release(v4.key);
         platform.release(v6.key);
+    }
+}
+
+// As two containers on one macvlan parent: a macvlan on a macvlan is one on the lower device.
+#[test]
+fn a_mac_that_another_macvlan_of_the_card_has_is_refused_in_words() {
+    enter_new_namespace().expect("this test needs root");
+    make_wire();
+    for name in ["m1", "m2"] {
+        ip(&format!("link add {name} link a0 type macvlan mode bridge"));
+        ip(&format!("link set {name} up"));
+    }
+    let mut platform = open();
+    platform.watch(21, "m1").unwrap();
+    platform.watch(22, "m2").unwrap();
+    for family in [Family::Ipv4, Family::Ipv6] {
+        let address = match family {
+            Family::Ipv4 => vip("10.0.0.100", 24),
+            Family::Ipv6 => vip("fe80::100", 64),
+        };
+        let on = |number| VrKey {
+            ifindex: number,
+            ..key(family, 7)
+        };
+        let (one, two) = (on(21), on(22));
+        for key in [one, two] {
+            platform
+                .prepare(&setup(key, MacMode::Virtual, address))
+                .unwrap();
+        }
+        let set = |platform: &mut LinuxPlatform, key: VrKey, on| {
+            platform.set_mac(key, key.virtual_mac(), on)
+        };
+        let warnings = |platform: &LinuxPlatform| {
+            let mut list = Vec::new();
+            platform.warnings(&mut list);
+            list.retain(|warning| warning.subject == Subject::VirtualRouter(two));
+            list
+        };
+        set(&mut platform, one, true).unwrap();
+        let error = set(&mut platform, two, true).unwrap_err();
+        assert_eq!(error.error.kind(), std::io::ErrorKind::AddrInUse);
+        let text = error.to_string();
+        for part in ["m2 is a macvlan", "another container", "useVMAC = no"] {
+            assert!(text.contains(part), "{text}");
+        }
+        let told = warnings(&platform);
+        assert_eq!(told.len(), 1);
+        assert_eq!(told[0].text, text);
+        // The end of the holder is no notice to anybody: it is tried when it is wanted.
+        platform.release(one);
+        let end = Instant::now() + Duration::from_secs(20);
+        while set(&mut platform, two, true).is_err() {
+            assert!(Instant::now() < end, "the MAC is still in use");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert_eq!(warnings(&platform), []);
+        platform.release(two);
     }
 }
