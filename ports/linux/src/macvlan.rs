@@ -226,7 +226,7 @@ impl LinuxPlatform {
     }
 
     /// Gives a macvlan of IPv6 back what [`deafen`](Self::deafen) took.
-    fn give_ipv6(&self, key: VrKey, index: u32) -> io::Result<()> {
+    pub(crate) fn give_ipv6(&self, key: VrKey, index: u32) -> io::Result<()> {
         let device = self.link_label(index);
         if key.family == Family::Ipv4 || sysctl::read(Sysctl::DisableIpv6, &device).ok() == Some(0)
         {

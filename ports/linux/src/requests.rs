@@ -9,6 +9,7 @@ use vrrp_host::port::{Held, How};
 
 use crate::ledger::Entry;
 use crate::platform::LinuxPlatform;
+use crate::sysctl::Answers;
 
 impl LinuxPlatform {
     /// Hears requests for the addresses that are served without being accepted, and for those that
@@ -59,6 +60,8 @@ impl LinuxPlatform {
                 .and_then(|watched| watched.index()),
         };
         let is_elsewhere = own != Some(held.index);
-        held.address.address.is_ipv6() || is_elsewhere || self.sysctls.kernel_answers(device)
+        held.address.address.is_ipv6()
+            || is_elsewhere
+            || self.sysctls.kernel_answers(device) == Answers::All
     }
 }

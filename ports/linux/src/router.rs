@@ -170,7 +170,17 @@ impl LinuxPlatform {
             self.ledger.add([entry.clone()]).map_err(noted)?;
         }
         let add = |to: &mut netlink::Requests| netlink::address(to, index, address, true);
-        let how = match self.netlink.perform(add) {
+        let mut added = self.netlink.perform(add);
+        if let Err(error) = &added
+            && error.kind() == io::ErrorKind::PermissionDenied
+            && let Some(key) = self.macvlans.get(&index)
+        {
+            // Somebody has taken IPv6 from the macvlan.
+            added = self
+                .give_ipv6(*key, index)
+                .and_then(|()| self.netlink.perform(add));
+        }
+        let how = match added {
             Ok(()) => How::Installed,
             Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {
                 self.resync()

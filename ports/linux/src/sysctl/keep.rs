@@ -10,7 +10,8 @@ use vrrp_host::PlatformError;
 
 use super::files;
 use super::table::{
-    DECISIVE, MACVLAN, SEGMENT, Surroundings, Sysctl, Values, Wanted, arp_by_kernel, inherited,
+    Answers, DECISIVE, MACVLAN, SEGMENT, Surroundings, Sysctl, Values, Wanted, answers_on_device,
+    answers_on_macvlan, inherited,
 };
 use crate::ledger::Entry;
 use crate::netlink::{self, Netlink};
@@ -105,12 +106,12 @@ impl Sysctls {
             .collect()
     }
 
-    /// Whether the kernel answers ARP for addresses on an interface that is not ours, or, `None`, on
-    /// a macvlan.
-    pub(crate) fn kernel_answers(&self, device: Option<u32>) -> bool {
+    /// Whose ARP requests the kernel answers for addresses on an interface of the host, or, `None`, on
+    /// a macvlan. The others are for us to answer.
+    pub(crate) fn kernel_answers(&self, device: Option<u32>) -> Answers {
         match device.and_then(|index| self.devices.get(&index)) {
-            Some(values) => arp_by_kernel(&[&self.all, values]),
-            None => arp_by_kernel(&[&self.all]),
+            Some(values) => answers_on_device(&self.all, values),
+            None => answers_on_macvlan(&self.all),
         }
     }
 

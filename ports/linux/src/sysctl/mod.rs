@@ -14,4 +14,4 @@ mod warn;
 pub(crate) use files::{has_ipv6, read, write, write_if_allowed};
 pub(crate) use keep::{Sysctls, is_undoable, restore};
 pub use table::names;
-pub(crate) use table::{DEAF, Sysctl};
+pub(crate) use table::{Answers, DEAF, Sysctl};

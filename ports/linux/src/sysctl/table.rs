@@ -243,10 +243,10 @@ impl Surroundings<'_> {
                 Family::Ipv4 => Some(1),
                 Family::Ipv6 => self.on.then_some(0),
             },
-            // For its own addresses, or not at all, so that one alone answers: see `arp_by_kernel`.
-            Wanted::ArpIgnore => match arp_by_kernel(&[self.all]) {
-                true => Some(1),
-                false => Some(8),
+            // For its own addresses, or not at all, so that nobody is answered twice.
+            Wanted::ArpIgnore => match answers_on_macvlan(self.all) {
+                Answers::All => Some(1),
+                _ => Some(8),
             },
             // The way back to the source leads by the parent, so that strict would let in nothing,
             // and the kernel takes the greater value of this one and that of "all".
@@ -260,12 +260,35 @@ impl Surroundings<'_> {
     }
 }
 
-/// Whether the kernel answers ARP for an address of an interface, whoever on the segment asks:
-/// `values` are those of "all" and of the interface, the latter left out for a macvlan, which has
-/// what we set. Where it does not, the host answers in its place.
-pub(crate) fn arp_by_kernel(values: &[&Values]) -> bool {
-    let filtered = values.iter().any(|v| v.or_zero(ArpFilter) != 0);
-    !filtered && matches!(greatest(ArpIgnore, values), 0 | 1)
+/// The neighbours whose ARP requests for an address of an interface the kernel answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answers {
+    All,
+    /// Those of the subnet of an address, or those that the way back to leads by the interface.
+    Some,
+    None,
+}
+
+/// Where "all" and an interface of the host have these values.
+pub(crate) fn answers_on_device(all: &Values, device: &Values) -> Answers {
+    let values = [all, device];
+    let filtered = values.iter().any(|values| values.or_zero(ArpFilter) != 0);
+    match greatest(ArpIgnore, &values) {
+        8 => Answers::None,
+        2 => Answers::Some,
+        _ if filtered => Answers::Some,
+        _ => Answers::All,
+    }
+}
+
+/// On a macvlan, to no neighbour of which the way back leads by it, where "all" has these values. Of
+/// what answers to some we make none.
+pub(crate) fn answers_on_macvlan(all: &Values) -> Answers {
+    let filtered = all.or_zero(ArpFilter) != 0;
+    match greatest(ArpIgnore, &[all]) {
+        0 | 1 if !filtered => Answers::All,
+        _ => Answers::None,
+    }
 }
 
 /// What holds where the kernel takes the greater value of "all" and of the interface.
@@ -352,11 +375,15 @@ mod tests {
             (0, 1, false),
         ] {
             let all = [(ArpIgnore, ignore), (ArpFilter, filter)];
-            assert_eq!(arp_by_kernel(&[&values(&all)]), by_kernel, "{all:?}");
-            let ignore = wanted(&all, &[], true).get(ArpIgnore);
-            assert_eq!(ignore, Some(if by_kernel { 1 } else { 8 }), "{all:?}");
-            let on_parent = [&Values::UNKNOWN, &values(&all)];
-            assert_eq!(arp_by_kernel(&on_parent), by_kernel);
+            let macvlan = answers_on_macvlan(&values(&all));
+            assert_eq!(macvlan == Answers::All, by_kernel, "{all:?}");
+            let ignored = wanted(&all, &[], true).get(ArpIgnore);
+            assert_eq!(ignored, Some(if by_kernel { 1 } else { 8 }), "{all:?}");
+            for (all, device) in [(&[][..], &all[..]), (&all, &[])] {
+                let device = answers_on_device(&values(all), &values(device));
+                assert_eq!(device == Answers::All, by_kernel);
+                assert_eq!(device == Answers::None, ignore == 8);
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use vrrp_core::{Family, MacMode, VrKey};
 use vrrp_host::{PlatformWarning, Subject};
 
-use super::table::{SEGMENT, Sysctl, Values, greatest};
+use super::table::{Answers, SEGMENT, Sysctl, Values, greatest};
 use crate::platform::LinuxPlatform;
 
 const IFF_LOOPBACK: u32 = libc::IFF_LOOPBACK as u32;
@@ -43,7 +43,7 @@ impl LinuxPlatform {
         };
         let addresses = router.setup.addresses.iter();
         if addresses.clone().filter(elsewhere).count() < addresses.len()
-            && !self.sysctls.kernel_answers(device)
+            && self.sysctls.kernel_answers(device) == Answers::None
         {
             let cause = self.silencer(device);
             warn(format!(
@@ -55,7 +55,8 @@ impl LinuxPlatform {
             let Some(link) = index.and_then(|index| self.links.get(index)) else {
                 continue;
             };
-            if link.flags & IFF_LOOPBACK == 0 && !self.sysctls.kernel_answers(Some(link.index)) {
+            let answers = self.sysctls.kernel_answers(Some(link.index));
+            if link.flags & IFF_LOOPBACK == 0 && answers == Answers::None {
                 let (ip, cause) = (address.address, self.silencer(Some(link.index)));
                 let device = &link.name;
                 warn(format!("{cause}: nothing answers ARP for {ip} on {device}"));
