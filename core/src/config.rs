@@ -23,7 +23,7 @@ pub struct VrConfig<'a> {
     /// owner does so regardless.
     pub preempt: bool,
     /// How long an Active router of lower priority is left alone before it is preempted, at most 4,294
-    /// seconds.
+    /// seconds. An owner does not wait.
     pub preempt_delay: Duration,
     /// How long to listen before the election can make us Active, after being enabled and after
     /// the interface comes up; at most 4,294 seconds.

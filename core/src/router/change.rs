@@ -3,7 +3,8 @@
 use core::net::IpAddr;
 
 use super::SMALL;
-use super::vr::{After, Entries, Entry, Settings, Tracks, VirtualRouter};
+use super::vr::{After, Entries, Entry, Micros, Settings, Tracks, VirtualRouter};
+use crate::output::State;
 use crate::status::InterfaceState;
 use crate::time::Instant;
 use crate::types::{ChecksumMode, Version};
@@ -18,19 +19,12 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         entries: Entries<ADDRS>,
         tracks: Tracks,
     ) {
-        let said = |vr: &Self| {
-            (
-                vr.priority(),
-                vr.settings.advert_interval,
-                vr.settings.version,
-            )
-        };
         let same_entries = self
             .entries
             .iter()
             .map(Entry::identity)
             .eq(entries.iter().map(Entry::identity));
-        let before = said(self);
+        let before = self.judged_by();
         if settings.checksum != self.settings.checksum {
             self.pseudo_header = settings.checksum != ChecksumMode::Rfc9568;
         }
@@ -38,33 +32,55 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             self.resigned = false;
         }
         let announce = |s: &Settings| (s.repeats, s.repeat_interval, s.refresh);
-        if announce(&settings) != announce(&self.settings) {
-            self.announcing.repeats_left = 0;
-        }
+        let same_announce = announce(&settings) == announce(&self.settings);
         self.settings = settings;
         self.set_entries(entries);
         self.tracks = tracks;
-        self.forget();
         self.dirty = true;
-        if self.settings.version == Version::V2 {
+        if self.settings.version == Version::V2 || self.active.is_none() {
+            // T-2
             self.active_interval = self.settings.advert_interval;
         }
+        if self.state == State::Initialize {
+            // What failed with another configuration is tried at once.
+            self.timer = now;
+        }
         self.evaluate(now, iface);
+        let waits = !SMALL && self.owed.left == 0;
+        self.judge_anew(now, before);
         if !self.is_in_charge() {
             return;
         }
-        if before != said(self) || !same_entries {
-            let waits = !SMALL && !same_entries && self.owed.left == 0;
+        if !same_entries {
             self.advertise(now);
             if waits {
                 self.owed.after = After::Changes;
             }
-        }
-        if !same_entries {
             self.announce(now, true);
         }
-        if self.announcing.repeats_left == 0 {
+        if !same_announce {
+            let left = self.announcing.repeats_left;
+            self.announcing.repeats_left = left.min(self.settings.repeats);
             self.schedule_announcement(now);
+        }
+    }
+
+    /// What the last advertisement said, in short, and the delay before preemption.
+    fn judged_by(&self) -> (u32, Micros) {
+        let version = self.settings.version as u32;
+        let interval = u32::from(self.settings.advert_interval.as_centis());
+        let said = interval << 16 | version << 8 | u32::from(self.priority().get());
+        (said, self.preempt_delay())
+    }
+
+    /// Acts on settings that have changed since `before`: an Active router advertises, and a Backup
+    /// waits on for what is left of the delays as they are now (T-9).
+    fn judge_anew(&mut self, now: Instant, before: (u32, Micros)) {
+        self.forget();
+        if self.state == State::Backup {
+            self.reset_delays(now, before.1);
+        } else if self.is_in_charge() && self.judged_by().0 != before.0 {
+            self.advertise(now);
         }
     }
 
@@ -74,14 +90,11 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.said.set(None);
     }
 
-    /// Makes a change that may move the priority. While Active a new one is advertised at once.
+    /// Makes a change that may move the priority.
     pub(super) fn change_priority(&mut self, now: Instant, change: impl FnOnce(&mut Self)) {
-        let before = self.priority();
+        let before = self.judged_by();
         change(self);
-        self.forget();
-        if self.priority() != before && self.is_in_charge() {
-            self.advertise(now);
-        }
+        self.judge_anew(now, before);
     }
 
     pub(super) fn set_tracked(

@@ -113,20 +113,49 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.active = None;
         // T-2: until the Active router is heard, its interval is taken to be ours.
         self.active_interval = self.settings.advert_interval;
-        let listen_until = now + self.settings.start_delay.duration();
-        let as_owner = self.priority().is_owner() && !self.resigned;
-        if as_owner && self.settings.start_delay == Micros::ZERO {
+        if self.is_owner() && self.settings.start_delay == Micros::ZERO {
             // S-1
             self.become_active(now, Reason::Owner);
         } else {
             // S-2
             self.enter(now, State::Backup, Reason::Started);
-            self.quiet_until = listen_until;
-            self.timer = match as_owner {
-                true => listen_until,
-                false => listen_until + self.down_interval(),
-            };
+            self.quiet_until = Instant::NEVER;
+            self.timer = Instant::NEVER;
+            self.reset_delays(now, Micros::ZERO);
         }
+    }
+
+    /// Whether it takes over from anybody, as the owner of the addresses.
+    fn is_owner(&self) -> bool {
+        self.priority().is_owner() && !self.resigned
+    }
+
+    /// How long an Active router of lower priority is left alone. An owner does not wait (S-13).
+    pub(super) fn preempt_delay(&self) -> Micros {
+        match self.priority().is_owner() {
+            true => Micros::ZERO,
+            false => self.settings.preempt_delay,
+        }
+    }
+
+    /// Sets the deadlines of a Backup by its settings, which may have changed (T-9). The start delay
+    /// and the preempt delay count from where they began; `preempt_delay` is that of before. The down
+    /// timer ends no later than after a start at this moment.
+    pub(super) fn reset_delays(&mut self, now: Instant, preempt_delay: Micros) {
+        if self.quiet_until > now {
+            self.quiet_until = self.since + self.settings.start_delay.duration();
+        }
+        let from = self.quiet_until.max(now);
+        if self.second_timer != Instant::NEVER {
+            let heard = (self.second_timer - preempt_delay.duration()).min(now);
+            let end = self.quiet_until.max(heard) + self.preempt_delay().duration();
+            self.second_timer = end.max(now);
+        }
+        let wait = match self.active {
+            None if self.is_owner() => Duration::ZERO,
+            _ => self.down_interval(),
+        };
+        self.timer = self.timer.min(from + wait).max(self.quiet_until);
     }
 
     fn initialize(&mut self, now: Instant, reason: Reason) {
@@ -285,12 +314,12 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         }
         if !self.preempts(&heard) {
             self.second_timer = Instant::NEVER;
-        } else if self.settings.preempt_delay == Micros::ZERO {
-            // S-7: discarded; the down timer runs on.
+        } else if self.discards(&heard) {
+            // S-7: the down timer runs on.
             return false;
         } else if self.second_timer == Instant::NEVER {
-            let delay = self.settings.preempt_delay.duration();
-            self.second_timer = self.quiet_until.max(now) + delay;
+            self.second_timer = now;
+            self.reset_delays(now, Micros::ZERO);
         }
         // S-6
         self.learn(&heard);
@@ -304,6 +333,11 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         // S-13: an owner preempts whatever Preempt_Mode says, but not what it was told to leave.
         let may = !self.resigned && (self.settings.preempt || local.is_owner());
         may && active.priority < local.get()
+    }
+
+    /// Whether it takes over from this router with no delay but the down timer (S-7).
+    fn discards(&self, active: &ActiveRouter) -> bool {
+        self.preempts(active) && self.preempt_delay() == Micros::ZERO
     }
 
     #[inline]
@@ -552,10 +586,11 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     pub(super) fn effect_failed(&mut self, now: Instant) {
         self.dirty = true;
         self.statistics.effect_failures = self.statistics.effect_failures.wrapping_add(1);
-        if now.since(self.failed_at) > FAILURES_FORGOTTEN {
+        let quiet = now.since(self.failed_at);
+        if quiet > FAILURES_FORGOTTEN {
             self.backoff = 0;
         }
-        if self.failures == 0 || now.since(self.failed_at) > FAILURE_WINDOW {
+        if self.failures == 0 || quiet > FAILURE_WINDOW {
             self.failures = 0;
             self.failed_at = now;
         }

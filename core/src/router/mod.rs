@@ -139,7 +139,8 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
     }
 
     /// Changes the configuration of a virtual router. Its state stays; what did not change is not
-    /// disturbed, and while it is Active what did change is advertised at once.
+    /// disturbed, and while it is Active what did change is advertised at once. Delays that are
+    /// running end as the new settings have it, at once if that has passed.
     ///
     /// # Errors
     /// As [`insert`](Self::insert); [`Error::NotFound`]; [`Error::MacModeFixed`] for another MAC

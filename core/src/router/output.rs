@@ -248,7 +248,8 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         let emitted = self
             .advert(self.key.family, iface, unicast)?
             .emit(buf, self.addresses())?;
-        let periodic = !self.owed.priority_zero && unicast.is_none() && self.is_in_charge();
+        let periodic =
+            !SMALL && !self.owed.priority_zero && unicast.is_none() && self.is_in_charge();
         if periodic && self.settings.version != Version::Both {
             let message = buf.get(emitted.payload_offset.into()..)?;
             self.said.set(message.first_chunk().copied());

@@ -675,6 +675,10 @@ pub(super) fn is_unicast(address: IpAddr) -> bool {
     }
 }
 
+/// The link-local address that is formed from the virtual MAC 00:00:5e:00:02:00 by the modified EUI-64
+/// (RFC 4291 appendix A). The last octet is that of the VRID.
+const FORMED: u128 = 0xfe80_0000_0000_0000_0200_5eff_fe00_0200;
+
 /// The link-local address to advertise first: the first one configured, or else the one formed from
 /// the virtual MAC by the modified EUI-64 (RFC 4291 appendix A).
 #[cfg_attr(feature = "small", inline(never))]
@@ -688,29 +692,8 @@ fn first_link_local(key: VrKey, config: &VrConfig<'_>) -> VirtualAddress {
         .iter()
         .find(link_local)
         .copied()
-        .unwrap_or_else(|| {
-            let MacAddr([a, b, c, d, e, f]) = key.virtual_mac();
-            let octets = [
-                0xfe,
-                0x80,
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-                a ^ 2,
-                b,
-                c,
-                0xff,
-                0xfe,
-                d,
-                e,
-                f,
-            ];
-            VirtualAddress {
-                address: IpAddr::V6(Ipv6Addr::from(octets)),
-                prefix_len: 64,
-            }
+        .unwrap_or_else(|| VirtualAddress {
+            address: IpAddr::V6(Ipv6Addr::from_bits(FORMED | u128::from(key.vrid.get()))),
+            prefix_len: 64,
         })
 }

@@ -69,6 +69,8 @@ pub struct Oracle {
     /// Adver_Timer, Active_Down_Timer or the end of leaving.
     timer: u64,
     preempt_at: u64,
+    /// When it became Backup.
+    backup_since: u64,
     listen_until: u64,
     stalled: bool,
     answer_from: u64,
@@ -95,6 +97,7 @@ impl Oracle {
             learned_cs: config.advert_interval.as_centis(),
             timer: NEVER,
             preempt_at: NEVER,
+            backup_since: 0,
             listen_until: 0,
             stalled: false,
             answer_from: 0,
@@ -227,6 +230,8 @@ impl Oracle {
         self.state = State::Backup;
         self.leave_off();
         self.stalled = false;
+        self.backup_since = now;
+        self.listen_until = now;
         let heard = self.heard.map_or(now, |h| h.at);
         self.timer = (heard + self.down()).max(now + self.learned() + self.skew());
     }
@@ -254,14 +259,14 @@ impl Oracle {
                 self.stalled = false;
                 let delay = self.config.start_delay.as_micros();
                 self.listen_until = now + delay;
-                let owner = self.priority() == 255 && !self.resigned;
-                if owner && delay == 0 {
+                if self.is_owner() && delay == 0 {
                     self.become_active(now);
                     return;
                 }
                 self.state = State::Backup;
+                self.backup_since = now;
                 self.timer = self.listen_until;
-                if !owner {
+                if !self.is_owner() {
                     self.timer += self.down();
                 }
             }
@@ -321,11 +326,47 @@ impl Oracle {
     }
 
     fn change(&mut self, now: u64, change: impl FnOnce(&mut Self)) {
-        let before = self.priority();
+        let (before, delay) = (self.priority(), self.preempt_delay());
         change(self);
         if self.priority() != before && self.state == State::Active && self.leaving.is_none() {
             self.advertise(now);
         }
+        self.wait_on(now, delay);
+    }
+
+    fn is_owner(&self) -> bool {
+        self.priority() == 255 && !self.resigned
+    }
+
+    /// An owner does not wait.
+    fn preempt_delay(&self) -> u64 {
+        match self.priority() {
+            255 => 0,
+            _ => self.config.preempt_delay.as_micros(),
+        }
+    }
+
+    /// T-9: the start delay and the preempt delay of a Backup count from where they began; for an
+    /// Active router it waits no longer than after a start now. `old_delay` is the preempt delay of
+    /// before.
+    fn wait_on(&mut self, now: u64, old_delay: u64) {
+        if self.state != State::Backup {
+            return;
+        }
+        if self.listen_until > now {
+            self.listen_until = self.backup_since + self.config.start_delay.as_micros();
+        }
+        if self.preempt_at != NEVER {
+            let heard_first = (self.preempt_at - old_delay).min(now);
+            let begin = heard_first.max(self.listen_until);
+            self.preempt_at = (begin + self.preempt_delay()).max(now);
+        }
+        let wait = match self.heard {
+            None if self.is_owner() => 0,
+            _ => self.down(),
+        };
+        let as_started = self.listen_until.max(now) + wait;
+        self.timer = self.timer.min(as_started).max(self.listen_until);
     }
 
     /// The operator sets a priority or takes it back.
@@ -356,13 +397,14 @@ impl Oracle {
     /// The configuration changes.
     pub fn reconfigure(&mut self, now: u64, config: &Config) {
         let before = (self.priority(), self.config.clone());
+        let delay = self.preempt_delay();
         let gone = |object: &u16| !config.tracks.iter().any(|t| t.object == *object);
         self.down_objects.retain(|object, _| !gone(object));
         self.config = config.clone();
         if before.1.priority != config.priority {
             self.resigned = false;
         }
-        if config.version == Version::V2 {
+        if config.version == Version::V2 || self.heard.is_none() {
             self.learned_cs = config.advert_interval.as_centis();
         }
         self.reconsider(now);
@@ -371,6 +413,7 @@ impl Oracle {
         if news && self.state == State::Active && self.leaving.is_none() {
             self.advertise(now);
         }
+        self.wait_on(now, delay);
     }
 
     /// Whether a message is believed: V-1 to V-18 and X-4.
@@ -485,7 +528,7 @@ impl Oracle {
             return;
         }
         if self.preempts(heard) {
-            let delay = self.config.preempt_delay.as_micros();
+            let delay = self.preempt_delay();
             if delay == 0 {
                 return;
             }

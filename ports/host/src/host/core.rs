@@ -130,6 +130,16 @@ impl Vr {
         }
     }
 
+    /// Forgets the administrator's wishes that do not outlive what was wanted until now: the priority
+    /// stays until the configured one changes, and one that was removed begins anew.
+    pub(super) fn forget_wishes(&mut self, next: &VrSpec) {
+        let before = self.wanted().map(|spec| spec.priority);
+        if before != Some(next.priority) {
+            self.priority = None;
+        }
+        self.enabled |= before.is_none();
+    }
+
     /// What it is to be in the end. `None`: gone.
     pub(super) fn wanted(&self) -> Option<&VrSpec> {
         let current = self.current.as_ref().filter(|_| !self.leaving);

@@ -195,6 +195,9 @@ impl<P: Platform> Host<P> {
             return;
         };
         let gone = next.is_none();
+        if let Some(next) = &next {
+            vr.forget_wishes(next);
+        }
         vr.next = next;
         if vr.leaving {
             return;

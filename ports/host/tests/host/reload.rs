@@ -343,6 +343,42 @@ fn a_setup_that_fails_after_the_reload_is_tried_again() {
 }
 
 #[test]
+fn the_administrators_priority_ends_with_the_configured_one() {
+    let one = id("eth0", 1);
+    for (configured, mac_mode, expected) in [
+        (100, MacMode::Virtual, 50),
+        (100, MacMode::Interface, 50),
+        (120, MacMode::Virtual, 120),
+        (120, MacMode::Interface, 120),
+    ] {
+        let mut sim = lone();
+        sim.hosts[0]
+            .set_priority(&one, vrrp_core::Priority::new(50))
+            .unwrap();
+        let changed = VrSpec {
+            mac_mode,
+            preempt_delay: vrrp_core::Duration::from_secs(1),
+            ..spec(1, configured)
+        };
+        let next = config(&[changed, spec(2, 100)]);
+        sim.hosts[0].reload(next).unwrap();
+        sim.run_to(20_000);
+        let priority = sim.report(0, &one).status.priority.get();
+        assert_eq!(priority, expected, "{configured} {mac_mode:?}");
+    }
+    // One that was removed and comes back before it has gone begins anew.
+    let mut sim = lone();
+    sim.hosts[0]
+        .set_priority(&one, vrrp_core::Priority::new(50))
+        .unwrap();
+    sim.hosts[0].reload(config(&[spec(2, 100)])).unwrap();
+    let both = config(&[spec(1, 100), spec(2, 100)]);
+    sim.hosts[0].reload(both).unwrap();
+    sim.run_to(20_000);
+    assert_eq!(sim.report(0, &one).status.priority.get(), 100);
+}
+
+#[test]
 fn removed_and_wanted_again() {
     let mut sim = lone();
     let reload = sim.hosts[0].reload(config(&[spec(1, 100)])).unwrap();
