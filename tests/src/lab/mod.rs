@@ -153,6 +153,16 @@ impl Lab {
         Tap::start(&self.hub, take)
     }
 
+    /// Has its switches forget a MAC that they have not heard for so long.
+    ///
+    /// # Panics
+    ///
+    /// When the segment is a [`Segment::Hub`], which learns nothing.
+    #[cfg(target_os = "linux")]
+    pub fn set_ageing(&self, time: Duration) {
+        self.hub.set_ageing(time);
+    }
+
     /// Cuts the trunk between the two switches. No host loses its carrier.
     ///
     /// # Panics

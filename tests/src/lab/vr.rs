@@ -21,6 +21,8 @@ pub struct Vr {
     pub interval_cs: u16,
     /// The addresses, all of one family.
     pub addresses: Vec<IpAddr>,
+    /// Further addresses, each on another interface of the host. No other program knows them.
+    pub elsewhere: Vec<(String, IpAddr)>,
     /// The password of version 2.
     pub password: Option<String>,
     /// Whether the virtual MAC is used.
@@ -48,6 +50,7 @@ impl Vr {
                 .split(',')
                 .map(|address| address.trim().parse().expect("an IP address"))
                 .collect(),
+            elsewhere: Vec::new(),
             password: None,
             vmac: false,
             preempt: true,
@@ -70,6 +73,18 @@ impl Vr {
             interface: interface.to_owned(),
             ..self
         }
+    }
+
+    /// With this address on another interface of the host, too.
+    ///
+    /// # Panics
+    ///
+    /// When it is not an address.
+    #[must_use]
+    pub fn elsewhere(mut self, interface: &str, address: &str) -> Self {
+        let address = address.parse().expect("an IP address");
+        self.elsewhere.push((interface.to_owned(), address));
+        self
     }
 
     /// With this priority.

@@ -1,6 +1,7 @@
 //! Our own daemon.
 
 use std::fmt::Write;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -25,11 +26,13 @@ pub(super) fn config(host: &Host, vrs: &[Vr]) -> String {
 
 fn write(text: &mut String, vr: &Vr) -> std::fmt::Result {
     let prefix = if vr.is_v6() { 128 } else { 32 };
-    let addresses: Vec<String> = vr
-        .addresses
-        .iter()
-        .map(|address| format!("{address}/{prefix}"))
-        .collect();
+    let own = vr.addresses.iter().map(|ip| format!("{ip}/{prefix}"));
+    let elsewhere = vr.elsewhere.iter();
+    let elsewhere = elsewhere.map(|(device, ip)| match ip {
+        IpAddr::V4(ip) => format!("{device}:{ip}/{prefix}"),
+        IpAddr::V6(ip) => format!("{device}:[{ip}]/{prefix}"),
+    });
+    let addresses: Vec<String> = own.chain(elsewhere).collect();
     writeln!(text, "\n[VRID]\nserverid = {}", vr.vrid)?;
     writeln!(text, "interface = {}", vr.interface)?;
     writeln!(text, "priority = {}", vr.priority)?;

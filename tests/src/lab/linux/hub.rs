@@ -3,6 +3,7 @@
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::netns::Netns;
 use crate::lab::Segment;
@@ -157,6 +158,19 @@ impl Hub {
             Command::new("bridge").args(["link", "set", "dev", &port, "state", state]),
             "",
         );
+    }
+
+    /// Sets the ageing time of the switches.
+    pub(crate) fn set_ageing(&self, time: Duration) {
+        assert_ne!(self.segment, Segment::Hub, "a hub learns nothing");
+        let centis = time.as_millis() / 10;
+        for bridge in [NEAR, FAR] {
+            if bridge == NEAR || self.segment == Segment::TwoSwitches {
+                self.ns.ip(&format!(
+                    "link set {bridge} type bridge ageing_time {centis}"
+                ));
+            }
+        }
     }
 
     /// Cuts the trunk between two switches, or mends it.
