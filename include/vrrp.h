@@ -414,6 +414,9 @@ typedef union vrrp_storage_t {
 // The virtual router is disabled or its interface is down.
 #define VRRP_DROP_NOT_RUNNING 22
 
+// An advertisement of carp(4), whose `carpver 3` alone is VRRP.
+#define VRRP_DROP_CARP 23
+
 // A discard that this library has no number for.
 #define VRRP_DROP_OTHER 255
 

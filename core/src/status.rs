@@ -121,40 +121,50 @@ pub struct Statistics {
     pub checksum_plain: u32,
     /// VRRPv3/IPv4 advertisements whose checksum covered a pseudo-header (RFC 5798).
     pub checksum_pseudo: u32,
-    /// Discarded packets by reason.
-    pub drops: DropCounters,
+    /// Discarded packets by reason, those that were for this virtual router.
+    pub drops: DropCounters<{ DropReason::ALL.len() - DropReason::BEFORE_ADDRESSEE }>,
 }
 
-/// One counter for each [`DropReason`]. They wrap, with the feature `small` at 65,536.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// One counter for each of the last `N` [`DropReason`]s: of all, or of those that a virtual router can
+/// have. They wrap, with the feature `small` at 65,536.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct DropCounters([Count; DropReason::ALL.len()]);
+pub struct DropCounters<const N: usize = { DropReason::ALL.len() }>([Count; N]);
+
+impl<const N: usize> Default for DropCounters<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 #[cfg(not(feature = "small"))]
 type Count = u32;
 #[cfg(feature = "small")]
 type Count = u16;
 
-impl DropCounters {
+impl<const N: usize> DropCounters<N> {
+    const FIRST: usize = DropReason::ALL.len() - N;
+
     /// All zero.
     pub const fn new() -> Self {
-        Self([0; DropReason::ALL.len()])
+        Self([0; N])
     }
 
     /// How many packets were discarded for this reason.
     // Of no use where they have the width already.
     #[allow(clippy::useless_conversion)]
     pub fn count(&self, reason: DropReason) -> u32 {
-        self.0.get(reason as usize).map_or(0, |&n| n.into())
+        let index = (reason as usize).wrapping_sub(Self::FIRST);
+        self.0.get(index).map_or(0, |&n| n.into())
     }
 
-    /// Every reason with its count.
+    /// Every reason with its count; those without a counter of their own count 0.
     pub fn iter(&self) -> impl Iterator<Item = (DropReason, u32)> + '_ {
         DropReason::ALL.iter().map(|&r| (r, self.count(r)))
     }
 
     pub(crate) fn add(&mut self, reason: DropReason) {
-        if let Some(n) = self.0.get_mut(reason as usize) {
+        if let Some(n) = self.0.get_mut((reason as usize).wrapping_sub(Self::FIRST)) {
             *n = n.wrapping_add(1);
         }
     }

@@ -30,6 +30,9 @@ macro_rules! drop_reasons {
         impl DropReason {
             /// Every reason, in the order of the counters.
             pub const ALL: &'static [DropReason] = &[$(DropReason::$name,)*];
+            /// How many reasons, the first of [`ALL`](Self::ALL), no single virtual router counts: such a
+            /// packet is for none.
+            pub(crate) const BEFORE_ADDRESSEE: usize = DropReason::UnknownVrid as usize + 1;
 
             /// A short name for logs and statistics, such as `checksum-error`.
             pub const fn as_str(self) -> &'static str {
@@ -46,6 +49,9 @@ drop_reasons! {
     IpChecksum = "ip-checksum-error",
     /// The packet is a fragment.
     Fragment = "fragment",
+    /// The VRID is not configured on this interface and family (V-6; `vrid-errors`).
+    UnknownVrid = "vrid-errors",
+    // The reasons above come before a virtual router is found: see `BEFORE_ADDRESSEE`.
     /// It was sent neither to the group nor, for unicast peers, to us.
     WrongDestination = "wrong-destination",
     /// TTL or hop limit is not 255, or further away than unicast peers may be (V-1; `ip-ttl-errors`).
@@ -58,8 +64,6 @@ drop_reasons! {
     Length = "packet-length-errors",
     /// The checksum is wrong (V-5; `checksum-errors`).
     Checksum = "checksum-errors",
-    /// The VRID is not configured on this interface and family (V-6; `vrid-errors`).
-    UnknownVrid = "vrid-errors",
     /// We own the addresses and discard what others advertise (V-7, as published).
     Owner = "owner",
     /// The address list is empty (V-8).
@@ -84,6 +88,9 @@ drop_reasons! {
     V2ShadowedByV3 = "v2-shadowed-by-v3",
     /// The virtual router is disabled or its interface is down.
     NotRunning = "not-running",
+    /// An advertisement of carp(4) of the BSDs, which shares protocol number and group with VRRP, has
+    /// the version and type of VRRPv2, and no address list. Its `carpver 3` on FreeBSD is VRRPv3.
+    Carp = "carp, not VRRP",
 }
 
 impl fmt::Display for DropReason {

@@ -415,3 +415,57 @@ fn nothing_is_due_in_the_past_after_any_input() {
     line.at(1.0).accept(&peer);
     assert!(line.router.poll_timeout() > Some(Instant::from_micros(1_000_000)));
 }
+
+/// What carp(4) sends for a vhid: version 2, type 1, no skew, seven words of counter and digest.
+fn carp(vhid: u8) -> Vec<u8> {
+    let mut message = vec![0x21, vhid, 0, 7, 0, 1, 0, 0];
+    message.extend(0x0123_4567_89ab_cdef_u64.to_be_bytes());
+    message.extend([0x5a; 20]);
+    let sum: u32 = message
+        .chunks(2)
+        .map(|two| u32::from(u16::from_be_bytes([two[0], two[1]])))
+        .sum();
+    let folded = !((sum & 0xffff) + (sum >> 16)) as u16;
+    message[6..8].copy_from_slice(&folded.to_be_bytes());
+    message
+}
+
+#[test]
+fn an_advertisement_of_carp_is_named() {
+    // V-4
+    for (address, version, source) in [
+        ("10.10.10.80", Version::V2, "10.10.10.9"),
+        ("10.10.10.80", Version::V3, "10.10.10.9"),
+        ("10.10.10.80", Version::Both, "10.10.10.9"),
+        ("fe80::80", Version::V3, "fe80::9"),
+    ] {
+        let list = addresses(&[address]);
+        let mut line = Line::new(&VrConfig {
+            version,
+            addresses: &list,
+            ..VrConfig::DEFAULT
+        });
+        let meta = PacketMeta {
+            ifindex: IF,
+            source: ip(source),
+            destination: line.key.family.group(),
+            ttl: 255,
+            source_mac: None,
+        };
+        let mut hear = |message: &[u8]| line.router.handle_packet(line.now, &meta, message);
+        // Of ours and of another number.
+        assert_eq!(hear(&carp(1)), Verdict::Dropped(DropReason::Carp));
+        assert_eq!(hear(&carp(9)), Verdict::Dropped(DropReason::Carp));
+        // Other lengths and counts are something else that is wrong.
+        let mut longer = carp(1);
+        longer.push(0);
+        assert_ne!(hear(&longer), Verdict::Dropped(DropReason::Carp));
+        assert_ne!(hear(&carp(1)[..35]), Verdict::Dropped(DropReason::Carp));
+        let mut six = carp(1);
+        six[3] = 6;
+        assert_ne!(hear(&six), Verdict::Dropped(DropReason::Carp));
+        assert_eq!(line.router.drops().count(DropReason::Carp), 1);
+        let drops = line.router.statistics(line.key).unwrap().drops;
+        assert_eq!(drops.count(DropReason::Carp), 1);
+    }
+}

@@ -290,6 +290,7 @@ pub(crate) fn drop_reason(reason: DropReason) -> c_int {
         DropReason::UnknownPeer => VRRP_DROP_UNKNOWN_PEER,
         DropReason::V2ShadowedByV3 => VRRP_DROP_V2_SHADOWED_BY_V3,
         DropReason::NotRunning => VRRP_DROP_NOT_RUNNING,
+        DropReason::Carp => VRRP_DROP_CARP,
         _ => VRRP_DROP_OTHER,
     }
 }

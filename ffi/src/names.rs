@@ -86,6 +86,7 @@ pub extern "C" fn vrrp_drop_reason_name(reason: c_int) -> *const c_char {
         VRRP_DROP_UNKNOWN_PEER => Some(c"unknown-peer"),
         VRRP_DROP_V2_SHADOWED_BY_V3 => Some(c"v2-shadowed-by-v3"),
         VRRP_DROP_NOT_RUNNING => Some(c"not-running"),
+        VRRP_DROP_CARP => Some(c"carp, not VRRP"),
         _ => None,
     })
 }

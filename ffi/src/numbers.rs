@@ -222,6 +222,8 @@ pub const VRRP_DROP_UNKNOWN_PEER: c_int = 20;
 pub const VRRP_DROP_V2_SHADOWED_BY_V3: c_int = 21;
 /// The virtual router is disabled or its interface is down.
 pub const VRRP_DROP_NOT_RUNNING: c_int = 22;
+/// An advertisement of carp(4), whose `carpver 3` alone is VRRP.
+pub const VRRP_DROP_CARP: c_int = 23;
 /// A discard that this library has no number for.
 pub const VRRP_DROP_OTHER: c_int = 255;
 /// Not VRRP: for somebody else, such as the rest of your network stack.

@@ -77,14 +77,14 @@ pub unsafe extern "C" fn vrrp_drops(
             let engine = content(vrrp)?;
             raw::check(count)?;
             let reason = legal_reason(reason)?;
-            let counters = match key.is_null() {
-                true => engine.drops(),
-                false => {
-                    let key = raw::read(key)?.legal()?;
-                    &engine.statistics(key).ok_or(VRRP_ERR_NOT_FOUND)?.drops
-                }
+            let dropped = if key.is_null() {
+                engine.drops().count(reason)
+            } else {
+                let key = raw::read(key)?.legal()?;
+                let statistics = engine.statistics(key).ok_or(VRRP_ERR_NOT_FOUND)?;
+                statistics.drops.count(reason)
             };
-            raw::write(count, counters.count(reason));
+            raw::write(count, dropped);
             Ok(VRRP_OK)
         })
     }

@@ -440,7 +440,7 @@ static void names(void)
     CHECK_INT(0, strcmp("unknown error", vrrp_strerror(-32768)));
     for (n = 1; vrrp_drop_reason_name(n) != NULL; n++)
         reasons++;
-    CHECK_INT(VRRP_DROP_NOT_RUNNING, reasons);
+    CHECK_INT(VRRP_DROP_CARP, reasons);
     CHECK(vrrp_drop_reason_name(0) == NULL && vrrp_drop_reason_name(-1) == NULL);
     CHECK(vrrp_state_name(VRRP_STATE_ACTIVE) != NULL && vrrp_state_name(3) == NULL);
     CHECK(vrrp_reason_text(VRRP_REASON_EFFECT_FAILED) != NULL && vrrp_reason_text(13) == NULL);

@@ -314,6 +314,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
         let Some((index, key)) = self.addressee(packet) else {
             // V-6, or too short to tell.
             let reason = match packet.message {
+                message if vrrp::is_carp(message) => DropReason::Carp,
                 [_, _, ..] => DropReason::UnknownVrid,
                 _ => DropReason::Length,
             };

@@ -24,6 +24,9 @@ pub enum ChecksumForm {
     Wrong,
 }
 
+/// The length of a carp(4) advertisement in octets, and its fourth octet, where VRRP counts addresses.
+const CARP: (usize, u8) = (36, 7);
+
 /// A received message that holds everything that its header promises.
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
@@ -41,6 +44,7 @@ impl<'a> View<'a> {
     /// # Errors
     /// In the order of the checks:
     /// - [`DropReason::Length`]: shorter than the fixed part (V-4).
+    /// - [`DropReason::Carp`]: an advertisement of carp(4).
     /// - [`DropReason::Version`]: not 2 or 3, or 2 over IPv6 (V-2).
     /// - [`DropReason::Type`]: not an advertisement (V-3).
     /// - [`DropReason::NoAddresses`]: the count is zero (V-8).
@@ -51,6 +55,9 @@ impl<'a> View<'a> {
             return Err(DropReason::Length);
         };
         let [version_type, _, _, count, ..] = *header;
+        if is_carp(message) {
+            return Err(DropReason::Carp);
+        }
         let auth_len = match (version_type >> 4, family) {
             (3, _) => 0,
             (2, Family::Ipv4) => AUTH_LEN,
@@ -225,6 +232,13 @@ impl Iterator for Addresses<'_> {
 }
 
 impl ExactSizeIterator for Addresses<'_> {}
+
+/// Whether a message is an advertisement of carp(4). As VRRPv2 it would be cut short: seven addresses
+/// and the authentication data make 44 octets.
+#[inline]
+pub fn is_carp(message: &[u8]) -> bool {
+    matches!(message, [0x21, _, _, count, ..] if (message.len(), *count) == CARP)
+}
 
 /// The VRID of a message that nothing has checked. `None` when the message ends before it.
 #[inline]

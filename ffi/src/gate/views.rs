@@ -99,13 +99,14 @@ pub unsafe extern "C" fn vrrp_gate_drops(
             let router = content(gate)?.gate.router();
             raw::check(count)?;
             let reason = crate::status::legal_reason(reason)?;
-            let counters = if key.is_null() {
-                router.drops()
+            let dropped = if key.is_null() {
+                router.drops().count(reason)
             } else {
                 let key = raw::read(key)?.legal()?;
-                &router.statistics(key).ok_or(VRRP_ERR_NOT_FOUND)?.drops
+                let statistics = router.statistics(key).ok_or(VRRP_ERR_NOT_FOUND)?;
+                statistics.drops.count(reason)
             };
-            raw::write(count, counters.count(reason));
+            raw::write(count, dropped);
             Ok(VRRP_OK)
         })
     }

@@ -384,7 +384,7 @@ impl Both {
                 );
                 VRRP_ACCEPTED
             }
-            Verdict::Dropped(reason) => reason as i32 + VRRP_DROP_BAD_HEADER,
+            Verdict::Dropped(reason) => words::drop_number(reason),
         };
         assert_eq!(found, expected);
     }
@@ -500,13 +500,13 @@ impl Both {
             assert_eq!(expected.effect_failures, counters.effect_failures);
             assert_eq!(expected.losing_adverts, counters.losing_adverts);
             for (reason, dropped) in expected.drops.iter() {
-                let (number, mut count) = (reason as i32 + VRRP_DROP_BAD_HEADER, 0);
+                let (number, mut count) = (words::drop_number(reason), 0);
                 assert_eq!(c!(vrrp_drops(self.c, &c_key, number, &mut count)), VRRP_OK);
                 assert_eq!(count, dropped);
             }
         }
         for (reason, dropped) in self.rust.drops().iter() {
-            let (number, mut count) = (reason as i32 + VRRP_DROP_BAD_HEADER, 0);
+            let (number, mut count) = (words::drop_number(reason), 0);
             assert_eq!(c!(vrrp_drops(self.c, null(), number, &mut count)), VRRP_OK);
             assert_eq!(count, dropped);
         }

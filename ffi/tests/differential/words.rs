@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use vrrp::*;
 use vrrp_core::{
-    AdvertInterval, Announce, Auth, ChecksumMode, Duration, Error, Failure, Family, MacMode,
-    Output, OwnerReceive, Priority, Track, TrackEffect, Version, VirtualAddress, VrConfig, VrKey,
-    Vrid,
+    AdvertInterval, Announce, Auth, ChecksumMode, DropReason, Duration, Error, Failure, Family,
+    MacMode, Output, OwnerReceive, Priority, Track, TrackEffect, Version, VirtualAddress, VrConfig,
+    VrKey, Vrid,
 };
 
 /// The number of a refusal, which are in the order of `Error`.
@@ -35,6 +35,17 @@ pub(crate) fn number(result: Result<(), Error>) -> i32 {
             let at = IN_ORDER.iter().position(|e| *e == error).expect("known");
             VRRP_ERR_INTERFACES_FULL - at as i32
         }
+    }
+}
+
+/// The number of a drop reason: the engine's order with `UnknownVrid`, its fourth, as the tenth.
+pub(crate) fn drop_number(reason: DropReason) -> i32 {
+    match reason {
+        DropReason::UnknownVrid => VRRP_DROP_UNKNOWN_VRID,
+        _ => match VRRP_DROP_BAD_HEADER + reason as i32 {
+            moved @ ..=VRRP_DROP_UNKNOWN_VRID => moved - i32::from(moved > VRRP_DROP_FRAGMENT),
+            same => same,
+        },
     }
 }
 
