@@ -28,7 +28,7 @@ struct program {
     struct event *readable;
     struct event *again;
     struct event *late;
-    vrrp_host_t *host;
+    struct vrrp_host *host;
     int stopping;
     char message[4096];
 };
@@ -67,7 +67,7 @@ static char *slurp(const char *name, size_t *len)
 }
 
 /* Here a service would be started, or told to refuse work. */
-static void on_change(const vrrp_host_event_t *event)
+static void on_change(const struct vrrp_host_event *event)
 {
     printf("%s VRID %d: %d addresses are %s\n", event->id.interface, event->id.vrid,
            event->addresses_len,
@@ -76,12 +76,12 @@ static void on_change(const vrrp_host_event_t *event)
 
 static void take_events(struct program *program)
 {
-    static vrrp_host_event_t event;
+    static struct vrrp_host_event event;
 
     event.size = sizeof event;
     while (vrrp_host_next_event(program->host, &event) == 1) {
-        printf("%s%s\n", event.weight == VRRP_HOST_WARNING ? "warning: " : "", event.text);
-        if (event.kind == VRRP_HOST_STATE_CHANGE)
+        printf("%s%s\n", event.level == VRRP_HOST_LEVEL_WARNING ? "warning: " : "", event.text);
+        if (event.kind == VRRP_HOST_EVENT_STATE_CHANGE)
             on_change(&event);
     }
     fflush(stdout);
@@ -145,7 +145,7 @@ static void on_reload(evutil_socket_t number, short what, void *arg)
 
 static int open_host(struct program *program)
 {
-    vrrp_host_options_t options;
+    struct vrrp_host_options options;
     size_t len;
     char *text = slurp(program->file, &len);
     int answer;

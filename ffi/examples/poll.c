@@ -56,7 +56,7 @@ static void take_signals(sigset_t *waiting)
 }
 
 /* Reads "10.10.10.80/24" or "2001:db8::80/64". */
-static int read_address(const char *text, vrrp_virtual_address_t *address)
+static int read_address(const char *text, struct vrrp_virtual_address *address)
 {
     char buffer[INET6_ADDRSTRLEN];
     const char *slash = strchr(text, '/');
@@ -107,10 +107,10 @@ static void usage(void)
     exit(2);
 }
 
-static void show(vrrp_host_t *host, const vrrp_host_id_t *id)
+static void show(struct vrrp_host *host, const struct vrrp_host_id *id)
 {
-    vrrp_status_t status;
-    vrrp_statistics_t statistics;
+    struct vrrp_status status;
+    struct vrrp_statistics statistics;
     char text[INET6_ADDRSTRLEN] = "nobody";
 
     status.size = sizeof status;
@@ -126,10 +126,10 @@ static void show(vrrp_host_t *host, const vrrp_host_id_t *id)
            (unsigned long)statistics.adverts_sent, (unsigned long)statistics.adverts_received);
 }
 
-static void run(vrrp_host_t *host, const vrrp_host_id_t *id, const sigset_t *waiting)
+static void run(struct vrrp_host *host, const struct vrrp_host_id *id, const sigset_t *waiting)
 {
     static const struct timespec pause = {0, PAUSE_NS};
-    static vrrp_host_event_t event;
+    static struct vrrp_host_event event;
     struct pollfd waited = {0, POLLIN, 0};
     int leaving = 0;
 
@@ -139,7 +139,7 @@ static void run(vrrp_host_t *host, const vrrp_host_id_t *id, const sigset_t *wai
         int failed = vrrp_host_step(host) < 0;
 
         while (vrrp_host_next_event(host, &event) == 1)
-            printf("%s%s\n", event.weight == VRRP_HOST_WARNING ? "warning: " : "", event.text);
+            printf("%s%s\n", event.level == VRRP_HOST_LEVEL_WARNING ? "warning: " : "", event.text);
         fflush(stdout);
         if (vrrp_host_is_stopped(host))
             break;
@@ -165,12 +165,12 @@ static void run(vrrp_host_t *host, const vrrp_host_id_t *id, const sigset_t *wai
 
 int main(int argc, char **argv)
 {
-    static vrrp_virtual_address_t addresses[VRRP_HOST_MAX_ADDRESSES];
-    vrrp_config_t settings;
-    vrrp_host_router_t router;
-    vrrp_host_config_t config;
-    vrrp_host_options_t options;
-    vrrp_host_t *host = NULL;
+    static struct vrrp_virtual_address addresses[VRRP_HOST_MAX_ADDRESSES];
+    struct vrrp_config settings;
+    struct vrrp_host_router router;
+    struct vrrp_host_config config;
+    struct vrrp_host_options options;
+    struct vrrp_host *host = NULL;
     char message[512];
     sigset_t waiting;
     int option;

@@ -17,8 +17,8 @@
 
 struct board {
     const char *name;
-    vrrp_storage_t storage;
-    vrrp_t *vrrp;
+    union vrrp_storage storage;
+    struct vrrp *vrrp;
     uint8_t mac[6], ip[4];
     int plugged;
     uint8_t received[8][VRRP_MAX_FRAME_LEN]; /* the receive ring of the Ethernet controller */
@@ -36,7 +36,7 @@ static void transmit(struct board *from, const uint8_t *frame, uint32_t len);
 
 /* Does what the engine asks for. On hardware: `SET_MAC` goes into the MAC filter, `SET_ADDRESS`
  * into the IP stack, and `SET_GROUP` into the hash filter. */
-static void perform(struct board *board, const vrrp_output_t *output, const uint8_t *frame)
+static void perform(struct board *board, const struct vrrp_output *output, const uint8_t *frame)
 {
     const uint8_t *ip = output->address.address.octets;
 
@@ -65,7 +65,7 @@ static void perform(struct board *board, const vrrp_output_t *output, const uint
 static uint64_t loop_once(struct board *board)
 {
     static uint8_t frame[VRRP_MAX_FRAME_LEN];
-    vrrp_output_t output;
+    struct vrrp_output output;
     uint64_t deadline;
 
     while (board->tail != board->head) {
@@ -84,10 +84,10 @@ static uint64_t loop_once(struct board *board)
 
 static int start(struct board *board, uint8_t priority)
 {
-    static const vrrp_virtual_address_t service = {{VRRP_IPV4, {10, 0, 0, 80}}, 24};
-    static const vrrp_key_t key = {IFINDEX, 51, VRRP_IPV4};
-    vrrp_interface_t interface = {0};
-    vrrp_config_t config;
+    static const struct vrrp_virtual_address service = {{VRRP_IPV4, {10, 0, 0, 80}}, 24};
+    static const struct vrrp_key key = {IFINDEX, 51, VRRP_IPV4};
+    struct vrrp_interface interface = {0};
+    struct vrrp_config config;
     int error;
 
     error = vrrp_init(&board->storage, sizeof board->storage, VRRP_ABI, &board->vrrp);

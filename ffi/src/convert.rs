@@ -32,7 +32,7 @@ impl Legal<Family> for u8 {
     }
 }
 
-impl Legal<VrKey> for vrrp_key_t {
+impl Legal<VrKey> for vrrp_key {
     fn legal(&self) -> Result<VrKey, c_int> {
         Ok(VrKey {
             ifindex: self.ifindex,
@@ -42,7 +42,7 @@ impl Legal<VrKey> for vrrp_key_t {
     }
 }
 
-impl Legal<IpAddr> for vrrp_address_t {
+impl Legal<IpAddr> for vrrp_address {
     fn legal(&self) -> Result<IpAddr, c_int> {
         Ok(match self.family.legal()? {
             Family::Ipv4 => {
@@ -54,7 +54,7 @@ impl Legal<IpAddr> for vrrp_address_t {
     }
 }
 
-impl Legal<VirtualAddress> for vrrp_virtual_address_t {
+impl Legal<VirtualAddress> for vrrp_virtual_address {
     fn legal(&self) -> Result<VirtualAddress, c_int> {
         Ok(VirtualAddress {
             address: self.address.legal()?,
@@ -105,7 +105,7 @@ impl Legal<OwnerReceive> for u8 {
     }
 }
 
-impl Legal<Track> for vrrp_track_t {
+impl Legal<Track> for vrrp_track {
     fn legal(&self) -> Result<Track, c_int> {
         Ok(Track {
             object: self.object,
@@ -119,7 +119,7 @@ impl Legal<Track> for vrrp_track_t {
     }
 }
 
-impl Legal<InterfaceState> for vrrp_interface_t {
+impl Legal<InterfaceState> for vrrp_interface {
     fn legal(&self) -> Result<InterfaceState, c_int> {
         if self.reserved != 0 {
             return Err(VRRP_ERR_VALUE);
@@ -134,7 +134,7 @@ impl Legal<InterfaceState> for vrrp_interface_t {
     }
 }
 
-impl Legal<PacketMeta> for vrrp_packet_t {
+impl Legal<PacketMeta> for vrrp_packet {
     fn legal(&self) -> Result<PacketMeta, c_int> {
         if self.reserved != [0; 2] || self.source.family != self.destination.family {
             return Err(VRRP_ERR_VALUE);
@@ -171,7 +171,7 @@ fn auth(auth: u8, password: [u8; 8]) -> Result<Auth, c_int> {
 }
 
 /// All but the lists.
-impl Legal<VrConfig<'static>> for vrrp_config_t {
+impl Legal<VrConfig<'static>> for vrrp_config {
     fn legal(&self) -> Result<VrConfig<'static>, c_int> {
         let version = self.version.legal()?;
         let refresh = Duration::from_micros(self.announce_refresh_us);
@@ -200,7 +200,7 @@ impl Legal<VrConfig<'static>> for vrrp_config_t {
     }
 }
 
-impl vrrp_config_t {
+impl vrrp_config {
     /// The defaults of the RFC.
     pub(crate) fn with_defaults(size: u32) -> Self {
         let from = VrConfig::DEFAULT;
@@ -353,7 +353,7 @@ pub(crate) fn frame_kind(kind: FrameKind) -> u8 {
     }
 }
 
-impl From<VrKey> for vrrp_key_t {
+impl From<VrKey> for vrrp_key {
     #[inline]
     fn from(key: VrKey) -> Self {
         Self {
@@ -364,7 +364,7 @@ impl From<VrKey> for vrrp_key_t {
     }
 }
 
-impl From<IpAddr> for vrrp_address_t {
+impl From<IpAddr> for vrrp_address {
     fn from(address: IpAddr) -> Self {
         let octets = match address {
             IpAddr::V4(v4) => {
@@ -378,7 +378,7 @@ impl From<IpAddr> for vrrp_address_t {
     }
 }
 
-impl From<VirtualAddress> for vrrp_virtual_address_t {
+impl From<VirtualAddress> for vrrp_virtual_address {
     fn from(address: VirtualAddress) -> Self {
         Self {
             address: address.address.into(),
@@ -387,7 +387,7 @@ impl From<VirtualAddress> for vrrp_virtual_address_t {
     }
 }
 
-impl From<Peer> for vrrp_peer_t {
+impl From<Peer> for vrrp_peer {
     fn from(peer: Peer) -> Self {
         Self {
             address: peer.address.into(),
@@ -396,10 +396,10 @@ impl From<Peer> for vrrp_peer_t {
     }
 }
 
-impl vrrp_output_t {
+impl vrrp_output {
     const NONE: Self = Self {
         size: size_of::<Self>() as u32,
-        key: vrrp_key_t {
+        key: vrrp_key {
             ifindex: 0,
             vrid: 0,
             family: 0,
@@ -412,29 +412,29 @@ impl vrrp_output_t {
         ip_offset: 0,
         payload_offset: 0,
         mac: [0; 6],
-        address: vrrp_virtual_address_t {
-            address: vrrp_address_t::NONE,
+        address: vrrp_virtual_address {
+            address: vrrp_address::NONE,
             prefix_len: 0,
         },
-        unicast: vrrp_address_t::NONE,
+        unicast: vrrp_address::NONE,
         from: 0,
         to: 0,
         reason: 0,
-        peer: vrrp_peer_t {
-            address: vrrp_address_t::NONE,
+        peer: vrrp_peer {
+            address: vrrp_address::NONE,
             priority: 0,
         },
     };
 }
 
-impl vrrp_address_t {
+impl vrrp_address {
     const NONE: Self = Self {
         family: 0,
         octets: [0; 16],
     };
 }
 
-impl From<Transmit<'_>> for vrrp_output_t {
+impl From<Transmit<'_>> for vrrp_output {
     #[inline(always)]
     fn from(transmit: Transmit<'_>) -> Self {
         let Transmit {
@@ -445,7 +445,7 @@ impl From<Transmit<'_>> for vrrp_output_t {
             kind,
             unicast,
         } = transmit;
-        vrrp_output_t {
+        vrrp_output {
             key: key.into(),
             kind: VRRP_OUTPUT_TRANSMIT,
             frame_kind: frame_kind(kind),
@@ -454,19 +454,19 @@ impl From<Transmit<'_>> for vrrp_output_t {
             payload_offset,
             unicast: match unicast {
                 Some(address) => address.into(),
-                None => vrrp_address_t::NONE,
+                None => vrrp_address::NONE,
             },
             ..Self::NONE
         }
     }
 }
 
-impl From<Output<'_>> for vrrp_output_t {
+impl From<Output<'_>> for vrrp_output {
     #[inline(never)]
     fn from(output: Output<'_>) -> Self {
         match output {
             Output::Transmit(transmit) => transmit.into(),
-            Output::SetMac { key, mac, on } => vrrp_output_t {
+            Output::SetMac { key, mac, on } => vrrp_output {
                 key: key.into(),
                 kind: VRRP_OUTPUT_SET_MAC,
                 mac: mac.0,
@@ -478,7 +478,7 @@ impl From<Output<'_>> for vrrp_output_t {
                 address,
                 accept,
                 on,
-            } => vrrp_output_t {
+            } => vrrp_output {
                 key: key.into(),
                 kind: VRRP_OUTPUT_SET_ADDRESS,
                 address: address.into(),
@@ -490,8 +490,8 @@ impl From<Output<'_>> for vrrp_output_t {
                 ifindex,
                 family,
                 on,
-            } => vrrp_output_t {
-                key: vrrp_key_t {
+            } => vrrp_output {
+                key: vrrp_key {
                     ifindex,
                     vrid: 0,
                     family: self::family(family),
@@ -500,16 +500,16 @@ impl From<Output<'_>> for vrrp_output_t {
                 on: on.into(),
                 ..Self::NONE
             },
-            Output::StateChange(change) => vrrp_output_t {
+            Output::StateChange(change) => vrrp_output {
                 key: change.key.into(),
                 kind: VRRP_OUTPUT_STATE_CHANGE,
                 from: state(change.from),
                 to: state(change.to),
                 reason: reason(change.reason),
-                peer: change.peer.map_or(vrrp_peer_t::default(), Into::into),
+                peer: change.peer.map_or(vrrp_peer::default(), Into::into),
                 ..Self::NONE
             },
-            Output::Removed { key } => vrrp_output_t {
+            Output::Removed { key } => vrrp_output {
                 key: key.into(),
                 kind: VRRP_OUTPUT_REMOVED,
                 ..Self::NONE
@@ -518,7 +518,7 @@ impl From<Output<'_>> for vrrp_output_t {
     }
 }
 
-impl Legal<Failure> for vrrp_output_t {
+impl Legal<Failure> for vrrp_output {
     fn legal(&self) -> Result<Failure, c_int> {
         Ok(match self.kind {
             VRRP_OUTPUT_SET_MAC => Failure::Mac {

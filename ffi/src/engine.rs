@@ -9,7 +9,7 @@ use vrrp_core::{
 };
 
 use crate::convert::{self, Legal};
-use crate::handle::{self, Engine, VRRP_MAX_ADDRESSES, content, content_mut, vrrp_t};
+use crate::handle::{self, Engine, VRRP_MAX_ADDRESSES, content, content_mut, vrrp};
 use crate::numbers::*;
 use crate::raw;
 use crate::raw::Sized32;
@@ -27,13 +27,13 @@ pub(crate) fn answer(work: impl FnOnce() -> Answer) -> c_int {
 /// little more, for the capacities that the program was compiled with.
 #[unsafe(no_mangle)]
 pub extern "C" fn vrrp_storage_size() -> usize {
-    size_of::<vrrp_t>()
+    size_of::<vrrp>()
 }
 
-/// The alignment that storage needs. `vrrp_storage_t` has it, and so has what malloc() gives.
+/// The alignment that storage needs. `union vrrp_storage` has it, and so has what malloc() gives.
 #[unsafe(no_mangle)]
 pub extern "C" fn vrrp_storage_align() -> usize {
-    align_of::<vrrp_t>()
+    align_of::<vrrp>()
 }
 
 /// Makes an empty engine in `storage`, which is `size` octets long, and writes its handle to
@@ -44,33 +44,34 @@ pub extern "C" fn vrrp_storage_align() -> usize {
 ///
 /// Errors: `VRRP_ERR_NULL`; `VRRP_ERR_ABI`: compile the program with the header of the library;
 /// `VRRP_ERR_STORAGE`: `size` is below `vrrp_storage_size()`; `VRRP_ERR_ALIGN`.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_init(
     storage: *mut c_void,
     size: usize,
     abi: u32,
-    vrrp: *mut *mut vrrp_t,
+    vrrp: *mut *mut vrrp,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe { answer(|| handle::init(storage, size, abi, vrrp, Engine::new)) }
 }
 
-/// Writes the defaults of the RFC to `config`, which is `size` octets long: sizeof(vrrp_config_t).
+/// Writes the defaults of the RFC to `config`, which is `size` octets long: sizeof(struct vrrp_config).
 /// There is no default for `addresses`.
 ///
 /// Errors: `VRRP_ERR_NULL`, `VRRP_ERR_ALIGN`; `VRRP_ERR_SIZE`: `size` is less than the struct.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn vrrp_config_init(config: *mut vrrp_config_t, size: usize) -> c_int {
+pub unsafe extern "C" fn vrrp_config_init(config: *mut vrrp_config, size: usize) -> c_int {
     // SAFETY: the caller keeps the contract of the header; what is written lies within `size`.
     unsafe {
         answer(|| {
             raw::check(config)?;
             let whole = u32::try_from(size).map_err(|_| VRRP_ERR_SIZE)?;
-            if size < vrrp_config_t::FIRST {
+            if size < vrrp_config::FIRST {
                 return Err(VRRP_ERR_SIZE);
             }
             config.cast::<u8>().write_bytes(0, size);
-            raw::write_sized(config, size, vrrp_config_t::with_defaults(whole));
+            raw::write_sized(config, size, vrrp_config::with_defaults(whole));
             raw::write(&raw mut (*config).size, whole);
             Ok(VRRP_OK)
         })
@@ -85,12 +86,13 @@ pub unsafe extern "C" fn vrrp_config_init(config: *mut vrrp_config_t, size: usiz
 /// is wrong with `config`: `VRRP_ERR_SIZE`, `VRRP_ERR_NO_ADDRESSES`, `VRRP_ERR_BAD_ADDRESS`,
 /// `VRRP_ERR_FAMILY_VERSION`, `VRRP_ERR_BAD_INTERVAL`, `VRRP_ERR_BAD_DELAY`, `VRRP_ERR_AUTH_VERSION`,
 /// `VRRP_ERR_BAD_MAX_HOPS`, and `VRRP_ERR_VALUE` for what is none of the values that a field allows.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_insert(
-    vrrp: *mut vrrp_t,
+    vrrp: *mut vrrp,
     now_us: u64,
-    key: *const vrrp_key_t,
-    config: *const vrrp_config_t,
+    key: *const vrrp_key,
+    config: *const vrrp_config,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
@@ -105,12 +107,13 @@ pub unsafe extern "C" fn vrrp_insert(
 ///
 /// Errors: as `vrrp_insert()`, but `VRRP_ERR_NOT_FOUND` for `VRRP_ERR_EXISTS`;
 /// `VRRP_ERR_MAC_MODE_FIXED`. The configuration is then as before.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_reconfigure(
-    vrrp: *mut vrrp_t,
+    vrrp: *mut vrrp,
     now_us: u64,
-    key: *const vrrp_key_t,
-    config: *const vrrp_config_t,
+    key: *const vrrp_key,
+    config: *const vrrp_config,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
@@ -125,11 +128,7 @@ pub unsafe extern "C" fn vrrp_reconfigure(
 ///
 /// Errors: `VRRP_ERR_NOT_FOUND`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn vrrp_remove(
-    vrrp: *mut vrrp_t,
-    now_us: u64,
-    key: *const vrrp_key_t,
-) -> c_int {
+pub unsafe extern "C" fn vrrp_remove(vrrp: *mut vrrp, now_us: u64, key: *const vrrp_key) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe { administer(vrrp, key, |engine, key| engine.remove(at(now_us), key)) }
 }
@@ -141,9 +140,9 @@ pub unsafe extern "C" fn vrrp_remove(
 /// Errors: `VRRP_ERR_NOT_FOUND`, also for one that is being removed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_set_enabled(
-    vrrp: *mut vrrp_t,
+    vrrp: *mut vrrp,
     now_us: u64,
-    key: *const vrrp_key_t,
+    key: *const vrrp_key,
     on: c_int,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
@@ -159,9 +158,9 @@ pub unsafe extern "C" fn vrrp_set_enabled(
 /// Errors: `VRRP_ERR_NOT_FOUND`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_set_priority(
-    vrrp: *mut vrrp_t,
+    vrrp: *mut vrrp,
     now_us: u64,
-    key: *const vrrp_key_t,
+    key: *const vrrp_key,
     priority: u8,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
@@ -177,11 +176,7 @@ pub unsafe extern "C" fn vrrp_set_priority(
 ///
 /// Errors: `VRRP_ERR_NOT_FOUND`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn vrrp_resign(
-    vrrp: *mut vrrp_t,
-    now_us: u64,
-    key: *const vrrp_key_t,
-) -> c_int {
+pub unsafe extern "C" fn vrrp_resign(vrrp: *mut vrrp, now_us: u64, key: *const vrrp_key) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe { administer(vrrp, key, |engine, key| engine.resign(at(now_us), key)) }
 }
@@ -192,10 +187,10 @@ pub unsafe extern "C" fn vrrp_resign(
 /// `VRRP_ERR_SIZE`; `VRRP_ERR_VALUE`: `reserved` is not zero.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_set_interface(
-    vrrp: *mut vrrp_t,
+    vrrp: *mut vrrp,
     now_us: u64,
     ifindex: u32,
-    interface: *const vrrp_interface_t,
+    interface: *const vrrp_interface,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
@@ -212,7 +207,7 @@ pub unsafe extern "C" fn vrrp_set_interface(
 /// Errors: `VRRP_ERR_NOT_FOUND`; `VRRP_ERR_IN_USE`: remove its virtual routers first, and wait for
 /// `VRRP_OUTPUT_REMOVED`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn vrrp_remove_interface(vrrp: *mut vrrp_t, ifindex: u32) -> c_int {
+pub unsafe extern "C" fn vrrp_remove_interface(vrrp: *mut vrrp, ifindex: u32) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe { answer(|| done(content_mut(vrrp)?.remove_interface(ifindex))) }
 }
@@ -221,7 +216,7 @@ pub unsafe extern "C" fn vrrp_remove_interface(vrrp: *mut vrrp_t, ifindex: u32) 
 /// means to you. Objects that nobody tracks are ignored; one that was never described is up.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_set_tracked(
-    vrrp: *mut vrrp_t,
+    vrrp: *mut vrrp,
     now_us: u64,
     object: u16,
     up: c_int,
@@ -244,12 +239,12 @@ pub unsafe extern "C" fn vrrp_set_tracked(
 /// Errors: `VRRP_ERR_NULL`: `frame` is NULL and `len` is not 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_handle_frame(
-    vrrp: *mut vrrp_t,
+    vrrp: *mut vrrp,
     now_us: u64,
     ifindex: u32,
     frame: *const u8,
     len: usize,
-    accepted: *mut vrrp_key_t,
+    accepted: *mut vrrp_key,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
@@ -271,12 +266,12 @@ pub unsafe extern "C" fn vrrp_handle_frame(
 /// two.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_handle_packet(
-    vrrp: *mut vrrp_t,
+    vrrp: *mut vrrp,
     now_us: u64,
-    packet: *const vrrp_packet_t,
+    packet: *const vrrp_packet,
     message: *const u8,
     len: usize,
-    accepted: *mut vrrp_key_t,
+    accepted: *mut vrrp_key,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
@@ -296,7 +291,7 @@ pub unsafe extern "C" fn vrrp_handle_packet(
 /// that have arrived by then were handled: a host that woke late must not take a healthy Active
 /// router for dead. Calling it too early or too often is no harm.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn vrrp_handle_timeout(vrrp: *mut vrrp_t, now_us: u64) -> c_int {
+pub unsafe extern "C" fn vrrp_handle_timeout(vrrp: *mut vrrp, now_us: u64) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
@@ -316,9 +311,9 @@ pub unsafe extern "C" fn vrrp_handle_timeout(vrrp: *mut vrrp_t, now_us: u64) -> 
 /// address.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_handle_failure(
-    vrrp: *mut vrrp_t,
+    vrrp: *mut vrrp,
     now_us: u64,
-    output: *const vrrp_output_t,
+    output: *const vrrp_output,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
@@ -339,10 +334,10 @@ pub unsafe extern "C" fn vrrp_handle_failure(
 /// is lost: the next call gives it. `VRRP_MAX_FRAME_LEN` octets are always enough.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_poll_output(
-    vrrp: *mut vrrp_t,
+    vrrp: *mut vrrp,
     buffer: *mut u8,
     len: usize,
-    output: *mut vrrp_output_t,
+    output: *mut vrrp_output,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
@@ -371,7 +366,7 @@ pub unsafe extern "C" fn vrrp_poll_output(
 ///
 /// Errors: `VRRP_ERR_NULL`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn vrrp_poll_timeout(vrrp: *const vrrp_t, deadline_us: *mut u64) -> c_int {
+pub unsafe extern "C" fn vrrp_poll_timeout(vrrp: *const vrrp, deadline_us: *mut u64) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
@@ -393,13 +388,13 @@ pub unsafe extern "C" fn vrrp_poll_timeout(vrrp: *const vrrp_t, deadline_us: *mu
 /// `VRRP_MAX_FRAME_LEN` octets are always enough.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_answer(
-    vrrp: *const vrrp_t,
+    vrrp: *const vrrp,
     ifindex: u32,
     frame: *const u8,
     frame_len: usize,
     buffer: *mut u8,
     len: usize,
-    output: *mut vrrp_output_t,
+    output: *mut vrrp_output,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
@@ -439,8 +434,8 @@ pub(crate) fn done(result: Result<(), vrrp_core::Error>) -> Answer {
 /// # Safety
 /// As the functions of the header.
 unsafe fn administer(
-    vrrp: *mut vrrp_t,
-    key: *const vrrp_key_t,
+    vrrp: *mut vrrp,
+    key: *const vrrp_key,
     work: impl FnOnce(&mut Engine, VrKey) -> Result<(), vrrp_core::Error>,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
@@ -458,9 +453,9 @@ unsafe fn administer(
 /// # Safety
 /// As the functions of the header.
 unsafe fn configure(
-    vrrp: *mut vrrp_t,
-    key: *const vrrp_key_t,
-    config: *const vrrp_config_t,
+    vrrp: *mut vrrp,
+    key: *const vrrp_key,
+    config: *const vrrp_config,
     work: impl FnOnce(&mut Engine, VrKey, &VrConfig<'_>) -> Result<(), vrrp_core::Error>,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
@@ -478,7 +473,7 @@ unsafe fn configure(
 /// # Safety
 /// As the functions of the header.
 pub(crate) unsafe fn with_config(
-    config: *const vrrp_config_t,
+    config: *const vrrp_config,
     work: impl FnOnce(&VrConfig<'_>) -> Result<(), vrrp_core::Error>,
 ) -> Answer {
     // SAFETY: the contract is the same.
@@ -527,7 +522,7 @@ fn list<'s, T: Copy, C: Legal<T>>(
 /// # Safety
 /// As [`raw::write_optional`].
 #[inline]
-unsafe fn tell(verdict: Verdict, accepted: *mut vrrp_key_t) -> c_int {
+unsafe fn tell(verdict: Verdict, accepted: *mut vrrp_key) -> c_int {
     if let Verdict::Accepted(key) = verdict {
         // SAFETY: by the contract.
         unsafe { raw::write_optional(accepted, key.into()) };

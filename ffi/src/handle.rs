@@ -15,7 +15,7 @@ pub(crate) type Engine = Router<VRRP_MAX_INTERFACES, VRRP_MAX_ROUTERS, VRRP_MAX_
 
 /// An engine: a table of virtual routers that knows nothing of other tables. It lives in the storage
 /// that `vrrp_init()` was given, and there is nothing to free.
-pub struct vrrp_t {
+pub struct vrrp {
     magic: u32,
     engine: Engine,
 }
@@ -41,7 +41,7 @@ pub(crate) unsafe trait Handle: Sized {
 }
 
 // SAFETY: the offsets are those of the fields.
-unsafe impl Handle for vrrp_t {
+unsafe impl Handle for vrrp {
     const MAGIC: u32 = 0x5652_5250;
     type Content = Engine;
 
@@ -79,18 +79,18 @@ pub const fn storage_size(interfaces: usize, routers: usize, addresses: usize) -
 
 /// `VRRP_GATE_STORAGE_SIZE` of the header, by the same formula.
 pub const fn gate_storage_size(routers: usize, addresses: usize) -> usize {
-    storage_size(1, routers, addresses) + 432
+    storage_size(1, routers, addresses) + 464
 }
 
 const _: () = {
     let header = storage_size(VRRP_MAX_INTERFACES, VRRP_MAX_ROUTERS, VRRP_MAX_ADDRESSES);
     assert!(
-        size_of::<vrrp_t>() <= header,
+        size_of::<vrrp>() <= header,
         "VRRP_STORAGE_SIZE of the header is too small: see handle::storage_size"
     );
     assert!(
-        align_of::<vrrp_t>() <= 8,
-        "vrrp_storage_t is aligned to 8 octets"
+        align_of::<vrrp>() <= 8,
+        "vrrp_storage is aligned to 8 octets"
     );
 };
 

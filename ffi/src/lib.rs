@@ -36,7 +36,7 @@ mod types;
 
 pub use engine::*;
 pub use gate::*;
-pub use handle::{gate_storage_size, storage_size, vrrp_t};
+pub use handle::{gate_storage_size, storage_size, vrrp};
 #[cfg(feature = "host")]
 pub use host::*;
 pub use names::*;

@@ -4,7 +4,7 @@ use core::ffi::c_int;
 
 /// The number of this interface: for `vrrp_init()` and `vrrp_host_open()`. It changes when a program
 /// that was compiled before would not work any more.
-pub const VRRP_ABI: u32 = 1;
+pub const VRRP_ABI: u32 = 2;
 
 /// The version of the header. `vrrp_version()` is that of the library.
 pub const VRRP_VERSION_MAJOR: u32 = 0;
@@ -25,7 +25,7 @@ pub const VRRP_ERR_ABI: c_int = -2;
 /// The storage is smaller than `vrrp_storage_size()`: the library was built with larger capacities
 /// than the program. Define them alike, or ask `vrrp_storage_size()`.
 pub const VRRP_ERR_STORAGE: c_int = -3;
-/// The storage is not aligned to `vrrp_storage_align()`: use `vrrp_storage_t` or malloc().
+/// The storage is not aligned to `vrrp_storage_align()`: use `union vrrp_storage` or malloc().
 pub const VRRP_ERR_ALIGN: c_int = -4;
 /// This is no handle: `vrrp_init()` was not called or has failed.
 pub const VRRP_ERR_HANDLE: c_int = -5;

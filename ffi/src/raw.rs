@@ -344,24 +344,24 @@ mod tests {
     #[test]
     #[cfg(target_pointer_width = "64")]
     fn every_struct_with_a_size_may_be_shorter_or_longer() {
-        keeps_to_sizes::<vrrp_interface_t>(32);
-        keeps_to_sizes::<vrrp_config_t>(104);
-        keeps_to_sizes::<vrrp_packet_t>(52);
-        keeps_to_sizes::<vrrp_output_t>(88);
-        keeps_to_sizes::<vrrp_status_t>(72);
-        keeps_to_sizes::<vrrp_statistics_t>(48);
-        keeps_to_sizes::<crate::gate::vrrp_gate_action_t>(52);
+        keeps_to_sizes::<vrrp_interface>(32);
+        keeps_to_sizes::<vrrp_config>(104);
+        keeps_to_sizes::<vrrp_packet>(52);
+        keeps_to_sizes::<vrrp_output>(88);
+        keeps_to_sizes::<vrrp_status>(72);
+        keeps_to_sizes::<vrrp_statistics>(48);
+        keeps_to_sizes::<crate::gate::vrrp_gate_action>(52);
     }
 
     #[test]
     #[cfg(all(feature = "host", target_pointer_width = "64"))]
     fn every_struct_of_the_host_with_a_size_may_be_shorter_or_longer() {
         use crate::host::*;
-        keeps_to_sizes::<vrrp_host_router_t>(40);
-        keeps_to_sizes::<vrrp_host_config_t>(40);
-        keeps_to_sizes::<vrrp_host_options_t>(24);
-        keeps_to_sizes::<vrrp_host_event_t>(2824);
-        keeps_to_sizes::<vrrp_host_service_t>(48);
-        keeps_to_sizes::<vrrp_host_sighting_t>(1152);
+        keeps_to_sizes::<vrrp_host_router>(40);
+        keeps_to_sizes::<vrrp_host_config>(40);
+        keeps_to_sizes::<vrrp_host_options>(24);
+        keeps_to_sizes::<vrrp_host_event>(2824);
+        keeps_to_sizes::<vrrp_host_service>(48);
+        keeps_to_sizes::<vrrp_host_sighting>(1152);
     }
 }

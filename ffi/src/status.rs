@@ -8,7 +8,7 @@ use vrrp_core::{ActiveRouter, DropReason, InterfaceState, Statistics, Status};
 use crate::convert::{self, Legal};
 use crate::engine::answer;
 use crate::handle::{
-    Engine, VRRP_MAX_ADDRESSES, VRRP_MAX_INTERFACES, VRRP_MAX_ROUTERS, content, vrrp_t,
+    Engine, VRRP_MAX_ADDRESSES, VRRP_MAX_INTERFACES, VRRP_MAX_ROUTERS, content, vrrp,
 };
 use crate::numbers::*;
 use crate::raw::{self, Plain};
@@ -19,9 +19,9 @@ use crate::types::*;
 /// Errors: `VRRP_ERR_NULL`; `VRRP_ERR_SIZE`; `VRRP_ERR_VALUE`: no legal key; `VRRP_ERR_NOT_FOUND`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_status(
-    vrrp: *const vrrp_t,
-    key: *const vrrp_key_t,
-    status: *mut vrrp_status_t,
+    vrrp: *const vrrp,
+    key: *const vrrp_key,
+    status: *mut vrrp_status,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
@@ -41,9 +41,9 @@ pub unsafe extern "C" fn vrrp_status(
 /// Errors: `VRRP_ERR_NULL`; `VRRP_ERR_SIZE`; `VRRP_ERR_VALUE`: no legal key; `VRRP_ERR_NOT_FOUND`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_statistics(
-    vrrp: *const vrrp_t,
-    key: *const vrrp_key_t,
-    statistics: *mut vrrp_statistics_t,
+    vrrp: *const vrrp,
+    key: *const vrrp_key,
+    statistics: *mut vrrp_statistics,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
@@ -66,8 +66,8 @@ pub unsafe extern "C" fn vrrp_statistics(
 /// `VRRP_ERR_NOT_FOUND`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_drops(
-    vrrp: *const vrrp_t,
-    key: *const vrrp_key_t,
+    vrrp: *const vrrp,
+    key: *const vrrp_key,
     reason: c_int,
     count: *mut u32,
 ) -> c_int {
@@ -96,8 +96,8 @@ pub unsafe extern "C" fn vrrp_drops(
 /// Errors: `VRRP_ERR_BUFFER`: there are more than `capacity`, at most `vrrp_max_routers()`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_keys(
-    vrrp: *const vrrp_t,
-    keys: *mut vrrp_key_t,
+    vrrp: *const vrrp,
+    keys: *mut vrrp_key,
     capacity: usize,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
@@ -112,9 +112,9 @@ pub unsafe extern "C" fn vrrp_keys(
 /// than `capacity`, at most `vrrp_max_addresses()`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_addresses(
-    vrrp: *const vrrp_t,
-    key: *const vrrp_key_t,
-    addresses: *mut vrrp_virtual_address_t,
+    vrrp: *const vrrp,
+    key: *const vrrp_key,
+    addresses: *mut vrrp_virtual_address,
     capacity: usize,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
@@ -133,9 +133,9 @@ pub unsafe extern "C" fn vrrp_addresses(
 /// Errors: `VRRP_ERR_NULL`; `VRRP_ERR_SIZE`; `VRRP_ERR_NOT_FOUND`: it never was.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_interface(
-    vrrp: *const vrrp_t,
+    vrrp: *const vrrp,
     ifindex: u32,
-    interface: *mut vrrp_interface_t,
+    interface: *mut vrrp_interface,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
@@ -205,7 +205,7 @@ unsafe fn list<T: Plain + From<I>, I, L: Iterator<Item = I>>(
     Ok(count as c_int)
 }
 
-impl From<Status> for vrrp_status_t {
+impl From<Status> for vrrp_status {
     fn from(status: Status) -> Self {
         let own = Self {
             size: size_of::<Self>() as u32,
@@ -239,7 +239,7 @@ impl From<Status> for vrrp_status_t {
         } = active;
         Self {
             active_last_heard_us: last_heard.as_micros(),
-            active: vrrp_peer_t {
+            active: vrrp_peer {
                 address: address.into(),
                 priority,
             },
@@ -254,7 +254,7 @@ impl From<Status> for vrrp_status_t {
     }
 }
 
-impl From<&Statistics> for vrrp_statistics_t {
+impl From<&Statistics> for vrrp_statistics {
     fn from(s: &Statistics) -> Self {
         Self {
             size: size_of::<Self>() as u32,
@@ -273,7 +273,7 @@ impl From<&Statistics> for vrrp_statistics_t {
     }
 }
 
-impl From<&InterfaceState> for vrrp_interface_t {
+impl From<&InterfaceState> for vrrp_interface {
     fn from(state: &InterfaceState) -> Self {
         Self {
             size: size_of::<Self>() as u32,

@@ -8,7 +8,7 @@ use crate::raw::{Plain, Sized32, size_up_to, sized};
 /// An IP address in network order.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct vrrp_address_t {
+pub struct vrrp_address {
     /// `VRRP_IPV4` (then the first four octets count) or `VRRP_IPV6`. 0: no address.
     pub family: u8,
     /// The address. Beyond an IPv4 address the library writes zeros and reads nothing.
@@ -18,9 +18,9 @@ pub struct vrrp_address_t {
 /// A virtual address with its prefix.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct vrrp_virtual_address_t {
+pub struct vrrp_virtual_address {
     /// The address.
-    pub address: vrrp_address_t,
+    pub address: vrrp_address,
     /// The length of the prefix, 0 to 32 or 0 to 128: what you need to install the address.
     pub prefix_len: u8,
 }
@@ -28,7 +28,7 @@ pub struct vrrp_virtual_address_t {
 /// What names a virtual router.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct vrrp_key_t {
+pub struct vrrp_key {
     /// The interface, by a number that you choose and keep.
     pub ifindex: u32,
     /// The virtual router identifier, 1 to 255.
@@ -40,9 +40,9 @@ pub struct vrrp_key_t {
 /// Another router of the same virtual router.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct vrrp_peer_t {
+pub struct vrrp_peer {
     /// The source of its advertisements. Family 0: there is none.
-    pub address: vrrp_address_t,
+    pub address: vrrp_address,
     /// The priority that it last advertised; 0 when it stopped.
     pub priority: u8,
 }
@@ -50,8 +50,8 @@ pub struct vrrp_peer_t {
 /// What you know of an interface.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct vrrp_interface_t {
-    /// sizeof(vrrp_interface_t).
+pub struct vrrp_interface {
+    /// sizeof(struct vrrp_interface).
     pub size: u32,
     /// Not 0: administratively up and with carrier.
     pub up: u8,
@@ -70,7 +70,7 @@ pub struct vrrp_interface_t {
 /// A tracked object of a virtual router.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct vrrp_track_t {
+pub struct vrrp_track {
     /// The object, by a number that you choose: see `vrrp_set_tracked()`.
     pub object: u16,
     /// What is added to the priority; the sum stays within 1 to 254. For `VRRP_TRACK_FAULT`: unused.
@@ -84,8 +84,8 @@ pub struct vrrp_track_t {
 /// as soon as the call returns.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub struct vrrp_config_t {
-    /// sizeof(vrrp_config_t).
+pub struct vrrp_config {
+    /// sizeof(struct vrrp_config).
     pub size: u32,
     /// The versions to speak and hear: `VRRP_V2`, `VRRP_V3` (default) or `VRRP_V2_AND_V3`.
     pub version: u8,
@@ -126,15 +126,15 @@ pub struct vrrp_config_t {
     /// Announce again at this period for as long as we are Active; 0 (default): never.
     pub announce_refresh_us: u64,
     /// The virtual addresses, at least one, all of the family of the virtual router.
-    pub addresses: *const vrrp_virtual_address_t,
+    pub addresses: *const vrrp_virtual_address,
     /// How many.
     pub addresses_len: usize,
     /// Unicast peers. None (default): advertise to the multicast group.
-    pub peers: *const vrrp_address_t,
+    pub peers: *const vrrp_address,
     /// How many. Addresses and peers together fit `VRRP_MAX_ADDRESSES`.
     pub peers_len: usize,
     /// Objects that move the priority.
-    pub tracks: *const vrrp_track_t,
+    pub tracks: *const vrrp_track,
     /// How many: up to `VRRP_MAX_TRACKS`.
     pub tracks_len: usize,
 }
@@ -142,15 +142,15 @@ pub struct vrrp_config_t {
 /// Where a VRRP message came from, when you hand over the IP payload alone.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct vrrp_packet_t {
-    /// sizeof(vrrp_packet_t).
+pub struct vrrp_packet {
+    /// sizeof(struct vrrp_packet).
     pub size: u32,
     /// The interface that it arrived on.
     pub ifindex: u32,
     /// The source of the IP packet.
-    pub source: vrrp_address_t,
+    pub source: vrrp_address,
     /// Its destination, of the same family.
-    pub destination: vrrp_address_t,
+    pub destination: vrrp_address,
     /// Its TTL or hop limit on arrival.
     pub ttl: u8,
     /// Not 0: `source_mac` is known.
@@ -164,11 +164,11 @@ pub struct vrrp_packet_t {
 /// One thing for you to do, or to know. Fields that a kind does not name are zero.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct vrrp_output_t {
-    /// Set it to sizeof(vrrp_output_t). On return: the octets that were filled in, no more than that.
+pub struct vrrp_output {
+    /// Set it to sizeof(struct vrrp_output). On return: the octets that were filled in, no more than that.
     pub size: u32,
     /// The virtual router.
-    pub key: vrrp_key_t,
+    pub key: vrrp_key,
     /// One of `VRRP_OUTPUT_*`, which say what is to be done.
     pub kind: u8,
     /// Of `SET_*`: 1 take up, install, join; 0 give up, remove, leave.
@@ -186,10 +186,10 @@ pub struct vrrp_output_t {
     /// Of `SET_MAC`: the virtual MAC.
     pub mac: [u8; 6],
     /// Of `SET_ADDRESS`: the address and its prefix.
-    pub address: vrrp_virtual_address_t,
+    pub address: vrrp_virtual_address,
     /// Of `TRANSMIT`, for a unicast advertisement: the destination. Its Ethernet destination is left
     /// zero for you to fill in, or send the IP packet instead. Family 0: not unicast.
-    pub unicast: vrrp_address_t,
+    pub unicast: vrrp_address,
     /// Of `STATE_CHANGE`: the state before, as last reported; one of `VRRP_STATE_*`.
     pub from: u8,
     /// Of `STATE_CHANGE`: the state now.
@@ -197,17 +197,17 @@ pub struct vrrp_output_t {
     /// Of `STATE_CHANGE`: why, one of `VRRP_REASON_*`.
     pub reason: u8,
     /// Of `STATE_CHANGE`: the router whose advertisement, or whose silence, decided it; else family 0.
-    pub peer: vrrp_peer_t,
+    pub peer: vrrp_peer,
 }
 
 /// A virtual router as it stands.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct vrrp_status_t {
-    /// Set it to sizeof(vrrp_status_t). On return: the octets that were filled in, no more than that.
+pub struct vrrp_status {
+    /// Set it to sizeof(struct vrrp_status). On return: the octets that were filled in, no more than that.
     pub size: u32,
     /// The virtual router.
-    pub key: vrrp_key_t,
+    pub key: vrrp_key,
     /// One of `VRRP_STATE_*`.
     pub state: u8,
     /// Why it is in that state: one of `VRRP_REASON_*`.
@@ -234,7 +234,7 @@ pub struct vrrp_status_t {
     pub active_last_heard_us: u64,
     /// The Active router last heard. Family 0: none since we started to listen, and then every
     /// `active_` field but the interval is zero.
-    pub active: vrrp_peer_t,
+    pub active: vrrp_peer,
     /// 2 or 3.
     pub active_version: u8,
     /// The interval that it advertised, in centiseconds.
@@ -254,8 +254,8 @@ pub struct vrrp_status_t {
 /// Counters of one virtual router since it was inserted. They wrap. See also `vrrp_drops()`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct vrrp_statistics_t {
-    /// Set it to sizeof(vrrp_statistics_t). On return: the octets that were filled in, no more than that.
+pub struct vrrp_statistics {
+    /// Set it to sizeof(struct vrrp_statistics). On return: the octets that were filled in, no more than that.
     pub size: u32,
     /// Times that it became Active.
     pub active_transitions: u32,
@@ -291,18 +291,18 @@ macro_rules! plain {
     )*};
 }
 
-plain!(vrrp_address_t vrrp_virtual_address_t vrrp_key_t vrrp_peer_t vrrp_interface_t vrrp_track_t);
-plain!(vrrp_config_t vrrp_packet_t vrrp_output_t vrrp_status_t vrrp_statistics_t);
+plain!(vrrp_address vrrp_virtual_address vrrp_key vrrp_peer vrrp_interface vrrp_track);
+plain!(vrrp_config vrrp_packet vrrp_output vrrp_status vrrp_statistics);
 sized! {
-    vrrp_interface_t up to reserved;
-    vrrp_packet_t up to reserved;
-    vrrp_output_t up to peer;
-    vrrp_status_t up to pseudo_header;
-    vrrp_statistics_t up to checksum_pseudo;
+    vrrp_interface up to reserved;
+    vrrp_packet up to reserved;
+    vrrp_output up to peer;
+    vrrp_status up to pseudo_header;
+    vrrp_statistics up to checksum_pseudo;
 }
 
 // SAFETY: its first field is `size: u32`.
-unsafe impl Sized32 for vrrp_config_t {
+unsafe impl Sized32 for vrrp_config {
     const FIRST: usize = size_up_to(offset_of!(Self, tracks_len), |whole: &Self| {
         &whole.tracks_len
     });

@@ -24,13 +24,9 @@ fn generate(name: &str, sources: &[&str]) -> String {
     text.lines().map(tidy).collect()
 }
 
-/// What cbindgen has no setting for: negative numbers stand in parentheses, for they may come after
-/// a minus, and types go by their short names.
+/// Puts negative numbers in parentheses, for they may come after a minus: cbindgen has no setting for
+/// that.
 fn tidy(line: &str) -> String {
-    let line = match line.starts_with("typedef") {
-        true => line.to_owned(),
-        false => line.replace("struct vrrp_", "vrrp_"),
-    };
     match line.rsplit_once(' ') {
         Some((start, value)) if start.starts_with("#define") && value.starts_with('-') => {
             format!("{start} ({value})\n")

@@ -7,7 +7,7 @@ use std::ffi::{CStr, c_char};
 use std::fs;
 use std::path::Path;
 
-use vrrp::*;
+use ::vrrp::*;
 use vrrp_core::{DropReason, MAX_TRACKS, Reason, State};
 
 fn text(name: *const c_char) -> Option<&'static str> {
@@ -21,7 +21,7 @@ fn defined() -> Vec<String> {
     let header = Path::new(env!("CARGO_MANIFEST_DIR")).join("../include/vrrp.h");
     let header = fs::read_to_string(header).expect("the header");
     let generated = header
-        .split("vrrp_storage_t;")
+        .split("union vrrp_storage {")
         .nth(1)
         .expect("the end of the capacities");
     generated

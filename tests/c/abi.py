@@ -8,7 +8,7 @@ import ctypes
 import sys
 from ctypes import POINTER, Structure, byref, c_size_t, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p
 
-ABI, IPV4, TRANSMIT, STATE_CHANGE, BACKUP, ACTIVE = 1, 4, 1, 5, 1, 2
+ABI, IPV4, TRANSMIT, STATE_CHANGE, BACKUP, ACTIVE = 2, 4, 1, 5, 1, 2
 ERR_NULL, ERR_ABI, NEVER = -1, -2, 2**64 - 1
 SECOND = 1_000_000
 

@@ -7,7 +7,7 @@
 
 #define INTERVAL_US 100000u
 
-static vrrp_storage_t storage, peer_storage;
+static union vrrp_storage storage, peer_storage;
 static uint8_t frames[VRRP_MAX_ROUTERS][128];
 static size_t lengths[VRRP_MAX_ROUTERS];
 
@@ -16,9 +16,9 @@ static uint32_t ifindex_of(unsigned n)
     return 1 + n / 255;
 }
 
-static int drain(vrrp_t *vrrp, uint8_t *buffer)
+static int drain(struct vrrp *vrrp, uint8_t *buffer)
 {
-    vrrp_output_t output;
+    struct vrrp_output output;
     int sent = 0;
 
     output.size = sizeof output;
@@ -28,14 +28,14 @@ static int drain(vrrp_t *vrrp, uint8_t *buffer)
 }
 
 /* A table of `routers` virtual routers, whose timers are spread over the interval. */
-static vrrp_t *table(vrrp_storage_t *memory, unsigned routers, uint8_t last, uint8_t priority,
+static struct vrrp *table(union vrrp_storage *memory, unsigned routers, uint8_t last, uint8_t priority,
                      uint64_t start)
 {
-    vrrp_virtual_address_t service = {{VRRP_IPV4, {10, 0, 0, 0}}, 32};
+    struct vrrp_virtual_address service = {{VRRP_IPV4, {10, 0, 0, 0}}, 32};
     uint8_t buffer[VRRP_MAX_FRAME_LEN];
-    vrrp_interface_t interface = {0};
-    vrrp_config_t config;
-    vrrp_t *vrrp;
+    struct vrrp_interface interface = {0};
+    struct vrrp_config config;
+    struct vrrp *vrrp;
     unsigned n;
 
     CHECK_INT(VRRP_OK, vrrp_init(memory, sizeof *memory, VRRP_ABI, &vrrp));
@@ -51,7 +51,7 @@ static vrrp_t *table(vrrp_storage_t *memory, unsigned routers, uint8_t last, uin
     config.addresses = &service;
     config.addresses_len = 1;
     for (n = 0; n < routers; n++) {
-        vrrp_key_t key = {0, 0, VRRP_IPV4};
+        struct vrrp_key key = {0, 0, VRRP_IPV4};
         uint64_t now = start + (uint64_t)n * INTERVAL_US / routers;
 
         key.ifindex = ifindex_of(n);
@@ -70,9 +70,9 @@ static vrrp_t *table(vrrp_storage_t *memory, unsigned routers, uint8_t last, uin
 /* What the Active router of each sends: the first frame of an owner. */
 static void collect(unsigned routers)
 {
-    vrrp_t *peer = table(&peer_storage, routers, 2, 255, 0);
+    struct vrrp *peer = table(&peer_storage, routers, 2, 255, 0);
     uint8_t buffer[VRRP_MAX_FRAME_LEN];
-    vrrp_output_t output;
+    struct vrrp_output output;
 
     output.size = sizeof output;
     while (vrrp_poll_output(peer, buffer, sizeof buffer, &output) == 1) {
@@ -86,7 +86,7 @@ static void collect(unsigned routers)
     }
 }
 
-static void receive(vrrp_t *vrrp, unsigned routers, uint64_t *now, uint64_t rounds)
+static void receive(struct vrrp *vrrp, unsigned routers, uint64_t *now, uint64_t rounds)
 {
     uint8_t buffer[VRRP_MAX_FRAME_LEN];
     uint64_t deadline;
@@ -106,7 +106,7 @@ static void receive(vrrp_t *vrrp, unsigned routers, uint64_t *now, uint64_t roun
     }
 }
 
-static void send(vrrp_t *vrrp, uint64_t *now, uint64_t adverts)
+static void send(struct vrrp *vrrp, uint64_t *now, uint64_t adverts)
 {
     uint8_t buffer[VRRP_MAX_FRAME_LEN];
     uint64_t deadline, sent = 0;
@@ -121,7 +121,7 @@ static void send(vrrp_t *vrrp, uint64_t *now, uint64_t adverts)
 }
 
 /* What callgrind counts. */
-__attribute__((noinline)) static void counted(int receives, vrrp_t *vrrp, unsigned routers,
+__attribute__((noinline)) static void counted(int receives, struct vrrp *vrrp, unsigned routers,
                                               uint64_t *now, uint64_t rounds)
 {
     if (receives)
@@ -135,9 +135,9 @@ int main(int argc, char **argv)
     int receives = argc == 4 && strcmp(argv[1], "receive") == 0;
     unsigned routers = argc == 4 ? (unsigned)strtoul(argv[2], NULL, 10) : 0, n;
     uint64_t rounds = argc == 4 ? strtoul(argv[3], NULL, 10) : 0, now = 1000000;
-    vrrp_key_t last = {0, 0, VRRP_IPV4};
-    vrrp_status_t status;
-    vrrp_t *vrrp;
+    struct vrrp_key last = {0, 0, VRRP_IPV4};
+    struct vrrp_status status;
+    struct vrrp *vrrp;
 
     if (routers == 0 || routers > VRRP_MAX_ROUTERS || rounds == 0)
         return fputs("usage: cost receive|send ROUTERS ROUNDS\n", stderr), 2;

@@ -8,8 +8,8 @@
 
 /* A host: its gate, what its stack has, and what its driver was given last. */
 struct host {
-    vrrp_gate_storage_t storage;
-    vrrp_gate_t *gate;
+    union vrrp_gate_storage storage;
+    struct vrrp_gate *gate;
     uint8_t last;                   /* of 10.0.0.x, fe80::x, and of its MAC */
     struct host *peer;              /* what it sends arrives there; NULL: nowhere */
     int addresses;                  /* that the stack has */
@@ -36,9 +36,9 @@ static void mac_of(uint8_t last, uint8_t mac[6])
     mac[5] = last;
 }
 
-static vrrp_virtual_address_t virtual_address(uint8_t family, uint8_t last)
+static struct vrrp_virtual_address virtual_address(uint8_t family, uint8_t last)
 {
-    vrrp_virtual_address_t address;
+    struct vrrp_virtual_address address;
 
     memset(&address, 0, sizeof address);
     address.address.family = family;
@@ -56,9 +56,9 @@ static vrrp_virtual_address_t virtual_address(uint8_t family, uint8_t last)
 
 static void insert(struct host *host, uint8_t family, uint8_t priority, int accept)
 {
-    vrrp_virtual_address_t address = virtual_address(family, 80);
-    vrrp_gate_key_t key = {VRID, VRRP_IPV4};
-    vrrp_config_t config;
+    struct vrrp_virtual_address address = virtual_address(family, 80);
+    struct vrrp_gate_key key = {VRID, VRRP_IPV4};
+    struct vrrp_config config;
 
     key.family = family;
     CHECK_INT(VRRP_OK, vrrp_config_init(&config, sizeof config));
@@ -71,7 +71,7 @@ static void insert(struct host *host, uint8_t family, uint8_t priority, int acce
 
 static void describe(struct host *host, int up)
 {
-    vrrp_interface_t state = {0};
+    struct vrrp_interface state = {0};
 
     state.size = sizeof state;
     state.up = (uint8_t)up;
@@ -95,7 +95,7 @@ static void arrive(const struct host *from);
 /* Does what the gate says; gives what the driver would send to the other host. */
 static void run(struct host *host)
 {
-    vrrp_gate_action_t action;
+    struct vrrp_gate_action action;
 
     action.size = sizeof action;
     while (vrrp_gate_poll(host->gate, now, 1, buffer, sizeof buffer, &action) == 1) {
@@ -197,7 +197,7 @@ static size_t packet(uint8_t *frame, const uint8_t to_mac[6], const uint8_t from
 /* Gives a frame to the gate of `a`. Answers for which stack it is. */
 static int receive(int verdict, uint8_t *frame, size_t len)
 {
-    vrrp_gate_addressee_t addressee = {VRRP_GATE_TO_OWN, {0, {0}}};
+    struct vrrp_gate_addressee addressee = {VRRP_GATE_TO_OWN, {0, {0}}};
 
     CHECK_INT(verdict, vrrp_gate_receive(a.gate, now, frame, len, &addressee));
     if (addressee.to == VRRP_GATE_TO_VIRTUAL)
@@ -282,9 +282,9 @@ static void backup(void)
 
 static uint8_t state_of(struct host *host, uint8_t family)
 {
-    vrrp_gate_key_t key = {VRID, VRRP_IPV4};
-    vrrp_statistics_t statistics;
-    vrrp_status_t status;
+    struct vrrp_gate_key key = {VRID, VRRP_IPV4};
+    struct vrrp_statistics statistics;
+    struct vrrp_status status;
 
     key.family = family;
     status.size = sizeof status;
@@ -297,7 +297,7 @@ static uint8_t state_of(struct host *host, uint8_t family)
 
 static void election(void)
 {
-    vrrp_gate_key_t key = {VRID, VRRP_IPV4};
+    struct vrrp_gate_key key = {VRID, VRRP_IPV4};
     uint32_t count;
 
     start(&a, 6);
@@ -364,7 +364,7 @@ static void failures(void)
 /* A driver that can send nothing: frames wait for 10 ms. Other actions do not. */
 static void blocked(void)
 {
-    vrrp_gate_action_t action;
+    struct vrrp_gate_action action;
 
     start(&a, 6);
     action.size = sizeof action;
@@ -379,7 +379,7 @@ static void blocked(void)
     CHECK(discards(VRRP_GATE_DISCARD_NO_ROOM) > 0);
     /* With nobody there a shutdown ends after its time. */
     CHECK_INT(1, vrrp_gate_shutdown(a.gate, now));
-    pass(300);
+    pass(600);
     CHECK_INT(0, vrrp_gate_shutdown(a.gate, now));
     CHECK_INT(VRRP_STATE_INITIALIZE, state_of(&a, VRRP_IPV4));
 }
@@ -398,14 +398,14 @@ static void link_down(void)
 
 static void misuse(void)
 {
-    static vrrp_storage_t engine_storage;
-    vrrp_gate_key_t key = {VRID, VRRP_IPV4}, none = {0, VRRP_IPV4};
-    vrrp_address_t peer = virtual_address(VRRP_IPV4, 7).address;
-    vrrp_virtual_address_t address = virtual_address(VRRP_IPV4, 80);
-    vrrp_gate_action_t action;
-    vrrp_config_t config;
-    vrrp_gate_t *gate;
-    vrrp_t *engine;
+    static union vrrp_storage engine_storage;
+    struct vrrp_gate_key key = {VRID, VRRP_IPV4}, none = {0, VRRP_IPV4};
+    struct vrrp_address peer = virtual_address(VRRP_IPV4, 7).address;
+    struct vrrp_virtual_address address = virtual_address(VRRP_IPV4, 80);
+    struct vrrp_gate_action action;
+    struct vrrp_config config;
+    struct vrrp_gate *gate;
+    struct vrrp *engine;
     uint64_t deadline;
     uint32_t count;
     int reason;
@@ -418,7 +418,7 @@ static void misuse(void)
     CHECK_INT(8, (int)vrrp_gate_storage_align() & 8);
     /* The handle of an engine is none of a gate. */
     CHECK_INT(VRRP_OK, vrrp_init(&engine_storage, sizeof engine_storage, VRRP_ABI, &engine));
-    CHECK_INT(VRRP_ERR_HANDLE, vrrp_gate_poll_timeout((vrrp_gate_t *)(void *)engine, &deadline));
+    CHECK_INT(VRRP_ERR_HANDLE, vrrp_gate_poll_timeout((struct vrrp_gate *)(void *)engine, &deadline));
     CHECK_INT(VRRP_ERR_NULL, vrrp_gate_poll_timeout(NULL, &deadline));
     CHECK_INT(VRRP_OK, vrrp_config_init(&config, sizeof config));
     config.addresses = &address;

@@ -10,19 +10,19 @@
 #define SAME(a, b, name) typedef char assert_##name[(a) == (b) ? 1 : -1]
 #endif
 
-SAME(sizeof(vrrp_gate_key_t), 2, key);
-SAME(sizeof(vrrp_gate_addressee_t), 18, addressee);
-SAME(sizeof(vrrp_gate_action_t), 52, action);
-SAME(offsetof(vrrp_gate_action_t, kind), 8, action_kind);
-SAME(offsetof(vrrp_gate_action_t, key), 10, action_key);
-SAME(offsetof(vrrp_gate_action_t, address), 12, action_address);
-SAME(offsetof(vrrp_gate_action_t, peer), 33, action_peer);
+SAME(sizeof(struct vrrp_gate_key), 2, key);
+SAME(sizeof(struct vrrp_gate_addressee), 18, addressee);
+SAME(sizeof(struct vrrp_gate_action), 52, action);
+SAME(offsetof(struct vrrp_gate_action, kind), 8, action_kind);
+SAME(offsetof(struct vrrp_gate_action, key), 10, action_key);
+SAME(offsetof(struct vrrp_gate_action, address), 12, action_address);
+SAME(offsetof(struct vrrp_gate_action, peer), 33, action_peer);
 
 SAME(VRRP_GATE_TAKEN, 0, taken);
 SAME(VRRP_GATE_STACK, 1, stack);
 SAME(VRRP_GATE_SEND, 1, send);
 SAME(VRRP_GATE_REMOVED, 5, removed);
-SAME(sizeof(vrrp_gate_storage_t), VRRP_GATE_STORAGE_SIZE, storage);
+SAME(sizeof(union vrrp_gate_storage), VRRP_GATE_STORAGE_SIZE, storage);
 SAME(VRRP_GATE_STORAGE_SIZE % 8, 0, storage_padding);
 
 #if !defined(__STDC_HOSTED__) || __STDC_HOSTED__

@@ -15,11 +15,11 @@
 /* A directory for the notes of this test, which is to be empty in the end. */
 static char runtime_dir[] = "/tmp/vrrp-c-XXXXXX";
 
-static vrrp_virtual_address_t service = {{VRRP_IPV4, {10, 0, 0, 80}}, 24};
-static vrrp_config_t settings;
-static vrrp_host_router_t router;
-static vrrp_host_config_t config;
-static vrrp_host_options_t options;
+static struct vrrp_virtual_address service = {{VRRP_IPV4, {10, 0, 0, 80}}, 24};
+static struct vrrp_config settings;
+static struct vrrp_host_router router;
+static struct vrrp_host_config config;
+static struct vrrp_host_options options;
 static char message[1024];
 
 /* Runs a command line of the shell, which must succeed. */
@@ -90,14 +90,14 @@ static inline void fresh_config(void)
     options.runtime_dir = runtime_dir;
 }
 
-static inline int open_host(vrrp_host_t **host)
+static inline int open_host(struct vrrp_host **host)
 {
     return vrrp_host_open(VRRP_ABI, &config, &options, host, message, sizeof message);
 }
 
-static inline int is_state(vrrp_host_t *host, int state)
+static inline int is_state(struct vrrp_host *host, int state)
 {
-    vrrp_status_t status;
+    struct vrrp_status status;
 
     status.size = sizeof status;
     CHECK_INT(VRRP_OK, vrrp_host_status(host, &router.id, &status));
@@ -105,7 +105,7 @@ static inline int is_state(vrrp_host_t *host, int state)
 }
 
 /* Steps until the virtual router is in a state. */
-static inline void run_to(vrrp_host_t *host, int state)
+static inline void run_to(struct vrrp_host *host, int state)
 {
     time_t end = time(NULL) + 60;
     struct pollfd waited;

@@ -13,7 +13,7 @@ import tempfile
 import time
 from ctypes import Structure, byref, c_char, c_size_t, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p
 
-ABI, NAME_SIZE, TEXT_SIZE, MAX_ADDRESSES = 1, 16, 512, 64
+ABI, NAME_SIZE, TEXT_SIZE, MAX_ADDRESSES = 2, 16, 512, 64
 STATE_CHANGE, INITIALIZE, BACKUP, ACTIVE = 1, 0, 1, 2
 ERR_CONFIG = -40
 CLONE_NEWNET = 0x40000000

@@ -81,17 +81,17 @@ static void wait_for(pid_t child)
 }
 
 /* The next change of state, of which the library tells in order. */
-static void expect_change(vrrp_host_t *host, int from, int to, int reason)
+static void expect_change(struct vrrp_host *host, int from, int to, int reason)
 {
-    vrrp_host_event_t event;
+    struct vrrp_host_event event;
 
     event.size = sizeof event;
     for (;;) {
         CHECK_INT(1, vrrp_host_next_event(host, &event));
         CHECK(event.text[0] != '\0');
-        if (event.kind == VRRP_HOST_STATE_CHANGE)
+        if (event.kind == VRRP_HOST_EVENT_STATE_CHANGE)
             break;
-        CHECK_INT(VRRP_HOST_INTERFACE, event.kind);
+        CHECK_INT(VRRP_HOST_EVENT_INTERFACE, event.kind);
     }
     CHECK_INT(from, event.from);
     CHECK_INT(to, event.to);
@@ -102,7 +102,7 @@ static void expect_change(vrrp_host_t *host, int from, int to, int reason)
 }
 
 /* It holds back until the program says that it can serve. */
-static void hold_back(vrrp_host_t *host)
+static void hold_back(struct vrrp_host *host)
 {
     CHECK_INT(VRRP_OK, vrrp_host_set_tracked(host, "ready", 0));
     run_to(host, VRRP_STATE_INITIALIZE);
@@ -115,13 +115,13 @@ static void hold_back(vrrp_host_t *host)
     shell("ip address show | grep -q 10.0.0.80/24");
 }
 
-static void how_it_stands(vrrp_host_t *host)
+static void how_it_stands(struct vrrp_host *host)
 {
     static const unsigned char mac[] = {0, 0, 0x5e, 0, 1, 51};
-    vrrp_host_service_t how;
-    vrrp_statistics_t statistics;
-    vrrp_status_t status;
-    vrrp_interface_t interface;
+    struct vrrp_host_service how;
+    struct vrrp_statistics statistics;
+    struct vrrp_status status;
+    struct vrrp_interface interface;
     char line[128];
     uint64_t now, drops;
 
@@ -148,9 +148,9 @@ static void how_it_stands(vrrp_host_t *host)
 
 /* A child that goes on without executing anything closes what it inherited, and the parent does not
  * notice. */
-static void fork_away(vrrp_host_t *host)
+static void fork_away(struct vrrp_host *host)
 {
-    vrrp_host_event_t event;
+    struct vrrp_host_event event;
     int descriptors = count_entries("/proc/self/fd");
     pid_t child = fork();
 
@@ -171,10 +171,10 @@ static void fork_away(vrrp_host_t *host)
 }
 
 /* Other configurations: the address moves to another interface and back. */
-static void reconfigure(vrrp_host_t *host)
+static void reconfigure(struct vrrp_host *host)
 {
     static const char *const carriers[] = {"wire"};
-    vrrp_status_t status;
+    struct vrrp_status status;
 
     router.carriers = carriers;
     CHECK_INT(VRRP_OK, vrrp_host_reload(host, &config, message, sizeof message));
@@ -197,7 +197,7 @@ static void reconfigure(vrrp_host_t *host)
     CHECK_INT(100, status.priority);
 }
 
-static vrrp_host_t *shared;
+static struct vrrp_host *shared;
 static int refusals;
 
 /* Another thread at the same handle is refused, and does no harm. */
@@ -220,12 +220,12 @@ static void *intrude(void *unused)
 /* Another thread has a host of its own. */
 static void *second_host(void *unused)
 {
-    vrrp_virtual_address_t other = {{VRRP_IPV4, {10, 0, 0, 81}}, 24};
-    vrrp_config_t other_settings = settings;
-    vrrp_host_router_t other_router = router;
-    vrrp_host_config_t other_config = config;
-    vrrp_host_t *host = NULL;
-    vrrp_status_t status;
+    struct vrrp_virtual_address other = {{VRRP_IPV4, {10, 0, 0, 81}}, 24};
+    struct vrrp_config other_settings = settings;
+    struct vrrp_host_router other_router = router;
+    struct vrrp_host_config other_config = config;
+    struct vrrp_host *host = NULL;
+    struct vrrp_status status;
     struct pollfd waited = {0, POLLIN, 0};
 
     (void)unused;
@@ -246,7 +246,7 @@ static void *second_host(void *unused)
 }
 
 /* Runs `work` in a thread that takes no signals, beside the host. */
-static void beside(vrrp_host_t *host, void *(*work)(void *))
+static void beside(struct vrrp_host *host, void *(*work)(void *))
 {
     sigset_t all, before;
     pthread_t thread;
@@ -266,7 +266,7 @@ static void beside(vrrp_host_t *host, void *(*work)(void *))
 }
 
 /* Down and up again, which makes the library's own thread close a MAC's interface. */
-static void down_and_up(vrrp_host_t *host)
+static void down_and_up(struct vrrp_host *host)
 {
     static const struct timespec moment = {0, 400000000};
     struct timespec left = moment;
@@ -281,9 +281,9 @@ static void down_and_up(vrrp_host_t *host)
 
 static void live(const char *open_elsewhere)
 {
-    static const vrrp_host_object_t ready = {"ready", {{0}, 0, 0}, VRRP_HOST_OBJECT_NAMED, 0};
-    static const vrrp_track_t track = {0, 0, VRRP_TRACK_FAULT};
-    vrrp_host_t *host = NULL;
+    static const struct vrrp_host_object ready = {"ready", {{0}, 0, 0}, VRRP_HOST_OBJECT_NAMED, 0};
+    static const struct vrrp_track track = {0, 0, VRRP_TRACK_FAULT};
+    struct vrrp_host *host = NULL;
     char found[64];
     pid_t child;
 

@@ -2,16 +2,17 @@
  * name of the field, and changes nothing. */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <stddef.h>
 #include <sys/wait.h>
 
 #include "host.h"
 
-static vrrp_host_t *host;
+static struct vrrp_host *host;
 
 /* Opening is refused with this error, and the message contains `words`. */
 static void refused(int error, const char *words)
 {
-    vrrp_host_t *never = (vrrp_host_t *)&host;
+    struct vrrp_host *never = (struct vrrp_host *)&host;
 
     memset(message, 'x', sizeof message);
     CHECK_INT(error, open_host(&never));
@@ -19,14 +20,14 @@ static void refused(int error, const char *words)
         fprintf(stderr, "expected '%s', found '%s'\n", words, message);
         exit(1);
     }
-    CHECK(never == (vrrp_host_t *)&host);
+    CHECK(never == (struct vrrp_host *)&host);
     fresh_config();
 }
 
 /* The same for the text of a configuration. */
 static void refused_text(const char *text, const char *words)
 {
-    vrrp_host_t *never = NULL;
+    struct vrrp_host *never = NULL;
 
     CHECK_INT(VRRP_ERR_HOST_CONFIG,
               vrrp_host_open_config(VRRP_ABI, text, strlen(text), &options, &never, message,
@@ -45,7 +46,7 @@ static void refused_text(const char *text, const char *words)
 
 static void opening(void)
 {
-    vrrp_host_t *never = NULL;
+    struct vrrp_host *never = NULL;
 
     fresh_config();
     CHECK_INT(VRRP_ERR_ABI,
@@ -57,7 +58,7 @@ static void opening(void)
     CHECK_INT(0, strcmp(message, "confi..."));
     CHECK_INT(VRRP_ERR_NULL, vrrp_host_open_config(VRRP_ABI, NULL, 1, &options, &never, NULL, 0));
     CHECK_INT(VRRP_ERR_NULL, vrrp_host_check_config(NULL, 1, NULL, NULL, 0));
-    options.size--;
+    options.size = sizeof options.size;
     refused(VRRP_ERR_SIZE, "options: ");
     options.runtime_dir = "relative";
     refused(VRRP_ERR_VALUE, "options.runtime_dir: expected an absolute path, found `relative`");
@@ -68,12 +69,12 @@ static void opening(void)
 
 static void structs(void)
 {
-    static vrrp_host_router_t two[2];
-    static const vrrp_host_object_t named = {"database", {{0}, 0, 0}, VRRP_HOST_OBJECT_NAMED, 0};
+    static struct vrrp_host_router two[2];
+    static const struct vrrp_host_object named = {"database", {{0}, 0, 0}, VRRP_HOST_OBJECT_NAMED, 0};
     static const char *const carriers[] = {"no/interface"};
-    vrrp_host_object_t object = named;
-    vrrp_track_t track = {0, 0, VRRP_TRACK_FAULT};
-    vrrp_address_t peer = {VRRP_IPV6, {0xfe, 0x80}};
+    struct vrrp_host_object object = named;
+    struct vrrp_track track = {0, 0, VRRP_TRACK_FAULT};
+    struct vrrp_address peer = {VRRP_IPV6, {0xfe, 0x80}};
 
     config.size = 4;
     refused(VRRP_ERR_SIZE, "config: ");
@@ -104,7 +105,7 @@ static void structs(void)
     router.carriers = carriers;
     refused(VRRP_ERR_VALUE, "routers[0].config.addresses[0], its carrier: ");
 
-    settings.size--;
+    settings.size = sizeof settings.size;
     refused(VRRP_ERR_SIZE, "routers[0].config: ");
     settings.version = 4;
     refused(VRRP_ERR_VALUE, "routers[0].config.version: ");
@@ -213,13 +214,14 @@ static void texts(void)
 }
 
 /* Every function with `handle` in the place of a handle. */
-static void every_function(vrrp_host_t *handle, int error)
+static void every_function(struct vrrp_host *handle, int error)
 {
-    vrrp_host_event_t event;
-    vrrp_status_t status;
-    vrrp_statistics_t statistics;
-    vrrp_host_service_t how;
-    vrrp_interface_t interface;
+    struct vrrp_host_event event;
+    struct vrrp_status status;
+    struct vrrp_statistics statistics;
+    struct vrrp_host_sighting seen;
+    struct vrrp_host_service how;
+    struct vrrp_interface interface;
     uint64_t large;
     uint32_t small;
 
@@ -228,6 +230,7 @@ static void every_function(vrrp_host_t *handle, int error)
     statistics.size = sizeof statistics;
     how.size = sizeof how;
     interface.size = sizeof interface;
+    seen.size = sizeof seen;
     CHECK_INT(error, vrrp_host_fd(handle));
     CHECK_INT(error, vrrp_host_step(handle));
     CHECK_INT(error, vrrp_host_next_event(handle, &event));
@@ -250,7 +253,7 @@ static void every_function(vrrp_host_t *handle, int error)
     CHECK_INT(error, vrrp_host_interfaces(handle, NULL, 0));
     CHECK_INT(error, vrrp_host_interface(handle, "eth0", &interface));
     CHECK_INT(error, vrrp_host_interface_drops(handle, "eth0", 1, &large));
-    CHECK_INT(error, vrrp_host_segment(handle, NULL, 0));
+    CHECK_INT(error, vrrp_host_segment(handle, 0, &seen));
 }
 
 static void handles(void)
@@ -258,29 +261,29 @@ static void handles(void)
     static uint64_t never[64];
 
     every_function(NULL, VRRP_ERR_NULL);
-    every_function((vrrp_host_t *)(void *)never, VRRP_ERR_HANDLE);
-    every_function((vrrp_host_t *)(void *)((char *)never + 1), VRRP_ERR_ALIGN);
+    every_function((struct vrrp_host *)(void *)never, VRRP_ERR_HANDLE);
+    every_function((struct vrrp_host *)(void *)((char *)never + 1), VRRP_ERR_ALIGN);
     CHECK_INT(VRRP_OK, vrrp_host_close(NULL));
-    CHECK_INT(VRRP_ERR_HANDLE, vrrp_host_close((vrrp_host_t *)(void *)never));
+    CHECK_INT(VRRP_ERR_HANDLE, vrrp_host_close((struct vrrp_host *)(void *)never));
 }
 
 /* Arguments of a living host. */
 static void arguments(void)
 {
-    vrrp_host_id_t other = router.id, id;
-    vrrp_host_event_t event;
-    vrrp_status_t status;
-    vrrp_virtual_address_t address;
-    vrrp_interface_t interface;
-    vrrp_host_name_t name;
-    vrrp_host_sighting_t seen;
+    struct vrrp_host_id other = router.id, id;
+    struct vrrp_host_event event;
+    struct vrrp_status status;
+    struct vrrp_virtual_address address;
+    struct vrrp_interface interface;
+    struct vrrp_host_name name;
+    struct vrrp_host_sighting seen;
     uint32_t small;
     uint64_t large;
 
     CHECK_INT(VRRP_OK, open_host(&host));
     CHECK_INT('\0', message[0]);
     CHECK_INT(VRRP_ERR_NULL, vrrp_host_next_event(host, NULL));
-    event.size = sizeof event - 1;
+    event.size = sizeof event.size;
     CHECK_INT(VRRP_ERR_SIZE, vrrp_host_next_event(host, &event));
     CHECK_INT(VRRP_ERR_NULL, vrrp_host_now(host, NULL));
     CHECK_INT(VRRP_ERR_NULL, vrrp_host_resign(host, NULL));
@@ -317,12 +320,12 @@ static void arguments(void)
     CHECK_INT(VRRP_ERR_VALUE, vrrp_host_interface_drops(host, "eth0", 999, &large));
 
     run_to(host, VRRP_STATE_ACTIVE);
-    seen.size = sizeof seen - 1;
-    CHECK_INT(VRRP_ERR_SIZE, vrrp_host_segment(host, &seen, 1));
-    CHECK_INT(1, vrrp_host_segment(host, NULL, 0));
+    seen.size = sizeof seen.size;
+    CHECK_INT(VRRP_ERR_SIZE, vrrp_host_segment(host, 0, &seen));
     seen.size = sizeof seen;
-    CHECK_INT(VRRP_ERR_BUFFER, vrrp_host_segment(host, &seen, 0));
-    CHECK_INT(1, vrrp_host_segment(host, &seen, 1));
+    CHECK_INT(1, vrrp_host_segment(host, 0, &seen));
+    CHECK_INT(0, vrrp_host_segment(host, 1, &seen));
+    CHECK_INT(1, vrrp_host_segment(host, 0, &seen));
     CHECK(seen.is_self && seen.ours && !seen.stale && seen.router.priority == 100);
 
     /* What is refused changes nothing. */
@@ -341,7 +344,7 @@ static void arguments(void)
  * on as well as it can. */
 static void stolen_descriptor(void)
 {
-    vrrp_host_event_t event;
+    struct vrrp_host_event event;
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     int problems = 0, i;
 
@@ -352,10 +355,10 @@ static void stolen_descriptor(void)
     for (i = 0; i < 3; i++) {
         CHECK_INT(VRRP_ERR_HOST_SYSTEM, vrrp_host_step(host));
         while (vrrp_host_next_event(host, &event) == 1) {
-            if (event.kind != VRRP_HOST_PROBLEM)
+            if (event.kind != VRRP_HOST_EVENT_PROBLEM)
                 continue;
             CHECK(strstr(event.text, "the network cannot be read: "));
-            CHECK_INT(VRRP_HOST_WARNING, event.weight);
+            CHECK_INT(VRRP_HOST_LEVEL_WARNING, event.level);
             CHECK_INT(0, event.id.vrid);
             problems++;
         }
@@ -369,11 +372,11 @@ static void stolen_descriptor(void)
 static void newer(void)
 {
     struct {
-        vrrp_host_router_t router;
+        struct vrrp_host_router router;
         uint64_t beyond;
     } two[2];
     struct {
-        vrrp_host_sighting_t seen;
+        struct vrrp_host_sighting seen;
         uint64_t beyond;
     } seen[1];
 
@@ -393,9 +396,27 @@ static void newer(void)
     run_to(host, VRRP_STATE_ACTIVE);
     memset(seen, 0, sizeof seen);
     seen[0].seen.size = sizeof seen[0];
-    CHECK_INT(1, vrrp_host_segment(host, &seen[0].seen, 1));
-    CHECK_INT(sizeof(vrrp_host_sighting_t), seen[0].seen.size);
+    CHECK_INT(1, vrrp_host_segment(host, 0, &seen[0].seen));
+    CHECK_INT(sizeof(struct vrrp_host_sighting), seen[0].seen.size);
     CHECK_INT(0, seen[0].beyond);
+    CHECK_INT(VRRP_OK, vrrp_host_close(host));
+    fresh_config();
+}
+
+/* A program that was compiled before a struct grew is answered as far as it has room. */
+static void older(void)
+{
+    struct vrrp_host_sighting seen;
+    size_t known = offsetof(struct vrrp_host_sighting, refused);
+
+    CHECK_INT(VRRP_OK, open_host(&host));
+    run_to(host, VRRP_STATE_ACTIVE);
+    memset(&seen, 0xa5, sizeof seen);
+    seen.size = (uint32_t)known;
+    CHECK_INT(1, vrrp_host_segment(host, 0, &seen));
+    CHECK_INT(known, seen.size);
+    CHECK(seen.is_self);
+    CHECK_INT(0xa5, seen.refused);
     CHECK_INT(VRRP_OK, vrrp_host_close(host));
     fresh_config();
 }
@@ -408,7 +429,7 @@ static void denied(void)
 
     CHECK(child >= 0);
     if (child == 0) {
-        vrrp_host_t *never = NULL;
+        struct vrrp_host *never = NULL;
 
         if (setgid(65534) < 0 || setuid(65534) < 0)
             _exit(2);
@@ -431,6 +452,7 @@ int main(void)
     handles();
     arguments();
     newer();
+    older();
     stolen_descriptor();
     denied();
     for (error = VRRP_ERR_HOST_STOPPING; error <= VRRP_ERR_HOST_CONFIG; error++)

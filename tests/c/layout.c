@@ -13,40 +13,40 @@
 /* The size of a struct with pointers depends on them. */
 #define WORDS(on_64, on_32) (sizeof(void *) == 8 ? (on_64) : (on_32))
 
-SAME(sizeof(vrrp_address_t), 17, address);
-SAME(sizeof(vrrp_virtual_address_t), 18, virtual_address);
-SAME(sizeof(vrrp_key_t), 8, key);
-SAME(sizeof(vrrp_peer_t), 18, peer);
-SAME(sizeof(vrrp_track_t), 6, track);
-SAME(sizeof(vrrp_interface_t), 32, interface);
-SAME(sizeof(vrrp_packet_t), 52, packet);
-SAME(sizeof(vrrp_output_t), 88, output);
-SAME(sizeof(vrrp_status_t), 72, status);
-SAME(sizeof(vrrp_statistics_t), 48, statistics);
-SAME(sizeof(vrrp_config_t), WORDS(104, 80), config);
+SAME(sizeof(struct vrrp_address), 17, address);
+SAME(sizeof(struct vrrp_virtual_address), 18, virtual_address);
+SAME(sizeof(struct vrrp_key), 8, key);
+SAME(sizeof(struct vrrp_peer), 18, peer);
+SAME(sizeof(struct vrrp_track), 6, track);
+SAME(sizeof(struct vrrp_interface), 32, interface);
+SAME(sizeof(struct vrrp_packet), 52, packet);
+SAME(sizeof(struct vrrp_output), 88, output);
+SAME(sizeof(struct vrrp_status), 72, status);
+SAME(sizeof(struct vrrp_statistics), 48, statistics);
+SAME(sizeof(struct vrrp_config), WORDS(104, 80), config);
 
-SAME(offsetof(vrrp_interface_t, ipv4), 11, interface_ipv4);
-SAME(offsetof(vrrp_packet_t, source), 8, packet_source);
-SAME(offsetof(vrrp_packet_t, ttl), 42, packet_ttl);
-SAME(offsetof(vrrp_output_t, key), 4, output_key);
-SAME(offsetof(vrrp_output_t, frame_len), 16, output_frame_len);
-SAME(offsetof(vrrp_output_t, address), 30, output_address);
-SAME(offsetof(vrrp_output_t, unicast), 48, output_unicast);
-SAME(offsetof(vrrp_output_t, peer), 68, output_peer);
-SAME(offsetof(vrrp_status_t, since_us), 16, status_since);
-SAME(offsetof(vrrp_status_t, active), 40, status_active);
-SAME(offsetof(vrrp_config_t, password), 16, config_password);
-SAME(offsetof(vrrp_config_t, addresses), 56, config_addresses);
-SAME(offsetof(vrrp_config_t, tracks_len), WORDS(96, 76), config_tracks_len);
+SAME(offsetof(struct vrrp_interface, ipv4), 11, interface_ipv4);
+SAME(offsetof(struct vrrp_packet, source), 8, packet_source);
+SAME(offsetof(struct vrrp_packet, ttl), 42, packet_ttl);
+SAME(offsetof(struct vrrp_output, key), 4, output_key);
+SAME(offsetof(struct vrrp_output, frame_len), 16, output_frame_len);
+SAME(offsetof(struct vrrp_output, address), 30, output_address);
+SAME(offsetof(struct vrrp_output, unicast), 48, output_unicast);
+SAME(offsetof(struct vrrp_output, peer), 68, output_peer);
+SAME(offsetof(struct vrrp_status, since_us), 16, status_since);
+SAME(offsetof(struct vrrp_status, active), 40, status_active);
+SAME(offsetof(struct vrrp_config, password), 16, config_password);
+SAME(offsetof(struct vrrp_config, addresses), 56, config_addresses);
+SAME(offsetof(struct vrrp_config, tracks_len), WORDS(96, 76), config_tracks_len);
 
-SAME(VRRP_ABI, 1, abi);
+SAME(VRRP_ABI, 2, abi);
 SAME(VRRP_OK, 0, ok);
 SAME(VRRP_ACCEPTED, 0, accepted);
 SAME(VRRP_NOT_VRRP, 256, not_vrrp);
 SAME(VRRP_V2_AND_V3, 23, both_versions);
 SAME(VRRP_MAX_TRACKS, 8, tracks);
 SAME(VRRP_NEVER + 1, 0, never);
-SAME(sizeof(vrrp_storage_t), VRRP_STORAGE_SIZE, storage);
+SAME(sizeof(union vrrp_storage), VRRP_STORAGE_SIZE, storage);
 SAME(VRRP_STORAGE_SIZE % 8, 0, storage_padding);
 
 #if !defined(__STDC_HOSTED__) || __STDC_HOSTED__

@@ -8,8 +8,8 @@
 
 /* A host with one interface. */
 struct host {
-    vrrp_storage_t storage;
-    vrrp_t *vrrp;
+    union vrrp_storage storage;
+    struct vrrp *vrrp;
     uint8_t last;               /* of 10.0.0.x, fe80::x, and of its MAC */
     int connected;
     int packets;                /* hand over IP payloads instead of frames */
@@ -21,9 +21,9 @@ struct host {
 static struct host a, b;
 static uint64_t now;
 
-static vrrp_address_t address(uint8_t family, uint8_t last)
+static struct vrrp_address address(uint8_t family, uint8_t last)
 {
-    vrrp_address_t address = {0, {0}};
+    struct vrrp_address address = {0, {0}};
 
     address.family = family;
     if (family == VRRP_IPV4) {
@@ -39,7 +39,7 @@ static vrrp_address_t address(uint8_t family, uint8_t last)
 
 static void start(struct host *host, uint8_t last)
 {
-    vrrp_interface_t state = {0};
+    struct vrrp_interface state = {0};
 
     memset(host, 0, sizeof *host);
     host->last = last;
@@ -55,9 +55,9 @@ static void start(struct host *host, uint8_t last)
 }
 
 /* The IP header of a frame as a stack would have read it. */
-static int handle_packet(struct host *host, const uint8_t *frame, const vrrp_output_t *output)
+static int handle_packet(struct host *host, const uint8_t *frame, const struct vrrp_output *output)
 {
-    vrrp_packet_t packet = {0};
+    struct vrrp_packet packet = {0};
     const uint8_t *ip = frame + output->ip_offset;
     size_t length = output->frame_len - output->payload_offset;
 
@@ -78,10 +78,10 @@ static int handle_packet(struct host *host, const uint8_t *frame, const vrrp_out
     return vrrp_handle_packet(host->vrrp, now, &packet, frame + output->payload_offset, length, NULL);
 }
 
-static void transmit(struct host *from, const uint8_t *frame, const vrrp_output_t *output)
+static void transmit(struct host *from, const uint8_t *frame, const struct vrrp_output *output)
 {
     struct host *to = from == &a ? &b : &a;
-    vrrp_key_t accepted = {0, 0, 0};
+    struct vrrp_key accepted = {0, 0, 0};
 
     from->sent[output->frame_kind]++;
     CHECK(output->frame_len <= VRRP_MAX_FRAME_LEN && output->ip_offset == 14);
@@ -106,7 +106,7 @@ static void transmit(struct host *from, const uint8_t *frame, const vrrp_output_
 static int perform(struct host *host)
 {
     uint8_t frame[VRRP_MAX_FRAME_LEN];
-    vrrp_output_t output;
+    struct vrrp_output output;
     int any = 0, more;
 
     output.size = sizeof output;
@@ -157,15 +157,15 @@ static void run(uint64_t until)
     now = until;
 }
 
-static void defaults(vrrp_config_t *config, uint8_t priority)
+static void defaults(struct vrrp_config *config, uint8_t priority)
 {
     CHECK_INT(VRRP_OK, vrrp_config_init(config, sizeof *config));
     config->priority = priority;
 }
 
-static void insert(struct host *host, const vrrp_key_t *key, vrrp_config_t *config)
+static void insert(struct host *host, const struct vrrp_key *key, struct vrrp_config *config)
 {
-    vrrp_virtual_address_t service;
+    struct vrrp_virtual_address service;
 
     service.address = address(key->family, 80);
     service.prefix_len = key->family == VRRP_IPV4 ? 24 : 64;
@@ -176,9 +176,9 @@ static void insert(struct host *host, const vrrp_key_t *key, vrrp_config_t *conf
     memset(&service, 0xff, sizeof service); /* the engine has its own copy */
 }
 
-static vrrp_status_t status(struct host *host, const vrrp_key_t *key)
+static struct vrrp_status status(struct host *host, const struct vrrp_key *key)
 {
-    vrrp_status_t status;
+    struct vrrp_status status;
 
     status.size = sizeof status;
     CHECK_INT(VRRP_OK, vrrp_status(host->vrrp, key, &status));
@@ -193,9 +193,9 @@ static void expect(const struct host *host, int state, int reason)
 }
 
 /* Two hosts of priority 200 and 100. */
-static void pair(const vrrp_key_t *key, int packets)
+static void pair(const struct vrrp_key *key, int packets)
 {
-    vrrp_config_t config;
+    struct vrrp_config config;
 
     now = 0;
     start(&a, 1);
@@ -209,9 +209,9 @@ static void pair(const vrrp_key_t *key, int packets)
 
 static void election_failover_resign(uint8_t family, int packets)
 {
-    vrrp_key_t key = {IF, 51, VRRP_IPV4};
-    vrrp_status_t seen;
-    vrrp_statistics_t counters;
+    struct vrrp_key key = {IF, 51, VRRP_IPV4};
+    struct vrrp_status seen;
+    struct vrrp_statistics counters;
 
     key.family = family;
     pair(&key, packets);
@@ -267,10 +267,10 @@ static void election_failover_resign(uint8_t family, int packets)
 
 static void tracking(void)
 {
-    vrrp_key_t key = {IF, 51, VRRP_IPV4};
-    vrrp_track_t track = {OBJECT, -150, VRRP_TRACK_WHILE_DOWN};
-    vrrp_config_t config;
-    vrrp_virtual_address_t service = {{0, {0}}, 24};
+    struct vrrp_key key = {IF, 51, VRRP_IPV4};
+    struct vrrp_track track = {OBJECT, -150, VRRP_TRACK_WHILE_DOWN};
+    struct vrrp_config config;
+    struct vrrp_virtual_address service = {{0, {0}}, 24};
 
     pair(&key, 0);
     run(5 * SECOND);
@@ -295,9 +295,9 @@ static void tracking(void)
 
 static void unicast(void)
 {
-    vrrp_key_t key = {IF, 51, VRRP_IPV4};
-    vrrp_address_t peer;
-    vrrp_config_t config;
+    struct vrrp_key key = {IF, 51, VRRP_IPV4};
+    struct vrrp_address peer;
+    struct vrrp_config config;
 
     now = 0;
     start(&a, 1);
@@ -322,8 +322,8 @@ static void unicast(void)
 /* The version, password and interval of `version`, and what becomes of another password. */
 static void versions(uint8_t version)
 {
-    vrrp_key_t key = {IF, 51, VRRP_IPV4};
-    vrrp_config_t config;
+    struct vrrp_key key = {IF, 51, VRRP_IPV4};
+    struct vrrp_config config;
 
     now = 0;
     start(&a, 1);
@@ -349,8 +349,8 @@ static void versions(uint8_t version)
     if (version == VRRP_V2) {
         uint32_t drops;
         uint8_t frame[VRRP_MAX_FRAME_LEN];
-        vrrp_output_t output;
-        vrrp_virtual_address_t service = {{0, {0}}, 24};
+        struct vrrp_output output;
+        struct vrrp_virtual_address service = {{0, {0}}, 24};
 
         CHECK_INT(2, status(&b, &key).active_version);
         b.connected = 0;
@@ -382,11 +382,11 @@ static void arp_request(uint8_t frame[42], uint8_t last)
 
 static void questions(void)
 {
-    vrrp_key_t key = {IF, 51, VRRP_IPV4}, keys[2];
+    struct vrrp_key key = {IF, 51, VRRP_IPV4}, keys[2];
     uint8_t request[42], frame[VRRP_MAX_FRAME_LEN];
-    vrrp_virtual_address_t addresses[2];
-    vrrp_interface_t state;
-    vrrp_output_t output;
+    struct vrrp_virtual_address addresses[2];
+    struct vrrp_interface state;
+    struct vrrp_output output;
     uint32_t drops;
 
     pair(&key, 0);
@@ -427,8 +427,8 @@ static void questions(void)
 
 static void failures(void)
 {
-    vrrp_key_t key = {IF, 51, VRRP_IPV4};
-    vrrp_output_t undone;
+    struct vrrp_key key = {IF, 51, VRRP_IPV4};
+    struct vrrp_output undone;
 
     pair(&key, 0);
     run(5 * SECOND);

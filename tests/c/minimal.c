@@ -4,17 +4,17 @@
 #include "vrrp.h"
 
 #ifndef WITHOUT_ENGINE
-static vrrp_storage_t storage;
+static union vrrp_storage storage;
 static uint8_t frame[VRRP_MAX_FRAME_LEN];
-static const vrrp_virtual_address_t service = {{VRRP_IPV4, {10, 0, 0, 80}}, 24};
-static const vrrp_key_t key = {1, 51, VRRP_IPV4};
+static const struct vrrp_virtual_address service = {{VRRP_IPV4, {10, 0, 0, 80}}, 24};
+static const struct vrrp_key key = {1, 51, VRRP_IPV4};
 
 int main(void)
 {
-    vrrp_t *vrrp;
-    vrrp_interface_t interface = {0};
-    vrrp_config_t config;
-    vrrp_output_t output;
+    struct vrrp *vrrp;
+    struct vrrp_interface interface = {0};
+    struct vrrp_config config;
+    struct vrrp_output output;
     uint64_t now = 0;
 
     interface.size = sizeof interface;

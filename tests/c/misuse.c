@@ -7,10 +7,10 @@
 /* What an output holds before a call that must not write it. */
 #define UNTOUCHED 0xa5
 
-static vrrp_storage_t storage;
-static vrrp_t *vrrp;
-static const vrrp_key_t key = {IF, 1, VRRP_IPV4};
-static vrrp_virtual_address_t service = {{VRRP_IPV4, {10, 0, 0, 80}}, 24};
+static union vrrp_storage storage;
+static struct vrrp *vrrp;
+static const struct vrrp_key key = {IF, 1, VRRP_IPV4};
+static struct vrrp_virtual_address service = {{VRRP_IPV4, {10, 0, 0, 80}}, 24};
 
 static void fresh(void)
 {
@@ -19,9 +19,9 @@ static void fresh(void)
     CHECK((void *)vrrp == (void *)&storage);
 }
 
-static vrrp_config_t config(void)
+static struct vrrp_config config(void)
 {
-    vrrp_config_t config;
+    struct vrrp_config config;
 
     CHECK_INT(VRRP_OK, vrrp_config_init(&config, sizeof config));
     config.addresses = &service;
@@ -29,9 +29,9 @@ static vrrp_config_t config(void)
     return config;
 }
 
-static vrrp_interface_t interface(void)
+static struct vrrp_interface interface(void)
 {
-    vrrp_interface_t state = {0};
+    struct vrrp_interface state = {0};
 
     state.size = sizeof state;
     state.up = 1;
@@ -52,7 +52,7 @@ static int untouched(const void *memory, size_t size)
 
 static void init(void)
 {
-    vrrp_t *handle, *before;
+    struct vrrp *handle, *before;
 
     memset(&handle, UNTOUCHED, sizeof handle);
     before = handle;
@@ -77,14 +77,14 @@ static void init(void)
 }
 
 /* Every function with `handle` in the place of a handle. */
-static void every_function(vrrp_t *handle, int error)
+static void every_function(struct vrrp *handle, int error)
 {
-    vrrp_config_t good = config();
-    vrrp_interface_t state = interface();
-    vrrp_packet_t packet = {0};
-    vrrp_output_t output;
-    vrrp_status_t status;
-    vrrp_statistics_t statistics;
+    struct vrrp_config good = config();
+    struct vrrp_interface state = interface();
+    struct vrrp_packet packet = {0};
+    struct vrrp_output output;
+    struct vrrp_status status;
+    struct vrrp_statistics statistics;
     uint8_t octets[VRRP_MAX_FRAME_LEN] = {0};
     uint64_t deadline;
     uint32_t count;
@@ -119,21 +119,21 @@ static void every_function(vrrp_t *handle, int error)
 
 static void handles(void)
 {
-    static vrrp_storage_t never;
+    static union vrrp_storage never;
 
     every_function(NULL, VRRP_ERR_NULL);
-    every_function((vrrp_t *)(void *)&never, VRRP_ERR_HANDLE);
-    every_function((vrrp_t *)(void *)(never.octets + 1), VRRP_ERR_HANDLE);
+    every_function((struct vrrp *)(void *)&never, VRRP_ERR_HANDLE);
+    every_function((struct vrrp *)(void *)(never.octets + 1), VRRP_ERR_HANDLE);
 }
 
 /* Every pointer but the handle. */
 static void pointers(void)
 {
-    vrrp_config_t good = config();
-    vrrp_packet_t packet = {0};
-    vrrp_output_t output;
-    vrrp_status_t status;
-    vrrp_statistics_t statistics;
+    struct vrrp_config good = config();
+    struct vrrp_packet packet = {0};
+    struct vrrp_output output;
+    struct vrrp_status status;
+    struct vrrp_statistics statistics;
     uint8_t octets[VRRP_MAX_FRAME_LEN] = {0};
     uint32_t count;
 
@@ -181,18 +181,18 @@ static void pointers(void)
 
 /* A struct of a program that knows more than the library. */
 struct larger {
-    vrrp_config_t known;
+    struct vrrp_config known;
     uint32_t added;
 };
 
 static void sizes(void)
 {
-    vrrp_config_t small = config();
-    vrrp_interface_t state = interface();
-    vrrp_packet_t packet = {0};
-    vrrp_output_t output;
-    vrrp_status_t status;
-    vrrp_statistics_t statistics;
+    struct vrrp_config small = config();
+    struct vrrp_interface state = interface();
+    struct vrrp_packet packet = {0};
+    struct vrrp_output output;
+    struct vrrp_status status;
+    struct vrrp_statistics statistics;
     struct larger larger;
     uint8_t octets[VRRP_MAX_FRAME_LEN];
 
@@ -230,15 +230,15 @@ static void sizes(void)
 /* Every field of a configuration with values that it cannot have. */
 static void values(void)
 {
-    static const vrrp_key_t no_vrid = {IF, 0, VRRP_IPV4}, no_family = {IF, 1, 5};
-    static const vrrp_key_t ipv6 = {IF, 1, VRRP_IPV6};
-    vrrp_address_t multicast = {VRRP_IPV4, {224, 0, 0, 18}};
-    vrrp_virtual_address_t bad = service;
-    vrrp_track_t track = {1, 0, 3};
-    vrrp_interface_t state = interface();
-    vrrp_packet_t packet = {0};
-    vrrp_output_t output;
-    vrrp_config_t changed;
+    static const struct vrrp_key no_vrid = {IF, 0, VRRP_IPV4}, no_family = {IF, 1, 5};
+    static const struct vrrp_key ipv6 = {IF, 1, VRRP_IPV6};
+    struct vrrp_address multicast = {VRRP_IPV4, {224, 0, 0, 18}};
+    struct vrrp_virtual_address bad = service;
+    struct vrrp_track track = {1, 0, 3};
+    struct vrrp_interface state = interface();
+    struct vrrp_packet packet = {0};
+    struct vrrp_output output;
+    struct vrrp_config changed;
 
     fresh();
 #define REFUSED(error, assignment) \
@@ -295,10 +295,10 @@ static void values(void)
 
 static void unknown(void)
 {
-    vrrp_config_t good = config();
-    vrrp_status_t status;
-    vrrp_statistics_t statistics;
-    vrrp_interface_t state = interface();
+    struct vrrp_config good = config();
+    struct vrrp_status status;
+    struct vrrp_statistics statistics;
+    struct vrrp_interface state = interface();
     uint32_t count;
 
     fresh();
@@ -326,11 +326,11 @@ static void unknown(void)
 
 static void full(void)
 {
-    vrrp_config_t good = config();
-    vrrp_interface_t state = interface();
-    vrrp_track_t tracks[VRRP_MAX_TRACKS + 1];
-    vrrp_virtual_address_t addresses[VRRP_MAX_ADDRESSES + 1];
-    vrrp_key_t keys[VRRP_MAX_ROUTERS], another = key;
+    struct vrrp_config good = config();
+    struct vrrp_interface state = interface();
+    struct vrrp_track tracks[VRRP_MAX_TRACKS + 1];
+    struct vrrp_virtual_address addresses[VRRP_MAX_ADDRESSES + 1];
+    struct vrrp_key keys[VRRP_MAX_ROUTERS], another = key;
     unsigned n;
 
     fresh();
@@ -375,10 +375,10 @@ static void full(void)
  * everything came: nothing is lost and the order is that of a large buffer. */
 static void small_buffers(void)
 {
-    vrrp_config_t owner = config();
-    vrrp_interface_t state = interface();
+    struct vrrp_config owner = config();
+    struct vrrp_interface state = interface();
     uint8_t buffer[VRRP_MAX_FRAME_LEN], request[42] = {0};
-    vrrp_output_t output;
+    struct vrrp_output output;
     char kinds[16] = "";
     size_t len = 0, frames = 0;
     int found, refused = 0;

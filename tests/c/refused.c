@@ -2,11 +2,11 @@
  * and helps itself by asking for the size. */
 #include "check.h"
 
-static vrrp_storage_t storage;
+static union vrrp_storage storage;
 
 int main(void)
 {
-    vrrp_t *vrrp;
+    struct vrrp *vrrp;
     size_t size = vrrp_storage_size();
     void *enough = malloc(size);
 

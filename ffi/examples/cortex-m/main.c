@@ -23,9 +23,9 @@ struct frame {
 struct router {
     const char *name;
     int powered;
-    vrrp_interface_t eth0; /* what the driver knows of the link and of its address */
-    vrrp_t *vrrp;
-    vrrp_storage_t storage;
+    struct vrrp_interface eth0; /* what the driver knows of the link and of its address */
+    struct vrrp *vrrp;
+    union vrrp_storage storage;
 
     unsigned queued;
     struct frame queue[QUEUE_LEN];
@@ -34,8 +34,8 @@ struct router {
 static struct router one, two;
 
 /* The virtual router that both are part of: VRID 1, which serves 10.0.0.80. */
-static const vrrp_key_t KEY = {.ifindex = ETH0, .vrid = 1, .family = VRRP_IPV4};
-static const vrrp_virtual_address_t SERVICE = {
+static const struct vrrp_key KEY = {.ifindex = ETH0, .vrid = 1, .family = VRRP_IPV4};
+static const struct vrrp_virtual_address SERVICE = {
     .address = {.family = VRRP_IPV4, .octets = {10, 0, 0, 80}}, .prefix_len = 24};
 
 static void print_number(uint32_t number, int width)
@@ -108,12 +108,12 @@ static void set_link(struct router *router, uint64_t now_us, uint8_t up)
 static void router_start(struct router *router, uint64_t now_us, const char *name, uint8_t number,
                          uint8_t priority)
 {
-    vrrp_config_t config;
+    struct vrrp_config config;
 
     router->name = name;
     router->powered = 1;
     router->queued = 0;
-    router->eth0 = (vrrp_interface_t){
+    router->eth0 = (struct vrrp_interface){
         .size = sizeof router->eth0, .mac = {2, 0, 0, 0, 0, number}, .ipv4 = {10, 0, 0, number}};
     must(vrrp_init(&router->storage, sizeof router->storage, VRRP_ABI, &router->vrrp));
     set_link(router, now_us, 1);
@@ -125,7 +125,7 @@ static void router_start(struct router *router, uint64_t now_us, const char *nam
     must(vrrp_set_enabled(router->vrrp, now_us, &KEY, 1));
 }
 
-static void perform(struct router *router, uint64_t now_us, const vrrp_output_t *output,
+static void perform(struct router *router, uint64_t now_us, const struct vrrp_output *output,
                     struct frame *frame)
 {
     switch (output->kind) {
@@ -156,7 +156,7 @@ static void perform(struct router *router, uint64_t now_us, const vrrp_output_t 
 static void router_serve(struct router *router, uint64_t now_us)
 {
     struct frame frame;
-    vrrp_output_t output = {.size = sizeof output};
+    struct vrrp_output output = {.size = sizeof output};
     uint64_t deadline_us;
 
     /* What has arrived comes before what has come due: see vrrp_handle_timeout(). */
@@ -202,7 +202,7 @@ static void two_loses_its_link(uint64_t now_us)
 
 static void print_received(uint64_t now_us, const struct router *router)
 {
-    vrrp_statistics_t statistics = {.size = sizeof statistics};
+    struct vrrp_statistics statistics = {.size = sizeof statistics};
 
     must(vrrp_statistics(router->vrrp, &KEY, &statistics));
     print_line(now_us, router, "has received ");

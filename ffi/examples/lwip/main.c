@@ -23,7 +23,7 @@
 #include "vrrp_lwip.h"
 
 static const char *name;
-static vrrp_gate_t *gate;
+static struct vrrp_gate *gate;
 
 static void fail(const char *what)
 {
@@ -128,9 +128,9 @@ static void add_interface(struct netif *lan, char **args)
 /* One virtual router, from its four words. */
 static void insert(char **args)
 {
-    vrrp_virtual_address_t addresses[VRRP_MAX_ADDRESSES];
-    vrrp_gate_key_t key = {(uint8_t)atoi(args[0]), VRRP_IPV4};
-    vrrp_config_t config;
+    struct vrrp_virtual_address addresses[VRRP_MAX_ADDRESSES];
+    struct vrrp_gate_key key = {(uint8_t)atoi(args[0]), VRRP_IPV4};
+    struct vrrp_config config;
     ip_addr_t address;
     int result;
 
@@ -140,7 +140,7 @@ static void insert(char **args)
     config.accept = 1;
     config.addresses = addresses;
     for (char *word = strtok(args[3], ","); word != NULL; word = strtok(NULL, ",")) {
-        vrrp_virtual_address_t *next = &addresses[config.addresses_len];
+        struct vrrp_virtual_address *next = &addresses[config.addresses_len];
 
         if (config.addresses_len == VRRP_MAX_ADDRESSES || !ipaddr_aton(word, &address)) {
             fail("expected a few addresses");

@@ -12,8 +12,8 @@
 #define tcpip_try_callback(function, arg) ((function)(arg), ERR_OK)
 #endif
 
-static vrrp_gate_storage_t storage;
-static vrrp_gate_t *gate;
+static union vrrp_gate_storage storage;
+static struct vrrp_gate *gate;
 static struct netif *lan, alias[VRRP_MAX_ADDRESSES]; /* an alias has an IPv4 address and no wire */
 static netif_linkoutput_fn driver_output;
 
@@ -79,7 +79,7 @@ static void pass_on(int kind, const uint8_t *frame, size_t len)
     }
 }
 
-static err_t set_address(const vrrp_address_t *address, int on)
+static err_t set_address(const struct vrrp_address *address, int on)
 {
     ip4_addr_t ip4;
     ip6_addr_t ip6;
@@ -98,7 +98,7 @@ static void on_timer(void *queued);
 void vrrp_lwip_run(void)
 {
     static uint8_t frame[VRRP_GATE_MAX_FRAME_LEN];
-    vrrp_gate_action_t action = {.size = sizeof action};
+    struct vrrp_gate_action action = {.size = sizeof action};
     uint64_t deadline_us = 0, now = vrrp_lwip_now_us();
     while (vrrp_gate_poll(gate, now, 1, frame, sizeof frame, &action) > 0) {
         if (action.kind == VRRP_GATE_SEND || action.kind == VRRP_GATE_DELIVER) {
@@ -153,7 +153,7 @@ static err_t hooked_input(struct pbuf *p, struct netif *netif)
     return tcpip_inpkt(p, netif, take);
 }
 
-vrrp_gate_t *vrrp_lwip_start(struct netif *netif)
+struct vrrp_gate *vrrp_lwip_start(struct netif *netif)
 {
     uint64_t seed = 0;
     memcpy(&seed, netif->hwaddr, 6);
@@ -168,7 +168,7 @@ vrrp_gate_t *vrrp_lwip_start(struct netif *netif)
 
 void vrrp_lwip_refresh(struct netif *netif)
 {
-    vrrp_interface_t state = {.size = sizeof state};
+    struct vrrp_interface state = {.size = sizeof state};
     if (netif == lan) {
         state.up = netif_is_up(netif) && netif_is_link_up(netif);
         memcpy(state.mac, netif->hwaddr, sizeof state.mac);

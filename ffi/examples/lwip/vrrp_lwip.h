@@ -9,7 +9,7 @@
 
 /* Stands between `netif`, which lwIP has already been given with its MAC and its own addresses, and
  * its driver. Gives the gate, for vrrp_gate_insert() and its like. */
-vrrp_gate_t *vrrp_lwip_start(struct netif *netif);
+struct vrrp_gate *vrrp_lwip_start(struct netif *netif);
 
 /* The time for calls on the gate. */
 uint64_t vrrp_lwip_now_us(void);

@@ -39,7 +39,7 @@ static struct message said;
 static char text[MESSAGE_MAX + 1];
 static int listeners[LISTENERS_MAX];
 static size_t listeners_len;
-static vrrp_host_t *host;
+static struct vrrp_host *host;
 static uint64_t open_at_ms;
 static struct service services[SERVICES_MAX];
 static size_t services_len;
@@ -69,7 +69,7 @@ static uint64_t now_ms(void)
 
 /* ---- The virtual routers --------------------------------------------------------------------------- */
 
-static size_t routers(vrrp_host_id_t ids[ROUTERS_MAX])
+static size_t routers(struct vrrp_host_id ids[ROUTERS_MAX])
 {
     int n = host == NULL ? 0 : vrrp_host_routers(host, ids, ROUTERS_MAX);
 
@@ -80,7 +80,7 @@ static size_t routers(vrrp_host_id_t ids[ROUTERS_MAX])
 
 static void set_all_enabled(int on)
 {
-    vrrp_host_id_t ids[ROUTERS_MAX];
+    struct vrrp_host_id ids[ROUTERS_MAX];
     size_t n = routers(ids);
 
     for (size_t i = 0; i < n; i++)
@@ -89,7 +89,7 @@ static void set_all_enabled(int on)
 
 static void resign_all(void)
 {
-    vrrp_host_id_t ids[ROUTERS_MAX];
+    struct vrrp_host_id ids[ROUTERS_MAX];
     size_t n = routers(ids);
 
     for (size_t i = 0; i < n; i++)
@@ -99,7 +99,7 @@ static void resign_all(void)
 /* Elects again as configured: a router that has resigned does not preempt until its priority is set. */
 static void stand_again(void)
 {
-    vrrp_host_id_t ids[ROUTERS_MAX];
+    struct vrrp_host_id ids[ROUTERS_MAX];
     size_t n = routers(ids);
 
     for (size_t i = 0; i < n; i++)
@@ -109,8 +109,8 @@ static void stand_again(void)
 /* How many are master here, and how many of those wait for their successor. */
 static size_t masters(size_t *handing_over)
 {
-    vrrp_host_id_t ids[ROUTERS_MAX];
-    vrrp_status_t status = {.size = sizeof status};
+    struct vrrp_host_id ids[ROUTERS_MAX];
+    struct vrrp_status status = {.size = sizeof status};
     size_t n = routers(ids), active = 0;
 
     *handing_over = 0;
@@ -125,8 +125,8 @@ static size_t masters(size_t *handing_over)
 /* The addresses whose connections have to end before they move. */
 static void list_services(void)
 {
-    vrrp_host_id_t ids[ROUTERS_MAX];
-    vrrp_virtual_address_t addresses[VRRP_HOST_MAX_ADDRESSES];
+    struct vrrp_host_id ids[ROUTERS_MAX];
+    struct vrrp_virtual_address addresses[VRRP_HOST_MAX_ADDRESSES];
     size_t n = routers(ids);
 
     services_len = 0;
@@ -152,7 +152,7 @@ static void configured(int answer, const char *why)
 
 static void open_host(void)
 {
-    vrrp_host_options_t options = {.size = sizeof options, .runtime_dir = birth.runtime_dir, .config_name = "VrrpRouter"};
+    struct vrrp_host_options options = {.size = sizeof options, .runtime_dir = birth.runtime_dir, .config_name = "VrrpRouter"};
     char why[VRRP_HOST_TEXT_SIZE];
     int answer = vrrp_host_open_config(VRRP_ABI, text, strlen(text), &options, &host, why, sizeof why);
 
@@ -163,18 +163,18 @@ static void open_host(void)
 
 static void step_host(void)
 {
-    static vrrp_host_event_t event;
+    static struct vrrp_host_event event;
 
     if (vrrp_host_step(host) < 0)
         usleep(20000);
     event.size = sizeof event;
     while (vrrp_host_next_event(host, &event) == 1)
-        say(event.weight == VRRP_HOST_WARNING ? LOG_WARNING : LOG_INFO, "mod_vrrp: %s", event.text);
+        say(event.level == VRRP_HOST_LEVEL_WARNING ? LOG_WARNING : LOG_INFO, "mod_vrrp: %s", event.text);
 }
 
 /* ---- What httpd sees ------------------------------------------------------------------------------- */
 
-static void address_text(char *out, size_t size, const vrrp_address_t *address)
+static void address_text(char *out, size_t size, const struct vrrp_address *address)
 {
     int family = address->family == VRRP_IPV6 ? AF_INET6 : AF_INET;
 
@@ -183,11 +183,11 @@ static void address_text(char *out, size_t size, const vrrp_address_t *address)
         inet_ntop(family, address->octets, out, (socklen_t)size);
 }
 
-static void fill_row(struct board_row *row, const vrrp_host_id_t *id)
+static void fill_row(struct board_row *row, const struct vrrp_host_id *id)
 {
     static const char *const states[] = {"waiting", "backup", "master"};
-    vrrp_virtual_address_t addresses[VRRP_HOST_MAX_ADDRESSES];
-    vrrp_status_t status = {.size = sizeof status};
+    struct vrrp_virtual_address addresses[VRRP_HOST_MAX_ADDRESSES];
+    struct vrrp_status status = {.size = sizeof status};
     int n = vrrp_host_addresses(host, id, addresses, VRRP_HOST_MAX_ADDRESSES);
 
     memset(row, 0, sizeof *row);
@@ -219,7 +219,7 @@ static void fill_row(struct board_row *row, const vrrp_host_id_t *id)
 static void write_board(void)
 {
     struct board *board = birth.board;
-    vrrp_host_id_t ids[ROUTERS_MAX];
+    struct vrrp_host_id ids[ROUTERS_MAX];
     size_t n = routers(ids);
 
     __atomic_store_n(&board->sequence, board->sequence | 1, __ATOMIC_RELAXED);

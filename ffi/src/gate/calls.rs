@@ -7,7 +7,7 @@ use vrrp_core::gate::{Discard, Gate, Received, max_frame_len};
 use vrrp_core::{Failure, Priority, State, VrKey};
 
 use super::convert;
-use super::handle::{Answers, Content, vrrp_gate_t};
+use super::handle::{Answers, Content, vrrp_gate};
 use super::numbers::*;
 use super::types::*;
 use crate::convert::Legal;
@@ -21,13 +21,13 @@ use crate::types::*;
 /// little more, for the capacities that the program was compiled with.
 #[unsafe(no_mangle)]
 pub extern "C" fn vrrp_gate_storage_size() -> usize {
-    size_of::<vrrp_gate_t>()
+    size_of::<vrrp_gate>()
 }
 
-/// The alignment that storage needs. `vrrp_gate_storage_t` has it, and so has what malloc() gives.
+/// The alignment that storage needs. `union vrrp_gate_storage` has it, and so has what malloc() gives.
 #[unsafe(no_mangle)]
 pub extern "C" fn vrrp_gate_storage_align() -> usize {
-    align_of::<vrrp_gate_t>()
+    align_of::<vrrp_gate>()
 }
 
 /// Makes a gate without virtual routers in `storage`, which is `size` octets long, and writes its
@@ -38,13 +38,14 @@ pub extern "C" fn vrrp_gate_storage_align() -> usize {
 ///
 /// Errors: `VRRP_ERR_NULL`; `VRRP_ERR_ABI`: compile the program with the header of the library;
 /// `VRRP_ERR_STORAGE`: `size` is below `vrrp_gate_storage_size()`; `VRRP_ERR_ALIGN`.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_gate_init(
     storage: *mut c_void,
     size: usize,
     abi: u32,
     seed: u64,
-    gate: *mut *mut vrrp_gate_t,
+    gate: *mut *mut vrrp_gate,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe { answer(|| handle::init(storage, size, abi, gate, || Content::new(seed))) }
@@ -53,12 +54,13 @@ pub unsafe extern "C" fn vrrp_gate_init(
 /// Adds a virtual router and enables it.
 ///
 /// Errors: as `vrrp_insert()`; `VRRP_ERR_PEERS` for unicast peers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_gate_insert(
-    gate: *mut vrrp_gate_t,
+    gate: *mut vrrp_gate,
     now_us: u64,
-    key: *const vrrp_gate_key_t,
-    config: *const vrrp_config_t,
+    key: *const vrrp_gate_key,
+    config: *const vrrp_config,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
@@ -73,12 +75,13 @@ pub unsafe extern "C" fn vrrp_gate_insert(
 /// Changes the configuration of a virtual router: see `vrrp_reconfigure()`.
 ///
 /// Errors: as there; `VRRP_ERR_PEERS` for unicast peers.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_gate_reconfigure(
-    gate: *mut vrrp_gate_t,
+    gate: *mut vrrp_gate,
     now_us: u64,
-    key: *const vrrp_gate_key_t,
-    config: *const vrrp_config_t,
+    key: *const vrrp_gate_key,
+    config: *const vrrp_config,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
@@ -96,9 +99,9 @@ pub unsafe extern "C" fn vrrp_gate_reconfigure(
 /// Errors: `VRRP_ERR_NOT_FOUND`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_gate_remove(
-    gate: *mut vrrp_gate_t,
+    gate: *mut vrrp_gate,
     now_us: u64,
-    key: *const vrrp_gate_key_t,
+    key: *const vrrp_gate_key,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
@@ -113,9 +116,9 @@ pub unsafe extern "C" fn vrrp_gate_remove(
 /// Errors: `VRRP_ERR_NOT_FOUND`, also for one that is being removed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_gate_set_enabled(
-    gate: *mut vrrp_gate_t,
+    gate: *mut vrrp_gate,
     now_us: u64,
-    key: *const vrrp_gate_key_t,
+    key: *const vrrp_gate_key,
     on: c_int,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
@@ -131,9 +134,9 @@ pub unsafe extern "C" fn vrrp_gate_set_enabled(
 /// Errors: `VRRP_ERR_NOT_FOUND`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_gate_set_priority(
-    gate: *mut vrrp_gate_t,
+    gate: *mut vrrp_gate,
     now_us: u64,
-    key: *const vrrp_gate_key_t,
+    key: *const vrrp_gate_key,
     priority: u8,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
@@ -150,9 +153,9 @@ pub unsafe extern "C" fn vrrp_gate_set_priority(
 /// Errors: `VRRP_ERR_NOT_FOUND`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_gate_resign(
-    gate: *mut vrrp_gate_t,
+    gate: *mut vrrp_gate,
     now_us: u64,
-    key: *const vrrp_gate_key_t,
+    key: *const vrrp_gate_key,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
@@ -165,7 +168,7 @@ pub unsafe extern "C" fn vrrp_gate_resign(
 /// Disables every virtual router, and answers how many of them still serve their addresses: a successor
 /// has not been heard. Take the actions, let time pass, and ask again until it is 0 before you end.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn vrrp_gate_shutdown(gate: *mut vrrp_gate_t, now_us: u64) -> c_int {
+pub unsafe extern "C" fn vrrp_gate_shutdown(gate: *mut vrrp_gate, now_us: u64) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
@@ -187,7 +190,7 @@ pub unsafe extern "C" fn vrrp_gate_shutdown(gate: *mut vrrp_gate_t, now_us: u64)
 /// States whether a tracked object is up (`up` is not 0): see `vrrp_set_tracked()`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_gate_set_tracked(
-    gate: *mut vrrp_gate_t,
+    gate: *mut vrrp_gate,
     now_us: u64,
     object: u16,
     up: c_int,
@@ -208,9 +211,9 @@ pub unsafe extern "C" fn vrrp_gate_set_tracked(
 /// Errors: `VRRP_ERR_SIZE`; `VRRP_ERR_VALUE`: `reserved` is not zero.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_gate_set_interface(
-    gate: *mut vrrp_gate_t,
+    gate: *mut vrrp_gate,
     now_us: u64,
-    interface: *const vrrp_interface_t,
+    interface: *const vrrp_interface,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
@@ -234,11 +237,11 @@ pub unsafe extern "C" fn vrrp_gate_set_interface(
 /// Errors: `VRRP_ERR_NULL`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_gate_receive(
-    gate: *mut vrrp_gate_t,
+    gate: *mut vrrp_gate,
     now_us: u64,
     frame: *mut u8,
     len: usize,
-    addressee: *mut vrrp_gate_addressee_t,
+    addressee: *mut vrrp_gate_addressee,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
@@ -282,7 +285,7 @@ pub unsafe extern "C" fn vrrp_gate_receive(
 /// Errors: `VRRP_ERR_NULL`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_gate_send(
-    gate: *mut vrrp_gate_t,
+    gate: *mut vrrp_gate,
     frame: *mut u8,
     frame_len: usize,
 ) -> c_int {
@@ -299,7 +302,7 @@ pub unsafe extern "C" fn vrrp_gate_send(
 /// Does what has come due: see `vrrp_handle_timeout()`. Call it no later than
 /// `vrrp_gate_poll_timeout()` says, and `vrrp_gate_poll()` afterwards.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn vrrp_gate_handle_timeout(gate: *mut vrrp_gate_t, now_us: u64) -> c_int {
+pub unsafe extern "C" fn vrrp_gate_handle_timeout(gate: *mut vrrp_gate, now_us: u64) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
@@ -316,9 +319,9 @@ pub unsafe extern "C" fn vrrp_gate_handle_timeout(gate: *mut vrrp_gate_t, now_us
 /// Errors: `VRRP_ERR_NULL`; `VRRP_ERR_SIZE`; `VRRP_ERR_VALUE`: another kind, or no legal key or address.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_gate_handle_failure(
-    gate: *mut vrrp_gate_t,
+    gate: *mut vrrp_gate,
     now_us: u64,
-    action: *const vrrp_gate_action_t,
+    action: *const vrrp_gate_action,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
@@ -350,12 +353,12 @@ pub unsafe extern "C" fn vrrp_gate_handle_failure(
 /// `VRRP_GATE_MAX_FRAME_LEN`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_gate_poll(
-    gate: *mut vrrp_gate_t,
+    gate: *mut vrrp_gate,
     now_us: u64,
     can_send: c_int,
     buffer: *mut u8,
     len: usize,
-    action: *mut vrrp_gate_action_t,
+    action: *mut vrrp_gate_action,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
@@ -379,18 +382,18 @@ pub unsafe extern "C" fn vrrp_gate_poll(
 
 impl Answers {
     /// What is to be done of an answer, with its frame at the beginning of `buffer`.
-    fn next(&mut self, can_send: bool, buffer: &mut [u8]) -> Option<vrrp_gate_action_t> {
+    fn next(&mut self, can_send: bool, buffer: &mut [u8]) -> Option<vrrp_gate_action> {
         if can_send && self.answer_len > 0 {
             let len = core::mem::take(&mut self.answer_len);
             return self.give(VRRP_GATE_SEND, 0, len, buffer);
         }
         let (begin, len, address) = self.hint.take()?;
-        let address = vrrp_virtual_address_t {
+        let address = vrrp_virtual_address {
             address: address.into(),
             prefix_len: 0,
         };
         let deliver = self.give(VRRP_GATE_DELIVER, begin, len, buffer)?;
-        Some(vrrp_gate_action_t { address, ..deliver })
+        Some(vrrp_gate_action { address, ..deliver })
     }
 
     fn give(
@@ -399,14 +402,14 @@ impl Answers {
         begin: usize,
         len: usize,
         buffer: &mut [u8],
-    ) -> Option<vrrp_gate_action_t> {
+    ) -> Option<vrrp_gate_action> {
         let frame = self.octets.get(begin..)?.get(..len)?;
         for (to, from) in buffer.iter_mut().zip(frame) {
             *to = *from;
         }
-        Some(vrrp_gate_action_t {
+        Some(vrrp_gate_action {
             frame_len: len as u32,
-            ..vrrp_gate_action_t::of_kind(kind)
+            ..vrrp_gate_action::of_kind(kind)
         })
     }
 }
@@ -425,8 +428,8 @@ fn next_enabled(gate: &Gate<VRRP_MAX_ROUTERS, VRRP_MAX_ADDRESSES>) -> Option<VrK
 /// # Safety
 /// As the functions of the header.
 unsafe fn administer(
-    gate: *mut vrrp_gate_t,
-    key: *const vrrp_gate_key_t,
+    gate: *mut vrrp_gate,
+    key: *const vrrp_gate_key,
     work: impl FnOnce(
         &mut Gate<VRRP_MAX_ROUTERS, VRRP_MAX_ADDRESSES>,
         VrKey,

@@ -11,14 +11,14 @@ use super::types::*;
 use crate::convert::{self, Legal};
 use crate::numbers::*;
 
-impl Legal<VrKey> for vrrp_gate_key_t {
+impl Legal<VrKey> for vrrp_gate_key {
     fn legal(&self) -> Result<VrKey, c_int> {
         let vrid = Vrid::new(self.vrid).ok_or(VRRP_ERR_VALUE)?;
         Ok(gate::key(vrid, self.family.legal()?))
     }
 }
 
-impl From<VrKey> for vrrp_gate_key_t {
+impl From<VrKey> for vrrp_gate_key {
     fn from(key: VrKey) -> Self {
         Self {
             vrid: key.vrid.get(),
@@ -42,7 +42,7 @@ pub(super) fn discard(reason: Discard) -> c_int {
     }
 }
 
-impl From<Addressee> for vrrp_gate_addressee_t {
+impl From<Addressee> for vrrp_gate_addressee {
     fn from(addressee: Addressee) -> Self {
         let to = |to| Self {
             to,
@@ -59,7 +59,7 @@ impl From<Addressee> for vrrp_gate_addressee_t {
     }
 }
 
-impl vrrp_gate_action_t {
+impl vrrp_gate_action {
     /// An action of a kind that names nothing.
     pub(super) fn of_kind(kind: u8) -> Self {
         Self {
@@ -70,7 +70,7 @@ impl vrrp_gate_action_t {
     }
 }
 
-impl From<Action<'_>> for vrrp_gate_action_t {
+impl From<Action<'_>> for vrrp_gate_action {
     fn from(action: Action<'_>) -> Self {
         match action {
             Action::Send(frame) => Self {

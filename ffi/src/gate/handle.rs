@@ -49,13 +49,13 @@ impl Answers {
 
 /// A gate: an engine with one interface, and the way of that interface's frames. It lives in the
 /// storage that `vrrp_gate_init()` was given, and there is nothing to free.
-pub struct vrrp_gate_t {
+pub struct vrrp_gate {
     magic: u32,
     content: Content,
 }
 
 // SAFETY: the offsets are those of the fields.
-unsafe impl Handle for vrrp_gate_t {
+unsafe impl Handle for vrrp_gate {
     const MAGIC: u32 = 0x5652_4754;
     type Content = Content;
 
@@ -79,11 +79,11 @@ unsafe impl Handle for vrrp_gate_t {
 
 const _: () = {
     assert!(
-        size_of::<vrrp_gate_t>() <= gate_storage_size(VRRP_MAX_ROUTERS, VRRP_MAX_ADDRESSES),
+        size_of::<vrrp_gate>() <= gate_storage_size(VRRP_MAX_ROUTERS, VRRP_MAX_ADDRESSES),
         "VRRP_GATE_STORAGE_SIZE of the header is too small: see handle::gate_storage_size"
     );
     assert!(
-        align_of::<vrrp_gate_t>() <= 8,
-        "vrrp_gate_storage_t is aligned to 8 octets"
+        align_of::<vrrp_gate>() <= 8,
+        "vrrp_gate_storage is aligned to 8 octets"
     );
 };

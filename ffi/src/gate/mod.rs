@@ -12,7 +12,7 @@ mod types;
 mod views;
 
 pub use calls::*;
-pub use handle::vrrp_gate_t;
+pub use handle::vrrp_gate;
 pub use numbers::*;
 pub use types::*;
 pub use views::*;

@@ -1,12 +1,12 @@
 //! The structs of the gate's interface.
 
 use crate::raw::{Plain, sized};
-use crate::types::{vrrp_address_t, vrrp_peer_t, vrrp_virtual_address_t};
+use crate::types::{vrrp_address, vrrp_peer, vrrp_virtual_address};
 
 /// What names a virtual router of a gate.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct vrrp_gate_key_t {
+pub struct vrrp_gate_key {
     /// The virtual router identifier, 1 to 255.
     pub vrid: u8,
     /// `VRRP_IPV4` or `VRRP_IPV6`: one VRID may exist once in each.
@@ -16,18 +16,18 @@ pub struct vrrp_gate_key_t {
 /// Which of several stacks a frame is for.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct vrrp_gate_addressee_t {
+pub struct vrrp_gate_addressee {
     /// One of `VRRP_GATE_TO_*`.
     pub to: u8,
     /// Of `VRRP_GATE_TO_VIRTUAL`: the address; else family 0.
-    pub address: vrrp_address_t,
+    pub address: vrrp_address,
 }
 
 /// One thing for you to do, or to know. Fields that a kind does not name are zero.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct vrrp_gate_action_t {
-    /// Set it to sizeof(vrrp_gate_action_t). On return: the octets that were filled in, no more than
+pub struct vrrp_gate_action {
+    /// Set it to sizeof(struct vrrp_gate_action). On return: the octets that were filled in, no more than
     /// that.
     pub size: u32,
     /// Of `SEND` and `DELIVER`: the length of the frame in the buffer, without padding and FCS.
@@ -37,9 +37,9 @@ pub struct vrrp_gate_action_t {
     /// Of `SET_ADDRESS`: 1 give, 0 take away.
     pub on: u8,
     /// Of `SET_ADDRESS`, `STATE_CHANGE` and `REMOVED`: the virtual router.
-    pub key: vrrp_gate_key_t,
+    pub key: vrrp_gate_key,
     /// Of `SET_ADDRESS`: the address and its prefix. Of `DELIVER`: the address, prefix 0.
-    pub address: vrrp_virtual_address_t,
+    pub address: vrrp_virtual_address,
     /// Of `STATE_CHANGE`: the state before, as last reported; one of `VRRP_STATE_*`.
     pub from: u8,
     /// Of `STATE_CHANGE`: the state now.
@@ -47,7 +47,7 @@ pub struct vrrp_gate_action_t {
     /// Of `STATE_CHANGE`: why, one of `VRRP_REASON_*`.
     pub reason: u8,
     /// Of `STATE_CHANGE`: the router whose advertisement, or whose silence, decided it; else family 0.
-    pub peer: vrrp_peer_t,
+    pub peer: vrrp_peer,
 }
 
 macro_rules! plain {
@@ -57,7 +57,7 @@ macro_rules! plain {
     )*};
 }
 
-plain!(vrrp_gate_key_t vrrp_gate_addressee_t vrrp_gate_action_t);
+plain!(vrrp_gate_key vrrp_gate_addressee vrrp_gate_action);
 sized! {
-    vrrp_gate_action_t up to peer;
+    vrrp_gate_action up to peer;
 }

@@ -6,7 +6,7 @@ use core::ptr;
 use vrrp_core::gate::Discard;
 
 use super::convert;
-use super::handle::vrrp_gate_t;
+use super::handle::vrrp_gate;
 use super::numbers::*;
 use super::types::*;
 use crate::convert::Legal;
@@ -22,7 +22,7 @@ use crate::types::*;
 /// Errors: `VRRP_ERR_NULL`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_gate_poll_timeout(
-    gate: *const vrrp_gate_t,
+    gate: *const vrrp_gate,
     deadline_us: *mut u64,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
@@ -43,9 +43,9 @@ pub unsafe extern "C" fn vrrp_gate_poll_timeout(
 /// Errors: `VRRP_ERR_NULL`; `VRRP_ERR_SIZE`; `VRRP_ERR_VALUE`: no legal key; `VRRP_ERR_NOT_FOUND`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_gate_status(
-    gate: *const vrrp_gate_t,
-    key: *const vrrp_gate_key_t,
-    status: *mut vrrp_status_t,
+    gate: *const vrrp_gate,
+    key: *const vrrp_gate_key,
+    status: *mut vrrp_status,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
@@ -65,9 +65,9 @@ pub unsafe extern "C" fn vrrp_gate_status(
 /// Errors: `VRRP_ERR_NULL`; `VRRP_ERR_SIZE`; `VRRP_ERR_VALUE`: no legal key; `VRRP_ERR_NOT_FOUND`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_gate_statistics(
-    gate: *const vrrp_gate_t,
-    key: *const vrrp_gate_key_t,
-    statistics: *mut vrrp_statistics_t,
+    gate: *const vrrp_gate,
+    key: *const vrrp_gate_key,
+    statistics: *mut vrrp_statistics,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
@@ -88,8 +88,8 @@ pub unsafe extern "C" fn vrrp_gate_statistics(
 /// Errors: as there.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_gate_drops(
-    gate: *const vrrp_gate_t,
-    key: *const vrrp_gate_key_t,
+    gate: *const vrrp_gate,
+    key: *const vrrp_gate_key,
     reason: c_int,
     count: *mut u32,
 ) -> c_int {
@@ -119,7 +119,7 @@ pub unsafe extern "C" fn vrrp_gate_drops(
 /// Errors: `VRRP_ERR_NULL`; `VRRP_ERR_VALUE`: no such reason.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_gate_discards(
-    gate: *const vrrp_gate_t,
+    gate: *const vrrp_gate,
     reason: c_int,
     count: *mut u32,
 ) -> c_int {

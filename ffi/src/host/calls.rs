@@ -3,11 +3,11 @@
 use std::ffi::{c_char, c_int};
 use std::path::{Path, PathBuf};
 
+use ::vrrp_host::{Host, HostConfig, Reload};
 use vrrp_core::Priority;
-use vrrp_host::{Host, HostConfig, Reload};
 
 use super::event;
-use super::handle::{self, Inner, Trouble, call, vrrp_host_t};
+use super::handle::{self, Inner, Trouble, call, vrrp_host};
 use super::message::{self, Out, Refusal};
 use super::os;
 use super::spec;
@@ -17,7 +17,7 @@ use crate::convert;
 use crate::engine::answer;
 use crate::numbers::*;
 use crate::raw::{self, string};
-use vrrp_host::Platform;
+use ::vrrp_host::Platform;
 use vrrpd::facts;
 
 /// Opens a host in the network namespace of the calling thread and makes everything ready for the
@@ -26,7 +26,7 @@ use vrrpd::facts;
 /// say that something is not up yet, and `vrrp_host_set_enabled()` can hold a virtual router back.
 ///
 /// A virtual router whose interface cannot do what is needed, such as a tunnel without Ethernet,
-/// keeps no other from starting: it waits in Initialize, a `VRRP_HOST_PROBLEM` says why, `refused`
+/// keeps no other from starting: it waits in Initialize, a `VRRP_HOST_EVENT_PROBLEM` says why, `refused`
 /// of `vrrp_host_service()` is 1, and it is tried again, at the latest a minute later.
 ///
 /// `abi` is `VRRP_ABI`. `options` may be NULL: the default of each. On success the handle is written
@@ -40,12 +40,13 @@ use vrrpd::facts;
 /// `vrrp_insert()`, `VRRP_ERR_EXISTS` for a virtual router that is named twice,
 /// `VRRP_ERR_NOT_FOUND` for a tracked one that does not exist, `VRRP_ERR_HOST_CONFIG` for an address
 /// that two have, or one that tracks itself.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_host_open(
     abi: u32,
-    config: *const vrrp_host_config_t,
-    options: *const vrrp_host_options_t,
-    host: *mut *mut vrrp_host_t,
+    config: *const vrrp_host_config,
+    options: *const vrrp_host_options,
+    host: *mut *mut vrrp_host,
     message: *mut c_char,
     message_size: usize,
 ) -> c_int {
@@ -74,13 +75,14 @@ pub unsafe extern "C" fn vrrp_host_open(
 /// "config:12: priority: expected a number from 1 to 255, found `300`".
 ///
 /// Errors: `VRRP_ERR_HOST_CONFIG`: the text; else as `vrrp_host_open()`.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_host_open_config(
     abi: u32,
     text: *const c_char,
     text_len: usize,
-    options: *const vrrp_host_options_t,
-    host: *mut *mut vrrp_host_t,
+    options: *const vrrp_host_options,
+    host: *mut *mut vrrp_host,
     message: *mut c_char,
     message_size: usize,
 ) -> c_int {
@@ -104,6 +106,7 @@ pub unsafe extern "C" fn vrrp_host_open_config(
 /// `message` is filled in as there.
 ///
 /// Errors: `VRRP_ERR_HOST_CONFIG`: the text.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_host_check_config(
     text: *const c_char,
@@ -128,7 +131,7 @@ pub unsafe extern "C" fn vrrp_host_check_config(
 /// it, level-triggered (with EPOLLET or EV_CLEAR you would miss what a step leaves for the next). Do
 /// not read from it, and do not close it.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn vrrp_host_fd(host: *mut vrrp_host_t) -> c_int {
+pub unsafe extern "C" fn vrrp_host_fd(host: *mut vrrp_host) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe { answer(|| call(host, |inner| Ok(inner.host.fd()))) }
 }
@@ -138,10 +141,10 @@ pub unsafe extern "C" fn vrrp_host_fd(host: *mut vrrp_host_t) -> c_int {
 /// bounded, and what remains keeps the descriptor readable.
 ///
 /// Errors: `VRRP_ERR_HOST_SYSTEM` and `VRRP_ERR_HOST_DENIED`: a part of it failed, and the next
-/// event, a `VRRP_HOST_PROBLEM`, says what, once a minute when it lasts. The host goes on: step
+/// event, a `VRRP_HOST_EVENT_PROBLEM`, says what, once a minute when it lasts. The host goes on: step
 /// again as ever, but 20 ms later, lest a lasting fault become a busy loop.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn vrrp_host_step(host: *mut vrrp_host_t) -> c_int {
+pub unsafe extern "C" fn vrrp_host_step(host: *mut vrrp_host) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
@@ -161,14 +164,14 @@ pub unsafe extern "C" fn vrrp_host_step(host: *mut vrrp_host_t) -> c_int {
 /// new. Take events until it answers 0 after `vrrp_host_step()`, and after every call that changes
 /// something. Set `event->size` before the first.
 ///
-/// A program that does not keep up loses events, and is told so by a `VRRP_HOST_LOST`; memory stays
+/// A program that does not keep up loses events, and is told so by a `VRRP_HOST_EVENT_LOST`; memory stays
 /// bounded, and the last state of every virtual router is kept.
 ///
 /// Errors: `VRRP_ERR_SIZE`. No event is lost by it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_host_next_event(
-    host: *mut vrrp_host_t,
-    event: *mut vrrp_host_event_t,
+    host: *mut vrrp_host,
+    event: *mut vrrp_host_event,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
@@ -190,15 +193,16 @@ pub unsafe extern "C" fn vrrp_host_next_event(
 }
 
 /// Goes over to another configuration, wholly or, with an error, not at all. Virtual routers that
-/// did not change are not touched; those that are gone stop gracefully, and a `VRRP_HOST_REMOVED`
+/// did not change are not touched; those that are gone stop gracefully, and a `VRRP_HOST_EVENT_REMOVED`
 /// follows. A priority that was set by `vrrp_host_set_priority()` stays until the configured one
 /// changes. On success `message` says how many were added, changed, removed and left alone.
 ///
 /// Errors: as `vrrp_host_open()`; `VRRP_ERR_HOST_STOPPING`.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_host_reload(
-    host: *mut vrrp_host_t,
-    config: *const vrrp_host_config_t,
+    host: *mut vrrp_host,
+    config: *const vrrp_host_config,
     message: *mut c_char,
     message_size: usize,
 ) -> c_int {
@@ -218,9 +222,10 @@ pub unsafe extern "C" fn vrrp_host_reload(
 /// that the host was opened with.
 ///
 /// Errors: as `vrrp_host_open_config()`; `VRRP_ERR_HOST_STOPPING`.
+#[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_host_reload_config(
-    host: *mut vrrp_host_t,
+    host: *mut vrrp_host,
     text: *const c_char,
     text_len: usize,
     message: *mut c_char,
@@ -254,8 +259,8 @@ pub unsafe extern "C" fn vrrp_host_reload_config(
 /// Errors: `VRRP_ERR_NOT_FOUND`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_host_set_priority(
-    host: *mut vrrp_host_t,
-    id: *const vrrp_host_id_t,
+    host: *mut vrrp_host,
+    id: *const vrrp_host_id,
     priority: u8,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
@@ -275,10 +280,7 @@ pub unsafe extern "C" fn vrrp_host_set_priority(
 ///
 /// Errors: `VRRP_ERR_NOT_FOUND`.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn vrrp_host_resign(
-    host: *mut vrrp_host_t,
-    id: *const vrrp_host_id_t,
-) -> c_int {
+pub unsafe extern "C" fn vrrp_host_resign(host: *mut vrrp_host, id: *const vrrp_host_id) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
@@ -296,8 +298,8 @@ pub unsafe extern "C" fn vrrp_host_resign(
 /// Errors: `VRRP_ERR_NOT_FOUND`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_host_set_enabled(
-    host: *mut vrrp_host_t,
-    id: *const vrrp_host_id_t,
+    host: *mut vrrp_host,
+    id: *const vrrp_host_id,
     on: c_int,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
@@ -318,7 +320,7 @@ pub unsafe extern "C" fn vrrp_host_set_enabled(
 /// Errors: `VRRP_ERR_NOT_FOUND`: no virtual router tracks it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_host_set_tracked(
-    host: *mut vrrp_host_t,
+    host: *mut vrrp_host,
     name: *const c_char,
     up: c_int,
 ) -> c_int {
@@ -339,7 +341,7 @@ pub unsafe extern "C" fn vrrp_host_set_tracked(
 /// `vrrp_set_enabled()`. Go on stepping until `vrrp_host_is_stopped()` answers 1, then close; or close
 /// when you cannot wait.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn vrrp_host_shutdown(host: *mut vrrp_host_t) -> c_int {
+pub unsafe extern "C" fn vrrp_host_shutdown(host: *mut vrrp_host) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
@@ -354,7 +356,7 @@ pub unsafe extern "C" fn vrrp_host_shutdown(host: *mut vrrp_host_t) -> c_int {
 /// Answers 1 when a shutdown is complete, else 0. Ask before you wait again: a host that has stopped
 /// makes its descriptor readable no more.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn vrrp_host_is_stopped(host: *mut vrrp_host_t) -> c_int {
+pub unsafe extern "C" fn vrrp_host_is_stopped(host: *mut vrrp_host) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe { answer(|| call(host, |inner| Ok(inner.host.is_stopped().into()))) }
 }
@@ -368,7 +370,7 @@ pub unsafe extern "C" fn vrrp_host_is_stopped(host: *mut vrrp_host_t) -> c_int {
 ///
 /// Errors: `VRRP_ERR_HANDLE`; `VRRP_ERR_HOST_BUSY`: nothing was done.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn vrrp_host_close(host: *mut vrrp_host_t) -> c_int {
+pub unsafe extern "C" fn vrrp_host_close(host: *mut vrrp_host) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe { answer(|| handle::close(host)) }
 }
@@ -389,8 +391,8 @@ impl Options {
     /// The pointers are as the header asks.
     unsafe fn read(
         abi: u32,
-        options: *const vrrp_host_options_t,
-        host: *mut *mut vrrp_host_t,
+        options: *const vrrp_host_options,
+        host: *mut *mut vrrp_host,
     ) -> Result<Self, Refusal> {
         if abi != VRRP_ABI {
             return Err(VRRP_ERR_ABI.into());
@@ -439,7 +441,7 @@ fn open(
     config: HostConfig,
     runtime_dir: PathBuf,
     options: Options,
-) -> Result<*mut vrrp_host_t, Refusal> {
+) -> Result<*mut vrrp_host, Refusal> {
     // The engine is built by a thread of its own.
     let host =
         os::without_signals(|| Host::open(os::open(&runtime_dir)?, config).map_err(Refusal::from))?;
@@ -449,6 +451,7 @@ fn open(
         own_runtime_dir: options.runtime_dir.is_some(),
         config_name: options.config_name,
         trouble: Trouble::default(),
+        segment: Vec::new(),
     }))
 }
 

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
+use ::vrrp_host::{Event, VrId};
 use vrrp_core::{AdvertInterval, Peer, Vrid};
-use vrrp_host::{Event, VrId};
 use vrrpd::words::{self, Weight};
 
 use super::message;
@@ -13,17 +13,17 @@ use crate::convert;
 use crate::types::*;
 
 /// Nothing happened yet.
-fn empty() -> vrrp_host_event_t {
-    vrrp_host_event_t {
-        size: size_of::<vrrp_host_event_t>() as u32,
-        kind: VRRP_HOST_OTHER,
-        weight: VRRP_HOST_INFO,
+fn empty() -> vrrp_host_event {
+    vrrp_host_event {
+        size: size_of::<vrrp_host_event>() as u32,
+        kind: VRRP_HOST_EVENT_OTHER,
+        level: VRRP_HOST_LEVEL_INFO,
         from: 0,
         to: 0,
         reason: 0,
         up: 0,
-        id: vrrp_host_id_t::default(),
-        peer: vrrp_peer_t::default(),
+        id: vrrp_host_id::default(),
+        peer: vrrp_peer::default(),
         drop_reason: 0,
         our_interval_cs: 0,
         their_interval_cs: 0,
@@ -31,30 +31,30 @@ fn empty() -> vrrp_host_event_t {
         their_addresses_len: 0,
         count: 0,
         late_us: 0,
-        addresses: [vrrp_virtual_address_t::default(); VRRP_HOST_MAX_ADDRESSES],
-        their_addresses: [vrrp_address_t::default(); VRRP_HOST_MAX_ADDRESSES],
+        addresses: [vrrp_virtual_address::default(); VRRP_HOST_MAX_ADDRESSES],
+        their_addresses: [vrrp_address::default(); VRRP_HOST_MAX_ADDRESSES],
         text: [0; VRRP_HOST_TEXT_SIZE],
     }
 }
 
 /// A trouble of the host as a whole.
-pub(crate) fn problem(text: &str) -> vrrp_host_event_t {
-    vrrp_host_event_t {
-        kind: VRRP_HOST_PROBLEM,
-        weight: VRRP_HOST_WARNING,
+pub(crate) fn problem(text: &str) -> vrrp_host_event {
+    vrrp_host_event {
+        kind: VRRP_HOST_EVENT_PROBLEM,
+        level: VRRP_HOST_LEVEL_WARNING,
         text: message::field(text),
         ..empty()
     }
 }
 
 /// What C is to know of an event.
-pub(crate) fn event(event: &Event) -> vrrp_host_event_t {
+pub(crate) fn event(event: &Event) -> vrrp_host_event {
     let about = subject(event);
     let (weight, text) = words::event(event);
     let mut told = empty();
-    told.weight = match weight {
-        Weight::Warning | Weight::Warned => VRRP_HOST_WARNING,
-        Weight::Info | Weight::Debug => VRRP_HOST_INFO,
+    told.level = match weight {
+        Weight::Warning | Weight::Warned => VRRP_HOST_LEVEL_WARNING,
+        Weight::Info | Weight::Debug => VRRP_HOST_LEVEL_INFO,
     };
     told.text = message::field(&text);
     told.id = about.map_or(told.id, id);
@@ -76,7 +76,7 @@ fn subject(event: &Event) -> Option<&VrId> {
     }
 }
 
-fn fill(told: &mut vrrp_host_event_t, event: &Event) {
+fn fill(told: &mut vrrp_host_event, event: &Event) {
     let router = |address: IpAddr, priority| Peer { address, priority }.into();
     match event {
         Event::StateChange {
@@ -86,7 +86,7 @@ fn fill(told: &mut vrrp_host_event_t, event: &Event) {
             addresses,
             ..
         } => {
-            told.kind = VRRP_HOST_STATE_CHANGE;
+            told.kind = VRRP_HOST_EVENT_STATE_CHANGE;
             told.from = convert::state(*from);
             told.to = convert::state(*to);
             told.reason = convert::reason(why.reason);
@@ -94,7 +94,7 @@ fn fill(told: &mut vrrp_host_event_t, event: &Event) {
             told.addresses_len = copy(&mut told.addresses, addresses.iter().map(|a| (*a).into()));
         }
         Event::Interface { name, state } => {
-            told.kind = VRRP_HOST_INTERFACE;
+            told.kind = VRRP_HOST_EVENT_INTERFACE;
             told.id.interface = message::field(name);
             told.up = state.up.into();
         }
@@ -105,7 +105,7 @@ fn fill(told: &mut vrrp_host_event_t, event: &Event) {
             reason,
             count,
         } => {
-            told.kind = VRRP_HOST_REJECTED;
+            told.kind = VRRP_HOST_EVENT_REJECTED;
             told.id.interface = message::field(interface);
             told.id.vrid = vrid.unwrap_or_default();
             told.peer = source.map_or(told.peer, |source| router(source, 0));
@@ -113,11 +113,11 @@ fn fill(told: &mut vrrp_host_event_t, event: &Event) {
             told.drop_reason = convert::drop_reason(*reason) as u16;
             told.count = *count;
         }
-        Event::Problem { .. } => told.kind = VRRP_HOST_PROBLEM,
+        Event::Problem { .. } => told.kind = VRRP_HOST_EVENT_PROBLEM,
         Event::IntervalMismatch {
             peer, ours, theirs, ..
         } => {
-            told.kind = VRRP_HOST_INTERVAL_MISMATCH;
+            told.kind = VRRP_HOST_EVENT_INTERVAL_MISMATCH;
             told.peer = router(*peer, 0);
             told.our_interval_cs = AdvertInterval::as_centis(*ours);
             told.their_interval_cs = AdvertInterval::as_centis(*theirs);
@@ -125,9 +125,9 @@ fn fill(told: &mut vrrp_host_event_t, event: &Event) {
         Event::AddressMismatch {
             peer, ours, theirs, ..
         } => {
-            told.kind = VRRP_HOST_ADDRESS_MISMATCH;
+            told.kind = VRRP_HOST_EVENT_ADDRESS_MISMATCH;
             told.peer = router(*peer, 0);
-            let ours = ours.iter().map(|&address| vrrp_virtual_address_t {
+            let ours = ours.iter().map(|&address| vrrp_virtual_address {
                 address: address.into(),
                 prefix_len: 0,
             });
@@ -136,20 +136,20 @@ fn fill(told: &mut vrrp_host_event_t, event: &Event) {
             told.their_addresses_len = copy(&mut told.their_addresses, theirs);
         }
         Event::DualOwner { peer, .. } => {
-            told.kind = VRRP_HOST_DUAL_OWNER;
+            told.kind = VRRP_HOST_EVENT_DUAL_OWNER;
             told.peer = router(*peer, u8::MAX);
         }
         Event::Contested { peer, .. } => {
-            told.kind = VRRP_HOST_CONTESTED;
+            told.kind = VRRP_HOST_EVENT_CONTESTED;
             told.peer = (*peer).into();
         }
         Event::Stalled { late } => {
-            told.kind = VRRP_HOST_STALLED;
+            told.kind = VRRP_HOST_EVENT_STALLED;
             told.late_us = late.as_micros();
         }
-        Event::Removed { .. } => told.kind = VRRP_HOST_REMOVED,
+        Event::Removed { .. } => told.kind = VRRP_HOST_EVENT_REMOVED,
         Event::Lost { count } => {
-            told.kind = VRRP_HOST_LOST;
+            told.kind = VRRP_HOST_EVENT_LOST;
             told.count = *count;
         }
         _ => {}
@@ -157,8 +157,8 @@ fn fill(told: &mut vrrp_host_event_t, event: &Event) {
 }
 
 /// The name of a virtual router for C.
-pub(crate) fn id(id: &VrId) -> vrrp_host_id_t {
-    vrrp_host_id_t {
+pub(crate) fn id(id: &VrId) -> vrrp_host_id {
+    vrrp_host_id {
         interface: message::field(&id.interface),
         vrid: Vrid::get(id.vrid),
         family: convert::family(id.family),

@@ -8,7 +8,7 @@ use std::process;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use vrrp_host::Host;
+use ::vrrp_host::{Host, Sighting};
 
 use super::numbers::*;
 use super::os::{self, Os};
@@ -17,7 +17,7 @@ use crate::raw;
 
 /// A host: virtual routers on the interfaces of this machine. It is made by `vrrp_host_open()` or
 /// `vrrp_host_open_config()` and freed by `vrrp_host_close()`.
-pub struct vrrp_host_t(Handle);
+pub struct vrrp_host(Handle);
 
 #[repr(C)]
 struct Handle {
@@ -28,7 +28,7 @@ struct Handle {
     inner: UnsafeCell<Inner>,
 }
 
-const _: () = assert!(offset_of!(vrrp_host_t, 0) == 0);
+const _: () = assert!(offset_of!(vrrp_host, 0) == 0);
 
 /// What a handle is good for.
 pub(crate) struct Inner {
@@ -39,6 +39,8 @@ pub(crate) struct Inner {
     /// What messages call the text of a configuration.
     pub(crate) config_name: PathBuf,
     pub(crate) trouble: Trouble,
+    /// The masters at the last look of `vrrp_host_segment()`, until it has given the last of them.
+    pub(crate) segment: Vec<Sighting>,
 }
 
 /// What a step could not do, for the next event.
@@ -68,8 +70,8 @@ impl Trouble {
 const MAGIC: u32 = 0x5652_4854;
 
 /// A handle that the caller is to close.
-pub(crate) fn new(inner: Inner) -> *mut vrrp_host_t {
-    Box::into_raw(Box::new(vrrp_host_t(Handle {
+pub(crate) fn new(inner: Inner) -> *mut vrrp_host {
+    Box::into_raw(Box::new(vrrp_host(Handle {
         magic: AtomicU32::new(MAGIC),
         busy: AtomicBool::new(false),
         process: process::id(),
@@ -81,7 +83,7 @@ pub(crate) fn new(inner: Inner) -> *mut vrrp_host_t {
 ///
 /// # Safety
 /// `handle` is NULL, misaligned, or points to a living handle or to four octets of something else.
-unsafe fn check<'a>(handle: *const vrrp_host_t) -> Result<&'a Handle, c_int> {
+unsafe fn check<'a>(handle: *const vrrp_host) -> Result<&'a Handle, c_int> {
     raw::check(handle)?;
     let handle = handle.cast::<Handle>();
     // SAFETY: it is neither NULL nor misaligned, so four octets are there, and any are an atomic.
@@ -98,7 +100,7 @@ unsafe fn check<'a>(handle: *const vrrp_host_t) -> Result<&'a Handle, c_int> {
 /// # Safety
 /// As for `check`, and nobody closes the handle meanwhile.
 pub(crate) unsafe fn call<T, E: From<c_int>>(
-    handle: *const vrrp_host_t,
+    handle: *const vrrp_host,
     work: impl FnOnce(&mut Inner) -> Result<T, E>,
 ) -> Result<T, E> {
     // SAFETY: the contract is the same.
@@ -119,7 +121,7 @@ pub(crate) unsafe fn call<T, E: From<c_int>>(
 ///
 /// # Safety
 /// As for `check`; the handle is not used again.
-pub(crate) unsafe fn close(handle: *mut vrrp_host_t) -> Result<c_int, c_int> {
+pub(crate) unsafe fn close(handle: *mut vrrp_host) -> Result<c_int, c_int> {
     if handle.is_null() {
         return Ok(VRRP_OK);
     }

@@ -3,8 +3,8 @@
 use std::ffi::{CStr, c_char, c_int};
 use std::io;
 
+use ::vrrp_host::{ConfigCause, ConfigError, PlatformError};
 use vrrp_core::Error;
-use vrrp_host::{ConfigCause, ConfigError, PlatformError};
 
 use super::numbers::*;
 use crate::convert;

@@ -21,7 +21,7 @@ mod views;
 pub(crate) use message::error_text;
 
 pub use calls::*;
-pub use handle::vrrp_host_t;
+pub use handle::vrrp_host;
 pub use numbers::*;
 pub use types::*;
 pub use views::*;

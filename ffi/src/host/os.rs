@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use vrrp_host::PlatformError;
+use ::vrrp_host::PlatformError;
 
 /// Where it is noted what is installed, unless somebody says otherwise: where vrrpd does, too.
 #[cfg(target_os = "linux")]

@@ -3,10 +3,10 @@
 use std::ffi::{CStr, c_char, c_int};
 use std::net::IpAddr;
 
+use ::vrrp_host::{AddressSpec, HostConfig, MAX_ADDRESSES, TrackSpec, Tracked, VrId, VrSpec};
 use vrrp_core::{
     Announce, Auth, Duration, Family, MAX_TRACKS, Priority, Track, Version, VirtualAddress, Vrid,
 };
-use vrrp_host::{AddressSpec, HostConfig, MAX_ADDRESSES, TrackSpec, Tracked, VrId, VrSpec};
 
 use super::message::Refusal;
 use super::numbers::*;
@@ -26,7 +26,7 @@ type Read<T> = Result<T, Refusal>;
 ///
 /// # Safety
 /// It is NULL, or points to what the header says, down to the last string.
-pub(crate) unsafe fn config(config: *const vrrp_host_config_t) -> Read<HostConfig> {
+pub(crate) unsafe fn config(config: *const vrrp_host_config) -> Read<HostConfig> {
     // SAFETY: the caller keeps the contract; each pointer is read with the length beside it, and
     // strings end with a 0.
     unsafe {
@@ -48,7 +48,7 @@ pub(crate) unsafe fn config(config: *const vrrp_host_config_t) -> Read<HostConfi
 ///
 /// # Safety
 /// It is NULL, or points to an id.
-pub(crate) unsafe fn id(given: *const vrrp_host_id_t) -> Result<VrId, c_int> {
+pub(crate) unsafe fn id(given: *const vrrp_host_id) -> Result<VrId, c_int> {
     // SAFETY: the contract is the same.
     let given = unsafe { raw::read(given)? };
     legal_id("id", &given).map_err(|refusal| refusal.code)
@@ -58,7 +58,7 @@ pub(crate) unsafe fn id(given: *const vrrp_host_id_t) -> Result<VrId, c_int> {
 ///
 /// # Safety
 /// As for [`config`].
-unsafe fn routers(config: &vrrp_host_config_t) -> Read<Vec<vrrp_host_router_t>> {
+unsafe fn routers(config: &vrrp_host_config) -> Read<Vec<vrrp_host_router>> {
     let len = config.routers_len;
     if len > VRRP_HOST_MAX_ROUTERS {
         let text = format!("config.routers_len: {len} are more than {VRRP_HOST_MAX_ROUTERS}");
@@ -71,7 +71,7 @@ unsafe fn routers(config: &vrrp_host_config_t) -> Read<Vec<vrrp_host_router_t>> 
         let given = at(&format!("routers[{i}]"), unsafe { raw::read_sized(next) })?;
         let first: u32 = routers
             .first()
-            .map_or(given.size, |f: &vrrp_host_router_t| f.size);
+            .map_or(given.size, |f: &vrrp_host_router| f.size);
         if given.size != first {
             return Err(Refusal::field(&format!("routers[{i}].size"), VRRP_ERR_SIZE));
         }
@@ -83,7 +83,7 @@ unsafe fn routers(config: &vrrp_host_config_t) -> Read<Vec<vrrp_host_router_t>> 
 
 /// # Safety
 /// As for [`config`].
-unsafe fn object(path: &str, given: &vrrp_host_object_t) -> Read<Tracked> {
+unsafe fn object(path: &str, given: &vrrp_host_object) -> Read<Tracked> {
     if given.reserved != 0 {
         return Err(Refusal::field(&format!("{path}.reserved"), VRRP_ERR_VALUE));
     }
@@ -117,7 +117,7 @@ unsafe fn object(path: &str, given: &vrrp_host_object_t) -> Read<Tracked> {
 
 /// # Safety
 /// As for [`config`].
-unsafe fn router(path: &str, given: &vrrp_host_router_t, objects: &[Tracked]) -> Read<VrSpec> {
+unsafe fn router(path: &str, given: &vrrp_host_router, objects: &[Tracked]) -> Read<VrSpec> {
     if given.reserved != [0; 2] {
         return Err(Refusal::field(&format!("{path}.reserved"), VRRP_ERR_VALUE));
     }
@@ -161,15 +161,15 @@ unsafe fn router(path: &str, given: &vrrp_host_router_t, objects: &[Tracked]) ->
 
 /// The lists of a configuration.
 struct Lists<'a> {
-    addresses: &'a [vrrp_virtual_address_t],
-    peers: &'a [vrrp_address_t],
-    tracks: &'a [vrrp_track_t],
+    addresses: &'a [vrrp_virtual_address],
+    peers: &'a [vrrp_address],
+    tracks: &'a [vrrp_track],
 }
 
 impl<'a> Lists<'a> {
     /// # Safety
     /// As for [`config`].
-    unsafe fn read(path: &str, config: &'a vrrp_config_t) -> Read<Self> {
+    unsafe fn read(path: &str, config: &'a vrrp_config) -> Read<Self> {
         let most = |field: &str, len: usize, most: usize, code: c_int| match len <= most {
             true => Ok(()),
             false => {
@@ -213,7 +213,7 @@ impl<'a> Lists<'a> {
 /// All but the lists of peers and tracks.
 fn scalars(
     path: &str,
-    config: &vrrp_config_t,
+    config: &vrrp_config,
     id: VrId,
     addresses: Vec<AddressSpec>,
 ) -> Read<VrSpec> {
@@ -271,7 +271,7 @@ unsafe fn carrier(path: &str, name: Option<&*const c_char>) -> Read<Option<Strin
     interface_name(&path, name).map(Some)
 }
 
-fn legal_id(path: &str, given: &vrrp_host_id_t) -> Read<VrId> {
+fn legal_id(path: &str, given: &vrrp_host_id) -> Read<VrId> {
     let vrid = Vrid::new(given.vrid).ok_or_else(|| {
         let text = format!("{path}.vrid: expected 1 to 255, found 0");
         Refusal::new(VRRP_ERR_VALUE, text)

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use vrrp_host::{HostConfig, HostFacts};
+use ::vrrp_host::{HostConfig, HostFacts};
 use vrrpd::config::{self, Parsed, Program};
 use vrrpd::facts;
 

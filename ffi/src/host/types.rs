@@ -4,12 +4,12 @@ use core::ffi::c_char;
 
 use super::numbers::*;
 use crate::raw::{Plain, sized};
-use crate::types::{vrrp_address_t, vrrp_config_t, vrrp_peer_t, vrrp_virtual_address_t};
+use crate::types::{vrrp_address, vrrp_config, vrrp_peer, vrrp_virtual_address};
 
 /// What names a virtual router of a host: {"eth0", 51, VRRP_IPV4}.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct vrrp_host_id_t {
+pub struct vrrp_host_id {
     /// The name of its interface, ended by a 0.
     pub interface: [c_char; VRRP_HOST_NAME_SIZE],
     /// The virtual router identifier, 1 to 255.
@@ -21,7 +21,7 @@ pub struct vrrp_host_id_t {
 /// The name of an interface.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct vrrp_host_name_t {
+pub struct vrrp_host_name {
     /// Ended by a 0.
     pub name: [c_char; VRRP_HOST_NAME_SIZE],
 }
@@ -29,11 +29,11 @@ pub struct vrrp_host_name_t {
 /// Something whose state matters to virtual routers.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub struct vrrp_host_object_t {
+pub struct vrrp_host_object {
     /// The name of a `VRRP_HOST_OBJECT_NAMED`, 1 to 255 octets of UTF-8; else unused.
     pub name: *const c_char,
     /// What a `VRRP_HOST_OBJECT_INTERFACE` or a `VRRP_HOST_OBJECT_ROUTER` is; else unused.
-    pub id: vrrp_host_id_t,
+    pub id: vrrp_host_id,
     /// One of `VRRP_HOST_OBJECT_*`.
     pub kind: u8,
     /// Zero.
@@ -43,16 +43,16 @@ pub struct vrrp_host_object_t {
 /// One virtual router of a host.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub struct vrrp_host_router_t {
-    /// sizeof(vrrp_host_router_t), the same in all of an array.
+pub struct vrrp_host_router {
+    /// sizeof(struct vrrp_host_router), the same in all of an array.
     pub size: u32,
     /// Its name.
-    pub id: vrrp_host_id_t,
+    pub id: vrrp_host_id,
     /// Zero.
     pub reserved: [u8; 2],
     /// Its configuration, begun with `vrrp_config_init()`. The `object` of its tracks is an index of
-    /// `objects` in `vrrp_host_config_t`.
-    pub config: *const vrrp_config_t,
+    /// `objects` in `struct vrrp_host_config`.
+    pub config: *const vrrp_config,
     /// NULL, or for each of `config->addresses` the name of the interface that carries it; a name
     /// of NULL is the interface that carries the MAC of the virtual router. Another one needs
     /// `accept`.
@@ -62,15 +62,15 @@ pub struct vrrp_host_router_t {
 /// Everything that a host is to do.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub struct vrrp_host_config_t {
-    /// sizeof(vrrp_host_config_t).
+pub struct vrrp_host_config {
+    /// sizeof(struct vrrp_host_config).
     pub size: u32,
     /// The virtual routers, each named once.
-    pub routers: *const vrrp_host_router_t,
+    pub routers: *const vrrp_host_router,
     /// How many. None: the host waits for a reload.
     pub routers_len: usize,
     /// What virtual routers track.
-    pub objects: *const vrrp_host_object_t,
+    pub objects: *const vrrp_host_object,
     /// How many.
     pub objects_len: usize,
 }
@@ -78,8 +78,8 @@ pub struct vrrp_host_config_t {
 /// How a host is opened. Set all of it to zero first: zero is the default of each.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub struct vrrp_host_options_t {
-    /// sizeof(vrrp_host_options_t).
+pub struct vrrp_host_options {
+    /// sizeof(struct vrrp_host_options).
     pub size: u32,
     /// Where it is noted what is installed, so that the next life can clean up after a crash: a
     /// directory that is empty after a reboot. It is made when missing. NULL: what the text of the
@@ -93,13 +93,13 @@ pub struct vrrp_host_options_t {
 /// Something that happened. Fields that a kind does not name are zero.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub struct vrrp_host_event_t {
-    /// Set it to sizeof(vrrp_host_event_t).
+pub struct vrrp_host_event {
+    /// Set it to sizeof(struct vrrp_host_event).
     pub size: u32,
-    /// One of `VRRP_HOST_STATE_CHANGE` and what follows, which name the fields that they fill in.
+    /// One of `VRRP_HOST_EVENT_STATE_CHANGE` and what follows, which name the fields that they fill in.
     pub kind: u8,
-    /// `VRRP_HOST_INFO` or `VRRP_HOST_WARNING`: how much it matters in a log.
-    pub weight: u8,
+    /// `VRRP_HOST_LEVEL_INFO` or `VRRP_HOST_LEVEL_WARNING`: how much it matters in a log.
+    pub level: u8,
     /// One of `VRRP_STATE_*`: the state before.
     pub from: u8,
     /// The state now.
@@ -109,9 +109,9 @@ pub struct vrrp_host_event_t {
     /// 1: the interface is up.
     pub up: u8,
     /// The virtual router, or the interface alone with a VRID of 0.
-    pub id: vrrp_host_id_t,
+    pub id: vrrp_host_id,
     /// The other router. Family 0: there is none.
-    pub peer: vrrp_peer_t,
+    pub peer: vrrp_peer,
     /// One of `VRRP_DROP_*`.
     pub drop_reason: u16,
     /// Our interval in centiseconds.
@@ -127,9 +127,9 @@ pub struct vrrp_host_event_t {
     /// How late.
     pub late_us: u64,
     /// The virtual addresses of `id`.
-    pub addresses: [vrrp_virtual_address_t; VRRP_HOST_MAX_ADDRESSES],
+    pub addresses: [vrrp_virtual_address; VRRP_HOST_MAX_ADDRESSES],
     /// What the other router advertises.
-    pub their_addresses: [vrrp_address_t; VRRP_HOST_MAX_ADDRESSES],
+    pub their_addresses: [vrrp_address; VRRP_HOST_MAX_ADDRESSES],
     /// All of it in one line for a log, in UTF-8, cut with "..." where it is too long. Never empty.
     pub text: [c_char; VRRP_HOST_TEXT_SIZE],
 }
@@ -137,8 +137,8 @@ pub struct vrrp_host_event_t {
 /// How a host serves a virtual router.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
-pub struct vrrp_host_service_t {
-    /// Set it to sizeof(vrrp_host_service_t).
+pub struct vrrp_host_service {
+    /// Set it to sizeof(struct vrrp_host_service).
     pub size: u32,
     /// `VRRP_MAC_VIRTUAL` or `VRRP_MAC_INTERFACE`.
     pub mac_mode: u8,
@@ -150,7 +150,7 @@ pub struct vrrp_host_service_t {
     /// interface does not exist.
     pub mac_interface: [c_char; VRRP_HOST_NAME_SIZE],
     /// The source of its advertisements. Family 0: the interface has no address for it.
-    pub source: vrrp_address_t,
+    pub source: vrrp_address,
     /// 1: its interface is up.
     pub interface_up: u8,
     /// 1: the operating system is not ready for it, so that it waits in Initialize and is tried again.
@@ -161,15 +161,15 @@ pub struct vrrp_host_service_t {
 /// fresh ones of the same virtual router are two masters.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub struct vrrp_host_sighting_t {
-    /// Set it to sizeof(vrrp_host_sighting_t) in the first of an array.
+pub struct vrrp_host_sighting {
+    /// Set it to sizeof(struct vrrp_host_sighting).
     pub size: u32,
     /// The virtual router, which need not be one of ours.
-    pub id: vrrp_host_id_t,
+    pub id: vrrp_host_id,
     /// The MAC of its advertisements.
     pub mac: [u8; 6],
     /// The source of its advertisements and the priority that it advertised last; 0 when it stopped.
-    pub router: vrrp_peer_t,
+    pub router: vrrp_peer,
     /// 2 or 3.
     pub version: u8,
     /// 1: it has stopped, or was not heard for three of its intervals and the longest skew.
@@ -185,7 +185,7 @@ pub struct vrrp_host_sighting_t {
     /// How long ago it was heard.
     pub age_us: u64,
     /// The virtual addresses that it advertised.
-    pub addresses: [vrrp_address_t; VRRP_HOST_MAX_ADDRESSES],
+    pub addresses: [vrrp_address; VRRP_HOST_MAX_ADDRESSES],
     /// 1: its advertisements are refused for `drop_reason`, so that it does not count in the election
     /// and may be master beside us. One that is no longer heard is not listed.
     pub refused: u8,
@@ -202,19 +202,19 @@ macro_rules! plain {
     )*};
 }
 
-plain!(vrrp_host_id_t vrrp_host_object_t vrrp_host_router_t vrrp_host_config_t vrrp_host_options_t);
-plain!(vrrp_host_event_t vrrp_host_service_t vrrp_host_sighting_t vrrp_host_name_t);
+plain!(vrrp_host_id vrrp_host_object vrrp_host_router vrrp_host_config vrrp_host_options);
+plain!(vrrp_host_event vrrp_host_service vrrp_host_sighting vrrp_host_name);
 sized! {
-    vrrp_host_router_t up to carriers;
-    vrrp_host_config_t up to objects_len;
-    vrrp_host_options_t up to config_name;
-    vrrp_host_event_t up to text;
-    vrrp_host_service_t up to interface_up;
-    vrrp_host_sighting_t up to addresses;
+    vrrp_host_router up to carriers;
+    vrrp_host_config up to objects_len;
+    vrrp_host_options up to config_name;
+    vrrp_host_event up to text;
+    vrrp_host_service up to interface_up;
+    vrrp_host_sighting up to addresses;
 }
 
 const _: () = {
-    assert!(VRRP_HOST_MAX_ADDRESSES == vrrp_host::MAX_ADDRESSES);
-    assert!(VRRP_HOST_MAX_ROUTERS == vrrp_host::MAX_VIRTUAL_ROUTERS);
-    assert!(VRRP_HOST_MAX_INTERFACES == vrrp_host::MAX_INTERFACES);
+    assert!(VRRP_HOST_MAX_ADDRESSES == ::vrrp_host::MAX_ADDRESSES);
+    assert!(VRRP_HOST_MAX_ROUTERS == ::vrrp_host::MAX_VIRTUAL_ROUTERS);
+    assert!(VRRP_HOST_MAX_INTERFACES == ::vrrp_host::MAX_INTERFACES);
 };

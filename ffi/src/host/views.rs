@@ -3,11 +3,11 @@
 use std::ffi::{c_char, c_int};
 use std::net::IpAddr;
 
+use ::vrrp_host::{Sighting, VrReport};
 use vrrp_core::{Family, MacMode};
-use vrrp_host::{Sighting, VrReport};
 
 use super::event;
-use super::handle::{call, vrrp_host_t};
+use super::handle::{call, vrrp_host};
 use super::message;
 use super::numbers::*;
 use super::spec;
@@ -22,7 +22,7 @@ use crate::types::*;
 /// Writes to `now_us` the time of the host's clock, which `since_us` and `active_last_heard_us` of
 /// a status are by.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn vrrp_host_now(host: *mut vrrp_host_t, now_us: *mut u64) -> c_int {
+pub unsafe extern "C" fn vrrp_host_now(host: *mut vrrp_host, now_us: *mut u64) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
@@ -41,8 +41,8 @@ pub unsafe extern "C" fn vrrp_host_now(host: *mut vrrp_host_t, now_us: *mut u64)
 /// Errors: `VRRP_ERR_BUFFER`: there are more than `capacity`, at most `VRRP_HOST_MAX_ROUTERS`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_host_routers(
-    host: *mut vrrp_host_t,
-    ids: *mut vrrp_host_id_t,
+    host: *mut vrrp_host,
+    ids: *mut vrrp_host_id,
     capacity: usize,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
@@ -62,9 +62,9 @@ pub unsafe extern "C" fn vrrp_host_routers(
 /// Errors: `VRRP_ERR_SIZE`; `VRRP_ERR_NOT_FOUND`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_host_status(
-    host: *mut vrrp_host_t,
-    id: *const vrrp_host_id_t,
-    status: *mut vrrp_status_t,
+    host: *mut vrrp_host,
+    id: *const vrrp_host_id,
+    status: *mut vrrp_status,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
@@ -82,9 +82,9 @@ pub unsafe extern "C" fn vrrp_host_status(
 /// Errors: `VRRP_ERR_SIZE`; `VRRP_ERR_NOT_FOUND`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_host_statistics(
-    host: *mut vrrp_host_t,
-    id: *const vrrp_host_id_t,
-    statistics: *mut vrrp_statistics_t,
+    host: *mut vrrp_host,
+    id: *const vrrp_host_id,
+    statistics: *mut vrrp_statistics,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
@@ -103,9 +103,9 @@ pub unsafe extern "C" fn vrrp_host_statistics(
 /// Errors: `VRRP_ERR_SIZE`; `VRRP_ERR_NOT_FOUND`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_host_service(
-    host: *mut vrrp_host_t,
-    id: *const vrrp_host_id_t,
-    service: *mut vrrp_host_service_t,
+    host: *mut vrrp_host,
+    id: *const vrrp_host_id,
+    service: *mut vrrp_host_service,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
@@ -126,9 +126,9 @@ pub unsafe extern "C" fn vrrp_host_service(
 /// `VRRP_HOST_MAX_ADDRESSES`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_host_addresses(
-    host: *mut vrrp_host_t,
-    id: *const vrrp_host_id_t,
-    addresses: *mut vrrp_virtual_address_t,
+    host: *mut vrrp_host,
+    id: *const vrrp_host_id,
+    addresses: *mut vrrp_virtual_address,
     capacity: usize,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
@@ -147,8 +147,8 @@ pub unsafe extern "C" fn vrrp_host_addresses(
 /// Errors: `VRRP_ERR_VALUE`: no such reason; `VRRP_ERR_NOT_FOUND`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_host_drops(
-    host: *mut vrrp_host_t,
-    id: *const vrrp_host_id_t,
+    host: *mut vrrp_host,
+    id: *const vrrp_host_id,
     reason: c_int,
     count: *mut u32,
 ) -> c_int {
@@ -175,8 +175,8 @@ pub unsafe extern "C" fn vrrp_host_drops(
 /// Errors: `VRRP_ERR_BUFFER`: there are more than `capacity`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_host_interfaces(
-    host: *mut vrrp_host_t,
-    names: *mut vrrp_host_name_t,
+    host: *mut vrrp_host,
+    names: *mut vrrp_host_name,
     capacity: usize,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
@@ -184,7 +184,7 @@ pub unsafe extern "C" fn vrrp_host_interfaces(
         answer(|| {
             call(host, |inner| {
                 let all = inner.host.interfaces();
-                let names_of = all.iter().map(|i| vrrp_host_name_t {
+                let names_of = all.iter().map(|i| vrrp_host_name {
                     name: message::field(&i.name),
                 });
                 list(names_of, names, capacity)
@@ -198,9 +198,9 @@ pub unsafe extern "C" fn vrrp_host_interfaces(
 /// Errors: `VRRP_ERR_SIZE`; `VRRP_ERR_NOT_FOUND`: it is not watched.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_host_interface(
-    host: *mut vrrp_host_t,
+    host: *mut vrrp_host,
     name: *const c_char,
-    interface: *mut vrrp_interface_t,
+    interface: *mut vrrp_interface,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
@@ -225,7 +225,7 @@ pub unsafe extern "C" fn vrrp_host_interface(
 /// Errors: `VRRP_ERR_VALUE`: no such reason; `VRRP_ERR_NOT_FOUND`: it is not watched.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_host_interface_drops(
-    host: *mut vrrp_host_t,
+    host: *mut vrrp_host,
     name: *const c_char,
     reason: c_int,
     count: *mut u64,
@@ -246,39 +246,32 @@ pub unsafe extern "C" fn vrrp_host_interface_drops(
     }
 }
 
-/// Answers how many masters are, or lately were, heard on our segments, ourselves included, and
-/// writes them to `sightings`, which has room for `capacity`. With a `sightings` of NULL nothing is
-/// written. Set `sightings[0].size` before.
+/// Writes to `sighting` one of the masters that are, or lately were, heard on our segments, ourselves
+/// included, and answers 1; 0: there is none with this `index`. They count from 0. With an `index` of 0
+/// the library takes a new look, and with any other it goes on in that, so that none is told twice or
+/// left out. Set `sighting->size` before.
 ///
-/// Errors: `VRRP_ERR_SIZE`; `VRRP_ERR_BUFFER`: there are more than `capacity`.
+/// Errors: `VRRP_ERR_SIZE`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_host_segment(
-    host: *mut vrrp_host_t,
-    sightings: *mut vrrp_host_sighting_t,
-    capacity: usize,
+    host: *mut vrrp_host,
+    index: usize,
+    sighting: *mut vrrp_host_sighting,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
-            // They lie as far apart as the program's struct is long.
-            let apart = if sightings.is_null() || capacity == 0 {
-                0
-            } else {
-                raw::check_sized(sightings)?
-            };
+            let size = raw::check_sized(sighting)?;
             call(host, |inner| {
-                let all = inner.host.segment();
-                if sightings.is_null() {
-                    return number(all.len());
+                if index == 0 {
+                    inner.segment = inner.host.segment();
                 }
-                if all.len() > capacity {
-                    return Err(VRRP_ERR_BUFFER);
-                }
-                for (i, sighting) in all.iter().enumerate() {
-                    let to = sightings.wrapping_byte_add(i * apart);
-                    raw::write_sized(to, apart, sighting.into());
-                }
-                number(all.len())
+                let Some(found) = inner.segment.get(index) else {
+                    inner.segment = Vec::new();
+                    return Ok(0);
+                };
+                raw::write_sized(sighting, size, found.into());
+                Ok(1)
             })
         })
     }
@@ -288,7 +281,7 @@ pub unsafe extern "C" fn vrrp_host_segment(
 ///
 /// # Safety
 /// The pointers are as the header asks.
-unsafe fn report(host: *mut vrrp_host_t, id: *const vrrp_host_id_t) -> Result<VrReport, c_int> {
+unsafe fn report(host: *mut vrrp_host, id: *const vrrp_host_id) -> Result<VrReport, c_int> {
     // SAFETY: the contract is the same.
     unsafe {
         let id = spec::id(id)?;
@@ -323,7 +316,7 @@ fn number(count: usize) -> Result<c_int, c_int> {
     c_int::try_from(count).map_err(|_| VRRP_ERR_OTHER)
 }
 
-impl From<&VrReport> for vrrp_host_service_t {
+impl From<&VrReport> for vrrp_host_service {
     fn from(report: &VrReport) -> Self {
         let source = match report.id.family {
             Family::Ipv4 => report.interface.ipv4.map(IpAddr::V4),
@@ -345,12 +338,12 @@ impl From<&VrReport> for vrrp_host_service_t {
     }
 }
 
-impl From<&Sighting> for vrrp_host_sighting_t {
+impl From<&Sighting> for vrrp_host_sighting {
     fn from(seen: &Sighting) -> Self {
-        let mut addresses = [vrrp_address_t::default(); VRRP_HOST_MAX_ADDRESSES];
+        let mut addresses = [vrrp_address::default(); VRRP_HOST_MAX_ADDRESSES];
         let theirs = seen.addresses.iter().map(|&address| address.into());
         let addresses_len = event::copy(&mut addresses, theirs);
-        let id = vrrp_host::VrId {
+        let id = ::vrrp_host::VrId {
             interface: seen.interface.clone(),
             vrid: seen.vrid,
             family: seen.family,
@@ -359,7 +352,7 @@ impl From<&Sighting> for vrrp_host_sighting_t {
             size: size_of::<Self>() as u32,
             id: event::id(&id),
             mac: seen.mac.0,
-            router: vrrp_peer_t {
+            router: vrrp_peer {
                 address: seen.address.into(),
                 priority: seen.priority,
             },

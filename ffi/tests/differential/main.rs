@@ -8,7 +8,7 @@ use std::mem::{size_of, zeroed};
 use std::net::IpAddr;
 use std::ptr::{null, null_mut};
 
-use vrrp::*;
+use ::vrrp::*;
 use vrrp_core::{
     Error, Family, Instant, InterfaceState, MacAddr, Output, PacketMeta, Priority, Router, Track,
     TrackEffect, Verdict, VirtualAddress, VrKey, Vrid,
@@ -51,11 +51,11 @@ impl Random {
 struct Both {
     rust: Box<Table>,
     _storage: Vec<u64>,
-    c: *mut vrrp_t,
+    c: *mut vrrp,
     random: Random,
     now: u64,
     frames: Vec<Vec<u8>>,
-    effects: Vec<vrrp_output_t>,
+    effects: Vec<vrrp_output>,
     transitions: u64,
     sent: u64,
 }
@@ -98,9 +98,9 @@ impl Both {
     }
 
     /// One of a few keys, so that they meet; now and then an illegal one.
-    fn key(&mut self) -> (Option<VrKey>, vrrp_key_t) {
+    fn key(&mut self) -> (Option<VrKey>, vrrp_key) {
         let r = &mut self.random;
-        let c = vrrp_key_t {
+        let c = vrrp_key {
             ifindex: 1 + r.below(2) as u32,
             vrid: if r.chance(2) { 0 } else { 1 + r.below(3) as u8 },
             family: if r.chance(1) { 5 } else { *pick(r, &[4, 6]) },
@@ -125,7 +125,7 @@ impl Both {
     fn administer(
         &mut self,
         rust: impl Fn(&mut Table, Instant, VrKey) -> Result<(), Error>,
-        c: impl Fn(*mut vrrp_t, u64, *const vrrp_key_t) -> i32,
+        c: impl Fn(*mut vrrp, u64, *const vrrp_key) -> i32,
     ) {
         let (key, c_key) = self.key();
         let at = self.at();
@@ -205,8 +205,8 @@ impl Both {
                 .then(|| [10, 0, 0, 1 + r.below(2) as u8].into()),
             ipv6: r.chance(90).then(|| [0xfe80, 0, 0, 0, 0, 0, 0, 1].into()),
         };
-        let c_state = vrrp_interface_t {
-            size: size_of::<vrrp_interface_t>() as u32,
+        let c_state = vrrp_interface {
+            size: size_of::<vrrp_interface>() as u32,
             up: if state.up { 7 } else { 0 },
             mac: state.mac.0,
             ipv4: state.ipv4.map_or([0; 4], |a| a.octets()),
@@ -253,9 +253,9 @@ impl Both {
                 ),
             })
             .collect();
-        let mut c: vrrp_config_t = c!(zeroed());
+        let mut c: vrrp_config = c!(zeroed());
         assert_eq!(
-            c!(vrrp_config_init(&mut c, size_of::<vrrp_config_t>())),
+            c!(vrrp_config_init(&mut c, size_of::<vrrp_config>())),
             VRRP_OK
         );
         c.version = *pick(r, &[3, 3, 3, 2, 23, 4]);
@@ -287,7 +287,7 @@ impl Both {
         };
         let addresses: Vec<_> = addresses
             .iter()
-            .map(|a| vrrp_virtual_address_t {
+            .map(|a| vrrp_virtual_address {
                 address: octets(a.address),
                 prefix_len: a.prefix_len,
             })
@@ -325,7 +325,7 @@ impl Both {
             *last = 2;
         }
         let ifindex = 1 + r.below(2) as u32;
-        let mut accepted = vrrp_key_t::default();
+        let mut accepted = vrrp_key::default();
         let (verdict, found) = match (r.chance(70), frame.get(34..)) {
             (false, Some(message)) => {
                 let meta = PacketMeta {
@@ -335,8 +335,8 @@ impl Both {
                     ttl: if r.chance(90) { 255 } else { 64 },
                     source_mac: r.chance(50).then_some(MacAddr([2, 0, 0, 0, 0, 9])),
                 };
-                let packet = vrrp_packet_t {
-                    size: size_of::<vrrp_packet_t>() as u32,
+                let packet = vrrp_packet {
+                    size: size_of::<vrrp_packet>() as u32,
                     ifindex,
                     source: octets(meta.source),
                     destination: octets(meta.destination),
@@ -398,9 +398,9 @@ impl Both {
                 318
             } as usize;
             let (mut buf, mut c_buf) = ([0; 318], [0; 318]);
-            let mut output = vrrp_output_t {
-                size: size_of::<vrrp_output_t>() as u32,
-                ..vrrp_output_t::default()
+            let mut output = vrrp_output {
+                size: size_of::<vrrp_output>() as u32,
+                ..vrrp_output::default()
             };
             let found = c!(vrrp_poll_output(
                 self.c,
@@ -436,10 +436,10 @@ impl Both {
         }
     }
 
-    fn status(&self, key: &vrrp_key_t) -> Option<vrrp_status_t> {
-        let mut status = vrrp_status_t {
-            size: size_of::<vrrp_status_t>() as u32,
-            ..vrrp_status_t::default()
+    fn status(&self, key: &vrrp_key) -> Option<vrrp_status> {
+        let mut status = vrrp_status {
+            size: size_of::<vrrp_status>() as u32,
+            ..vrrp_status::default()
         };
         let found = c!(vrrp_status(self.c, key, &mut status));
         (found == VRRP_OK).then_some(status)
@@ -489,9 +489,9 @@ impl Both {
                 heard,
                 address.map(|a| (a, c.active.priority, c.active_last_heard_us))
             );
-            let mut counters = vrrp_statistics_t {
-                size: size_of::<vrrp_statistics_t>() as u32,
-                ..vrrp_statistics_t::default()
+            let mut counters = vrrp_statistics {
+                size: size_of::<vrrp_statistics>() as u32,
+                ..vrrp_statistics::default()
             };
             assert_eq!(c!(vrrp_statistics(self.c, &c_key, &mut counters)), VRRP_OK);
             let expected = self.rust.statistics(key).unwrap();

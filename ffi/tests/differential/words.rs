@@ -3,7 +3,7 @@
 use std::mem::size_of;
 use std::net::IpAddr;
 
-use vrrp::*;
+use ::vrrp::*;
 use vrrp_core::{
     AdvertInterval, Announce, Auth, ChecksumMode, DropReason, Duration, Error, Failure, Family,
     MacMode, Output, OwnerReceive, Priority, Track, TrackEffect, Version, VirtualAddress, VrConfig,
@@ -51,7 +51,7 @@ pub(crate) fn drop_number(reason: DropReason) -> i32 {
 
 /// The configuration in Rust, or the error of what Rust cannot say.
 pub(crate) fn legal<'a>(
-    c: &vrrp_config_t,
+    c: &vrrp_config,
     addresses: &'a [VirtualAddress],
     peers: &'a [IpAddr],
     tracks: &'a [Track],
@@ -106,20 +106,20 @@ pub(crate) fn legal<'a>(
     })
 }
 
-pub(crate) fn track(track: Track) -> vrrp_track_t {
+pub(crate) fn track(track: Track) -> vrrp_track {
     let (effect, delta) = match track.effect {
         TrackEffect::Fault => (VRRP_TRACK_FAULT, 0),
         TrackEffect::WhileDown(delta) => (VRRP_TRACK_WHILE_DOWN, delta),
         TrackEffect::WhileUp(delta) => (VRRP_TRACK_WHILE_UP, delta),
     };
-    vrrp_track_t {
+    vrrp_track {
         object: track.object,
         delta,
         effect,
     }
 }
 
-pub(crate) fn octets(address: IpAddr) -> vrrp_address_t {
+pub(crate) fn octets(address: IpAddr) -> vrrp_address {
     let mut octets = [0; 16];
     let family = match address {
         IpAddr::V4(v4) => {
@@ -131,10 +131,10 @@ pub(crate) fn octets(address: IpAddr) -> vrrp_address_t {
             VRRP_IPV6
         }
     };
-    vrrp_address_t { family, octets }
+    vrrp_address { family, octets }
 }
 
-pub(crate) fn ip(address: &vrrp_address_t) -> Option<IpAddr> {
+pub(crate) fn ip(address: &vrrp_address) -> Option<IpAddr> {
     match address.family {
         VRRP_IPV4 => <[u8; 4]>::try_from(&address.octets[..4])
             .ok()
@@ -144,15 +144,15 @@ pub(crate) fn ip(address: &vrrp_address_t) -> Option<IpAddr> {
     }
 }
 
-pub(crate) fn key_of(key: VrKey) -> vrrp_key_t {
-    vrrp_key_t {
+pub(crate) fn key_of(key: VrKey) -> vrrp_key {
+    vrrp_key {
         ifindex: key.ifindex,
         vrid: key.vrid.get(),
         family: if key.family == Family::Ipv4 { 4 } else { 6 },
     }
 }
 
-pub(crate) fn rust_key(key: &vrrp_key_t) -> VrKey {
+pub(crate) fn rust_key(key: &vrrp_key) -> VrKey {
     VrKey {
         ifindex: key.ifindex,
         vrid: Vrid::new(key.vrid).expect("legal"),
@@ -164,7 +164,7 @@ pub(crate) fn rust_key(key: &vrrp_key_t) -> VrKey {
     }
 }
 
-pub(crate) fn failure(output: &vrrp_output_t) -> Failure {
+pub(crate) fn failure(output: &vrrp_output) -> Failure {
     match output.kind {
         VRRP_OUTPUT_SET_MAC => Failure::Mac {
             key: rust_key(&output.key),
@@ -185,9 +185,9 @@ pub(crate) fn failure(output: &vrrp_output_t) -> Failure {
 }
 
 /// One output, field by field.
-pub(crate) fn compare(rust: &Output<'_>, c: &vrrp_output_t, buf: &[u8]) {
+pub(crate) fn compare(rust: &Output<'_>, c: &vrrp_output, buf: &[u8]) {
     let on = c.on == 1;
-    assert_eq!(c.size as usize, size_of::<vrrp_output_t>());
+    assert_eq!(c.size as usize, size_of::<vrrp_output>());
     match *rust {
         Output::Transmit(t) => {
             assert_eq!((c.kind, rust_key(&c.key)), (VRRP_OUTPUT_TRANSMIT, t.key));
