@@ -36,8 +36,8 @@ pub(crate) fn check() -> Result<(), Failure> {
 fn documented_loop() -> Result<(), Failure> {
     let header = root().join("include/vrrp_host.h");
     let header = fs::read_to_string(&header).map_err(|e| Failure(e.to_string()))?;
-    let lines = header.lines().take_while(|line| line.starts_with("//"));
-    let example: Vec<&str> = lines.filter_map(|l| l.strip_prefix("//     ")).collect();
+    let lines = header.lines().take_while(|line| *line != " */");
+    let example: Vec<&str> = lines.filter_map(|l| l.strip_prefix(" *     ")).collect();
     if example.len() < 20 {
         let found = example.len();
         return Err(Failure(format!(
