@@ -134,10 +134,11 @@ static void on_reload(evutil_socket_t number, short what, void *arg)
 
     (void)number, (void)what;
     if (text) {
-        /* What is wrong, or what has changed. */
-        vrrp_host_reload_config(program->host, text, len, program->message,
-                                sizeof program->message);
-        printf("reload: %s\n", program->message);
+        int answer = vrrp_host_reload_config(program->host, text, len, program->message,
+                                             sizeof program->message);
+
+        /* The message says what is wrong, or what has changed. */
+        printf("reload%s: %s\n", answer < 0 ? " refused" : "", program->message);
         take_events(program);
     }
     free(text);

@@ -104,19 +104,26 @@ static inline int is_state(struct vrrp_host *host, int state)
     return status.state == state;
 }
 
-/* Steps until the virtual router is in a state. */
-static inline void run_to(struct vrrp_host *host, int state)
+/* Steps once, and waits for the next time. */
+static inline void turn(struct vrrp_host *host)
 {
-    time_t end = time(NULL) + 60;
     struct pollfd waited;
 
     waited.fd = vrrp_host_fd(host);
     waited.events = POLLIN;
+    CHECK_INT(VRRP_OK, vrrp_host_step(host));
+    /* A signal may interrupt it: then it is stepped too early, which is no harm. */
+    (void)poll(&waited, 1, 1000);
+}
+
+/* Steps until the virtual router is in a state. */
+static inline void run_to(struct vrrp_host *host, int state)
+{
+    time_t end = time(NULL) + 60;
+
     do {
         CHECK(time(NULL) < end);
-        CHECK_INT(VRRP_OK, vrrp_host_step(host));
-        /* A signal may interrupt it: then it is stepped too early, which is no harm. */
-        (void)poll(&waited, 1, 1000);
+        turn(host);
     } while (!is_state(host, state));
 }
 

@@ -181,6 +181,9 @@ int main(int argc, char **argv)
     LOCK_TCPIP_CORE();
     add_interface(&lan, argv);
     gate = vrrp_lwip_start(&lan);
+    if (gate == NULL) {
+        fail("libvrrp was built for more than this program was compiled for");
+    }
     for (int i = 6; i < argc; i += 4) {
         insert(&argv[i]);
     }

@@ -157,7 +157,9 @@ struct vrrp_gate *vrrp_lwip_start(struct netif *netif)
 {
     uint64_t seed = 0;
     memcpy(&seed, netif->hwaddr, 6);
-    vrrp_gate_init(&storage, sizeof storage, VRRP_ABI, seed, &gate);
+    if (vrrp_gate_init(&storage, sizeof storage, VRRP_ABI, seed, &gate) != VRRP_OK) {
+        return NULL; /* the library was built for more than this program was compiled for */
+    }
     lan = netif;
     driver_output = lan->linkoutput;
     lan->linkoutput = hooked_output;

@@ -8,7 +8,7 @@
 #include "vrrp_gate.h"
 
 /* Stands between `netif`, which lwIP has already been given with its MAC and its own addresses, and
- * its driver. Gives the gate, for vrrp_gate_insert() and its like. */
+ * its driver. Gives the gate, for vrrp_gate_insert() and its like. NULL: see vrrp_gate_init(). */
 struct vrrp_gate *vrrp_lwip_start(struct netif *netif);
 
 /* The time for calls on the gate. */
