@@ -9,6 +9,10 @@ use vrrp_host::{OwnAddress, OwnInterface};
 use crate::abi::*;
 use crate::route::{Address, Item, Link};
 
+/// The reason why an interface without a MAC can have no virtual routers.
+const NO_ETHERNET: &str = "it has no Ethernet, which VRRP needs: name the interface of a network \
+                           card, a VLAN, a bridge or a lagg";
+
 /// The interfaces by number, each with its addresses in the kernel's order.
 #[derive(Debug, Default)]
 pub(crate) struct Links {
@@ -171,7 +175,7 @@ impl Links {
                 name: entry.link.name.clone(),
                 other_names: Vec::new(),
                 // Loopbacks and tunnels have no address of the link.
-                ethernet: entry.link.mac != MacAddr([0; 6]),
+                unfit: (entry.link.mac == MacAddr([0; 6])).then(|| NO_ETHERNET.into()),
                 addresses: own
                     .map(|a| OwnAddress {
                         address: a.address,

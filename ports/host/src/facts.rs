@@ -36,8 +36,9 @@ pub struct OwnInterface {
     pub name: String,
     /// Other names that the kernel takes for it.
     pub other_names: Vec<String>,
-    /// Whether its frames have Ethernet headers.
-    pub ethernet: bool,
+    /// The kind of interface that it is and what to do, if it can have no virtual routers: "it is the
+    /// loopback interface ...".
+    pub unfit: Option<String>,
     /// The addresses of both families in the kernel's order, without those that a port installed.
     pub addresses: Vec<OwnAddress>,
 }

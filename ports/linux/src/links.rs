@@ -6,6 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use vrrp_core::InterfaceState;
 use vrrp_host::{OwnAddress, OwnInterface};
 
+use crate::fitness;
 use crate::netlink::{Address, Event, Link};
 
 const IFF_UP: u32 = libc::IFF_UP as u32;
@@ -117,7 +118,7 @@ impl Links {
             OwnInterface {
                 name: link.name.clone(),
                 other_names: link.other_names.clone(),
-                ethernet: link.hardware == libc::ARPHRD_ETHER,
+                unfit: fitness::judge(self, link).err(),
                 addresses: own
                     .map(|a| OwnAddress {
                         address: a.address,

@@ -27,7 +27,7 @@ pub fn check(octets: &[u8]) {
         let own = |name: &str, address: [u8; 4]| OwnInterface {
             name: name.into(),
             other_names: vec![format!("also-{name}")],
-            ethernet: name != "lo",
+            unfit: (name == "lo").then(|| "it is the loopback".into()),
             addresses: vec![OwnAddress {
                 address: address.into(),
                 prefix_len: 24,

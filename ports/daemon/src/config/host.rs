@@ -75,11 +75,10 @@ impl<'a> Host<'a> {
         let (line, key) = (router.lines.of_key(Key::Interface), Key::Interface.name());
         match self.find(&id.interface) {
             None => self.missing(router, Key::Interface, &id.interface, report),
-            Some(interface) if !interface.ethernet => {
-                let message = format!(
-                    "expected an Ethernet interface, as VRRP needs one, found `{}`, which is of another kind",
-                    id.interface
-                );
+            Some(OwnInterface {
+                unfit: Some(why), ..
+            }) => {
+                let message = format!("cannot use `{}`: {why}", id.interface);
                 report.error_once(line, Some(key), message);
             }
             Some(interface) => {

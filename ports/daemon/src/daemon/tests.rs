@@ -318,7 +318,7 @@ fn a_reload_judges_the_file_against_the_host_as_a_check_does() {
         panic!("refused");
     };
     assert_eq!(details.len(), 2, "one for each section: {details:?}");
-    assert!(details[0].contains(":3: interface: expected an Ethernet"));
+    assert!(details[0].contains(":3: interface: cannot use `wg0`: it is a tunnel"));
     assert_eq!(bench.states(), ["master", "master"]);
     let missing = "warning: interface: this host has no interface `ehh0`";
     fs::write(&file, text.replacen("eth0", "ehh0", 1)).expect("a file");

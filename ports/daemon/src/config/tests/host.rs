@@ -38,7 +38,7 @@ fn interface(name: &str, addresses: &[&str]) -> OwnInterface {
     OwnInterface {
         name: name.to_owned(),
         other_names: Vec::new(),
-        ethernet: true,
+        unfit: None,
         addresses: own,
     }
 }
@@ -120,7 +120,7 @@ fn an_interface_is_known_by_each_of_its_names_and_used_by_one() {
 #[test]
 fn an_interface_without_ethernet_is_an_error_of_the_host() {
     let mut tunnel = eth0();
-    tunnel.ethernet = false;
+    tunnel.unfit = Some("it is a tunnel".into());
     let judged = judged(MINIMAL, &[tunnel]);
     assert!(
         judged.config.is_some(),
@@ -129,9 +129,7 @@ fn an_interface_without_ethernet_is_an_error_of_the_host() {
     assert!(judged.has_errors());
     assert_eq!(
         judged.errors(),
-        [
-            "vrrpd.conf:3: interface: expected an Ethernet interface, as VRRP needs one, found `eth0`, which is of another kind"
-        ]
+        ["vrrpd.conf:3: interface: cannot use `eth0`: it is a tunnel"]
     );
 }
 

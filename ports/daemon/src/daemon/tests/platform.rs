@@ -162,10 +162,10 @@ impl Platform for FakePlatform {
 
     /// An Ethernet and a tunnel.
     fn facts(&self) -> HostFacts {
-        let own = |name: &str, ethernet| OwnInterface {
+        let own = |name: &str, unfit: Option<&str>| OwnInterface {
             name: name.into(),
             other_names: Vec::new(),
-            ethernet,
+            unfit: unfit.map(str::to_owned),
             addresses: vec![OwnAddress {
                 address: [10, 0, 0, 200].into(),
                 prefix_len: 24,
@@ -173,6 +173,9 @@ impl Platform for FakePlatform {
                 duplicate: false,
             }],
         };
-        Ok(Box::new(vec![own("eth0", true), own("wg0", false)]))
+        Ok(Box::new(vec![
+            own("eth0", None),
+            own("wg0", Some("it is a tunnel")),
+        ]))
     }
 }
