@@ -45,14 +45,21 @@ pub(crate) fn clean(netlink: &mut Netlink, leftover: Leftover) -> io::Result<()>
                 address,
                 prefix_len,
             } => {
-                let address = VirtualAddress {
-                    address: *address,
-                    prefix_len: *prefix_len,
-                };
                 let index = links.find(device);
-                let known = index.and_then(|index| links.address(index, address.address));
-                match known.filter(|known| !marks || known.protocol == OUR_PROTOCOL) {
+                let known = links.addresses().find(|known| {
+                    // Without marks the prefix has to tell it from one that the host has by itself.
+                    let ours = match marks {
+                        true => known.protocol == OUR_PROTOCOL,
+                        false => [*prefix_len, 32].contains(&known.prefix_len),
+                    };
+                    Some(known.index) == index && known.address == *address && ours
+                });
+                match known {
                     Some(known) => remove(netlink, |to| {
+                        let address = VirtualAddress {
+                            address: known.address,
+                            prefix_len: known.prefix_len,
+                        };
                         netlink::address(to, known.index, address, false);
                     }),
                     None => Ok(()),

@@ -26,6 +26,7 @@ mod macvlan;
 mod netlink;
 mod pace;
 mod platform;
+mod precedence;
 mod requests;
 mod router;
 mod sockets;

@@ -12,7 +12,6 @@ use crate::netlink::{Address, Event, Link};
 const IFF_UP: u32 = libc::IFF_UP as u32;
 const IFF_LOOPBACK: u32 = libc::IFF_LOOPBACK as u32;
 const IFF_LOWER_UP: u32 = 1 << 16;
-const IFA_F_SECONDARY: u32 = 0x01;
 const IFA_F_DADFAILED: u32 = 0x08;
 const IFA_F_TENTATIVE: u32 = 0x40;
 const RT_SCOPE_UNIVERSE: u8 = 0;
@@ -68,6 +67,12 @@ impl Links {
     /// Every address of every link.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = &Address> {
         self.0.values().flat_map(|entry| &entry.addresses)
+    }
+
+    /// The addresses of a link.
+    pub(crate) fn addresses_of(&self, index: u32) -> impl Iterator<Item = &Address> {
+        let entry = self.0.get(&index).into_iter();
+        entry.flat_map(|entry| &entry.addresses)
     }
 
     /// The number of the link called `name`, which may be any name that the kernel takes for it.
@@ -160,7 +165,7 @@ fn sources(
     let own = || addresses.iter().filter(|a| !ours(a));
     let ipv4 = |scope| {
         own().find_map(|a| match a.address {
-            IpAddr::V4(ip) if a.scope == scope && a.flags & IFA_F_SECONDARY == 0 => Some(ip),
+            IpAddr::V4(ip) if a.scope == scope && !a.is_secondary() => Some(ip),
             _ => None,
         })
     };
@@ -220,7 +225,7 @@ mod tests {
         for a in [
             address("169.254.1.1", 0, 253, 0),
             address("10.0.0.100", 0, 0, 112),
-            address("10.0.0.3", IFA_F_SECONDARY, 0, 0),
+            address("10.0.0.3", 0x01, 0, 0),
             address("10.0.0.2", 0, 0, 0),
             address("10.0.1.2", 0, 0, 0),
             address("fe80::9", 0, 253, 112),

@@ -169,7 +169,8 @@ impl LinuxPlatform {
             // An address on a macvlan goes with it.
             self.ledger.add([entry.clone()]).map_err(noted)?;
         }
-        let add = |to: &mut netlink::Requests| netlink::address(to, index, address, true);
+        let installed = self.as_installed(index, address);
+        let add = |to: &mut netlink::Requests| netlink::address(to, index, installed, true);
         let mut added = self.netlink.perform(add);
         if let Err(error) = &added
             && error.kind() == io::ErrorKind::PermissionDenied
@@ -195,7 +196,7 @@ impl LinuxPlatform {
                 }
             }
             Err(error) => {
-                let (ip, len) = (address.address, address.prefix_len);
+                let (ip, len) = (installed.address, installed.prefix_len);
                 let what = format!("add address {ip}/{len} to {device}");
                 return Err(PlatformError::new(what, error));
             }
@@ -240,8 +241,9 @@ impl LinuxPlatform {
         let (result, what) = match held.how {
             How::Adopted => return Ok(()),
             How::Installed => {
+                let installed = self.as_installed(index, held.address);
                 let remove =
-                    |to: &mut netlink::Requests| netlink::address(to, index, held.address, false);
+                    |to: &mut netlink::Requests| netlink::address(to, index, installed, false);
                 let what = format!("remove address {ip} from {}", self.link_label(index));
                 (self.netlink.perform(remove), what)
             }

@@ -109,6 +109,7 @@ impl LinuxPlatform {
                         .values()
                         .any(|r| r.held.iter().any(|h| h.index == *index))
             }
+            Event::Address(address) => self.has_come_first(address),
             Event::AddressGone(gone) => {
                 let gone = (gone.index, gone.address);
                 let mut held = self.routers.values().flat_map(|r| r.held.iter());
@@ -137,6 +138,7 @@ impl LinuxPlatform {
                 fresh.apply(Event::LinkGone(*index));
             }
         }
+        let result = self.take_first_ones(&mut fresh);
         self.links = fresh;
         self.counters.resyncs += 1;
         self.unsettled = true;
@@ -146,7 +148,7 @@ impl LinuxPlatform {
             router.find_losses(*key, links, &mut self.lost);
         }
         self.macvlans.retain(|index, _| links.get(*index).is_some());
-        Ok(())
+        result
     }
 
     /// Follows interfaces that came and went, and tells the host what has changed. An interface

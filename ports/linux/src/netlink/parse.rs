@@ -2,9 +2,11 @@
 
 use std::net::IpAddr;
 
-use vrrp_core::MacAddr;
+use vrrp_core::{MacAddr, VirtualAddress};
 
 use super::*;
+
+const IFA_F_SECONDARY: u32 = 0x01;
 
 /// One netlink message.
 #[derive(Clone, Copy, Debug)]
@@ -79,6 +81,24 @@ pub(crate) struct Address {
     pub(crate) scope: u8,
     /// Who says that they made it. 0: nobody, or the kernel is older than 5.18.
     pub(crate) protocol: u8,
+}
+
+impl Address {
+    /// Whether it is behind another one of its subnet.
+    pub(crate) fn is_secondary(&self) -> bool {
+        self.flags & IFA_F_SECONDARY != 0
+    }
+
+    /// Whether the kernel would count an IPv4 address to the same subnet.
+    pub(crate) fn is_in_subnet_of(&self, other: VirtualAddress) -> bool {
+        let (IpAddr::V4(ours), IpAddr::V4(theirs)) = (self.address, other.address) else {
+            return false;
+        };
+        // Without a prefix every address is of one subnet.
+        let mask = u32::MAX.checked_shl(32 - u32::from(self.prefix_len.min(32)));
+        let differing = (ours.to_bits() ^ theirs.to_bits()) & mask.unwrap_or_default();
+        self.prefix_len == other.prefix_len && differing == 0
+    }
 }
 
 /// The messages of a datagram. Ends where the octets make no sense.

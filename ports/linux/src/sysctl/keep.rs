@@ -176,6 +176,15 @@ pub(crate) fn restore(
     }
 }
 
+/// What lets the addresses of an interface stay when the first of their subnet goes, and what ends
+/// that, as netlink takes them. `None`: they stay anyway.
+pub(crate) fn promotion(device: &str) -> Option<((u16, i32), (u16, i32))> {
+    let sysctl = Sysctl::PromoteSecondaries;
+    let number = sysctl.number()?;
+    let is_off = files::read(sysctl, device).is_ok_and(|value| value == 0);
+    is_off.then_some(((number, 1), (number, 0)))
+}
+
 impl LinuxPlatform {
     /// Makes sysctls and sockets as the virtual routers want them, where that may have changed.
     pub(crate) fn tidy(&mut self) -> Result<(), PlatformError> {
@@ -246,17 +255,18 @@ impl LinuxPlatform {
 
     /// Reads the sysctls that decide about others. Returns whether any has changed.
     fn learn(&mut self) -> bool {
-        let mut devices = BTreeMap::new();
+        let (mut indices, mut names) = (BTreeSet::new(), BTreeSet::new());
         for (key, router) in &self.routers {
-            let parent = self.interfaces.get(&key.ifindex).and_then(|w| w.index());
+            let watched = self.interfaces.get(&key.ifindex);
+            indices.extend(watched.and_then(|watched| watched.index()));
             let named = router.setup.addresses.iter();
-            let named = named.filter_map(|(_, device)| self.links.find(device.as_ref()?));
-            for index in parent.into_iter().chain(named) {
-                if let Some(link) = self.links.get(index) {
-                    let read = || files::read_all(inherited().chain(DECISIVE), &link.name);
-                    devices.entry(index).or_insert_with(read);
-                }
-            }
+            names.extend(named.filter_map(|(_, device)| device.as_deref()));
+        }
+        indices.extend(names.into_iter().filter_map(|name| self.links.find(name)));
+        let mut devices = BTreeMap::new();
+        for link in indices.iter().filter_map(|index| self.links.get(*index)) {
+            let values = files::read_all(inherited().chain(DECISIVE), &link.name);
+            devices.insert(link.index, values);
         }
         let all = match devices.is_empty() {
             true => Values::UNKNOWN,

@@ -12,6 +12,6 @@ mod table;
 mod warn;
 
 pub(crate) use files::{has_ipv6, read, write, write_if_allowed};
-pub(crate) use keep::{Sysctls, is_undoable, restore};
+pub(crate) use keep::{Sysctls, is_undoable, promotion, restore};
 pub use table::names;
 pub(crate) use table::{Answers, DEAF, Sysctl};

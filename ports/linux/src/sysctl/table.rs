@@ -20,6 +20,7 @@ pub(crate) enum Sysctl {
     DisablePolicy,
     ArpAnnounce,
     ArpIgnore,
+    PromoteSecondaries,
     AcceptLocal,
     SrcValidMark,
     ProxyArpPvlan,
@@ -51,6 +52,7 @@ const NAMES: [(&str, u16); Sysctl::COUNT] = [
     ("disable_policy", 16),
     ("arp_announce", 18),
     ("arp_ignore", 19),
+    ("promote_secondaries", 20),
     ("accept_local", 23),
     ("src_valid_mark", 24),
     ("proxy_arp_pvlan", 25),
@@ -183,6 +185,8 @@ pub(crate) const MACVLAN: &[(Sysctl, Wanted)] = &[
     (ProxyArpPvlan, Wanted::Is(0)),
     // Where "all" has proxy_arp: no proxy for the neighbours, whom a macvlan reaches by its parent.
     (MediumId, Wanted::Is(-1)),
+    // Of several addresses of one subnet the first would take the others with it when it goes.
+    (PromoteSecondaries, Wanted::Is(1)),
     (RpFilter, Wanted::RpFilter),
     (Forwarding, Wanted::Inherited),
     (BcForwarding, Wanted::Inherited),

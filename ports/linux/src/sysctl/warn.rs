@@ -24,11 +24,15 @@ impl LinuxPlatform {
 
     /// Addresses that the kernel does not answer ARP for.
     fn arp_warnings(&self, key: VrKey, list: &mut Vec<PlatformWarning>) {
-        let (Some(router), Ok((parent, parent_name))) = (self.routers.get(&key), self.parent(key))
+        let (Some(router), Some((parent, parent_name))) =
+            (self.routers.get(&key), self.interface_below(key))
         else {
             return;
         };
-        if key.family == Family::Ipv6 {
+        let on_macvlan = self.sysctls.kernel_answers(None) == Answers::None;
+        let mut devices = self.sysctls.devices.keys();
+        let on_device = devices.any(|d| self.sysctls.kernel_answers(Some(*d)) == Answers::None);
+        if key.family == Family::Ipv6 || !(on_macvlan || on_device) {
             return;
         }
         let mut warn = |text| {
@@ -64,6 +68,12 @@ impl LinuxPlatform {
         }
     }
 
+    /// The number and the name of the interface of a virtual router, while it is there.
+    fn interface_below(&self, key: VrKey) -> Option<(u32, &str)> {
+        let watched = self.interfaces.get(&key.ifindex)?;
+        Some((watched.index()?, &watched.name))
+    }
+
     /// The sysctl that keeps the kernel from answering ARP, and its value.
     fn silencer(&self, device: Option<u32>) -> String {
         let device = device.and_then(|index| {
@@ -86,7 +96,9 @@ impl LinuxPlatform {
 
     /// Addresses that are of use to nobody: they accept nothing, and nothing is forwarded.
     fn forwarding_warning(&self, key: VrKey, list: &mut Vec<PlatformWarning>) {
-        let (Some(router), Ok((parent, name))) = (self.routers.get(&key), self.parent(key)) else {
+        let (Some(router), Some((parent, name))) =
+            (self.routers.get(&key), self.interface_below(key))
+        else {
             return;
         };
         let Some(values) = self.sysctls.devices.get(&parent) else {
@@ -97,7 +109,7 @@ impl LinuxPlatform {
         }
         let is_off = |values: &Values, sysctl| values.get(sysctl) == Some(0);
         let off = match key.family {
-            Family::Ipv4 if is_off(values, Sysctl::Forwarding) => Sysctl::Forwarding.path(&name),
+            Family::Ipv4 if is_off(values, Sysctl::Forwarding) => Sysctl::Forwarding.path(name),
             Family::Ipv6
                 if is_off(&self.sysctls.all, Sysctl::Forwarding6)
                     && values.get(Sysctl::ForceForwarding6) != Some(1) =>

@@ -129,3 +129,85 @@ fn a_link_local_address_brings_the_route_of_its_link_and_takes_it_away() {
         assert_eq!(routes("a0"), 1, "the interface's own route");
     }
 }
+
+/// The host's own address goes and comes back while a virtual one of its subnet is there: the kernel
+/// takes the first address of a subnet for its source and its route, and removes the others with it.
+#[test]
+fn an_own_address_that_comes_back_is_first_again_and_stays() {
+    for promote in ["0", "1"] {
+        let _wire = enter();
+        set("ipv4/conf/a0/promote_secondaries", promote);
+        ip("address add 10.5.0.2/24 dev a0");
+        ip("route add default via 10.0.0.9");
+        let setup = virtual_router(
+            MacMode::Interface,
+            &[("10.0.0.100", 24), ("10.0.0.101", 24), ("10.0.1.100", 24)],
+        );
+        let vips = ["10.0.0.100", "10.0.0.101", "10.0.1.100"];
+        let mut platform = open();
+        platform.prepare(&setup).unwrap();
+        take_up(&mut platform, &setup);
+        assert!(ip("address show dev a0").contains("10.0.0.100/24"));
+        assert!(ip("address show dev a0").contains("10.0.1.100/32"));
+        let settle = |platform: &mut vrrp_linux::LinuxPlatform| {
+            // What was lost the host puts back.
+            for failure in lost(&receive(platform, SOON)) {
+                let vrrp_core::Failure::Address { address, .. } = failure else {
+                    panic!("{failure:?}");
+                };
+                let mut addresses = setup.addresses.iter();
+                let (address, _) = addresses.find(|(a, _)| a.address == address).unwrap();
+                platform
+                    .set_address(setup.key, *address, true, true)
+                    .unwrap();
+            }
+            receive(platform, SOON);
+        };
+        // With a pause between the two, and at once.
+        for pause in [true, false] {
+            ip("address del 10.0.0.2/24 dev a0");
+            if pause {
+                settle(&mut platform);
+                assert_eq!(source("10.5.0.9:9"), IpAddr::from([10, 5, 0, 2]));
+            }
+            ip("address add 10.0.0.2/24 dev a0");
+            settle(&mut platform);
+            for to in ["10.0.0.9:9", "192.0.2.9:9"] {
+                let case = format!("promote {promote}, pause {pause}, {to}");
+                assert_eq!(source(to), IpAddr::from([10, 0, 0, 2]), "{case}");
+            }
+            assert!(ip("route show").contains("10.0.0.0/24 dev a0"));
+            let shown = ip("address show dev a0");
+            assert!(vips.iter().all(|vip| shown.contains(vip)), "{shown}");
+        }
+        assert_eq!(setting("ipv4/conf/a0/promote_secondaries"), promote);
+        give_up(&mut platform, &setup);
+        let shown = ip("address show dev a0");
+        assert!(
+            shown.contains("10.0.0.2/24") && shown.contains("10.5.0.2/24"),
+            "{shown}"
+        );
+        assert!(!vips.iter().any(|vip| shown.contains(vip)), "{shown}");
+    }
+}
+
+#[test]
+fn an_address_that_goes_takes_no_other_with_it() {
+    for mode in [MacMode::Virtual, MacMode::Interface] {
+        let wire = enter();
+        let vips = [("10.0.0.100", 24), ("10.0.0.101", 24), ("10.0.0.102", 24)];
+        let setup = virtual_router(mode, &vips);
+        let mut platform = open();
+        platform.prepare(&setup).unwrap();
+        take_up(&mut platform, &setup);
+        receive(&mut platform, SOON);
+        for gone in 0..2 {
+            let address = setup.addresses[gone].0;
+            platform
+                .set_address(setup.key, address, true, false)
+                .unwrap();
+            assert_eq!(ask(&wire, [10, 0, 0, 102]).len(), 1, "{mode:?}");
+            assert_eq!(lost(&receive(&mut platform, SOON)), []);
+        }
+    }
+}

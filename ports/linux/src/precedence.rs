@@ -1,0 +1,80 @@
+//! Keeps IPv4 virtual addresses behind the host's own ones.
+//!
+//! Of the addresses of one subnet on an interface the first is primary, and the others are secondary:
+//! the primary one is the source of connections, has the route to the subnet, and takes the others
+//! with it when it goes. A virtual address must be none of that, so it is installed with its prefix
+//! only where the host has an address of that subnet, and otherwise with a prefix of 32, which is a
+//! subnet of its own.
+
+use std::io;
+use std::net::IpAddr;
+
+use vrrp_core::VirtualAddress;
+use vrrp_host::port::How;
+
+use crate::links::Links;
+use crate::netlink::{self, Address, Event};
+use crate::platform::LinuxPlatform;
+use crate::sysctl;
+
+impl LinuxPlatform {
+    /// A virtual address with the prefix that it has, or is to have, on an interface.
+    pub(crate) fn as_installed(&self, index: u32, address: VirtualAddress) -> VirtualAddress {
+        if address.address.is_ipv6() || self.macvlans.contains_key(&index) {
+            return address;
+        }
+        let mut here = self.links.addresses_of(index);
+        let known = here.find(|a| a.address == address.address && self.is_ours(a));
+        let is_before = |a: &Address| !self.is_ours(a) && a.is_in_subnet_of(address);
+        let prefix_len = match known {
+            Some(known) => known.prefix_len,
+            None if self.links.addresses_of(index).any(is_before) => address.prefix_len,
+            None => 32,
+        };
+        VirtualAddress {
+            prefix_len,
+            ..address
+        }
+    }
+
+    /// Whether an address is a virtual one that has become the primary one of its subnet: the host's
+    /// own has been removed, and may have come back behind it.
+    pub(crate) fn has_come_first(&self, address: &Address) -> bool {
+        let place = (address.index, address.address);
+        let mut held = self.routers.values().flat_map(|router| router.held.iter());
+        matches!(address.address, IpAddr::V4(_))
+            && address.prefix_len < 32
+            && !address.is_secondary()
+            && !self.macvlans.contains_key(&address.index)
+            && self.is_ours(address)
+            && held.any(|h| h.how == How::Installed && (h.index, h.address.address) == place)
+    }
+
+    /// Takes away addresses that have come first, for the host to install them again.
+    pub(crate) fn take_first_ones(&mut self, links: &mut Links) -> io::Result<()> {
+        let first = links.addresses().filter(|a| self.has_come_first(a));
+        for address in first.copied().collect::<Vec<_>>() {
+            let Some(link) = links.get(address.index) else {
+                continue;
+            };
+            let wanted = VirtualAddress {
+                address: address.address,
+                prefix_len: address.prefix_len,
+            };
+            // Those of the host that are behind it stay.
+            let promote = sysctl::promotion(&link.name);
+            self.netlink.perform(|to| {
+                let index = address.index;
+                if let Some((on, off)) = promote {
+                    netlink::link_sysctls(to, index, &[on]);
+                    netlink::address(to, index, wanted, false);
+                    netlink::link_sysctls(to, index, &[off]);
+                } else {
+                    netlink::address(to, index, wanted, false);
+                }
+            })?;
+            links.apply(Event::AddressGone(address));
+        }
+        Ok(())
+    }
+}
