@@ -75,7 +75,8 @@ pub trait Platform {
     /// again for all virtual routers of an interface that has come: it may be of another kind now.
     fn prepare(&mut self, setup: &VrSetup) -> Result<(), PlatformError>;
 
-    /// Undoes [`prepare`](Platform::prepare). Addresses and MAC have been given up before.
+    /// Undoes [`prepare`](Platform::prepare), also one that was refused. Addresses and MAC have been
+    /// given up before. What cannot be undone is tried again, and noted for the next life.
     fn release(&mut self, key: VrKey);
 
     /// Queues a frame. Errors are counted and logged by the platform: the protocol repeats itself.
@@ -88,11 +89,13 @@ pub trait Platform {
     /// Sends what is queued.
     fn flush(&mut self);
 
-    /// Performs [`Output::SetMac`](vrrp_core::Output::SetMac).
+    /// Performs [`Output::SetMac`](vrrp_core::Output::SetMac). What cannot be given up the platform
+    /// tries again by itself until it is, and warns: the engine does not ask twice.
     fn set_mac(&mut self, key: VrKey, mac: MacAddr, on: bool) -> Result<(), PlatformError>;
 
     /// Performs [`Output::SetAddress`](vrrp_core::Output::SetAddress). An address that was there
-    /// before us is left in place when it is given up. When a reload moves an address from one
+    /// before us is left in place when it is given up; what cannot be given up is tried again as with
+    /// [`set_mac`](Platform::set_mac). When a reload moves an address from one
     /// virtual router to another it may for a moment belong to both, and goes when both have given
     /// it up.
     fn set_address(

@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -22,9 +23,12 @@ const DELAY: Duration = Duration::from_millis(250);
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// The thread and what it has to do. Dropping it leaves the rest undone.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Janitor {
     shared: Arc<Shared>,
+    /// For the thread, which is made when there is something to do: then it may be too late to open
+    /// a socket.
+    netlink: Option<Netlink>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -32,6 +36,8 @@ pub(crate) struct Janitor {
 struct Shared {
     work: Mutex<Work>,
     changed: Condvar,
+    /// A link refused, since this was last asked.
+    failed: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -50,6 +56,36 @@ struct Task {
 }
 
 impl Janitor {
+    /// For the network namespace of the calling thread.
+    pub(crate) fn open() -> io::Result<Self> {
+        Ok(Self {
+            shared: Arc::default(),
+            netlink: Some(Netlink::open()?),
+            thread: None,
+        })
+    }
+
+    /// Whether a link has refused since this was last asked.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.shared.failed.swap(false, Ordering::Relaxed)
+    }
+
+    /// Whether something is still to be done to a link, or being done.
+    pub(crate) fn has(&self, index: u32) -> bool {
+        let work = self.shared.lock();
+        work.busy == Some(index) || work.tasks.iter().any(|task| task.index == index)
+    }
+
+    /// Ends the thread and leaves the rest undone.
+    pub(crate) fn end(&mut self) {
+        self.shared.lock().ended = true;
+        self.shared.changed.notify_all();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+        self.shared = Arc::default();
+    }
+
     /// Sees to it that a link is closed.
     pub(crate) fn close(&mut self, index: u32) -> io::Result<()> {
         self.add(index, false)
@@ -71,8 +107,10 @@ impl Janitor {
 
     fn add(&mut self, index: u32, delete: bool) -> io::Result<()> {
         if self.thread.is_none() {
-            // It is in the network namespace of the thread that makes it.
-            let netlink = Netlink::open()?;
+            let netlink = match self.netlink.take() {
+                Some(netlink) => netlink,
+                None => Netlink::open()?,
+            };
             let shared = Arc::clone(&self.shared);
             let builder = std::thread::Builder::new()
                 .name("janitor".into())
@@ -113,11 +151,7 @@ impl Janitor {
 
 impl Drop for Janitor {
     fn drop(&mut self) {
-        self.shared.lock().ended = true;
-        self.shared.changed.notify_all();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        self.end();
     }
 }
 
@@ -154,11 +188,14 @@ impl Shared {
             work.tasks.pop_front();
             work.busy = Some(task.index);
             drop(work);
-            // One that is gone needs nothing; one that refuses is found by the next life.
-            let _ = netlink.perform(|to| match task.delete {
+            let result = netlink.perform(|to| match task.delete {
                 true => netlink::delete_link(to, task.index),
                 false => netlink::link_flags(to, task.index, false),
             });
+            // One that is gone needs nothing.
+            if result.is_err_and(|error| error.raw_os_error() != Some(libc::ENODEV)) {
+                self.failed.store(true, Ordering::Relaxed);
+            }
             work = self.lock();
             work.busy = None;
             self.changed.notify_all();

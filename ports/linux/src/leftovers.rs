@@ -14,9 +14,28 @@ use crate::netlink::{self, Address, Event, Link, Netlink, OUR_PROTOCOL, Requests
 use crate::sys;
 use crate::sysctl;
 
+/// Removes what ledgers name and what bears our marks. What there is to say is added to `remarks`.
+pub(crate) fn clean_all(
+    netlink: &mut Netlink,
+    leftovers: Vec<Leftover>,
+    living: &[Instance],
+    remarks: &mut Vec<String>,
+) {
+    let failed = |error| format!("cannot clean up after a crash wholly: {error}");
+    for leftover in leftovers {
+        if let Err(error) = clean(netlink, leftover) {
+            remarks.push(failed(error));
+        }
+    }
+    match sweep(netlink, living) {
+        Ok(swept) => remarks.extend(swept.remarks()),
+        Err(error) => remarks.push(failed(error)),
+    }
+}
+
 /// Removes everything in the ledger that still bears our mark, then the ledger. What refuses to go
 /// is tried by the next life again.
-pub(crate) fn clean(netlink: &mut Netlink, leftover: Leftover) -> io::Result<()> {
+fn clean(netlink: &mut Netlink, leftover: Leftover) -> io::Result<()> {
     // Its macvlans at once, which is far quicker than one by one. No link but its own is in its
     // group; where there is none this is refused, and those that it had not marked yet follow.
     let group = link_group(&leftover.token);
@@ -74,12 +93,10 @@ pub(crate) fn clean(netlink: &mut Netlink, leftover: Leftover) -> io::Result<()>
                 name,
                 old,
                 new,
-            } => {
-                if let Some(index) = links.find(device) {
-                    sysctl::restore(netlink, (index, device), name, old, new);
-                }
-                Ok(())
-            }
+            } => match links.find(device) {
+                Some(index) => sysctl::restore(netlink, (index, device), name, old, new),
+                None => Ok(()),
+            },
         };
         result = result.and(removed);
     }
@@ -91,17 +108,17 @@ pub(crate) fn clean(netlink: &mut Netlink, leftover: Leftover) -> io::Result<()>
 
 /// What [`sweep`] removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Swept {
-    pub(crate) macvlans: usize,
-    pub(crate) addresses: usize,
-    pub(crate) routes: usize,
+struct Swept {
+    macvlans: usize,
+    addresses: usize,
+    routes: usize,
     /// There are marked addresses or routes, and a running platform whose ledger cannot be read.
-    pub(crate) unsure: bool,
+    unsure: bool,
 }
 
 impl Swept {
     /// What there is to say about it.
-    pub(crate) fn remarks(&self) -> Vec<String> {
+    fn remarks(&self) -> Vec<String> {
         let parts = [
             (self.macvlans, "macvlan"),
             (self.addresses, "address"),
@@ -137,7 +154,7 @@ impl Swept {
 /// Removes what bears our marks in this network namespace and belongs to none of the `living`: the
 /// ledger that named it is lost. A macvlan bears the token of its process; addresses and routes
 /// belong to the living whose ledgers name them. Where one of these cannot be read they all stay.
-pub(crate) fn sweep(netlink: &mut Netlink, living: &[Instance]) -> io::Result<Swept> {
+fn sweep(netlink: &mut Netlink, living: &[Instance]) -> io::Result<Swept> {
     let mut swept = Swept::default();
     let links = list(netlink)?;
     let aliases: Vec<String> = living.iter().map(|i| link_alias(&i.token)).collect();
@@ -182,10 +199,9 @@ pub(crate) fn sweep(netlink: &mut Netlink, living: &[Instance]) -> io::Result<Sw
     };
     let is_noted = |is: &dyn Fn(&Entry) -> bool| noted.iter().flatten().any(is);
     for known in addresses {
-        let name = links.get(known.index).map(|link| link.name.as_str());
-        let is = |entry: &Entry| {
-            matches!(entry, Entry::Address { device, address, .. }
-                if Some(device.as_str()) == name && *address == known.address)
+        let is = |entry: &Entry| match entry {
+            Entry::Address { address, .. } => *address == known.address,
+            _ => false,
         };
         if !is_noted(&is) {
             let address = VirtualAddress {

@@ -30,6 +30,7 @@ mod precedence;
 mod requests;
 mod router;
 mod sockets;
+mod strays;
 mod sys;
 mod sysctl;
 #[doc(hidden)]

@@ -9,12 +9,10 @@ use vrrp_host::{PlatformError, PlatformWarning, Subject};
 
 use crate::fitness::{self, explain_no_macvlan};
 use crate::instances;
-use crate::janitor::Janitor;
 use crate::ledger::Entry;
 use crate::leftovers;
 use crate::netlink::{self, Address, Event, Link, OUR_PROTOCOL};
 use crate::platform::LinuxPlatform;
-use crate::sys;
 use crate::sysctl::{self, Sysctl};
 
 impl LinuxPlatform {
@@ -50,8 +48,10 @@ impl LinuxPlatform {
                 Ok(())
             }
             Err(error) => {
-                // Nothing was left behind by this life.
-                let _ = self.ledger.remove(&entry);
+                // The note stays where it cannot be told that nothing was left.
+                if self.remove_named(&name).is_ok() {
+                    let _ = self.ledger.remove(&entry);
+                }
                 let error = explain_no_macvlan(error, self.links.get(parent));
                 Err(PlatformError::new(what, error))
             }
@@ -72,13 +72,36 @@ impl LinuxPlatform {
             }
             self.netlink.perform(create)?;
         }
-        let index = sys::interface_index(name)?;
-        let result = self.quieten(key, parent, (index, name), alias);
-        if result.is_err() {
-            // Better no macvlan than one that talks.
-            let _ = self.netlink.perform(|to| netlink::delete_link(to, index));
-        }
-        result.map(|()| index)
+        // Without a descriptor more, of which there may be none left.
+        let index = self
+            .netlink
+            .find_link(name)?
+            .ok_or(io::ErrorKind::NotFound)?
+            .index;
+        self.quieten(key, parent, (index, name), alias)?;
+        Ok(index)
+    }
+
+    /// Removes a macvlan of this life that could not be made wholly: better none than one that talks.
+    fn remove_named(&mut self, name: &str) -> io::Result<()> {
+        let found = self.netlink.find_link(name);
+        let ours = |link: &Link| self.is_of_this_life(link);
+        let result = match found {
+            Ok(Some(link)) if ours(&link) => self
+                .netlink
+                .perform(|to| netlink::delete_link(to, link.index)),
+            Ok(_) => return Ok(()),
+            Err(error) => Err(error),
+        };
+        self.retry_removal(result, || format!("remove {name}"))
+    }
+
+    /// Whether a macvlan was made by this platform, marked or not yet.
+    pub(crate) fn is_of_this_life(&self, link: &Link) -> bool {
+        let token = self.ledger.token();
+        link.kind == "macvlan"
+            && (link.alias == link_alias(token)
+                || link.alias.is_empty() && link.group == link_group(token))
     }
 
     /// What must be set on a macvlan before it is up for the first time.
@@ -153,22 +176,29 @@ impl LinuxPlatform {
     fn deafen(&mut self, key: VrKey, index: u32) -> io::Result<()> {
         let silent = key.family == Family::Ipv4 || {
             let device = self.link_label(index);
-            sysctl::write_if_allowed(Sysctl::DisableIpv6, &device, 1)?
+            sysctl::write_if_allowed(Sysctl::DisableIpv6, &device, 1).unwrap_or(false)
         };
         // Where that of "all" is loose the kernel takes it instead.
         let can_be_deaf = sysctl::read(Sysctl::RpFilter, "all").is_ok_and(|all| all < 2);
-        let result = if silent && can_be_deaf {
-            self.netlink
+        let deaf = silent
+            && can_be_deaf
+            && self
+                .netlink
                 .perform(|to| netlink::link_sysctls(to, index, &[sysctl::DEAF]))
-                .and(self.janitor.close(index))
-        } else {
-            // It is closed at once, however long that takes.
-            self.netlink
-                .perform(|to| netlink::link_flags(to, index, false))
-        };
+                .is_ok();
+        if deaf && self.janitor.close(index).is_ok() {
+            return Ok(());
+        }
+        // It is closed at once, however long that takes.
+        let result = self
+            .netlink
+            .perform(|to| netlink::link_flags(to, index, false));
         match result {
             Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(()),
-            other => other,
+            other => {
+                let label = self.link_label(index);
+                self.retry_removal(other, || format!("set {label} down"))
+            }
         }
     }
 
@@ -294,6 +324,10 @@ impl LinuxPlatform {
         let name = self.link_label(index);
         if self.janitor.delete(index).is_ok() {
             self.leaving.insert(name, index);
+        } else {
+            let deleted = self.netlink.perform(|to| netlink::delete_link(to, index));
+            // What fails is tried again.
+            let _ = self.retry_removal(deleted, || format!("remove {name}"));
         }
         self.forget_link(key);
     }
@@ -301,8 +335,8 @@ impl LinuxPlatform {
     /// Removes all macvlans of this life in one request. `false`: they refused to go.
     pub(crate) fn remove_links(&mut self) -> bool {
         // What the thread has not done is done by this.
-        self.janitor = Janitor::default();
-        if self.macvlans.is_empty() && self.leaving.is_empty() {
+        self.janitor.end();
+        if self.macvlans.is_empty() && self.leaving.is_empty() && !self.strays.are_there() {
             return true;
         }
         let group = link_group(self.ledger.token());
@@ -317,8 +351,7 @@ impl LinuxPlatform {
     }
 
     fn has_links(&self) -> bool {
-        let left = |index| self.links.get(index).is_some();
-        self.macvlans.keys().copied().any(left) || self.leaving.values().copied().any(left)
+        self.links.iter().any(|link| self.is_of_this_life(link))
     }
 
     fn forget_link(&mut self, key: VrKey) {

@@ -20,6 +20,7 @@ use crate::netlink::{Monitor, Netlink};
 use crate::pace::{Pace, Wait};
 use crate::router::Router;
 use crate::sockets::{self, Sockets};
+use crate::strays::Strays;
 use crate::sys::{self, Epoll, ReceiveBatch, SendBatch, Timer};
 use crate::sysctl::{self, Sysctls};
 
@@ -73,6 +74,7 @@ pub struct LinuxPlatform {
     pub(crate) janitor: Janitor,
     /// Macvlans that the janitor is to delete, by name.
     pub(crate) leaving: HashMap<String, u32>,
+    pub(crate) strays: Strays,
     pub(crate) sysctls: Sysctls,
     /// What is gone and the host has not been told.
     pub(crate) lost: Vec<Failure>,
@@ -91,7 +93,7 @@ pub struct LinuxPlatform {
     /// Facts may have changed that the host has not been told.
     pub(crate) unsettled: bool,
     pub(crate) counters: Counters,
-    /// It is another process's.
+    /// It is another process's, or nothing any more.
     abandoned: bool,
 }
 
@@ -108,6 +110,7 @@ impl LinuxPlatform {
         let monitor = Monitor::open().map_err(failed(privileged))?;
         let mut netlink = Netlink::open().map_err(failed("open a netlink socket"))?;
         netlink.filter_dumps();
+        let janitor = Janitor::open().map_err(failed("open a netlink socket"))?;
         let (epoll, timer, pace) = Epoll::new()
             .and_then(|epoll| Ok((epoll, Timer::new()?, Pace::new()?)))
             .map_err(failed("make an epoll and timers"))?;
@@ -125,22 +128,19 @@ impl LinuxPlatform {
             .map_err(failed("find out the network namespace"))?
             .ino();
         let place = ledger::place(namespace);
-        let ledger = ledger::create(&directory, namespace).map_err(failed(&keeping))?;
-        let presence = Presence::announce(ledger.token(), &directory)
-            .map_err(failed("show that this process runs"))?;
+        let mut ledger = ledger::create(&directory, namespace).map_err(failed(&keeping))?;
         let mut remarks = Vec::new();
-        let cleaning = "clean up after a crash";
-        let living = instances::others(&place, ledger.token()).map_err(failed(cleaning))?;
-        let leftovers = ledger::leftovers(&directory, namespace, &mut remarks);
-        for leftover in leftovers.map_err(failed(&keeping))? {
-            if let Err(error) = leftovers::clean(&mut netlink, leftover) {
-                remarks.push(format!("cannot {cleaning} wholly: {error}"));
-            }
-        }
-        match leftovers::sweep(&mut netlink, &living) {
-            Ok(swept) => remarks.extend(swept.remarks()),
-            Err(error) => remarks.push(format!("cannot {cleaning} wholly: {error}")),
-        }
+        let mut clean_up = || {
+            let presence = Presence::announce(ledger.token(), &directory)?;
+            let living = instances::others(&place, ledger.token())?;
+            let leftovers = ledger::leftovers(&directory, namespace, &mut remarks)?;
+            leftovers::clean_all(&mut netlink, leftovers, &living, &mut remarks);
+            Ok(presence)
+        };
+        let presence = clean_up().map_err(|error| {
+            ledger.close();
+            PlatformError::new("clean up after a crash", error)
+        })?;
 
         let mut platform = Self {
             epoll,
@@ -157,8 +157,9 @@ impl LinuxPlatform {
             interfaces: BTreeMap::new(),
             routers: HashMap::new(),
             macvlans: HashMap::new(),
-            janitor: Janitor::default(),
+            janitor,
             leaving: HashMap::new(),
+            strays: Strays::default(),
             sysctls,
             lost: Vec::new(),
             ledger,
@@ -184,6 +185,22 @@ impl LinuxPlatform {
         self.janitor.abandon();
     }
 
+    /// Removes everything that was installed. After an error something is left, and noted for the
+    /// next life.
+    pub fn close(mut self) -> Result<(), PlatformError> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<(), PlatformError> {
+        if std::mem::replace(&mut self.abandoned, true) {
+            return Ok(());
+        }
+        self.send_queued();
+        self.release_everything()?;
+        self.ledger.close();
+        Ok(())
+    }
+
     /// What was odd, or left by a dead process, when the platform was opened: one sentence each.
     pub fn remarks(&self) -> &[String] {
         &self.remarks
@@ -197,7 +214,8 @@ impl LinuxPlatform {
     /// Sets the timer to the earlier of the host's deadline and our own.
     fn arm(&mut self) -> io::Result<()> {
         // News for the host does not wait.
-        self.wakeup.set_own(self.unsettled.then(Instant::default));
+        let news = self.unsettled.then(Instant::default);
+        self.wakeup.set_own(news.or(self.strays.due()));
         if let Some(at) = self.wakeup.change() {
             self.timer.arm(at.map(Instant::as_micros))?;
             self.wakeup.set_armed(at);
@@ -322,6 +340,14 @@ impl Platform for LinuxPlatform {
         if tokens.contains(&SYSCTLS) {
             result = result.and(self.look_at_sysctls());
         }
+        let now = self.now();
+        if self.janitor.has_failed() {
+            self.strays.look_at(now);
+        }
+        if self.strays.due().is_some_and(|at| at <= now) {
+            // What fails is a warning, and tried again.
+            let _ = self.remove_strays();
+        }
         if self.unsettled {
             self.settle(sink);
         }
@@ -417,6 +443,7 @@ impl Platform for LinuxPlatform {
     fn warnings(&self, list: &mut Vec<PlatformWarning>) {
         self.sysctl_warnings(list);
         self.mac_warnings(list);
+        list.extend(self.strays.warning());
     }
 
     fn mac_interface(&self, key: VrKey) -> Option<String> {
@@ -432,11 +459,7 @@ impl Platform for LinuxPlatform {
 
 impl Drop for LinuxPlatform {
     fn drop(&mut self) {
-        if self.abandoned {
-            return;
-        }
-        self.send_queued();
-        self.release_everything();
-        self.ledger.close();
+        // What is left is found by the next life.
+        let _ = self.end();
     }
 }

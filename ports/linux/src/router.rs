@@ -134,7 +134,7 @@ impl LinuxPlatform {
         let link = router.link;
         if let Some(held) = change.give_up {
             self.unheard |= !self.is_answered(key, &held);
-            let result = self.give_up(held);
+            let result = self.give_up_or_retry(held);
             if !change.serve {
                 let filled = link.map_or(Ok(()), |link| self.fill(key, link));
                 return result.and(filled);
@@ -171,6 +171,12 @@ impl LinuxPlatform {
         }
         let installed = self.as_installed(index, address);
         let add = |to: &mut netlink::Requests| netlink::address(to, index, installed, true);
+        let held = |how| Held {
+            address,
+            index,
+            how,
+            entry: entry.clone(),
+        };
         let mut added = self.netlink.perform(add);
         if let Err(error) = &added
             && error.kind() == io::ErrorKind::PermissionDenied
@@ -187,8 +193,9 @@ impl LinuxPlatform {
                 self.resync()
                     .map_err(|error| PlatformError::new("list the addresses", error))?;
                 let known = self.links.address(index, address.address);
-                if known.is_some_and(|a| a.protocol == OUR_PROTOCOL) && self.ledger.contains(&entry)
-                {
+                let ours = known.is_some_and(|a| a.protocol == OUR_PROTOCOL);
+                // An address on a macvlan of ours can be nobody else's.
+                if self.macvlans.contains_key(&index) || ours && self.ledger.contains(&entry) {
                     How::Installed
                 } else {
                     self.ledger.remove(&entry).map_err(noted)?;
@@ -198,15 +205,13 @@ impl LinuxPlatform {
             Err(error) => {
                 let (ip, len) = (installed.address, installed.prefix_len);
                 let what = format!("add address {ip}/{len} to {device}");
-                return Err(PlatformError::new(what, error));
+                let error = PlatformError::new(what, error);
+                // The answer may be what was lost.
+                self.strays.keep(held(How::Installed), None);
+                return Err(error);
             }
         };
-        Ok(Held {
-            address,
-            index,
-            how,
-            entry,
-        })
+        Ok(held(how))
     }
 
     /// Serves an address without accepting: packets to it are dropped, not sent around.
@@ -218,25 +223,39 @@ impl LinuxPlatform {
         let ip = address.address;
         let entry = Entry::Route { address: ip };
         self.ledger.add([entry.clone()]).map_err(noted)?;
-        let route = match self.netlink.perform(|to| netlink::blackhole(to, ip, true)) {
-            Ok(()) => true,
-            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => false,
-            Err(error) => {
-                return Err(PlatformError::new(
-                    format!("add blackhole route {ip}"),
-                    error,
-                ));
-            }
-        };
-        Ok(Held {
+        let held = |route| Held {
             address,
             index,
             how: How::Silent { route },
-            entry,
-        })
+            entry: entry.clone(),
+        };
+        let route = match self.netlink.perform(|to| netlink::blackhole(to, ip, true)) {
+            Ok(()) => true,
+            // The route of an earlier try, or of somebody else.
+            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {
+                self.strays.forget_route(ip)
+            }
+            Err(error) => {
+                self.strays.keep(held(true), None);
+                let what = format!("add blackhole route {ip}");
+                return Err(PlatformError::new(what, error));
+            }
+        };
+        Ok(held(route))
     }
 
-    fn give_up(&mut self, held: Held<Entry>) -> Result<(), PlatformError> {
+    /// Ceases to serve an address. Where that fails it is tried again until it succeeds.
+    fn give_up_or_retry(&mut self, held: Held<Entry>) -> Result<(), PlatformError> {
+        match self.give_up(&held) {
+            Err(error) => {
+                self.strays.keep(held, Some(&error));
+                Err(error)
+            }
+            Ok(()) => Ok(()),
+        }
+    }
+
+    pub(crate) fn give_up(&mut self, held: &Held<Entry>) -> Result<(), PlatformError> {
         let (ip, index) = (held.address.address, held.index);
         let (result, what) = match held.how {
             How::Adopted => return Ok(()),
@@ -280,7 +299,7 @@ impl LinuxPlatform {
         let mut clean = true;
         for held in router.held.take() {
             let entry = held.entry.clone();
-            let gone = self.give_up(held).is_ok() && self.ledger.remove(&entry).is_ok();
+            let gone = self.give_up_or_retry(held).is_ok() && self.ledger.remove(&entry).is_ok();
             clean &= gone;
         }
         self.remove_link(key);
@@ -293,8 +312,11 @@ impl LinuxPlatform {
             return;
         };
         if clean {
-            // Notes of what was never installed.
-            let of_router = |ip| router.setup.addresses.iter().any(|(a, _)| a.address == ip);
+            // Notes of what was never installed. What a reload moves is another's by now.
+            let has =
+                |router: &Router, ip| router.setup.addresses.iter().any(|(a, _)| a.address == ip);
+            let others = &self.routers;
+            let of_router = |ip| has(&router, ip) && !others.values().any(|other| has(other, ip));
             let _ = self.ledger.remove_where(|entry| match entry {
                 Entry::Address { address, .. } | Entry::Route { address } => of_router(*address),
                 Entry::Link { .. } | Entry::Setting { .. } => false,
@@ -314,9 +336,10 @@ impl LinuxPlatform {
     }
 
     /// Removes everything that is installed.
-    pub(crate) fn release_everything(&mut self) {
+    pub(crate) fn release_everything(&mut self) -> Result<(), PlatformError> {
         // With a macvlan its addresses go.
-        if self.remove_links() {
+        let links_are_gone = self.remove_links();
+        if links_are_gone {
             let links = std::mem::take(&mut self.macvlans);
             for router in self.routers.values_mut() {
                 router.link = None;
@@ -327,8 +350,13 @@ impl LinuxPlatform {
         for key in keys {
             self.release_router(key);
         }
-        // What cannot be restored now never will be.
-        let _ = self.tidy();
+        let restored = self.tidy_sysctls();
+        if !links_are_gone || self.strays.are_there() {
+            // Nothing is left to be done later.
+            self.janitor.end();
+            self.remove_strays()?;
+        }
+        restored
     }
 
     /// The link that an address is put on.

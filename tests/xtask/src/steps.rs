@@ -150,6 +150,7 @@ fn manuals() -> Result<(), Failure> {
 /// Everything but the lab and what `simulate` runs. The Linux port's own tests need root, and say so.
 fn units() -> Result<(), Failure> {
     packages::install(packages::LAB)?;
+    packages::install(packages::REFUSALS)?;
     let apart = ["--exclude", "vrrp-tests", "--exclude", "vrrp-sim"];
     let args = ["test", "--quiet", "--workspace"];
     here(cargo().args(args).args(apart))?;

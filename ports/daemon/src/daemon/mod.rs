@@ -131,6 +131,11 @@ impl<P: Platform> Daemon<P> {
         daemon
     }
 
+    /// Lets go of the platform, when it has stopped.
+    pub fn into_platform(self) -> P {
+        self.host.into_platform()
+    }
+
     /// Takes the first step and tells the service manager that we are ready. Then it is for the
     /// caller to take [`turn`](Daemon::turn)s.
     pub fn start(&mut self) {

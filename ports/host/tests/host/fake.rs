@@ -59,6 +59,12 @@ pub(crate) struct Machine {
     pub(crate) adverts: Vec<(Instant, u8, u8)>,
     /// They fail because somebody else has what is wanted.
     pub(crate) in_use: bool,
+    /// The call that fails next, counted down to 0, where one is to.
+    pub(crate) refuse: Option<usize>,
+    /// Virtual routers that were prepared and not released.
+    pub(crate) prepared: BTreeSet<VrKey>,
+    /// Virtual routers whose MAC is taken up.
+    pub(crate) macs: BTreeSet<VrKey>,
     /// What the operating system has to say.
     pub(crate) warnings: Vec<PlatformWarning>,
     timer: WakeUp,
@@ -222,6 +228,11 @@ impl Machine {
         self.calls.push(call);
         self.spend(&what);
         self.disturb();
+        let refused = self.refuse == Some(0);
+        self.refuse = self.refuse.and_then(|left| left.checked_sub(1));
+        if refused {
+            return Err(PlatformError::new(what, io::Error::other("refused once")));
+        }
         if self.broken.iter().any(|prefix| what.starts_with(prefix)) {
             let error = match self.in_use {
                 true => io::ErrorKind::AddrInUse.into(),
@@ -230,6 +241,11 @@ impl Machine {
             return Err(PlatformError::new(what, error));
         }
         Ok(())
+    }
+
+    /// Interfaces that are watched.
+    pub(crate) fn watched(&self) -> usize {
+        self.watched.len()
     }
 
     fn name(&self, ifindex: u32) -> String {
@@ -359,7 +375,9 @@ impl Platform for Fake {
             m.attempt(
                 format!("prepare {name} {}", setup.key.vrid),
                 Call::Prepare(setup.clone()),
-            )
+            )?;
+            m.prepared.insert(setup.key);
+            Ok(())
         })
     }
 
@@ -367,6 +385,7 @@ impl Platform for Fake {
         self.machine(|m| {
             m.calls.push(Call::Release(key.vrid.get()));
             m.spend("release");
+            m.prepared.remove(&key);
             m.disturb();
         });
     }
@@ -413,7 +432,15 @@ impl Platform for Fake {
     fn set_mac(&mut self, key: VrKey, mac: MacAddr, on: bool) -> Result<(), PlatformError> {
         assert_eq!(mac, key.virtual_mac());
         let vrid = key.vrid.get();
-        self.machine(|m| m.attempt(format!("set MAC {vrid}"), Call::Mac(vrid, on)))
+        self.machine(|m| {
+            let result = m.attempt(format!("set MAC {vrid}"), Call::Mac(vrid, on));
+            if !on {
+                m.macs.remove(&key);
+            } else if result.is_ok() {
+                m.macs.insert(key);
+            }
+            result
+        })
     }
 
     fn set_address(
@@ -425,15 +452,16 @@ impl Platform for Fake {
     ) -> Result<(), PlatformError> {
         let address = address.address;
         self.machine(|m| {
-            m.attempt(format!("set address {address}"), Call::Address(address, on))?;
-            if on {
-                m.holders.insert((address, key));
-                m.addresses.insert(address);
-            } else {
+            let result = m.attempt(format!("set address {address}"), Call::Address(address, on));
+            if !on {
+                // What fails is tried again, by the platform.
                 m.holders.remove(&(address, key));
                 m.addresses = m.holders.iter().map(|holder| holder.0).collect();
+            } else if result.is_ok() {
+                m.holders.insert((address, key));
+                m.addresses.insert(address);
             }
-            Ok(())
+            result
         })
     }
 

@@ -229,3 +229,53 @@ fn a_mac_that_the_master_has_on_the_same_card_is_taken_when_that_is_gone() {
     sim.run_to(204_000);
     assert_eq!(sim.state(1, 1), State::Active);
 }
+
+/// Each call of the platform is refused once, in turn.
+#[test]
+fn what_is_refused_once_is_right_in_the_end() {
+    let two = VrSpec {
+        addresses: vec![address("10.0.0.101"), address("10.0.0.111")],
+        ..spec(1, 100)
+    };
+    let moved = VrSpec {
+        id: id("eth1", 3),
+        ..spec(3, 100)
+    };
+    let first = config(&[two, spec(2, 100)]);
+    let second = config(&[spec(1, 100), moved]);
+    let mut refused = 0;
+    for nth in 0.. {
+        let mut sim = Sim::new(&[config(&[])]);
+        sim.machine(0).refuse = Some(nth);
+        let reload = |sim: &mut Sim, config: &vrrp_host::HostConfig| {
+            if let Err(error) = sim.hosts[0].reload(config.clone()) {
+                assert!(error.to_string().contains("refused once"), "{error}");
+                sim.hosts[0].reload(config.clone()).expect("not again");
+            }
+        };
+        let served = |sim: &Sim, addresses: &[&str], vrids: usize| {
+            let machine = sim.machine(0);
+            let served: Vec<String> = machine.addresses.iter().map(ToString::to_string).collect();
+            assert_eq!(served, addresses, "call {nth}");
+            assert_eq!(machine.prepared.len(), vrids, "call {nth}");
+            assert_eq!(machine.macs.len(), vrids, "call {nth}");
+        };
+        reload(&mut sim, &first);
+        sim.run_to(30_000);
+        served(&sim, &["10.0.0.101", "10.0.0.102", "10.0.0.111"], 2);
+        reload(&mut sim, &second);
+        sim.run_to(60_000);
+        served(&sim, &["10.0.0.101", "10.0.0.103"], 2);
+        assert!(sim.hosts[0].warnings().is_empty(), "call {nth}");
+        sim.hosts[0].shutdown();
+        sim.run_to(90_000);
+        assert!(sim.hosts[0].is_stopped(), "call {nth}");
+        served(&sim, &[], 0);
+        assert_eq!(sim.machine(0).watched(), 0, "call {nth}");
+        if sim.machine(0).refuse.is_some() {
+            break;
+        }
+        refused += 1;
+    }
+    assert!(refused > 20, "{refused} calls");
+}

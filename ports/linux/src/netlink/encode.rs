@@ -179,6 +179,14 @@ pub(crate) fn link_flags(to: &mut Requests, index: u32, up: bool) {
     to.message(RTM_NEWLINK, REQUEST | ACK, &body, |_| {});
 }
 
+/// Asks for the link of a name.
+pub(crate) fn link_named(to: &mut Requests, name: &str) {
+    to.message(RTM_GETLINK, REQUEST | ACK, &link_body(0, 0, 0), |m| {
+        m.attribute(IFLA_EXT_MASK, &SKIP_STATISTICS.to_ne_bytes());
+        m.text(IFLA_IFNAME, name);
+    });
+}
+
 /// Removes a link.
 pub(crate) fn delete_link(to: &mut Requests, index: u32) {
     to.message(RTM_DELLINK, REQUEST | ACK, &link_body(index, 0, 0), |_| {});

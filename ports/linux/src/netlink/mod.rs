@@ -6,8 +6,8 @@ mod socket;
 
 pub(crate) use encode::{
     Requests, address, blackhole, create_macvlan, delete_group, delete_link, delete_route,
-    dump_addresses, dump_links, dump_routes_ipv4, dump_routes_ipv6, link_flags, link_settings,
-    link_sysctls,
+    dump_addresses, dump_links, dump_routes_ipv4, dump_routes_ipv6, link_flags, link_named,
+    link_settings, link_sysctls,
 };
 pub(crate) use parse::{Address, Event, Link, decode, messages, route_device, route_target};
 pub(crate) use socket::{Monitor, Netlink};

@@ -52,6 +52,15 @@ impl Netlink {
     /// Performs the requests that `fill` makes, in order. All are tried; the first error is
     /// returned.
     pub(crate) fn perform(&mut self, fill: impl FnOnce(&mut Requests)) -> io::Result<()> {
+        self.ask(fill, &mut |_| {})
+    }
+
+    /// As [`perform`](Self::perform), with what the kernel says besides.
+    fn ask(
+        &mut self,
+        fill: impl FnOnce(&mut Requests),
+        sink: &mut dyn FnMut(Event),
+    ) -> io::Result<()> {
         self.requests.clear();
         fill(&mut self.requests);
         sys::send(&self.fd, self.requests.octets())?;
@@ -61,12 +70,17 @@ impl Netlink {
         while !done {
             let len = sys::receive(&self.fd, &mut self.room)?;
             for message in messages(self.room.get(..len).unwrap_or_default()) {
-                let Some(Event::Result(errno)) = decode(&message) else {
-                    continue;
-                };
                 if !wanted.contains(&message.sequence) {
                     continue;
                 }
+                let errno = match decode(&message) {
+                    Some(Event::Result(errno)) => errno,
+                    Some(event) => {
+                        sink(event);
+                        continue;
+                    }
+                    None => continue,
+                };
                 if errno != 0 && result.is_ok() {
                     result = Err(io::Error::from_raw_os_error(errno));
                 }
@@ -74,6 +88,20 @@ impl Netlink {
             }
         }
         result
+    }
+
+    /// The link called `name`, as it is now. `None`: there is none.
+    pub(crate) fn find_link(&mut self, name: &str) -> io::Result<Option<Link>> {
+        let mut found = None;
+        let result = self.ask(|to| link_named(to, name), &mut |event| {
+            if let Event::Link(link) = event {
+                found = Some(link);
+            }
+        });
+        match result {
+            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(None),
+            other => other.map(|()| found),
+        }
     }
 
     /// Everything that a dump gives. One that the kernel says was disturbed is asked for again.

@@ -164,15 +164,28 @@ pub(crate) fn restore(
     name: &str,
     old: &str,
     new: &str,
-) {
+) -> io::Result<()> {
     let mut ours = SEGMENT.iter().map(|rule| rule.sysctl);
     let ours = ours.find(|sysctl| sysctl.name() == name);
     let numbers = (old.parse(), new.parse::<i32>());
-    if let (Some(sysctl), (Ok(old), Ok(new))) = (ours, numbers)
-        && files::read(sysctl, device).is_ok_and(|value| value == new)
-    {
+    let (Some(sysctl), (Ok(old), Ok(new))) = (ours, numbers) else {
+        return Ok(());
+    };
+    let result = files::read(sysctl, device).and_then(|value| match value == new {
+        true => set_ipv4(netlink, index, &for_netlink(&[(sysctl, old)])),
+        false => Ok(()),
+    });
+    match result {
         // If we may not any more, the administrator wants it left alone.
-        let _ = set_ipv4(netlink, index, &for_netlink(&[(sysctl, old)]));
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied
+            ) =>
+        {
+            Ok(())
+        }
+        other => other,
     }
 }
 
@@ -465,10 +478,32 @@ impl LinuxPlatform {
         let over: Vec<Hold> = over;
         for hold in over {
             if let (Some(device), Entry::Setting { name, old, new, .. }) = (&device, &hold.entry) {
-                restore(&mut self.netlink, (index, device), name, old, new);
+                let restored = restore(&mut self.netlink, (index, device), name, old, new);
+                let what = || format!("set {} to {old} again", hold.sysctl.path(device));
+                if self.retry_removal(restored, what).is_err() {
+                    self.sysctls.holds.push(hold);
+                    continue;
+                }
             }
             // If the ledger cannot be written the next life restores it, or finds it restored.
             let _ = self.ledger.remove(&hold.entry);
+        }
+    }
+
+    /// Puts back what could not be put back before.
+    pub(crate) fn restore_sysctls(&mut self) -> Result<(), PlatformError> {
+        let sysctls = &self.sysctls;
+        let over = sysctls.holds.iter().map(|hold| hold.index);
+        let over: BTreeSet<u32> = over.filter(|i| !sysctls.segments.contains(i)).collect();
+        for &index in &over {
+            self.restore(index);
+        }
+        match self.sysctls.holds.iter().find(|h| over.contains(&h.index)) {
+            None => Ok(()),
+            Some(hold) => {
+                let what = format!("put back what was before {}", hold.entry);
+                Err(PlatformError::new(what, io::ErrorKind::Other.into()))
+            }
         }
     }
 }

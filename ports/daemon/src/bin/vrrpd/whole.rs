@@ -12,8 +12,8 @@ use vrrpd::notify::Notifier;
 use vrrpd::sys::{Background, Signals};
 
 use crate::{
-    Args, Failure, bind_code, config_code, failed, hint, leave_terminal, log_start, platform_code,
-    remove_pid_file, turn_until_stopped, write_pid_file,
+    Args, FAILED, Failure, bind_code, config_code, failed, hint, leave_terminal, log_start,
+    platform_code, remove_pid_file, turn_until_stopped, write_pid_file,
 };
 
 pub(crate) fn begin(
@@ -71,9 +71,15 @@ fn serve(
         leave_terminal(background)?;
     }
     let result = turn_until_stopped(&mut daemon);
-    drop(daemon);
+    let closed = daemon.into_platform().close();
     remove_pid_file(args);
-    log::info!("stopped");
+    match closed {
+        Ok(()) => log::info!("stopped"),
+        Err(error) => {
+            log::error!("{error}; what is left is noted and removed by the next start");
+            return result.and(Err((FAILED, String::new())));
+        }
+    }
     result
 }
 
