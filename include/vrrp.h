@@ -297,6 +297,11 @@ union vrrp_storage {
 #define VRRP_ERR_PEERS (-25)
 
 /**
+ * A library built with the feature `small` advertises from the address of the interface only.
+ */
+#define VRRP_ERR_SOURCE (-26)
+
+/**
  * IPv4, as a family. 0 is no family, and an address of family 0 is no address.
  */
 #define VRRP_IPV4 4
@@ -365,6 +370,16 @@ union vrrp_storage {
  * An owner discards the advertisements of others, as RFC 9568 was published.
  */
 #define VRRP_OWNER_DISCARD 1
+
+/**
+ * A VRRPv2 advertisement with another address list is taken and reported, as in VRRPv3.
+ */
+#define VRRP_ADDRESSES_WARN 0
+
+/**
+ * It is discarded unless an owner sent it (RFC 3768).
+ */
+#define VRRP_ADDRESSES_STRICT 1
 
 /**
  * While the object is down, the virtual router is held in Initialize.
@@ -798,7 +813,7 @@ struct vrrp_config {
      */
     const struct vrrp_address *peers;
     /**
-     * How many. Addresses and peers together fit `VRRP_MAX_ADDRESSES`.
+     * How many. Addresses, peers and `source` together fit `VRRP_MAX_ADDRESSES`.
      */
     size_t peers_len;
     /**
@@ -809,6 +824,20 @@ struct vrrp_config {
      * How many: up to `VRRP_MAX_TRACKS`.
      */
     size_t tracks_len;
+    /**
+     * The address to advertise from, one of the interface's own: that it is there is for you to know.
+     * Of family 0 (default): the one that `vrrp_interface` has.
+     */
+    struct vrrp_address source;
+    /**
+     * What is done with VRRPv2 advertisements of other addresses than ours: `VRRP_ADDRESSES_WARN`
+     * (default) or `VRRP_ADDRESSES_STRICT`.
+     */
+    uint8_t address_check;
+    /**
+     * Zero.
+     */
+    uint8_t reserved[6];
 };
 
 /**
@@ -1183,7 +1212,8 @@ int vrrp_config_init(struct vrrp_config *config,
  * `VRRP_ERR_ADDRESSES_FULL`, `VRRP_ERR_TRACKS_FULL`: build the library with larger capacities; what
  * is wrong with `config`: `VRRP_ERR_SIZE`, `VRRP_ERR_NO_ADDRESSES`, `VRRP_ERR_BAD_ADDRESS`,
  * `VRRP_ERR_FAMILY_VERSION`, `VRRP_ERR_BAD_INTERVAL`, `VRRP_ERR_BAD_DELAY`, `VRRP_ERR_AUTH_VERSION`,
- * `VRRP_ERR_BAD_MAX_HOPS`, and `VRRP_ERR_VALUE` for what is none of the values that a field allows.
+ * `VRRP_ERR_BAD_MAX_HOPS`, `VRRP_ERR_SOURCE`, and `VRRP_ERR_VALUE` for what is none of the values
+ * that a field allows.
  */
 VRRP_EXPORT
 VRRP_CHECK_RESULT

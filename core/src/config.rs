@@ -4,7 +4,8 @@ use core::net::IpAddr;
 
 use crate::time::Duration;
 use crate::types::{
-    AdvertInterval, Auth, ChecksumMode, MacMode, OwnerReceive, Priority, Version, VirtualAddress,
+    AddressCheck, AdvertInterval, Auth, ChecksumMode, MacMode, OwnerReceive, Priority, Version,
+    VirtualAddress,
 };
 
 /// Tracked objects that one virtual router can name.
@@ -33,8 +34,11 @@ pub struct VrConfig<'a> {
     pub accept: bool,
     /// Virtual addresses, all of the family of the virtual router, 1 to `ADDRS`.
     pub addresses: &'a [VirtualAddress],
-    /// Unicast peers. Empty: advertise to the multicast group. Addresses and peers together fit
-    /// the `ADDRS` of the router.
+    /// The address to advertise from, one of the interface's own: whether it has it is for the port to
+    /// know. `None`: the one that the interface's [state](crate::InterfaceState) names.
+    pub source: Option<IpAddr>,
+    /// Unicast peers. Empty: advertise to the multicast group. Addresses, peers and the
+    /// source together fit the `ADDRS` of the router.
     pub peers: &'a [IpAddr],
     /// With unicast peers, how many hops an advertisement may have come: 1 means the same link
     /// and a TTL of 255 on arrival.
@@ -45,6 +49,8 @@ pub struct VrConfig<'a> {
     pub auth: Auth,
     /// The checksum of VRRPv3 over IPv4.
     pub checksum: ChecksumMode,
+    /// What is done with VRRPv2 advertisements of other addresses.
+    pub address_check: AddressCheck,
     /// What an owner does with advertisements of others.
     pub owner_receive: OwnerReceive,
     /// Gratuitous ARP and unsolicited NA.
@@ -64,11 +70,13 @@ impl VrConfig<'_> {
         start_delay: Duration::ZERO,
         accept: false,
         addresses: &[],
+        source: None,
         peers: &[],
         max_hops: 1,
         mac_mode: MacMode::Virtual,
         auth: Auth::None,
         checksum: ChecksumMode::Auto,
+        address_check: AddressCheck::Warn,
         owner_receive: OwnerReceive::Elect,
         announce: Announce::DEFAULT,
         tracks: &[],

@@ -38,6 +38,8 @@ pub enum Error {
     BadMaxHops,
     /// Unicast peers behind a [`Gate`](crate::gate::Gate), which has no neighbour table to find them.
     NoPeers,
+    /// A source beside the interface's own address, with the feature `small`.
+    NoSource,
     /// A delay or the interval between announcements is longer than 4,294 seconds.
     BadDelay,
 }
@@ -64,6 +66,7 @@ impl fmt::Display for Error {
             Error::MacModeFixed => "the MAC mode of a virtual router cannot change",
             Error::BadMaxHops => "more than one hop needs unicast peers",
             Error::NoPeers => "unicast peers need a neighbour table, which is not there",
+            Error::NoSource => "this build advertises from the address of the interface only",
             Error::BadDelay => "a delay is longer than 4,294 seconds",
         })
     }

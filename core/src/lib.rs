@@ -90,7 +90,7 @@ pub use router::Router;
 pub use status::{ActiveRouter, DropCounters, InterfaceState, PacketMeta, Statistics, Status};
 pub use time::{Duration, Instant};
 pub use types::{
-    AdvertInterval, Auth, ChecksumMode, Family, MacAddr, MacMode, OwnerReceive, Priority, Version,
-    VirtualAddress, VrKey, Vrid,
+    AddressCheck, AdvertInterval, Auth, ChecksumMode, Family, MacAddr, MacMode, OwnerReceive,
+    Priority, Version, VirtualAddress, VrKey, Vrid,
 };
 pub use verdict::{DropReason, Verdict};

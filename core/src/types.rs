@@ -274,6 +274,18 @@ impl fmt::Debug for Auth {
     }
 }
 
+/// What is done with a VRRPv2 advertisement whose address list is not ours (V-14). In VRRPv3 it is
+/// taken and reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum AddressCheck {
+    /// Take it and report the difference, as in VRRPv3: a list can be changed on one host after the
+    /// other without a second master.
+    Warn,
+    /// Discard it unless an owner sent it: the text of RFC 3768 section 7.1.
+    Strict,
+}
+
 /// What an owner (priority 255) does with advertisements of others (V-7; RFC 9568 section 7.1,
 /// erratum 8298).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

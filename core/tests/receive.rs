@@ -3,10 +3,11 @@
 
 mod common;
 
-use common::{IF, Line, Peer, addresses, cs, ip, priority};
+use common::{IF, Line, Peer, Sent, addresses, cs, ip, key, priority};
 use vrrp_core::wire::WireVersion;
 use vrrp_core::{
-    Auth, ChecksumMode, DropReason, Instant, PacketMeta, State, Verdict, Version, VrConfig,
+    AddressCheck, Auth, ChecksumMode, DropReason, Family, Instant, PacketMeta, State, Verdict,
+    Version, VrConfig,
 };
 
 const PASSWORD: Auth = Auth::Simple(*b"foobingb");
@@ -25,6 +26,7 @@ fn v2(auth: Auth) -> Line {
         version: Version::V2,
         auth,
         addresses: &addresses,
+        address_check: AddressCheck::Strict,
         ..VrConfig::DEFAULT
     })
 }
@@ -220,6 +222,70 @@ fn another_address_list_or_interval_is_accepted_in_v3_and_reported() {
 }
 
 #[test]
+fn another_address_list_of_version_2_is_accepted_and_reported_unless_it_is_checked() {
+    // V-20
+    let addresses = addresses(&["10.10.10.53", "10.10.10.80"]);
+    let mut line = Line::new(&VrConfig {
+        version: Version::V2,
+        addresses: &addresses,
+        ..VrConfig::DEFAULT
+    });
+    let mut peer = Peer::fridge(&line, 200);
+    peer.addresses.pop();
+    line.accept(&peer);
+    assert!(line.status().active.unwrap().address_mismatch);
+    for second in 1..10 {
+        line.at(second.into()).accept(&peer);
+    }
+    line.expect_state(State::Backup);
+}
+
+#[test]
+fn a_chosen_source_is_the_one_that_is_sent_compared_and_sent_to() {
+    // G-6
+    let addresses = addresses(&["10.10.10.80"]);
+    let peers = [ip("10.10.10.2")];
+    for peers in [&[][..], &peers] {
+        let config = VrConfig {
+            addresses: &addresses,
+            source: Some(ip("10.10.10.60")),
+            peers,
+            priority: priority(100),
+            ..VrConfig::DEFAULT
+        };
+        let mut line = Line::new(&config);
+        line.at(4.0).expect_state(State::Active);
+        let sent = Sent::parse(line.frames.first().unwrap());
+        assert_eq!(sent.source, ip("10.10.10.60"));
+        let mut peer = Peer::fridge(&line, 100);
+        if !peers.is_empty() {
+            // The interface's own address is another.
+            peer.destination = Some(ip("10.10.10.6"));
+            refuse(&mut line, &peer.frame(), DropReason::WrongDestination);
+            peer.destination = config.source;
+        }
+        let own = Peer {
+            source: ip("10.10.10.60"),
+            ..peer.clone()
+        };
+        refuse(&mut line, &own.frame(), DropReason::OwnLoopedBack);
+        // Above 10.10.10.2, while 10.10.10.6 would be, too; and below that of another.
+        line.accept(&peer).expect_state(State::Active);
+        line.act(|r, now| {
+            let lower = VrConfig {
+                source: Some(ip("10.10.10.1")),
+                ..config
+            };
+            r.reconfigure(now, key(1, Family::Ipv4), &lower).unwrap();
+        });
+        if !peers.is_empty() {
+            peer.destination = Some(ip("10.10.10.1"));
+        }
+        line.accept(&peer).expect_state(State::Backup);
+    }
+}
+
+#[test]
 fn v2_refusals() {
     type Change = fn(&mut Peer);
     let table: &[(&str, Auth, DropReason, Change)] = &[
@@ -354,6 +420,7 @@ fn a_repeated_message_is_judged_by_the_configuration_of_its_time() {
         let config = VrConfig {
             version: Version::V2,
             addresses: &changed,
+            address_check: AddressCheck::Strict,
             ..VrConfig::DEFAULT
         };
         r.reconfigure(now, key, &config).unwrap();

@@ -6,10 +6,10 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::ptr;
 
 use vrrp_core::{
-    AdvertInterval, Announce, Auth, ChecksumMode, DropReason, Duration, Error, Failure, Family,
-    FrameKind, InterfaceState, MacAddr, MacMode, Output, OwnerReceive, PacketMeta, Peer, Priority,
-    Reason, State, Track, TrackEffect, Transmit, Verdict, Version, VirtualAddress, VrConfig, VrKey,
-    Vrid,
+    AddressCheck, AdvertInterval, Announce, Auth, ChecksumMode, DropReason, Duration, Error,
+    Failure, Family, FrameKind, InterfaceState, MacAddr, MacMode, Output, OwnerReceive, PacketMeta,
+    Peer, Priority, Reason, State, Track, TrackEffect, Transmit, Verdict, Version, VirtualAddress,
+    VrConfig, VrKey, Vrid,
 };
 
 use crate::numbers::*;
@@ -92,6 +92,24 @@ impl Legal<ChecksumMode> for u8 {
             VRRP_CHECKSUM_RFC5798 => Ok(ChecksumMode::Rfc5798),
             _ => Err(VRRP_ERR_VALUE),
         }
+    }
+}
+
+impl Legal<AddressCheck> for u8 {
+    fn legal(&self) -> Result<AddressCheck, c_int> {
+        match *self {
+            VRRP_ADDRESSES_WARN => Ok(AddressCheck::Warn),
+            VRRP_ADDRESSES_STRICT => Ok(AddressCheck::Strict),
+            _ => Err(VRRP_ERR_VALUE),
+        }
+    }
+}
+
+/// The address to advertise from; none when its family is 0.
+pub(crate) fn source(given: vrrp_address) -> Result<Option<IpAddr>, c_int> {
+    match given.family {
+        0 => Ok(None),
+        _ => given.legal().map(Some),
     }
 }
 
@@ -184,11 +202,13 @@ impl Legal<VrConfig<'static>> for vrrp_config {
             start_delay: Duration::from_micros(self.start_delay_us),
             accept: self.accept != 0,
             addresses: &[],
+            source: source(self.source)?,
             peers: &[],
             max_hops: self.max_hops,
             mac_mode: self.mac_mode.legal()?,
             auth: auth(self.auth, self.password)?,
             checksum: self.checksum.legal()?,
+            address_check: self.address_check.legal()?,
             owner_receive: self.owner_receive.legal()?,
             announce: Announce {
                 repeats: self.announce_repeats,
@@ -228,6 +248,9 @@ impl vrrp_config {
             peers_len: 0,
             tracks: ptr::null(),
             tracks_len: 0,
+            source: vrrp_address::default(),
+            address_check: VRRP_ADDRESSES_WARN,
+            reserved: [0; 6],
         }
     }
 }
@@ -251,6 +274,7 @@ pub(crate) fn error(error: Error) -> c_int {
         Error::BadMaxHops => VRRP_ERR_BAD_MAX_HOPS,
         Error::BadDelay => VRRP_ERR_BAD_DELAY,
         Error::NoPeers => VRRP_ERR_PEERS,
+        Error::NoSource => VRRP_ERR_SOURCE,
         _ => VRRP_ERR_OTHER,
     }
 }

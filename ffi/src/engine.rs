@@ -85,7 +85,8 @@ pub unsafe extern "C" fn vrrp_config_init(config: *mut vrrp_config, size: usize)
 /// `VRRP_ERR_ADDRESSES_FULL`, `VRRP_ERR_TRACKS_FULL`: build the library with larger capacities; what
 /// is wrong with `config`: `VRRP_ERR_SIZE`, `VRRP_ERR_NO_ADDRESSES`, `VRRP_ERR_BAD_ADDRESS`,
 /// `VRRP_ERR_FAMILY_VERSION`, `VRRP_ERR_BAD_INTERVAL`, `VRRP_ERR_BAD_DELAY`, `VRRP_ERR_AUTH_VERSION`,
-/// `VRRP_ERR_BAD_MAX_HOPS`, and `VRRP_ERR_VALUE` for what is none of the values that a field allows.
+/// `VRRP_ERR_BAD_MAX_HOPS`, `VRRP_ERR_SOURCE`, and `VRRP_ERR_VALUE` for what is none of the values
+/// that a field allows.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_insert(

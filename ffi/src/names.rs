@@ -138,6 +138,7 @@ fn error_text(error: c_int) -> Option<&'static CStr> {
         VRRP_ERR_MAC_MODE_FIXED => c"the MAC mode of a virtual router cannot change",
         VRRP_ERR_BAD_MAX_HOPS => c"more than one hop needs unicast peers",
         VRRP_ERR_PEERS => c"unicast peers need a neighbour table, which is not there",
+        VRRP_ERR_SOURCE => c"this build advertises from the address of the interface only",
         VRRP_ERR_BAD_DELAY => c"a delay is longer than 4,294 seconds",
         VRRP_ERR_OTHER => c"the engine refused",
         #[cfg(feature = "host")]

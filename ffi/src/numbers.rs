@@ -71,6 +71,8 @@ pub const VRRP_ERR_BAD_DELAY: c_int = -23;
 pub const VRRP_ERR_OTHER: c_int = -24;
 /// A gate has no unicast peers: they need a neighbour table.
 pub const VRRP_ERR_PEERS: c_int = -25;
+/// A library built with the feature `small` advertises from the address of the interface only.
+pub const VRRP_ERR_SOURCE: c_int = -26;
 
 /// IPv4, as a family. 0 is no family, and an address of family 0 is no address.
 pub const VRRP_IPV4: u8 = 4;
@@ -105,6 +107,11 @@ pub const VRRP_CHECKSUM_RFC5798: u8 = 2;
 pub const VRRP_OWNER_ELECT: u8 = 0;
 /// An owner discards the advertisements of others, as RFC 9568 was published.
 pub const VRRP_OWNER_DISCARD: u8 = 1;
+
+/// A VRRPv2 advertisement with another address list is taken and reported, as in VRRPv3.
+pub const VRRP_ADDRESSES_WARN: u8 = 0;
+/// It is discarded unless an owner sent it (RFC 3768).
+pub const VRRP_ADDRESSES_STRICT: u8 = 1;
 
 /// While the object is down, the virtual router is held in Initialize.
 pub const VRRP_TRACK_FAULT: u8 = 0;

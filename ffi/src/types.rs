@@ -131,12 +131,20 @@ pub struct vrrp_config {
     pub addresses_len: usize,
     /// Unicast peers. None (default): advertise to the multicast group.
     pub peers: *const vrrp_address,
-    /// How many. Addresses and peers together fit `VRRP_MAX_ADDRESSES`.
+    /// How many. Addresses, peers and `source` together fit `VRRP_MAX_ADDRESSES`.
     pub peers_len: usize,
     /// Objects that move the priority.
     pub tracks: *const vrrp_track,
     /// How many: up to `VRRP_MAX_TRACKS`.
     pub tracks_len: usize,
+    /// The address to advertise from, one of the interface's own: that it is there is for you to know.
+    /// Of family 0 (default): the one that `vrrp_interface` has.
+    pub source: vrrp_address,
+    /// What is done with VRRPv2 advertisements of other addresses than ours: `VRRP_ADDRESSES_WARN`
+    /// (default) or `VRRP_ADDRESSES_STRICT`.
+    pub address_check: u8,
+    /// Zero.
+    pub reserved: [u8; 6],
 }
 
 /// Where a VRRP message came from, when you hand over the IP payload alone.

@@ -56,19 +56,20 @@ fn numbers_are_only_added() {
 #[test]
 fn errors_have_numbers_without_a_gap_and_words() {
     let mut words = Vec::new();
-    for error in VRRP_ERR_PEERS..=VRRP_OK {
+    for error in VRRP_ERR_SOURCE..=VRRP_OK {
         let found = text(vrrp_strerror(error)).expect("never NULL");
         assert_ne!(found, "unknown error", "{error}");
         assert!(!words.contains(&found), "{error}: {found}");
         words.push(found);
     }
     assert_eq!(
-        text(vrrp_strerror(VRRP_ERR_PEERS - 1)),
+        text(vrrp_strerror(VRRP_ERR_SOURCE - 1)),
         Some("unknown error")
     );
     assert_eq!(text(vrrp_strerror(1)), Some("unknown error"));
     use vrrp_core::Error;
     for (number, error) in [
+        (VRRP_ERR_SOURCE, Error::NoSource),
         (VRRP_ERR_INTERFACES_FULL, Error::InterfaceTableFull),
         (VRRP_ERR_ROUTERS_FULL, Error::VirtualRouterTableFull),
         (VRRP_ERR_ADDRESSES_FULL, Error::AddressTableFull),

@@ -23,7 +23,7 @@ SAME(sizeof(struct vrrp_packet), 52, packet);
 SAME(sizeof(struct vrrp_output), 88, output);
 SAME(sizeof(struct vrrp_status), 72, status);
 SAME(sizeof(struct vrrp_statistics), 48, statistics);
-SAME(sizeof(struct vrrp_config), WORDS(104, 80), config);
+SAME(sizeof(struct vrrp_config), WORDS(128, 104), config);
 
 SAME(offsetof(struct vrrp_interface, ipv4), 11, interface_ipv4);
 SAME(offsetof(struct vrrp_packet, source), 8, packet_source);
@@ -38,6 +38,7 @@ SAME(offsetof(struct vrrp_status, active), 40, status_active);
 SAME(offsetof(struct vrrp_config, password), 16, config_password);
 SAME(offsetof(struct vrrp_config, addresses), 56, config_addresses);
 SAME(offsetof(struct vrrp_config, tracks_len), WORDS(96, 76), config_tracks_len);
+SAME(offsetof(struct vrrp_config, source), WORDS(104, 80), config_source);
 
 SAME(VRRP_ABI, 2, abi);
 SAME(VRRP_OK, 0, ok);

@@ -251,6 +251,8 @@ static void values(void)
     REFUSED(VRRP_ERR_VALUE, changed.mac_mode = 2);
     REFUSED(VRRP_ERR_VALUE, changed.checksum = 3);
     REFUSED(VRRP_ERR_VALUE, changed.owner_receive = 2);
+    REFUSED(VRRP_ERR_VALUE, changed.address_check = 2);
+    REFUSED(VRRP_ERR_VALUE, changed.source.family = 5);
     REFUSED(VRRP_ERR_VALUE, changed.auth = 2);
     REFUSED(VRRP_ERR_VALUE, (changed.tracks = &track, changed.tracks_len = 1));
     REFUSED(VRRP_ERR_VALUE, (changed.addresses = &bad, bad.address.family = 0));

@@ -3,7 +3,6 @@
 use core::net::{IpAddr, Ipv6Addr};
 
 use super::Router;
-use super::vr::Role;
 use crate::types::{Family, MacAddr, VrKey, Vrid};
 
 /// How a virtual router stands to one of its virtual addresses.
@@ -42,7 +41,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
             let entry = vr
                 .entries
                 .iter()
-                .find(|e| e.role() != Role::Peer && e.ip(family) == address);
+                .find(|e| e.is_virtual() && e.ip(family) == address);
             if let Some(entry) = entry {
                 found = Some(Holding {
                     prefix_len: entry.virtual_address(family).prefix_len,
@@ -82,7 +81,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
             .iter()
             .filter(move |vr| ours(&vr.key))
             .flat_map(|vr| vr.entries.iter())
-            .filter(|e| e.role() != Role::Peer && e.is_told())
+            .filter(|e| e.is_virtual() && e.is_told())
             .filter_map(|e| match e.ip(Family::Ipv6) {
                 IpAddr::V6(v6) => Some(v6),
                 IpAddr::V4(_) => None,

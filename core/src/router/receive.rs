@@ -4,11 +4,11 @@
 use core::net::IpAddr;
 
 use super::SMALL;
-use super::vr::{VirtualRouter, is_unicast};
+use super::vr::{Settings, VirtualRouter, is_unicast};
 use crate::output::State;
 use crate::status::{ActiveRouter, InterfaceState, PacketMeta};
 use crate::time::{Duration, Instant};
-use crate::types::{AdvertInterval, Auth, ChecksumMode, Family, OwnerReceive, Version};
+use crate::types::{AdvertInterval, Auth, ChecksumMode, Family, Version};
 use crate::verdict::DropReason;
 use crate::wire::vrrp::{AUTH_LEN, ChecksumForm, HEADER_LEN, View};
 use crate::wire::{PROTOCOL, ethernet, ipv4, ipv6};
@@ -94,7 +94,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         if self.state == State::Initialize {
             return Err(DropReason::NotRunning);
         }
-        if self.priority().is_owner() && self.settings.owner_receive == OwnerReceive::Discard {
+        if self.priority().is_owner() && self.settings.strict & Settings::OWNERS != 0 {
             // V-7 as published; by erratum 8298 the election goes on.
             return Err(DropReason::Owner);
         }
@@ -246,8 +246,12 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         // V-10
         let interval = interval.ok_or(DropReason::ZeroInterval)?;
         let address_mismatch = !self.same_addresses(view);
-        if address_mismatch && view.version() == 2 && view.priority() != 255 {
-            // V-14; RFC 3768 section 7.1. In v3 it is only reported.
+        if address_mismatch
+            && view.version() == 2
+            && view.priority() != 255
+            && self.settings.strict & Settings::ADDRESSES != 0
+        {
+            // V-14, V-20; RFC 3768 section 7.1. Otherwise, and in v3, it is only reported.
             return Err(DropReason::AddressMismatch);
         }
         Ok(ActiveRouter {

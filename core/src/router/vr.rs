@@ -14,8 +14,8 @@ use crate::output::{Peer, Reason, State};
 use crate::status::{ActiveRouter, InterfaceState, Statistics, Status};
 use crate::time::{Duration, Instant};
 use crate::types::{
-    AdvertInterval, Auth, ChecksumMode, Family, MacAddr, MacMode, OwnerReceive, Priority, Version,
-    VirtualAddress, VrKey,
+    AddressCheck, AdvertInterval, Auth, ChecksumMode, Family, MacAddr, MacMode, OwnerReceive,
+    Priority, Version, VirtualAddress, VrKey,
 };
 use crate::wire::vrrp::HEADER_LEN;
 
@@ -33,7 +33,8 @@ pub(super) struct Settings {
     pub(super) mac_mode: MacMode,
     pub(super) auth: Auth,
     pub(super) checksum: ChecksumMode,
-    pub(super) owner_receive: OwnerReceive,
+    /// [`OWNERS`](Self::OWNERS) and [`ADDRESSES`](Self::ADDRESSES), in one octet.
+    pub(super) strict: u8,
     /// Of [`Announce`].
     pub(super) repeats: u8,
     pub(super) repeat_interval: Micros,
@@ -76,6 +77,8 @@ pub(super) enum Role {
     /// An address that was removed from the configuration while it is served.
     Leaving = 1,
     Peer = 2,
+    /// The address to advertise from.
+    Source = 3,
 }
 
 impl Entry {
@@ -99,11 +102,17 @@ impl Entry {
         }
     }
 
+    /// Whether it is a virtual address.
+    pub(super) fn is_virtual(&self) -> bool {
+        matches!(self.role(), Role::Address | Role::Leaving)
+    }
+
     pub(super) fn role(&self) -> Role {
         match self.bits & Self::ROLE {
             0 => Role::Address,
             1 => Role::Leaving,
-            _ => Role::Peer,
+            2 => Role::Peer,
+            _ => Role::Source,
         }
     }
 
@@ -260,7 +269,7 @@ pub(super) struct VirtualRouter<const ADDRS: usize> {
     pub(super) key: VrKey,
     pub(super) iface: u8,
     pub(super) settings: Settings,
-    /// Addresses, then peers, then addresses that are leaving.
+    /// Addresses, then peers, then the source, then addresses that are leaving.
     pub(super) entries: Entries<ADDRS>,
     address_count: u16,
     peer_count: u16,
@@ -407,6 +416,13 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             };
             add(&mut entries, &peer, Role::Peer as u8)?;
         }
+        if let Some(address) = config.source.filter(|_| !SMALL) {
+            let source = VirtualAddress {
+                address,
+                prefix_len: 0,
+            };
+            add(&mut entries, &source, Role::Source as u8)?;
+        }
         for old in self.entries.iter().filter(|e| e.is_told()) {
             let same = entries.iter_mut().find(|e| {
                 e.role() == Role::Address
@@ -519,9 +535,14 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         Duration::from_micros(3 * interval) + self.skew()
     }
 
-    /// The address that advertisements come from.
+    /// The address that advertisements come from (G-6).
     #[cfg_attr(feature = "small", inline(never))]
     pub(super) fn source(&self, iface: &InterfaceState) -> Option<IpAddr> {
+        let at = self.address_count + self.peer_count;
+        let chosen = self.entries.get(usize::from(at)).filter(|_| !SMALL);
+        if let Some(entry) = chosen.filter(|e| e.role() == Role::Source) {
+            return Some(entry.ip(self.key.family));
+        }
         match self.key.family {
             Family::Ipv4 => iface.ipv4.map(IpAddr::V4),
             Family::Ipv6 => iface.ipv6.map(IpAddr::V6),
@@ -589,10 +610,30 @@ impl Announcing {
 }
 
 impl Settings {
+    /// [`OwnerReceive::Discard`].
+    pub(super) const OWNERS: u8 = 1;
+    /// [`AddressCheck::Strict`].
+    pub(super) const ADDRESSES: u8 = 2;
+
+    fn strictness(config: &VrConfig<'_>) -> u8 {
+        let owners = match config.owner_receive {
+            OwnerReceive::Discard => Self::OWNERS,
+            OwnerReceive::Elect => 0,
+        };
+        let addresses = match config.address_check {
+            AddressCheck::Strict => Self::ADDRESSES,
+            AddressCheck::Warn => 0,
+        };
+        owners | addresses
+    }
+
     /// Checks everything about a configuration that does not depend on what is in the table.
     pub(super) fn of(key: VrKey, config: &VrConfig<'_>) -> Result<Self, Error> {
         if config.addresses.is_empty() {
             return Err(Error::NoAddresses);
+        }
+        if SMALL && config.source.is_some() {
+            return Err(Error::NoSource);
         }
         if config.version != Version::V3 && key.family == Family::Ipv6 {
             return Err(Error::FamilyVersion);
@@ -628,7 +669,7 @@ impl Settings {
             mac_mode: config.mac_mode,
             auth: config.auth,
             checksum: config.checksum,
-            owner_receive: config.owner_receive,
+            strict: Self::strictness(config),
             repeats,
             repeat_interval: Micros::of(repeat_interval.max(LEAST_ANNOUNCE_PAUSE))?,
             refresh: refresh.map_or(Duration::ZERO, |r| r.max(LEAST_ANNOUNCE_PAUSE)),
@@ -658,6 +699,9 @@ fn check_addresses(family: Family, config: &VrConfig<'_>) -> Result<(), Error> {
         if bad(&a.address) || a.prefix_len > longest || twice {
             return Err(Error::BadAddress);
         }
+    }
+    if config.source.is_some_and(|source| bad(&source)) {
+        return Err(Error::BadAddress);
     }
     for (i, peer) in config.peers.iter().enumerate() {
         if bad(peer) || config.peers.iter().take(i).any(|b| b == peer) {

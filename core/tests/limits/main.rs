@@ -7,11 +7,11 @@ mod packets;
 mod service;
 mod states;
 
-use common::{IF, Line, Peer, addresses, cs, interface, ip, key, priority, secs};
+use common::{IF, Line, Peer, Sent, addresses, cs, interface, ip, key, priority, secs};
 use vrrp_core::wire::WireVersion;
 use vrrp_core::{
-    AdvertInterval, Announce, Auth, Error, Failure, Family, InterfaceState, MacMode, Output,
-    OwnerReceive, Reason, State, Track, TrackEffect, Version, VirtualAddress, VrConfig,
+    AddressCheck, AdvertInterval, Announce, Auth, Error, Failure, Family, InterfaceState, MacMode,
+    Output, OwnerReceive, Reason, State, Track, TrackEffect, Version, VirtualAddress, VrConfig,
 };
 
 const PASSWORD: Auth = Auth::Simple(*b"paper\0\0\0");

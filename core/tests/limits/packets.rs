@@ -35,6 +35,43 @@ fn unicast_peers_may_be_further_away() {
 }
 
 #[test]
+fn an_address_list_of_version_2_that_is_checked_is_ours_or_the_owners() {
+    // not V-20
+    let mut line = Line::new(&VrConfig {
+        version: Version::V2,
+        address_check: AddressCheck::Strict,
+        ..config(100, &list())
+    });
+    let mut peer = Peer::fridge(&line, 200);
+    peer.addresses.push(ip("10.10.10.99"));
+    let verdict = line.hear(&peer);
+    assert_eq!(format!("{verdict:?}"), "Dropped(AddressMismatch)");
+    peer.priority = 255;
+    line.accept(&peer);
+}
+
+#[test]
+fn without_a_chosen_source_it_is_that_of_the_interface() {
+    // not G-6
+    let mut line = Line::new(&config(100, &list()));
+    line.at(4.0).expect_state(State::Active);
+    let sent = Sent::parse(line.frames.first().unwrap());
+    assert_eq!(sent.source, ip("10.10.10.6"));
+    // An address that no host can have is none to advertise from.
+    let mut router = common::TestRouter::new();
+    router.set_interface(line.now, IF, interface()).unwrap();
+    for source in ["224.0.0.18", "fe80::1"] {
+        let list = list();
+        let config = VrConfig {
+            source: Some(ip(source)),
+            ..config(100, &list)
+        };
+        let refused = router.insert(line.now, line.key, &config);
+        assert_eq!(refused, Err(vrrp_core::Error::BadAddress), "{source}");
+    }
+}
+
+#[test]
 fn each_version_is_heard_by_who_speaks_it() {
     // not V-2; X-1
     for (ours, theirs) in [

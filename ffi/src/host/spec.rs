@@ -244,6 +244,7 @@ fn scalars(
         replace_mac: false,
         auth,
         checksum: at(&field("checksum"), config.checksum.legal())?,
+        address_check: at(&field("address_check"), config.address_check.legal())?,
         owner_receive: at(&field("owner_receive"), config.owner_receive.legal())?,
         announce: Announce {
             repeats: config.announce_repeats,
@@ -252,6 +253,7 @@ fn scalars(
         },
         id,
         addresses,
+        source: at(&field("source"), crate::convert::source(config.source))?,
         peers: Vec::new(),
         tracks: Vec::new(),
     })

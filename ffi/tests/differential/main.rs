@@ -267,6 +267,10 @@ impl Both {
         c.mac_mode = u8::from(r.chance(10));
         c.checksum = r.below(3) as u8;
         c.owner_receive = r.below(2) as u8;
+        c.address_check = r.below(2) as u8;
+        if v4 && r.chance(20) {
+            c.source = octets(*pick(r, &[[10, 0, 0, 3].into(), [10, 0, 0, 1].into()]));
+        }
         c.auth = u8::from(r.chance(10));
         c.password = *b"password";
         c.announce_repeats = r.below(3) as u8;

@@ -5,9 +5,9 @@ use std::net::IpAddr;
 
 use ::vrrp::*;
 use vrrp_core::{
-    AdvertInterval, Announce, Auth, ChecksumMode, DropReason, Duration, Error, Failure, Family,
-    MacMode, Output, OwnerReceive, Priority, Track, TrackEffect, Version, VirtualAddress, VrConfig,
-    VrKey, Vrid,
+    AddressCheck, AdvertInterval, Announce, Auth, ChecksumMode, DropReason, Duration, Error,
+    Failure, Family, MacMode, Output, OwnerReceive, Priority, Track, TrackEffect, Version,
+    VirtualAddress, VrConfig, VrKey, Vrid,
 };
 
 /// The number of a refusal, which are in the order of `Error`.
@@ -96,6 +96,11 @@ pub(crate) fn legal<'a>(
             ChecksumMode::Rfc9568,
             ChecksumMode::Rfc5798,
         ][usize::from(c.checksum)],
+        source: match c.source.family {
+            4 => Some([10, 0, 0, c.source.octets[3]].into()),
+            _ => None,
+        },
+        address_check: [AddressCheck::Warn, AddressCheck::Strict][usize::from(c.address_check)],
         owner_receive: [OwnerReceive::Elect, OwnerReceive::Discard][usize::from(c.owner_receive)],
         announce: Announce {
             repeats: c.announce_repeats,

@@ -5,8 +5,9 @@ use std::fmt;
 use std::net::IpAddr;
 
 use vrrp_core::{
-    AdvertInterval, Announce, Auth, ChecksumMode, Duration, Error, Family, MAX_TRACKS, MacMode,
-    OwnerReceive, Priority, Track, TrackEffect, Version, VirtualAddress, VrConfig, VrKey, Vrid,
+    AddressCheck, AdvertInterval, Announce, Auth, ChecksumMode, Duration, Error, Family,
+    MAX_TRACKS, MacMode, OwnerReceive, Priority, Track, TrackEffect, Version, VirtualAddress,
+    VrConfig, VrKey, Vrid,
 };
 
 use crate::host::plan;
@@ -80,6 +81,9 @@ pub struct VrSpec {
     pub accept: bool,
     /// Its addresses: at least one; with `peers` at most [`MAX_ADDRESSES`](crate::MAX_ADDRESSES).
     pub addresses: Vec<AddressSpec>,
+    /// See [`VrConfig::source`]. While its interface does not have the address, the virtual router is
+    /// in Initialize.
+    pub source: Option<IpAddr>,
     /// See [`VrConfig::peers`].
     pub peers: Vec<IpAddr>,
     /// See [`VrConfig::max_hops`].
@@ -93,6 +97,8 @@ pub struct VrSpec {
     pub auth: Auth,
     /// See [`VrConfig::checksum`].
     pub checksum: ChecksumMode,
+    /// See [`VrConfig::address_check`].
+    pub address_check: AddressCheck,
     /// See [`VrConfig::owner_receive`].
     pub owner_receive: OwnerReceive,
     /// See [`VrConfig::announce`].
@@ -115,12 +121,14 @@ impl VrSpec {
             start_delay: default.start_delay,
             accept: default.accept,
             addresses,
+            source: default.source,
             peers: Vec::new(),
             max_hops: default.max_hops,
             mac_mode: default.mac_mode,
             replace_mac: false,
             auth: default.auth,
             checksum: default.checksum,
+            address_check: default.address_check,
             owner_receive: default.owner_receive,
             announce: default.announce,
             tracks: Vec::new(),
@@ -151,11 +159,13 @@ impl VrSpec {
             start_delay: self.start_delay,
             accept: self.accept,
             addresses: &addresses,
+            source: self.source,
             peers: &self.peers,
             max_hops: self.max_hops,
             mac_mode: self.mac_mode,
             auth: self.auth,
             checksum: self.checksum,
+            address_check: self.address_check,
             owner_receive: self.owner_receive,
             announce: self.announce,
             tracks: &tracks,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use vrrp_core::{OwnerReceive, State, Status, Version};
+use vrrp_core::{AddressCheck, OwnerReceive, State, Status, Version};
 
 use crate::host::Power;
 use crate::lan::{Micros, Node, Noise};
@@ -158,7 +158,7 @@ impl World<'_> {
                 continue;
             };
             let follows = status.active.is_some_and(|a| {
-                self.hosts[active].has_address(group.lan, a.address)
+                self.hosts[active].advertises_from(group.key(), a.address)
                     && a.priority == best.priority.get()
             });
             check(follows, "a Backup knows its Active router", || seen(self))?;
@@ -232,7 +232,9 @@ impl World<'_> {
         if !has(Version::V2) {
             return true;
         }
-        // RFC 3768 section 7.1: interval, addresses and authentication agree.
+        // RFC 3768 section 7.1: interval and authentication agree, and addresses where that is asked.
+        let mut checks = configs.iter().map(|c| c.address_check);
+        let strict = checks.any(|check| check == AddressCheck::Strict);
         let said: BTreeSet<_> = configs
             .iter()
             .map(|c| {
@@ -240,7 +242,7 @@ impl World<'_> {
                 addresses.sort();
                 (
                     c.advert_interval.as_centis(),
-                    addresses,
+                    strict.then_some(addresses),
                     format!("{:?}", c.auth),
                 )
             })

@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use vrrp_core::{
-    AdvertInterval, Announce, Auth, ChecksumMode, Duration, Family, MacMode, OwnerReceive,
-    Priority, Track, Version, VirtualAddress, VrConfig,
+    AddressCheck, AdvertInterval, Announce, Auth, ChecksumMode, Duration, Family, MacMode,
+    OwnerReceive, Priority, Track, Version, VirtualAddress, VrConfig,
 };
 
 /// As [`VrConfig`], with lists of its own.
@@ -19,11 +19,13 @@ pub struct Config {
     pub start_delay: Duration,
     pub accept: bool,
     pub addresses: Vec<VirtualAddress>,
+    pub source: Option<IpAddr>,
     pub peers: Vec<IpAddr>,
     pub max_hops: u8,
     pub mac_mode: MacMode,
     pub auth: Auth,
     pub checksum: ChecksumMode,
+    pub address_check: AddressCheck,
     pub owner_receive: OwnerReceive,
     pub announce: Announce,
     pub tracks: Vec<Track>,
@@ -42,11 +44,13 @@ impl Config {
             start_delay: d.start_delay,
             accept: d.accept,
             addresses,
+            source: d.source,
             peers: Vec::new(),
             max_hops: d.max_hops,
             mac_mode: d.mac_mode,
             auth: d.auth,
             checksum: d.checksum,
+            address_check: d.address_check,
             owner_receive: d.owner_receive,
             announce: d.announce,
             tracks: Vec::new(),
@@ -64,11 +68,13 @@ impl Config {
             start_delay: self.start_delay,
             accept: self.accept,
             addresses: &self.addresses,
+            source: self.source,
             peers: &self.peers,
             max_hops: self.max_hops,
             mac_mode: self.mac_mode,
             auth: self.auth,
             checksum: self.checksum,
+            address_check: self.address_check,
             owner_receive: self.owner_receive,
             announce: self.announce,
             tracks: &self.tracks,
@@ -95,6 +101,9 @@ impl std::fmt::Debug for Config {
         if self.start_delay != d.start_delay {
             write!(f, " start delay {} ms", ms(self.start_delay))?;
         }
+        if let Some(source) = self.source {
+            write!(f, " from {source}")?;
+        }
         if !self.peers.is_empty() {
             write!(f, " peers {:?} within {} hops", self.peers, self.max_hops)?;
         }
@@ -109,6 +118,9 @@ impl std::fmt::Debug for Config {
         }
         if self.checksum != d.checksum {
             write!(f, " {:?}", self.checksum)?;
+        }
+        if self.address_check != d.address_check {
+            f.write_str(" strict addresses")?;
         }
         if self.owner_receive != d.owner_receive {
             f.write_str(" owner discards")?;

@@ -10,9 +10,9 @@ use crate::port::{Engine, interface, open};
 use crate::rng::Draw;
 use vrrp_core::wire::ethernet;
 use vrrp_core::{
-    AdvertInterval, Announce, Auth, Duration, Family, FrameKind, Instant, MacAddr, MacMode, Output,
-    OwnerReceive, Priority, State, Track, TrackEffect, Verdict, Version, VirtualAddress, VrKey,
-    Vrid,
+    AddressCheck, AdvertInterval, Announce, Auth, Duration, Family, FrameKind, Instant, MacAddr,
+    MacMode, Output, OwnerReceive, Priority, State, Track, TrackEffect, Verdict, Version,
+    VirtualAddress, VrKey, Vrid,
 };
 
 const IF: u32 = 3;
@@ -74,6 +74,12 @@ fn config(rng: &mut impl Draw, version: Version, family: Family) -> Config {
     if version != Version::V3 && rng.chance(400_000) {
         c.auth = Auth::Simple(*b"paper\0\0\0");
     }
+    if rng.chance(400_000) {
+        c.address_check = AddressCheck::Strict;
+    }
+    if rng.chance(200_000) {
+        c.source = Some(address(family, rng.pick(&[OWN, OWN + 3])));
+    }
     if rng.chance(300_000) {
         c.owner_receive = OwnerReceive::Discard;
     }
@@ -112,7 +118,7 @@ fn message(rng: &mut impl Draw, pair: &Pair) -> Message {
     let mut m = Message {
         source: address(family, peer),
         destination: if unicast {
-            address(family, OWN)
+            c.source.unwrap_or(address(family, OWN))
         } else {
             family.group()
         },
@@ -163,7 +169,7 @@ fn spoil(rng: &mut impl Draw, m: &mut Message) {
         9 => m.interval = rng.pick(&[1, 2, 40, 255]),
         10 => m.auth_type = rng.pick(&[0, 1, 2, 77]),
         11 => m.auth_data[rng.below(8) as usize] ^= 1,
-        12 => m.source = address(family, rng.pick(&[OWN, OWN + 5])),
+        12 => m.source = address(family, rng.pick(&[OWN, OWN + 3, OWN + 5])),
         13 => m.addresses.reverse(),
         14 => {
             m.addresses.pop();

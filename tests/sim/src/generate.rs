@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use vrrp_core::{
-    AdvertInterval, Announce, Auth, ChecksumMode, Duration, Family, MacMode, OwnerReceive, Track,
-    TrackEffect, Version, VirtualAddress,
+    AddressCheck, AdvertInterval, Announce, Auth, ChecksumMode, Duration, Family, MacMode,
+    OwnerReceive, Track, TrackEffect, Version, VirtualAddress,
 };
 
 use crate::config::Config;
@@ -109,6 +109,8 @@ impl Style {
             false => Auth::None,
         };
         let discard = rng.chance(100_000);
+        let strict = v2 && rng.chance(400_000);
+        let sources = !unicast && rng.chance(150_000);
         let addresses = addresses(rng, group);
         let tracked = rng.chance(300_000);
         let configs = (0..hosts).map(|host| {
@@ -152,6 +154,12 @@ impl Style {
                 ChecksumMode::Rfc9568,
                 ChecksumMode::Rfc5798,
             ]);
+            if strict {
+                c.address_check = AddressCheck::Strict;
+            }
+            if sources && rng.chance(600_000) {
+                c.source = Some(source(group.family, host));
+            }
             if discard {
                 c.owner_receive = OwnerReceive::Discard;
             }
@@ -200,6 +208,14 @@ fn peers(family: Family, hosts: usize, host: usize) -> Vec<IpAddr> {
             Family::Ipv6 => [0xfe80, 0, 0, 0, 0, 0, 0, other as u16 + 1].into(),
         })
         .collect()
+}
+
+/// An address of a host that is not the first of its interface.
+fn source(family: Family, host: usize) -> IpAddr {
+    match family {
+        Family::Ipv4 => [10, 0, 1, host as u8 + 1].into(),
+        Family::Ipv6 => [0xfe80, 0, 0, 0, 0, 0, 1, host as u16 + 1].into(),
+    }
 }
 
 fn announce(rng: &mut Rng) -> Announce {

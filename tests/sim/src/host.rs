@@ -116,6 +116,16 @@ impl Host {
         }
     }
 
+    /// Whether it advertises a virtual router from this address.
+    pub(crate) fn advertises_from(&self, key: VrKey, address: IpAddr) -> bool {
+        let chosen = self.wishes.get(&key).and_then(|wish| wish.config.source);
+        let lan = key.ifindex as usize - 1;
+        chosen.map_or_else(
+            || self.has_address(lan, address),
+            |source| source == address,
+        )
+    }
+
     /// Whether it has the address by which unicast peers were told of it.
     pub(crate) fn is_where_peers_think(&self, lan: usize) -> bool {
         let told = port::interface(self.mac(lan), self.number as u8 + 1);
@@ -125,7 +135,7 @@ impl Host {
     /// Whether nothing of the host itself keeps this virtual router from taking part.
     pub(crate) fn is_able(&self, key: VrKey) -> bool {
         let interface = &self.interfaces[key.ifindex as usize - 1];
-        let source = match key.family {
+        let first = match key.family {
             Family::Ipv4 => interface.ipv4.is_some(),
             Family::Ipv6 => interface.ipv6.is_some(),
         };
@@ -138,7 +148,7 @@ impl Host {
         let wish = self.wishes.get(&key);
         self.power == Power::On
             && interface.up
-            && source
+            && (first || wish.is_some_and(|w| w.config.source.is_some()))
             && wish.is_some_and(|w| w.enabled && !faulty(&w.config))
     }
 

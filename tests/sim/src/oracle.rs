@@ -4,7 +4,9 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use vrrp_core::{Auth, Family, MacMode, OwnerReceive, State, TrackEffect, Version, VrKey};
+use vrrp_core::{
+    AddressCheck, Auth, Family, MacMode, OwnerReceive, State, TrackEffect, Version, VrKey,
+};
 
 use crate::config::Config;
 use crate::message::{Message, Sum};
@@ -161,6 +163,11 @@ impl Oracle {
         of * (256 - u64::from(self.priority())) / 256
     }
 
+    /// The address that it advertises from.
+    fn own(&self) -> Option<IpAddr> {
+        self.config.source.or(self.own)
+    }
+
     fn down(&self) -> u64 {
         3 * self.learned() + self.skew()
     }
@@ -169,11 +176,11 @@ impl Oracle {
         let faulty = self.config.tracks.iter().any(|t| {
             t.effect == TrackEffect::Fault && self.down_objects.get(&t.object) == Some(&true)
         });
-        self.enabled && self.up && self.own.is_some() && !faulty
+        self.enabled && self.up && self.own().is_some() && !faulty
     }
 
     fn mute(&self) -> bool {
-        !self.up || self.own.is_none()
+        !self.up || self.own().is_none()
     }
 
     fn say(&mut self, priority: u8) {
@@ -317,8 +324,9 @@ impl Oracle {
 
     /// The interface is described anew.
     pub fn set_interface(&mut self, now: u64, up: bool, own: Option<IpAddr>) {
-        let moved = self.own != own;
+        let before = self.own();
         (self.up, self.own) = (up, own);
+        let moved = self.own() != before;
         self.reconsider(now);
         if moved && self.state == State::Active && self.leaving.is_none() {
             self.advertise(now);
@@ -408,7 +416,7 @@ impl Oracle {
             self.learned_cs = config.advert_interval.as_centis();
         }
         self.reconsider(now);
-        let said = |c: &Config| (c.advert_interval, c.version, c.addresses.clone());
+        let said = |c: &Config| (c.advert_interval, c.version, c.addresses.clone(), c.source);
         let news = before.0 != self.priority() || said(&before.1) != said(config);
         if news && self.state == State::Active && self.leaving.is_none() {
             self.advertise(now);
@@ -422,7 +430,7 @@ impl Oracle {
         if family != self.key.family || m.vrid != self.key.vrid.get() {
             return false;
         }
-        if Some(m.source) == self.own || !self.came_right(m) {
+        if Some(m.source) == self.own() || !self.came_right(m) {
             return false;
         }
         let version = match self.config.version {
@@ -451,7 +459,7 @@ impl Oracle {
         let group = self.key.family.group();
         if !self.config.peers.is_empty() {
             return self.config.peers.contains(&m.source)
-                && Some(m.destination) == self.own
+                && Some(m.destination) == self.own()
                 && u16::from(m.ttl) + u16::from(self.config.max_hops) >= 256;
         }
         let link_local = match m.source {
@@ -484,7 +492,8 @@ impl Oracle {
         theirs.truncate(m.claimed().into());
         let mine: Vec<IpAddr> = self.config.addresses.iter().map(|a| a.address).collect();
         let same = theirs.len() == mine.len() && theirs.iter().all(|a| mine.contains(a));
-        authentic && timely && !shadowed && (same || m.priority == 255)
+        let lenient = self.config.address_check == AddressCheck::Warn;
+        authentic && timely && !shadowed && (same || lenient || m.priority == 255)
     }
 
     /// Hears a message. Says whether it was believed.
@@ -593,7 +602,7 @@ impl Oracle {
 
     fn loses_to(&self, heard: Heard) -> bool {
         let ours = self.priority();
-        let address = self.own.is_some_and(|own| heard.source > own);
+        let address = self.own().is_some_and(|own| heard.source > own);
         heard.priority > ours || heard.priority == ours && address
     }
 

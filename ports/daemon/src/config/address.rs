@@ -127,6 +127,52 @@ pub(super) fn match_peers(
     }
 }
 
+/// Reads `source`: at most one address of each family of the addresses. Without one, advertisements
+/// over IPv6 leave from a link-local address, which peers have to know each other by.
+pub(super) fn sources(
+    reader: &mut Reader<'_, '_>,
+    peers: &[IpAddr],
+    addresses: &[AddressSpec],
+) -> Vec<IpAddr> {
+    let link_local = |ip: IpAddr| matches!(ip, IpAddr::V6(v6) if v6.is_unicast_link_local());
+    let mut sources: Vec<IpAddr> = Vec::new();
+    for source in reader.items(Key::Source, values::host_address) {
+        let family = Family::of(source);
+        let other = sources.iter().find(|s| Family::of(**s) == family);
+        let of_family = |a: &AddressSpec| Family::of(a.address.address) == family;
+        let message = if let Some(other) = other {
+            format!("expected one {family} address, found `{other}` and `{source}`")
+        } else if !addresses.is_empty() && !addresses.iter().any(of_family) {
+            format!(
+                "expected an address of the family of the addresses, found `{source}`; there is no {family} address"
+            )
+        } else if addresses.iter().any(|a| a.address.address == source) {
+            format!(
+                "expected an address that this host alone has, found the virtual address `{source}`"
+            )
+        } else if peers.contains(&source) {
+            format!("expected an address of this host, found the peer `{source}`")
+        } else if source.is_ipv6() && peers.is_empty() && !link_local(source) {
+            format!(
+                "expected a link-local address, as VRRP without peers needs it in IPv6, found `{source}`"
+            )
+        } else {
+            sources.push(source);
+            continue;
+        };
+        reader.error(Key::Source, message);
+    }
+    let chosen = reader.entry(Key::Source).is_some();
+    let global = peers.iter().find(|p| p.is_ipv6() && !link_local(**p));
+    if let Some(peer) = global.filter(|_| !chosen) {
+        let message = format!(
+            "`{peer}` is not link-local, but advertisements leave from a link-local address, and a peer takes them only from an address in its own list; choose another with `source`"
+        );
+        reader.warning(Key::Peers, message);
+    }
+    sources
+}
+
 /// Reads `trackinterface`. What is returned holds no interface twice.
 pub(super) fn tracks(reader: &mut Reader<'_, '_>, own: Option<&str>) -> Vec<TrackSpec> {
     let mut tracks: Vec<TrackSpec> = Vec::new();

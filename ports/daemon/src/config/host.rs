@@ -91,7 +91,9 @@ impl<'a> Host<'a> {
                     );
                     report.warning_once(line, Some(key), message);
                 }
-                if interface.source(id.family).is_none() {
+                if let Some(source) = router.spec.source {
+                    self.source(router, interface, source, report);
+                } else if interface.source(id.family).is_none() {
                     let kind = match id.family {
                         Family::Ipv4 => "IPv4",
                         Family::Ipv6 => "IPv6 link-local",
@@ -113,6 +115,28 @@ impl<'a> Host<'a> {
                 self.missing(router, Key::TrackInterface, name, report);
             }
         }
+    }
+
+    /// The address to advertise from is where the advertisements leave.
+    fn source(
+        &self,
+        router: &VirtualRouter,
+        interface: &OwnInterface,
+        source: IpAddr,
+        report: &mut Report,
+    ) {
+        let has = |i: &OwnInterface| i.addresses.iter().any(|own| own.address == source);
+        if has(interface) {
+            return;
+        }
+        let name = &router.spec.id.interface;
+        let message = match self.0.iter().find(|other| has(other)) {
+            Some(other) => format!("`{source}` is on `{}`, not on `{name}`", other.name),
+            None => format!("`{name}` does not have `{source}`"),
+        };
+        let message = format!("{message}: nothing is advertised until it has");
+        let line = router.lines.of_key(Key::Source);
+        report.warning_once(line, Some(Key::Source.name()), message);
     }
 
     fn missing(&self, router: &VirtualRouter, key: Key, name: &str, report: &mut Report) {
@@ -220,7 +244,10 @@ impl<'a> Host<'a> {
     fn unreached(&self, router: &VirtualRouter, peer: IpAddr) -> Option<String> {
         let spec = &router.spec;
         let interface = self.find(&spec.id.interface)?;
-        let source = interface.source(spec.id.family)?;
+        let source = match spec.source {
+            Some(source) => interface.addresses.iter().find(|o| o.address == source)?,
+            None => interface.source(spec.id.family)?,
+        };
         if source.is_beside(peer) {
             return None;
         }
@@ -230,7 +257,7 @@ impl<'a> Host<'a> {
         let (name, from) = (&spec.id.interface, source.address);
         Some(if place.name == interface.name {
             format!(
-                "`{peer}` is on the network of `{}`, but advertisements leave from `{from}`, and a peer takes them only from an address in its own list",
+                "`{peer}` is on the network of `{}`, but advertisements leave from `{from}`, and a peer takes them only from an address in its own list; see `source`",
                 own.address
             )
         } else {

@@ -75,9 +75,11 @@ keys! {
     StartDelay "startdelay" VRID;
     Accept "accept" VRID;
     UseVmac "useVMAC" VRID;
+    Source "source" VRID;
     Peers "peers" VRID;
     MaxHops "maxhops" VRID;
     Checksum "checksum" VRID;
+    AddressCheck "addresscheck" VRID;
     OwnerReceive "ownerreceive" VRID;
     TrackInterface "trackinterface" VRID;
     VridsDep "vridsdep" VRID;

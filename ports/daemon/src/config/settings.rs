@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use vrrp_core::{
-    AdvertInterval, Announce, Auth, ChecksumMode, Duration, Family, MacMode, OwnerReceive,
-    Priority, Version,
+    AddressCheck, AdvertInterval, Announce, Auth, ChecksumMode, Duration, Family, MacMode,
+    OwnerReceive, Priority, Version,
 };
 use vrrp_host::{AddressSpec, MAX_ADDRESSES, TrackSpec, VrId, VrSpec};
 
@@ -22,11 +22,13 @@ pub(super) struct Settings {
     preempt_delay: Duration,
     start_delay: Duration,
     accept: bool,
+    sources: Vec<IpAddr>,
     peers: Vec<IpAddr>,
     max_hops: u8,
     mac: (MacMode, bool),
     auth: Auth,
     checksum: ChecksumMode,
+    address_check: AddressCheck,
     owner_receive: OwnerReceive,
     announce: Announce,
     tracks: Vec<TrackSpec>,
@@ -48,6 +50,7 @@ impl Settings {
         let (preempt, preempt_delay) = preempt(reader, priority);
         let peers = address::peers(reader);
         address::match_peers(reader, &peers, addresses);
+        let sources = address::sources(reader, &peers, addresses);
         Self {
             version,
             priority,
@@ -56,6 +59,7 @@ impl Settings {
             preempt_delay,
             start_delay: legacy::start_delay(reader),
             accept: accept(reader, interface, addresses),
+            sources,
             max_hops: max_hops(reader, &peers),
             peers,
             mac: reader
@@ -63,6 +67,7 @@ impl Settings {
                 .unwrap_or((MacMode::Virtual, false)),
             auth: auth.unwrap_or(Auth::None),
             checksum: checksum(reader, version, addresses),
+            address_check: address_check(reader, version),
             owner_receive: reader
                 .value(Key::OwnerReceive, owner_receive)
                 .unwrap_or(OwnerReceive::Elect),
@@ -92,11 +97,17 @@ impl Settings {
         }
         let mut peers = self.peers.clone();
         peers.retain(|peer| Family::of(*peer) == family);
-        let count = own.len() + peers.len();
+        let source = self.sources.iter().copied();
+        let source = source
+            .into_iter()
+            .find(|source| Family::of(*source) == family);
+        let count = own.len() + peers.len() + usize::from(source.is_some());
         if count > MAX_ADDRESSES {
             reader.error(
                 Key::Addr,
-                format!("expected at most {MAX_ADDRESSES} {family} addresses and peers together, found {count}"),
+                format!(
+                    "expected at most {MAX_ADDRESSES} {family} addresses, peers and source together, found {count}"
+                ),
             );
         }
         Some(VrSpec {
@@ -109,12 +120,14 @@ impl Settings {
             start_delay: self.start_delay,
             accept: self.accept,
             addresses: own,
+            source,
             peers,
             max_hops: self.max_hops,
             mac_mode: self.mac.0,
             replace_mac: self.mac.1,
             auth: self.auth,
             checksum: self.checksum,
+            address_check: self.address_check,
             owner_receive: self.owner_receive,
             announce: self.announce,
             tracks: self.tracks.clone(),
@@ -358,6 +371,22 @@ fn checksum(
         );
     }
     mode
+}
+
+/// Reads `addresscheck`. In version 3 the address list is never a reason to refuse.
+fn address_check(reader: &mut Reader<'_, '_>, version: Version) -> AddressCheck {
+    let words = [
+        ("warn", AddressCheck::Warn),
+        ("strict", AddressCheck::Strict),
+    ];
+    let check = reader.value(Key::AddressCheck, |text| values::word(text, &words));
+    if check == Some(AddressCheck::Strict) && version == Version::V3 {
+        reader.warning(
+            Key::AddressCheck,
+            "has no effect: VRRPv3 takes advertisements of other addresses, with a warning",
+        );
+    }
+    check.unwrap_or(AddressCheck::Warn)
 }
 
 fn owner_receive(text: &str) -> Result<OwnerReceive, String> {

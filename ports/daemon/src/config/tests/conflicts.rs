@@ -3,6 +3,88 @@
 use super::{MINIMAL, check_more, said, to_owned};
 
 #[test]
+fn a_source_is_an_own_address_of_a_family_of_the_addresses() {
+    check_more(&[
+        ("source = 10.0.0.9", false, &[]),
+        (
+            "source = 10.0.0.9, 10.0.0.8",
+            true,
+            &["5: source: expected one IPv4 address, found `10.0.0.9` and `10.0.0.8`"],
+        ),
+        (
+            "source = fe80::9",
+            true,
+            &[
+                "5: source: expected an address of the family of the addresses, found `fe80::9`; there is no IPv6 address",
+            ],
+        ),
+        (
+            "source = 10.0.0.1",
+            true,
+            &[
+                "5: source: expected an address that this host alone has, found the virtual address `10.0.0.1`",
+            ],
+        ),
+        (
+            "source = 10.0.0.9\npeers = 10.0.0.9",
+            true,
+            &["5: source: expected an address of this host, found the peer `10.0.0.9`"],
+        ),
+        (
+            "source = eth0",
+            true,
+            &["5: source: expected an IPv4 or IPv6 address, found `eth0`"],
+        ),
+    ]);
+    let v6 = |more: &str| said(MINIMAL.replace("10.0.0.1/24", "fe80::1/64") + more);
+    assert_eq!(v6("source = fe80::9\n"), (false, Vec::new()));
+    assert_eq!(
+        v6("source = 2001:db8::9\n"),
+        (
+            true,
+            to_owned(&[
+                "5: source: expected a link-local address, as VRRP without peers needs it in IPv6, found `2001:db8::9`"
+            ])
+        )
+    );
+    let peer = "peers = 2001:db8::2\n";
+    assert_eq!(
+        v6(&format!("source = 2001:db8::9\n{peer}")),
+        (false, Vec::new())
+    );
+    assert_eq!(
+        v6(peer),
+        (
+            false,
+            to_owned(&[
+                "5: warning: peers: `2001:db8::2` is not link-local, but advertisements leave from a link-local address, and a peer takes them only from an address in its own list; choose another with `source`"
+            ])
+        )
+    );
+}
+
+#[test]
+fn an_address_list_is_checked_in_version_2_alone() {
+    check_more(&[
+        ("version = 2\naddresscheck = strict", false, &[]),
+        ("version = both\naddresscheck = strict", false, &[]),
+        ("addresscheck = warn", false, &[]),
+        (
+            "addresscheck = strict",
+            false,
+            &[
+                "5: warning: addresscheck: has no effect: VRRPv3 takes advertisements of other addresses, with a warning",
+            ],
+        ),
+        (
+            "addresscheck = yes",
+            true,
+            &["5: addresscheck: expected `warn` or `strict`, found `yes`"],
+        ),
+    ]);
+}
+
+#[test]
 fn an_address_on_another_interface_is_accepted() {
     let text = |device: &str| {
         MINIMAL.replace("10.0.0.1/24", &format!("10.0.0.1/24, {device}:10.0.2.1/24"))
@@ -340,7 +422,9 @@ fn limits() {
         said(&text),
         (
             true,
-            to_owned(&["4: addr: expected at most 64 IPv4 addresses and peers together, found 65"])
+            to_owned(&[
+                "4: addr: expected at most 64 IPv4 addresses, peers and source together, found 65"
+            ])
         )
     );
     let mut text = String::new();

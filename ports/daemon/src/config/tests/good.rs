@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration as StdDuration;
 
 use vrrp_core::{
-    AdvertInterval, Auth, ChecksumMode, Duration, Family, MacMode, OwnerReceive, Priority,
-    TrackEffect, Version, VrConfig,
+    AddressCheck, AdvertInterval, Auth, ChecksumMode, Duration, Family, MacMode, OwnerReceive,
+    Priority, TrackEffect, Version, VrConfig,
 };
 use vrrp_host::{Tracked, VrSpec};
 
@@ -244,6 +244,12 @@ fn each_key_of_the_protocol_means_what_it_says() {
         with("ownerreceive = elect").owner_receive,
         OwnerReceive::Elect
     );
+    assert_eq!(
+        with("version = 2\naddresscheck = strict").address_check,
+        AddressCheck::Strict
+    );
+    assert_eq!(with("version = 2").address_check, AddressCheck::Warn);
+    assert_eq!(with("source = 10.0.0.9").source, Some([10, 0, 0, 9].into()));
     assert_eq!(with("password = secret").auth, Auth::Simple(*b"secret\0\0"));
     let unicast = with("peers = 10.0.0.2, 10.0.0.3\nmaxhops = 3");
     let peers: [IpAddr; 2] = [[10, 0, 0, 2].into(), [10, 0, 0, 3].into()];

@@ -234,7 +234,7 @@ fn peers_take_advertisements_from_the_address_that_they_know() {
     assert_eq!(
         check("peers = 10.0.1.3\n", std::slice::from_ref(&two)),
         [
-            "vrrpd.conf:5: warning: peers: `10.0.1.3` is on the network of `10.0.1.2`, but advertisements leave from `10.0.0.2`, and a peer takes them only from an address in its own list"
+            "vrrpd.conf:5: warning: peers: `10.0.1.3` is on the network of `10.0.1.2`, but advertisements leave from `10.0.0.2`, and a peer takes them only from an address in its own list; see `source`"
         ]
     );
     let elsewhere = interface("eth1", &["10.9.0.2/24"]);
@@ -251,6 +251,36 @@ fn peers_take_advertisements_from_the_address_that_they_know() {
             [""; 0]
         );
     }
+}
+
+#[test]
+fn a_source_is_where_the_advertisements_leave_and_the_peers_are() {
+    let two = interface("eth0", &["10.0.0.2/24", "10.0.1.2/24"]);
+    let all = [two, interface("eth1", &["10.9.0.2/24"])];
+    let fits = "source = 10.0.1.2\npeers = 10.0.1.3\n";
+    assert_eq!(check(fits, &all), [""; 0]);
+    assert_eq!(
+        check("source = 10.0.1.2\npeers = 10.0.0.3\n", &all),
+        [
+            "vrrpd.conf:6: warning: peers: `10.0.0.3` is on the network of `10.0.0.2`, but advertisements leave from `10.0.1.2`, and a peer takes them only from an address in its own list; see `source`"
+        ]
+    );
+    for (source, where_it_is) in [
+        ("10.9.0.2", "`10.9.0.2` is on `eth1`, not on `eth0`"),
+        ("10.0.0.7", "`eth0` does not have `10.0.0.7`"),
+    ] {
+        assert_eq!(
+            check(&format!("source = {source}\n"), &all),
+            [format!(
+                "vrrpd.conf:5: warning: source: {where_it_is}: nothing is advertised until it has"
+            )]
+        );
+    }
+    // It need not be one that would be chosen without.
+    let global = interface("eth0", &["2001:db8::2/64"]);
+    let text = MINIMAL.replace("10.0.0.1/24", "fe80::1/64");
+    let text = format!("{text}source = 2001:db8::2\npeers = 2001:db8::3\n");
+    assert_eq!(said(&text, &[global]), [""; 0]);
 }
 
 #[test]

@@ -50,6 +50,8 @@ fn insert(spec: &VrSpec) {
         mac_mode: spec.mac_mode,
         auth: spec.auth,
         checksum: spec.checksum,
+        source: spec.source,
+        address_check: spec.address_check,
         owner_receive: spec.owner_receive,
         announce: spec.announce,
         tracks: &tracks,
@@ -76,6 +78,8 @@ interface=e0
 addr=e0:10.0.0.1/24,10.0.0.2/32
 priority=9
 version=2
+source=10.0.0.8
+addresscheck=strict
 advertinterval=2
 password=pass
 preempt=yes
