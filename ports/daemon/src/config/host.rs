@@ -8,8 +8,10 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
-use vrrp_core::Family;
+use vrrp_core::{Auth, Family};
 use vrrp_host::{Facts, OwnAddress, OwnInterface, Tracked};
 
 use super::diagnostic::Report;
@@ -46,6 +48,26 @@ pub(super) fn judge_scripts(config: &Config, report: &mut Report) {
                 report.warning_once(router.lines.of_key(key), Some(key.name()), trouble);
             }
         }
+    }
+}
+
+/// Looks whether somebody else can read a file that holds a password. Reads the file system.
+pub(super) fn judge_secrecy(config: &Config, file: &Path, report: &mut Report) {
+    const GROUP: u32 = 0o040;
+    const OTHERS: u32 = 0o004;
+    let mut routers = config.virtual_routers.iter();
+    let secret = routers.find(|router| router.spec.auth != Auth::None);
+    let (Some(router), Ok(meta)) = (secret, file.metadata()) else {
+        return;
+    };
+    let mode = meta.mode() & 0o777;
+    if mode & OTHERS != 0 || mode & GROUP != 0 && meta.gid() != 0 {
+        let message = format!(
+            "others can read this file (mode {mode:o}); make it readable for root alone: chmod 600 {}",
+            file.display()
+        );
+        let line = router.lines.of_key(Key::Password);
+        report.warning_once(line, Some(Key::Password.name()), message);
     }
 }
 

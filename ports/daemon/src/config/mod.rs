@@ -202,6 +202,7 @@ pub fn judge(file: &Path, octets: impl AsRef<[u8]>, program: Program, facts: &Ho
     }
     if program == Program::Vrrpd {
         host::judge_scripts(config, &mut report);
+        host::judge_secrecy(config, file, &mut report);
     }
     parsed.diagnostics.extend(report.into_sorted());
     parsed.diagnostics.sort_by_key(|d| d.line);

@@ -313,3 +313,26 @@ fn scripts_are_files_that_can_be_run() {
         ]
     );
 }
+
+#[test]
+fn a_password_that_others_can_read_is_a_warning() {
+    let file = std::env::temp_dir().join(format!("vrrpd-secret-{}", std::process::id()));
+    let secret = format!("{MINIMAL}version = 2\npassword = secret\n");
+    let warned = |text: &str, mode| {
+        std::fs::write(&file, text).expect("a file");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+        std::fs::set_permissions(&file, mode).expect("its mode");
+        let facts = Err(std::io::ErrorKind::Unsupported.into());
+        let judged = judge(&file, text, Program::Vrrpd, &facts);
+        assert!(judged.config.is_some(), "{:?}", judged.diagnostics);
+        let texts: Vec<String> = judged.diagnostics.iter().map(ToString::to_string).collect();
+        texts
+            .iter()
+            .any(|t| t.contains("warning: password: others can read this file"))
+    };
+    assert!(warned(&secret, 0o644));
+    assert!(warned(&secret, 0o604));
+    assert!(!warned(&secret, 0o600));
+    assert!(!warned(MINIMAL, 0o644), "there is nothing to read");
+    std::fs::remove_file(file).expect("gone");
+}
