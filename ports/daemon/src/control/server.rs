@@ -139,7 +139,8 @@ impl Server {
         self.clients.iter().filter_map(Client::deadline).min()
     }
 
-    /// Takes new clients, and at most one request from each; `answer` carries it out.
+    /// Takes new clients, and carries out one request with `answer`: the protocol has its turn before
+    /// the next, however many clients ask. They are asked in turn.
     pub fn handle(
         &mut self,
         set: &PollSet,
@@ -147,11 +148,24 @@ impl Server {
         answer: &mut dyn FnMut(&Request) -> Answer,
     ) {
         let next = self.next_event;
+        let (mut place, mut served) = (0, None);
         self.clients.retain_mut(|client| {
             let ready = set.ready(client.fd());
-            let kept = serve(client, ready, next, now, answer);
-            kept.is_ok() && client.deadline().is_none_or(|at| at > now)
+            let kept = transfer(client, ready, now).map(|()| {
+                if served.is_none() && client.has_request() {
+                    served = Some(place + 1);
+                    return serve(client, next, now, answer);
+                }
+                Ok(())
+            });
+            let stays = matches!(kept, Ok(Ok(()))) && client.deadline().is_none_or(|at| at > now);
+            place += usize::from(stays);
+            stays
         });
+        if let Some(served) = served {
+            let served = served.min(self.clients.len());
+            self.clients.rotate_left(served);
+        }
         if set.ready(self.listener.as_raw_fd()) {
             self.accept(now);
         }
@@ -207,28 +221,32 @@ impl Drop for Server {
     }
 }
 
-fn serve(
-    client: &mut Client,
-    ready: bool,
-    next_event: u64,
-    now: Instant,
-    answer: &mut dyn FnMut(&Request) -> Answer,
-) -> Result<(), Gone> {
+/// Sends what waits to be sent, and reads what has come.
+fn transfer(client: &mut Client, ready: bool, now: Instant) -> Result<(), Gone> {
     if client.has_output() && ready {
         client.flush(now)?;
     }
     if ready && (!client.has_output() || client.subscribed) && !client.has_request() {
         client.read(now)?;
     }
+    if client.has_output() {
+        client.flush(now)?;
+    }
+    Ok(())
+}
+
+fn serve(
+    client: &mut Client,
+    next_event: u64,
+    now: Instant,
+    answer: &mut dyn FnMut(&Request) -> Answer,
+) -> Result<(), Gone> {
     if let Some(line) = client.request() {
         let reply = reply(client, &line, next_event, answer);
         client.subscribed = matches!(reply, Answer::Events { .. });
         client.answer(&reply, now);
     }
-    if client.has_output() {
-        client.flush(now)?;
-    }
-    Ok(())
+    client.flush(now)
 }
 
 fn reply(

@@ -331,3 +331,23 @@ fn what_is_no_socket_is_left_alone() {
     assert!(made.expect("mkfifo").success());
     Server::bind(&bench.dir.join("t"), None).expect_err("a FIFO");
 }
+
+#[test]
+fn many_who_ask_at_once_are_answered_one_by_one_and_in_turn() {
+    let mut bench = Bench::new();
+    let mut clients: Vec<_> = (0..4).map(|_| bench.connect()).collect();
+    let line = serde_json::to_string(&Request::Status).expect("JSON") + "\n";
+    for client in &mut clients {
+        let twice = line.repeat(2);
+        client.get_mut().write_all(twice.as_bytes()).expect("room");
+    }
+    for turn in 1..=8 {
+        bench.turn();
+        assert_eq!(bench.asked.len(), turn, "one in a turn");
+    }
+    for client in &mut clients {
+        let mut text = String::new();
+        client.read_line(&mut text).expect("the first answer");
+        client.read_line(&mut text).expect("the second answer");
+    }
+}

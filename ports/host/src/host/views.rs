@@ -10,6 +10,13 @@ use crate::event::Why;
 use crate::interfaces::Interface;
 use crate::platform::Platform;
 use crate::report::{InterfaceReport, Sighting, VrReport};
+use crate::sightings::{Place, Seen};
+
+/// Other masters that [`Host::segment`] tells of: those of our virtual routers first, then those
+/// that were heard last.
+const MAX_OTHERS: usize = 256;
+/// Addresses of them all that it lists.
+const MAX_LISTED: usize = 2048;
 
 impl<P: Platform> Host<P> {
     pub(super) fn report(
@@ -91,8 +98,19 @@ impl<P: Platform> Host<P> {
         // One that is not heard any more and was never taken for a master is none of them.
         let present = self.core.sightings.iter();
         let present = present.filter(|(place, seen)| !place.refused || !seen.is_stale(now));
-        let others = present.map(|(place, seen)| {
+        let mut present: Vec<(&Place, &Seen)> = present.collect();
+        // Whoever forges advertisements can fill the table: an answer is no larger for that.
+        let ours = |place: &Place| self.core.vrs.contains_key(&place.key);
+        present.sort_unstable_by_key(|(place, seen)| {
+            let last = std::cmp::Reverse(seen.last_heard);
+            (!ours(place), seen.is_stale(now), last, place.address)
+        });
+        present.truncate(MAX_OTHERS);
+        let mut room = MAX_LISTED;
+        let others = present.into_iter().map(|(place, seen)| {
             let key = place.key;
+            let listed = seen.addresses.len().min(room);
+            room -= listed;
             let sighting = Sighting {
                 interface: self.core.interfaces.name(key.ifindex).to_owned(),
                 vrid: key.vrid,
@@ -102,7 +120,7 @@ impl<P: Platform> Host<P> {
                 priority: seen.priority,
                 version: seen.version,
                 interval: seen.interval,
-                addresses: seen.addresses.clone(),
+                addresses: seen.addresses.iter().take(listed).copied().collect(),
                 last_heard: seen.last_heard,
                 age: now.since(seen.last_heard),
                 stale: seen.is_stale(now),

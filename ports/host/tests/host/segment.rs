@@ -147,3 +147,27 @@ fn a_question_for_an_active_address_is_answered_with_its_mac() {
     assert_eq!(sim.take_calls(0), vec![Call::Answer(1); 100]);
     assert_eq!(sim.take_calls(1), []);
 }
+
+/// Whoever forges advertisements can fill the table, and not make an answer long.
+#[test]
+fn of_a_flood_of_masters_the_last_are_listed_and_ours_first() {
+    let mut sim = Sim::new(&[config(&[spec(1, 100)])]);
+    let many: Vec<String> = (0..64).map(|n| format!("10.9.9.{n}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    for number in 0..1_000_u16 {
+        let [high, low] = number.to_be_bytes();
+        let frame = advert(&format!("10.8.{high}.{low}"), 9, 100, &many);
+        sim.machine(0).deliver("eth0", frame);
+        sim.run_to(1 + u64::from(number));
+    }
+    let peer = advert("10.0.0.9", 1, 200, &["10.0.0.101"]);
+    sim.machine(0).deliver("eth0", peer);
+    sim.run_to(1_100);
+    let all = sim.hosts[0].segment();
+    assert_eq!(all.len(), 256);
+    assert_eq!(all[0].address, ip("10.0.0.9"));
+    let listed: usize = all.iter().map(|seen| seen.addresses.len()).sum();
+    assert_eq!(listed, 2048);
+    let last = ip("10.8.3.231");
+    assert!(all.iter().any(|seen| seen.address == last), "heard last");
+}
