@@ -35,20 +35,34 @@ const RT_SCOPE_HOST: u8 = 254;
 const RT_TABLE_MAIN: u8 = 254;
 const RTN_BLACKHOLE: u8 = 6;
 
-/// Messages for one datagram, with the sequence numbers by which their answers are known.
+/// Messages with the sequence numbers by which their answers are known.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
     octets: Vec<u8>,
+    /// Where each message begins.
+    starts: Vec<usize>,
     /// The sequence number of the last message.
     sequence: u32,
-    count: u32,
 }
 
 impl Requests {
     /// Forgets the messages, keeps the room and goes on counting.
     pub(crate) fn clear(&mut self) {
         self.octets.clear();
-        self.count = 0;
+        self.starts.clear();
+    }
+
+    /// The number of messages.
+    pub(crate) fn len(&self) -> usize {
+        self.starts.len()
+    }
+
+    /// The octets of some of the messages, by their places.
+    pub(crate) fn part(&self, places: std::ops::Range<usize>) -> &[u8] {
+        let start_of = |place: usize| self.starts.get(place).copied();
+        let start = start_of(places.start).unwrap_or(self.octets.len());
+        let end = start_of(places.end).unwrap_or(self.octets.len());
+        self.octets.get(start..end).unwrap_or_default()
     }
 
     pub(crate) fn octets(&self) -> &[u8] {
@@ -57,15 +71,16 @@ impl Requests {
 
     /// The sequence numbers of the messages.
     pub(crate) fn sequences(&self) -> std::ops::RangeInclusive<u32> {
-        let first = self.sequence.wrapping_sub(self.count).wrapping_add(1);
+        let count = self.starts.len() as u32;
+        let first = self.sequence.wrapping_sub(count).wrapping_add(1);
         first..=self.sequence
     }
 
     fn message(&mut self, kind: u16, flags: u16, body: &[u8], attributes: impl FnOnce(&mut Self)) {
-        // Numbers do not wrap within one datagram; 2^32 requests are more than a life.
+        // Numbers do not wrap within one batch; 2^32 requests are more than a life.
         self.sequence = self.sequence.wrapping_add(1);
-        self.count += 1;
         let start = self.octets.len();
+        self.starts.push(start);
         self.octets.extend_from_slice(&[0; 4]);
         self.octets.extend_from_slice(&kind.to_ne_bytes());
         self.octets.extend_from_slice(&flags.to_ne_bytes());

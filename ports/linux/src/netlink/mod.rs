@@ -1,5 +1,6 @@
 //! Route netlink: what is asked of the kernel and what it tells, as octets and back.
 
+mod answers;
 mod encode;
 mod parse;
 mod socket;

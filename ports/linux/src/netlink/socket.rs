@@ -1,14 +1,19 @@
 //! The two netlink sockets: one to ask, one to be told.
 
 use std::io;
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 
+use super::answers::Answers;
 use super::*;
 use crate::sockets::set_buffer;
 use crate::sys;
 
 /// Room for one datagram. The kernel cuts dumps to 32 KiB or less.
 const ROOM: usize = 64 * 1024;
+/// Requests that are sent with one system call. Their answers, each some 1,300 octets as the kernel
+/// counts them, have room in the smallest receive buffer that is common.
+const BATCH: usize = 64;
 const MONITOR_BUFFER: i32 = 4 * 1024 * 1024;
 const RTMGRP_LINK: u32 = 1;
 const RTMGRP_IPV4_IFADDR: u32 = 0x10;
@@ -52,53 +57,54 @@ impl Netlink {
     /// Performs the requests that `fill` makes, in order. All are tried; the first error is
     /// returned.
     pub(crate) fn perform(&mut self, fill: impl FnOnce(&mut Requests)) -> io::Result<()> {
+        self.perform_each(fill).into_iter().collect()
+    }
+
+    /// Performs the requests that `fill` makes, in order, many with one system call. All are tried.
+    /// Returns the result of each.
+    pub(crate) fn perform_each(&mut self, fill: impl FnOnce(&mut Requests)) -> Vec<io::Result<()>> {
         self.ask(fill, &mut |_| {})
     }
 
-    /// As [`perform`](Self::perform), with what the kernel says besides.
+    /// As [`perform_each`](Self::perform_each), with what the kernel says besides.
     fn ask(
         &mut self,
         fill: impl FnOnce(&mut Requests),
         sink: &mut dyn FnMut(Event),
-    ) -> io::Result<()> {
+    ) -> Vec<io::Result<()>> {
         self.requests.clear();
         fill(&mut self.requests);
-        sys::send(&self.fd, self.requests.octets())?;
-        let wanted = self.requests.sequences();
-        let mut result = Ok(());
-        let mut done = false;
-        while !done {
-            let len = sys::receive(&self.fd, &mut self.room)?;
-            for message in messages(self.room.get(..len).unwrap_or_default()) {
-                if !wanted.contains(&message.sequence) {
-                    continue;
-                }
-                let errno = match decode(&message) {
-                    Some(Event::Result(errno)) => errno,
-                    Some(event) => {
-                        sink(event);
-                        continue;
-                    }
-                    None => continue,
-                };
-                if errno != 0 && result.is_ok() {
-                    result = Err(io::Error::from_raw_os_error(errno));
-                }
-                done = message.sequence == *wanted.end();
-            }
+        let Self { fd, requests, room } = self;
+        let mut answers = Answers::new(requests);
+        let mut send = |places: Range<usize>, answers: &mut Answers| match sys::send(
+            fd,
+            requests.part(places.clone()),
+        ) {
+            Ok(_) => answers.collect(places, room, |room| sys::receive(fd, room), sink),
+            Err(error) => answers.refuse(places, &error),
+        };
+        let mut place = 0;
+        while place < requests.len() {
+            let end = requests.len().min(place + BATCH);
+            send(place..end, &mut answers);
+            place = end;
         }
-        result
+        // An answer that had no room: to be asked again does no harm.
+        for place in answers.missing() {
+            send(place..place + 1, &mut answers);
+        }
+        answers.results()
     }
 
     /// The link called `name`, as it is now. `None`: there is none.
     pub(crate) fn find_link(&mut self, name: &str) -> io::Result<Option<Link>> {
         let mut found = None;
-        let result = self.ask(|to| link_named(to, name), &mut |event| {
+        let results = self.ask(|to| link_named(to, name), &mut |event| {
             if let Event::Link(link) = event {
                 found = Some(link);
             }
         });
-        match result {
+        match results.into_iter().collect::<io::Result<()>>() {
             Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(None),
             other => other.map(|()| found),
         }
@@ -176,5 +182,91 @@ impl Monitor {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
             Err(error) => Err(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vrrp_core::VirtualAddress;
+
+    use super::*;
+    use crate::testing::enter_new_namespace;
+
+    /// The loopback of every network namespace.
+    const LO: u32 = 1;
+
+    fn addresses(count: u8) -> impl Iterator<Item = VirtualAddress> {
+        (1..=count).map(|last| VirtualAddress {
+            address: [10, 9, 8, last].into(),
+            prefix_len: 32,
+        })
+    }
+
+    /// How many addresses of 10.9.8.0/24 there are.
+    fn count(netlink: &mut Netlink) -> usize {
+        let events = netlink.dump(dump_addresses).unwrap();
+        let ours = |event: &&Event| matches!(event, Event::Address(a) if a.protocol == 112);
+        events.iter().filter(ours).count()
+    }
+
+    /// Runs `story` in a network namespace of its own. Needs root.
+    fn in_namespace(story: impl FnOnce(Netlink) + Send + 'static) {
+        let thread = std::thread::spawn(move || {
+            enter_new_namespace().expect("the tests of this crate need root");
+            story(Netlink::open().unwrap());
+        });
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn a_batch_is_performed_in_order_and_each_request_has_its_own_result() {
+        in_namespace(|mut netlink| {
+            let results = netlink.perform_each(|to| {
+                for one in addresses(200) {
+                    address(to, LO, one, true);
+                    if one.address == std::net::IpAddr::from([10, 9, 8, 150]) {
+                        // Added twice, and removed once more than added.
+                        address(to, LO, one, true);
+                        address(to, LO, one, false);
+                        address(to, LO, one, false);
+                    }
+                }
+            });
+            assert_eq!(results.len(), 203);
+            let results = results.iter().enumerate();
+            let errors: Vec<_> = results
+                .filter_map(|(place, result)| Some((place, result.as_ref().err()?.raw_os_error())))
+                .collect();
+            assert_eq!(
+                errors,
+                [(150, Some(libc::EEXIST)), (152, Some(libc::EADDRNOTAVAIL))]
+            );
+            assert_eq!(count(&mut netlink), 199);
+        });
+    }
+
+    #[test]
+    fn answers_for_which_there_is_no_room_are_asked_for_again() {
+        in_namespace(|mut netlink| {
+            // The least that the kernel allows: room for a few answers.
+            sys::set_option_int(&netlink.fd, libc::SOL_SOCKET, libc::SO_RCVBUF, 1).unwrap();
+            let results = netlink.perform_each(|to| {
+                for one in addresses(200) {
+                    address(to, LO, one, true);
+                }
+            });
+            assert_eq!(results.len(), 200);
+            let errors = results.iter().filter_map(|result| result.as_ref().err());
+            let errors: Vec<_> = errors.map(io::Error::raw_os_error).collect();
+            assert!(!errors.is_empty(), "no answer was lost");
+            assert!(
+                errors.iter().all(|e| *e == Some(libc::EEXIST)),
+                "{errors:?}"
+            );
+            assert_eq!(count(&mut netlink), 200);
+            // One more is answered as usual.
+            let again = netlink.perform(|to| address(to, LO, addresses(1).next().unwrap(), false));
+            again.unwrap();
+        });
     }
 }
