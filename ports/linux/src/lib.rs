@@ -29,6 +29,7 @@ mod platform;
 mod precedence;
 mod requests;
 mod router;
+mod serve;
 mod sockets;
 mod strays;
 mod sys;

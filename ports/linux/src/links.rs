@@ -1,13 +1,13 @@
 //! What is known of the links of this network namespace and their addresses.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use vrrp_core::InterfaceState;
 use vrrp_host::{OwnAddress, OwnInterface};
 
 use crate::fitness;
-use crate::netlink::{Address, Event, Link};
+use crate::netlink::{Address, Event, Link, OUR_PROTOCOL};
 
 const IFF_UP: u32 = libc::IFF_UP as u32;
 const IFF_LOOPBACK: u32 = libc::IFF_LOOPBACK as u32;
@@ -24,7 +24,56 @@ pub(crate) struct Links(HashMap<u32, Entry>);
 #[derive(Debug, Default)]
 struct Entry {
     link: Link,
-    addresses: Vec<Address>,
+    addresses: Addresses,
+}
+
+/// The addresses of a link in the kernel's order. There may be thousands.
+#[derive(Debug, Default)]
+struct Addresses {
+    by_age: BTreeMap<u64, Address>,
+    /// IPv4 may have one address with two prefixes.
+    ages: BTreeMap<(IpAddr, u8), u64>,
+    /// Those that do not bear our mark: the few among many.
+    unmarked: BTreeSet<u64>,
+    next: u64,
+}
+
+impl Addresses {
+    /// Adds an address, or takes in what has changed about it.
+    fn set(&mut self, address: Address) {
+        let age = self.ages.entry((address.address, address.prefix_len));
+        let age = *age.or_insert_with(|| {
+            self.next += 1;
+            self.next
+        });
+        if address.protocol == OUR_PROTOCOL {
+            self.unmarked.remove(&age);
+        } else {
+            self.unmarked.insert(age);
+        }
+        self.by_age.insert(age, address);
+    }
+
+    fn remove(&mut self, address: &Address) {
+        if let Some(age) = self.ages.remove(&(address.address, address.prefix_len)) {
+            self.unmarked.remove(&age);
+            self.by_age.remove(&age);
+        }
+    }
+
+    /// An address with each prefix that it has.
+    fn same(&self, address: IpAddr) -> impl Iterator<Item = &Address> {
+        let ages = self.ages.range((address, 0)..=(address, u8::MAX));
+        ages.filter_map(|(_, age)| self.by_age.get(age))
+    }
+
+    fn unmarked(&self) -> impl Iterator<Item = &Address> {
+        self.unmarked.iter().filter_map(|age| self.by_age.get(age))
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Address> {
+        self.by_age.values()
+    }
 }
 
 impl Links {
@@ -41,15 +90,12 @@ impl Links {
             Event::Address(address) => {
                 // The address of a link that is gone already is of no use.
                 if let Some(entry) = self.0.get_mut(&address.index) {
-                    match entry.addresses.iter_mut().find(|a| same(a, &address)) {
-                        Some(known) => *known = address,
-                        None => entry.addresses.push(address),
-                    }
+                    entry.addresses.set(address);
                 }
             }
             Event::AddressGone(address) => {
                 if let Some(entry) = self.0.get_mut(&address.index) {
-                    entry.addresses.retain(|a| !same(a, &address));
+                    entry.addresses.remove(&address);
                 }
             }
             Event::Route(_) | Event::Sysctl(_) | Event::Done | Event::Result(_) => {}
@@ -66,13 +112,23 @@ impl Links {
 
     /// Every address of every link.
     pub(crate) fn addresses(&self) -> impl Iterator<Item = &Address> {
-        self.0.values().flat_map(|entry| &entry.addresses)
+        self.0.values().flat_map(|entry| entry.addresses.iter())
     }
 
-    /// The addresses of a link.
-    pub(crate) fn addresses_of(&self, index: u32) -> impl Iterator<Item = &Address> {
+    /// An address of a link with each prefix that it has.
+    pub(crate) fn same_addresses(
+        &self,
+        index: u32,
+        address: IpAddr,
+    ) -> impl Iterator<Item = &Address> {
         let entry = self.0.get(&index).into_iter();
-        entry.flat_map(|entry| &entry.addresses)
+        entry.flat_map(move |entry| entry.addresses.same(address))
+    }
+
+    /// The addresses of a link that do not bear our mark: where the kernel keeps none, all.
+    pub(crate) fn unmarked_addresses(&self, index: u32) -> impl Iterator<Item = &Address> {
+        let entry = self.0.get(&index).into_iter();
+        entry.flat_map(|entry| entry.addresses.unmarked())
     }
 
     /// The number of the link called `name`, which may be any name that the kernel takes for it.
@@ -88,8 +144,7 @@ impl Links {
 
     /// An address of a link, whatever its prefix.
     pub(crate) fn address(&self, index: u32, address: IpAddr) -> Option<&Address> {
-        let entry = self.0.get(&index)?;
-        entry.addresses.iter().find(|a| a.address == address)
+        self.0.get(&index)?.addresses.same(address).next()
     }
 
     /// Whether the link is administratively up.
@@ -119,7 +174,7 @@ impl Links {
         let facts = entries.into_iter().map(|Entry { link, addresses }| {
             let (ipv4, ipv6) = sources(addresses, &ours);
             let sources = [ipv4.map(IpAddr::V4), ipv6.map(IpAddr::V6)];
-            let own = addresses.iter().filter(|a| !ours(a));
+            let own = addresses.unmarked().filter(|a| !ours(a));
             OwnInterface {
                 name: link.name.clone(),
                 other_names: link.other_names.clone(),
@@ -137,20 +192,28 @@ impl Links {
         facts.collect()
     }
 
-    /// The links, loopback left out, that have an IPv4 address in whose subnet `address` lies:
-    /// they may be on one segment with it.
-    pub(crate) fn beside(&self, address: Ipv4Addr) -> impl Iterator<Item = &Link> {
-        let near = move |a: &Address| match a.address {
-            IpAddr::V4(ip) => {
-                // Without a prefix every address would be near.
-                let shift = 32 - u32::from(a.prefix_len.min(32));
-                shift < 32 && (ip.to_bits() ^ address.to_bits()) >> shift == 0
+    /// The links, loopback left out, that have an IPv4 address in whose subnet one of `addresses`
+    /// lies: they may be on one segment with it. `addresses` are sorted. Links that are
+    /// `known` without looking are left out.
+    pub(crate) fn beside(
+        &self,
+        addresses: &[Ipv4Addr],
+        known: impl Fn(u32) -> bool,
+    ) -> impl Iterator<Item = &Link> {
+        let near = |a: &Address| match a.address {
+            // Without a prefix every address would be near.
+            IpAddr::V4(ip) if (1..=32).contains(&a.prefix_len) => {
+                let hosts = u32::MAX.checked_shr(a.prefix_len.into()).unwrap_or(0);
+                let (first, last) = (ip.to_bits() & !hosts, ip.to_bits() | hosts);
+                let at = addresses.partition_point(|address| address.to_bits() < first);
+                addresses.get(at).is_some_and(|next| next.to_bits() <= last)
             }
-            IpAddr::V6(_) => false,
+            _ => false,
         };
         self.0
             .values()
             .filter(|entry| entry.link.flags & IFF_LOOPBACK == 0)
+            .filter(move |entry| !known(entry.link.index))
             .filter(move |entry| entry.addresses.iter().any(near))
             .map(|entry| &entry.link)
     }
@@ -159,10 +222,10 @@ impl Links {
 /// The addresses that advertisements are sent from, `ours` left out: of IPv4 the first that is not
 /// secondary, one of link scope only if there is no other; of IPv6 the first of the link.
 fn sources(
-    addresses: &[Address],
+    addresses: &Addresses,
     ours: impl Fn(&Address) -> bool,
 ) -> (Option<Ipv4Addr>, Option<Ipv6Addr>) {
-    let own = || addresses.iter().filter(|a| !ours(a));
+    let own = || addresses.unmarked().filter(|a| !ours(a));
     let ipv4 = |scope| {
         own().find_map(|a| match a.address {
             IpAddr::V4(ip) if a.scope == scope && !a.is_secondary() => Some(ip),
@@ -181,11 +244,6 @@ fn sources(
         ipv4(RT_SCOPE_UNIVERSE).or_else(|| ipv4(RT_SCOPE_LINK)),
         ipv6,
     )
-}
-
-fn same(a: &Address, b: &Address) -> bool {
-    // IPv4 may have one address with two prefixes.
-    a.address == b.address && a.prefix_len == b.prefix_len
 }
 
 #[cfg(test)]
@@ -275,11 +333,44 @@ mod tests {
         links.apply(link(1, "lo", IFF_LOOPBACK));
         links.apply(link(2, "eth0", 0));
         links.apply(Event::Address(address("10.0.0.2", 0, 0, 0)));
-        let names = |ip: [u8; 4]| -> Vec<String> {
-            let links = links.beside(ip.into());
+        let names = |ips: &[[u8; 4]]| -> Vec<String> {
+            let ips: Vec<_> = ips.iter().map(|ip| Ipv4Addr::from(*ip)).collect();
+            let links = links.beside(&ips, |_| false);
             links.map(|link| link.name.clone()).collect()
         };
-        assert_eq!(names([10, 0, 0, 100]), ["eth0"]);
-        assert!(names([10, 0, 1, 100]).is_empty());
+        assert_eq!(names(&[[10, 0, 0, 100]]), ["eth0"]);
+        assert!(names(&[[10, 0, 1, 100]]).is_empty());
+        assert!(names(&[[9, 255, 255, 255], [10, 0, 1, 0]]).is_empty());
+        for inside in [[10, 0, 0, 0], [10, 0, 0, 255]] {
+            assert_eq!(names(&[[9, 0, 0, 1], inside, [11, 0, 0, 1]]), ["eth0"]);
+        }
+        let known = [Ipv4Addr::new(10, 0, 0, 100)];
+        assert_eq!(links.beside(&known, |index| index == 2).count(), 0);
+    }
+
+    #[test]
+    fn addresses_keep_the_order_of_the_kernel_and_are_told_apart_by_their_prefix() {
+        let mut links = Links::default();
+        links.apply(link(2, "eth0", IFF_UP | IFF_LOWER_UP));
+        let first = address("10.0.0.3", 0, 0, 0);
+        let wide = Address {
+            prefix_len: 8,
+            ..first
+        };
+        for a in [first, address("10.0.0.2", 0, 0, 0), wide] {
+            links.apply(Event::Address(a));
+        }
+        let source = |links: &Links| links.state(2, ours).ipv4;
+        assert_eq!(source(&links), Some([10, 0, 0, 3].into()));
+        // Heard again it keeps its place.
+        links.apply(Event::Address(first));
+        assert_eq!(source(&links), Some([10, 0, 0, 3].into()));
+        links.apply(Event::AddressGone(first));
+        assert_eq!(source(&links), Some([10, 0, 0, 2].into()));
+        assert!(links.has_address(2, [10, 0, 0, 3].into()));
+        links.apply(Event::AddressGone(wide));
+        assert!(!links.has_address(2, [10, 0, 0, 3].into()));
+        links.apply(Event::AddressGone(wide));
+        assert_eq!(source(&links), Some([10, 0, 0, 2].into()));
     }
 }

@@ -8,7 +8,9 @@ use std::path::PathBuf;
 
 use vrrp_core::{Failure, Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
 use vrrp_host::port::{Counters, Port, WakeUp, Watched};
-use vrrp_host::{HostFacts, Incoming, Platform, PlatformError, PlatformWarning, VrSetup};
+use vrrp_host::{
+    AddressChange, HostFacts, Incoming, Platform, PlatformError, PlatformWarning, VrSetup,
+};
 
 use crate::facts::LinuxFacts;
 use crate::instances::{self, Presence};
@@ -19,6 +21,7 @@ use crate::links::Links;
 use crate::netlink::{Monitor, Netlink};
 use crate::pace::{Pace, Wait};
 use crate::router::Router;
+use crate::serve::{AT_ONCE, Places};
 use crate::sockets::{self, Sockets};
 use crate::strays::Strays;
 use crate::sys::{self, Epoll, ReceiveBatch, SendBatch, Timer};
@@ -69,6 +72,8 @@ pub struct LinuxPlatform {
     /// By the host's number.
     pub(crate) interfaces: BTreeMap<u32, Watched<Sockets>>,
     pub(crate) routers: HashMap<VrKey, Router>,
+    /// Where their addresses are.
+    pub(crate) places: Places,
     /// Our macvlans by the operating system's number.
     pub(crate) macvlans: HashMap<u32, VrKey>,
     pub(crate) janitor: Janitor,
@@ -156,6 +161,7 @@ impl LinuxPlatform {
             tokens: Vec::new(),
             interfaces: BTreeMap::new(),
             routers: HashMap::new(),
+            places: Places::default(),
             macvlans: HashMap::new(),
             janitor,
             leaving: HashMap::new(),
@@ -430,10 +436,29 @@ impl Platform for LinuxPlatform {
         accept: bool,
         on: bool,
     ) -> Result<(), PlatformError> {
-        if !on {
+        let change = AddressChange {
+            address,
+            accept,
+            on,
+        };
+        let mut results = self.set_addresses(key, &[change]);
+        results.pop().unwrap_or(Ok(()))
+    }
+
+    fn addresses_at_once(&self) -> usize {
+        AT_ONCE
+    }
+
+    fn set_addresses(
+        &mut self,
+        key: VrKey,
+        changes: &[AddressChange],
+    ) -> Vec<Result<(), PlatformError>> {
+        if changes.iter().any(|change| !change.on) {
+            // What was said before an address is given up must not come after.
             self.send_queued();
         }
-        self.set_router_address(key, address, accept, on)
+        self.change_addresses(key, changes)
     }
 
     fn set_group(&mut self, ifindex: u32, family: Family, on: bool) -> Result<(), PlatformError> {

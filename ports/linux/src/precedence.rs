@@ -10,7 +10,6 @@ use std::io;
 use std::net::IpAddr;
 
 use vrrp_core::VirtualAddress;
-use vrrp_host::port::How;
 
 use crate::links::Links;
 use crate::netlink::{self, Address, Event};
@@ -23,12 +22,12 @@ impl LinuxPlatform {
         if address.address.is_ipv6() || self.macvlans.contains_key(&index) {
             return address;
         }
-        let mut here = self.links.addresses_of(index);
-        let known = here.find(|a| a.address == address.address && self.is_ours(a));
+        let mut same = self.links.same_addresses(index, address.address);
+        let known = same.find(|a| self.is_ours(a));
         let is_before = |a: &Address| !self.is_ours(a) && a.is_in_subnet_of(address);
         let prefix_len = match known {
             Some(known) => known.prefix_len,
-            None if self.links.addresses_of(index).any(is_before) => address.prefix_len,
+            None if self.links.unmarked_addresses(index).any(is_before) => address.prefix_len,
             None => 32,
         };
         VirtualAddress {
@@ -40,14 +39,12 @@ impl LinuxPlatform {
     /// Whether an address is a virtual one that has become the primary one of its subnet: the host's
     /// own has been removed, and may have come back behind it.
     pub(crate) fn has_come_first(&self, address: &Address) -> bool {
-        let place = (address.index, address.address);
-        let mut held = self.routers.values().flat_map(|router| router.held.iter());
         matches!(address.address, IpAddr::V4(_))
             && address.prefix_len < 32
             && !address.is_secondary()
             && !self.macvlans.contains_key(&address.index)
             && self.is_ours(address)
-            && held.any(|h| h.how == How::Installed && (h.index, h.address.address) == place)
+            && self.places.is_installed(address.index, address.address)
     }
 
     /// Takes away addresses that have come first, for the host to install them again.

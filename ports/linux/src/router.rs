@@ -1,15 +1,17 @@
 //! What is installed for a virtual router, and its addresses.
 
+use std::collections::BTreeSet;
 use std::io;
+use std::net::IpAddr;
 
 use vrrp_core::{MacMode, VirtualAddress, VrKey};
-use vrrp_host::port::{Held, HeldAddresses, How, noted, refused, unprepared};
+use vrrp_host::port::{HeldAddresses, noted, refused, unprepared};
 use vrrp_host::{PlatformError, VrSetup};
 
 use crate::fitness;
 use crate::ledger::Entry;
-use crate::netlink::{self, OUR_PROTOCOL};
 use crate::platform::LinuxPlatform;
+use crate::serve::Places;
 
 /// A virtual router that the host has prepared.
 #[derive(Debug)]
@@ -120,175 +122,6 @@ impl LinuxPlatform {
         self.ledger.add(entries).map_err(noted)
     }
 
-    pub(crate) fn set_router_address(
-        &mut self,
-        key: VrKey,
-        address: VirtualAddress,
-        accept: bool,
-        on: bool,
-    ) -> Result<(), PlatformError> {
-        let Some(router) = self.routers.get_mut(&key) else {
-            return Err(unprepared(key));
-        };
-        let change = router.held.change(address, accept, on);
-        let link = router.link;
-        if let Some(held) = change.give_up {
-            self.unheard |= !self.is_answered(key, &held);
-            let result = self.give_up_or_retry(held);
-            if !change.serve {
-                let filled = link.map_or(Ok(()), |link| self.fill(key, link));
-                return result.and(filled);
-            }
-            result?;
-        }
-        if !change.serve {
-            return Ok(());
-        }
-        let index = self.carrier(key, address)?;
-        let held = if accept {
-            self.tidy_sysctls()?;
-            self.install(index, address)?
-        } else {
-            self.swallow(index, address)?
-        };
-        self.unheard |= !self.is_answered(key, &held);
-        if let Some(router) = self.routers.get_mut(&key) {
-            router.held.push(held);
-        }
-        link.map_or(Ok(()), |link| self.fill(key, link))
-    }
-
-    fn install(
-        &mut self,
-        index: u32,
-        address: VirtualAddress,
-    ) -> Result<Held<Entry>, PlatformError> {
-        let device = self.link_label(index);
-        let entry = Entry::address(&device, address);
-        if !self.macvlans.contains_key(&index) {
-            // An address on a macvlan goes with it.
-            self.ledger.add([entry.clone()]).map_err(noted)?;
-        }
-        let installed = self.as_installed(index, address);
-        let add = |to: &mut netlink::Requests| netlink::address(to, index, installed, true);
-        let held = |how| Held {
-            address,
-            index,
-            how,
-            entry: entry.clone(),
-        };
-        let mut added = self.netlink.perform(add);
-        if let Err(error) = &added
-            && error.kind() == io::ErrorKind::PermissionDenied
-            && let Some(key) = self.macvlans.get(&index)
-        {
-            // Somebody has taken IPv6 from the macvlan.
-            added = self
-                .give_ipv6(*key, index)
-                .and_then(|()| self.netlink.perform(add));
-        }
-        let how = match added {
-            Ok(()) => How::Installed,
-            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {
-                self.resync()
-                    .map_err(|error| PlatformError::new("list the addresses", error))?;
-                let known = self.links.address(index, address.address);
-                let ours = known.is_some_and(|a| a.protocol == OUR_PROTOCOL);
-                // An address on a macvlan of ours can be nobody else's.
-                if self.macvlans.contains_key(&index) || ours && self.ledger.contains(&entry) {
-                    How::Installed
-                } else {
-                    self.ledger.remove(&entry).map_err(noted)?;
-                    How::Adopted
-                }
-            }
-            Err(error) => {
-                let (ip, len) = (installed.address, installed.prefix_len);
-                let what = format!("add address {ip}/{len} to {device}");
-                let error = PlatformError::new(what, error);
-                // The answer may be what was lost.
-                self.strays.keep(held(How::Installed), None);
-                return Err(error);
-            }
-        };
-        Ok(held(how))
-    }
-
-    /// Serves an address without accepting: packets to it are dropped, not sent around.
-    fn swallow(
-        &mut self,
-        index: u32,
-        address: VirtualAddress,
-    ) -> Result<Held<Entry>, PlatformError> {
-        let ip = address.address;
-        let entry = Entry::Route { address: ip };
-        self.ledger.add([entry.clone()]).map_err(noted)?;
-        let held = |route| Held {
-            address,
-            index,
-            how: How::Silent { route },
-            entry: entry.clone(),
-        };
-        let route = match self.netlink.perform(|to| netlink::blackhole(to, ip, true)) {
-            Ok(()) => true,
-            // The route of an earlier try, or of somebody else.
-            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {
-                self.strays.forget_route(ip)
-            }
-            Err(error) => {
-                self.strays.keep(held(true), None);
-                let what = format!("add blackhole route {ip}");
-                return Err(PlatformError::new(what, error));
-            }
-        };
-        Ok(held(route))
-    }
-
-    /// Ceases to serve an address. Where that fails it is tried again until it succeeds.
-    fn give_up_or_retry(&mut self, held: Held<Entry>) -> Result<(), PlatformError> {
-        match self.give_up(&held) {
-            Err(error) => {
-                self.strays.keep(held, Some(&error));
-                Err(error)
-            }
-            Ok(()) => Ok(()),
-        }
-    }
-
-    pub(crate) fn give_up(&mut self, held: &Held<Entry>) -> Result<(), PlatformError> {
-        let (ip, index) = (held.address.address, held.index);
-        let (result, what) = match held.how {
-            How::Adopted => return Ok(()),
-            How::Installed => {
-                let installed = self.as_installed(index, held.address);
-                let remove =
-                    |to: &mut netlink::Requests| netlink::address(to, index, installed, false);
-                let what = format!("remove address {ip} from {}", self.link_label(index));
-                (self.netlink.perform(remove), what)
-            }
-            How::Silent { route } => {
-                self.unheard = true;
-                let result = match route {
-                    true => self.netlink.perform(|to| netlink::blackhole(to, ip, false)),
-                    false => Ok(()),
-                };
-                (result, format!("remove blackhole route {ip}"))
-            }
-        };
-        match result {
-            // Gone already, by itself or with its interface.
-            Err(error)
-                if matches!(
-                    error.raw_os_error(),
-                    Some(libc::EADDRNOTAVAIL | libc::ENODEV | libc::ESRCH)
-                ) =>
-            {
-                Ok(())
-            }
-            other => other.map_err(|error| PlatformError::new(what, error)),
-        }
-    }
-
     /// Removes everything that is installed for a virtual router and keeps its setup. `false`:
     /// something refused to go, and stays in the ledger for the next life.
     pub(crate) fn strip_router(&mut self, key: VrKey) -> bool {
@@ -296,12 +129,7 @@ impl LinuxPlatform {
             return true;
         };
         router.mac_on = false;
-        let mut clean = true;
-        for held in router.held.take() {
-            let entry = held.entry.clone();
-            let gone = self.give_up_or_retry(held).is_ok() && self.ledger.remove(&entry).is_ok();
-            clean &= gone;
-        }
+        let clean = self.give_up_all(key);
         self.remove_link(key);
         clean
     }
@@ -313,12 +141,18 @@ impl LinuxPlatform {
         };
         if clean {
             // Notes of what was never installed. What a reload moves is another's by now.
-            let has =
-                |router: &Router, ip| router.setup.addresses.iter().any(|(a, _)| a.address == ip);
-            let others = &self.routers;
-            let of_router = |ip| has(&router, ip) && !others.values().any(|other| has(other, ip));
+            let of = |router: &Router| -> Vec<IpAddr> {
+                let addresses = router.setup.addresses.iter();
+                addresses.map(|(address, _)| address.address).collect()
+            };
+            let mut of_router: BTreeSet<IpAddr> = of(&router).into_iter().collect();
+            for address in self.routers.values().flat_map(of) {
+                of_router.remove(&address);
+            }
             let _ = self.ledger.remove_where(|entry| match entry {
-                Entry::Address { address, .. } | Entry::Route { address } => of_router(*address),
+                Entry::Address { address, .. } | Entry::Route { address } => {
+                    of_router.contains(address)
+                }
                 Entry::Link { .. } | Entry::Setting { .. } => false,
             });
         }
@@ -345,6 +179,7 @@ impl LinuxPlatform {
                 router.link = None;
                 router.held.retain(|held| !links.contains_key(&held.index));
             }
+            self.places = Places::of(self.routers.values());
         }
         let keys: Vec<VrKey> = self.routers.keys().copied().collect();
         for key in keys {
@@ -360,7 +195,11 @@ impl LinuxPlatform {
     }
 
     /// The link that an address is put on.
-    fn carrier(&self, key: VrKey, address: VirtualAddress) -> Result<u32, PlatformError> {
+    pub(crate) fn carrier(
+        &self,
+        key: VrKey,
+        address: VirtualAddress,
+    ) -> Result<u32, PlatformError> {
         let Some(Router { setup, link, .. }) = self.routers.get(&key) else {
             return Err(unprepared(key));
         };

@@ -176,14 +176,12 @@ impl LinuxPlatform {
             How::Silent { route } => route,
             How::Installed => {
                 let on_macvlan = self.macvlans.contains_key(&held.index);
-                let ours = |known: &Address| {
-                    known.address == held.address.address
-                        && match self.marks_addresses {
-                            true => known.protocol == OUR_PROTOCOL,
-                            false => *certain || on_macvlan,
-                        }
+                let ours = |known: &Address| match self.marks_addresses {
+                    true => known.protocol == OUR_PROTOCOL,
+                    false => *certain || on_macvlan,
                 };
-                self.links.addresses_of(held.index).any(ours)
+                let mut known = self.links.same_addresses(held.index, held.address.address);
+                known.any(ours)
             }
         }
     }

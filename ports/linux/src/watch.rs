@@ -3,7 +3,7 @@
 use std::io;
 
 use vrrp_core::{Failure, Family, InterfaceState, VrKey};
-use vrrp_host::port::{Held, How, Watched, unwatched};
+use vrrp_host::port::{Held, Watched, unwatched};
 use vrrp_host::{Incoming, PlatformError};
 
 use crate::fitness::{fitness, judge};
@@ -11,6 +11,7 @@ use crate::links::Links;
 use crate::netlink::{self, Address, Event, OUR_PROTOCOL};
 use crate::platform::LinuxPlatform;
 use crate::router::Router;
+use crate::serve::Places;
 use crate::sockets::Sockets;
 
 /// Datagrams of notices that one call takes at most.
@@ -74,17 +75,18 @@ impl LinuxPlatform {
             doubt |= self.is_doubtful(&event);
             self.unsettled |= match &event {
                 Event::Link(link) => !self.macvlans.contains_key(&link.index),
-                Event::Address(a) | Event::AddressGone(a) => !self.macvlans.contains_key(&a.index),
+                Event::Address(a) | Event::AddressGone(a) => {
+                    let foreign = !self.macvlans.contains_key(&a.index) && !self.is_ours(a);
+                    // Another interface may have come into a virtual address's subnet.
+                    self.untidy |= foreign;
+                    foreign
+                }
                 Event::Sysctl(index) => {
                     self.note_sysctl(*index);
                     false
                 }
                 _ => true,
             };
-            if matches!(event, Event::Address(_) | Event::AddressGone(_)) && self.unsettled {
-                // Another interface may have come into a virtual address's subnet.
-                self.untidy = true;
-            }
             self.links.apply(event);
         }
         if doubt { self.resync() } else { Ok(()) }
@@ -110,11 +112,7 @@ impl LinuxPlatform {
                         .any(|r| r.held.iter().any(|h| h.index == *index))
             }
             Event::Address(address) => self.has_come_first(address),
-            Event::AddressGone(gone) => {
-                let gone = (gone.index, gone.address);
-                let mut held = self.routers.values().flat_map(|r| r.held.iter());
-                held.any(|h| (h.index, h.address.address) == gone)
-            }
+            Event::AddressGone(gone) => self.places.contains(gone.index, gone.address),
             _ => false,
         }
     }
@@ -147,6 +145,7 @@ impl LinuxPlatform {
         for (key, router) in &mut self.routers {
             router.find_losses(*key, links, &mut self.lost);
         }
+        self.places = Places::of(self.routers.values());
         self.macvlans.retain(|index, _| links.get(*index).is_some());
         result
     }
@@ -189,16 +188,12 @@ impl LinuxPlatform {
         if self.marks_addresses {
             return address.protocol == OUR_PROTOCOL;
         }
-        let mut held = self.routers.values().flat_map(|router| router.held.iter());
-        held.any(|h| {
-            h.how == How::Installed
-                && h.index == address.index
-                && h.address.address == address.address
-        })
+        self.places.is_installed(address.index, address.address)
     }
 
-    /// The interface is there: opens what its virtual routers need. Where that fails the host
-    /// hears why, since it prepares them again.
+    /// The interface is there: opens what its virtual routers hear by. Where that fails the host
+    /// hears why, since it prepares them again, and then their macvlans are made: one by one, for
+    /// hundreds take longer than an interval.
     fn attach(&mut self, number: u32, index: u32) {
         let (Some(watched), Some(link)) = (self.interfaces.get_mut(&number), self.links.get(index))
         else {
@@ -213,7 +208,7 @@ impl LinuxPlatform {
         self.untidy = true;
         if fit {
             for key in self.keys_on(number) {
-                let _ = self.listen(key).and_then(|()| self.attach_router(key));
+                let _ = self.listen(key);
             }
         }
     }

@@ -389,7 +389,7 @@ impl LinuxPlatform {
     /// The interface of an IPv4 virtual router, and any other that is in the subnet of its
     /// addresses, answer ARP for their own addresses only, and announce only those.
     fn hold_segments(&mut self) -> Result<(), PlatformError> {
-        let mut wanted = BTreeSet::new();
+        let (mut wanted, mut addresses) = (BTreeSet::new(), Vec::new());
         for (key, router) in &self.routers {
             let watched = self.interfaces.get(&key.ifindex);
             let Some(index) = watched.and_then(|watched| watched.index()) else {
@@ -399,14 +399,20 @@ impl LinuxPlatform {
                 continue;
             }
             wanted.insert(index);
-            for (address, _) in &router.setup.addresses {
-                if let IpAddr::V4(ip) = address.address {
-                    wanted.extend(self.links.beside(ip).map(|link| link.index));
-                }
-            }
+            let of_router = router.setup.addresses.iter();
+            addresses.extend(of_router.filter_map(|(address, _)| match address.address {
+                IpAddr::V4(ip) => Some(ip),
+                IpAddr::V6(_) => None,
+            }));
         }
-        // They were born so.
-        wanted.retain(|index| !self.macvlans.contains_key(index));
+        addresses.sort_unstable();
+        // Our macvlans were born so.
+        let is_macvlan = |index: &u32| self.macvlans.contains_key(index);
+        wanted.retain(|index| !is_macvlan(index));
+        let known = |index| wanted.contains(&index) || is_macvlan(&index);
+        let beside = self.links.beside(&addresses, known);
+        let beside: Vec<u32> = beside.map(|link| link.index).collect();
+        wanted.extend(beside);
         let before = std::mem::take(&mut self.sysctls.segments);
         for index in before.difference(&wanted) {
             self.restore(*index);
