@@ -81,8 +81,7 @@ pub struct VrSpec {
     pub accept: bool,
     /// Its addresses: at least one; with `peers` at most [`MAX_ADDRESSES`](crate::MAX_ADDRESSES).
     pub addresses: Vec<AddressSpec>,
-    /// See [`VrConfig::source`]. While its interface does not have the address, the virtual router is
-    /// in Initialize.
+    /// See [`VrConfig::source`]. It is not watched whether the interface has it.
     pub source: Option<IpAddr>,
     /// See [`VrConfig::peers`].
     pub peers: Vec<IpAddr>,

@@ -25,13 +25,15 @@ usage: vrrpctl [-s SOCKET] [-i INTERFACE] [-4 | -6] COMMAND
   is-master VRID                  exit status 0: this host is master; 1: it is not;
                                   4: there is no such virtual router
   reload                          read the configuration file again
-  priority VRID N|default         advertise another priority
-  resign VRID                     hand over to another host, and stay backup
-  disable VRID, enable VRID       stop gracefully; take part again
+  priority VRID ... N|default     advertise another priority
+  resign VRID ...                 hand over to another host, and stay backup
+  disable VRID ..., enable VRID ...
+                                  stop gracefully; take part again
 
   -s SOCKET     the control socket (see vrrpd.conf(5), controlsocket)
   -i INTERFACE  only virtual routers on this interface
   -4, -6        only those of this address family
+  --all         in the place of VRIDs: all virtual routers
 
 exit status: 0 done, 1 refused or not master, 2 usage, 3 vrrpd cannot be asked,
              4 no such virtual router
@@ -117,6 +119,7 @@ fn parse() -> Result<Wish, lexopt::Error> {
                 let version = env!("CARGO_PKG_VERSION");
                 return Ok(Wish::Print(format!("vrrpctl {version}\n")));
             }
+            Long("all") => words.push(ALL.into()),
             Value(word) => words.push(word.string()?),
             other => return Err(other.unexpected()),
         }
@@ -140,6 +143,8 @@ fn parse() -> Result<Wish, lexopt::Error> {
 
 const PROMETHEUS: metrics::Form = metrics::Form::Prometheus;
 const OPENMETRICS: metrics::Form = metrics::Form::OpenMetrics;
+/// In the place of VRIDs: every virtual router.
+const ALL: &str = "--all";
 /// The options of which a command takes one.
 const FORMS: &str = "a form of output";
 
@@ -157,15 +162,27 @@ fn set<T: PartialEq>(place: &mut Option<T>, value: T, name: &str) -> Result<(), 
 }
 
 fn command(words: &[&str], filter: &Filter) -> Result<Command, lexopt::Error> {
-    let on = |vrid: &str| -> Result<Which, lexopt::Error> {
-        match vrid.parse() {
-            Ok(vrid @ 1..) => Ok(Which {
-                vrid,
-                interface: filter.interface.clone(),
-                family: filter.family.clone(),
-            }),
-            _ => Err(format!("expected a VRID from 1 to 255, found `{vrid}`").into()),
+    let number = |vrid: &&str| match vrid.parse() {
+        Ok(vrid @ 1..) => Ok(vrid),
+        _ => Err(lexopt::Error::from(format!(
+            "expected a VRID from 1 to 255, found `{vrid}`"
+        ))),
+    };
+    let on = |vrids: &[&str]| -> Result<Which, lexopt::Error> {
+        let mut which = Which {
+            interface: filter.interface.clone(),
+            family: filter.family.clone(),
+            ..Which::default()
+        };
+        match vrids {
+            [all] if *all == ALL => which.all = true,
+            [first, more @ ..] => {
+                which.vrid = number(first)?;
+                which.more = more.iter().map(number).collect::<Result<_, _>>()?;
+            }
+            [] => return Err("expected a VRID, or --all".into()),
         }
+        Ok(which)
     };
     Ok(Command::Ask(match words {
         ["status"] => Request::Status,
@@ -173,8 +190,8 @@ fn command(words: &[&str], filter: &Filter) -> Result<Command, lexopt::Error> {
         ["stats"] => Request::Stats,
         ["events"] => Request::Events,
         ["reload"] => Request::Reload,
-        ["priority", vrid, priority] => Request::SetPriority {
-            which: on(vrid)?,
+        ["priority", vrids @ .., priority] => Request::SetPriority {
+            which: on(vrids)?,
             priority: match (*priority, priority.parse()) {
                 ("default", _) => None,
                 (_, Ok(n @ 1..)) => Some(n),
@@ -186,10 +203,10 @@ fn command(words: &[&str], filter: &Filter) -> Result<Command, lexopt::Error> {
                 }
             },
         },
-        ["resign", vrid] => Request::Resign(on(vrid)?),
-        ["enable", vrid] => Request::Enable(on(vrid)?),
-        ["disable", vrid] => Request::Disable(on(vrid)?),
-        ["is-master", vrid] => return Ok(Command::IsMaster(on(vrid)?)),
+        ["resign", vrids @ ..] => Request::Resign(on(vrids)?),
+        ["enable", vrids @ ..] => Request::Enable(on(vrids)?),
+        ["disable", vrids @ ..] => Request::Disable(on(vrids)?),
+        ["is-master", vrid] if *vrid != ALL => return Ok(Command::IsMaster(on(&[vrid])?)),
         [] => return Err("expected a command".into()),
         [word, ..] => return Err(format!("not a command, or not its arguments: `{word}`").into()),
     }))

@@ -156,7 +156,8 @@ impl<'a> Host<'a> {
             Some(other) => format!("`{source}` is on `{}`, not on `{name}`", other.name),
             None => format!("`{name}` does not have `{source}`"),
         };
-        let message = format!("{message}: nothing is advertised until it has");
+        let message =
+            format!("{message}: advertisements would come from an address that is not there");
         let line = router.lines.of_key(Key::Source);
         report.warning_once(line, Some(Key::Source.name()), message);
     }

@@ -48,11 +48,17 @@ impl Request {
     }
 }
 
-/// A virtual router, as far as it must be named to be the only one meant.
+/// A virtual router, as far as it must be named to be the only one meant; or several at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Which {
-    /// The VRID.
+    /// The VRID; unused, and 0, with `all`.
     pub vrid: u8,
+    /// Further VRIDs. When one of them is not found nothing is done to any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more: Vec<u8>,
+    /// Every virtual router, of the interface and family where these are named.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub all: bool,
     /// Needed when several interfaces have the VRID.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interface: Option<String>,
@@ -312,7 +318,7 @@ mod tests {
         let which = Which {
             vrid: 7,
             interface: Some("eth0".into()),
-            family: None,
+            ..Which::default()
         };
         assert_eq!(
             parse(r#"{"command":"set-priority","vrid":7,"interface":"eth0","priority":200}"#),

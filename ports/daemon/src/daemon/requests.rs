@@ -75,32 +75,58 @@ impl<P: Platform> Daemon<P> {
         &mut self,
         which: &Which,
         what: &str,
-        act: impl FnOnce(&mut vrrp_host::Host<P>, &VrId) -> Result<(), vrrp_core::Error>,
+        act: impl Fn(&mut vrrp_host::Host<P>, &VrId) -> Result<(), vrrp_core::Error>,
     ) -> Answer {
-        let id = match self.find(which) {
-            Ok(id) => id,
+        let ids = match self.find_all(which) {
+            Ok(ids) => ids,
             Err(message) => return Answer::error(message),
         };
-        match act(&mut self.host, &id) {
-            Ok(()) => {
-                let message = format!("{id}: {what}");
-                log::info!("{message} (by vrrpctl)");
-                Answer::Done {
-                    messages: vec![message],
+        let (mut messages, mut errors) = (Vec::new(), Vec::new());
+        for id in ids {
+            match act(&mut self.host, &id) {
+                Ok(()) => {
+                    let message = format!("{id}: {what}");
+                    log::info!("{message} (by vrrpctl)");
+                    messages.push(message);
                 }
+                Err(error) => errors.push(format!("{id}: {error}")),
             }
-            Err(error) => Answer::error(format!("{id}: {error}")),
         }
+        match errors.pop() {
+            None => Answer::Done { messages },
+            Some(message) => Answer::Error {
+                message,
+                details: messages.into_iter().chain(errors).collect(),
+            },
+        }
+    }
+
+    /// The virtual routers that are meant, each once, or why one of them cannot be told.
+    fn find_all(&self, which: &Which) -> Result<Vec<VrId>, String> {
+        if which.all {
+            let fits = |id: &&VrId| is_on(id, which);
+            let all: Vec<VrId> = self.configured.iter().filter(fits).cloned().collect();
+            return match all.is_empty() {
+                true => Err("there is no such virtual router".into()),
+                false => Ok(all),
+            };
+        }
+        let mut all = Vec::new();
+        for vrid in std::iter::once(which.vrid).chain(which.more.iter().copied()) {
+            let id = self.find(&Which {
+                vrid,
+                ..which.clone()
+            })?;
+            if !all.contains(&id) {
+                all.push(id);
+            }
+        }
+        Ok(all)
     }
 
     /// The one virtual router that is meant.
     fn find(&self, which: &Which) -> Result<VrId, String> {
-        let fits = |id: &&VrId| {
-            let interface = which.interface.as_ref().is_none_or(|i| *i == id.interface);
-            let family = which.family.as_ref();
-            let family = family.is_none_or(|f| f.eq_ignore_ascii_case(family_word(id.family)));
-            id.vrid.get() == which.vrid && interface && family
-        };
+        let fits = |id: &&VrId| id.vrid.get() == which.vrid && is_on(id, which);
         let found: Vec<&VrId> = self.configured.iter().filter(fits).collect();
         match found.as_slice() {
             [one] => Ok((*one).clone()),
@@ -117,4 +143,11 @@ impl<P: Platform> Daemon<P> {
             }
         }
     }
+}
+
+/// Whether a virtual router is on the interface and of the family that are named.
+fn is_on(id: &VrId, which: &Which) -> bool {
+    let interface = which.interface.as_ref().is_none_or(|i| *i == id.interface);
+    let family = which.family.as_ref();
+    interface && family.is_none_or(|f| f.eq_ignore_ascii_case(family_word(id.family)))
 }

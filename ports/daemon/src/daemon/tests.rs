@@ -250,6 +250,52 @@ fn what_cannot_be_meant_is_refused() {
 }
 
 #[test]
+fn several_virtual_routers_are_told_at_once_or_none() {
+    let mut bench = Bench::new();
+    bench.until_masters();
+    let both = Which {
+        more: vec![2, 1],
+        ..which(1)
+    };
+    let said = bench.done(&Request::Resign(both.clone()));
+    assert_eq!(said.len(), 2, "each once: {said:?}");
+    let some = Which {
+        more: vec![9],
+        ..which(1)
+    };
+    let Answer::Error { message, .. } = bench.ask(&Request::Disable(some)) else {
+        panic!("one of them does not exist");
+    };
+    assert_eq!(message, "there is no such virtual router: VRID 9");
+    assert!(
+        bench.status().virtual_routers[0].enabled,
+        "nothing was done"
+    );
+    let all = Which {
+        all: true,
+        ..Which::default()
+    };
+    bench.done(&Request::Disable(all.clone()));
+    assert!(!bench.status().virtual_routers.iter().any(|r| r.enabled));
+    bench.done(&Request::Enable(all.clone()));
+    let set = Request::SetPriority {
+        which: all.clone(),
+        priority: Some(7),
+    };
+    bench.done(&set);
+    let priorities = bench.status().virtual_routers.into_iter();
+    assert!(priorities.map(|r| r.priority).all(|p| p == 7));
+    let nowhere = Which {
+        interface: Some("eth9".into()),
+        ..all
+    };
+    assert!(matches!(
+        bench.ask(&Request::Resign(nowhere)),
+        Answer::Error { .. }
+    ));
+}
+
+#[test]
 fn subscribers_hear_of_changes() {
     let mut bench = Bench::new();
     bench.until_masters();

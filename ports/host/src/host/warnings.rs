@@ -6,15 +6,18 @@
 
 use std::net::IpAddr;
 
-use vrrp_core::{AdvertInterval, Family, Instant, Priority, State, Status, VrKey};
+use vrrp_core::{AdvertInterval, Duration, Family, Instant, Priority, State, Status, VrKey};
 
 use super::Host;
 use super::core::{Core, Effect, Vr};
 use super::receive::CONTESTS;
+use crate::config::{Tracked, VrId};
 use crate::platform::{Platform, Subject};
 use crate::report::{About, Warning};
 use crate::sightings::Seen;
 
+/// How long two virtual routers that depend on each other may be in different states.
+const SETTLED: Duration = Duration::from_secs(5);
 /// Addresses that a text names.
 const LISTED: usize = 4;
 
@@ -30,6 +33,7 @@ impl<P: Platform> Host<P> {
             list.push(Warning { about, text });
         }
         self.core.devices_down(&mut list);
+        self.core.ties_that_are_torn(now, &mut list);
         self.core.peers_that_disagree(now, &mut list);
         self.core.peers_that_are_refused(now, &mut list);
         let mut of_platform = Vec::new();
@@ -50,6 +54,35 @@ impl<P: Platform> Host<P> {
 }
 
 impl Core {
+    /// Virtual routers that depend on each other, of which this host is master of one only: nothing ties
+    /// them but the faults of their interfaces.
+    fn ties_that_are_torn(&self, now: Instant, list: &mut Vec<Warning>) {
+        let settled = |key: VrKey| {
+            let status = self.engine.status(key)?;
+            (now.since(status.since) >= SETTLED && !status.handing_over).then_some(status.state)
+        };
+        for (key, vr) in &self.vrs {
+            if settled(*key) != Some(State::Active) {
+                continue;
+            }
+            for other in ties(vr) {
+                let Ok(theirs) = self.find(other) else {
+                    continue;
+                };
+                let mutual = self.vrs.get(&theirs);
+                let mutual = mutual.is_some_and(|o| ties(o).any(|id| *id == vr.id));
+                if mutual && settled(theirs).is_some_and(|state| state != State::Active) {
+                    list.push(Warning {
+                        about: About::VirtualRouter(vr.id.clone()),
+                        text: format!(
+                            "this host is master of it and not of {other}, which it is tied to by vridsdep: have both on one host with \"vrrpctl resign\" or \"vrrpctl priority\" of the two at once"
+                        ),
+                    });
+                }
+            }
+        }
+    }
+
     fn about(&self, key: VrKey) -> About {
         match self.vrs.get(&key) {
             Some(vr) => About::VirtualRouter(vr.id.clone()),
@@ -164,6 +197,15 @@ impl Core {
         };
         (own > peer).then(|| format!("ours is the same and {own}, our address, is the higher one"))
     }
+}
+
+/// The virtual routers that a virtual router depends on.
+fn ties(vr: &Vr) -> impl Iterator<Item = &VrId> {
+    let tracks = vr.current.iter().flat_map(|spec| &spec.tracks);
+    tracks.filter_map(|track| match &track.what {
+        Tracked::VirtualRouter(id) => Some(id),
+        _ => None,
+    })
 }
 
 /// The first addresses of a list, and how many more there are.

@@ -1,7 +1,7 @@
 //! Warnings hold for as long as their cause does.
 
-use vrrp_core::{AdvertInterval, Family, State};
-use vrrp_host::{About, Event, PlatformWarning, Subject, VrSpec};
+use vrrp_core::{AdvertInterval, Family, State, TrackEffect};
+use vrrp_host::{About, Event, PlatformWarning, Subject, TrackSpec, Tracked, VrSpec};
 
 use crate::sim::{Sim, address, advert, config, id, ip, key, spec};
 
@@ -178,4 +178,41 @@ fn warnings_of_the_platform_bear_names() {
     .map(warn)
     .into();
     assert_eq!(warnings(&sim, 0), ["odd", "eth0: odd", "1: odd"]);
+}
+
+#[test]
+fn two_that_depend_on_each_other_on_different_hosts_are_a_warning() {
+    let tied = |number: u8, other: u8, priority: u8| VrSpec {
+        tracks: vec![TrackSpec {
+            what: Tracked::VirtualRouter(id("eth0", other)),
+            effect: TrackEffect::Fault,
+        }],
+        ..spec(number, priority)
+    };
+    let pair = |priority| config(&[tied(1, 2, priority), tied(2, 1, priority)]);
+    let mut sim = Sim::new(&[pair(200), pair(100)]);
+    sim.run_to(20_000);
+    assert_eq!(warnings(&sim, 0), [""; 0]);
+    sim.hosts[0].resign(&id("eth0", 1)).unwrap();
+    sim.run_to(22_000);
+    assert_eq!(warnings(&sim, 0), [""; 0], "it may be on its way");
+    sim.run_to(40_000);
+    for (host, mine, other) in [(0, 2, 1), (1, 1, 2)] {
+        let said = warnings(&sim, host);
+        let expected = format!(
+            "{mine}: this host is master of it and not of VRID {other} on eth0 (ipv4), which it is tied to by vridsdep: "
+        );
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].starts_with(&expected), "{said:?}");
+    }
+    sim.hosts[0].resign(&id("eth0", 2)).unwrap();
+    sim.run_to(60_000);
+    assert_eq!(warnings(&sim, 0), [""; 0]);
+    assert_eq!(warnings(&sim, 1), [""; 0]);
+    // One that depends on another alone goes its own way.
+    let one_way = config(&[spec(1, 200), tied(2, 1, 100)]);
+    let mut sim = Sim::new(&[one_way, config(&[spec(2, 200)])]);
+    sim.run_to(20_000);
+    assert_eq!(sim.state(0, 2), State::Backup);
+    assert_eq!(warnings(&sim, 0), [""; 0]);
 }

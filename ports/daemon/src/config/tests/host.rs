@@ -272,7 +272,7 @@ fn a_source_is_where_the_advertisements_leave_and_the_peers_are() {
         assert_eq!(
             check(&format!("source = {source}\n"), &all),
             [format!(
-                "vrrpd.conf:5: warning: source: {where_it_is}: nothing is advertised until it has"
+                "vrrpd.conf:5: warning: source: {where_it_is}: advertisements would come from an address that is not there"
             )]
         );
     }
