@@ -722,7 +722,7 @@ struct vrrp_track {
 
 /**
  * The configuration of one virtual router. Begin with `vrrp_config_init()`, which fills in the
- * defaults of the RFC, and set `addresses` at least. The engine copies what it needs: arrays may go
+ * defaults of the RFC (for a host: `vrrp_host_settings_init()`), and set `addresses` at least. The engine copies what it needs: arrays may go
  * as soon as the call returns.
  */
 struct vrrp_config {
@@ -1501,7 +1501,8 @@ VRRP_EXPORT const char *vrrp_version(void);
 VRRP_EXPORT const char *vrrp_strerror(int error);
 
 /**
- * The name of one of `VRRP_STATE_*`, such as "Backup". Static; NULL for another number.
+ * The name of one of `VRRP_STATE_*` as logs and vrrpctl have it: "init", "backup" or "master".
+ * Static; NULL for another number.
  */
 VRRP_EXPORT const char *vrrp_state_name(uint8_t state);
 

@@ -3,39 +3,63 @@
  *
  * A host joins the election for virtual routers on the interfaces of this machine, takes up their
  * MACs and addresses when it is master and gives them up when it is not. Your program waits for one
- * descriptor among its own, calls vrrp_host_step() when it is readable, and is told what happened.
+ * descriptor among its own, calls vrrp_host_step() when it is readable, and is told what happened. A
+ * whole program (ffi/examples/serve.c):
  *
- *     struct vrrp_virtual_address service = {{VRRP_IPV4, {10, 10, 10, 80}}, 24};
- *     struct vrrp_config settings;
- *     struct vrrp_host_router router = {sizeof router, {"eth0", 51, VRRP_IPV4}, {0}, &settings, NULL};
- *     struct vrrp_host_config config = {sizeof config, &router, 1, NULL, 0};
- *     struct vrrp_host_event event;
- *     struct vrrp_host *host;
- *     char message[512];
+ *     #define _GNU_SOURCE // ppoll
+ *     #include <poll.h>
+ *     #include <signal.h>
+ *     #include <stdio.h>
+ *     #include <vrrp_host.h>
  *
- *     vrrp_config_init(&settings, sizeof settings);
- *     settings.priority = 150;
- *     settings.addresses = &service;
- *     settings.addresses_len = 1;
- *     if (vrrp_host_open(VRRP_ABI, &config, NULL, &host, message, sizeof message) < 0)
- *         give_up(message);
+ *     static volatile sig_atomic_t told_to_stop;
  *
- *     struct pollfd waited = {vrrp_host_fd(host), POLLIN, 0};
- *     event.size = sizeof event;
- *     for (;;) {
- *         vrrp_host_step(host);
- *         while (vrrp_host_next_event(host, &event) == 1) {
- *             puts(event.text);
- *             if (event.kind == VRRP_HOST_EVENT_STATE_CHANGE)
- *                 serve(event.to == VRRP_STATE_ACTIVE);
- *         }
- *         if (told_to_stop)                   // by a signal, say
- *             vrrp_host_shutdown(host);       // and go on until it has stopped
- *         if (vrrp_host_is_stopped(host))
- *             break;
- *         poll(&waited, 1, -1);
+ *     static void on_signal(int number)
+ *     {
+ *         told_to_stop = number;
  *     }
- *     vrrp_host_close(host);
+ *
+ *     int main(void)
+ *     {
+ *         struct vrrp_virtual_address service = {{VRRP_IPV4, {10, 10, 10, 80}}, 24};
+ *         struct vrrp_config settings;
+ *         struct vrrp_host_router router = {sizeof router, {"eth0", 51, VRRP_IPV4}, {0}, &settings, NULL};
+ *         struct vrrp_host_config config = {sizeof config, &router, 1, NULL, 0};
+ *         static struct vrrp_host_event event;
+ *         struct pollfd waited = {0, POLLIN, 0};
+ *         struct vrrp_host *host;
+ *         char message[512];
+ *         sigset_t held, waiting;
+ *
+ *         // The signal is taken while we wait and at no other time: one before that is not lost.
+ *         sigemptyset(&held);
+ *         sigaddset(&held, SIGTERM);
+ *         sigprocmask(SIG_BLOCK, &held, &waiting);
+ *         signal(SIGTERM, on_signal);
+ *
+ *         vrrp_host_settings_init(&settings, sizeof settings);
+ *         settings.priority = 150;
+ *         settings.addresses = &service;
+ *         settings.addresses_len = 1;
+ *         if (vrrp_host_open(VRRP_ABI, &config, NULL, &host, message, sizeof message) < 0) {
+ *             fprintf(stderr, "%s\n", message);       // which field is wrong, and why
+ *             return 1;
+ *         }
+ *         waited.fd = vrrp_host_fd(host);
+ *         event.size = sizeof event;
+ *         for (;;) {
+ *             vrrp_host_step(host);
+ *             while (vrrp_host_next_event(host, &event) == 1)
+ *                 puts(event.text);                   // and event.kind, event.to, ...
+ *             if (vrrp_host_is_stopped(host))
+ *                 break;
+ *             ppoll(&waited, 1, NULL, &waiting);
+ *             if (told_to_stop)
+ *                 vrrp_host_shutdown(host);           // and go on until it has stopped
+ *         }
+ *         vrrp_host_close(host);
+ *         return 0;
+ *     }
  *
  * In this order the header has: numbers (errors, limits, objects, kinds of events, levels); structs;
  * functions (a host's making and end, its loop, its configuration, the administrator's calls, and
@@ -268,7 +292,7 @@ struct vrrp_host_router {
      */
     uint8_t reserved[2];
     /**
-     * Its configuration, begun with `vrrp_config_init()`. The `object` of its tracks is an index of
+     * Its configuration, begun with `vrrp_host_settings_init()`. The `object` of its tracks is an index of
      * `objects` in `struct vrrp_host_config`.
      */
     const struct vrrp_config *config;
@@ -582,6 +606,17 @@ int vrrp_host_open(uint32_t abi,
                    struct vrrp_host **host,
                    char *message,
                    size_t message_size);
+
+/**
+ * Writes the defaults of vrrpd to `settings`, which is `size` octets long: sizeof(struct vrrp_config).
+ * They are those of `vrrp_config_init()` but for `accept`, which is 1: the host takes packets to its
+ * addresses. There is no default for `addresses`.
+ *
+ * Errors: `VRRP_ERR_NULL`, `VRRP_ERR_ALIGN`; `VRRP_ERR_SIZE`: `size` is less than the struct.
+ */
+VRRP_EXPORT
+int vrrp_host_settings_init(struct vrrp_config *settings,
+                            size_t size);
 
 /**
  * Opens a host as `vrrp_host_open()` does, with the `text_len` octets of `text` as its

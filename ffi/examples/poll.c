@@ -175,7 +175,7 @@ int main(int argc, char **argv)
     sigset_t waiting;
     int option;
 
-    vrrp_config_init(&settings, sizeof settings);
+    vrrp_host_settings_init(&settings, sizeof settings);
     memset(&router, 0, sizeof router);
     memset(&config, 0, sizeof config);
     memset(&options, 0, sizeof options);
@@ -210,8 +210,6 @@ int main(int argc, char **argv)
     }
     settings.addresses = addresses;
     settings.addresses_len = (size_t)(argc - 2);
-    /* Whoever connects to an address is to be answered. */
-    settings.accept = 1;
 
     router.size = sizeof router;
     snprintf(router.id.interface, sizeof router.id.interface, "%s", argv[0]);

@@ -24,13 +24,14 @@ pub extern "C" fn vrrp_strerror(error: c_int) -> *const c_char {
     error_text(error).unwrap_or(c"unknown error").as_ptr()
 }
 
-/// The name of one of `VRRP_STATE_*`, such as "Backup". Static; NULL for another number.
+/// The name of one of `VRRP_STATE_*` as logs and vrrpctl have it: "init", "backup" or "master".
+/// Static; NULL for another number.
 #[unsafe(no_mangle)]
 pub extern "C" fn vrrp_state_name(state: u8) -> *const c_char {
     or_null(match state {
-        VRRP_STATE_INITIALIZE => Some(c"Initialize"),
-        VRRP_STATE_BACKUP => Some(c"Backup"),
-        VRRP_STATE_ACTIVE => Some(c"Active"),
+        VRRP_STATE_INITIALIZE => Some(c"init"),
+        VRRP_STATE_BACKUP => Some(c"backup"),
+        VRRP_STATE_ACTIVE => Some(c"master"),
         _ => None,
     })
 }

@@ -80,7 +80,7 @@ pub struct vrrp_track {
 }
 
 /// The configuration of one virtual router. Begin with `vrrp_config_init()`, which fills in the
-/// defaults of the RFC, and set `addresses` at least. The engine copies what it needs: arrays may go
+/// defaults of the RFC (for a host: `vrrp_host_settings_init()`), and set `addresses` at least. The engine copies what it needs: arrays may go
 /// as soon as the call returns.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]

@@ -114,3 +114,28 @@ fn the_manuals_name_every_function() {
     named("vrrp_gate.h", "libvrrp_gate.3", 22);
     named("vrrp_host.h", "libvrrp_host.3", 23);
 }
+
+/// What the pages show is the example that the lab runs.
+#[test]
+fn the_pages_show_the_first_program() {
+    let read = |name: &str| {
+        let text = std::fs::read_to_string(here().join(name));
+        text.unwrap_or_else(|error| panic!("{name}: {error}"))
+    };
+    let program = read("examples/serve.c");
+    let start = program.find("#define").expect("the code after the comment");
+    let program = &program[start..];
+    let in_lines = |form: fn(&str) -> String| program.lines().map(form).collect::<String>();
+    let in_header = in_lines(|line| format!("{}\n", format!(" *     {line}").trim_end()));
+    let in_manual = in_lines(|line| format!("{}\n", line.replace('\\', "\\e")));
+    for (page, text) in [
+        ("../include/vrrp_host.h", in_header),
+        ("man/libvrrp_host.3", in_manual),
+        ("README.md", program.to_owned()),
+    ] {
+        assert!(
+            read(page).contains(&text),
+            "{page} shows another program:\n{text}"
+        );
+    }
+}

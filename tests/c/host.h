@@ -73,9 +73,9 @@ static inline void fresh_config(void)
     memset(&router, 0, sizeof router);
     memset(&config, 0, sizeof config);
     memset(&options, 0, sizeof options);
-    CHECK_INT(VRRP_OK, vrrp_config_init(&settings, sizeof settings));
+    CHECK_INT(VRRP_OK, vrrp_host_settings_init(&settings, sizeof settings));
+    CHECK_INT(1, settings.accept);
     settings.advert_interval_cs = 10;
-    settings.accept = 1;
     settings.addresses = &service;
     settings.addresses_len = 1;
     router.size = sizeof router;

@@ -219,6 +219,6 @@ fn a_resignation_hands_over() {
     vrrp_tests::sys::signal(pair.clarinet.pid(), libc::SIGUSR1).expect("a running program");
     wait_until(LIMIT, "it says how it stands", || {
         pair.clarinet
-            .has_said("status: Backup, priority 250, told to resign; last heard 10.10.10.2")
+            .has_said("status: backup, priority 250, told to resign; last heard 10.10.10.2")
     });
 }

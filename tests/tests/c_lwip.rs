@@ -152,7 +152,7 @@ fn a_pulled_cable_of_lwip_and_its_return() {
     });
     assert_takeover(&report, "clarinet", "fridge");
     wait_until(LIMIT, "lwIP sees that its link is gone", || {
-        pair.clarinet.has_said("Initialize")
+        pair.clarinet.has_said("init")
     });
     let report = pair.probed(HZ, "clarinet", |pair| {
         pair.network.clarinet.plug_cable();

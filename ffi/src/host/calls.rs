@@ -14,9 +14,10 @@ use super::spec;
 use super::text;
 use super::types::*;
 use crate::convert;
-use crate::engine::answer;
+use crate::engine::{answer, vrrp_config_init};
 use crate::numbers::*;
 use crate::raw::{self, string};
+use crate::types::vrrp_config;
 use ::vrrp_host::Platform;
 use vrrpd::facts;
 
@@ -63,6 +64,24 @@ pub unsafe extern "C" fn vrrp_host_open(
             )?);
             Ok(String::new())
         })
+    }
+}
+
+/// Writes the defaults of vrrpd to `settings`, which is `size` octets long: sizeof(struct vrrp_config).
+/// They are those of `vrrp_config_init()` but for `accept`, which is 1: the host takes packets to its
+/// addresses. There is no default for `addresses`.
+///
+/// Errors: `VRRP_ERR_NULL`, `VRRP_ERR_ALIGN`; `VRRP_ERR_SIZE`: `size` is less than the struct.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_host_settings_init(settings: *mut vrrp_config, size: usize) -> c_int {
+    // SAFETY: the caller keeps the contract of the header, which is the same for both; after a
+    // success all of the struct is there.
+    unsafe {
+        let done = vrrp_config_init(settings, size);
+        if done == VRRP_OK {
+            (&raw mut (*settings).accept).write(1);
+        }
+        done
     }
 }
 

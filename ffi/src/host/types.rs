@@ -50,7 +50,7 @@ pub struct vrrp_host_router {
     pub id: vrrp_host_id,
     /// Zero.
     pub reserved: [u8; 2],
-    /// Its configuration, begun with `vrrp_config_init()`. The `object` of its tracks is an index of
+    /// Its configuration, begun with `vrrp_host_settings_init()`. The `object` of its tracks is an index of
     /// `objects` in `struct vrrp_host_config`.
     pub config: *const vrrp_config,
     /// NULL, or for each of `config->addresses` the name of the interface that carries it; a name

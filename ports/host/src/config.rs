@@ -107,7 +107,8 @@ pub struct VrSpec {
 }
 
 impl VrSpec {
-    /// A virtual router with the engine's defaults and these addresses.
+    /// A virtual router with the engine's defaults and these addresses. But packets to them are
+    /// accepted: the service is on this host.
     pub fn new(id: VrId, addresses: Vec<AddressSpec>) -> Self {
         let default = VrConfig::DEFAULT;
         Self {
@@ -118,7 +119,7 @@ impl VrSpec {
             preempt: default.preempt,
             preempt_delay: default.preempt_delay,
             start_delay: default.start_delay,
-            accept: default.accept,
+            accept: true,
             addresses,
             source: default.source,
             peers: Vec::new(),

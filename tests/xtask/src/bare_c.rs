@@ -51,21 +51,21 @@ type Scene = (&'static str, &'static str, u32, u32);
 /// Every change of state. One has priority 200 and two 100, the interval is a second: their down
 /// times are 3,218.75 and 3,609.375 ms, the skew time of two is 609.375 ms.
 const STORY: &[Scene] = &[
-    ("one", "Initialize -> Backup", 0, 0),
-    ("two", "Initialize -> Backup", 0, 0),
-    ("one", "Backup -> Active", 3219, 3219),
+    ("one", "init -> backup", 0, 0),
+    ("two", "init -> backup", 0, 0),
+    ("one", "backup -> master", 3219, 3219),
     // One fails at 10 s, at most an interval after it was last heard.
-    ("two", "Backup -> Active", 12_609, 13_610),
+    ("two", "backup -> master", 12_609, 13_610),
     // It returns at 20 s, and preempts when it has listened for its down time.
-    ("one", "Initialize -> Backup", 20_000, 20_000),
-    ("one", "Backup -> Active", 23_219, 23_219),
-    ("two", "Active -> Backup", 23_219, 23_219),
+    ("one", "init -> backup", 20_000, 20_000),
+    ("one", "backup -> master", 23_219, 23_219),
+    ("two", "master -> backup", 23_219, 23_219),
     // It resigns at 30 s, and serves until its successor is heard.
-    ("two", "Backup -> Active", 30_610, 30_610),
-    ("one", "Active -> Backup", 30_610, 30_610),
+    ("two", "backup -> master", 30_610, 30_610),
+    ("one", "master -> backup", 30_610, 30_610),
     // Two loses its link at 40 s.
-    ("two", "Active -> Initialize", 40_000, 40_000),
-    ("one", "Backup -> Active", 42_219, 43_219),
+    ("two", "master -> init", 40_000, 40_000),
+    ("one", "backup -> master", 42_219, 43_219),
 ];
 /// What reading a clock of milliseconds and waiting for the next turn of the loop may add.
 const TURNS_MS: u32 = 5;
@@ -82,7 +82,7 @@ pub(crate) fn check() -> Result<(), Failure> {
     let said = run::output(qemu.args(QEMU).arg(&firmware))?;
     compare(&said).map_err(|why| Failure(format!("{why}; the firmware said:\n{said}")))?;
     for line in said.lines().filter(|line| line.contains(" octets ")) {
-        println!("{line}");
+        sayln!("{line}");
     }
     lwip_page()
 }
@@ -104,7 +104,7 @@ fn lwip_page() -> Result<(), Failure> {
 /// The engine alone, for boards of this target.
 fn library(target: &str) -> Result<PathBuf, Failure> {
     let mut cargo = bare_metal::cargo_for("rustc", target)?;
-    let package = ["--quiet", "--release", "--package", "vrrp-ffi"];
+    let package = ["--release", "--package", "vrrp-ffi"];
     cargo
         .args(package)
         .args(["--no-default-features", "--features", "small"]);
@@ -139,7 +139,7 @@ fn build() -> Result<PathBuf, Failure> {
 
     let own = text_of(&objects[0])? + text_of(&objects[1])?;
     let all = text_of(&firmware)?;
-    println!(
+    sayln!(
         "the firmware has {all} octets of text, {} of them libvrrp's",
         all - own
     );

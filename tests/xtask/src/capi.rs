@@ -227,9 +227,9 @@ fn superloop(library: &Path) -> Result<(), Failure> {
     )?;
     let said = run::output(&mut Command::new(&program))?;
     for line in [
-        "   3.219 left: Active, no advertisement within the down interval",
+        "   3.219 left: master, no advertisement within the down interval",
         "   7.828 right: address 10.0.0.80 on",
-        "   7.828 right: Active, no advertisement within the down interval",
+        "   7.828 right: master, no advertisement within the down interval",
     ] {
         if !said.lines().any(|l| l == line) {
             return Err(Failure(format!(
@@ -244,7 +244,7 @@ fn superloop(library: &Path) -> Result<(), Failure> {
 pub(crate) fn size() -> Result<(), Failure> {
     packages::install(packages::C)?;
     for (name, optimise) in [("speed", Optimise::Speed), ("size", Optimise::Size)] {
-        print!("built for {name}: ");
+        say!("built for {name}: ");
         minimal(&install::build_for(Library::Engine, None, optimise)?)?;
     }
     Ok(())
@@ -275,8 +275,8 @@ fn minimal(library: &Path) -> Result<(), Failure> {
     let (with, said) = text_of(&[])?;
     let (without, _) = text_of(&["-DWITHOUT_ENGINE"])?;
     let engine = with.saturating_sub(without);
-    println!("{engine} octets of text in a minimal C program with --gc-sections");
-    print!("{said}");
+    sayln!("{engine} octets of text in a minimal C program with --gc-sections");
+    say!("{said}");
     match (8_000..60_000).contains(&engine) {
         true => Ok(()),
         false => Err(Failure("expected 8,000 to 60,000".into())),
@@ -347,19 +347,22 @@ pub(crate) fn cargo_c() -> Result<(), Failure> {
 fn found(prefix: &Path) -> Result<(), Failure> {
     let lib = prefix.join("lib");
     exports(&lib.join("libvrrp.so"))?;
-    let link = |how: &[&str]| {
+    let link = |how: &[&str], options: &[&str]| {
         let flags = flags(&lib, how)?;
         let program = prefix.join("memory");
         let mut command = Command::new("gcc");
         command
             .arg(source("memory.c"))
-            .args(flags.split_whitespace());
+            .args(flags.split_whitespace())
+            .args(options);
         run::run(command.arg("-o").arg(&program))?;
         run::run(Command::new(&program).env("LD_LIBRARY_PATH", &lib))
     };
-    link(&[])?;
+    link(&[], &[])?;
+    // A program without any shared library, and one with all of them but ours.
+    link(&["--static"], &["-static"])?;
     fs::remove_file(lib.join("libvrrp.so")).map_err(|e| Failure(e.to_string()))?;
-    link(&["--static"])
+    link(&["--static"], &[])
 }
 
 /// The program that counts what the C interface costs, with the capacities of the Rust one.

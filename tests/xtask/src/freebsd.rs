@@ -84,7 +84,7 @@ pub(crate) fn archive() -> Result<(), Failure> {
         .arg(&file)
         .arg(&name);
     run::run(&mut tar)?;
-    println!("{}", file.display());
+    sayln!("{}", file.display());
     Ok(())
 }
 
@@ -172,7 +172,7 @@ pub(crate) fn check() -> Result<(), Failure> {
     run::run(build("check", ARM64, &zig)?.args(packages).args(library))?;
     let programs = programs(&zig)?;
     port::check(&folder(), AMD64)?;
-    println!("FreeBSD's vrrpd and vrrpctl are in {}", programs.display());
+    sayln!("FreeBSD's vrrpd and vrrpctl are in {}", programs.display());
     Ok(())
 }
 
@@ -203,6 +203,7 @@ fn example(zig: &Zig, built: &Path) -> Result<(), Failure> {
         .arg(root().join("ffi/examples/poll.c"))
         .arg(built.join("libvrrp.a"))
         .args(FREEBSD_LIBS.split(' '))
+        .arg("-lgcc_s")
         .arg("-o")
         .arg(built.join("poll"));
     run::run(&mut compile)
@@ -222,7 +223,7 @@ fn headers(zig: &Zig) -> Result<(), Failure> {
         let mut compile = zig.cc(machine);
         run::run(compile.arg("-c").arg(&file).arg("-o").arg(object))?;
     }
-    println!("{count} numbers, sizes and offsets are those of FreeBSD's headers");
+    sayln!("{count} numbers, sizes and offsets are those of FreeBSD's headers");
     Ok(())
 }
 
@@ -235,7 +236,7 @@ fn build(verb: &str, target: &str, zig: &Zig) -> Result<Command, Failure> {
         .current_dir(root())
         .arg(verb)
         .arg("-Zbuild-std=std,test,panic_unwind,panic_abort")
-        .args(["--quiet", "--target", target, "--target-dir"])
+        .args(["--target", target, "--target-dir"])
         .arg(folder())
         .env("PATH", "/usr/bin:/bin")
         .env("RUSTC", "/usr/bin/rustc")

@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::run::{self, Failure, cargo, root, target_dir};
 
@@ -30,18 +31,19 @@ impl Library {
         }
     }
 
-    /// What a program that links the archive needs besides.
+    /// What a program that links the archive needs besides. The compiler adds its own unwinder, the
+    /// shared or the static one as the program is linked.
     pub(crate) fn private_libs(self) -> &'static str {
         match self {
             Library::Engine => "",
             Library::Whole if cfg!(target_os = "freebsd") => FREEBSD_LIBS,
-            Library::Whole => "-lgcc_s -lutil -lrt -lpthread -lm -ldl -lc",
+            Library::Whole => "-lutil -lrt -lpthread -lm -ldl -lc",
         }
     }
 }
 
 /// What a program that links the archive of the whole library needs on FreeBSD.
-pub(crate) const FREEBSD_LIBS: &str = "-lexecinfo -lpthread -lgcc_s -lrt -lutil -lm -lc";
+pub(crate) const FREEBSD_LIBS: &str = "-lexecinfo -lpthread -lrt -lutil -lm -lc";
 
 /// Builds both forms of the library and answers the folder that holds them. Without `capacities`
 /// they are those of the environment.
@@ -66,7 +68,7 @@ pub(crate) fn build_for(
     let mut command = cargo();
     command
         .current_dir(root())
-        .args(["rustc", "--quiet", "--release", "--package", "vrrp-ffi"])
+        .args(["rustc", "--release", "--package", "vrrp-ffi"])
         .args(["--crate-type", "staticlib,cdylib", "--target-dir"])
         .arg(&target_dir);
     if library == Library::Engine {
@@ -91,7 +93,7 @@ pub(crate) fn build_for(
 /// What clippy says of the engine alone, which is another crate than the whole: it stops where the
 /// other one has std.
 pub(crate) fn lint() -> Result<(), Failure> {
-    let args = ["clippy", "--quiet", "--release", "--package", "vrrp-ffi"];
+    let args = ["clippy", "--release", "--package", "vrrp-ffi"];
     let mut command = cargo();
     command
         .current_dir(root())
@@ -125,7 +127,26 @@ pub(crate) fn command(args: &[String]) -> Result<(), Failure> {
     };
     // vrrp.pc names it, wherever it is read.
     let prefix = std::path::absolute(prefix).map_err(failed(Path::new(prefix)))?;
-    install(library, &prefix)
+    install(library, &prefix)?;
+    tell_linker(&prefix)
+}
+
+/// Lets the dynamic linker know of a new library where it looks anyway.
+fn tell_linker(prefix: &Path) -> Result<(), Failure> {
+    let lib = prefix.join("lib");
+    let known = ["/usr", "/usr/local"]
+        .iter()
+        .any(|p| Path::new(p) == prefix);
+    if !known {
+        let lib = lib.display();
+        sayln!("programs find libvrrp with LD_LIBRARY_PATH={lib} or linked with -Wl,-rpath,{lib}");
+        return Ok(());
+    }
+    let mut command = Command::new("/sbin/ldconfig");
+    if cfg!(target_os = "freebsd") {
+        command.arg("-m").arg(lib);
+    }
+    run::run(&mut command)
 }
 
 /// Builds the library and installs it below `prefix`.

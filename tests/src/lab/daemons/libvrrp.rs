@@ -11,15 +11,7 @@ use crate::lab::vr::Vr;
 
 /// What a program that links the archive needs besides.
 #[cfg(target_os = "linux")]
-const STATIC_LIBS: [&str; 7] = [
-    "-lgcc_s",
-    "-lutil",
-    "-lrt",
-    "-lpthread",
-    "-lm",
-    "-ldl",
-    "-lc",
-];
+const STATIC_LIBS: [&str; 6] = ["-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-lc"];
 
 /// The arguments of the program around poll(2), which has no file.
 pub(super) fn arguments(host: &Host, vrs: &[Vr]) -> String {
