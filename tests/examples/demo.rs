@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use vrrp_tests::lab::daemons::{vrrpd_binary, vrrpd_control_socket};
 use vrrp_tests::lab::probe::Ask;
 use vrrp_tests::lab::{Daemon, Host, PaperNetwork, Probe, Program, Report, Segment, netns};
+use vrrp_tests::{complain, say, sayln};
 
 /// The web service's address: "addr = ...,10.10.10.80/32,...".
 const WEB: &str = "10.10.10.80";
@@ -30,8 +31,12 @@ The client asks http://10.10.10.80/ ten times a second. Who answers:
 ";
 
 fn main() -> ExitCode {
+    vrrp_tests::output::program("demo", run)
+}
+
+fn run() -> ExitCode {
     if let Err(error) = netns::become_root() {
-        eprintln!("demo: not root, and no user namespace to be had: {error}. Try sudo.");
+        complain!("demo: not root, and no user namespace to be had: {error}. Try sudo.");
         return ExitCode::FAILURE;
     }
     // Built before the clock starts to run.
@@ -43,7 +48,7 @@ fn main() -> ExitCode {
         jimbob,
         ..
     } = &network;
-    println!("{PICTURE}");
+    sayln!("{PICTURE}");
     clarinet.serve_http();
     fridge.serve_http();
 
@@ -72,22 +77,22 @@ fn main() -> ExitCode {
     on_clarinet.wait_end();
     show.outage("the stop", &probe.stop());
 
-    println!("\n\n$ vrrpctl who                                             (on fridge)");
+    sayln!("\n\n$ vrrpctl who                                             (on fridge)");
     let mut who = std::process::Command::new(vrrpctl);
     who.arg("-s").arg(vrrpd_control_socket(fridge)).arg("who");
-    print!("{}", fridge.netns().output(&mut who));
-    println!("\nwhat vrrpd on fridge wrote to its log:");
+    say!("{}", fridge.netns().output(&mut who));
+    sayln!("\nwhat vrrpd on fridge wrote to its log:");
     for (_, line) in on_fridge.log() {
-        println!("  {line}");
+        sayln!("  {line}");
     }
     if show.missed.is_empty() {
         return ExitCode::SUCCESS;
     }
-    println!("\nwhat vrrpd on clarinet wrote to its log:");
+    sayln!("\nwhat vrrpd on clarinet wrote to its log:");
     for (_, line) in on_clarinet.log() {
-        println!("  {line}");
+        sayln!("  {line}");
     }
-    eprintln!(
+    complain!(
         "\ndemo: waited in vain for an answer of: {}",
         show.missed.join(", ")
     );
@@ -136,7 +141,7 @@ impl<'a> Show<'a> {
     /// A line of its own.
     fn say(&mut self, what: &str) {
         let at = self.start.elapsed().as_secs_f64();
-        println!("\n{at:>5.1} s  {what}");
+        sayln!("\n{at:>5.1} s  {what}");
         self.column = 0;
     }
 
@@ -165,10 +170,10 @@ impl<'a> Show<'a> {
 
     fn put(&mut self, name: Option<&str>) {
         if self.column.is_multiple_of(50) {
-            print!("\n         ");
+            say!("\n         ");
         }
         self.column += 1;
-        print!(
+        say!(
             "{}",
             name.and_then(|name| name.chars().next()).unwrap_or('.')
         );
@@ -177,7 +182,7 @@ impl<'a> Show<'a> {
     }
 
     fn outage(&mut self, what: &str, report: &Report) {
-        println!(
+        sayln!(
             "\n\n         {what} cost {} of {} probes; longest silence {:.3} s",
             report.lost(),
             report.sent_us.len(),

@@ -7,4 +7,5 @@
 #[cfg(target_os = "linux")]
 pub mod c;
 pub mod lab;
+pub mod output;
 pub mod sys;

@@ -11,6 +11,7 @@ use vrrp_tests::lab::{Capture, Daemon, Host, Lab, Probe, Program, Segment, Vr, w
 
 use crate::flooder::{Flooder, Sent};
 use crate::frames::{self, Kind};
+use vrrp_tests::sayln;
 
 /// Slowly enough that no frame is lost.
 const GENTLE: u64 = 1_000;
@@ -39,9 +40,15 @@ struct Stage {
 pub(crate) fn run(per_second: u64, seconds: u64) -> Result<(), String> {
     let stage = Stage::new();
     let before = stage.resident_kib();
-    println!(
+    sayln!(
         "{:<28} {:>10} {:>10} {:>10} {:>7} {:>6} {:>8}",
-        "", "sent", "a second", "counted", "lines", "asked", "answered"
+        "",
+        "sent",
+        "a second",
+        "counted",
+        "lines",
+        "asked",
+        "answered"
     );
     for kind in frames::refused(&stage.vrs[0], stage.vrs[1].vrid, &stage.clarinet) {
         stage.count_each(&kind)?;
@@ -53,7 +60,7 @@ pub(crate) fn run(per_second: u64, seconds: u64) -> Result<(), String> {
     }
     stage.higher(per_second, seconds)?;
     let after = stage.resident_kib();
-    println!("resident memory, KiB: {before:?} before, {after:?} after");
+    sayln!("resident memory, KiB: {before:?} before, {after:?} after");
     for (before, after) in before.iter().zip(after) {
         if after > before + GROWTH_KIB {
             return Err(format!("vrrpd has grown from {before} KiB to {after} KiB"));
@@ -201,7 +208,7 @@ impl Stage {
         });
         let lines = self.take_lines();
         let asked = report.sent_us.len();
-        println!(
+        sayln!(
             "{:<28} {:>10} {:>10} {counted:>10} {:>7} {asked:>6} {:>8}",
             kind.name,
             sent.frames,

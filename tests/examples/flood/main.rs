@@ -14,11 +14,16 @@ mod rate;
 
 use std::process::ExitCode;
 
+use vrrp_tests::complain;
 use vrrp_tests::lab::netns;
 
 fn main() -> ExitCode {
+    vrrp_tests::output::program("flood", run)
+}
+
+fn run() -> ExitCode {
     if let Err(error) = netns::become_root() {
-        eprintln!("flood: not root, and no user namespace to be had: {error}. Try sudo.");
+        complain!("flood: not root, and no user namespace to be had: {error}. Try sudo.");
         return ExitCode::FAILURE;
     }
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -39,11 +44,11 @@ fn main() -> ExitCode {
     match done {
         Some(Ok(())) => ExitCode::SUCCESS,
         Some(Err(problem)) => {
-            eprintln!("flood: {problem}");
+            complain!("flood: {problem}");
             ExitCode::FAILURE
         }
         None => {
-            eprintln!("usage: flood facts [PER_SECOND [SECONDS]] | rate [PER_SECOND [ROUNDS]]");
+            complain!("usage: flood facts [PER_SECOND [SECONDS]] | rate [PER_SECOND [ROUNDS]]");
             ExitCode::from(2)
         }
     }

@@ -9,6 +9,7 @@ use vrrp_tests::lab::{Daemon, Host, Lab, Program, Segment, Vr, wait_until};
 
 use crate::flooder::{Flooder, Sent};
 use crate::frames;
+use vrrp_tests::sayln;
 
 /// The client's patience for one answer.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -35,13 +36,27 @@ struct Stage {
 
 /// Counts answers with vrrpd and without, in turn, and prints each ratio and the medians.
 pub(crate) fn run(per_second: u64, rounds: u64) -> Result<(), String> {
-    println!(
+    sayln!(
         "{:<9} {:>5} {:>12} {:>12} {:>7} {:>10} {:>10} {:>14}",
-        "", "", "answers/s", "answers/s", "", "flood/s", "flood/s", "vrrpd, us for"
+        "",
+        "",
+        "answers/s",
+        "answers/s",
+        "",
+        "flood/s",
+        "flood/s",
+        "vrrpd, us for"
     );
-    println!(
+    sayln!(
         "{:<9} {:>5} {:>12} {:>12} {:>7} {:>10} {:>10} {:>14}",
-        "MAC", "round", "with vrrpd", "without", "ratio", "with", "without", "a frame"
+        "MAC",
+        "round",
+        "with vrrpd",
+        "without",
+        "ratio",
+        "with",
+        "without",
+        "a frame"
     );
     for vmac in [true, false] {
         Stage::new(per_second, vmac).compare(rounds);
@@ -85,7 +100,7 @@ impl Stage {
             let (with, cost_us) = self.with();
             let without = first.unwrap_or_else(|| self.without());
             let ratio = with.answers_per_second / without.answers_per_second;
-            println!(
+            sayln!(
                 "{mac:<9} {round:>5} {:>12.0} {:>12.0} {ratio:>7.3} {:>10} {:>10} {cost_us:>14.2}",
                 with.answers_per_second,
                 without.answers_per_second,
@@ -96,7 +111,7 @@ impl Stage {
             costs.push(cost_us);
         }
         let (ratio, cost_us) = (median(ratios), median(costs));
-        println!("{mac}: median ratio {ratio:.3}; vrrpd took {cost_us:.2} us for a frame\n");
+        sayln!("{mac}: median ratio {ratio:.3}; vrrpd took {cost_us:.2} us for a frame\n");
     }
 
     /// With vrrpd, and the microseconds that it took for a frame.

@@ -6,14 +6,19 @@ use vrrp_tests::lab::{Pair, Program, Segment, Vr};
 
 use crate::median;
 use crate::outage::name;
+use vrrp_tests::sayln;
 
 /// Prints, for each program, by how much the successor's first advertisement came after three
 /// intervals and the skew time from the dead master's last one, both seen at the hub.
 pub(crate) fn run(runs: u32, only: &str) {
-    println!("interval 0.1 s, priorities 250 and 100, {runs} runs\n");
-    println!(
+    sayln!("interval 0.1 s, priorities 250 and 100, {runs} runs\n");
+    sayln!(
         "{:<12} {:<12} {:>12} {:>12} {:>12}",
-        "MAC", "program", "median, ms", "least", "most"
+        "MAC",
+        "program",
+        "median, ms",
+        "least",
+        "most"
     );
     for vmac in [true, false] {
         for program in [Program::Vrrpd, Program::Keepalived] {
@@ -21,7 +26,7 @@ pub(crate) fn run(runs: u32, only: &str) {
             let label = format!("{mac:<12} {:<12}", name(program));
             if label.contains(only) {
                 let late: Vec<f64> = (0..runs).map(|run| late_ms(program, vmac, run)).collect();
-                println!(
+                sayln!(
                     "{label} {:>12.3} {:>12.3} {:>12.3}",
                     median(&late).unwrap_or(f64::NAN),
                     late.iter().copied().fold(f64::INFINITY, f64::min),

@@ -17,11 +17,16 @@ mod scale;
 
 use std::process::ExitCode;
 
+use vrrp_tests::complain;
 use vrrp_tests::lab::netns;
 
 fn main() -> ExitCode {
+    vrrp_tests::output::program("measure", run)
+}
+
+fn run() -> ExitCode {
     if let Err(error) = netns::become_root() {
-        eprintln!("measure: not root, and no user namespace to be had: {error}");
+        complain!("measure: not root, and no user namespace to be had: {error}");
         return ExitCode::FAILURE;
     }
     let mut words: Vec<String> = std::env::args().skip(1).collect();
@@ -36,7 +41,7 @@ fn main() -> ExitCode {
             scale::run(count as u8, addresses, &only);
         }
         _ => {
-            eprintln!(
+            complain!(
                 "usage: measure outage|exact [RUNS] [--only WORD]\n       \
                  measure scale [VRIDS, 1 to 255] [--addresses N, 1 to 64] [--only WORD]"
             );

@@ -6,6 +6,7 @@ use vrrp_tests::lab::probe::Ask;
 use vrrp_tests::lab::{Pair, PaperNetwork, Program, Report, Segment, Vr, wait_until};
 
 use crate::median;
+use vrrp_tests::sayln;
 
 const ADDRESS: &str = "10.10.10.53";
 const HZ: u32 = 500;
@@ -58,16 +59,26 @@ impl Disturbance {
 
 /// Prints the table: median and worst of `runs`.
 pub(crate) fn run(runs: u32, only: &str) {
-    println!(
+    sayln!(
         "interval 0.1 s, priorities 250 and 100, {HZ} probes a second, {runs} runs, on a switch\n"
     );
-    println!(
+    sayln!(
         "{:<20} {:<12} {:<12} {:>24} {:>20}",
-        "", "", "", "longest silence, ms", "probes lost"
+        "",
+        "",
+        "",
+        "longest silence, ms",
+        "probes lost"
     );
-    println!(
+    sayln!(
         "{:<20} {:<12} {:<12} {:>14} {:>9} {:>10} {:>9}",
-        "disturbance", "MAC", "program", "median", "worst", "median", "worst"
+        "disturbance",
+        "MAC",
+        "program",
+        "median",
+        "worst",
+        "median",
+        "worst"
     );
     for disturbance in Disturbance::ALL {
         for vmac in [true, false] {
@@ -79,7 +90,7 @@ pub(crate) fn run(runs: u32, only: &str) {
                     name(program)
                 );
                 if label.contains(only) {
-                    println!("{label} {}", row(disturbance, vmac, program, runs));
+                    sayln!("{label} {}", row(disturbance, vmac, program, runs));
                 }
             }
         }

@@ -10,6 +10,7 @@ use vrrp_tests::sys;
 
 use crate::median;
 use crate::outage::name;
+use vrrp_tests::sayln;
 
 /// How long costs are watched.
 const WATCH: Duration = Duration::from_secs(20);
@@ -45,19 +46,19 @@ const COLUMNS: [[&str; 2]; 14] = [
 /// after a cut, are taken back when the cable returns, are changed by two reloads, and are handed
 /// over by a graceful stop.
 pub(crate) fn run(count: u8, addresses: u8, only: &str) {
-    println!(
+    sayln!(
         "{count} virtual routers of {addresses} addresses, interval 0.1 s, priorities 250 and 100\n"
     );
     for (line, words) in [["", ""], ["MAC", "program"]].into_iter().enumerate() {
         let columns: String = COLUMNS.iter().map(|c| format!(" {:>9}", c[line])).collect();
-        println!("{:<12} {:<12}{columns}", words[0], words[1]);
+        sayln!("{:<12} {:<12}{columns}", words[0], words[1]);
     }
     for vmac in [false, true] {
         for program in [Program::Vrrpd, Program::Keepalived] {
             let mac = if vmac { "virtual" } else { "physical" };
             let label = format!("{mac:<12} {:<12}", name(program));
             if label.contains(only) {
-                println!("{label}{}", row(program, vmac, count, addresses));
+                sayln!("{label}{}", row(program, vmac, count, addresses));
             }
         }
     }

@@ -24,6 +24,7 @@ use vrrp_tests::lab::netns;
 use vrrp_tests::sys;
 
 use check::look;
+use vrrp_tests::{complain, sayln};
 use world::World;
 
 /// How long after the last disturbance everything must be in order, on a busy machine. VRRPv2 takes
@@ -48,16 +49,20 @@ struct Options {
 }
 
 fn main() -> ExitCode {
+    vrrp_tests::output::program("soak", run)
+}
+
+fn run() -> ExitCode {
     if let Err(error) = netns::become_root() {
-        eprintln!("soak: not root, and no user namespace to be had: {error}. Try sudo.");
+        complain!("soak: not root, and no user namespace to be had: {error}. Try sudo.");
         return ExitCode::FAILURE;
     }
     let Some(options) = options() else {
-        eprintln!("usage: soak [SECONDS] [--seed N] [--keep FOLDER]");
+        complain!("usage: soak [SECONDS] [--seed N] [--keep FOLDER]");
         return ExitCode::from(2);
     };
     let seed = options.seed;
-    println!("soak: seed {seed}, {} s", options.seconds);
+    sayln!("soak: seed {seed}, {} s", options.seconds);
     let mut world = World::new(seed);
     let mut soak = Soak::new();
     match soak.run(&mut world, Duration::from_secs(options.seconds)) {
@@ -66,7 +71,7 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(problem) => {
-            eprintln!("soak: seed {seed}, step {}:\n{problem}", soak.steps);
+            complain!("soak: seed {seed}, step {}:\n{problem}", soak.steps);
             keep(&mut world, &options.keep);
             ExitCode::FAILURE
         }
@@ -94,16 +99,16 @@ fn options() -> Option<Options> {
 fn keep(world: &mut World, folder: &Path) {
     world.take_logs();
     let story: Vec<String> = world.story.iter().cloned().collect();
-    eprintln!("\nwhat was done, and what the daemons said, in seconds:");
+    complain!("\nwhat was done, and what the daemons said, in seconds:");
     for line in &story {
-        eprintln!("{line}");
+        complain!("{line}");
     }
     let kept = std::fs::create_dir_all(folder)
         .and_then(|()| std::fs::write(folder.join("story.txt"), story.join("\n")))
         .and_then(|()| world.wire.save(&folder.join("wire.pcap")));
     match kept {
-        Ok(()) => eprintln!("\nthis and the last frames are in {}", folder.display()),
-        Err(error) => eprintln!("\ncannot keep this in {}: {error}", folder.display()),
+        Ok(()) => complain!("\nthis and the last frames are in {}", folder.display()),
+        Err(error) => complain!("\ncannot keep this in {}: {error}", folder.display()),
     }
 }
 
@@ -236,7 +241,7 @@ impl Soak {
         world.tell(&format!(
             "excused: woken {late_us} us late, stalled: {stalled}: {text}"
         ));
-        println!("excused: woken {late_us} us late, a daemon stalled: {stalled}:\n{text}");
+        sayln!("excused: woken {late_us} us late, a daemon stalled: {stalled}:\n{text}");
         if self.excuses * 100 > 300.max(self.steps * EXCUSES_PERCENT) {
             return Err("the machine is too busy to tell anything".to_owned());
         }
@@ -261,7 +266,7 @@ impl Soak {
     }
 
     fn summary(&self, world: &World) {
-        println!(
+        sayln!(
             "{:>6} s: {} steps, {} disturbances, {} frames, {} looks in order, {} excused; \
              in order after {} ms at most; {} log lines, for one disturbance {} at most",
             self.began.elapsed().as_secs(),
@@ -275,14 +280,14 @@ impl Soak {
             self.most_lines,
         );
         for server in &world.servers {
-            println!(
+            sayln!(
                 "         {}: at first {:?}, most of any life {:?}",
                 server.host.name(),
                 server.base,
                 server.most
             );
         }
-        println!("         {:?}", world.tally);
+        sayln!("         {:?}", world.tally);
     }
 }
 

@@ -19,6 +19,7 @@ pub mod lan;
 pub mod message;
 pub mod model;
 pub mod oracle;
+pub mod output;
 pub mod plan;
 pub mod port;
 pub mod rng;

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use vrrp_tests::lab::{Board, Host, Lab, Program, Segment, Vr, netns};
+use vrrp_tests::{complain, sayln};
 
 const SERVICE: &str = "10.10.10.80";
 const LIMIT: Duration = Duration::from_secs(10);
@@ -21,11 +22,15 @@ const PICTURE: &str = "
 ";
 
 fn main() -> ExitCode {
+    vrrp_tests::output::program("firmware", run)
+}
+
+fn run() -> ExitCode {
     if let Err(error) = netns::become_root() {
-        eprintln!("firmware: not root, and no user namespace to be had: {error}. Try sudo.");
+        complain!("firmware: not root, and no user namespace to be had: {error}. Try sudo.");
         return ExitCode::FAILURE;
     }
-    println!("{PICTURE}");
+    sayln!("{PICTURE}");
     let lab = Lab::new(Segment::Switch);
     let jimbob = lab.host("jimbob", 5);
     let fridge = lab.host("fridge", 2);
@@ -39,8 +44,8 @@ fn main() -> ExitCode {
     if !answers(&jimbob, "oboe") {
         return ExitCode::FAILURE;
     }
-    println!("\n$ curl http://{SERVICE}/");
-    println!("{}", jimbob.fetch(SERVICE, LIMIT).unwrap_or_default());
+    sayln!("\n$ curl http://{SERVICE}/");
+    sayln!("{}", jimbob.fetch(SERVICE, LIMIT).unwrap_or_default());
 
     say("the board is told to leave, at its serial line: leave 51");
     oboe.type_line("leave 51");
@@ -63,7 +68,7 @@ fn main() -> ExitCode {
 }
 
 fn say(what: &str) {
-    println!("\n{what}");
+    sayln!("\n{what}");
 }
 
 /// Asks until `name` answers, and says how long that took.
@@ -72,17 +77,17 @@ fn answers(client: &Host, name: &str) -> bool {
     while start.elapsed() < LIMIT {
         if client.ask(SERVICE).as_deref() == Some(name) {
             let took = start.elapsed().as_secs_f64();
-            println!("   {SERVICE} is answered by {name} after {took:.2} s");
+            sayln!("   {SERVICE} is answered by {name} after {took:.2} s");
             return true;
         }
     }
-    println!("   {name} does not answer");
+    sayln!("   {name} does not answer");
     false
 }
 
 fn show_log(board: &Board) {
-    println!("\nwhat the board logged:");
+    sayln!("\nwhat the board logged:");
     for (_, line) in board.log() {
-        println!("   {line}");
+        sayln!("   {line}");
     }
 }

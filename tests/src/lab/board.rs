@@ -223,10 +223,10 @@ impl Board {
 impl Drop for Board {
     fn drop(&mut self) {
         self.power_off();
-        if std::thread::panicking() {
-            eprintln!("--- the board {}:", self.name);
+        if crate::output::is_failing() {
+            crate::complain!("--- the board {}:", self.name);
             for (at_us, line) in self.log() {
-                eprintln!("{:>14.6} {line}", at_us as f64 / 1e6);
+                crate::complain!("{:>14.6} {line}", at_us as f64 / 1e6);
             }
         }
     }

@@ -30,16 +30,21 @@ pub(crate) fn print() -> Result<(), Failure> {
 
 fn table() -> Result<Vec<Cost>, Failure> {
     let costs = measure()?;
-    println!("instructions for one advertisement, release build:");
-    println!(
+    sayln!("instructions for one advertisement, release build:");
+    sayln!(
         "{:13} {:>12} {:>16} {:>8}",
-        "", "1 in table", "1024 in table", "growth"
+        "",
+        "1 in table",
+        "1024 in table",
+        "growth"
     );
     for cost in &costs {
         let growth = (cost.full / cost.one - 1.0) * 100.0;
-        println!(
+        sayln!(
             "{:13} {:12.0} {:16.0} {growth:7.1}%",
-            cost.what, cost.one, cost.full
+            cost.what,
+            cost.one,
+            cost.full
         );
     }
     Ok(costs)
@@ -74,7 +79,6 @@ fn measure() -> Result<Vec<Cost>, Failure> {
     packages::install(packages::COST)?;
     let args = [
         "build",
-        "--quiet",
         "--release",
         "--package",
         "vrrp-core",

@@ -1,10 +1,11 @@
 //! The firmware: built, run in the lab, and weighed.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::bare_metal::{builds_core, cargo_for, cargo_with_core, target_dir};
-use crate::run::{self, Failure, cargo, root};
+use crate::run::{self, Failure, PROOF, cargo, root};
 use crate::{packages, steps};
 
 const TARGET: &str = "thumbv7m-none-eabi";
@@ -38,6 +39,9 @@ const PANICS: &[&str] = &[
     "len_mismatch_fail",
 ];
 
+/// With what the lab has a microcontroller.
+const FEATURE: &[&str] = &["--features", "firmware"];
+
 struct Budget {
     flash: u64,
     memory: u64,
@@ -50,19 +54,13 @@ struct Weight {
 }
 
 /// Builds the firmware and shows it at work.
-pub(crate) fn demo(args: &[String]) -> Result<(), Failure> {
+pub(crate) fn demo() -> Result<(), Failure> {
     packages::install(packages::LAB)?;
     packages::install(EMULATOR)?;
     let elf = build_firmware()?;
     steps::build_programs()?;
-    let mut command = cargo();
-    command
-        .current_dir(root())
-        .args(["run", "--quiet", "--package", "vrrp-tests"])
-        .args(["--features", "firmware", "--bin", "firmware", "--"])
-        .args(args)
-        .env("VRRP_FIRMWARE", elf);
-    run::run(&mut command)
+    let mut demo = run::program("vrrp-tests", "--bin", "firmware", FEATURE)?;
+    run::run(demo.env("VRRP_FIRMWARE", elf))
 }
 
 /// The firmware on QEMU's board, in the lab.
@@ -74,17 +72,72 @@ pub(crate) fn test() -> Result<(), Failure> {
             .current_dir(folder())
             .args(["fmt", "--all", "--check"]),
     )?;
+    guide()?;
     let elf = build_firmware()?;
     lint()?;
     steps::build_programs()?;
-    let mut command = cargo();
-    command
-        .current_dir(root())
-        .args(["test", "--quiet", "--package", "vrrp-tests"])
-        .args(["--features", "firmware", "--test", "firmware"])
-        .args(["--test", "firmware_faults"])
-        .env("VRRP_FIRMWARE", elf);
-    run::run(&mut command)
+    let package = ["--profile", PROOF, "--package", "vrrp-tests"];
+    let stories = ["--test", "firmware", "--test", "firmware_faults"];
+    let tests = [&package, FEATURE, &stories].concat();
+    run::test(&tests, &[("VRRP_FIRMWARE", elf.as_os_str())])
+}
+
+/// A copy of the folder, changed as its guide says, finds its crates: those of the commit that is
+/// checked out.
+fn guide() -> Result<(), Failure> {
+    let copy = run::target_dir().join("appliance-copy");
+    let _ = fs::remove_dir_all(&copy);
+    copy_folder(&folder(), &copy)?;
+    let read = |path: &Path| {
+        fs::read_to_string(path).map_err(|e| Failure(format!("{}: {e}", path.display())))
+    };
+    let readme = read(&copy.join("README.md"))?;
+    let block = readme.split("```toml\n").nth(1).unwrap_or_default();
+    let block = block.split("```").next().unwrap_or_default();
+    let commit = run::output(
+        Command::new("git")
+            .current_dir(root())
+            .args(["rev-parse", "HEAD"]),
+    )?;
+    let here = format!("file://{}", root().display());
+    let block = block
+        .replace("https://.../vrrp.git", &here)
+        .replace("rev = \"...\"", &format!("rev = \"{}\"", commit.trim()));
+    let crates: Vec<(&str, &str)> = block
+        .lines()
+        .filter_map(|line| Some((line.trim().split_once(" = ")?.0, line.trim())))
+        .collect();
+    let manifest = read(&copy.join("Cargo.toml"))?;
+    let manifest: String = manifest
+        .lines()
+        .filter(|line| *line != "members = [\"engine\"]")
+        .map(|line| {
+            let name = line.split_once(" = ").map(|(name, _)| name);
+            let other = crates.iter().find(|(other, _)| Some(*other) == name);
+            format!("{}\n", other.map_or(line, |(_, other)| other))
+        })
+        .collect();
+    if crates.len() < 2 || manifest.contains("path = \"..") {
+        return Err(Failure(format!("the guide leaves paths:\n{manifest}")));
+    }
+    fs::write(copy.join("Cargo.toml"), manifest).map_err(|e| Failure(e.to_string()))?;
+    let mut fetch = cargo();
+    run::run(fetch.current_dir(&copy).args(["fetch", "--target", TARGET]))
+}
+
+/// Copies what a guide says to copy: not the engine's own program, nor what was built.
+fn copy_folder(from: &Path, to: &Path) -> Result<(), Failure> {
+    let failed = |e: std::io::Error| Failure(format!("cannot copy {}: {e}", from.display()));
+    fs::create_dir_all(to).map_err(failed)?;
+    for item in fs::read_dir(from).map_err(failed)?.flatten() {
+        let (path, to) = (item.path(), to.join(item.file_name()));
+        if !path.is_dir() {
+            fs::copy(&path, &to).map_err(failed)?;
+        } else if item.file_name() != "engine" && item.file_name() != "target" {
+            copy_folder(&path, &to)?;
+        }
+    }
+    Ok(())
 }
 
 /// Prints what engine and firmware take.
@@ -118,13 +171,13 @@ fn weigh_all() -> Result<(Weight, Weight), Failure> {
     forbid(&firmware, &["__rust_alloc", "__rg_alloc", "alloc::alloc"])?;
     forbid_panics(&firmware)?;
     let weights = (weigh(&engine)?, weigh(&firmware)?);
-    println!("octets on {TARGET}:");
-    println!("{:36} {:>8} {:>8}", "", "flash", "memory");
+    sayln!("octets on {TARGET}:");
+    sayln!("{:36} {:>8} {:>8}", "", "flash", "memory");
     for (name, weight) in [
         ("engine, 4 virtual routers of 8", &weights.0),
         ("firmware, without its stack", &weights.1),
     ] {
-        println!("{name:36} {:8} {:8}", weight.flash, weight.memory);
+        sayln!("{name:36} {:8} {:8}", weight.flash, weight.memory);
     }
     Ok(weights)
 }
@@ -162,7 +215,7 @@ fn lint() -> Result<(), Failure> {
         driver = "/usr/bin/clippy-driver";
     }
     command
-        .args(["--quiet", "--release", "--workspace"])
+        .args(["--release", "--workspace"])
         .env("RUSTC_WORKSPACE_WRAPPER", driver)
         // What `cargo clippy -- -D warnings` says to the driver.
         .env(
@@ -173,14 +226,14 @@ fn lint() -> Result<(), Failure> {
 }
 
 fn build_firmware() -> Result<PathBuf, Failure> {
-    run::run(bare_metal("build")?.args(["--quiet", "--release"]))?;
+    run::run(bare_metal("build")?.args(["--release"]))?;
     Ok(release("vrrp-appliance"))
 }
 
 /// Builds a package to be weighed: with the same compiler everywhere.
 fn build_weighed(package: &str) -> Result<PathBuf, Failure> {
     let mut build = in_workspace(cargo_with_core("build", TARGET)?)?;
-    run::run(build.args(["--quiet", "--release", "--package", package]))?;
+    run::run(build.args(["--release", "--package", package]))?;
     Ok(release(package))
 }
 

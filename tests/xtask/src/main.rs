@@ -1,5 +1,15 @@
 //! `cargo xtask`: everything that is run by hand or by CI, as named steps.
 
+/// `print!`: see [`output::say`].
+macro_rules! say {
+    ($($arg:tt)*) => { $crate::output::say(format_args!($($arg)*)) };
+}
+
+/// `println!`: see [`output::say`].
+macro_rules! sayln {
+    ($($arg:tt)*) => { say!("{}\n", format_args!($($arg)*)) };
+}
+
 mod apart;
 mod bare_c;
 mod bare_metal;
@@ -12,9 +22,11 @@ mod freebsd;
 mod fuzz;
 mod install;
 mod installed;
+mod manual;
 mod metrics;
 mod mutants;
 mod mutations;
+mod output;
 mod packages;
 mod port;
 mod programs;
@@ -27,10 +39,10 @@ mod steps;
 
 use std::process::ExitCode;
 
-use run::{Failure, cargo, root};
+use run::Failure;
 
 const USAGE: &str = "\
-usage: cargo xtask COMMAND
+usage: cargo xtask COMMAND, or COMMAND --help
 
   demo       build, make the paper's network, pull the cable, and show who answers
   test       install what is missing with the package manager and run everything
@@ -55,11 +67,13 @@ usage: cargo xtask COMMAND
   transitions
              writes the transition table and the state diagram anew
   compliance writes the table from rule to code to test; --mutate breaks each rule once
-  measure    outages, precision and scale beside keepalived, on this machine (takes
-             a while; 'cargo xtask measure --help' names its parts)
+  measure    outages, precision and scale beside keepalived, on this machine (takes a
+             while): outage [RUNS], exact [RUNS], scale [VRIDS] [--addresses N];
+             --only WORD for the rows with that word
   soak [SECONDS]
              hosts in the lab, 72 virtual routers, and random faults, for two hours or as
-             long as asked for; --seed N does what another run did
+             long as asked for; --seed N does what another run did, --keep FOLDER is for
+             what it leaves when it fails
   flood [PER_SECOND]
              bad and spoofed advertisements, 50000 a second: what becomes of them, of the
              master, and of the service beside it
@@ -75,14 +89,34 @@ fn main() -> ExitCode {
         Some((command, rest)) => (command.as_str(), rest),
         None => ("help", &[][..]),
     };
+    let wants_help = rest.iter().any(|word| word == "--help" || word == "-h");
+    // Its arguments are another program's.
+    if wants_help && command != "mutants" && !help(command).is_empty() {
+        say!("{}", help(command));
+        return ExitCode::SUCCESS;
+    }
+    let takes_none = [
+        "demo",
+        "freebsd",
+        "bench",
+        "firmware",
+        "size",
+        "csize",
+        "cargo-c",
+        "transitions",
+    ];
     let done = match command {
-        "demo" => demo(rest),
+        alone if takes_none.contains(&alone) && !rest.is_empty() => Err(Failure(format!(
+            "'{alone}' takes no arguments, found '{}'",
+            rest.join(" ")
+        ))),
+        "demo" => demo(),
         "test" => steps::test(rest),
         "install" => programs::install(rest),
         "uninstall" => programs::uninstall(rest),
         "freebsd" => freebsd::archive(),
         "bench" => bench::print(),
-        "firmware" => firmware::demo(rest),
+        "firmware" => firmware::demo(),
         "size" => firmware::print_size(),
         "csize" => capi::size(),
         "cargo-c" => capi::cargo_c(),
@@ -97,31 +131,48 @@ fn main() -> ExitCode {
         "fuzz" => fuzz::fuzz(rest),
         "mutants" => mutants::mutants(rest),
         "help" | "--help" | "-h" => {
-            print!("{}", usage());
+            say!("{}", usage());
             Ok(())
         }
         unknown => {
-            eprint!("xtask: there is no command '{unknown}'\n\n{}", usage());
+            let usage = usage();
+            output::complain(format_args!(
+                "xtask: there is no command '{unknown}'\n\n{usage}"
+            ));
             return ExitCode::from(2);
         }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("xtask: {failure}");
+            output::complain(format_args!("xtask: {failure}\n"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// The part of the usage that is about a command; empty: there is none of this name.
+fn help(command: &str) -> String {
+    let usage = usage();
+    let mut wanted = false;
+    let lines = usage.lines().filter(|line| {
+        // What begins further to the right belongs to the command above.
+        if let Some(line) = line.strip_prefix("  ").filter(|l| !l.starts_with(' ')) {
+            wanted = line.split_whitespace().next() == Some(command);
+        }
+        wanted
+    });
+    lines.map(|line| format!("{line}\n")).collect()
 }
 
 fn usage() -> String {
     USAGE.replace("STEPS", &steps::names().join(" "))
 }
 
-fn demo(args: &[String]) -> Result<(), Failure> {
+fn demo() -> Result<(), Failure> {
     packages::install(&["iproute2"])?;
     steps::build_programs()?;
-    lab_program("demo", args)
+    lab_program("demo", &[])
 }
 
 fn measure(args: &[String]) -> Result<(), Failure> {
@@ -130,13 +181,22 @@ fn measure(args: &[String]) -> Result<(), Failure> {
     lab_program("measure", args)
 }
 
-/// Runs a program of the lab, built for release.
+/// Builds and runs a program of the lab.
 pub(crate) fn lab_program(name: &str, args: &[String]) -> Result<(), Failure> {
-    let mut command = cargo();
-    command
-        .current_dir(root())
-        .args(["run", "--quiet", "--release", "--package", "vrrp-tests"])
-        .args(["--example", name, "--"])
-        .args(args);
-    run::run(&mut command)
+    run::run(run::program("vrrp-tests", "--example", name, &[])?.args(args))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_has_its_help() {
+        assert!(help("demo").contains("pull the cable"));
+        assert!(help("test").contains("test STEP") && help("test").contains("units"));
+        assert!(help("install").contains("--destdir"));
+        assert!(!help("install").contains("install-c"));
+        assert!(help("soak").contains("--seed") && !help("soak").contains("flood"));
+        assert_eq!(help("nothing"), "");
+    }
 }

@@ -99,7 +99,7 @@ pub(crate) fn try_out(rules: &[String]) -> Result<(), Failure> {
         let broken = mutation.applied(&copy)?;
         write(&copy.join(&mutation.file), &broken)?;
         mutation.failed = some_of(&failed_tests(&copy)?);
-        println!("{}: {}", mutation.rule, mutation.failed);
+        sayln!("{}: {}", mutation.rule, mutation.failed);
         if mutation.failed.is_empty() {
             survivors.push(mutation.line());
         }

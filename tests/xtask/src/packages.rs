@@ -46,7 +46,7 @@ pub(crate) fn install(packages: &[&str]) -> Result<(), Failure> {
     if missing.is_empty() {
         return Ok(());
     }
-    println!("installing {}", missing.join(" "));
+    sayln!("installing {}", missing.join(" "));
     let update = run::output(apt().arg("update"));
     let wanted = ["install", "-y", "--no-install-recommends"];
     // A failed update is no harm while the lists know the packages.

@@ -59,7 +59,7 @@ pub(crate) fn check(target_dir: &Path, target: &str) -> Result<(), Failure> {
         let what = "the port installs other files than its pkg-plist says";
         return Err(Failure(format!("{what}: {differ:?}")));
     }
-    println!(
+    sayln!(
         "the port installs the {} files of its pkg-plist",
         listed.len()
     );

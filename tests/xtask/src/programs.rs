@@ -178,7 +178,7 @@ pub(crate) fn install(args: &[String]) -> Result<(), Failure> {
     put(&place, System::HERE)?;
     let unit = place.path("lib/systemd/system/vrrpd.service");
     if place.destdir.is_none() && System::HERE == System::Linux {
-        println!("{}", next(&place, &unit));
+        sayln!("{}", next(&place, &unit));
     }
     Ok(())
 }
@@ -213,7 +213,7 @@ fn put(place: &Place, system: System) -> Result<(), Failure> {
         };
         let to = place.path(&file.to);
         write(&to, &octets, file.mode).map_err(|e| cannot("install", &to, &e))?;
-        println!("installed {}", to.display());
+        sayln!("installed {}", to.display());
     }
     Ok(())
 }
@@ -237,7 +237,7 @@ fn remove(place: &Place, system: System) -> Result<(), Failure> {
     for file in files(system)? {
         let path = place.path(&file.to);
         match fs::remove_file(&path) {
-            Ok(()) => println!("removed {}", path.display()),
+            Ok(()) => sayln!("removed {}", path.display()),
             Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
             Err(e) => return Err(cannot("remove", &path, &e)),
         }

@@ -1,19 +1,13 @@
 //! Showing that the engine is right: simulated networks, the checklist, hostile input.
 
-use crate::run::{self, Failure, cargo, root};
+use crate::run::{self, Failure, PROOF};
 
 /// Seeds of the short form, a minute's worth on a slow machine.
 const SHORT_RUNS: &str = "150";
 
 /// Runs a program of the simulator with the checks of a debug build.
 fn program(name: &str, args: &[&str]) -> Result<(), Failure> {
-    let mut command = cargo();
-    command
-        .current_dir(root())
-        .args(["run", "--quiet", "--profile", "proof"])
-        .args(["--package", "vrrp-sim", "--bin", name, "--"])
-        .args(args);
-    run::run(&mut command)
+    run::run(run::program("vrrp-sim", "--bin", name, &[])?.args(args))
 }
 
 /// `cargo xtask simulate`: many simulated networks, or that of one seed.
@@ -37,15 +31,7 @@ pub(crate) fn transitions() -> Result<(), Failure> {
 /// The short form for CI, always the same seeds, and what else is checked without end: the oracle,
 /// all timers, the transition table.
 pub(crate) fn simulate_briefly() -> Result<(), Failure> {
-    let tests = [
-        "test",
-        "--quiet",
-        "--profile",
-        "proof",
-        "--package",
-        "vrrp-sim",
-    ];
-    run::run(cargo().current_dir(root()).args(tests))?;
+    run::test(&["--profile", PROOF, "--package", "vrrp-sim"], &[])?;
     program("model", &[])?;
     program("simulate", &["--seed", "1", "--runs", SHORT_RUNS])
 }

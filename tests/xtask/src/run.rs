@@ -1,8 +1,11 @@
 //! Running other programs.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{self, Command};
+
+use crate::output::READER_GONE;
 
 /// Why a step did not succeed, in one line.
 #[derive(Debug)]
@@ -38,10 +41,50 @@ pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     let status = command
         .status()
         .map_err(|e| Failure(format!("cannot run {}: {e}", words(command))))?;
-    match status.success() {
-        true => Ok(()),
-        false => Err(Failure(format!("{} ended with {status}", words(command)))),
+    match status.code() {
+        Some(0) => Ok(()),
+        // It was our output as well, and nobody reads it any more.
+        Some(READER_GONE) => process::exit(READER_GONE),
+        _ => Err(Failure(format!("{} ended with {status}", words(command)))),
     }
+}
+
+/// Runs cargo in the workspace. It shows what it builds, which may take minutes.
+pub(crate) fn build(args: &[&str]) -> Result<(), Failure> {
+    run(cargo().current_dir(root()).args(args))
+}
+
+/// Builds tests, which is shown, and then runs them, of which the failures are shown.
+pub(crate) fn test(args: &[&str], environment: &[(&str, &OsStr)]) -> Result<(), Failure> {
+    build(&[&["test", "--no-run"], args].concat())?;
+    let mut command = cargo();
+    command.current_dir(root()).args(["test", "--quiet"]);
+    run(command.args(args).envs(environment.iter().copied()))
+}
+
+/// The profile of all that is run for long or has to keep up with the clock, but is no product.
+pub(crate) const PROOF: &str = "proof";
+
+/// Builds a program of the workspace that is no product; a command that runs it. `kind` is `--bin` or
+/// `--example`.
+pub(crate) fn program(
+    package: &str,
+    kind: &str,
+    name: &str,
+    features: &[&str],
+) -> Result<Command, Failure> {
+    let what = ["build", "--profile", PROOF, "--package", package];
+    build(&[&what, features, &[kind, name]].concat())?;
+    let folder = target_dir().join(PROOF);
+    let folder = match kind {
+        "--example" => folder.join("examples"),
+        _ => folder,
+    };
+    let mut command = Command::new(folder.join(name));
+    command.current_dir(root());
+    // The lab builds more, by the same cargo.
+    command.env("CARGO", cargo().get_program());
+    Ok(command)
 }
 
 /// Runs a command to its end and returns what it wrote, standard error last.

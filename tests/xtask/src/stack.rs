@@ -15,7 +15,7 @@ const KNOWN: u64 = 4_096;
 /// uses too much.
 pub(crate) fn check() -> Result<(), Failure> {
     packages::install(packages::COST)?;
-    let build = ["build", "--quiet", "--release", "--package", "vrrp-core"];
+    let build = ["build", "--release", "--package", "vrrp-core"];
     run::run(
         cargo()
             .current_dir(root())
@@ -53,7 +53,7 @@ pub(crate) fn check() -> Result<(), Failure> {
         let used = used.saturating_sub(depth);
         most = most.max(used);
         if used > least {
-            println!("{call:28} {used:5} octets of stack");
+            sayln!("{call:28} {used:5} octets of stack");
         }
         if used > MOST {
             return Err(Failure(format!(
@@ -61,7 +61,7 @@ pub(crate) fn check() -> Result<(), Failure> {
             )));
         }
     }
-    println!("at most {most} octets; every other call less than {least}");
+    sayln!("at most {most} octets; every other call less than {least}");
     Ok(())
 }
 

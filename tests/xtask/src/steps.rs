@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::run::{self, Failure, cargo, root};
+use crate::run::{self, Failure, PROOF, cargo, root};
 use crate::{
-    bare_c, bare_metal, bench, capi, capi_host, compliance, firmware, freebsd, installed, metrics,
-    packages, proof, soak, stack,
+    bare_c, bare_metal, bench, capi, capi_host, compliance, firmware, freebsd, installed, manual,
+    metrics, packages, proof, soak, stack,
 };
 
 type Step = (&'static str, fn() -> Result<(), Failure>);
@@ -55,10 +55,10 @@ pub(crate) fn test(names: &[String]) -> Result<(), Failure> {
         if !names.is_empty() && !names.iter().any(|n| n == name) {
             continue;
         }
-        println!("=== {name}");
+        sayln!("=== {name}");
         let started = Instant::now();
         step().map_err(|failure| Failure(format!("step {name}: {failure}")))?;
-        println!(
+        sayln!(
             "=== {name}: passed in {:.0} s",
             started.elapsed().as_secs_f64()
         );
@@ -80,14 +80,14 @@ fn format() -> Result<(), Failure> {
 }
 
 fn lint() -> Result<(), Failure> {
-    let args = ["clippy", "--quiet", "--workspace", "--all-targets"];
+    let args = ["clippy", "--workspace", "--all-targets"];
     let features = ["--features", "vrrp-tests/firmware"];
     let deny = ["--", "-D", "warnings"];
     here(cargo().args(args).args(features).args(deny))
 }
 
 fn docs() -> Result<(), Failure> {
-    let args = ["doc", "--quiet", "--workspace", "--no-deps"];
+    let args = ["doc", "--workspace", "--no-deps"];
     here(cargo().args(args).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
@@ -96,7 +96,7 @@ fn features() -> Result<(), Failure> {
     for package in bare_metal::PACKAGES {
         for size in ["", "vrrp-core/small"] {
             for logs in ["", "log", "defmt", "log,defmt"] {
-                let args = ["clippy", "--quiet", "--package", package];
+                let args = ["clippy", "--package", package];
                 let features = ["--features", size, "--features", logs];
                 let deny = ["--", "-D", "warnings"];
                 here(cargo().args(args).args(features).args(deny))?;
@@ -110,7 +110,7 @@ fn features() -> Result<(), Failure> {
 fn no_std() -> Result<(), Failure> {
     for target in bare_metal::TARGETS {
         let mut build = bare_metal::cargo_for("build", target)?;
-        build.args(["--quiet", "--release"]);
+        build.args(["--release"]);
         for package in bare_metal::PACKAGES {
             build.args(["--package", package]);
         }
@@ -140,6 +140,16 @@ fn manuals() -> Result<(), Failure> {
         }
         pages.extend(found);
     }
+    for page in &pages {
+        let text = std::fs::read_to_string(page)
+            .map_err(|e| Failure(format!("cannot read {}: {e}", page.display())))?;
+        if let Some(cell) = manual::overfull_cell(&text) {
+            return Err(Failure(format!(
+                "{}: '{cell}' is wider than its column, and groff runs it into the next",
+                page.display()
+            )));
+        }
+    }
     here(
         Command::new("mandoc")
             .args(["-T", "lint", "-W", "warning"])
@@ -152,18 +162,9 @@ fn units() -> Result<(), Failure> {
     packages::install(packages::LAB)?;
     packages::install(packages::REFUSALS)?;
     let apart = ["--exclude", "vrrp-tests", "--exclude", "vrrp-sim"];
-    let args = ["test", "--quiet", "--workspace"];
-    here(cargo().args(args).args(apart))?;
+    run::test(&[&["--workspace"][..], &apart].concat(), &[])?;
     // The engine once more as it is on a microcontroller.
-    let args = [
-        "test",
-        "--quiet",
-        "--package",
-        "vrrp-core",
-        "--features",
-        "small",
-    ];
-    here(cargo().args(args))
+    run::test(&["--package", "vrrp-core", "--features", "small"], &[])
 }
 
 /// The lab of network namespaces.
@@ -173,5 +174,5 @@ fn lab() -> Result<(), Failure> {
     packages::install(packages::LWIP)?;
     packages::install(packages::HTTPD)?;
     build_programs()?;
-    here(cargo().args(["test", "--quiet", "--release", "--package", "vrrp-tests"]))
+    run::test(&["--profile", PROOF, "--package", "vrrp-tests"], &[])
 }

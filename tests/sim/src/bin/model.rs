@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use vrrp_core::{AdvertInterval, MacMode};
 use vrrp_sim::model::{Budgets, Model, router};
+use vrrp_sim::output::complain;
+use vrrp_sim::sayln;
 
 fn models(long: bool) -> Vec<Model> {
     let budgets = |losses, delays, stops, horizon| Budgets {
@@ -75,13 +77,15 @@ fn main() -> ExitCode {
         .partition(|arg| arg.starts_with('-'));
     let long = options.iter().any(|option| option == "--long");
     if options.iter().any(|option| option != "--long") {
-        eprintln!("usage: model [--long] [PART...]");
+        complain(format_args!("usage: model [--long] [PART...]\n"));
         return ExitCode::from(2);
     }
     let mut models = models(long);
     models.retain(|model| parts.is_empty() || parts.iter().any(|part| model.name.contains(part)));
     if models.is_empty() {
-        eprintln!("model: no model's name has a part {parts:?}");
+        complain(format_args!(
+            "model: no model's name has a part {parts:?}\n"
+        ));
         return ExitCode::from(2);
     }
     let (mut states, mut steps) = (0, 0);
@@ -91,7 +95,7 @@ fn main() -> ExitCode {
             Ok(covered) => {
                 states += covered.states;
                 steps += covered.steps;
-                println!(
+                sayln!(
                     "{}: {} states, {} steps, {} deep, {:.1} s",
                     model.name,
                     covered.states,
@@ -101,15 +105,15 @@ fn main() -> ExitCode {
                 );
             }
             Err(found) => {
-                println!("{} with {:?}", model.name, model.budgets);
+                sayln!("{} with {:?}", model.name, model.budgets);
                 for step in found.path {
-                    println!("  {step}");
+                    sayln!("  {step}");
                 }
-                println!("{}", found.wrong);
+                sayln!("{}", found.wrong);
                 return ExitCode::FAILURE;
             }
         }
     }
-    println!("{states} states, {steps} steps: from each the routers come to rest, one Active");
+    sayln!("{states} states, {steps} steps: from each the routers come to rest, one Active");
     ExitCode::SUCCESS
 }

@@ -3,7 +3,9 @@
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
+use vrrp_sim::output::{complain, say};
 use vrrp_sim::plan::Plan;
+use vrrp_sim::sayln;
 use vrrp_sim::world::Outcome;
 use vrrp_sim::{generate, shrink, world};
 
@@ -27,7 +29,7 @@ fn main() -> ExitCode {
     let args = match parse(std::env::args().skip(1)) {
         Ok(args) => args,
         Err(wrong) => {
-            eprint!("simulate: {wrong}\n\n{USAGE}");
+            complain(format_args!("simulate: {wrong}\n\n{USAGE}"));
             return ExitCode::from(2);
         }
     };
@@ -39,12 +41,12 @@ fn main() -> ExitCode {
             plan = shrink::only(&plan, keep);
         }
         if args.story {
-            print!("{}", plan.story());
+            say(format_args!("{}", plan.story()));
         }
         match world::run(&plan) {
             Ok(outcome) => add(&mut sum, &outcome),
             Err((at, violation)) => {
-                println!("seed {seed} at {:.6} s: {violation}", at as f64 / 1e6);
+                sayln!("seed {seed} at {:.6} s: {violation}", at as f64 / 1e6);
                 if args.keep.is_none() {
                     explain(&plan, &violation);
                 }
@@ -53,7 +55,7 @@ fn main() -> ExitCode {
         }
     }
     let wall = started.elapsed().as_secs_f64();
-    println!(
+    sayln!(
         "{} seeds from {}: {} simulated hours, {} events, {} frames sent, {} changes of state, \
          {} virtual routers at rest checked; {wall:.1} s, {:.0} times real time",
         args.runs,
@@ -80,17 +82,17 @@ fn add(sum: &mut Outcome, outcome: &Outcome) {
 fn explain(plan: &Plan, violation: &vrrp_sim::port::Violation) {
     let kept = shrink::shrink(plan, violation);
     let small = shrink::only(plan, &kept);
-    println!("\nthe operations that matter:\n{}", small.story());
+    sayln!("\nthe operations that matter:\n{}", small.story());
     if let Err((at, violation)) = world::run(&small) {
-        println!("at {:.6} s: {violation}\n", at as f64 / 1e6);
+        sayln!("at {:.6} s: {violation}\n", at as f64 / 1e6);
     }
     let places: Vec<String> = kept.iter().map(usize::to_string).collect();
     let places = places.join(",");
     let head = Command::new("git").args(["rev-parse", "HEAD"]).output();
     let commit = head.map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned());
-    println!("commit {}", commit.unwrap_or_else(|_| "unknown".into()));
-    println!("cargo xtask simulate --seed {}", plan.seed);
-    println!("cargo xtask simulate --seed {} --keep {places}", plan.seed);
+    sayln!("commit {}", commit.unwrap_or_else(|_| "unknown".into()));
+    sayln!("cargo xtask simulate --seed {}", plan.seed);
+    sayln!("cargo xtask simulate --seed {} --keep {places}", plan.seed);
 }
 
 fn parse(args: impl Iterator<Item = String>) -> Result<Args, String> {

@@ -366,11 +366,11 @@ impl Daemon {
 impl Drop for Daemon {
     fn drop(&mut self) {
         self.crash();
-        if std::thread::panicking() {
+        if crate::output::is_failing() {
             let start = self.log().first().map_or(0, |(at_us, _)| *at_us);
-            eprintln!("--- {} on {}:", self.name, self.host);
+            crate::complain!("--- {} on {}:", self.name, self.host);
             for (at_us, line) in self.log() {
-                eprintln!("{:>10.6} {line}", (at_us - start) as f64 / 1e6);
+                crate::complain!("{:>10.6} {line}", (at_us - start) as f64 / 1e6);
             }
         }
     }

@@ -107,7 +107,11 @@ pub(super) fn build(what: &[&str]) -> PathBuf {
 pub(crate) fn target_dir() -> PathBuf {
     let exe = std::env::current_exe().expect("the path of this program");
     exe.ancestors()
-        .find(|path| path.ends_with("debug") || path.ends_with("release"))
+        .find(|path| {
+            ["debug", "release", "proof"]
+                .iter()
+                .any(|name| path.ends_with(name))
+        })
         .and_then(Path::parent)
         .expect("this program is in cargo's target folder; set VRRPD otherwise")
         .to_path_buf()
