@@ -15,6 +15,7 @@
 compile_error!("vrrp-linux is for Linux");
 
 mod bpf;
+mod by_hand;
 mod facts;
 mod fitness;
 mod instances;

@@ -184,7 +184,7 @@ impl Links {
                         address: a.address,
                         prefix_len: a.prefix_len,
                         advertises: sources.contains(&Some(a.address)),
-                        duplicate: a.flags & IFA_F_DADFAILED != 0,
+                        duplicate: a.is_duplicate(),
                     })
                     .collect(),
             }
@@ -244,6 +244,13 @@ fn sources(
         ipv4(RT_SCOPE_UNIVERSE).or_else(|| ipv4(RT_SCOPE_LINK)),
         ipv6,
     )
+}
+
+impl Address {
+    /// Whether duplicate address detection has found it at another host.
+    pub(crate) fn is_duplicate(&self) -> bool {
+        self.flags & IFA_F_DADFAILED != 0
+    }
 }
 
 #[cfg(test)]

@@ -468,6 +468,7 @@ impl Platform for LinuxPlatform {
     fn warnings(&self, list: &mut Vec<PlatformWarning>) {
         self.sysctl_warnings(list);
         self.mac_warnings(list);
+        self.address_warnings(list);
         list.extend(self.strays.warning());
     }
 

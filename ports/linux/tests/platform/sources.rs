@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use vrrp_core::{Family, MacMode};
-use vrrp_host::{Platform, VrSetup};
+use vrrp_host::{Platform, Subject, VrSetup};
+use vrrp_linux::LinuxPlatform;
 
 use crate::common::*;
 
@@ -210,4 +211,33 @@ fn an_address_that_goes_takes_no_other_with_it() {
             assert_eq!(lost(&receive(&mut platform, SOON)), []);
         }
     }
+}
+
+#[test]
+fn an_address_by_hand_is_a_warning_while_it_is_not_served() {
+    let _wire = enter();
+    let mut platform = open();
+    let setup = virtual_router(MacMode::Interface, &[("10.0.0.100", 24)]);
+    platform.prepare(&setup).unwrap();
+    let said = |platform: &LinuxPlatform| {
+        let mut list = Vec::new();
+        platform.warnings(&mut list);
+        list.retain(|warning| warning.text.contains("10.0.0.100 by itself"));
+        list
+    };
+    receive(&mut platform, SOON);
+    assert_eq!(said(&platform), []);
+    ip("address add 10.0.0.100/32 dev lo");
+    receive(&mut platform, SOON);
+    let told = said(&platform);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].subject, Subject::VirtualRouter(setup.key));
+    assert!(told[0].text.starts_with("lo has "), "{told:?}");
+    ip("address del 10.0.0.100/32 dev lo");
+    receive(&mut platform, SOON);
+    assert_eq!(said(&platform), []);
+    // Our own is none.
+    take_up(&mut platform, &setup);
+    receive(&mut platform, SOON);
+    assert_eq!(said(&platform), []);
 }
