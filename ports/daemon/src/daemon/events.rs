@@ -16,7 +16,9 @@ impl<P: Platform> Daemon<P> {
     pub(super) fn take_events(&mut self, now: Instant) -> bool {
         let mut changed = false;
         while let Some(event) = self.host.next_event() {
-            log_event(&event);
+            if self.limit.admits(&event, now) {
+                log_event(&event);
+            }
             self.logged.note(&event);
             match &event {
                 Event::StateChange { .. } => {

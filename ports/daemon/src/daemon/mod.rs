@@ -1,6 +1,7 @@
 //! The daemon: one loop over the host, signals, the control socket and scripts.
 
 mod events;
+mod limit;
 mod reload;
 mod requests;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use crate::privsep::Helper;
 use crate::scripts::{Runner, Scripts, script_set};
 use crate::sys::{self, Signals};
 use crate::words;
+use limit::LogLimit;
 pub use reload::log_remark;
 use warnings::Logged;
 
@@ -76,6 +78,7 @@ pub struct Daemon<P: Platform> {
     /// Without a helper.
     scripts: Scripts,
     logged: Logged,
+    limit: LogLimit,
     /// Virtual routers that the file names, or named and that are still leaving.
     known: BTreeSet<VrId>,
     stop: Option<Stop>,
@@ -119,6 +122,7 @@ impl<P: Platform> Daemon<P> {
             log_level_of_file: parts.log_level_of_file,
             scripts: Scripts::default(),
             logged: Logged::default(),
+            limit: LogLimit::default(),
             known: BTreeSet::new(),
             stop: None,
             began: Instant::now(),

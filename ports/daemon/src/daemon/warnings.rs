@@ -13,6 +13,10 @@ const REST: Duration = Duration::from_secs(1);
 /// The longest time between two looks: on an idle host there are no turns for other reasons.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Lines about beginnings, and about ends, that one look logs. Forged advertisements can cause
+/// hundreds of warnings.
+const MOST_LINES: usize = 32;
+
 /// The warnings that the log knows of.
 #[derive(Debug, Default)]
 pub(super) struct Logged {
@@ -45,13 +49,20 @@ impl Logged {
             return;
         }
         let holding: BTreeSet<Warning> = holding.into_iter().collect();
-        for warning in holding.difference(&self.begun) {
-            if !problems.contains(warning) {
-                log::warn!("{}", words::warning(warning));
-            }
+        let news = holding.difference(&self.begun);
+        let news: Vec<&Warning> = news.filter(|w| !problems.contains(w)).collect();
+        for warning in news.iter().take(MOST_LINES) {
+            log::warn!("{}", words::warning(warning));
         }
-        for warning in self.begun.difference(&holding) {
+        if let more @ 1.. = news.len().saturating_sub(MOST_LINES) {
+            log::warn!("{more} more warnings: see vrrpctl status");
+        }
+        let over: Vec<&Warning> = self.begun.difference(&holding).collect();
+        for warning in over.iter().take(MOST_LINES) {
             log::info!("no longer: {}", words::warning(warning));
+        }
+        if let more @ 1.. = over.len().saturating_sub(MOST_LINES) {
+            log::info!("no longer: {more} more warnings");
         }
         self.begun = holding;
     }
@@ -64,6 +75,7 @@ impl<P: Platform> Daemon<P> {
         let rested = |at: Instant| now.saturating_duration_since(at) >= REST;
         if self.stop.is_none() && self.logged.looked.is_none_or(rested) {
             self.logged.looked = Some(now);
+            self.limit.tell(now);
             self.logged.compare(self.host.warnings());
         }
     }
