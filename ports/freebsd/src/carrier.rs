@@ -15,6 +15,7 @@ use crate::ledger::Entry;
 use crate::names;
 use crate::platform::FreebsdPlatform;
 use crate::port::{self, Device};
+use crate::refusals::no_carrier;
 use crate::request::{self, Request};
 use crate::router::is_gone;
 use crate::sys;
@@ -180,31 +181,23 @@ impl FreebsdPlatform {
         self.graph.shutdown(&carrier.node).is_ok() && self.ledger.remove(&entry).is_ok()
     }
 
+    /// The type of an interface.
+    pub(crate) fn kind(&self, index: u32) -> u8 {
+        let Some(link) = self.links.get(index) else {
+            return 0;
+        };
+        let fd = self.any_requester();
+        fd.map_or(link.kind, |fd| sys::interface_kind(fd, link))
+    }
+
     /// Makes the bridge on an interface unless it is there.
     fn need_bridge(&mut self, number: u32) -> Result<(), PlatformError> {
         let port = self.interfaces.get(&number).and_then(|w| w.port.as_ref());
         let Some(port) = port.filter(|port| port.bridge.is_none()) else {
             return Ok(());
         };
-        let kind = self.links.get(port.index).map_or(0, |link| link.kind);
-        // A lagg says that it is Ethernet, and its ports that they are a lagg.
-        let groups = self
-            .any_requester()
-            .and_then(|fd| sys::groups(fd, &port.name));
-        let kind = match groups.is_ok_and(|groups| groups.iter().any(|group| group == "lagg")) {
-            true => IFT_LAGG,
-            false => kind,
-        };
-        if kind != IFT_ETHER {
+        if let Some(why) = no_carrier(self.kind(port.index)) {
             let what = format!("carry a virtual MAC on {}", port.name);
-            // ng_eiface(4) sends from a thread that is not in the network epoch, and these demand it.
-            let why = match kind {
-                IFT_L2VLAN | IFT_LAGG | IFT_BRIDGE => {
-                    "the kernel's vlan, lagg and bridge interfaces panic, or worse, on frames from \
-                     ng_eiface; use useVMAC = replace or no"
-                }
-                _ => "it is no Ethernet interface; use useVMAC = no",
-            };
             return Err(PlatformError::new(what, refused(why)));
         }
         let (name, index) = (port.name.clone(), port.index);

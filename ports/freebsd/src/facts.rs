@@ -1,32 +1,94 @@
 //! What is known of this host without opening the platform.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::net::IpAddr;
+use std::os::fd::OwnedFd;
 
-use vrrp_host::{Facts, OwnInterface};
+use vrrp_host::{Facts, OwnInterface, VrSpec, ledger};
 
+use crate::ledger::Entry;
 use crate::links::Links;
-use crate::route;
+use crate::names;
+use crate::platform::{Options, ledger_system, place};
+use crate::refusals::{self, Wish};
+use crate::route::{self, Address};
 use crate::sys;
 
 /// The interfaces of this network stack, as they were when they were listed.
 #[derive(Clone, Debug, Default)]
-pub struct FreebsdFacts(Vec<OwnInterface>);
+pub struct FreebsdFacts {
+    interfaces: Vec<OwnInterface>,
+    links: Links,
+    /// The type of each interface.
+    kinds: BTreeMap<u32, u8>,
+    /// What a vrrpd has installed.
+    ours: BTreeSet<(u32, IpAddr)>,
+}
 
 impl FreebsdFacts {
-    /// Lists them. Needs no privileges.
+    /// Lists them. Needs no privileges; with them it knows which addresses a vrrpd that runs has put
+    /// on other interfaces than its own.
     pub fn read() -> io::Result<Self> {
         let list = sys::interface_list()?;
         let links = Links::new(route::list(&list));
-        Ok(Self(links.facts(|_| false)))
+        let noted = noted();
+        let is_ours = |name: &str, a: &Address| {
+            names::node_of(name).is_some() || noted.contains(&(name.to_owned(), a.address))
+        };
+        let socket = [libc::AF_INET, libc::AF_INET6]
+            .into_iter()
+            .find_map(|domain| sys::socket(domain, libc::SOCK_DGRAM, 0).ok());
+        let ours = |a: &Address| {
+            let link = links.get(a.index);
+            link.is_some_and(|link| is_ours(&link.name, a))
+        };
+        Ok(Self::new(&links, ours, socket.as_ref()))
     }
 
-    pub(crate) fn new(interfaces: Vec<OwnInterface>) -> Self {
-        Self(interfaces)
+    pub(crate) fn new(
+        links: &Links,
+        ours: impl Fn(&Address) -> bool,
+        socket: Option<&OwnedFd>,
+    ) -> Self {
+        let kind =
+            |link: &route::Link| socket.map_or(link.kind, |fd| sys::interface_kind(fd, link));
+        let addresses = links.all().flat_map(|(_, addresses)| addresses);
+        let installed = addresses.filter(|a| ours(a));
+        Self {
+            ours: installed.map(|a| (a.index, a.address)).collect(),
+            kinds: links
+                .all()
+                .map(|(link, _)| (link.index, kind(link)))
+                .collect(),
+            interfaces: links.facts(&ours),
+            links: links.clone(),
+        }
     }
 }
 
 impl Facts for FreebsdFacts {
     fn interfaces(&self) -> &[OwnInterface] {
-        &self.0
+        &self.interfaces
     }
+
+    fn refusals(&self, spec: &VrSpec) -> Vec<String> {
+        let kind = |index| self.kinds.get(&index).copied().unwrap_or(0);
+        let ours = |index, ip| self.ours.contains(&(index, ip));
+        refusals::refusals(&self.links, &Wish::of_spec(spec), kind, ours)
+    }
+}
+
+/// The addresses that ledgers in the directory that is the default speak of. Only root reads them.
+fn noted() -> BTreeSet<(String, IpAddr)> {
+    let entries = sys::jail().map(|jail| {
+        let directory = Options::default().runtime_dir;
+        ledger::entries_at(&directory, &place(jail), ledger_system())
+    });
+    let addresses = entries.unwrap_or_default().into_iter();
+    let addresses = addresses.filter_map(|entry| match entry {
+        Entry::Address { device, address } => Some((device, address)),
+        _ => None,
+    });
+    addresses.collect()
 }

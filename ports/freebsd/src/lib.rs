@@ -31,6 +31,7 @@ mod names;
 mod netgraph;
 #[doc(hidden)]
 pub mod reading;
+mod refusals;
 mod request;
 mod route;
 

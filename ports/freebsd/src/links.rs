@@ -14,14 +14,14 @@ const NO_ETHERNET: &str = "it has no Ethernet, which VRRP needs: name the interf
                            card, a VLAN, a bridge or a lagg";
 
 /// The interfaces by number, each with its addresses in the kernel's order.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Links {
     entries: BTreeMap<u32, Entry>,
     /// IPv6 addresses that cannot be used yet, or ever: tentative or duplicated.
     unready: HashSet<(u32, Ipv6Addr)>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Entry {
     link: Link,
     /// Where the driver does not report the state of the link: whether the medium is there.

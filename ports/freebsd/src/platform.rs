@@ -19,7 +19,7 @@ use crate::ledger::Ledger;
 use crate::leftovers;
 use crate::links::Links;
 use crate::port::{BUFFER, Port};
-use crate::route::{self, Notice};
+use crate::route::{self, Address, Notice};
 use crate::router::Router;
 use crate::sys::{self, Queue, Ready};
 
@@ -47,6 +47,20 @@ impl Default for Options {
         Self {
             runtime_dir: "/var/run/vrrpd".into(),
         }
+    }
+}
+
+/// What the ledgers of the processes in a jail are called by.
+pub(crate) fn place(jail: i32) -> String {
+    format!("freebsd-{jail}")
+}
+
+pub(crate) fn ledger_system() -> ledger::System {
+    ledger::System {
+        lock: sys::try_lock,
+        careful: libc::O_NOFOLLOW | libc::O_NONBLOCK,
+        user: sys::effective_user(),
+        is_ending: sys::is_ending,
     }
 }
 
@@ -116,13 +130,8 @@ impl FreebsdPlatform {
         let directory = options.runtime_dir;
         let keeping = format!("keep a ledger in {}", directory.display());
         let jail = sys::jail().map_err(failed("find out the jail"))?;
-        let place = format!("freebsd-{jail}");
-        let system = ledger::System {
-            lock: sys::try_lock,
-            careful: libc::O_NOFOLLOW | libc::O_NONBLOCK,
-            user: sys::effective_user(),
-            is_ending: sys::is_ending,
-        };
+        let place = place(jail);
+        let system = ledger_system();
         let ledger = Ledger::create(&directory, &place, system).map_err(failed(&keeping))?;
         let mut platform = Self {
             queue,
@@ -409,8 +418,9 @@ impl Platform for FreebsdPlatform {
     }
 
     fn facts(&self) -> HostFacts {
-        let interfaces = self.links.facts(|address| self.is_ours(address));
-        Ok(Box::new(FreebsdFacts::new(interfaces)))
+        let ours = |address: &Address| self.is_ours(address);
+        let socket = self.any_requester().ok();
+        Ok(Box::new(FreebsdFacts::new(&self.links, ours, socket)))
     }
 }
 

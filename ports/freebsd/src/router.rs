@@ -11,6 +11,7 @@ use crate::carrier::{Carrier, Replaced};
 use crate::errors::{explain, refused};
 use crate::ledger::Entry;
 use crate::platform::FreebsdPlatform;
+use crate::refusals::{self, Wish};
 use crate::request;
 use crate::sys;
 
@@ -78,63 +79,31 @@ impl FreebsdPlatform {
         Ok(())
     }
 
-    /// What cannot be had, and what to do about it.
+    /// Returns what cannot be had, and what to do about it, all at once.
     fn check_setup(&self, setup: &VrSetup) -> Result<(), String> {
         let key = setup.key;
         let watched = self.interfaces.get(&key.ifindex);
         let name = watched.map_or("", |w| w.name.as_str());
-        let elsewhere = |device: &Option<String>| device.as_ref().is_some_and(|d| d != name);
-        if !setup.accept && setup.addresses.iter().any(|(_, device)| elsewhere(device)) {
-            return Err("an address on another interface needs accept mode".into());
-        }
-        let others = || {
-            self.routers
-                .iter()
-                .filter(|(k, _)| **k != key && k.ifindex == key.ifindex)
+        let wish = Wish::of_setup(setup, name);
+        let ours = |_, ip| {
+            let mut held = self.routers.values().flat_map(|r| r.held.iter());
+            held.any(|h| h.address.address == ip)
         };
-        let crowded = others().any(|(_, r)| setup.replace_mac || r.setup.replace_mac);
-        if crowded {
-            return Err(format!(
+        let mut reasons = refusals::refusals(&self.links, &wish, |i| self.kind(i), ours);
+        let mut others = self
+            .routers
+            .iter()
+            .filter(|(k, _)| **k != key && k.ifindex == key.ifindex);
+        if others.any(|(_, r)| setup.replace_mac || r.setup.replace_mac) {
+            reasons.push(format!(
                 "useVMAC = replace allows one virtual router on an interface, and {name} has others"
             ));
         }
-        let Some(index) = self.links.find(name) else {
-            return Ok(());
-        };
-        if self.links.has_vhid(index, key.vrid.get()) {
-            return Err(format!(
-                "{name} has a virtual host of carp with vhid {0}, which has the same MAC; remove it \
-                 (ifconfig {name} vhid {0} ... -alias) or choose another VRID",
-                key.vrid
-            ));
+        if reasons.is_empty() {
+            Ok(())
+        } else {
+            Err(reasons.join("; "))
         }
-        for (address, device) in &setup.addresses {
-            let ip = address.address;
-            let on = device.as_deref().unwrap_or(name);
-            let known = self.links.find(on).and_then(|i| self.links.address(i, ip));
-            let Some(known) = known else {
-                continue;
-            };
-            if known.vhid != 0 {
-                return Err(format!(
-                    "{on} has {ip} by carp, vhid {}: take it out of rc.conf and run \"ifconfig {on} \
-                     {} {ip} -alias\"",
-                    known.vhid,
-                    word(ip)
-                ));
-            }
-            let ours = self.routers.values().flat_map(|r| r.held.iter());
-            let ours = ours.into_iter().any(|h| h.address.address == ip);
-            let virtual_mac = setup.mac_mode == MacMode::Virtual && !setup.replace_mac;
-            if virtual_mac && !ours && !elsewhere(device) {
-                return Err(format!(
-                    "{on} has {ip} already, and would answer with its own MAC: take it out of \
-                     rc.conf and run \"ifconfig {on} {} {ip} -alias\", or use useVMAC = no",
-                    word(ip)
-                ));
-            }
-        }
-        Ok(())
     }
 
     /// Makes the carrier of a virtual router whose interface is there, and notes what will be
@@ -480,12 +449,4 @@ pub(crate) fn is_gone(error: &io::Error) -> bool {
     error
         .raw_os_error()
         .is_some_and(|number| gone.contains(&number))
-}
-
-/// What ifconfig(8) calls the family of an address.
-fn word(ip: IpAddr) -> &'static str {
-    match ip {
-        IpAddr::V4(_) => "inet",
-        IpAddr::V6(_) => "inet6",
-    }
 }

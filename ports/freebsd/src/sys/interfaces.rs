@@ -9,6 +9,7 @@ use super::system::sysctl;
 use crate::abi::*;
 use crate::netgraph::string;
 use crate::request::{Request, put};
+use crate::route::Link;
 
 fn with_buffer(fd: &OwnedFd, number: u64, name: &str, buffer: &mut [u8]) -> io::Result<()> {
     let mut request = Request::about(number, name)?;
@@ -38,7 +39,7 @@ pub(crate) fn description(fd: &OwnedFd, name: &str) -> io::Result<String> {
 
 /// The groups that an interface is in: one that was made by cloning is in that of its kind, under
 /// any name.
-pub(crate) fn groups(fd: &OwnedFd, name: &str) -> io::Result<Vec<String>> {
+fn groups(fd: &OwnedFd, name: &str) -> io::Result<Vec<String>> {
     // More than an interface is in; where there are yet more the call fails.
     let mut buffer = [0u8; 64 * IFG_REQ_LEN];
     let mut request = Request::about(SIOCGIFGROUP, name)?;
@@ -54,6 +55,16 @@ pub(crate) fn groups(fd: &OwnedFd, name: &str) -> io::Result<Vec<String>> {
     unsafe { perform(fd, SIOCGIFGROUP, &mut request.argument)? };
     let names = buffer.chunks(IFG_REQ_LEN).map(string);
     Ok(names.take_while(|name| !name.is_empty()).collect())
+}
+
+/// The type of an interface, [`IFT_LAGG`] for a lagg: that says that it is Ethernet, and its ports that
+/// they are a lagg.
+pub(crate) fn interface_kind(fd: &OwnedFd, link: &Link) -> u8 {
+    let is_lagg = |groups: Vec<String>| groups.iter().any(|group| group == "lagg");
+    match groups(fd, &link.name).is_ok_and(is_lagg) {
+        true => IFT_LAGG,
+        false => link.kind,
+    }
 }
 
 /// Gives an interface another name.

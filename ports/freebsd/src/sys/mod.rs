@@ -17,7 +17,7 @@ use crate::request::{Request, read_u32};
 
 pub(crate) use bpf::{confine, open_bpf, set_filter, set_write_filter};
 pub(crate) use interfaces::{
-    describe, description, groups, interface_index, interface_list, rename,
+    describe, description, interface_index, interface_kind, interface_list, rename,
 };
 pub(crate) use line::{receive_with, send_with};
 pub(crate) use netgraph::{has_module, load_module, send_to_node};
