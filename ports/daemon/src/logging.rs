@@ -1,4 +1,5 @@
-//! Where log lines go: the standard error stream, or syslog when vrrpd is in the background.
+//! Where log lines go: the standard error stream, or syslog when vrrpd is in the background or about
+//! to go there.
 //!
 //! A log that does not take a line never holds up the protocol: the line is dropped and counted,
 //! and the count is reported once lines are taken again.
@@ -31,6 +32,9 @@ pub enum Target {
     Journal,
     /// The local syslog daemon, facility daemon.
     Syslog,
+    /// As [`Syslog`](Target::Syslog), while somebody at the terminal waits for the start: errors, and
+    /// lines that the syslog daemon does not take, are on the standard error stream, too.
+    Starting,
     /// Another process, which [`pass_on`]s what it receives.
     Relay,
 }
@@ -137,9 +141,26 @@ impl Sink {
     }
 
     fn send(&mut self, level: Level, args: &std::fmt::Arguments<'_>) -> io::Result<()> {
-        format_line(&mut self.line, self.target, level, args);
-        match self.target {
-            Target::Syslog => self.send_syslog(),
+        if self.target != Target::Starting {
+            return self.send_to(self.target, level, args);
+        }
+        let logged = self.send_to(Target::Syslog, level, args);
+        if logged.is_ok() && level > Level::Error {
+            return Ok(());
+        }
+        let shown = self.send_to(Target::Stderr, level, args);
+        logged.or(shown)
+    }
+
+    fn send_to(
+        &mut self,
+        target: Target,
+        level: Level,
+        args: &std::fmt::Arguments<'_>,
+    ) -> io::Result<()> {
+        format_line(&mut self.line, target, level, args);
+        match target {
+            Target::Syslog | Target::Starting => self.send_syslog(),
             Target::Relay => match &self.socket {
                 Some(socket) => sys::send_now(socket.as_fd(), self.line.as_bytes()).map(drop),
                 None => Err(io::ErrorKind::NotConnected.into()),
@@ -198,7 +219,7 @@ fn format_line(line: &mut String, target: Target, level: Level, args: &std::fmt:
         },
         Target::Journal => write!(line, "<{severity}>{args}"),
         Target::Relay => write!(line, "{severity}{args}"),
-        Target::Syslog => {
+        Target::Syslog | Target::Starting => {
             let priority = DAEMON | severity;
             write!(line, "<{priority}>vrrpd[{}]: {args}", std::process::id())
         }
@@ -280,6 +301,25 @@ mod tests {
         assert_eq!(at(Target::Relay), "4VRID 1: odd");
         let pid = std::process::id();
         assert_eq!(at(Target::Syslog), format!("<28>vrrpd[{pid}]: VRID 1: odd"));
+    }
+
+    #[test]
+    fn while_it_starts_every_line_goes_to_syslog() {
+        let (ours, theirs) = UnixDatagram::pair().unwrap();
+        let mut sink = Sink {
+            target: Target::Starting,
+            socket: Some(ours),
+            lost: 0,
+            line: String::new(),
+        };
+        let mut buffer = [0; 200];
+        for (level, priority) in [(Level::Info, 30), (Level::Warn, 28), (Level::Error, 27)] {
+            sink.write(level, &format_args!("odd"));
+            let len = theirs.recv(&mut buffer).unwrap();
+            let expected = format!("<{priority}>vrrpd[{}]: odd", std::process::id());
+            assert_eq!(std::str::from_utf8(&buffer[..len]), Ok(expected.as_str()));
+        }
+        assert_eq!(sink.lost, 0);
     }
 
     #[test]

@@ -50,8 +50,24 @@ impl Bench {
 
     /// vrrpd in namespaces of its own, as itself or as `unshare`'s child with process number 1.
     fn start(&self, unshare: &[&str], args: &str) -> Child {
+        self.start_after("true", unshare, args)
+    }
+
+    /// vrrpd in the background, on a host whose syslog daemon is the socket that is returned.
+    fn start_with_syslog(&self) -> (Child, UnixDatagram) {
         let d = self.dir.display();
-        let script = format!("mount -t tmpfs none /run && exec {VRRPD} {args} -f {d}/conf");
+        let syslog = UnixDatagram::bind(self.dir.join("syslog")).expect("a socket");
+        let dev = format!(
+            "mkdir {d}/dev && mount --rbind /dev {d}/dev && mount -t tmpfs none /dev \
+             && touch /dev/null && mount --bind {d}/dev/null /dev/null && ln -s {d}/syslog /dev/log"
+        );
+        (self.start_after(&dev, &[], ""), syslog)
+    }
+
+    fn start_after(&self, prepare: &str, unshare: &[&str], args: &str) -> Child {
+        let d = self.dir.display();
+        let run = "mount -t tmpfs none /run";
+        let script = format!("{run} && {prepare} && exec {VRRPD} {args} -f {d}/conf");
         let mut command = Command::new("unshare");
         command
             .args(["--user", "--map-root-user", "--net", "--mount"])
@@ -222,6 +238,65 @@ fn in_the_background_a_failure_is_the_starters_failure() {
     let (code, log) = end(bench.start(&[], ""));
     assert_eq!(code, Some(1), "{log}");
     assert!(log.contains("another vrrpd runs"), "{log}");
+}
+
+/// The lines that a syslog daemon has got by now.
+fn logged(syslog: &UnixDatagram) -> String {
+    syslog
+        .set_nonblocking(true)
+        .expect("a socket that does not wait");
+    let (mut buffer, mut lines) = ([0; 4096], String::new());
+    while let Ok(len) = syslog.recv(&mut buffer) {
+        lines += &String::from_utf8_lossy(&buffer[..len]);
+        lines.push('\n');
+    }
+    lines
+}
+
+#[test]
+fn in_the_background_every_line_reaches_syslog_from_the_first_on() {
+    let bench = Bench::new("syslog");
+    let (child, syslog) = bench.start_with_syslog();
+    let (code, shown) = end(child);
+    let lines = logged(&syslog);
+    assert_eq!(code, Some(0), "{shown}{lines}");
+    // Said of the file, before the terminal is left, and after.
+    assert!(
+        lines.contains("this host has no interface `eth0`"),
+        "{lines}"
+    );
+    assert!(lines.contains("starts with 1 virtual router"), "{lines}");
+    assert_eq!(shown, "", "nothing that is no error");
+    let status = bench.ctl(&["status", "--json"]);
+    let status = String::from_utf8_lossy(&status.stdout).into_owned();
+    let pid = status.split("\"pid\": ").nth(1).and_then(|rest| {
+        let digits = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+        digits.parse().ok()
+    });
+    signal(pid.expect("its number"), "-TERM");
+    let end = Instant::now() + LONG;
+    let mut lines = String::new();
+    while !lines.contains("stopped") {
+        assert!(Instant::now() < end, "{lines}");
+        thread::sleep(Duration::from_millis(20));
+        lines += &logged(&syslog);
+    }
+}
+
+#[test]
+fn in_the_background_an_error_of_the_start_is_shown_and_logged() {
+    let bench = Bench::new("syslog-error");
+    bench.configure("priorty = 9\n");
+    let (child, syslog) = bench.start_with_syslog();
+    let (code, shown) = end(child);
+    let lines = logged(&syslog);
+    assert_eq!(code, Some(78), "{shown}{lines}");
+    for said in [shown, lines] {
+        assert!(
+            said.contains("priorty") && said.contains("not usable"),
+            "{said}"
+        );
+    }
 }
 
 /// Runs vrrpctl with its standard output going to `out`, and answers exit status and complaint.

@@ -17,7 +17,7 @@ use vrrpd::privsep::{Helper, Keeper, Turn};
 use vrrpd::sys::{self, Background, Signals};
 
 use crate::{
-    Args, FAILED, Failure, bind_code, config_code, failed, hint, leave_terminal, log_start,
+    Args, FAILED, Failure, cannot_bind, config_code, failed, hint, leave_terminal, log_start,
     platform_code, remove_pid_file, turn_until_stopped, write_pid_file,
 };
 
@@ -73,7 +73,7 @@ fn divide(args: &Args, config: Config, background: &mut Option<Background>) -> R
     let signals = Signals::install().map_err(|e| failed("signals", e))?;
     let global = &config.global;
     let control = Control::bind(&global.control_socket, global.control_group.as_deref());
-    let control = control.map_err(|error| (bind_code(&error), error.to_string()))?;
+    let control = control.map_err(|error| cannot_bind(&error))?;
     let user = sys::nobody();
     let (ours, theirs) = Ends::pair().map_err(|e| failed("cannot make a pair of sockets", e))?;
     let keeper = std::process::id();

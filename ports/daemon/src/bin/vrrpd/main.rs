@@ -86,7 +86,12 @@ fn main() -> ExitCode {
         }
         Ok(Command::Print(text)) => return print(&text, 0),
         Err(error) => {
-            output::complain(format_args!("vrrpd: {error}\n\n{USAGE}"));
+            if !is_supervised() {
+                // Nobody may be there to read the terminal of a start at boot.
+                logging::install(Target::Starting, false);
+            }
+            log::error!("{error}");
+            output::complain(format_args!("\n{USAGE}"));
             return ExitCode::from(USAGE_ERROR);
         }
     };
@@ -165,7 +170,13 @@ fn check(file: &Path) -> (u8, String) {
 }
 
 fn run(mut args: Args) -> Result<(), Failure> {
-    logging::install(Target::of_stderr(), args.debug);
+    let stays = args.foreground || is_supervised();
+    let target = if stays {
+        Target::of_stderr()
+    } else {
+        Target::Starting
+    };
+    logging::install(target, args.debug);
     // The background process works in another directory.
     for path in [Some(&mut args.file), args.pid_file.as_mut()] {
         if let Some(path) = path
@@ -175,7 +186,7 @@ fn run(mut args: Args) -> Result<(), Failure> {
         }
     }
     let config = read_config(&args.file)?;
-    let background = if args.foreground || is_supervised() {
+    let background = if stays {
         None
     } else {
         let background = sys::daemonize();
@@ -194,7 +205,13 @@ fn is_supervised() -> bool {
 }
 
 fn read_config(file: &Path) -> Result<Config, Failure> {
-    let octets = fs::read(file).map_err(|e| (BAD_CONFIG, format!("{}: {e}", file.display())))?;
+    let octets = fs::read(file).map_err(|error| {
+        let text = format!("{}: {error}", file.display());
+        match is_denied(&error) {
+            true => (NOT_PERMITTED, text + &rights()),
+            false => (BAD_CONFIG, text),
+        }
+    })?;
     let judged = config::judge(file, octets, Program::Vrrpd, &facts::read());
     judged.diagnostics.iter().for_each(log_remark);
     judged
@@ -203,7 +220,30 @@ fn read_config(file: &Path) -> Result<Config, Failure> {
 }
 
 fn failed(what: &str, error: io::Error) -> Failure {
-    (FAILED, format!("{what}: {error}"))
+    let text = format!("{what}: {error}");
+    match is_denied(&error) {
+        true => (NOT_PERMITTED, text + &rights()),
+        false => (FAILED, text),
+    }
+}
+
+/// The end of a message about something that was not permitted: who may, unless it is root already.
+fn rights() -> String {
+    if sys::effective_uid() == 0 {
+        String::new()
+    } else {
+        format!("; vrrpd does not run as root: {RIGHTS}")
+    }
+}
+
+fn cannot_bind(error: &BindError) -> Failure {
+    let code = bind_code(error);
+    let rights = if code == NOT_PERMITTED {
+        rights()
+    } else {
+        String::new()
+    };
+    (code, format!("{error}{rights}"))
 }
 
 fn write_pid_file(args: &Args) -> Result<(), Failure> {
@@ -271,7 +311,7 @@ fn config_code(error: &ConfigError) -> u8 {
 
 fn hint(error: &PlatformError) -> String {
     if is_denied(&error.error) {
-        format!("{error}: {RIGHTS}")
+        format!("{error}{}", rights())
     } else {
         error.to_string()
     }

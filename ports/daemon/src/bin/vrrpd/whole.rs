@@ -12,7 +12,7 @@ use vrrpd::notify::Notifier;
 use vrrpd::sys::{Background, Signals};
 
 use crate::{
-    Args, FAILED, Failure, bind_code, config_code, failed, hint, leave_terminal, log_start,
+    Args, FAILED, Failure, cannot_bind, config_code, failed, hint, leave_terminal, log_start,
     platform_code, remove_pid_file, turn_until_stopped, write_pid_file,
 };
 
@@ -37,7 +37,7 @@ fn start(args: &Args, config: Config) -> Result<Daemon<LinuxPlatform>, Failure> 
     let signals = Signals::install().map_err(|e| failed("signals", e))?;
     let global = &config.global;
     let control = Server::bind(&global.control_socket, global.control_group.as_deref());
-    let control = control.map_err(|error| (bind_code(&error), error.to_string()))?;
+    let control = control.map_err(|error| cannot_bind(&error))?;
     let platform = open_platform(&global.runtime_dir)
         .map_err(|error| (platform_code(&error), hint(&error)))?;
     let host = Host::open(platform, config.host());
