@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use vrrp_core::{ActiveRouter, Family, Instant, MacMode, State, Statistics, Version};
+use vrrp_core::{ActiveRouter, Family, Instant, MacMode, Reason, State, Statistics, Version};
 use vrrp_host::{
     About, InterfaceReport, Sighting, VrId, VrReport, Warning, down_interval, family_word,
 };
@@ -18,6 +18,7 @@ pub fn virtual_router(report: &VrReport, now: Instant, warnings: &[Warning]) -> 
         Family::Ipv4 => report.interface.ipv4.map(|a| a.to_string()),
         Family::Ipv6 => report.interface.ipv6.map(|a| a.to_string()),
     };
+    let missing = words::is_missing(&report.interface);
     VirtualRouter {
         vrid: report.id.vrid.get(),
         interface: report.id.interface.clone(),
@@ -26,6 +27,9 @@ pub fn virtual_router(report: &VrReport, now: Instant, warnings: &[Warning]) -> 
         since_s: words::age(now, status.since),
         reason: match &report.refused {
             Some(why) => format!("not ready: {why}"),
+            None if report.why.reason == Reason::InterfaceDown && missing => {
+                "interface missing".into()
+            }
             None => words::reason(&report.why),
         },
         priority: status.priority.get(),
@@ -51,6 +55,7 @@ pub fn virtual_router(report: &VrReport, now: Instant, warnings: &[Warning]) -> 
         virtual_mac: report.mac_mode == MacMode::Virtual,
         mac_interface: report.mac_interface.clone(),
         interface_up: report.interface.up,
+        interface_missing: missing,
         warnings: texts(&report.id, warnings),
         refused_peers: report.refused_peers,
         last_rejected: report.rejected.map(|last| Rejected {

@@ -2,7 +2,7 @@
 //!
 //! The words are those of the configuration file: "master" and "backup", not the RFC's "Active".
 
-use vrrp_core::{Duration, Instant, Peer, Reason, State};
+use vrrp_core::{Duration, Instant, InterfaceState, Peer, Reason, State};
 use vrrp_host::{About, Ended, Event, Warning, Why};
 
 /// `master`, `backup` or `init`.
@@ -212,7 +212,15 @@ pub fn age(now: Instant, at: Instant) -> f64 {
     now.since(at).as_micros() as f64 / 1e6
 }
 
-fn interface(name: &str, state: &vrrp_core::InterfaceState) -> String {
+/// Whether an interface does not exist: its port says nothing about it then.
+pub fn is_missing(state: &InterfaceState) -> bool {
+    *state == InterfaceState::default()
+}
+
+fn interface(name: &str, state: &InterfaceState) -> String {
+    if is_missing(state) {
+        return format!("{name}: missing");
+    }
     let updown = if state.up { "up" } else { "down" };
     let addresses = match (state.ipv4, state.ipv6) {
         (None, None) => "no address to advertise from".to_string(),
@@ -294,6 +302,23 @@ mod tests {
         );
         assert!(change(Reason::Disabled, None).ends_with(": removed from the configuration"));
         assert!(change(Reason::InterfaceDown, None).ends_with(": interface down"));
+    }
+
+    #[test]
+    fn an_interface_that_does_not_exist_is_missing() {
+        let told = |state| {
+            let name = "em9".into();
+            event(&Event::Interface { name, state }).1
+        };
+        assert_eq!(told(InterfaceState::default()), "em9: missing");
+        let there = InterfaceState {
+            mac: vrrp_core::MacAddr([2, 0, 0, 0, 0, 1]),
+            ..InterfaceState::default()
+        };
+        assert_eq!(
+            told(there),
+            "em9: down, no address to advertise from, MAC 02:00:00:00:00:01"
+        );
     }
 
     #[test]

@@ -185,6 +185,9 @@ pub struct VirtualRouter {
     pub mac_interface: Option<String>,
     /// The interface is up and has carrier.
     pub interface_up: bool,
+    /// There is no such interface.
+    #[serde(default)]
+    pub interface_missing: bool,
     /// What is not as it should be, in words.
     pub warnings: Vec<String>,
     /// Routers that advertise it now and are refused.

@@ -234,18 +234,20 @@ fn facts(router: &VirtualRouter) -> Vec<(&'static str, String)> {
         match (&router.mac_interface, router.virtual_mac) {
             (Some(name), _) => format!("{} (virtual, {name})", router.mac),
             (None, true) => format!("{} (virtual)", router.mac),
+            (None, false) if router.interface_missing => "that of the interface".into(),
             (None, false) => format!("{} (of the interface)", router.mac),
         },
     ));
-    let updown = if router.interface_up { "up" } else { "down" };
-    let source = router
-        .source
-        .as_deref()
-        .unwrap_or("no address to advertise from");
-    facts.push((
-        "interface",
-        format!("{} is {updown}, {source}", router.interface),
-    ));
+    let name = &router.interface;
+    let interface = if router.interface_missing {
+        format!("{name} is missing")
+    } else {
+        let updown = if router.interface_up { "up" } else { "down" };
+        let source = router.source.as_deref();
+        let source = source.unwrap_or("no address to advertise from");
+        format!("{name} is {updown}, {source}")
+    };
+    facts.push(("interface", interface));
     facts.push((
         "protocol",
         format!(
@@ -317,6 +319,7 @@ mod tests {
             virtual_mac: true,
             mac_interface: Some("vr4.2.1".into()),
             interface_up: true,
+            interface_missing: false,
             warnings: vec!["10.10.10.6 advertises another interval (2s) than ours (1s)".into()],
             last_rejected: Some(Rejected {
                 reason: "auth-failure".into(),
