@@ -121,10 +121,10 @@ fn files(system: System) -> Result<Vec<File>, Failure> {
         to: to.into(),
         mode: 0o644,
     };
-    const SAMPLE: &str = "ports/daemon/etc/vrrpd.conf.sample";
     match system {
         System::Linux => {
-            files.push(data(SAMPLE, "share/doc/vrrpd/vrrpd.conf.sample"));
+            let sample = "ports/daemon/etc/vrrpd.conf.sample";
+            files.push(data(sample, "share/doc/vrrpd/vrrpd.conf.sample"));
             files.push(File {
                 from: Origin::Template(
                     in_repository("ports/daemon/etc/vrrpd.service"),
@@ -136,8 +136,8 @@ fn files(system: System) -> Result<Vec<File>, Failure> {
         }
         System::FreeBsd => {
             let port = "ports/freebsd/port/files";
-            files.push(data(SAMPLE, "etc/vrrpd.conf.sample"));
             for (name, to) in [
+                ("vrrpd.conf.sample", "etc/vrrpd.conf.sample"),
                 ("newsyslog.conf", "etc/newsyslog.conf.d/vrrpd.conf"),
                 ("syslog.conf", "etc/syslog.d/vrrpd.conf"),
             ] {

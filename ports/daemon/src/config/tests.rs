@@ -13,6 +13,7 @@ use super::{Config, Diagnostic, Parsed, Severity};
 
 /// The file that is installed beside the manual page.
 const SAMPLE: &str = include_str!("../../etc/vrrpd.conf.sample");
+const FREEBSD_SAMPLE: &str = include_str!("../../../freebsd/port/files/vrrpd.conf.sample");
 
 /// The smallest file, to which a test adds lines.
 const MINIMAL: &str = "[VRID]\nserverid = 1\ninterface = eth0\naddr = 10.0.0.1/24\n";
@@ -67,4 +68,13 @@ fn check_more(table: &[Case]) {
 
 fn to_owned(lines: &[&str]) -> Vec<String> {
     lines.iter().map(|line| (*line).to_owned()).collect()
+}
+
+#[test]
+fn the_sample_of_freebsd_is_that_of_linux_with_its_names() {
+    let renamed = SAMPLE.replace("eth0", "em0").replace("eth1", "em1");
+    assert_eq!(
+        FREEBSD_SAMPLE,
+        renamed.replace("/etc/vrrpd/", "/usr/local/etc/vrrpd/")
+    );
 }
