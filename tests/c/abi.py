@@ -129,7 +129,7 @@ def run(engines, now, until):
 left, right = Engine(1, 200), Engine(2, 100)
 now = run((left, right), 0, 10 * SECOND)
 assert left.states == [(0, "backup"), (3218750, "master")], left.states
-assert right.states == [(0, "Backup")], right.states
+assert right.states == [(0, "backup")], right.states
 call("vrrp_resign", left.handle, c_uint64(now), byref(left.key))
 run((left, right), now, 15 * SECOND)
 assert left.states[-1][1] == "backup" and right.states[-1][1] == "master", (left.states, right.states)

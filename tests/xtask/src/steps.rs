@@ -123,7 +123,7 @@ fn manuals() -> Result<(), Failure> {
     packages::install(packages::MANUALS)?;
     let mut pages: Vec<PathBuf> = Vec::new();
     for (folder, at_least) in [
-        ("ports/daemon/man", 3),
+        ("ports/daemon/man", 4),
         ("ports/freebsd/man", 3),
         ("ffi/man", 3),
     ] {
