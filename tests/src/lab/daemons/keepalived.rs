@@ -44,14 +44,21 @@ fn write(text: &mut String, vr: &Vr) -> std::fmt::Result {
 
 /// In the foreground, VRRP only, everything logged to us, its files beside the configuration.
 pub(super) fn command(host: &Host, config: &Path) -> Command {
+    // The lab has ended the one before. Where process 1 does not reap orphans its worker is still a
+    // zombie, and keepalived takes the number in its file for a daemon that runs.
+    let files = ["keepalived.pid", "keepalived-vrrp.pid"].map(|name| host.dir().join(name));
+    for file in &files {
+        let _ = std::fs::remove_file(file);
+    }
+    let [pid, worker_pid] = &files;
     let mut command = Command::new("keepalived");
     command
         .args(["--dont-fork", "--log-console", "--log-detail", "--vrrp"])
         .arg("--use-file")
         .arg(config)
         .arg("--pid")
-        .arg(host.dir().join("keepalived.pid"))
+        .arg(pid)
         .arg("--vrrp_pid")
-        .arg(host.dir().join("keepalived-vrrp.pid"));
+        .arg(worker_pid);
     command
 }
