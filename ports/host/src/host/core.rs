@@ -37,7 +37,9 @@ pub(super) struct Core {
     pub(super) sightings: Sightings,
     pub(super) events: Queue,
     pub(super) answers: Vec<Answer>,
+    /// Of VRIDs that are not ours.
     pub(super) rejected: Limiter<(u32, Option<u8>, DropReason)>,
+    pub(super) rejected_ours: Limiter<(u32, Option<u8>, DropReason)>,
     pub(super) notices: Limiter<(VrKey, IpAddr, Notice)>,
     problems: Limiter<(Option<VrKey>, String)>,
     /// What the platform refused last, until it is done, in the platform's words.
@@ -213,6 +215,7 @@ impl Core {
             events: Queue::default(),
             answers: Vec::new(),
             rejected: Limiter::new(),
+            rejected_ours: Limiter::new(),
             notices: Limiter::new(),
             problems: Limiter::new(),
             refused: BTreeMap::new(),

@@ -211,7 +211,13 @@ impl Core {
         if is_ordinary(reason) {
             return;
         }
-        if let Some(count) = self.rejected.note(now, (ifindex, vrid, reason)) {
+        // Forged VRIDs fill the table of others, and not that of ours.
+        let is_ours = |key: &VrKey| (key.ifindex, Some(key.vrid.get())) == (ifindex, vrid);
+        let limiter = match self.vrs.keys().any(is_ours) {
+            true => &mut self.rejected_ours,
+            false => &mut self.rejected,
+        };
+        if let Some(count) = limiter.note(now, (ifindex, vrid, reason)) {
             self.events.push(Event::Rejected {
                 interface: self.interfaces.name(ifindex).to_owned(),
                 source: heard.map(|heard| heard.source),

@@ -279,3 +279,30 @@ fn what_is_refused_once_is_right_in_the_end() {
     }
     assert!(refused > 20, "{refused} calls");
 }
+
+#[test]
+fn forged_rejections_do_not_hide_one_of_ours() {
+    let mut sim = lone();
+    let spoil = |mut frame: Vec<u8>| {
+        let last = frame.len() - 1;
+        frame[last] ^= 1;
+        frame
+    };
+    // Of each VRID that is not ours a wrong checksum, a wrong TTL and a wrong version.
+    for number in 2..=255 {
+        let good = advert("10.0.0.9", number, 50, &["10.0.0.101"]);
+        let (mut far, mut odd) = (good.clone(), good.clone());
+        far[22] = 1;
+        odd[34] = 0x71;
+        for frame in [spoil(good), far, odd] {
+            sim.machine(0).deliver("eth0", frame);
+        }
+        sim.run_to(4_000 + u64::from(number));
+    }
+    let ours = advert("10.0.0.9", 1, 50, &["10.0.0.101"]);
+    sim.machine(0).deliver("eth0", spoil(ours));
+    sim.run_to(4_300);
+    let told = sim.take_events(0);
+    let of_ours = |e: &&Event| matches!(e, Event::Rejected { vrid: Some(1), .. });
+    assert_eq!(told.iter().filter(of_ours).count(), 1);
+}
