@@ -1,10 +1,9 @@
 //! What can be asked of a host. Nothing here changes it.
 
 use std::ffi::{c_char, c_int};
-use std::net::IpAddr;
 
 use ::vrrp_host::{Sighting, VrReport};
-use vrrp_core::{Family, MacMode};
+use vrrp_core::MacMode;
 
 use super::event;
 use super::handle::{call, vrrp_host};
@@ -318,10 +317,6 @@ fn number(count: usize) -> Result<c_int, c_int> {
 
 impl From<&VrReport> for vrrp_host_service {
     fn from(report: &VrReport) -> Self {
-        let source = match report.id.family {
-            Family::Ipv4 => report.interface.ipv4.map(IpAddr::V4),
-            Family::Ipv6 => report.interface.ipv6.map(IpAddr::V6),
-        };
         Self {
             size: size_of::<Self>() as u32,
             mac_mode: match report.mac_mode {
@@ -331,7 +326,7 @@ impl From<&VrReport> for vrrp_host_service {
             mac: report.mac.0,
             leaving: report.leaving.into(),
             mac_interface: message::field(report.mac_interface.as_deref().unwrap_or_default()),
-            source: source.map_or_else(Default::default, Into::into),
+            source: report.source.map_or_else(Default::default, Into::into),
             interface_up: report.interface.up.into(),
             refused: report.refused.is_some().into(),
         }

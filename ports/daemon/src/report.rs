@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use vrrp_core::{ActiveRouter, Family, Instant, MacMode, Reason, State, Statistics, Version};
+use vrrp_core::{ActiveRouter, Instant, MacMode, Reason, State, Statistics, Version};
 use vrrp_host::{
     About, InterfaceReport, Sighting, VrId, VrReport, Warning, down_interval, family_word,
 };
@@ -14,10 +14,7 @@ use crate::words;
 pub fn virtual_router(report: &VrReport, now: Instant, warnings: &[Warning]) -> VirtualRouter {
     let status = &report.status;
     let seconds = |span: vrrp_core::Duration| span.as_micros() as f64 / 1e6;
-    let source = match report.id.family {
-        Family::Ipv4 => report.interface.ipv4.map(|a| a.to_string()),
-        Family::Ipv6 => report.interface.ipv6.map(|a| a.to_string()),
-    };
+    let source = report.source.map(|address| address.to_string());
     let missing = words::is_missing(&report.interface);
     VirtualRouter {
         vrid: report.id.vrid.get(),

@@ -38,6 +38,8 @@ pub struct VrReport {
     pub mac_interface: Option<String>,
     /// The state of its interface.
     pub interface: InterfaceState,
+    /// The address that it advertises from. `None`: the interface has none.
+    pub source: Option<IpAddr>,
     /// It is being removed: stopping, or serving until the successor is heard.
     pub leaving: bool,
     /// The last packet for it that was refused (V-15).

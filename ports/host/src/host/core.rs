@@ -227,6 +227,15 @@ impl Core {
         })
     }
 
+    /// The address that a virtual router advertises from.
+    pub(super) fn source(&self, key: VrKey, spec: &VrSpec) -> Option<IpAddr> {
+        let state = self.interfaces.get(key.ifindex)?.state;
+        spec.source.or(match key.family {
+            Family::Ipv4 => state.ipv4.map(IpAddr::V4),
+            Family::Ipv6 => state.ipv6.map(IpAddr::V6),
+        })
+    }
+
     /// The key of a virtual router that is in the engine to stay, or is to come.
     pub(super) fn find(&self, id: &VrId) -> Result<VrKey, Error> {
         let ifindex = self.interfaces.number(&id.interface);

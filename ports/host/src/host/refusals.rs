@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use vrrp_core::{Auth, DropReason, Family, Instant, Version, VrKey};
+use vrrp_core::{Auth, DropReason, Instant, Version, VrKey};
 
 use super::core::{Core, Vr};
 use crate::config::VrSpec;
@@ -44,7 +44,7 @@ impl Core {
             };
             peers.sort_by_key(|(peer, ..)| *peer);
             let named = peers.iter().take(NAMED).map(|(peer, seen, refusal)| {
-                let why = self.explain(vr, seen, refusal);
+                let why = self.explain(key, vr, seen, refusal);
                 match refusal.reason {
                     DropReason::OwnLoopedBack => format!("{peer}, our own address, {why}"),
                     _ => format!("peer present but refused: {peer}: {why}"),
@@ -64,12 +64,12 @@ impl Core {
         let (refusal, vr) = (seen.refusal?, self.vrs.get(&key)?);
         Some(Refused {
             reason: refusal.reason,
-            text: self.explain(vr, seen, &refusal),
+            text: self.explain(key, vr, seen, &refusal),
         })
     }
 
     /// The reason in words, the same for as long as the router and we are configured alike.
-    fn explain(&self, vr: &Vr, seen: &Seen, refusal: &Refusal) -> String {
+    fn explain(&self, key: VrKey, vr: &Vr, seen: &Seen, refusal: &Refusal) -> String {
         let Some(spec) = &vr.current else {
             return refusal.reason.to_string();
         };
@@ -107,7 +107,7 @@ impl Core {
                 )
             }
             DropReason::UnknownPeer => "no router can have that address".into(),
-            DropReason::WrongDestination => self.wrong_destination(vr, spec, refusal.destination),
+            DropReason::WrongDestination => self.wrong_destination(key, spec, refusal.destination),
             DropReason::Ttl => format!(
                 "its packets arrive with a TTL of {}: they come from another link, or from a program that is no VRRP router",
                 refusal.ttl
@@ -123,14 +123,8 @@ impl Core {
         }
     }
 
-    fn wrong_destination(&self, vr: &Vr, spec: &VrSpec, destination: IpAddr) -> String {
-        let own = self
-            .interfaces
-            .named(&vr.id.interface)
-            .and_then(|i| match vr.id.family {
-                Family::Ipv4 => i.state.ipv4.map(IpAddr::V4),
-                Family::Ipv6 => i.state.ipv6.map(IpAddr::V6),
-            });
+    fn wrong_destination(&self, key: VrKey, spec: &VrSpec, destination: IpAddr) -> String {
+        let own = self.source(key, spec);
         match (spec.peers.is_empty(), own) {
             (true, _) => format!(
                 "it advertises to {destination} as to one of its peers, and we listen to the group: we have no peers"

@@ -48,6 +48,7 @@ impl<P: Platform> Host<P> {
             },
             mac_interface: self.platform.mac_interface(key),
             interface,
+            source: self.core.source(key, spec),
             leaving: vr.leaving,
             rejected: vr.rejected,
             refused_peers: refused.get(&key).map_or(0, Vec::len),
@@ -142,10 +143,7 @@ impl<P: Platform> Host<P> {
             return None;
         }
         let report = self.report(key, vr, &RefusedPeers::new())?;
-        let address = match key.family {
-            vrrp_core::Family::Ipv4 => report.interface.ipv4?.into(),
-            vrrp_core::Family::Ipv6 => report.interface.ipv6?.into(),
-        };
+        let address = report.source?;
         Some(Sighting {
             interface: vr.id.interface.clone(),
             vrid: key.vrid,

@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use vrrp_core::{AdvertInterval, Duration, Family, Instant, Priority, State, Status, VrKey};
+use vrrp_core::{AdvertInterval, Duration, Instant, Priority, State, Status, VrKey};
 
 use super::Host;
 use super::core::{Core, Effect, Vr};
@@ -190,11 +190,7 @@ impl Core {
         if ours != theirs {
             return (ours > theirs).then(|| format!("ours ({ours}) wins"));
         }
-        let state = self.interfaces.get(key.ifindex)?.state;
-        let own: IpAddr = match key.family {
-            Family::Ipv4 => state.ipv4?.into(),
-            Family::Ipv6 => state.ipv6?.into(),
-        };
+        let own = self.source(key, self.vrs.get(&key)?.current.as_ref()?)?;
         (own > peer).then(|| format!("ours is the same and {own}, our address, is the higher one"))
     }
 }

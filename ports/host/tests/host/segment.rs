@@ -4,7 +4,7 @@ use vrrp_core::Duration;
 use vrrp_host::Sighting;
 
 use crate::fake::Call;
-use crate::sim::{Sim, advert, config, ip, spec};
+use crate::sim::{Sim, advert, config, id, ip, spec};
 
 fn seen(sim: &Sim, host: usize, number: u8) -> Vec<Sighting> {
     let all = sim.hosts[host].segment();
@@ -170,4 +170,20 @@ fn of_a_flood_of_masters_the_last_are_listed_and_ours_first() {
     assert_eq!(listed, 2048);
     let last = ip("10.8.3.231");
     assert!(all.iter().any(|seen| seen.address == last), "heard last");
+}
+
+#[test]
+fn we_are_seen_by_the_address_that_we_advertise_from() {
+    let chosen = vrrp_host::VrSpec {
+        source: Some(ip("10.0.0.77")),
+        ..spec(1, 200)
+    };
+    let mut sim = Sim::new(&[config(&[chosen]), config(&[spec(1, 100)])]);
+    sim.run_to(5_000);
+    for host in [0, 1] {
+        let seen = sim.hosts[host].segment();
+        assert_eq!(seen.len(), 1);
+        assert_eq!(seen[0].address, ip("10.0.0.77"));
+    }
+    assert_eq!(sim.report(0, &id("eth0", 1)).source, Some(ip("10.0.0.77")));
 }
