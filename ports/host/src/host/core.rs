@@ -10,6 +10,7 @@ use vrrp_core::{
 };
 
 use super::devices::Rounds;
+use super::partings::Partings;
 use super::{HostRouter, MAX_FRAME};
 use crate::config::{Tracked, VrId, VrSpec};
 use crate::event::{Ended, Event, Why};
@@ -34,6 +35,8 @@ pub(super) struct Core {
     pub(super) vrs: BTreeMap<VrKey, Vr>,
     /// Virtual routers that the platform is not ready for.
     pub(super) retries: BTreeMap<VrKey, Retry>,
+    /// Virtual routers that are to stop when it is their turn.
+    pub(super) partings: Partings,
     pub(super) sightings: Sightings,
     pub(super) events: Queue,
     pub(super) answers: Vec<Answer>,
@@ -211,6 +214,7 @@ impl Core {
             objects: Objects::default(),
             vrs: BTreeMap::new(),
             retries: BTreeMap::new(),
+            partings: Partings::default(),
             sightings: Sightings::default(),
             events: Queue::default(),
             answers: Vec::new(),

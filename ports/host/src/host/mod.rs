@@ -3,6 +3,7 @@
 mod core;
 mod devices;
 mod learning;
+mod partings;
 mod perform;
 pub(crate) mod plan;
 mod receive;
@@ -114,6 +115,7 @@ impl<P: Platform> Host<P> {
         }
         let received = self.receive(now);
         self.core.refresh_tracked(now);
+        self.go_on_parting(now);
         if self.core.engine.poll_timeout().is_some_and(|at| at <= now) {
             self.core.engine.handle_timeout(now);
             self.advertise();

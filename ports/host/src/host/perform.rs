@@ -320,7 +320,8 @@ impl<P: Platform> Host<P> {
             .core
             .next_retry()
             .into_iter()
-            .chain(self.core.rounds.next());
+            .chain(self.core.rounds.next())
+            .chain(self.core.partings.next());
         deadline.into_iter().chain(others).min()
     }
 

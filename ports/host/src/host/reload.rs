@@ -205,8 +205,7 @@ impl<P: Platform> Host<P> {
         self.core.retries.remove(&key);
         if vr.current.is_some() {
             vr.leaving = true;
-            let result = self.core.engine.remove(now, key);
-            self.core.engine_refused(now, key, result);
+            self.part(now, key);
         }
         if gone
             && !self.core.vrs.get(&key).is_some_and(|vr| vr.leaving)

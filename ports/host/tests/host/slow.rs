@@ -185,21 +185,36 @@ fn a_reload_that_exchanges_addresses_silences_nobody() {
 fn a_graceful_stop_silences_nobody() {
     let mut sim = slow(&[all(200), all(100)]);
     sim.run_to(3_000);
+    // What Linux takes: 3 ms for each virtual router, 120 ms for all.
+    let costs = [("set MAC", 1_000), ("set address", 200)];
+    let costs = costs.map(|(what, micros)| (what, Duration::from_micros(micros)));
+    for index in 0..2 {
+        sim.machine(index).slow = costs.to_vec();
+    }
     let from = sim.now();
+    sim.machine(0).adverts.clear();
     sim.hosts[0].shutdown();
-    // S-8: each says so at once, and is served until its successor is heard.
-    let said = sim
-        .machine(0)
-        .adverts
-        .iter()
-        .rev()
-        .take_while(|a| a.2 == 0)
-        .count();
-    assert_eq!(said, usize::from(MANY));
+    let said = |sim: &Sim| {
+        let zeros = sim.machine(0).adverts.clone().into_iter();
+        zeros.filter(|(_, _, priority)| *priority == 0).count()
+    };
+    // S-8: some say so at once, the others as their successors can keep up.
+    assert!((1..20).contains(&said(&sim)), "{}", said(&sim));
     sim.run_to(6_000);
+    assert_eq!(said(&sim), usize::from(MANY));
     assert!(sim.hosts[0].is_stopped());
     assert!(all_masters(&sim, 1));
     assert_heard(&sim, from, at(6_000));
+    // Not even between priority 0 and the successor.
+    let mut lasts = BTreeMap::new();
+    for (when, vrid, _) in sent(&sim).into_iter().filter(|(when, ..)| *when >= from) {
+        let last = lasts.insert(vrid, when).unwrap_or(from);
+        let silence = when.since(last);
+        assert!(
+            silence <= Duration::from_millis(150),
+            "VRID {vrid}: {silence:?}"
+        );
+    }
 }
 
 #[test]
