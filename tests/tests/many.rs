@@ -104,6 +104,73 @@ fn story(vmac: bool) {
     drop(on_fridge);
 }
 
+/// While 60 virtual routers of 20 addresses are taken over, those that are served already are
+/// advertised in time.
+fn nobody_is_silent(vmac: bool) {
+    let vr = |vrid: u8| {
+        let list: Vec<String> = (0..20)
+            .map(|n| format!("10.10.{}.{vrid}", 20 + n))
+            .collect();
+        Vr::new(vrid, &list.join(","))
+            .vmac(vmac)
+            .interval_cs(50 * PATIENCE as u16)
+    };
+    let vrs: Vec<Vr> = (1..=60).map(vr).collect();
+    let masters: Vec<Vr> = vrs.iter().map(|vr| vr.clone().priority(250)).collect();
+    let PaperNetwork {
+        clarinet,
+        fridge,
+        lab,
+        ..
+    } = &PaperNetwork::new(Segment::Hub);
+    let mut on_clarinet = clarinet.start(Program::Vrrpd, &masters);
+    let capture = lab.capture();
+    wait_until(LIMIT, "clarinet advertises 60", || {
+        advertised_by(&capture.seen(), "clarinet").len() == 60
+    });
+    let on_fridge = fridge.start(Program::Vrrpd, &vrs);
+    pause(Duration::from_secs(3));
+    capture.clear();
+    pause(Duration::from_secs(1));
+    on_clarinet.stop();
+    wait_until(LIMIT, "fridge advertises 60", || {
+        advertised_by(&capture.seen(), "fridge").len() == 60
+    });
+    pause(Duration::from_secs(1));
+    // One and a half intervals, and another for a busy machine.
+    let bound_us = 1_250_000 * u64::from(PATIENCE);
+    let mut lasts = [None; 256];
+    for seen in capture.seen() {
+        if let Some(advert) = seen.advert()
+            && let Some(last_us) = lasts[usize::from(advert.vrid)].replace(seen.at_us)
+        {
+            let silence_us = seen.at_us - last_us;
+            assert!(
+                silence_us < bound_us,
+                "VRID {}: {silence_us} us",
+                advert.vrid
+            );
+        }
+    }
+    let addresses = fridge.addresses();
+    assert!(
+        vrs.iter()
+            .flat_map(|vr| &vr.addresses)
+            .all(|a| addresses.contains(&a.to_string()))
+    );
+    drop(on_fridge);
+}
+
+#[test]
+fn nobody_is_silent_in_a_takeover_with_virtual_macs() {
+    nobody_is_silent(true);
+}
+
+#[test]
+fn nobody_is_silent_in_a_takeover_with_the_physical_mac() {
+    nobody_is_silent(false);
+}
+
 #[test]
 fn with_virtual_macs() {
     story(true);

@@ -19,6 +19,9 @@ use crate::sys;
 /// How long a macvlan that is given up stays open: the successor, which may need the same lock on
 /// the same machine, comes first.
 const DELAY: Duration = Duration::from_millis(250);
+/// While the host takes up or gives up others, closing waits for it to come to rest, but no longer
+/// than this: each holds for a grace period the lock that they need.
+const LONGEST: Duration = Duration::from_secs(3);
 /// The pause between two.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -43,6 +46,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Work {
     tasks: VecDeque<Task>,
+    /// The host has needed the lock shortly before.
+    calm_at: Option<Instant>,
     /// The link that is being closed or deleted.
     busy: Option<u32>,
     ended: bool,
@@ -53,6 +58,8 @@ struct Task {
     index: u32,
     delete: bool,
     due: Instant,
+    /// Somebody waits for it.
+    hurried: bool,
 }
 
 impl Janitor {
@@ -120,10 +127,22 @@ impl Janitor {
             self.thread = Some(thread);
         }
         let due = Instant::now() + DELAY;
-        let task = Task { index, delete, due };
+        let task = Task {
+            index,
+            delete,
+            due,
+            hurried: false,
+        };
         self.shared.lock().tasks.push_back(task);
         self.shared.changed.notify_all();
         Ok(())
+    }
+
+    /// The host takes up or gives up something: what can wait does.
+    pub(crate) fn postpone(&self) {
+        if self.thread.is_some() {
+            self.shared.lock().calm_at = Some(Instant::now() + DELAY);
+        }
     }
 
     /// Takes back what is to be done to a link, and waits for what is being done.
@@ -140,8 +159,11 @@ impl Janitor {
         let mut work = self.shared.lock();
         for task in work.tasks.iter_mut().filter(|task| task.index == index) {
             task.due = Instant::now();
+            task.hurried = true;
         }
-        work.tasks.make_contiguous().sort_by_key(|task| task.due);
+        work.tasks
+            .make_contiguous()
+            .sort_by_key(|task| (!task.hurried, task.due));
         self.shared.changed.notify_all();
         while work.busy == Some(index) || work.tasks.iter().any(|task| task.index == index) {
             work = self.shared.wait(work, None);
@@ -181,8 +203,10 @@ impl Shared {
                 work = self.wait(work, None);
                 continue;
             };
-            if task.due > now {
-                work = self.wait(work, Some(task.due - now));
+            let calm = work.calm_at.map(|calm| calm.min(task.due + LONGEST));
+            let due = calm.map_or(task.due, |calm| calm.max(task.due));
+            if due > now && !task.hurried {
+                work = self.wait(work, Some(due - now));
                 continue;
             }
             work.tasks.pop_front();

@@ -426,6 +426,7 @@ impl Platform for LinuxPlatform {
             // What was said before the MAC is given up must not come after.
             self.send_queued();
         }
+        self.janitor.postpone();
         self.set_router_mac(key, on)
     }
 
@@ -458,6 +459,7 @@ impl Platform for LinuxPlatform {
             // What was said before an address is given up must not come after.
             self.send_queued();
         }
+        self.janitor.postpone();
         self.change_addresses(key, changes)
     }
 
