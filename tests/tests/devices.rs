@@ -362,3 +362,58 @@ fn a_switch_does_not_forget_the_virtual_mac_of_unicast_peers() {
             .any(|seen| &*seen.host != "clarinet")
     );
 }
+
+/// Hosts whose own addresses are in another network than their clients.
+fn network_without_own_addresses(vmac: bool) {
+    let network = PaperNetwork::new(Segment::Switch);
+    let PaperNetwork {
+        clarinet,
+        fridge,
+        jimbob,
+        ..
+    } = &network;
+    jimbob
+        .netns()
+        .ip("addr add 192.168.50.9/24 dev xl0\naddr add fd00:50::9/64 dev xl0 nodad");
+    let start = |host: &Host, priority: u8| {
+        let mode = if vmac { "yes" } else { "no" };
+        let text = Program::Vrrpd.config(host, &[])
+            + &format!(
+                "[VRID]\nserverid = 1\ninterface = xl0\npriority = {priority}\n\
+                 advertinterval = 0.2\nuseVMAC = {mode}\n\
+                 addr = 192.168.50.1/24, fe80::1/64, fd00:50::1/64\n"
+            );
+        vrrp_tests::lab::Daemon::start(Program::Vrrpd, host, &text, &[])
+    };
+    let answers = |name: &str| {
+        wait_until(LIMIT, &format!("{name} answers"), || {
+            ["192.168.50.1", "fd00:50::1"]
+                .iter()
+                .all(|address| jimbob.ask(address).as_deref() == Some(name))
+        });
+    };
+    let routes = |host: &Host| {
+        host.run("ip route show 192.168.50.0/24") + &host.run("ip -6 route show fd00:50::/64")
+    };
+    let mut on_clarinet = start(clarinet, 200);
+    answers("clarinet");
+    let _on_fridge = start(fridge, 100);
+    on_clarinet.stop();
+    assert_eq!(routes(clarinet), "");
+    answers("fridge");
+    on_clarinet.start_again(clarinet);
+    answers("clarinet");
+    wait_until(LIMIT, "fridge has no route left", || {
+        routes(fridge).is_empty()
+    });
+}
+
+#[test]
+fn a_network_without_own_addresses_with_the_virtual_mac() {
+    network_without_own_addresses(true);
+}
+
+#[test]
+fn a_network_without_own_addresses_with_the_interfaces_own_mac() {
+    network_without_own_addresses(false);
+}

@@ -30,6 +30,7 @@ mod platform;
 mod precedence;
 mod requests;
 mod router;
+mod routes;
 mod serve;
 mod sockets;
 mod strays;

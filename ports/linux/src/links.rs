@@ -147,6 +147,12 @@ impl Links {
         self.0.get(&index)?.addresses.same(address).next()
     }
 
+    /// Whether the link is the loopback.
+    pub(crate) fn is_loopback(&self, index: u32) -> bool {
+        let link = self.get(index);
+        link.is_some_and(|link| link.flags & IFF_LOOPBACK != 0)
+    }
+
     /// Whether the link is administratively up.
     pub(crate) fn is_up(&self, index: u32) -> bool {
         self.get(index).is_some_and(|link| link.flags & IFF_UP != 0)

@@ -95,6 +95,8 @@ pub struct LinuxPlatform {
     pub(crate) untidy: bool,
     /// The requests that are heard may not be those that the host answers.
     pub(crate) unheard: bool,
+    /// Routes to the networks of virtual addresses may be missing.
+    pub(crate) unrouted: bool,
     /// Facts may have changed that the host has not been told.
     pub(crate) unsettled: bool,
     pub(crate) counters: Counters,
@@ -176,6 +178,7 @@ impl LinuxPlatform {
             marks_addresses: leftovers::marks_addresses(&sys::kernel_release()),
             untidy: false,
             unheard: false,
+            unrouted: false,
             unsettled: false,
             counters: Counters::default(),
             abandoned: false,

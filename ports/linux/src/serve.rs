@@ -9,7 +9,7 @@ use vrrp_host::port::{Held, How, noted, unprepared};
 use vrrp_host::{AddressChange, PlatformError};
 
 use crate::ledger::Entry;
-use crate::netlink::{self, OUR_PROTOCOL, Requests};
+use crate::netlink::{self, AddressRoute, OUR_PROTOCOL, Requests};
 use crate::platform::LinuxPlatform;
 use crate::router::Router;
 
@@ -80,6 +80,8 @@ struct Plan {
     serve: Option<Held<Entry>>,
     /// The address with the prefix that it has, or is to have, where it is.
     installed: Option<VirtualAddress>,
+    /// The route that it brings.
+    route: AddressRoute,
     /// Why it cannot be done.
     error: Option<PlatformError>,
 }
@@ -96,7 +98,7 @@ impl Plan {
         match held.how {
             How::Installed => {
                 let address = self.installed.unwrap_or(held.address);
-                netlink::address(to, held.index, address, on);
+                netlink::address_and_route(to, held.index, address, self.route, on);
             }
             How::Silent { .. } => netlink::blackhole(to, held.address.address, on),
             How::Adopted => {}
@@ -196,6 +198,8 @@ impl LinuxPlatform {
         let steps = router.held.change(address, change.accept, change.on);
         if let Some(held) = &steps.give_up {
             self.places.remove(held);
+            let (index, ip) = (held.index, held.address.address);
+            self.source_goes(index, ip);
             self.unheard |= !self.is_answered(key, held);
         }
         let (mut serve, mut error) = (None, None);
@@ -207,10 +211,15 @@ impl LinuxPlatform {
         }
         let held = steps.give_up.as_ref().or(serve.as_ref());
         let installed = held.map(|held| self.as_installed(held.index, address));
+        let route = match &serve {
+            Some(held) => self.route_of(key, held.index, address),
+            None => AddressRoute::None,
+        };
         Plan {
             give_up: steps.give_up,
             serve,
             installed,
+            route,
             error,
         }
     }

@@ -74,11 +74,17 @@ impl LinuxPlatform {
         for event in events {
             doubt |= self.is_doubtful(&event);
             self.unsettled |= match &event {
-                Event::Link(link) => !self.macvlans.contains_key(&link.index),
+                Event::Link(link) => {
+                    let foreign = !self.macvlans.contains_key(&link.index);
+                    // It may have been down, and lost its routes.
+                    self.unrouted |= foreign;
+                    foreign
+                }
                 Event::Address(a) | Event::AddressGone(a) => {
                     let foreign = !self.macvlans.contains_key(&a.index) && !self.is_ours(a);
                     // Another interface may have come into a virtual address's subnet.
                     self.untidy |= foreign;
+                    self.unrouted |= foreign;
                     foreign
                 }
                 Event::Sysctl(index) => {

@@ -1,6 +1,6 @@
 //! Requests to the kernel.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use vrrp_core::{MacAddr, VirtualAddress};
 
@@ -24,6 +24,7 @@ const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
 const ADDR_GEN_MODE_NONE: u8 = 1;
 
 const IFA_CACHEINFO: u16 = 6;
+const IFA_RT_PRIORITY: u16 = 9;
 const IFA_F_NODAD: u32 = 0x02;
 const IFA_F_NOPREFIXROUTE: u32 = 0x200;
 
@@ -32,6 +33,9 @@ const IFA_F_NOPREFIXROUTE: u32 = 0x200;
 const DEPRECATED_FOR_EVER: [u8; 16] = [0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0];
 
 const RT_SCOPE_HOST: u8 = 254;
+const RT_SCOPE_LINK: u8 = 253;
+const RTPROT_KERNEL: u8 = 2;
+const RTN_UNICAST: u8 = 1;
 const RT_TABLE_MAIN: u8 = 254;
 const RTN_BLACKHOLE: u8 = 6;
 
@@ -214,21 +218,48 @@ pub(crate) fn delete_group(to: &mut Requests, group: u32) {
     });
 }
 
+/// The metric of a route that is to be used when there is no other to the network.
+const LAST_METRIC: u32 = 1 << 20;
+
+/// The route to the network of an address that is added.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum AddressRoute {
+    /// The kernel makes none.
+    #[default]
+    None,
+    /// The kernel makes one as for an address of the host's own, with which it is shared.
+    Ordinary,
+    /// The kernel makes one that is used when there is no other.
+    Last,
+}
+
 /// Adds or removes an address, without duplicate address detection: another router may just have
-/// had it. It brings no route, except for a link-local address, whose link may have none (a
-/// macvlan has none): that one is installed with the prefix of its link (RFC 4291 section 2.5.6).
+/// had it. A link-local address, whose link may have no route (a macvlan has none), is installed
+/// with the prefix of its link (RFC 4291 section 2.5.6) and brings the route in any case.
 ///
 /// An IPv6 address is deprecated from the beginning, so that source address selection (RFC 6724
 /// rule 3) prefers an address of the host's own.
 pub(crate) fn address(to: &mut Requests, index: u32, address: VirtualAddress, add: bool) {
+    address_and_route(to, index, address, AddressRoute::None, add);
+}
+
+/// Adds or removes an address as [`address()`] does; one that is added brings this route.
+pub(crate) fn address_and_route(
+    to: &mut Requests,
+    index: u32,
+    address: VirtualAddress,
+    route: AddressRoute,
+    add: bool,
+) {
     let mut body = [0; 8];
+    let routeless = match route {
+        AddressRoute::None => IFA_F_NOPREFIXROUTE,
+        AddressRoute::Ordinary | AddressRoute::Last => 0,
+    };
     let (family, prefix_len, new_flags) = match address.address {
-        IpAddr::V4(_) => (AF_INET, address.prefix_len, IFA_F_NOPREFIXROUTE),
+        IpAddr::V4(_) => (AF_INET, address.prefix_len, routeless),
         IpAddr::V6(ip) if ip.is_unicast_link_local() => (AF_INET6, 64, IFA_F_NODAD),
-        IpAddr::V6(_) => {
-            let flags = IFA_F_NOPREFIXROUTE | IFA_F_NODAD;
-            (AF_INET6, address.prefix_len, flags)
-        }
+        IpAddr::V6(_) => (AF_INET6, address.prefix_len, routeless | IFA_F_NODAD),
     };
     body[0] = family;
     body[1] = prefix_len;
@@ -250,7 +281,44 @@ pub(crate) fn address(to: &mut Requests, index: u32, address: VirtualAddress, ad
                 m.attribute(IFA_CACHEINFO, &DEPRECATED_FOR_EVER);
             }
             m.attribute(IFA_PROTO, &[OUR_PROTOCOL]);
+            if route == AddressRoute::Last {
+                m.attribute(IFA_RT_PRIORITY, &LAST_METRIC.to_ne_bytes());
+            }
         }
+    });
+}
+
+/// The network of an IPv4 address.
+pub(crate) fn network_of(ip: Ipv4Addr, prefix_len: u8) -> Ipv4Addr {
+    let mask = u32::MAX.checked_shl(32 - u32::from(prefix_len.min(32)));
+    Ipv4Addr::from_bits(ip.to_bits() & mask.unwrap_or_default())
+}
+
+/// Adds the route to the network of an IPv4 address that is there without one, as
+/// [`AddressRoute::Last`] would have it. The kernel removes it with the address, its source.
+pub(crate) fn network_route(
+    to: &mut Requests,
+    index: u32,
+    (network, prefix_len): (Ipv4Addr, u8),
+    source: Ipv4Addr,
+) {
+    let mut body = [0; 12];
+    body[..8].copy_from_slice(&[
+        AF_INET,
+        prefix_len,
+        0,
+        0,
+        RT_TABLE_MAIN,
+        RTPROT_KERNEL,
+        RT_SCOPE_LINK,
+        RTN_UNICAST,
+    ]);
+    let flags = REQUEST | ACK | CREATE | EXCLUSIVE;
+    to.message(RTM_NEWROUTE, flags, &body, |m| {
+        ip_attribute(m, RTA_DST, network.into());
+        m.attribute(RTA_OIF, &index.to_ne_bytes());
+        ip_attribute(m, RTA_PREFSRC, source.into());
+        m.attribute(RTA_PRIORITY, &LAST_METRIC.to_ne_bytes());
     });
 }
 

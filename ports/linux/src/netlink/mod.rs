@@ -6,9 +6,9 @@ mod parse;
 mod socket;
 
 pub(crate) use encode::{
-    Requests, address, blackhole, create_macvlan, delete_group, delete_link, delete_route,
-    dump_addresses, dump_links, dump_routes_ipv4, dump_routes_ipv6, link_flags, link_named,
-    link_settings, link_sysctls,
+    AddressRoute, Requests, address, address_and_route, blackhole, create_macvlan, delete_group,
+    delete_link, delete_route, dump_addresses, dump_links, dump_routes_ipv4, dump_routes_ipv6,
+    link_flags, link_named, link_settings, link_sysctls, network_of, network_route,
 };
 pub(crate) use parse::{Address, Event, Link, decode, messages, route_device, route_target};
 pub(crate) use socket::{Monitor, Netlink};
@@ -54,6 +54,8 @@ const IFA_PROTO: u16 = 11;
 
 const RTA_DST: u16 = 1;
 const RTA_OIF: u16 = 4;
+const RTA_PRIORITY: u16 = 6;
+const RTA_PREFSRC: u16 = 7;
 
 const AF_UNSPEC: u8 = libc::AF_UNSPEC as u8;
 const AF_INET: u8 = libc::AF_INET as u8;

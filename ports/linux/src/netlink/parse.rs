@@ -89,6 +89,20 @@ impl Address {
         self.flags & IFA_F_SECONDARY != 0
     }
 
+    /// Whether another address is in the network of this one. Without a prefix, and within a whole
+    /// one, none is.
+    pub(crate) fn has_beside(&self, other: IpAddr) -> bool {
+        let same = |a: u128, b: u128, width: u32| {
+            let len = u32::from(self.prefix_len).min(width);
+            len > 0 && (a ^ b).checked_shr(width - len).unwrap_or(0) == 0
+        };
+        match (self.address, other) {
+            (IpAddr::V4(a), IpAddr::V4(b)) => same(a.to_bits().into(), b.to_bits().into(), 32),
+            (IpAddr::V6(a), IpAddr::V6(b)) => same(a.to_bits(), b.to_bits(), 128),
+            _ => false,
+        }
+    }
+
     /// Whether the kernel would count an IPv4 address to the same subnet.
     pub(crate) fn is_in_subnet_of(&self, other: VirtualAddress) -> bool {
         let (IpAddr::V4(ours), IpAddr::V4(theirs)) = (self.address, other.address) else {

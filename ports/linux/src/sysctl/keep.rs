@@ -206,6 +206,10 @@ impl LinuxPlatform {
             self.hear_requests()?;
             self.unheard = false;
         }
+        if std::mem::take(&mut self.unrouted) {
+            self.network_routes()
+                .map_err(|error| PlatformError::new("add the route to a network", error))?;
+        }
         Ok(())
     }
 

@@ -241,3 +241,109 @@ fn an_address_by_hand_is_a_warning_while_it_is_not_served() {
     receive(&mut platform, SOON);
     assert_eq!(said(&platform), []);
 }
+
+/// The devices of the routes to a network, in the order in which the kernel takes them.
+fn routes(network: &str) -> Vec<String> {
+    let family = if network.contains(':') { "-6" } else { "-4" };
+    let shown = ip(&format!("{family} route show {network}"));
+    let device = |line: &str| {
+        let mut words = line.split_ascii_whitespace().skip_while(|w| *w != "dev");
+        words.nth(1).unwrap_or_default().to_owned()
+    };
+    shown.lines().map(device).collect()
+}
+
+#[test]
+fn an_address_in_a_network_of_its_own_brings_the_route() {
+    let _wire = enter();
+    for mac_mode in [MacMode::Virtual, MacMode::Interface] {
+        for (vips, network) in [
+            (
+                &[("192.168.50.1", 24), ("192.168.50.2", 24)][..],
+                "192.168.50.0/24",
+            ),
+            (&[("fe80::1", 64), ("fd00:50::1", 64)], "fd00:50::/64"),
+        ] {
+            let mut platform = open();
+            let setup = virtual_router(mac_mode, vips);
+            platform.prepare(&setup).unwrap();
+            take_up(&mut platform, &setup);
+            platform.flush();
+            let carrier = platform.mac_interface(setup.key);
+            let carrier = carrier.unwrap_or_else(|| "a0".into());
+            assert_eq!(routes(network), [carrier.as_str()], "{mac_mode:?}");
+            if setup.key.family == Family::Ipv4 {
+                // A reload takes the one that was there first.
+                let (first, key) = (setup.addresses[0].0, setup.key);
+                platform.set_address(key, first, true, false).unwrap();
+                platform.flush();
+                assert_eq!(routes(network), [carrier.as_str()], "{mac_mode:?}");
+            }
+            give_up(&mut platform, &setup);
+            assert_eq!(routes(network), [""; 0], "{mac_mode:?}");
+        }
+    }
+}
+
+#[test]
+fn where_the_host_has_an_address_it_has_the_route() {
+    let _wire = enter();
+    ip("address add fd00:50::2/60 dev a0 nodad");
+    for mac_mode in [MacMode::Virtual, MacMode::Interface] {
+        for (vips, network) in [
+            (&[("10.0.0.100", 24)][..], "10.0.0.0/24"),
+            // The host's network is the greater one.
+            (&[("fe80::1", 64), ("fd00:50::1", 64)], "fd00:50::/60"),
+            // A network of one address, and one that is all on the loopback.
+            (&[("192.168.50.1", 32)], "192.168.50.1/32"),
+        ] {
+            let mut platform = open();
+            let setup = virtual_router(mac_mode, vips);
+            platform.prepare(&setup).unwrap();
+            let before = ip("route show");
+            let before6 = ip("-6 route show fd00:50::/60");
+            take_up(&mut platform, &setup);
+            platform.flush();
+            assert_eq!(ip("route show"), before, "{network} {mac_mode:?}");
+            assert_eq!(ip("-6 route show fd00:50::/60"), before6);
+            assert_eq!(ip("-6 route show fd00:50::/64"), "");
+            give_up(&mut platform, &setup);
+        }
+    }
+    let mut platform = open();
+    let mut on_loopback = virtual_router(MacMode::Interface, &[("192.168.60.1", 24)]);
+    on_loopback.addresses[0].1 = Some("lo".into());
+    platform.prepare(&on_loopback).unwrap();
+    take_up(&mut platform, &on_loopback);
+    platform.flush();
+    assert_eq!(routes("192.168.60.0/24 table all"), [""; 0]);
+}
+
+#[test]
+fn the_route_on_another_interface_comes_back_with_it_and_gives_way_to_the_hosts_own() {
+    let _wire = enter();
+    ip("link add c0 type veth peer name c1");
+    ip("link set c1 up");
+    ip("link set c0 up");
+    let mut platform = open();
+    let mut setup = virtual_router(MacMode::Virtual, &[("192.168.60.1", 24)]);
+    setup.addresses[0].1 = Some("c0".into());
+    platform.prepare(&setup).unwrap();
+    take_up(&mut platform, &setup);
+    platform.flush();
+    let network = "192.168.60.0/24";
+    assert_eq!(routes(network), ["c0"]);
+    ip("link set c0 down");
+    receive(&mut platform, SOON);
+    assert_eq!(routes(network), [""; 0]);
+    ip("link set c0 up");
+    receive(&mut platform, SOON);
+    assert_eq!(routes(network), ["c0"]);
+    // Later, as where an interface is set up slowly.
+    ip("address add 192.168.60.77/24 dev c0");
+    receive(&mut platform, SOON);
+    assert_eq!(source("192.168.60.9:9"), IpAddr::from([192, 168, 60, 77]));
+    give_up(&mut platform, &setup);
+    assert_eq!(source("192.168.60.9:9"), IpAddr::from([192, 168, 60, 77]));
+    assert!(ip("address show dev c0").contains("192.168.60.77/24"));
+}

@@ -1,0 +1,103 @@
+//! Routes to the networks of virtual addresses.
+//!
+//! Where the host has an address of its own in the network of a virtual one, it reaches the
+//! neighbours by that, and the virtual one must not get in the way. Where it has none, the virtual
+//! address has to bring the route: without, it could answer nobody of its network.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+
+use vrrp_core::{VirtualAddress, VrKey};
+use vrrp_host::port::How;
+
+use crate::netlink::{self, AddressRoute};
+use crate::platform::LinuxPlatform;
+
+impl LinuxPlatform {
+    /// The route that the kernel is to make for an address of a virtual router on a link.
+    pub(crate) fn route_of(
+        &mut self,
+        key: VrKey,
+        index: u32,
+        address: VirtualAddress,
+    ) -> AddressRoute {
+        if !self.needs_route(key, index, address) {
+            return AddressRoute::None;
+        }
+        match address.address {
+            _ if self.macvlans.contains_key(&index) => AddressRoute::Last,
+            // One that the host gets later shares it.
+            IpAddr::V6(_) => AddressRoute::Ordinary,
+            IpAddr::V4(_) => {
+                // The address is a network of its own there.
+                self.unrouted = true;
+                AddressRoute::None
+            }
+        }
+    }
+
+    /// Notes that an address goes, which may be the source of a route that others need.
+    pub(crate) fn source_goes(&mut self, index: u32, address: IpAddr) {
+        self.unrouted |= address.is_ipv4() && !self.macvlans.contains_key(&index);
+    }
+
+    /// Whether the host has no address in the network of a virtual one, where that is or on the
+    /// interface of the virtual router.
+    fn needs_route(&self, key: VrKey, index: u32, address: VirtualAddress) -> bool {
+        let ip = address.address;
+        let whole = match ip {
+            IpAddr::V4(_) => 32,
+            IpAddr::V6(_) => 128,
+        };
+        // On the loopback the whole network would be the host's own.
+        if address.prefix_len >= whole || ip.is_loopback() || self.links.is_loopback(index) {
+            return false;
+        }
+        let watched = self.interfaces.get(&key.ifindex);
+        let parent = watched.and_then(|watched| watched.index());
+        let places = [Some(index), parent.filter(|parent| *parent != index)];
+        let mut own = places
+            .into_iter()
+            .flatten()
+            .flat_map(|index| self.links.unmarked_addresses(index));
+        !own.any(|a| a.has_beside(ip) && !self.is_ours(a))
+    }
+
+    /// Adds the routes of IPv4 addresses that are on interfaces of the host, where they are missing:
+    /// the kernel removes them when an interface goes down.
+    pub(crate) fn network_routes(&mut self) -> io::Result<()> {
+        let mut wanted = BTreeMap::new();
+        for (key, router) in &self.routers {
+            for held in router.held.iter().filter(|h| h.how == How::Installed) {
+                let (index, address) = (held.index, held.address);
+                if let IpAddr::V4(ip) = address.address
+                    && !self.macvlans.contains_key(&index)
+                    && self.links.is_up(index)
+                    && self.needs_route(*key, index, address)
+                {
+                    let len = address.prefix_len;
+                    let network = netlink::network_of(ip, len);
+                    wanted.entry((index, network, len)).or_insert(ip);
+                }
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let answers = self.netlink.perform_each(|to| {
+            for ((index, network, prefix_len), source) in &wanted {
+                netlink::network_route(to, *index, (*network, *prefix_len), *source);
+            }
+        });
+        for answer in answers {
+            match answer.as_ref().map_err(io::Error::raw_os_error) {
+                // It is there, or the interface or the address has just gone.
+                Ok(()) | Err(Some(libc::EEXIST | libc::ENETDOWN | libc::ENODEV | libc::EINVAL)) => {
+                }
+                Err(_) => return answer,
+            }
+        }
+        Ok(())
+    }
+}
