@@ -305,8 +305,13 @@ impl Daemon {
 
     /// Gives it this text as its configuration and tells it to read it (SIGHUP).
     pub fn reload_text(&self, config: &str) {
-        std::fs::write(&self.config, config).expect("write a configuration");
+        self.write_config(config);
         self.signal(libc::SIGHUP);
+    }
+
+    /// Writes a new configuration, and leaves it to somebody else to have it read.
+    pub fn write_config(&self, config: &str) {
+        std::fs::write(&self.config, config).expect("write a configuration");
     }
 
     /// What it has said, a line each, with the time (monotonic microseconds).
