@@ -36,6 +36,8 @@ mod request;
 mod route;
 
 #[cfg(target_os = "freebsd")]
+mod by_hand;
+#[cfg(target_os = "freebsd")]
 mod carrier;
 #[cfg(target_os = "freebsd")]
 mod errors;

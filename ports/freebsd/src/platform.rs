@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use vrrp_core::{Duration, Failure, Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
 use vrrp_host::ledger;
 use vrrp_host::port::{Counters, Watched};
-use vrrp_host::{HostFacts, Incoming, Platform, PlatformError, VrSetup, Waited};
+use vrrp_host::{HostFacts, Incoming, Platform, PlatformError, PlatformWarning, VrSetup, Waited};
 
 use crate::abi::*;
 use crate::bpf::{self, Record};
@@ -415,6 +415,10 @@ impl Platform for FreebsdPlatform {
     fn mac_interface(&self, key: VrKey) -> Option<String> {
         let carrier = self.routers.get(&key)?.carrier.as_ref()?;
         Some(carrier.name.clone())
+    }
+
+    fn warnings(&self, list: &mut Vec<PlatformWarning>) {
+        self.address_warnings(list);
     }
 
     fn facts(&self) -> HostFacts {

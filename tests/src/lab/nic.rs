@@ -35,6 +35,7 @@ impl Nic {
     }
 
     /// The name of the host, and of the port.
+    #[cfg(target_os = "linux")]
     pub(super) fn host(&self) -> &str {
         &self.host
     }

@@ -1,0 +1,70 @@
+//! Virtual addresses and virtual hosts of carp(4) that somebody else has put on this host.
+
+use std::net::IpAddr;
+
+use vrrp_core::VrKey;
+use vrrp_host::{PlatformWarning, Subject};
+
+use crate::platform::FreebsdPlatform;
+use crate::route::Address;
+
+impl FreebsdPlatform {
+    /// Warns of virtual addresses that are here while we do not serve them, for which the kernel answers
+    /// all the same, and of virtual hosts of carp that are the same virtual router.
+    pub(crate) fn address_warnings(&self, list: &mut Vec<PlatformWarning>) {
+        for (link, addresses) in self.links.all() {
+            for own in addresses.iter().filter(|a| !self.is_ours(a)) {
+                let routers = self.routers.keys().copied();
+                for key in routers.filter(|key| self.is_in_the_way(*key, own)) {
+                    let (name, address) = (&link.name, own.address);
+                    let text = match own.vhid {
+                        0 => format!(
+                            "{name} has {address} by itself and answers for it while this host is not master: remove it there"
+                        ),
+                        vhid => {
+                            format!("{name} has {address} by carp, vhid {vhid}: remove it there")
+                        }
+                    };
+                    let subject = Subject::VirtualRouter(key);
+                    list.push(PlatformWarning { subject, text });
+                }
+            }
+        }
+        for key in self.routers.keys().copied() {
+            let Ok((index, name)) = self.parent(key) else {
+                continue;
+            };
+            if self.links.has_vhid(index, key.vrid.get()) {
+                list.push(PlatformWarning {
+                    subject: Subject::VirtualRouter(key),
+                    text: format!(
+                        "{name} has a virtual host of carp with vhid {}, which has the same MAC and number: remove it",
+                        key.vrid
+                    ),
+                });
+            }
+        }
+    }
+
+    /// Whether an address that is not ours is one of a virtual router's that we do not serve, or that
+    /// carp would move. A link-local one is another on another link.
+    fn is_in_the_way(&self, key: VrKey, own: &Address) -> bool {
+        let Some(router) = self.routers.get(&key) else {
+            return false;
+        };
+        let here = |device: &Option<String>| match (own.address, device) {
+            (IpAddr::V6(v6), Some(device)) if v6.is_unicast_link_local() => {
+                self.links.find(device) == Some(own.index)
+            }
+            (IpAddr::V6(v6), None) if v6.is_unicast_link_local() => {
+                let watched = self.interfaces.get(&key.ifindex);
+                watched.and_then(|w| w.index()) == Some(own.index)
+            }
+            _ => true,
+        };
+        let mut addresses = router.setup.addresses.iter();
+        let is_virtual = addresses.any(|(a, device)| a.address == own.address && here(device));
+        let served = || router.held.iter().any(|h| h.address.address == own.address);
+        is_virtual && (own.vhid != 0 || !served())
+    }
+}
