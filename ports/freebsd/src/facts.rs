@@ -5,8 +5,10 @@ use std::io;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 
+use vrrp_core::MacAddr;
 use vrrp_host::{Facts, OwnInterface, VrSpec, ledger};
 
+use crate::abi::IFT_ETHER;
 use crate::ledger::Entry;
 use crate::links::Links;
 use crate::names;
@@ -73,7 +75,15 @@ impl Facts for FreebsdFacts {
     }
 
     fn refusals(&self, spec: &VrSpec) -> Vec<String> {
-        let kind = |index| self.kinds.get(&index).copied().unwrap_or(0);
+        // That an interface is no Ethernet is said for every MAC mode, from the interfaces.
+        let is_ethernet = |index| {
+            let link = self.links.get(index);
+            link.is_some_and(|link| link.mac != MacAddr([0; 6]))
+        };
+        let kind = |index| match self.kinds.get(&index) {
+            Some(kind) if is_ethernet(index) => *kind,
+            _ => IFT_ETHER,
+        };
         let ours = |index, ip| self.ours.contains(&(index, ip));
         refusals::refusals(&self.links, &Wish::of_spec(spec), kind, ours)
     }

@@ -117,7 +117,7 @@ pub(crate) fn no_carrier(kind: u8) -> Option<&'static str> {
             "the kernel's vlan, lagg and bridge interfaces panic, or worse, on frames from \
              ng_eiface; use useVMAC = replace or no",
         ),
-        _ => Some("it is no Ethernet interface; use useVMAC = no"),
+        _ => Some("it is no Ethernet interface, which VRRP needs"),
     }
 }
 

@@ -142,6 +142,10 @@ impl Queue {
             }
         }
         std::mem::swap(ready, &mut self.found);
+        if ready.contains(&Ready::Timer) {
+            // It expires once. Until it is taken the deadline stands.
+            self.wakeup.expired(Instant::from_micros(monotonic_us()));
+        }
         Ok(())
     }
 
@@ -149,11 +153,7 @@ impl Queue {
     fn keep(&mut self, event: &libc::kevent) -> bool {
         let ready = match (event.filter, event.udata as usize as u64) {
             (_, OTHER) => return false,
-            (libc::EVFILT_TIMER, _) => {
-                // It expires once.
-                self.wakeup.expired(Instant::from_micros(monotonic_us()));
-                Ready::Timer
-            }
+            (libc::EVFILT_TIMER, _) => Ready::Timer,
             (_, token) => Ready::Read(token),
         };
         if !self.found.contains(&ready) {
