@@ -6,7 +6,7 @@ use std::time::Duration as StdDuration;
 
 use vrrp_core::{
     AddressCheck, AdvertInterval, Auth, ChecksumMode, Duration, Family, MacMode, OwnerReceive,
-    Priority, TrackEffect, Version, VrConfig,
+    Priority, TrackEffect, Version,
 };
 use vrrp_host::{Tracked, VrSpec};
 
@@ -189,13 +189,12 @@ fn the_sample_is_read_without_a_remark() {
 }
 
 #[test]
-fn what_is_not_said_is_the_engines_default_but_the_addresses_are_served() {
+fn what_is_not_said_is_the_default_of_the_host() {
     let (config, said) = good(MINIMAL);
     assert_eq!(said, [""; 0]);
     let router = &config.virtual_routers[0];
-    let mut expected = VrSpec::new(router.spec.id.clone(), router.spec.addresses.clone());
-    assert_eq!(expected.accept, VrConfig::DEFAULT.accept);
-    expected.accept = true;
+    let expected = VrSpec::new(router.spec.id.clone(), router.spec.addresses.clone());
+    assert!(expected.accept);
     assert_eq!(router.spec, expected);
     assert_eq!(router.script_timeout, DEFAULT_SCRIPT_TIMEOUT);
     assert_eq!(
