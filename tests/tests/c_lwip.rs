@@ -272,7 +272,7 @@ fn a_lwip_that_gave_way_is_silent_about_its_old_connections() {
     pair.clarinet.start_again(&pair.network.clarinet);
     wait_until(LIMIT, "lwIP gives way", || {
         pair.fridge
-            .has_said("VRID 7 (IPv4): Backup: a router of higher priority advertises")
+            .has_said("VRID 7 (ipv4): backup: a router of higher priority advertises")
     });
     pair.capture.clear();
     sleep(Duration::from_secs(8));

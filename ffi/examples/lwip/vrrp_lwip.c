@@ -107,7 +107,7 @@ void vrrp_lwip_run(void)
                    set_address(&action.address.address, action.on) != ERR_OK) {
             vrrp_gate_handle_failure(gate, now, &action);
         } else if (action.kind == VRRP_GATE_STATE_CHANGE) {
-            LWIP_PLATFORM_DIAG(("vrrp: VRID %u (IPv%u): %s: %s\n", action.key.vrid, action.key.family,
+            LWIP_PLATFORM_DIAG(("vrrp: VRID %u (ipv%u): %s: %s\n", action.key.vrid, action.key.family,
                                 vrrp_state_name(action.to), vrrp_reason_text(action.reason)));
         }
     }
