@@ -97,6 +97,14 @@ const TESTS: &[Test] = &[
     ("a_vlan_serves", a_vlan_serves),
     ("a_lagg_serves", a_lagg_serves),
     ("what_carp_has_is_refused", what_carp_has_is_refused),
+    (
+        "a_check_knows_what_is_in_the_way",
+        a_check_knows_what_is_in_the_way,
+    ),
+    (
+        "what_comes_in_the_way_later_is_warned_of",
+        what_comes_in_the_way_later_is_warned_of,
+    ),
     ("a_busy_hook_is_refused", a_busy_hook_is_refused),
     ("a_changed_mac_is_noticed", a_changed_mac_is_noticed),
     (

@@ -3,10 +3,10 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use vrrp_core::{Failure, Family, InterfaceState, MacAddr, MacMode};
+use vrrp_core::{Failure, Family, InterfaceState, MacAddr, MacMode, Vrid};
 use vrrp_freebsd::testing::{self, RawPort, wait_readable};
-use vrrp_freebsd::{FreebsdPlatform, Options};
-use vrrp_host::{Incoming, Platform, VrSetup};
+use vrrp_freebsd::{FreebsdFacts, FreebsdPlatform, Options};
+use vrrp_host::{AddressSpec, Facts, Incoming, Platform, VrId, VrSetup, VrSpec};
 
 use crate::common::*;
 
@@ -398,6 +398,89 @@ pub(crate) fn what_carp_has_is_refused() {
     platform.prepare(&setup).unwrap();
     let state = last_state(&receive(&mut platform, SOON)).unwrap();
     assert_eq!(state.ipv4, Some([10, 0, 0, 2].into()));
+}
+
+/// A check without the platform says what the platform refuses, and all of it.
+pub(crate) fn a_check_knows_what_is_in_the_way() {
+    enter();
+    ifconfig("a0 vhid 7 pass secret 10.0.0.77/32 alias");
+    ifconfig("a0 10.0.0.78/32 alias");
+    ifconfig("vlan5 create vlan 5 vlandev a0");
+    let refusals = |interface: &str, vrid, addresses: &[&str]| {
+        let id = VrId {
+            interface: interface.into(),
+            vrid: Vrid::new(vrid).unwrap(),
+            family: Family::Ipv4,
+        };
+        let addresses = addresses.iter().map(|address| AddressSpec {
+            address: vip(address, 32),
+            interface: None,
+        });
+        let spec = VrSpec::new(id, addresses.collect());
+        FreebsdFacts::read().unwrap().refusals(&spec)
+    };
+    assert_eq!(refusals("a0", 8, &["10.0.0.100"]), [""; 0]);
+    let all = refusals("a0", 7, &["10.0.0.77", "10.0.0.78"]);
+    assert_eq!(all.len(), 3, "{all:#?}");
+    let all = refusals("vlan5", 8, &["10.0.5.100"]);
+    assert!(all.len() == 1 && all[0].contains("vlan"), "{all:#?}");
+
+    // What a platform that runs has put on the interface is in nobody's way.
+    let mut platform = FreebsdPlatform::open(Options::default()).unwrap();
+    platform.watch(A0, "a0").unwrap();
+    let served = setup(
+        key(Family::Ipv4, 8),
+        MacMode::Interface,
+        vip("10.0.0.100", 32),
+    );
+    platform.prepare(&served).unwrap();
+    receive(&mut platform, SOON);
+    let address = vip("10.0.0.100", 32);
+    platform
+        .set_address(served.key, address, true, true)
+        .unwrap();
+    receive(&mut platform, SOON);
+    assert_eq!(refusals("a0", 8, &["10.0.0.100"]), [""; 0]);
+}
+
+/// Conditions that come after the start, and end.
+pub(crate) fn what_comes_in_the_way_later_is_warned_of() {
+    enter();
+    let mut platform = open();
+    let backup = setup(
+        key(Family::Ipv4, 8),
+        MacMode::Virtual,
+        vip("10.0.0.100", 32),
+    );
+    platform.prepare(&backup).unwrap();
+    let mut warned = |words: &[&str]| {
+        let end = Instant::now() + Duration::from_secs(10);
+        loop {
+            receive(&mut platform, SOON);
+            let mut list = Vec::new();
+            platform.warnings(&mut list);
+            let texts: Vec<&str> = list.iter().map(|w| w.text.as_str()).collect();
+            let all = texts.len() == words.len();
+            if all
+                && texts
+                    .iter()
+                    .zip(words)
+                    .all(|(text, word)| text.contains(word))
+            {
+                break;
+            }
+            assert!(Instant::now() < end, "{texts:#?} instead of {words:?}");
+        }
+    };
+    warned(&[]);
+    ifconfig("a0 10.0.0.100/32 alias");
+    warned(&["10.0.0.100 by itself"]);
+    ifconfig("a0 inet 10.0.0.100 -alias");
+    warned(&[]);
+    ifconfig("a0 vhid 8 pass secret 10.0.0.77/32 alias");
+    warned(&["carp with vhid 8"]);
+    ifconfig("a0 inet 10.0.0.77 -alias");
+    warned(&[]);
 }
 
 pub(crate) fn a_busy_hook_is_refused() {
