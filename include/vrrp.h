@@ -830,7 +830,7 @@ struct vrrp_config {
      */
     struct vrrp_address source;
     /**
-     * What is done with VRRPv2 advertisements of other addresses than ours: `VRRP_ADDRESSES_WARN`
+     * How VRRPv2 advertisements of other addresses than ours are treated: `VRRP_ADDRESSES_WARN`
      * (default) or `VRRP_ADDRESSES_STRICT`.
      */
     uint8_t address_check;

@@ -193,7 +193,7 @@ union vrrp_gate_storage {
 struct vrrp_gate;
 
 /**
- * What names a virtual router of a gate.
+ * The name of a virtual router of a gate.
  */
 struct vrrp_gate_key {
     /**

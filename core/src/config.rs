@@ -49,7 +49,7 @@ pub struct VrConfig<'a> {
     pub auth: Auth,
     /// The checksum of VRRPv3 over IPv4.
     pub checksum: ChecksumMode,
-    /// What is done with VRRPv2 advertisements of other addresses.
+    /// How VRRPv2 advertisements of other addresses are treated.
     pub address_check: AddressCheck,
     /// What an owner does with advertisements of others.
     pub owner_receive: OwnerReceive,

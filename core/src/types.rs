@@ -274,7 +274,7 @@ impl fmt::Debug for Auth {
     }
 }
 
-/// What is done with a VRRPv2 advertisement whose address list is not ours (V-14). In VRRPv3 it is
+/// How a VRRPv2 advertisement is treated whose address list is not ours (V-14). In VRRPv3 it is
 /// taken and reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

@@ -483,7 +483,7 @@ fn nothing_is_due_in_the_past_after_any_input() {
     assert!(line.router.poll_timeout() > Some(Instant::from_micros(1_000_000)));
 }
 
-/// What carp(4) sends for a vhid: version 2, type 1, no skew, seven words of counter and digest.
+/// An advertisement of carp(4) for a vhid: version 2, type 1, no skew, seven words of counter and digest.
 fn carp(vhid: u8) -> Vec<u8> {
     let mut message = vec![0x21, vhid, 0, 7, 0, 1, 0, 0];
     message.extend(0x0123_4567_89ab_cdef_u64.to_be_bytes());

@@ -25,9 +25,9 @@ pub struct vrrp {
 /// # Safety
 /// `magic` and `content` give the places of these fields in the handle.
 pub(crate) unsafe trait Handle: Sized {
-    /// What the storage begins with once it is initialised. It differs from type to type.
+    /// The first octets of initialised storage. It differs from type to type.
     const MAGIC: u32;
-    /// What the handle is about.
+    /// The type behind the handle.
     type Content;
 
     /// A handle of new content.

@@ -257,7 +257,7 @@ mod tests {
         }
     }
 
-    /// What a program has: more room than any struct here takes, every octet 0xa5 or as given.
+    /// Memory of a program: more room than any struct here takes, every octet 0xa5 or as given.
     #[repr(C, align(8))]
     struct Memory([u8; 8192]);
 

@@ -140,7 +140,7 @@ pub struct vrrp_config {
     /// The address to advertise from, one of the interface's own: that it is there is for you to know.
     /// Of family 0 (default): the one that `vrrp_interface` has.
     pub source: vrrp_address,
-    /// What is done with VRRPv2 advertisements of other addresses than ours: `VRRP_ADDRESSES_WARN`
+    /// How VRRPv2 advertisements of other addresses than ours are treated: `VRRP_ADDRESSES_WARN`
     /// (default) or `VRRP_ADDRESSES_STRICT`.
     pub address_check: u8,
     /// Zero.

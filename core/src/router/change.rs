@@ -65,7 +65,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         }
     }
 
-    /// What the last advertisement said, in short, and the delay before preemption.
+    /// A summary of the last advertisement, and the delay before preemption.
     fn judged_by(&self) -> (u32, Micros) {
         let version = self.settings.version as u32;
         let interval = u32::from(self.settings.advert_interval.as_centis());

@@ -425,7 +425,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Router<IFS, VRS, AD
     /// The next thing to do, in order. `None`: nothing, or the next frame does not fit `buf`, which
     /// [`MAX_FRAME_LEN`](Self::MAX_FRAME_LEN) octets prevent.
     ///
-    /// What a virtual router has to do comes in one piece, but for advertisements that wait for
+    /// The outputs of a virtual router come in one piece, but for advertisements that wait for
     /// nothing: they come before everything else. So a port whose effects take long may stop after
     /// any output, take other inputs, call [`handle_timeout`](Self::handle_timeout), and go on here.
     #[inline]

@@ -242,12 +242,12 @@ pub(super) struct Owed {
     pub(super) after: After,
 }
 
-/// What has to be done before an advertisement that is owed is sent.
+/// The work that has to be done before an advertisement that is owed is sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum After {
     /// Nothing but to take up the MAC.
     Nothing,
-    /// What a new configuration has changed, unless that takes too long.
+    /// The changes of a new configuration, unless they take too long.
     Changes,
     /// Everything: it is the first since the virtual router became Active (S-14).
     Installation,

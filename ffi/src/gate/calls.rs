@@ -1,4 +1,4 @@
-//! What changes a gate: its making, the administrator's side, facts, frames and actions.
+//! The functions that change a gate: its making, the administrator's side, facts, frames and actions.
 
 use core::ffi::{c_int, c_void};
 use core::mem::{align_of, size_of};
@@ -381,7 +381,7 @@ pub unsafe extern "C" fn vrrp_gate_poll(
 }
 
 impl Answers {
-    /// What is to be done of an answer, with its frame at the beginning of `buffer`.
+    /// The next action for an answer, with its frame at the beginning of `buffer`.
     fn next(&mut self, can_send: bool, buffer: &mut [u8]) -> Option<vrrp_gate_action> {
         if can_send && self.answer_len > 0 {
             let len = core::mem::take(&mut self.answer_len);

@@ -7,7 +7,7 @@ use vrrp_core::gate::Gate;
 
 use crate::handle::{Handle, VRRP_MAX_ADDRESSES, VRRP_MAX_ROUTERS, gate_storage_size};
 
-/// What a gate writes at once when it answers: an answer and a hint, each a frame of 86 octets at most.
+/// The room for an answer and a hint, each a frame of 86 octets at most.
 pub(super) const ANSWERS_LEN: usize = 172;
 
 /// A gate with the capacities of this build, and the answer that waits for `vrrp_gate_poll()`.

@@ -3,7 +3,7 @@
 use crate::raw::{Plain, sized};
 use crate::types::{vrrp_address, vrrp_peer, vrrp_virtual_address};
 
-/// What names a virtual router of a gate.
+/// The name of a virtual router of a gate.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct vrrp_gate_key {

@@ -1,4 +1,4 @@
-//! What can be asked of a gate. Nothing here changes it.
+//! The functions that ask a gate. None of them changes it.
 
 use core::ffi::{c_char, c_int};
 use core::ptr;

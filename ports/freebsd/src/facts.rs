@@ -1,4 +1,4 @@
-//! What is known of this host without opening the platform.
+//! Facts about this host that are known without opening the platform.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -24,7 +24,7 @@ pub struct FreebsdFacts {
     links: Links,
     /// The type of each interface.
     kinds: BTreeMap<u32, u8>,
-    /// What a vrrpd has installed.
+    /// Addresses and carriers that a vrrpd has installed.
     ours: BTreeSet<(u32, IpAddr)>,
 }
 

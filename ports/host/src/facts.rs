@@ -10,7 +10,7 @@ use crate::config::VrSpec;
 /// Facts about this host, or why they cannot be had.
 pub type HostFacts = io::Result<Box<dyn Facts>>;
 
-/// What a port knows of the host without being opened. A list of interfaces will do for a test.
+/// The facts that a port knows of the host without being opened. A list of interfaces will do for a test.
 pub trait Facts {
     /// Every interface of the host.
     fn interfaces(&self) -> &[OwnInterface];

@@ -52,10 +52,10 @@ pub struct System {
     pub is_ending: fn(u32) -> bool,
 }
 
-/// What a ledger says.
+/// The content of a ledger.
 #[derive(Debug)]
 struct Parsed<E> {
-    /// What is not taken back.
+    /// Entries that are not undone.
     entries: BTreeSet<E>,
     /// Lines that are none.
     foreign: Vec<String>,
@@ -530,7 +530,7 @@ mod tests {
         Ledger::create(directory, "here", system()).unwrap()
     }
 
-    /// What the dead left, without tokens, and the remarks.
+    /// The leftovers of dead processes, without tokens, and the remarks.
     fn find(directory: &Path) -> (Vec<Vec<u32>>, Vec<String>) {
         let mut remarks = Vec::new();
         let found = leftovers::<u32>(directory, "here", system(), &mut remarks).unwrap();

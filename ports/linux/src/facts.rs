@@ -1,4 +1,4 @@
-//! What is known of this host without opening the platform.
+//! Facts about this host that are known without opening the platform.
 
 use std::io;
 

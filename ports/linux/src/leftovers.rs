@@ -106,7 +106,7 @@ fn clean(netlink: &mut Netlink, leftover: Leftover) -> io::Result<()> {
     result
 }
 
-/// What [`sweep`] removed.
+/// The result of a [`sweep`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Swept {
     macvlans: usize,
@@ -117,7 +117,7 @@ struct Swept {
 }
 
 impl Swept {
-    /// What there is to say about it.
+    /// Remarks for the log.
     fn remarks(&self) -> Vec<String> {
         let parts = [
             (self.macvlans, "macvlan"),

@@ -72,7 +72,7 @@ fn place(held: &Held<Entry>) -> (u32, IpAddr) {
     (held.index, held.address.address)
 }
 
-/// What a change asks for.
+/// The change that is asked for.
 #[derive(Default)]
 struct Plan {
     give_up: Option<Held<Entry>>,

@@ -1,4 +1,4 @@
-//! What should be gone and is not: removals that failed, and are tried again until they succeed.
+//! Strays: removals that failed, and are tried again until they succeed.
 
 use std::io;
 use std::net::IpAddr;
@@ -22,7 +22,7 @@ pub(crate) struct Strays {
     held: Vec<Stray>,
     /// When to try again. `None`: nothing is left.
     due: Option<Instant>,
-    /// What refused to go, in words.
+    /// A description of the stray.
     refused: Option<String>,
 }
 

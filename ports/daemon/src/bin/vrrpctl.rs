@@ -89,7 +89,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What the command line asks for.
+/// The request of the command line.
 #[derive(Debug)]
 enum Wish {
     Run(Args),

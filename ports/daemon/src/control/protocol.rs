@@ -129,7 +129,7 @@ pub struct Status {
     pub stopping: bool,
     /// The virtual routers.
     pub virtual_routers: Vec<VirtualRouter>,
-    /// What is not as it should be and belongs to no virtual router, in words.
+    /// Warnings that belong to no virtual router, in words.
     #[serde(default)]
     pub warnings: Vec<String>,
 }

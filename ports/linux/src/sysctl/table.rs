@@ -222,7 +222,7 @@ pub fn names() -> Vec<String> {
 /// by it.
 pub(crate) const DEAF: (u16, i32) = (NAMES[RpFilter as usize].1, 1);
 
-/// What decides the values that a macvlan needs.
+/// The facts that decide the values that a macvlan needs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Surroundings<'a> {
     pub(crate) all: &'a Values,
