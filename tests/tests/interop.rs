@@ -104,7 +104,10 @@ fn a_planned_takeover(old: Program, vr: &Vr) {
         pair.wait_master("fridge");
         pause(Duration::from_millis(300));
         let report = probe.stop();
-        assert_eq!(report.answerers(), ["clarinet", "fridge"]);
+        // Until the second round the switch may send to the old master once more.
+        let answerers = report.answerers();
+        assert_eq!(answerers.first().map(String::as_str), Some("clarinet"));
+        assert_eq!(answerers.last().map(String::as_str), Some("fridge"));
         // Without the second round the next advertisement, an interval later, ends the silence.
         let silence_us = report.longest_silence_us();
         assert!(silence_us < 500_000, "{:#?}", report.timeline());
