@@ -5,6 +5,8 @@
 //! measuring program in `examples/measure`, the show for newcomers in `examples/demo.rs`.
 
 #[cfg(target_os = "linux")]
+pub mod built;
+#[cfg(target_os = "linux")]
 pub mod c;
 pub mod lab;
 pub mod output;

@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
+use vrrp_tests::built;
 use vrrp_tests::c;
 use vrrp_tests::lab::pair::LIMIT;
 use vrrp_tests::lab::{Capture, Daemon, Host, PaperNetwork, Segment, wait_until};
@@ -27,13 +28,11 @@ fn modules() -> &'static Path {
         let prefix = c::installed();
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let dir = c::out_dir("apache");
-        apxs(
-            &dir,
-            &root.join("ffi/examples/mod_vrrp"),
-            "mod_vrrp",
-            prefix,
-        );
-        apxs(&dir, &root.join("tests/c/mod_slow"), "mod_slow", prefix);
+        built::once("apache", || {
+            let ours = root.join("ffi/examples/mod_vrrp");
+            apxs(&dir, &ours, "mod_vrrp", prefix);
+            apxs(&dir, &root.join("tests/c/mod_slow"), "mod_slow", prefix);
+        });
         dir
     })
 }

@@ -48,6 +48,12 @@ pub fn start_in(command: &mut Command, ns: RawFd) {
     unsafe { command.pre_exec(before_exec) };
 }
 
+/// Locks `file` for this process, which waits for others. The lock ends with the file's descriptor.
+pub fn lock(file: &impl AsRawFd) -> io::Result<()> {
+    // SAFETY: no memory is passed.
+    check(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX) }).map(drop)
+}
+
 /// The number of the interface `name` in the calling thread's namespace.
 pub fn interface_index(name: &str) -> io::Result<u32> {
     let name = std::ffi::CString::new(name)?;

@@ -36,6 +36,7 @@ mod run;
 mod soak;
 mod stack;
 mod steps;
+mod stories;
 
 use std::process::ExitCode;
 
@@ -48,6 +49,8 @@ usage: cargo xtask COMMAND, or COMMAND --help
   test       install what is missing with the package manager and run everything
   test STEP  one step of it:
                STEPS
+  lab        the lab's stories, several at once, or those whose name has one of the words
+             that are given; --at-once N for another number
   install    build the programs and install them with manual pages, sample and service;
              --prefix PREFIX (/usr/local), --destdir FOLDER for packagers
   uninstall  remove what install with the same options has installed
@@ -112,6 +115,7 @@ fn main() -> ExitCode {
         ))),
         "demo" => demo(),
         "test" => steps::test(rest),
+        "lab" => steps::some_stories(rest),
         "install" => programs::install(rest),
         "uninstall" => programs::uninstall(rest),
         "freebsd" => freebsd::archive(),

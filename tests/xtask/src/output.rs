@@ -11,8 +11,7 @@ pub(crate) const READER_GONE: i32 = 141;
 /// Writes to the standard output. A reader that has gone, as with `| head`, ends the program
 /// quietly; a full disk ends it with a message.
 pub(crate) fn say(text: fmt::Arguments<'_>) {
-    let mut out = io::stdout().lock();
-    match out.write_fmt(text).and_then(|()| out.flush()) {
+    match try_say(text) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => process::exit(READER_GONE),
         Err(error) => {
@@ -20,6 +19,12 @@ pub(crate) fn say(text: fmt::Arguments<'_>) {
             process::exit(1);
         }
     }
+}
+
+/// As [`say`], for those who have something to put in order before the program ends.
+pub(crate) fn try_say(text: fmt::Arguments<'_>) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_fmt(text).and_then(|()| out.flush())
 }
 
 /// Writes to the standard error stream. There is nowhere to report that this failed.

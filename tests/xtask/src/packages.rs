@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::run::{self, Failure};
 
 /// What the lab needs: its tools and the daemons that it runs ours against.
-pub(crate) const LAB: &[&str] = &["iproute2", "nftables", "keepalived", "frr"];
+pub(crate) const LAB: &[&str] = &["iproute2", "iputils-ping", "nftables", "keepalived", "frr"];
 /// Makes the kernel refuse one system call after the other.
 pub(crate) const REFUSALS: &[&str] = &["strace"];
 /// What the lab's C programs are built for: httpd, as it comes.

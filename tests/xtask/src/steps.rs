@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::run::{self, Failure, PROOF, cargo, root};
 use crate::{
     bare_c, bare_metal, bench, capi, capi_host, compliance, firmware, freebsd, installed, manual,
-    metrics, packages, proof, soak, stack,
+    metrics, packages, proof, soak, stack, stories,
 };
 
 type Step = (&'static str, fn() -> Result<(), Failure>);
@@ -51,19 +51,36 @@ pub(crate) fn test(names: &[String]) -> Result<(), Failure> {
             )));
         }
     }
+    let mut took: Vec<(&str, f64)> = Vec::new();
     for (name, step) in STEPS {
         if !names.is_empty() && !names.iter().any(|n| n == name) {
             continue;
         }
         sayln!("=== {name}");
         let started = Instant::now();
-        step().map_err(|failure| Failure(format!("step {name}: {failure}")))?;
-        sayln!(
-            "=== {name}: passed in {:.0} s",
-            started.elapsed().as_secs_f64()
-        );
+        let done = step();
+        let seconds = started.elapsed().as_secs_f64();
+        took.push((name, seconds));
+        if let Err(failure) = done {
+            print_times(&took);
+            return Err(Failure(format!("step {name}: {failure}")));
+        }
+        sayln!("=== {name}: passed in {seconds:.0} s");
     }
+    print_times(&took);
     Ok(())
+}
+
+/// Tells how long each step took, where there are several.
+fn print_times(took: &[(&str, f64)]) {
+    if took.len() < 2 {
+        return;
+    }
+    for (name, seconds) in took {
+        sayln!("{seconds:7.0} s  {name}");
+    }
+    let sum: f64 = took.iter().map(|(_, seconds)| seconds).sum();
+    sayln!("{sum:7.0} s  all steps");
 }
 
 /// Builds vrrpd and vrrpctl as they are installed.
@@ -169,10 +186,39 @@ fn units() -> Result<(), Failure> {
 
 /// The lab of network namespaces.
 fn lab() -> Result<(), Failure> {
+    tell_stories(&[], None)?;
+    // The examples in its documentation.
+    let package = ["--profile", PROOF, "--package", "vrrp-tests"];
+    here(cargo().args(["test", "--quiet", "--doc"]).args(package))
+}
+
+/// `cargo xtask lab [--at-once N] [WORD...]`: the stories whose name has one of the words.
+pub(crate) fn some_stories(args: &[String]) -> Result<(), Failure> {
+    match args {
+        [option, count, words @ ..] if option == "--at-once" => match count.parse() {
+            Ok(count) if count > 0 => tell_stories(words, Some(count)),
+            _ => Err(Failure(format!("lab: {count} stories at once?"))),
+        },
+        words => tell_stories(words, None),
+    }
+}
+
+fn tell_stories(words: &[String], at_once: Option<usize>) -> Result<(), Failure> {
     packages::install(packages::LAB)?;
     packages::install(packages::C_HOST)?;
     packages::install(packages::LWIP)?;
     packages::install(packages::HTTPD)?;
     build_programs()?;
-    run::test(&["--profile", PROOF, "--package", "vrrp-tests"], &[])
+    let vrrpd = release("vrrpd");
+    stories::run(&stories::Plan {
+        build: &["--profile", PROOF, "--package", "vrrp-tests"],
+        words,
+        environment: &[("VRRPD", vrrpd.as_os_str())],
+        at_once,
+    })
+}
+
+/// A program of [`build_programs`].
+pub(crate) fn release(name: &str) -> PathBuf {
+    run::target_dir().join("release").join(name)
 }

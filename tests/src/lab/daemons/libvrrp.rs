@@ -5,9 +5,12 @@ use std::process::Command;
 #[cfg(target_os = "linux")]
 use std::sync::OnceLock;
 
+#[cfg(not(target_os = "linux"))]
 use super::vrrpd;
 use crate::lab::host::{Host, INTERFACE};
 use crate::lab::vr::Vr;
+#[cfg(target_os = "linux")]
+use crate::{built, c};
 
 /// What a program that links the archive needs besides.
 #[cfg(target_os = "linux")]
@@ -66,25 +69,25 @@ fn program(name: &str) -> PathBuf {
 fn program(name: &str) -> PathBuf {
     static DIR: OnceLock<PathBuf> = OnceLock::new();
     DIR.get_or_init(|| {
-        let built = vrrpd::build(&["-p", "vrrp-ffi"]);
-        let dir = built.join("examples-c");
-        std::fs::create_dir_all(&dir).expect("a folder for the examples");
-        // One is linked each way. A program looks for the soname, which cargo's file does not bear.
-        let soname = dir.join("libvrrp.so.0");
-        let _ = std::fs::remove_file(&soname);
-        std::os::unix::fs::symlink(built.join("libvrrp.so"), &soname).expect("a link");
-        let archive = built.join("libvrrp.a");
-        let runpath = format!("-Wl,-rpath,{}", dir.display());
-        compile(&dir, "poll", |command| {
-            command.arg(archive).args(STATIC_LIBS)
-        });
-        compile(&dir, "libevent", |command| {
-            let shared = [soname.as_os_str(), runpath.as_ref()];
-            command.args(shared).arg("-levent_core")
-        });
+        let lib = c::installed().join("lib");
+        let dir = built::out_dir("examples-c");
+        built::once("examples-c", || examples(&dir, &lib));
         dir
     })
     .join(name)
+}
+
+/// Compiles the examples. One is linked each way.
+#[cfg(target_os = "linux")]
+fn examples(dir: &Path, lib: &Path) {
+    compile(dir, "poll", |command| {
+        command.arg(lib.join("libvrrp.a")).args(STATIC_LIBS)
+    });
+    let runpath = format!("-Wl,-rpath,{}", lib.display());
+    compile(dir, "libevent", |command| {
+        let shared = [lib.join("libvrrp.so").into_os_string(), runpath.into()];
+        command.args(shared).arg("-levent_core")
+    });
 }
 
 #[cfg(target_os = "linux")]

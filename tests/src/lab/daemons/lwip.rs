@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use super::vrrpd::target_dir;
 use crate::lab::host::{Host, INTERFACE};
 use crate::lab::linux::host::TAP;
 use crate::lab::vr::Vr;
+use crate::{built, c};
 
 /// Where the repository begins.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
@@ -50,38 +50,29 @@ pub(super) fn command(config: &Path) -> Command {
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
-        // A folder of its own: the library with the host port has the same name.
-        let folder = target_dir().join("engine");
-        let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        cargo
-            .args(["rustc", "--quiet", "--release", "--package", "vrrp-ffi"])
-            .args(["--no-default-features", "--crate-type", "staticlib"])
-            .arg("--target-dir")
-            .arg(&folder);
-        succeed(&mut cargo);
-
-        let binary = folder.join("lwip-vrrp");
-        let mut cc = Command::new("cc");
-        cc.args(["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror"])
-            .args(["-fsanitize=address,undefined", "-fno-sanitize-recover"])
-            .args(["-Iinclude", "-isystem", "/usr/include/lwip"])
-            .args(["ffi/examples/lwip/main.c", "ffi/examples/lwip/vrrp_lwip.c"])
-            .arg(folder.join("release/libvrrp.a"))
-            .args(["-llwip", "-o"])
-            .arg(&binary);
-        succeed(&mut cc);
+        let library = c::installed_engine().join("lib/libvrrp.a");
+        let binary = built::out_dir("lwip").join("lwip-vrrp");
+        built::once("lwip", || compile(&library, &binary));
         binary
     })
 }
 
-fn succeed(command: &mut Command) {
-    let output = command
+fn compile(library: &Path, binary: &Path) {
+    let mut cc = Command::new("cc");
+    cc.args(["-std=gnu11", "-O1", "-g", "-Wall", "-Wextra", "-Werror"])
+        .args(["-fsanitize=address,undefined", "-fno-sanitize-recover"])
+        .args(["-Iinclude", "-isystem", "/usr/include/lwip"])
+        .args(["ffi/examples/lwip/main.c", "ffi/examples/lwip/vrrp_lwip.c"])
+        .arg(library)
+        .args(["-llwip", "-o"])
+        .arg(binary);
+    let output = cc
         .current_dir(ROOT)
         .output()
-        .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
+        .unwrap_or_else(|error| panic!("cannot run {cc:?}: {error}"));
     assert!(
         output.status.success(),
-        "{command:?}:\n{}",
+        "{cc:?}:\n{}",
         String::from_utf8_lossy(&output.stderr)
     );
 }
