@@ -213,6 +213,15 @@ pub enum Incoming<'a> {
         /// The frame.
         frame: &'a [u8],
     },
+    /// A frame in which a host says that it has an address of ours, that is not to be answered: an ARP
+    /// packet with it as the sender, or a neighbour advertisement. A port that gives it as a
+    /// [`Frame`](Incoming::Frame) may have it answered.
+    Announcement {
+        /// The host's number of the interface.
+        ifindex: u32,
+        /// The frame.
+        frame: &'a [u8],
+    },
 }
 
 /// What a port must know of a virtual router before it can take part.

@@ -11,6 +11,9 @@ use vrrp_host::bpf::{self, ACCEPT, DROP, LOAD_BYTE, LOAD_HALF, LOAD_WORD, requir
 
 /// The most instructions that the kernel takes in one program.
 const MAX_INSTRUCTIONS: usize = 4096;
+/// The most instructions of a program that listens for announcements: some 250 addresses that are not
+/// next to each other. The kernel runs through all of them for each ARP packet.
+const ANNOUNCEMENTS: usize = 800;
 
 /// Facts about the packet that are not in its octets live at this offset.
 const ANCILLARY: u32 = 0xffff_f000;
@@ -31,12 +34,23 @@ pub(crate) fn vrrp_ipv4(ifindex: u32) -> Vec<Instruction> {
     program
 }
 
-/// VRRP over IPv6 that arrived on the interface `ifindex` itself.
-pub(crate) fn vrrp_ipv6(ifindex: u32) -> Vec<Instruction> {
+/// VRRP over IPv6 that arrived on the interface `ifindex` itself, and advertisements of neighbours
+/// that say that they have one of `addresses`. One socket for both: a second one for IPv6 would be shown
+/// every packet once more.
+pub(crate) fn vrrp_ipv6(ifindex: u32, addresses: &[Ipv6Addr]) -> Vec<Instruction> {
     let mut program = for_us(0x86dd);
     require(&mut program, LOAD_WORD, IFINDEX, ifindex);
-    require(&mut program, LOAD_BYTE, 20, 112);
+    program.push(bpf::load(LOAD_BYTE, 20));
+    program.push(bpf::jump(bpf::JUMP_EQUAL, 112, 0, 1));
     program.push(ACCEPT);
+    bpf::neighbour_advertisements(&mut program, addresses, ANNOUNCEMENTS);
+    program
+}
+
+/// ARP packets of neighbours that say that they have one of `addresses`.
+pub(crate) fn announcements(addresses: &[Ipv4Addr]) -> Vec<Instruction> {
+    let mut program = for_us(0x0806);
+    bpf::arp_senders(&mut program, addresses, ANNOUNCEMENTS);
     program
 }
 
@@ -126,7 +140,7 @@ mod tests {
 
     #[test]
     fn vrrp_over_ipv6_and_nothing_else() {
-        let program = vrrp_ipv6(7);
+        let program = vrrp_ipv6(7, &[]);
         assert!(run(
             &program,
             MULTICAST,
@@ -176,6 +190,44 @@ mod tests {
         assert!(!run(&program, MULTICAST, &ask(1, [10, 0, 0, 3])));
         assert!(!run(&program, MULTICAST, &ask(2, [10, 0, 0, 1])));
         assert!(!run(&arp_requests(&[]), MULTICAST, &ask(1, [10, 0, 0, 1])));
+    }
+
+    #[test]
+    fn announcements_of_listed_addresses() {
+        let program = announcements(&[[10, 0, 0, 1].into(), [10, 0, 0, 9].into()]);
+        let say = |op: u8, sender: [u8; 4]| frame(0x0806, 42, &[(21, &[op]), (28, &sender)]);
+        for op in [1, 2] {
+            assert!(run(&program, MULTICAST, &say(op, [10, 0, 0, 1])));
+            assert!(run(&program, MULTICAST, &say(op, [10, 0, 0, 9])));
+            assert!(!run(&program, MULTICAST, &say(op, [10, 0, 0, 2])));
+        }
+        for packet_type in 0..8 {
+            let about = About {
+                packet_type,
+                ..MULTICAST
+            };
+            let heard = run(&program, about, &say(1, [10, 0, 0, 1]));
+            assert_eq!(heard, packet_type <= 2);
+        }
+        let (one, two) = (
+            "2001:db8::1".parse().unwrap(),
+            "2001:db8::2".parse().unwrap(),
+        );
+        let program = vrrp_ipv6(7, &[one]);
+        let say = |kind: u8, target: Ipv6Addr| {
+            let octets = target.octets();
+            frame(0x86dd, 86, &[(20, &[58]), (54, &[kind]), (62, &octets)])
+        };
+        assert!(run(&program, MULTICAST, &say(136, one)));
+        assert!(!run(&program, MULTICAST, &say(135, one)));
+        assert!(!run(&program, MULTICAST, &say(136, two)));
+        let advert = frame(0x86dd, 78, &[(20, &[112])]);
+        assert!(run(&program, MULTICAST, &advert));
+        let other = About {
+            ifindex: 8,
+            ..MULTICAST
+        };
+        assert!(!run(&program, other, &say(136, one)));
     }
 
     #[test]

@@ -14,6 +14,7 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("vrrp-linux is for Linux");
 
+mod announcements;
 mod bpf;
 mod by_hand;
 mod facts;

@@ -95,6 +95,12 @@ pub struct LinuxPlatform {
     pub(crate) untidy: bool,
     /// The requests that are heard may not be those that the host answers.
     pub(crate) unheard: bool,
+    /// The addresses whose announcements are heard may not be those that matter.
+    pub(crate) unannounced: bool,
+    /// Sockets of announcements that are not waited for, and until when.
+    pub(crate) resting: Vec<(u64, u64)>,
+    /// Interfaces whose announcements cannot be heard, and why.
+    pub(crate) deaf: BTreeMap<u32, String>,
     /// Routes to the networks of virtual addresses may be missing.
     pub(crate) unrouted: bool,
     /// Facts may have changed that the host has not been told.
@@ -178,6 +184,9 @@ impl LinuxPlatform {
             marks_addresses: leftovers::marks_addresses(&sys::kernel_release()),
             untidy: false,
             unheard: false,
+            unannounced: false,
+            resting: Vec::new(),
+            deaf: BTreeMap::new(),
             unrouted: false,
             unsettled: false,
             counters: Counters::default(),
@@ -249,6 +258,10 @@ impl LinuxPlatform {
 
     /// Reads a packet socket; while much comes in, by the clock.
     fn read_socket(&mut self, token: u64, sink: &mut dyn FnMut(Incoming<'_>)) -> io::Result<()> {
+        if Sockets::is_for_announcements(Sockets::split_token(token).1) {
+            self.receive_frames(token, sink)?;
+            return self.rest(token);
+        }
         let mut frames = 0;
         for _ in 0..BATCHES {
             let taken = self.receive_frames(token, sink)?;
@@ -275,7 +288,8 @@ impl LinuxPlatform {
         token: u64,
         sink: &mut dyn FnMut(Incoming<'_>),
     ) -> io::Result<usize> {
-        let (ifindex, _) = Sockets::split_token(token);
+        let (ifindex, place) = Sockets::split_token(token);
+        let announced = Sockets::is_for_announcements(place);
         let Some((sockets, fd)) = packet_socket(&self.interfaces, token) else {
             return Ok(0);
         };
@@ -299,9 +313,16 @@ impl LinuxPlatform {
                     .macvlans
                     .get(&device)
                     .is_some_and(|key| key.ifindex == ifindex);
-            if ours {
-                self.counters.frames_received += 1;
+            if !ours {
+                continue;
+            }
+            self.counters.frames_received += 1;
+            // What is no VRRP comes with it over IPv6.
+            let announced = announced || Sockets::is_announcement(place, frame);
+            if !announced {
                 sink(Incoming::Frame { ifindex, frame });
+            } else if !self.is_from_us(frame) {
+                sink(Incoming::Announcement { ifindex, frame });
             }
         }
         Ok(taken)
@@ -360,6 +381,7 @@ impl Platform for LinuxPlatform {
         if self.unsettled {
             self.settle(sink);
         }
+        result = result.and(self.end_rests());
         let paced = tokens.contains(&PACE) || !self.pace.held().is_empty();
         tokens.retain(|token| *token < TIMER && !self.pace.held().contains(token));
         tokens.extend_from_slice(self.pace.held());
@@ -474,6 +496,7 @@ impl Platform for LinuxPlatform {
         self.sysctl_warnings(list);
         self.mac_warnings(list);
         self.address_warnings(list);
+        self.announcement_warnings(list);
         list.extend(self.strays.warning());
     }
 

@@ -73,6 +73,7 @@ impl LinuxPlatform {
             }
         }
         self.untidy = true;
+        self.unannounced = true;
         if attached {
             self.listen(key)?;
             self.attach_router(key)?;
@@ -167,6 +168,7 @@ impl LinuxPlatform {
             sockets.unlisten(key.family);
         }
         self.untidy = true;
+        self.unannounced = true;
     }
 
     /// Removes everything that is installed.

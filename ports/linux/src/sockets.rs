@@ -16,7 +16,12 @@ const ETH_P_IP: u16 = 0x0800;
 const ETH_P_ARP: u16 = 0x0806;
 const ETH_P_IPV6: u16 = 0x86dd;
 const RECEIVE_BUFFER: i32 = 1024 * 1024;
+/// Room for some forty frames: when they come faster than they are read, some of them will do.
+const ANNOUNCEMENT_BUFFER: i32 = 16 * 1024;
 const IP_MULTICAST_ALL: i32 = 49;
+
+/// Packet sockets of one interface.
+const PURPOSES: usize = 5;
 
 /// What a packet socket is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,24 +34,34 @@ pub(crate) enum Purpose {
     Arp,
     /// Neighbour solicitations that the kernel does not answer.
     Solicitations,
+    /// ARP packets of hosts that have an address of ours. Those of IPv6 come with VRRP.
+    Announcements,
 }
 
 impl Purpose {
     /// All, in the order in which [`Sockets`] keeps them.
-    const ALL: [Purpose; 4] = [
+    const ALL: [Purpose; PURPOSES] = [
         Purpose::Vrrp4,
         Purpose::Vrrp6,
         Purpose::Arp,
         Purpose::Solicitations,
+        Purpose::Announcements,
     ];
 
     fn ethertype(self) -> u16 {
         match self {
             Purpose::Vrrp4 => ETH_P_IP,
-            Purpose::Arp => ETH_P_ARP,
+            Purpose::Arp | Purpose::Announcements => ETH_P_ARP,
             Purpose::Vrrp6 | Purpose::Solicitations => ETH_P_IPV6,
         }
     }
+}
+
+/// Addresses that nobody else should announce, sorted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Announced {
+    pub(crate) ipv4: Vec<Ipv4Addr>,
+    pub(crate) ipv6: Vec<Ipv6Addr>,
 }
 
 /// The sockets of an interface that is there. All close, and all memberships end, with it.
@@ -58,12 +73,14 @@ pub(crate) struct Sockets {
     ifindex: u32,
     number: u32,
     fitness: Fitness,
-    packet: [Option<OwnedFd>; 4],
+    packet: [Option<OwnedFd>; PURPOSES],
     /// Never bound and never read: they hold the memberships that IGMP and MLD report.
     members: [Option<OwnedFd>; 2],
     /// Send IP packets whose neighbour the kernel finds.
     raw: [Option<OwnedFd>; 2],
     solicited: BTreeSet<Ipv6Addr>,
+    /// The addresses whose announcements are heard.
+    announced: Announced,
 }
 
 impl Sockets {
@@ -73,10 +90,11 @@ impl Sockets {
             ifindex,
             number,
             fitness,
-            packet: [const { None }; 4],
+            packet: [const { None }; PURPOSES],
             members: [None, None],
             raw: [None, None],
             solicited: BTreeSet::new(),
+            announced: Announced::default(),
         }
     }
 
@@ -90,6 +108,18 @@ impl Sockets {
         ((token >> 8) as u32, (token & 0xff) as usize)
     }
 
+    /// Whether the place of a socket is that of announcements.
+    pub(crate) fn is_for_announcements(place: usize) -> bool {
+        place == Purpose::Announcements as usize
+    }
+
+    /// Whether a frame of the socket at a place is an announcement that has come with VRRP.
+    pub(crate) fn is_announcement(place: usize, frame: &[u8]) -> bool {
+        const NEXT_HEADER: usize = 20;
+        const ICMPV6: u8 = 58;
+        place == Purpose::Vrrp6 as usize && frame.get(NEXT_HEADER) == Some(&ICMPV6)
+    }
+
     pub(crate) fn packet(&self, place: usize) -> Option<&OwnedFd> {
         self.packet.get(place)?.as_ref()
     }
@@ -98,7 +128,7 @@ impl Sockets {
     pub(crate) fn listen(&mut self, epoll: &Epoll, family: Family) -> io::Result<()> {
         let (purpose, program) = match family {
             Family::Ipv4 => (Purpose::Vrrp4, bpf::vrrp_ipv4(self.ifindex)),
-            Family::Ipv6 => (Purpose::Vrrp6, bpf::vrrp_ipv6(self.ifindex)),
+            Family::Ipv6 => (Purpose::Vrrp6, self.vrrp_ipv6()),
         };
         if self.packet[purpose as usize].is_some() {
             return Ok(());
@@ -130,6 +160,42 @@ impl Sockets {
             bpf::neighbour_solicitations(&ipv6)
         })?;
         self.join_solicited(ipv6.into_iter().map(solicited_node).collect())
+    }
+
+    /// Hears hosts that announce one of these addresses: of IPv6, while VRRP of IPv6 is heard.
+    pub(crate) fn hear_announcements(
+        &mut self,
+        epoll: &Epoll,
+        announced: Announced,
+    ) -> io::Result<()> {
+        if announced == self.announced {
+            return Ok(());
+        }
+        let before = std::mem::replace(&mut self.announced, announced);
+        let result = self.listen_for_announcements(epoll, &before);
+        if result.is_err() {
+            // It is tried again as soon as another address is announced.
+            self.packet[Purpose::Announcements as usize] = None;
+        }
+        result
+    }
+
+    fn listen_for_announcements(&mut self, epoll: &Epoll, before: &Announced) -> io::Result<()> {
+        if self.announced.ipv6 != before.ipv6
+            && let Some(fd) = &self.packet[Purpose::Vrrp6 as usize]
+        {
+            sys::attach_filter(fd, &self.vrrp_ipv6())?;
+        }
+        let ipv4 = std::mem::take(&mut self.announced.ipv4);
+        let result = self.hear(epoll, Purpose::Announcements, ipv4.len(), || {
+            bpf::announcements(&ipv4)
+        });
+        self.announced.ipv4 = ipv4;
+        result
+    }
+
+    fn vrrp_ipv6(&self) -> Vec<bpf::Instruction> {
+        bpf::vrrp_ipv6(self.ifindex, &self.announced.ipv6)
     }
 
     fn hear(
@@ -186,12 +252,16 @@ impl Sockets {
     ) -> io::Result<()> {
         let fd = sys::socket(libc::AF_PACKET, libc::SOCK_RAW, 0)?;
         sys::attach_filter(&fd, program)?;
-        set_buffer(&fd, [libc::SO_RCVBUFFORCE, libc::SO_RCVBUF], RECEIVE_BUFFER)?;
+        let room = match purpose {
+            Purpose::Announcements => ANNOUNCEMENT_BUFFER,
+            _ => RECEIVE_BUFFER,
+        };
+        set_buffer(&fd, [libc::SO_RCVBUFFORCE, libc::SO_RCVBUF], room)?;
         sys::bind_packet(&fd, self.ifindex, purpose.ethertype())?;
         let group = match purpose {
             Purpose::Vrrp4 => Some(Family::Ipv4.group_mac()),
             Purpose::Vrrp6 => Some(Family::Ipv6.group_mac()),
-            Purpose::Arp | Purpose::Solicitations => None,
+            Purpose::Arp | Purpose::Solicitations | Purpose::Announcements => None,
         };
         if let Some(mac) = group {
             let mut request = [0; 16];

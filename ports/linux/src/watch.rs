@@ -85,6 +85,7 @@ impl LinuxPlatform {
                     // Another interface may have come into a virtual address's subnet.
                     self.untidy |= foreign;
                     self.unrouted |= foreign;
+                    self.unannounced |= foreign;
                     foreign
                 }
                 Event::Sysctl(index) => {
@@ -147,6 +148,7 @@ impl LinuxPlatform {
         self.counters.resyncs += 1;
         self.unsettled = true;
         self.untidy = true;
+        self.unannounced = true;
         let links = &self.links;
         for (key, router) in &mut self.routers {
             router.find_losses(*key, links, &mut self.lost);
@@ -212,6 +214,7 @@ impl LinuxPlatform {
             self.lost.push(Failure::Group { ifindex, family });
         }
         self.untidy = true;
+        self.unannounced = true;
         if fit {
             for key in self.keys_on(number) {
                 let _ = self.listen(key);
@@ -228,6 +231,7 @@ impl LinuxPlatform {
             watched.depart();
         }
         self.untidy = true;
+        self.unannounced = true;
     }
 
     pub(crate) fn keys_on(&self, number: u32) -> Vec<VrKey> {

@@ -9,6 +9,7 @@ use vrrp_core::{
     Transmit, VrKey,
 };
 
+use super::conflicts::Conflicts;
 use super::devices::Rounds;
 use super::partings::Partings;
 use super::{HostRouter, MAX_FRAME};
@@ -38,6 +39,7 @@ pub(super) struct Core {
     /// Virtual routers that are to stop when it is their turn.
     pub(super) partings: Partings,
     pub(super) sightings: Sightings,
+    pub(super) conflicts: Conflicts,
     pub(super) events: Queue,
     pub(super) answers: Vec<Answer>,
     /// Of VRIDs that are not ours.
@@ -216,6 +218,7 @@ impl Core {
             retries: BTreeMap::new(),
             partings: Partings::default(),
             sightings: Sightings::default(),
+            conflicts: Conflicts::default(),
             events: Queue::default(),
             answers: Vec::new(),
             rejected: Limiter::new(),

@@ -1,5 +1,6 @@
 //! The host: platform, engine, and what lies between.
 
+mod conflicts;
 mod core;
 mod devices;
 mod learning;
@@ -114,6 +115,7 @@ impl<P: Platform> Host<P> {
             self.core.note_stall(now, deadline);
         }
         let received = self.receive(now);
+        self.core.review_conflicts(now);
         self.core.refresh_tracked(now);
         self.go_on_parting(now);
         if self.core.engine.poll_timeout().is_some_and(|at| at <= now) {

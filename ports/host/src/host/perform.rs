@@ -291,6 +291,7 @@ impl<P: Platform> Host<P> {
             self.core.events.push(Event::Removed { id });
         }
         self.core.sightings.forget_refused(key);
+        self.core.conflicts.forget(key);
         self.reap_due = true;
         self.admit(now);
     }

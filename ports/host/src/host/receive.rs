@@ -28,6 +28,7 @@ impl Core {
                 self.look_at_tracked = true;
             }
             Incoming::Frame { ifindex, frame } => self.frame(now, ifindex, frame),
+            Incoming::Announcement { ifindex, frame } => self.claimed(now, ifindex, frame),
         }
     }
 
@@ -40,9 +41,14 @@ impl Core {
         }
         let came = interface.reported && interface.state == InterfaceState::default();
         let before = (interface.state.up, interface.state.mac);
+        let own = |state: &InterfaceState| (state.ipv4, state.ipv6);
+        let moved = own(&interface.state) != own(&state);
         interface.reported = true;
         interface.state = state;
         let name = interface.name.clone();
+        if moved {
+            self.conflicts.forget_interface(ifindex);
+        }
         if came {
             self.arrived.insert(ifindex, None);
         }
@@ -72,7 +78,10 @@ impl Core {
 
     fn frame(&mut self, now: Instant, ifindex: u32, frame: &[u8]) {
         match self.engine.handle_frame(now, ifindex, frame) {
-            Verdict::NotVrrp => self.answer(ifindex, frame),
+            Verdict::NotVrrp => {
+                self.claimed(now, ifindex, frame);
+                self.answer(ifindex, frame);
+            }
             Verdict::Accepted(key) => self.accepted(now, key, frame),
             Verdict::Dropped(reason) => self.dropped(now, ifindex, frame, reason),
         }

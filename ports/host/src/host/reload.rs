@@ -252,6 +252,7 @@ impl<P: Platform> Host<P> {
             *prepared = setup;
         }
         core.sightings.forget_refused(key);
+        core.conflicts.forget(key);
         vr.current = Some(spec);
         if moved && vr.priority.take().is_some() {
             let result = engine.set_priority(now, key, None);
@@ -449,6 +450,7 @@ impl<P: Platform> Host<P> {
             self.platform.unwatch(ifindex);
             core.interfaces.remove(ifindex);
             core.sightings.forget_interface(ifindex);
+            core.conflicts.forget_interface(ifindex);
         }
     }
 }

@@ -36,6 +36,7 @@ impl<P: Platform> Host<P> {
         self.core.ties_that_are_torn(now, &mut list);
         self.core.peers_that_disagree(now, &mut list);
         self.core.peers_that_are_refused(now, &mut list);
+        self.core.address_conflicts(now, &mut list);
         let mut of_platform = Vec::new();
         self.platform.warnings(&mut of_platform);
         for warning in of_platform {
@@ -90,7 +91,7 @@ impl Core {
         }
     }
 
-    fn about_interface(&self, ifindex: u32) -> About {
+    pub(super) fn about_interface(&self, ifindex: u32) -> About {
         match self.interfaces.get(ifindex) {
             Some(interface) => About::Interface(interface.name.clone()),
             None => About::Host,

@@ -183,7 +183,7 @@ impl Message {
         match incoming {
             Incoming::Interface { ifindex, state } => Some(Message::Interface { ifindex, state }),
             Incoming::Lost(failure) => Some(Message::Lost(failure)),
-            Incoming::Frame { .. } => None,
+            Incoming::Frame { .. } | Incoming::Announcement { .. } => None,
         }
     }
 

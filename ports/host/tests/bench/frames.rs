@@ -22,6 +22,27 @@ pub fn arp_request(target: [u8; 4]) -> Vec<u8> {
     frame(MacAddr::BROADCAST, 0x0806, &arp)
 }
 
+/// A gratuitous ARP request of the host with this MAC.
+pub fn gratuitous_arp(from: [u8; 6], address: [u8; 4]) -> Vec<u8> {
+    let head = [0, 1, 8, 0, 6, 4, 0, 1];
+    let arp = [&head[..], &from, &address, &[0; 6], &address].concat();
+    frame_from(from, MacAddr::BROADCAST, 0x0806, &arp)
+}
+
+/// A neighbour advertisement to all nodes, of the host with this MAC.
+pub fn unsolicited_na(from: [u8; 6], target: Ipv6Addr) -> Vec<u8> {
+    let all_nodes: Ipv6Addr = "ff02::1".parse().unwrap();
+    let head = [136, 0, 0, 0, 0x20, 0, 0, 0];
+    let mut message = [&head[..], &target.octets(), &[2, 1], &from].concat();
+    let addresses = [target.octets(), all_nodes.octets()].concat();
+    let pseudo = [&addresses[..], &[0, 0, 0, 32, 0, 0, 0, 58]].concat();
+    let sum = checksum(&[&pseudo[..], &message].concat());
+    message[2..4].copy_from_slice(&sum);
+    let head = [0x60, 0, 0, 0, 0, 32, 58, 255];
+    let packet = [&head[..], &addresses, &message].concat();
+    frame_from(from, MacAddr([0x33, 0x33, 0, 0, 0, 1]), 0x86dd, &packet)
+}
+
 pub fn mac(octets: &[u8]) -> MacAddr {
     MacAddr(octets.try_into().unwrap())
 }

@@ -62,6 +62,7 @@ pub enum Came {
     Interface(InterfaceState),
     Lost(Failure),
     Frame(Vec<u8>),
+    Announcement(Vec<u8>),
 }
 
 /// Receives until nothing has come for `quiet`.
@@ -86,6 +87,10 @@ pub fn receive(platform: &mut impl Platform, quiet: Duration) -> Vec<Came> {
                     Incoming::Frame { ifindex, frame } => {
                         assert_eq!(ifindex, A0);
                         Came::Frame(frame.to_vec())
+                    }
+                    Incoming::Announcement { ifindex, frame } => {
+                        assert_eq!(ifindex, A0);
+                        Came::Announcement(frame.to_vec())
                     }
                 });
             })
@@ -118,6 +123,14 @@ pub fn lost(came: &[Came]) -> Vec<Failure> {
 pub fn frames(came: Vec<Came>) -> Vec<Vec<u8>> {
     let frames = came.into_iter().filter_map(|c| match c {
         Came::Frame(frame) => Some(frame),
+        _ => None,
+    });
+    frames.collect()
+}
+
+pub fn announcements(came: Vec<Came>) -> Vec<Vec<u8>> {
+    let frames = came.into_iter().filter_map(|c| match c {
+        Came::Announcement(frame) => Some(frame),
         _ => None,
     });
     frames.collect()

@@ -1,5 +1,6 @@
 //! Hosts on machines that exist only in memory, in virtual time.
 
+mod conflicts;
 mod devices;
 mod failover;
 mod fake;

@@ -206,6 +206,9 @@ impl LinuxPlatform {
             self.hear_requests()?;
             self.unheard = false;
         }
+        if std::mem::take(&mut self.unannounced) {
+            self.hear_announcements();
+        }
         if std::mem::take(&mut self.unrouted) {
             self.network_routes()
                 .map_err(|error| PlatformError::new("add the route to a network", error))?;
@@ -246,6 +249,7 @@ impl LinuxPlatform {
         let now_us = sys::monotonic_us();
         let all = now_us - self.sysctls.looked_us >= LOOK.as_micros() as u64;
         self.untidy |= self.learn();
+        self.retry_announcements();
         let mut result = self.tidy();
         let mut macvlans: Vec<u32> = self.macvlans.keys().copied().collect();
         macvlans.sort_unstable();

@@ -1,5 +1,6 @@
 //! The platform against Linux, each test in a network namespace of its own. Needs root.
 
+mod announcements;
 #[path = "../common/mod.rs"]
 mod common;
 mod frames;
