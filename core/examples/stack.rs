@@ -3,7 +3,9 @@
 //! first two are nothing and a known amount.
 
 use std::hint::black_box;
+use std::io::{ErrorKind, Write};
 use std::net::{IpAddr, Ipv6Addr};
+use std::process::ExitCode;
 use std::thread;
 
 use vrrp_core::wire::{Advert, WireVersion};
@@ -133,15 +135,26 @@ const CALLS: &[(&str, Call)] = &[
     ("poll_output, removed", drain),
 ];
 
-fn main() {
+fn main() -> ExitCode {
     let mut router = Box::new(Engine::new());
     let mut buf = [0; Engine::MAX_FRAME_LEN];
     for (name, call) in CALLS {
-        println!("{name}");
+        match writeln!(std::io::stdout(), "{name}") {
+            Ok(()) => {}
+            // As a program that SIGPIPE has ended.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => return ExitCode::from(141),
+            Err(error) => {
+                let message = format!("stack: cannot write the standard output: {error}\n");
+                // There is nowhere to report that this failed.
+                let _ = std::io::stderr().write_all(message.as_bytes());
+                return ExitCode::FAILURE;
+            }
+        }
         let (router, buf) = (&mut *router, &mut buf[..]);
         thread::scope(|scope| {
             let thread = scope.spawn(move || call(router, buf));
             thread.join().expect("no call panics");
         });
     }
+    ExitCode::SUCCESS
 }

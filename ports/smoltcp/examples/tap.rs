@@ -9,6 +9,7 @@
 //! The addresses are of one family, OWN-IPV6 is link-local, and the prefixes are /24 and /64.
 
 use std::error::Error;
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsRawFd;
 use std::str::FromStr;
@@ -61,7 +62,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let status = device.status(key).map(|status| status.state);
         if state != status {
             state = status;
-            println!("{state:?}");
+            writeln!(std::io::stdout(), "{state:?}")?;
         }
         let now = Instant::now();
         let at = device.poll_at(now, &mut iface, &sockets);

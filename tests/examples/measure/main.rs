@@ -45,7 +45,7 @@ fn run() -> ExitCode {
                 "usage: measure outage|exact [RUNS] [--only WORD]\n       \
                  measure scale [VRIDS, 1 to 255] [--addresses N, 1 to 64] [--only WORD]"
             );
-            return ExitCode::FAILURE;
+            return ExitCode::from(2);
         }
     }
     ExitCode::SUCCESS

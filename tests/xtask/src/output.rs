@@ -21,7 +21,7 @@ pub(crate) fn say(text: fmt::Arguments<'_>) {
     }
 }
 
-/// As [`say`], for those who have something to put in order before the program ends.
+/// As [`say()`], for those who have something to put in order before the program ends.
 pub(crate) fn try_say(text: fmt::Arguments<'_>) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_fmt(text).and_then(|()| out.flush())
