@@ -13,7 +13,9 @@
 #include "vrrp_host.h"
 
 /* A directory for the notes of this test, which is to be empty in the end. */
-static char runtime_dir[] = "/tmp/vrrp-c-XXXXXX";
+static char runtime_dir[200];
+/* Who has made it: a child that ends removes nothing. */
+static pid_t maker;
 
 static struct vrrp_virtual_address service = {{VRRP_IPV4, {10, 0, 0, 80}}, 24};
 static struct vrrp_config settings;
@@ -47,9 +49,23 @@ static inline void read_shell(const char *line, char *text, size_t size)
     CHECK_INT(0, pclose(pipe));
 }
 
+/* Removes the directory of a test that has failed. */
+static inline void remove_runtime_dir(void)
+{
+    char line[256];
+
+    if (getpid() != maker || access(runtime_dir, F_OK) != 0)
+        return;
+    snprintf(line, sizeof line, "rm -rf '%s'", runtime_dir);
+    if (system(line) != 0)
+        fprintf(stderr, "failed: %s\n", line);
+}
+
 /* A network namespace with eth0, 10.0.0.1/24, and nobody at the other end of its cable. */
 static inline void own_network(void)
 {
+    const char *tmp = getenv("TMPDIR");
+
     if (unshare(CLONE_NEWNET) < 0) {
         perror("this test needs root (CAP_SYS_ADMIN) for a network of its own");
         exit(1);
@@ -58,7 +74,10 @@ static inline void own_network(void)
     shell("echo 0 > /proc/sys/net/ipv6/conf/default/accept_dad"
           " && ip link set lo up && ip link add eth0 type veth peer name wire"
           " && ip link set wire up && ip link set eth0 up && ip address add 10.0.0.1/24 dev eth0");
+    snprintf(runtime_dir, sizeof runtime_dir, "%s/vrrp-c-XXXXXX", tmp != NULL ? tmp : "/tmp");
     CHECK(mkdtemp(runtime_dir) != NULL);
+    maker = getpid();
+    CHECK_INT(0, atexit(remove_runtime_dir));
 }
 
 /* The notes are gone, and so is their directory. */

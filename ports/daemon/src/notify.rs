@@ -129,7 +129,24 @@ mod tests {
         String::from_utf8(buf[..n].to_vec()).expect("UTF-8")
     }
 
-    fn pair(watchdog: Option<Duration>) -> (UnixDatagram, Notifier, Instant) {
+    /// A socket of the service manager's.
+    struct Manager(UnixDatagram, std::path::PathBuf);
+
+    impl std::ops::Deref for Manager {
+        type Target = UnixDatagram;
+
+        fn deref(&self) -> &UnixDatagram {
+            &self.0
+        }
+    }
+
+    impl Drop for Manager {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_file(&self.1);
+        }
+    }
+
+    fn pair(watchdog: Option<Duration>) -> (Manager, Notifier, Instant) {
         let path = std::env::temp_dir().join(format!(
             "vrrpd-notify-{}-{:?}",
             std::process::id(),
@@ -142,7 +159,7 @@ mod tests {
             .expect("timeout");
         let now = Instant::now();
         let notifier = Notifier::new(path.clone().into(), watchdog, now).expect("notifier");
-        (socket, notifier, now)
+        (Manager(socket, path), notifier, now)
     }
 
     #[test]

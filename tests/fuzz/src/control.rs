@@ -24,6 +24,13 @@ thread_local! {
     static BENCH: RefCell<Bench> = RefCell::new(Bench::new());
 }
 
+impl Drop for Bench {
+    fn drop(&mut self) {
+        // The server leaves the file by which one keeps the other from its socket.
+        let _ = std::fs::remove_file(self.path.with_extension("lock"));
+    }
+}
+
 impl Bench {
     fn new() -> Self {
         let name = format!(

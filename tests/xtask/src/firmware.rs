@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::bare_metal::{builds_core, cargo_for, cargo_with_core, target_dir};
 use crate::run::{self, Failure, PROOF, cargo, root};
-use crate::{packages, steps};
+use crate::{packages, steps, stories};
 
 const TARGET: &str = "thumbv7m-none-eabi";
 /// The reader of the linked programs, and the linker.
@@ -79,7 +79,16 @@ pub(crate) fn test() -> Result<(), Failure> {
     let package = ["--profile", PROOF, "--package", "vrrp-tests"];
     let stories = ["--test", "firmware", "--test", "firmware_faults"];
     let tests = [&package, FEATURE, &stories].concat();
-    run::test(&tests, &[("VRRP_FIRMWARE", elf.as_os_str())])
+    let vrrpd = steps::release("vrrpd");
+    stories::run(&stories::Plan {
+        build: &tests,
+        words: &[],
+        environment: &[
+            ("VRRP_FIRMWARE", elf.as_os_str()),
+            ("VRRPD", vrrpd.as_os_str()),
+        ],
+        at_once: Some(std::thread::available_parallelism().map_or(1, usize::from)),
+    })
 }
 
 /// A copy of the folder, changed as its guide says, finds its crates: those of the commit that is

@@ -33,6 +33,7 @@ mod programs;
 mod proof;
 mod python;
 mod run;
+mod scratch;
 mod soak;
 mod stack;
 mod steps;

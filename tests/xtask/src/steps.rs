@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use crate::run::{self, Failure, PROOF, cargo, root};
+use crate::scratch::{self, Scratch};
 use crate::{
     bare_c, bare_metal, bench, capi, capi_host, compliance, firmware, freebsd, installed, manual,
     metrics, packages, proof, soak, stack, stories,
@@ -36,6 +37,9 @@ const STEPS: &[Step] = &[
     ("firmware", firmware::test),
 ];
 
+/// The variable of a command that has a temporary folder of its own.
+const WITHIN: &str = "VRRP_TEST_SCRATCH";
+
 /// The steps, in their order.
 pub(crate) fn names() -> Vec<&'static str> {
     STEPS.iter().map(|(step, _)| *step).collect()
@@ -50,6 +54,9 @@ pub(crate) fn test(names: &[String]) -> Result<(), Failure> {
                 "there is no step '{name}'; there are {known}"
             )));
         }
+    }
+    if std::env::var_os(WITHIN).is_none() {
+        return within_scratch(names);
     }
     let mut took: Vec<(&str, f64)> = Vec::new();
     for (name, step) in STEPS {
@@ -69,6 +76,27 @@ pub(crate) fn test(names: &[String]) -> Result<(), Failure> {
     }
     print_times(&took);
     Ok(())
+}
+
+/// Runs the same command once more with a temporary folder of its own, which is removed however the
+/// command ends, and fails when something of ours is left in it.
+fn within_scratch(names: &[String]) -> Result<(), Failure> {
+    let scratch = Scratch::new("vrrp-test")?;
+    let ourselves = std::env::current_exe().map_err(|e| Failure(e.to_string()))?;
+    let mut command = Command::new(ourselves);
+    command.arg("test").args(names);
+    command.env("TMPDIR", scratch.path()).env(WITHIN, "1");
+    let status = command.status().map_err(|e| Failure(e.to_string()))?;
+    let left = scratch::names(scratch.path()).map_err(|e| Failure(e.to_string()))?;
+    let left: Vec<String> = left.into_iter().filter(|n| n.starts_with("vrrp")).collect();
+    drop(scratch);
+    match status.code() {
+        // It has said why it failed.
+        Some(code @ 1..) => std::process::exit(code),
+        Some(0) if left.is_empty() => Ok(()),
+        Some(_) => Err(Failure(format!("left in the temporary folder: {left:?}"))),
+        None => Err(Failure(format!("the tests ended with {status}"))),
+    }
 }
 
 /// Tells how long each step took, where there are several.

@@ -5,7 +5,7 @@
 //! [`ALONE`] and run one after the other when the rest is done.
 
 use std::collections::VecDeque;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -16,9 +16,10 @@ use std::time::{Duration, Instant};
 
 use crate::output;
 use crate::run::{Failure, cargo, root, target_dir};
+use crate::scratch::{self, Scratch};
 
 /// Stories that run with no other beside them: the beginning of `FILE::NAME`.
-const ALONE: &[&str] = &["many::", "firmware::", "firmware_faults::"];
+const ALONE: &[&str] = &["many::"];
 
 /// Stories at once for each processor.
 const FOR_EACH_PROCESSOR: usize = 3;
@@ -87,7 +88,7 @@ pub(crate) fn run(plan: &Plan<'_>) -> Result<(), Failure> {
         stories.into_iter().partition(Story::is_alone);
     let runner = Runner {
         environment: plan.environment,
-        scratch: Scratch::new()?,
+        scratch: Scratch::new("vrrp-stories")?,
         stop: AtomicBool::new(false),
     };
     let started = Instant::now();
@@ -237,7 +238,10 @@ impl Runner<'_> {
     }
 
     fn try_tell(&self, story: &Story) -> std::io::Result<String> {
-        let folder = self.scratch.folder()?;
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let folder = self.scratch.path().join(number.to_string());
+        fs::create_dir(&folder)?;
         let log = log_of(story);
         fs::create_dir_all(logs())?;
         let log = File::create(log)?;
@@ -247,7 +251,7 @@ impl Runner<'_> {
             .current_dir(root().join("tests"))
             .env("CARGO", cargo().get_program())
             .env("TMPDIR", &folder)
-            .env("VRRP_LAB_RUN", &self.scratch.0)
+            .env("VRRP_LAB_RUN", self.scratch.path())
             .env(MARK, &mark)
             .envs(self.environment.iter().copied())
             .stdin(Stdio::null())
@@ -261,10 +265,7 @@ impl Runner<'_> {
             None => format!("killed, not done after {} s", LIMIT.as_secs()),
         };
         let processes = left_processes(&mark);
-        let files: Vec<OsString> = fs::read_dir(&folder)?
-            .flatten()
-            .map(|entry| entry.file_name())
-            .collect();
+        let files = scratch::names(&folder)?;
         fs::remove_dir_all(&folder)?;
         for (what, left) in [
             ("processes", format!("{processes:?}")),
@@ -333,35 +334,10 @@ fn log_of(story: &Story) -> PathBuf {
     logs().join(story.title.replace("::", "."))
 }
 
-/// A folder in the temporary one, with a folder for each running story; removed at the end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Result<Self, Failure> {
-        let path = std::env::temp_dir().join(format!("vrrp-stories-{}", std::process::id()));
-        fs::create_dir_all(&path).map_err(|e| Failure(format!("{}: {e}", path.display())))?;
-        Ok(Self(path))
-    }
-
-    /// A new folder in it.
-    fn folder(&self) -> std::io::Result<PathBuf> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let folder = self.0.join(number.to_string());
-        fs::create_dir(&folder)?;
-        Ok(folder)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // Each story's own folder has gone; there is nowhere to report that this fails.
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use super::*;
 
     #[test]

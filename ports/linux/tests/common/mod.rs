@@ -5,6 +5,7 @@
 #[path = "../../../host/tests/bench/mod.rs"]
 mod bench;
 
+use std::cell::RefCell;
 use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::process::Command;
@@ -69,11 +70,30 @@ pub fn wait_up(name: &str) {
     }
 }
 
-/// A directory for ledgers that is this test's own.
+/// A directory for ledgers that is this test's own. It is removed when the thread of the test ends.
 pub fn directory() -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    std::env::temp_dir().join(format!("vrrp-linux-{}-{number}", std::process::id()))
+    let path = std::env::temp_dir().join(format!("vrrp-linux-{}-{number}", std::process::id()));
+    DIRECTORIES.with_borrow_mut(|directories| directories.0.push(path.clone()));
+    path
+}
+
+/// The directories of a thread's tests.
+#[derive(Default)]
+struct Directories(Vec<PathBuf>);
+
+thread_local! {
+    static DIRECTORIES: RefCell<Directories> = RefCell::default();
+}
+
+impl Drop for Directories {
+    fn drop(&mut self) {
+        for path in &self.0 {
+            // Some tests make none, or remove it themselves.
+            let _ = std::fs::remove_dir_all(path);
+        }
+    }
 }
 
 pub fn open() -> LinuxPlatform {
