@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
+use vrrp_tests::lab::daemons::vrrpctl;
+use vrrp_tests::lab::decode::Mac;
 use vrrp_tests::lab::{Host, Vr};
 
 use crate::wire::Seat;
-use crate::world::World;
+use crate::world::{INTERFACES, World, on};
 
 /// How long the wire is looked at: more than the second between two advertisements of VRRPv2.
 pub(crate) const WINDOW: Duration = Duration::from_millis(1500);
@@ -20,7 +22,8 @@ pub(crate) fn look(world: &World, window: Duration) -> Vec<String> {
     let (mut problems, masters) = elections(world, window);
     // Who is master is told by the wire; without that the rest cannot be judged.
     if problems.is_empty() {
-        addresses(world, &masters, &mut problems);
+        holdings(world, &masters, &mut problems);
+        configured(world, &mut problems);
     }
     if problems.is_empty() {
         answers(world, &masters, &mut problems);
@@ -29,36 +32,43 @@ pub(crate) fn look(world: &World, window: Duration) -> Vec<String> {
     problems
 }
 
-/// Which hosts are master of each virtual router, less one: as many as there are parts.
-type Masters = Vec<BTreeSet<usize>>;
+/// Which hosts are master on an interface of each virtual router, less one: as many as there are parts.
+type Masters = Vec<Vec<BTreeSet<usize>>>;
 
 /// Exactly one master in each part that can have one, the right one; nobody else says a word.
 fn elections(world: &World, window: Duration) -> (Vec<String>, Masters) {
-    let before = world.wire.seats();
+    let interfaces = 0..INTERFACES.len();
+    let before: Vec<_> = interfaces.clone().map(|at| world.seats(at)).collect();
     std::thread::sleep(window);
-    let after = world.wire.seats();
     let mut problems = Vec::new();
-    let mut masters = vec![BTreeSet::new(); world.vrs.len()];
-    for (part, _) in world.parts() {
-        for vr in 0..world.vrs.len() {
-            let sent =
-                |host: &usize, of: fn(&Seat) -> u64| of(&after[*host][vr]) - of(&before[*host][vr]);
-            match expected(world, &part, vr, |host| sent(host, |seat| seat.adverts)) {
-                Ok(master) => {
-                    masters[vr].extend(master);
-                    for host in part.iter().filter(|host| Some(**host) != master) {
-                        if sent(host, |seat| seat.from_vmac) > 0
-                            && !world.servers[*host].is_unattended()
-                        {
-                            let name = world.servers[*host].host.name();
-                            problems.push(format!(
-                                "VRID {}: {name} is not master and speaks from the virtual MAC",
-                                vr + 1
-                            ));
-                        }
+    let mut masters = vec![vec![BTreeSet::new(); world.vrs.len()]; INTERFACES.len()];
+    for interface in interfaces {
+        let (before, after) = (&before[interface], world.seats(interface));
+        let on = INTERFACES[interface].0;
+        for (part, _) in world.parts(interface) {
+            for vr in 0..world.vrs.len() {
+                let sent = |host: &usize, of: fn(&Seat) -> u64| {
+                    of(&after[*host][vr]) - of(&before[*host][vr])
+                };
+                let adverts = |host: &usize| sent(host, |seat| seat.adverts);
+                let master = match expected(world, interface, &part, vr, adverts) {
+                    Ok(master) => master,
+                    Err(problem) => {
+                        problems.push(problem);
+                        continue;
+                    }
+                };
+                masters[interface][vr].extend(master);
+                for host in part.iter().filter(|host| Some(**host) != master) {
+                    let server = &world.servers[*host];
+                    if sent(host, |seat| seat.from_vmac) > 0 && !server.is_unattended() {
+                        let name = server.host.name();
+                        problems.push(format!(
+                            "VRID {}: {name} is not master and speaks from the virtual MAC on {on}",
+                            vr + 1
+                        ));
                     }
                 }
-                Err(problem) => problems.push(problem),
             }
         }
     }
@@ -69,16 +79,17 @@ fn elections(world: &World, window: Duration) -> (Vec<String>, Masters) {
 /// can be.
 fn expected(
     world: &World,
+    interface: usize,
     part: &[usize],
     vr: usize,
     sent: impl Fn(&usize) -> u64,
 ) -> Result<Option<usize>, String> {
     let vrid = world.vrs[vr].vrid;
-    let priority = |host: &usize| world.servers[*host].priority(vrid);
+    let priority = |host: &usize| world.servers[*host].priority(vrid, interface);
     let able: Vec<usize> = part
         .iter()
         .copied()
-        .filter(|host| world.servers[*host].is_able() && priority(host).is_some())
+        .filter(|host| world.servers[*host].is_able(interface) && priority(host).is_some())
         .collect();
     let best = able.iter().copied().max_by_key(|host| priority(host));
     let senders: Vec<usize> = part.iter().copied().filter(|host| sent(host) > 0).collect();
@@ -98,38 +109,94 @@ fn expected(
         .collect();
     let able: Vec<&str> = able.iter().map(name).collect();
     Err(format!(
-        "VRID {vrid}: able are {able:?}; advertisements: {}",
+        "VRID {vrid} on {}: able are {able:?}; advertisements: {}",
+        INTERFACES[interface].0,
         sent.join(", ")
     ))
 }
 
-/// A host has the addresses of which it is master and no others.
-fn addresses(world: &World, masters: &Masters, problems: &mut Vec<String>) {
+/// A host has its own addresses, those of which it is master, and no others; and one macvlan for each
+/// virtual MAC.
+fn holdings(world: &World, masters: &Masters, problems: &mut Vec<String>) {
     for (host, server) in world.servers.iter().enumerate() {
         if server.is_unattended() {
             continue;
         }
+        let name = server.host.name();
         let have: BTreeSet<String> = server.host.addresses().into_iter().collect();
-        for (vr, masters) in world.vrs.iter().zip(masters) {
-            let address = vr.service_address();
-            let (has, should) = (have.contains(&address), masters.contains(&host));
-            if has != should {
-                let name = server.host.name();
-                problems.push(format!(
-                    "VRID {}: {name} is master: {should}, has {address}: {has}",
-                    vr.vrid
-                ));
+        let mut should = server.own_addresses();
+        for (interface, masters) in masters.iter().enumerate() {
+            for (vr, masters) in world.vrs.iter().zip(masters) {
+                if masters.contains(&host) {
+                    let addresses = on(vr, interface).addresses;
+                    should.extend(addresses.iter().map(ToString::to_string));
+                }
             }
+        }
+        let lacks: Vec<_> = should.difference(&have).collect();
+        let more: Vec<_> = have.difference(&should).collect();
+        if !lacks.is_empty() || !more.is_empty() {
+            problems.push(format!("{name} lacks {lacks:?} and has {more:?}"));
+        }
+        let links = server.host.interfaces();
+        let macvlans = links.iter().filter(|link| link.starts_with("vr")).count();
+        let used = server.config.keys();
+        let used = used
+            .filter(|vrid| world.vrs[usize::from(**vrid) - 1].vmac)
+            .count();
+        if macvlans != used || links.len() != used + INTERFACES.len() {
+            problems.push(format!("{name} uses {used} virtual MACs and has {links:?}"));
         }
     }
 }
 
-/// The client is answered by the master, from the right MAC.
-fn answers(world: &World, masters: &Masters, problems: &mut Vec<String>) {
-    for (part, with_client) in world.parts() {
-        if !with_client {
-            continue;
+/// A daemon has the virtual routers of its last configuration, where and as that says.
+fn configured(world: &World, problems: &mut Vec<String>) {
+    for server in world
+        .servers
+        .iter()
+        .filter(|server| !server.is_unattended())
+    {
+        let text = vrrpctl(&server.host, &["status", "--json"]);
+        let values = |key: &str| {
+            let key = format!("\"{key}\": ");
+            let lines = text
+                .lines()
+                .filter_map(move |line| line.trim().strip_prefix(&key));
+            let values = lines.map(|value| value.trim_matches([',', '"']).to_owned());
+            values.collect::<Vec<String>>()
+        };
+        let (vrids, interfaces) = (values("vrid"), values("interface"));
+        let places = interfaces.iter().zip(values("configured_priority"));
+        let has: BTreeSet<String> = vrids
+            .iter()
+            .zip(places)
+            .map(|(vrid, (interface, priority))| format!("{vrid}={priority}@{interface}"))
+            .collect();
+        let should: BTreeSet<String> = server
+            .config
+            .iter()
+            .map(|(vrid, at)| format!("{vrid}={}@{}", at.priority, INTERFACES[at.interface].0))
+            .collect();
+        let lacks: Vec<_> = should.difference(&has).collect();
+        let more: Vec<_> = has.difference(&should).collect();
+        if !lacks.is_empty() || !more.is_empty() {
+            let name = server.host.name();
+            problems.push(format!(
+                "{name} is configured with {lacks:?} and runs {more:?}"
+            ));
         }
+    }
+}
+
+/// The clients are answered by the master, from the right MAC.
+fn answers(world: &World, masters: &Masters, problems: &mut Vec<String>) {
+    for (interface, masters) in masters.iter().enumerate() {
+        let client = &world.clients[interface];
+        let parts = world.parts(interface);
+        let Some((part, _)) = parts.into_iter().find(|(_, with_client)| *with_client) else {
+            continue;
+        };
         // A kernel whose daemon is frozen or dead answers for what it holds.
         let mut left = BTreeSet::new();
         for host in part.iter().filter(|h| world.servers[**h].is_unattended()) {
@@ -137,15 +204,30 @@ fn answers(world: &World, masters: &Masters, problems: &mut Vec<String>) {
         }
         let mut asked = Vec::new();
         for (vr, masters) in world.vrs.iter().zip(masters) {
+            let vr = on(vr, interface);
             let address = vr.service_address();
             let master = masters.iter().find(|master| part.contains(master));
             let (Some(master), false) = (master, left.contains(&address)) else {
                 continue;
             };
-            asked.push((vr, address, &world.servers[*master].host));
+            let server = &world.servers[*master];
+            let own = match interface.checked_sub(1) {
+                None => server.host.mac(),
+                Some(further) => server.nics[further].mac(),
+            };
+            let mac = if vr.vmac { vr.virtual_mac() } else { own };
+            asked.push(Asked {
+                vr,
+                address,
+                host: &server.host,
+                mac,
+            });
         }
-        let told = ask(world, asked.iter().map(|(_, address, _)| address.as_str()));
-        for (vr, address, host) in &asked {
+        let told = ask(client, asked.iter().map(|asked| asked.address.as_str()));
+        for Asked {
+            vr, address, host, ..
+        } in &asked
+        {
             let answer = told.get(&address.parse::<IpAddr>().expect("an address"));
             if answer.map(String::as_str) != Some(host.name()) {
                 let name = host.name();
@@ -155,18 +237,18 @@ fn answers(world: &World, masters: &Masters, problems: &mut Vec<String>) {
                 ));
             }
         }
-        neighbours(world, &asked, problems);
+        neighbours(client, &asked, problems);
     }
 }
 
 /// Asks every address for its host's name at once, for at most a second: one after the other they
 /// would add up the seconds after which the client's kernel doubts what it knows of a neighbour.
-fn ask<'a>(world: &World, addresses: impl Iterator<Item = &'a str>) -> BTreeMap<IpAddr, String> {
+fn ask<'a>(client: &Host, addresses: impl Iterator<Item = &'a str>) -> BTreeMap<IpAddr, String> {
     let mut open: BTreeSet<IpAddr> = addresses
         .map(|address| address.parse().expect("an address"))
         .collect();
     let mut told = BTreeMap::new();
-    world.client.netns().enter(|| {
+    client.netns().enter(|| {
         let sockets = ["0.0.0.0:0", "[::]:0"].map(|any| UdpSocket::bind(any).expect("a socket"));
         for socket in &sockets {
             socket.set_nonblocking(true).expect("a mode of a socket");
@@ -196,19 +278,23 @@ fn ask<'a>(world: &World, addresses: impl Iterator<Item = &'a str>) -> BTreeMap<
     told
 }
 
+/// An address that a client asks for, and who has to answer.
+struct Asked<'a> {
+    vr: Vr,
+    address: String,
+    host: &'a Host,
+    mac: Mac,
+}
+
 /// The client knows the addresses that it has just asked by these MACs.
-fn neighbours(world: &World, asked: &[(&Vr, String, &Host)], problems: &mut Vec<String>) {
-    let table = world.client.run("ip neigh show dev xl0");
-    for (vr, address, host) in asked {
-        let vrid = vr.vrid;
-        let mac = match vr.vmac {
-            true => vr.virtual_mac(),
-            false => host.mac(),
-        };
-        let mac = format!("lladdr {mac:?}");
+fn neighbours(client: &Host, asked: &[Asked<'_>], problems: &mut Vec<String>) {
+    let table = client.run("ip neigh show dev xl0");
+    for asked in asked {
+        let vrid = asked.vr.vrid;
+        let mac = format!("lladdr {:?}", asked.mac);
         let line = table
             .lines()
-            .find(|line| line.split_whitespace().next() == Some(address));
+            .find(|line| line.split_whitespace().next() == Some(&*asked.address));
         if !line.is_some_and(|line| line.contains(&mac)) {
             problems.push(format!("VRID {vrid}: the client knows {line:?}, not {mac}"));
         }

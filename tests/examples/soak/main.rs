@@ -1,4 +1,4 @@
-//! Hours in the lab: three hosts with 72 virtual routers, and at random everything that happens to
+//! Hours in the lab: three hosts with 72 virtual routers on three segments, and at random everything that happens to
 //! hosts and cables. One seed decides what is done; the checks are those of the simulator, as far
 //! as the wire and the client show them.
 //!
@@ -20,12 +20,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use vrrp_sim::rng::Draw;
+use vrrp_tests::lab::linux::kernel;
 use vrrp_tests::lab::netns;
 use vrrp_tests::sys;
 
 use check::look;
 use vrrp_tests::{complain, sayln};
-use world::World;
+use wire::{Wire, interval_us};
+use world::{INTERFACES, Leave, World};
 
 /// How long after the last disturbance everything must be in order, on a busy machine. VRRPv2 takes
 /// four seconds, a start of 72 virtual routers one, each look one and a half; and a client that was
@@ -105,7 +107,10 @@ fn keep(world: &mut World, folder: &Path) {
     }
     let kept = std::fs::create_dir_all(folder)
         .and_then(|()| std::fs::write(folder.join("story.txt"), story.join("\n")))
-        .and_then(|()| world.wire.save(&folder.join("wire.pcap")));
+        .and_then(|()| {
+            let mut wires = world.wires.iter().zip(INTERFACES);
+            wires.try_for_each(|(wire, (name, _))| wire.save(&folder.join(format!("{name}.pcap"))))
+        });
     match kept {
         Ok(()) => complain!("\nthis and the last frames are in {}", folder.display()),
         Err(error) => complain!("\ncannot keep this in {}: {error}", folder.display()),
@@ -170,9 +175,18 @@ impl Soak {
         self.account(world, 20)?;
         world.stop_all();
         for server in &world.servers {
-            let left = server.host.interfaces();
-            if left != ["xl0"] {
-                return Err(format!("{} has kept {left:?}", server.host.name()));
+            let left = kernel::state(&server.host);
+            if left != server.untouched {
+                let only = |a: &[String], b: &[String], sign: char| -> String {
+                    let lines = a.iter().filter(|line| !b.contains(line));
+                    lines.map(|line| format!("{sign} {line}\n")).collect()
+                };
+                return Err(format!(
+                    "{} is not as before (-) but has (+):\n{}{}",
+                    server.host.name(),
+                    only(&server.untouched, &left, '-'),
+                    only(&left, &server.untouched, '+')
+                ));
             }
         }
         Ok(())
@@ -180,6 +194,8 @@ impl Soak {
 
     fn step(&mut self, world: &mut World) -> Result<(), String> {
         let count = world.rng.pick(&[1, 1, 1, 2, 3, 4]);
+        self.lateness.store(0, Ordering::Relaxed);
+        world.changes.clear();
         for number in 0..count {
             if number > 0 {
                 let pause = world.rng.below(800);
@@ -259,6 +275,14 @@ impl Soak {
             ));
         }
         announced(world)?;
+        let late_us = self.lateness.load(Ordering::Relaxed);
+        if let Some(problem) = disturbed(world, late_us) {
+            if late_us < LATE_US {
+                return Err(problem);
+            }
+            self.excuses += 1;
+            world.tell(&format!("excused: woken {late_us} us late: {problem}"));
+        }
         for server in &mut world.servers {
             server.check_growth()?;
         }
@@ -272,7 +296,7 @@ impl Soak {
             self.began.elapsed().as_secs(),
             self.steps,
             self.disturbances,
-            world.wire.frames(),
+            world.wires.iter().map(Wire::frames).sum::<u64>(),
             self.looks,
             self.excuses,
             self.longest_settle_ms,
@@ -292,9 +316,10 @@ impl Soak {
 }
 
 fn breaches(world: &World) -> Result<(), String> {
-    match world.wire.breaches() {
-        breaches if breaches.is_empty() => Ok(()),
-        breaches => Err(breaches.join("\n")),
+    let breaches: Vec<String> = world.wires.iter().flat_map(Wire::breaches).collect();
+    match breaches.is_empty() {
+        true => Ok(()),
+        false => Err(breaches.join("\n")),
     }
 }
 
@@ -309,38 +334,73 @@ fn alive(world: &mut World) -> Result<(), String> {
 }
 
 /// Who has become master, and still is, has told everybody where the address is now.
-fn announced(world: &mut World) -> Result<(), String> {
-    let seats = world.wire.seats();
+fn announced(world: &World) -> Result<(), String> {
+    let seats: Vec<_> = (0..INTERFACES.len()).map(|at| world.seats(at)).collect();
     let now_us = sys::now_us();
-    for (host, vr, at_us) in std::mem::take(&mut world.promoted) {
-        let seat = &seats[host][vr];
-        let interval_us = u64::from(world.vrs[vr].interval_cs) * 10_000;
-        let is_master = world.servers[host].is_able() && seat.advert_us + 3 * interval_us > now_us;
-        if is_master && seat.announced_us + LOG_US < at_us {
+    for change in world.changes.iter().filter(|change| change.to_master) {
+        let (host, interface) = (change.host, change.interface);
+        let seat = &seats[interface][host][change.vr];
+        let interval_us = interval_us(&world.vrs[change.vr]);
+        let is_able = world.servers[host].is_able(interface);
+        let is_master = is_able && seat.advert_us + 3 * interval_us > now_us;
+        if is_master && seat.announced_us + LOG_US < change.at_us {
             let name = world.servers[host].host.name();
             return Err(format!(
                 "VRID {}: {name} became master and did not announce the address",
-                vr + 1
+                change.vr + 1
             ));
         }
     }
     Ok(())
 }
 
+/// What happened to virtual routers that a reload, the only disturbance, did not name: one has changed
+/// its state, or a master was silent for longer than two intervals. `late_us` is how late this machine
+/// wakes anybody.
+fn disturbed(world: &World, late_us: u64) -> Option<String> {
+    let bystanders = world.bystanders.as_ref()?;
+    let mut changes = world.changes.iter();
+    if let Some(change) = changes.find(|change| bystanders.contains(&change.vr)) {
+        let name = world.servers[change.host].host.name();
+        let line = &change.line;
+        return Some(format!("the reload did not name it, and on {name}: {line}"));
+    }
+    for (interface, (on, _)) in INTERFACES.iter().enumerate() {
+        for (host, seats) in world.seats(interface).iter().enumerate() {
+            let masters = bystanders.iter().map(|vr| (*vr, &seats[*vr]));
+            for (vr, seat) in masters.filter(|(_, seat)| seat.was_master) {
+                if seat.gap_us > 2 * interval_us(&world.vrs[vr]) + LATE_US / 2 + 4 * late_us {
+                    let name = world.servers[host].host.name();
+                    let (vrid, gap_us) = (vr + 1, seat.gap_us);
+                    return Some(format!(
+                        "the reload did not name VRID {vrid}, and {name} was silent for {gap_us} us \
+                         on {on}"
+                    ));
+                }
+            }
+        }
+    }
+    None
+}
+
 /// Who left of its own will said so first.
 fn leaves(world: &World) -> Result<(), String> {
-    let seats = world.wire.seats();
-    for (part, _) in world.parts() {
-        for (host, vr) in world.leaves.iter().filter(|(host, _)| part.contains(host)) {
-            let name = world.servers[*host].host.name();
-            let vrid = vr + 1;
-            let Some(stop_us) = seats[*host][*vr].stop_us else {
-                return Err(format!("VRID {vrid}: {name} left and did not say so"));
-            };
-            for other in part.iter().filter(|other| *other != host) {
-                if seats[*other][*vr].first_us.is_some_and(|at| at < stop_us) {
-                    let other = world.servers[*other].host.name();
-                    return Err(format!("VRID {vrid}: {other} came before {name} left"));
+    for (interface, (on, _)) in INTERFACES.iter().enumerate() {
+        let seats = world.seats(interface);
+        for (part, _) in world.parts(interface) {
+            let left = world.leaves.iter();
+            let left = left.filter(|left| left.interface == interface && part.contains(&left.host));
+            for Leave { host, vr, .. } in left {
+                let name = world.servers[*host].host.name();
+                let vrid = vr + 1;
+                let Some(stop_us) = seats[*host][*vr].stop_us else {
+                    return Err(format!("VRID {vrid}: {name} left {on} and did not say so"));
+                };
+                for other in part.iter().filter(|other| *other != host) {
+                    if seats[*other][*vr].first_us.is_some_and(|at| at < stop_us) {
+                        let other = world.servers[*other].host.name();
+                        return Err(format!("VRID {vrid}: {other} came before {name} left {on}"));
+                    }
                 }
             }
         }

@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use vrrp_tests::lab::conform::{Rules, Sender};
 use vrrp_tests::lab::decode::Mac;
-use vrrp_tests::lab::{Host, Lab, Seen, Tap, Vr};
+use vrrp_tests::lab::{Lab, Seen, Tap, Vr};
+
+use crate::server::Server;
 
 /// Frames kept for whoever has to find out what went wrong: half a minute or so.
 const KEPT: usize = 40_000;
@@ -54,6 +56,10 @@ pub(crate) struct Seat {
     pub(crate) first_us: Option<u64>,
     /// The first advertisement of priority 0 since [`Wire::mark`].
     pub(crate) stop_us: Option<u64>,
+    /// Whether it advertised when [`Wire::mark`] was called.
+    pub(crate) was_master: bool,
+    /// The longest time between two advertisements since then.
+    pub(crate) gap_us: u64,
     /// The last gratuitous ARP or unsolicited neighbour advertisement for the service address.
     pub(crate) announced_us: u64,
     /// Frames of any kind from the virtual MAC.
@@ -93,13 +99,24 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// Begins to listen. `vrs` holds VRID 1, 2 and so on.
-    pub(crate) fn new(lab: &Lab, servers: &[&Host], vrs: &[Vr]) -> Self {
-        let stations = servers.iter().map(|host| Station {
-            name: host.name().to_owned(),
-            mac: host.mac(),
-            v4: host.v4(),
-            link_local: host.link_local(),
+    /// Begins to listen to the segment of an interface of the servers. `vrs` holds VRID 1, 2 and so
+    /// on.
+    pub(crate) fn new(lab: &Lab, interface: usize, servers: &[Server], vrs: &[Vr]) -> Self {
+        let stations = servers.iter().map(|server| {
+            let host = &server.host;
+            let (mac, v4, link_local) = match interface.checked_sub(1) {
+                None => (host.mac(), host.v4(), host.link_local()),
+                Some(further) => {
+                    let nic = &server.nics[further];
+                    (nic.mac(), nic.v4(), nic.link_local())
+                }
+            };
+            Station {
+                name: host.name().to_owned(),
+                mac,
+                v4,
+                link_local,
+            }
         });
         let state = Arc::new(Mutex::new(State {
             stations: stations.collect(),
@@ -121,11 +138,19 @@ impl Wire {
         lock(&self.state).seats.clone()
     }
 
-    /// Forgets the firsts.
+    /// Forgets the firsts and the gaps.
     pub(crate) fn mark(&self) {
-        for seat in lock(&self.state).seats.iter_mut().flatten() {
+        let now_us = vrrp_tests::sys::now_us();
+        let mut state = lock(&self.state);
+        let State { seats, vrs, .. } = &mut *state;
+        for (seat, vr) in seats
+            .iter_mut()
+            .flat_map(|seats| seats.iter_mut().zip(&*vrs))
+        {
             seat.first_us = None;
             seat.stop_us = None;
+            seat.was_master = seat.advert_us + 2 * interval_us(vr) > now_us;
+            seat.gap_us = 0;
         }
     }
 
@@ -227,6 +252,8 @@ impl State {
                 seat.stop_us.get_or_insert(seen.at_us);
             } else {
                 seat.adverts += 1;
+                let gap_us = seen.at_us.saturating_sub(seat.advert_us);
+                seat.gap_us = seat.gap_us.max(gap_us);
                 seat.advert_us = seen.at_us;
                 seat.first_us.get_or_insert(seen.at_us);
             }
@@ -318,7 +345,12 @@ fn announces(seen: &Seen, vr: &Vr) -> bool {
 }
 
 fn grace_us(vr: &Vr) -> u64 {
-    3 * u64::from(vr.interval_cs) * 10_000 + SLACK_US
+    3 * interval_us(vr) + SLACK_US
+}
+
+/// The interval in microseconds.
+pub(crate) fn interval_us(vr: &Vr) -> u64 {
+    u64::from(vr.interval_cs) * 10_000
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {

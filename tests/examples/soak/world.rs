@@ -1,17 +1,47 @@
 //! The network of the soak and what can be done to it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use vrrp_sim::rng::{Draw, Rng};
+use vrrp_tests::lab::linux::kernel;
 use vrrp_tests::lab::{Host, Lab, Segment, Vr};
 use vrrp_tests::sys;
 
-use crate::server::Server;
-use crate::wire::Wire;
+use crate::server::{Place, Server};
+use crate::wire::{Seat, Wire, interval_us};
 
+/// The interfaces of each server, and the segments' third octets.
+pub(crate) const INTERFACES: [(&str, u8); 3] = [("xl0", 10), ("xl1", 30), ("xl2", 40)];
+/// The virtual router as it is on an interface: each segment has its own addresses, but for the
+/// link-local ones.
+pub(crate) fn on(vr: &Vr, interface: usize) -> Vr {
+    let step = interface as u8;
+    let moved = |address: &IpAddr| match address {
+        IpAddr::V4(ip) => {
+            let [a, b, c, d] = ip.octets();
+            [a, b, c + step, d].into()
+        }
+        IpAddr::V6(ip) if ip.is_unicast_link_local() => IpAddr::V6(*ip),
+        IpAddr::V6(ip) => {
+            let mut segments = ip.segments();
+            segments[1] += u16::from(step);
+            segments.into()
+        }
+    };
+    let addresses = vr.addresses.iter().map(moved).collect();
+    Vr {
+        addresses,
+        ..vr.clone().on(INTERFACES[interface].0)
+    }
+}
+
+/// The interface on which the hosts begin with a virtual router, for each eight of them. Moves lead
+/// back there as often as elsewhere, so that hosts meet.
+const HOMES: [usize; 9] = [0, 1, 0, 2, 0, 1, 0, 2, 0];
 /// Virtual routers of VRRPv3 at 0.1 s.
 const FAST: u8 = 64;
 /// And of VRRPv2, which has whole seconds only.
@@ -24,23 +54,55 @@ const EXCUSE_US: u64 = 3_000_000;
 /// Everything.
 pub(crate) struct World {
     pub(crate) servers: Vec<Server>,
-    pub(crate) client: Host,
+    /// A client on each segment.
+    pub(crate) clients: Vec<Host>,
+    /// The virtual routers, as they are on the first interface.
     pub(crate) vrs: Vec<Vr>,
-    pub(crate) wire: Wire,
-    /// The group of each server and, last, of the client, while the hub is divided.
+    /// The wire of each segment.
+    pub(crate) wires: Vec<Wire>,
+    /// The group of each server and, last, of the client, while the first hub is divided.
     pub(crate) groups: Option<Vec<usize>>,
     pub(crate) rng: Rng,
     pub(crate) story: VecDeque<String>,
     /// How often each fault was tried.
     pub(crate) tally: BTreeMap<&'static str, u64>,
-    /// What a voluntary leave must have shown on the wire: host and virtual router, less one.
-    pub(crate) leaves: Vec<(usize, usize)>,
-    /// Who has become master since this was last looked at: host, virtual router less one, and
-    /// when the log said so.
-    pub(crate) promoted: Vec<(usize, usize, u64)>,
+    /// What a voluntary leave must have shown on the wire.
+    pub(crate) leaves: Vec<Leave>,
+    /// The virtual routers, less one, that the only disturbance of this step, a reload, did not
+    /// name: nothing may happen to them.
+    pub(crate) bystanders: Option<BTreeSet<usize>>,
+    /// The changes of state in the logs since this was last looked at.
+    pub(crate) changes: Vec<Change>,
     began_us: u64,
     shim: PathBuf,
-    lab: Lab,
+    /// The segments. The first one can be divided.
+    labs: Vec<Lab>,
+}
+
+/// A virtual router that a host leaves of its own will.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Leave {
+    pub(crate) host: usize,
+    /// The virtual router, less one.
+    pub(crate) vr: usize,
+    pub(crate) interface: usize,
+}
+
+/// A change of state that a log tells of.
+#[derive(Clone, Debug)]
+pub(crate) struct Change {
+    pub(crate) host: usize,
+    /// The virtual router, less one.
+    pub(crate) vr: usize,
+    pub(crate) interface: usize,
+    pub(crate) to_master: bool,
+    pub(crate) at_us: u64,
+    pub(crate) line: String,
+}
+
+/// The interface on which the hosts begin with a virtual router.
+fn home(vrid: u8) -> usize {
+    HOMES[(usize::from(vrid) - 1) / 8]
 }
 
 /// The virtual routers: VRIDs 1 to 64 in VRRPv3, four kinds in turn, and 65 to 72 in VRRPv2.
@@ -71,34 +133,30 @@ fn virtual_routers() -> Vec<Vr> {
 }
 
 impl World {
-    /// Three servers and a client on a hub; nothing runs yet.
+    /// Three servers on three hubs, each with a client; nothing runs yet.
     pub(crate) fn new(seed: u64) -> Self {
         let mut rng = Rng::new(seed);
         let vrs = virtual_routers();
-        let lab = Lab::new(Segment::Hub);
-        let client = lab.host("jimbob", 5);
-        client
-            .netns()
-            .ip("route add 10.10.20.0/24 dev xl0\nroute add fd00:20::/64 dev xl0");
-        // What a client believes of a neighbour outlives a cut that no host notices: a kernel asks
-        // anew after a minute at most, this one after six seconds.
-        for family in ["ipv4", "ipv6"] {
-            let settings = [
-                ("base_reachable_time_ms", "1000"),
-                ("delay_first_probe_time", "1"),
-            ];
-            for (name, value) in settings {
-                let name = format!("net/{family}/neigh/xl0/{name}");
-                client.netns().sysctl(&name, value);
-            }
+        let mut labs = vec![Lab::new(Segment::Hub)];
+        for (_, net) in &INTERFACES[1..] {
+            labs.push(labs[0].segment(Segment::Hub, *net));
         }
+        let names = ["jimbob", "jimbob1", "jimbob2"];
+        let clients = labs.iter().zip(names).enumerate();
+        let clients = clients.map(|(interface, (lab, name))| client(lab, name, interface));
+        let clients: Vec<Host> = clients.collect();
         let mut configs = vec![BTreeMap::new(); 3];
         for vr in &vrs {
             let first = rng.below(3) as usize;
             for (place, config) in configs.iter_mut().enumerate() {
                 // Far enough apart for changes that keep them different.
                 let priority = [240, 160, 80][(place + first) % 3] - rng.below(60) as u8;
-                config.insert(vr.vrid, priority);
+                let interface = home(vr.vrid);
+                let place = Place {
+                    interface,
+                    priority,
+                };
+                config.insert(vr.vrid, place);
             }
         }
         let hosts = [("clarinet", 6), ("fridge", 2), ("oboe", 7)];
@@ -106,26 +164,35 @@ impl World {
             .into_iter()
             .zip(configs)
             .map(|((name, number), config)| {
-                Server::new(lab.host(name, number), name == "fridge", config)
+                let host = labs[0].host(name, number);
+                let further = INTERFACES.iter().zip(&labs).skip(1);
+                let nics = further.map(|((name, _), lab)| host.join(lab, name));
+                let nics = nics.collect();
+                Server::new(host, nics, name == "fridge", config)
             })
             .collect();
-        let hosts: Vec<&Host> = servers.iter().map(|server| &server.host).collect();
-        let wire = Wire::new(&lab, &hosts, &vrs);
-        let shim = build_shim(&lab);
+        let wires = labs.iter().enumerate();
+        let wires = wires.map(|(interface, lab)| {
+            let vrs: Vec<Vr> = vrs.iter().map(|vr| on(vr, interface)).collect();
+            Wire::new(lab, interface, &servers, &vrs)
+        });
+        let wires = wires.collect();
+        let shim = build_shim(&labs[0]);
         Self {
             servers,
-            client,
+            clients,
             vrs,
-            wire,
+            wires,
             groups: None,
             rng,
             story: VecDeque::new(),
             tally: BTreeMap::new(),
             leaves: Vec::new(),
-            promoted: Vec::new(),
+            bystanders: None,
+            changes: Vec::new(),
             began_us: sys::now_us(),
             shim,
-            lab,
+            labs,
         }
     }
 
@@ -146,9 +213,7 @@ impl World {
             let name = server.host.name();
             let log = server.daemon.as_ref().map(|daemon| daemon.take_log());
             for (at_us, line) in log.into_iter().flatten() {
-                if let Some(vr) = promoted(&line) {
-                    self.promoted.push((host, vr, at_us));
-                }
+                self.changes.extend(change(host, at_us, &line));
                 lines.push((at_us, format!("{name}: {line}")));
             }
         }
@@ -166,17 +231,24 @@ impl World {
 
     /// Starts all daemons.
     pub(crate) fn start_all(&mut self) {
+        // Until the kernels have made their link-local addresses.
+        std::thread::sleep(Duration::from_secs(1));
+        for server in &mut self.servers {
+            server.untouched = kernel::state(&server.host);
+        }
         for host in 0..self.servers.len() {
             self.start(host);
         }
     }
 
-    /// Hosts that hear each other: each group, and whether the client is in it.
-    pub(crate) fn parts(&self) -> Vec<(Vec<usize>, bool)> {
+    /// Hosts that hear each other on the segment of an interface: each group, and whether the client
+    /// is in it.
+    pub(crate) fn parts(&self, interface: usize) -> Vec<(Vec<usize>, bool)> {
         let client = self.servers.len();
-        let on_hub =
-            |at: usize| at == client || (self.servers[at].port_works && self.servers[at].plugged);
-        let group = |at: usize| self.groups.as_ref().map_or(0, |groups| groups[at]);
+        let passes = |at: usize| interface > 0 || self.servers[at].port_works;
+        let on_hub = |at: usize| at == client || passes(at) && self.servers[at].plugged[interface];
+        let groups = self.groups.as_ref().filter(|_| interface == 0);
+        let group = |at: usize| groups.map_or(0, |groups| groups[at]);
         let mut parts: Vec<(Vec<usize>, bool)> = Vec::new();
         for number in 0..=client {
             let hosts = (0..client).filter(|at| on_hub(*at) && group(*at) == number);
@@ -193,21 +265,36 @@ impl World {
     /// shows can be told.
     pub(crate) fn disturb(&mut self, calm: bool) {
         self.leaves.clear();
+        self.bystanders = None;
         if calm {
-            self.wire.mark();
+            self.wires.iter().for_each(Wire::mark);
         }
         let host = self.rng.below(self.servers.len() as u64) as usize;
-        match self.rng.below(12) {
-            0 => self.cable(host),
-            1 => self.port(host),
-            2 => self.partition(),
-            3 | 4 => self.freeze(host),
+        let interface = self.rng.below(INTERFACES.len() as u64) as usize;
+        match self.rng.below(16) {
+            0 => self.cable(host, 0),
+            1 => self.cable(host, interface),
+            2 => self.port(host),
+            3 => self.partition(),
+            4 => self.freeze(host),
             5 => self.kill(host),
             6 => self.stop(host, calm),
-            7 | 8 => self.reload(host, calm),
-            9 => self.step_clock(host),
-            10 => self.glitch(host),
+            7..=12 => self.reload(host, calm),
+            13 => self.step_clock(host),
+            14 => self.glitch(host, interface),
             _ => self.mend(host),
+        }
+    }
+
+    /// What every host has sent so far on the segment of an interface.
+    pub(crate) fn seats(&self, interface: usize) -> Vec<Vec<Seat>> {
+        self.wires[interface].seats()
+    }
+
+    /// Until then the host's kernel may answer without its daemon.
+    fn excuse(&self, host: usize, until_us: u64) {
+        for wire in &self.wires {
+            wire.excuse(host, until_us);
         }
     }
 
@@ -221,27 +308,27 @@ impl World {
         self.tell(&format!("{what}: {name}"));
     }
 
-    fn cable(&mut self, host: usize) {
-        match self.servers[host].plugged {
-            true => {
-                self.note("cable pulled", host);
-                self.servers[host].host.pull_cable();
-            }
-            false => {
-                self.note("cable plugged", host);
-                self.servers[host].host.plug_cable();
-            }
-        }
-        self.servers[host].plugged ^= true;
-        if self.servers[host].plugged && !self.servers[host].port_works {
+    fn cable(&mut self, host: usize, interface: usize) {
+        let plugged = !self.servers[host].plugged[interface];
+        self.note(
+            if plugged {
+                "cable plugged"
+            } else {
+                "cable pulled"
+            },
+            host,
+        );
+        self.tell(&format!("  {}", INTERFACES[interface].0));
+        self.servers[host].set_cable(interface, plugged);
+        if interface == 0 && plugged && !self.servers[host].port_works {
             // The port was set up anew with the cable, and works.
             self.servers[host].host.fail_port();
         }
     }
 
     fn port(&mut self, host: usize) {
-        if !self.servers[host].plugged {
-            return self.cable(host);
+        if !self.servers[host].plugged[0] {
+            return self.cable(host, 0);
         }
         match self.servers[host].port_works {
             true => {
@@ -260,14 +347,14 @@ impl World {
         if self.groups.take().is_some() {
             self.count("healed");
             self.tell("healed");
-            return self.lab.heal();
+            return self.labs[0].heal();
         }
         self.count("partition");
         let groups: Vec<usize> = (0..=self.servers.len())
             .map(|_| self.rng.below(2) as usize)
             .collect();
         let mut hosts: Vec<&Host> = self.servers.iter().map(|server| &server.host).collect();
-        hosts.push(&self.client);
+        hosts.push(&self.clients[0]);
         let members = |number| -> Vec<&Host> {
             let of = hosts.iter().zip(&groups);
             of.filter(|(_, group)| **group == number)
@@ -280,7 +367,7 @@ impl World {
         };
         let line = format!("partition: {:?} {:?}", names(&one), names(&other));
         if !one.is_empty() && !other.is_empty() {
-            self.lab.partition(&[&one, &other]);
+            self.labs[0].partition(&[&one, &other]);
         }
         self.groups = Some(groups);
         self.tell(&line);
@@ -293,7 +380,7 @@ impl World {
         match self.servers[host].frozen {
             false => {
                 daemon.freeze();
-                self.wire.excuse(host, u64::MAX);
+                self.excuse(host, u64::MAX);
                 self.servers[host].frozen = true;
                 self.note("frozen", host);
             }
@@ -306,13 +393,13 @@ impl World {
             daemon.thaw();
         }
         self.servers[host].frozen = false;
-        self.wire.excuse(host, sys::now_us() + EXCUSE_US);
+        self.excuse(host, sys::now_us() + EXCUSE_US);
         self.note("thawed", host);
     }
 
     fn start(&mut self, host: usize) {
         self.note("started", host);
-        self.wire.excuse(host, sys::now_us() + EXCUSE_US);
+        self.excuse(host, sys::now_us() + EXCUSE_US);
         self.settle_priorities(host);
         self.servers[host].start(&self.vrs, &self.shim);
     }
@@ -324,7 +411,7 @@ impl World {
         let Some(mut daemon) = self.servers[host].daemon.take() else {
             return self.start(host);
         };
-        self.wire.excuse(host, u64::MAX);
+        self.excuse(host, u64::MAX);
         daemon.crash();
         self.servers[host].frozen = false;
         self.note("killed", host);
@@ -345,7 +432,8 @@ impl World {
         };
         self.note("stopped", host);
         if calm {
-            let all: Vec<u8> = self.servers[host].config.keys().copied().collect();
+            let config = self.servers[host].config.iter();
+            let all: Vec<(u8, usize)> = config.map(|(vrid, at)| (*vrid, at.interface)).collect();
             self.expect_leave(host, &all);
         }
         daemon.stop();
@@ -355,19 +443,21 @@ impl World {
         }
     }
 
-    /// Who is master now and leaves of its own will must say so.
-    fn expect_leave(&mut self, host: usize, vrids: &[u8]) {
-        if !self.servers[host].plugged {
-            return;
-        }
-        let seats = self.wire.seats();
+    /// Who is master now and leaves an interface of its own will must say so.
+    fn expect_leave(&mut self, host: usize, left: &[(u8, usize)]) {
+        let seats: Vec<_> = (0..INTERFACES.len()).map(|at| self.seats(at)).collect();
         let now_us = sys::now_us();
-        for vrid in vrids {
-            let vr = usize::from(*vrid) - 1;
-            let interval_us = u64::from(self.vrs[vr].interval_cs) * 10_000;
+        for (vrid, interface) in left.iter().copied() {
+            let vr = usize::from(vrid) - 1;
+            let seat = &seats[interface][host][vr];
             // Not long ago, even for a busy machine, and it is calm.
-            if seats[host][vr].advert_us + 2 * interval_us > now_us {
-                self.leaves.push((host, vr));
+            let is_master = seat.advert_us + 2 * interval_us(&self.vrs[vr]) > now_us;
+            if is_master && self.servers[host].plugged[interface] {
+                self.leaves.push(Leave {
+                    host,
+                    vr,
+                    interface,
+                });
             }
         }
     }
@@ -379,39 +469,124 @@ impl World {
         if self.servers[host].daemon.is_none() {
             return self.start(host);
         }
-        let mut words = Vec::new();
-        let mut removed = Vec::new();
-        for _ in 0..self.rng.between(1, 16) {
-            let vrid = self.rng.between(1, self.vrs.len() as u64) as u8;
-            let taken: Vec<u8> = self
-                .servers
-                .iter()
-                .filter_map(|server| server.priority(vrid))
-                .collect();
-            let here = self.servers[host].priority(vrid);
-            if here.is_some() && self.rng.below(4) == 0 {
-                self.servers[host].config.remove(&vrid);
-                words.push(format!("-{vrid}"));
-                removed.push(vrid);
+        let before = self.servers[host].config.clone();
+        match self.rng.below(4) {
+            0 => self.evacuate(host),
+            _ => {
+                for _ in 0..self.rng.between(1, 16) {
+                    self.edit(host);
+                }
+            }
+        }
+        let after = &self.servers[host].config;
+        let (mut words, mut left, mut named) = (Vec::new(), Vec::new(), BTreeSet::new());
+        for vr in &self.vrs {
+            let vrid = vr.vrid;
+            let (old, new) = (before.get(&vrid), after.get(&vrid));
+            if old == new {
                 continue;
             }
-            let priority = loop {
-                let priority = self.rng.between(1, 254) as u8;
-                if !taken.contains(&priority) {
-                    break priority;
-                }
+            named.insert(usize::from(vrid) - 1);
+            let what = match (old, new) {
+                (Some(old), Some(new)) if old.interface == new.interface => "priority changed",
+                (Some(_), Some(_)) => "moved",
+                (Some(_), None) => "removed",
+                (None, _) => "added",
             };
-            self.wire.allow(host, usize::from(vrid) - 1, priority);
-            self.servers[host].config.insert(vrid, priority);
-            words.push(format!("{vrid}={priority}"));
+            *self.tally.entry(what).or_default() += 1;
+            if let Some(old) = old
+                && new.is_none_or(|new| new.interface != old.interface)
+            {
+                left.push((vrid, old.interface));
+            }
+            if let Some(new) = new {
+                self.wires[new.interface].allow(host, usize::from(vrid) - 1, new.priority);
+                words.push(format!(
+                    "{vrid}={}@{}",
+                    new.priority, INTERFACES[new.interface].0
+                ));
+            } else {
+                words.push(format!("-{vrid}"));
+            }
         }
-        removed.retain(|vrid| self.servers[host].priority(*vrid).is_none());
+        let interfaces = |config: &BTreeMap<u8, Place>| -> BTreeSet<usize> {
+            config.values().map(|place| place.interface).collect()
+        };
+        let (old, new) = (interfaces(&before), interfaces(after));
+        for (what, many) in [
+            ("interface added", new.difference(&old).count()),
+            ("interface removed", old.difference(&new).count()),
+        ] {
+            *self.tally.entry(what).or_default() += many as u64;
+        }
         if calm {
-            self.expect_leave(host, &removed);
+            self.expect_leave(host, &left);
+            let all = 0..self.vrs.len();
+            self.bystanders = Some(all.filter(|vr| !named.contains(vr)).collect());
         }
         self.note("reload", host);
         self.tell(&format!("  {}", words.join(" ")));
         self.servers[host].reload(&self.vrs);
+    }
+
+    /// Removes, moves, changes or adds a virtual router in a host's configuration.
+    fn edit(&mut self, host: usize) {
+        let vrid = self.rng.between(1, self.vrs.len() as u64) as u8;
+        let here = self.servers[host].config.get(&vrid).copied();
+        let interface = match (here, self.rng.below(4)) {
+            (Some(_), 0) => {
+                self.servers[host].config.remove(&vrid);
+                return;
+            }
+            (Some(here), 1 | 2) => here.interface,
+            _ => self.somewhere(vrid),
+        };
+        let others = self.servers.iter().enumerate();
+        let taken: BTreeSet<u8> = others
+            .filter(|(other, _)| *other != host)
+            .filter_map(|(_, server)| Some(server.config.get(&vrid)?.priority))
+            .collect();
+        let moved = here.filter(|here| here.interface != interface);
+        let priority = match moved {
+            Some(here) => here.priority,
+            None => loop {
+                let priority = self.rng.between(1, 254) as u8;
+                if !taken.contains(&priority) {
+                    break priority;
+                }
+            },
+        };
+        let place = Place {
+            interface,
+            priority,
+        };
+        self.servers[host].config.insert(vrid, place);
+    }
+
+    /// Moves all virtual routers of one interface elsewhere, or back to where nothing is: the
+    /// configuration ceases to name an interface, or names it again.
+    fn evacuate(&mut self, host: usize) {
+        let named = self.servers[host].interfaces();
+        let unnamed = (0..INTERFACES.len()).find(|interface| !named.contains(interface));
+        let from = self.rng.below(INTERFACES.len() as u64) as usize;
+        let step = self.rng.between(1, 2) as usize;
+        for (vrid, place) in &mut self.servers[host].config {
+            match unnamed {
+                Some(unnamed) if home(*vrid) == unnamed => place.interface = unnamed,
+                None if place.interface == from => {
+                    place.interface = (from + step) % INTERFACES.len();
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// An interface to put a virtual router on.
+    fn somewhere(&mut self, vrid: u8) -> usize {
+        match self.rng.below(2) {
+            0 => home(vrid),
+            _ => self.rng.below(INTERFACES.len() as u64) as usize,
+        }
     }
 
     fn step_clock(&mut self, host: usize) {
@@ -428,14 +603,14 @@ impl World {
     }
 
     /// Something that is over before or about when the others notice.
-    fn glitch(&mut self, host: usize) {
+    fn glitch(&mut self, host: usize, interface: usize) {
         let pause = Duration::from_millis(self.rng.between(1, 600));
         self.note("glitch", host);
         match self.rng.below(3) {
             0 => {
-                self.cable(host);
+                self.cable(host, interface);
                 std::thread::sleep(pause);
-                self.cable(host);
+                self.cable(host, interface);
             }
             1 => {
                 self.freeze(host);
@@ -455,8 +630,10 @@ impl World {
         if self.groups.is_some() {
             self.partition();
         }
-        if !self.servers[host].plugged {
-            self.cable(host);
+        for interface in 0..INTERFACES.len() {
+            if !self.servers[host].plugged[interface] {
+                self.cable(host, interface);
+            }
         }
         if !self.servers[host].port_works {
             self.port(host);
@@ -487,19 +664,51 @@ impl World {
 
     /// What was changed has been taken over: nothing older may be advertised from now on.
     pub(crate) fn settle_priorities(&self, host: usize) {
-        for (at, vr) in self.vrs.iter().enumerate() {
-            let priority = self.servers[host].priority(vr.vrid);
-            self.wire.allow_only(host, at, priority);
+        for (interface, wire) in self.wires.iter().enumerate() {
+            for (at, vr) in self.vrs.iter().enumerate() {
+                let priority = self.servers[host].priority(vr.vrid, interface);
+                wire.allow_only(host, at, priority);
+            }
         }
     }
 }
 
-/// The virtual router, less one, that a line of the log says the host has become master of.
-fn promoted(line: &str) -> Option<usize> {
-    let (before, _) = line.split_once(" -> master")?;
-    let (_, rest) = before.split_once("VRID ")?;
-    let vrid: usize = rest.split(' ').next()?.parse().ok()?;
-    vrid.checked_sub(1)
+/// The change of state that a line of the log tells of.
+fn change(host: usize, at_us: u64, line: &str) -> Option<Change> {
+    let (_, rest) = line.split_once("VRID ")?;
+    let (vrid, rest) = rest.split_once(" on ")?;
+    let (name, rest) = rest.split_once(' ')?;
+    let (_, rest) = rest.split_once(" -> ")?;
+    Some(Change {
+        host,
+        vr: vrid.parse::<usize>().ok()?.checked_sub(1)?,
+        interface: INTERFACES.iter().position(|(known, _)| *known == name)?,
+        to_master: rest.starts_with("master"),
+        at_us,
+        line: line.to_owned(),
+    })
+}
+
+/// A client that looks for the virtual addresses of its segment there.
+fn client(lab: &Lab, name: &str, interface: usize) -> Host {
+    let client = lab.host(name, 5);
+    let net = 20 + interface;
+    client.netns().ip(&format!(
+        "route add 10.10.{net}.0/24 dev xl0\nroute add fd00:{net}::/64 dev xl0"
+    ));
+    // What a client believes of a neighbour outlives a cut that no host notices: a kernel asks
+    // anew after a minute at most, this one after six seconds.
+    for family in ["ipv4", "ipv6"] {
+        let settings = [
+            ("base_reachable_time_ms", "1000"),
+            ("delay_first_probe_time", "1"),
+        ];
+        for (name, value) in settings {
+            let name = format!("net/{family}/neigh/xl0/{name}");
+            client.netns().sysctl(&name, value);
+        }
+    }
+    client
 }
 
 /// Compiles what gives the daemons clocks of their own.

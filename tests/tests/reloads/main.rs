@@ -4,7 +4,6 @@
 
 mod chains;
 mod files;
-mod kernel;
 mod stories;
 mod world;
 

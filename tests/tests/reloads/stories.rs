@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use vrrp_tests::lab::daemons::vrrpctl;
+use vrrp_tests::lab::linux::kernel;
 use vrrp_tests::lab::pair::LIMIT;
 use vrrp_tests::lab::{
     Capture, Daemon, Host, INTERVAL_CS, Lab, Nic, Program, Segment, Vr, wait_until,
@@ -217,7 +218,7 @@ fn a_reload_that_is_refused_changes_nothing() {
     let (one, other) = (vr(1, "xl0", true), vr(2, "xl1", false));
     let both = [one.clone(), other.clone()];
     let [clarinet, fridge] = two.start(&both);
-    let kernel = crate::kernel::state(&two.clarinet);
+    let kernel = kernel::state(&two.clarinet);
     let good = Program::Vrrpd.config(&two.clarinet, &both);
     for (wrong, says) in [
         ("priority = 200|priority = 300", "300"),
@@ -230,7 +231,7 @@ fn a_reload_that_is_refused_changes_nothing() {
         assert!(said.contains(says), "{wrong}: {said}");
     }
     two.expect_adverts(&[&one, &other]);
-    assert_eq!(crate::kernel::state(&two.clarinet), kernel);
+    assert_eq!(kernel::state(&two.clarinet), kernel);
     let said = reload(&two.clarinet, &clarinet, &good);
     assert!(said.contains("0 added, 0 changed, 0 removed"), "{said}");
     assert!(!has_become_master(&fridge, 1));

@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 
 use vrrp_tests::lab::daemons::vrrpctl;
 use vrrp_tests::lab::decode::{Mac, What};
+use vrrp_tests::lab::linux::kernel;
 use vrrp_tests::lab::{Capture, Daemon, Host, Lab, Nic, Program, Seen, Segment, Vr};
 use vrrp_tests::sys::now_us;
 
 use crate::files::{self, INTERFACES, RIVAL, RIVALS, Section, VRIDS};
-use crate::kernel;
 
 /// How long frames are looked at.
 pub(crate) const WINDOW: Duration = Duration::from_millis(1_200);

@@ -2,6 +2,7 @@
 
 pub mod host;
 pub mod hub;
+pub mod kernel;
 pub mod netns;
 
 pub use hub::Hub;

@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
-use vrrp_tests::lab::Host;
+use crate::lab::Host;
 
 /// Addresses, interfaces, routes, memberships and settings, sorted.
-pub(crate) fn state(host: &Host) -> Vec<String> {
+pub fn state(host: &Host) -> Vec<String> {
     let mut lines = Vec::new();
     for (name, line) in [
         ("address", "ip -o addr"),
