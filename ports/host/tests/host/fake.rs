@@ -65,6 +65,8 @@ pub(crate) struct Machine {
     pub(crate) prepared: BTreeSet<VrKey>,
     /// Virtual routers whose MAC is taken up.
     pub(crate) macs: BTreeSet<VrKey>,
+    /// Groups that are joined.
+    groups: BTreeSet<(u32, Family)>,
     /// What the operating system has to say.
     pub(crate) warnings: Vec<PlatformWarning>,
     timer: WakeUp,
@@ -243,6 +245,28 @@ impl Machine {
         Ok(())
     }
 
+    /// What the host has installed and watches, in lines that are the same for any numbers of the
+    /// interfaces.
+    pub(crate) fn installed(&self) -> Vec<String> {
+        let vr = |key: &VrKey| {
+            let name = &self.watched[&key.ifindex];
+            format!("of VRID {} {:?} on {name}", key.vrid, key.family)
+        };
+        let watched = self.watched.values().map(|name| format!("watched {name}"));
+        let prepared = self.prepared.iter().map(|key| format!("setup {}", vr(key)));
+        let macs = self.macs.iter().map(|key| format!("MAC {}", vr(key)));
+        let holders = self.holders.iter();
+        let addresses = holders.map(|(address, key)| format!("address {address} {}", vr(key)));
+        let groups = self.groups.iter();
+        let groups = groups.map(|(at, family)| format!("{family:?} on {}", self.watched[at]));
+        watched
+            .chain(prepared)
+            .chain(macs)
+            .chain(addresses)
+            .chain(groups)
+            .collect()
+    }
+
     /// Interfaces that are watched.
     pub(crate) fn watched(&self) -> usize {
         self.watched.len()
@@ -364,6 +388,7 @@ impl Platform for Fake {
     fn unwatch(&mut self, ifindex: u32) {
         self.machine(|m| {
             let name = m.watched.remove(&ifindex).expect("it was watched");
+            m.groups.retain(|(at, _)| *at != ifindex);
             m.calls.push(Call::Unwatch(name));
             m.disturb();
         });
@@ -468,7 +493,15 @@ impl Platform for Fake {
     fn set_group(&mut self, ifindex: u32, family: Family, on: bool) -> Result<(), PlatformError> {
         self.machine(|m| {
             let name = m.name(ifindex);
-            m.attempt(format!("set group {name}"), Call::Group(name, family, on))
+            let call = Call::Group(name.clone(), family, on);
+            let result = m.attempt(format!("set group {name}"), call);
+            if !on {
+                // A kernel always lets go of them.
+                m.groups.remove(&(ifindex, family));
+            } else if result.is_ok() {
+                m.groups.insert((ifindex, family));
+            }
+            result
         })
     }
 

@@ -1,5 +1,6 @@
 //! Hosts on machines that exist only in memory, in virtual time.
 
+mod chains;
 mod conflicts;
 mod devices;
 mod failover;
