@@ -25,6 +25,8 @@ pub(crate) struct Wanted {
     /// Neighbour solicitations for these from a source that is not link-local: to those from
     /// link-local sources the kernel answers.
     pub(crate) from_afar: BTreeSet<Ipv6Addr>,
+    /// ARP packets with these senders, and neighbour advertisements for them.
+    pub(crate) announced: BTreeSet<IpAddr>,
     /// Nothing is let through for it, but the device has to be open: addresses of virtual routers of
     /// other interfaces are announced.
     pub(crate) announces: bool,
@@ -32,43 +34,43 @@ pub(crate) struct Wanted {
 
 /// Room that the longer lists leave to the shorter parts of the program.
 const HALF: usize = BPF_MAXINSNS / 2;
+/// The most instructions that announcements take, of each family.
+const ANNOUNCEMENTS: usize = BPF_MAXINSNS / 8;
 
 impl Wanted {
     /// The program: one block for each kind, entered by the Ethernet type.
     pub(crate) fn program(&self) -> Vec<Instruction> {
         let mut program = Vec::new();
-        let (mut ipv4, mut ipv6) = (Vec::new(), Vec::new());
-        for target in &self.questions {
-            match target {
-                IpAddr::V4(ip) => ipv4.push(*ip),
-                IpAddr::V6(ip) => ipv6.push(*ip),
-            }
-        }
+        let (ipv4, ipv6) = by_family(&self.questions);
+        let (senders, targets) = by_family(&self.announced);
         if self.vrrp[0] {
             block(&mut program, LOAD_HALF, 12, 0x0800, vrrp(23));
         }
-        if !ipv4.is_empty() {
-            block(&mut program, LOAD_HALF, 12, 0x0806, arp(&ipv4));
+        if !ipv4.is_empty() || !senders.is_empty() {
+            let mut inner = Vec::new();
+            bpf::arp_senders(&mut inner, &senders, ANNOUNCEMENTS);
+            inner.extend(arp(&ipv4));
+            block(&mut program, LOAD_HALF, 12, 0x0806, inner);
         }
+        let mut inner = Vec::new();
         if self.vrrp[1] {
             let next_header = 20;
-            // What is not VRRP may still be a question.
-            let mut inner = vec![
+            // What is not VRRP may still be something else.
+            inner.extend([
                 load(LOAD_BYTE, next_header),
                 jump(JUMP_EQUAL, 112, 0, 1),
                 ACCEPT,
-            ];
-            inner.extend(self.solicitations(&ipv6));
-            block(&mut program, LOAD_HALF, 12, 0x86dd, inner);
-        } else {
-            block(
-                &mut program,
-                LOAD_HALF,
-                12,
-                0x86dd,
-                self.solicitations(&ipv6),
-            );
+            ]);
         }
+        if !targets.is_empty() {
+            const ADVERTISEMENT: u32 = 136;
+            let kind = 54;
+            let mut advertisements = Vec::new();
+            bpf::neighbour_advertisements(&mut advertisements, &targets, ANNOUNCEMENTS);
+            block(&mut inner, LOAD_BYTE, kind, ADVERTISEMENT, advertisements);
+        }
+        inner.extend(self.solicitations(&ipv6));
+        block(&mut program, LOAD_HALF, 12, 0x86dd, inner);
         program.push(DROP);
         program
     }
@@ -99,6 +101,17 @@ impl Wanted {
         bpf::neighbour_solicitations(&mut program, &both, HALF);
         program
     }
+}
+
+fn by_family(addresses: &BTreeSet<IpAddr>) -> (Vec<Ipv4Addr>, Vec<Ipv6Addr>) {
+    let (mut ipv4, mut ipv6) = (Vec::new(), Vec::new());
+    for address in addresses {
+        match address {
+            IpAddr::V4(ip) => ipv4.push(*ip),
+            IpAddr::V6(ip) => ipv6.push(*ip),
+        }
+    }
+    (ipv4, ipv6)
 }
 
 /// Enters `inner`, which ends by itself, when what is loaded is `value`.
@@ -219,6 +232,7 @@ mod tests {
             vrrp: [true, true],
             questions: BTreeSet::from([[10, 0, 0, 1].into(), "2001:db8::1".parse().unwrap()]),
             from_afar: BTreeSet::from(["2001:db8::2".parse().unwrap()]),
+            announced: BTreeSet::new(),
             announces: false,
         }
     }
@@ -303,6 +317,36 @@ mod tests {
     }
 
     #[test]
+    fn announcements_of_listed_addresses() {
+        let say4 = |op: u8, sender: [u8; 4]| frame(0x0806, 42, &[(21, &[op]), (28, &sender)]);
+        let one: Ipv6Addr = "2001:db8::1".parse().unwrap();
+        let two: Ipv6Addr = "2001:db8::2".parse().unwrap();
+        let mut wanted = everything();
+        assert!(!run(&wanted, &say4(2, [10, 0, 0, 1])));
+        wanted.announced = BTreeSet::from([[10, 0, 0, 1].into(), one.into()]);
+        for vrrp in [[true, true], [false, false]] {
+            wanted.vrrp = vrrp;
+            for op in [1, 2] {
+                assert!(run(&wanted, &say4(op, [10, 0, 0, 1])));
+                assert!(!run(&wanted, &say4(op, [10, 0, 0, 2])));
+            }
+            assert!(run(&wanted, &ask6("fe80::9", 136, one)));
+            assert!(!run(&wanted, &ask6("fe80::9", 136, two)));
+            // Questions are heard as before.
+            assert!(run(&wanted, &ask4(1, [10, 0, 0, 1])));
+            assert!(!run(&wanted, &ask4(1, [10, 0, 0, 2])));
+            assert!(run(&wanted, &ask6("fe80::9", 135, one)));
+        }
+        // Nothing but announcements.
+        let alone = Wanted {
+            announced: wanted.announced.clone(),
+            ..Wanted::default()
+        };
+        assert!(run(&alone, &say4(1, [10, 0, 0, 1])) && run(&alone, &ask6("::", 136, one)));
+        assert!(!run(&alone, &ask4(1, [10, 0, 0, 1])) && !run(&alone, &ask6("::", 135, one)));
+    }
+
+    #[test]
     fn lists_too_long_become_no_lists_and_the_program_stays_loadable() {
         let mut wanted = everything();
         wanted
@@ -314,6 +358,7 @@ mod tests {
         wanted
             .from_afar
             .extend((500..1000u128).map(Ipv6Addr::from_bits));
+        wanted.announced = wanted.questions.clone();
         assert!(run(&wanted, &ask4(1, [9, 9, 9, 9])));
         let any: Ipv6Addr = "2001:db8::99".parse().unwrap();
         assert!(run(&wanted, &ask6("2001:db8::9", 135, any)));

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use vrrp_core::{Duration, Failure, Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
 use vrrp_host::ledger;
-use vrrp_host::port::{Counters, Watched};
+use vrrp_host::port::{Counters, Watched, incoming};
 use vrrp_host::{HostFacts, Incoming, Platform, PlatformError, PlatformWarning, VrSetup, Waited};
 
 use crate::abi::*;
@@ -273,7 +273,7 @@ impl FreebsdPlatform {
             match record {
                 Record::Frame(frame) => {
                     self.counters.frames_received += 1;
-                    sink(Incoming::Frame { ifindex, frame });
+                    sink(incoming(ifindex, frame));
                 }
                 Record::Cut => self.counters.frames_too_long += 1,
             }

@@ -33,6 +33,7 @@ pub fn filter(
         vrrp,
         questions,
         from_afar,
+        announced: BTreeSet::new(),
         announces: false,
     }
     .program()

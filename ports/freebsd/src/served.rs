@@ -8,6 +8,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use vrrp_core::{Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
+use vrrp_host::port::incoming;
 use vrrp_host::remote::{self, Guard, Message, Place, Request, Unicast};
 use vrrp_host::{
     HostConfig, HostFacts, Incoming, Platform, PlatformError, PlatformWarning, VrSetup, Waited,
@@ -280,8 +281,7 @@ impl ServedPlatform {
         };
         for record in bpf::records(self.buffer.get(..len).unwrap_or_default()) {
             if let Record::Frame(frame) = record {
-                let ifindex = number;
-                sink(Incoming::Frame { ifindex, frame });
+                sink(incoming(number, frame));
             }
         }
         Ok(())

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use vrrp_core::{Failure, MacAddr};
 use vrrp_host::PlatformError;
-use vrrp_host::port::How;
+use vrrp_host::port::{How, Watched};
 
 use crate::bpf::Wanted;
 use crate::graph;
@@ -38,6 +38,12 @@ impl FreebsdPlatform {
         let mut groups = BTreeSet::new();
         for (key, router) in self.routers.iter().filter(|(k, _)| k.ifindex == number) {
             wanted.vrrp[key.family as usize] = true;
+            let name = self.interfaces.get(&number).map(|watched| &watched.name);
+            let here = router.setup.addresses.iter();
+            let here = here.filter(|(_, device)| device.is_none() || device.as_ref() == name);
+            wanted
+                .announced
+                .extend(here.map(|(address, _)| address.address));
             let carrier = router.carrier.as_ref().map(|carrier| carrier.index);
             for held in router.held.iter() {
                 let ip = held.address.address;
@@ -56,6 +62,12 @@ impl FreebsdPlatform {
                     _ => {}
                 }
             }
+        }
+        let index = self.interfaces.get(&number).and_then(Watched::index);
+        if let Some(index) = index.filter(|_| wanted != Wanted::default()) {
+            let own = self.links.state(index, |a| self.is_ours(a));
+            let own = [own.ipv4.map(IpAddr::V4), own.ipv6.map(IpAddr::V6)];
+            wanted.announced.extend(own.into_iter().flatten());
         }
         let Some(watched) = self.interfaces.get_mut(&number) else {
             return Ok(());

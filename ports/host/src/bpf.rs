@@ -105,8 +105,8 @@ pub fn neighbour_solicitations(program: &mut Vec<Instruction>, targets: &[Ipv6Ad
     program.push(DROP);
 }
 
-/// Accepts an ARP packet of one of `senders` and drops that of another; with a few addresses between
-/// them where the program would have more than `most` instructions. The Ethernet type has been looked at.
+/// Accepts an ARP packet of one of `senders`; with a few addresses between them where the program would
+/// have more than `most` instructions. Goes on with what is of others. The Ethernet type has been looked at.
 pub fn arp_senders(program: &mut Vec<Instruction>, senders: &[Ipv4Addr], most: usize) {
     program.push(load(LOAD_WORD, 28));
     accept_words(program, senders.iter().map(|ip| ip.to_bits()), most);
@@ -120,15 +120,15 @@ pub fn neighbour_advertisements(program: &mut Vec<Instruction>, targets: &[Ipv6A
     require(program, LOAD_BYTE, 54, 136);
     if program.len() + 9 * targets.len() < most {
         accept_targets(program, targets);
-        program.push(DROP);
     } else {
         program.push(load(LOAD_WORD, 74));
         accept_words(program, targets.iter().map(|ip| ip.to_bits() as u32), most);
     }
+    program.push(DROP);
 }
 
-/// Ends the program: accepts if what is loaded is one of `words`. Where there are too many for `most`
-/// instructions, those that are closest together become ranges with what lies between them.
+/// Accepts if what is loaded is one of `words`. Where there are too many for `most` instructions, those
+/// that are closest together become ranges with what lies between them.
 fn accept_words(program: &mut Vec<Instruction>, words: impl Iterator<Item = u32>, most: usize) {
     const RANGE: usize = 3;
     let words: BTreeSet<u32> = words.collect();
@@ -152,7 +152,6 @@ fn accept_words(program: &mut Vec<Instruction>, words: impl Iterator<Item = u32>
         program.push(jump(JUMP_NOT_LESS, first, 0, 1));
         program.push(ACCEPT);
     }
-    program.push(DROP);
 }
 
 /// Accepts an ICMPv6 message about one of `targets`.
@@ -225,6 +224,7 @@ mod tests {
         let list = [0, 5, 6, 7, 9, 0x0a00_0001, u32::MAX].map(Ipv4Addr::from_bits);
         let mut program = Vec::new();
         arp_senders(&mut program, &list, 100);
+        program.push(DROP);
         for word in (0..20).chain([0x0a00_0000, 0x0a00_0001, 0x0a00_0002, u32::MAX]) {
             let listed = list.contains(&Ipv4Addr::from_bits(word));
             assert_eq!(takes(&program, &arp_of(word)), listed, "{word}");
@@ -232,6 +232,7 @@ mod tests {
         assert!(!takes(&program, &arp_of(9)[..31]), "cut short");
         let mut program = Vec::new();
         arp_senders(&mut program, &[], 100);
+        program.push(DROP);
         assert!(!takes(&program, &arp_of(0)));
     }
 
@@ -241,6 +242,7 @@ mod tests {
         let list: Vec<Ipv4Addr> = words.iter().map(|w| Ipv4Addr::from_bits(*w)).collect();
         let mut program = Vec::new();
         arp_senders(&mut program, &list, 300);
+        program.push(DROP);
         assert!(program.len() <= 300, "{}", program.len());
         for word in &words {
             assert!(takes(&program, &arp_of(*word)), "{word}");
@@ -253,6 +255,7 @@ mod tests {
         for most in [300, 0] {
             let mut program = Vec::new();
             arp_senders(&mut program, &list, most);
+            program.push(DROP);
             assert!(program.len() <= most.max(5));
             assert!(list.iter().all(|ip| takes(&program, &arp_of(ip.to_bits()))));
         }

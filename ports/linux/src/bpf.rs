@@ -51,6 +51,7 @@ pub(crate) fn vrrp_ipv6(ifindex: u32, addresses: &[Ipv6Addr]) -> Vec<Instruction
 pub(crate) fn announcements(addresses: &[Ipv4Addr]) -> Vec<Instruction> {
     let mut program = for_us(0x0806);
     bpf::arp_senders(&mut program, addresses, ANNOUNCEMENTS);
+    program.push(DROP);
     program
 }
 
