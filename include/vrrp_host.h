@@ -641,8 +641,8 @@ int vrrp_host_open_config(uint32_t abi,
 
 /**
  * Reads a text as `vrrp_host_open_config()` does and opens nothing: for a program's own check of its
- * configuration. What cannot work on this host as it is now is an error, too, as in a reload; opening
- * leaves only that virtual router down. `config_name` is what messages call it; NULL: "config".
+ * configuration. What cannot work on this host as it is now is an error, too; opening and reloading leave
+ * only that virtual router down. `config_name` is what messages call it; NULL: "config".
  * `message` is filled in as there.
  *
  * Errors: `VRRP_ERR_HOST_CONFIG`: the text.

@@ -8,8 +8,10 @@ use std::time::Duration;
 use vrrp_tests::lab::daemons::vrrpctl;
 use vrrp_tests::lab::decode::Mac;
 use vrrp_tests::lab::pair::LIMIT;
+use vrrp_tests::lab::probe::Ask;
 use vrrp_tests::lab::{
-    Capture, Host, INTERVAL_CS, Lab, Nic, PaperNetwork, Program, Segment, Vr, pause, wait_until,
+    Capture, Host, INTERVAL_CS, Lab, Nic, PaperNetwork, Probe, Program, Segment, Vr, pause,
+    wait_until,
 };
 
 fn status(host: &Host) -> String {
@@ -96,9 +98,66 @@ fn interfaces_that_will_not_do_are_named_and_keep_no_other_from_serving() {
     wait_for(host, 3, "cannot use port0: it is a port of the bridge br0");
     assert!(status_of(host, 3).contains("): init"));
     assert_eq!(client.ask("10.10.10.80").as_deref(), Some("clarinet"));
-    // A reload that adds one more of them is no reason to give up what works.
     daemon.stop();
     assert!(!host.has_address("10.10.10.80"));
+}
+
+#[test]
+fn a_reload_with_an_interface_that_will_not_do_serves_the_rest_as_a_start_does() {
+    let network = PaperNetwork::new(Segment::Hub);
+    let (host, client) = (&network.clarinet, &network.jimbob);
+    host.netns().ip("tuntap add tun0 mode tun\n\
+         addr add 10.20.0.1/24 dev tun0\n\
+         link set tun0 up\n\
+         link add busy0 type veth peer name busy1\n\
+         addr add 10.60.0.1/24 dev busy0\n\
+         link set busy1 up\n\
+         link set busy0 up\n\
+         link add link busy0 name pass0 type macvlan mode passthru");
+    let quick = |vrid, interface: &str, address: &str| {
+        Vr::new(vrid, address)
+            .on(interface)
+            .interval_cs(INTERVAL_CS)
+    };
+    let good = quick(1, "xl0", "10.10.10.80");
+    let daemon = host.start(Program::Vrrpd, std::slice::from_ref(&good));
+    let serves = |vr: &Vr| client.ask(&vr.service_address()).as_deref() == Some("clarinet");
+    wait_until(LIMIT, "it serves", || serves(&good));
+    let added = quick(5, "xl0", "10.10.10.81");
+    let all = [
+        good.clone(),
+        quick(2, "tun0", "10.20.0.100"),
+        // Found out when the macvlan is made, and by no look at the interface before.
+        quick(3, "busy0", "10.60.0.100").vmac(true),
+        quick(4, "lo", "10.40.0.100"),
+        added.clone(),
+    ];
+    let probe = Probe::start(client, &good.service_address(), 100, Ask::Name);
+    daemon.write_config(&Program::Vrrpd.config(host, &all));
+    let said = vrrpctl(host, &["reload"]);
+    assert!(said.contains("interface: cannot use `tun0`"), "{said}");
+    assert!(said.contains("interface: cannot use `lo`"), "{said}");
+    assert!(said.contains("4 added"), "{said}");
+    wait_until(LIMIT, "what is new serves", || serves(&added));
+    for (vrid, words) in [
+        (2, "warning    cannot use tun0: "),
+        (3, "set `useVMAC = no` to do without the virtual MAC"),
+        (4, "warning    cannot use lo: "),
+    ] {
+        wait_for(host, vrid, words);
+        assert!(status_of(host, vrid).contains("): init"));
+    }
+    // It is tried again, without another reload.
+    host.netns().ip("link delete pass0");
+    wait_for(host, 3, "): master");
+    let report = probe.stop();
+    assert_eq!(report.lost(), 0, "{report:?}");
+    // A mistake of the file refuses all of it.
+    let wrong = Program::Vrrpd.config(host, &[good.clone().line("colour = red")]);
+    daemon.write_config(&wrong);
+    vrrpctl(host, &["reload"]);
+    assert!(daemon.has_said("not reloaded"));
+    assert!(serves(&added));
 }
 
 /// Two servers with two interfaces, a client on each of the segments.

@@ -111,7 +111,8 @@ pub unsafe extern "C" fn vrrp_host_open_config(
             let options = Options::read(abi, options, host)?;
             let octets = raw::items(text.cast::<u8>(), text_len)?;
             let own = options.runtime_dir.clone();
-            let text = text::read(&options.config_name, octets, own.is_some())?;
+            let facts = facts::read();
+            let text = text::read(&options.config_name, octets, own.is_some(), &facts)?;
             let runtime_dir = own.unwrap_or(text.runtime_dir);
             host.write(open(text.config, runtime_dir, options)?);
             Ok(text.remarks.join("\n"))
@@ -120,8 +121,8 @@ pub unsafe extern "C" fn vrrp_host_open_config(
 }
 
 /// Reads a text as `vrrp_host_open_config()` does and opens nothing: for a program's own check of its
-/// configuration. What cannot work on this host as it is now is an error, too, as in a reload; opening
-/// leaves only that virtual router down. `config_name` is what messages call it; NULL: "config".
+/// configuration. What cannot work on this host as it is now is an error, too; opening and reloading leave
+/// only that virtual router down. `config_name` is what messages call it; NULL: "config".
 /// `message` is filled in as there.
 ///
 /// Errors: `VRRP_ERR_HOST_CONFIG`: the text.
@@ -139,7 +140,7 @@ pub unsafe extern "C" fn vrrp_host_check_config(
         explain(message, message_size, || {
             let name = optional("config_name", config_name)?.unwrap_or(DEFAULT_NAME);
             let octets = raw::items(text.cast::<u8>(), text_len)?;
-            let text = text::read_fitting(Path::new(name), octets, false, &facts::read())?;
+            let text = text::read_fitting(Path::new(name), octets)?;
             Ok(text.remarks.join("\n"))
         })
     }
@@ -256,7 +257,7 @@ pub unsafe extern "C" fn vrrp_host_reload_config(
             let octets = raw::items(text.cast::<u8>(), text_len)?;
             call(host, |inner| {
                 let (name, own) = (&inner.config_name, inner.own_runtime_dir);
-                let text = text::read_fitting(name, octets, own, &inner.host.platform().facts())?;
+                let text = text::read(name, octets, own, &inner.host.platform().facts())?;
                 let mut said = text.remarks;
                 let reload = inner.host.reload(text.config)?;
                 if !inner.own_runtime_dir && text.runtime_dir != inner.runtime_dir {

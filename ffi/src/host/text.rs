@@ -18,20 +18,20 @@ pub(crate) struct Text {
     pub(crate) remarks: Vec<String>,
 }
 
-/// Reads a text for a start: an error of the text refuses it, and what does not fit this host is a
-/// remark, as the rest can be served. Everything is told at once, a line each.
-pub(crate) fn read(name: &Path, octets: &[u8], own_runtime_dir: bool) -> Result<Text, Refusal> {
-    text(judge(name, octets, own_runtime_dir, &facts::read()))
-}
-
-/// Reads a text for a check or a reload: what does not fit this host refuses it, too.
-pub(crate) fn read_fitting(
+/// Reads a text for a start or a reload: an error of the text refuses it, and what does not fit this host
+/// is a remark, as the rest can be served. Everything is told at once, a line each.
+pub(crate) fn read(
     name: &Path,
     octets: &[u8],
     own_runtime_dir: bool,
     facts: &HostFacts,
 ) -> Result<Text, Refusal> {
-    let mut judged = judge(name, octets, own_runtime_dir, facts);
+    text(judge(name, octets, own_runtime_dir, facts))
+}
+
+/// Reads a text for a check: what does not fit this host refuses it, too.
+pub(crate) fn read_fitting(name: &Path, octets: &[u8]) -> Result<Text, Refusal> {
+    let mut judged = judge(name, octets, false, &facts::read());
     if judged.has_errors() {
         judged.config = None;
     }

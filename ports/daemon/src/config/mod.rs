@@ -5,9 +5,9 @@
 //! effect is said to have none.
 //!
 //! [`judge`] is what `vrrpd --check`, a start, a reload and libvrrp go by: it parses a file and
-//! compares it with the host. After an error `--check` fails and a reload changes nothing. A start
-//! fails only when [`Parsed::config`] is `None`, which is when the file by itself has the error: what
-//! does not fit the host keeps no other virtual router from serving.
+//! compares it with the host. After an error `--check` fails. A start fails, and a reload changes
+//! nothing, only when [`Parsed::config`] is `None`, which is when the file by itself has the error:
+//! what does not fit the host keeps no other virtual router from serving.
 //!
 //! ```
 //! let text = "[VRID]\nserverid = 1\ninterface = eth0\naddr = 10.0.0.1/32\npriority = 300\n";

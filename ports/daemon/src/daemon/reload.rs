@@ -7,9 +7,14 @@ use vrrp_host::{Platform, Reload};
 use super::Daemon;
 use crate::config::{self, Config, Diagnostic, LogLevel, Parsed, Program, Severity};
 
+/// Follows the errors about this host that do not refuse a reload.
+const UNFIT: &str =
+    "what this host cannot do now stays down and is tried again: see vrrpctl status";
+
 impl<P: Platform> Daemon<P> {
-    /// Goes over to what the file says now, wholly, or, when anything is wrong with it, not at
-    /// all. Either way everything there is to say is logged, and returned.
+    /// Goes over to what the file says now, wholly, or, when it has a mistake of its own, not at all.
+    /// What does not fit this host keeps its virtual router down and no other, as at a start. Either
+    /// way everything there is to say is logged, and returned.
     pub(super) fn reload(&mut self) -> Result<Vec<String>, Vec<String>> {
         self.notifier.reloading();
         let result = self.reload_file();
@@ -41,7 +46,7 @@ impl<P: Platform> Daemon<P> {
             }
         };
         let errors = judged.errors();
-        let Some(new) = judged.config.filter(|_| errors.is_empty()) else {
+        let Some(new) = judged.config else {
             return Err(errors);
         };
         let reload = self
@@ -61,6 +66,10 @@ impl<P: Platform> Daemon<P> {
         let summary = format!("{} reloaded: {}", file.display(), summary(&reload));
         log::info!("{summary}");
         said.push(summary);
+        if !errors.is_empty() {
+            log::warn!("{UNFIT}");
+            said.push(UNFIT.to_owned());
+        }
         Ok(said)
     }
 

@@ -354,18 +354,40 @@ fn a_file_with_errors_leaves_everything_and_every_error_is_told() {
 }
 
 #[test]
-fn a_reload_judges_the_file_against_the_host_as_a_check_does() {
+fn a_reload_serves_what_fits_the_host_as_a_start_does() {
     let mut bench = Bench::new();
     bench.until_masters();
     let file = bench.dir.join("vrrpd.conf");
     let text = sections(&bench.dir, 200);
-    fs::write(&file, text.replace("eth0", "wg0")).expect("a file");
-    let Answer::Error { details, .. } = bench.ask(&Request::Reload) else {
-        panic!("refused");
-    };
-    assert_eq!(details.len(), 2, "one for each section: {details:?}");
-    assert!(details[0].contains(":3: interface: cannot use `wg0`: it is a tunnel"));
-    assert_eq!(bench.states(), ["master", "master"]);
+    fs::write(&file, text.replacen("eth0", "wg0", 1)).expect("a file");
+    capture::take();
+    let said = bench.done(&Request::Reload);
+    let unfit = ":3: interface: cannot use `wg0`: it is a tunnel";
+    assert!(said[0].contains(unfit), "{said:?}");
+    assert!(said.last().is_some_and(|last| last.contains("tried again")));
+    let log = capture::take();
+    let logged = |line: &String| line.starts_with("ERROR: ") && line.contains(unfit);
+    assert!(log.iter().any(logged), "{log:?}");
+    bench.until("the other goes on", |b| {
+        let routers = b.status().virtual_routers;
+        let served = routers.iter().find(|r| r.interface == "eth0");
+        let unfit = routers.iter().find(|r| r.interface == "wg0");
+        routers.len() == 2
+            && served.is_some_and(|r| r.vrid == 2 && r.state == "master")
+            && unfit.is_some_and(|r| {
+                r.vrid == 1
+                    && r.state == "init"
+                    && r.reason == "not ready: cannot use wg0: it is a tunnel"
+                    && r.warnings == ["cannot use wg0: it is a tunnel"]
+            })
+    });
+    // A mistake of the file refuses it all the same, and everything is told.
+    let wrong = text.replacen("eth0", "wg0", 1).replace("= 100", "= 300");
+    fs::write(&file, wrong).expect("a file");
+    assert!(matches!(bench.ask(&Request::Reload), Answer::Error { .. }));
+    fs::write(&file, &text).expect("a file");
+    bench.done(&Request::Reload);
+    bench.until_masters();
     let missing = "warning: interface: this host has no interface `ehh0`";
     fs::write(&file, text.replacen("eth0", "ehh0", 1)).expect("a file");
     capture::take();

@@ -216,9 +216,7 @@ impl<S: Served> Keeper<S> {
         let octets = octets.map_err(|e| format!("{}: {e}", self.file.display()))?;
         let text = characters(&octets);
         let judged = config::judge(&self.file, octets, Program::Vrrpd, &self.served.facts());
-        if !judged.has_errors()
-            && let Some(config) = judged.config
-        {
+        if let Some(config) = judged.config {
             self.served.allow(config.host());
             self.read = Some(config);
         }

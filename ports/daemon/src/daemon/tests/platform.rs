@@ -1,4 +1,4 @@
-//! A platform on which nothing is ever refused or heard. Its clock is the real one.
+//! A platform on which nothing is ever heard, and refused on a tunnel alone. Its clock is the real one.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -10,7 +10,7 @@ use std::thread;
 use std::time;
 
 use vrrp_core::{Family, Instant, InterfaceState, MacAddr, Transmit, VirtualAddress, VrKey};
-use vrrp_host::port::WakeUp;
+use vrrp_host::port::{WakeUp, refused};
 use vrrp_host::{
     HostFacts, Incoming, OwnAddress, OwnInterface, Platform, PlatformError, PlatformWarning,
     VrSetup,
@@ -24,6 +24,8 @@ pub(super) struct FakePlatform {
     wakeup: WakeUp,
     began: time::Instant,
     unreported: Vec<u32>,
+    /// Interfaces that no virtual router can be on.
+    unfit: BTreeSet<u32>,
     installed: BTreeSet<IpAddr>,
     pub(super) warnings: RefCell<Vec<PlatformWarning>>,
 }
@@ -60,6 +62,7 @@ impl FakePlatform {
             wakeup: WakeUp::default(),
             began: time::Instant::now(),
             unreported: Vec::new(),
+            unfit: BTreeSet::new(),
             installed: BTreeSet::new(),
             warnings: RefCell::default(),
         }
@@ -110,15 +113,21 @@ impl Platform for FakePlatform {
         Ok(())
     }
 
-    fn watch(&mut self, ifindex: u32, _: &str) -> Result<(), PlatformError> {
+    fn watch(&mut self, ifindex: u32, name: &str) -> Result<(), PlatformError> {
         self.unreported.push(ifindex);
+        if name == "wg0" {
+            self.unfit.insert(ifindex);
+        }
         Ok(())
     }
 
     fn unwatch(&mut self, _: u32) {}
 
-    fn prepare(&mut self, _: &VrSetup) -> Result<(), PlatformError> {
-        Ok(())
+    fn prepare(&mut self, setup: &VrSetup) -> Result<(), PlatformError> {
+        match self.unfit.contains(&setup.key.ifindex) {
+            true => Err(PlatformError::new("use wg0", refused("it is a tunnel"))),
+            false => Ok(()),
+        }
     }
 
     fn release(&mut self, _: VrKey) {}
