@@ -20,6 +20,7 @@ use std::time::Duration;
 use vrrp_core::{DropCounters, Error, Instant, Priority, Router, VrKey};
 
 use self::core::Core;
+use self::partings::Parting;
 use crate::config::{ConfigCause, ConfigError, HostConfig, Tracked, VrId};
 use crate::event::Event;
 use crate::platform::{Platform, Waited};
@@ -170,8 +171,13 @@ impl<P: Platform> Host<P> {
     /// Overrides the configured priority; `None`: back to the configured one.
     pub fn set_priority(&mut self, id: &VrId, priority: Option<Priority>) -> Result<(), Error> {
         let key = self.core.find(id)?;
+        self.keep_up();
         let now = self.now();
         if self.core.in_engine(key) {
+            if self.core.partings.cancel(key, Parting::Resign) {
+                // It was asked for before, and is taken back by this.
+                self.core.engine.resign(now, key)?;
+            }
             self.core.engine.set_priority(now, key, priority)?;
         }
         if let Some(vr) = self.core.vrs.get_mut(&key) {
@@ -182,18 +188,22 @@ impl<P: Platform> Host<P> {
     }
 
     /// Gives up being Active, in favour of whoever is there, and does not take over again by
-    /// preemption.
+    /// preemption. When many are told at once they leave one after the other, as their successors
+    /// can keep up.
     pub fn resign(&mut self, id: &VrId) -> Result<(), Error> {
         let key = self.core.find(id)?;
+        self.keep_up();
         let now = self.now();
-        self.core.engine.resign(now, key)?;
+        self.part(now, key, Parting::Resign)?;
         self.settle_or_tell(now);
         Ok(())
     }
 
-    /// Stops a virtual router gracefully, or starts it again.
+    /// Stops a virtual router gracefully, or starts it again. Many stop as they
+    /// [`resign`](Host::resign).
     pub fn set_enabled(&mut self, id: &VrId, on: bool) -> Result<(), Error> {
         let key = self.core.find(id)?;
+        self.keep_up();
         let now = self.now();
         let Some(vr) = self.core.vrs.get_mut(&key) else {
             return Err(Error::NotFound);
@@ -201,7 +211,12 @@ impl<P: Platform> Host<P> {
         vr.enabled = on;
         let ready = vr.prepared.is_some();
         if ready && self.core.in_engine(key) {
-            self.core.engine.set_enabled(now, key, on)?;
+            if on {
+                self.core.partings.cancel(key, Parting::Disable);
+                self.core.engine.set_enabled(now, key, true)?;
+            } else {
+                self.part(now, key, Parting::Disable)?;
+            }
         }
         self.core.look_at_tracked = true;
         self.settle_or_tell(now);
@@ -215,6 +230,7 @@ impl<P: Platform> Host<P> {
         let Some(number) = self.core.objects.find(&what) else {
             return false;
         };
+        self.keep_up();
         let now = self.now();
         self.core.set_object(now, number, up);
         self.settle_or_tell(now);

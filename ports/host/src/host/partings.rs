@@ -1,4 +1,5 @@
-//! Graceful stops of many virtual routers, paced so that their successors can keep up.
+//! Graceful leaves of many virtual routers, paced so that their successors can keep up: removals,
+//! resignations and stops that the administrator asks for.
 //!
 //! Each says priority 0, and its successor then needs a millisecond or more to install it. Were all
 //! to say so at once, the last would be advertised by nobody for as long as that takes for all, and
@@ -6,20 +7,33 @@
 
 use std::collections::VecDeque;
 
-use vrrp_core::{Duration, Instant, State, VrKey};
+use vrrp_core::{Duration, Error, Instant, State, VrKey};
 
 use super::Host;
+use super::core::Core;
 use crate::platform::Platform;
 
-/// Stops that need not wait.
+/// Leaves that need not wait.
 const BURST: u64 = 8;
 /// The time for which a successor may need each of the others.
 const PACE: Duration = Duration::from_millis(5);
 
-/// Virtual routers that are to stop and have not been told.
+/// How a virtual router leaves. The later ones include those before them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Parting {
+    /// It goes on as Backup.
+    Resign,
+    /// It stops until it is enabled again.
+    Disable,
+    /// It is removed.
+    Remove,
+}
+
+/// Virtual routers that are to leave and have not been told.
 #[derive(Debug, Default)]
 pub(super) struct Partings {
-    waiting: VecDeque<VrKey>,
+    /// Each virtual router once.
+    waiting: VecDeque<(VrKey, Parting)>,
     /// When successors are done with those that have been told.
     done_at: Instant,
 }
@@ -28,6 +42,21 @@ impl Partings {
     /// When the next one has its turn. `None`: nobody waits.
     pub(super) fn next(&self) -> Option<Instant> {
         self.waiting.front().map(|_| self.turn())
+    }
+
+    /// Takes back that a virtual router is to leave in this way. Returns whether it was.
+    pub(super) fn cancel(&mut self, key: VrKey, parting: Parting) -> bool {
+        let before = self.waiting.len();
+        self.waiting.retain(|waiting| *waiting != (key, parting));
+        self.waiting.len() < before
+    }
+
+    /// Has a virtual router wait for its turn, which it keeps if it waits already.
+    fn wait(&mut self, key: VrKey, parting: Parting) {
+        match self.waiting.iter_mut().find(|(waiting, _)| *waiting == key) {
+            Some((_, known)) => *known = parting.max(*known),
+            None => self.waiting.push_back((key, parting)),
+        }
     }
 
     fn turn(&self) -> Instant {
@@ -39,32 +68,43 @@ impl Partings {
     }
 }
 
+impl Core {
+    /// Tells the engine.
+    fn leave(&mut self, now: Instant, key: VrKey, parting: Parting) -> Result<(), Error> {
+        match parting {
+            Parting::Resign => self.engine.resign(now, key),
+            Parting::Disable => self.engine.set_enabled(now, key, false),
+            Parting::Remove => self.engine.remove(now, key),
+        }
+    }
+}
+
 impl<P: Platform> Host<P> {
-    /// Removes a virtual router from the engine, or has it wait for its turn: only a master has a
-    /// successor to wait for.
-    pub(super) fn part(&mut self, now: Instant, key: VrKey) {
+    /// Has a virtual router leave, or wait for its turn: only a master has a successor to wait for.
+    pub(super) fn part(&mut self, now: Instant, key: VrKey, parting: Parting) -> Result<(), Error> {
         let status = self.core.engine.status(key);
         let is_master =
             status.is_some_and(|status| status.state == State::Active && !status.handing_over);
+        let partings = &mut self.core.partings;
         if is_master {
-            let partings = &mut self.core.partings;
             if !partings.waiting.is_empty() || partings.turn() > now {
-                partings.waiting.push_back(key);
-                return;
+                partings.wait(key, parting);
+                return Ok(());
             }
             partings.note(now);
+        } else {
+            partings.waiting.retain(|(waiting, _)| *waiting != key);
         }
-        let result = self.core.engine.remove(now, key);
-        self.core.engine_refused(now, key, result);
+        self.core.leave(now, key, parting)
     }
 
-    /// Removes those from the engine whose turn it is.
+    /// Has those leave whose turn it is.
     pub(super) fn go_on_parting(&mut self, now: Instant) {
         while self.core.partings.next().is_some_and(|at| at <= now)
-            && let Some(key) = self.core.partings.waiting.pop_front()
+            && let Some((key, parting)) = self.core.partings.waiting.pop_front()
         {
             self.core.partings.note(now);
-            let result = self.core.engine.remove(now, key);
+            let result = self.core.leave(now, key, parting);
             self.core.engine_refused(now, key, result);
         }
     }

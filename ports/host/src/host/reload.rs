@@ -7,6 +7,7 @@ use std::ops::Bound;
 use vrrp_core::{Instant, VrKey};
 
 use super::core::{Retry, Vr};
+use super::partings::Parting;
 use super::perform::Slice;
 use super::{Host, MAX_VIRTUAL_ROUTERS, plan};
 use crate::config::{ConfigCause, ConfigError, HostConfig, Tracked, VrSpec};
@@ -205,7 +206,8 @@ impl<P: Platform> Host<P> {
         self.core.retries.remove(&key);
         if vr.current.is_some() {
             vr.leaving = true;
-            self.part(now, key);
+            let result = self.part(now, key, Parting::Remove);
+            self.core.engine_refused(now, key, result);
         }
         if gone
             && !self.core.vrs.get(&key).is_some_and(|vr| vr.leaving)

@@ -1,9 +1,9 @@
 //! Platforms whose calls take long: nobody is silent for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use vrrp_core::{AdvertInterval, Duration, Instant, InterfaceState, Priority, State};
-use vrrp_host::{AddressSpec, HostConfig, VrSpec};
+use vrrp_core::{AdvertInterval, Duration, Instant, InterfaceState, Priority, State, TrackEffect};
+use vrrp_host::{AddressSpec, HostConfig, TrackSpec, Tracked, VrSpec};
 
 use crate::fake::{Call, interface};
 use crate::sim::{Sim, address, at, config, id, ip, key, spec};
@@ -183,31 +183,50 @@ fn a_reload_that_exchanges_addresses_silences_nobody() {
 
 #[test]
 fn a_graceful_stop_silences_nobody() {
-    let mut sim = slow(&[all(200), all(100)]);
-    sim.run_to(3_000);
-    // What Linux takes: 3 ms for each virtual router, 120 ms for all.
-    let costs = [("set MAC", 1_000), ("set address", 200)];
-    let costs = costs.map(|(what, micros)| (what, Duration::from_micros(micros)));
-    for index in 0..2 {
-        sim.machine(index).slow = costs.to_vec();
-    }
+    let mut sim = as_slow_as_linux(&[all(200), all(100)]);
     let from = sim.now();
-    sim.machine(0).adverts.clear();
     sim.hosts[0].shutdown();
-    let said = |sim: &Sim| {
-        let zeros = sim.machine(0).adverts.clone().into_iter();
-        zeros.filter(|(_, _, priority)| *priority == 0).count()
-    };
     // S-8: some say so at once, the others as their successors can keep up.
-    assert!((1..20).contains(&said(&sim)), "{}", said(&sim));
+    assert!((1..20).contains(&gone(&sim)), "{}", gone(&sim));
     sim.run_to(6_000);
-    assert_eq!(said(&sim), usize::from(MANY));
+    assert_eq!(gone(&sim), usize::from(MANY));
     assert!(sim.hosts[0].is_stopped());
     assert!(all_masters(&sim, 1));
     assert_heard(&sim, from, at(6_000));
-    // Not even between priority 0 and the successor.
+    assert_never_silent(&sim, from);
+}
+
+/// Two hosts, of which the first one is Active, on machines that take as long as Linux: 3 ms for each
+/// virtual router, 120 ms for all.
+fn as_slow_as_linux(configs: &[HostConfig]) -> Sim {
+    let mut sim = slow(configs);
+    sim.run_to(3_000);
+    assert!(all_masters(&sim, 0));
+    let costs = [("set MAC", 1_000), ("set address", 200)];
+    let costs = costs.map(|(what, micros)| (what, Duration::from_micros(micros)));
+    for index in 0..configs.len() {
+        sim.machine(index).slow = costs.to_vec();
+        sim.machine(index).adverts.clear();
+    }
+    sim
+}
+
+/// Those that have said that they leave.
+fn gone(sim: &Sim) -> usize {
+    let zeros = sim.machine(0).adverts.clone().into_iter();
+    let zeros = zeros.filter(|(_, _, priority)| *priority == 0);
+    zeros
+        .map(|(_, vrid, _)| vrid)
+        .collect::<BTreeSet<u8>>()
+        .len()
+}
+
+/// Asserts that nobody was silent for more than an interval and a half from `from` on, not even
+/// between priority 0 and the successor.
+#[track_caller]
+fn assert_never_silent(sim: &Sim, from: Instant) {
     let mut lasts = BTreeMap::new();
-    for (when, vrid, _) in sent(&sim).into_iter().filter(|(when, ..)| *when >= from) {
+    for (when, vrid, _) in sent(sim).into_iter().filter(|(when, ..)| *when >= from) {
         let last = lasts.insert(vrid, when).unwrap_or(from);
         let silence = when.since(last);
         assert!(
@@ -215,6 +234,122 @@ fn a_graceful_stop_silences_nobody() {
             "VRID {vrid}: {silence:?}"
         );
     }
+    assert_eq!(lasts.len(), usize::from(MANY));
+}
+
+// `vrrpctl resign --all`, and `disable --all`: the host is told of each in the same turn.
+#[test]
+fn many_that_resign_or_stop_at_once_silence_nobody() {
+    type Act = fn(&mut Sim, u8);
+    let resign: Act = |sim, number| sim.hosts[0].resign(&id("eth0", number)).unwrap();
+    let disable: Act = |sim, number| {
+        let id = id("eth0", number);
+        sim.hosts[0].set_enabled(&id, false).unwrap();
+    };
+    for (act, end) in [(resign, State::Backup), (disable, State::Initialize)] {
+        for leaving in [MANY, 30] {
+            let mut sim = as_slow_as_linux(&[all(200), all(100)]);
+            let from = sim.now();
+            for number in 1..=leaving {
+                act(&mut sim, number);
+            }
+            // The others wait until their successors can keep up.
+            assert!((1..20).contains(&gone(&sim)), "{}", gone(&sim));
+            sim.run_to(6_000);
+            assert_eq!(gone(&sim), usize::from(leaving));
+            for number in 1..=MANY {
+                let left = number <= leaving;
+                let expected = match left {
+                    true => [end, State::Active],
+                    false => [State::Active, State::Backup],
+                };
+                assert_eq!(sim.states(number), expected, "VRID {number}");
+            }
+            assert_never_silent(&sim, from);
+            assert_heard(&sim, from, at(6_000));
+        }
+    }
+}
+
+#[test]
+fn many_that_are_enabled_at_once_silence_nobody() {
+    let mut sim = as_slow_as_linux(&[all(200), all(100)]);
+    for number in 1..=30 {
+        let id = id("eth0", number);
+        sim.hosts[0].set_enabled(&id, false).unwrap();
+    }
+    sim.run_to(6_000);
+    for index in 0..2 {
+        sim.machine(index).slow = COSTS.to_vec();
+    }
+    let from = sim.now();
+    for number in 1..=30 {
+        let id = id("eth0", number);
+        sim.hosts[0].set_enabled(&id, true).unwrap();
+    }
+    sim.run_to(9_000);
+    assert!(all_masters(&sim, 0));
+    assert_heard(&sim, from, at(9_000));
+}
+
+#[test]
+fn what_waits_for_its_turn_to_leave_can_be_taken_back() {
+    let mut sim = as_slow_as_linux(&[all(200), all(100)]);
+    for number in 1..=MANY {
+        let id = id("eth0", number);
+        sim.hosts[0].set_enabled(&id, false).unwrap();
+    }
+    let told = gone(&sim) as u8;
+    for number in told + 1..=MANY {
+        let id = id("eth0", number);
+        sim.hosts[0].set_enabled(&id, true).unwrap();
+    }
+    sim.run_to(6_000);
+    for number in 1..=MANY {
+        let expected = match number <= told {
+            true => State::Initialize,
+            false => State::Active,
+        };
+        assert_eq!(sim.state(0, number), expected, "VRID {number}");
+    }
+    // To be removed takes the place of to resign, and a priority ends a resignation.
+    let mut sim = as_slow_as_linux(&[all(200), all(100)]);
+    for number in 1..=MANY {
+        sim.hosts[0].resign(&id("eth0", number)).unwrap();
+    }
+    sim.hosts[0]
+        .set_priority(&id("eth0", 30), Priority::new(210))
+        .unwrap();
+    sim.hosts[0].reload(config(&many(1..=30, 200))).unwrap();
+    sim.run_to(9_000);
+    assert_eq!(sim.hosts[0].statuses().len(), 30);
+    assert_eq!(sim.states(29), [State::Backup, State::Active]);
+    assert_eq!(sim.states(30), [State::Active, State::Backup]);
+    assert_eq!(sim.state(1, MANY), State::Active);
+}
+
+#[test]
+fn a_fault_that_many_share_silences_no_other() {
+    let mut specs = many(1..=MANY, 200);
+    for spec in &mut specs[..30] {
+        spec.tracks = vec![TrackSpec {
+            what: Tracked::Interface("eth1".into()),
+            effect: TrackEffect::Fault,
+        }];
+    }
+    let mut sim = slow(&[config(&specs), all(100)]);
+    sim.run_to(3_000);
+    assert!(all_masters(&sim, 0));
+    let from = sim.now();
+    for up in [false, true] {
+        sim.machine(0).set_up("eth1", up);
+        let end = sim.now().as_micros() / 1_000 + 4_000;
+        sim.run_to(end);
+        let states = if up { State::Active } else { State::Initialize };
+        assert!((1..=30).all(|number| sim.state(0, number) == states));
+        assert!((31..=MANY).all(|number| sim.state(0, number) == State::Active));
+    }
+    assert_heard(&sim, from, sim.now());
 }
 
 #[test]
