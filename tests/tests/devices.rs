@@ -476,3 +476,46 @@ fn a_network_without_own_addresses_with_the_virtual_mac() {
 fn a_network_without_own_addresses_with_the_interfaces_own_mac() {
     network_without_own_addresses(false);
 }
+
+#[test]
+fn a_virtual_mac_that_the_switch_rejects_is_suspected() {
+    let network = PaperNetwork::new(Segment::Switch);
+    let (host, client) = (&network.clarinet, &network.jimbob);
+    let vrs = [
+        Vr::new(1, "10.10.10.80")
+            .interval_cs(INTERVAL_CS)
+            .vmac(true),
+        Vr::new(2, "fe80::53,fd00:10::53")
+            .interval_cs(INTERVAL_CS)
+            .vmac(true),
+    ];
+    host.confine_port(true);
+    let _daemon = host.start(Program::Vrrpd, &vrs);
+    for vrid in [1, 2] {
+        wait_for(host, vrid, "): master");
+    }
+    client.forget_neighbours();
+    assert_eq!(client.ask("10.10.10.80"), None);
+    assert_eq!(client.ask("fd00:10::53"), None);
+    // It is no news in the first half minute.
+    assert!(!status(host).contains("note "));
+    for vr in &vrs {
+        let note = format!(
+            "note       no frame has ever arrived at the virtual MAC {:?}: a hypervisor or switch may reject it, see vrrpd_mac(7)",
+            vr.virtual_mac()
+        );
+        wait_until(LIMIT * 3, &note, || {
+            status_of(host, vr.vrid).contains(&note)
+        });
+        assert!(!status_of(host, vr.vrid).contains("warning"));
+    }
+    host.confine_port(false);
+    client.forget_neighbours();
+    for vr in &vrs {
+        let reached = || client.ask(&vr.service_address()).is_some();
+        wait_until(LIMIT, "it is reached", reached);
+        wait_until(LIMIT, "no note", || {
+            !status_of(host, vr.vrid).contains("note ")
+        });
+    }
+}

@@ -54,6 +54,7 @@ pub fn virtual_router(report: &VrReport, now: Instant, warnings: &[Warning]) -> 
         interface_up: report.interface.up,
         interface_missing: missing,
         warnings: texts(&report.id, warnings),
+        notes: notes(report),
         refused_peers: report.refused_peers,
         last_rejected: report.rejected.map(|last| Rejected {
             reason: last.reason.to_string(),
@@ -123,6 +124,16 @@ fn peer(active: &ActiveRouter, now: Instant) -> Peer {
         interval_s: active.interval.duration().as_micros() as f64 / 1e6,
         last_heard_s: words::age(now, active.last_heard),
     }
+}
+
+fn notes(report: &VrReport) -> Vec<String> {
+    let unreached = report.mac_unreached.then(|| {
+        format!(
+            "no frame has ever arrived at the virtual MAC {}: a hypervisor or switch may reject it, see vrrpd_mac(7)",
+            report.mac
+        )
+    });
+    unreached.into_iter().collect()
 }
 
 fn texts(id: &VrId, all: &[Warning]) -> Vec<String> {

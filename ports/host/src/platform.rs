@@ -132,6 +132,13 @@ pub trait Platform {
     /// interface that carries the virtual MAC, for status. `None`: the interface's own MAC is used.
     fn mac_interface(&self, key: VrKey) -> Option<String>;
 
+    /// Whether a frame to the virtual MAC of `key` has ever arrived, since that has been there. `None`, as
+    /// here: it is not counted.
+    fn mac_was_reached(&self, key: VrKey) -> Option<bool> {
+        let _ = key;
+        None
+    }
+
     /// The facts that a new configuration is judged against: the host as it would be without what
     /// this platform has installed. An error, as here: nobody can tell.
     fn facts(&self) -> HostFacts {

@@ -46,6 +46,9 @@ pub struct VrReport {
     pub rejected: Option<Rejection>,
     /// Routers that advertise it now and are refused, each for several advertisements.
     pub refused_peers: usize,
+    /// The virtual MAC may be rejected on the way: it has been served for a while, no frame has ever
+    /// arrived at it, and no other router was heard on the interface.
+    pub mac_unreached: bool,
 }
 
 /// A packet that was refused.

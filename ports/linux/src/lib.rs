@@ -29,6 +29,7 @@ mod netlink;
 mod pace;
 mod platform;
 mod precedence;
+mod reached;
 mod requests;
 mod router;
 mod routes;

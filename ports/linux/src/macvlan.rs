@@ -359,6 +359,7 @@ impl LinuxPlatform {
             && let Some(index) = router.link.take()
         {
             router.mac_in_use = None;
+            router.reached = None;
             self.macvlans.remove(&index);
             self.links.apply(Event::LinkGone(index));
         }

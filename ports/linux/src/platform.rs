@@ -99,6 +99,8 @@ pub struct LinuxPlatform {
     pub(crate) unannounced: bool,
     /// Sockets of announcements that are not waited for, and until when.
     pub(crate) resting: Vec<(u64, u64)>,
+    /// The place in the list of macvlans whose counters are looked at next.
+    pub(crate) asked_for_unicast: usize,
     /// Interfaces whose announcements cannot be heard, and why.
     pub(crate) deaf: BTreeMap<u32, String>,
     /// Routes to the networks of virtual addresses may be missing.
@@ -186,6 +188,7 @@ impl LinuxPlatform {
             unheard: false,
             unannounced: false,
             resting: Vec::new(),
+            asked_for_unicast: 0,
             deaf: BTreeMap::new(),
             unrouted: false,
             unsettled: false,
@@ -503,6 +506,10 @@ impl Platform for LinuxPlatform {
     fn mac_interface(&self, key: VrKey) -> Option<String> {
         let link = self.routers.get(&key)?.link?;
         Some(self.links.get(link)?.name.clone())
+    }
+
+    fn mac_was_reached(&self, key: VrKey) -> Option<bool> {
+        self.routers.get(&key)?.reached
     }
 
     fn facts(&self) -> HostFacts {

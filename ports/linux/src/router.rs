@@ -20,6 +20,8 @@ pub(crate) struct Router {
     /// The operating system's number of its macvlan.
     pub(crate) link: Option<u32>,
     pub(crate) mac_on: bool,
+    /// Whether a unicast frame has come to its macvlan since that was made. `None`: not looked yet.
+    pub(crate) reached: Option<bool>,
     /// The error of the last attempt to take up the MAC, if somebody else had it.
     pub(crate) mac_in_use: Option<String>,
     /// The addresses that it serves now.
@@ -66,6 +68,7 @@ impl LinuxPlatform {
                     setup: setup.clone(),
                     link: None,
                     mac_on: false,
+                    reached: None,
                     mac_in_use: None,
                     held: HeldAddresses::default(),
                 };

@@ -250,6 +250,7 @@ impl Router {
             }
             if links.get(index).is_none() {
                 self.link = None;
+                self.reached = None;
             }
         }
         let there = |held: &Held<_>| links.has_address(held.index, held.address.address);

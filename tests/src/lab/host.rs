@@ -92,6 +92,13 @@ impl Host {
         self.nic.fail_port();
     }
 
+    /// The hub's port delivers frames to the host's own MAC and to groups alone, as hypervisors do; or to
+    /// any MAC again.
+    #[cfg(target_os = "linux")]
+    pub fn confine_port(&self, on: bool) {
+        self.nic.confine_port(on);
+    }
+
     /// The hub's port works again.
     pub fn mend_port(&self) {
         self.nic.mend_port();

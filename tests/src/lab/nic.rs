@@ -67,6 +67,14 @@ impl Nic {
         self.hub.set_port(&self.host, false);
     }
 
+    /// The port delivers frames to the MAC of the interface and to groups alone, as hypervisors do; or to
+    /// any MAC again.
+    #[cfg(target_os = "linux")]
+    pub fn confine_port(&self, on: bool) {
+        let mac = format!("{:?}", self.mac());
+        self.hub.confine_port(&self.host, &mac, on);
+    }
+
     /// The port works again.
     pub fn mend_port(&self) {
         self.hub.set_port(&self.host, true);

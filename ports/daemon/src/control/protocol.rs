@@ -190,6 +190,9 @@ pub struct VirtualRouter {
     pub interface_missing: bool,
     /// What is not as it should be, in words.
     pub warnings: Vec<String>,
+    /// What is worth knowing and need not be wrong, in words.
+    #[serde(default)]
+    pub notes: Vec<String>,
     /// Routers that advertise it now and are refused.
     #[serde(default)]
     pub refused_peers: usize,

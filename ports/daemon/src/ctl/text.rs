@@ -265,6 +265,7 @@ fn facts(router: &VirtualRouter) -> Vec<(&'static str, String)> {
         ));
     }
     facts.extend(router.warnings.iter().map(|text| ("warning", text.clone())));
+    facts.extend(router.notes.iter().map(|text| ("note", text.clone())));
     facts
 }
 
@@ -321,6 +322,7 @@ mod tests {
             interface_up: true,
             interface_missing: false,
             warnings: vec!["10.10.10.6 advertises another interval (2s) than ours (1s)".into()],
+            notes: vec!["no frame has ever arrived".into()],
             last_rejected: Some(Rejected {
                 reason: "auth-failure".into(),
                 source: Some("10.10.10.9".into()),
@@ -355,6 +357,7 @@ VRID 1 on eth0 (ipv4): backup for 2 min 10 s
   protocol   VRRPv2, every 1 s, down after 3.648 s
   rejected   auth-failure from 10.10.10.9, 1 min 1 s ago, 12 in all
   warning    10.10.10.6 advertises another interval (2s) than ours (1s)
+  note       no frame has ever arrived
 ";
         assert_eq!(status(&of(router())), expected);
     }

@@ -1,6 +1,6 @@
 //! Answers questions about the host.
 
-use vrrp_core::{Duration, Instant, MacMode, State, Status, Version, VrKey};
+use vrrp_core::{DropReason, Duration, Instant, MacMode, State, Status, Version, VrKey};
 
 use super::Host;
 use super::core::Vr;
@@ -15,6 +15,8 @@ use crate::sightings::{Place, Seen};
 /// Other masters that [`Host::segment`] tells of: those of our virtual routers first, then those
 /// that were heard last.
 const MAX_OTHERS: usize = 256;
+/// How long a virtual MAC is served before a frame to it can be expected to have come.
+const EXPECTED: Duration = Duration::from_secs(30);
 /// Addresses of them all that it lists.
 const MAX_LISTED: usize = 2048;
 
@@ -52,7 +54,26 @@ impl<P: Platform> Host<P> {
             leaving: vr.leaving,
             rejected: vr.rejected,
             refused_peers: refused.get(&key).map_or(0, Vec::len),
+            mac_unreached: self.is_unreached(key, spec, &status),
         })
+    }
+
+    /// Whether the virtual MAC of a virtual router may be rejected by a hypervisor or a switch.
+    fn is_unreached(&self, key: VrKey, spec: &VrSpec, status: &Status) -> bool {
+        let served = status.state == State::Active
+            && !status.handing_over
+            && spec.mac_mode == MacMode::Virtual
+            && self.now().since(status.since) >= EXPECTED;
+        if !served || self.platform.mac_was_reached(key) != Some(false) {
+            return false;
+        }
+        // What we send and hear again ourselves is no other router.
+        let is_echo = |seen: &Seen| {
+            let reason = seen.refusal.map(|refusal| refusal.reason);
+            reason == Some(DropReason::OwnLoopedBack)
+        };
+        let mut heard = self.core.sightings.iter();
+        !heard.any(|(place, seen)| place.key.ifindex == key.ifindex && !is_echo(seen))
     }
 
     /// The reason of the last change of state, as it was then. While nothing changes but the

@@ -67,6 +67,8 @@ pub(crate) struct Machine {
     pub(crate) macs: BTreeSet<VrKey>,
     /// Groups that are joined.
     groups: BTreeSet<(u32, Family)>,
+    /// Whether a frame to a virtual MAC has come.
+    pub(crate) reached: Option<bool>,
     /// What the operating system has to say.
     pub(crate) warnings: Vec<PlatformWarning>,
     timer: WakeUp,
@@ -507,6 +509,10 @@ impl Platform for Fake {
 
     fn mac_interface(&self, key: VrKey) -> Option<String> {
         Some(format!("vr{}", key.vrid))
+    }
+
+    fn mac_was_reached(&self, _: VrKey) -> Option<bool> {
+        self.machine(|m| m.reached)
     }
 
     fn warnings(&self, list: &mut Vec<PlatformWarning>) {

@@ -1,7 +1,7 @@
 //! Who is master of what on the segment.
 
 use vrrp_core::Duration;
-use vrrp_host::Sighting;
+use vrrp_host::{Sighting, VrSpec};
 
 use crate::fake::Call;
 use crate::sim::{Sim, advert, config, id, ip, spec};
@@ -186,4 +186,34 @@ fn we_are_seen_by_the_address_that_we_advertise_from() {
         assert_eq!(seen[0].address, ip("10.0.0.77"));
     }
     assert_eq!(sim.report(0, &id("eth0", 1)).source, Some(ip("10.0.0.77")));
+}
+
+#[test]
+fn a_virtual_mac_to_which_nothing_comes_is_suspected_of_being_rejected() {
+    use vrrp_core::MacMode;
+    let mut sim = Sim::new(&[config(&[spec(1, 100)])]);
+    sim.machine(0).reached = Some(false);
+    let suspected = |sim: &Sim| sim.report(0, &id("eth0", 1)).mac_unreached;
+    sim.run_to(33_000);
+    assert!(!suspected(&sim), "it has been master for less than 30 s");
+    sim.run_to(34_000);
+    assert!(suspected(&sim));
+    for reached in [None, Some(true)] {
+        sim.machine(0).reached = reached;
+        assert!(!suspected(&sim));
+    }
+    sim.machine(0).reached = Some(false);
+    // Another router is heard, of whatever virtual router.
+    sim.machine(0)
+        .deliver("eth0", advert("10.0.0.9", 9, 50, &["10.0.0.109"]));
+    sim.run_to(34_001);
+    assert!(!suspected(&sim));
+    let own = VrSpec {
+        mac_mode: MacMode::Interface,
+        ..spec(1, 100)
+    };
+    let mut sim = Sim::new(&[config(&[own])]);
+    sim.machine(0).reached = Some(false);
+    sim.run_to(60_000);
+    assert!(!suspected(&sim), "the MAC of the interface");
 }

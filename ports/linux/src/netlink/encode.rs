@@ -206,6 +206,11 @@ pub(crate) fn link_named(to: &mut Requests, name: &str) {
     });
 }
 
+/// Asks for a link with its counters.
+pub(crate) fn link_with_counters(to: &mut Requests, index: u32) {
+    to.message(RTM_GETLINK, REQUEST | ACK, &link_body(index, 0, 0), |_| {});
+}
+
 /// Removes a link.
 pub(crate) fn delete_link(to: &mut Requests, index: u32) {
     to.message(RTM_DELLINK, REQUEST | ACK, &link_body(index, 0, 0), |_| {});

@@ -8,7 +8,8 @@ mod socket;
 pub(crate) use encode::{
     AddressRoute, Requests, address, address_and_route, blackhole, create_macvlan, delete_group,
     delete_link, delete_route, dump_addresses, dump_links, dump_routes_ipv4, dump_routes_ipv6,
-    link_flags, link_named, link_settings, link_sysctls, network_of, network_route,
+    link_flags, link_named, link_settings, link_sysctls, link_with_counters, network_of,
+    network_route,
 };
 pub(crate) use parse::{Address, Event, Link, decode, messages, route_device, route_target};
 pub(crate) use socket::{Monitor, Netlink};
@@ -40,6 +41,7 @@ const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_SLAVE_KIND: u16 = 4;
 const IFLA_GROUP: u16 = 27;
 const IFLA_IFALIAS: u16 = 20;
+const IFLA_STATS64: u16 = 23;
 const IFLA_PROP_LIST: u16 = 52;
 const IFLA_ALT_IFNAME: u16 = 53;
 

@@ -60,6 +60,8 @@ pub(crate) struct Link {
     pub(crate) master: u32,
     /// The kind of `master`, such as "bridge".
     pub(crate) master_kind: String,
+    /// Frames that have come to it and to no group. `None`: not told.
+    pub(crate) unicast_received: Option<u64>,
 }
 
 impl Link {
@@ -173,6 +175,11 @@ fn link(body: &[u8]) -> Option<Link> {
             }
             IFLA_MASTER => link.master = u32_at(value, 0)?,
             IFLA_GROUP => link.group = u32_at(value, 0)?,
+            IFLA_STATS64 => {
+                // struct rtnl_link_stats64: rx_packets is the first field, multicast the ninth.
+                let counts = u64_at(value, 0).zip(u64_at(value, 64));
+                link.unicast_received = counts.map(|(all, groups)| all.saturating_sub(groups));
+            }
             IFLA_LINKINFO => {
                 for (kind, value) in attributes(value) {
                     match kind {
@@ -272,6 +279,10 @@ fn u16_at(data: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_ne_bytes(data.get(at..at + 2)?.try_into().ok()?))
 }
 
+fn u64_at(data: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_ne_bytes(data.get(at..at + 8)?.try_into().ok()?))
+}
+
 fn u32_at(data: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(data.get(at..at + 4)?.try_into().ok()?))
 }
@@ -324,6 +335,7 @@ mod tests {
             master: 6,
             master_kind: "bridge".into(),
             group: 0,
+            unicast_received: None,
         };
         let address = Address {
             index: 4,

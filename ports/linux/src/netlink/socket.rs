@@ -110,6 +110,20 @@ impl Netlink {
         }
     }
 
+    /// Unicast frames that a link has received. `None`: it is gone, or the kernel does not tell.
+    pub(crate) fn unicast_received(&mut self, index: u32) -> io::Result<Option<u64>> {
+        let mut found = None;
+        let results = self.ask(|to| link_with_counters(to, index), &mut |event| {
+            if let Event::Link(link) = event {
+                found = link.unicast_received;
+            }
+        });
+        match results.into_iter().collect::<io::Result<()>>() {
+            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(None),
+            other => other.map(|()| found),
+        }
+    }
+
     /// Everything that a dump gives. One that the kernel says was disturbed is asked for again.
     pub(crate) fn dump(&mut self, ask: fn(&mut Requests)) -> io::Result<Vec<Event>> {
         for _ in 0..8 {

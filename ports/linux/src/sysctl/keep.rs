@@ -256,6 +256,7 @@ impl LinuxPlatform {
         let mut count = self.sysctls.due.len();
         if all {
             self.sysctls.looked_us = now_us;
+            self.look_for_unicast();
             count = macvlans.len();
             for index in self.sysctls.segments.clone() {
                 result = result.and(self.hold(index));

@@ -292,3 +292,27 @@ fn a_mac_that_another_macvlan_of_the_card_has_is_refused_in_words() {
         platform.release(two);
     }
 }
+
+#[test]
+fn a_frame_to_the_virtual_mac_is_noticed_and_a_broadcast_is_none() {
+    let wire = enter();
+    let mut platform = open();
+    let setup = seven(MacMode::Virtual);
+    platform.prepare(&setup).unwrap();
+    take_up(&mut platform, &setup);
+    let reached = |platform: &mut LinuxPlatform, expected: bool| {
+        let end = Instant::now() + Duration::from_secs(10);
+        while platform.mac_was_reached(setup.key) != Some(expected) {
+            assert!(Instant::now() < end, "{expected}");
+            receive(platform, SOON);
+        }
+    };
+    ask(&wire, V4);
+    reached(&mut platform, false);
+    std::thread::sleep(Duration::from_millis(1_200));
+    receive(&mut platform, SOON);
+    assert_eq!(platform.mac_was_reached(setup.key), Some(false));
+    wire.send(&echo_request(setup.key.virtual_mac(), V4))
+        .unwrap();
+    reached(&mut platform, true);
+}

@@ -160,6 +160,24 @@ impl Hub {
         );
     }
 
+    /// Has the port deliver frames to this MAC and to groups alone, as hypervisors do, or to any again.
+    pub(crate) fn confine_port(&self, name: &str, mac: &str, on: bool) {
+        let (port, state) = (port_name(name), if on { "off" } else { "on" });
+        let bridge = |words: &str| {
+            let words = words.split(' ');
+            self.ns.feed(Command::new("bridge").args(words), "");
+        };
+        if on {
+            bridge(&format!("fdb replace {mac} dev {port} master static"));
+        }
+        bridge(&format!(
+            "link set dev {port} learning {state} flood {state}"
+        ));
+        if !on {
+            bridge(&format!("fdb del {mac} dev {port} master"));
+        }
+    }
+
     /// Sets the ageing time of the switches.
     pub(crate) fn set_ageing(&self, time: Duration) {
         assert_ne!(self.segment, Segment::Hub, "a hub learns nothing");
