@@ -7,7 +7,7 @@ use vrrp_host::{
     About, InterfaceReport, Sighting, VrId, VrReport, Warning, down_interval, family_word,
 };
 
-use crate::control::protocol::{Peer, Rejected, Seen, Stats, VirtualRouter, VrStats};
+use crate::control::protocol::{Peer, Rejected, Seen, VirtualRouter, VrStats};
 use crate::words;
 
 /// How a virtual router stands, with those of `warnings` that are about it.
@@ -85,19 +85,16 @@ pub fn seen(sighting: &Sighting) -> Seen {
     }
 }
 
-/// The counters.
-pub fn stats(routers: &[VrReport], interfaces: &[InterfaceReport]) -> Stats {
+/// Discarded packets by interface and reason.
+pub fn drops(interfaces: &[InterfaceReport]) -> BTreeMap<String, BTreeMap<String, u64>> {
     let drops = |report: &InterfaceReport| -> BTreeMap<String, u64> {
         let each = report.drops.iter();
         each.map(|(reason, n)| (reason.to_string(), *n)).collect()
     };
-    Stats {
-        virtual_routers: routers.iter().map(vr_stats).collect(),
-        interfaces: interfaces
-            .iter()
-            .map(|report| (report.name.clone(), drops(report)))
-            .collect(),
-    }
+    let interfaces = interfaces.iter();
+    interfaces
+        .map(|report| (report.name.clone(), drops(report)))
+        .collect()
 }
 
 /// An address as the configuration writes it: `10.0.0.1/32`, after a colon when it has an
@@ -148,7 +145,8 @@ pub fn warnings_of_host(all: &[Warning]) -> Vec<String> {
     all.iter().filter(of_host).map(words::warning).collect()
 }
 
-fn vr_stats(report: &VrReport) -> VrStats {
+/// The counters of a virtual router.
+pub fn vr_stats(report: &VrReport) -> VrStats {
     let drops = report.statistics.drops.iter().filter(|(_, n)| *n > 0);
     VrStats {
         vrid: report.id.vrid.get(),

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use vrrpd::control::Server;
-use vrrpd::control::protocol::{Answer, Event, Request, Stats, Status};
+use vrrpd::control::pieces::Pieces;
+use vrrpd::control::protocol::{Answer, Event, Request, Seen, Stats, Status};
 use vrrpd::poll::PollSet;
 
 use crate::octets::Octets;
@@ -49,13 +50,16 @@ impl Bench {
         self.server.register(&mut set);
         set.wait(Some(Duration::ZERO)).expect("poll");
         self.server.handle(&set, now, &mut |request| match request {
-            Request::Status => Answer::Status(Status::default()),
-            Request::Who => Answer::Who(Vec::new()),
-            Request::Stats => Answer::Stats(Stats::default()),
-            Request::Reload => Answer::error("no"),
+            Request::Status => Answer::Status(Status::default()).into(),
+            Request::Who => {
+                Pieces::of_list(&Answer::Who(Vec::new()), "[", vec![7], |_| Seen::default())
+            }
+            Request::Stats => Answer::Stats(Stats::default()).into(),
+            Request::Reload => Answer::error("no").into(),
             _ => Answer::Done {
                 messages: Vec::new(),
-            },
+            }
+            .into(),
         });
     }
 

@@ -5,7 +5,8 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use super::protocol::{Answer, Event};
+use super::pieces::Pieces;
+use super::protocol::Answer;
 
 /// The longest request.
 const MAX_REQUEST: usize = 4096;
@@ -24,6 +25,8 @@ pub(super) struct Client {
     pub(super) subscribed: bool,
     input: Vec<u8>,
     output: Vec<u8>,
+    /// The rest of an answer that is given in pieces.
+    rest: Option<Pieces>,
     /// What of the output has been sent.
     sent: usize,
     /// Hang up when the output is sent.
@@ -44,6 +47,7 @@ impl Client {
             subscribed: false,
             input: Vec::new(),
             output: Vec::new(),
+            rest: None,
             sent: 0,
             closing: false,
             dropped: 0,
@@ -60,9 +64,24 @@ impl Client {
         self.sent < self.output.len()
     }
 
-    /// Whether a whole request waits that needs no more reading.
-    pub(super) fn has_request(&self) -> bool {
-        !self.has_output() && !self.closing && !self.subscribed && self.line_end().is_some()
+    /// Whether it may ask: no answer is under way.
+    fn is_free(&self) -> bool {
+        !self.has_output() && self.rest.is_none() && !self.closing && !self.subscribed
+    }
+
+    /// Whether more is to be read from it: a request, or its end.
+    pub(super) fn is_read(&self) -> bool {
+        self.subscribed || !self.has_output() && self.rest.is_none() && self.line_end().is_none()
+    }
+
+    /// Whether a whole request waits that needs no more reading, or the next piece of an answer is to
+    /// be made.
+    pub(super) fn has_work(&self) -> bool {
+        self.is_free() && self.line_end().is_some() || self.is_between_pieces()
+    }
+
+    fn is_between_pieces(&self) -> bool {
+        self.rest.is_some() && !self.has_output()
     }
 
     /// When it will have been idle for too long. `None`: it waits for events, rightly.
@@ -93,7 +112,7 @@ impl Client {
 
     /// The next whole request.
     pub(super) fn request(&mut self) -> Option<Vec<u8>> {
-        if !self.has_request() {
+        if !self.is_free() {
             return None;
         }
         let end = self.line_end()?;
@@ -114,8 +133,30 @@ impl Client {
         self.progress = now;
     }
 
+    /// Gives it an answer to take in pieces.
+    pub(super) fn answer_in_pieces(&mut self, pieces: Pieces, now: Instant) {
+        self.rest = Some(pieces);
+        self.go_on(now);
+    }
+
+    /// Makes the next piece of an answer. Returns whether one was under way.
+    pub(super) fn go_on(&mut self, now: Instant) -> bool {
+        if !self.is_between_pieces() {
+            return false;
+        }
+        if let Some(rest) = &mut self.rest {
+            let piece = rest.next();
+            self.output = piece.octets;
+            if piece.is_last {
+                self.rest = None;
+            }
+        }
+        self.progress = now;
+        true
+    }
+
     /// Tells a subscriber of an event, or counts it when too much waits already.
-    pub(super) fn tell(&mut self, event: &Event, now: Instant) {
+    pub(super) fn tell(&mut self, event: &[u8], now: Instant) {
         let was_empty = !self.has_output();
         if self.output.len() - self.sent > MAX_EVENTS {
             self.dropped += 1;
@@ -126,8 +167,10 @@ impl Client {
             let count = std::mem::take(&mut self.dropped);
             self.answer(&Answer::Dropped { count }, now);
         }
-        self.answer(&Answer::Event(event.clone()), now);
-        if !was_empty {
+        self.output.extend_from_slice(event);
+        if was_empty {
+            self.progress = now;
+        } else {
             // Only taking counts as progress, not being offered more.
             self.progress = progress;
         }

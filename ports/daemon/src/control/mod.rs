@@ -5,10 +5,12 @@
 
 mod client;
 pub mod connection;
+pub mod pieces;
 pub mod protocol;
 mod server;
 #[cfg(test)]
 mod tests;
 
 pub use connection::{ConnectError, Connection};
+pub use pieces::Reply;
 pub use server::{BindError, Server};

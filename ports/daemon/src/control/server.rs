@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::client::{Client, Gone};
+use super::pieces::Reply;
 use super::protocol::{Answer, Event, Request};
 use crate::poll::PollSet;
 use crate::sys;
@@ -125,7 +126,7 @@ impl Server {
             if client.has_output() {
                 set.write(client.fd());
             }
-            if !client.has_output() || client.subscribed {
+            if client.is_read() {
                 set.read(client.fd());
             }
         }
@@ -133,26 +134,26 @@ impl Server {
 
     /// When [`Server::handle`] is due even though nothing is ready.
     pub fn deadline(&self, now: Instant) -> Option<Instant> {
-        if self.clients.iter().any(Client::has_request) {
+        if self.clients.iter().any(Client::has_work) {
             return Some(now);
         }
         self.clients.iter().filter_map(Client::deadline).min()
     }
 
-    /// Takes new clients, and carries out one request with `answer`: the protocol has its turn before
-    /// the next, however many clients ask. They are asked in turn.
+    /// Takes new clients, and carries out one request with `answer` or makes one piece of an answer: the
+    /// protocol has its turn before the next, however many clients ask. They are served in turn.
     pub fn handle(
         &mut self,
         set: &PollSet,
         now: Instant,
-        answer: &mut dyn FnMut(&Request) -> Answer,
+        answer: &mut dyn FnMut(&Request) -> Reply,
     ) {
         let next = self.next_event;
         let (mut place, mut served) = (0, None);
         self.clients.retain_mut(|client| {
             let ready = set.ready(client.fd());
             let kept = transfer(client, ready, now).map(|()| {
-                if served.is_none() && client.has_request() {
+                if served.is_none() && client.has_work() {
                     served = Some(place + 1);
                     return serve(client, next, now, answer);
                 }
@@ -171,17 +172,24 @@ impl Server {
         }
     }
 
-    /// Tells those who asked for events. The number is filled in.
+    /// Has those told who asked for events, by the next [`handle`](Self::handle). The number is filled
+    /// in.
     pub fn publish(&mut self, mut event: Event, now: Instant) {
         event.seq = self.next_event;
         self.next_event += 1;
-        self.clients.retain_mut(|client| {
-            if !client.subscribed {
-                return true;
-            }
-            client.tell(&event, now);
-            client.flush(now).is_ok()
-        });
+        let subscribed = self.clients.iter_mut().filter(|c| c.subscribed);
+        let mut subscribed = subscribed.peekable();
+        if subscribed.peek().is_none() {
+            return;
+        }
+        // Our own types always have a JSON form.
+        let Ok(mut line) = serde_json::to_vec(&Answer::Event(event)) else {
+            return;
+        };
+        line.push(b'\n');
+        for client in subscribed {
+            client.tell(&line, now);
+        }
     }
 
     fn accept(&mut self, now: Instant) {
@@ -226,7 +234,7 @@ fn transfer(client: &mut Client, ready: bool, now: Instant) -> Result<(), Gone> 
     if client.has_output() && ready {
         client.flush(now)?;
     }
-    if ready && (!client.has_output() || client.subscribed) && !client.has_request() {
+    if ready && client.is_read() {
         client.read(now)?;
     }
     if client.has_output() {
@@ -239,12 +247,18 @@ fn serve(
     client: &mut Client,
     next_event: u64,
     now: Instant,
-    answer: &mut dyn FnMut(&Request) -> Answer,
+    answer: &mut dyn FnMut(&Request) -> Reply,
 ) -> Result<(), Gone> {
-    if let Some(line) = client.request() {
-        let reply = reply(client, &line, next_event, answer);
-        client.subscribed = matches!(reply, Answer::Events { .. });
-        client.answer(&reply, now);
+    if !client.go_on(now)
+        && let Some(line) = client.request()
+    {
+        match reply(client, &line, next_event, answer) {
+            Reply::Whole(reply) => {
+                client.subscribed = matches!(reply, Answer::Events { .. });
+                client.answer(&reply, now);
+            }
+            Reply::InPieces(pieces) => client.answer_in_pieces(pieces, now),
+        }
     }
     client.flush(now)
 }
@@ -253,16 +267,17 @@ fn reply(
     client: &Client,
     line: &[u8],
     next_event: u64,
-    answer: &mut dyn FnMut(&Request) -> Answer,
-) -> Answer {
-    match serde_json::from_slice::<Request>(line) {
+    answer: &mut dyn FnMut(&Request) -> Reply,
+) -> Reply {
+    let whole = match serde_json::from_slice::<Request>(line) {
         Err(error) => Answer::error(format!("not a request: {error}")),
         Ok(request) if request.is_admin() && !client.admin => {
             Answer::error("only root may do this; you may look")
         }
         Ok(Request::Events) => Answer::Events { next: next_event },
-        Ok(request) => answer(&request),
-    }
+        Ok(request) => return answer(&request),
+    };
+    Reply::Whole(whole)
 }
 
 /// Removes what a daemon has left that lives no more: a socket, and nothing else.

@@ -5,11 +5,13 @@ use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use super::protocol::{Answer, Event, Request};
-use super::{BindError, Server};
+use super::pieces::{PIECE, Pieces};
+use super::protocol::{Answer, Event, Request, Status, VirtualRouter};
+use super::{BindError, Reply, Server};
 use crate::poll::PollSet;
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -60,9 +62,10 @@ impl Bench {
         let (asked, load) = (&mut self.asked, self.load);
         self.server.handle(&self.set, now, &mut |request| {
             asked.push(request.clone());
-            Answer::Done {
+            let answer = Answer::Done {
                 messages: vec!["x".repeat(load)],
-            }
+            };
+            answer.into()
         });
     }
 
@@ -209,6 +212,7 @@ fn subscribers_get_numbered_events_and_may_wait_for_ever() {
     bench.turn_at(Instant::now() + Duration::from_secs(3600));
     bench.server.publish(event(2), Instant::now());
     bench.server.publish(event(3), Instant::now());
+    bench.turn();
     for (seq, vrid) in [(2, 2), (3, 3)] {
         let text = line(&mut client);
         let answer = serde_json::from_str(&text).expect("JSON");
@@ -230,8 +234,11 @@ fn events_for_a_subscriber_that_lags_are_dropped_and_counted() {
     bench.turns(2);
     line(&mut client);
     const SENT: u64 = 2000;
-    for _ in 0..SENT {
+    for number in 0..SENT {
         bench.server.publish(event(1), Instant::now());
+        if number % 32 == 0 {
+            bench.turn();
+        }
     }
     client
         .get_mut()
@@ -350,4 +357,110 @@ fn many_who_ask_at_once_are_answered_one_by_one_and_in_turn() {
         client.read_line(&mut text).expect("the first answer");
         client.read_line(&mut text).expect("the second answer");
     }
+}
+
+/// A list of so many routers, each of a kilobyte and a half.
+fn long(many: u8) -> Reply {
+    let status = Answer::Status(Status {
+        file: "\"virtual_routers\":[".into(),
+        ..Status::default()
+    });
+    let rows: Vec<u8> = (0..many).collect();
+    Pieces::of_list(&status, "\"virtual_routers\":[", rows, |vrid| {
+        VirtualRouter {
+            vrid: *vrid,
+            reason: "r".repeat(1_000),
+            ..VirtualRouter::default()
+        }
+    })
+}
+
+#[test]
+fn a_long_answer_is_made_piece_by_piece_and_keeps_nobody_waiting() {
+    for many in [0, 1, 9, 200] {
+        let mut bench = Bench::new();
+        let mut clients: Vec<_> = (0..12).map(|_| bench.connect()).collect();
+        for client in &mut clients {
+            // What is asked meanwhile waits.
+            say(client, "{\"command\":\"status\"}\n{\"command\":\"who\"}\n");
+            client.get_mut().set_nonblocking(true).expect("a mode");
+        }
+        let mut got = vec![Vec::new(); clients.len()];
+        let mut made = 0;
+        for _ in 0..12 * (usize::from(many) * 2_000 / PIECE + 6) {
+            bench.set.clear();
+            bench.server.register(&mut bench.set);
+            bench
+                .set
+                .wait(Some(Duration::from_millis(2)))
+                .expect("poll");
+            let mut whole = 0;
+            let now = Instant::now();
+            bench
+                .server
+                .handle(&bench.set, now, &mut |request| match request {
+                    Request::Status => {
+                        made += 1;
+                        long(many)
+                    }
+                    _ => {
+                        whole += 1;
+                        Answer::Who(Vec::new()).into()
+                    }
+                });
+            let mut octets = 0;
+            for (client, got) in clients.iter_mut().zip(&mut got) {
+                let before = got.len();
+                // It ends with "would block".
+                let _ = client.get_mut().read_to_end(got);
+                octets += got.len() - before;
+            }
+            assert!(octets <= PIECE + 2_000, "{octets} octets in a turn");
+        }
+        assert_eq!(made, 12);
+        for got in got {
+            let text = String::from_utf8(got).expect("text");
+            let lines: Vec<&str> = text.lines().collect();
+            assert_eq!(lines.len(), 2, "{many}");
+            let Ok(Answer::Status(status)) = serde_json::from_str(lines[0]) else {
+                panic!("{text}");
+            };
+            let vrids = status.virtual_routers.iter().map(|router| router.vrid);
+            assert!(vrids.eq(0..many), "each once and in order");
+            assert_eq!(status.file, "\"virtual_routers\":[");
+            assert_eq!(lines[1], "{\"who\":[]}");
+        }
+    }
+}
+
+#[test]
+fn a_client_that_does_not_take_its_pieces_has_no_more_made() {
+    let mut bench = Bench::new();
+    let mut slow = bench.connect();
+    say(&mut slow, "{\"command\":\"status\"}\n");
+    let written = Arc::new(AtomicU32::new(0));
+    let counted = written.clone();
+    bench.set.clear();
+    bench.server.register(&mut bench.set);
+    bench
+        .set
+        .wait(Some(Duration::from_millis(50)))
+        .expect("poll");
+    bench.server.handle(&bench.set, Instant::now(), &mut |_| {
+        let counted = counted.clone();
+        let rows: Vec<u32> = (0..10_000).collect();
+        let who = Answer::Who(Vec::new());
+        Pieces::of_list(&who, "[", rows, move |number| {
+            counted.store(*number, Ordering::Relaxed);
+            "x".repeat(1_000)
+        })
+    });
+    bench.turns(1_000);
+    // The buffers of a socket hold some 200 kB.
+    let written = written.load(Ordering::Relaxed);
+    assert!((100..2_000).contains(&written), "{written}");
+    assert!(bench.server.deadline(Instant::now()) > Some(Instant::now()));
+    drop(slow);
+    bench.turns(3);
+    assert_eq!(bench.server.clients(), 0);
 }

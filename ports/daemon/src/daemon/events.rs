@@ -11,11 +11,20 @@ use crate::report;
 use crate::scripts::{Happening, Occasion};
 use crate::words::{self, Weight};
 
+/// Events taken in one turn. Each is a line of the log, a script and a line for those who asked for
+/// events, and the protocol does not wait for thousands of them.
+pub(super) const AT_ONCE: usize = 64;
+
 impl<P: Platform> Daemon<P> {
-    /// Takes every event. True: a state changed.
+    /// Takes the events that there are, up to [`AT_ONCE`]. True: a state changed.
     pub(super) fn take_events(&mut self, now: Instant) -> bool {
         let mut changed = false;
-        while let Some(event) = self.host.next_event() {
+        self.backlog = true;
+        for _ in 0..AT_ONCE {
+            let Some(event) = self.host.next_event() else {
+                self.backlog = false;
+                break;
+            };
             if self.limit.admits(&event, now) {
                 log_event(&event);
             }
@@ -32,7 +41,7 @@ impl<P: Platform> Daemon<P> {
         changed
     }
 
-    /// At the end of a stop: those that never changed their state, because they were waiting for
+    /// At the end of a stop, when all events have been taken: those that never changed their state, because they were waiting for
     /// something, are told as well.
     pub(super) fn catch_up_scripts(&mut self) {
         let known: Vec<VrId> = self.known.iter().cloned().collect();

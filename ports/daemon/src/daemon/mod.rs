@@ -79,6 +79,8 @@ pub struct Daemon<P: Platform> {
     scripts: Scripts,
     logged: Logged,
     limit: LogLimit,
+    /// There may be more events than were taken.
+    backlog: bool,
     /// Virtual routers that the file names, or named and that are still leaving.
     known: BTreeSet<VrId>,
     stop: Option<Stop>,
@@ -123,6 +125,7 @@ impl<P: Platform> Daemon<P> {
             scripts: Scripts::default(),
             logged: Logged::default(),
             limit: LogLimit::default(),
+            backlog: false,
             known: BTreeSet::new(),
             stop: None,
             began: Instant::now(),
@@ -233,7 +236,7 @@ impl<P: Platform> Daemon<P> {
         let all = [
             warnings,
             control,
-            helper.is_some_and(Helper::is_due).then_some(now),
+            (self.backlog || helper.is_some_and(Helper::is_due)).then_some(now),
             stop,
             self.scripts.deadline(),
             self.notifier.deadline(),
@@ -312,10 +315,14 @@ impl<P: Platform> Daemon<P> {
     fn go_on_stopping(&mut self, now: Instant) {
         let Some(stop) = &mut self.stop else { return };
         let late = now >= stop.host_by;
-        if stop.scripts_by.is_none() && (late || self.host.is_stopped()) {
+        let done = self.host.is_stopped() && !self.backlog;
+        if stop.scripts_by.is_none() && (late || done) {
             stop.scripts_by = Some(now + SCRIPT_PATIENCE);
             if late {
                 log::warn!("the graceful stop takes too long: going on");
+            }
+            while self.backlog {
+                self.take_events(now);
             }
             self.catch_up_scripts();
         }
@@ -352,8 +359,8 @@ impl<P: Platform> Daemon<P> {
             return;
         }
         let (mut master, mut backup, mut waiting) = (0, 0, 0);
-        for report in self.host.statuses() {
-            match report.status.state {
+        for state in self.host.states() {
+            match state {
                 State::Active => master += 1,
                 State::Backup => backup += 1,
                 State::Initialize => waiting += 1,

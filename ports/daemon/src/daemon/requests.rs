@@ -4,18 +4,39 @@ use vrrp_core::Priority;
 use vrrp_host::{Platform, VrId, family_word};
 
 use super::Daemon;
-use crate::control::protocol::{Answer, Request, Status, Which};
+use crate::control::Reply;
+use crate::control::pieces::Pieces;
+use crate::control::protocol::{Answer, Request, Stats, Status, Which};
 use crate::report;
+
+/// What precedes the virtual routers in an answer.
+const ROUTERS: &str = "\"virtual_routers\":[";
 
 impl<P: Platform> Daemon<P> {
     /// Carries out a request of a client who may make it.
-    pub(super) fn answer(&mut self, request: &Request) -> Answer {
+    pub(super) fn answer(&mut self, request: &Request) -> Reply {
         match request {
-            Request::Status => Answer::Status(self.status()),
-            Request::Who => Answer::Who(self.host.segment().iter().map(report::seen).collect()),
+            Request::Status => self.status(),
+            Request::Who => {
+                let seen = self.host.segment();
+                Pieces::of_list(&Answer::Who(Vec::new()), "[", seen, report::seen)
+            }
             Request::Stats => {
-                let interfaces = self.host.interfaces();
-                Answer::Stats(report::stats(&self.host.statuses(), &interfaces))
+                let stats = Stats {
+                    virtual_routers: Vec::new(),
+                    interfaces: report::drops(&self.host.interfaces()),
+                };
+                let reports = self.host.statuses();
+                Pieces::of_list(&Answer::Stats(stats), ROUTERS, reports, report::vr_stats)
+            }
+            _ => self.act(request).into(),
+        }
+    }
+
+    fn act(&mut self, request: &Request) -> Answer {
+        match request {
+            Request::Status | Request::Who | Request::Stats => {
+                Answer::error("this is answered in pieces")
             }
             // Answered by the server, which holds the subscribers.
             Request::Events => Answer::error("events are not to be had here"),
@@ -41,21 +62,22 @@ impl<P: Platform> Daemon<P> {
         }
     }
 
-    fn status(&self) -> Status {
+    fn status(&self) -> Reply {
         let now = self.host.now();
         let warnings = self.host.warnings();
-        let reports = self.host.statuses();
-        let routers = reports.iter();
-        let routers = routers.map(|report| report::virtual_router(report, now, &warnings));
-        Status {
+        let status = Status {
             version: env!("CARGO_PKG_VERSION").into(),
             pid: self.pid,
             uptime_s: self.began.elapsed().as_secs_f64(),
             file: self.file.display().to_string(),
             stopping: self.stop.is_some(),
-            virtual_routers: routers.collect(),
+            virtual_routers: Vec::new(),
             warnings: report::warnings_of_host(&warnings),
-        }
+        };
+        let reports = self.host.statuses();
+        Pieces::of_list(&Answer::Status(status), ROUTERS, reports, move |report| {
+            report::virtual_router(report, now, &warnings)
+        })
     }
 
     fn set_priority(&mut self, which: &Which, priority: Option<u8>) -> Answer {

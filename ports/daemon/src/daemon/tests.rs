@@ -3,7 +3,7 @@
 mod platform;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -46,6 +46,10 @@ fn sections(dir: &Path, priority: u8) -> String {
 
 impl Bench {
     fn new() -> Self {
+        Self::with(|dir| sections(dir, 200))
+    }
+
+    fn with(text: impl FnOnce(&Path) -> String) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("vrrpd-daemon-{}-{number}", std::process::id());
@@ -53,13 +57,13 @@ impl Bench {
         fs::create_dir_all(&dir).expect("a directory");
         capture::start();
         let log = dir.join("log");
-        let text = format!(
+        let script = format!(
             "echo $1:$3:$VRRP_OLD_STATE:$VRRP_NEW_STATE >>{}\n",
             log.display()
         );
-        fs::write(dir.join("script"), text).expect("a script");
+        fs::write(dir.join("script"), script).expect("a script");
         let file = dir.join("vrrpd.conf");
-        fs::write(&file, sections(&dir, 200)).expect("a file");
+        fs::write(&file, text(&dir)).expect("a file");
         let parsed = config::parse(&file, fs::read(&file).expect("the file"));
         let config = parsed.config.expect("a correct file");
         let host = Host::open(FakePlatform::new(), config.host()).expect("a host");
@@ -225,6 +229,87 @@ fn every_command_is_carried_out() {
     bench.done(&Request::Resign(which(1)));
     let resigned = &bench.status().virtual_routers[0];
     assert!(resigned.handing_over || resigned.resigned, "{resigned:?}");
+}
+
+/// So many that their events and answers do not pass in one turn.
+#[test]
+fn hundreds_are_told_of_in_several_turns_and_to_the_end() {
+    const MANY: usize = 250;
+    let section = |vrid: usize| {
+        format!(
+            "[VRID]\nserverid = {vrid}\ninterface = eth0\naddr = 10.0.0.{vrid}/32\n\
+             advertinterval = 0.05\n"
+        )
+    };
+    let mut bench = Bench::with(|_| (1..=MANY).map(section).collect());
+    let said = |what: &str| {
+        let log = capture::peek();
+        log.iter().filter(|line| line.contains(what)).count()
+    };
+    // The first turn of all has told of as many as there may be.
+    let told = said("init -> backup");
+    assert!((1..=super::events::AT_ONCE).contains(&told), "{told}");
+    let mut events = UnixStream::connect(bench.dir.join("socket")).expect("another client");
+    events
+        .write_all(b"{\"command\":\"events\"}\n")
+        .expect("room");
+    let end = Instant::now() + LONG;
+    while said("backup -> master") < MANY {
+        let before = said(" -> ");
+        bench.turn();
+        // They are taken twice in a turn.
+        let taken = said(" -> ") - before;
+        assert!(taken <= 2 * super::events::AT_ONCE, "{taken} in a turn");
+        assert!(Instant::now() < end, "{}", said("backup -> master"));
+    }
+    assert_eq!(said("init -> backup"), MANY);
+    let long = [Request::Status, Request::Stats, Request::Who];
+    for (request, least) in long.into_iter().zip([100_000, 50_000, 50_000]) {
+        let line = serde_json::to_string(&request).expect("JSON") + "\n";
+        let asked = bench.client.get_mut().write_all(line.as_bytes());
+        asked.expect("room for a request");
+        bench.turn();
+        bench
+            .client
+            .get_mut()
+            .set_nonblocking(true)
+            .expect("a mode");
+        let mut text = Vec::new();
+        let mut most = 0;
+        while text.last() != Some(&b'\n') {
+            let before = text.len();
+            // It ends with "would block".
+            let _ = bench.client.read_to_end(&mut text);
+            most = most.max(text.len() - before);
+            bench.turn();
+        }
+        bench
+            .client
+            .get_mut()
+            .set_nonblocking(false)
+            .expect("a mode");
+        assert!(text.len() > least, "{}", text.len());
+        assert!(most < 2 * crate::control::pieces::PIECE, "{most}");
+        let many = match serde_json::from_slice(&text).expect("JSON") {
+            Answer::Status(status) => status.virtual_routers.len(),
+            Answer::Stats(stats) => stats.virtual_routers.len(),
+            Answer::Who(seen) => seen.len(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(many, MANY);
+    }
+    bench.daemon.stop(Instant::now());
+    while bench.turn() {
+        assert!(Instant::now() < end, "it does not stop");
+    }
+    assert_eq!(said("master -> init"), MANY, "the last one, too");
+    events.set_nonblocking(true).expect("a mode");
+    let mut told = Vec::new();
+    let _ = events.read_to_end(&mut told);
+    let told = String::from_utf8(told).expect("text");
+    let ends = told.lines().filter(|line| line.contains("\"to\":\"init\""));
+    assert!(ends.count() > 100, "as many as have room in the buffers");
+    assert!(!told.contains("dropped"), "{told}");
 }
 
 #[test]

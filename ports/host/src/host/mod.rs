@@ -17,7 +17,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
-use vrrp_core::{DropCounters, Error, Instant, Priority, Router, VrKey};
+use vrrp_core::{DropCounters, Error, Instant, Priority, Router, State, VrKey};
 
 use self::core::Core;
 use self::partings::Parting;
@@ -243,6 +243,12 @@ impl<P: Platform> Host<P> {
         let refused = self.core.refused_peers(self.now());
         vrs.filter_map(|(&key, vr)| self.report(key, vr, &refused))
             .collect()
+    }
+
+    /// The state of every virtual router, in the order of [`statuses`](Host::statuses).
+    pub fn states(&self) -> impl Iterator<Item = State> {
+        let keys = self.core.vrs.keys();
+        keys.filter_map(|key| Some(self.core.engine.status(*key)?.state))
     }
 
     /// One virtual router. `None`: there is none of this name, or it still waits for its turn.
