@@ -178,3 +178,28 @@ fn two_routers_that_take_over_from_each_other_are_no_strangers() {
         }
     }
 }
+
+#[test]
+fn an_address_to_advertise_from_that_leaves_its_interface_is_a_warning_until_it_is_back() {
+    let network = PaperNetwork::new(Segment::Switch);
+    let host = &network.clarinet;
+    let second = "addr add 10.10.10.66/24 dev xl0";
+    host.netns().ip(second);
+    for vmac in [true, false] {
+        let vr = Vr::new(1, V4).interval_cs(20).vmac(vmac);
+        let mut daemon = host.start(Program::Vrrpd, &[vr.line("source = 10.10.10.66")]);
+        wait_until(LIMIT, "it is master", || states(host, "master") == 1);
+        assert_eq!(warnings(host), [""; 0]);
+        host.netns().ip("addr del 10.10.10.66/24 dev xl0");
+        let text = "VRID 1 on xl0 (ipv4): xl0 does not have 10.10.10.66";
+        wait_for_warning(host, &["xl0 does not have 10.10.10.66", "change source"]);
+        wait_until(LIMIT, "it is in the log", || daemon.has_said(text));
+        assert_eq!(states(host, "master"), 1);
+        host.netns().ip(second);
+        wait_until(LIMIT, "no warning", || warnings(host).is_empty());
+        wait_until(LIMIT, "that is in the log, too", || {
+            daemon.has_said(&format!("no longer: {text}"))
+        });
+        daemon.stop();
+    }
+}

@@ -30,10 +30,20 @@ impl FreebsdPlatform {
                 }
             }
         }
-        for key in self.routers.keys().copied() {
+        for (&key, router) in &self.routers {
             let Ok((index, name)) = self.parent(key) else {
                 continue;
             };
+            if let Some(source) = router.setup.source
+                && self.links.address(index, source).is_none()
+            {
+                list.push(PlatformWarning {
+                    subject: Subject::VirtualRouter(key),
+                    text: format!(
+                        "{name} does not have {source}: advertisements come from an address that is not there; give it to {name}, or change source"
+                    ),
+                });
+            }
             if self.links.has_vhid(index, key.vrid.get()) {
                 list.push(PlatformWarning {
                     subject: Subject::VirtualRouter(key),

@@ -38,6 +38,7 @@ impl FreebsdPlatform {
         let mut groups = BTreeSet::new();
         for (key, router) in self.routers.iter().filter(|(k, _)| k.ifindex == number) {
             wanted.vrrp[key.family as usize] = true;
+            wanted.announced.extend(router.setup.source);
             let name = self.interfaces.get(&number).map(|watched| &watched.name);
             let here = router.setup.addresses.iter();
             let here = here.filter(|(_, device)| device.is_none() || device.as_ref() == name);

@@ -81,7 +81,7 @@ pub struct VrSpec {
     pub accept: bool,
     /// Its addresses: at least one; with `peers` at most [`MAX_ADDRESSES`](crate::MAX_ADDRESSES).
     pub addresses: Vec<AddressSpec>,
-    /// See [`VrConfig::source`]. It is not watched whether the interface has it.
+    /// See [`VrConfig::source`]. While the interface does not have it there is a warning.
     pub source: Option<IpAddr>,
     /// See [`VrConfig::peers`].
     pub peers: Vec<IpAddr>,
@@ -185,6 +185,7 @@ impl VrSpec {
                 .map(|a| (a.address, a.interface.clone()))
                 .collect(),
             unicast: !self.peers.is_empty(),
+            source: self.source,
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
@@ -249,6 +250,9 @@ pub struct VrSetup {
     pub addresses: Vec<(VirtualAddress, Option<String>)>,
     /// Whether advertisements go to unicast peers.
     pub unicast: bool,
+    /// The address to advertise from, where one is chosen. The platform warns while its interface does not
+    /// have it.
+    pub source: Option<IpAddr>,
 }
 
 /// Something that the operating system refused.

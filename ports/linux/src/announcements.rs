@@ -62,6 +62,7 @@ impl LinuxPlatform {
         let mut any = false;
         for (_, router) in self.routers.iter().filter(|(k, _)| k.ifindex == number) {
             any = true;
+            router.setup.source.into_iter().for_each(&mut add);
             for (address, device) in &router.setup.addresses {
                 if device.as_ref().is_none_or(|device| *device == watched.name) {
                     add(address.address);

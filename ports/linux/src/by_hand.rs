@@ -1,4 +1,4 @@
-//! Addresses that this host has by itself and should not have, or shares with another host.
+//! Addresses that this host has by itself and should not have, shares with another host, or lacks.
 
 use std::net::IpAddr;
 
@@ -39,6 +39,26 @@ impl LinuxPlatform {
                         "another host on {name} has {address}, too: duplicate address detection failed"
                     ),
                 }));
+            }
+        }
+    }
+
+    /// Warns of chosen addresses to advertise from that their interfaces do not have.
+    pub(crate) fn source_warnings(&self, list: &mut Vec<PlatformWarning>) {
+        for (key, router) in &self.routers {
+            let Some(source) = router.setup.source else {
+                continue;
+            };
+            let Ok((index, name)) = self.parent(*key) else {
+                continue;
+            };
+            if !self.links.has_address(index, source) {
+                list.push(PlatformWarning {
+                    subject: Subject::VirtualRouter(*key),
+                    text: format!(
+                        "{name} does not have {source}: advertisements come from an address that is not there; give it to {name}, or change source"
+                    ),
+                });
             }
         }
     }

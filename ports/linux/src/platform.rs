@@ -499,6 +499,7 @@ impl Platform for LinuxPlatform {
         self.sysctl_warnings(list);
         self.mac_warnings(list);
         self.address_warnings(list);
+        self.source_warnings(list);
         self.announcement_warnings(list);
         list.extend(self.strays.warning());
     }

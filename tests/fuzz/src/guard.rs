@@ -257,6 +257,7 @@ fn setup_of(spec: &VrSpec, key: VrKey) -> VrSetup {
         accept: spec.accept,
         addresses: placed.map(|a| (a.address, a.interface.clone())).collect(),
         unicast: !spec.peers.is_empty(),
+        source: spec.source,
     }
 }
 

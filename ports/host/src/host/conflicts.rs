@@ -229,11 +229,12 @@ impl Core {
     /// The addresses that virtual routers on an interface advertise from.
     fn own_addresses(&self, ifindex: u32) -> impl Iterator<Item = IpAddr> {
         let state = self.interfaces.get(ifindex).map(|i| i.state);
-        let state = state.into_iter();
-        state.flat_map(|state| {
+        let of_interface = state.into_iter().flat_map(|state| {
             let ipv4 = state.ipv4.map(IpAddr::V4);
             ipv4.into_iter().chain(state.ipv6.map(IpAddr::V6))
-        })
+        });
+        let vrs = self.vrs.iter().filter(move |(k, _)| k.ifindex == ifindex);
+        of_interface.chain(vrs.filter_map(|(_, vr)| vr.current.as_ref()?.source))
     }
 
     /// Tells strangers from routers, about once a second while there are claims.

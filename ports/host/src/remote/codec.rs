@@ -210,6 +210,7 @@ impl Writer {
             .flag(setup.replace_mac)
             .flag(setup.accept)
             .flag(setup.unicast)
+            .maybe_ip(setup.source)
             .u32(setup.addresses.len() as u32);
         for (address, interface) in &setup.addresses {
             self.address(*address).maybe(interface.as_deref());
@@ -219,13 +220,15 @@ impl Writer {
 
     fn state(&mut self, state: &InterfaceState) -> &mut Self {
         self.flag(state.up).mac(state.mac);
-        for ip in [state.ipv4.map(IpAddr::V4), state.ipv6.map(IpAddr::V6)] {
-            match ip {
-                Some(ip) => self.ip(ip),
-                None => self.tag(0),
-            };
+        self.maybe_ip(state.ipv4.map(IpAddr::V4))
+            .maybe_ip(state.ipv6.map(IpAddr::V6))
+    }
+
+    fn maybe_ip(&mut self, ip: Option<IpAddr>) -> &mut Self {
+        match ip {
+            Some(ip) => self.ip(ip),
+            None => self.tag(0),
         }
-        self
     }
 
     fn warnings(&mut self, warnings: &[PlatformWarning]) -> &mut Self {
@@ -372,6 +375,7 @@ impl<'a> Reader<'a> {
             false => MacMode::Interface,
         };
         let (replace_mac, accept, unicast) = (self.flag()?, self.flag()?, self.flag()?);
+        let source = self.maybe_ip()?;
         let count = self.u32()? as usize;
         if count > MAX_ADDRESSES {
             return None;
@@ -392,6 +396,7 @@ impl<'a> Reader<'a> {
             accept,
             addresses,
             unicast,
+            source,
         })
     }
 

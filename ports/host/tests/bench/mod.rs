@@ -48,6 +48,7 @@ pub fn setup(key: VrKey, mac_mode: MacMode, address: VirtualAddress) -> VrSetup 
         accept: true,
         addresses: vec![(address, None)],
         unicast: false,
+        source: None,
     }
 }
 
