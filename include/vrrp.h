@@ -120,7 +120,7 @@
 #endif
 
 /* The octets of storage that each virtual router takes. */
-#define VRRP_ROUTER_SIZE (((18u * (VRRP_MAX_ADDRESSES) + 405u) & ~7u) + 26u)
+#define VRRP_ROUTER_SIZE (((18u * (VRRP_MAX_ADDRESSES) + 421u) & ~7u) + 26u)
 
 /* The octets of storage that an engine needs, or a little more: vrrp_storage_size() is exact. */
 #define VRRP_STORAGE_SIZE \

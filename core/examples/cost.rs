@@ -11,11 +11,11 @@ use std::process::ExitCode;
 
 use vrrp_core::wire::{Advert, WireVersion};
 use vrrp_core::{
-    AdvertInterval, Auth, Family, Instant, InterfaceState, MacAddr, Output, Priority, Router,
+    AdvertInterval, Auth, Engine, Family, Instant, InterfaceState, MacAddr, Output, Priority,
     VirtualAddress, VrConfig, VrKey, Vrid,
 };
 
-type Table = Router<8, 1024, 4>;
+type Table = Engine<8, 1024, 4>;
 
 const INTERVAL_US: u64 = 100_000;
 

@@ -12,7 +12,7 @@ use vrrp_core::wire::{Advert, WireVersion};
 use vrrp_core::*;
 
 /// A board's worth: two interfaces, eight virtual routers, eight addresses each.
-type Engine = Router<2, 8, 8>;
+type Engine = vrrp_core::Engine<2, 8, 8>;
 type Call = fn(&mut Engine, &mut [u8]);
 
 const KEY: VrKey = VrKey {

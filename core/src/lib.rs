@@ -6,14 +6,14 @@
 //!
 //! # The contract
 //!
-//! - [`Router`] is a table of virtual routers whose capacities are its parameters. It fits a
+//! - [`Engine`] is a table of virtual routers whose capacities are its parameters. It fits a
 //!   `static`, and no call costs more for a fuller table than its documentation says.
-//! - Inputs carry the time: [`Router::handle_frame`] (or [`Router::handle_packet`]),
-//!   [`Router::handle_timeout`], [`Router::handle_failure`], and what the administrator and the
+//! - Inputs carry the time: [`Engine::handle_frame`] (or [`Engine::handle_packet`]),
+//!   [`Engine::handle_timeout`], [`Engine::handle_failure`], and what the administrator and the
 //!   interfaces say. A bad packet is a [`Verdict`], a misuse an [`Error`]; neither changes anything.
-//! - After any input the caller performs what [`Router::poll_output`] gives until it gives `None`,
-//!   in that order, and reports what it could not do by [`Router::handle_failure`].
-//! - [`Router::poll_timeout`] says when to call [`Router::handle_timeout`]. Frames that have arrived
+//! - After any input the caller performs what [`Engine::poll_output`] gives until it gives `None`,
+//!   in that order, and reports what it could not do by [`Engine::handle_failure`].
+//! - [`Engine::poll_timeout`] says when to call [`Engine::handle_timeout`]. Frames that have arrived
 //!   by then are handled first.
 //!
 //! # A loop that runs
@@ -21,7 +21,7 @@
 //! ```
 //! use vrrp_core::*;
 //!
-//! let mut router = Router::<1, 4, 8>::new();
+//! let mut engine = Engine::<1, 4, 8>::new();
 //! let mut now = Instant::from_micros(0);
 //! let eth0 = InterfaceState {
 //!     up: true,
@@ -29,15 +29,15 @@
 //!     ipv4: Some([10, 10, 10, 6].into()),
 //!     ipv6: None,
 //! };
-//! router.set_interface(now, 1, eth0)?;
+//! engine.set_interface(now, 1, eth0)?;
 //! let key = VrKey { ifindex: 1, vrid: Vrid::new(1).unwrap(), family: Family::Ipv4 };
 //! let service = VirtualAddress { address: [10, 10, 10, 80].into(), prefix_len: 32 };
-//! router.insert(now, key, &VrConfig { addresses: &[service], ..VrConfig::DEFAULT })?;
-//! router.set_enabled(now, key, true)?;
+//! engine.insert(now, key, &VrConfig { addresses: &[service], ..VrConfig::DEFAULT })?;
+//! engine.set_enabled(now, key, true)?;
 //!
-//! let mut buf = [0; Router::<1, 4, 8>::MAX_FRAME_LEN];
-//! while router.status(key).unwrap().state != State::Active {
-//!     while let Some(output) = router.poll_output(&mut buf) {
+//! let mut buf = [0; Engine::<1, 4, 8>::MAX_FRAME_LEN];
+//! while engine.status(key).unwrap().state != State::Active {
+//!     while let Some(output) = engine.poll_output(&mut buf) {
 //!         match output {
 //!             Output::Transmit(_) => {} // send its frame
 //!             Output::SetMac { .. } | Output::SetAddress { .. } => {} // install or remove it
@@ -47,8 +47,8 @@
 //!         }
 //!     }
 //!     // Nobody else is there: sleep until the deadline, handling frames that arrive meanwhile.
-//!     now = router.poll_timeout().unwrap();
-//!     router.handle_timeout(now);
+//!     now = engine.poll_timeout().unwrap();
+//!     engine.handle_timeout(now);
 //! }
 //! // Three intervals of a second, and (256 - 100) / 256 of one.
 //! assert_eq!(now.as_micros(), 3_609_375);
@@ -72,11 +72,11 @@
 extern crate std;
 
 mod config;
+mod engine;
 mod error;
 pub mod gate;
 mod log;
 mod output;
-mod router;
 mod status;
 mod time;
 mod types;
@@ -84,9 +84,9 @@ mod verdict;
 pub mod wire;
 
 pub use config::{Announce, MAX_TRACKS, Track, TrackEffect, VrConfig};
+pub use engine::Engine;
 pub use error::Error;
 pub use output::{Failure, FrameKind, Output, Peer, Reason, State, StateChange, Transmit};
-pub use router::Router;
 pub use status::{ActiveRouter, DropCounters, InterfaceState, PacketMeta, Statistics, Status};
 pub use time::{Duration, Instant};
 pub use types::{

@@ -798,5 +798,5 @@ fn the_room_is_that_of_the_longest_frame() {
     for addrs in 7..10 {
         assert_eq!(max_frame_len(addrs), 62 + 16 * addrs);
     }
-    assert_eq!(max_frame_len(8), Router::<1, 1, 8>::MAX_FRAME_LEN);
+    assert_eq!(max_frame_len(8), Engine::<1, 1, 8>::MAX_FRAME_LEN);
 }

@@ -560,7 +560,7 @@ fn every_message_of_neighbour_discovery_names_the_virtual_mac_and_nothing_else_i
     const OTHER: MacAddr = MacAddr([2, 0, 0, 0, 0, 9]);
     let mut line = Line::new(&["fe80::a:80", "2001:db8::80"], 254);
     line.at(10_000);
-    // Router solicitation and advertisement, neighbour solicitation.
+    // Engine solicitation and advertisement, neighbour solicitation.
     for (kind, fixed) in [(133, 8), (134, 16), (135, 24)] {
         // Source, target, a nonce (RFC 3971) that happens to be our MAC, and somebody else.
         let options = |mac| [(1, mac), (2, mac), (14, OWN), (1, OTHER)];

@@ -300,7 +300,7 @@ fn octets_after_the_message_are_tolerated() {
 #[test]
 fn ipv4_options_are_skipped() {
     let mut frame = frame("vectors/v3_pseudo");
-    // Router Alert (RFC 2113).
+    // Engine Alert (RFC 2113).
     frame.splice(34..34, [0x94, 4, 0, 0]);
     frame[14] = 0x46;
     frame[17] += 4;

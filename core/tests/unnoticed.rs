@@ -5,8 +5,8 @@ mod common;
 use common::{IF, Line, Peer, Sent, addresses, cs, interface, ip, key, priority, secs};
 use vrrp_core::wire::WireVersion;
 use vrrp_core::{
-    Announce, ChecksumMode, DropReason, Error, Failure, Family, FrameKind, InterfaceState, Output,
-    Reason, Router, State, Track, TrackEffect, Verdict, Version, VirtualAddress, VrConfig,
+    Announce, ChecksumMode, DropReason, Engine, Error, Failure, Family, FrameKind, InterfaceState,
+    Output, Reason, State, Track, TrackEffect, Verdict, Version, VirtualAddress, VrConfig,
 };
 
 fn config(list: &[VirtualAddress]) -> VrConfig<'_> {
@@ -276,13 +276,13 @@ fn virtual_routers_of_one_place_in_the_table_are_told_apart() {
     let list = addresses(&["10.10.10.80"]);
     let keys = [1, 5, 9].map(|vrid| key(vrid, Family::Ipv4));
     for gone in keys {
-        let mut router = Router::<1, 4, 2>::new();
+        let mut router = Engine::<1, 4, 2>::new();
         router.set_interface(now, IF, interface()).unwrap();
         for key in keys {
             router.insert(now, key, &config(&list)).unwrap();
         }
         router.remove(now, gone).unwrap();
-        let mut buf = [0; Router::<1, 4, 2>::MAX_FRAME_LEN];
+        let mut buf = [0; Engine::<1, 4, 2>::MAX_FRAME_LEN];
         let removed = router.poll_output(&mut buf);
         assert_eq!(removed, Some(Output::Removed { key: gone }));
         assert_eq!(router.poll_output(&mut buf), None);
@@ -466,11 +466,11 @@ fn advertisements_of_a_large_table_leave_together() {
         priority: vrrp_core::Priority::OWNER,
         ..config(&list)
     };
-    let mut router = Router::<1, 64, 2>::new();
+    let mut router = Engine::<1, 64, 2>::new();
     let at = vrrp_core::Instant::from_micros;
     router.set_interface(at(0), IF, interface()).unwrap();
-    let mut buf = [0; Router::<1, 64, 2>::MAX_FRAME_LEN];
-    let mut adverts = |router: &mut Router<1, 64, 2>| {
+    let mut buf = [0; Engine::<1, 64, 2>::MAX_FRAME_LEN];
+    let mut adverts = |router: &mut Engine<1, 64, 2>| {
         let mut count = 0;
         while let Some(output) = router.poll_output(&mut buf) {
             count += u32::from(matches!(
@@ -504,10 +504,10 @@ fn advertisements_of_a_large_table_leave_together() {
 fn nobody_advertises_earlier_by_more_than_a_hundredth_of_its_own_interval() {
     let list = addresses(&["10.10.10.80"]);
     let at = |millis: u64| vrrp_core::Instant::from_micros(millis * 1_000);
-    let mut router = Router::<1, 4, 2>::new();
+    let mut router = Engine::<1, 4, 2>::new();
     router.set_interface(at(0), IF, interface()).unwrap();
-    let mut buf = [0; Router::<1, 4, 2>::MAX_FRAME_LEN];
-    let mut speakers = |router: &mut Router<1, 4, 2>| {
+    let mut buf = [0; Engine::<1, 4, 2>::MAX_FRAME_LEN];
+    let mut speakers = |router: &mut Engine<1, 4, 2>| {
         let mut vrids = Vec::new();
         while let Some(output) = router.poll_output(&mut buf) {
             if let Output::Transmit(t) = output
@@ -579,7 +579,7 @@ fn what_is_known_of_tracked_objects_outlives_a_change_of_the_list() {
 fn what_a_configuration_cannot_mean_is_refused() {
     let list = addresses(&["10.10.10.80"]);
     let refused = |change: &dyn Fn(&mut VrConfig<'_>)| {
-        let mut router = Router::<1, 1, 8>::new();
+        let mut router = Engine::<1, 1, 8>::new();
         let mut config = config(&list);
         change(&mut config);
         let now = vrrp_core::Instant::from_micros(0);
@@ -599,12 +599,12 @@ fn what_a_configuration_cannot_mean_is_refused() {
     ];
     let now = vrrp_core::Instant::from_micros(0);
     for list in [&["ff02::1"], &["::"]].map(|list| addresses(list)) {
-        let mut router = Router::<1, 1, 8>::new();
+        let mut router = Engine::<1, 1, 8>::new();
         let inserted = router.insert(now, key(1, Family::Ipv6), &config(&list));
         assert_eq!(inserted.err(), bad, "{list:?}");
     }
     for list in wrong.map(addresses) {
-        let mut router = Router::<1, 1, 8>::new();
+        let mut router = Engine::<1, 1, 8>::new();
         let inserted = router.insert(now, key(1, Family::Ipv4), &config(&list));
         assert_eq!(inserted.err(), bad, "{list:?}");
     }
@@ -614,7 +614,7 @@ fn what_a_configuration_cannot_mean_is_refused() {
         &["fe80::2"],
     ] {
         let peers: Vec<_> = peers.iter().map(|text| ip(text)).collect();
-        let mut router = Router::<1, 1, 8>::new();
+        let mut router = Engine::<1, 1, 8>::new();
         let unicast = VrConfig {
             peers: &peers,
             ..config(&list)
@@ -643,9 +643,9 @@ fn a_group_that_is_joined_again_does_not_end_a_handover() {
 #[test]
 fn every_frame_fits_the_buffer_that_is_asked_for() {
     // Two addresses at least: a neighbour advertisement has 86 octets.
-    assert_eq!(Router::<1, 1, 1>::MAX_FRAME_LEN, 62 + 16 * 2);
-    assert_eq!(Router::<1, 1, 2>::MAX_FRAME_LEN, 62 + 16 * 2);
-    assert_eq!(Router::<1, 1, 3>::MAX_FRAME_LEN, 62 + 16 * 3);
+    assert_eq!(Engine::<1, 1, 1>::MAX_FRAME_LEN, 62 + 16 * 2);
+    assert_eq!(Engine::<1, 1, 2>::MAX_FRAME_LEN, 62 + 16 * 2);
+    assert_eq!(Engine::<1, 1, 3>::MAX_FRAME_LEN, 62 + 16 * 3);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use core::ffi::{c_int, c_void};
 use core::mem::{align_of, size_of};
 
-use vrrp_core::Router;
+use vrrp_core::Engine as CoreEngine;
 
 use crate::numbers::*;
 use crate::raw;
@@ -11,7 +11,7 @@ use crate::raw;
 include!(concat!(env!("OUT_DIR"), "/capacity.rs"));
 
 /// The engine with the capacities of this build.
-pub(crate) type Engine = Router<VRRP_MAX_INTERFACES, VRRP_MAX_ROUTERS, VRRP_MAX_ADDRESSES>;
+pub(crate) type Engine = CoreEngine<VRRP_MAX_INTERFACES, VRRP_MAX_ROUTERS, VRRP_MAX_ADDRESSES>;
 
 /// An engine: a table of virtual routers that knows nothing of other tables. It lives in the storage
 /// that `vrrp_init()` was given, and there is nothing to free.
@@ -69,7 +69,7 @@ unsafe impl Handle for vrrp {
 
 /// The octets of storage that the virtual routers take, by the formula of the header.
 const fn router_table_size(routers: usize, addresses: usize) -> usize {
-    routers * (((18 * addresses + 398 + 7) & !7) + 26)
+    routers * (((18 * addresses + 414 + 7) & !7) + 26)
 }
 
 /// `VRRP_STORAGE_SIZE` of the header, by the same formula.

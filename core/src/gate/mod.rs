@@ -45,10 +45,10 @@ use core::fmt;
 use core::net::IpAddr;
 
 use crate::config::VrConfig;
+use crate::engine::Engine;
 use crate::error::Error;
 use crate::log::frame_discarded;
 use crate::output::{Output, StateChange};
-use crate::router::Router;
 use crate::status::InterfaceState;
 use crate::time::{Duration, Instant};
 use crate::types::{Family, VirtualAddress, VrKey, Vrid};
@@ -83,7 +83,7 @@ const PATIENCE: Duration = Duration::from_millis(10);
 
 /// The engine on one interface, and the way of its frames. See the [module](self).
 pub struct Gate<const VRS: usize, const ADDRS: usize> {
-    router: Router<1, VRS, ADDRS>,
+    engine: Engine<1, VRS, ADDRS>,
     groups: Groups,
     asking: Asking,
     /// Since when a frame of the engine waits for a device that can send none.
@@ -120,7 +120,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
     /// of memberships are spread by it.
     pub const fn new(seed: u64) -> Self {
         Self {
-            router: Router::new(),
+            engine: Engine::new(),
             groups: Groups::new(seed),
             asking: Asking::NONE,
             blocked_at: None,
@@ -129,14 +129,14 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
     }
 
     /// The engine, to be asked.
-    pub fn router(&self) -> &Router<1, VRS, ADDRS> {
-        &self.router
+    pub fn router(&self) -> &Engine<1, VRS, ADDRS> {
+        &self.engine
     }
 
     /// The engine, for the administrator's calls. Its inputs, its outputs and its interface are the
     /// gate's.
-    pub fn router_mut(&mut self) -> &mut Router<1, VRS, ADDRS> {
-        &mut self.router
+    pub fn router_mut(&mut self) -> &mut Engine<1, VRS, ADDRS> {
+        &mut self.engine
     }
 
     /// As [`Router::insert`], and enabled at once.
@@ -145,8 +145,8 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
     /// As there; [`Error::NoPeers`] for unicast peers.
     pub fn insert(&mut self, now: Instant, key: VrKey, config: &VrConfig<'_>) -> Result<(), Error> {
         check(key, config)?;
-        self.router.insert(now, key, config)?;
-        self.router.set_enabled(now, key, true)
+        self.engine.insert(now, key, config)?;
+        self.engine.set_enabled(now, key, true)
     }
 
     /// As [`Router::reconfigure`].
@@ -160,14 +160,14 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
         config: &VrConfig<'_>,
     ) -> Result<(), Error> {
         check(key, config)?;
-        self.router.reconfigure(now, key, config)
+        self.engine.reconfigure(now, key, config)
     }
 
     /// States how the interface is: link, MAC, and the stack's own addresses.
     pub fn set_interface(&mut self, now: Instant, state: InterfaceState) {
         let was_up = self.interface().up;
         // The table has room for the one interface.
-        let _ = self.router.set_interface(now, IFINDEX, state);
+        let _ = self.engine.set_interface(now, IFINDEX, state);
         if state.up && !was_up {
             self.groups.report_again();
         }
@@ -175,13 +175,13 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
 
     /// How the interface was last described.
     pub fn interface(&self) -> InterfaceState {
-        self.router.interface(IFINDEX).copied().unwrap_or_default()
+        self.engine.interface(IFINDEX).copied().unwrap_or_default()
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) and [`poll`](Self::poll) are to be called at
     /// the latest. `None`: not before something else happens.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let mut at = self.router.poll_timeout().unwrap_or(Instant::NEVER);
+        let mut at = self.engine.poll_timeout().unwrap_or(Instant::NEVER);
         at = at.min(self.groups.next_deadline());
         if let Some(blocked_at) = self.blocked_at {
             at = at.min(blocked_at + PATIENCE);
@@ -191,7 +191,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
 
     /// Does what has come due, after the frames that have arrived by then were handled.
     pub fn handle_timeout(&mut self, now: Instant) {
-        self.router.handle_timeout(now);
+        self.engine.handle_timeout(now);
         self.groups.handle_timeout(now);
     }
 
@@ -219,7 +219,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
                 return Some(Action::Send(buf.get(..emitted.len)?));
             }
             // No frame fits: what comes is what does not need one.
-            if let Some(output) = self.router.poll_output(&mut []) {
+            if let Some(output) = self.engine.poll_output(&mut []) {
                 if let Some(action) = self.perform(output) {
                     return Some(action);
                 }
@@ -229,17 +229,17 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
                 return None;
             }
         }
-        let frame_len = match self.router.poll_output(buf) {
+        let frame_len = match self.engine.poll_output(buf) {
             Some(Output::Transmit(transmit)) => Some(transmit.frame.len()),
             _ => None,
         };
         let mac_of = |from| {
-            let holding = self.router.holding(IFINDEX, from);
+            let holding = self.engine.virtual_address(IFINDEX, from);
             holding.filter(|h| h.served).map(|h| h.mac)
         };
         let question = || self.asking.emit(mac_of, buf).map(|emitted| emitted.len);
         let len = frame_len.or_else(question).or_else(|| {
-            let served = self.router.served_ipv6(IFINDEX);
+            let served = self.engine.served_ipv6(IFINDEX);
             let report = self.groups.emit_report(now, &iface, served, buf);
             report.map(|emitted| emitted.len)
         })?;
@@ -248,12 +248,12 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
 
     /// Discards a frame that could not be sent for too long. Whether there was one.
     fn discard_late(&mut self, now: Instant, buf: &mut [u8]) -> bool {
-        if !self.router.has_output() {
+        if !self.engine.has_output() {
             self.blocked_at = None;
             return false;
         }
         let blocked_at = *self.blocked_at.get_or_insert(now);
-        if now < blocked_at + PATIENCE || self.router.poll_output(buf).is_none() {
+        if now < blocked_at + PATIENCE || self.engine.poll_output(buf).is_none() {
             return false;
         }
         self.count_discard(Discard::NoRoom);
@@ -292,7 +292,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
             return false;
         };
         let group = mld::solicited_node(address);
-        let mut served = self.router.served_ipv6(IFINDEX);
+        let mut served = self.engine.served_ipv6(IFINDEX);
         served.any(|other| mld::solicited_node(other) == group)
     }
 

@@ -4,7 +4,7 @@ use core::net::IpAddr;
 
 use super::asking::is_on_link;
 use super::{Discard, Gate, IFINDEX};
-use crate::router::Holding;
+use crate::engine::VirtualAddressState;
 use crate::time::Instant;
 use crate::types::MacAddr;
 use crate::verdict::Verdict;
@@ -94,7 +94,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
         buf: &'b mut [u8],
     ) -> Option<Received<'b>> {
         let (answer_buf, lesson_buf) = buf.split_at_mut_checked(ANSWER_LEN)?;
-        let frame = self.router.answer(IFINDEX, question, answer_buf)?.frame;
+        let frame = self.engine.answer(IFINDEX, question, answer_buf)?.frame;
         let own = self.interface().mac;
         let lesson = learner.and_then(|learner| {
             let emitted = lesson(lesson_buf, own, question)?;
@@ -115,7 +115,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
             return Err(Discard::Truncated);
         };
         let virtual_mac = self.destination(ethernet.destination())?;
-        if self.router.handle_frame(now, IFINDEX, frame) != Verdict::NotVrrp {
+        if self.engine.handle_frame(now, IFINDEX, frame) != Verdict::NotVrrp {
             return Ok(Judged::Engine);
         }
         self.hear_queries(now, &ethernet);
@@ -157,7 +157,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
         if ethernet::is_group(mac) || mac == self.interface().mac {
             return Ok(false);
         }
-        match self.router.is_mac_taken_up(IFINDEX, mac) {
+        match self.engine.is_mac_taken_up(IFINDEX, mac) {
             Some(true) => Ok(true),
             Some(false) => Err(Discard::MacNotTakenUp),
             None => Err(Discard::OtherStation),
@@ -166,8 +166,8 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
 
     /// The virtual address that is served. `None`: it is none, or for now the interface's own like
     /// any other.
-    fn held(&self, address: IpAddr) -> Result<Option<Holding>, Discard> {
-        match self.router.holding(IFINDEX, address) {
+    fn held(&self, address: IpAddr) -> Result<Option<VirtualAddressState>, Discard> {
+        match self.engine.virtual_address(IFINDEX, address) {
             Some(holding) if holding.served => Ok(Some(holding)),
             Some(holding) if !holding.own => Err(Discard::ToUnserved),
             _ => Ok(None),

@@ -36,7 +36,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
         else {
             return Ok(());
         };
-        let Some(holding) = self.router.holding(IFINDEX, address) else {
+        let Some(holding) = self.engine.virtual_address(IFINDEX, address) else {
             return Ok(());
         };
         if !(holding.served && holding.accept) {

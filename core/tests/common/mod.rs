@@ -8,12 +8,12 @@ use std::net::IpAddr;
 
 use vrrp_core::wire::{self, WireVersion, ethernet, ipv4, ipv6, vrrp};
 use vrrp_core::{
-    AdvertInterval, Auth, Duration, Failure, Family, FrameKind, Instant, InterfaceState, MacAddr,
-    Output, Priority, Router, State, StateChange, Status, Verdict, VirtualAddress, VrConfig, VrKey,
-    Vrid,
+    AdvertInterval, Auth, Duration, Engine, Failure, Family, FrameKind, Instant, InterfaceState,
+    MacAddr, Output, Priority, State, StateChange, Status, Verdict, VirtualAddress, VrConfig,
+    VrKey, Vrid,
 };
 
-pub type TestRouter = Router<4, 8, 16>;
+pub type TestRouter = Engine<4, 8, 16>;
 
 pub const IF: u32 = 7;
 pub const OWN_MAC: MacAddr = MacAddr([0x02, 0, 0, 0, 0, 0x06]);

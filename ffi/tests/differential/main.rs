@@ -10,7 +10,7 @@ use std::ptr::{null, null_mut};
 
 use ::vrrp::*;
 use vrrp_core::{
-    Error, Family, Instant, InterfaceState, MacAddr, Output, PacketMeta, Priority, Router, Track,
+    Engine, Error, Family, Instant, InterfaceState, MacAddr, Output, PacketMeta, Priority, Track,
     TrackEffect, Verdict, VirtualAddress, VrKey, Vrid,
 };
 
@@ -25,7 +25,7 @@ macro_rules! c {
 }
 
 /// The capacities of the library by default.
-type Table = Router<16, 64, 16>;
+type Table = Engine<16, 64, 16>;
 
 /// A generator of numbers that are the same on every run: the seed is in the failure's message.
 struct Random(u64);

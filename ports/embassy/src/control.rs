@@ -131,7 +131,7 @@ impl<'d, const VRS: usize, const ADDRS: usize> Control<'d, VRS, ADDRS> {
     /// Adds a virtual router and enables it. Keys come from [`key`](crate::key).
     ///
     /// # Errors
-    /// As [`vrrp_core::Router::insert`]; [`Error::NoPeers`] for unicast peers, which need a
+    /// As [`vrrp_core::Engine::insert`]; [`Error::NoPeers`] for unicast peers, which need a
     /// neighbour table.
     pub fn insert(&self, key: VrKey, config: &VrConfig<'_>) -> Result<(), Error> {
         self.rule(|gate, now| gate.insert(now, key, config))
@@ -140,7 +140,7 @@ impl<'d, const VRS: usize, const ADDRS: usize> Control<'d, VRS, ADDRS> {
     /// Changes the configuration of a virtual router; its state stays.
     ///
     /// # Errors
-    /// As [`vrrp_core::Router::reconfigure`]; [`Error::NoPeers`] for unicast peers.
+    /// As [`vrrp_core::Engine::reconfigure`]; [`Error::NoPeers`] for unicast peers.
     pub fn reconfigure(&self, key: VrKey, config: &VrConfig<'_>) -> Result<(), Error> {
         self.rule(|gate, now| gate.reconfigure(now, key, config))
     }

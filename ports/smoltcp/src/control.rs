@@ -11,7 +11,7 @@ impl<D, const VRS: usize, const ADDRS: usize, const FRAME: usize> Vrrp<D, VRS, A
     /// Adds a virtual router and enables it. Keys come from [`key`](crate::key).
     ///
     /// # Errors
-    /// As [`vrrp_core::Router::insert`]; [`Error::NoPeers`] for unicast peers, which need a
+    /// As [`vrrp_core::Engine::insert`]; [`Error::NoPeers`] for unicast peers, which need a
     /// neighbour table.
     pub fn insert(&mut self, now: Instant, key: VrKey, config: &VrConfig<'_>) -> Result<(), Error> {
         self.gate.get_mut().insert(engine_time(now), key, config)
@@ -20,7 +20,7 @@ impl<D, const VRS: usize, const ADDRS: usize, const FRAME: usize> Vrrp<D, VRS, A
     /// Changes the configuration of a virtual router; its state stays.
     ///
     /// # Errors
-    /// As [`vrrp_core::Router::reconfigure`]; [`Error::NoPeers`] for unicast peers.
+    /// As [`vrrp_core::Engine::reconfigure`]; [`Error::NoPeers`] for unicast peers.
     pub fn reconfigure(
         &mut self,
         now: Instant,

@@ -12,14 +12,14 @@ use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 use vrrp_core::{
-    Announce, Family, FrameKind, Instant, MacAddr, Output, Router, State, VrKey, Vrid,
+    Announce, Engine, Family, FrameKind, Instant, MacAddr, Output, State, VrKey, Vrid,
 };
 
 use crate::config::Config;
 use crate::port::{interface, open};
 
 /// An engine with room for one virtual router.
-type Small = Router<1, 1, 1>;
+type Small = Engine<1, 1, 1>;
 
 const KEY: VrKey = VrKey {
     ifindex: 1,

@@ -75,7 +75,8 @@ pub struct Oracle {
     backup_since: u64,
     listen_until: u64,
     stalled: bool,
-    answer_from: u64,
+    /// When it answered last; `None` since it became Active.
+    answered: Option<u64>,
     answer_due: bool,
     /// What was said since it was last taken away.
     pub said: Vec<Said>,
@@ -102,7 +103,7 @@ impl Oracle {
             backup_since: 0,
             listen_until: 0,
             stalled: false,
-            answer_from: 0,
+            answered: None,
             answer_due: false,
             said: Vec::new(),
         }
@@ -219,7 +220,7 @@ impl Oracle {
         self.timer = now + self.interval();
         if self.answer_due {
             self.answer_due = false;
-            self.answer_from = now + self.interval() / 8;
+            self.answered = Some(now);
         }
     }
 
@@ -228,7 +229,7 @@ impl Oracle {
         self.leaving = None;
         self.preempt_at = NEVER;
         self.resigned = false;
-        self.answer_from = now;
+        self.answered = None;
         self.answer_due = false;
         self.advertise(now);
     }
@@ -305,6 +306,8 @@ impl Oracle {
 
     fn stay(&mut self, now: u64) {
         self.leaving = None;
+        self.answered = None;
+        self.answer_due = false;
         self.resigned = false;
         self.advertise(now);
     }
@@ -561,7 +564,8 @@ impl Oracle {
     fn hear_as_active(&mut self, now: u64, heard: Heard) {
         let ours = self.priority();
         if heard.priority == 0 {
-            self.advertise(now);
+            // S-16: at most one answer each 10 ms.
+            self.answer(now, 10_000);
         } else if self.loses_to(heard) {
             self.heard = Some(heard);
             self.learn(heard);
@@ -573,12 +577,16 @@ impl Oracle {
                 self.timer = now + 20_000;
             }
         } else {
-            self.answer_due = true;
-            if now >= self.answer_from {
-                self.advertise(now);
-            } else {
-                self.timer = self.timer.min(self.answer_from);
-            }
+            self.answer(now, self.interval() / 8);
+        }
+    }
+
+    /// Advertises now, or when `pause` has passed since the last answer.
+    fn answer(&mut self, now: u64, pause: u64) {
+        self.answer_due = true;
+        match self.answered.map(|last| last + pause) {
+            Some(from) if from > now => self.timer = self.timer.min(from),
+            _ => self.advertise(now),
         }
     }
 

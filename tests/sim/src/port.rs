@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use vrrp_core::wire::{ethernet, ipv4, ipv6, vrrp};
 use vrrp_core::{
     Error, Failure, Family, FrameKind, Instant, InterfaceState, MacAddr, MacMode, Output,
-    PacketMeta, Priority, Reason, Router, State, StateChange, Status, Transmit, Verdict, VrKey,
+    PacketMeta, Priority, Reason, State, StateChange, Status, Transmit, Verdict, VrKey,
 };
 
 use crate::config::Config;
@@ -17,7 +17,7 @@ use crate::config::Config;
 mod tests;
 
 /// The engine under test: tables that some of the tests fill.
-pub type Engine = Router<4, 24, 12>;
+pub type Engine = vrrp_core::Engine<4, 24, 12>;
 
 /// A rule that was broken, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,7 +123,7 @@ impl Port {
         &self.groups
     }
 
-    /// As [`Router::insert`].
+    /// As [`Engine::insert`].
     pub fn insert(&mut self, now: Instant, key: VrKey, config: &Config) -> Result<(), Error> {
         self.engine.insert(now, key, &config.as_vr_config())?;
         let held = Held {
@@ -138,7 +138,7 @@ impl Port {
         Ok(())
     }
 
-    /// As [`Router::reconfigure`].
+    /// As [`Engine::reconfigure`].
     pub fn reconfigure(&mut self, now: Instant, key: VrKey, config: &Config) -> Result<(), Error> {
         self.engine.reconfigure(now, key, &config.as_vr_config())?;
         if let Some(held) = self.vrs.get_mut(&key) {
@@ -147,7 +147,7 @@ impl Port {
         Ok(())
     }
 
-    /// As [`Router::remove`].
+    /// As [`Engine::remove`].
     pub fn remove(&mut self, now: Instant, key: VrKey) -> Result<(), Error> {
         self.engine.remove(now, key)?;
         if let Some(held) = self.vrs.get_mut(&key) {
@@ -156,7 +156,7 @@ impl Port {
         Ok(())
     }
 
-    /// As [`Router::handle_frame`], or by way of [`Router::handle_packet`] when `opened`. A frame
+    /// As [`Engine::handle_frame`], or by way of [`Engine::handle_packet`] when `opened`. A frame
     /// that is refused must leave no trace.
     pub fn receive(
         &mut self,

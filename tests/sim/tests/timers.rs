@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use vrrp_core::wire::{Advert, WireVersion};
 use vrrp_core::{
-    AdvertInterval, Auth, Family, Instant, MacAddr, Priority, Router, State, Verdict, Version,
+    AdvertInterval, Auth, Engine, Family, Instant, MacAddr, Priority, State, Verdict, Version,
     VirtualAddress, VrConfig, VrKey, Vrid,
 };
 use vrrp_sim::port::interface;
@@ -16,7 +16,7 @@ const KEY: VrKey = VrKey {
     family: Family::Ipv4,
 };
 
-type Small = Router<1, 1, 1>;
+type Small = Engine<1, 1, 1>;
 
 /// A Backup of this priority, started at time 0.
 fn backup(version: Version, priority: u8, interval: AdvertInterval) -> Small {

@@ -8,7 +8,7 @@ use core::panic::PanicInfo;
 
 use vrrp_core::*;
 
-type Engine = Router<1, 4, 8>;
+type Engine = vrrp_core::Engine<1, 4, 8>;
 
 /// All the memory that the engine has.
 #[used]

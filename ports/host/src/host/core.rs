@@ -12,7 +12,7 @@ use vrrp_core::{
 use super::conflicts::Conflicts;
 use super::devices::Rounds;
 use super::partings::Partings;
-use super::{HostRouter, MAX_FRAME};
+use super::{HostEngine, MAX_FRAME};
 use crate::config::{Tracked, VrId, VrSpec};
 use crate::event::{Ended, Event, Why};
 use crate::interfaces::Interfaces;
@@ -29,7 +29,7 @@ const MAX_ANSWERS: usize = 64;
 const MAX_ANSWER: usize = 128;
 
 pub(super) struct Core {
-    pub(super) engine: Box<HostRouter>,
+    pub(super) engine: Box<HostEngine>,
     pub(super) buf: Box<[u8; MAX_FRAME]>,
     pub(super) interfaces: Interfaces,
     pub(super) objects: Objects,
@@ -474,11 +474,11 @@ impl Core {
 /// An engine is nearly 2 MB, and on its way to the heap it passes over the stack, where the caller may
 /// not have so much: so it gets a stack of its own. Some of it is copied several times when nothing
 /// is optimized.
-fn new_engine() -> Result<Box<HostRouter>, PlatformError> {
+fn new_engine() -> Result<Box<HostEngine>, PlatformError> {
     let cannot = |error| PlatformError::new("build the engine", error);
     std::thread::Builder::new()
-        .stack_size(8 * size_of::<HostRouter>())
-        .spawn(|| Box::new(HostRouter::new()))
+        .stack_size(8 * size_of::<HostEngine>())
+        .spawn(|| Box::new(HostEngine::new()))
         .map_err(cannot)?
         .join()
         .map_err(|_| cannot(io::Error::other("its thread ended early")))

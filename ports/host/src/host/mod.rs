@@ -17,7 +17,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
-use vrrp_core::{DropCounters, Error, Instant, Priority, Router, State, VrKey};
+use vrrp_core::{DropCounters, Engine, Error, Instant, Priority, State, VrKey};
 
 use self::core::Core;
 use self::partings::Parting;
@@ -34,7 +34,7 @@ pub const MAX_VIRTUAL_ROUTERS: usize = 1024;
 pub const MAX_ADDRESSES: usize = 64;
 
 /// The engine, at the size of a host.
-type HostRouter = Router<MAX_INTERFACES, MAX_VIRTUAL_ROUTERS, MAX_ADDRESSES>;
+type HostEngine = Engine<MAX_INTERFACES, MAX_VIRTUAL_ROUTERS, MAX_ADDRESSES>;
 
 /// The longest frame: an advertisement with [`MAX_ADDRESSES`] IPv6 addresses has 1,086 octets.
 const MAX_FRAME: usize = 1536;

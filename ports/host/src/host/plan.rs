@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-use vrrp_core::{Instant, InterfaceState, Router, VrKey};
+use vrrp_core::{Engine, Instant, InterfaceState, VrKey};
 
 use super::{MAX_ADDRESSES, MAX_INTERFACES, MAX_VIRTUAL_ROUTERS};
 use crate::config::{ConfigCause, ConfigError, HostConfig, Tracked, VrId, VrSpec};
@@ -89,7 +89,7 @@ fn check_tracks(spec: &VrSpec, ids: &HashSet<&VrId>) -> Result<(), ConfigError> 
 
 /// Asks an engine with room for one.
 fn check_engine(spec: &VrSpec) -> Result<(), ConfigError> {
-    let mut engine = Router::<1, 1, MAX_ADDRESSES>::new();
+    let mut engine = Engine::<1, 1, MAX_ADDRESSES>::new();
     let now = Instant::default();
     let key = VrKey {
         ifindex: 1,

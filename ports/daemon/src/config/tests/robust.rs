@@ -1,7 +1,7 @@
 //! No file makes the reader panic, none is refused without a word, and the engine takes all that is
 //! accepted.
 
-use vrrp_core::{Instant, InterfaceState, Router, Track, VirtualAddress, VrConfig, VrKey};
+use vrrp_core::{Engine, Instant, InterfaceState, Track, VirtualAddress, VrConfig, VrKey};
 use vrrp_host::{MAX_ADDRESSES, VrSpec};
 
 use super::{SAMPLE, errors, parse};
@@ -56,7 +56,7 @@ fn insert(spec: &VrSpec) {
         announce: spec.announce,
         tracks: &tracks,
     };
-    let mut engine = Router::<1, 1, MAX_ADDRESSES>::new();
+    let mut engine = Engine::<1, 1, MAX_ADDRESSES>::new();
     let now = Instant::default();
     engine
         .set_interface(now, key.ifindex, InterfaceState::default())

@@ -1,50 +1,14 @@
-//! Finding things in constant time: virtual routers by key, those with something to say, and the
-//! interfaces.
+//! The table of virtual routers: found by key in constant time, and queued while they have something
+//! to say.
 
 use heapless::Vec;
 
 use super::vr::VirtualRouter;
-use crate::status::InterfaceState;
 use crate::types::{Family, VrKey};
 
-/// No index. Its two octets differ on purpose: a compiler that may fill memory with one octet also
-/// fills the slots beside, which need no value, and so touches what may never be used.
-pub(super) const NIL: u16 = u16::MAX - 1;
-
-/// An interface as the port described it, and its group memberships.
-#[derive(Clone)]
-pub(super) struct Interface {
-    pub(super) ifindex: u32,
-    pub(super) state: InterfaceState,
-    groups: [Group; 2],
-}
-
-/// The membership of one family's group.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Group {
-    /// Virtual routers that need it.
-    pub(super) users: u16,
-    /// The port was told to join.
-    pub(super) told: bool,
-}
-
-impl Interface {
-    pub(super) fn new(ifindex: u32, state: InterfaceState) -> Self {
-        Self {
-            ifindex,
-            state,
-            groups: [Group::default(); 2],
-        }
-    }
-
-    pub(super) fn group(&mut self, family: Family) -> &mut Group {
-        let [v4, v6] = &mut self.groups;
-        match family {
-            Family::Ipv4 => v4,
-            Family::Ipv6 => v6,
-        }
-    }
-}
+/// No index. 0xFFFE, not 0xFFFF: with equal octets LLVM fills the whole table by memset, and so touches
+/// pages of slots that are never used.
+const NIL: u16 = u16::MAX - 1;
 
 /// Two queues of virtual routers with something to say. A virtual router may be in both. With the
 /// feature `small` the second is the only one.
@@ -70,26 +34,38 @@ impl Queue {
     };
 }
 
-/// A virtual router's place in a queue.
+/// The place of a virtual router in a queue.
 #[derive(Clone)]
-pub(super) struct Place {
+struct Place {
     queued: bool,
     next: u16,
 }
 
 impl Place {
     /// Outside the queue.
-    pub(super) const NONE: Self = Self {
+    const NONE: Self = Self {
         queued: false,
         next: NIL,
     };
 }
 
+/// A virtual router and its links.
+#[derive(Clone)]
+struct Slot<const ADDRS: usize> {
+    vr: VirtualRouter<ADDRS>,
+    /// The interface that it is on, as the engine numbers them.
+    iface: u8,
+    next_in_bucket: u16,
+    #[cfg(not(feature = "small"))]
+    urgent: Place,
+    rest: Place,
+}
+
 /// The virtual routers, a hash index over their keys, and the queues of those that have something to
-/// say. Index and queues are linked through the virtual routers themselves.
+/// say. Index and queues are linked through the slots.
 #[derive(Clone)]
 pub(super) struct Table<const VRS: usize, const ADDRS: usize> {
-    slots: Vec<Option<VirtualRouter<ADDRS>>, VRS>,
+    slots: Vec<Option<Slot<ADDRS>>, VRS>,
     heads: [u16; VRS],
     #[cfg(not(feature = "small"))]
     urgent: Queue,
@@ -108,17 +84,41 @@ impl<const VRS: usize, const ADDRS: usize> Table<VRS, ADDRS> {
     }
 
     #[cfg_attr(feature = "small", inline(never))]
-    pub(super) fn get(&self, index: u16) -> Option<&VirtualRouter<ADDRS>> {
+    fn slot(&self, index: u16) -> Option<&Slot<ADDRS>> {
         self.slots.get(usize::from(index))?.as_ref()
     }
 
     #[cfg_attr(feature = "small", inline(never))]
-    pub(super) fn get_mut(&mut self, index: u16) -> Option<&mut VirtualRouter<ADDRS>> {
+    fn slot_mut(&mut self, index: u16) -> Option<&mut Slot<ADDRS>> {
         self.slots.get_mut(usize::from(index))?.as_mut()
     }
 
+    pub(super) fn get(&self, index: u16) -> Option<&VirtualRouter<ADDRS>> {
+        self.slot(index).map(|slot| &slot.vr)
+    }
+
+    /// A virtual router and its interface.
+    #[inline]
+    pub(super) fn get_mut(&mut self, index: u16) -> Option<(&mut VirtualRouter<ADDRS>, usize)> {
+        let slot = self.slot_mut(index)?;
+        Some((&mut slot.vr, slot.iface.into()))
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &VirtualRouter<ADDRS>> {
-        self.slots.iter().flatten()
+        self.slots.iter().flatten().map(|slot| &slot.vr)
+    }
+
+    /// The virtual routers of an interface.
+    pub(super) fn on(&self, iface: u8) -> impl Iterator<Item = &VirtualRouter<ADDRS>> {
+        let slots = self.slots.iter().flatten();
+        slots
+            .filter(move |slot| slot.iface == iface)
+            .map(|slot| &slot.vr)
+    }
+
+    /// Whether a slot holds a virtual router of this interface.
+    pub(super) fn is_on(&self, index: u16, iface: u8) -> bool {
+        self.slot(index).is_some_and(|slot| slot.iface == iface)
     }
 
     /// The indices of all slots, used or not.
@@ -126,19 +126,27 @@ impl<const VRS: usize, const ADDRS: usize> Table<VRS, ADDRS> {
         0..self.slots.len() as u16
     }
 
+    /// Gives the interface `from` the number `to`.
+    pub(super) fn renumber(&mut self, from: u8, to: u8) {
+        let slots = self.slots.iter_mut().flatten();
+        for slot in slots.filter(|slot| slot.iface == from) {
+            slot.iface = to;
+        }
+    }
+
     pub(super) fn find(&self, key: VrKey) -> Option<u16> {
         let mut index = *self.heads.get(bucket::<VRS>(key))?;
-        while let Some(vr) = self.get(index) {
-            if vr.key == key {
+        while let Some(slot) = self.slot(index) {
+            if slot.vr.key() == key {
                 return Some(index);
             }
-            index = vr.hash_next;
+            index = slot.next_in_bucket;
         }
         None
     }
 
-    /// Adds a virtual router whose key is not in the table. Gives it back when the table is full.
-    pub(super) fn insert(&mut self, mut vr: VirtualRouter<ADDRS>) -> Result<u16, ()> {
+    /// Adds a virtual router whose key is not in the table. Refuses it when the table is full.
+    pub(super) fn insert(&mut self, vr: VirtualRouter<ADDRS>, iface: u8) -> Result<u16, ()> {
         let free = self.slots.iter().position(|s| s.is_none());
         let index = match free {
             Some(index) => index,
@@ -147,22 +155,27 @@ impl<const VRS: usize, const ADDRS: usize> Table<VRS, ADDRS> {
                 self.slots.len() - 1
             }
         };
-        let Some(head) = self.heads.get_mut(bucket::<VRS>(vr.key)) else {
-            return Err(());
-        };
-        vr.hash_next = core::mem::replace(head, index as u16);
+        let head = self.heads.get_mut(bucket::<VRS>(vr.key())).ok_or(())?;
+        let next_in_bucket = core::mem::replace(head, index as u16);
         if let Some(slot) = self.slots.get_mut(index) {
-            *slot = Some(vr);
+            *slot = Some(Slot {
+                vr,
+                iface,
+                next_in_bucket,
+                #[cfg(not(feature = "small"))]
+                urgent: Place::NONE,
+                rest: Place::NONE,
+            });
         }
         Ok(index as u16)
     }
 
     /// Takes a virtual router out that is in no queue.
     pub(super) fn remove(&mut self, index: u16) {
-        let Some(vr) = self.get(index) else {
+        let Some(slot) = self.slot(index) else {
             return;
         };
-        let (key, next) = (vr.key, vr.hash_next);
+        let (key, next) = (slot.vr.key(), slot.next_in_bucket);
         let bucket = bucket::<VRS>(key);
         if self.heads.get(bucket) == Some(&index) {
             if let Some(head) = self.heads.get_mut(bucket) {
@@ -170,12 +183,12 @@ impl<const VRS: usize, const ADDRS: usize> Table<VRS, ADDRS> {
             }
         } else {
             let mut at = self.heads.get(bucket).copied().unwrap_or(NIL);
-            while let Some(vr) = self.get_mut(at) {
-                if vr.hash_next == index {
-                    vr.hash_next = next;
+            while let Some(slot) = self.slot_mut(at) {
+                if slot.next_in_bucket == index {
+                    slot.next_in_bucket = next;
                     break;
                 }
-                at = vr.hash_next;
+                at = slot.next_in_bucket;
             }
         }
         if let Some(slot) = self.slots.get_mut(usize::from(index)) {
@@ -204,7 +217,7 @@ impl<const VRS: usize, const ADDRS: usize> Table<VRS, ADDRS> {
         }
     }
 
-    /// The virtual router whose turn it is, and why.
+    /// The virtual router whose turn it is, and its queue.
     pub(super) fn front(&self) -> Option<(u16, Lane)> {
         #[cfg(not(feature = "small"))]
         if self.urgent.first != NIL {
@@ -232,11 +245,11 @@ impl<const VRS: usize, const ADDRS: usize> Table<VRS, ADDRS> {
     }
 
     fn place(&mut self, index: u16, lane: Lane) -> Option<&mut Place> {
-        let vr = self.get_mut(index)?;
+        let slot = self.slot_mut(index)?;
         Some(match lane {
             #[cfg(not(feature = "small"))]
-            Lane::Urgent => &mut vr.urgent,
-            _ => &mut vr.rest,
+            Lane::Urgent => &mut slot.urgent,
+            _ => &mut slot.rest,
         })
     }
 }

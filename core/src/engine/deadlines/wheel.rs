@@ -37,7 +37,7 @@ struct Entry {
 }
 
 #[derive(Clone)]
-pub(super) struct Timers<const N: usize> {
+pub(in crate::engine) struct Deadlines<const N: usize> {
     entries: [Entry; N],
     heads: [[u16; HEADS_PER_ENTRY]; N],
     /// Which slots of each level hold something.
@@ -46,11 +46,11 @@ pub(super) struct Timers<const N: usize> {
     base: u64,
 }
 
-impl<const N: usize> Timers<N> {
+impl<const N: usize> Deadlines<N> {
     /// Too few entries for a wheel.
     const FEW: bool = N * HEADS_PER_ENTRY < LISTS;
 
-    pub(super) const fn new() -> Self {
+    pub(in crate::engine) const fn new() -> Self {
         Self {
             entries: [Entry {
                 deadline: Instant::NEVER,
@@ -66,7 +66,7 @@ impl<const N: usize> Timers<N> {
 
     /// Sets the deadline of entry `index`, replacing what was set; [`Instant::NEVER`] for none.
     #[inline]
-    pub(super) fn set(&mut self, index: u16, deadline: Instant) {
+    pub(in crate::engine) fn set(&mut self, index: u16, deadline: Instant) {
         let Some(entry) = self.entries.get_mut(usize::from(index)) else {
             return;
         };
@@ -91,7 +91,7 @@ impl<const N: usize> Timers<N> {
 
     /// The next deadline, or an earlier point at which to look again. `None`: nothing is set.
     #[inline]
-    pub(super) fn next(&self) -> Option<Instant> {
+    pub(in crate::engine) fn next(&self) -> Option<Instant> {
         if Self::FEW {
             let next = self.entries.iter().map(|entry| entry.deadline).min()?;
             return (next != Instant::NEVER).then_some(next);
@@ -115,7 +115,7 @@ impl<const N: usize> Timers<N> {
 
     /// Moves the wheel to `now`. What has come due stays linked until it is set anew.
     #[inline]
-    pub(super) fn advance(&mut self, now: Instant) {
+    pub(in crate::engine) fn advance(&mut self, now: Instant) {
         if Self::FEW {
             return;
         }
@@ -141,7 +141,7 @@ impl<const N: usize> Timers<N> {
 
     /// A walk over everything that is due and what else has a slot for its tick up to `until`.
     #[inline]
-    pub(super) fn walk(&self, until: Instant) -> Cursor {
+    pub(in crate::engine) fn walk(&self, until: Instant) -> Cursor {
         if Self::FEW {
             return Cursor {
                 index: 0,
@@ -162,7 +162,7 @@ impl<const N: usize> Timers<N> {
     /// Steps the walk on and returns the entry that it stood on. Setting that entry's deadline
     /// afterwards does not disturb the walk.
     #[inline]
-    pub(super) fn step(&self, cursor: &mut Cursor) -> Option<(u16, Instant)> {
+    pub(in crate::engine) fn step(&self, cursor: &mut Cursor) -> Option<(u16, Instant)> {
         if Self::FEW {
             let index = cursor.index;
             cursor.index = index.wrapping_add(1);
@@ -184,7 +184,7 @@ impl<const N: usize> Timers<N> {
 }
 
 /// A walk over the entries of some slots.
-pub(super) struct Cursor {
+pub(in crate::engine) struct Cursor {
     index: u16,
     /// The slots that are left, the first bit for that of `base`.
     slots: u64,
@@ -212,7 +212,7 @@ const fn slot_of(level: usize, start: u64) -> usize {
     level * SLOTS + (start >> (DIGIT * level as u32)) as usize % SLOTS
 }
 
-impl<const N: usize> Timers<N> {
+impl<const N: usize> Deadlines<N> {
     fn head(&self, slot: usize) -> u16 {
         self.heads.as_flattened().get(slot).copied().unwrap_or(NIL)
     }
@@ -342,13 +342,13 @@ mod tests {
     }
 
     /// Takes what is due out of the wheel, by exact deadline.
-    fn expire<const N: usize>(timers: &mut Timers<N>, now: Instant) -> std::vec::Vec<u16> {
-        timers.advance(now);
+    fn expire<const N: usize>(deadlines: &mut Deadlines<N>, now: Instant) -> std::vec::Vec<u16> {
+        deadlines.advance(now);
         let mut due = std::vec::Vec::new();
-        let mut cursor = timers.walk(now);
-        while let Some((index, deadline)) = timers.step(&mut cursor) {
+        let mut cursor = deadlines.walk(now);
+        while let Some((index, deadline)) = deadlines.step(&mut cursor) {
             if deadline <= now {
-                timers.set(index, Instant::NEVER);
+                deadlines.set(index, Instant::NEVER);
                 due.push(index);
             }
         }
@@ -373,23 +373,23 @@ mod tests {
     }
 
     fn single<const N: usize>(micros: u64) {
-        let mut timers = Timers::<N>::new();
-        timers.set(2, at(micros));
-        assert_eq!(timers.next(), Some(at(micros)));
-        assert_eq!(expire(&mut timers, at(micros - 1)), []);
-        assert_eq!(timers.next(), Some(at(micros)));
-        assert_eq!(expire(&mut timers, at(micros)), [2]);
-        assert_eq!(timers.next(), None);
+        let mut deadlines = Deadlines::<N>::new();
+        deadlines.set(2, at(micros));
+        assert_eq!(deadlines.next(), Some(at(micros)));
+        assert_eq!(expire(&mut deadlines, at(micros - 1)), []);
+        assert_eq!(deadlines.next(), Some(at(micros)));
+        assert_eq!(expire(&mut deadlines, at(micros)), [2]);
+        assert_eq!(deadlines.next(), None);
     }
 
     /// Random settings and steps against a plain list: what is due is the same at every step, and
     /// the wheel never promises to sleep past a deadline nor asks to wake in the past.
     #[test]
     fn agrees_with_a_plain_list() {
-        const { assert!(Timers::<16>::FEW && !Timers::<64>::FEW) }
+        const { assert!(Deadlines::<16>::FEW && !Deadlines::<64>::FEW) }
         random_settings::<16>();
         // The largest table without a wheel, and the smallest with one.
-        const { assert!(Timers::<48>::FEW && !Timers::<49>::FEW) }
+        const { assert!(Deadlines::<48>::FEW && !Deadlines::<49>::FEW) }
         random_settings::<48>();
         random_settings::<49>();
         random_settings::<64>();
@@ -404,7 +404,7 @@ mod tests {
             random % below
         };
         for spread in [3_000, 200_000, 9_000_000, 700_000_000, 9_000_000_000] {
-            let mut timers = Timers::<N>::new();
+            let mut deadlines = Deadlines::<N>::new();
             let mut list = [Instant::NEVER; N];
             let mut now = draw(1 << 40);
             for _ in 0..4_000 {
@@ -415,11 +415,11 @@ mod tests {
                         1 => at(now.saturating_sub(draw(5_000))),
                         _ => at(now + draw(spread)),
                     };
-                    timers.set(index as u16, deadline);
+                    deadlines.set(index as u16, deadline);
                     list[index] = deadline;
                 }
                 let earliest = list.iter().min().copied().unwrap();
-                match timers.next() {
+                match deadlines.next() {
                     None => assert_eq!(earliest, Instant::NEVER),
                     Some(next) => {
                         assert!(next <= earliest, "{next:?} {earliest:?} at {now}");
@@ -427,7 +427,7 @@ mod tests {
                     }
                 }
                 now += draw(spread / 4 + 1);
-                let due = expire(&mut timers, at(now));
+                let due = expire(&mut deadlines, at(now));
                 let mut expected = std::vec::Vec::new();
                 for (index, deadline) in list.iter_mut().enumerate() {
                     if *deadline <= at(now) {
@@ -445,28 +445,28 @@ mod tests {
         // The first tick of a slot of the second and of one of the third level.
         let boundary = (SLOTS * SLOTS) as u64;
         let first = at(boundary << TICK_SHIFT);
-        let mut timers = Timers::<4>::new();
-        timers.advance(at(1));
+        let mut deadlines = Deadlines::<4>::new();
+        deadlines.advance(at(1));
         // Set long before: it shares a slot of the third level.
-        timers.set(0, first);
+        deadlines.set(0, first);
         // Set not so long before: a slot of the second level.
-        timers.advance(at((boundary - 500) << TICK_SHIFT));
-        timers.set(1, first);
-        assert_eq!(timers.next(), Some(first));
-        assert_eq!(expire(&mut timers, first), [0, 1]);
-        assert_eq!(timers.next(), None);
+        deadlines.advance(at((boundary - 500) << TICK_SHIFT));
+        deadlines.set(1, first);
+        assert_eq!(deadlines.next(), Some(first));
+        assert_eq!(expire(&mut deadlines, first), [0, 1]);
+        assert_eq!(deadlines.next(), None);
     }
 
     #[test]
     fn a_long_list_in_the_future_is_reported_by_its_beginning() {
-        let mut timers = Timers::<64>::new();
+        let mut deadlines = Deadlines::<64>::new();
         for index in 0..64 {
-            timers.set(index, at(1_000_000 + u64::from(index)));
+            deadlines.set(index, at(1_000_000 + u64::from(index)));
         }
         let mut wakeups = 0;
-        let mut now = timers.next().unwrap();
-        while expire(&mut timers, now).is_empty() {
-            now = timers.next().unwrap();
+        let mut now = deadlines.next().unwrap();
+        while expire(&mut deadlines, now).is_empty() {
+            now = deadlines.next().unwrap();
             wakeups += 1;
         }
         assert_eq!(now, at(1_000_000));

@@ -1,40 +1,38 @@
-//! One deadline for each virtual router, looked through one by one: what takes the least memory and
-//! code. It has the calls of the wheel in [`timers`](super::timers), whose place it takes with the
-//! feature `small`.
+//! A list of deadlines that is searched from end to end: it takes the least memory and code.
 
 use crate::time::Instant;
 
 #[derive(Clone)]
-pub(super) struct Timers<const N: usize>([Instant; N]);
+pub(in crate::engine) struct Deadlines<const N: usize>([Instant; N]);
 
-impl<const N: usize> Timers<N> {
-    pub(super) const fn new() -> Self {
+impl<const N: usize> Deadlines<N> {
+    pub(in crate::engine) const fn new() -> Self {
         Self([Instant::NEVER; N])
     }
 
     /// Sets the deadline of entry `index`, replacing what was set; [`Instant::NEVER`] for none.
-    pub(super) fn set(&mut self, index: u16, deadline: Instant) {
+    pub(in crate::engine) fn set(&mut self, index: u16, deadline: Instant) {
         if let Some(entry) = self.0.get_mut(usize::from(index)) {
             *entry = deadline;
         }
     }
 
     /// The next deadline. `None`: nothing is set.
-    pub(super) fn next(&self) -> Option<Instant> {
+    pub(in crate::engine) fn next(&self) -> Option<Instant> {
         let next = self.0.iter().copied().min()?;
         (next != Instant::NEVER).then_some(next)
     }
 
     /// A list does not move with the time.
-    pub(super) fn advance(&mut self, _: Instant) {}
+    pub(in crate::engine) fn advance(&mut self, _: Instant) {}
 
     /// A walk over all entries.
-    pub(super) fn walk(&self, _: Instant) -> Cursor {
+    pub(in crate::engine) fn walk(&self, _: Instant) -> Cursor {
         Cursor(0)
     }
 
     /// Steps the walk on and returns the entry that it stood on.
-    pub(super) fn step(&self, cursor: &mut Cursor) -> Option<(u16, Instant)> {
+    pub(in crate::engine) fn step(&self, cursor: &mut Cursor) -> Option<(u16, Instant)> {
         let index = cursor.0;
         cursor.0 = index.wrapping_add(1);
         Some((index, *self.0.get(usize::from(index))?))
@@ -42,4 +40,4 @@ impl<const N: usize> Timers<N> {
 }
 
 /// The entry that a walk has come to.
-pub(super) struct Cursor(u16);
+pub(in crate::engine) struct Cursor(u16);

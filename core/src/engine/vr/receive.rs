@@ -1,16 +1,16 @@
-//! What is believed of a received packet: the rules V-1 to V-18 of RFC 9568 section 7.1 and RFC
+//! The rules by which a received packet is believed: V-1 to V-18 of RFC 9568 section 7.1 and RFC
 //! 3768 section 7.1. A packet that breaks one changes nothing but a counter.
 
 use core::net::IpAddr;
 
-use super::SMALL;
-use super::vr::{Settings, VirtualRouter, is_unicast};
-use crate::output::State;
+use super::VirtualRouter;
+use super::repeat::{CACHED, Heard};
+use super::settings::{Settings, is_unicast};
 use crate::status::{ActiveRouter, InterfaceState, PacketMeta};
 use crate::time::{Duration, Instant};
 use crate::types::{AdvertInterval, Auth, ChecksumMode, Family, Version};
 use crate::verdict::DropReason;
-use crate::wire::vrrp::{AUTH_LEN, ChecksumForm, HEADER_LEN, View};
+use crate::wire::vrrp::{AUTH_LEN, ChecksumForm, View};
 use crate::wire::{PROTOCOL, ethernet, ipv4, ipv6};
 
 /// The source of a v2 advertisement is remembered as a v3 speaker for this many intervals.
@@ -18,14 +18,17 @@ const V3_REMEMBERED: u64 = 4;
 
 /// A packet out of a frame.
 #[derive(Clone, Copy)]
-pub(super) struct Packet<'a> {
-    pub(super) meta: PacketMeta,
-    pub(super) message: &'a [u8],
+pub(in crate::engine) struct Packet<'a> {
+    pub(in crate::engine) meta: PacketMeta,
+    pub(in crate::engine) message: &'a [u8],
 }
 
 /// Unwraps a frame. `Ok(None)`: it is not VRRP.
 #[cfg_attr(not(feature = "small"), inline(always))]
-pub(super) fn unwrap_frame(ifindex: u32, frame: &[u8]) -> Result<Option<Packet<'_>>, DropReason> {
+pub(in crate::engine) fn unwrap_frame(
+    ifindex: u32,
+    frame: &[u8],
+) -> Result<Option<Packet<'_>>, DropReason> {
     let Some(ethernet) = ethernet::View::new(frame) else {
         return Ok(None);
     };
@@ -59,15 +62,16 @@ pub(super) fn unwrap_frame(ifindex: u32, frame: &[u8]) -> Result<Option<Packet<'
 impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     /// Checks a packet and takes it in, or says why not.
     #[inline]
-    pub(super) fn receive(
+    pub(in crate::engine) fn receive(
         &mut self,
         now: Instant,
         iface: &InterfaceState,
         packet: &Packet<'_>,
     ) -> Result<(), DropReason> {
-        match self.hear_repeated(now, packet) {
-            true => Ok(()),
-            false => self.judge(now, iface, *packet),
+        if self.hear_repeated(now, packet) {
+            Ok(())
+        } else {
+            self.judge(now, iface, *packet)
         }
     }
 
@@ -91,17 +95,17 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         }
         self.check_source(packet.meta.source)?;
         let heard = self.check_message(now, &packet.meta, &view)?;
-        if self.state == State::Initialize {
+        if self.is_idle() {
             return Err(DropReason::NotRunning);
         }
-        if self.priority().is_owner() && self.settings.strict & Settings::OWNERS != 0 {
+        if self.priority().is_owner() && self.settings.is_strict(Settings::OWNERS) {
             // V-7 as published; by erratum 8298 the election goes on.
             return Err(DropReason::Owner);
         }
         self.count_accepted(&heard, form);
-        self.heard.set(None);
-        if self.hear(now, iface, heard) && !self.unicast() && self.settings.version != Version::Both
-        {
+        self.repeat.invalidate();
+        let repeats = CACHED && !self.is_unicast() && self.settings.version != Version::Both;
+        if self.hear(now, iface, heard) && repeats {
             self.remember(&packet, form);
         }
         Ok(())
@@ -111,7 +115,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     /// last and set its timer by. Every check would end as before, so none is made again.
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn hear_repeated(&mut self, now: Instant, packet: &Packet<'_>) -> bool {
-        let (Some(heard), Some(active)) = (self.heard.get(), &self.active) else {
+        let (Some(heard), Some(active)) = (self.repeat.heard(), self.heard.active()) else {
             return false;
         };
         let Some((header, body)) = packet.message.split_first_chunk() else {
@@ -127,35 +131,29 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             return false;
         }
         let version = active.version;
-        if let Some(active) = &mut self.active {
-            active.last_heard = now;
-            active.mac = meta.source_mac;
-        }
+        self.heard.repeat(now, meta.source_mac);
         self.count_form(version, heard.form);
         self.set_down_timer(now, Duration::from_micros(heard.down_interval.into()));
         true
     }
 
     fn remember(&mut self, packet: &Packet<'_>, form: ChecksumForm) {
-        if SMALL {
-            // Nothing is remembered, which is not seen by the compiler.
-            return;
-        }
         if let Some((header, body)) = packet.message.split_first_chunk()
             && self.is_our_body(body)
         {
-            self.heard.set(Some(Heard {
+            let down_interval = self.down_interval().as_micros() as u32;
+            self.repeat.remember_heard(Heard {
                 header: *header,
                 form,
-                down_interval: self.down_interval().as_micros() as u32,
-            }));
+                down_interval,
+            });
         }
     }
 
     /// Whether what follows the header of a message is what would follow it in ours, and no more.
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn is_our_body(&self, mut body: &[u8]) -> bool {
-        for entry in self.address_entries() {
+        for entry in self.entries.addresses() {
             let Some(rest) = entry.strip(self.key.family, body) else {
                 return false;
             };
@@ -177,7 +175,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             // V-18
             return Err(DropReason::OwnLoopedBack);
         }
-        let (to_us, nearest) = if self.unicast() {
+        let (to_us, nearest) = if self.is_unicast() {
             if !self.peers().any(|peer| peer == meta.source) {
                 // G-5: without a group it is the source that limits who is heard.
                 return Err(DropReason::UnknownPeer);
@@ -201,7 +199,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     /// unless unicast peers are further away.
     fn check_source(&self, source: IpAddr) -> Result<(), DropReason> {
         let plausible = match source {
-            IpAddr::V6(v6) => v6.is_unicast_link_local() || self.unicast(),
+            IpAddr::V6(v6) => v6.is_unicast_link_local() || self.is_unicast(),
             IpAddr::V4(_) => true,
         };
         let plausible = plausible && is_unicast(source);
@@ -249,7 +247,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         if address_mismatch
             && view.version() == 2
             && view.priority() != 255
-            && self.settings.strict & Settings::ADDRESSES != 0
+            && self.settings.is_strict(Settings::ADDRESSES)
         {
             // V-14, V-20; RFC 3768 section 7.1. Otherwise, and in v3, it is only reported.
             return Err(DropReason::AddressMismatch);
@@ -285,7 +283,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
                 // V-16
                 return Err(DropReason::IntervalMismatch);
             }
-        } else if let Some(active) = self.active
+        } else if let Some(active) = self.heard.active()
             && active.version == 3
             && active.address == meta.source
         {
@@ -300,10 +298,6 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// Whether the advertised addresses are ours, in any order (V-14).
     fn same_addresses(&self, view: &View<'_>) -> bool {
-        // Mostly they are in our order, which is quick to see.
-        if !cfg!(feature = "small") && view.addresses().eq(self.addresses()) {
-            return true;
-        }
         usize::from(view.count()) == self.addresses().len()
             && view
                 .addresses()
@@ -318,9 +312,8 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         }
         if self.key.family == Family::Ipv4 && heard.version == 3 {
             let pseudo_header = form == ChecksumForm::PseudoHeader;
-            if self.settings.checksum == ChecksumMode::Auto && self.pseudo_header != pseudo_header {
-                self.pseudo_header = pseudo_header;
-                self.said.set(None);
+            if self.settings.checksum == ChecksumMode::Auto {
+                self.heard.set_pseudo_header(pseudo_header);
             }
         }
     }
@@ -337,17 +330,6 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             *counter = counter.wrapping_add(1);
         }
     }
-}
-
-/// The message by which the down timer was set last, if it was one to the group that ends in our
-/// own addresses and authentication data: then its header tells it from any other. It came from
-/// the Active router. Whatever changes how it would be judged forgets it.
-#[derive(Clone, Copy)]
-pub(super) struct Heard {
-    header: [u8; HEADER_LEN],
-    form: ChecksumForm,
-    /// The Active_Down_Interval that it set the timer to, in microseconds: less than 2^30.
-    down_interval: u32,
 }
 
 /// Compares without telling by its time how far two passwords agree.

@@ -1,0 +1,127 @@
+//! The outputs for the port, and the answers to neighbour requests.
+
+use super::neighbor::NeighborRequest;
+use super::table::Lane;
+use super::vr::{Next, Step, transmit};
+use super::{Engine, SMALL};
+use crate::output::{FrameKind, Output, Transmit};
+use crate::time::Instant;
+use crate::types::VrKey;
+
+impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, ADDRS> {
+    /// The next thing to do, in order. `None`: nothing, or the next frame does not fit `buf`, which
+    /// [`MAX_FRAME_LEN`](Self::MAX_FRAME_LEN) octets prevent.
+    ///
+    /// The outputs of a virtual router come in one piece, but for advertisements that wait for
+    /// nothing: they come before everything else. So a port whose effects take long may stop after
+    /// any output, take other inputs, call [`handle_timeout`](Self::handle_timeout), and go on here.
+    #[inline]
+    pub fn poll_output<'b>(&mut self, buf: &'b mut [u8]) -> Option<Output<'b>> {
+        // Most inputs leave nothing to say.
+        self.table.front()?;
+        self.next_output(buf)
+    }
+
+    /// The next thing to do, if it is an advertisement that waits for nothing: for a port in the
+    /// midst of something long, whose outputs come later.
+    pub fn poll_advertisement<'b>(&mut self, buf: &'b mut [u8]) -> Option<Transmit<'b>> {
+        let (_, Lane::Urgent) = self.table.front()? else {
+            return None;
+        };
+        match self.next_output(buf)? {
+            Output::Transmit(transmit) => Some(transmit),
+            _ => None,
+        }
+    }
+
+    /// Directly after an [`Output::SetAddress`] for `key`: the next thing to do, if it is another one
+    /// for it. For a port that can install several addresses at once.
+    pub fn poll_further_address(&mut self, key: VrKey) -> Option<Output<'static>> {
+        let (index, Lane::Rest) = self.table.front()? else {
+            return None;
+        };
+        let (vr, _) = self
+            .table
+            .get_mut(index)
+            .filter(|(vr, _)| vr.key() == key)?;
+        Some(vr.next_address_change()?.output(key))
+    }
+
+    /// Whether something is left to do. After [`poll_output`](Self::poll_output) gave `None` it is a
+    /// frame that did not fit, and the next call gives it.
+    pub fn has_output(&self) -> bool {
+        self.table.front().is_some()
+    }
+
+    #[inline(never)]
+    fn next_output<'b>(&mut self, buf: &'b mut [u8]) -> Option<Output<'b>> {
+        while let Some((index, lane)) = self.table.front() {
+            let (vr, iface) = self.table.get_mut(index)?;
+            let iface = self.interfaces.get_mut(iface)?;
+            let next = if SMALL || lane == Lane::Rest {
+                vr.next_step(iface, buf)
+            } else if !vr.is_urgent() {
+                Next::Idle
+            } else if let Some(step) = vr.urgent_mac_step() {
+                Next::Step(step)
+            } else {
+                // The periodic advertisement: the most frequent output of all.
+                let (key, unicast) = (vr.key(), vr.next_destination());
+                let emitted = vr.emit_advert(iface, unicast, buf)?;
+                if !vr.is_urgent() {
+                    self.table.dequeue(lane);
+                }
+                return transmit(key, emitted, FrameKind::Advertisement, unicast, buf);
+            };
+            let step = match next {
+                Next::BufferTooSmall => return None,
+                Next::Idle => {
+                    self.table.dequeue(lane);
+                    continue;
+                }
+                Next::Step(step) => step,
+            };
+            let removed = matches!(step, Step::Removed);
+            let output = vr.output(iface, step, buf);
+            if removed {
+                self.table.dequeue(lane);
+                self.deadlines.set(index, Instant::NEVER);
+                self.table.remove(index);
+            }
+            return output;
+        }
+        None
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called at the latest. `None`: not
+    /// before something else happens. Of many deadlines it may be a point before the first.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.deadlines.next()
+    }
+
+    /// Writes the answer to an ARP request or a neighbour solicitation for an address that is
+    /// served here, for ports whose own stack must not give it (M-3). `None`: no answer is due.
+    ///
+    /// It searches the addresses of the virtual routers of the interface.
+    pub fn answer<'b>(
+        &self,
+        ifindex: u32,
+        frame: &[u8],
+        buf: &'b mut [u8],
+    ) -> Option<Transmit<'b>> {
+        let request = NeighborRequest::new(frame)?;
+        let slot = self.interface_index(ifindex)?;
+        let iface = self.interfaces.get(usize::from(slot))?;
+        let mut routers = self.table.on(slot);
+        let (key, (emitted, kind)) =
+            routers.find_map(|vr| Some((vr.key(), vr.answer(iface, &request, buf)?)))?;
+        Some(Transmit {
+            key,
+            frame: buf.get(..emitted.len)?,
+            ip_offset: emitted.ip_offset,
+            payload_offset: emitted.payload_offset,
+            kind,
+            unicast: None,
+        })
+    }
+}

@@ -1,0 +1,312 @@
+//! One virtual router, made of parts whose fields are private to their own files.
+//!
+//! | file | part |
+//! |---|---|
+//! | `settings` | the configuration, checked |
+//! | `entries` | addresses, peers and source, and which addresses the port serves |
+//! | `tracking` | the tracked objects |
+//! | `phase` | Initialize, Backup, Active, Leaving, each with its deadlines |
+//! | `transitions` | the ways from phase to phase |
+//! | `change` | what administrator, tracked objects and interface change meanwhile |
+//! | `heard` | the Active router last heard |
+//! | `receive` | the rules by which a packet is believed |
+//! | `announcements` | the schedule of gratuitous ARPs and unsolicited NAs |
+//! | `applied` | what the port was told |
+//! | `output` | the next difference between wanted and applied |
+//! | `repeat` | the cache of the repeated advertisement |
+
+mod announcements;
+mod applied;
+mod change;
+mod entries;
+mod heard;
+mod output;
+mod phase;
+mod receive;
+mod repeat;
+mod settings;
+mod tracking;
+mod transitions;
+
+use core::net::IpAddr;
+
+use announcements::Bucket;
+use applied::Applied;
+use heard::Heard;
+use phase::{After, Phase};
+use repeat::Repeat;
+use settings::Settings;
+use tracking::Tracking;
+
+use entries::Entries;
+pub(super) use output::{Next, Step, transmit};
+pub(super) use receive::{Packet, unwrap_frame};
+pub(super) use transitions::earliness;
+
+use super::SMALL;
+use crate::config::VrConfig;
+use crate::error::Error;
+use crate::output::{Peer, Reason, State};
+use crate::status::{InterfaceState, Statistics, Status};
+use crate::time::{Duration, Instant};
+use crate::types::{Family, MacAddr, MacMode, Priority, Version, VrKey};
+use crate::verdict::DropReason;
+
+/// One virtual router.
+#[derive(Clone)]
+pub(super) struct VirtualRouter<const ADDRS: usize> {
+    key: VrKey,
+    settings: Settings,
+    entries: Entries<ADDRS>,
+    tracking: Tracking,
+    admin: Admin,
+    phase: Phase,
+    /// For people.
+    reason: Reason,
+    /// When it came into its state.
+    since: Instant,
+    heard: Heard,
+    owed: Owed,
+    /// The limit of announcements.
+    bucket: Bucket,
+    applied: Applied,
+    repeat: Repeat,
+    statistics: Statistics,
+}
+
+/// What the engine keeps of a virtual router in its tables.
+#[derive(Clone, Copy)]
+pub(super) struct News {
+    pub(super) deadline: Instant,
+    /// An advertisement is owed that waits for nothing.
+    pub(super) urgent: bool,
+    /// Something else may be to emit.
+    pub(super) differs: bool,
+}
+
+/// What the administrator has asked for beside the configuration.
+#[derive(Clone, Copy)]
+struct Admin {
+    priority: Option<Priority>,
+    enabled: bool,
+    removing: bool,
+    resigned: bool,
+}
+
+/// Advertisements that are owed, counted down as they are emitted: one for each version and
+/// destination.
+#[derive(Clone, Copy)]
+struct Owed {
+    left: u16,
+    priority_zero: bool,
+}
+
+impl<const ADDRS: usize> VirtualRouter<ADDRS> {
+    /// A virtual router without addresses, to be [filled](Self::fill). The lists are filled in place: a
+    /// virtual router that is passed about costs stack.
+    pub(super) fn new(now: Instant, key: VrKey, config: &VrConfig<'_>) -> Result<Self, Error> {
+        let settings = Settings::new(key, config)?;
+        Ok(Self {
+            key,
+            settings,
+            entries: Entries::new(),
+            tracking: Tracking::new(),
+            admin: Admin {
+                priority: None,
+                enabled: false,
+                removing: false,
+                resigned: false,
+            },
+            phase: Phase::INITIALIZE,
+            reason: Reason::Disabled,
+            since: now,
+            heard: Heard::nothing(settings.advert_interval, settings.checksum),
+            owed: Owed {
+                left: 0,
+                priority_zero: false,
+            },
+            bucket: Bucket::full(now),
+            applied: Applied::NOTHING,
+            repeat: Repeat::EMPTY,
+            statistics: Statistics::default(),
+        })
+    }
+
+    /// Takes over the addresses, peers and tracked objects of its first configuration.
+    pub(super) fn fill(&mut self, config: &VrConfig<'_>) -> Result<(), Error> {
+        self.entries = self.entries.merged(self.key, config)?;
+        self.tracking = self.tracking.merged(config)?;
+        Ok(())
+    }
+
+    pub(super) fn key(&self) -> VrKey {
+        self.key
+    }
+
+    pub(super) fn entries(&self) -> &Entries<ADDRS> {
+        &self.entries
+    }
+
+    pub(super) fn statistics(&self) -> &Statistics {
+        &self.statistics
+    }
+
+    pub(super) fn count_drop(&mut self, reason: DropReason) {
+        self.statistics.drops.add(reason);
+    }
+
+    /// Whether it is being removed.
+    pub(super) fn is_removing(&self) -> bool {
+        self.admin.removing
+    }
+
+    /// Whether its virtual MAC is taken up.
+    pub(super) fn has_mac(&self) -> bool {
+        self.applied.mac()
+    }
+
+    /// The deadline and the need to emit something, after an input.
+    #[inline]
+    pub(super) fn news(&self) -> News {
+        News {
+            deadline: self.deadline(),
+            urgent: self.is_urgent(),
+            differs: self.applied.differs(),
+        }
+    }
+
+    /// Whether it is Active, or Leaving and still serves the addresses.
+    fn serves(&self) -> bool {
+        self.phase.state() == State::Active
+    }
+
+    /// Whether packets to the addresses are for this host (A-2; RFC 9568 section 6.4.3).
+    fn accepts(&self) -> bool {
+        self.settings.accept || self.settings.priority.is_owner()
+    }
+
+    fn is_unicast(&self) -> bool {
+        self.entries.peer_count() > 0
+    }
+
+    fn peers(&self) -> impl ExactSizeIterator<Item = IpAddr> + '_ {
+        self.entries.peers(self.key.family)
+    }
+
+    /// The virtual addresses in the order in which they are advertised.
+    fn addresses(&self) -> impl ExactSizeIterator<Item = IpAddr> + Clone + '_ {
+        let family = self.key.family;
+        self.entries.addresses().iter().map(move |e| e.ip(family))
+    }
+
+    fn base_priority(&self) -> Priority {
+        self.admin.priority.unwrap_or(self.settings.priority)
+    }
+
+    /// The priority that is advertised and compared. Tracked objects move it within 1 to 254, so an
+    /// owner can be demoted too (G-1).
+    fn priority(&self) -> Priority {
+        let base = self.base_priority();
+        let sum = self.tracking.weight();
+        if sum == 0 || (base.is_owner() && sum > 0) {
+            return base;
+        }
+        let moved = i32::from(base.get()).saturating_add(sum).clamp(1, 254);
+        Priority::new(moved as u8).unwrap_or(base)
+    }
+
+    /// Skew_Time: a fraction of the interval that is smaller the higher the priority, in
+    /// microseconds so that no two priorities expire together (T-6; RFC 9568 section 6.1, RFC 3768
+    /// section 6.1).
+    #[inline]
+    fn skew(&self) -> Duration {
+        let scale = match self.settings.version {
+            Version::V2 => Duration::from_secs(1),
+            Version::V3 | Version::Both => self.heard.interval().duration(),
+        };
+        let below = 256 - u64::from(self.priority().get());
+        Duration::from_micros(scale.as_micros() * below / 256)
+    }
+
+    /// Active_Down_Interval: three intervals of the Active router and the skew.
+    fn down_interval(&self) -> Duration {
+        let interval = self.heard.interval().duration().as_micros();
+        Duration::from_micros(3 * interval) + self.skew()
+    }
+
+    /// The address that advertisements come from (G-6).
+    #[cfg_attr(feature = "small", inline(never))]
+    fn source(&self, iface: &InterfaceState) -> Option<IpAddr> {
+        let family = self.key.family;
+        if let Some(chosen) = self.entries.source(family) {
+            return Some(chosen);
+        }
+        match family {
+            Family::Ipv4 => iface.ipv4.map(IpAddr::V4),
+            Family::Ipv6 => iface.ipv6.map(IpAddr::V6),
+        }
+    }
+
+    /// Whether `address` is the source of our own advertisements.
+    fn is_own(&self, iface: &InterfaceState, address: IpAddr) -> bool {
+        self.source(iface) == Some(address)
+    }
+
+    /// The MAC that serves the addresses.
+    #[cfg_attr(feature = "small", inline(never))]
+    pub(super) fn mac(&self, iface: &InterfaceState) -> MacAddr {
+        match self.settings.mac_mode {
+            MacMode::Virtual => self.key.virtual_mac(),
+            MacMode::Interface => iface.mac,
+        }
+    }
+
+    pub(super) fn status(&self) -> Status {
+        Status {
+            key: self.key,
+            state: self.phase.state(),
+            reason: self.reason,
+            since: self.since,
+            enabled: self.admin.enabled,
+            handing_over: matches!(self.phase, Phase::Leaving(_)),
+            resigned: self.admin.resigned,
+            version: self.settings.version,
+            priority: self.priority(),
+            base_priority: self.base_priority(),
+            advert_interval: self.settings.advert_interval,
+            active_interval: self.heard.interval(),
+            active: self.heard.active().copied(),
+            pseudo_header: self.heard.pseudo_header(),
+        }
+    }
+
+    /// The router whose advertisement, or whose silence, decided last.
+    fn peer(&self) -> Option<Peer> {
+        self.heard.active().map(|active| Peer {
+            address: active.address,
+            priority: active.priority,
+        })
+    }
+
+    /// The next time at which something has to happen.
+    #[cfg_attr(feature = "small", inline(never))]
+    pub(super) fn deadline(&self) -> Instant {
+        let next = self.phase.deadline().min(self.applied.rejoin_at());
+        next.min(self.changes_until())
+    }
+
+    /// Until when an advertisement waits for the changes that it tells of: the last one before it
+    /// may have left a whole interval before they began.
+    #[inline]
+    fn changes_until(&self) -> Instant {
+        match &self.phase {
+            Phase::Active(active)
+                if !SMALL && active.after == After::Changes && self.owed.left > 0 =>
+            {
+                let interval = self.settings.advert_interval.duration().as_micros();
+                active.advertise_at - Duration::from_micros(interval - interval / 4)
+            }
+            _ => Instant::NEVER,
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The phases of one virtual router: the states of RFC 9568 section 6.4, with Leaving between Active
+//! and what follows. Each phase owns its deadlines. [`Instant::NEVER`] is a deadline that is not set.
+
+use super::announcements::Announcements;
+use crate::output::{Reason, State};
+use crate::time::{Duration, Instant};
+
+#[derive(Clone, Copy)]
+pub(super) enum Phase {
+    Initialize(Initialize),
+    Backup(Backup),
+    Active(Active),
+    Leaving(Leaving),
+}
+
+/// Takes no part.
+#[derive(Clone, Copy)]
+pub(super) struct Initialize {
+    /// The end of the back-off after effects that failed.
+    pub(super) retry_at: Instant,
+}
+
+/// Listens to the Active router.
+#[derive(Clone, Copy)]
+pub(super) struct Backup {
+    /// Active_Down_Timer.
+    pub(super) down_at: Instant,
+    /// The end of the preempt delay: an Active router of lower priority is heard.
+    pub(super) preempt_at: Instant,
+    /// The end of the start delay, and of nothing before: no takeover comes earlier.
+    pub(super) listen_until: Instant,
+    /// Active_Down_Timer was late once and has been given another interval (T-8).
+    pub(super) stalled: bool,
+}
+
+/// Serves the addresses.
+#[derive(Clone, Copy)]
+pub(super) struct Active {
+    /// Adver_Timer.
+    pub(super) advertise_at: Instant,
+    /// The work that has to be done before the advertisement that is owed is sent.
+    pub(super) after: After,
+    /// The next advertisement answers another router.
+    pub(super) answer_due: bool,
+    /// The last answer.
+    pub(super) answered_at: Instant,
+    pub(super) announcements: Announcements,
+}
+
+/// Was Active and has said so: serves the addresses until the successor is heard, so that no packet to
+/// them is lost between the two.
+#[derive(Clone, Copy)]
+pub(super) struct Leaving {
+    /// The end of waiting for a successor.
+    pub(super) until: Instant,
+    pub(super) then: Then,
+    /// For people.
+    pub(super) why: Reason,
+    /// The announcements to go on with if it stays after all.
+    pub(super) announcements: Announcements,
+}
+
+/// The purpose of leaving, which decides how it ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    /// Stop: Initialize follows.
+    Initialize,
+    /// Let somebody else be Active: Backup follows if there is anybody, and Active if not.
+    Resign,
+    /// Yield to a better router: Backup follows.
+    Yield,
+}
+
+/// The work that has to be done before an advertisement that is owed is sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum After {
+    /// Nothing but to take up the MAC.
+    Nothing,
+    /// The changes of a new configuration, unless they take too long.
+    Changes,
+    /// Everything: it is the first since the virtual router became Active (S-14).
+    Installation,
+}
+
+impl Active {
+    /// Asks for an advertisement that answers another router. Returns when it may be given: `now`, or
+    /// the end of `pause` after the last answer.
+    pub(super) fn ask_for_answer(&mut self, now: Instant, pause: Duration) -> Instant {
+        self.answer_due = true;
+        if self.answered_at == Instant::NEVER {
+            return now;
+        }
+        now.max(self.answered_at + pause)
+    }
+
+    /// Notes that an advertisement is sent, which answers whatever was asked before.
+    #[inline]
+    pub(super) fn note_answer(&mut self, now: Instant) {
+        if self.answer_due {
+            self.answer_due = false;
+            self.answered_at = now;
+        }
+    }
+}
+
+impl Phase {
+    /// Initialize with nothing to wait for.
+    pub(super) const INITIALIZE: Self = Phase::Initialize(Initialize {
+        retry_at: Instant::NEVER,
+    });
+
+    /// The state that it is part of.
+    pub(super) fn state(&self) -> State {
+        match self {
+            Phase::Initialize(_) => State::Initialize,
+            Phase::Backup(_) => State::Backup,
+            Phase::Active(_) | Phase::Leaving(_) => State::Active,
+        }
+    }
+
+    /// The next deadline but for that of [`After::Changes`].
+    #[inline]
+    pub(super) fn deadline(&self) -> Instant {
+        match self {
+            Phase::Initialize(initialize) => initialize.retry_at,
+            Phase::Backup(backup) => backup.down_at.min(backup.preempt_at),
+            Phase::Active(active) => active.advertise_at.min(active.announcements.next_round()),
+            Phase::Leaving(leaving) => leaving.until,
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The settings of one virtual router, checked: the part of the configuration that is a plain value.
+
+use core::net::IpAddr;
+
+use crate::config::{Announce, VrConfig};
+use crate::engine::SMALL;
+use crate::error::Error;
+use crate::time::Duration;
+use crate::types::{
+    AddressCheck, AdvertInterval, Auth, ChecksumMode, Family, MacMode, OwnerReceive, Priority,
+    Version, VrKey,
+};
+
+/// Rounds of announcements are not scheduled closer than this, so that no deadline comes again at
+/// once.
+const LEAST_ANNOUNCE_PAUSE: Duration = Duration::from_millis(10);
+
+/// Checked settings. Plain values, read everywhere; they are replaced as a whole.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Settings {
+    pub(super) version: Version,
+    pub(super) priority: Priority,
+    pub(super) advert_interval: AdvertInterval,
+    pub(super) preempt: bool,
+    pub(super) preempt_delay: Micros,
+    pub(super) start_delay: Micros,
+    pub(super) accept: bool,
+    pub(super) max_hops: u8,
+    pub(super) mac_mode: MacMode,
+    pub(super) auth: Auth,
+    pub(super) checksum: ChecksumMode,
+    /// [`OWNERS`](Self::OWNERS) and [`ADDRESSES`](Self::ADDRESSES), in one octet.
+    pub(super) strict: u8,
+    /// The repeats of [`Announce`].
+    pub(super) repeats: u8,
+    pub(super) repeat_interval: Micros,
+    /// Zero: never.
+    pub(super) refresh: Duration,
+}
+
+/// A span in four octets: at most 4,294 seconds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Micros(u32);
+
+impl Micros {
+    pub(super) const ZERO: Micros = Micros(0);
+
+    pub(super) fn duration(self) -> Duration {
+        Duration::from_micros(self.0.into())
+    }
+}
+
+impl TryFrom<Duration> for Micros {
+    type Error = Error;
+
+    fn try_from(span: Duration) -> Result<Self, Error> {
+        let micros = u32::try_from(span.as_micros());
+        micros.map(Self).map_err(|_| Error::BadDelay)
+    }
+}
+
+impl Settings {
+    /// [`OwnerReceive::Discard`].
+    pub(super) const OWNERS: u8 = 1;
+    /// [`AddressCheck::Strict`].
+    pub(super) const ADDRESSES: u8 = 2;
+
+    /// Checks everything about a configuration that does not depend on what is in the table.
+    pub(super) fn new(key: VrKey, config: &VrConfig<'_>) -> Result<Self, Error> {
+        if config.addresses.is_empty() {
+            return Err(Error::NoAddresses);
+        }
+        if SMALL && config.source.is_some() {
+            return Err(Error::NoSource);
+        }
+        if config.version != Version::V3 && key.family == Family::Ipv6 {
+            return Err(Error::FamilyVersion);
+        }
+        if config.auth != Auth::None && config.version == Version::V3 {
+            return Err(Error::AuthVersion);
+        }
+        // T-1: the twelve bits of v3, the seconds of v2.
+        let centis = config.advert_interval.as_centis();
+        if (config.version == Version::V2 && !centis.is_multiple_of(100))
+            || (config.version != Version::V2 && centis > 4095)
+        {
+            return Err(Error::BadInterval);
+        }
+        if config.max_hops == 0 || (config.max_hops > 1 && config.peers.is_empty()) {
+            return Err(Error::BadMaxHops);
+        }
+        check_addresses(key.family, config)?;
+        let Announce {
+            repeats,
+            repeat_interval,
+            refresh,
+        } = config.announce;
+        Ok(Self {
+            version: config.version,
+            priority: config.priority,
+            advert_interval: config.advert_interval,
+            preempt: config.preempt,
+            preempt_delay: config.preempt_delay.try_into()?,
+            start_delay: config.start_delay.try_into()?,
+            accept: config.accept,
+            max_hops: config.max_hops,
+            mac_mode: config.mac_mode,
+            auth: config.auth,
+            checksum: config.checksum,
+            strict: Self::strictness(config),
+            repeats,
+            repeat_interval: repeat_interval.max(LEAST_ANNOUNCE_PAUSE).try_into()?,
+            refresh: refresh.map_or(Duration::ZERO, |r| r.max(LEAST_ANNOUNCE_PAUSE)),
+        })
+    }
+
+    fn strictness(config: &VrConfig<'_>) -> u8 {
+        let owners = match config.owner_receive {
+            OwnerReceive::Discard => Self::OWNERS,
+            OwnerReceive::Elect => 0,
+        };
+        let addresses = match config.address_check {
+            AddressCheck::Strict => Self::ADDRESSES,
+            AddressCheck::Warn => 0,
+        };
+        owners | addresses
+    }
+
+    /// Whether a received packet is judged by this rule: one of [`OWNERS`](Self::OWNERS) and
+    /// [`ADDRESSES`](Self::ADDRESSES).
+    pub(super) fn is_strict(&self, rule: u8) -> bool {
+        self.strict & rule != 0
+    }
+
+    /// The settings of announcements.
+    pub(super) fn announcements(&self) -> (u8, Micros, Duration) {
+        (self.repeats, self.repeat_interval, self.refresh)
+    }
+}
+
+fn check_addresses(family: Family, config: &VrConfig<'_>) -> Result<(), Error> {
+    let longest = match family {
+        Family::Ipv4 => 32,
+        Family::Ipv6 => 128,
+    };
+    let bad = |address: &IpAddr| Family::of(*address) != family || !is_unicast(*address);
+    for (i, a) in config.addresses.iter().enumerate() {
+        let earlier = config.addresses.iter().take(i);
+        let twice = earlier.clone().any(|b| b.address == a.address);
+        if bad(&a.address) || a.prefix_len > longest || twice {
+            return Err(Error::BadAddress);
+        }
+    }
+    if config.source.is_some_and(|source| bad(&source)) {
+        return Err(Error::BadAddress);
+    }
+    for (i, peer) in config.peers.iter().enumerate() {
+        if bad(peer) || config.peers.iter().take(i).any(|b| b == peer) {
+            return Err(Error::BadAddress);
+        }
+    }
+    Ok(())
+}
+
+/// Whether an address can belong to one host.
+pub(super) fn is_unicast(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => !(v4.is_unspecified() || v4.is_multicast() || v4.is_broadcast()),
+        IpAddr::V6(v6) => !(v6.is_unspecified() || v6.is_multicast()),
+    }
+}
