@@ -1,7 +1,8 @@
 //! The calls of the administrator.
 
 use super::Engine;
-use super::vr::{VirtualRouter, earliness};
+use super::table::Links;
+use super::vr::{Settings, VirtualRouter, earliness};
 use crate::config::VrConfig;
 use crate::error::Error;
 use crate::time::Instant;
@@ -34,10 +35,12 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
         iface: u8,
         config: &VrConfig<'_>,
     ) -> Result<(), Error> {
-        let vr = VirtualRouter::new(now, key, config)?;
-        let inserted = self.table.insert(vr, iface);
-        let index = inserted.map_err(|()| Error::VirtualRouterTableFull)?;
-        let Some((vr, _)) = self.table.get_mut(index) else {
+        let settings = Settings::new(key, config)?;
+        let index = self
+            .table
+            .insert(VirtualRouter::new(now, key, Links::new(iface), settings))
+            .map_err(|()| Error::VirtualRouterTableFull)?;
+        let Some(vr) = self.table.get_mut(index) else {
             return Err(Error::NotFound);
         };
         let filled = vr.fill(config);

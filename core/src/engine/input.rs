@@ -1,7 +1,7 @@
 //! The inputs: facts about interfaces and tracked objects, frames, time, and failures.
 
+use super::Engine;
 use super::vr::{Packet, unwrap_frame};
-use super::{Engine, SMALL};
 use crate::error::Error;
 use crate::log::packet_dropped;
 use crate::output::Failure;
@@ -132,20 +132,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
             if deadline > until {
                 continue;
             }
-            let Some((vr, iface)) = self.table.get_mut(index) else {
-                continue;
-            };
-            if vr.is_due(now) {
-                let Some(iface) = self.interfaces.get(iface) else {
-                    continue;
-                };
-                vr.handle_due(now, &iface.state);
-                let news = vr.news();
-                self.settle(index, news);
-            } else if !SMALL {
-                // What was waited for has been sent meanwhile.
-                self.deadlines.set(index, vr.deadline());
-            }
+            self.with_index(index, |vr, iface| vr.handle_due(now, &iface.state));
         }
     }
 

@@ -32,7 +32,7 @@ use deadlines::Deadlines;
 use interfaces::Interface;
 pub(crate) use query::VirtualAddressState;
 use table::{Lane, Table};
-use vr::{News, VirtualRouter};
+use vr::VirtualRouter;
 
 /// Less memory and code rather than speed.
 const SMALL: bool = cfg!(feature = "small");
@@ -109,6 +109,15 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
         self.with_index(index, change).ok_or(Error::NotFound)
     }
 
+    /// A virtual router and its interface.
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    #[cfg_attr(feature = "small", inline(never))]
+    fn at(&mut self, index: u16) -> Option<(&mut VirtualRouter<ADDRS>, &mut Interface)> {
+        let vr = self.table.get_mut(index)?;
+        let iface = self.interfaces.get_mut(vr.links().iface())?;
+        Some((vr, iface))
+    }
+
     /// Changes a virtual router, then keeps its deadline and its place in the queue up to date.
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn with_index<R>(
@@ -116,11 +125,9 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
         index: u16,
         change: impl FnOnce(&mut VirtualRouter<ADDRS>, &mut Interface) -> R,
     ) -> Option<R> {
-        let (vr, iface) = self.table.get_mut(index)?;
-        let iface = self.interfaces.get_mut(iface)?;
+        let (vr, iface) = self.at(index)?;
         let result = change(vr, iface);
-        let news = vr.news();
-        self.settle(index, news);
+        self.settle(index);
         Some(result)
     }
 
@@ -128,12 +135,16 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
     /// date.
     #[cfg_attr(not(feature = "small"), inline(always))]
     #[cfg_attr(feature = "small", inline(never))]
-    fn settle(&mut self, index: u16, news: News) {
-        self.deadlines.set(index, news.deadline);
-        if news.urgent && !SMALL {
+    fn settle(&mut self, index: u16) {
+        let Some(vr) = self.table.get(index) else {
+            return;
+        };
+        let (deadline, urgent, differs) = (vr.deadline(), vr.is_urgent(), vr.differs());
+        self.deadlines.set(index, deadline);
+        if urgent && !SMALL {
             self.table.enqueue(index, Lane::Urgent);
         }
-        if news.differs || (news.urgent && SMALL) {
+        if differs || (urgent && SMALL) {
             self.table.enqueue(index, Lane::Rest);
         }
     }

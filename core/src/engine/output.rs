@@ -40,11 +40,9 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
         let (index, Lane::Rest) = self.table.front()? else {
             return None;
         };
-        let (vr, _) = self
-            .table
-            .get_mut(index)
-            .filter(|(vr, _)| vr.key() == key)?;
-        Some(vr.next_address_change()?.output(key))
+        let vr = self.table.get_mut(index).filter(|vr| vr.key() == key)?;
+        let change = vr.next_address_change()?;
+        vr.address_output(change)
     }
 
     /// Whether something is left to do. After [`poll_output`](Self::poll_output) gave `None` it is a
@@ -56,8 +54,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
     #[inline(never)]
     fn next_output<'b>(&mut self, buf: &'b mut [u8]) -> Option<Output<'b>> {
         while let Some((index, lane)) = self.table.front() {
-            let (vr, iface) = self.table.get_mut(index)?;
-            let iface = self.interfaces.get_mut(iface)?;
+            let (vr, iface) = self.at(index)?;
             let next = if SMALL || lane == Lane::Rest {
                 vr.next_step(iface, buf)
             } else if !vr.is_urgent() {

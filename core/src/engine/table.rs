@@ -34,38 +34,44 @@ impl Queue {
     };
 }
 
-/// The place of a virtual router in a queue.
+/// The links of a virtual router: it keeps them for the table.
 #[derive(Clone)]
-struct Place {
-    queued: bool,
-    next: u16,
-}
-
-impl Place {
-    /// Outside the queue.
-    const NONE: Self = Self {
-        queued: false,
-        next: NIL,
-    };
-}
-
-/// A virtual router and its links.
-#[derive(Clone)]
-struct Slot<const ADDRS: usize> {
-    vr: VirtualRouter<ADDRS>,
+pub(super) struct Links {
     /// The interface that it is on, as the engine numbers them.
     iface: u8,
     next_in_bucket: u16,
+    /// The next in each queue, or [`OUTSIDE`].
     #[cfg(not(feature = "small"))]
-    urgent: Place,
-    rest: Place,
+    urgent: u16,
+    rest: u16,
+}
+
+/// Not in the queue at all.
+const OUTSIDE: u16 = NIL - 1;
+
+impl Links {
+    pub(super) const fn new(iface: u8) -> Self {
+        Self {
+            iface,
+            next_in_bucket: NIL,
+            #[cfg(not(feature = "small"))]
+            urgent: OUTSIDE,
+            rest: OUTSIDE,
+        }
+    }
+
+    /// The place of the interface among those that the engine knows.
+    pub(super) fn iface(&self) -> usize {
+        self.iface.into()
+    }
 }
 
 /// The virtual routers, a hash index over their keys, and the queues of those that have something to
-/// say. Index and queues are linked through the slots.
+/// say. Index and queues are linked through the virtual routers
+/// themselves.
 #[derive(Clone)]
 pub(super) struct Table<const VRS: usize, const ADDRS: usize> {
-    slots: Vec<Option<Slot<ADDRS>>, VRS>,
+    slots: Vec<Option<VirtualRouter<ADDRS>>, VRS>,
     heads: [u16; VRS],
     #[cfg(not(feature = "small"))]
     urgent: Queue,
@@ -84,41 +90,27 @@ impl<const VRS: usize, const ADDRS: usize> Table<VRS, ADDRS> {
     }
 
     #[cfg_attr(feature = "small", inline(never))]
-    fn slot(&self, index: u16) -> Option<&Slot<ADDRS>> {
+    pub(super) fn get(&self, index: u16) -> Option<&VirtualRouter<ADDRS>> {
         self.slots.get(usize::from(index))?.as_ref()
     }
 
     #[cfg_attr(feature = "small", inline(never))]
-    fn slot_mut(&mut self, index: u16) -> Option<&mut Slot<ADDRS>> {
+    pub(super) fn get_mut(&mut self, index: u16) -> Option<&mut VirtualRouter<ADDRS>> {
         self.slots.get_mut(usize::from(index))?.as_mut()
     }
 
-    pub(super) fn get(&self, index: u16) -> Option<&VirtualRouter<ADDRS>> {
-        self.slot(index).map(|slot| &slot.vr)
-    }
-
-    /// A virtual router and its interface.
-    #[inline]
-    pub(super) fn get_mut(&mut self, index: u16) -> Option<(&mut VirtualRouter<ADDRS>, usize)> {
-        let slot = self.slot_mut(index)?;
-        Some((&mut slot.vr, slot.iface.into()))
-    }
-
     pub(super) fn iter(&self) -> impl Iterator<Item = &VirtualRouter<ADDRS>> {
-        self.slots.iter().flatten().map(|slot| &slot.vr)
+        self.slots.iter().flatten()
     }
 
     /// The virtual routers of an interface.
     pub(super) fn on(&self, iface: u8) -> impl Iterator<Item = &VirtualRouter<ADDRS>> {
-        let slots = self.slots.iter().flatten();
-        slots
-            .filter(move |slot| slot.iface == iface)
-            .map(|slot| &slot.vr)
+        self.iter().filter(move |vr| vr.links().iface == iface)
     }
 
     /// Whether a slot holds a virtual router of this interface.
     pub(super) fn is_on(&self, index: u16, iface: u8) -> bool {
-        self.slot(index).is_some_and(|slot| slot.iface == iface)
+        self.get(index).is_some_and(|vr| vr.links().iface == iface)
     }
 
     /// The indices of all slots, used or not.
@@ -128,25 +120,27 @@ impl<const VRS: usize, const ADDRS: usize> Table<VRS, ADDRS> {
 
     /// Gives the interface `from` the number `to`.
     pub(super) fn renumber(&mut self, from: u8, to: u8) {
-        let slots = self.slots.iter_mut().flatten();
-        for slot in slots.filter(|slot| slot.iface == from) {
-            slot.iface = to;
+        for vr in self.slots.iter_mut().flatten() {
+            let links = vr.links_mut();
+            if links.iface == from {
+                links.iface = to;
+            }
         }
     }
 
     pub(super) fn find(&self, key: VrKey) -> Option<u16> {
         let mut index = *self.heads.get(bucket::<VRS>(key))?;
-        while let Some(slot) = self.slot(index) {
-            if slot.vr.key() == key {
+        while let Some(vr) = self.get(index) {
+            if vr.key() == key {
                 return Some(index);
             }
-            index = slot.next_in_bucket;
+            index = vr.links().next_in_bucket;
         }
         None
     }
 
     /// Adds a virtual router whose key is not in the table. Refuses it when the table is full.
-    pub(super) fn insert(&mut self, vr: VirtualRouter<ADDRS>, iface: u8) -> Result<u16, ()> {
+    pub(super) fn insert(&mut self, mut vr: VirtualRouter<ADDRS>) -> Result<u16, ()> {
         let free = self.slots.iter().position(|s| s.is_none());
         let index = match free {
             Some(index) => index,
@@ -156,26 +150,19 @@ impl<const VRS: usize, const ADDRS: usize> Table<VRS, ADDRS> {
             }
         };
         let head = self.heads.get_mut(bucket::<VRS>(vr.key())).ok_or(())?;
-        let next_in_bucket = core::mem::replace(head, index as u16);
+        vr.links_mut().next_in_bucket = core::mem::replace(head, index as u16);
         if let Some(slot) = self.slots.get_mut(index) {
-            *slot = Some(Slot {
-                vr,
-                iface,
-                next_in_bucket,
-                #[cfg(not(feature = "small"))]
-                urgent: Place::NONE,
-                rest: Place::NONE,
-            });
+            *slot = Some(vr);
         }
         Ok(index as u16)
     }
 
     /// Takes a virtual router out that is in no queue.
     pub(super) fn remove(&mut self, index: u16) {
-        let Some(slot) = self.slot(index) else {
+        let Some(vr) = self.get(index) else {
             return;
         };
-        let (key, next) = (slot.vr.key(), slot.next_in_bucket);
+        let (key, next) = (vr.key(), vr.links().next_in_bucket);
         let bucket = bucket::<VRS>(key);
         if self.heads.get(bucket) == Some(&index) {
             if let Some(head) = self.heads.get_mut(bucket) {
@@ -183,12 +170,13 @@ impl<const VRS: usize, const ADDRS: usize> Table<VRS, ADDRS> {
             }
         } else {
             let mut at = self.heads.get(bucket).copied().unwrap_or(NIL);
-            while let Some(slot) = self.slot_mut(at) {
-                if slot.next_in_bucket == index {
-                    slot.next_in_bucket = next;
+            while let Some(vr) = self.get_mut(at) {
+                let links = vr.links_mut();
+                if links.next_in_bucket == index {
+                    links.next_in_bucket = next;
                     break;
                 }
-                at = slot.next_in_bucket;
+                at = links.next_in_bucket;
             }
         }
         if let Some(slot) = self.slots.get_mut(usize::from(index)) {
@@ -198,22 +186,19 @@ impl<const VRS: usize, const ADDRS: usize> Table<VRS, ADDRS> {
 
     /// Puts a virtual router at the end of a queue unless it is in it.
     pub(super) fn enqueue(&mut self, index: u16, lane: Lane) {
-        let Some(place) = self.place(index, lane) else {
+        let Some(next) = self.next_in(index, lane) else {
             return;
         };
-        if place.queued {
+        if *next != OUTSIDE {
             return;
         }
-        *place = Place {
-            queued: true,
-            next: NIL,
-        };
+        *next = NIL;
         let queue = self.queue(lane);
         let last = core::mem::replace(&mut queue.last, index);
         if queue.first == NIL {
             queue.first = index;
-        } else if let Some(last) = self.place(last, lane) {
-            last.next = index;
+        } else if let Some(next) = self.next_in(last, lane) {
+            *next = index;
         }
     }
 
@@ -229,10 +214,10 @@ impl<const VRS: usize, const ADDRS: usize> Table<VRS, ADDRS> {
     /// Takes the first out of a queue.
     pub(super) fn dequeue(&mut self, lane: Lane) {
         let first = self.queue(lane).first;
-        let Some(place) = self.place(first, lane) else {
+        let Some(next) = self.next_in(first, lane) else {
             return;
         };
-        let next = core::mem::replace(place, Place::NONE).next;
+        let next = core::mem::replace(next, OUTSIDE);
         self.queue(lane).first = next;
     }
 
@@ -244,12 +229,13 @@ impl<const VRS: usize, const ADDRS: usize> Table<VRS, ADDRS> {
         }
     }
 
-    fn place(&mut self, index: u16, lane: Lane) -> Option<&mut Place> {
-        let slot = self.slot_mut(index)?;
+    /// The link of a virtual router in a queue.
+    fn next_in(&mut self, index: u16, lane: Lane) -> Option<&mut u16> {
+        let links = self.get_mut(index)?.links_mut();
         Some(match lane {
             #[cfg(not(feature = "small"))]
-            Lane::Urgent => &mut slot.urgent,
-            _ => &mut slot.rest,
+            Lane::Urgent => &mut links.urgent,
+            _ => &mut links.rest,
         })
     }
 }

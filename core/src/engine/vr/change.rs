@@ -56,7 +56,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         let same_entries = self.entries.same_as(&entries);
         let before = self.judged_by();
         if settings.checksum != self.settings.checksum {
-            self.heard.reset_checksum(settings.checksum);
+            self.learned.reset_checksum(settings.checksum);
         }
         if settings.priority != self.settings.priority {
             self.admin.resigned = false;
@@ -68,14 +68,13 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.applied.set_differs(true);
         if self.settings.version == Version::V2 || self.heard.active().is_none() {
             // T-2
-            self.heard.set_interval(self.settings.advert_interval);
+            self.learned.set_interval(self.settings.advert_interval);
         }
         if let Phase::Initialize(_) = self.phase {
             // What failed with another configuration is tried at once.
             self.phase = Phase::INITIALIZE;
         }
         self.evaluate(now, iface);
-        self.drop_unsendable(iface);
         let nothing_owed = self.owed.left == 0;
         self.judge_anew(now, before);
         if !self.is_in_charge() {
@@ -92,13 +91,6 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         }
         if !same_announcements && let Phase::Active(active) = &mut self.phase {
             active.announcements.reschedule(now, &self.settings);
-        }
-    }
-
-    /// Advertisements that cannot be sent are not owed any longer.
-    fn drop_unsendable(&mut self, iface: &InterfaceState) {
-        if !iface.up || self.source(iface).is_none() {
-            self.owed.left = 0;
         }
     }
 
@@ -172,7 +164,6 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         after: &InterfaceState,
     ) {
         self.evaluate(now, after);
-        self.drop_unsendable(after);
         self.repeat.invalidate();
         if !self.is_in_charge() {
             return;

@@ -117,22 +117,12 @@ impl Entry {
     }
 }
 
-/// A change of what the port serves.
+/// A change of what the port serves: the entry at this place.
+#[derive(Clone, Copy)]
 pub(in crate::engine) struct AddressChange {
-    address: VirtualAddress,
+    at: u16,
     accept: bool,
     on: bool,
-}
-
-impl AddressChange {
-    pub(in crate::engine) fn output(self, key: VrKey) -> Output<'static> {
-        Output::SetAddress {
-            key,
-            address: self.address,
-            accept: self.accept,
-            on: self.on,
-        }
-    }
 }
 
 /// Addresses, then peers, then the source, then addresses that are leaving.
@@ -248,29 +238,24 @@ impl<const ADDRS: usize> Entries<ADDRS> {
 
     /// The first difference between what is wanted and what the port serves, noted as applied.
     /// Addresses to give up come before addresses to serve. Only an Active router serves any.
-    pub(super) fn next_change(
-        &mut self,
-        family: Family,
-        serves: bool,
-        accepts: bool,
-    ) -> Option<AddressChange> {
+    pub(super) fn next_change(&mut self, serves: bool, accepts: bool) -> Option<AddressChange> {
         let stays = |role| serves && role == Role::Address;
-        for entry in &mut self.list {
+        for (at, entry) in self.list.iter_mut().enumerate() {
             let accept = entry.is_accepted();
             if entry.is_served() && (!stays(entry.role()) || accept != accepts) {
                 entry.give_up();
                 return Some(AddressChange {
-                    address: entry.virtual_address(family),
+                    at: at as u16,
                     accept,
                     on: false,
                 });
             }
         }
-        for entry in &mut self.list {
+        for (at, entry) in self.list.iter_mut().enumerate() {
             if !entry.is_served() && stays(entry.role()) {
                 entry.serve(accepts);
                 return Some(AddressChange {
-                    address: entry.virtual_address(family),
+                    at: at as u16,
                     accept: accepts,
                     on: true,
                 });
@@ -279,6 +264,17 @@ impl<const ADDRS: usize> Entries<ADDRS> {
         self.list
             .retain(|e| e.is_served() || e.role() != Role::Leaving);
         None
+    }
+
+    /// The output of a change that was just taken.
+    pub(super) fn output(&self, key: VrKey, change: AddressChange) -> Option<Output<'static>> {
+        let entry = self.list.get(usize::from(change.at))?;
+        Some(Output::SetAddress {
+            key,
+            address: entry.virtual_address(key.family),
+            accept: change.accept,
+            on: change.on,
+        })
     }
 
     /// Notes that the port does not serve an address. Says whether it was thought to.

@@ -32,18 +32,19 @@ use core::net::IpAddr;
 
 use announcements::Bucket;
 use applied::Applied;
-use heard::Heard;
+use heard::{Heard, Learned};
 use phase::{After, Phase};
 use repeat::Repeat;
-use settings::Settings;
 use tracking::Tracking;
 
 use entries::Entries;
 pub(super) use output::{Next, Step, transmit};
 pub(super) use receive::{Packet, unwrap_frame};
+pub(super) use settings::Settings;
 pub(super) use transitions::earliness;
 
 use super::SMALL;
+use super::table::Links;
 use crate::config::VrConfig;
 use crate::error::Error;
 use crate::output::{Peer, Reason, State};
@@ -66,22 +67,14 @@ pub(super) struct VirtualRouter<const ADDRS: usize> {
     /// When it came into its state.
     since: Instant,
     heard: Heard,
+    learned: Learned,
     owed: Owed,
     /// The limit of announcements.
     bucket: Bucket,
     applied: Applied,
     repeat: Repeat,
     statistics: Statistics,
-}
-
-/// What the engine keeps of a virtual router in its tables.
-#[derive(Clone, Copy)]
-pub(super) struct News {
-    pub(super) deadline: Instant,
-    /// An advertisement is owed that waits for nothing.
-    pub(super) urgent: bool,
-    /// Something else may be to emit.
-    pub(super) differs: bool,
+    links: Links,
 }
 
 /// What the administrator has asked for beside the configuration.
@@ -104,9 +97,8 @@ struct Owed {
 impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     /// A virtual router without addresses, to be [filled](Self::fill). The lists are filled in place: a
     /// virtual router that is passed about costs stack.
-    pub(super) fn new(now: Instant, key: VrKey, config: &VrConfig<'_>) -> Result<Self, Error> {
-        let settings = Settings::new(key, config)?;
-        Ok(Self {
+    pub(super) fn new(now: Instant, key: VrKey, links: Links, settings: Settings) -> Self {
+        Self {
             key,
             settings,
             entries: Entries::new(),
@@ -120,7 +112,8 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             phase: Phase::INITIALIZE,
             reason: Reason::Disabled,
             since: now,
-            heard: Heard::nothing(settings.advert_interval, settings.checksum),
+            heard: Heard::NOTHING,
+            learned: Learned::nothing(settings.advert_interval, settings.checksum),
             owed: Owed {
                 left: 0,
                 priority_zero: false,
@@ -129,7 +122,8 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             applied: Applied::NOTHING,
             repeat: Repeat::EMPTY,
             statistics: Statistics::default(),
-        })
+            links,
+        }
     }
 
     /// Takes over the addresses, peers and tracked objects of its first configuration.
@@ -145,6 +139,14 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     pub(super) fn entries(&self) -> &Entries<ADDRS> {
         &self.entries
+    }
+
+    pub(super) fn links(&self) -> &Links {
+        &self.links
+    }
+
+    pub(super) fn links_mut(&mut self) -> &mut Links {
+        &mut self.links
     }
 
     pub(super) fn statistics(&self) -> &Statistics {
@@ -165,14 +167,10 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.applied.mac()
     }
 
-    /// The deadline and the need to emit something, after an input.
+    /// Whether something besides an owed advertisement may be to emit.
     #[inline]
-    pub(super) fn news(&self) -> News {
-        News {
-            deadline: self.deadline(),
-            urgent: self.is_urgent(),
-            differs: self.applied.differs(),
-        }
+    pub(super) fn differs(&self) -> bool {
+        self.applied.differs()
     }
 
     /// Whether it is Active, or Leaving and still serves the addresses.
@@ -222,7 +220,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     fn skew(&self) -> Duration {
         let scale = match self.settings.version {
             Version::V2 => Duration::from_secs(1),
-            Version::V3 | Version::Both => self.heard.interval().duration(),
+            Version::V3 | Version::Both => self.learned.interval().duration(),
         };
         let below = 256 - u64::from(self.priority().get());
         Duration::from_micros(scale.as_micros() * below / 256)
@@ -230,7 +228,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// Active_Down_Interval: three intervals of the Active router and the skew.
     fn down_interval(&self) -> Duration {
-        let interval = self.heard.interval().duration().as_micros();
+        let interval = self.learned.interval().duration().as_micros();
         Duration::from_micros(3 * interval) + self.skew()
     }
 
@@ -274,9 +272,9 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             priority: self.priority(),
             base_priority: self.base_priority(),
             advert_interval: self.settings.advert_interval,
-            active_interval: self.heard.interval(),
-            active: self.heard.active().copied(),
-            pseudo_header: self.heard.pseudo_header(),
+            active_interval: self.learned.interval(),
+            active: self.heard.copy_active(),
+            pseudo_header: self.learned.pseudo_header(),
         }
     }
 

@@ -7,10 +7,10 @@
 
 use core::net::IpAddr;
 
-use super::VirtualRouter;
 use super::entries::AddressChange;
 use super::phase::{After, Phase};
 use super::repeat::CACHED;
+use super::{SMALL, VirtualRouter};
 use crate::engine::interfaces::Interface;
 use crate::engine::neighbor::NeighborRequest;
 use crate::output::{FrameKind, Output, State, StateChange, Transmit};
@@ -68,7 +68,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     #[inline]
     pub(in crate::engine) fn is_urgent(&self) -> bool {
         let waits = match &self.phase {
-            Phase::Active(active) => active.after != After::Nothing,
+            Phase::Active(active) => !SMALL && active.after != After::Nothing,
             _ => false,
         };
         self.owed.left > 0 && !waits
@@ -93,7 +93,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
                 mac: self.mac(&iface.state),
                 on,
             },
-            Step::Address(change) => change.output(key),
+            Step::Address(change) => return self.address_output(change),
             Step::Group(on) => Output::SetGroup {
                 ifindex: key.ifindex,
                 family: key.family,
@@ -167,10 +167,18 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.next_address_change().map(Step::Address)
     }
 
+    /// The output of a change of addresses that was just taken.
+    pub(in crate::engine) fn address_output(
+        &self,
+        change: AddressChange,
+    ) -> Option<Output<'static>> {
+        self.entries.output(self.key, change)
+    }
+
     /// The next address to give up or to serve, noted as applied.
     pub(in crate::engine) fn next_address_change(&mut self) -> Option<AddressChange> {
         let (serves, accepts) = (self.serves(), self.accepts());
-        self.entries.next_change(self.key.family, serves, accepts)
+        self.entries.next_change(serves, accepts)
     }
 
     fn advert_step(&mut self, iface: &Interface, buf: &mut [u8]) -> Option<Next> {
@@ -274,7 +282,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
                 WireVersion::V2 => self.settings.auth,
                 WireVersion::V3 => Auth::None,
             },
-            pseudo_header: self.heard.pseudo_header(),
+            pseudo_header: self.learned.pseudo_header(),
         })
     }
 

@@ -82,6 +82,12 @@ pub(super) enum After {
     Installation,
 }
 
+impl Initialize {
+    pub(super) fn is_backing_off(&self, now: Instant) -> bool {
+        self.retry_at != Instant::NEVER && now < self.retry_at
+    }
+}
+
 impl Active {
     /// Asks for an advertisement that answers another router. Returns when it may be given: `now`, or
     /// the end of `pause` after the last answer.
@@ -108,6 +114,27 @@ impl Phase {
     pub(super) const INITIALIZE: Self = Phase::Initialize(Initialize {
         retry_at: Instant::NEVER,
     });
+
+    /// Backup without a preempt delay.
+    pub(super) fn backup(down_at: Instant, listen_until: Instant) -> Self {
+        Phase::Backup(Backup {
+            down_at,
+            preempt_at: Instant::NEVER,
+            listen_until,
+            stalled: false,
+        })
+    }
+
+    /// Active with an advertisement to be scheduled.
+    pub(super) fn active(announcements: Announcements) -> Self {
+        Phase::Active(Active {
+            advertise_at: Instant::NEVER,
+            after: After::Nothing,
+            answer_due: false,
+            answered_at: Instant::NEVER,
+            announcements,
+        })
+    }
 
     /// The state that it is part of.
     pub(super) fn state(&self) -> State {

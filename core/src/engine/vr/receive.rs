@@ -105,7 +105,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.count_accepted(&heard, form);
         self.repeat.invalidate();
         let repeats = CACHED && !self.is_unicast() && self.settings.version != Version::Both;
-        if self.hear(now, iface, heard) && repeats {
+        if self.hear(now, iface, &heard) && repeats {
             self.remember(&packet, form);
         }
         Ok(())
@@ -313,7 +313,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         if self.key.family == Family::Ipv4 && heard.version == 3 {
             let pseudo_header = form == ChecksumForm::PseudoHeader;
             if self.settings.checksum == ChecksumMode::Auto {
-                self.heard.set_pseudo_header(pseudo_header);
+                self.learned.set_pseudo_header(pseudo_header);
             }
         }
     }

@@ -17,7 +17,7 @@ const LEAST_ANNOUNCE_PAUSE: Duration = Duration::from_millis(10);
 
 /// Checked settings. Plain values, read everywhere; they are replaced as a whole.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Settings {
+pub(in crate::engine) struct Settings {
     pub(super) version: Version,
     pub(super) priority: Priority,
     pub(super) advert_interval: AdvertInterval,
@@ -66,7 +66,7 @@ impl Settings {
     pub(super) const ADDRESSES: u8 = 2;
 
     /// Checks everything about a configuration that does not depend on what is in the table.
-    pub(super) fn new(key: VrKey, config: &VrConfig<'_>) -> Result<Self, Error> {
+    pub(in crate::engine) fn new(key: VrKey, config: &VrConfig<'_>) -> Result<Self, Error> {
         if config.addresses.is_empty() {
             return Err(Error::NoAddresses);
         }

@@ -6,7 +6,8 @@
 use core::net::IpAddr;
 
 use super::announcements::Announcements;
-use super::phase::{Active, After, Backup, Initialize, Leaving, Phase, Then};
+use super::heard::Heard;
+use super::phase::{Active, After, Initialize, Leaving, Phase, Then};
 use super::settings::Micros;
 use super::{SMALL, VirtualRouter};
 use crate::log::state_changed;
@@ -36,79 +37,52 @@ pub(in crate::engine) fn earliness(interval: AdvertInterval) -> Duration {
     Duration::from_micros(part).min(EARLY_MOST)
 }
 
-/// A need that is not met: it holds the virtual router in Initialize (S-14).
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Hold {
-    Disabled,
-    InterfaceDown,
-    NoSource,
-    Fault,
-    BackOff,
-}
-
-impl From<Hold> for Reason {
-    fn from(hold: Hold) -> Self {
-        match hold {
-            Hold::Disabled => Reason::Disabled,
-            Hold::InterfaceDown => Reason::InterfaceDown,
-            Hold::NoSource => Reason::NoPrimaryAddress,
-            Hold::Fault => Reason::TrackedFault,
-            Hold::BackOff => Reason::EffectFailed,
-        }
-    }
-}
-
 /// Into Initialize and out of it.
 impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     /// Compares what is needed to take part with what is there, and starts, stops or goes on.
     pub(super) fn evaluate(&mut self, now: Instant, iface: &InterfaceState) {
-        match (self.phase, self.hold(now, iface)) {
-            (Phase::Initialize(_), None) => self.start(now),
-            (Phase::Initialize(_), Some(hold)) => {
-                if hold != Hold::BackOff {
-                    // When this hold ends the effects are tried at once.
-                    self.phase = Phase::INITIALIZE;
+        let can_speak = iface.up && self.source(iface).is_some();
+        if !can_speak {
+            // An advertisement that cannot be sent is not owed any longer.
+            self.owed.left = 0;
+        }
+        match (self.phase, self.hold(iface)) {
+            (Phase::Initialize(initialize), None) => {
+                if !initialize.is_backing_off(now) {
+                    self.start(now);
                 }
-                self.reason = hold.into();
             }
-            (Phase::Active(_) | Phase::Leaving(_), Some(hold @ (Hold::Disabled | Hold::Fault)))
-                if iface.up && self.source(iface).is_some() =>
-            {
-                self.hand_over(now, Then::Initialize, hold.into());
+            (Phase::Initialize(_), Some(hold)) => {
+                // When this hold ends, effects that have failed are tried at once.
+                self.phase = Phase::INITIALIZE;
+                self.reason = hold;
             }
-            // S-3: a Backup leaves without a word, and without an interface or a source nobody can say
-            // one.
+            (Phase::Active(_) | Phase::Leaving(_), Some(hold)) if can_speak => {
+                self.hand_over(now, Then::Initialize, hold);
+            }
+            // S-3: a Backup leaves without a word.
             (Phase::Backup(_) | Phase::Active(_) | Phase::Leaving(_), Some(hold)) => {
-                self.enter(now, Phase::INITIALIZE, hold.into());
+                self.enter(now, Phase::INITIALIZE, hold);
             }
             (Phase::Leaving(leaving), None) if leaving.then == Then::Initialize => {
-                self.stay_active(now, leaving);
+                self.stay_active(now, leaving.announcements);
             }
             (Phase::Backup(_) | Phase::Active(_) | Phase::Leaving(_), None) => {}
         }
     }
 
     /// Returns what holds the virtual router in Initialize, if anything does (S-14).
-    fn hold(&self, now: Instant, iface: &InterfaceState) -> Option<Hold> {
+    fn hold(&self, iface: &InterfaceState) -> Option<Reason> {
         if !self.admin.enabled {
-            return Some(Hold::Disabled);
-        }
-        if !iface.up {
-            return Some(Hold::InterfaceDown);
-        }
-        if self.source(iface).is_none() {
-            return Some(Hold::NoSource);
-        }
-        if self.tracking.has_fault() {
-            return Some(Hold::Fault);
-        }
-        match self.phase {
-            Phase::Initialize(Initialize { retry_at })
-                if retry_at != Instant::NEVER && now < retry_at =>
-            {
-                Some(Hold::BackOff)
-            }
-            _ => None,
+            Some(Reason::Disabled)
+        } else if !iface.up {
+            Some(Reason::InterfaceDown)
+        } else if self.source(iface).is_none() {
+            Some(Reason::NoPrimaryAddress)
+        } else if self.tracking.has_fault() {
+            Some(Reason::TrackedFault)
+        } else {
+            None
         }
     }
 
@@ -128,19 +102,15 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     //= RFC 9568 section 6.4.1
     fn start(&mut self, now: Instant) {
         // T-2: until the Active router is heard, its interval is taken to be ours.
-        self.heard.forget(self.settings.advert_interval);
+        self.heard = Heard::NOTHING;
+        self.learned.set_interval(self.settings.advert_interval);
         if self.is_owner() && self.settings.start_delay == Micros::ZERO {
             // S-1
             self.become_active(now, Reason::Owner);
         } else {
             // S-2
-            let backup = Backup {
-                down_at: Instant::NEVER,
-                preempt_at: Instant::NEVER,
-                listen_until: Instant::NEVER,
-                stalled: false,
-            };
-            self.enter(now, Phase::Backup(backup), Reason::Started);
+            let backup = Phase::backup(Instant::NEVER, Instant::NEVER);
+            self.enter(now, backup, Reason::Started);
             self.reset_delays(now, Micros::ZERO);
         }
     }
@@ -187,7 +157,12 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     /// and the preempt delay count from where they began; `preempt_delay` is that of before. The down
     /// timer ends no later than after a start at this moment.
     pub(super) fn reset_delays(&mut self, now: Instant, preempt_delay: Micros) {
-        let Phase::Backup(mut backup) = self.phase else {
+        let wait = match self.heard.active() {
+            None if self.is_owner() => Duration::ZERO,
+            _ => self.down_interval(),
+        };
+        let new_delay = self.preempt_delay().duration();
+        let Phase::Backup(backup) = &mut self.phase else {
             return;
         };
         if backup.listen_until > now {
@@ -195,16 +170,10 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         }
         if backup.preempt_at != Instant::NEVER {
             let heard = (backup.preempt_at - preempt_delay.duration()).min(now);
-            let end = backup.listen_until.max(heard) + self.preempt_delay().duration();
-            backup.preempt_at = end.max(now);
+            backup.preempt_at = (backup.listen_until.max(heard) + new_delay).max(now);
         }
-        let wait = match self.heard.active() {
-            None if self.is_owner() => Duration::ZERO,
-            _ => self.down_interval(),
-        };
         let from = backup.listen_until.max(now);
         backup.down_at = backup.down_at.min(from + wait).max(backup.listen_until);
-        self.phase = Phase::Backup(backup);
     }
 
     /// Sets Active_Down_Timer after an advertisement of the Active router.
@@ -219,37 +188,35 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     /// Leaves Active for a better router, whose advertisement has just been noted.
     fn become_backup(&mut self, now: Instant, reason: Reason) {
         // T-8: a host that slept since then hears a healthy Active router within another interval.
-        let awake = now + self.heard.interval().duration() + self.skew();
-        let backup = Backup {
-            down_at: awake.max(self.heard.after_last(now, self.down_interval())),
-            preempt_at: Instant::NEVER,
-            listen_until: now,
-            stalled: false,
-        };
-        self.enter(now, Phase::Backup(backup), reason);
+        let awake = now + self.learned.interval().duration() + self.skew();
+        let down_at = awake.max(self.heard.after_last(now, self.down_interval()));
+        self.enter(now, Phase::backup(down_at, now), reason);
     }
 
     //= RFC 9568 section 6.4.2
-    fn hear_as_backup(&mut self, now: Instant, mut backup: Backup, heard: ActiveRouter) -> bool {
+    fn hear_as_backup(&mut self, now: Instant, heard: &ActiveRouter) -> bool {
         self.heard.set_active(heard);
+        // S-5, T-4: the skew of the interval learned before.
+        let skew = self.skew();
+        let (preempts, delay) = (self.preempts(heard), self.preempt_delay());
+        let Phase::Backup(backup) = &mut self.phase else {
+            return false;
+        };
         if heard.priority == 0 {
-            // S-5, T-4: the skew of the interval learned before.
             backup.preempt_at = Instant::NEVER;
-            backup.down_at = backup.listen_until.max(now + self.skew());
-            self.phase = Phase::Backup(backup);
+            backup.down_at = backup.listen_until.max(now + skew);
             return false;
         }
-        if !self.preempts(&heard) {
+        if !preempts {
             backup.preempt_at = Instant::NEVER;
-        } else if self.discards(&heard) {
+        } else if delay == Micros::ZERO {
             // S-7: the down timer runs on.
             return false;
         } else if backup.preempt_at == Instant::NEVER {
-            backup.preempt_at = backup.listen_until.max(now) + self.preempt_delay().duration();
+            backup.preempt_at = backup.listen_until.max(now) + delay.duration();
         }
-        self.phase = Phase::Backup(backup);
         // S-6
-        self.learn(&heard);
+        self.learn(heard);
         self.set_down_timer(now, self.down_interval());
         true
     }
@@ -262,15 +229,13 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         may && active.priority < local.get()
     }
 
-    /// Whether it takes over from this router with no delay but the down timer (S-7).
-    fn discards(&self, active: &ActiveRouter) -> bool {
-        self.preempts(active) && self.preempt_delay() == Micros::ZERO
-    }
-
-    fn handle_backup(&mut self, now: Instant, mut backup: Backup) {
+    fn handle_backup(&mut self, now: Instant) {
+        let Phase::Backup(backup) = &mut self.phase else {
+            return;
+        };
+        let down_at = backup.down_at;
         if backup.preempt_at <= now {
             backup.preempt_at = Instant::NEVER;
-            self.phase = Phase::Backup(backup);
             // Asked anew: priority or Preempt_Mode may have changed since the delay began.
             if self
                 .heard
@@ -281,20 +246,23 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
                 return;
             }
         }
-        if backup.down_at <= now {
-            self.handle_down_timer(now, backup);
+        if down_at <= now {
+            self.handle_down_timer(now);
         }
     }
 
-    fn handle_down_timer(&mut self, now: Instant, mut backup: Backup) {
-        let interval = self.heard.interval().duration();
-        if now.since(backup.down_at) > interval && !backup.stalled {
+    fn handle_down_timer(&mut self, now: Instant) {
+        let interval = self.learned.interval().duration();
+        let skew = self.skew();
+        if let Phase::Backup(backup) = &mut self.phase
+            && now.since(backup.down_at) > interval
+            && !backup.stalled
+        {
             // T-8: so late that this host must have slept, and what was sent meanwhile may be lost.
             // A healthy Active router will be heard within another interval.
             self.statistics.stalls = self.statistics.stalls.wrapping_add(1);
             backup.stalled = true;
-            backup.down_at = now + interval + self.skew();
-            self.phase = Phase::Backup(backup);
+            backup.down_at = now + interval + skew;
             return;
         }
         let reason = match self.heard.active() {
@@ -313,14 +281,8 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     //= RFC 9568 section 6.4.2
     // S-4: advertise, announce, set the Adver_Timer.
     fn become_active(&mut self, now: Instant, reason: Reason) {
-        let active = Active {
-            advertise_at: now,
-            after: After::Nothing,
-            answer_due: false,
-            answered_at: Instant::NEVER,
-            announcements: Announcements::after_takeover(now, &self.settings),
-        };
-        self.enter(now, Phase::Active(active), reason);
+        let announcements = Announcements::after_takeover(now, &self.settings);
+        self.enter(now, Phase::active(announcements), reason);
         self.admin.resigned = false;
         self.statistics.active_transitions = self.statistics.active_transitions.wrapping_add(1);
         self.advertise_after(now, After::Installation);
@@ -361,11 +323,11 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     //= RFC 9568 section 6.4.3
-    fn hear_as_active(&mut self, now: Instant, iface: &InterfaceState, heard: ActiveRouter) {
+    fn hear_as_active(&mut self, now: Instant, iface: &InterfaceState, heard: &ActiveRouter) {
         if heard.priority == 0 {
             // S-10, S-16
             self.answer_soon(now, ZERO_ANSWER_PAUSE);
-        } else if let Some(reason) = self.loses_to(iface, &heard) {
+        } else if let Some(reason) = self.loses_to(iface, heard) {
             self.yield_to(now, heard, reason);
         } else {
             self.answer_loser(now);
@@ -422,9 +384,9 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     /// partition it has no reason to: so it is sent a last advertisement that loses against its own,
     /// which it answers by announcing, and until then the addresses are served on. That last one names
     /// the interval of the better router, which is what other Backups have to count.
-    fn yield_to(&mut self, now: Instant, heard: ActiveRouter, why: Reason) {
+    fn yield_to(&mut self, now: Instant, heard: &ActiveRouter, why: Reason) {
         self.heard.set_active(heard);
-        self.learn(&heard);
+        self.learn(heard);
         let Phase::Active(Active {
             mut announcements, ..
         }) = self.phase
@@ -576,7 +538,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             Phase::Leaving(Leaving {
                 then: Then::Yield, ..
             }) => {
-                let centis = self.heard.interval().as_centis().min(4095);
+                let centis = self.learned.interval().as_centis().min(4095);
                 AdvertInterval::from_centis(centis).unwrap_or(self.settings.advert_interval)
             }
             _ => self.settings.advert_interval,
@@ -584,25 +546,18 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     /// Takes leaving back: it was reconsidered, or nobody came.
-    fn stay_active(&mut self, now: Instant, leaving: Leaving) {
-        let mut announcements = leaving.announcements;
+    fn stay_active(&mut self, now: Instant, mut announcements: Announcements) {
         announcements.schedule(now, &self.settings);
         self.admin.resigned = false;
-        self.phase = Phase::Active(Active {
-            advertise_at: now,
-            after: After::Nothing,
-            answer_due: false,
-            answered_at: Instant::NEVER,
-            announcements,
-        });
+        self.phase = Phase::active(announcements);
         self.applied.set_differs(true);
         self.advertise(now);
     }
 
-    fn finish_leaving(&mut self, now: Instant, leaving: Leaving) {
-        match leaving.then {
-            Then::Initialize => self.enter(now, Phase::INITIALIZE, leaving.why),
-            Then::Resign | Then::Yield => self.become_backup(now, leaving.why),
+    fn finish_leaving(&mut self, now: Instant, then: Then, why: Reason) {
+        match then {
+            Then::Initialize => self.enter(now, Phase::INITIALIZE, why),
+            Then::Resign | Then::Yield => self.become_backup(now, why),
         }
     }
 
@@ -613,30 +568,30 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         now: Instant,
         iface: &InterfaceState,
         leaving: Leaving,
-        heard: ActiveRouter,
+        heard: &ActiveRouter,
     ) {
         if leaving.then == Then::Yield {
             let better = self.heard.active();
             let from_better = better.is_some_and(|a| a.address == heard.address);
             if heard.priority == 0 && from_better {
-                self.stay_active(now, leaving);
+                self.stay_active(now, leaving.announcements);
             }
-            if self.loses_to(iface, &heard).is_none() {
+            if self.loses_to(iface, heard).is_none() {
                 return;
             }
         }
         if heard.priority != 0 {
             self.heard.set_active(heard);
-            self.learn(&heard);
-            self.finish_leaving(now, leaving);
+            self.learn(heard);
+            self.finish_leaving(now, leaving.then, leaving.why);
         }
     }
 
     fn handle_leaving(&mut self, now: Instant, leaving: Leaving) {
         match leaving.then {
             // Nobody took over, and we were asked for no more than to let somebody else.
-            Then::Resign => self.stay_active(now, leaving),
-            Then::Initialize | Then::Yield => self.finish_leaving(now, leaving),
+            Then::Resign => self.stay_active(now, leaving.announcements),
+            Then::Initialize | Then::Yield => self.finish_leaving(now, leaving.then, leaving.why),
         }
     }
 }
@@ -649,11 +604,11 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         &mut self,
         now: Instant,
         iface: &InterfaceState,
-        heard: ActiveRouter,
+        heard: &ActiveRouter,
     ) -> bool {
         match self.phase {
             Phase::Initialize(_) => {}
-            Phase::Backup(backup) => return self.hear_as_backup(now, backup, heard),
+            Phase::Backup(_) => return self.hear_as_backup(now, heard),
             Phase::Active(_) => self.hear_as_active(now, iface, heard),
             Phase::Leaving(leaving) => self.hear_while_leaving(now, iface, leaving, heard),
         }
@@ -663,18 +618,8 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     /// T-3, X-3: the interval of the Active router counts, not ours. VRRPv2 has no such rule.
     fn learn(&mut self, heard: &ActiveRouter) {
         if self.settings.version != Version::V2 {
-            self.heard.set_interval(heard.interval);
+            self.learned.set_interval(heard.interval);
         }
-    }
-
-    /// Whether something is to be done now.
-    #[inline]
-    pub(in crate::engine) fn is_due(&self, now: Instant) -> bool {
-        let early = match &self.phase {
-            Phase::Active(active) => self.is_advert_due(now, active.advertise_at),
-            _ => false,
-        };
-        early || self.deadline() <= now
     }
 
     /// Does what has come due.
@@ -687,7 +632,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
                 self.phase = Phase::INITIALIZE;
                 self.evaluate(now, iface);
             }
-            Phase::Backup(backup) => self.handle_backup(now, backup),
+            Phase::Backup(_) => self.handle_backup(now),
             Phase::Active(_) => self.handle_active(now),
             Phase::Leaving(leaving) if leaving.until <= now => self.handle_leaving(now, leaving),
             Phase::Initialize(_) | Phase::Leaving(_) => {}
