@@ -233,6 +233,24 @@ fn priority_zero_heard_while_active_is_answered() {
 }
 
 #[test]
+fn answers_to_a_storm_of_priority_zero_are_ten_milliseconds_apart() {
+    // S-16: two in each millisecond are answered at once, and then each 10 ms.
+    let mut line = active(100);
+    let stop = Peer::fridge(&line, 0);
+    for half in 0..80 {
+        line.at(4.2 + f64::from(half) / 2_000.0).accept(&stop);
+    }
+    line.at(5.3).expect(&[
+        "4.2 v3 priority 100",
+        "4.21 v3 priority 100",
+        "4.22 v3 priority 100",
+        "4.23 v3 priority 100",
+        "4.24 v3 priority 100",
+        "5.24 v3 priority 100",
+    ]);
+}
+
+#[test]
 //= RFC 9568 section 6.4.3
 fn a_losing_advertisement_is_answered_and_the_address_announced() {
     // S-12

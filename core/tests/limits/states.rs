@@ -127,6 +127,17 @@ fn farewells_are_answered_by_who_is_active() {
 }
 
 #[test]
+fn farewells_that_come_apart_are_answered_at_once() {
+    // S-16; not S-16: the second comes later than 10 ms after the first.
+    let mut line = active(100);
+    let stop = Peer::fridge(&line, 0);
+    for at in [4.2, 4.211] {
+        line.at(at).accept(&stop);
+    }
+    line.expect(&["4.2 v3 priority 100", "4.211 v3 priority 100"]);
+}
+
+#[test]
 fn between_equals_the_lower_address_gives_way() {
     // S-11; not S-11: our own address 10.10.10.6 is higher than 10.10.10.2.
     let mut line = active(100);
