@@ -5,12 +5,12 @@ use std::net::IpAddr;
 
 use vrrp_core::wire::vrrp::View;
 use vrrp_core::{
-    AdvertInterval, Auth, Engine, Failure, Family, FrameKind, Instant, InterfaceState, MacAddr,
-    MacMode, Output, Priority, State, Status, Version, VirtualAddress, VrConfig, VrKey, Vrid,
+    AdvertInterval, Auth, Failure, Family, FrameKind, Instant, InterfaceState, MacAddr, MacMode,
+    Output, Priority, State, Status, Version, VirtualAddress, VrConfig, VrKey, Vrid,
 };
 
 /// Its table is large enough for a timer wheel.
-pub(crate) type Engine = Engine<2, 50, 8>;
+pub(crate) type Engine = vrrp_core::Engine<2, 50, 8>;
 
 /// The interface that everything is on, and one that is never described.
 pub(crate) const IF: u32 = 3;
