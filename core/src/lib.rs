@@ -55,6 +55,8 @@
 //! # Ok::<(), Error>(())
 //! ```
 //!
+//! `examples/failover.rs` is two engines and a cable that is pulled.
+//!
 //! # Without an operating system
 //!
 //! An IP stack that has one MAC needs something that gives it the virtual ones: [`gate`] is that,

@@ -208,6 +208,9 @@ fn units() -> Result<(), Failure> {
     packages::install(packages::REFUSALS)?;
     let apart = ["--exclude", "vrrp-tests", "--exclude", "vrrp-sim"];
     run::test(&[&["--workspace"][..], &apart].concat(), &[])?;
+    // The example for readers ends with what it shows.
+    let failover = ["run", "--package", "vrrp-core", "--example", "failover"];
+    run::run(cargo().arg("--quiet").args(failover))?;
     // The engine once more as it is on a microcontroller.
     run::test(&["--package", "vrrp-core", "--features", "small"], &[])
 }
