@@ -9,8 +9,8 @@ use vrrp_tests::lab::pair::{LIMIT, wait_master};
 use vrrp_tests::lab::probe::Ask;
 use vrrp_tests::lab::{Capture, Daemon, Host, Lab, Probe, Program, Segment, Vr, wait_until};
 
-use crate::flooder::{Flooder, Sent};
-use crate::frames::{self, Kind};
+use vrrp_tests::lab::linux::flooder::{Flooder, Sent};
+use vrrp_tests::lab::linux::frames::{self, Kind};
 use vrrp_tests::sayln;
 
 /// Slowly enough that no frame is lost.

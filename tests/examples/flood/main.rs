@@ -8,8 +8,6 @@
 //! Needs root, or a kernel that allows user namespaces.
 
 mod facts;
-mod flooder;
-mod frames;
 mod rate;
 
 use std::process::ExitCode;

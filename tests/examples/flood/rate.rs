@@ -7,8 +7,8 @@ use vrrp_tests::lab::daemons::usage;
 use vrrp_tests::lab::pair::LIMIT;
 use vrrp_tests::lab::{Daemon, Host, Lab, Program, Segment, Vr, wait_until};
 
-use crate::flooder::{Flooder, Sent};
-use crate::frames;
+use vrrp_tests::lab::linux::flooder::{Flooder, Sent};
+use vrrp_tests::lab::linux::frames;
 use vrrp_tests::sayln;
 
 /// The client's patience for one answer.

@@ -25,9 +25,7 @@ impl<P: Platform> Daemon<P> {
                 self.backlog = false;
                 break;
             };
-            if self.limit.admits(&event, now) {
-                log_event(&event);
-            }
+            self.log_event(&event, now);
             self.logged.note(&event);
             match &event {
                 Event::StateChange { .. } => {
@@ -39,6 +37,19 @@ impl<P: Platform> Daemon<P> {
             }
         }
         changed
+    }
+
+    fn log_event(&mut self, event: &Event, now: Instant) {
+        let (weight, line) = words::event(event);
+        let level = match weight {
+            Weight::Info => log::Level::Info,
+            Weight::Warning => log::Level::Warn,
+            Weight::Warned | Weight::Debug => log::Level::Debug,
+        };
+        // What would not be written anyway is not left out.
+        if log::log_enabled!(level) && self.limit.admits(event, now) {
+            log::log!(level, "{line}");
+        }
     }
 
     /// At the end of a stop, when all events have been taken: those that never changed their state, because they were waiting for
@@ -114,15 +125,6 @@ impl<P: Platform> Daemon<P> {
             priority: None,
         };
         self.runner().submit(id, happening);
-    }
-}
-
-fn log_event(event: &Event) {
-    let (weight, line) = words::event(event);
-    match weight {
-        Weight::Info => log::info!("{line}"),
-        Weight::Warning => log::warn!("{line}"),
-        Weight::Warned | Weight::Debug => log::debug!("{line}"),
     }
 }
 

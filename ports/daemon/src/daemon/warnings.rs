@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use vrrp_host::{About, Event, Platform, Warning};
 
 use super::Daemon;
+use super::limit::WarningLimit;
 use crate::words;
 
 /// The shortest time between two looks. One is taken in the first turn after it.
@@ -13,16 +14,16 @@ const REST: Duration = Duration::from_secs(1);
 /// The longest time between two looks: on an idle host there are no turns for other reasons.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Lines about beginnings, and about ends, that one look logs. Forged advertisements can cause
-/// hundreds of warnings.
-const MOST_LINES: usize = 32;
-
 /// The warnings that the log knows of.
 #[derive(Debug, Default)]
 pub(super) struct Logged {
     begun: BTreeSet<Warning>,
+    /// Warnings that hold and for which the log had no room. They are tried again before others: forged
+    /// advertisements can cause hundreds, which do not last.
+    waiting: BTreeSet<Warning>,
     /// Problems logged since the last look: the warning that follows from one needs no second line.
     problems: BTreeSet<Warning>,
+    limit: WarningLimit,
     looked: Option<Instant>,
 }
 
@@ -43,28 +44,41 @@ impl Logged {
     }
 
     /// Goes over to the warnings that hold now.
-    fn compare(&mut self, holding: Vec<Warning>) {
+    fn compare(&mut self, holding: Vec<Warning>, now: Instant) {
         let problems = std::mem::take(&mut self.problems);
-        if holding.is_empty() && self.begun.is_empty() {
+        self.limit.tell(now);
+        if holding.is_empty() && self.begun.is_empty() && self.waiting.is_empty() {
             return;
         }
         let holding: BTreeSet<Warning> = holding.into_iter().collect();
-        let news = holding.difference(&self.begun);
-        let news: Vec<&Warning> = news.filter(|w| !problems.contains(w)).collect();
-        for warning in news.iter().take(MOST_LINES) {
-            log::warn!("{}", words::warning(warning));
+        for over in self.begun.difference(&holding) {
+            log::info!("no longer: {}", words::warning(over));
         }
-        if let more @ 1.. = news.len().saturating_sub(MOST_LINES) {
-            log::warn!("{more} more warnings: see vrrpctl status");
+        self.begun.retain(|warning| holding.contains(warning));
+        self.waiting.retain(|warning| holding.contains(warning));
+        let mut news = std::mem::take(&mut self.waiting);
+        for warning in &news {
+            if self.limit.admits(&warning.about, now) {
+                log::warn!("{}", words::warning(warning));
+                self.begun.insert(warning.clone());
+            }
         }
-        let over: Vec<&Warning> = self.begun.difference(&holding).collect();
-        for warning in over.iter().take(MOST_LINES) {
-            log::info!("no longer: {}", words::warning(warning));
+        news.retain(|warning| !self.begun.contains(warning));
+        self.waiting = news;
+        for warning in holding {
+            if self.begun.contains(&warning) || self.waiting.contains(&warning) {
+                continue;
+            }
+            if problems.contains(&warning) {
+                self.begun.insert(warning);
+            } else if self.limit.admits(&warning.about, now) {
+                log::warn!("{}", words::warning(&warning));
+                self.begun.insert(warning);
+            } else {
+                self.limit.leave_out(&warning.about);
+                self.waiting.insert(warning);
+            }
         }
-        if let more @ 1.. = over.len().saturating_sub(MOST_LINES) {
-            log::info!("no longer: {more} more warnings");
-        }
-        self.begun = holding;
     }
 }
 
@@ -76,7 +90,7 @@ impl<P: Platform> Daemon<P> {
         if self.stop.is_none() && self.logged.looked.is_none_or(rested) {
             self.logged.looked = Some(now);
             self.limit.tell(now);
-            self.logged.compare(self.host.warnings());
+            self.logged.compare(self.host.warnings(), now);
         }
     }
 }

@@ -1,19 +1,20 @@
-//! What the flood consists of, octet by octet.
+//! Forged and spoilt advertisements, octet by octet.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use vrrp_tests::lab::{Host, Vr};
+use crate::lab::{Host, Vr};
 
 /// Frames that are refused for one reason.
-pub(crate) struct Kind {
+#[derive(Debug)]
+pub struct Kind {
     /// What is wrong with them.
-    pub(crate) name: &'static str,
+    pub name: &'static str,
     /// The counter that counts them. `None`: they are not refused.
-    pub(crate) reason: Option<&'static str>,
+    pub reason: Option<&'static str>,
     /// Whether the master may answer each (S-10: it says at once that it is still there).
-    pub(crate) each_answered: bool,
+    pub each_answered: bool,
     /// Many, which differ in who sent them.
-    pub(crate) frames: Vec<Vec<u8>>,
+    pub frames: Vec<Vec<u8>>,
 }
 
 /// An advertisement that is about to be spoilt.
@@ -71,7 +72,7 @@ impl Advert {
         header.extend([0, 0, 0, 0, self.ttl, 112, 0, 0]);
         header.extend(Ipv4Addr::new(10, 10, 10, self.source).octets());
         header.extend([224, 0, self.group[0], self.group[1]]);
-        let sum = (!crate::frames::sum(&header)).wrapping_add(self.header_error);
+        let sum = (!self::sum(&header)).wrapping_add(self.header_error);
         header[10..12].copy_from_slice(&sum.to_be_bytes());
         let mut frame = vec![1, 0, 0x5e, 0, 0, 0x12, 2, 0, 10, 10, 66, self.source, 8, 0];
         frame.extend(header);
@@ -104,7 +105,7 @@ fn ipv6(vrid: u8, source: u8, hop_limit: u8) -> Vec<u8> {
 
 /// Everything that must be refused, by reason, for the IPv4 virtual router `vr` of `master`, who has
 /// none of IPv6 but `six`.
-pub(crate) fn refused(vr: &Vr, six: u8, master: &Host) -> Vec<Kind> {
+pub fn refused(vr: &Vr, six: u8, master: &Host) -> Vec<Kind> {
     let kind = |name, reason, frame: &dyn Fn(u8) -> Vec<u8>| Kind {
         name,
         reason: Some(reason),
@@ -167,7 +168,7 @@ pub(crate) fn refused(vr: &Vr, six: u8, master: &Host) -> Vec<Kind> {
 }
 
 /// Sound advertisements of somebody who is not there.
-pub(crate) fn spoofed(name: &'static str, vr: &Vr, priority: u8) -> Kind {
+pub fn spoofed(name: &'static str, vr: &Vr, priority: u8) -> Kind {
     Kind {
         name,
         reason: None,
@@ -176,6 +177,13 @@ pub(crate) fn spoofed(name: &'static str, vr: &Vr, priority: u8) -> Kind {
             .map(|source| Advert::new(vr, priority, source).frame())
             .collect(),
     }
+}
+
+/// A sound advertisement for an IPv4 virtual router from 10.10.10.`source`, with this priority and
+/// interval.
+pub fn forged(vr: &Vr, priority: u8, interval_cs: u16, source: u8) -> Vec<u8> {
+    let vr = vr.clone().interval_cs(interval_cs);
+    Advert::new(&vr, priority, source).frame()
 }
 
 /// The Internet checksum's sum (RFC 1071) of an even number of octets.

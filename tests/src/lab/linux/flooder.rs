@@ -1,18 +1,19 @@
-//! Who sends the flood.
+//! The sender of a flood.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use vrrp_tests::lab::Host;
-use vrrp_tests::lab::host::INTERFACE;
-use vrrp_tests::sys::{self, FrameSender};
+use crate::lab::Host;
+use crate::lab::host::INTERFACE;
+use crate::sys::{self, FrameSender};
 
 /// Frames go out this often, as many at once as are due.
 const TICK_US: u64 = 1_000;
 
 /// A flood that goes on until it is stopped.
-pub(crate) struct Flooder {
+#[derive(Debug)]
+pub struct Flooder {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<u64>,
     began_us: u64,
@@ -20,14 +21,20 @@ pub(crate) struct Flooder {
 
 /// What was sent.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sent {
-    pub(crate) frames: u64,
-    pub(crate) per_second: u64,
+pub struct Sent {
+    /// Frames.
+    pub frames: u64,
+    /// Frames a second.
+    pub per_second: u64,
 }
 
 impl Flooder {
     /// Sends each of `frames` once.
-    pub(crate) fn once(host: &Host, frames: &[Vec<u8>], per_second: u64) {
+    ///
+    /// # Panics
+    ///
+    /// When a frame cannot be sent.
+    pub fn once(host: &Host, frames: &[Vec<u8>], per_second: u64) {
         let sender = open(host);
         let began_us = sys::now_us();
         for (number, frame) in (0..).zip(frames) {
@@ -38,7 +45,7 @@ impl Flooder {
     }
 
     /// Begins to send `frames` in turn from `host`, so many a second.
-    pub(crate) fn start(host: &Host, frames: Vec<Vec<u8>>, per_second: u64) -> Self {
+    pub fn start(host: &Host, frames: Vec<Vec<u8>>, per_second: u64) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let sender = open(host);
         let stopped = stop.clone();
@@ -52,7 +59,11 @@ impl Flooder {
     }
 
     /// Ends it.
-    pub(crate) fn stop(self) -> Sent {
+    ///
+    /// # Panics
+    ///
+    /// When a frame could not be sent.
+    pub fn stop(self) -> Sent {
         self.stop.store(true, Ordering::Relaxed);
         let frames = self.thread.join().expect("the thread of the flood");
         let span_us = (sys::now_us() - self.began_us).max(1);
