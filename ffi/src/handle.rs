@@ -20,6 +20,12 @@ pub struct vrrp {
     engine: Engine,
 }
 
+impl core::fmt::Debug for vrrp {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("vrrp").finish_non_exhaustive()
+    }
+}
+
 /// A type behind a pointer that C holds, in storage of the caller.
 ///
 /// # Safety

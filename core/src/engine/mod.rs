@@ -58,6 +58,17 @@ pub struct Engine<const IFS: usize, const VRS: usize, const ADDRS: usize> {
     drops: DropCounters,
 }
 
+impl<const IFS: usize, const VRS: usize, const ADDRS: usize> core::fmt::Debug
+    for Engine<IFS, VRS, ADDRS>
+{
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Engine")
+            .field("interfaces", &self.interfaces.len())
+            .field("virtual_routers", &self.table.iter().count())
+            .finish_non_exhaustive()
+    }
+}
+
 impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Default for Engine<IFS, VRS, ADDRS> {
     fn default() -> Self {
         Self::new()

@@ -91,6 +91,14 @@ pub struct Gate<const VRS: usize, const ADDRS: usize> {
     discards: DiscardCounters,
 }
 
+impl<const VRS: usize, const ADDRS: usize> core::fmt::Debug for Gate<VRS, ADDRS> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Gate")
+            .field("engine", &self.engine)
+            .finish_non_exhaustive()
+    }
+}
+
 /// One thing for the port to do or to know, in the order in which they come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action<'b> {

@@ -54,6 +54,12 @@ pub struct vrrp_gate {
     content: Content,
 }
 
+impl core::fmt::Debug for vrrp_gate {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("vrrp_gate").finish_non_exhaustive()
+    }
+}
+
 // SAFETY: the offsets are those of the fields.
 unsafe impl Handle for vrrp_gate {
     const MAGIC: u32 = 0x5652_4754;

@@ -19,6 +19,12 @@ use crate::raw;
 /// `vrrp_host_open_config()` and freed by `vrrp_host_close()`.
 pub struct vrrp_host(Handle);
 
+impl core::fmt::Debug for vrrp_host {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("vrrp_host").finish_non_exhaustive()
+    }
+}
+
 #[repr(C)]
 struct Handle {
     /// First, so that it can be looked for in memory of any size.

@@ -118,6 +118,12 @@ pub struct Control<'d, const VRS: usize, const ADDRS: usize> {
     pub(crate) frames: Frames<'d>,
 }
 
+impl<const VRS: usize, const ADDRS: usize> core::fmt::Debug for Control<'_, VRS, ADDRS> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Control").finish_non_exhaustive()
+    }
+}
+
 impl<const VRS: usize, const ADDRS: usize> Clone for Control<'_, VRS, ADDRS> {
     fn clone(&self) -> Self {
         *self

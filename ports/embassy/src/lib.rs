@@ -124,6 +124,16 @@ pub struct Resources<
 }
 
 impl<const VRS: usize, const ADDRS: usize, const STACKS: usize, const FRAMES: usize>
+    core::fmt::Debug for Resources<VRS, ADDRS, STACKS, FRAMES>
+{
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Resources")
+            .field("used", &self.inner.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<const VRS: usize, const ADDRS: usize, const STACKS: usize, const FRAMES: usize>
     Resources<VRS, ADDRS, STACKS, FRAMES>
 {
     /// Memory that is not in use.

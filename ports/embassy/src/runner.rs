@@ -28,6 +28,14 @@ pub struct Runner<'d, D: Driver, const VRS: usize, const ADDRS: usize> {
     pub(crate) waited: u8,
 }
 
+impl<D: Driver, const VRS: usize, const ADDRS: usize> core::fmt::Debug
+    for Runner<'_, D, VRS, ADDRS>
+{
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Runner").finish_non_exhaustive()
+    }
+}
+
 /// What became of taking in one frame.
 enum Taken {
     Frame,

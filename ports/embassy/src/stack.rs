@@ -80,6 +80,14 @@ pub struct StackDriver<'d, const VRS: usize, const ADDRS: usize> {
     pub(crate) index: u8,
 }
 
+impl<const VRS: usize, const ADDRS: usize> core::fmt::Debug for StackDriver<'_, VRS, ADDRS> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("StackDriver")
+            .field("index", &self.index)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<'d, const VRS: usize, const ADDRS: usize> StackDriver<'d, VRS, ADDRS> {
     fn seat(&self) -> Option<&'d Seat> {
         self.control.seats.get(usize::from(self.index))
@@ -145,6 +153,14 @@ pub struct RxToken<'d, const VRS: usize, const ADDRS: usize> {
     index: u8,
 }
 
+impl<const VRS: usize, const ADDRS: usize> core::fmt::Debug for RxToken<'_, VRS, ADDRS> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("RxToken")
+            .field("index", &self.index)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<const VRS: usize, const ADDRS: usize> embassy_net_driver::RxToken for RxToken<'_, VRS, ADDRS> {
     fn consume<R, F>(self, f: F) -> R
     where
@@ -162,6 +178,12 @@ impl<const VRS: usize, const ADDRS: usize> embassy_net_driver::RxToken for RxTok
 pub struct TxToken<'d, const VRS: usize, const ADDRS: usize> {
     control: Control<'d, VRS, ADDRS>,
     slot: &'d Slot,
+}
+
+impl<const VRS: usize, const ADDRS: usize> core::fmt::Debug for TxToken<'_, VRS, ADDRS> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("TxToken").finish_non_exhaustive()
+    }
 }
 
 impl<'d, const VRS: usize, const ADDRS: usize> TxToken<'d, VRS, ADDRS> {

@@ -96,6 +96,12 @@ pub struct RxToken<'a, T, const VRS: usize, const ADDRS: usize> {
     now: Instant,
 }
 
+impl<T, const VRS: usize, const ADDRS: usize> core::fmt::Debug for RxToken<'_, T, VRS, ADDRS> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("RxToken").finish_non_exhaustive()
+    }
+}
+
 impl<T: phy::RxToken, const VRS: usize, const ADDRS: usize> phy::RxToken
     for RxToken<'_, T, VRS, ADDRS>
 {
@@ -156,6 +162,12 @@ pub struct TxToken<'a, T, const VRS: usize, const ADDRS: usize> {
     inner: T,
     gate: &'a RefCell<Gate<VRS, ADDRS>>,
     staged: &'a mut [u8],
+}
+
+impl<T, const VRS: usize, const ADDRS: usize> core::fmt::Debug for TxToken<'_, T, VRS, ADDRS> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("TxToken").finish_non_exhaustive()
+    }
 }
 
 impl<T: phy::TxToken, const VRS: usize, const ADDRS: usize> phy::TxToken

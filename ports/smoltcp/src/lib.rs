@@ -124,6 +124,16 @@ pub struct Vrrp<D, const VRS: usize, const ADDRS: usize, const FRAME: usize = 15
     installed: Vec<IpAddr, IFACE_MAX_ADDR_COUNT>,
 }
 
+impl<D, const VRS: usize, const ADDRS: usize, const FRAME: usize> core::fmt::Debug
+    for Vrrp<D, VRS, ADDRS, FRAME>
+{
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Vrrp")
+            .field("gate", &self.gate)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<D, const VRS: usize, const ADDRS: usize, const FRAME: usize> Vrrp<D, VRS, ADDRS, FRAME> {
     /// Wraps a device. `random_seed` is any number that differs from host to host, such as the one
     /// given to the `Interface`.

@@ -85,6 +85,14 @@ pub struct Port {
     pub failures: u64,
 }
 
+impl std::fmt::Debug for Port {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Port")
+            .field("engine", &self.engine)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Default for Port {
     fn default() -> Self {
         Self::new()

@@ -91,6 +91,14 @@ pub struct Daemon<P: Platform> {
     is_init: bool,
 }
 
+impl<P: Platform> std::fmt::Debug for Daemon<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Daemon")
+            .field("file", &self.file)
+            .finish_non_exhaustive()
+    }
+}
+
 /// How far a stop has come.
 #[derive(Clone, Copy, Debug)]
 struct Stop {

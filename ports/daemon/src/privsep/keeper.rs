@@ -57,6 +57,12 @@ pub struct Keeper<S> {
     end_by: Option<Instant>,
 }
 
+impl<S> std::fmt::Debug for Keeper<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keeper").finish_non_exhaustive()
+    }
+}
+
 /// What a turn of the keeper came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {

@@ -45,6 +45,12 @@ pub struct Scripts {
     running: usize,
 }
 
+impl std::fmt::Debug for Scripts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scripts").finish_non_exhaustive()
+    }
+}
+
 /// The scripts of one virtual router. Most of the time nothing runs, and many have no scripts at
 /// all: what they do not need takes no room.
 struct Line {

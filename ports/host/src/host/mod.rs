@@ -52,6 +52,14 @@ pub struct Host<P: Platform> {
     stopping: bool,
 }
 
+impl<P: Platform> std::fmt::Debug for Host<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Host")
+            .field("stopping", &self.stopping)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<P: Platform> Host<P> {
     /// Checks the configuration, makes the platform ready for it and starts every virtual router.
     /// Nothing is sent or received before the first [`step`](Host::step). A virtual router that the
