@@ -415,3 +415,93 @@ fn a_gateway_forwards_whatever_filters_its_interfaces_have() {
         assert!(!warns());
     }
 }
+
+/// A gateway may have an address in another network alone: the virtual one is all that its clients know.
+#[test]
+fn a_gateway_without_an_address_of_its_own_in_the_network_of_its_clients_forwards() {
+    let lan = Lab::new(Segment::Switch);
+    let wan = lan.segment(Segment::Switch, 20);
+    let (clarinet, jimbob) = (lan.host("clarinet", 6), lan.host("jimbob", 5));
+    let outside = wan.host("outside", 5);
+    clarinet.join(&wan, "xl1");
+    let ns = clarinet.netns();
+    ns.sysctl("net/ipv4/ip_forward", "1");
+    ns.sysctl("net/ipv6/conf/all/forwarding", "1");
+    ns.ip("addr del 10.10.10.6/24 dev xl0\n\
+         addr del fd00:10::6/64 dev xl0\n\
+         addr add 192.168.9.6/24 dev xl0");
+    jimbob.netns().ip("route add default via 10.10.10.1\n\
+         route add ::/0 via fe80::1 dev xl0");
+    outside.netns().ip("route add default via 10.10.20.6\n\
+         route add ::/0 via fd00:20::6");
+    outside.serve();
+    let before = [ns_routes(&clarinet, "-4"), ns_routes(&clarinet, "-6")];
+    for vmac in [true, false] {
+        for accept in [true, false] {
+            for rp_filter in ["0", "1"] {
+                let mode = Mode { vmac, accept };
+                eprintln!("--- {mode:?}, rp_filter {rp_filter}");
+                ns.sysctl("net/ipv4/conf/all/rp_filter", rp_filter);
+                let vrs = &virtual_routers(mode, 100)[..2];
+                let config = Program::Vrrpd.config(&clarinet, vrs);
+                let config = config.replace("/32", "/24").replace("/128", "/64");
+                let config = config.replace("fe80::1/64", "fe80::1/128");
+                let mut daemon = Daemon::start(Program::Vrrpd, &clarinet, &config, vrs);
+                for address in OUTSIDE {
+                    wait_until(LIMIT, address, || {
+                        jimbob.forget_neighbours();
+                        jimbob.ask(address).as_deref() == Some("outside")
+                    });
+                }
+                // An interface that was down has lost its routes.
+                ns.ip("link set xl0 down\nlink set xl0 up");
+                for address in OUTSIDE {
+                    wait_until(LIMIT, address, || {
+                        jimbob.ask(address).as_deref() == Some("outside")
+                    });
+                }
+                // A host that gets an address of its own needs the route no more.
+                ns.ip("addr add 10.10.10.6/24 dev xl0");
+                let spare =
+                    || ns_routes(&clarinet, "-4").contains("10.10.10.0/24 dev xl0 proto 112");
+                wait_until(LIMIT, "one route is enough", || !spare());
+                ns.ip("addr del 10.10.10.6/24 dev xl0");
+                wait_until(LIMIT, "it is reached again", || {
+                    jimbob.ask(OUTSIDE[0]).as_deref() == Some("outside")
+                });
+                daemon.stop();
+                let after = [ns_routes(&clarinet, "-4"), ns_routes(&clarinet, "-6")];
+                assert_eq!(after, before);
+            }
+        }
+    }
+    // What a process that was killed has left is removed by the next one.
+    let vrs = &virtual_routers(
+        Mode {
+            vmac: true,
+            accept: false,
+        },
+        100,
+    )[..2];
+    let config = Program::Vrrpd.config(&clarinet, vrs);
+    let config = config.replace("/32", "/24").replace("/128", "/64");
+    let mut daemon = Daemon::start(Program::Vrrpd, &clarinet, &config, vrs);
+    wait_until(LIMIT, "a route", || {
+        ns_routes(&clarinet, "-4").contains("10.10.10.0/24")
+    });
+    daemon.crash();
+    daemon.start_again(&clarinet);
+    wait_until(LIMIT, "it is master again", || {
+        vrrpctl(&clarinet, &["status", "--brief"]).contains("master")
+    });
+    assert_eq!(jimbob.ask(OUTSIDE[0]).as_deref(), Some("outside"));
+    daemon.stop();
+    assert_eq!(ns_routes(&clarinet, "-4"), before[0]);
+}
+
+/// The routes of a family but for those that the kernel makes by itself and in its own time.
+fn ns_routes(host: &Host, family: &str) -> String {
+    let routes = host.run(&format!("ip {family} route show table main"));
+    let lines = routes.lines().filter(|line| !line.contains("fe80::/64"));
+    lines.map(|line| format!("{line}\n")).collect()
+}

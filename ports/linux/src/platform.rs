@@ -1,6 +1,6 @@
 //! The platform: what it is made of, and the seam to the host.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
@@ -21,6 +21,7 @@ use crate::links::Links;
 use crate::netlink::{Monitor, Netlink};
 use crate::pace::{Pace, Wait};
 use crate::router::Router;
+use crate::routes::LinkRoute;
 use crate::serve::{AT_ONCE, Places};
 use crate::sockets::{self, Sockets};
 use crate::strays::Strays;
@@ -105,6 +106,8 @@ pub struct LinuxPlatform {
     pub(crate) deaf: BTreeMap<u32, String>,
     /// Routes to the networks of virtual addresses may be missing.
     pub(crate) unrouted: bool,
+    /// Routes of our own to the networks of virtual addresses.
+    pub(crate) link_routes: BTreeSet<LinkRoute>,
     /// Facts may have changed that the host has not been told.
     pub(crate) unsettled: bool,
     pub(crate) counters: Counters,
@@ -191,6 +194,7 @@ impl LinuxPlatform {
             asked_for_unicast: 0,
             deaf: BTreeMap::new(),
             unrouted: false,
+            link_routes: BTreeSet::new(),
             unsettled: false,
             counters: Counters::default(),
             abandoned: false,

@@ -190,6 +190,8 @@ impl LinuxPlatform {
         for key in keys {
             self.release_router(key);
         }
+        // What fails bears our mark, and goes with the next life.
+        let _ = self.network_routes();
         let restored = self.tidy_sysctls();
         if !links_are_gone || self.strays.are_there() {
             // Nothing is left to be done later.

@@ -2,17 +2,23 @@
 //!
 //! Where the host has an address of its own in the network of a virtual one, it reaches the
 //! neighbours by that, and the virtual one must not get in the way. Where it has none, the virtual
-//! address has to bring the route: without, it could answer nobody of its network.
+//! address has to bring the route: without, it could answer nobody of its network. One that is served
+//! without being accepted is on no interface and brings none; there we add one of our own, or a gateway
+//! would forward nothing back to its clients.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 
 use vrrp_core::{VirtualAddress, VrKey};
 use vrrp_host::port::How;
 
+use crate::ledger::Entry;
 use crate::netlink::{self, AddressRoute};
 use crate::platform::LinuxPlatform;
+
+/// A route of our own: the number of the link, the network and its length.
+pub(crate) type LinkRoute = (u32, IpAddr, u8);
 
 impl LinuxPlatform {
     /// The route that the kernel is to make for an address of a virtual router on a link.
@@ -64,9 +70,75 @@ impl LinuxPlatform {
         !own.any(|a| a.has_beside(ip) && !self.is_ours(a))
     }
 
-    /// Adds the routes of IPv4 addresses that are on interfaces of the host, where they are missing:
-    /// the kernel removes them when an interface goes down.
+    /// Makes the routes to networks as the virtual routers need them, where that may have changed: the
+    /// kernel removes routes when an interface goes down.
     pub(crate) fn network_routes(&mut self) -> io::Result<()> {
+        let of_addresses = self.routes_of_addresses();
+        self.link_routes().and(of_addresses)
+    }
+
+    /// Adds and removes our own routes, to the networks of addresses that are served without being
+    /// accepted.
+    fn link_routes(&mut self) -> io::Result<()> {
+        let mut wanted: BTreeSet<LinkRoute> = BTreeSet::new();
+        for (key, router) in &self.routers {
+            let Ok((parent, _)) = self.parent(*key) else {
+                continue;
+            };
+            let is_silent = |how| matches!(how, How::Silent { .. });
+            for held in router.held.iter().filter(|held| is_silent(held.how)) {
+                let address = held.address;
+                if self.links.is_up(parent) && self.needs_route(*key, parent, address) {
+                    let len = address.prefix_len;
+                    let network = match address.address {
+                        IpAddr::V4(ip) => netlink::network_of(ip, len).into(),
+                        IpAddr::V6(ip) => netlink::network_of_ipv6(ip, len).into(),
+                    };
+                    wanted.insert((parent, network, len));
+                }
+            }
+        }
+        if wanted.is_empty() && self.link_routes.is_empty() {
+            return Ok(());
+        }
+        // Before they are there: a sweep of another life lets what is noted alone.
+        let entry = |route: &LinkRoute| Entry::Route { address: route.1 };
+        let noted = self.ledger.add(wanted.iter().map(entry));
+        noted.map_err(io::Error::other)?;
+        let gone: Vec<LinkRoute> = self.link_routes.difference(&wanted).copied().collect();
+        let changes: Vec<(LinkRoute, bool)> = gone
+            .iter()
+            .map(|route| (*route, false))
+            .chain(wanted.iter().map(|route| (*route, true)))
+            .collect();
+        let answers = self.netlink.perform_each(|to| {
+            for ((index, network, len), add) in &changes {
+                netlink::link_route(to, *index, (*network, *len), *add);
+            }
+        });
+        for (route, answer) in gone.iter().zip(&answers) {
+            // One that went with its interface is gone, too.
+            let there = answer.as_ref().is_err_and(|error| {
+                !matches!(error.raw_os_error(), Some(libc::ESRCH | libc::ENODEV))
+            });
+            if !there {
+                self.link_routes.remove(route);
+                let _ = self.ledger.remove(&entry(route));
+            }
+        }
+        self.link_routes.extend(wanted);
+        for answer in answers {
+            match answer.as_ref().map_err(io::Error::raw_os_error) {
+                Ok(()) => {}
+                Err(Some(libc::EEXIST | libc::ESRCH | libc::ENETDOWN | libc::ENODEV)) => {}
+                Err(_) => return answer,
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the routes of IPv4 addresses that are on interfaces of the host, where they are missing.
+    fn routes_of_addresses(&mut self) -> io::Result<()> {
         let mut wanted = BTreeMap::new();
         for (key, router) in &self.routers {
             for held in router.held.iter().filter(|h| h.how == How::Installed) {

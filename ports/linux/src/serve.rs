@@ -200,6 +200,7 @@ impl LinuxPlatform {
             self.places.remove(held);
             let (index, ip) = (held.index, held.address.address);
             self.source_goes(index, ip);
+            self.unrouted |= matches!(held.how, How::Silent { .. });
             self.unheard |= !self.is_answered(key, held);
         }
         let (mut serve, mut error) = (None, None);
@@ -300,6 +301,7 @@ impl LinuxPlatform {
         }
         self.places.add(&held);
         self.unheard |= !self.is_answered(key, &held);
+        self.unrouted |= matches!(held.how, How::Silent { .. });
         if let Some(router) = self.routers.get_mut(&key) {
             router.held.push(held);
         }
@@ -385,6 +387,7 @@ impl LinuxPlatform {
             if let Some(held) = plan.give_up {
                 self.places.remove(&held);
                 self.unheard |= !self.is_answered(key, &held);
+                self.unrouted |= matches!(held.how, How::Silent { .. });
                 let entry = held.entry.clone();
                 let gone = self.gone_or_stray(held, left).is_ok();
                 clean &= gone && self.ledger.remove(&entry).is_ok();

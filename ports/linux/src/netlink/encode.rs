@@ -1,6 +1,6 @@
 //! Requests to the kernel.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use vrrp_core::{MacAddr, VirtualAddress};
 
@@ -299,6 +299,12 @@ pub(crate) fn network_of(ip: Ipv4Addr, prefix_len: u8) -> Ipv4Addr {
     Ipv4Addr::from_bits(ip.to_bits() & mask.unwrap_or_default())
 }
 
+/// The network of an IPv6 address.
+pub(crate) fn network_of_ipv6(ip: Ipv6Addr, prefix_len: u8) -> Ipv6Addr {
+    let mask = u128::MAX.checked_shl(128 - u32::from(prefix_len.min(128)));
+    Ipv6Addr::from_bits(ip.to_bits() & mask.unwrap_or_default())
+}
+
 /// Adds the route to the network of an IPv4 address that is there without one, as
 /// [`AddressRoute::Last`] would have it. The kernel removes it with the address, its source.
 pub(crate) fn network_route(
@@ -323,6 +329,40 @@ pub(crate) fn network_route(
         ip_attribute(m, RTA_DST, network.into());
         m.attribute(RTA_OIF, &index.to_ne_bytes());
         ip_attribute(m, RTA_PREFSRC, source.into());
+        m.attribute(RTA_PRIORITY, &LAST_METRIC.to_ne_bytes());
+    });
+}
+
+/// Adds or removes our own route to a network that a link leads to, to be used when there is no other.
+pub(crate) fn link_route(
+    to: &mut Requests,
+    index: u32,
+    (network, prefix_len): (IpAddr, u8),
+    add: bool,
+) {
+    let (family, scope) = match network {
+        IpAddr::V4(_) => (AF_INET, RT_SCOPE_LINK),
+        IpAddr::V6(_) => (AF_INET6, 0),
+    };
+    let mut body = [0; 12];
+    body[..8].copy_from_slice(&[
+        family,
+        prefix_len,
+        0,
+        0,
+        RT_TABLE_MAIN,
+        OUR_PROTOCOL,
+        scope,
+        RTN_UNICAST,
+    ]);
+    let (kind, flags) = if add {
+        (RTM_NEWROUTE, REQUEST | ACK | CREATE | EXCLUSIVE)
+    } else {
+        (RTM_DELROUTE, REQUEST | ACK)
+    };
+    to.message(kind, flags, &body, |m| {
+        ip_attribute(m, RTA_DST, network);
+        m.attribute(RTA_OIF, &index.to_ne_bytes());
         m.attribute(RTA_PRIORITY, &LAST_METRIC.to_ne_bytes());
     });
 }
