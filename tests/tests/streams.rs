@@ -153,7 +153,7 @@ fn xtask() {
     // Help is written at once, and the pipe has room for it.
     loses_it_after(0, &xtask, &["help"]);
     loses_it_after(0, &xtask, &["lab", "--help"]);
-    loses_its_output(&xtask, &["test", "compliance"]);
+    loses_its_output(&xtask, &["test", "format"]);
     complains_to_nobody(&xtask, &["bogus"], 2);
     complains_to_nobody(&xtask, &["test", "bogus"], 1);
     complains_to_nobody(&xtask, &["lab", "--at-once", "none"], 1);
