@@ -48,6 +48,21 @@ pub fn start_in(command: &mut Command, ns: RawFd) {
     unsafe { command.pre_exec(before_exec) };
 }
 
+/// Makes this process the parent of what its children leave behind, for [`reap`]: in a container
+/// process 1 may be nobody who does.
+pub fn adopt_orphans() -> io::Result<()> {
+    // SAFETY: takes plain numbers.
+    check(unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) }).map(drop)
+}
+
+/// Takes the exit status of the child `pid`, so that nothing of it is left. `false`: it has not ended.
+pub fn reap(pid: u32) -> bool {
+    // SAFETY: no status is asked for.
+    let ended = unsafe { libc::waitpid(pid as libc::pid_t, std::ptr::null_mut(), libc::WNOHANG) };
+    // An error: it is no child of this process, and not its to reap.
+    ended != 0
+}
+
 /// Locks `file` for this process, which waits for others. The lock ends with the file's descriptor.
 pub fn lock(file: &impl AsRawFd) -> io::Result<()> {
     // SAFETY: no memory is passed.

@@ -11,7 +11,9 @@ mod lwip;
 mod smoltcp;
 mod vrrpd;
 
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -163,6 +165,11 @@ impl Daemon {
     pub fn start(program: Program, host: &Host, config: &str, vrs: &[Vr]) -> Self {
         let path = host.dir().join(format!("{program:?}.conf").to_lowercase());
         std::fs::write(&path, config).expect("write a configuration");
+        if program == Program::Vrrpd {
+            // It may hold a password.
+            let owner = Permissions::from_mode(0o600);
+            std::fs::set_permissions(&path, owner).expect("make a configuration its owner's");
+        }
         #[cfg(target_os = "linux")]
         match program {
             Program::Frr => frr::prepare(host, vrs),
@@ -227,12 +234,25 @@ impl Daemon {
 
     /// Kills it without a warning, every process of it.
     pub fn crash(&mut self) {
+        let others = self.descendants();
         for child in &mut self.children {
             // It may be gone already.
             let _ = sys::signal_group(child.id(), libc::SIGKILL);
             let _ = child.wait();
         }
         self.children.clear();
+        reap(others);
+    }
+
+    /// What its processes have started, parents before children.
+    fn descendants(&self) -> Vec<u32> {
+        let mut found: Vec<u32> = self.children.iter().map(Child::id).collect();
+        let mut at = 0;
+        while let Some(pid) = found.get(at).copied() {
+            found.extend(children(pid));
+            at += 1;
+        }
+        found.split_off(self.children.len())
     }
 
     /// Stops it as a service manager does, and waits until it has gone.
@@ -270,6 +290,7 @@ impl Daemon {
     /// When it takes more than 15 s.
     pub fn wait_end(&mut self) {
         let what = format!("{} on {} ends", self.name, self.host);
+        let others = self.descendants();
         let children = &mut self.children;
         wait_until(STOP_LIMIT, &what, || {
             children
@@ -277,6 +298,7 @@ impl Daemon {
                 .all(|child| child.try_wait().expect("wait for a child").is_some())
         });
         self.children.clear();
+        reap(others);
     }
 
     /// Whether every process of it runs.
@@ -344,6 +366,8 @@ impl Daemon {
     }
 
     fn launch(&mut self, commands: Vec<Command>) {
+        #[cfg(target_os = "linux")]
+        sys::adopt_orphans().expect("adopt what daemons leave behind");
         for (number, mut command) in commands.into_iter().enumerate() {
             if number > 0 {
                 // FRR's programs wait for zebra's socket, but not for ever.
@@ -396,13 +420,38 @@ fn keep_log(pipe: Option<impl Read + Send + 'static>, log: Arc<Mutex<Vec<(u64, S
 /// The process that works: keepalived's first one, `leader`, watches over it.
 #[cfg(target_os = "linux")]
 fn worker(leader: u32) -> u32 {
-    let path = format!("/proc/{leader}/task/{leader}/children");
+    children(leader).first().copied().unwrap_or(leader)
+}
+
+/// The processes that `pid` has started.
+#[cfg(target_os = "linux")]
+fn children(pid: u32) -> Vec<u32> {
+    let path = format!("/proc/{pid}/task/{pid}/children");
     let children = std::fs::read_to_string(path).unwrap_or_default();
-    children
-        .split_whitespace()
-        .next()
-        .and_then(|pid| pid.parse().ok())
-        .unwrap_or(leader)
+    let pids = children.split_whitespace().map(str::parse);
+    pids.map_while(Result::ok).collect()
+}
+
+/// Process 1 reaps them.
+#[cfg(not(target_os = "linux"))]
+fn children(_pid: u32) -> Vec<u32> {
+    Vec::new()
+}
+
+/// Process 1 reaps them.
+#[cfg(not(target_os = "linux"))]
+fn reap(_pids: Vec<u32>) {}
+
+/// Reaps what a daemon that has ended has left, which ends, too. What goes on is left to process 1.
+#[cfg(target_os = "linux")]
+fn reap(mut pids: Vec<u32>) {
+    for _ in 0..100 {
+        pids.retain(|pid| !sys::reap(*pid));
+        if pids.is_empty() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// What a process has used and holds.
