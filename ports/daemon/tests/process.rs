@@ -266,6 +266,7 @@ fn in_the_background_every_line_reaches_syslog_from_the_first_on() {
         "{lines}"
     );
     assert!(lines.contains("starts with 1 virtual router"), "{lines}");
+    assert!(!lines.contains("virtual routers"), "{lines}");
     assert_eq!(shown, "", "nothing that is no error");
     let status = bench.ctl(&["status", "--json"]);
     let status = String::from_utf8_lossy(&status.stdout).into_owned();

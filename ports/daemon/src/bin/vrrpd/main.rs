@@ -261,11 +261,10 @@ fn remove_pid_file(args: &Args) {
 }
 
 fn log_start(config: &Config) {
-    log::info!(
-        "vrrpd {} starts with {} virtual routers",
-        env!("CARGO_PKG_VERSION"),
-        config.virtual_routers.len()
-    );
+    let routers = config.virtual_routers.len();
+    let s = if routers == 1 { "" } else { "s" };
+    let version = env!("CARGO_PKG_VERSION");
+    log::info!("vrrpd {version} starts with {routers} virtual router{s}");
 }
 
 /// The starting process may end, and what is said goes to syslog.
