@@ -326,9 +326,7 @@ fn groups_follow(accept: bool) {
     assert!(sent.contains(&report("ff02::1:ff0b:80", mld::Message::Listening)));
 
     // An address that leaves takes its group along, unless another shares it.
-    gate.router_mut()
-        .remove(ms(22_000), vr(Family::Ipv6))
-        .unwrap();
+    gate.remove(ms(22_000), vr(Family::Ipv6)).unwrap();
     let mut left = drain(&mut gate, ms(22_000)).0;
     left.extend(run(&mut gate, ms(30_000)).into_iter().map(|s| s.1));
     for group in [
@@ -572,7 +570,7 @@ fn who_ceases_to_serve_an_address_asks_nobody_from_its_mac() {
     };
     gate.reconfigure(ms(4_000), vr(Family::Ipv4), &config)
         .unwrap();
-    gate.router_mut().set_tracked(ms(4_000), 1, false);
+    gate.set_tracked(ms(4_000), 1, false);
     gate.handle_timeout(ms(8_000));
     let (sent, addresses) = drain(&mut gate, ms(8_000));
     assert_eq!(addresses, [(SERVICE.into(), false)]);
@@ -648,7 +646,7 @@ fn an_owners_address_stays_its_own() {
     assert_eq!(gate.send(&mut frame), Ok(()));
     assert_eq!(frame[6..12], VMAC.0);
     // Disabled it has the address still, as any host has its own.
-    gate.router_mut().set_enabled(ms(10), key, false).unwrap();
+    gate.set_enabled(ms(10), key, false).unwrap();
     drain(&mut gate, ms(10));
     run(&mut gate, ms(5_000));
     let mut frame = udp_v4(ASKER, OWN_V4, ASKER_V4);
@@ -694,8 +692,7 @@ fn without_a_link_an_address_goes_at_once() {
 #[test]
 fn what_a_stuck_device_cannot_send_in_time_is_not_sent_late() {
     let mut gate = active(&["10.10.10.80"], true);
-    gate.router_mut()
-        .set_enabled(ms(4_000), vr(Family::Ipv4), false)
+    gate.set_enabled(ms(4_000), vr(Family::Ipv4), false)
         .unwrap();
     assert_eq!(drain_blocked(&mut gate, ms(4_000)), []);
     assert_eq!(gate.poll_timeout(), Some(ms(4_010)));
@@ -705,8 +702,7 @@ fn what_a_stuck_device_cannot_send_in_time_is_not_sent_late() {
     assert!(drain(&mut gate, ms(4_020)).0.is_empty());
     // Busy for a moment only, it sends all.
     let mut gate = active(&["10.10.10.80"], true);
-    gate.router_mut()
-        .set_enabled(ms(4_000), vr(Family::Ipv4), false)
+    gate.set_enabled(ms(4_000), vr(Family::Ipv4), false)
         .unwrap();
     assert_eq!(drain_blocked(&mut gate, ms(4_000)), []);
     assert_eq!(drain(&mut gate, ms(4_009)).0.len(), 1);

@@ -187,7 +187,7 @@ fn a_group_that_is_left_is_said_to_be_when_the_device_can_send() {
     // Still Backup, which leaves at once.
     line.at(1_000).sent.clear();
     let (key, _) = line.config(&["10.10.10.80"]);
-    line.gate.router_mut().remove(line.now, key).unwrap();
+    line.gate.remove(line.now, key).unwrap();
     let mut buf = [0; max_frame_len(8)];
     while let Some(action) = line.gate.poll(ms(1_000), false, &mut buf) {
         assert!(!matches!(action, Action::Send(_)), "{action:?}");
@@ -229,7 +229,7 @@ fn a_querier_of_igmp_version_1_is_told_in_its_words_for_400_seconds() {
         let mut line = Line::new(&["10.10.10.80"], 100);
         line.at(1_000).hear(&igmp_query(querier, GROUP_V4));
         let (key, _) = line.config(&["10.10.10.80"]);
-        line.gate.router_mut().remove(line.now, key).unwrap();
+        line.gate.remove(line.now, key).unwrap();
         line.drain();
         assert_eq!(line.when(&leave).len(), expected);
     }
@@ -299,14 +299,14 @@ fn an_older_querier_is_told_of_leaving_in_its_words_until_its_time_is_over() {
         // One more that only listens.
         let key = key(Vrid::new(8).unwrap(), Family::Ipv4);
         let (first, _) = line.config(&["10.10.10.80"]);
-        line.gate.router_mut().remove(line.now, first).unwrap();
+        line.gate.remove(line.now, first).unwrap();
         line.drain();
         line.at(25_000);
         line.gate.insert(line.now, key, &worse).unwrap();
         line.drain();
         line.hear(&igmp_query(0, Ipv4Addr::UNSPECIFIED));
         line.at(25_000 + after).sent.clear();
-        line.gate.router_mut().remove(line.now, key).unwrap();
+        line.gate.remove(line.now, key).unwrap();
         line.drain();
         assert_eq!(line.when(&leave).len(), count);
     }

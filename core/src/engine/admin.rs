@@ -68,7 +68,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
     }
 
     /// Removes a virtual router, as gracefully as [`set_enabled`](Self::set_enabled) stops it. It
-    /// is gone when [`Output::Removed`] comes.
+    /// is gone when [`Output::Removed`](crate::Output::Removed) comes.
     ///
     /// # Errors
     /// [`Error::NotFound`].

@@ -48,10 +48,10 @@ use crate::config::VrConfig;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::log::frame_discarded;
-use crate::output::{Output, StateChange};
+use crate::output::{Failure, Output, StateChange};
 use crate::status::InterfaceState;
 use crate::time::{Duration, Instant};
-use crate::types::{Family, VirtualAddress, VrKey, Vrid};
+use crate::types::{Family, Priority, VirtualAddress, VrKey, Vrid};
 use crate::wire::mld;
 use asking::Asking;
 use groups::Groups;
@@ -136,18 +136,12 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
         }
     }
 
-    /// The engine, to be asked.
-    pub fn router(&self) -> &Engine<1, VRS, ADDRS> {
+    /// The engine, for questions: status, counters, addresses.
+    pub fn engine(&self) -> &Engine<1, VRS, ADDRS> {
         &self.engine
     }
 
-    /// The engine, for the administrator's calls. Its inputs, its outputs and its interface are the
-    /// gate's.
-    pub fn router_mut(&mut self) -> &mut Engine<1, VRS, ADDRS> {
-        &mut self.engine
-    }
-
-    /// As [`Router::insert`], and enabled at once.
+    /// As [`Engine::insert`], and enabled at once.
     ///
     /// # Errors
     /// As there; [`Error::NoPeers`] for unicast peers.
@@ -157,7 +151,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
         self.engine.set_enabled(now, key, true)
     }
 
-    /// As [`Router::reconfigure`].
+    /// As [`Engine::reconfigure`].
     ///
     /// # Errors
     /// As there; [`Error::NoPeers`] for unicast peers.
@@ -169,6 +163,53 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
     ) -> Result<(), Error> {
         check(key, config)?;
         self.engine.reconfigure(now, key, config)
+    }
+
+    /// As [`Engine::remove`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn remove(&mut self, now: Instant, key: VrKey) -> Result<(), Error> {
+        self.engine.remove(now, key)
+    }
+
+    /// As [`Engine::set_enabled`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn set_enabled(&mut self, now: Instant, key: VrKey, on: bool) -> Result<(), Error> {
+        self.engine.set_enabled(now, key, on)
+    }
+
+    /// As [`Engine::set_priority`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn set_priority(
+        &mut self,
+        now: Instant,
+        key: VrKey,
+        priority: Option<Priority>,
+    ) -> Result<(), Error> {
+        self.engine.set_priority(now, key, priority)
+    }
+
+    /// As [`Engine::resign`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn resign(&mut self, now: Instant, key: VrKey) -> Result<(), Error> {
+        self.engine.resign(now, key)
+    }
+
+    /// As [`Engine::set_tracked`].
+    pub fn set_tracked(&mut self, now: Instant, object: u16, up: bool) {
+        self.engine.set_tracked(now, object, up);
+    }
+
+    /// As [`Engine::handle_failure`].
+    pub fn handle_failure(&mut self, now: Instant, failure: Failure) {
+        self.engine.handle_failure(now, failure);
     }
 
     /// States how the interface is: link, MAC, and the stack's own addresses.

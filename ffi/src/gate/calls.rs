@@ -104,11 +104,7 @@ pub unsafe extern "C" fn vrrp_gate_remove(
     key: *const vrrp_gate_key,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
-    unsafe {
-        administer(gate, key, |gate, key| {
-            gate.router_mut().remove(at(now_us), key)
-        })
-    }
+    unsafe { administer(gate, key, |gate, key| gate.remove(at(now_us), key)) }
 }
 
 /// Enables (`on` is not 0) or disables a virtual router: see `vrrp_set_enabled()`.
@@ -124,7 +120,7 @@ pub unsafe extern "C" fn vrrp_gate_set_enabled(
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         administer(gate, key, |gate, key| {
-            gate.router_mut().set_enabled(at(now_us), key, on != 0)
+            gate.set_enabled(at(now_us), key, on != 0)
         })
     }
 }
@@ -143,7 +139,7 @@ pub unsafe extern "C" fn vrrp_gate_set_priority(
     unsafe {
         administer(gate, key, |gate, key| {
             let priority = Priority::new(priority);
-            gate.router_mut().set_priority(at(now_us), key, priority)
+            gate.set_priority(at(now_us), key, priority)
         })
     }
 }
@@ -158,11 +154,7 @@ pub unsafe extern "C" fn vrrp_gate_resign(
     key: *const vrrp_gate_key,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
-    unsafe {
-        administer(gate, key, |gate, key| {
-            gate.router_mut().resign(at(now_us), key)
-        })
-    }
+    unsafe { administer(gate, key, |gate, key| gate.resign(at(now_us), key)) }
 }
 
 /// Disables every virtual router, and answers how many of them still serve their addresses: a successor
@@ -174,12 +166,12 @@ pub unsafe extern "C" fn vrrp_gate_shutdown(gate: *mut vrrp_gate, now_us: u64) -
         answer(|| {
             let gate = &mut content_mut(gate)?.gate;
             while let Some(key) = next_enabled(gate) {
-                done(gate.router_mut().set_enabled(at(now_us), key, false))?;
+                done(gate.set_enabled(at(now_us), key, false))?;
             }
             let statuses = gate
-                .router()
+                .engine()
                 .keys()
-                .filter_map(|key| gate.router().status(key));
+                .filter_map(|key| gate.engine().status(key));
             let serving = statuses.filter(|vr| vr.state == State::Active).count();
             // At most 65,000.
             Ok(serving as c_int)
@@ -199,7 +191,7 @@ pub unsafe extern "C" fn vrrp_gate_set_tracked(
     unsafe {
         answer(|| {
             let gate = &mut content_mut(gate)?.gate;
-            gate.router_mut().set_tracked(at(now_us), object, up != 0);
+            gate.set_tracked(at(now_us), object, up != 0);
             Ok(VRRP_OK)
         })
     }
@@ -335,7 +327,7 @@ pub unsafe extern "C" fn vrrp_gate_handle_failure(
                 key: action.key.legal()?,
                 address: action.address.address.legal()?,
             };
-            gate.router_mut().handle_failure(at(now_us), failure);
+            gate.handle_failure(at(now_us), failure);
             Ok(VRRP_OK)
         })
     }
@@ -417,10 +409,10 @@ impl Answers {
 /// A virtual router that is enabled. `None`: there is none.
 fn next_enabled(gate: &Gate<VRRP_MAX_ROUTERS, VRRP_MAX_ADDRESSES>) -> Option<VrKey> {
     let enabled = |key: &VrKey| {
-        let status = gate.router().status(*key);
+        let status = gate.engine().status(*key);
         status.is_some_and(|status| status.enabled)
     };
-    gate.router().keys().find(enabled)
+    gate.engine().keys().find(enabled)
 }
 
 /// Does something to the virtual router of a key.

@@ -53,7 +53,7 @@ pub unsafe extern "C" fn vrrp_gate_status(
             let gate = &content(gate)?.gate;
             let size = raw::check_sized(status)?;
             let key = raw::read(key)?.legal()?;
-            let found = gate.router().status(key).ok_or(VRRP_ERR_NOT_FOUND)?;
+            let found = gate.engine().status(key).ok_or(VRRP_ERR_NOT_FOUND)?;
             raw::write_sized(status, size, found.into());
             Ok(VRRP_OK)
         })
@@ -75,7 +75,7 @@ pub unsafe extern "C" fn vrrp_gate_statistics(
             let gate = &content(gate)?.gate;
             let size = raw::check_sized(statistics)?;
             let key = raw::read(key)?.legal()?;
-            let found = gate.router().statistics(key).ok_or(VRRP_ERR_NOT_FOUND)?;
+            let found = gate.engine().statistics(key).ok_or(VRRP_ERR_NOT_FOUND)?;
             raw::write_sized(statistics, size, found.into());
             Ok(VRRP_OK)
         })
@@ -96,7 +96,7 @@ pub unsafe extern "C" fn vrrp_gate_drops(
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
         answer(|| {
-            let router = content(gate)?.gate.router();
+            let router = content(gate)?.gate.engine();
             raw::check(count)?;
             let reason = crate::status::legal_reason(reason)?;
             let dropped = if key.is_null() {

@@ -156,7 +156,7 @@ impl<'d, const VRS: usize, const ADDRS: usize> Control<'d, VRS, ADDRS> {
     /// # Errors
     /// [`Error::NotFound`].
     pub fn remove(&self, key: VrKey) -> Result<(), Error> {
-        self.rule(|gate, now| gate.router_mut().remove(now, key))
+        self.rule(|gate, now| gate.remove(now, key))
     }
 
     /// Enables or disables a virtual router, gracefully.
@@ -164,7 +164,7 @@ impl<'d, const VRS: usize, const ADDRS: usize> Control<'d, VRS, ADDRS> {
     /// # Errors
     /// [`Error::NotFound`].
     pub fn set_enabled(&self, key: VrKey, on: bool) -> Result<(), Error> {
-        self.rule(|gate, now| gate.router_mut().set_enabled(now, key, on))
+        self.rule(|gate, now| gate.set_enabled(now, key, on))
     }
 
     /// Puts another priority in the place of the configured one; `None` goes back to that.
@@ -172,7 +172,7 @@ impl<'d, const VRS: usize, const ADDRS: usize> Control<'d, VRS, ADDRS> {
     /// # Errors
     /// [`Error::NotFound`].
     pub fn set_priority(&self, key: VrKey, priority: Option<Priority>) -> Result<(), Error> {
-        self.rule(|gate, now| gate.router_mut().set_priority(now, key, priority))
+        self.rule(|gate, now| gate.set_priority(now, key, priority))
     }
 
     /// Gives up being Active in favour of whoever takes over.
@@ -180,13 +180,13 @@ impl<'d, const VRS: usize, const ADDRS: usize> Control<'d, VRS, ADDRS> {
     /// # Errors
     /// [`Error::NotFound`].
     pub fn resign(&self, key: VrKey) -> Result<(), Error> {
-        self.rule(|gate, now| gate.router_mut().resign(now, key))
+        self.rule(|gate, now| gate.resign(now, key))
     }
 
     /// States whether a tracked object is up: another link, a sensor, the application's health.
     pub fn set_tracked(&self, object: u16, up: bool) {
         let _ = self.rule(|gate, now| {
-            gate.router_mut().set_tracked(now, object, up);
+            gate.set_tracked(now, object, up);
             Ok(())
         });
     }
@@ -222,17 +222,17 @@ impl<'d, const VRS: usize, const ADDRS: usize> Control<'d, VRS, ADDRS> {
 impl<const VRS: usize, const ADDRS: usize> Control<'_, VRS, ADDRS> {
     /// A virtual router as it stands. `None`: there is none with this key.
     pub fn status(&self, key: VrKey) -> Option<Status> {
-        self.with(|gate| gate.router().status(key))?
+        self.with(|gate| gate.engine().status(key))?
     }
 
     /// The counters of a virtual router. `None`: there is none with this key.
     pub fn statistics(&self, key: VrKey) -> Option<Statistics> {
-        self.with(|gate| gate.router().statistics(key).copied())?
+        self.with(|gate| gate.engine().statistics(key).copied())?
     }
 
     /// How many VRRP packets were discarded that belong to no virtual router.
     pub fn drops(&self) -> DropCounters {
-        let drops = self.with(|gate| *gate.router().drops());
+        let drops = self.with(|gate| *gate.engine().drops());
         drops.unwrap_or_default()
     }
 

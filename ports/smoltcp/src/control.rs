@@ -38,7 +38,7 @@ impl<D, const VRS: usize, const ADDRS: usize, const FRAME: usize> Vrrp<D, VRS, A
     /// [`Error::NotFound`].
     pub fn remove(&mut self, now: Instant, key: VrKey) -> Result<(), Error> {
         let gate = self.gate.get_mut();
-        gate.router_mut().remove(engine_time(now), key)
+        gate.remove(engine_time(now), key)
     }
 
     /// Enables or disables a virtual router, gracefully.
@@ -47,7 +47,7 @@ impl<D, const VRS: usize, const ADDRS: usize, const FRAME: usize> Vrrp<D, VRS, A
     /// [`Error::NotFound`].
     pub fn set_enabled(&mut self, now: Instant, key: VrKey, on: bool) -> Result<(), Error> {
         let gate = self.gate.get_mut();
-        gate.router_mut().set_enabled(engine_time(now), key, on)
+        gate.set_enabled(engine_time(now), key, on)
     }
 
     /// Puts another priority in the place of the configured one; `None` goes back to that.
@@ -61,8 +61,7 @@ impl<D, const VRS: usize, const ADDRS: usize, const FRAME: usize> Vrrp<D, VRS, A
         priority: Option<Priority>,
     ) -> Result<(), Error> {
         let gate = self.gate.get_mut();
-        gate.router_mut()
-            .set_priority(engine_time(now), key, priority)
+        gate.set_priority(engine_time(now), key, priority)
     }
 
     /// Gives up being Active in favour of whoever takes over.
@@ -71,13 +70,13 @@ impl<D, const VRS: usize, const ADDRS: usize, const FRAME: usize> Vrrp<D, VRS, A
     /// [`Error::NotFound`].
     pub fn resign(&mut self, now: Instant, key: VrKey) -> Result<(), Error> {
         let gate = self.gate.get_mut();
-        gate.router_mut().resign(engine_time(now), key)
+        gate.resign(engine_time(now), key)
     }
 
     /// States whether a tracked object is up: another link, a sensor, the application's health.
     pub fn set_tracked(&mut self, now: Instant, object: u16, up: bool) {
         let gate = self.gate.get_mut();
-        gate.router_mut().set_tracked(engine_time(now), object, up);
+        gate.set_tracked(engine_time(now), object, up);
     }
 
     /// States whether the device has a link, which smoltcp does not know. It has one until this
@@ -88,19 +87,19 @@ impl<D, const VRS: usize, const ADDRS: usize, const FRAME: usize> Vrrp<D, VRS, A
 
     /// A virtual router as it stands. `None`: there is none with this key.
     pub fn status(&self, key: VrKey) -> Option<Status> {
-        self.gate.try_borrow().ok()?.router().status(key)
+        self.gate.try_borrow().ok()?.engine().status(key)
     }
 
     /// The counters of a virtual router. `None`: there is none with this key.
     pub fn statistics(&self, key: VrKey) -> Option<Statistics> {
         let gate = self.gate.try_borrow().ok()?;
-        gate.router().statistics(key).copied()
+        gate.engine().statistics(key).copied()
     }
 
     /// How many VRRP packets were discarded that belong to no virtual router.
     pub fn drops(&self) -> DropCounters {
         let gate = self.gate.try_borrow();
-        gate.map(|gate| *gate.router().drops()).unwrap_or_default()
+        gate.map(|gate| *gate.engine().drops()).unwrap_or_default()
     }
 
     /// How many other frames were discarded.

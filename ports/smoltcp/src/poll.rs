@@ -172,7 +172,7 @@ impl<D: Device, const VRS: usize, const ADDRS: usize, const FRAME: usize>
         } else {
             let gate = self.gate.get_mut();
             let failure = Failure::Address { key, address: ip };
-            gate.router_mut().handle_failure(engine_time(now), failure);
+            gate.handle_failure(engine_time(now), failure);
         }
     }
 }

@@ -44,14 +44,14 @@ pub fn check(octets: &[u8]) {
     while !octets.is_empty() {
         bench.operation(&mut octets);
     }
-    let keys: Vec<VrKey> = bench.gate.router().keys().collect();
+    let keys: Vec<VrKey> = bench.gate.engine().keys().collect();
     for key in keys {
         // One that is being removed already says so.
-        let _ = bench.gate.router_mut().remove(bench.now, key);
+        let _ = bench.gate.remove(bench.now, key);
     }
     bench.settle(true);
     bench.pass(Duration::from_secs(600));
-    assert_eq!(bench.gate.router().keys().count(), 0);
+    assert_eq!(bench.gate.engine().keys().count(), 0);
     assert!(bench.stack.is_empty(), "{:?}", bench.stack);
     assert_eq!(bench.gate.poll_timeout(), None);
 }
@@ -70,12 +70,12 @@ impl Bench {
                 gate.reconfigure(now, key, config)
             })),
             2 => match octets.u8() % 4 {
-                0 => drop(gate.router_mut().remove(now, key)),
-                1 => drop(gate.router_mut().resign(now, key)),
-                2 => drop(gate.router_mut().set_enabled(now, key, octets.bool())),
+                0 => drop(gate.remove(now, key)),
+                1 => drop(gate.resign(now, key)),
+                2 => drop(gate.set_enabled(now, key, octets.bool())),
                 _ => {
                     let priority = Priority::new(octets.u8());
-                    let _ = gate.router_mut().set_priority(now, key, priority);
+                    let _ = gate.set_priority(now, key, priority);
                 }
             },
             3 => gate.set_interface(now, some_interface(octets)),
@@ -120,7 +120,7 @@ impl Bench {
     }
 
     fn picture(&self) -> Vec<Status> {
-        let router = self.gate.router();
+        let router = self.gate.engine();
         let mut keys: Vec<VrKey> = router.keys().collect();
         keys.sort();
         keys.iter().filter_map(|&key| router.status(key)).collect()
@@ -202,10 +202,10 @@ impl Bench {
 
     /// Only who is Active speaks from a virtual MAC, or says that it stops.
     fn speaks_for(&self, source: MacAddr, frame: &[u8]) {
-        let keys = self.gate.router().keys();
+        let keys = self.gate.engine().keys();
         let mut owners = keys.filter(|key| key.virtual_mac() == source);
         let key = owners.next().expect("a MAC of this host");
-        let status = self.gate.router().status(key).expect("it is there");
+        let status = self.gate.engine().status(key).expect("it is there");
         let stops = match key.family {
             Family::Ipv4 => frame[23] == 112 && frame[36] == 0,
             Family::Ipv6 => frame[20] == 112 && frame[56] == 0,
