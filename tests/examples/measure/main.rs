@@ -5,12 +5,15 @@
 //! measure scale  [VRIDS] [--addresses N]
 //!                          255 virtual routers at 0.1 s, each of one address or N: CPU, memory,
 //!                          start, takeover, and the longest silence of any of them on the wire
+//! measure clients [VRIDS]  how late advertisements are while 12 clients of the control socket ask each
+//!                          10 ms, and while somebody forges thousands of masters
 //! measure exact  [RUNS]    the time from the last advertisement to the successor's first
 //! ```
 //!
 //! `--only WORD` keeps the rows in which WORD occurs. Needs root, or a kernel that allows user
 //! namespaces.
 
+mod clients;
 mod exact;
 mod outage;
 mod scale;
@@ -36,6 +39,7 @@ fn run() -> ExitCode {
     let command = words.first().map(String::as_str);
     match (command, number(5), number(255), addresses) {
         (Some("outage"), Ok(runs), _, _) => outage::run(runs, &only),
+        (Some("clients"), _, Ok(count @ 1..=255), _) => clients::run(count.min(235) as u8),
         (Some("exact"), Ok(runs), _, _) => exact::run(runs, &only),
         (Some("scale"), _, Ok(count @ 1..=255), Ok(addresses @ 1..=64)) => {
             scale::run(count as u8, addresses, &only);
@@ -43,6 +47,7 @@ fn run() -> ExitCode {
         _ => {
             complain!(
                 "usage: measure outage|exact [RUNS] [--only WORD]\n       \
+                 measure clients [VRIDS, 1 to 235]\n       \
                  measure scale [VRIDS, 1 to 255] [--addresses N, 1 to 64] [--only WORD]"
             );
             return ExitCode::from(2);

@@ -72,7 +72,7 @@ usage: cargo xtask COMMAND, or COMMAND --help
              writes the transition table and the state diagram anew
   compliance writes the table from rule to code to test; --mutate breaks each rule once
   measure    outages, precision and scale beside keepalived, on this machine (takes a
-             while): outage [RUNS], exact [RUNS], scale [VRIDS] [--addresses N];
+             while): outage [RUNS], exact [RUNS], scale [VRIDS] [--addresses N], clients [VRIDS];
              --only WORD for the rows with that word
   soak [SECONDS]
              hosts in the lab, 72 virtual routers, and random faults, for two hours or as
