@@ -157,7 +157,7 @@ fn table(routers: usize, priority: u8, start: u64) -> Box<Table> {
     table
 }
 
-/// What the Active router of each sends.
+/// The advertisements of the Active router of each.
 fn frames(routers: usize) -> Vec<(u32, Vec<u8>)> {
     keys(routers)
         .map(|key| {

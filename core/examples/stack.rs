@@ -42,7 +42,7 @@ const fn address(n: u16) -> VirtualAddress {
     }
 }
 
-// What the caller has is none of the engine's stack.
+// The stack of the caller does not count.
 static ADDRESSES: [VirtualAddress; 8] = [
     address(1),
     address(2),

@@ -1,4 +1,4 @@
-//! What the administrator decides about a virtual router.
+//! The configuration of a virtual router.
 
 use core::net::IpAddr;
 
@@ -51,7 +51,7 @@ pub struct VrConfig<'a> {
     pub checksum: ChecksumMode,
     /// How VRRPv2 advertisements of other addresses are treated.
     pub address_check: AddressCheck,
-    /// What an owner does with advertisements of others.
+    /// The way of an owner with advertisements of others.
     pub owner_receive: OwnerReceive,
     /// Gratuitous ARP and unsolicited NA.
     pub announce: Announce,
@@ -110,11 +110,11 @@ impl Announce {
 pub struct Track {
     /// The object, by a number that the port chooses.
     pub object: u16,
-    /// What the object does to the priority.
+    /// The effect of the object on the priority.
     pub effect: TrackEffect,
 }
 
-/// What a tracked object does to a virtual router.
+/// The effect of a tracked object on a virtual router.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrackEffect {
     /// While it is down the virtual router is held in Initialize.

@@ -1,4 +1,4 @@
-//! What the engine asks of its port, and what it says has happened.
+//! The outputs of the engine: effects for its port to perform, and events.
 
 use core::fmt;
 use core::net::IpAddr;
@@ -59,11 +59,11 @@ pub struct Transmit<'b> {
     pub key: VrKey,
     /// The whole Ethernet frame, without padding and FCS.
     pub frame: &'b [u8],
-    /// Where the IP header begins (for ARP: the ARP packet).
+    /// The offset of the IP header in octets (for ARP: of the ARP packet).
     pub ip_offset: u16,
-    /// Where the VRRP message or the ICMPv6 message begins (for ARP: the ARP packet).
+    /// The offset of the VRRP message or the ICMPv6 message in octets (for ARP: of the ARP packet).
     pub payload_offset: u16,
-    /// What it is.
+    /// The kind of frame.
     pub kind: FrameKind,
     /// `Some` for a unicast advertisement: the destination. Its Ethernet destination is not known
     /// to the engine and is left zero for the port to fill in, or the port sends the IP packet.
@@ -166,7 +166,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// What happened, in a few words for logs and status.
+    /// The cause in a few words, for logs and status.
     pub const fn as_str(self) -> &'static str {
         match self {
             Reason::Started => "started",

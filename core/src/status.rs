@@ -1,4 +1,4 @@
-//! What can be asked of a virtual router.
+//! The status and the counters of a virtual router, and the facts about interfaces and packets.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -7,7 +7,7 @@ use crate::time::Instant;
 use crate::types::{AdvertInterval, MacAddr, Priority, Version, VrKey};
 use crate::verdict::DropReason;
 
-/// What the port knows of an interface.
+/// An interface as the port knows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct InterfaceState {
@@ -73,7 +73,7 @@ pub struct Status {
     pub pseudo_header: bool,
 }
 
-/// What is known of the Active router last heard.
+/// The Active router last heard, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct ActiveRouter {

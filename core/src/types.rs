@@ -189,7 +189,7 @@ impl fmt::Display for MacAddr {
     }
 }
 
-/// What names a virtual router: interface, VRID and family (RFC 9568 section 1.1: VRIDs are
+/// The name of a virtual router: interface, VRID and family (RFC 9568 section 1.1: VRIDs are
 /// independent for each interface and family).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
@@ -286,7 +286,7 @@ pub enum AddressCheck {
     Strict,
 }
 
-/// What an owner (priority 255) does with advertisements of others (V-7; RFC 9568 section 7.1,
+/// The way of an owner (priority 255) with advertisements of others (V-7; RFC 9568 section 7.1,
 /// erratum 8298).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

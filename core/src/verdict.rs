@@ -1,10 +1,10 @@
-//! What became of a received frame.
+//! Verdicts about received frames.
 
 use core::fmt;
 
 use crate::types::VrKey;
 
-/// What became of a received frame or packet.
+/// The verdict about a received frame or packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Verdict {

@@ -1,4 +1,4 @@
-//! What the port is told to do, what happens when it cannot, and what a new configuration changes.
+//! The effects that the port is asked for, their failures, and the changes of a new configuration.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! What the simulator, the oracle and the transition table found, replayed as time lines. The seeds
+//! The findings of the simulator, the oracle and the transition table, replayed as time lines. The seeds
 //! are those of the simulator at the time; since it has grown it tells other stories by them.
 
 mod common;
@@ -74,7 +74,7 @@ fn an_answer_to_a_loser_that_may_not_be_given_now_is_given_later() {
     line.accept(&loser).expect(&[]);
     line.at(4.3)
         .expect(&["4.225 v3 priority 200", "4.225 arp 10.10.10.80"]);
-    // Nobody loses any more: back to once an interval.
+    // No loser is left: back to once an interval.
     line.at(6.3)
         .expect(&["5.225 v3 priority 200", "6.225 v3 priority 200"]);
 }

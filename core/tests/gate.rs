@@ -527,7 +527,7 @@ fn who_talks_to_a_virtual_address_is_asked_for() {
     for last in [10, 11, 12] {
         assert_eq!(asked(&hear(&mut gate, from(last), 10)), [last]);
     }
-    // Who is elsewhere is reached through a router, which the stack asks for.
+    // A host elsewhere is reached through a router, which the stack asks for.
     assert!(hear(&mut gate, Ipv4Addr::new(192, 0, 2, 1), 10).is_empty());
     // Forged senders: no more than one question in 5 ms.
     let questions: usize = (0..1_000u32)
@@ -662,7 +662,7 @@ fn an_owners_address_stays_its_own() {
     ));
 }
 
-/// What a device that can send nothing is asked for.
+/// The demands on a device that can send nothing.
 fn drain_blocked(gate: &mut TestGate, now: Instant) -> Vec<(IpAddr, bool)> {
     let mut addresses = Vec::new();
     let mut buf = [0; max_frame_len(8)];

@@ -20,7 +20,7 @@ const VMAC6: MacAddr = MacAddr([0, 0, 0x5e, 0, 2, 7]);
 const V2: u8 = 2;
 const V3: u8 = 3;
 
-/// What an advertisement says: name, source MAC (`None`: the virtual one), source, version, VRID,
+/// The content of an advertisement: name, source MAC (`None`: the virtual one), source, version, VRID,
 /// priority, interval in centiseconds, password, addresses, form of the checksum.
 type Said = (
     &'static str,
@@ -189,7 +189,7 @@ fn every_advertisement_is_written() {
         if said.0.starts_with("vectors/") {
             assert_eq!(expected, frame(said.0), "the vectors are in our form");
         }
-        // What was in the buffer before must not show.
+        // The former content of the buffer must not show.
         let mut buf = [0xa5; 2048];
         let list = addresses(said.8);
         let emitted = advert(said).emit(&mut buf, list.iter().copied());

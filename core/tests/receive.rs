@@ -1,4 +1,4 @@
-//! What a virtual router discards: one advertisement that is right, changed in one respect at a
+//! The packets that a virtual router discards: one advertisement that is right, changed in one respect at a
 //! time (RFC 9568 section 7.1, RFC 3768 section 7.1).
 
 mod common;
@@ -413,7 +413,7 @@ fn the_second_door_ends_in_the_same_rules() {
 
 #[test]
 fn a_repeated_message_is_judged_by_the_configuration_of_its_time() {
-    // What is remembered of the last message must not outlive a change.
+    // The memory of the last message must not outlive a change.
     let mut line = v2(Auth::None);
     let peer = Peer::fridge(&line, 200);
     line.accept(&peer).accept(&peer);

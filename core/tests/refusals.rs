@@ -10,7 +10,7 @@ use vrrp_core::wire::vrrp::{self, ChecksumForm};
 use vrrp_core::wire::{PROTOCOL, arp, ethernet, ipv4, ipv6, ndisc};
 use vrrp_core::{DropReason, Family, MacAddr};
 
-/// What the views make of a frame. Rules that need more than the frame are tested elsewhere.
+/// The verdict of the views about a frame. Rules that need more than the frame are tested elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Judged {
     NotVrrp,

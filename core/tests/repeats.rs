@@ -1,5 +1,5 @@
-//! What is said or heard again and again is not worked out again. That must not be told from
-//! outside, in any shape of message.
+//! The cache of the repeated advertisement. From outside nothing tells that there is one, in any shape
+//! of message.
 
 mod common;
 
@@ -61,7 +61,7 @@ fn every_periodic_advertisement_is_the_same_octet_for_octet() {
         for _ in 0..4 {
             let next = line.router.poll_timeout().unwrap();
             line.router.handle_timeout(next);
-            // What the buffer held before must not show.
+            // The former content of the buffer must not show.
             let mut buf = [0xaa; 200];
             while let Some(output) = line.router.poll_output(&mut buf) {
                 if let vrrp_core::Output::Transmit(transmit) = output {

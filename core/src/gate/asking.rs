@@ -1,8 +1,8 @@
-//! Asking for the MACs of those who talk to a virtual address.
+//! Neighbour probes: ARP requests and neighbour solicitations for the clients of a virtual address.
 //!
-//! Who takes over is talked to by clients that know the virtual MAC and ask nothing, so the stack
-//! knows none of theirs; and stacks such as smoltcp's ask for one neighbour a second. The gate asks
-//! for each at once, and the answers, which go to the virtual address, reach the stack.
+//! After a takeover clients send to the virtual MAC without asking for it, so the neighbour cache of
+//! the stack is empty; and stacks such as smoltcp ask for one neighbour a second. The gate asks for
+//! each client at once, and the answers, which go to the virtual address, reach the stack.
 
 use core::net::IpAddr;
 

@@ -312,7 +312,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
     /// Does what concerns the gate alone, and gives what concerns the port.
     fn perform(&mut self, output: Output<'_>) -> Option<Action<'static>> {
         match output {
-            // None fits, and the MAC is taken up by having been told.
+            // The buffer fits no frame, and the gate needs not act on a MAC.
             Output::Transmit(_) | Output::SetMac { .. } => None,
             Output::SetGroup { family, on, .. } => {
                 self.groups.set(family, on);

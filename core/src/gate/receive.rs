@@ -13,7 +13,7 @@ use crate::wire::{Emitted, arp, ethernet, igmp, ipv4, ipv6, mld, ndisc};
 /// The longest answer: a neighbour advertisement.
 const ANSWER_LEN: usize = 86;
 
-/// What is to become of a received frame.
+/// The way that a received frame has to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received<'b> {
     /// Hand it to the stack.
@@ -30,8 +30,9 @@ pub enum Received<'b> {
     Answer {
         /// The answer, to be sent.
         frame: &'b [u8],
-        /// What the asker would tell the stack that has this address if asked for its own MAC: the
-        /// stack has not heard the question, and would have to ask before it can say a word.
+        /// A synthesised ARP reply or neighbour advertisement with the MAC of the asker, for the stack
+        /// that has this address: it primes the neighbour cache, since the stack has not heard the
+        /// request.
         lesson: Option<(IpAddr, &'b [u8])>,
     },
     /// It goes nowhere, and was counted.
@@ -50,7 +51,7 @@ pub enum Addressee {
     All,
 }
 
-/// What the gate has to know of a frame that is not VRRP.
+/// The parts of a frame that is not VRRP by which the gate decides.
 enum Content {
     /// Asks who has an address, rightly or not.
     Question {

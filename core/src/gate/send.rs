@@ -6,7 +6,7 @@ use super::{Discard, Gate, IFINDEX};
 use crate::types::MacAddr;
 use crate::wire::{arp, ethernet, ipv4, ipv6, ndisc};
 
-/// Where a frame from the stack names its sender.
+/// The place where a frame from the stack names its sender.
 enum Sender {
     /// In the Ethernet header alone.
     Ip(IpAddr),

@@ -64,9 +64,9 @@ pub(crate) fn emit_lesson(
 /// A received request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Who asks; a unicast address.
+    /// The MAC of the asker; a unicast address.
     pub sender_mac: MacAddr,
-    /// Who asks; 0.0.0.0 in a probe, which looks whether the address is in use (RFC 5227 section
+    /// The asker; 0.0.0.0 in a probe, which looks whether the address is in use (RFC 5227 section
     /// 1.1).
     pub sender_ip: Ipv4Addr,
     /// The address that is asked for.

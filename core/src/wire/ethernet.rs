@@ -59,7 +59,7 @@ impl<'a> View<'a> {
         u16::from_be_bytes(*self.ethertype)
     }
 
-    /// What follows the header, padding included.
+    /// The octets after the header, padding included.
     #[inline]
     pub const fn payload(&self) -> &'a [u8] {
         self.payload

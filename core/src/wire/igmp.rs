@@ -24,7 +24,7 @@ const HEADER_LEN: usize = ipv4::HEADER_LEN + ROUTER_ALERT.len();
 /// Precedence internetwork control, as routers send their own traffic.
 const TOS: u8 = 0xc0;
 
-/// What a host says of a group.
+/// The report of a host about a group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message {
     /// It is a member, in the form of version 2.

@@ -98,7 +98,7 @@ impl<'a> View<'a> {
         protocol
     }
 
-    /// What follows the header and its options, up to the total length.
+    /// The octets after the header and its options, up to the total length.
     #[inline]
     pub const fn payload(&self) -> &'a [u8] {
         self.payload

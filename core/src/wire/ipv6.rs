@@ -58,14 +58,14 @@ impl<'a> View<'a> {
         hop_limit
     }
 
-    /// What the header is followed by: a protocol, or an extension header.
+    /// The type of the next header: a protocol, or an extension header.
     #[inline]
     pub const fn next_header(&self) -> u8 {
         let [_, _, _, _, _, _, next_header, ..] = *self.header;
         next_header
     }
 
-    /// What follows the header, up to the payload length.
+    /// The octets after the header, up to the payload length.
     #[inline]
     pub const fn payload(&self) -> &'a [u8] {
         self.payload

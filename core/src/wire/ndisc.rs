@@ -106,7 +106,7 @@ pub(crate) fn emit_lesson(
 /// A received neighbour solicitation that is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Solicitation {
-    /// Who asks; unspecified while it looks whether the target is in use.
+    /// The asker; unspecified while it looks whether the target is in use.
     pub source: Ipv6Addr,
     /// The address that is asked for; not a group's.
     pub target: Ipv6Addr,
@@ -275,7 +275,7 @@ fn emit(
     message.emit(buf, mac, target, destination_mac, destination)
 }
 
-/// What differs among the messages that are sent; each has one option, which names the sender's MAC.
+/// The parts that differ among the messages that are sent; each has one option, which names the sender's MAC.
 struct Message {
     kind: u8,
     flags: u8,

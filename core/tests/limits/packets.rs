@@ -1,4 +1,4 @@
-//! What is believed, and in which versions.
+//! The packets that are believed, and in which versions.
 
 use super::*;
 

@@ -38,6 +38,7 @@ mod soak;
 mod stack;
 mod steps;
 mod stories;
+mod words;
 
 use std::process::ExitCode;
 

@@ -8,7 +8,7 @@ use crate::run::{self, Failure, PROOF, cargo, root};
 use crate::scratch::{self, Scratch};
 use crate::{
     bare_c, bare_metal, bench, capi, capi_host, compliance, firmware, freebsd, installed, manual,
-    metrics, packages, proof, soak, stack, stories,
+    metrics, packages, proof, soak, stack, stories, words,
 };
 
 type Step = (&'static str, fn() -> Result<(), Failure>);
@@ -129,6 +129,7 @@ fn format() -> Result<(), Failure> {
 }
 
 fn lint() -> Result<(), Failure> {
+    words::check()?;
     let args = ["clippy", "--workspace", "--all-targets"];
     let features = ["--features", "vrrp-tests/firmware"];
     let deny = ["--", "-D", "warnings"];

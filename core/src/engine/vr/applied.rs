@@ -1,4 +1,4 @@
-//! What the port was told, beside the addresses, and its failures.
+//! The state that the port was told, but for the addresses, and its failures.
 
 use crate::engine::interfaces::Membership;
 use crate::output::State;
@@ -12,7 +12,7 @@ const FAILURE_WINDOW: Duration = Duration::from_secs(1);
 /// After so long without a failure the wait begins with one second again.
 const FAILURES_FORGOTTEN: Duration = Duration::from_secs(300);
 
-/// What the port was told. The difference to what the phase wants is what is emitted next.
+/// The state that the port was told. Its difference to what the phase wants is emitted next.
 #[derive(Clone, Copy)]
 pub(super) struct Applied {
     mac: bool,

@@ -11,7 +11,7 @@ use crate::status::InterfaceState;
 use crate::time::Instant;
 use crate::types::{Priority, Version};
 
-/// What a change may move: what the next advertisement says, and the delay before preemption.
+/// The values that a change may move: those of the next advertisement, and the delay before preemption.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Judged {
     version: Version,
@@ -71,7 +71,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             self.learned.set_interval(self.settings.advert_interval);
         }
         if let Phase::Initialize(_) = self.phase {
-            // What failed with another configuration is tried at once.
+            // Effects that failed with another configuration are tried at once.
             self.phase = Phase::INITIALIZE;
         }
         self.evaluate(now, iface);

@@ -77,7 +77,7 @@ pub(super) struct VirtualRouter<const ADDRS: usize> {
     links: Links,
 }
 
-/// What the administrator has asked for beside the configuration.
+/// The administrator's requests beside the configuration.
 #[derive(Clone, Copy)]
 struct Admin {
     priority: Option<Priority>,

@@ -111,7 +111,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         Ok(())
     }
 
-    /// What a Backup hears while all is well: from its Active router, octet for octet, what it heard
+    /// The common case of a Backup: it hears from its Active router, octet for octet, what it heard
     /// last and set its timer by. Every check would end as before, so none is made again.
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn hear_repeated(&mut self, now: Instant, packet: &Packet<'_>) -> bool {
@@ -168,7 +168,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         }
     }
 
-    /// Where the packet came from and how far.
+    /// Checks where the packet came from and how far.
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn check_way(&self, iface: &InterfaceState, meta: &PacketMeta) -> Result<(), DropReason> {
         if self.is_own(iface, meta.source) {
@@ -265,7 +265,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         })
     }
 
-    /// What RFC 3768 section 7.1 and RFC 2338 section 5.3.6 ask beyond the rules of v3.
+    /// Checks what RFC 3768 section 7.1 and RFC 2338 section 5.3.6 ask beyond the rules of v3.
     fn check_v2(&self, now: Instant, meta: &PacketMeta, view: &View<'_>) -> Result<(), DropReason> {
         // V-17
         match (self.settings.auth, view.auth_type()) {

@@ -13,7 +13,7 @@ pub(super) struct Tracking(Vec<Tracked, MAX_TRACKS, u8>);
 #[derive(Clone, Copy)]
 struct Tracked {
     object: u16,
-    /// What is added to the priority.
+    /// The addend to the priority.
     weight: i16,
     when: When,
     up: bool,

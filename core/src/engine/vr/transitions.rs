@@ -589,7 +589,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     fn handle_leaving(&mut self, now: Instant, leaving: Leaving) {
         match leaving.then {
-            // Nobody took over, and we were asked for no more than to let somebody else.
+            // No successor was heard, and we were asked for no more than to let one take over.
             Then::Resign => self.stay_active(now, leaving.announcements),
             Then::Initialize | Then::Yield => self.finish_leaving(now, leaving.then, leaving.why),
         }
