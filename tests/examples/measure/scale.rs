@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use vrrp_tests::lab::capture::Seen;
-use vrrp_tests::lab::daemons::{Daemon, Usage, usage};
+use vrrp_tests::lab::daemons::{Daemon, Usage, usage, vrrpctl};
 use vrrp_tests::lab::{Capture, Host, PaperNetwork, Program, Segment, Vr, wait_until};
 use vrrp_tests::sys;
 
@@ -12,6 +12,8 @@ use crate::median;
 use crate::outage::name;
 use vrrp_tests::sayln;
 
+/// An interface of clarinet that goes nowhere.
+const UPLINK: &str = "uplink";
 /// How long costs are watched.
 const WATCH: Duration = Duration::from_secs(20);
 /// How long a whole event may take.
@@ -20,7 +22,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 const AFTER: Duration = Duration::from_secs(2);
 
 /// The columns: two lines of heading.
-const COLUMNS: [[&str; 2]; 14] = [
+const COLUMNS: [[&str; 2]; 17] = [
     ["CPU us", "sent"],
     ["CPU us", "received"],
     ["RSS KiB", "master"],
@@ -34,6 +36,9 @@ const COLUMNS: [[&str; 2]; 14] = [
     ["silent ms", "cut"],
     ["silent ms", "back"],
     ["silent ms", "reload"],
+    ["silent ms", "resign"],
+    ["silent ms", "disable"],
+    ["silent ms", "fault"],
     ["silent ms", "stop"],
 ];
 
@@ -44,7 +49,8 @@ const COLUMNS: [[&str; 2]; 14] = [
 /// how long after them the last address was there. `silent` is the longest time for which any
 /// virtual router that had a master was not advertised by anybody: while all start, are taken over
 /// after a cut, are taken back when the cable returns, are changed by two reloads, and are handed
-/// over by a graceful stop.
+/// over by a graceful stop; with vrrpd also when all are told to resign, or to stop and to go on, and
+/// when an interface goes and comes that all depend on.
 pub(crate) fn run(count: u8, addresses: u8, only: &str) {
     sayln!(
         "{count} virtual routers of {addresses} addresses, interval 0.1 s, priorities 250 and 100\n"
@@ -81,7 +87,15 @@ fn row(program: Program, vmac: bool, count: u8, addresses: u8) -> String {
         ..
     } = &PaperNetwork::new(Segment::Hub);
     let vrs: Vec<Vr> = (1..=count).map(|vrid| vr(vrid, addresses, vmac)).collect();
-    let masters: Vec<Vr> = vrs.iter().map(|vr| vr.clone().priority(250)).collect();
+    let depends = |vr: Vr| match program {
+        Program::Vrrpd => vr.line(&format!("trackinterface = {UPLINK}")),
+        _ => vr,
+    };
+    let masters = vrs.iter().map(|vr| depends(vr.clone().priority(250)));
+    let masters: Vec<Vr> = masters.collect();
+    clarinet.netns().ip(&format!(
+        "link add {UPLINK} type veth peer name beyond\nlink set beyond up\nlink set {UPLINK} up"
+    ));
     let capture = lab.capture();
 
     let started_us = sys::now_us();
@@ -107,6 +121,30 @@ fn row(program: Program, vmac: bool, count: u8, addresses: u8) -> String {
     let reload = silence_of(&capture, || {
         reload_twice(&capture, &master, clarinet, &masters)
     });
+    let asked = (program == Program::Vrrpd).then(|| {
+        let changes: [[&dyn Fn(); 2]; 3] = [
+            [&|| drop(vrrpctl(clarinet, &["resign", "--all"])), &|| {
+                drop(vrrpctl(clarinet, &["priority", "--all", "251"]))
+            }],
+            [&|| drop(vrrpctl(clarinet, &["disable", "--all"])), &|| {
+                drop(vrrpctl(clarinet, &["enable", "--all"]))
+            }],
+            [
+                &|| clarinet.netns().ip(&format!("link set {UPLINK} down")),
+                &|| clarinet.netns().ip(&format!("link set {UPLINK} up")),
+            ],
+        ];
+        changes.map(|[leave, come_back]| {
+            silence_of(&capture, || {
+                leave();
+                wait_held(fridge, &vrs);
+                std::thread::sleep(AFTER);
+                come_back();
+                wait_held(clarinet, &masters);
+                wait_none(fridge);
+            })
+        })
+    });
     let stop = silence_of(&capture, || {
         master.ask_to_stop();
         wait_all(&capture, fridge, &vrs);
@@ -126,7 +164,12 @@ fn row(program: Program, vmac: bool, count: u8, addresses: u8) -> String {
     ] {
         row += &format!(" {ms:>9.1}");
     }
-    for ms in [start, cut, back, reload, stop] {
+    let asked = asked.unwrap_or([f64::NAN; 3]);
+    for ms in [start, cut, back, reload]
+        .into_iter()
+        .chain(asked)
+        .chain([stop])
+    {
         row += &format!(" {ms:>9.1}");
     }
     row
