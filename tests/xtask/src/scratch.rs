@@ -1,13 +1,19 @@
-//! Folders in the temporary folder that are removed when they are dropped.
+//! Folders in the temporary folder that are removed however the program ends.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 use crate::run::Failure;
 
-/// A folder of this process's, and all that is in it.
-pub(crate) struct Scratch(PathBuf);
+/// Removes the folder `$0` when its standard input ends, which it does with the process at its other end,
+/// however that ends. The second time takes what others wrote while they ended, too.
+const JANITOR: &str = r#"trap "" INT TERM HUP; read -r _; rm -rf "$0"; sleep 1; rm -rf "$0""#;
+
+/// A folder of this process's, and all that is in it. It is removed when this is dropped, or by another
+/// process when this one is killed.
+pub(crate) struct Scratch(PathBuf, Child);
 
 impl Scratch {
     /// Makes it. Programs that run as other users may put files into it, too.
@@ -16,7 +22,17 @@ impl Scratch {
         let failed = |e| Failure(format!("{}: {e}", path.display()));
         fs::create_dir_all(&path).map_err(failed)?;
         fs::set_permissions(&path, Permissions::from_mode(0o1777)).map_err(failed)?;
-        Ok(Self(path))
+        let mut janitor = Command::new("sh");
+        janitor
+            .args(["-c", JANITOR])
+            .arg(&path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let janitor = janitor
+            .spawn()
+            .map_err(|e| Failure(format!("cannot run sh: {e}")))?;
+        Ok(Self(path, janitor))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -26,8 +42,10 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // There is nowhere to report that this failed.
+        // There is nowhere to report that this failed, and the janitor has nothing left to do.
         let _ = fs::remove_dir_all(&self.0);
+        let _ = self.1.kill();
+        let _ = self.1.wait();
     }
 }
 
@@ -54,5 +72,15 @@ mod tests {
         assert_eq!(names(&path).expect("a folder"), ["a", "b"]);
         drop(scratch);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn another_process_removes_what_is_left() {
+        let mut scratch = Scratch::new("vrrp-xtask-left").expect("a folder");
+        fs::write(scratch.path().join("a"), "").expect("a file");
+        // As it is when this process is killed.
+        drop(scratch.1.stdin.take());
+        let ended = scratch.1.wait().expect("a child");
+        assert!(ended.success() && !scratch.path().exists());
     }
 }
