@@ -1,0 +1,146 @@
+//! Backup: the ways into it, what it hears, and its timers (RFC 9568 section 6.4.2).
+
+use super::super::VirtualRouter;
+use super::super::phase::Phase;
+use super::super::settings::Micros;
+use crate::output::Reason;
+use crate::status::ActiveRouter;
+use crate::time::{Duration, Instant};
+
+impl<const ADDRS: usize> VirtualRouter<ADDRS> {
+    /// Whether it takes over from anybody, as the owner of the addresses.
+    pub(super) fn is_owner(&self) -> bool {
+        self.priority().is_owner() && !self.admin.resigned
+    }
+
+    /// How long an Active router of lower priority is left alone. An owner does not wait (S-13).
+    pub(in crate::engine::vr) fn preempt_delay(&self) -> Micros {
+        if self.priority().is_owner() {
+            Micros::ZERO
+        } else {
+            self.settings.preempt_delay
+        }
+    }
+
+    /// Sets the deadlines of a Backup by its settings, which may have changed (T-9). The start delay
+    /// and the preempt delay count from where they began; `preempt_delay` is that of before. The down
+    /// timer ends no later than after a start at this moment.
+    pub(in crate::engine::vr) fn reset_delays(&mut self, now: Instant, preempt_delay: Micros) {
+        let wait = match self.heard.active() {
+            None if self.is_owner() => Duration::ZERO,
+            _ => self.down_interval(),
+        };
+        let new_delay = self.preempt_delay().duration();
+        let Phase::Backup(backup) = &mut self.phase else {
+            return;
+        };
+        if backup.listen_until > now {
+            backup.listen_until = self.since + self.settings.start_delay.duration();
+        }
+        if backup.preempt_at != Instant::NEVER {
+            let heard = (backup.preempt_at - preempt_delay.duration()).min(now);
+            backup.preempt_at = (backup.listen_until.max(heard) + new_delay).max(now);
+        }
+        let from = backup.listen_until.max(now);
+        backup.down_at = backup.down_at.min(from + wait).max(backup.listen_until);
+    }
+
+    /// Sets Active_Down_Timer after an advertisement of the Active router.
+    #[inline]
+    pub(in crate::engine::vr) fn set_down_timer(&mut self, now: Instant, down_interval: Duration) {
+        if let Phase::Backup(backup) = &mut self.phase {
+            backup.stalled = false;
+            backup.down_at = backup.listen_until.max(now + down_interval);
+        }
+    }
+
+    /// Leaves Active for a better router, whose advertisement has just been noted.
+    pub(super) fn become_backup(&mut self, now: Instant, reason: Reason) {
+        // T-8: a host that slept since then hears a healthy Active router within another interval.
+        let awake = now + self.learned.interval().duration() + self.skew();
+        let down_at = awake.max(self.heard.after_last(now, self.down_interval()));
+        self.enter(now, Phase::backup(down_at, now), reason);
+    }
+
+    //= RFC 9568 section 6.4.2
+    pub(super) fn hear_as_backup(&mut self, now: Instant, heard: &ActiveRouter) -> bool {
+        self.heard.set_active(heard);
+        // S-5, T-4: the skew of the interval learned before.
+        let skew = self.skew();
+        let (preempts, delay) = (self.preempts(heard), self.preempt_delay());
+        let Phase::Backup(backup) = &mut self.phase else {
+            return false;
+        };
+        if heard.priority == 0 {
+            backup.preempt_at = Instant::NEVER;
+            backup.down_at = backup.listen_until.max(now + skew);
+            return false;
+        }
+        if !preempts {
+            backup.preempt_at = Instant::NEVER;
+        } else if delay == Micros::ZERO {
+            // S-7: the down timer runs on.
+            return false;
+        } else if backup.preempt_at == Instant::NEVER {
+            backup.preempt_at = backup.listen_until.max(now) + delay.duration();
+        }
+        // S-6
+        self.learn(heard);
+        self.set_down_timer(now, self.down_interval());
+        true
+    }
+
+    /// Whether a Backup takes over from this router while it is well (S-6, S-7).
+    pub(super) fn preempts(&self, active: &ActiveRouter) -> bool {
+        let local = self.priority();
+        // S-13: an owner preempts whatever Preempt_Mode says, but not what it was told to leave.
+        let may = !self.admin.resigned && (self.settings.preempt || local.is_owner());
+        may && active.priority < local.get()
+    }
+
+    pub(super) fn handle_backup(&mut self, now: Instant) {
+        let Phase::Backup(backup) = &mut self.phase else {
+            return;
+        };
+        let down_at = backup.down_at;
+        if backup.preempt_at <= now {
+            backup.preempt_at = Instant::NEVER;
+            // Asked anew: priority or Preempt_Mode may have changed since the delay began.
+            if self
+                .heard
+                .active()
+                .is_some_and(|active| self.preempts(active))
+            {
+                self.become_active(now, Reason::Preempted);
+                return;
+            }
+        }
+        if down_at <= now {
+            self.handle_down_timer(now);
+        }
+    }
+
+    pub(super) fn handle_down_timer(&mut self, now: Instant) {
+        let interval = self.learned.interval().duration();
+        let skew = self.skew();
+        if let Phase::Backup(backup) = &mut self.phase
+            && now.since(backup.down_at) > interval
+            && !backup.stalled
+        {
+            // T-8: so late that this host must have slept, and what was sent meanwhile may be lost.
+            // A healthy Active router will be heard within another interval.
+            self.statistics.stalls = self.statistics.stalls.wrapping_add(1);
+            backup.stalled = true;
+            backup.down_at = now + interval + skew;
+            return;
+        }
+        let reason = match self.heard.active() {
+            None if self.priority().is_owner() => Reason::Owner,
+            Some(a) if a.priority == 0 => Reason::ActiveStopped,
+            Some(a) if now < a.last_heard + self.down_interval() => Reason::Preempted,
+            _ => Reason::ActiveTimeout,
+        };
+        // S-4
+        self.become_active(now, reason);
+    }
+}
