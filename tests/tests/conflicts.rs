@@ -203,3 +203,20 @@ fn an_address_to_advertise_from_that_leaves_its_interface_is_a_warning_until_it_
         daemon.stop();
     }
 }
+
+#[test]
+fn a_host_that_has_the_address_and_announces_nothing_is_found_by_the_master() {
+    for vmac in [true, false] {
+        let (network, _daemons) = pair([vmac, vmac]);
+        let stranger = &network.jimbob;
+        let mac = format!("MAC {:?}", stranger.mac());
+        stranger.netns().ip(&format!(
+            "addr add {V4}/32 dev xl0\n\
+             addr add {V6}/128 dev xl0 nodad"
+        ));
+        for address in [V4, V6] {
+            wait_for_warning(&network.clarinet, &[STRANGER, &mac, address]);
+        }
+        assert_eq!(states(&network.clarinet, "master"), 2);
+    }
+}

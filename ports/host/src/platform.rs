@@ -87,6 +87,11 @@ pub trait Platform {
     /// router of another interface.
     fn announce(&mut self, ifindex: u32, frame: &[u8]);
 
+    /// Queues a frame that asks for a neighbour on a watched interface, from its own address and MAC.
+    fn probe(&mut self, ifindex: u32, frame: &[u8]) {
+        self.announce(ifindex, frame);
+    }
+
     /// Sends what is queued.
     fn flush(&mut self);
 

@@ -61,6 +61,8 @@ struct Claimant {
     last: Instant,
     /// Since when it has been a stranger. `None`: it is a router, or it has not been reviewed.
     stranger_since: Option<Instant>,
+    /// When it was asked for last.
+    asked: Instant,
 }
 
 impl Claimant {
@@ -168,7 +170,33 @@ impl Conflicts {
             addresses: vec![claim.address],
             last: now,
             stranger_since: None,
+            asked: Instant::default(),
         });
+    }
+
+    /// The stranger that was not asked for in `each` and for the longest time, by an address of a virtual
+    /// router.
+    pub(super) fn stranger_to_ask(&self, now: Instant, each: Duration) -> Option<(VrKey, IpAddr)> {
+        let strangers = self.claimed.iter().flat_map(|(owner, hosts)| {
+            let key = match owner {
+                Owner::VirtualRouter(key) => Some(*key),
+                Owner::Interface(_) => None,
+            };
+            let strangers = hosts.iter().filter(|host| host.stranger_since.is_some());
+            strangers.filter_map(move |host| Some((host.asked, key?, *host.addresses.first()?)))
+        });
+        let (asked, key, address) = strangers.min()?;
+        (now.since(asked) >= each).then_some((key, address))
+    }
+
+    /// Notes that strangers were asked for.
+    pub(super) fn asked(&mut self, now: Instant, key: VrKey, address: IpAddr) {
+        let hosts = self.claimed.get_mut(&Owner::VirtualRouter(key));
+        for host in hosts.into_iter().flatten() {
+            if host.addresses.first() == Some(&address) {
+                host.asked = now;
+            }
+        }
     }
 
     /// Forgets the claims to the addresses of a virtual router, whose routers are heard anew.

@@ -12,6 +12,7 @@ use vrrp_core::{
 use super::conflicts::Conflicts;
 use super::devices::Rounds;
 use super::partings::Partings;
+use super::probes::{Probed, Probes};
 use super::{HostEngine, MAX_FRAME};
 use crate::config::{Tracked, VrId, VrSpec};
 use crate::event::{Ended, Event, Why};
@@ -40,6 +41,7 @@ pub(super) struct Core {
     pub(super) partings: Partings,
     pub(super) sightings: Sightings,
     pub(super) conflicts: Conflicts,
+    pub(super) probes: Probes,
     pub(super) events: Queue,
     pub(super) answers: Vec<Answer>,
     /// Of VRIDs that are not ours.
@@ -109,6 +111,7 @@ pub(super) struct Vr {
     pub(super) state: State,
     /// The reason of the last change of state.
     pub(super) why: Option<Why>,
+    pub(super) probed: Probed,
 }
 
 impl Vr {
@@ -124,6 +127,7 @@ impl Vr {
             priority: None,
             state: State::Initialize,
             why: None,
+            probed: Probed::default(),
         }
     }
 
@@ -219,6 +223,7 @@ impl Core {
             partings: Partings::default(),
             sightings: Sightings::default(),
             conflicts: Conflicts::default(),
+            probes: Probes::default(),
             events: Queue::default(),
             answers: Vec::new(),
             rejected: Limiter::new(),

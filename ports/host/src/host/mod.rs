@@ -7,6 +7,7 @@ mod learning;
 mod partings;
 mod perform;
 pub(crate) mod plan;
+mod probes;
 mod receive;
 mod refusals;
 mod reload;
@@ -132,6 +133,7 @@ impl<P: Platform> Host<P> {
             self.advertise();
         }
         self.announce_on_devices(now);
+        self.probe(now);
         let settled = self.settle(now);
         received.and(settled)
     }

@@ -4,7 +4,7 @@ use vrrp_core::wire::{arp, ndisc};
 use vrrp_core::{AdvertInterval, Family, InterfaceState, MacAddr, MacMode, State};
 use vrrp_host::{About, AddressSpec, HostConfig, VrSpec};
 
-use crate::fake::interface;
+use crate::fake::{asks_for, interface};
 use crate::sim::{Sim, address, config, id, ip, spec};
 
 /// The MAC of a host that is no router.
@@ -328,4 +328,84 @@ fn a_virtual_router_that_goes_takes_its_claims_along() {
     sim.hosts[1].reload(config(&[spec(1, 100)])).unwrap();
     run(&mut sim, 10_000);
     assert_eq!(warnings(&sim, 1), [""; 0]);
+}
+
+/// The addresses that a machine has asked for, and when in seconds.
+fn probes(sim: &Sim, machine: usize, addresses: &[&str]) -> Vec<(u64, String)> {
+    let machine = sim.machine(machine);
+    let all = machine.probes.iter().map(|(at, frame)| {
+        let asked = addresses.iter().find(|a| asks_for(frame, ip(a)));
+        let asked = asked.unwrap_or_else(|| panic!("{frame:?}"));
+        (at.as_micros() / 1_000_000, (*asked).to_owned())
+    });
+    all.collect()
+}
+
+#[test]
+fn a_master_asks_for_its_addresses_in_turn_and_finds_a_silent_stranger() {
+    let list = ["10.0.0.101", "10.0.0.102", "10.0.0.103"];
+    let of = |priority| {
+        config(&[VrSpec {
+            addresses: list.map(address).into(),
+            ..spec(1, priority)
+        }])
+    };
+    let mut sim = Sim::new(&[of(200), of(100)]);
+    run_quietly(&mut sim, 100_000);
+    let asked = probes(&sim, 0, &list);
+    assert!((7..=10).contains(&asked.len()), "{asked:?}");
+    for pair in asked.windows(2) {
+        assert!(pair[1].0 - pair[0].0 >= 9, "{asked:?}");
+        assert_ne!(pair[0].1, pair[1].1, "{asked:?}");
+    }
+    assert_eq!(probes(&sim, 1, &list), [], "the backup has none");
+    // From its own address and MAC.
+    for (_, frame) in &sim.machine(0).probes {
+        assert_eq!(frame[22..28], interface(0).mac.0);
+        assert_eq!(frame[28..32], [10, 0, 0, 1]);
+    }
+    sim.machine(0).stranger = Some((STRANGER, vec![ip("10.0.0.102")]));
+    run(&mut sim, 40_000);
+    let said = [text("10.0.0.102")];
+    assert_eq!(warnings(&sim, 0), said);
+    for _ in 0..60 {
+        run(&mut sim, 10_000);
+        assert_eq!(warnings(&sim, 0), said);
+    }
+    sim.machine(0).stranger = None;
+    run(&mut sim, FORGET + 2_000);
+    assert_eq!(warnings(&sim, 0), [""; 0]);
+}
+
+#[test]
+fn many_virtual_routers_ask_no_more_often_than_once_a_second() {
+    let specs: Vec<VrSpec> = (1..=100)
+        .map(|number| VrSpec {
+            addresses: vec![address(&format!("10.0.1.{number}"))],
+            ..spec(number, 100)
+        })
+        .collect();
+    let mut sim = Sim::new(&[config(&specs)]);
+    run(&mut sim, 5_000);
+    sim.machine(0).stranger = Some((STRANGER, vec![ip("10.0.1.7")]));
+    run(&mut sim, 120_000);
+    let begin = sim.machine(0).probes.len();
+    assert!((50..=126).contains(&begin), "{begin}");
+    // Whatever the number of addresses: once found it is not forgotten.
+    for _ in 0..100 {
+        run(&mut sim, 5_000);
+        assert_eq!(warnings(&sim, 0).len(), 1, "at {}", millis(&sim));
+    }
+}
+
+#[test]
+fn an_owner_asks_for_nothing_in_the_name_of_a_virtual_address() {
+    let owner = VrSpec {
+        addresses: vec![address("10.0.0.1")],
+        ..spec(1, 255)
+    };
+    let mut sim = Sim::new(&[config(&[owner])]);
+    run(&mut sim, 60_000);
+    assert_eq!(sim.states(1), [State::Active]);
+    assert!(sim.machine(0).probes.is_empty());
 }

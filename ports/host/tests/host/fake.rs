@@ -49,6 +49,10 @@ pub(crate) struct Machine {
     holders: BTreeSet<(IpAddr, VrKey)>,
     /// Interfaces and frames of announcements that are not of their own virtual routers.
     pub(crate) announced: Vec<(String, Vec<u8>)>,
+    /// Frames that asked for a neighbour, and when.
+    pub(crate) probes: Vec<(Instant, Vec<u8>)>,
+    /// The MAC and the addresses of a host without VRRP, which answers them.
+    pub(crate) stranger: Option<(MacAddr, Vec<IpAddr>)>,
     /// Frames that were sent from a MAC to itself.
     pub(crate) to_itself: Vec<Vec<u8>>,
     /// Effects that fail: prefixes of what `PlatformError::what` says.
@@ -308,6 +312,14 @@ impl Fake {
     }
 }
 
+/// Whether a frame asks for an address.
+pub(crate) fn asks_for(frame: &[u8], address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(ip) => frame.get(38..42) == Some(&ip.octets()[..]),
+        IpAddr::V6(ip) => frame.get(62..78) == Some(&ip.octets()[..]),
+    }
+}
+
 impl Platform for Fake {
     fn fd(&self) -> RawFd {
         -1
@@ -450,6 +462,25 @@ impl Platform for Fake {
         });
         let mut net = self.net.borrow_mut();
         net.broadcast(self.index, &name, frame, None);
+    }
+
+    fn probe(&mut self, ifindex: u32, frame: &[u8]) {
+        self.machine(|m| {
+            let name = m.name(ifindex);
+            m.probes.push((m.clock.get(), frame.to_vec()));
+            let Some((mac, addresses)) = m.stranger.clone() else {
+                return;
+            };
+            for address in addresses.into_iter().filter(|a| asks_for(frame, *a)) {
+                let IpAddr::V4(ip) = address else {
+                    continue;
+                };
+                let mut buf = [0; 64];
+                let emitted = vrrp_core::wire::arp::emit_gratuitous(&mut buf, mac, ip);
+                buf[21] = 2;
+                m.deliver(&name, buf[..emitted.expect("room").len].to_vec());
+            }
+        });
     }
 
     fn flush(&mut self) {

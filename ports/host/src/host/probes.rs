@@ -1,0 +1,193 @@
+//! Neighbour probes: a master asks the segment for its own addresses.
+//!
+//! A host that has an address of ours and announces nothing answers whoever asks for it, and is heard by
+//! nobody else. So each virtual router that is Active asks for one of its addresses now and then, as any
+//! neighbour would: from the interface's own address and MAC, so that nothing binds a virtual address to
+//! another MAC. The kernel does not hear its own question, and the other routers do not have the address.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use vrrp_core::wire::{checksum, ethernet, mld};
+use vrrp_core::{Duration, Instant, MacAddr, State, VrKey, Vrid};
+
+use super::Host;
+use super::core::Core;
+use crate::interfaces::Interface;
+use crate::platform::Platform;
+
+/// The shortest time between two probes of this host.
+const PAUSE: Duration = Duration::from_secs(1);
+/// The time between two probes of one virtual router, and between two for one stranger.
+const EACH: Duration = Duration::from_secs(10);
+/// How long a virtual router has been Active before it asks: a successor and its predecessor may both
+/// answer for a moment.
+const SETTLED: Duration = Duration::from_secs(3);
+
+/// When this host has asked.
+#[derive(Debug, Default)]
+pub(super) struct Probes {
+    last: Instant,
+    /// Whether the last one was for a stranger.
+    for_stranger: bool,
+}
+
+/// When a virtual router has asked, and for which of its addresses it asks next.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Probed {
+    at: Instant,
+    next: usize,
+}
+
+impl<P: Platform> Host<P> {
+    /// Asks for an address, if it is time. It need not be on time, so that nothing is woken for it.
+    pub(super) fn probe(&mut self, now: Instant) {
+        if now.since(self.core.probes.last) < PAUSE || self.stopping {
+            return;
+        }
+        self.core.probes.last = now;
+        let Some((key, target)) = self.core.next_probe(now) else {
+            return;
+        };
+        let Some(interface) = self.core.interfaces.get(key.ifindex) else {
+            return;
+        };
+        if let Some(frame) = question(interface, target) {
+            self.platform.probe(key.ifindex, &frame);
+        }
+    }
+}
+
+impl Core {
+    /// The address to ask for: strangers, so that their warning does not end while they are there, and
+    /// the addresses of all in turn.
+    fn next_probe(&mut self, now: Instant) -> Option<(VrKey, IpAddr)> {
+        let for_stranger = !self.probes.for_stranger;
+        self.probes.for_stranger = for_stranger;
+        // By interface, which may have thousands of addresses.
+        let mut askers: BTreeMap<u32, bool> = BTreeMap::new();
+        let mut asks = |core: &Self, key: VrKey| {
+            let status = core.engine.status(key);
+            status.is_some_and(|status| {
+                status.state == State::Active
+                    && !status.handing_over
+                    && now.since(status.since) >= SETTLED
+            }) && *askers
+                .entry(key.ifindex)
+                .or_insert_with(|| core.is_asker(key))
+        };
+        let stranger = self.conflicts.stranger_to_ask(now, EACH);
+        let stranger = stranger.filter(|(key, _)| for_stranger && asks(self, *key));
+        if let Some((key, target)) = stranger {
+            self.conflicts.asked(now, key, target);
+            return Some((key, target));
+        }
+        let due = self.vrs.iter();
+        let due = due.filter(|(_, vr)| vr.state == State::Active);
+        let due = due.filter(|(_, vr)| now.since(vr.probed.at) >= EACH);
+        let mut due: Vec<(Instant, VrKey)> = due.map(|(key, vr)| (vr.probed.at, *key)).collect();
+        due.sort_unstable();
+        let (_, key) = due.into_iter().find(|(_, key)| asks(self, *key))?;
+        let vr = self.vrs.get_mut(&key)?;
+        let spec = vr.current.as_ref()?;
+        let own = spec.addresses.iter().map(|entry| entry.address.address);
+        let own: Vec<IpAddr> = own.filter(|a| spec.device_of(*a).is_none()).collect();
+        let target = own.get(vr.probed.next.checked_rem(own.len())?).copied();
+        vr.probed = Probed {
+            at: now,
+            next: vr.probed.next.wrapping_add(1),
+        };
+        target.map(|target| (key, target))
+    }
+
+    /// Whether the interface of a virtual router can ask without announcing a virtual address: that of an
+    /// owner may have none but those.
+    fn is_asker(&self, key: VrKey) -> bool {
+        let Some(interface) = self.interfaces.get(key.ifindex) else {
+            return false;
+        };
+        let sources = [
+            interface.state.ipv4.map(IpAddr::V4),
+            interface.state.ipv6.map(IpAddr::V6),
+        ];
+        let first = VrKey {
+            ifindex: key.ifindex,
+            vrid: Vrid::new(1).unwrap_or(key.vrid),
+            family: vrrp_core::Family::Ipv4,
+        };
+        let on_it = self.vrs.range(first..);
+        let on_it = on_it.take_while(|(other, _)| other.ifindex == key.ifindex);
+        let specs = on_it.filter_map(|(_, vr)| vr.current.as_ref());
+        let mut addresses = specs.flat_map(|spec| spec.addresses.iter().map(|a| a.address.address));
+        interface.state.up && !addresses.any(|address| sources.contains(&Some(address)))
+    }
+}
+
+/// The question for an address. Returns `None` if the interface has no address to ask from.
+fn question(interface: &Interface, target: IpAddr) -> Option<Vec<u8>> {
+    let state = interface.state;
+    match target {
+        IpAddr::V4(target) => Some(arp_request(state.mac, state.ipv4?, target)),
+        IpAddr::V6(target) => Some(solicitation(state.mac, state.ipv6?, target)),
+    }
+}
+
+fn header(to: MacAddr, from: MacAddr, ethertype: u16) -> Vec<u8> {
+    [&to.0[..], &from.0, &ethertype.to_be_bytes()].concat()
+}
+
+fn arp_request(mac: MacAddr, source: Ipv4Addr, target: Ipv4Addr) -> Vec<u8> {
+    let mut frame = header(MacAddr::BROADCAST, mac, ethernet::ARP);
+    frame.extend([0, 1, 0x08, 0, 6, 4, 0, 1]);
+    frame.extend(mac.0);
+    frame.extend(source.octets());
+    frame.extend([0; 6]);
+    frame.extend(target.octets());
+    frame
+}
+
+fn solicitation(mac: MacAddr, source: Ipv6Addr, target: Ipv6Addr) -> Vec<u8> {
+    const ICMPV6: u8 = 58;
+    const LEN: u8 = 32;
+    let group = mld::solicited_node(target);
+    let mut message = vec![135, 0, 0, 0, 0, 0, 0, 0];
+    message.extend(target.octets());
+    message.extend([1, 1]);
+    message.extend(mac.0);
+    let pseudo = checksum::pseudo_v6(source, group, ICMPV6, LEN.into());
+    let sum = checksum::field(pseudo + checksum::sum(&message)).to_be_bytes();
+    message.splice(2..4, sum);
+    let mut frame = header(mld::group_mac(group), mac, ethernet::IPV6);
+    frame.extend([0x60, 0, 0, 0, 0, LEN, ICMPV6, 255]);
+    frame.extend(source.octets());
+    frame.extend(group.octets());
+    frame.extend(message);
+    frame
+}
+
+#[cfg(test)]
+mod tests {
+    use vrrp_core::wire::{arp, ndisc};
+
+    use super::*;
+
+    const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
+
+    #[test]
+    fn the_questions_are_sound() {
+        let frame = arp_request(MAC, [10, 0, 0, 1].into(), [10, 0, 0, 101].into());
+        let request = arp::Request::new(&frame[14..]).expect("a request");
+        assert_eq!(request.sender_mac, MAC);
+        assert_eq!(request.sender_ip, Ipv4Addr::from([10, 0, 0, 1]));
+        assert_eq!(request.target_ip, Ipv4Addr::from([10, 0, 0, 101]));
+        let (source, target) = (
+            "fe80::1".parse().unwrap(),
+            "2001:db8::12:3456".parse().unwrap(),
+        );
+        let frame = solicitation(MAC, source, target);
+        assert_eq!(frame[..6], [0x33, 0x33, 0xff, 0x12, 0x34, 0x56]);
+        let asked = ndisc::Solicitation::new(&frame[14..]).expect("with a good checksum");
+        assert_eq!((asked.source, asked.target), (source, target));
+        assert_eq!(asked.source_mac, Some(MAC));
+    }
+}
