@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -23,6 +23,12 @@ const ALONE: &[&str] = &["many::"];
 
 /// Stories at once for each processor.
 const FOR_EACH_PROCESSOR: usize = 3;
+
+/// Stories at once beside others who load the machine: more than [`LOADED`] for each processor.
+const BESIDE_OTHERS: usize = 2;
+
+/// The load average for each processor that the stories alone do not reach.
+const LOADED: f64 = 3.0;
 
 /// The longest that a story may take.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -190,14 +196,16 @@ impl Runner<'_> {
     fn run(&self, stories: Vec<Story>, at_once: usize) -> Vec<Outcome> {
         let waiting = Mutex::new(VecDeque::from(stories));
         let outcomes = Mutex::new(Vec::new());
+        let running = AtomicUsize::new(0);
         let work = || {
             // Nothing panics while the queue is locked.
-            while let Some(story) = waiting.lock().ok().and_then(|mut queue| queue.pop_front()) {
-                if self.is_stopped() {
-                    break;
-                }
+            let next = || waiting.lock().ok().and_then(|mut queue| queue.pop_front());
+            while self.has_room(&running)
+                && let Some(story) = next()
+            {
                 let started = Instant::now();
                 let failure = self.tell(&story);
+                running.fetch_sub(1, Ordering::Relaxed);
                 let took = started.elapsed();
                 let seconds = took.as_secs_f64();
                 let text = match failure.is_empty() {
@@ -227,6 +235,24 @@ impl Runner<'_> {
             }
         });
         outcomes.into_inner().unwrap_or_default()
+    }
+
+    /// Waits until another story may begin, and counts it. `false`: the run ends.
+    fn has_room(&self, running: &AtomicUsize) -> bool {
+        while !self.is_stopped() {
+            let most = if is_loaded() {
+                BESIDE_OTHERS
+            } else {
+                usize::MAX
+            };
+            let begin = |now: usize| (now < most).then_some(now + 1);
+            let order = Ordering::Relaxed;
+            if running.fetch_update(order, order, begin).is_ok() {
+                return true;
+            }
+            thread::sleep(Duration::from_millis(200));
+        }
+        false
     }
 
     /// Runs one story. Returns why it failed, or nothing.
@@ -292,6 +318,14 @@ impl Runner<'_> {
         child.wait()?;
         Ok(None)
     }
+}
+
+/// Whether others load the machine.
+fn is_loaded() -> bool {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = text.split(' ').next().and_then(|word| word.parse().ok());
+    let processors = thread::available_parallelism().map_or(1, usize::from);
+    load.unwrap_or(0.0_f64) > LOADED * processors as f64
 }
 
 /// The command lines of processes that have the mark in their environment and do not end.
