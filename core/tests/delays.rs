@@ -190,6 +190,31 @@ fn a_backup_that_heard_nobody_counts_its_new_interval() {
     }
 }
 
+#[test]
+fn a_backup_that_discards_what_it_hears_counts_its_new_interval() {
+    // T-9, S-7: the interval of the worse router was heard, and never learned.
+    let list = list();
+    let config = VrConfig {
+        addresses: &list,
+        advert_interval: cs(1_000),
+        ..VrConfig::DEFAULT
+    };
+    let short = VrConfig {
+        advert_interval: cs(100),
+        ..config
+    };
+    let mut line = Line::new(&config);
+    let mut worse = Peer::fridge(&line, 50);
+    worse.interval = cs(200);
+    for second in [1.0, 2.0, 3.0] {
+        line.at(second).accept(&worse);
+    }
+    reconfigure(&mut line, &short);
+    line.at(5.0).accept(&worse);
+    expect_active_at(&mut line, 6.609375, Reason::Preempted);
+    assert_eq!(line.status().active_interval, cs(100));
+}
+
 // not T-9
 #[test]
 fn the_interval_of_the_active_router_still_counts() {

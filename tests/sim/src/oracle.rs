@@ -415,7 +415,9 @@ impl Oracle {
         if before.1.priority != config.priority {
             self.resigned = false;
         }
-        if config.version == Version::V2 || self.heard.is_none() {
+        // The interval of a router that is discarded (S-7) was not learned.
+        let is_learned = self.heard.is_some_and(|h| h.interval_cs == self.learned_cs);
+        if config.version == Version::V2 || !is_learned {
             self.learned_cs = config.advert_interval.as_centis();
         }
         self.reconsider(now);

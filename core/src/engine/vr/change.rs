@@ -66,8 +66,10 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.entries = entries;
         self.tracking = tracking;
         self.applied.set_differs(true);
-        if self.settings.version == Version::V2 || self.heard.active().is_none() {
-            // T-2
+        let learned = self.learned.interval();
+        let is_learned = self.heard.active().is_some_and(|a| a.interval == learned);
+        if self.settings.version == Version::V2 || !is_learned {
+            // T-2: also with an Active router whose interval does not count (S-7).
             self.learned.set_interval(self.settings.advert_interval);
         }
         if let Phase::Initialize(_) = self.phase {

@@ -168,12 +168,6 @@ fn edited(random: &mut Random, before: &[VrSpec]) -> Vec<VrSpec> {
     specs
 }
 
-/// The longest interval of a file.
-fn slowest(specs: &[VrSpec]) -> Duration {
-    let intervals = specs.iter().map(|spec| spec.advert_interval.duration());
-    intervals.max().unwrap_or_default()
-}
-
 /// The file in short.
 fn brief(specs: &[VrSpec]) -> String {
     let one = |spec: &VrSpec| {
@@ -196,16 +190,11 @@ fn brief(specs: &[VrSpec]) -> String {
     specs.iter().map(one).collect()
 }
 
-/// How long an election with this file takes at most from its beginning, delays included. A Backup
-/// that discards what it hears (S-7) goes on by the interval that it had before a reload, `slowest`.
-fn election(specs: &[VrSpec], slowest: Duration) -> Duration {
+/// How long an election with this file takes at most from its beginning, delays included.
+fn election(specs: &[VrSpec]) -> Duration {
     let one = |spec: &VrSpec| {
         // The rival's interval counts, if it was heard.
-        let interval = spec
-            .advert_interval
-            .duration()
-            .max(millis(200))
-            .max(slowest);
+        let interval = spec.advert_interval.duration().max(millis(200));
         let down = 4 * interval.as_micros();
         Duration::from_micros(down + interval.as_micros()) + spec.start_delay + spec.preempt_delay
     };
@@ -272,8 +261,6 @@ struct Veteran {
     many: u64,
     /// Of an interval, the hundredths for which an Active router may be silent.
     patience: u64,
-    /// The longest interval of any file.
-    slowest: Duration,
     /// What was done, for a failure.
     story: Vec<String>,
     /// Effects have failed: some back-off may be running.
@@ -309,7 +296,6 @@ impl Veteran {
                 "seed {seed}, with a rival: {with_rival}, rough: {rough:?}, slow: {slow}{}",
                 brief(&specs)
             )],
-            slowest: slowest(&specs),
             specs,
             was_broken: false,
             disabled: BTreeSet::new(),
@@ -332,7 +318,6 @@ impl Veteran {
         self.tell(format!("reload, refused: {error:?}{}", brief(&specs)));
         match result {
             Ok(_) => {
-                self.slowest = self.slowest.max(slowest(&specs));
                 self.specs = specs;
             }
             // An interface cannot be watched: nothing has changed.
@@ -558,11 +543,7 @@ fn expect_as_after_a_fresh_start(seed: u64) {
         }
     }
     let specs = veteran.specs.clone();
-    let slowest = match veteran.sim.hosts.len() {
-        1 => Duration::ZERO,
-        _ => veteran.slowest,
-    };
-    let mut settle = DEPARTURE + election(&specs, slowest) + NOTICED;
+    let mut settle = DEPARTURE + election(&specs) + NOTICED;
     if veteran.was_broken {
         settle = settle + BACK_OFF;
     }
@@ -570,7 +551,7 @@ fn expect_as_after_a_fresh_start(seed: u64) {
 
     let with_rival = veteran.sim.hosts.len() > 1;
     let mut fresh = world(&specs, with_rival, None);
-    fresh.run_to((election(&specs, Duration::ZERO) + NOTICED).as_micros() / 1_000);
+    fresh.run_to((election(&specs) + NOTICED).as_micros() / 1_000);
     let (expected, seen) = (picture(&fresh), picture(&veteran.sim));
     if seen != expected {
         let lines = |a: &BTreeSet<String>, b: &BTreeSet<String>, sign| -> String {
@@ -595,7 +576,7 @@ fn expect_as_after_a_fresh_start(seed: u64) {
         ));
     }
     veteran.sim.frozen.insert(1);
-    veteran.pause(election(&specs, Duration::ZERO));
+    veteran.pause(election(&specs));
     let states = veteran.sim.hosts[0].statuses();
     let waits = states
         .iter()
