@@ -38,7 +38,7 @@ const STEPS: &[Step] = &[
 ];
 
 /// The variable of a command that has a temporary folder of its own.
-const WITHIN: &str = "VRRP_TEST_SCRATCH";
+const WITHIN: &str = "XTASK_TEST_SCRATCH";
 
 /// The steps, in their order.
 pub(crate) fn names() -> Vec<&'static str> {
