@@ -36,7 +36,7 @@ pub fn emit_reply(buf: &mut [u8], mac: MacAddr, request: &Request) -> Option<Emi
 
 /// Writes a broadcast request of `sender`, which lives at `mac`, for `target`. `None` when `buf` is
 /// shorter than 42 octets.
-pub(crate) fn emit_request(
+pub fn emit_request(
     buf: &mut [u8],
     mac: MacAddr,
     sender: Ipv4Addr,

@@ -63,7 +63,7 @@ pub fn emit_na_reply(
 /// Writes a solicitation of `source`, which lives at `mac`, for `target`, to the group in which
 /// that listens. `None` when `buf` is shorter than 86 octets.
 //= RFC 4861 section 7.2.2
-pub(crate) fn emit_solicitation(
+pub fn emit_solicitation(
     buf: &mut [u8],
     mac: MacAddr,
     source: Ipv6Addr,

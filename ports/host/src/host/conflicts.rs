@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 use vrrp_core::wire::{arp, ethernet, ipv6, ndisc};
-use vrrp_core::{Duration, Family, Instant, MacAddr, State, VrKey, Vrid};
+use vrrp_core::{Duration, Family, Instant, MacAddr, State, VrKey};
 
 use super::core::Core;
 use crate::event::down_interval;
@@ -230,13 +230,7 @@ impl Core {
     /// the others, and on another interface than its own nobody advertises.
     fn owner(&self, ifindex: u32, claim: Claim) -> Option<Owner> {
         let family = Family::of(claim.address);
-        let first = VrKey {
-            ifindex,
-            vrid: Vrid::new(1)?,
-            family: Family::Ipv4,
-        };
-        let on_it = self.vrs.range(first..);
-        let on_it = on_it.take_while(|(key, _)| key.ifindex == ifindex);
+        let on_it = self.vrs_on(ifindex);
         let mut keys = on_it.filter(|(key, _)| key.family == family).map(|v| *v.0);
         let has = |key: &VrKey| {
             let mut addresses = self.engine.addresses(*key);
@@ -261,7 +255,7 @@ impl Core {
             let ipv4 = state.ipv4.map(IpAddr::V4);
             ipv4.into_iter().chain(state.ipv6.map(IpAddr::V6))
         });
-        let vrs = self.vrs.iter().filter(move |(k, _)| k.ifindex == ifindex);
+        let vrs = self.vrs_on(ifindex);
         of_interface.chain(vrs.filter_map(|(_, vr)| vr.current.as_ref()?.source))
     }
 

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use vrrp_core::{
     DropReason, Duration, Error, Failure, Family, FrameKind, Instant, Priority, Reason, State,
-    Transmit, VrKey,
+    Transmit, VrKey, Vrid,
 };
 
 use super::conflicts::Conflicts;
@@ -362,6 +362,18 @@ impl Core {
         let refused = self.refused.get(&Effect::Prepare(key));
         let refused = refused.filter(|_| self.is_wanting(Effect::Prepare(key)));
         refused.map(String::as_str)
+    }
+
+    /// The virtual routers on an interface.
+    pub(super) fn vrs_on(&self, ifindex: u32) -> impl Iterator<Item = (&VrKey, &Vr)> {
+        // The least key of an interface.
+        let first = Vrid::new(1).map(|vrid| VrKey {
+            ifindex,
+            vrid,
+            family: Family::Ipv4,
+        });
+        let from_it_on = first.into_iter().flat_map(|first| self.vrs.range(first..));
+        from_it_on.take_while(move |(key, _)| key.ifindex == ifindex)
     }
 
     /// Has the platform asked at once for the virtual routers of an interface that it refused.

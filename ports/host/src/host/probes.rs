@@ -6,14 +6,13 @@
 //! another MAC. The kernel does not hear its own question, and the other routers do not have the address.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
-use vrrp_core::wire::{checksum, ethernet, mld};
-use vrrp_core::{Duration, Instant, MacAddr, State, VrKey, Vrid};
+use vrrp_core::wire::{arp, ndisc};
+use vrrp_core::{Duration, Instant, InterfaceState, State, VrKey};
 
 use super::Host;
 use super::core::Core;
-use crate::interfaces::Interface;
 use crate::platform::Platform;
 
 /// The shortest time between two probes of this host.
@@ -23,6 +22,8 @@ const EACH: Duration = Duration::from_secs(10);
 /// How long a virtual router has been Active before it asks: a successor and its predecessor may both
 /// answer for a moment.
 const SETTLED: Duration = Duration::from_secs(3);
+/// The longest question: a neighbour solicitation.
+const QUESTION_LEN: usize = 86;
 
 /// When this host has asked.
 #[derive(Debug, Default)]
@@ -52,7 +53,7 @@ impl<P: Platform> Host<P> {
         let Some(interface) = self.core.interfaces.get(key.ifindex) else {
             return;
         };
-        if let Some(frame) = question(interface, target) {
+        if let Some(frame) = question(&interface.state, target) {
             self.platform.probe(key.ifindex, &frame);
         }
     }
@@ -110,13 +111,7 @@ impl Core {
             interface.state.ipv4.map(IpAddr::V4),
             interface.state.ipv6.map(IpAddr::V6),
         ];
-        let first = VrKey {
-            ifindex: key.ifindex,
-            vrid: Vrid::new(1).unwrap_or(key.vrid),
-            family: vrrp_core::Family::Ipv4,
-        };
-        let on_it = self.vrs.range(first..);
-        let on_it = on_it.take_while(|(other, _)| other.ifindex == key.ifindex);
+        let on_it = self.vrs_on(key.ifindex);
         let specs = on_it.filter_map(|(_, vr)| vr.current.as_ref());
         let mut addresses = specs.flat_map(|spec| spec.addresses.iter().map(|a| a.address.address));
         interface.state.up && !addresses.any(|address| sources.contains(&Some(address)))
@@ -124,50 +119,24 @@ impl Core {
 }
 
 /// The question for an address. Returns `None` if the interface has no address to ask from.
-fn question(interface: &Interface, target: IpAddr) -> Option<Vec<u8>> {
-    let state = interface.state;
-    match target {
-        IpAddr::V4(target) => Some(arp_request(state.mac, state.ipv4?, target)),
-        IpAddr::V6(target) => Some(solicitation(state.mac, state.ipv6?, target)),
-    }
-}
-
-fn header(to: MacAddr, from: MacAddr, ethertype: u16) -> Vec<u8> {
-    [&to.0[..], &from.0, &ethertype.to_be_bytes()].concat()
-}
-
-fn arp_request(mac: MacAddr, source: Ipv4Addr, target: Ipv4Addr) -> Vec<u8> {
-    let mut frame = header(MacAddr::BROADCAST, mac, ethernet::ARP);
-    frame.extend([0, 1, 0x08, 0, 6, 4, 0, 1]);
-    frame.extend(mac.0);
-    frame.extend(source.octets());
-    frame.extend([0; 6]);
-    frame.extend(target.octets());
-    frame
-}
-
-fn solicitation(mac: MacAddr, source: Ipv6Addr, target: Ipv6Addr) -> Vec<u8> {
-    const ICMPV6: u8 = 58;
-    const LEN: u8 = 32;
-    let group = mld::solicited_node(target);
-    let mut message = vec![135, 0, 0, 0, 0, 0, 0, 0];
-    message.extend(target.octets());
-    message.extend([1, 1]);
-    message.extend(mac.0);
-    let pseudo = checksum::pseudo_v6(source, group, ICMPV6, LEN.into());
-    let sum = checksum::field(pseudo + checksum::sum(&message)).to_be_bytes();
-    message.splice(2..4, sum);
-    let mut frame = header(mld::group_mac(group), mac, ethernet::IPV6);
-    frame.extend([0x60, 0, 0, 0, 0, LEN, ICMPV6, 255]);
-    frame.extend(source.octets());
-    frame.extend(group.octets());
-    frame.extend(message);
-    frame
+fn question(interface: &InterfaceState, target: IpAddr) -> Option<Vec<u8>> {
+    let &InterfaceState {
+        mac, ipv4, ipv6, ..
+    } = interface;
+    let mut frame = vec![0; QUESTION_LEN];
+    let emitted = match target {
+        IpAddr::V4(target) => arp::emit_request(&mut frame, mac, ipv4?, target),
+        IpAddr::V6(target) => ndisc::emit_solicitation(&mut frame, mac, ipv6?, target),
+    };
+    frame.truncate(emitted?.len);
+    Some(frame)
 }
 
 #[cfg(test)]
 mod tests {
-    use vrrp_core::wire::{arp, ndisc};
+    use std::net::Ipv4Addr;
+
+    use vrrp_core::MacAddr;
 
     use super::*;
 
@@ -175,7 +144,14 @@ mod tests {
 
     #[test]
     fn the_questions_are_sound() {
-        let frame = arp_request(MAC, [10, 0, 0, 1].into(), [10, 0, 0, 101].into());
+        let interface = InterfaceState {
+            up: true,
+            mac: MAC,
+            ipv4: Some([10, 0, 0, 1].into()),
+            ipv6: Some("fe80::1".parse().unwrap()),
+        };
+        let ask = |target: IpAddr| question(&interface, target).expect("it has a source");
+        let frame = ask([10, 0, 0, 101].into());
         let request = arp::Request::new(&frame[14..]).expect("a request");
         assert_eq!(request.sender_mac, MAC);
         assert_eq!(request.sender_ip, Ipv4Addr::from([10, 0, 0, 1]));
@@ -184,7 +160,7 @@ mod tests {
             "fe80::1".parse().unwrap(),
             "2001:db8::12:3456".parse().unwrap(),
         );
-        let frame = solicitation(MAC, source, target);
+        let frame = ask(IpAddr::V6(target));
         assert_eq!(frame[..6], [0x33, 0x33, 0xff, 0x12, 0x34, 0x56]);
         let asked = ndisc::Solicitation::new(&frame[14..]).expect("with a good checksum");
         assert_eq!((asked.source, asked.target), (source, target));
