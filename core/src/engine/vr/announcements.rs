@@ -122,11 +122,9 @@ impl Bucket {
         let next = self.full_at - Self::ALMOST_ALL;
         if next <= now {
             self.full_at = self.full_at.max(now) + Self::REFILL;
-            Ok(())
-        } else if must {
-            Ok(())
-        } else {
-            Err(next)
+        } else if !must {
+            return Err(next);
         }
+        Ok(())
     }
 }

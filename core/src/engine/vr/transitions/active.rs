@@ -2,9 +2,9 @@
 
 use core::net::IpAddr;
 
-use super::super::announcements::Announcements;
-use super::super::phase::{Active, After, Leaving, Phase, Then};
-use super::super::{SMALL, VirtualRouter};
+use crate::engine::vr::announcements::Announcements;
+use crate::engine::vr::phase::{Active, After, Leaving, Phase, Then};
+use crate::engine::vr::{SMALL, VirtualRouter};
 use crate::output::Reason;
 use crate::status::{ActiveRouter, InterfaceState};
 use crate::time::{Duration, Instant};
@@ -106,7 +106,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     /// Advertises, or soon if the last answer is less than `pause` ago. Returns when.
-    pub(super) fn answer_soon(&mut self, now: Instant, pause: Duration) -> Instant {
+    fn answer_soon(&mut self, now: Instant, pause: Duration) -> Instant {
         let Phase::Active(active) = &mut self.phase else {
             return now;
         };
@@ -123,7 +123,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     /// neighbours may still think that it serves the addresses. Advertise and announce, both limited
     /// in rate: an answer that comes too soon after another one is given later, for a Backup that heard
     /// the loser may count its interval until then.
-    pub(super) fn answer_loser(&mut self, now: Instant) {
+    fn answer_loser(&mut self, now: Instant) {
         self.statistics.losing_adverts = self.statistics.losing_adverts.wrapping_add(1);
         let interval = self.settings.advert_interval.duration().as_micros();
         let at = self.answer_soon(now, Duration::from_micros(interval / ANSWERS_PER_INTERVAL));
@@ -141,7 +141,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     /// partition it has no reason to: so it is sent a last advertisement that loses against its own,
     /// which it answers by announcing, and until then the addresses are served on. That last one names
     /// the interval of the better router, which is what other Backups have to count.
-    pub(super) fn yield_to(&mut self, now: Instant, heard: &ActiveRouter, why: Reason) {
+    fn yield_to(&mut self, now: Instant, heard: &ActiveRouter, why: Reason) {
         self.heard.set_active(heard);
         self.learn(heard);
         let Phase::Active(Active {
@@ -167,7 +167,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// Whether an advertisement that is scheduled for then may leave now.
     #[inline]
-    pub(super) fn is_advert_due(&self, now: Instant, scheduled: Instant) -> bool {
+    fn is_advert_due(&self, now: Instant, scheduled: Instant) -> bool {
         scheduled <= now || scheduled <= now + earliness(self.settings.advert_interval)
     }
 
@@ -192,7 +192,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     //= RFC 9568 section 6.4.3
     // S-9: periodic, without drift (T-5).
     #[inline]
-    pub(super) fn handle_adver_timer(&mut self, now: Instant, scheduled: Instant) {
+    fn handle_adver_timer(&mut self, now: Instant, scheduled: Instant) {
         let interval = self.settings.advert_interval.duration();
         let late = now.since(scheduled);
         self.advertise(now);
@@ -224,7 +224,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     /// Begins the round that was scheduled, and schedules the next one.
-    pub(super) fn announce_again(&mut self, now: Instant) {
+    fn announce_again(&mut self, now: Instant) {
         let Phase::Active(active) = &mut self.phase else {
             return;
         };

@@ -1,8 +1,8 @@
 //! Backup: the ways into it, what it hears, and its timers (RFC 9568 section 6.4.2).
 
-use super::super::VirtualRouter;
-use super::super::phase::Phase;
-use super::super::settings::Micros;
+use crate::engine::vr::VirtualRouter;
+use crate::engine::vr::phase::Phase;
+use crate::engine::vr::settings::Micros;
 use crate::output::Reason;
 use crate::status::ActiveRouter;
 use crate::time::{Duration, Instant};
@@ -91,7 +91,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     /// Whether a Backup takes over from this router while it is well (S-6, S-7).
-    pub(super) fn preempts(&self, active: &ActiveRouter) -> bool {
+    fn preempts(&self, active: &ActiveRouter) -> bool {
         let local = self.priority();
         // S-13: an owner preempts whatever Preempt_Mode says, but not what it was told to leave.
         let may = !self.admin.resigned && (self.settings.preempt || local.is_owner());
@@ -120,7 +120,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         }
     }
 
-    pub(super) fn handle_down_timer(&mut self, now: Instant) {
+    fn handle_down_timer(&mut self, now: Instant) {
         let interval = self.learned.interval().duration();
         let skew = self.skew();
         if let Phase::Backup(backup) = &mut self.phase

@@ -1,8 +1,8 @@
 //! Leaving: the way into it, and how it ends (RFC 9568 section 6.4.3, Shutdown).
 
-use super::super::VirtualRouter;
-use super::super::announcements::Announcements;
-use super::super::phase::{Leaving, Phase, Then};
+use crate::engine::vr::VirtualRouter;
+use crate::engine::vr::announcements::Announcements;
+use crate::engine::vr::phase::{Leaving, Phase, Then};
 use crate::output::Reason;
 use crate::status::{ActiveRouter, InterfaceState};
 use crate::time::{Duration, Instant};
@@ -80,7 +80,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.advertise(now);
     }
 
-    pub(super) fn finish_leaving(&mut self, now: Instant, then: Then, why: Reason) {
+    fn finish_leaving(&mut self, now: Instant, then: Then, why: Reason) {
         match then {
             Then::Initialize => self.enter(now, Phase::INITIALIZE, why),
             Then::Resign | Then::Yield => self.become_backup(now, why),
