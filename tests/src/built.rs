@@ -1,4 +1,4 @@
-//! What stories build on their first use: examples, C programs, modules.
+//! Programs that stories build on their first use: examples, C programs, modules.
 
 use std::fs::File;
 use std::path::PathBuf;

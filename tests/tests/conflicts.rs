@@ -9,7 +9,7 @@ use vrrp_tests::lab::{Daemon, Host, PaperNetwork, Program, Segment, Vr, pause, w
 
 const V4: &str = "10.10.10.53";
 const V6: &str = "fd00:10::53";
-/// What every warning about such a host begins with.
+/// The beginning of every warning about such a host.
 const STRANGER: &str = "another host on xl0";
 
 fn virtual_routers(priority: u8, vmac: bool) -> [Vr; 2] {

@@ -299,7 +299,7 @@ fn a_reload_of_a_file_with_errors_changes_nothing() {
 }
 
 /// Clarinet's advertisements came when they were due: an interval apart, none too many, and none left out.
-/// One that a busy machine delays moves none of those after it.
+/// An advertisement that a busy machine delays moves none of those after it.
 fn assert_even(pair: &Pair) {
     let adverts = pair.capture.find(|seen| seen.is_advert("clarinet", 1));
     assert!(adverts.len() > 3);

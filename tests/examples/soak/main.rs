@@ -354,7 +354,7 @@ fn announced(world: &World) -> Result<(), String> {
     Ok(())
 }
 
-/// What happened to virtual routers that a reload, the only disturbance, did not name: one has changed
+/// The changes of virtual routers that a reload, the only disturbance, did not name: one has changed
 /// its state, or a master was silent for longer than two intervals. `late_us` is how late this machine
 /// wakes anybody.
 fn disturbed(world: &World, late_us: u64) -> Option<String> {

@@ -133,7 +133,7 @@ impl Wire {
         Self { state, _tap: tap }
     }
 
-    /// What every host has sent so far: by host, by VRID less one.
+    /// The counts of frames that every host has sent so far: by host, by VRID less one.
     pub(crate) fn seats(&self) -> Vec<Vec<Seat>> {
         lock(&self.state).seats.clone()
     }

@@ -66,7 +66,7 @@ pub(crate) struct World {
     pub(crate) story: VecDeque<String>,
     /// How often each fault was tried.
     pub(crate) tally: BTreeMap<&'static str, u64>,
-    /// What a voluntary leave must have shown on the wire.
+    /// The sign on the wire that a voluntary leave must have given.
     pub(crate) leaves: Vec<Leave>,
     /// The virtual routers, less one, that the only disturbance of this step, a reload, did not
     /// name: nothing may happen to them.
@@ -286,7 +286,7 @@ impl World {
         }
     }
 
-    /// What every host has sent so far on the segment of an interface.
+    /// The counts of frames that every host has sent so far on the segment of an interface.
     pub(crate) fn seats(&self, interface: usize) -> Vec<Vec<Seat>> {
         self.wires[interface].seats()
     }
@@ -443,7 +443,7 @@ impl World {
         }
     }
 
-    /// Who is master now and leaves an interface of its own will must say so.
+    /// A master that leaves an interface of its own will must say so.
     fn expect_leave(&mut self, host: usize, left: &[(u8, usize)]) {
         let seats: Vec<_> = (0..INTERFACES.len()).map(|at| self.seats(at)).collect();
         let now_us = sys::now_us();

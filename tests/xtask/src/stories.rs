@@ -57,7 +57,7 @@ struct Story {
     program: PathBuf,
     /// `FILE::NAME`.
     title: String,
-    /// What the test harness calls it.
+    /// The name that the test harness gives it.
     name: String,
 }
 
@@ -67,7 +67,7 @@ impl Story {
     }
 }
 
-/// What has become of a story.
+/// The outcome of a story.
 struct Outcome {
     title: String,
     took: Duration,
@@ -179,11 +179,11 @@ fn list(file: &str, program: &Path) -> Result<Vec<Story>, Failure> {
         .collect())
 }
 
-/// What the stories of a run have in common.
+/// The state that the stories of a run share.
 struct Runner<'a> {
     environment: &'a [(&'a str, &'a OsStr)],
     scratch: Scratch,
-    /// Nobody reads what is told of them.
+    /// The output has no reader any more.
     stop: AtomicBool,
 }
 

@@ -190,7 +190,7 @@ pub struct VirtualRouter {
     pub interface_missing: bool,
     /// What is not as it should be, in words.
     pub warnings: Vec<String>,
-    /// What is worth knowing and need not be wrong, in words.
+    /// Notes in words: worth knowing, and perhaps not wrong.
     #[serde(default)]
     pub notes: Vec<String>,
     /// Routers that advertise it now and are refused.

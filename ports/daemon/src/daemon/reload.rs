@@ -13,7 +13,7 @@ const UNFIT: &str =
 
 impl<P: Platform> Daemon<P> {
     /// Goes over to what the file says now, wholly, or, when it has a mistake of its own, not at all.
-    /// What does not fit this host keeps its virtual router down and no other, as at a start. Either
+    /// A virtual router that does not fit this host stays down by itself, as at a start. Either
     /// way everything there is to say is logged, and returned.
     pub(super) fn reload(&mut self) -> Result<Vec<String>, Vec<String>> {
         self.notifier.reloading();

@@ -9,7 +9,7 @@ use crate::control::pieces::Pieces;
 use crate::control::protocol::{Answer, Request, Stats, Status, Which};
 use crate::report;
 
-/// What precedes the virtual routers in an answer.
+/// The part of an answer before its virtual routers.
 const ROUTERS: &str = "\"virtual_routers\":[";
 
 impl<P: Platform> Daemon<P> {

@@ -33,7 +33,7 @@ const COSTS: [(&str, Duration); 6] = [
 ];
 /// The priority of the rival, which no other virtual router has.
 const RIVAL: u8 = 120;
-/// What a rough platform notices so late, twice over.
+/// Twice the time by which a rough platform notices late.
 const NOTICED: Duration = Duration::from_millis(1_200);
 /// How long whoever leaves serves on, at most, when nobody takes over.
 const DEPARTURE: Duration = Duration::from_secs(16);
@@ -203,7 +203,7 @@ fn election(specs: &[VrSpec]) -> Duration {
     longest.unwrap_or_default() + millis(100)
 }
 
-/// What can be seen of the host and its machine, in lines.
+/// The host and its machine as seen from outside, in lines.
 fn picture(sim: &Sim) -> BTreeSet<String> {
     let machine = sim.machine(0);
     let mut lines: BTreeSet<String> = machine.installed().into_iter().collect();
@@ -261,7 +261,7 @@ struct Veteran {
     many: u64,
     /// Of an interval, the hundredths for which an Active router may be silent.
     patience: u64,
-    /// What was done, for a failure.
+    /// The steps so far, for the message of a failure.
     story: Vec<String>,
     /// Effects have failed: some back-off may be running.
     was_broken: bool,

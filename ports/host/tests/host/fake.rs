@@ -251,7 +251,7 @@ impl Machine {
         Ok(())
     }
 
-    /// What the host has installed and watches, in lines that are the same for any numbers of the
+    /// The addresses, MACs and interfaces that the host has installed and watches, in lines that are the same for any numbers of the
     /// interfaces.
     pub(crate) fn installed(&self) -> Vec<String> {
         let vr = |key: &VrKey| {

@@ -244,7 +244,7 @@ impl Daemon {
         reap(others);
     }
 
-    /// What its processes have started, parents before children.
+    /// The descendants of its processes, parents before children.
     fn descendants(&self) -> Vec<u32> {
         let mut found: Vec<u32> = self.children.iter().map(Child::id).collect();
         let mut at = 0;
