@@ -399,7 +399,13 @@ mod tests {
             .env(MARK, &mark)
             .spawn()
             .expect("sleep(1)");
-        let found = marked(&mark);
+        // spawn() returns at the exec, and the kernel shows the new environment a moment later.
+        let started = Instant::now();
+        let mut found = marked(&mark);
+        while found.is_empty() && started.elapsed() < ENDING {
+            thread::sleep(Duration::from_millis(1));
+            found = marked(&mark);
+        }
         child.kill().expect("kill a child");
         child.wait().expect("wait for a child");
         assert_eq!(found, ["sleep 60 "]);
