@@ -20,7 +20,7 @@ const PROGRAMS: &[Program] = &[
 
 /// Takeover takes 0.72 s by the protocol; the rest is for a busy machine.
 const TAKEOVER_US: u64 = 3_000_000 * PATIENCE as u64;
-/// What a busy machine may lose of its probes while the address moves. Without the
+/// The probes that a busy machine may lose while the address moves. Without the
 /// handover it would be the skew time, thirty.
 const ON_THEIR_WAY: usize = 12;
 
@@ -30,7 +30,7 @@ fn vr() -> Vr {
         .vmac(true)
 }
 
-/// What a host has before anything runs on it.
+/// The addresses and links of a host before anything runs on it.
 struct Bare {
     addresses: Vec<String>,
     settings: String,

@@ -47,7 +47,7 @@ fn assert_moved(report: &Report, from: &str, to: &str) {
     assert_eq!(ends, (Some(&from.into()), Some(&to.into())), "{names:?}");
 }
 
-/// What a busy machine may lose of 200 probes a second while the address moves. Without the handover
+/// The losses, of 200 probes a second, of a busy machine while the address moves. Without the handover
 /// it would be the skew time of 0.3 s, sixty. A hub brings every probe to both hosts: a switch may
 /// hear the last answer of the old one after the first frame of the new one, and be mistaken for an
 /// interval.

@@ -31,7 +31,7 @@ fn program(lines: impl Iterator<Item = String>) -> String {
     lines[..=end].join("\n") + "\n"
 }
 
-/// What somebody types who reads the header, the manual page, or the README.
+/// The commands that a reader of the header, the manual page, or the README types.
 fn typed() -> [(&'static str, String); 3] {
     let header = page("include/vrrp_host.h");
     let header = header.lines().filter_map(|line| line.strip_prefix(" *"));

@@ -70,7 +70,7 @@ fn take(host: &Host, address: &str) {
 }
 
 fn ask_in_the_name_of(host: &Host, address: &str) {
-    // Nobody is there to answer, so that it is asked for again and again.
+    // No host answers there, so that the kernel asks again and again.
     host.run(&format!("ping -c 1 -W 1 -I {address} 10.10.10.77"));
 }
 

@@ -1,4 +1,4 @@
-//! What the RFCs demand of everything on the wire, by capture, through a life of changes: start,
+//! The RFCs' demands on everything on the wire, by capture, through a life of changes: start,
 //! takeover, return, stop. Needs root or a user namespace.
 
 use std::collections::BTreeSet;

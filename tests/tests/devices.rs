@@ -264,7 +264,7 @@ fn address_on_another_interface(vmac: bool, near: &str, far: &str, first: &str) 
         !status(&net.clarinet).contains("warning")
     });
 
-    // Nobody has it: the near one is served on, and the far one announced when it is back.
+    // With the far device missing, the near address is served on, and the far one announced when it is back.
     for nic in &net.on_far {
         nic.pull_cable();
     }
@@ -351,7 +351,7 @@ fn addresses_on_the_loopback_a_bridge_and_a_tunnel() {
         );
     }
     let text = status(host);
-    // Nobody has opened the tunnel, and it has no carrier until somebody does.
+    // A tunnel has no carrier until a program opens it.
     assert!(text.contains("tun0 is down or missing"), "{text}");
     assert!(text.contains("late0"), "{text}");
     assert!(

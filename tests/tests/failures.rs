@@ -1,4 +1,4 @@
-//! What can happen to a host, and what a client notices of it. Each story is told with the virtual
+//! Failures of a host, and what a client notices of them. Each story is told with the virtual
 //! MAC and with the interface's own. Needs root or a user namespace.
 
 use std::time::Duration;
@@ -37,7 +37,7 @@ fn assert_takeover(report: &Report, answerers: &[&str]) {
     assert_eq!(report.answerers(), answerers);
 }
 
-/// What a busy machine may lose of its probes while the address moves: those on their way
+/// The probes that a busy machine may lose while the address moves: those on their way
 /// to the host that gives it up. Without the handover it would be the skew time, thirty.
 const ON_THEIR_WAY: usize = 5;
 

@@ -17,7 +17,7 @@ use vrrp_tests::sys::{self, PacketSocket};
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Probes a second. The emulated serial line and controller are not to be what is measured.
 const HZ: u32 = 200;
-/// What may be lost of them while a served address moves: those on their way, and some that a busy
+/// The probes that may be lost while a served address moves: those on their way, and some that a busy
 /// machine brings in bursts, for which the board has little room. Without the handover it would be
 /// the skew time: 24 or more.
 const ON_THEIR_WAY: usize = 15;
@@ -25,10 +25,10 @@ const ON_THEIR_WAY: usize = 15;
 const MEMORY: f64 = 24.0 * 1024.0;
 /// The least share of its time, in percent, that the processor may sleep.
 const IDLE: f64 = 95.0;
-/// What a busy machine adds to the protocol's time.
+/// The delay that a busy machine adds to the protocol's time.
 const SLACK_US: u64 = 2_000_000;
 
-/// Who takes part.
+/// The kinds of participants.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
     Firmware,
@@ -149,7 +149,7 @@ impl Scene {
         probe.stop()
     }
 
-    /// Nobody answered for no longer than the protocol takes.
+    /// Asserts that no outage was longer than the protocol takes.
     fn assert_takeover(&self, report: &Report, answerers: &[&str]) {
         let silence_us = report.longest_silence_us();
         let limit_us = self.vr.clone().priority(100).down_time_us() + SLACK_US;
@@ -304,7 +304,7 @@ fn twenty(priority: u8) -> Vec<Vr> {
     .collect()
 }
 
-/// Who answers for each address, and with which MAC, and who advertises them all.
+/// Asserts which host answers for each address, with which MAC, and which host advertises them all.
 fn assert_serves_all(name: &str, jimbob: &Host, capture: &Capture) {
     for vr in twenty(100) {
         let from_us = sys::now_us();
@@ -402,7 +402,7 @@ fn hostile_frames() {
     board.start(&[v4.clone(), v6.clone()]);
     wait_master(&capture, &jimbob, &v4, "oboe");
 
-    // What the board itself says, as it is and broken, and noise.
+    // The board's own frames, as they are and broken, and noise.
     let socket = mallory
         .netns()
         .enter(PacketSocket::open)
@@ -422,7 +422,7 @@ fn hostile_frames() {
     for round in 0..3 {
         for _ in 0..3_000 {
             let frame = hostile(&mut random, &pattern);
-            // What is too long for the interface is refused here already.
+            // A frame that is too long for the interface is refused here already.
             let _ = socket.send(ifindex, &frame);
             if round == 0 {
                 sleep(Duration::from_micros(200));
@@ -499,7 +499,7 @@ fn the_budget_is_kept() {
             seen.is_advert("oboe", vr.vrid)
         });
     }
-    // Whatever uses the stack: both services, both families, the serial line.
+    // All users of the stack: both services, both families, the serial line.
     for address in ["10.10.10.51", "10.10.10.61", "fd00:10::71", "fd00:10::81"] {
         assert_eq!(jimbob.ask(address).as_deref(), Some("oboe"), "{address}");
         wait_until(LIMIT, "it has a page", || {

@@ -1,4 +1,4 @@
-//! What goes wrong on QEMU's board, and how late it is: `cargo xtask test firmware`.
+//! Faults on QEMU's board, and its delays: `cargo xtask test firmware`.
 
 use std::thread::sleep;
 use std::time::Duration;

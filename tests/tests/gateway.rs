@@ -24,7 +24,7 @@ const OUTSIDE: [&str; 2] = ["10.10.20.5", "fd00:20::5"];
 const TCP_PORT: u16 = 7007;
 /// Takeover takes 0.7 s by the protocol; the rest is for a busy machine.
 const TAKEOVER_US: u64 = 3_000_000;
-/// What a busy machine may lose of its probes while the gateway changes: those on their way.
+/// The probes that a busy machine may lose while the gateway changes: those on their way.
 const ON_THEIR_WAY: usize = 10;
 
 /// How the virtual routers of a pair serve.
@@ -135,7 +135,7 @@ impl Gateways {
         }
     }
 
-    /// What the client notices, by UDP, while `happens` and until `then` is the only master. Its
+    /// The client's losses, by UDP, while `happens` and until `then` is the only master. Its
     /// connections live on.
     fn probed(&mut self, then: &str, happens: impl FnOnce(&mut Self)) -> [Report; 2] {
         let streams = OUTSIDE.map(|address| Stream::open(&self.jimbob, address));
@@ -475,7 +475,7 @@ fn a_gateway_without_an_address_of_its_own_in_the_network_of_its_clients_forward
             }
         }
     }
-    // What a process that was killed has left is removed by the next one.
+    // The next process removes the leftovers of one that was killed.
     let vrs = &virtual_routers(
         Mode {
             vmac: true,

@@ -15,7 +15,7 @@ fn all(priority: u8, vmac: bool) -> Vec<Vr> {
     (1..=255)
         .map(|vrid| {
             let vr = Vr::new(vrid, &format!("10.10.20.{vrid}"));
-            // What 255 need of a slow machine is more than it has within a second.
+            // A slow machine cannot do the work of 255 within a second.
             let interval_cs = 100 * PATIENCE as u16;
             vr.priority(priority).vmac(vmac).interval_cs(interval_cs)
         })

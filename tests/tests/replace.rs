@@ -39,7 +39,7 @@ fn assert_restored(pair: &Pair, host: &Host) {
     }
 }
 
-/// Whatever has been on the wire is as the RFC wants it, with the virtual MAC.
+/// Asserts that every frame on the wire was as the RFC wants it, with the virtual MAC.
 fn assert_conformance(pair: &Pair) {
     let seen = pair.capture.seen();
     for (host, priority) in [(&pair.network.clarinet, 250), (&pair.network.fridge, 100)] {

@@ -39,7 +39,7 @@ fn failover_both_ways(program: Program, vr: &Vr) {
         let mut pair = Pair::start(Segment::Switch, clarinet, fridge, vr);
         let report = pair.probed(HZ, "fridge", |pair| {
             pair.clarinet.crash();
-            // What the kernel was given by a daemon that was killed would stay.
+            // The addresses of a daemon that was killed would stay in the kernel.
             pair.network.clarinet.pull_cable();
         });
         assert_takeover(&report, "clarinet", "fridge");

@@ -123,7 +123,7 @@ fn assert_few(what: &str, logs: &[Vec<String>; 2]) {
             "{what}: {host} logged {} lines, most of them {most:?}",
             log.len()
         );
-        // What is said of who wins has to be true.
+        // A line about the winner has to be true.
         for line in log
             .iter()
             .filter(|line| line.contains("goes on advertising"))

@@ -1,4 +1,4 @@
-//! What becomes of each kind of packet, and of the master under a flood of it.
+//! The fate of each kind of packet, and of the master under a flood of it.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -15,7 +15,7 @@ use vrrp_tests::sayln;
 
 /// Slowly enough that no frame is lost.
 const GENTLE: u64 = 1_000;
-/// What a vrrpd may grow by: tables of who was heard and what was told.
+/// The most that a vrrpd may grow by: tables of the routers heard and the lines logged.
 const GROWTH_KIB: u64 = 1024;
 /// Lines that two daemons may log for a flood: one for each VRID and reason, and 151 VRIDs are used.
 const LINES: usize = 2 * 151 + 20;
@@ -153,7 +153,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Whoever advertises a higher priority is master, RFC 9568 section 6.4.3 says, and nothing
+    /// A host that advertises a higher priority is master, RFC 9568 section 6.4.3 says, and nothing
     /// protects VRRP from hosts of its own link (section 9): the master gives way for as long as
     /// that goes on, and comes back.
     fn higher(&self, per_second: u64, seconds: u64) -> Result<(), String> {

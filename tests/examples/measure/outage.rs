@@ -1,4 +1,4 @@
-//! What a client notices of each disturbance.
+//! A client's view of each disturbance.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ const BEFORE: Duration = Duration::from_millis(300);
 /// Probing after it: several times the longest takeover.
 const AFTER: Duration = Duration::from_millis(1800);
 
-/// What happens to the service.
+/// A disturbance of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Disturbance {
     CablePulled,
@@ -164,7 +164,7 @@ fn disturb(program: Program, vmac: bool, disturbance: Disturbance) -> Report {
     probe.stop()
 }
 
-/// What must have happened before the disturbance that is measured.
+/// Brings about the state that the measured disturbance needs.
 fn prepare(pair: &Pair, disturbance: Disturbance) {
     let PaperNetwork {
         clarinet,

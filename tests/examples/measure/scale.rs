@@ -312,7 +312,7 @@ fn resident_kib(daemon: &Daemon) -> u64 {
     usage(daemon.pid()).expect("a running daemon").resident_kib
 }
 
-/// What became of a cut.
+/// The outcome of a cut.
 struct Takeover {
     /// From the cut to fridge's first advertisement of a virtual router: the median, the longest.
     median_ms: f64,

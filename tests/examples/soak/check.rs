@@ -1,4 +1,4 @@
-//! What must be so once nothing was disturbed for a while.
+//! Properties that hold once nothing was disturbed for a while.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, UdpSocket};
@@ -20,7 +20,7 @@ const NAMED: usize = 12;
 /// it should be.
 pub(crate) fn look(world: &World, window: Duration) -> Vec<String> {
     let (mut problems, masters) = elections(world, window);
-    // Who is master is told by the wire; without that the rest cannot be judged.
+    // The wire tells the masters; without them the rest cannot be judged.
     if problems.is_empty() {
         holdings(world, &masters, &mut problems);
         configured(world, &mut problems);
@@ -256,7 +256,7 @@ fn ask<'a>(client: &Host, addresses: impl Iterator<Item = &'a str>) -> BTreeMap<
         for _ in 0..10 {
             for address in &open {
                 let socket = &sockets[usize::from(address.is_ipv6())];
-                // What cannot be sent is not answered.
+                // A probe that cannot be sent is not answered.
                 let _ = socket.send_to(b"who?", (*address, 7));
             }
             let until = Instant::now() + Duration::from_millis(100);

@@ -33,7 +33,7 @@ use world::{INTERFACES, Leave, World};
 /// four seconds, a start of 72 virtual routers one, each look one and a half; and a client that was
 /// cut off while the addresses moved asks for a neighbour anew after six.
 const BOUND: Duration = Duration::from_secs(20);
-/// Whoever is later than this with its wake-ups cannot blame vrrpd for what it sees.
+/// A daemon whose wake-ups are later than this is not judged by its observations.
 const LATE_US: u64 = 150_000;
 /// Lines that three daemons may log for one disturbance of 72 virtual routers: there and back,
 /// twice.
@@ -43,7 +43,7 @@ const LOG_US: u64 = 2_000_000;
 /// How often a watch may fail because the machine stalled, of a hundred.
 const EXCUSES_PERCENT: u64 = 10;
 
-/// What the command line says.
+/// The options of the command line.
 struct Options {
     seconds: u64,
     seed: u64,
@@ -333,7 +333,7 @@ fn alive(world: &mut World) -> Result<(), String> {
     Ok(())
 }
 
-/// Who has become master, and still is, has told everybody where the address is now.
+/// A host that has become master, and still is, has told everybody where the address is now.
 fn announced(world: &World) -> Result<(), String> {
     let seats: Vec<_> = (0..INTERFACES.len()).map(|at| world.seats(at)).collect();
     let now_us = sys::now_us();
@@ -383,7 +383,7 @@ fn disturbed(world: &World, late_us: u64) -> Option<String> {
     None
 }
 
-/// Who left of its own will said so first.
+/// A host that left of its own will said so first.
 fn leaves(world: &World) -> Result<(), String> {
     for (interface, (on, _)) in INTERFACES.iter().enumerate() {
         let seats = world.seats(interface);

@@ -12,7 +12,7 @@ use vrrp_tests::lab::{Daemon, Host, Nic, Program, Vr};
 
 use crate::world::{INTERFACES, on};
 
-/// What a vrrpd may grow by after it has come to rest for the first time: tables that were never
+/// The most that a vrrpd may grow by after it has come to rest for the first time: tables that were never
 /// as full before, and the allocator's ways.
 const GROWTH_KIB: u64 = 1024;
 /// Descriptors that it may have more than then: a client of the control socket, a script.
@@ -20,7 +20,7 @@ const GROWTH_FDS: usize = 4;
 /// Descriptors for one more interface that the configuration names.
 const INTERFACE_FDS: usize = 8;
 
-/// What a process held when it had come to rest.
+/// The resources of a process at rest.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Holding {
     pub(crate) resident_kib: u64,
@@ -173,7 +173,7 @@ impl Server {
         self.daemon.is_none() || self.frozen
     }
 
-    /// What its daemon holds. `None`: there is none.
+    /// The resources of its daemon. `None`: there is none.
     pub(crate) fn holding(&self) -> Option<Holding> {
         let pid = self.daemon.as_ref()?.pid();
         let descriptors = std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count();

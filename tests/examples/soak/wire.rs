@@ -1,4 +1,4 @@
-//! What crosses the wire, judged frame by frame as it comes, so that hours of it need no memory.
+//! Judges the frames on the wire one by one as they come, so that hours of them need no memory.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -45,7 +45,7 @@ impl Sender for Station {
     }
 }
 
-/// What one host has sent for one virtual router.
+/// The messages that one host has sent for one virtual router.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Seat {
     /// Advertisements but those of priority 0.
@@ -281,7 +281,7 @@ impl State {
         }
     }
 
-    /// Who has not advertised some time after it spoke from a virtual MAC was not master.
+    /// A host that has not advertised some time after it spoke from a virtual MAC was not master.
     fn judge_suspects(&mut self, now_us: u64) {
         let ripe = |s: &Suspect, vrs: &[Vr]| now_us > s.at_us + grace_us(&vrs[s.vr]);
         let (ripe, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.suspects)

@@ -662,7 +662,7 @@ impl World {
         }
     }
 
-    /// What was changed has been taken over: nothing older may be advertised from now on.
+    /// Marks the changes as taken over: nothing older may be advertised from now on.
     pub(crate) fn settle_priorities(&self, host: usize) {
         for (interface, wire) in self.wires.iter().enumerate() {
             for (at, vr) in self.vrs.iter().enumerate() {
@@ -696,7 +696,7 @@ fn client(lab: &Lab, name: &str, interface: usize) -> Host {
     client.netns().ip(&format!(
         "route add 10.10.{net}.0/24 dev xl0\nroute add fd00:{net}::/64 dev xl0"
     ));
-    // What a client believes of a neighbour outlives a cut that no host notices: a kernel asks
+    // A client's neighbour entry outlives a cut that no host notices: a kernel asks
     // anew after a minute at most, this one after six seconds.
     for family in ["ipv4", "ipv6"] {
         let settings = [

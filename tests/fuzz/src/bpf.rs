@@ -1,4 +1,4 @@
-//! What FreeBSD's bpf(4) gives and is told: any octets are some frames or none, and a filter takes
+//! FreeBSD's bpf(4), both directions: any octets are some frames or none, and a filter takes
 //! what it is for and nothing else.
 
 use std::collections::BTreeSet;

@@ -92,7 +92,7 @@ fn say(bench: &mut Bench, octets: &[u8]) {
             break;
         }
         bench.turn();
-        // What it has said so far, and nothing of it yet, are both fine.
+        // Part of the answers, or none, are both fine.
         let _ = wild.read_to_end(&mut answers);
     }
     // Told to those alone who asked for it.

@@ -170,7 +170,7 @@ impl Bench {
         bench
     }
 
-    /// What everybody can see of the virtual routers.
+    /// The public state of all virtual routers.
     pub(crate) fn picture(&self) -> Vec<Status> {
         let mut keys: Vec<VrKey> = self.engine.keys().collect();
         keys.sort();
@@ -273,7 +273,7 @@ impl Bench {
             .is_some_and(|s| s.state == State::Active)
     }
 
-    /// Nobody but an Active router, or one that hands over, holds an address.
+    /// Only an Active router, or one that hands over, holds an address.
     fn account(&self) {
         for (key, address) in &self.addresses {
             let status = self.engine.status(*key);

@@ -1,4 +1,4 @@
-//! What the administrator and the operating system may say, mostly sensible.
+//! Inputs of the administrator and the operating system, mostly sensible.
 
 use vrrp_core::{
     AdvertInterval, Auth, Duration, Family, InterfaceState, MacAddr, Priority, Track, TrackEffect,

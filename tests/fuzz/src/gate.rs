@@ -21,7 +21,7 @@ const MOST_ACTIONS: usize = VRS * (ADDRS * 4 + 12) + 4 * (VRS * ADDRS + 2);
 struct Bench {
     gate: Gate<VRS, ADDRS>,
     now: Instant,
-    /// What the stack has.
+    /// The addresses of the stack.
     stack: BTreeSet<(VrKey, IpAddr)>,
     /// Nothing has happened since the last time that everything was taken.
     settled: bool,
@@ -100,7 +100,7 @@ impl Bench {
                 }
                 self.send(&mut frame);
             }
-            // What is late, is handled late.
+            // A deadline that has passed is handled late.
             12 => {
                 self.now = now + Duration::from_millis(octets.u16().into());
                 self.gate.handle_timeout(self.now);
@@ -136,7 +136,7 @@ impl Bench {
         let own = self.gate.interface().mac;
         let mut discarded = 0;
         match self.gate.receive(self.now, frame, &mut buf) {
-            // What it leads to is the engine's.
+            // Its effects are the engine's.
             Received::Engine => return,
             Received::Answer { frame, lesson } => {
                 assert!([42, 86].contains(&frame.len()), "{frame:02x?}");
@@ -177,7 +177,7 @@ impl Bench {
         let sent = self.gate.send(frame);
         assert_eq!(self.discards(), discards + u32::from(sent.is_err()));
         if sent.is_ok() {
-            // What is right is left alone.
+            // A right checksum is left alone.
             let again = frame.to_vec();
             assert_eq!(self.gate.send(frame), Ok(()));
             assert_eq!(again, frame);

@@ -1,4 +1,4 @@
-//! What the process with the rights lets the other one do, beside a naive reading of the
+//! The requests that the parent allows the worker, beside a naive reading of the
 //! configurations.
 
 use std::collections::BTreeMap;
@@ -108,7 +108,7 @@ impl Bench {
         })
     }
 
-    /// What the configurations say of a virtual router that is set up so.
+    /// The entries of the configurations for a virtual router that is set up so.
     fn specs_of(&self, setup: &VrSetup) -> Vec<&VrSpec> {
         let key = setup.key;
         let says_so = |spec: &&VrSpec| {
@@ -122,7 +122,7 @@ impl Bench {
 
     fn is_asked_for(&self, request: &Request) -> bool {
         let prepared = |key: &VrKey| self.prepared.get(key);
-        // What is no longer in a configuration may only be given up.
+        // A virtual router that is no longer in a configuration may only be given up.
         let serving = |key: &VrKey| prepared(key).filter(|s| !self.specs_of(s).is_empty());
         match request {
             Request::Watch { ifindex, name } => {
@@ -247,7 +247,7 @@ fn some_spec(octets: &mut Octets<'_>) -> VrSpec {
     spec
 }
 
-/// What a port must know of it.
+/// The part of an entry that a port must know.
 fn setup_of(spec: &VrSpec, key: VrKey) -> VrSetup {
     let placed = spec.addresses.iter();
     VrSetup {

@@ -1,4 +1,4 @@
-//! What FreeBSD's kernel is asked by ioctl(2) and told by the routing socket, and what it answers.
+//! Requests by ioctl(2) and messages of the routing socket of FreeBSD's kernel, and its answers.
 
 use std::net::IpAddr;
 

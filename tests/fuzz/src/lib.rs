@@ -1,4 +1,4 @@
-//! What must hold whatever the octets are.
+//! Properties that hold for any octets.
 //!
 //! Each module is a fuzz target: a `check` that takes any octets and panics when something is wrong.
 //! `cargo xtask fuzz TARGET [SECONDS]` runs one; what it has found worth keeping is in `corpus`, and

@@ -1,4 +1,4 @@
-//! What FreeBSD's netgraph(4) says and is told.
+//! Messages from and to FreeBSD's netgraph(4).
 
 use vrrp_core::MacAddr;
 use vrrp_freebsd::reading::{hooks_in, told_to_nodes};

@@ -1,4 +1,4 @@
-//! What the kernel says: any octets are some events or none.
+//! Messages of the kernel: any octets are some events or none.
 
 /// Reads `octets` as a datagram of the routing socket.
 ///

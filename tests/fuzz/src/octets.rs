@@ -1,6 +1,6 @@
 //! Octets as a source of decisions. When they are used up, everything is zero.
 
-/// What is left of the octets.
+/// The rest of the octets.
 pub(crate) struct Octets<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Octets<'a> {

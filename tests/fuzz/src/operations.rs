@@ -59,7 +59,7 @@ fn operation(bench: &mut Bench, octets: &mut Octets<'_>) {
             }
             engine.handle_frame(now, IF, &frame);
         }
-        // What is late, is handled late.
+        // A deadline that has passed is handled late.
         13 => {
             bench.now = now + Duration::from_millis(u64::from(octets.u16()));
             let now = bench.now;

@@ -1,4 +1,4 @@
-//! What FreeBSD's kernel says of interfaces and routes: any octets are some messages or none.
+//! Messages of FreeBSD's kernel on interfaces and routes: any octets are some messages or none.
 
 use vrrp_freebsd::reading::{listed_in, notices_in};
 

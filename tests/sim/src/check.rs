@@ -1,4 +1,4 @@
-//! What must be so once nothing was disturbed for as long as the protocol needs.
+//! Properties that hold once nothing was disturbed for as long as the protocol needs.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::world::World;
 
 /// The longest wait of the engine before it tries a failed effect again.
 const LONGEST_BACKOFF: Micros = 64_000_000;
-/// What wake-ups, the way over a few switches and unlike clocks add.
+/// The delay that wake-ups, the way over a few switches and unlike clocks add.
 const SLACK: Micros = 100_000;
 
 impl World<'_> {
@@ -116,7 +116,7 @@ impl World<'_> {
         self.hosts[host].status(group.key())
     }
 
-    /// Nobody who would preempt has a higher priority than the Active router.
+    /// No host that would preempt has a higher priority than the Active router.
     fn expect_best(
         &self,
         group: &Group,

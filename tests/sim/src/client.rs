@@ -18,10 +18,10 @@ const REMEMBERED: usize = 3;
 const ARP: u16 = 0x0806;
 const IPV6: u16 = 0x86dd;
 
-/// What a client knows of an address.
+/// A client's knowledge of an address.
 #[derive(Clone, Debug, Default)]
 pub struct Target {
-    /// Who answered the last questions, the latest last. `None`: nobody.
+    /// The hosts that answered the last requests, the latest last. `None`: no answer.
     pub answers: VecDeque<Option<u8>>,
     waiting: bool,
     unanswered: u32,
@@ -33,7 +33,7 @@ pub struct Client {
     mac: [u8; 6],
     ipv4: [u8; 4],
     ipv6: Ipv6Addr,
-    /// What it asks.
+    /// The addresses that it asks.
     pub targets: BTreeMap<IpAddr, Target>,
     neighbours: BTreeMap<IpAddr, [u8; 6]>,
 }

@@ -57,7 +57,7 @@ impl Config {
         }
     }
 
-    /// What the engine takes.
+    /// The engine's form of it.
     pub fn as_vr_config(&self) -> VrConfig<'_> {
         VrConfig {
             version: self.version,

@@ -32,7 +32,7 @@ pub(crate) enum Power {
     Off,
 }
 
-/// What the operator wants of a virtual router, which outlives a crash.
+/// The operator's wish for a virtual router, which outlives a crash.
 #[derive(Clone, Debug)]
 pub(crate) struct Wish {
     pub(crate) config: Config,
@@ -45,7 +45,7 @@ pub(crate) struct Host {
     port: Port,
     interfaces: Vec<InterfaceState>,
     pub(crate) wishes: BTreeMap<VrKey, Wish>,
-    /// What was done to a host that did not run.
+    /// The operator's calls to a host that did not run.
     waiting: Vec<(VrKey, Admin)>,
     tracks: BTreeMap<u16, bool>,
     queue: VecDeque<(u32, Vec<u8>)>,
@@ -226,7 +226,7 @@ impl Host {
         Ok(sent)
     }
 
-    /// What the network card and the kernel do with a frame. Gives an answer that needs no daemon.
+    /// Does what the network card and the kernel do with a frame. Gives an answer that needs no daemon.
     pub(crate) fn frame_arrives(&mut self, lan: usize, frame: &[u8]) -> Option<Vec<u8>> {
         let view = ethernet::View::new(frame)?;
         let held = self.held_mac(lan, view.destination());

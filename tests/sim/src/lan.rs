@@ -8,7 +8,7 @@ use crate::rng::{Draw, Rng};
 /// Microseconds of the simulation's own clock.
 pub type Micros = u64;
 
-/// What a link ends at.
+/// The end of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Node {
     /// A switch of the same segment.
@@ -19,7 +19,7 @@ pub enum Node {
     Client(usize),
 }
 
-/// What happens to frames on the way, one link at a time. Chances are of a million.
+/// The faults of frames on the way, one link at a time. Chances are of a million.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Noise {
     /// The shortest way takes this long.
@@ -54,7 +54,7 @@ impl Noise {
 /// A cable. A direction is named by the end that sends.
 #[derive(Clone, Debug)]
 pub struct Link {
-    /// What it connects.
+    /// The ends that it connects.
     pub ends: [Node; 2],
     /// Which directions are cut.
     pub cut: [bool; 2],
@@ -92,7 +92,7 @@ pub struct Lan {
     /// Its links.
     pub links: Vec<Link>,
     switches: Vec<Switch>,
-    /// What its links do.
+    /// The noise of its links.
     pub noise: Noise,
 }
 

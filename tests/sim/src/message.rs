@@ -32,7 +32,7 @@ pub struct Message {
     /// The four bits before the interval of version 3.
     pub reserved: u8,
     pub addresses: Vec<IpAddr>,
-    /// What is said of how many they are, when that is not so.
+    /// The number of addresses that the header claims, where it is a lie.
     pub count: Option<u8>,
     pub auth_type: u8,
     pub auth_data: [u8; 8],

@@ -45,7 +45,7 @@ pub struct Budgets {
     pub horizon: u64,
 }
 
-/// What is explored.
+/// The space that is explored.
 #[derive(Clone, Debug)]
 pub struct Model {
     /// A name for the report.
@@ -56,7 +56,7 @@ pub struct Model {
     pub budgets: Budgets,
 }
 
-/// What was covered.
+/// The part of the space that was covered.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Covered {
     /// States that are not alike.
@@ -70,9 +70,9 @@ pub struct Covered {
 /// A path to a state from which the routers do not come to rest.
 #[derive(Clone, Debug)]
 pub struct Counterexample {
-    /// What happened, in order.
+    /// The events, in order.
     pub path: Vec<String>,
-    /// What is wrong.
+    /// The violated property.
     pub wrong: String,
 }
 

@@ -65,7 +65,7 @@ pub struct Oracle {
     /// Its state.
     pub state: State,
     leaving: Option<Leaving>,
-    /// Who was heard last.
+    /// The router heard last.
     pub heard: Option<Heard>,
     learned_cs: u16,
     /// Adver_Timer, Active_Down_Timer or the end of leaving.
@@ -78,7 +78,7 @@ pub struct Oracle {
     /// When it answered last; `None` since it became Active.
     answered: Option<u64>,
     answer_due: bool,
-    /// What was said since it was last taken away.
+    /// The messages sent since they were last taken away.
     pub said: Vec<Said>,
 }
 
@@ -250,7 +250,7 @@ impl Oracle {
         self.timer = NEVER;
     }
 
-    /// Who is not Active says nothing but that it stops.
+    /// A router that is not Active sends nothing but that it stops.
     fn leave_off(&mut self) {
         self.leaving = None;
         self.preempt_at = NEVER;

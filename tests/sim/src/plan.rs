@@ -1,4 +1,4 @@
-//! What is simulated: the network, and what is done to it and when. A seed makes a plan; a plan
+//! The plan of a simulation: the network, and the operations on it with their times. A seed makes a plan; a plan
 //! can also be written by hand.
 
 use vrrp_core::{Family, VrKey, Vrid};
@@ -28,7 +28,7 @@ impl Group {
     }
 }
 
-/// What an operator does to a virtual router of a host.
+/// An operator's call to a virtual router of a host.
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs, reason = "as the engine's calls of these names")]
 pub enum Admin {
@@ -46,7 +46,7 @@ pub enum Admin {
     UndoGroup,
 }
 
-/// What is done to a host.
+/// A disturbance of a host.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
     /// The daemon stops running; the kernel goes on to answer for what is installed.
@@ -82,7 +82,7 @@ pub enum Op {
     Cut(usize, usize, Option<usize>),
     /// A link works again.
     Mend(usize, usize),
-    /// What the links of a segment do.
+    /// The noise of the links of a segment.
     Noise(usize, Noise),
     /// Frames are sent by a stranger: so many, made from a seed.
     Intrude(usize, u32, u64),
@@ -108,7 +108,7 @@ pub struct Plan {
     pub drift: Vec<i64>,
     /// How often a client asks each address.
     pub ask_every: Micros,
-    /// What happens and when, in order.
+    /// The operations with their times, in order.
     pub ops: Vec<(Micros, Op)>,
     /// When the story ends.
     pub end: Micros,

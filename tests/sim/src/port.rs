@@ -24,7 +24,7 @@ pub type Engine = vrrp_core::Engine<4, 24, 12>;
 pub struct Violation {
     /// The rule in a few words. It tells one finding from another.
     pub rule: &'static str,
-    /// What was seen.
+    /// The observation.
     pub seen: String,
 }
 
@@ -55,7 +55,7 @@ pub struct Sent {
     pub unicast: Option<IpAddr>,
 }
 
-/// What the port has done for a virtual router.
+/// The effects that the port has performed for a virtual router.
 #[derive(Clone, Debug)]
 pub struct Held {
     /// Its configuration as last accepted.
@@ -121,7 +121,7 @@ impl Port {
         &mut self.engine
     }
 
-    /// What is held for each virtual router.
+    /// The effects in force for each virtual router.
     pub fn held(&self) -> &BTreeMap<VrKey, Held> {
         &self.vrs
     }
@@ -249,7 +249,7 @@ impl Port {
         Ok(sent)
     }
 
-    /// What holds whenever everything that was asked for is done.
+    /// Checks the properties that hold whenever every output was performed.
     fn check_at_rest(&self) -> Checked {
         for (key, held) in &self.vrs {
             let Some(status) = self.engine.status(*key) else {
@@ -294,7 +294,7 @@ impl Port {
         };
         let needed = self.vrs.iter().filter(listens);
         let needed: BTreeSet<_> = needed.map(|(k, _)| (k.ifindex, k.family)).collect();
-        // What failed is tried again later.
+        // A failed effect is tried again later.
         check(
             needed == self.groups || self.failures > 0,
             "a group is joined while somebody listens to it",
@@ -321,7 +321,7 @@ impl Port {
     }
 }
 
-/// What is due is handled before.
+/// Checks that no deadline lies in the past.
 fn check_deadline(deadline: Option<Instant>, now: Instant) -> Checked {
     check(
         deadline.is_none_or(|d| d > now),

@@ -1,6 +1,6 @@
 //! Everything that is left to chance, from one 64-bit seed.
 
-/// Whatever decides: a generator, or octets that somebody else chose.
+/// A source of decisions: a generator, or octets that somebody else chose.
 pub trait Draw {
     /// A number below `limit`, which is not zero.
     fn below(&mut self, limit: u64) -> u64;

@@ -151,7 +151,7 @@ impl Single {
         assert_eq!(set, Ok(()));
     }
 
-    /// What the engine asks for, in short.
+    /// The outputs of the engine, in short.
     fn outputs(&mut self) -> Vec<String> {
         let mut buf = [0; Engine::MAX_FRAME_LEN];
         let mut list = Vec::new();

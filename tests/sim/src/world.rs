@@ -31,7 +31,7 @@ pub struct Outcome {
     pub verdicts: u64,
 }
 
-/// What happens next somewhere.
+/// The next event somewhere.
 enum Event {
     Arrive(Arrival),
     Wake(usize),
@@ -61,7 +61,7 @@ pub(crate) struct World<'a> {
     pub(crate) outcome: Outcome,
 }
 
-/// What bounds how long a group may take to come to rest.
+/// The bounds of the time that a group may take to come to rest.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Slowest {
     pub(crate) interval: Duration,
@@ -221,7 +221,7 @@ impl<'a> World<'a> {
         self.after(host, sent)
     }
 
-    /// What follows once a host's engine has had an input.
+    /// Handles the outputs of a host's engine after an input.
     fn after(&mut self, host: usize, sent: Vec<Sent>) -> Checked {
         self.outcome.frames += sent.len() as u64;
         for sent in sent {
@@ -337,7 +337,7 @@ impl<'a> World<'a> {
     fn intrude(&mut self, lan: usize, frames: u32, seed: u64) {
         let mut rng = Rng::new(seed);
         let groups: Vec<Group> = self.plan.groups.to_vec();
-        // What a stranger says of its interval is learned as anybody's.
+        // The interval of a stranger is learned as anybody's.
         let claimed = Duration::from_centis(intruder::LONGEST_INTERVAL);
         for (group, slowest) in groups.iter().zip(&mut self.slowest) {
             if group.lan == lan {

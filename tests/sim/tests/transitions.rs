@@ -1,4 +1,4 @@
-//! What is committed of the transition table is what the engine does.
+//! The committed transition table is the engine's behaviour.
 
 use vrrp_sim::transitions;
 

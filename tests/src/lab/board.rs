@@ -18,7 +18,7 @@ use super::vr::Vr;
 use super::{WorkDir, wait_until};
 use crate::sys;
 
-/// What a busy machine may take to start an emulator.
+/// The longest time that a busy machine may take to start an emulator.
 const START_LIMIT: Duration = Duration::from_secs(20);
 
 /// A board that is plugged in. It ends when dropped, and its log is shown if that is because of a
@@ -171,7 +171,7 @@ impl Board {
         serial.flush().expect("write to the serial line");
     }
 
-    /// What it has logged, a line each, with the time (monotonic microseconds).
+    /// The lines that it has logged, each with the time (monotonic microseconds).
     pub fn log(&self) -> Vec<(u64, String)> {
         self.log
             .lock()

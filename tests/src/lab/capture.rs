@@ -21,7 +21,7 @@ pub struct Seen {
     pub at_us: u64,
     /// The host whose cable it came from.
     pub host: Arc<str>,
-    /// What it was.
+    /// The frame, decoded.
     pub frame: Frame,
 }
 
@@ -56,7 +56,7 @@ impl Seen {
     }
 }
 
-/// What is done with a frame and its octets.
+/// The consumer of a frame and its octets.
 type Take = dyn FnMut(Seen, &[u8]) + Send;
 
 /// Somebody who is shown what a hub hears, until nobody wants it any more.
@@ -143,7 +143,7 @@ impl Capture {
         self.lock().clone()
     }
 
-    /// What satisfies `wanted` so far.
+    /// The frames so far that satisfy `wanted`.
     pub fn find(&self, mut wanted: impl FnMut(&Seen) -> bool) -> Vec<Seen> {
         self.lock()
             .iter()

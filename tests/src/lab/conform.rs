@@ -1,4 +1,4 @@
-//! What the RFC demands of everything that a router puts on the wire, checked on a capture.
+//! Checks a capture against the RFC's demands on everything that a router sends.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -10,7 +10,7 @@ use super::{Host, Vr};
 /// A rule that was broken, and by which frame.
 pub type Breach = String;
 
-/// Whoever sends frames on the segment.
+/// A sender of frames on the segment.
 pub trait Sender: std::fmt::Debug {
     /// Its name.
     fn name(&self) -> &str;
@@ -142,7 +142,7 @@ impl Rules<'_> {
         Some((1, data))
     }
 
-    /// Whatever binds a virtual address to a MAC binds it to the one MAC, and says so from it
+    /// Each frame that binds a virtual address to a MAC binds it to the one MAC, and says so from it
     /// (RFC 9568 sections 8.1.2 and 8.2.2).
     fn announcement(&self, seen: &Seen, found: &mut Vec<&'static str>) {
         let virtual_address = |address: IpAddr| self.vr.addresses.contains(&address);

@@ -1,4 +1,4 @@
-//! What a frame says, read by plain offsets and independently of the engine under test.
+//! Decodes a frame by plain offsets, independently of the engine under test.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -31,11 +31,11 @@ pub struct Frame {
     pub dst: Mac,
     /// Source MAC.
     pub src: Mac,
-    /// What it carries.
+    /// Its payload.
     pub what: What,
 }
 
-/// What a frame carries, as far as the lab cares.
+/// The payload of a frame, as far as the lab cares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     /// A VRRP advertisement.

@@ -144,7 +144,7 @@ impl Host {
     /// Makes the kernel ask who has `address`, afresh, and waits a moment for the answer.
     pub fn solicit(&self, address: IpAddr) {
         self.forget_neighbours();
-        // Whatever is sent, the question for the MAC goes first. Port 9 discards.
+        // The kernel sends a neighbour request before any packet. Port 9 discards.
         let scope = self.stack.interface_index(INTERFACE);
         let to: SocketAddr = match address {
             IpAddr::V4(address) => (address, 9).into(),

@@ -71,7 +71,7 @@ pub fn pause(time: Duration) {
     std::thread::sleep(time * PATIENCE);
 }
 
-/// What joins the cables.
+/// The device that joins the cables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Segment {
     /// A hub: every frame goes to every other port.

@@ -17,7 +17,7 @@ pub struct Pair {
     pub clarinet: Daemon,
     /// On fridge, priority 100.
     pub fridge: Daemon,
-    /// What they serve; its own priority does not matter.
+    /// The virtual router that they serve; its own priority does not matter.
     pub vr: Vr,
     /// Everything on the wire since before they were started.
     pub capture: Capture,

@@ -40,11 +40,11 @@ pub struct Answer {
     pub number: u32,
     /// When it came, monotonic microseconds.
     pub at_us: u64,
-    /// Who answered; `None` for a ping.
+    /// The name of the host that answered; `None` for a ping.
     pub who: Option<Arc<str>>,
 }
 
-/// What a probe got.
+/// The answers that a probe got.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// The time between probes.
@@ -58,7 +58,7 @@ pub struct Report {
 /// A stretch of time in which the same host answered, or nobody.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {
-    /// Who answered; `None`: nobody.
+    /// The name of the host that answered; `None`: no answer.
     pub who: Option<Arc<str>>,
     /// The first probe of the stretch was sent then.
     pub from_us: u64,
@@ -149,7 +149,7 @@ impl Report {
         longest.max(last.saturating_sub(before))
     }
 
-    /// Who answered when.
+    /// The spans of time in which one host answered, in order.
     pub fn timeline(&self) -> Vec<Span> {
         let mut spans: Vec<Span> = Vec::new();
         for (answer, &sent_us) in self.first_answers().iter().zip(&self.sent_us) {

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use super::{check, enlarge, icmp};
 
-/// What bpf(4) has and the libc crate has not.
+/// A request of bpf(4) that the libc crate lacks.
 const BIOCSTSTAMP: libc::c_ulong = 0x8004_4284;
 const BPF_T_MICROTIME_MONOTONIC: libc::c_uint = 0x0200;
 /// By its older name: with 0, only what comes in is seen.
@@ -241,7 +241,7 @@ pub fn socket_in(
     opened_in(jail, open)
 }
 
-/// What [`icmp_socket`](super::icmp_socket) makes, in `jail`.
+/// Makes an [`icmp_socket`](super::icmp_socket) in `jail`.
 pub fn icmp_socket_in(jail: i32, v6: bool) -> io::Result<UdpSocket> {
     let (family, protocol) = icmp(v6);
     let fd = socket_in(jail, family, libc::SOCK_RAW, protocol)?;

@@ -34,7 +34,7 @@ struct Veteran {
     world: World,
     daemon: Daemon,
     rng: Rng,
-    /// What was done, for a failure.
+    /// The steps so far, for the message of a failure.
     story: Vec<String>,
     pulled: [bool; 3],
     down: [bool; 3],
@@ -200,7 +200,7 @@ impl Veteran {
     }
 }
 
-/// What one of two pictures has and the other has not.
+/// The lines that only one of two pictures has.
 fn difference(veteran: &Picture, fresh: &Picture) -> String {
     let only = |a: &Picture, b: &Picture, sign: char| {
         let lines = a.difference(b).map(|line| format!("{sign} {line}\n"));

@@ -13,7 +13,7 @@ pub(crate) const RIVALS: u8 = 3;
 /// The priority of the rival.
 pub(crate) const RIVAL: u8 = 120;
 
-/// What a tracked interface does that raises the priority while it is up.
+/// The weight of a tracked interface that raises the priority while it is up.
 const WHILE_UP: &str = ":30";
 
 /// A section of a file.

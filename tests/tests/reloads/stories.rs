@@ -235,7 +235,7 @@ fn a_reload_that_is_refused_changes_nothing() {
     let said = reload(&two.clarinet, &clarinet, &good);
     assert!(said.contains("0 added, 0 changed, 0 removed"), "{said}");
     assert!(!has_become_master(&fridge, 1));
-    // What a start warns of is a warning here, too: the interface may come later.
+    // A warning of a start is a warning here, too: the interface may come later.
     let said = reload(
         &two.clarinet,
         &clarinet,

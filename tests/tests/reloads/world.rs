@@ -74,7 +74,7 @@ impl Lateness {
     }
 }
 
-/// What can be seen of the host from outside and inside, in lines.
+/// The observable state of the host from outside and inside, in lines.
 pub(crate) type Picture = BTreeSet<String>;
 
 impl World {
@@ -234,7 +234,7 @@ impl World {
             .collect()
     }
 
-    /// Who answers for each address, own and virtual, on each segment.
+    /// The host that answers for each address, own and virtual, on each segment.
     fn answers(&self) -> Picture {
         let mut asked: Vec<IpAddr> = Vec::new();
         for (_, net) in INTERFACES {
@@ -259,7 +259,7 @@ impl World {
             let sockets = [false, true].map(|v6| client.stack().datagrams(v6, 0));
             for &address in &asked {
                 let socket = sockets[usize::from(address.is_ipv6())].as_ref();
-                // Whatever is sent, the question for the MAC goes first. Port 9 discards.
+                // The kernel sends a neighbour request before any packet. Port 9 discards.
                 let to: SocketAddr = (address, 9).into();
                 let _ = socket.expect("a socket").send_to(b"", to);
             }
@@ -284,7 +284,7 @@ impl World {
         lines
     }
 
-    /// What `vrrpctl status` says, without times and history.
+    /// The output of `vrrpctl status`, without times and history.
     fn status(&self) -> Picture {
         let text = vrrpctl(&self.host, &["status", "--json"]);
         assert!(text.starts_with('{'), "no status: {text}");

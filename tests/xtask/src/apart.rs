@@ -75,7 +75,7 @@ fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
             copy_folder(&entry.path(), &target)?;
             continue;
         }
-        // What has not changed keeps its time, so that cargo need not build it again.
+        // A file that has not changed keeps its time, so that cargo need not build it again.
         let text = std::fs::read(entry.path())?;
         if std::fs::read(&target).ok().as_deref() != Some(&text[..]) {
             std::fs::write(&target, text)?;

@@ -45,7 +45,7 @@ const QEMU: &[&str] = &[
     "-kernel",
 ];
 
-/// Who, what, and from when to when, in milliseconds of the machine.
+/// Actor, action, start and end, in milliseconds of the machine.
 type Scene = (&'static str, &'static str, u32, u32);
 
 /// Every change of state. One has priority 200 and two 100, the interval is a second: their down
@@ -67,7 +67,7 @@ const STORY: &[Scene] = &[
     ("two", "master -> init", 40_000, 40_000),
     ("one", "backup -> master", 42_219, 43_219),
 ];
-/// What reading a clock of milliseconds and waiting for the next turn of the loop may add.
+/// The delay that a clock of milliseconds and the turns of the loop may add.
 const TURNS_MS: u32 = 5;
 
 /// Builds the example, runs it and compares what it prints with the protocol.

@@ -14,7 +14,7 @@ pub(crate) const TARGETS: &[&str] = &[
     "riscv32imac-unknown-none-elf",
 ];
 
-/// What is built for them.
+/// The packages that are built for them.
 pub(crate) const PACKAGES: &[&str] = &["vrrp-core", "vrrp-smoltcp", "vrrp-embassy"];
 
 /// `cargo SUBCOMMAND` for `target`, in the repository's root, for the caller to add arguments to.

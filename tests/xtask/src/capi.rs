@@ -12,7 +12,7 @@ use crate::run::{self, Failure, root, target_dir};
 /// The interfaces, virtual routers and addresses that the header's formula is compared for.
 const CAPACITIES: [[u32; 3]; 4] = [[1, 1, 1], [2, 4, 4], [255, 1000, 255], [3, 300, 7]];
 
-/// What makes a warning an error, with a compiler of C or of C++.
+/// The options that make a warning an error, with a compiler of C or of C++.
 const STRICT: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 
 /// Compiler and language; those of a microcontroller have no C library.
@@ -159,7 +159,7 @@ pub(crate) fn programs(library: &Path, names: &[&str], libs: &[&str]) -> Result<
     Ok(())
 }
 
-/// What the engine-only library needs, and what it lets others see.
+/// Checks the symbols that the engine-only library needs and exports.
 fn symbols(library: &Path) -> Result<(), Failure> {
     exports(&library.join("libvrrp.so"))?;
     let dynamic = readelf(&library.join("libvrrp.so"))?;
@@ -314,7 +314,7 @@ fn chosen() -> Result<(), Failure> {
     }
 }
 
-/// What pkg-config says of a library in `lib`.
+/// Asks pkg-config for the flags of a library in `lib`.
 fn flags(lib: &Path, how: &[&str]) -> Result<String, Failure> {
     let mut query = Command::new("pkg-config");
     query.args(["--cflags", "--libs"]).args(how).arg("vrrp");
@@ -396,7 +396,7 @@ pub(crate) fn compile(compiler: &[&str], source: &Path) -> Command {
         .arg("-I")
         .arg(root().join("include"))
         .arg(source);
-    // What follows is no C++.
+    // The rest is no C++.
     if language.contains(&"-x") {
         command.args(["-x", "none"]);
     }

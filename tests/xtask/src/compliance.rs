@@ -159,7 +159,7 @@ fn gather() -> Result<BTreeMap<Id, Rule>, Failure> {
             if is_test(path) {
                 return Ok(());
             }
-            // What is below is tests.
+            // The unit tests begin there.
             let code = text.split("#[cfg(test)]").next().unwrap_or_default();
             for line in code.lines() {
                 for (id, _) in citations(line) {

@@ -15,7 +15,7 @@ const EMULATOR: &[&str] = &["qemu-system-arm"];
 /// Also of Debian's Rust.
 const CLIPPY: &[&str] = &["rust-web-clippy"];
 
-/// What a core that is built for the firmware makes possible: a panic is one instruction that faults,
+/// The options of a core that is built for the firmware: a panic is one instruction that faults,
 /// without its words and its place.
 const SMALL_CORE: &str = "-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none";
 
@@ -30,7 +30,7 @@ const FIRMWARE: Budget = Budget {
     memory: 18_100,
 };
 
-/// What is in the name of every function of core that panics.
+/// Parts of the names of all functions of core that panic.
 const PANICS: &[&str] = &[
     "panic",
     "unwrap_failed",
@@ -47,7 +47,7 @@ struct Budget {
     memory: u64,
 }
 
-/// What a linked program takes.
+/// The memory that a linked program takes.
 struct Weight {
     flash: u64,
     memory: u64,
@@ -226,7 +226,7 @@ fn lint() -> Result<(), Failure> {
     command
         .args(["--release", "--workspace"])
         .env("RUSTC_WORKSPACE_WRAPPER", driver)
-        // What `cargo clippy -- -D warnings` says to the driver.
+        // The variables by which `cargo clippy -- -D warnings` instructs its driver.
         .env(
             "CLIPPY_ARGS",
             "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__",
@@ -305,7 +305,7 @@ fn panics(line: &str) -> Option<String> {
     {
         return Some(format!("calls {called}"));
     }
-    // What a panic is where core is built for the firmware.
+    // The instruction of a panic where core is built for the firmware.
     line.contains("\tudf\t")
         .then(|| String::from("has an instruction that faults"))
 }

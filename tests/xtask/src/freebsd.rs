@@ -51,7 +51,7 @@ const TESTS: &[&str] = &[
     "c_host",
 ];
 
-/// What a user runs, and an example of libvrrp for the lab to run.
+/// The programs that a user runs, and an example of libvrrp for the lab.
 const PROGRAMS: &[&str] = &["vrrpd", "vrrpctl", "poll"];
 
 /// Makes an archive with the programs, their tests, and a script that runs them all.
@@ -59,7 +59,7 @@ pub(crate) fn archive() -> Result<(), Failure> {
     let zig = Zig::find()?;
     let name = format!("vrrp-{}-freebsd-amd64", env!("CARGO_PKG_VERSION"));
     let home = folder().join(&name);
-    // What an earlier build put there may have other names.
+    // An earlier build may have put other names there.
     let _ = fs::remove_dir_all(&home);
     let programs = programs(&zig)?;
     port::check(&folder(), AMD64)?;
@@ -115,7 +115,7 @@ fn tests(zig: &Zig) -> Result<Vec<(String, PathBuf)>, Failure> {
     }
 }
 
-/// What Cargo.lock has from a registry, as the ports tree wants it to be listed.
+/// The packages of Cargo.lock that come from a registry, as the ports tree lists them.
 fn crates() -> Result<String, Failure> {
     let file = root().join("Cargo.lock");
     let lock = fs::read_to_string(&file)
@@ -156,7 +156,7 @@ fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
         .map_err(|e| Failure(format!("cannot copy {}: {e}", from.display())))
 }
 
-/// What CI runs: the lints, the programs and tests for amd64, a check for arm64 with the C library, the
+/// The step of CI: the lints, the programs and tests for amd64, a check for arm64 with the C library, the
 /// headers, and the port.
 pub(crate) fn check() -> Result<(), Failure> {
     let zig = Zig::find()?;
@@ -241,7 +241,7 @@ fn build(verb: &str, target: &str, zig: &Zig) -> Result<Command, Failure> {
         .env("PATH", "/usr/bin:/bin")
         .env("RUSTC", "/usr/bin/rustc")
         .env("RUSTC_BOOTSTRAP", "1")
-        // Nobody edits and builds again here.
+        // An incremental build would only cost space here.
         .env("CARGO_INCREMENTAL", "0")
         .env("CARGO_TARGET_X86_64_UNKNOWN_FREEBSD_LINKER", linker)
         .env_remove("RUSTUP_TOOLCHAIN")

@@ -32,7 +32,7 @@ pub(crate) fn fuzz(args: &[String]) -> Result<(), Failure> {
     if run::output(Command::new("cargo").args(["fuzz", "--version"])).is_err() {
         run::run(cargo().args(["install", "--locked", "cargo-fuzz"]))?;
     }
-    // What it finds on its way goes here; the committed corpus is only read.
+    // New inputs go here; the committed corpus is only read.
     let found = target_dir().join("fuzz").join(target);
     std::fs::create_dir_all(&found).map_err(|e| Failure(format!("{}: {e}", found.display())))?;
     let folder = root().join("tests/fuzz");
@@ -41,7 +41,7 @@ pub(crate) fn fuzz(args: &[String]) -> Result<(), Failure> {
     command
         .current_dir(root())
         .args(["fuzz", "run", "--fuzz-dir", "tests/fuzz"])
-        // What is tested holds no unsafe code that a sanitizer would watch, and those need a
+        // The code under test holds no unsafe code that a sanitizer would watch, and sanitizers need a
         // compiler that is not stable.
         .args(["--features", "libfuzzer", "--sanitizer", "none"])
         .arg(target)

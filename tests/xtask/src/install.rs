@@ -31,7 +31,7 @@ impl Library {
         }
     }
 
-    /// What a program that links the archive needs besides. The compiler adds its own unwinder, the
+    /// The libraries that a program needs besides the archive. The compiler adds its own unwinder, the
     /// shared or the static one as the program is linked.
     pub(crate) fn private_libs(self) -> &'static str {
         match self {
@@ -42,7 +42,7 @@ impl Library {
     }
 }
 
-/// What a program that links the archive of the whole library needs on FreeBSD.
+/// The libraries that a program needs on FreeBSD besides the archive of the whole library.
 pub(crate) const FREEBSD_LIBS: &str = "-lexecinfo -lpthread -lrt -lutil -lm -lc";
 
 /// Builds both forms of the library and answers the folder that holds them. Without `capacities`
@@ -51,7 +51,7 @@ pub(crate) fn build(library: Library, capacities: Option<[u32; 3]>) -> Result<Pa
     build_for(library, capacities, Optimise::Speed)
 }
 
-/// What the compiler is to look for.
+/// The goal of the compiler.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Optimise {
     Speed,
@@ -90,7 +90,7 @@ pub(crate) fn build_for(
     Ok(built)
 }
 
-/// What clippy says of the engine alone, which is another crate than the whole: it stops where the
+/// Runs clippy on the engine alone, which is another crate than the whole: it stops where the
 /// other one has std.
 pub(crate) fn lint() -> Result<(), Failure> {
     let args = ["clippy", "--release", "--package", "vrrp-ffi"];
@@ -180,7 +180,7 @@ pub(crate) fn install(library: Library, prefix: &Path) -> Result<(), Failure> {
     fs::write(&file, pkg_config(library, prefix, version)).map_err(failed(&file))
 }
 
-/// What pkg-config tells: also the capacities, where they are not the header's own.
+/// The text of the pkg-config file: also the capacities, where they are not the header's own.
 fn pkg_config(library: Library, prefix: &Path, version: &str) -> String {
     let chosen: String = CAPACITIES
         .iter()

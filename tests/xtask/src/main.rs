@@ -162,7 +162,7 @@ fn help(command: &str) -> String {
     let usage = usage();
     let mut wanted = false;
     let lines = usage.lines().filter(|line| {
-        // What begins further to the right belongs to the command above.
+        // A line that is indented further belongs to the command above.
         if let Some(line) = line.strip_prefix("  ").filter(|l| !l.starts_with(' ')) {
             wanted = line.split_whitespace().next() == Some(command);
         }

@@ -1,4 +1,4 @@
-//! What mandoc's own lint does not see in a manual page.
+//! Checks of a manual page that mandoc's own lint lacks.
 
 /// Finds a cell of a `.Bl -column` list that is wider than its column. mandoc breaks the line there,
 /// groff runs the cell into the next one.

@@ -37,7 +37,7 @@ impl Mutation {
     }
 }
 
-/// What is committed.
+/// Reads the committed mutations.
 pub(crate) fn all() -> Result<Vec<Mutation>, Failure> {
     let path = root().join(LIST);
     let text = std::fs::read_to_string(&path).map_err(|e| Failure(format!("{LIST}: {e}")))?;

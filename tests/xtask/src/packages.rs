@@ -4,11 +4,11 @@ use std::process::Command;
 
 use crate::run::{self, Failure};
 
-/// What the lab needs: its tools and the daemons that it runs ours against.
+/// The packages of the lab: its tools and the daemons that it runs ours against.
 pub(crate) const LAB: &[&str] = &["iproute2", "iputils-ping", "nftables", "keepalived", "frr"];
 /// Makes the kernel refuse one system call after the other.
 pub(crate) const REFUSALS: &[&str] = &["strace"];
-/// What the lab's C programs are built for: httpd, as it comes.
+/// The packages for the lab's C programs: httpd, as it comes.
 pub(crate) const HTTPD: &[&str] = &["apache2-bin", "apache2-dev", "pkg-config"];
 /// Renders and checks the manual pages.
 pub(crate) const MANUALS: &[&str] = &["mandoc"];

@@ -17,7 +17,7 @@ pub(crate) fn check(target_dir: &Path, target: &str) -> Result<(), Failure> {
         return Err(Failure("the port has another version than vrrpd".into()));
     }
     let stage = target_dir.join("stage");
-    // What an earlier run put there is none of this one's.
+    // The files of an earlier run would be taken for this one's.
     let _ = fs::remove_dir_all(&stage);
     let prefix = stage.join("usr/local");
     // The ports tree makes these before.

@@ -8,7 +8,7 @@ use crate::run::{self, Failure, cargo, root, target_dir};
 
 /// The most that a call may use, in octets.
 const MOST: u64 = 2_048;
-/// What the second thread of the example is known to use.
+/// The stack that the second thread of the example is known to use.
 const KNOWN: u64 = 4_096;
 
 /// Measures every call, prints those that can be told from a thread's own use, and fails when one
@@ -41,7 +41,7 @@ pub(crate) fn check() -> Result<(), Failure> {
     // How deep a call begins.
     let depth = used.get(1).and_then(|known| known.checked_sub(KNOWN));
     let depth = depth.ok_or(Failure(format!("the known use was not seen:\n{text}")))?;
-    // What every thread uses to begin and to end hides a call that uses less.
+    // The stack that every thread uses to begin and to end hides a call that uses less.
     let least = used
         .iter()
         .min()

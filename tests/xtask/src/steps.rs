@@ -87,7 +87,7 @@ fn within_scratch(names: &[String]) -> Result<(), Failure> {
     command.arg("test").args(names);
     command.env("TMPDIR", scratch.path()).env(WITHIN, "1");
     if std::env::var_os("CARGO_INCREMENTAL").is_none() {
-        // What is kept to build a changed crate faster is more than half of what would be written.
+        // Incremental data would be more than half of the octets written.
         command.env("CARGO_INCREMENTAL", "0");
     }
     let status = command.status().map_err(|e| Failure(e.to_string()))?;

@@ -37,7 +37,7 @@ fn port(active: bool) -> Port {
     port
 }
 
-/// What the check says to an output while the engine is in `status`, or as it is.
+/// The check's answer to an output while the engine is in `status`, or as it is.
 fn perform(port: &mut Port, output: &Output<'_>, status: Option<Status>) -> &'static str {
     let status = status.or_else(|| port.engine.status(key()));
     let tables = Tables {

@@ -12,7 +12,7 @@ use crate::lab::vr::Vr;
 #[cfg(target_os = "linux")]
 use crate::{built, c};
 
-/// What a program that links the archive needs besides.
+/// The libraries that a program needs besides the archive.
 #[cfg(target_os = "linux")]
 const STATIC_LIBS: [&str; 6] = ["-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-lc"];
 

@@ -336,7 +336,7 @@ impl Daemon {
         std::fs::write(&self.config, config).expect("write a configuration");
     }
 
-    /// What it has said, a line each, with the time (monotonic microseconds).
+    /// The lines of its log so far, each with the time (monotonic microseconds).
     pub fn log(&self) -> Vec<(u64, String)> {
         self.log
             .lock()
@@ -344,7 +344,7 @@ impl Daemon {
             .clone()
     }
 
-    /// What it has said since this was last called, which is then forgotten.
+    /// Takes the lines logged since the last call.
     pub fn take_log(&self) -> Vec<(u64, String)> {
         std::mem::take(&mut self.log.lock().expect("no panic while a log is held"))
     }
@@ -454,7 +454,7 @@ fn reap(mut pids: Vec<u32>) {
     }
 }
 
-/// What a process has used and holds.
+/// The processor time and memory of a process.
 #[cfg(target_os = "linux")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Usage {

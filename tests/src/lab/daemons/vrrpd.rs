@@ -67,7 +67,7 @@ pub fn control_socket(host: &Host) -> PathBuf {
     host.dir().join("vrrpd.sock")
 }
 
-/// What vrrpctl says on `host` to these words.
+/// Runs vrrpctl on `host` with these words and returns its output.
 pub fn vrrpctl(host: &Host, words: &[&str]) -> String {
     let mut vrrpctl = Command::new(binary("vrrpctl"));
     vrrpctl.arg("-s").arg(control_socket(host)).args(words);

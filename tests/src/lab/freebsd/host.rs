@@ -1,4 +1,4 @@
-//! What a host does by FreeBSD's own tools.
+//! The operations on a host that need FreeBSD's own tools.
 
 use crate::lab::host::{Host, INTERFACE};
 

@@ -19,7 +19,7 @@ pub struct Flooder {
     began_us: u64,
 }
 
-/// What was sent.
+/// The frames sent.
 #[derive(Clone, Copy, Debug)]
 pub struct Sent {
     /// Frames.

@@ -7,7 +7,7 @@ use crate::lab::{Host, Vr};
 /// Frames that are refused for one reason.
 #[derive(Debug)]
 pub struct Kind {
-    /// What is wrong with them.
+    /// The fault of the frames.
     pub name: &'static str,
     /// The counter that counts them. `None`: they are not refused.
     pub reason: Option<&'static str>,

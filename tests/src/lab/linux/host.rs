@@ -1,4 +1,4 @@
-//! What a host does by Linux's own tools.
+//! The operations on a host that need Linux's own tools.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, TcpListener, TcpStream};
