@@ -6,8 +6,8 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-pub(crate) use vrrp_host::bpf::Instruction;
-use vrrp_host::bpf::{
+pub(crate) use vrrp_port_kit::bpf::Instruction;
+use vrrp_port_kit::bpf::{
     self, ACCEPT, DROP, JUMP_ALWAYS, JUMP_EQUAL, JUMP_GREATER, LOAD_BYTE, LOAD_HALF, jump, load,
     require,
 };

@@ -6,8 +6,8 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use vrrp_core::{Failure, Family, MacAddr, MacMode, VrKey};
-use vrrp_host::port::{noted, unprepared};
 use vrrp_host::{Platform, PlatformError};
+use vrrp_port_kit::port::{noted, unprepared};
 
 use crate::abi::*;
 use crate::errors::{explain, refused};

@@ -6,7 +6,8 @@ use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 
 use vrrp_core::MacAddr;
-use vrrp_host::{Facts, OwnInterface, VrSpec, ledger};
+use vrrp_host::{Facts, OwnInterface, VrSpec};
+use vrrp_port_kit::ledger;
 
 use crate::abi::IFT_ETHER;
 use crate::ledger::Entry;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use vrrp_core::MacAddr;
-use vrrp_host::ledger;
+use vrrp_port_kit::ledger;
 
 use crate::names;
 

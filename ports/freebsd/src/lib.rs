@@ -73,4 +73,4 @@ pub use facts::FreebsdFacts;
 pub use platform::{FreebsdPlatform, Options};
 #[cfg(target_os = "freebsd")]
 pub use served::{ServedPlatform, Server};
-pub use vrrp_host::port::Counters;
+pub use vrrp_port_kit::port::Counters;

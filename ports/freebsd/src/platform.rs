@@ -6,9 +6,9 @@ use std::os::fd::{OwnedFd, RawFd};
 use std::path::PathBuf;
 
 use vrrp_core::{Duration, Failure, Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
-use vrrp_host::ledger;
-use vrrp_host::port::{Counters, Watched, incoming};
 use vrrp_host::{HostFacts, Incoming, Platform, PlatformError, PlatformWarning, VrSetup, Waited};
+use vrrp_port_kit::ledger;
+use vrrp_port_kit::port::{Counters, Watched, incoming};
 
 use crate::abi::*;
 use crate::bpf::{self, Record};

@@ -148,7 +148,7 @@ impl Port {
     }
 }
 
-impl vrrp_host::port::Port for Port {
+impl vrrp_port_kit::port::Port for Port {
     fn index(&self) -> u32 {
         self.index
     }

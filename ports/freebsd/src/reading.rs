@@ -6,7 +6,7 @@ use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 
 use vrrp_core::{MacAddr, VirtualAddress};
-use vrrp_host::bpf::Instruction;
+use vrrp_port_kit::bpf::Instruction;
 
 use crate::abi::{SIOCGIFMEDIA, SIOCSIFMTU};
 use crate::bpf::{Record, Wanted, records};

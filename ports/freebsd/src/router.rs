@@ -4,8 +4,8 @@ use std::io;
 use std::net::IpAddr;
 
 use vrrp_core::{Family, MacMode, VirtualAddress, VrKey};
-use vrrp_host::port::{Held, HeldAddresses, How, noted, unprepared};
 use vrrp_host::{PlatformError, VrSetup};
+use vrrp_port_kit::port::{Held, HeldAddresses, How, noted, unprepared};
 
 use crate::carrier::{Carrier, Replaced};
 use crate::errors::{explain, refused};

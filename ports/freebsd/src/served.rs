@@ -8,11 +8,11 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use vrrp_core::{Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
-use vrrp_host::port::incoming;
-use vrrp_host::remote::{self, Guard, Message, Place, Request, Unicast};
 use vrrp_host::{
     HostConfig, HostFacts, Incoming, Platform, PlatformError, PlatformWarning, VrSetup, Waited,
 };
+use vrrp_port_kit::port::incoming;
+use vrrp_port_kit::remote::{self, Guard, Message, Place, Request, Unicast};
 
 use crate::bpf::{self, Record};
 use crate::line::Line;

@@ -160,7 +160,7 @@ impl RawPort {
     /// Opens the interface called `name`. What this host sends out of it is not heard, what arrives
     /// is.
     pub fn open(name: &str) -> io::Result<Self> {
-        let everything = [vrrp_host::bpf::ACCEPT];
+        let everything = [vrrp_port_kit::bpf::ACCEPT];
         let fd = port::open(name, port::BUFFER, &everything, &everything)?;
         Ok(Self { fd })
     }

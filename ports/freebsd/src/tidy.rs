@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use vrrp_core::{Failure, MacAddr};
 use vrrp_host::PlatformError;
-use vrrp_host::port::{How, Watched};
+use vrrp_port_kit::port::{How, Watched};
 
 use crate::bpf::Wanted;
 use crate::graph;

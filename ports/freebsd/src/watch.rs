@@ -3,8 +3,8 @@
 use std::io;
 
 use vrrp_core::{Duration, Failure, Family, InterfaceState, VrKey};
-use vrrp_host::port::{Held, How, Watched, unwatched};
 use vrrp_host::{Incoming, Platform, PlatformError};
+use vrrp_port_kit::port::{Held, How, Watched, unwatched};
 
 use crate::abi::*;
 use crate::links::Links;

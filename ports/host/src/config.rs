@@ -173,7 +173,7 @@ impl VrSpec {
     }
 
     /// What the platform has to know.
-    pub(crate) fn setup(&self, key: VrKey) -> VrSetup {
+    pub fn setup(&self, key: VrKey) -> VrSetup {
         VrSetup {
             key,
             mac_mode: self.mac_mode,
@@ -231,7 +231,7 @@ impl VrSpec {
     }
 
     /// Every interface that it names: its own first.
-    pub(crate) fn interfaces(&self) -> impl Iterator<Item = &str> {
+    pub fn interfaces(&self) -> impl Iterator<Item = &str> {
         let carriers = self.addresses.iter().filter_map(|a| a.interface.as_deref());
         let tracked = self.tracks.iter().filter_map(|track| match &track.what {
             Tracked::Interface(name) => Some(name.as_str()),

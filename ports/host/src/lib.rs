@@ -25,23 +25,18 @@
 //!
 //! Nothing blocks, and nothing that a network sends makes memory grow.
 
-pub mod bpf;
 mod config;
 mod event;
 mod facts;
 mod heard;
 mod host;
 mod interfaces;
-pub mod ledger;
 mod limiter;
 mod objects;
 mod platform;
-pub mod port;
 mod queue;
-pub mod remote;
 mod report;
 mod sightings;
-mod wakeup;
 
 pub use config::{
     AddressSpec, ConfigCause, ConfigError, HostConfig, TrackSpec, Tracked, VrId, VrSpec,

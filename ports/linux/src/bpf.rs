@@ -6,8 +6,8 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-pub(crate) use vrrp_host::bpf::Instruction;
-use vrrp_host::bpf::{self, ACCEPT, DROP, LOAD_BYTE, LOAD_HALF, LOAD_WORD, require};
+pub(crate) use vrrp_port_kit::bpf::Instruction;
+use vrrp_port_kit::bpf::{self, ACCEPT, DROP, LOAD_BYTE, LOAD_HALF, LOAD_WORD, require};
 
 /// The most instructions that the kernel takes in one program.
 const MAX_INSTRUCTIONS: usize = 4096;

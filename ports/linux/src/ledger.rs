@@ -8,7 +8,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use vrrp_core::{MacAddr, VirtualAddress};
-use vrrp_host::ledger;
+use vrrp_port_kit::ledger;
 
 use crate::{macvlan, sys, sysctl};
 

@@ -4,8 +4,8 @@ use std::hash::{Hash as _, Hasher as _};
 use std::io;
 
 use vrrp_core::{Family, MacAddr, VirtualAddress, VrKey, Vrid};
-use vrrp_host::port::{Held, How, noted, unprepared};
 use vrrp_host::{PlatformError, PlatformWarning, Subject};
+use vrrp_port_kit::port::{Held, How, noted, unprepared};
 
 use crate::fitness::{self, explain_no_macvlan};
 use crate::instances;

@@ -7,10 +7,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use vrrp_core::{Failure, Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
-use vrrp_host::port::{Counters, Port, WakeUp, Watched};
 use vrrp_host::{
     AddressChange, HostFacts, Incoming, Platform, PlatformError, PlatformWarning, VrSetup,
 };
+use vrrp_port_kit::port::{Counters, Port, WakeUp, Watched};
 
 use crate::facts::LinuxFacts;
 use crate::instances::{self, Presence};

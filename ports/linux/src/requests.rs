@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use vrrp_core::{MacMode, VrKey};
 use vrrp_host::PlatformError;
-use vrrp_host::port::{Held, How};
+use vrrp_port_kit::port::{Held, How};
 
 use crate::ledger::Entry;
 use crate::platform::LinuxPlatform;

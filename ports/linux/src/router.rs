@@ -5,8 +5,8 @@ use std::io;
 use std::net::IpAddr;
 
 use vrrp_core::{MacMode, VirtualAddress, VrKey};
-use vrrp_host::port::{HeldAddresses, noted, refused, unprepared};
 use vrrp_host::{PlatformError, VrSetup};
+use vrrp_port_kit::port::{HeldAddresses, noted, refused, unprepared};
 
 use crate::fitness;
 use crate::ledger::Entry;

@@ -11,7 +11,7 @@ use std::io;
 use std::net::IpAddr;
 
 use vrrp_core::{VirtualAddress, VrKey};
-use vrrp_host::port::How;
+use vrrp_port_kit::port::How;
 
 use crate::ledger::Entry;
 use crate::netlink::{self, AddressRoute};

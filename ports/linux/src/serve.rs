@@ -5,8 +5,8 @@ use std::io;
 use std::net::IpAddr;
 
 use vrrp_core::{VirtualAddress, VrKey};
-use vrrp_host::port::{Held, How, noted, unprepared};
 use vrrp_host::{AddressChange, PlatformError};
+use vrrp_port_kit::port::{Held, How, noted, unprepared};
 
 use crate::ledger::Entry;
 use crate::netlink::{self, AddressRoute, OUR_PROTOCOL, Requests};

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::OwnedFd;
 
 use vrrp_core::Family;
-use vrrp_host::port::Port;
+use vrrp_port_kit::port::Port;
 
 use crate::bpf;
 use crate::fitness::Fitness;

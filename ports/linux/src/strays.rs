@@ -4,8 +4,8 @@ use std::io;
 use std::net::IpAddr;
 
 use vrrp_core::{Duration, Instant};
-use vrrp_host::port::{Held, How};
 use vrrp_host::{PlatformError, PlatformWarning, Subject};
+use vrrp_port_kit::port::{Held, How};
 
 use crate::ledger::Entry;
 use crate::netlink::{self, Address, OUR_PROTOCOL};

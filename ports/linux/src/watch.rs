@@ -3,8 +3,8 @@
 use std::io;
 
 use vrrp_core::{Failure, Family, InterfaceState, VrKey};
-use vrrp_host::port::{Held, Watched, unwatched};
 use vrrp_host::{Incoming, PlatformError};
+use vrrp_port_kit::port::{Held, Watched, unwatched};
 
 use crate::fitness::{fitness, judge};
 use crate::links::Links;

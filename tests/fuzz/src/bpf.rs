@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 
 use vrrp_freebsd::reading::{filter, records_in};
-use vrrp_host::bpf::run;
+use vrrp_port_kit::bpf::run;
 
 use crate::octets::Octets;
 

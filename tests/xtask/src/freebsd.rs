@@ -27,6 +27,8 @@ const TESTS: &[&str] = &[
     "-p",
     "vrrp-host",
     "-p",
+    "vrrp-port-kit",
+    "-p",
     "vrrp-freebsd",
     "-p",
     "vrrpd",

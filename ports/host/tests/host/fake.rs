@@ -11,8 +11,8 @@ use vrrp_core::{
     Duration, Failure, Family, FrameKind, Instant, InterfaceState, MacAddr, Transmit,
     VirtualAddress, VrKey,
 };
-use vrrp_host::port::WakeUp;
 use vrrp_host::{Incoming, Platform, PlatformError, PlatformWarning, VrSetup};
+use vrrp_port_kit::port::WakeUp;
 
 use crate::random::Random;
 

@@ -10,11 +10,11 @@ use std::thread;
 use std::time;
 
 use vrrp_core::{Family, Instant, InterfaceState, MacAddr, Transmit, VirtualAddress, VrKey};
-use vrrp_host::port::{WakeUp, refused};
 use vrrp_host::{
     HostFacts, Incoming, OwnAddress, OwnInterface, Platform, PlatformError, PlatformWarning,
     VrSetup,
 };
+use vrrp_port_kit::port::{WakeUp, refused};
 
 use crate::sys;
 

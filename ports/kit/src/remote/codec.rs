@@ -7,8 +7,8 @@ use std::net::IpAddr;
 use vrrp_core::{Failure, Family, InterfaceState, MacAddr, MacMode, VirtualAddress, VrKey, Vrid};
 
 use super::{MAX_DATAGRAM, Message, Place, Request, Unicast};
-use crate::host::MAX_ADDRESSES;
-use crate::platform::{PlatformError, PlatformWarning, Subject, VrSetup};
+use vrrp_host::MAX_ADDRESSES;
+use vrrp_host::{PlatformError, PlatformWarning, Subject, VrSetup};
 
 /// The longest name of an interface, with room to spare.
 const MAX_NAME: usize = 255;

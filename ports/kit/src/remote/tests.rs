@@ -3,7 +3,7 @@ use std::net::IpAddr;
 use vrrp_core::{Failure, Family, InterfaceState, MacAddr, MacMode, VirtualAddress, VrKey, Vrid};
 
 use super::*;
-use crate::config::{AddressSpec, HostConfig, VrId, VrSpec};
+use vrrp_host::{AddressSpec, HostConfig, VrId, VrSpec};
 
 fn key(ifindex: u32, vrid: u8, family: Family) -> VrKey {
     let vrid = Vrid::new(vrid).unwrap();

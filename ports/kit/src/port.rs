@@ -1,4 +1,4 @@
-//! What a [`Platform`](crate::Platform) keeps, whatever its operating system: interfaces that come
+//! What a [`Platform`](vrrp_host::Platform) keeps, whatever its operating system: interfaces that come
 //! and go, addresses that are served, and the deadline of the timer. For those who write one.
 
 use std::io;
@@ -6,8 +6,8 @@ use std::io;
 use vrrp_core::wire::{arp, ethernet, ndisc};
 use vrrp_core::{Failure, Family, InterfaceState, VirtualAddress, VrKey};
 
-use crate::platform::{Incoming, PlatformError};
 pub use crate::wakeup::WakeUp;
+use vrrp_host::{Incoming, PlatformError};
 
 /// What is open for one interface that is there. All memberships end with it.
 pub trait Port {

@@ -2,7 +2,7 @@
 
 use vrrp_core::Instant;
 
-/// The wake-up timer of a [`Platform`](crate::Platform), without the system call: the one place that
+/// The wake-up timer of a [`Platform`](vrrp_host::Platform), without the system call: the one place that
 /// knows who wants to be woken when, and what the kernel's timer is set to.
 ///
 /// The host's deadline and the platform's own are kept apart, so that neither replaces the other. The

@@ -7,8 +7,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use vrrp_core::{Family, MacAddr, MacMode, VirtualAddress, VrKey};
 
 use super::{Request, Unicast};
-use crate::config::{HostConfig, VrSpec};
-use crate::platform::VrSetup;
+use vrrp_host::VrSetup;
+use vrrp_host::{HostConfig, VrSpec};
 
 /// VRRP's number among IP protocols.
 const VRRP: u8 = 112;

@@ -1,6 +1,6 @@
 //! A [`Platform`] that is in another process, the only one with the rights to change the network.
 //!
-//! The process with the [`Host`](crate::Host) parses what strangers send; it asks by [`Request`]s
+//! The process with the [`Host`](vrrp_host::Host) parses what strangers send; it asks by [`Request`]s
 //! for what it needs, and the other carries out what [`Guard`] finds in the configuration that it
 //! read itself. So a fault in the parser cannot install other addresses or use other interfaces.
 //! Frames do not go this way: the descriptors to hear and send them are handed over.
@@ -19,7 +19,7 @@ use vrrp_core::{Failure, Family, InterfaceState, MacAddr, VirtualAddress, VrKey}
 pub use guard::{Guard, Refused};
 pub use inbox::{Inbox, TooLong, packed};
 
-use crate::platform::{Incoming, Platform, PlatformError, PlatformWarning, Subject, VrSetup};
+use vrrp_host::{Incoming, Platform, PlatformError, PlatformWarning, Subject, VrSetup};
 
 /// The longest request or message in octets; what is longer is refused.
 pub const MAX_DATAGRAM: usize = 16 * 1024;
