@@ -711,7 +711,7 @@ struct vrrp_track {
      */
     uint16_t object;
     /**
-     * What is added to the priority; the sum stays within 1 to 254. For `VRRP_TRACK_FAULT`: unused.
+     * The addend of the priority; the sum stays within 1 to 254. For `VRRP_TRACK_FAULT`: unused.
      */
     int16_t delta;
     /**
@@ -841,7 +841,7 @@ struct vrrp_config {
 };
 
 /**
- * What names a virtual router.
+ * The name of a virtual router.
  */
 struct vrrp_key {
     /**
@@ -859,7 +859,7 @@ struct vrrp_key {
 };
 
 /**
- * What you know of an interface.
+ * The state of an interface.
  */
 struct vrrp_interface {
     /**

@@ -171,7 +171,7 @@
 #define VRRP_HOST_OBJECT_ROUTER 2
 
 /**
- * What you call `name`: `vrrp_host_set_tracked()` says how it is; up until then.
+ * An object of yours called `name`: `vrrp_host_set_tracked()` says how it is; up until then.
  */
 #define VRRP_HOST_OBJECT_NAMED 3
 
@@ -258,7 +258,7 @@
 struct vrrp_host;
 
 /**
- * What names a virtual router of a host: {"eth0", 51, VRRP_IPV4}.
+ * The name of a virtual router of a host: {"eth0", 51, VRRP_IPV4}.
  */
 struct vrrp_host_id {
     /**
@@ -313,7 +313,7 @@ struct vrrp_host_object {
      */
     const char *name;
     /**
-     * What a `VRRP_HOST_OBJECT_INTERFACE` or a `VRRP_HOST_OBJECT_ROUTER` is; else unused.
+     * The interface or virtual router of a `VRRP_HOST_OBJECT_INTERFACE` or `VRRP_HOST_OBJECT_ROUTER`; else unused.
      */
     struct vrrp_host_id id;
     /**
@@ -343,7 +343,7 @@ struct vrrp_host_config {
      */
     size_t routers_len;
     /**
-     * What virtual routers track.
+     * The objects that virtual routers track.
      */
     const struct vrrp_host_object *objects;
     /**
@@ -368,7 +368,7 @@ struct vrrp_host_options {
      */
     const char *runtime_dir;
     /**
-     * What messages call the text of a configuration, such as the name of its file. NULL: "config".
+     * The name of the configuration's text in messages, such as its file's. NULL: "config".
      */
     const char *config_name;
 };
@@ -446,7 +446,7 @@ struct vrrp_host_event {
      */
     struct vrrp_virtual_address addresses[VRRP_HOST_MAX_ADDRESSES];
     /**
-     * What the other router advertises.
+     * The addresses that the other router advertises.
      */
     struct vrrp_address their_addresses[VRRP_HOST_MAX_ADDRESSES];
     /**

@@ -17,7 +17,7 @@ use crate::types::*;
 
 /// A legal value of the engine, from what C has written.
 pub(crate) trait Legal<T> {
-    /// What it means, or the error to answer.
+    /// Returns its meaning, or the error to answer.
     fn legal(&self) -> Result<T, c_int>;
 }
 

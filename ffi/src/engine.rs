@@ -1,4 +1,4 @@
-//! What changes an engine: its making, the administrator's side, facts, inputs and outputs.
+//! The calls that change an engine: its making, the administrator's side, facts, inputs and outputs.
 
 use core::ffi::{c_int, c_void};
 use core::mem::{align_of, size_of};

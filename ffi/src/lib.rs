@@ -1,6 +1,6 @@
 //! libvrrp: the engine and the host port for C.
 //!
-//! What a C programmer needs stands in `include/vrrp.h` and `include/vrrp_host.h`, which are
+//! The documentation for C programmers stands in `include/vrrp.h` and `include/vrrp_host.h`, which are
 //! generated from the modules here: their documentation speaks of C. `README.md` has the
 //! conventions. From top to bottom:
 //!
@@ -19,7 +19,7 @@
 #![allow(unsafe_code)]
 // Names of C.
 #![allow(non_camel_case_types)]
-// What pointers must be is said once for all functions, at the top of each header.
+// The top of each header says once for all functions what pointers must be.
 #![allow(clippy::missing_safety_doc)]
 
 mod convert;

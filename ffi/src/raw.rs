@@ -1,7 +1,7 @@
-//! What the caller points to: the only module that goes through pointers.
+//! The only module that reads and writes through the caller's pointers.
 //!
-//! A pointer is checked as far as it can be: NULL, misaligned, and longer than memory. That what it
-//! points to is there, and that nobody else uses it meanwhile, is what each header asks for.
+//! A pointer is checked as far as it can be: NULL, misaligned, and longer than memory. Each header asks
+//! the caller that the memory is there, and that no other thread uses it meanwhile.
 
 use core::ffi::c_int;
 #[cfg(feature = "host")]

@@ -1,4 +1,4 @@
-//! What can be asked of an engine. Nothing here changes it.
+//! Queries of an engine. Nothing here changes it.
 
 use core::ffi::c_int;
 use core::mem::size_of;

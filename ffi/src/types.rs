@@ -25,7 +25,7 @@ pub struct vrrp_virtual_address {
     pub prefix_len: u8,
 }
 
-/// What names a virtual router.
+/// The name of a virtual router.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct vrrp_key {
@@ -47,7 +47,7 @@ pub struct vrrp_peer {
     pub priority: u8,
 }
 
-/// What you know of an interface.
+/// The state of an interface.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct vrrp_interface {
@@ -73,7 +73,7 @@ pub struct vrrp_interface {
 pub struct vrrp_track {
     /// The object, by a number that you choose: see `vrrp_set_tracked()`.
     pub object: u16,
-    /// What is added to the priority; the sum stays within 1 to 254. For `VRRP_TRACK_FAULT`: unused.
+    /// The addend of the priority; the sum stays within 1 to 254. For `VRRP_TRACK_FAULT`: unused.
     pub delta: i16,
     /// One of `VRRP_TRACK_*`.
     pub effect: u8,
@@ -289,7 +289,7 @@ pub struct vrrp_statistics {
     pub checksum_pseudo: u32,
 }
 
-/// What a call answers: `VRRP_OK` or above, or an error.
+/// The answer of a call: `VRRP_OK` or above, or an error.
 pub(crate) type Answer = Result<c_int, c_int>;
 
 macro_rules! plain {

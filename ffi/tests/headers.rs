@@ -115,7 +115,7 @@ fn the_manuals_name_every_function() {
     named("vrrp_host.h", "libvrrp_host.3", 23);
 }
 
-/// What the pages show is the example that the lab runs.
+/// The pages show the example that the lab runs.
 #[test]
 fn the_pages_show_the_first_program() {
     let read = |name: &str| {

@@ -395,7 +395,7 @@ pub unsafe extern "C" fn vrrp_host_close(host: *mut vrrp_host) -> c_int {
     unsafe { answer(|| handle::close(host)) }
 }
 
-/// What messages call the text of a configuration, unless somebody says otherwise.
+/// The default name of a configuration in messages.
 const DEFAULT_NAME: &str = "config";
 
 /// How a host is opened.

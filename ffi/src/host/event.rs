@@ -47,7 +47,7 @@ pub(crate) fn problem(text: &str) -> vrrp_host_event {
     }
 }
 
-/// What C is to know of an event.
+/// Converts an event.
 pub(crate) fn event(event: &Event) -> vrrp_host_event {
     let about = subject(event);
     let (weight, text) = words::event(event);

@@ -36,20 +36,20 @@ struct Handle {
 
 const _: () = assert!(offset_of!(vrrp_host, 0) == 0);
 
-/// What a handle is good for.
+/// The contents of a handle.
 pub(crate) struct Inner {
     pub(crate) host: Host<Os>,
     pub(crate) runtime_dir: PathBuf,
     /// The program has chosen `runtime_dir`, whatever a configuration says.
     pub(crate) own_runtime_dir: bool,
-    /// What messages call the text of a configuration.
+    /// The name of the configuration's text in messages.
     pub(crate) config_name: PathBuf,
     pub(crate) trouble: Trouble,
     /// The masters at the last look of `vrrp_host_segment()`, until it has given the last of them.
     pub(crate) segment: Vec<Sighting>,
 }
 
-/// What a step could not do, for the next event.
+/// The failures of a step, for the next event.
 #[derive(Default)]
 pub(crate) struct Trouble {
     pub(crate) untold: Option<String>,
@@ -72,7 +72,7 @@ impl Trouble {
     }
 }
 
-/// What a living handle begins with.
+/// The first octets of a living handle.
 const MAGIC: u32 = 0x5652_4854;
 
 /// A handle that the caller is to close.

@@ -1,4 +1,4 @@
-//! What is said to people: why something was refused, or what there is to know of it.
+//! Messages for people: why something was refused, or remarks on it.
 
 use std::ffi::{CStr, c_char, c_int};
 use std::io;
@@ -12,7 +12,7 @@ use crate::names::vrrp_strerror;
 use crate::numbers::*;
 use crate::raw;
 
-/// What stands at the end of a text that was cut.
+/// The end of a text that was cut.
 const CUT: &str = "...";
 
 /// An error with its words.

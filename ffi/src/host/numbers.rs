@@ -32,7 +32,7 @@ pub const VRRP_HOST_OBJECT_INTERFACE: u8 = 1;
 /// The virtual router `id` of this host: down while its interface is down, has no address to
 /// advertise from, or an effect failed. What it tracks itself does not count.
 pub const VRRP_HOST_OBJECT_ROUTER: u8 = 2;
-/// What you call `name`: `vrrp_host_set_tracked()` says how it is; up until then.
+/// An object of yours called `name`: `vrrp_host_set_tracked()` says how it is; up until then.
 pub const VRRP_HOST_OBJECT_NAMED: u8 = 3;
 
 /// The virtual router `id` changed its state `from`, `to`, for `reason`; what the new state needs

@@ -19,7 +19,7 @@ use crate::types::*;
 /// The names of objects and of virtual routers are no longer than this.
 const MAX_NAME: usize = 255;
 
-/// What a call makes of its arguments, or why not.
+/// The result of reading a call's arguments.
 type Read<T> = Result<T, Refusal>;
 
 /// Reads a whole configuration.
@@ -314,7 +314,7 @@ pub(crate) fn interface_name(path: &str, name: &str) -> Read<String> {
     Ok(name.to_owned())
 }
 
-/// What the engine would say later, and not of which address.
+/// Checks an address as the engine would later, naming the address.
 fn fits(path: &str, family: Family, given: VirtualAddress) -> Read<VirtualAddress> {
     let (of, longest) = match given.address {
         IpAddr::V4(_) => (Family::Ipv4, 32),

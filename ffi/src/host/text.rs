@@ -14,7 +14,7 @@ pub(crate) struct Text {
     pub(crate) config: HostConfig,
     /// The directory that it names, or the default.
     pub(crate) runtime_dir: PathBuf,
-    /// What there is to know, a line each.
+    /// Remarks, a line each.
     pub(crate) remarks: Vec<String>,
 }
 

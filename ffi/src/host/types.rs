@@ -6,7 +6,7 @@ use super::numbers::*;
 use crate::raw::{Plain, sized};
 use crate::types::{vrrp_address, vrrp_config, vrrp_peer, vrrp_virtual_address};
 
-/// What names a virtual router of a host: {"eth0", 51, VRRP_IPV4}.
+/// The name of a virtual router of a host: {"eth0", 51, VRRP_IPV4}.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct vrrp_host_id {
@@ -32,7 +32,7 @@ pub struct vrrp_host_name {
 pub struct vrrp_host_object {
     /// The name of a `VRRP_HOST_OBJECT_NAMED`, 1 to 255 octets of UTF-8; else unused.
     pub name: *const c_char,
-    /// What a `VRRP_HOST_OBJECT_INTERFACE` or a `VRRP_HOST_OBJECT_ROUTER` is; else unused.
+    /// The interface or virtual router of a `VRRP_HOST_OBJECT_INTERFACE` or `VRRP_HOST_OBJECT_ROUTER`; else unused.
     pub id: vrrp_host_id,
     /// One of `VRRP_HOST_OBJECT_*`.
     pub kind: u8,
@@ -69,7 +69,7 @@ pub struct vrrp_host_config {
     pub routers: *const vrrp_host_router,
     /// How many. None: the host waits for a reload.
     pub routers_len: usize,
-    /// What virtual routers track.
+    /// The objects that virtual routers track.
     pub objects: *const vrrp_host_object,
     /// How many.
     pub objects_len: usize,
@@ -86,7 +86,7 @@ pub struct vrrp_host_options {
     /// configuration says, else /run/vrrpd (/var/run/vrrpd on FreeBSD), which is vrrpd's: either
     /// cleans up after the other.
     pub runtime_dir: *const c_char,
-    /// What messages call the text of a configuration, such as the name of its file. NULL: "config".
+    /// The name of the configuration's text in messages, such as its file's. NULL: "config".
     pub config_name: *const c_char,
 }
 
@@ -128,7 +128,7 @@ pub struct vrrp_host_event {
     pub late_us: u64,
     /// The virtual addresses of `id`.
     pub addresses: [vrrp_virtual_address; VRRP_HOST_MAX_ADDRESSES],
-    /// What the other router advertises.
+    /// The addresses that the other router advertises.
     pub their_addresses: [vrrp_address; VRRP_HOST_MAX_ADDRESSES],
     /// All of it in one line for a log, in UTF-8, cut with "..." where it is too long. Never empty.
     pub text: [c_char; VRRP_HOST_TEXT_SIZE],

@@ -1,4 +1,4 @@
-//! What can be asked of a host. Nothing here changes it.
+//! Queries of a host. Nothing here changes it.
 
 use std::ffi::{c_char, c_int};
 
@@ -276,7 +276,7 @@ pub unsafe extern "C" fn vrrp_host_segment(
     }
 }
 
-/// What is to be known of one virtual router.
+/// The report on one virtual router.
 ///
 /// # Safety
 /// The pointers are as the header asks.

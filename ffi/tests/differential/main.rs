@@ -449,7 +449,7 @@ impl Both {
         (found == VRRP_OK).then_some(status)
     }
 
-    /// What can be asked has the same answers.
+    /// Each query has the same answer.
     fn ask(&self) {
         let mut deadline = 0;
         assert_eq!(c!(vrrp_poll_timeout(self.c, &mut deadline)), VRRP_OK);

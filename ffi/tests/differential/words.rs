@@ -1,4 +1,4 @@
-//! What both sides say, in the words of the other. Written apart from the library, which has its own.
+//! Each side's values in the types of the other. Written apart from the library, which has its own.
 
 use std::mem::size_of;
 use std::net::IpAddr;

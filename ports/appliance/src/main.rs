@@ -36,7 +36,7 @@ const FRAMES: usize = 3;
 /// A web page and an echo on each stack for virtual addresses.
 const SOCKETS: usize = 2;
 
-/// What every task of the application knows.
+/// The context of every task of the application.
 struct App {
     name: String<16>,
     keys: Vec<VrKey, VRS>,
@@ -84,7 +84,7 @@ fn open_vrrp(spawner: Spawner, ethernet: &'static mut Ethernet, seed: u64) -> (V
     (vrrp, device)
 }
 
-/// What the settings say about the stacks.
+/// The settings of the stacks.
 struct Plan {
     own: Option<(Ipv4Addr, u8)>,
     own6: Option<Ipv6Addr>,

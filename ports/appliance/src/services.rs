@@ -1,5 +1,5 @@
-//! What is served on the virtual addresses: a web page that says who
-//! answers and how it stands, and an echo that names the host.
+//! The services on the virtual addresses: a web page that shows the
+//! host's name and status, and an echo that names the host.
 
 use embassy_net::Stack;
 use embassy_net::tcp::{Error, TcpSocket};
@@ -21,7 +21,7 @@ pub(crate) async fn web(stack: Stack<'static>, app: &App) -> ! {
     loop {
         let mut socket = TcpSocket::new(stack, &mut incoming, &mut outgoing);
         socket.set_timeout(Some(PATIENCE));
-        // What goes wrong here is the client's loss alone.
+        // A failure here is the client's loss alone.
         if socket.accept(HTTP_PORT).await.is_ok() {
             let _ = page(&mut socket, app).await;
             socket.close();

@@ -1,7 +1,7 @@
 //! The settings, as words of text: `own=10.10.10.9/24 vrid=51 address=10.10.10.80 priority=200`.
 //!
-//! What comes before the first `vrid` is about the host; what follows a `vrid` is about that
-//! virtual router. The README lists the words.
+//! Words before the first `vrid` are about the host; words after a `vrid` are about that virtual
+//! router. The README lists them.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
@@ -20,7 +20,7 @@ pub(crate) const ADDRS: usize = 8;
 /// Everything that the firmware is told.
 #[derive(Default)]
 pub(crate) struct Settings {
-    /// What the host calls itself.
+    /// The host's name for itself.
     pub(crate) name: String<16>,
     /// Its own IPv4 address and the length of the prefix.
     pub(crate) own: Option<(Ipv4Addr, u8)>,

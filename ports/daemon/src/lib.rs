@@ -1,4 +1,4 @@
-//! What the programs `vrrpd` and `vrrpctl` are made of.
+//! The parts of the programs `vrrpd` and `vrrpctl`.
 //!
 //! One thread, one loop: [`daemon::Daemon`] waits for the [`vrrp_host::Host`], signals, the control
 //! socket and the output of event scripts, and never for anything else. The only other thread is

@@ -272,12 +272,12 @@ pub(crate) mod capture {
         LINES.with(|lines| lines.borrow_mut().clear());
     }
 
-    /// What this thread has logged since it was last asked.
+    /// Takes the lines that this thread has logged.
     pub(crate) fn take() -> Vec<String> {
         LINES.with(|lines| lines.take())
     }
 
-    /// What this thread has logged, without taking it.
+    /// Returns the lines that this thread has logged, without taking them.
     pub(crate) fn peek() -> Vec<String> {
         LINES.with(|lines| lines.borrow().clone())
     }

@@ -1,4 +1,4 @@
-//! What the service manager is told, by datagrams to `NOTIFY_SOCKET` (sd_notify(3)).
+//! Notifies the service manager by datagrams to `NOTIFY_SOCKET` (sd_notify(3)).
 
 use std::ffi::{OsStr, OsString};
 use std::io;

@@ -46,7 +46,7 @@ pub struct Signals {
 pub struct Taken(u32);
 
 impl Taken {
-    /// What [`bits`](Taken::bits) gave in another process.
+    /// Restores the value from [`bits`](Taken::bits) of another process.
     pub fn of(bits: u32) -> Self {
         Self(bits)
     }
@@ -110,7 +110,7 @@ impl Signals {
         self.read.as_raw_fd()
     }
 
-    /// What came since the last call.
+    /// Takes the signals that came since the last call.
     pub fn take(&self) -> Taken {
         let mut sink = [0u8; 64];
         // SAFETY: the buffer is ours and its length is given.
@@ -350,7 +350,7 @@ pub fn monotonic_us() -> u64 {
     time.tv_sec as u64 * 1_000_000 + time.tv_nsec as u64 / 1_000
 }
 
-/// What [`daemonize`] leaves with the background process: the word to its parent, which waits.
+/// The rest of a [`daemonize`] in the background process: the word to its parent, which waits.
 #[derive(Debug)]
 pub struct Background {
     report: OwnedFd,

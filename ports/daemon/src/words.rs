@@ -1,4 +1,4 @@
-//! What happened, in one line for people who read logs.
+//! Words an event in one line for readers of logs.
 //!
 //! The words are those of the configuration file: "master" and "backup", not the RFC's "Active".
 

@@ -19,7 +19,7 @@ use crate::stack::Seat;
 /// Tasks that can wait for a change at once.
 const WAITERS: usize = 8;
 
-/// What the runner, the drivers and the handles share.
+/// The state shared by the runner, the drivers and the handles.
 pub(crate) struct Inner<const VRS: usize, const ADDRS: usize> {
     pub(crate) gate: RefCell<Gate<VRS, ADDRS>>,
     pub(crate) capabilities: Capabilities,
@@ -56,7 +56,7 @@ impl<const VRS: usize, const ADDRS: usize> Inner<VRS, ADDRS> {
         }
     }
 
-    /// What was due at `due` is done.
+    /// Notes that the work due at `due` is done.
     pub(crate) fn done(&self, due: Instant, now: Instant) {
         let delay_us = now.as_micros().saturating_sub(due.as_micros());
         let delay_us = u32::try_from(delay_us).unwrap_or(u32::MAX);

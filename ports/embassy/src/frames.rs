@@ -45,7 +45,7 @@ impl Slot {
                 Some(part) => f(part),
                 None => f(&mut []),
             },
-            // Nobody else holds a slot that is reserved or being read.
+            // A slot that is reserved or being read has no other holder.
             Err(_) => f(&mut []),
         }
     }

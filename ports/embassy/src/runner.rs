@@ -36,7 +36,7 @@ impl<D: Driver, const VRS: usize, const ADDRS: usize> core::fmt::Debug
     }
 }
 
-/// What became of taking in one frame.
+/// The outcome of taking in one frame.
 enum Taken {
     Frame,
     NoFrame,

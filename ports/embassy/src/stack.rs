@@ -1,4 +1,4 @@
-//! What an embassy-net stack takes for its device.
+//! The device of an embassy-net stack.
 
 use core::cell::{Cell, RefCell};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -10,7 +10,7 @@ use embassy_sync::waitqueue::WakerRegistration;
 use crate::Control;
 use crate::frames::{Slot, State, bit};
 
-/// What is kept for one stack.
+/// The state kept for one stack.
 pub(crate) struct Seat {
     pub(crate) taken: Cell<bool>,
     ipv4: Cell<Option<Ipv4Addr>>,

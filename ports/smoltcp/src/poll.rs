@@ -16,7 +16,7 @@ use crate::{Vrrp, engine_time, smoltcp_time};
 /// device's ring holds: an advertisement that has arrived is heard before a timer is believed (T-8).
 const BURST: usize = 64;
 
-/// What a poll has changed.
+/// The changes of a poll.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct Polled {
@@ -54,7 +54,7 @@ impl<D: Device, const VRS: usize, const ADDRS: usize, const FRAME: usize>
                 PollIngressSingleResult::PacketProcessed => {}
                 PollIngressSingleResult::SocketStateChanged => polled.sockets_changed = true,
             }
-            // What a frame has brought about comes before the next one.
+            // The consequences of a frame come before the next one.
             self.send_answer(now);
             polled.routers_changed |= self.act(now, iface);
         }

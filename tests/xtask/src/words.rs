@@ -8,7 +8,15 @@ use crate::run::{Failure, root};
 const BARE: &[&str] = &["What", "Who", "Whoever", "Whatever", "Nobody"];
 
 /// The folders that are held to it. A folder joins when it has been revised.
-const FOLDERS: &[&str] = &["core", "tests"];
+const FOLDERS: &[&str] = &[
+    "core",
+    "ffi",
+    "ports/appliance",
+    "ports/daemon",
+    "ports/embassy",
+    "ports/smoltcp",
+    "tests",
+];
 
 /// Fails with a list of the lines that begin so.
 pub(crate) fn check() -> Result<(), Failure> {

@@ -14,7 +14,7 @@ type Engine = vrrp_core::Engine<1, 4, 8>;
 #[used]
 static mut ENGINE: MaybeUninit<Engine> = MaybeUninit::uninit();
 
-/// What is reached from here is what a port links.
+/// The calls from which everything is reached that a port links.
 #[used]
 static CALLS: Calls = Calls {
     new: Engine::new,

@@ -2,7 +2,7 @@
 
 use super::registers::Register;
 
-/// What the processor and its timers count.
+/// The frequency of the processor and its timers.
 pub(super) const HZ: u32 = 50_000_000;
 
 const RAW_INTERRUPTS: Register = Register::at(0x400f_e050);

@@ -20,7 +20,7 @@ const SEND_ERROR: u32 = 1 << 1;
 const SENT: u32 = 1 << 2;
 const OVERRUN: u32 = 1 << 3;
 const RECEIVE_ERROR: u32 = 1 << 4;
-/// What the receiver reports.
+/// The interrupts of the receiver.
 const RECEIVER: u32 = RECEIVED | OVERRUN | RECEIVE_ERROR;
 const INTERRUPTS: Register = Register::at(0x4004_8004);
 

@@ -1,7 +1,7 @@
 //! The board: TI's LM3S6965 evaluation kit, as QEMU's `lm3s6965evb`. Everything that knows a
 //! register is in this folder; another board replaces it and nothing else.
 //!
-//! What the application wants of a board is what this file makes known: [`Board::take`], [`run`],
+//! The application uses only the public items of this file: [`Board::take`], [`run`],
 //! [`restart`], [`hang`], the settings ([`command_line`]), the serial line ([`read_line`]), the cable
 //! ([`watch_link`]), and the figures [`slept`], [`static_memory`], [`stack_high_water`] and
 //! [`frames_lost`].

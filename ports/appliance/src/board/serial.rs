@@ -1,7 +1,7 @@
 //! UART 0 at 115,200 baud: what defmt says goes out, lines of text come in.
 //!
-//! Nobody waits for the line: what does not fit the chip's own buffer waits in a ring and is sent
-//! by interrupt. When the ring is full, words are lost and the reader of the log is told so.
+//! No task waits for the line: octets beyond the chip's own buffer wait in a ring and are sent by
+//! interrupt. When the ring is full, words are lost and the log says so.
 
 use core::cell::{Cell, RefCell};
 use core::future::poll_fn;
@@ -78,7 +78,7 @@ pub(super) fn interrupt() {
             match char::from(DATA.read() as u8) {
                 _ if *complete => {}
                 '\r' | '\n' => *complete = !line.is_empty(),
-                // What is too long is cut, and will not be understood.
+                // A line that is too long is cut, and will not be understood.
                 typed => drop(line.push(typed)),
             }
         }

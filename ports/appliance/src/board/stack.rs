@@ -1,4 +1,4 @@
-//! What memory is in use. How much of the stack: the start-up code paints it, and what is still painted was
+//! The memory in use. How much of the stack: the start-up code paints it, and what is still painted was
 //! never touched.
 
 const PAINT: u32 = 0xcccc_cccc;

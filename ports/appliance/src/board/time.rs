@@ -31,7 +31,7 @@ const TIMER_INTERRUPTS: Register = Register::at(0x4003_0018);
 const TIMER_ACKNOWLEDGE: Register = Register::at(0x4003_0024);
 const EXPIRED: u32 = 1;
 const TIMER_LOAD: Register = Register::at(0x4003_0028);
-/// What 32 bits of cycles can wait for, and less.
+/// The longest alarm: less than 32 bits of cycles.
 const LONGEST_ALARM_US: u64 = 60_000_000;
 
 struct Time {

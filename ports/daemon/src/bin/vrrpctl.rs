@@ -225,7 +225,7 @@ fn form_fits(form: Form, command: &Command) -> bool {
 fn run(args: &Args) -> Result<ExitCode, Failure> {
     let unreachable = |error: &dyn std::fmt::Display| (UNREACHABLE, error.to_string());
     let mut vrrpd = Connection::open(&args.socket).map_err(|e| unreachable(&e))?;
-    // What the daemon says is read without access to anything else.
+    // Answers are read without access to anything else.
     sys::enter_sandbox().map_err(|e| unreachable(&e))?;
     let mut ask = |request: &Request| -> Result<Answer, Failure> {
         match vrrpd.ask(request).map_err(|e| unreachable(&e))? {

@@ -1,4 +1,4 @@
-//! What sections say of each other.
+//! Checks of sections against each other.
 
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;

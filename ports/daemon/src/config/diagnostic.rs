@@ -1,4 +1,4 @@
-//! What the configuration's reader has to say, and where.
+//! Diagnostics of the configuration's reader, each with its place.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ pub struct Diagnostic {
     pub line: usize,
     /// The key, spelled as in the manual page. `None`: the remark is not about one key.
     pub key: Option<String>,
-    /// What was expected and what was found.
+    /// The expectation and the finding.
     pub message: String,
 }
 

@@ -25,7 +25,7 @@ const DEFAULT_RUNTIME_DIR: &str = "/var/run/vrrpd";
 /// The longest path of a local socket on every system that vrrpd knows, in octets.
 const MAX_SOCKET_PATH: usize = 103;
 
-/// What concerns the daemon as a whole.
+/// The settings of the daemon as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Global {
     /// Where vrrpctl finds the daemon: an absolute path.
@@ -53,7 +53,7 @@ impl Default for Global {
 /// How much is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LogLevel {
-    /// What failed.
+    /// Failures.
     Error,
     /// And what needs somebody's attention.
     Warning,

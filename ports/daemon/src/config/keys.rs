@@ -1,6 +1,6 @@
 //! The sections and keys that exist, and which one a misspelled one may have meant.
 
-/// What a section is about.
+/// The subject of a section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SectionKind {
     /// `[GLOBAL]`: the daemon itself.

@@ -1,4 +1,4 @@
-//! What a file says that only vrrpd can do, for programs that read it without being vrrpd.
+//! The keys that only vrrpd acts on, for programs that read a file without being vrrpd.
 
 use super::diagnostic::Report;
 use super::keys::Key;

@@ -53,14 +53,14 @@ use vrrp_host::HostFacts;
 /// A configuration without errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// What concerns the daemon as a whole.
+    /// The settings of the daemon as a whole.
     pub global: Global,
     /// The virtual routers in the order of the file, at least one.
     pub virtual_routers: Vec<VirtualRouter>,
 }
 
 impl Config {
-    /// What the host is to do.
+    /// Returns the configuration of the host.
     pub fn host(&self) -> HostConfig {
         HostConfig {
             virtual_routers: self
@@ -77,7 +77,7 @@ impl Config {
 /// Two are equal when they ask for the same, wherever in a file they stand.
 #[derive(Clone, Debug)]
 pub struct VirtualRouter {
-    /// What the protocol does.
+    /// The settings of the protocol.
     pub spec: VrSpec,
     /// Runs when this host has become master and the addresses are in place.
     pub master_script: Option<Script>,
@@ -142,7 +142,7 @@ impl Lines {
     }
 }
 
-/// What became of a file.
+/// The result of reading a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parsed {
     /// The configuration. `None`: the diagnostics hold at least one error of the file by itself.

@@ -30,7 +30,7 @@ impl<'s, 'r> Reader<'s, 'r> {
         self.section.damaged
     }
 
-    /// What the section says of a key.
+    /// The entry of a key in the section.
     pub(super) fn entry(&self, key: Key) -> Option<Entry<'s>> {
         self.section.entries.iter().copied().find(|e| e.key == key)
     }

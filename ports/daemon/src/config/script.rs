@@ -84,7 +84,7 @@ fn script(reader: &mut Reader<'_, '_>, key: Key) -> Option<Script> {
 }
 
 fn parse(text: &str) -> Result<Script, String> {
-    // What only a shell understands would reach the program as plain letters.
+    // Characters of a shell's language; they would reach the program as plain letters.
     const SHELL: &[char] = &[
         ';', '|', '&', '<', '>', '$', '`', '"', '\'', '\\', '*', '?', '(', ')', '{', '}', '~',
     ];

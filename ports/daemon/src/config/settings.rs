@@ -1,4 +1,4 @@
-//! What a `[VRID]` section says of the protocol, key by key.
+//! The protocol's keys of a `[VRID]` section, one by one.
 
 use std::net::IpAddr;
 
@@ -13,7 +13,7 @@ use super::keys::Key;
 use super::reader::Reader;
 use super::{address, legacy, values};
 
-/// What the virtual routers of a section have in common.
+/// The settings that the virtual routers of a section have in common.
 pub(super) struct Settings {
     version: Version,
     priority: Priority,

@@ -43,7 +43,7 @@ fn errors(diagnostics: &[Diagnostic]) -> usize {
         .count()
 }
 
-/// What is said about a file, without its name, and whether it is refused.
+/// The diagnostics of a file, without its name, and whether it is refused.
 fn said(octets: impl AsRef<[u8]>) -> (bool, Vec<String>) {
     let parsed = parse(octets);
     assert_eq!(parsed.config.is_none(), errors(&parsed.diagnostics) > 0);

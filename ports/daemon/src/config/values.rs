@@ -154,7 +154,7 @@ pub(super) fn host_address(text: &str) -> Result<IpAddr, String> {
     Ok(address)
 }
 
-/// What is odd about an address under its prefix, if anything.
+/// Returns the oddity of an address under its prefix, if any.
 pub(super) fn odd_address(virtual_address: VirtualAddress) -> Option<&'static str> {
     let IpAddr::V4(address) = virtual_address.address else {
         return None;

@@ -10,7 +10,7 @@ use super::protocol::Answer;
 
 /// The longest request.
 const MAX_REQUEST: usize = 4096;
-/// What may wait for a subscriber to events; beyond it they are dropped and counted.
+/// The octets that may wait for a subscriber to events; beyond it they are dropped and counted.
 const MAX_EVENTS: usize = 64 * 1024;
 /// A client that neither asks nor takes its answer for so long is hung up on.
 const IDLE: Duration = Duration::from_secs(30);
@@ -27,7 +27,7 @@ pub(super) struct Client {
     output: Vec<u8>,
     /// The rest of an answer that is given in pieces.
     rest: Option<Pieces>,
-    /// What of the output has been sent.
+    /// The octets of the output that have been sent.
     sent: usize,
     /// Hang up when the output is sent.
     closing: bool,
@@ -94,7 +94,7 @@ impl Client {
         let mut buffer = [0u8; 1024];
         match self.stream.read(&mut buffer) {
             Ok(0) => Err(Gone),
-            // What a subscriber says is not listened to.
+            // Requests of a subscriber are ignored.
             Ok(_) if self.subscribed || self.closing => Ok(()),
             Ok(n) => {
                 self.input.extend(buffer.iter().take(n));
@@ -189,7 +189,7 @@ impl Client {
                     self.progress = now;
                 }
                 Err(error) => {
-                    // What is sent already need not be kept while a subscriber lags.
+                    // Octets that are sent need not be kept while a subscriber lags.
                     self.output.drain(..self.sent);
                     self.sent = 0;
                     return would_block(&error);

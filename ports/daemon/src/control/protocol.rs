@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// What can be asked.
+/// A request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case")]
 pub enum Request {
     /// How every virtual router stands.
     Status,
-    /// Who is master of each virtual router seen on the segments.
+    /// The masters of each virtual router seen on the segments.
     Who,
     /// The counters.
     Stats,
@@ -67,7 +67,7 @@ pub struct Which {
     pub family: Option<String>,
 }
 
-/// What is answered.
+/// An answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
@@ -79,7 +79,7 @@ pub enum Answer {
     Stats(Stats),
     /// The request was carried out.
     Done {
-        /// What there is to say about it.
+        /// Remarks on it.
         messages: Vec<String>,
     },
     /// To [`Request::Events`]: the stream begins.
@@ -188,7 +188,7 @@ pub struct VirtualRouter {
     /// There is no such interface.
     #[serde(default)]
     pub interface_missing: bool,
-    /// What is not as it should be, in words.
+    /// Faults, in words.
     pub warnings: Vec<String>,
     /// Notes in words: worth knowing, and perhaps not wrong.
     #[serde(default)]
@@ -222,7 +222,7 @@ pub struct Peer {
 pub struct Rejected {
     /// Why, as in the counters.
     pub reason: String,
-    /// Who had sent it.
+    /// The sender's address.
     pub source: Option<String>,
     /// How long ago.
     pub age_s: f64,

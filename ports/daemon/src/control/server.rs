@@ -84,7 +84,7 @@ impl Server {
         let lock = lock(path).map_err(io)?;
         let lock = lock.ok_or_else(|| BindError::InUse(path.to_path_buf()))?;
         remove_socket(path).map_err(io)?;
-        // Nobody may connect before owner and mode are right.
+        // Connections must wait until owner and mode are right.
         let mask = sys::umask(0o177);
         let bound = UnixListener::bind(path);
         sys::umask(mask);

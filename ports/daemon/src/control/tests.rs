@@ -21,7 +21,7 @@ struct Bench {
     server: Server,
     set: PollSet,
     asked: Vec<Request>,
-    /// What each answer carries.
+    /// The octets that each answer carries.
     load: usize,
 }
 
@@ -381,7 +381,7 @@ fn a_long_answer_is_made_piece_by_piece_and_keeps_nobody_waiting() {
         let mut bench = Bench::new();
         let mut clients: Vec<_> = (0..12).map(|_| bench.connect()).collect();
         for client in &mut clients {
-            // What is asked meanwhile waits.
+            // Requests of the meantime wait.
             say(client, "{\"command\":\"status\"}\n{\"command\":\"who\"}\n");
             client.get_mut().set_nonblocking(true).expect("a mode");
         }

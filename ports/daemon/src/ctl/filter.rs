@@ -44,7 +44,7 @@ impl Filter {
                 stats.interfaces.retain(|name, _| self.is_on(name));
                 self.is_empty() || !routers.is_empty()
             }
-            // Nobody need be master of anything on an interface.
+            // An interface need not have a master of anything.
             Answer::Who(seen) => {
                 seen.retain(|s| self.fits(&s.interface, &s.family));
                 true

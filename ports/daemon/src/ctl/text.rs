@@ -66,7 +66,7 @@ pub fn brief(status: &Status) -> String {
     aligned(&table)
 }
 
-/// Who is master of each virtual router seen on the segments.
+/// The masters of each virtual router seen on the segments.
 pub fn who(list: &[Seen]) -> String {
     let head = [
         "VRID",

@@ -1,4 +1,4 @@
-//! What the host says becomes log lines, scripts and events of the control socket.
+//! Turns the host's events into log lines, scripts and events of the control socket.
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -46,7 +46,7 @@ impl<P: Platform> Daemon<P> {
             Weight::Warning => log::Level::Warn,
             Weight::Warned | Weight::Debug => log::Level::Debug,
         };
-        // What would not be written anyway is not left out.
+        // A line that would not be written anyway does not count against the limit.
         if log::log_enabled!(level) && self.limit.admits(event, now) {
             log::log!(level, "{line}");
         }

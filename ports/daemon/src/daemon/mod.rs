@@ -41,12 +41,12 @@ const FAULT_LOG: Duration = Duration::from_secs(60);
 /// How long after something happened the memory that it took is given back.
 const TIDY_AFTER: Duration = Duration::from_secs(2);
 
-/// What a daemon is made from.
+/// The parts of a daemon.
 #[derive(Debug)]
 pub struct Parts {
     /// The configuration file, read again by a reload.
     pub file: PathBuf,
-    /// What it said.
+    /// The contents of the file.
     pub config: Config,
     /// The control socket, if one is wanted.
     pub control: Option<Server>,
@@ -281,13 +281,13 @@ impl<P: Platform> Daemon<P> {
         if taken.stop() {
             self.stop(now);
         } else if taken.reload() {
-            // What there is to say is in the log.
+            // The log has the outcome.
             let _ = self.reload();
         }
         Ok(())
     }
 
-    /// Who runs the scripts.
+    /// The runner of the scripts.
     fn runner(&mut self) -> &mut dyn Runner {
         match &mut self.helper {
             Some(helper) => helper,

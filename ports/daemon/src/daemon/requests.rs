@@ -1,4 +1,4 @@
-//! What vrrpctl asks.
+//! Answers to vrrpctl.
 
 use vrrp_core::Priority;
 use vrrp_host::{Platform, VrId, family_word};

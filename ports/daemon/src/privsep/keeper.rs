@@ -22,12 +22,12 @@ const MOST_LINES: usize = 64;
 /// How long the other process may take to end when it has closed its ends.
 const END_PATIENCE: Duration = Duration::from_secs(5);
 
-/// What serves the other process's [`Platform`](vrrp_host::Platform).
+/// The server of the other process's [`Platform`](vrrp_host::Platform).
 pub trait Served {
     /// Waits until [`handle`](Served::handle) has something to do, which is `true`, one of `others`
     /// is ready or `timeout` has passed.
     fn wait(&mut self, others: &mut [Waited], timeout: Option<Duration>) -> io::Result<bool>;
-    /// What the network is like, without what is installed.
+    /// The state of the network, without the addresses installed by us.
     fn facts(&self) -> HostFacts;
     /// From now on the other side may ask for what this configuration needs, too.
     fn allow(&mut self, config: HostConfig);
@@ -48,7 +48,7 @@ pub struct Keeper<S> {
     child: u32,
     scripts: Scripts,
     file: PathBuf,
-    /// What the file said when it was last read and is not in force.
+    /// The file's contents when it was last read, while they are not in force.
     read: Option<Config>,
     happened: u64,
     done: u64,
@@ -63,7 +63,7 @@ impl<S> std::fmt::Debug for Keeper<S> {
     }
 }
 
-/// What a turn of the keeper came to.
+/// The result of a turn of the keeper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
     /// Nothing that matters.
@@ -153,7 +153,7 @@ impl<S: Served> Keeper<S> {
         let now = Instant::now();
         let timeout = until.map(|at| at.saturating_duration_since(now));
         match self.end_by {
-            // Nobody is there to be served.
+            // No process is there to be served.
             Some(_) => self.set.wait(timeout).map(|()| false),
             None => self.served.wait(self.set.waited(), timeout),
         }

@@ -52,7 +52,7 @@ impl Line {
         Ok(())
     }
 
-    /// What the other end said next. `None`: nothing more for now.
+    /// Takes the next message of the other end. `None`: nothing more for now.
     pub(super) fn hear<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
         let mut buffer = [0; 16 * 1024];
         loop {

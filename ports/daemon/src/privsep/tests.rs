@@ -116,7 +116,7 @@ fn without_the_other_process_there_is_no_going_on() {
     drop(other);
     let error = helper.take().unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
-    // What cannot be said is an error of the next turn.
+    // A message that cannot be sent is an error of the next turn.
     helper.ready();
     assert!(helper.is_due() && helper.take().is_err());
 }

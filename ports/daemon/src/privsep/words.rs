@@ -1,4 +1,4 @@
-//! What the two processes say to each other beside what concerns the network.
+//! The messages between the two processes that do not concern the network.
 
 use std::net::IpAddr;
 
@@ -14,7 +14,7 @@ use crate::scripts::{Happening, Occasion};
 pub(super) const MAX_ASK: usize = 32 * 1024;
 /// The longest answer: a configuration file in it may take twice its length.
 pub(super) const MAX_TELL: usize = 64 * 1024 * 1024;
-/// What a script is told is no longer than this.
+/// The longest argument of a script.
 const MAX_TEXT: usize = 1_000;
 /// Of addresses more than a virtual router can have.
 const MAX_ADDRESSES: usize = 256;
@@ -26,7 +26,7 @@ pub(super) enum Ask {
     Ready,
     /// The configuration file is to be read again.
     Configuration,
-    /// What was read last is in force.
+    /// The contents read last are in force.
     Adopted,
     /// Something happened that scripts may follow.
     Happened(Name, What),

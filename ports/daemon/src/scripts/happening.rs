@@ -1,4 +1,4 @@
-//! What a script is told.
+//! The arguments and the environment of an event script.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -32,7 +32,7 @@ impl ScriptSet {
     }
 }
 
-/// What kind of thing happened: the third argument of a script.
+/// The kind of an event: the third argument of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Occasion {
     /// It is master, and its addresses are in place.
@@ -60,7 +60,7 @@ impl Occasion {
 /// A change of state, as scripts are told of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Happening {
-    /// What kind of thing happened.
+    /// The kind of the event.
     pub occasion: Occasion,
     /// The state before: `master`, `backup` or `init`.
     pub old_state: &'static str,

@@ -57,7 +57,7 @@ struct Line {
     /// `None`: no script at all. What happened is noted all the same, for a later set.
     set: Option<Box<ScriptSet>>,
     told: Told,
-    /// What happened last and has not had its turn.
+    /// The latest event, while it waits for its turn.
     pending: Option<Box<Happening>>,
     current: Option<Box<Current>>,
     run: Option<Box<Run>>,
@@ -65,13 +65,13 @@ struct Line {
     leaving: bool,
 }
 
-/// What is having its turn, and the scripts that it still has to run.
+/// The event that has its turn, and the scripts that it still has to run.
 struct Current {
     happening: Happening,
     rest: VecDeque<(&'static str, Script)>,
 }
 
-/// What the scripts of a virtual router know already.
+/// The events that the scripts of a virtual router know already.
 #[derive(Clone, Copy, Debug, Default)]
 struct Told {
     /// The last occasion that had its turn.
@@ -82,7 +82,7 @@ struct Told {
     state: Option<&'static str>,
 }
 
-/// Who runs the scripts: this process, or another.
+/// A runner of scripts: this process, or another.
 pub trait Runner {
     /// Sets the scripts of a virtual router. What runs or waits is not disturbed.
     fn configure(&mut self, id: &VrId, set: ScriptSet);
@@ -90,7 +90,7 @@ pub trait Runner {
     fn remove(&mut self, id: &VrId);
     /// Something happened to a virtual router.
     fn submit(&mut self, id: &VrId, happening: Happening);
-    /// What the scripts of `id` were last told, for those that have to catch up at a stop.
+    /// The event that the scripts of `id` were last told, for those that have to catch up at a stop.
     fn last_occasion(&self, id: &VrId) -> Option<Occasion>;
     /// Whether nothing runs and nothing waits.
     fn is_idle(&self) -> bool;

@@ -1,4 +1,4 @@
-//! What a script prints, made into log lines.
+//! Turns the output of a script into log lines.
 
 use std::fs::File;
 use std::io::{self, Read};

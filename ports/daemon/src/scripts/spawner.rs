@@ -12,7 +12,7 @@ use std::thread;
 
 use crate::sys;
 
-/// What came of a request.
+/// The outcome of a request.
 pub(super) struct Started {
     /// The number that the request had.
     pub(super) ticket: u64,

@@ -1,4 +1,4 @@
-//! What is scarce, stuck or hostile.
+//! Scarce resources, stuck devices and hostile frames.
 
 use vrrp_core::{Error, Family, State, VirtualAddress, VrConfig};
 use vrrp_embassy::Discard;
@@ -71,7 +71,7 @@ fn unicast_peers_are_refused_and_change_nothing() {
     assert_eq!(host.state(key), State::Active);
 }
 
-/// Nobody polls who has nothing to do.
+/// A task that has nothing to do is not polled.
 #[test]
 fn a_host_sleeps_between_advertisements() {
     let mut world = World::new();
@@ -156,7 +156,7 @@ fn a_stuck_transmitter_is_waited_for_asleep() {
     assert_eq!(hosts[1].state(key), State::Active);
 }
 
-/// What a stack has written while Active is not sent once that is over.
+/// A frame that a stack has written while Active is not sent once that is over.
 #[test]
 fn what_waits_in_a_stuck_device_is_not_sent_late() {
     let mut world = World::new();

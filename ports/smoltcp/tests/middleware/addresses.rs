@@ -207,7 +207,7 @@ fn a_host_that_speaks_first_from_a_virtual_address_asks_with_the_virtual_mac() {
         let from = world.hub.sent.borrow().len();
         world.hosts[0].sockets.add(speaker(address, client));
         world.run_ms(100);
-        // Whoever was asked by that MAC has answered to it.
+        // The host asked by that MAC has answered to it.
         let frames = speaking_for(&world, from, 1, address);
         let datagrams = frames
             .iter()

@@ -1,4 +1,4 @@
-//! What strangers put on the wire disturbs nobody.
+//! Hostile frames disturb no virtual router.
 
 use crate::world::{Random, Vr, World, wire};
 use smoltcp::time::Duration;

@@ -65,7 +65,7 @@ fn whatever_happens_one_serves_in_the_end() {
             world.run_ms(random.below(400) as u64);
         }
         mend(&mut world, &vrs);
-        // Who could not be heard for a while may first have to be believed dead.
+        // A host that was cut off for a while may first have to be believed dead.
         world.run_ms(3_000);
         for vr in &vrs {
             assert_eq!(world.active(vr), 1, "seed {seed}");

@@ -137,7 +137,7 @@ fn keep(
     result
 }
 
-/// What the end of the other process means. It has said itself why it failed.
+/// Judges the end of the other process. It has said itself why it failed.
 fn judge(status: ExitStatus) -> Result<(), Failure> {
     match (status.code(), status.signal()) {
         (Some(0), _) => Ok(()),

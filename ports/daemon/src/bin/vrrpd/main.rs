@@ -87,7 +87,7 @@ fn main() -> ExitCode {
         Ok(Command::Print(text)) => return print(&text, 0),
         Err(error) => {
             if !is_supervised() {
-                // Nobody may be there to read the terminal of a start at boot.
+                // The terminal of a start at boot may have no reader.
                 logging::install(Target::Starting, false);
             }
             log::error!("{error}");

@@ -52,7 +52,7 @@ fn judged(text: &str, interfaces: &[OwnInterface]) -> Parsed {
     judge(Path::new(FILE), text, Program::Vrrpd, &facts)
 }
 
-/// What is said of a file that is good by itself.
+/// The diagnostics of a file that is good by itself.
 fn said(text: &str, interfaces: &[OwnInterface]) -> Vec<String> {
     let judged = judged(text, interfaces);
     assert!(judged.config.is_some(), "{judged:?}");

@@ -22,7 +22,7 @@ fn the_manual_page_has_every_key_where_it_belongs_and_no_other() {
     }
 }
 
-/// What the Linux port changes is documented, and nothing else is.
+/// The page lists exactly the sysctls that the Linux port changes.
 #[cfg(target_os = "linux")]
 #[test]
 fn the_manual_page_has_every_sysctl() {

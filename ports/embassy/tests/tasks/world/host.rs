@@ -145,7 +145,7 @@ async fn answer(stack: Stack<'static>, number: u8) {
     }
 }
 
-/// Who answered, one entry a question; 0: nobody.
+/// The hosts that answered, one entry a request; 0: none.
 pub(crate) type Answers = Rc<RefCell<Vec<u8>>>;
 
 /// A host without VRRP that asks an address every 10 ms.

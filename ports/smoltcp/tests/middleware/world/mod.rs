@@ -93,7 +93,7 @@ impl Host {
     fn macs(&self, vrs: &[Vr]) -> BTreeSet<wire::Mac> {
         let serves = |vr: &&Vr| {
             let status = self.vrrp.status(vr.key());
-            // Who could not install an address was Active for a moment, and says that it stops.
+            // A host that could not install an address was Active for a moment, and says that it stops.
             status.is_some_and(|s| {
                 let failed = s.reason == Reason::EffectFailed;
                 s.state == State::Active || s.handing_over || failed
@@ -114,7 +114,7 @@ pub(crate) struct Client {
     /// Whom to ask, and since when who answers. Nobody is asked while it is `None`.
     target: Option<IpAddress>,
     next: Instant,
-    /// Who has answered each question so far; 0: nobody.
+    /// The host that answered each request so far; 0: none.
     pub(crate) answers: Vec<u8>,
 }
 
@@ -211,7 +211,7 @@ impl World {
         }
     }
 
-    /// What the client sends to a virtual address goes to the virtual MAC: it knows no other.
+    /// A client's packets to a virtual address go to the virtual MAC: it knows no other.
     fn check_client(&self, from: usize) {
         let sent = self.hub.sent.borrow();
         let plug = self.client.device.plug;

@@ -1,4 +1,4 @@
-//! What a frame says, read without the code under test.
+//! Reads a frame without the code under test.
 
 use std::net::IpAddr;
 
