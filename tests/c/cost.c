@@ -1,5 +1,5 @@
 /* The engine's cost in instructions through the C interface, for callgrind to count: the same work
- * as core/examples/cost.rs, call by call.
+ * as tests/tools/src/bin/engine-cost.rs, call by call.
  *
  * usage: cost receive|send ROUTERS ROUNDS
  */

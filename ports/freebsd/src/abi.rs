@@ -1,5 +1,5 @@
 //! Numbers, sizes and offsets of FreeBSD's interfaces that the port writes down by itself, for amd64
-//! and arm64. Each stands beside the C expression that it must equal: `examples/asserts.rs` prints
+//! and arm64. Each stands beside the C expression that it must equal: `freebsd-asserts` prints
 //! them as a C file, and `cargo xtask test freebsd` has it compiled against FreeBSD's own headers.
 
 /// A constant, the C expression that it equals, and its value.

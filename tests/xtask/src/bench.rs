@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::run::{self, Failure, cargo, root, target_dir};
+use crate::run::{self, Failure};
 use crate::{capi, packages};
 
 /// The most that one advertisement may cost.
@@ -77,20 +77,11 @@ pub(crate) fn check() -> Result<(), Failure> {
 
 fn measure() -> Result<Vec<Cost>, Failure> {
     packages::install(packages::COST)?;
-    let args = [
-        "build",
-        "--release",
-        "--package",
-        "vrrp-core",
-        "--example",
-        "cost",
-    ];
-    run::run(cargo().current_dir(root()).args(args))?;
-    let rust = target_dir().join("release/examples/cost");
+    let rust = run::release_tool("engine-cost")?;
     let c = capi::cost_program()?;
     [
-        ("receive", &rust, "receive", "cost::counted*"),
-        ("send", &rust, "send", "cost::counted*"),
+        ("receive", &rust, "receive", "engine_cost::counted*"),
+        ("send", &rust, "send", "engine_cost::counted*"),
         ("receive in C", &c, "receive", "counted"),
         ("send in C", &c, "send", "counted"),
     ]

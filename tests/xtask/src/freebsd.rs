@@ -215,8 +215,8 @@ fn example(zig: &Zig, built: &Path) -> Result<(), Failure> {
 /// the port writes down by itself.
 fn headers(zig: &Zig) -> Result<(), Failure> {
     let mut print = cargo();
-    let args = ["run", "--quiet", "--package", "vrrp-freebsd", "--example"];
-    let text = run::output(print.current_dir(root()).args(args).arg("asserts"))?;
+    let args = ["run", "--quiet", "--package", "vrrp-tools", "--bin"];
+    let text = run::output(print.current_dir(root()).args(args).arg("freebsd-asserts"))?;
     let count = text.matches("_Static_assert").count();
     let file = folder().join("asserts.c");
     write(&file, &text)?;

@@ -87,6 +87,19 @@ pub(crate) fn program(
     Ok(command)
 }
 
+/// Builds a program of `tests/tools` as a product is built; its path.
+pub(crate) fn release_tool(name: &str) -> Result<PathBuf, Failure> {
+    build(&[
+        "build",
+        "--release",
+        "--package",
+        "vrrp-tools",
+        "--bin",
+        name,
+    ])?;
+    Ok(target_dir().join("release").join(name))
+}
+
 /// Runs a command to its end and returns what it wrote, standard error last.
 pub(crate) fn output(command: &mut Command) -> Result<String, Failure> {
     let output = command

@@ -4,35 +4,29 @@
 use std::process::Command;
 
 use crate::packages;
-use crate::run::{self, Failure, cargo, root, target_dir};
+use crate::run::{self, Failure};
 
 /// The most that a call may use, in octets.
 const MOST: u64 = 2_048;
-/// The stack that the second thread of the example is known to use.
+/// The stack that the second thread of the program is known to use.
 const KNOWN: u64 = 4_096;
 
 /// Measures every call, prints those that can be told from a thread's own use, and fails when one
 /// uses too much.
 pub(crate) fn check() -> Result<(), Failure> {
     packages::install(packages::COST)?;
-    let build = ["build", "--release", "--package", "vrrp-core"];
-    run::run(
-        cargo()
-            .current_dir(root())
-            .args(build)
-            .args(["--example", "stack"]),
-    )?;
+    let program = run::release_tool("engine-stack")?;
     let text = run::output(
         Command::new("valgrind")
             .args(["--tool=drd", "--show-stack-usage=yes"])
-            .arg(target_dir().join("release/examples/stack")),
+            .arg(program),
     )?;
     let calls: Vec<&str> = text
         .lines()
         .filter(|line| !line.starts_with("=="))
         .collect();
     let used: Vec<u64> = text.lines().filter_map(used_by_thread).collect();
-    // The last thread is the example itself.
+    // The last thread is the program itself.
     if used.len() != calls.len() + 1 || calls.len() < 10 {
         return Err(Failure(format!(
             "valgrind did not tell of each thread:\n{text}"

@@ -1,4 +1,4 @@
-//! Every call of the engine on a thread of its own, for `cargo xtask test stack`, which runs this
+//! Runs every call of the engine on a thread of its own, for `cargo xtask test stack`, which runs this
 //! under a tool that tells how much of its stack each thread used. Prints the calls in order; the
 //! first two are nothing and a known amount.
 

@@ -1,6 +1,6 @@
 //! The engine's cost in instructions, for callgrind to count: `cargo xtask bench` runs it.
 //!
-//! `cost receive|send ROUTERS ROUNDS` makes a table of that many virtual routers on one interface.
+//! `engine-cost receive|send ROUTERS ROUNDS` makes a table of that many virtual routers on one interface.
 //! `receive`: all are Backup, and in each round each hears an advertisement of its Active router.
 //! `send`: all are Active, and in each round each sends one. What is counted is the function
 //! `measured`: everything that a port calls for it, but for the port's own work.
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    let usage = b"usage: cost receive|send ROUTERS(1..=1024) ROUNDS\n";
+    let usage = b"usage: engine-cost receive|send ROUTERS(1..=1024) ROUNDS\n";
     // There is nowhere to report that this failed.
     let _ = std::io::stderr().write_all(usage);
     ExitCode::from(2)
