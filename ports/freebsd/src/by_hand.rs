@@ -74,7 +74,12 @@ impl FreebsdPlatform {
         };
         let mut addresses = router.setup.addresses.iter();
         let is_virtual = addresses.any(|(a, device)| a.address == own.address && here(device));
-        let served = || router.held.iter().any(|h| h.address.address == own.address);
+        let served = || {
+            router
+                .served
+                .iter()
+                .any(|h| h.address.address == own.address)
+        };
         is_virtual && (own.vhid != 0 || !served())
     }
 }

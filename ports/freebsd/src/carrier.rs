@@ -7,21 +7,21 @@ use std::time::Duration;
 
 use vrrp_core::{Failure, Family, MacAddr, MacMode, VrKey};
 use vrrp_host::{Platform, PlatformError};
-use vrrp_port_kit::port::{noted, unprepared};
+use vrrp_port_kit::{noted, unprepared};
 
 use crate::abi::*;
 use crate::errors::{explain, refused};
 use crate::ledger::Entry;
 use crate::names;
 use crate::platform::FreebsdPlatform;
-use crate::port::{self, Device};
 use crate::refusals::no_carrier;
 use crate::request::{self, Request};
 use crate::router::is_gone;
+use crate::sockets::{self, Device};
 use crate::sys;
 use crate::watch::MAC_CHANGE;
 
-/// How often to look whether a node or an interface that ends is gone, and how long to wait between.
+/// Serving often to look whether a node or an interface that ends is gone, and how long to wait between.
 pub(crate) const ENDING_LOOKS: u32 = 50;
 pub(crate) const ENDING: Duration = Duration::from_millis(10);
 
@@ -100,11 +100,11 @@ impl FreebsdPlatform {
         let fd = self.any_requester()?;
         sys::describe(fd, born, &format!("{MARK}{}", self.ledger.token()))?;
         sys::rename(fd, born, name)?;
-        let port = self
+        let sockets = self
             .interfaces
             .get(&key.ifindex)
-            .and_then(|w| w.port.as_ref());
-        let fib = port.map_or(0, |port| port.fib);
+            .and_then(|w| w.sockets.as_ref());
+        let fib = sockets.map_or(0, |sockets| sockets.fib);
         if fib != 0 {
             sys::ioctl(fd, &mut request::set_number(SIOCSIFFIB, name, fib)?)?;
         }
@@ -123,7 +123,7 @@ impl FreebsdPlatform {
             };
             self.set_nd_flags(name, flags)?;
         }
-        Ok((sys::interface_index(name)?, port::sender(name)?))
+        Ok((sys::interface_index(name)?, sockets::sender(name)?))
     }
 
     /// Removes a carrier that an earlier life left and whose ledger is lost.
@@ -192,15 +192,18 @@ impl FreebsdPlatform {
 
     /// Makes the bridge on an interface unless it is there.
     fn need_bridge(&mut self, number: u32) -> Result<(), PlatformError> {
-        let port = self.interfaces.get(&number).and_then(|w| w.port.as_ref());
-        let Some(port) = port.filter(|port| port.bridge.is_none()) else {
+        let sockets = self
+            .interfaces
+            .get(&number)
+            .and_then(|w| w.sockets.as_ref());
+        let Some(sockets) = sockets.filter(|sockets| sockets.bridge.is_none()) else {
             return Ok(());
         };
-        if let Some(why) = no_carrier(self.kind(port.index)) {
-            let what = format!("carry a virtual MAC on {}", port.name);
+        if let Some(why) = no_carrier(self.kind(sockets.index)) {
+            let what = format!("carry a virtual MAC on {}", sockets.name);
             return Err(PlatformError::new(what, refused(why)));
         }
-        let (name, index) = (port.name.clone(), port.index);
+        let (name, index) = (sockets.name.clone(), sockets.index);
         let entry = Entry::Bridge {
             node: format!("vrrp_{index}"),
         };
@@ -214,8 +217,8 @@ impl FreebsdPlatform {
         match self.graph.insert_bridge(&name, index, ours) {
             Ok(bridge) => {
                 let watched = self.interfaces.get_mut(&number);
-                if let Some(port) = watched.and_then(|w| w.port.as_mut()) {
-                    port.bridge = Some(bridge);
+                if let Some(sockets) = watched.and_then(|w| w.sockets.as_mut()) {
+                    sockets.bridge = Some(bridge);
                 }
                 self.untidy = true;
                 self.tidy()
@@ -233,20 +236,20 @@ impl FreebsdPlatform {
 
     /// The node of the bridge on an interface.
     fn bridge(&self, number: u32) -> Option<String> {
-        let port = self.interfaces.get(&number)?.port.as_ref()?;
-        Some(port.bridge.as_ref()?.node.clone())
+        let sockets = self.interfaces.get(&number)?.sockets.as_ref()?;
+        Some(sockets.bridge.as_ref()?.node.clone())
     }
 
     /// Takes the bridge from an interface. `false`: it refused to go.
     pub(crate) fn remove_bridge(&mut self, number: u32) -> bool {
-        let port = self
+        let sockets = self
             .interfaces
             .get_mut(&number)
-            .and_then(|w| w.port.as_mut());
-        let Some(port) = port else {
+            .and_then(|w| w.sockets.as_mut());
+        let Some(sockets) = sockets else {
             return true;
         };
-        let (name, index, bridge) = (port.name.clone(), port.index, port.bridge.take());
+        let (name, index, bridge) = (sockets.name.clone(), sockets.index, sockets.bridge.take());
         let clean = bridge.is_none_or(|bridge| {
             let gone = self.graph.shutdown(&bridge.node).is_ok();
             let entry = Entry::Bridge { node: bridge.node };
@@ -330,11 +333,11 @@ impl FreebsdPlatform {
     /// Forgets a carrier and a bridge whose nodes are gone.
     fn forget_lost(&mut self, key: VrKey) {
         let watched = self.interfaces.get_mut(&key.ifindex);
-        if let Some(port) = watched.and_then(|w| w.port.as_mut())
-            && let Some(bridge) = &port.bridge
+        if let Some(sockets) = watched.and_then(|w| w.sockets.as_mut())
+            && let Some(bridge) = &sockets.bridge
             && matches!(self.graph.node_type(&bridge.node), Ok(None))
         {
-            port.bridge = None;
+            sockets.bridge = None;
         }
         if let Some(router) = self.routers.get_mut(&key)
             && let Some(carrier) = &router.carrier
@@ -358,8 +361,8 @@ impl FreebsdPlatform {
     /// carriers of masters have lost their links.
     fn drop_bridge(&mut self, number: u32) {
         let watched = self.interfaces.get_mut(&number);
-        if let Some(port) = watched.and_then(|w| w.port.as_mut())
-            && let Some(bridge) = port.bridge.take()
+        if let Some(sockets) = watched.and_then(|w| w.sockets.as_mut())
+            && let Some(bridge) = sockets.bridge.take()
         {
             let _ = self.graph.shutdown(&bridge.node);
         }
@@ -458,8 +461,8 @@ impl FreebsdPlatform {
         let now = self.now();
         sys::ioctl(self.any_requester()?, &mut request::set_mac(device, mac)?)?;
         let watched = self.interfaces.get_mut(&number);
-        if let Some(port) = watched.and_then(|w| w.port.as_mut()) {
-            port.changing_until = Some(now + MAC_CHANGE);
+        if let Some(sockets) = watched.and_then(|w| w.sockets.as_mut()) {
+            sockets.changing_until = Some(now + MAC_CHANGE);
         }
         Ok(())
     }

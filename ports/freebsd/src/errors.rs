@@ -1,3 +1,3 @@
 //! Errors that say what to do.
 
-pub(crate) use vrrp_port_kit::port::{explain, refused};
+pub(crate) use vrrp_port_kit::{explain, refused};

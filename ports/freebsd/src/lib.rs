@@ -52,11 +52,11 @@ mod line;
 #[cfg(target_os = "freebsd")]
 mod platform;
 #[cfg(target_os = "freebsd")]
-mod port;
-#[cfg(target_os = "freebsd")]
 mod router;
 #[cfg(target_os = "freebsd")]
 mod served;
+#[cfg(target_os = "freebsd")]
+mod sockets;
 #[cfg(target_os = "freebsd")]
 mod sys;
 #[cfg(target_os = "freebsd")]
@@ -73,4 +73,4 @@ pub use facts::FreebsdFacts;
 pub use platform::{FreebsdPlatform, Options};
 #[cfg(target_os = "freebsd")]
 pub use served::{ServedPlatform, Server};
-pub use vrrp_port_kit::port::Counters;
+pub use vrrp_port_kit::Counters;

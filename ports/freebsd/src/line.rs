@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
-use vrrp_port_kit::remote::{Inbox, MAX_DATAGRAM, packed};
+use vrrp_port_kit::privsep::{Inbox, MAX_DATAGRAM, packed};
 
 use crate::sys;
 

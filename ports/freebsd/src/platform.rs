@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use vrrp_core::{Duration, Failure, Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
 use vrrp_host::{HostFacts, Incoming, Platform, PlatformError, PlatformWarning, VrSetup, Waited};
 use vrrp_port_kit::ledger;
-use vrrp_port_kit::port::{Counters, Watched, incoming};
+use vrrp_port_kit::{Counters, Watched, incoming};
 
 use crate::abi::*;
 use crate::bpf::{self, Record};
@@ -18,9 +18,9 @@ use crate::graph::Graph;
 use crate::ledger::Ledger;
 use crate::leftovers;
 use crate::links::Links;
-use crate::port::{BUFFER, Port};
 use crate::route::{self, Address, Notice};
 use crate::router::Router;
+use crate::sockets::{BUFFER, Sockets};
 use crate::sys::{self, Queue, Ready};
 
 /// The token of the routing socket, above those of interfaces.
@@ -28,13 +28,13 @@ const NOTICES: u64 = 1 << 40;
 /// The token of the line to another process.
 pub(crate) const LINE: u64 = 1 << 41;
 
-/// How long after routes have changed the interfaces are looked at.
+/// Serving long after routes have changed the interfaces are looked at.
 const ROUTES: Duration = Duration::from_secs(1);
-/// How often they are looked at in any case: no notice tells of another MAC, or of a bridge that
+/// Serving often they are looked at in any case: no notice tells of another MAC, or of a bridge that
 /// somebody removed.
 pub(crate) const NOW_AND_THEN: Duration = Duration::from_secs(5);
 
-/// How a platform is opened.
+/// Serving a platform is opened.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Where ledgers are kept: a directory that is empty after a reboot. It is made when missing.
@@ -83,7 +83,7 @@ pub struct FreebsdPlatform {
     buffer: Vec<u8>,
     ready: Vec<Ready>,
     /// By the host's number.
-    pub(crate) interfaces: BTreeMap<u32, Watched<Port>>,
+    pub(crate) interfaces: BTreeMap<u32, Watched<Sockets>>,
     pub(crate) routers: HashMap<VrKey, Router>,
     /// What is gone and the host has not been told.
     pub(crate) lost: Vec<Failure>,
@@ -250,9 +250,12 @@ impl FreebsdPlatform {
 
     fn receive_frames(&mut self, token: u64, sink: &mut dyn FnMut(Incoming<'_>)) -> io::Result<()> {
         let ifindex = token as u32;
-        let port = self.interfaces.get(&ifindex).and_then(|w| w.port.as_ref());
+        let sockets = self
+            .interfaces
+            .get(&ifindex)
+            .and_then(|w| w.sockets.as_ref());
         // Closed since the token was made.
-        let Some(fd) = port.and_then(|port| port.bpf.as_ref()) else {
+        let Some(fd) = sockets.and_then(|sockets| sockets.bpf.as_ref()) else {
             return Ok(());
         };
         let len = match sys::read(fd, &mut self.buffer) {
@@ -290,12 +293,12 @@ impl FreebsdPlatform {
             return sys::write(&carrier.bpf, transmit.frame).map(drop);
         }
         let watched = self.interfaces.get_mut(&transmit.key.ifindex);
-        let port = watched.and_then(|w| w.port.as_mut());
-        let port = port.ok_or(io::ErrorKind::NotConnected)?;
+        let sockets = watched.and_then(|w| w.sockets.as_mut());
+        let sockets = sockets.ok_or(io::ErrorKind::NotConnected)?;
         if let Some(to) = transmit.unicast {
-            return port.send_ip(transmit, to);
+            return sockets.send_ip(transmit, to);
         }
-        let fd = port.bpf.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        let fd = sockets.bpf.as_ref().ok_or(io::ErrorKind::NotConnected)?;
         sys::write(fd, transmit.frame).map(drop)
     }
 }
@@ -377,8 +380,11 @@ impl Platform for FreebsdPlatform {
     }
 
     fn announce(&mut self, ifindex: u32, frame: &[u8]) {
-        let port = self.interfaces.get(&ifindex).and_then(|w| w.port.as_ref());
-        let sent = match port.and_then(|port| port.bpf.as_ref()) {
+        let sockets = self
+            .interfaces
+            .get(&ifindex)
+            .and_then(|w| w.sockets.as_ref());
+        let sent = match sockets.and_then(|sockets| sockets.bpf.as_ref()) {
             Some(fd) => sys::write(fd, frame).is_ok(),
             None => false,
         };

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use vrrp_core::{Family, MacMode, VirtualAddress, VrKey};
 use vrrp_host::{PlatformError, VrSetup};
-use vrrp_port_kit::port::{Held, HeldAddresses, How, noted, unprepared};
+use vrrp_port_kit::{Served, ServedAddresses, Serving, noted, unprepared};
 
 use crate::carrier::{Carrier, Replaced};
 use crate::errors::{explain, refused};
@@ -25,7 +25,7 @@ pub(crate) struct Router {
     pub(crate) replaced: Option<Replaced>,
     pub(crate) mac_on: bool,
     /// The addresses that it serves now.
-    pub(crate) held: HeldAddresses<Entry>,
+    pub(crate) served: ServedAddresses<Entry>,
 }
 
 impl Router {
@@ -49,7 +49,7 @@ impl FreebsdPlatform {
             return Err(PlatformError::new(what, io::ErrorKind::NotFound.into()));
         };
         let what = format!("prepare VRID {} on {}", key.vrid, watched.name);
-        let attached = watched.port.is_some();
+        let attached = watched.sockets.is_some();
         self.check_setup(setup)
             .map_err(|why| PlatformError::new(what, refused(why)))?;
         if let Some(before) = self.routers.get(&key).map(|router| &router.setup)
@@ -66,7 +66,7 @@ impl FreebsdPlatform {
                     carrier: None,
                     replaced: None,
                     mac_on: false,
-                    held: HeldAddresses::default(),
+                    served: ServedAddresses::default(),
                 };
                 self.routers.insert(key, router);
             }
@@ -86,8 +86,8 @@ impl FreebsdPlatform {
         let name = watched.map_or("", |w| w.name.as_str());
         let wish = Wish::of_setup(setup, name);
         let ours = |_, ip| {
-            let mut held = self.routers.values().flat_map(|r| r.held.iter());
-            held.any(|h| h.address.address == ip)
+            let mut served = self.routers.values().flat_map(|r| r.served.iter());
+            served.any(|h| h.address.address == ip)
         };
         let mut reasons = refusals::refusals(&self.links, &wish, |i| self.kind(i), ours);
         let mut others = self
@@ -152,23 +152,23 @@ impl FreebsdPlatform {
         let Some(router) = self.routers.get_mut(&key) else {
             return Err(unprepared(key));
         };
-        let change = router.held.change(address, accept, on);
-        if let Some(held) = change.give_up {
+        let change = router.served.change(address, accept, on);
+        if let Some(served) = change.give_up {
             self.untidy = true;
-            self.give_up(held)?;
+            self.give_up(served)?;
         }
         if !change.serve {
             return Ok(());
         }
         let index = self.place(key, address)?;
-        let held = if accept {
+        let served = if accept {
             self.install(key, index, address)?
         } else {
             self.swallow(index, address)?
         };
         self.untidy = true;
         if let Some(router) = self.routers.get_mut(&key) {
-            router.held.push(held);
+            router.served.push(served);
         }
         Ok(())
     }
@@ -178,7 +178,7 @@ impl FreebsdPlatform {
         key: VrKey,
         index: u32,
         address: VirtualAddress,
-    ) -> Result<Held<Entry>, PlatformError> {
+    ) -> Result<Served<Entry>, PlatformError> {
         let ip = address.address;
         let device = self.link_label(index);
         let what = format!("add address {ip} to {device}");
@@ -186,10 +186,13 @@ impl FreebsdPlatform {
         let carrier = self.routers.get(&key).and_then(|r| r.carrier.as_ref());
         let on_carrier = carrier.is_some_and(|carrier| carrier.index == index);
         let entry = self.address_entry(index, address);
-        let others = self.routers.values().flat_map(|router| router.held.iter());
+        let others = self
+            .routers
+            .values()
+            .flat_map(|router| router.served.iter());
         let ours = others
             .into_iter()
-            .any(|h| h.how == How::Installed && h.index == index && h.address.address == ip);
+            .any(|h| h.how == Serving::Installed && h.index == index && h.address.address == ip);
         if !ours && let Some(known) = self.links.address(index, ip) {
             if known.vhid != 0 {
                 let why = format!("it is there by carp, vhid {}", known.vhid);
@@ -197,8 +200,8 @@ impl FreebsdPlatform {
             }
             // Noted before somebody else put it there.
             self.ledger.remove(&entry).map_err(noted)?;
-            let how = How::Adopted;
-            return Ok(Held {
+            let how = Serving::Adopted;
+            return Ok(Served {
                 address,
                 index,
                 how,
@@ -216,8 +219,8 @@ impl FreebsdPlatform {
             }
             .map_err(failed)?;
         }
-        let how = How::Installed;
-        Ok(Held {
+        let how = Serving::Installed;
+        Ok(Served {
             address,
             index,
             how,
@@ -265,7 +268,7 @@ impl FreebsdPlatform {
         &mut self,
         index: u32,
         address: VirtualAddress,
-    ) -> Result<Held<Entry>, PlatformError> {
+    ) -> Result<Served<Entry>, PlatformError> {
         let ip = address.address;
         let entry = Entry::Route { address: ip };
         self.ledger.add([entry.clone()]).map_err(noted)?;
@@ -283,8 +286,8 @@ impl FreebsdPlatform {
                 return Err(PlatformError::new(what, error));
             }
         };
-        let how = How::Silent { route };
-        Ok(Held {
+        let how = Serving::Silent { route };
+        Ok(Served {
             address,
             index,
             how,
@@ -298,26 +301,31 @@ impl FreebsdPlatform {
         sys::write(&self.routing, &message).map(drop)
     }
 
-    fn give_up(&mut self, held: Held<Entry>) -> Result<(), PlatformError> {
-        let ip = held.address.address;
-        let still_held = |other: &Held<Entry>| {
-            other.how == held.how && (other.index, other.address) == (held.index, held.address)
+    fn give_up(&mut self, served: Served<Entry>) -> Result<(), PlatformError> {
+        let ip = served.address.address;
+        let still_held = |other: &Served<Entry>| {
+            other.how == served.how
+                && (other.index, other.address) == (served.index, served.address)
         };
-        if self.routers.values().any(|r| r.held.iter().any(still_held)) {
+        if self
+            .routers
+            .values()
+            .any(|r| r.served.iter().any(still_held))
+        {
             // A reload moves it from one virtual router to another.
             return Ok(());
         }
-        let (result, what) = match held.how {
-            How::Adopted | How::Silent { route: false } => return Ok(()),
-            How::Installed => {
-                let device = self.link_label(held.index);
+        let (result, what) = match served.how {
+            Serving::Adopted | Serving::Silent { route: false } => return Ok(()),
+            Serving::Installed => {
+                let device = self.link_label(served.index);
                 let result = request::remove_address(&device, ip).and_then(|mut request| {
                     sys::ioctl(self.requester(Family::of(ip))?, &mut request)
                 });
                 (result, format!("remove address {ip} from {device}"))
             }
-            How::Silent { route: true } => {
-                let result = self.blackhole(held.address, false);
+            Serving::Silent { route: true } => {
+                let result = self.blackhole(served.address, false);
                 (result, format!("remove blackhole route {ip}"))
             }
         };
@@ -334,9 +342,9 @@ impl FreebsdPlatform {
             return true;
         };
         let mut clean = true;
-        for held in router.held.take() {
-            let entry = held.entry.clone();
-            let gone = self.give_up(held).is_ok() && self.ledger.remove(&entry).is_ok();
+        for served in router.served.take() {
+            let entry = served.entry.clone();
+            let gone = self.give_up(served).is_ok() && self.ledger.remove(&entry).is_ok();
             clean &= gone;
         }
         clean &= self.restore_mac(key).is_ok();

@@ -11,14 +11,14 @@ use vrrp_core::{Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
 use vrrp_host::{
     HostConfig, HostFacts, Incoming, Platform, PlatformError, PlatformWarning, VrSetup, Waited,
 };
-use vrrp_port_kit::port::incoming;
-use vrrp_port_kit::remote::{self, Guard, Message, Place, Request, Unicast};
+use vrrp_port_kit::incoming;
+use vrrp_port_kit::privsep::{self, Guard, Message, Place, Request, Unicast};
 
 use crate::bpf::{self, Record};
 use crate::line::Line;
 use crate::platform::{FreebsdPlatform, LINE};
-use crate::port::BUFFER;
 use crate::router::wants_carrier;
+use crate::sockets::BUFFER;
 use crate::sys::{self, Queue, Ready};
 
 /// Requests that are carried out before others of the loop have their turn.
@@ -98,7 +98,7 @@ impl Server {
             self.line.refuse_passed();
             let request = Request::decode(&datagram).ok_or(io::ErrorKind::InvalidData)?;
             let result = match self.guard.admit(&request) {
-                Ok(()) => remote::perform(&mut self.platform, &request),
+                Ok(()) => privsep::perform(&mut self.platform, &request),
                 Err(refused) => {
                     let error = io::Error::new(io::ErrorKind::PermissionDenied, refused);
                     Err(PlatformError::new("do what was asked", error))
@@ -130,7 +130,11 @@ impl Server {
     fn give(&mut self) -> io::Result<()> {
         let mut there = BTreeMap::new();
         for (number, watched) in &self.platform.interfaces {
-            if let Some(device) = watched.port.as_ref().and_then(|port| port.bpf.as_ref()) {
+            if let Some(device) = watched
+                .sockets
+                .as_ref()
+                .and_then(|sockets| sockets.bpf.as_ref())
+            {
                 there.insert(Place::Interface(*number), device);
             }
         }

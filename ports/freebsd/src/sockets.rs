@@ -8,6 +8,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use vrrp_core::{Family, Instant, Transmit};
+use vrrp_port_kit::InterfaceSockets;
 
 use crate::abi::*;
 use crate::bpf::{Instruction, Wanted, writable};
@@ -23,7 +24,7 @@ const SEND_BUFFER: usize = 4096;
 
 /// The descriptors of an interface. All close, and all memberships end, with it.
 #[derive(Debug)]
-pub(crate) struct Port {
+pub(crate) struct Sockets {
     pub(crate) index: u32,
     number: u32,
     pub(crate) name: String,
@@ -43,7 +44,7 @@ pub(crate) struct Port {
     pub(crate) changing_until: Option<Instant>,
 }
 
-impl Port {
+impl Sockets {
     /// Nothing yet, for the interface that the operating system calls `index` and the host `number`.
     pub(crate) fn new(index: u32, number: u32, name: &str, fib: u32) -> Self {
         Self {
@@ -148,7 +149,7 @@ impl Port {
     }
 }
 
-impl vrrp_port_kit::port::Port for Port {
+impl InterfaceSockets for Sockets {
     fn index(&self) -> u32 {
         self.index
     }

@@ -12,9 +12,9 @@ use crate::abi::*;
 use crate::bpf::{self, Record};
 use crate::graph::Graph;
 use crate::links::Links;
-use crate::port;
 use crate::request::{self, Request};
 use crate::route;
+use crate::sockets;
 use crate::sys;
 
 /// Waits until a descriptor is readable. `false`: it was not within the time.
@@ -153,7 +153,7 @@ pub fn world() -> io::Result<Vec<Seen>> {
 /// A neighbour on the wire: sends and hears whole Ethernet frames on one interface.
 #[derive(Debug)]
 pub struct RawPort {
-    fd: port::Device,
+    fd: sockets::Device,
 }
 
 impl RawPort {
@@ -161,7 +161,7 @@ impl RawPort {
     /// is.
     pub fn open(name: &str) -> io::Result<Self> {
         let everything = [vrrp_port_kit::bpf::ACCEPT];
-        let fd = port::open(name, port::BUFFER, &everything, &everything)?;
+        let fd = sockets::open(name, sockets::BUFFER, &everything, &everything)?;
         Ok(Self { fd })
     }
 
@@ -174,7 +174,7 @@ impl RawPort {
     pub fn hear(&self, time: Duration) -> io::Result<Vec<Vec<u8>>> {
         let end = Instant::now() + time;
         let mut frames = Vec::new();
-        let mut room = vec![0; port::BUFFER];
+        let mut room = vec![0; sockets::BUFFER];
         loop {
             let left = end.saturating_duration_since(Instant::now());
             if !sys::wait_readable(self.fd.as_raw_fd(), left.as_millis() as i32)? {

@@ -6,14 +6,14 @@ use std::net::IpAddr;
 
 use vrrp_core::{Failure, MacAddr};
 use vrrp_host::PlatformError;
-use vrrp_port_kit::port::{How, Watched};
+use vrrp_port_kit::{Serving, Watched};
 
 use crate::bpf::Wanted;
 use crate::graph;
 use crate::names;
 use crate::platform::FreebsdPlatform;
-use crate::port::solicited_node;
 use crate::router::is_gone;
+use crate::sockets::solicited_node;
 
 impl FreebsdPlatform {
     /// Makes filters, memberships and bridges as the virtual routers want them, where that may have
@@ -46,10 +46,10 @@ impl FreebsdPlatform {
                 .announced
                 .extend(here.map(|(address, _)| address.address));
             let carrier = router.carrier.as_ref().map(|carrier| carrier.index);
-            for held in router.held.iter() {
-                let ip = held.address.address;
-                match (ip, held.how) {
-                    (_, How::Silent { .. }) => {
+            for served in router.served.iter() {
+                let ip = served.address.address;
+                match (ip, served.how) {
+                    (_, Serving::Silent { .. }) => {
                         wanted.questions.insert(ip);
                         if let IpAddr::V6(ip) = ip {
                             groups.insert(solicited_node(ip));
@@ -57,7 +57,7 @@ impl FreebsdPlatform {
                     }
                     // On a carrier the kernel takes no source for a neighbour but link-local ones,
                     // for the prefix is the interface's, and leaves the others without an answer.
-                    (IpAddr::V6(ip), _) if carrier == Some(held.index) => {
+                    (IpAddr::V6(ip), _) if carrier == Some(served.index) => {
                         wanted.from_afar.insert(ip);
                     }
                     _ => {}
@@ -73,7 +73,7 @@ impl FreebsdPlatform {
         let Some(watched) = self.interfaces.get_mut(&number) else {
             return Ok(());
         };
-        let Some(port) = &mut watched.port else {
+        let Some(sockets) = &mut watched.sockets else {
             return Ok(());
         };
         let silent = wanted == Wanted::default();
@@ -83,13 +83,13 @@ impl FreebsdPlatform {
             key.ifindex != number && devices.any(|device| device.as_ref() == name)
         });
         let queue = self.frames.then_some(&self.queue);
-        let heard = match port.hear(queue, wanted) {
+        let heard = match sockets.hear(queue, wanted) {
             // Without Ethernet there is nobody to announce to.
             Err(_) if silent => Ok(()),
             other => other,
         };
         heard
-            .and_then(|()| port.join_solicited(groups))
+            .and_then(|()| sockets.join_solicited(groups))
             .map_err(|error| PlatformError::new(format!("listen on {}", watched.name), error))
     }
 
@@ -104,16 +104,16 @@ impl FreebsdPlatform {
         let Some(watched) = self.interfaces.get_mut(&number) else {
             return Ok(());
         };
-        let Some(port) = watched.port.as_mut() else {
+        let Some(sockets) = watched.sockets.as_mut() else {
             return Ok(());
         };
-        let Some(bridge) = port.bridge.as_mut() else {
+        let Some(bridge) = sockets.bridge.as_mut() else {
             return Ok(());
         };
         match self.graph.know(bridge, macs) {
             // Somebody removed it. Its carriers have lost their links, and it comes with them.
             Err(error) if is_gone(&error) => {
-                port.bridge = None;
+                sockets.bridge = None;
                 Ok(())
             }
             other => other.map_err(|error| {
@@ -127,10 +127,10 @@ impl FreebsdPlatform {
     /// the kernel does not tell.
     pub(crate) fn inspect_bridges(&mut self) {
         for (number, watched) in &mut self.interfaces {
-            let Some(port) = watched.port.as_mut() else {
+            let Some(sockets) = watched.sockets.as_mut() else {
                 continue;
             };
-            let Some(bridge) = &port.bridge else {
+            let Some(bridge) = &sockets.bridge else {
                 continue;
             };
             let hooks = match self.graph.hooks_of(&bridge.node) {
@@ -142,7 +142,7 @@ impl FreebsdPlatform {
             if !graph::is_whole(&hooks) {
                 // What is left of it keeps the host from its network, or is nothing.
                 let _ = self.graph.shutdown(&bridge.node);
-                port.bridge = None;
+                sockets.bridge = None;
             }
             let routers = self
                 .routers
@@ -151,7 +151,7 @@ impl FreebsdPlatform {
             for (key, router) in routers.filter(|(_, r)| r.mac_on && r.carrier.is_some()) {
                 let place = names::hook(*key);
                 let joined = hooks.iter().any(|hook| hook.name == place);
-                if port.bridge.is_none() || !joined {
+                if sockets.bridge.is_none() || !joined {
                     router.mac_on = false;
                     self.lost.push(Failure::Mac { key: *key });
                     self.unsettled = true;

@@ -4,20 +4,20 @@ use std::io;
 
 use vrrp_core::{Duration, Failure, Family, InterfaceState, VrKey};
 use vrrp_host::{Incoming, Platform, PlatformError};
-use vrrp_port_kit::port::{Held, How, Watched, unwatched};
+use vrrp_port_kit::{Served, Serving, Watched, unwatched};
 
 use crate::abi::*;
 use crate::links::Links;
 use crate::platform::{FreebsdPlatform, NOW_AND_THEN};
-use crate::port::Port;
 use crate::request::{self, Request};
 use crate::route::{self, Address};
 use crate::router::Router;
+use crate::sockets::Sockets;
 use crate::sys;
 
 /// The kernel does not tell when an address has passed duplicate address detection.
 const DETECTION: Duration = Duration::from_millis(250);
-/// How long a link may be down because its MAC was changed, by us.
+/// Serving long a link may be down because its MAC was changed, by us.
 pub(crate) const MAC_CHANGE: Duration = Duration::from_secs(4);
 
 impl FreebsdPlatform {
@@ -147,14 +147,14 @@ impl FreebsdPlatform {
             return state;
         };
         let known_up = watched.is_known_up();
-        let Some(port) = &mut watched.port else {
+        let Some(sockets) = &mut watched.sockets else {
             return state;
         };
-        let Some(until) = port.changing_until.filter(|until| *until > now) else {
-            port.changing_until = None;
+        let Some(until) = sockets.changing_until.filter(|until| *until > now) else {
+            sockets.changing_until = None;
             return state;
         };
-        if !state.up && self.links.is_up(port.index) && known_up {
+        if !state.up && self.links.is_up(sockets.index) && known_up {
             state.up = true;
             self.look_again(Duration::from_micros(until.as_micros() - now.as_micros()));
         }
@@ -162,9 +162,12 @@ impl FreebsdPlatform {
     }
 
     pub(crate) fn is_ours(&self, address: &Address) -> bool {
-        let mut held = self.routers.values().flat_map(|router| router.held.iter());
-        held.any(|h| {
-            h.how == How::Installed
+        let mut served = self
+            .routers
+            .values()
+            .flat_map(|router| router.served.iter());
+        served.any(|h| {
+            h.how == Serving::Installed
                 && h.index == address.index
                 && h.address.address == address.address
         })
@@ -180,11 +183,11 @@ impl FreebsdPlatform {
             sys::ioctl(self.any_requester()?, &mut request)?;
             Ok(request::number(&request.argument))
         });
-        let port = Port::new(index, number, &name, fib.unwrap_or(0));
+        let sockets = Sockets::new(index, number, &name, fib.unwrap_or(0));
         let Some(watched) = self.interfaces.get_mut(&number) else {
             return;
         };
-        for family in watched.arrive(port) {
+        for family in watched.arrive(sockets) {
             // The host tries again, and hears why not.
             let ifindex = number;
             self.lost.push(Failure::Group { ifindex, family });
@@ -252,7 +255,11 @@ impl Router {
             self.mac_on = false;
             lost.push(Failure::Mac { key });
         }
-        let there = |held: &Held<_>| links.address(held.index, held.address.address).is_some();
-        self.held.find_losses(key, there, lost);
+        let there = |served: &Served<_>| {
+            links
+                .address(served.index, served.address.address)
+                .is_some()
+        };
+        self.served.find_losses(key, there, lost);
     }
 }

@@ -32,7 +32,7 @@ pub trait Platform {
     /// needed. No other call changes the host's deadline, and only [`receive`](Platform::receive)
     /// ends it, by its having come. A platform that has something to report or to do at some time
     /// keeps a deadline of its own beside the host's and wakes at the earlier one, as
-    /// `vrrp_port_kit::port::WakeUp` does.
+    /// `vrrp_port_kit::WakeUp` does.
     fn set_wakeup(&mut self, at: Option<Instant>) -> io::Result<()>;
 
     /// The deadline that the timer has now, which is no later than the host's. The host checks it in

@@ -1,7 +1,23 @@
 //! Parts for authors of a [`Platform`](vrrp_host::Platform), the same on every operating system.
+//!
+//! - [`bpf`]: classic BPF programs that let in what a host has to hear.
+//! - [`ledger`]: the file that notes what is installed, for clean-up after a crash.
+//! - [`privsep`]: a platform in two processes, of which one has the rights and the other parses.
+//! - [`Watched`] interfaces, [`ServedAddresses`] and the [`WakeUp`] timer.
 
+mod announcement;
 pub mod bpf;
+mod counters;
+mod errors;
 pub mod ledger;
-pub mod port;
-pub mod remote;
+pub mod privsep;
+mod served;
 mod wakeup;
+mod watched;
+
+pub use announcement::incoming;
+pub use counters::Counters;
+pub use errors::{explain, noted, refused, unprepared};
+pub use served::{Change, Served, ServedAddresses, Serving};
+pub use wakeup::WakeUp;
+pub use watched::{InterfaceSockets, Watched, unwatched};

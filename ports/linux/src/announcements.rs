@@ -26,7 +26,7 @@ impl LinuxPlatform {
             let Some(watched) = self.interfaces.get_mut(&number) else {
                 continue;
             };
-            let Some(sockets) = &mut watched.port else {
+            let Some(sockets) = &mut watched.sockets else {
                 self.deaf.remove(&number);
                 continue;
             };
@@ -91,7 +91,10 @@ impl LinuxPlatform {
     pub(crate) fn rest(&mut self, token: u64) -> std::io::Result<()> {
         let until_us = sys::monotonic_us() + REST.as_micros() as u64;
         let (number, place) = Sockets::split_token(token);
-        let sockets = self.interfaces.get(&number).and_then(|w| w.port.as_ref());
+        let sockets = self
+            .interfaces
+            .get(&number)
+            .and_then(|w| w.sockets.as_ref());
         let Some(fd) = sockets.and_then(|sockets| sockets.packet(place)) else {
             return Ok(());
         };
@@ -114,7 +117,10 @@ impl LinuxPlatform {
                 return true;
             }
             let (number, place) = Sockets::split_token(token);
-            let sockets = self.interfaces.get(&number).and_then(|w| w.port.as_ref());
+            let sockets = self
+                .interfaces
+                .get(&number)
+                .and_then(|w| w.sockets.as_ref());
             if let Some(fd) = sockets.and_then(|sockets| sockets.packet(place))
                 && let Err(error) = self.epoll.set_reported(fd, token, true)
             {

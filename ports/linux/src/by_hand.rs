@@ -19,7 +19,7 @@ impl LinuxPlatform {
             let (name, address) = (&link.name, own.address);
             let served = |key| {
                 let router = self.routers.get(&key);
-                router.is_some_and(|r| r.held.iter().any(|h| h.address.address == address))
+                router.is_some_and(|r| r.served.iter().any(|h| h.address.address == address))
             };
             let with_it = self.routers.keys().copied();
             for key in with_it.filter(|key| self.is_virtual(*key, own) && !served(*key)) {

@@ -3,7 +3,7 @@
 use std::io;
 
 use vrrp_core::VrKey;
-use vrrp_port_kit::port::explain;
+use vrrp_port_kit::explain;
 
 use crate::links::Links;
 use crate::netlink::Link;

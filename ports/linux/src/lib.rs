@@ -44,4 +44,4 @@ mod watch;
 
 pub use facts::LinuxFacts;
 pub use platform::{LinuxPlatform, Options};
-pub use vrrp_port_kit::port::Counters;
+pub use vrrp_port_kit::Counters;

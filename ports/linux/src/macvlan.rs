@@ -5,7 +5,7 @@ use std::io;
 
 use vrrp_core::{Family, MacAddr, VirtualAddress, VrKey, Vrid};
 use vrrp_host::{PlatformError, PlatformWarning, Subject};
-use vrrp_port_kit::port::{Held, How, noted, unprepared};
+use vrrp_port_kit::{Served, Serving, noted, unprepared};
 
 use crate::fitness::{self, explain_no_macvlan};
 use crate::instances;
@@ -280,9 +280,10 @@ impl LinuxPlatform {
         else {
             return Ok(());
         };
-        let is_silent =
-            |held: &Held<Entry>| held.index == index && matches!(held.how, How::Silent { .. });
-        let wanted = router.link == Some(index) && router.held.iter().any(is_silent);
+        let is_silent = |served: &Served<Entry>| {
+            served.index == index && matches!(served.how, Serving::Silent { .. })
+        };
+        let wanted = router.link == Some(index) && router.served.iter().any(is_silent);
         let filler = filler(index);
         if wanted == self.links.has_address(index, filler.address) {
             return Ok(());

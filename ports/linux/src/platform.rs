@@ -10,7 +10,7 @@ use vrrp_core::{Failure, Family, Instant, MacAddr, Transmit, VirtualAddress, VrK
 use vrrp_host::{
     AddressChange, HostFacts, Incoming, Platform, PlatformError, PlatformWarning, VrSetup,
 };
-use vrrp_port_kit::port::{Counters, Port, WakeUp, Watched};
+use vrrp_port_kit::{Counters, InterfaceSockets, WakeUp, Watched};
 
 use crate::facts::LinuxFacts;
 use crate::instances::{self, Presence};
@@ -38,7 +38,7 @@ const SYSCTLS: u64 = (1 << 62) + 3;
 /// thousand frames a second and more, the kernel may have to drop.
 const BATCHES: usize = 4;
 
-/// How a platform is opened.
+/// Serving a platform is opened.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Where ledgers are kept: a directory that is empty after a reboot. It is made when missing.
@@ -342,7 +342,7 @@ fn packet_socket(
     token: u64,
 ) -> Option<(&Sockets, &OwnedFd)> {
     let (ifindex, place) = Sockets::split_token(token);
-    let sockets = interfaces.get(&ifindex)?.port.as_ref()?;
+    let sockets = interfaces.get(&ifindex)?.sockets.as_ref()?;
     Some((sockets, sockets.packet(place)?))
 }
 
@@ -423,7 +423,7 @@ impl Platform for LinuxPlatform {
 
     fn transmit(&mut self, transmit: &Transmit<'_>) {
         let interface = self.interfaces.get_mut(&transmit.key.ifindex);
-        let Some(sockets) = interface.and_then(|i| i.port.as_mut()) else {
+        let Some(sockets) = interface.and_then(|i| i.sockets.as_mut()) else {
             self.counters.frames_refused += 1;
             return;
         };

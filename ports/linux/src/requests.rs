@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use vrrp_core::{MacMode, VrKey};
 use vrrp_host::PlatformError;
-use vrrp_port_kit::port::{Held, How};
+use vrrp_port_kit::{Served, Serving};
 
 use crate::ledger::Entry;
 use crate::platform::LinuxPlatform;
@@ -18,14 +18,14 @@ impl LinuxPlatform {
         let mut targets: Vec<(u32, IpAddr)> = Vec::new();
         for (key, router) in &self.routers {
             let unanswered = router
-                .held
+                .served
                 .iter()
-                .filter(|held| !self.is_answered(*key, held));
-            targets.extend(unanswered.map(|held| (key.ifindex, held.address.address)));
+                .filter(|served| !self.is_answered(*key, served));
+            targets.extend(unanswered.map(|served| (key.ifindex, served.address.address)));
         }
         targets.sort_unstable();
         for (number, watched) in &mut self.interfaces {
-            let Some(sockets) = &mut watched.port else {
+            let Some(sockets) = &mut watched.sockets else {
                 continue;
             };
             let of_interface = targets.iter().filter(|(interface, _)| interface == number);
@@ -41,8 +41,8 @@ impl LinuxPlatform {
 
     /// Whether the kernel answers requests for the MAC of an address, or nobody does: requests on
     /// another interface than that of the virtual router are not heard.
-    pub(crate) fn is_answered(&self, key: VrKey, held: &Held<Entry>) -> bool {
-        if matches!(held.how, How::Silent { .. }) {
+    pub(crate) fn is_answered(&self, key: VrKey, served: &Served<Entry>) -> bool {
+        if matches!(served.how, Serving::Silent { .. }) {
             return false;
         }
         let Some(router) = self.routers.get(&key) else {
@@ -50,7 +50,7 @@ impl LinuxPlatform {
         };
         let device = match router.setup.mac_mode {
             MacMode::Virtual => None,
-            MacMode::Interface => Some(held.index),
+            MacMode::Interface => Some(served.index),
         };
         let own = match device {
             None => router.link,
@@ -59,8 +59,8 @@ impl LinuxPlatform {
                 .get(&key.ifindex)
                 .and_then(|watched| watched.index()),
         };
-        let is_elsewhere = own != Some(held.index);
-        held.address.address.is_ipv6()
+        let is_elsewhere = own != Some(served.index);
+        served.address.address.is_ipv6()
             || is_elsewhere
             || self.sysctls.kernel_answers(device) == Answers::All
     }

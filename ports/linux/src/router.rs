@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use vrrp_core::{MacMode, VirtualAddress, VrKey};
 use vrrp_host::{PlatformError, VrSetup};
-use vrrp_port_kit::port::{HeldAddresses, noted, refused, unprepared};
+use vrrp_port_kit::{ServedAddresses, noted, refused, unprepared};
 
 use crate::fitness;
 use crate::ledger::Entry;
@@ -25,7 +25,7 @@ pub(crate) struct Router {
     /// The error of the last attempt to take up the MAC, if somebody else had it.
     pub(crate) mac_in_use: Option<String>,
     /// The addresses that it serves now.
-    pub(crate) held: HeldAddresses<Entry>,
+    pub(crate) served: ServedAddresses<Entry>,
 }
 
 impl LinuxPlatform {
@@ -36,7 +36,7 @@ impl LinuxPlatform {
             return Err(PlatformError::new(what, io::ErrorKind::NotFound.into()));
         };
         let what = format!("prepare VRID {} on {}", key.vrid, watched.name);
-        let attached = watched.port.is_some();
+        let attached = watched.sockets.is_some();
         let elsewhere =
             |device: &Option<String>| device.as_ref().is_some_and(|d| *d != watched.name);
         if !setup.accept && setup.addresses.iter().any(|(_, device)| elsewhere(device)) {
@@ -70,7 +70,7 @@ impl LinuxPlatform {
                     mac_on: false,
                     reached: None,
                     mac_in_use: None,
-                    held: HeldAddresses::default(),
+                    served: ServedAddresses::default(),
                 };
                 self.routers.insert(key, router);
             }
@@ -89,7 +89,7 @@ impl LinuxPlatform {
         let Some(watched) = self.interfaces.get_mut(&key.ifindex) else {
             return Ok(());
         };
-        let Some(sockets) = &mut watched.port else {
+        let Some(sockets) = &mut watched.sockets else {
             return Ok(());
         };
         sockets.listen(&self.epoll, key.family).map_err(|error| {
@@ -166,7 +166,7 @@ impl LinuxPlatform {
             .any(|k| (k.ifindex, k.family) == (key.ifindex, key.family));
         if last
             && let Some(watched) = self.interfaces.get_mut(&key.ifindex)
-            && let Some(sockets) = &mut watched.port
+            && let Some(sockets) = &mut watched.sockets
         {
             sockets.unlisten(key.family);
         }
@@ -182,7 +182,9 @@ impl LinuxPlatform {
             let links = std::mem::take(&mut self.macvlans);
             for router in self.routers.values_mut() {
                 router.link = None;
-                router.held.retain(|held| !links.contains_key(&held.index));
+                router
+                    .served
+                    .retain(|served| !links.contains_key(&served.index));
             }
             self.places = Places::of(self.routers.values());
         }

@@ -11,7 +11,7 @@ use std::io;
 use std::net::IpAddr;
 
 use vrrp_core::{VirtualAddress, VrKey};
-use vrrp_port_kit::port::How;
+use vrrp_port_kit::Serving;
 
 use crate::ledger::Entry;
 use crate::netlink::{self, AddressRoute};
@@ -85,9 +85,9 @@ impl LinuxPlatform {
             let Ok((parent, _)) = self.parent(*key) else {
                 continue;
             };
-            let is_silent = |how| matches!(how, How::Silent { .. });
-            for held in router.held.iter().filter(|held| is_silent(held.how)) {
-                let address = held.address;
+            let is_silent = |how| matches!(how, Serving::Silent { .. });
+            for served in router.served.iter().filter(|served| is_silent(served.how)) {
+                let address = served.address;
                 if self.links.is_up(parent) && self.needs_route(*key, parent, address) {
                     let len = address.prefix_len;
                     let network = match address.address {
@@ -141,8 +141,8 @@ impl LinuxPlatform {
     fn routes_of_addresses(&mut self) -> io::Result<()> {
         let mut wanted = BTreeMap::new();
         for (key, router) in &self.routers {
-            for held in router.held.iter().filter(|h| h.how == How::Installed) {
-                let (index, address) = (held.index, held.address);
+            for served in router.served.iter().filter(|h| h.how == Serving::Installed) {
+                let (index, address) = (served.index, served.address);
                 if let IpAddr::V4(ip) = address.address
                     && !self.macvlans.contains_key(&index)
                     && self.links.is_up(index)

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use vrrp_core::{VirtualAddress, VrKey};
 use vrrp_host::{AddressChange, PlatformError};
-use vrrp_port_kit::port::{Held, How, noted, unprepared};
+use vrrp_port_kit::{Served, Serving, noted, unprepared};
 
 use crate::ledger::Entry;
 use crate::netlink::{self, AddressRoute, OUR_PROTOCOL, Requests};
@@ -17,15 +17,15 @@ use crate::router::Router;
 /// addresses they take a few milliseconds.
 pub(crate) const AT_ONCE: usize = 32;
 
-/// Where addresses of virtual routers are: an index of [`Router::held`], for questions about one
-/// address. What changes `held` changes it too, or makes it anew.
+/// Where addresses of virtual routers are: an index of [`Router::served`], for questions about one
+/// address. What changes `served` changes it too, or makes it anew.
 #[derive(Debug, Default)]
 pub(crate) struct Places(HashMap<(u32, IpAddr), Count>);
 
-/// How many virtual routers have an address at a place. During a reload two may.
+/// Serving many virtual routers have an address at a place. During a reload two may.
 #[derive(Clone, Copy, Debug, Default)]
 struct Count {
-    held: u32,
+    served: u32,
     installed: u32,
 }
 
@@ -33,25 +33,25 @@ impl Places {
     /// The places of what `routers` hold.
     pub(crate) fn of<'a>(routers: impl IntoIterator<Item = &'a Router>) -> Self {
         let mut places = Self::default();
-        for held in routers.into_iter().flat_map(|router| router.held.iter()) {
-            places.add(held);
+        for served in routers.into_iter().flat_map(|router| router.served.iter()) {
+            places.add(served);
         }
         places
     }
 
-    fn add(&mut self, held: &Held<Entry>) {
-        let count = self.0.entry(place(held)).or_default();
-        count.held += 1;
-        count.installed += u32::from(held.how == How::Installed);
+    fn add(&mut self, served: &Served<Entry>) {
+        let count = self.0.entry(place(served)).or_default();
+        count.served += 1;
+        count.installed += u32::from(served.how == Serving::Installed);
     }
 
-    pub(crate) fn remove(&mut self, held: &Held<Entry>) {
-        if let Some(count) = self.0.get_mut(&place(held)) {
-            count.held = count.held.saturating_sub(1);
-            let installed = u32::from(held.how == How::Installed);
+    pub(crate) fn remove(&mut self, served: &Served<Entry>) {
+        if let Some(count) = self.0.get_mut(&place(served)) {
+            count.served = count.served.saturating_sub(1);
+            let installed = u32::from(served.how == Serving::Installed);
             count.installed = count.installed.saturating_sub(installed);
-            if count.held == 0 {
-                self.0.remove(&place(held));
+            if count.served == 0 {
+                self.0.remove(&place(served));
             }
         }
     }
@@ -68,16 +68,16 @@ impl Places {
     }
 }
 
-fn place(held: &Held<Entry>) -> (u32, IpAddr) {
-    (held.index, held.address.address)
+fn place(served: &Served<Entry>) -> (u32, IpAddr) {
+    (served.index, served.address.address)
 }
 
 /// The change that is asked for.
 #[derive(Default)]
 struct Plan {
-    give_up: Option<Held<Entry>>,
+    give_up: Option<Served<Entry>>,
     /// Is to be served, there in this way.
-    serve: Option<Held<Entry>>,
+    serve: Option<Served<Entry>>,
     /// The address with the prefix that it has, or is to have, where it is.
     installed: Option<VirtualAddress>,
     /// The route that it brings.
@@ -89,31 +89,39 @@ struct Plan {
 impl Plan {
     /// Adds the requests for the kernel.
     fn ask(&self, to: &mut Requests) {
-        for (held, on) in self.steps() {
-            self.ask_for(to, held, on);
+        for (served, on) in self.steps() {
+            self.ask_for(to, served, on);
         }
     }
 
-    fn ask_for(&self, to: &mut Requests, held: &Held<Entry>, on: bool) {
-        match held.how {
-            How::Installed => {
-                let address = self.installed.unwrap_or(held.address);
-                netlink::address_and_route(to, held.index, address, self.route, on);
+    fn ask_for(&self, to: &mut Requests, served: &Served<Entry>, on: bool) {
+        match served.how {
+            Serving::Installed => {
+                let address = self.installed.unwrap_or(served.address);
+                netlink::address_and_route(to, served.index, address, self.route, on);
             }
-            How::Silent { .. } => netlink::blackhole(to, held.address.address, on),
-            How::Adopted => {}
+            Serving::Silent { .. } => netlink::blackhole(to, served.address.address, on),
+            Serving::Adopted => {}
         }
     }
 
     /// The steps that need a request, in order.
-    fn steps(&self) -> impl Iterator<Item = (&Held<Entry>, bool)> {
-        let needed = |held: &&Held<Entry>| match held.how {
-            How::Installed => true,
-            How::Adopted => false,
-            How::Silent { route } => route,
+    fn steps(&self) -> impl Iterator<Item = (&Served<Entry>, bool)> {
+        let needed = |served: &&Served<Entry>| match served.how {
+            Serving::Installed => true,
+            Serving::Adopted => false,
+            Serving::Silent { route } => route,
         };
-        let give_up = self.give_up.iter().filter(needed).map(|held| (held, false));
-        let serve = self.serve.iter().filter(needed).map(|held| (held, true));
+        let give_up = self
+            .give_up
+            .iter()
+            .filter(needed)
+            .map(|served| (served, false));
+        let serve = self
+            .serve
+            .iter()
+            .filter(needed)
+            .map(|served| (served, true));
         give_up.chain(serve)
     }
 
@@ -156,23 +164,23 @@ impl LinuxPlatform {
         let mut results = Vec::with_capacity(plans.len());
         for plan in plans {
             let [left, mut taken] = plan.errors(&mut answers);
-            if let (Some(held), Some(error)) = (&plan.serve, &taken)
+            if let (Some(served), Some(error)) = (&plan.serve, &taken)
                 && error.kind() == io::ErrorKind::PermissionDenied
-                && self.macvlans.contains_key(&held.index)
+                && self.macvlans.contains_key(&served.index)
             {
                 // Somebody has taken IPv6 from the macvlan.
-                let given = self.give_ipv6(key, held.index);
-                let ask = |to: &mut Requests| plan.ask_for(to, held, true);
+                let given = self.give_ipv6(key, served.index);
+                let ask = |to: &mut Requests| plan.ask_for(to, served, true);
                 let retried = given.and_then(|()| self.netlink.perform(ask));
                 taken = retried.err();
             }
             let given_up = match plan.give_up {
-                Some(held) => self.gone_or_stray(held, left),
+                Some(served) => self.gone_or_stray(served, left),
                 None => Ok(()),
             };
             let served = match (plan.serve, plan.error) {
                 (_, Some(error)) => Err(error),
-                (Some(held), None) => self.served(key, held, taken, &mut listed),
+                (Some(served), None) => self.served(key, served, taken, &mut listed),
                 (None, None) => Ok(()),
             };
             results.push(given_up.and(served));
@@ -186,7 +194,7 @@ impl LinuxPlatform {
         results
     }
 
-    /// Finds out what a change asks for. What it gives up is not held any more.
+    /// Finds out what a change asks for. What it gives up is not served any more.
     fn plan(&mut self, key: VrKey, change: &AddressChange) -> Plan {
         let Some(router) = self.routers.get_mut(&key) else {
             return Plan {
@@ -195,13 +203,13 @@ impl LinuxPlatform {
             };
         };
         let address = change.address;
-        let steps = router.held.change(address, change.accept, change.on);
-        if let Some(held) = &steps.give_up {
-            self.places.remove(held);
-            let (index, ip) = (held.index, held.address.address);
+        let steps = router.served.change(address, change.accept, change.on);
+        if let Some(served) = &steps.give_up {
+            self.places.remove(served);
+            let (index, ip) = (served.index, served.address.address);
             self.source_goes(index, ip);
-            self.unrouted |= matches!(held.how, How::Silent { .. });
-            self.unheard |= !self.is_answered(key, held);
+            self.unrouted |= matches!(served.how, Serving::Silent { .. });
+            self.unheard |= !self.is_answered(key, served);
         }
         let (mut serve, mut error) = (None, None);
         if steps.serve {
@@ -210,10 +218,10 @@ impl LinuxPlatform {
                 Err(why) => error = Some(why),
             }
         }
-        let held = steps.give_up.as_ref().or(serve.as_ref());
-        let installed = held.map(|held| self.as_installed(held.index, address));
+        let served = steps.give_up.as_ref().or(serve.as_ref());
+        let installed = served.map(|served| self.as_installed(served.index, address));
         let route = match &serve {
-            Some(held) => self.route_of(key, held.index, address),
+            Some(served) => self.route_of(key, served.index, address),
             None => AddressRoute::None,
         };
         Plan {
@@ -225,17 +233,17 @@ impl LinuxPlatform {
         }
     }
 
-    /// An address as it is to be held: accepted, or, silently, so that packets to it are dropped and
+    /// An address as it is to be served: accepted, or, silently, so that packets to it are dropped and
     /// not sent around.
-    fn to_hold(&self, index: u32, address: VirtualAddress, accept: bool) -> Held<Entry> {
+    fn to_hold(&self, index: u32, address: VirtualAddress, accept: bool) -> Served<Entry> {
         let (how, entry) = if accept {
             let device = self.link_label(index);
-            (How::Installed, Entry::address(&device, address))
+            (Serving::Installed, Entry::address(&device, address))
         } else {
             let address = address.address;
-            (How::Silent { route: true }, Entry::Route { address })
+            (Serving::Silent { route: true }, Entry::Route { address })
         };
-        Held {
+        Served {
             address,
             index,
             how,
@@ -247,13 +255,14 @@ impl LinuxPlatform {
     /// what is about to be installed is noted.
     fn make_way(&mut self, plans: &[Plan]) -> Result<(), PlatformError> {
         let serve = || plans.iter().filter_map(|plan| plan.serve.as_ref());
-        if serve().any(|held| held.how == How::Installed) {
+        if serve().any(|served| served.how == Serving::Installed) {
             self.tidy_sysctls()?;
         }
         // An address on a macvlan goes with it.
-        let noted_ones = serve()
-            .filter(|held| held.how != How::Installed || !self.macvlans.contains_key(&held.index));
-        let entries: Vec<Entry> = noted_ones.map(|held| held.entry.clone()).collect();
+        let noted_ones = serve().filter(|served| {
+            served.how != Serving::Installed || !self.macvlans.contains_key(&served.index)
+        });
+        let entries: Vec<Entry> = noted_ones.map(|served| served.entry.clone()).collect();
         self.ledger.add(entries).map_err(noted)
     }
 
@@ -262,97 +271,97 @@ impl LinuxPlatform {
     fn served(
         &mut self,
         key: VrKey,
-        mut held: Held<Entry>,
+        mut served: Served<Entry>,
         error: Option<io::Error>,
         listed: &mut bool,
     ) -> Result<(), PlatformError> {
-        let ip = held.address.address;
-        match (error, &mut held.how) {
+        let ip = served.address.address;
+        match (error, &mut served.how) {
             (None, _) => {}
             (Some(error), how) if error.raw_os_error() == Some(libc::EEXIST) => match how {
                 // The route of an earlier try, or of somebody else.
-                How::Silent { route } => *route = self.strays.forget_route(ip),
+                Serving::Silent { route } => *route = self.strays.forget_route(ip),
                 // On our own macvlan nobody else puts any.
-                _ if self.macvlans.contains_key(&held.index) => {}
-                How::Installed | How::Adopted => {
+                _ if self.macvlans.contains_key(&served.index) => {}
+                Serving::Installed | Serving::Adopted => {
                     if !std::mem::replace(listed, true) {
                         self.resync()
                             .map_err(|error| PlatformError::new("list the addresses", error))?;
                     }
-                    if !self.is_left_by_us(&held) {
-                        self.ledger.remove(&held.entry).map_err(noted)?;
-                        held.how = How::Adopted;
+                    if !self.is_left_by_us(&served) {
+                        self.ledger.remove(&served.entry).map_err(noted)?;
+                        served.how = Serving::Adopted;
                     }
                 }
             },
-            (Some(error), How::Silent { .. }) => {
-                self.strays.keep(held, None);
+            (Some(error), Serving::Silent { .. }) => {
+                self.strays.keep(served, None);
                 let what = format!("add blackhole route {ip}");
                 return Err(PlatformError::new(what, error));
             }
             (Some(error), _) => {
-                let installed = self.as_installed(held.index, held.address);
-                let (len, device) = (installed.prefix_len, self.link_label(held.index));
+                let installed = self.as_installed(served.index, served.address);
+                let (len, device) = (installed.prefix_len, self.link_label(served.index));
                 let what = format!("add address {ip}/{len} to {device}");
                 // The answer may be what was lost.
-                self.strays.keep(held, None);
+                self.strays.keep(served, None);
                 return Err(PlatformError::new(what, error));
             }
         }
-        self.places.add(&held);
-        self.unheard |= !self.is_answered(key, &held);
-        self.unrouted |= matches!(held.how, How::Silent { .. });
+        self.places.add(&served);
+        self.unheard |= !self.is_answered(key, &served);
+        self.unrouted |= matches!(served.how, Serving::Silent { .. });
         if let Some(router) = self.routers.get_mut(&key) {
-            router.held.push(held);
+            router.served.push(served);
         }
         Ok(())
     }
 
     /// Whether an address that is there already was installed by us.
-    fn is_left_by_us(&self, held: &Held<Entry>) -> bool {
-        let known = self.links.address(held.index, held.address.address);
+    fn is_left_by_us(&self, served: &Served<Entry>) -> bool {
+        let known = self.links.address(served.index, served.address.address);
         let marked = known.is_some_and(|a| a.protocol == OUR_PROTOCOL);
-        marked && self.ledger.contains(&held.entry)
+        marked && self.ledger.contains(&served.entry)
     }
 
     /// Ceases to serve an address that no virtual router holds.
-    pub(crate) fn give_up(&mut self, held: &Held<Entry>) -> Result<(), PlatformError> {
+    pub(crate) fn give_up(&mut self, served: &Served<Entry>) -> Result<(), PlatformError> {
         let plan = Plan {
-            installed: Some(self.as_installed(held.index, held.address)),
+            installed: Some(self.as_installed(served.index, served.address)),
             ..Plan::default()
         };
-        let asked = self.netlink.perform(|to| match held.how {
-            How::Silent { route: false } => {}
-            _ => plan.ask_for(to, held, false),
+        let asked = self.netlink.perform(|to| match served.how {
+            Serving::Silent { route: false } => {}
+            _ => plan.ask_for(to, served, false),
         });
-        self.gone(held, asked.err())
+        self.gone(served, asked.err())
     }
 
     /// Takes note of what the kernel said when an address was given up. What refuses to go is tried
     /// again until it does.
     fn gone_or_stray(
         &mut self,
-        held: Held<Entry>,
+        served: Served<Entry>,
         error: Option<io::Error>,
     ) -> Result<(), PlatformError> {
-        let gone = self.gone(&held, error);
+        let gone = self.gone(&served, error);
         if let Err(error) = &gone {
-            self.strays.keep(held, Some(error));
+            self.strays.keep(served, Some(error));
         }
         gone
     }
 
     /// Whether an address is gone, after what the kernel said when it was given up.
-    fn gone(&self, held: &Held<Entry>, error: Option<io::Error>) -> Result<(), PlatformError> {
+    fn gone(&self, served: &Served<Entry>, error: Option<io::Error>) -> Result<(), PlatformError> {
         let Some(error) = error else {
             return Ok(());
         };
-        let ip = held.address.address;
+        let ip = served.address.address;
         match error.raw_os_error() {
             // Gone already, by itself or with its interface.
             Some(libc::EADDRNOTAVAIL | libc::ENODEV | libc::ESRCH) => Ok(()),
-            _ if held.how == How::Installed => {
-                let what = format!("remove address {ip} from {}", self.link_label(held.index));
+            _ if served.how == Serving::Installed => {
+                let what = format!("remove address {ip} from {}", self.link_label(served.index));
                 Err(PlatformError::new(what, error))
             }
             _ => {
@@ -368,12 +377,12 @@ impl LinuxPlatform {
         let Some(router) = self.routers.get_mut(&key) else {
             return true;
         };
-        let all = router.held.take();
+        let all = router.served.take();
         let plans: Vec<Plan> = all
             .into_iter()
-            .map(|held| Plan {
-                installed: Some(self.as_installed(held.index, held.address)),
-                give_up: Some(held),
+            .map(|served| Plan {
+                installed: Some(self.as_installed(served.index, served.address)),
+                give_up: Some(served),
                 ..Plan::default()
             })
             .collect();
@@ -384,12 +393,12 @@ impl LinuxPlatform {
         let mut clean = true;
         for plan in plans {
             let [left, _] = plan.errors(&mut answers);
-            if let Some(held) = plan.give_up {
-                self.places.remove(&held);
-                self.unheard |= !self.is_answered(key, &held);
-                self.unrouted |= matches!(held.how, How::Silent { .. });
-                let entry = held.entry.clone();
-                let gone = self.gone_or_stray(held, left).is_ok();
+            if let Some(served) = plan.give_up {
+                self.places.remove(&served);
+                self.unheard |= !self.is_answered(key, &served);
+                self.unrouted |= matches!(served.how, Serving::Silent { .. });
+                let entry = served.entry.clone();
+                let gone = self.gone_or_stray(served, left).is_ok();
                 clean &= gone && self.ledger.remove(&entry).is_ok();
             }
         }

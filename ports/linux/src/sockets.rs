@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::OwnedFd;
 
 use vrrp_core::Family;
-use vrrp_port_kit::port::Port;
+use vrrp_port_kit::InterfaceSockets;
 
 use crate::bpf;
 use crate::fitness::Fitness;
@@ -279,7 +279,7 @@ impl Sockets {
     }
 }
 
-impl Port for Sockets {
+impl InterfaceSockets for Sockets {
     fn index(&self) -> u32 {
         self.ifindex
     }

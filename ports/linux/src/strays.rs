@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use vrrp_core::{Duration, Instant};
 use vrrp_host::{PlatformError, PlatformWarning, Subject};
-use vrrp_port_kit::port::{Held, How};
+use vrrp_port_kit::{Served, Serving};
 
 use crate::ledger::Entry;
 use crate::netlink::{self, Address, OUR_PROTOCOL};
@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 pub(crate) struct Strays {
     /// Addresses and routes that may be there and belong to no virtual router any more. Macvlans are
     /// known by their marks.
-    held: Vec<Stray>,
+    served: Vec<Stray>,
     /// When to try again. `None`: nothing is left.
     due: Option<Instant>,
     /// A description of the stray.
@@ -28,7 +28,7 @@ pub(crate) struct Strays {
 
 #[derive(Debug)]
 struct Stray {
-    held: Held<Entry>,
+    served: Served<Entry>,
     /// We installed it. Otherwise we tried, and do not know what became of that.
     certain: bool,
 }
@@ -48,9 +48,9 @@ impl Strays {
     }
 
     /// Remembers an address or a route that is to be removed. `error`: why it is still there.
-    pub(crate) fn keep(&mut self, held: Held<Entry>, error: Option<&PlatformError>) {
+    pub(crate) fn keep(&mut self, served: Served<Entry>, error: Option<&PlatformError>) {
         let certain = error.is_some();
-        self.held.push(Stray { held, certain });
+        self.served.push(Stray { served, certain });
         self.look_at(Instant::default());
         if let Some(error) = error {
             self.refused = Some(error.to_string());
@@ -59,12 +59,12 @@ impl Strays {
 
     /// Takes back that a blackhole route is to be removed. Returns whether it was.
     pub(crate) fn forget_route(&mut self, address: IpAddr) -> bool {
-        let is_it = |Stray { held, .. }: &Stray| {
-            matches!(held.how, How::Silent { .. }) && held.address.address == address
+        let is_it = |Stray { served, .. }: &Stray| {
+            matches!(served.how, Serving::Silent { .. }) && served.address.address == address
         };
-        let before = self.held.len();
-        self.held.retain(|stray| !is_it(stray));
-        self.held.len() < before
+        let before = self.served.len();
+        self.served.retain(|stray| !is_it(stray));
+        self.served.len() < before
     }
 
     /// A condition that holds while something refuses to go.
@@ -110,15 +110,15 @@ impl LinuxPlatform {
         let listed = self.resync();
         listed.map_err(|error| PlatformError::new("list the interfaces", error))?;
         let mut result = self.remove_stray_links();
-        for stray in std::mem::take(&mut self.strays.held) {
+        for stray in std::mem::take(&mut self.strays.served) {
             if !self.is_stray(&stray) {
                 continue;
             }
-            match self.give_up(&stray.held) {
+            match self.give_up(&stray.served) {
                 // A note that stays finds nothing to remove in the next life.
-                Ok(()) => drop(self.ledger.remove(&stray.held.entry)),
+                Ok(()) => drop(self.ledger.remove(&stray.served.entry)),
                 Err(error) => {
-                    self.strays.held.push(stray);
+                    self.strays.served.push(stray);
                     result = result.and(Err(error));
                 }
             }
@@ -161,26 +161,31 @@ impl LinuxPlatform {
     }
 
     /// Whether it is there, is ours, and no virtual router serves it again.
-    fn is_stray(&self, Stray { held, certain }: &Stray) -> bool {
-        let same = |other: &Held<Entry>| {
-            let is_silent = |how| matches!(how, How::Silent { .. });
-            other.entry == held.entry && is_silent(other.how) == is_silent(held.how)
+    fn is_stray(&self, Stray { served, certain }: &Stray) -> bool {
+        let same = |other: &Served<Entry>| {
+            let is_silent = |how| matches!(how, Serving::Silent { .. });
+            other.entry == served.entry && is_silent(other.how) == is_silent(served.how)
         };
-        let mut served = self.routers.values().flat_map(|router| router.held.iter());
-        if served.any(same) {
+        let mut others = self
+            .routers
+            .values()
+            .flat_map(|router| router.served.iter());
+        if others.any(same) {
             return false;
         }
-        match held.how {
-            How::Adopted => false,
+        match served.how {
+            Serving::Adopted => false,
             // What names it names no route but ours.
-            How::Silent { route } => route,
-            How::Installed => {
-                let on_macvlan = self.macvlans.contains_key(&held.index);
+            Serving::Silent { route } => route,
+            Serving::Installed => {
+                let on_macvlan = self.macvlans.contains_key(&served.index);
                 let ours = |known: &Address| match self.marks_addresses {
                     true => known.protocol == OUR_PROTOCOL,
                     false => *certain || on_macvlan,
                 };
-                let mut known = self.links.same_addresses(held.index, held.address.address);
+                let mut known = self
+                    .links
+                    .same_addresses(served.index, served.address.address);
                 known.any(ours)
             }
         }

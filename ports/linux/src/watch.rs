@@ -4,7 +4,7 @@ use std::io;
 
 use vrrp_core::{Failure, Family, InterfaceState, VrKey};
 use vrrp_host::{Incoming, PlatformError};
-use vrrp_port_kit::port::{Held, Watched, unwatched};
+use vrrp_port_kit::{Served, Watched, unwatched};
 
 use crate::fitness::{fitness, judge};
 use crate::links::Links;
@@ -116,7 +116,7 @@ impl LinuxPlatform {
                     || self
                         .routers
                         .values()
-                        .any(|r| r.held.iter().any(|h| h.index == *index))
+                        .any(|r| r.served.iter().any(|h| h.index == *index))
             }
             Event::Address(address) => self.has_come_first(address),
             Event::AddressGone(gone) => self.places.contains(gone.index, gone.address),
@@ -169,7 +169,7 @@ impl LinuxPlatform {
             };
             let index = self.links.find(&watched.name);
             let known = watched.index();
-            let watched_as = watched.port.as_ref().map(Sockets::fitness);
+            let watched_as = watched.sockets.as_ref().map(Sockets::fitness);
             let same = known == index
                 && index.and_then(|index| self.links.get(index).map(fitness)) == watched_as;
             if known.is_some() && !same {
@@ -253,7 +253,7 @@ impl Router {
                 self.reached = None;
             }
         }
-        let there = |held: &Held<_>| links.has_address(held.index, held.address.address);
-        self.held.find_losses(key, there, lost);
+        let there = |served: &Served<_>| links.has_address(served.index, served.address.address);
+        self.served.find_losses(key, there, lost);
     }
 }

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use vrrp_core::{Family, MacAddr, MacMode, TrackEffect, VirtualAddress, VrKey, Vrid};
 use vrrp_host::{AddressSpec, HostConfig, TrackSpec, Tracked, VrId, VrSetup, VrSpec};
-use vrrp_port_kit::remote::{Guard, Request, Unicast};
+use vrrp_port_kit::privsep::{Guard, Request, Unicast};
 
 use crate::engine::{V4, V6, list_of};
 use crate::octets::Octets;

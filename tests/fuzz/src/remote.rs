@@ -1,7 +1,7 @@
 //! The line between the two processes of vrrpd: whatever one of them says, the other reads it as it
 //! was written or not at all.
 
-use vrrp_port_kit::remote::{Inbox, Message, Request, packed};
+use vrrp_port_kit::privsep::{Inbox, Message, Request, packed};
 
 use crate::guard;
 use crate::octets::Octets;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use vrrp_host::Waited;
-use vrrp_port_kit::remote::{Inbox, packed};
+use vrrp_port_kit::privsep::{Inbox, packed};
 
 use crate::sys;
 

@@ -126,7 +126,7 @@ fn nonsense_and_what_is_too_long_are_errors() {
     let (one, other) = UnixStream::pair().unwrap();
     let mut line = Line::new(one, MAX_ASK).unwrap();
     let say = |octets: &[u8]| io::Write::write_all(&mut &other, octets).unwrap();
-    say(&vrrp_port_kit::remote::packed(b"\"Reday\""));
+    say(&vrrp_port_kit::privsep::packed(b"\"Reday\""));
     assert!(line.hear::<Ask>().is_err());
     say(&u32::MAX.to_ne_bytes());
     let error = line.hear::<Ask>().unwrap_err();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use vrrp_core::Instant;
 use vrrp_host::Waited;
-use vrrp_port_kit::port::WakeUp;
+use vrrp_port_kit::WakeUp;
 
 use super::{check, monotonic_us, own};
 

@@ -12,7 +12,7 @@ use vrrp_core::{
     VirtualAddress, VrKey,
 };
 use vrrp_host::{Incoming, Platform, PlatformError, PlatformWarning, VrSetup};
-use vrrp_port_kit::port::WakeUp;
+use vrrp_port_kit::WakeUp;
 
 use crate::random::Random;
 

@@ -14,7 +14,7 @@ use vrrp_host::{
     HostFacts, Incoming, OwnAddress, OwnInterface, Platform, PlatformError, PlatformWarning,
     VrSetup,
 };
-use vrrp_port_kit::port::{WakeUp, refused};
+use vrrp_port_kit::{WakeUp, refused};
 
 use crate::sys;
 

@@ -1,0 +1,179 @@
+//! Interfaces that the host watches: they come and go, and have another number when they come back.
+
+use std::io;
+
+use vrrp_core::{Family, InterfaceState};
+use vrrp_host::{Incoming, PlatformError};
+
+/// What is open for one interface that is there. All memberships end with it.
+pub trait InterfaceSockets {
+    /// The operating system's number of the interface.
+    fn index(&self) -> u32;
+
+    /// Joins or leaves the group of a family; to be asked twice is no error.
+    fn set_group(&mut self, family: Family, on: bool) -> io::Result<()>;
+}
+
+/// An interface that the host watches, whether it exists or not.
+#[derive(Debug)]
+pub struct Watched<S> {
+    /// Its name.
+    pub name: String,
+    /// `None` while the interface does not exist.
+    pub sockets: Option<S>,
+    /// The groups that the host wants joined, to be joined again when the interface returns.
+    groups: [bool; 2],
+    /// What the host was told last.
+    reported: Option<InterfaceState>,
+    /// It went, and the host has not been told.
+    departed: bool,
+}
+
+impl<S: InterfaceSockets> Watched<S> {
+    /// Not there yet.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.into(),
+            sockets: None,
+            groups: [false; 2],
+            reported: None,
+            departed: false,
+        }
+    }
+
+    /// The operating system's number of the interface, while it is there.
+    pub fn index(&self) -> Option<u32> {
+        self.sockets.as_ref().map(InterfaceSockets::index)
+    }
+
+    /// Joins or leaves the group of a family, now and whenever the interface returns.
+    pub fn set_group(&mut self, family: Family, on: bool) -> Result<(), PlatformError> {
+        self.groups[family as usize] = on;
+        let result = match &mut self.sockets {
+            Some(sockets) => sockets.set_group(family, on),
+            None => Ok(()),
+        };
+        result.map_err(|error| PlatformError::new(group_change(family, on, &self.name), error))
+    }
+
+    /// The interface is there. What is returned are the groups that cannot be joined: IPv6 may be
+    /// off on it, which is no reason to be deaf to IPv4.
+    pub fn arrive(&mut self, mut sockets: S) -> Vec<Family> {
+        let wanted = [Family::Ipv4, Family::Ipv6]
+            .into_iter()
+            .filter(|f| self.groups[*f as usize]);
+        let refused = wanted.filter(|family| sockets.set_group(*family, true).is_err());
+        let refused = refused.collect();
+        self.sockets = Some(sockets);
+        refused
+    }
+
+    /// The interface is gone, or has another name.
+    pub fn depart(&mut self) {
+        self.departed |= self.sockets.take().is_some();
+    }
+
+    /// Tells the host the state of the interface, unless it knows. A departure is told first, even
+    /// when the interface is back already: everything on it has to be done again.
+    pub fn report(
+        &mut self,
+        ifindex: u32,
+        state: InterfaceState,
+        sink: &mut dyn FnMut(Incoming<'_>),
+    ) {
+        let departed = std::mem::take(&mut self.departed).then(InterfaceState::default);
+        for state in departed.into_iter().chain([state]) {
+            if self.reported != Some(state) {
+                self.reported = Some(state);
+                sink(Incoming::Interface { ifindex, state });
+            }
+        }
+    }
+
+    /// Whether the host was told last that the interface is up.
+    pub fn is_known_up(&self) -> bool {
+        self.reported.is_some_and(|reported| reported.up)
+    }
+}
+
+/// The error of joining or leaving a group on an interface that is not watched.
+pub fn unwatched(ifindex: u32, family: Family, on: bool) -> PlatformError {
+    let what = group_change(family, on, &format!("interface {ifindex}"));
+    PlatformError::new(what, io::ErrorKind::NotFound.into())
+}
+
+fn group_change(family: Family, on: bool, interface: &str) -> String {
+    let verb = if on { "join" } else { "leave" };
+    format!("{verb} {} on {interface}", family.group())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sockets of an interface whose kernel has no IPv6.
+    #[derive(Debug, Default)]
+    struct Ipv4Only {
+        joined: bool,
+    }
+
+    impl InterfaceSockets for Ipv4Only {
+        fn index(&self) -> u32 {
+            3
+        }
+
+        fn set_group(&mut self, family: Family, on: bool) -> io::Result<()> {
+            match family {
+                Family::Ipv4 => self.joined = on,
+                Family::Ipv6 => return Err(io::ErrorKind::Unsupported.into()),
+            }
+            Ok(())
+        }
+    }
+
+    fn told(watched: &mut Watched<Ipv4Only>, state: InterfaceState) -> Vec<bool> {
+        let mut told = Vec::new();
+        watched.report(700, state, &mut |incoming| match incoming {
+            Incoming::Interface { ifindex, state } => {
+                assert_eq!(ifindex, 700);
+                told.push(state.up);
+            }
+            other => panic!("{other:?}"),
+        });
+        told
+    }
+
+    #[test]
+    fn a_departure_is_told_even_when_the_interface_is_back() {
+        let up = InterfaceState {
+            up: true,
+            ..InterfaceState::default()
+        };
+        let mut watched = Watched::new("a0");
+        assert_eq!(told(&mut watched, InterfaceState::default()), [false]);
+        watched.arrive(Ipv4Only::default());
+        assert_eq!(watched.index(), Some(3));
+        assert_eq!(told(&mut watched, up), [true]);
+        assert_eq!(told(&mut watched, up), []);
+        watched.depart();
+        watched.arrive(Ipv4Only::default());
+        assert_eq!(told(&mut watched, up), [false, true]);
+        watched.depart();
+        assert_eq!(told(&mut watched, InterfaceState::default()), [false]);
+    }
+
+    #[test]
+    fn groups_are_joined_again_as_far_as_they_can_be() {
+        let mut watched = Watched::new("a0");
+        watched.set_group(Family::Ipv4, true).unwrap();
+        watched.set_group(Family::Ipv6, true).unwrap();
+        assert_eq!(watched.arrive(Ipv4Only::default()), [Family::Ipv6]);
+        assert!(watched.sockets.as_ref().unwrap().joined);
+        let error = watched.set_group(Family::Ipv6, true).unwrap_err();
+        assert!(error.to_string().contains("join ff02::12 on a0"), "{error}");
+        watched.set_group(Family::Ipv4, false).unwrap();
+        watched.depart();
+        watched.arrive(Ipv4Only::default());
+        assert!(!watched.sockets.as_ref().unwrap().joined);
+    }
+}
