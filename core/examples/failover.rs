@@ -5,7 +5,7 @@
 
 use vrrp_core::{
     Error, Family, Instant, InterfaceState, MacAddr, Output, Priority, State, VirtualAddress,
-    VrConfig, VrKey, Vrid,
+    VrConfig, VrKey, VrSettings, Vrid,
 };
 
 type Engine = vrrp_core::Engine<1, 1, 4>;
@@ -39,7 +39,10 @@ impl Host {
             prefix_len: 24,
         };
         let config = VrConfig {
-            priority: Priority::new(priority).expect("a priority is 1 to 255"),
+            settings: VrSettings {
+                priority: Priority::new(priority).expect("a priority is 1 to 255"),
+                ..VrSettings::DEFAULT
+            },
             addresses: &[service],
             ..VrConfig::DEFAULT
         };

@@ -11,41 +11,37 @@ use crate::types::{
 /// Tracked objects that one virtual router can name.
 pub const MAX_TRACKS: usize = 8;
 
-/// The configuration of one virtual router. The engine copies what it needs.
+/// The settings of one virtual router that are plain values. They go as they are from a
+/// configuration file to the engine.
+///
+/// Fields will be added: begin with [`DEFAULT`](Self::DEFAULT) and change what differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct VrConfig<'a> {
-    /// The versions to speak and hear.
+pub struct VrSettings {
+    /// The versions to speak and hear. IPv6 has VRRPv3 only.
     pub version: Version,
-    /// The priority when every tracked object is up.
+    /// The priority when every tracked object is up, 1 to 255.
     pub priority: Priority,
-    /// The interval between our advertisements while Active.
+    /// The interval between our advertisements while Active: 1 to 4,095 centiseconds, with VRRPv2
+    /// alone 1 to 255 whole seconds.
     pub advert_interval: AdvertInterval,
     /// Whether to take over from an Active router of lower priority (RFC 9568 section 6.1). An
     /// owner does so regardless.
     pub preempt: bool,
-    /// How long an Active router of lower priority is left alone before it is preempted, at most 4,294
+    /// How long an Active router of lower priority is left alone before it is preempted, 0 to 4,294
     /// seconds. An owner does not wait.
     pub preempt_delay: Duration,
     /// How long to listen before the election can make us Active, after being enabled and after
-    /// the interface comes up; at most 4,294 seconds.
+    /// the interface comes up, 0 to 4,294 seconds.
     pub start_delay: Duration,
     /// Accept_Mode (RFC 9568 section 6.1): whether the host takes packets for the addresses that
     /// it does not own.
     pub accept: bool,
-    /// Virtual addresses, all of the family of the virtual router, 1 to `ADDRS`.
-    pub addresses: &'a [VirtualAddress],
-    /// The address to advertise from, one of the interface's own: whether it has it is for the port to
-    /// know. `None`: the one that the interface's [state](crate::InterfaceState) names.
-    pub source: Option<IpAddr>,
-    /// Unicast peers. Empty: advertise to the multicast group. Addresses, peers and the
-    /// source together fit the `ADDRS` of the router.
-    pub peers: &'a [IpAddr],
-    /// With unicast peers, how many hops an advertisement may have come: 1 means the same link
-    /// and a TTL of 255 on arrival.
+    /// With unicast peers, how many hops an advertisement may have come, 1 to 255: 1 means the same
+    /// link and a TTL of 255 on arrival. Without peers it is 1.
     pub max_hops: u8,
-    /// Which MAC serves the addresses.
+    /// Which MAC serves the addresses. It stays for as long as the virtual router exists.
     pub mac_mode: MacMode,
-    /// VRRPv2 authentication.
+    /// VRRPv2 authentication. VRRPv3 alone has none.
     pub auth: Auth,
     /// The checksum of VRRPv3 over IPv4.
     pub checksum: ChecksumMode,
@@ -55,13 +51,11 @@ pub struct VrConfig<'a> {
     pub owner_receive: OwnerReceive,
     /// Gratuitous ARP and unsolicited NA.
     pub announce: Announce,
-    /// Objects whose state moves the priority; at most [`MAX_TRACKS`].
-    pub tracks: &'a [Track],
 }
 
-impl VrConfig<'_> {
-    /// The RFC's defaults, with no address: fill in `addresses` at least.
-    pub const DEFAULT: VrConfig<'static> = VrConfig {
+impl VrSettings {
+    /// The RFC's defaults.
+    pub const DEFAULT: VrSettings = VrSettings {
         version: Version::V3,
         priority: Priority::DEFAULT,
         advert_interval: AdvertInterval::DEFAULT,
@@ -69,9 +63,6 @@ impl VrConfig<'_> {
         preempt_delay: Duration::ZERO,
         start_delay: Duration::ZERO,
         accept: false,
-        addresses: &[],
-        source: None,
-        peers: &[],
         max_hops: 1,
         mac_mode: MacMode::Virtual,
         auth: Auth::None,
@@ -79,8 +70,48 @@ impl VrConfig<'_> {
         address_check: AddressCheck::Warn,
         owner_receive: OwnerReceive::Elect,
         announce: Announce::DEFAULT,
+    };
+}
+
+impl Default for VrSettings {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// The configuration of one virtual router: its settings and its lists. The engine copies what it
+/// needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct VrConfig<'a> {
+    /// The plain values.
+    pub settings: VrSettings,
+    /// Virtual addresses, all of the family of the virtual router, 1 to `ADDRS`.
+    pub addresses: &'a [VirtualAddress],
+    /// The address to advertise from, one of the interface's own: whether it has it is for the port to
+    /// know. `None`: the one that the interface's [state](crate::InterfaceState) names.
+    pub source: Option<IpAddr>,
+    /// Unicast peers. Empty: advertise to the multicast group. Addresses, peers and the
+    /// source together fit the `ADDRS` of the router.
+    pub peers: &'a [IpAddr],
+    /// Objects whose state moves the priority; at most [`MAX_TRACKS`].
+    pub tracks: &'a [Track],
+}
+
+impl VrConfig<'_> {
+    /// The RFC's defaults, with no address: fill in `addresses` at least.
+    pub const DEFAULT: VrConfig<'static> = VrConfig {
+        settings: VrSettings::DEFAULT,
+        addresses: &[],
+        source: None,
+        peers: &[],
         tracks: &[],
     };
+}
+
+impl Default for VrConfig<'_> {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
 }
 
 /// When neighbours are told where an address lives.
@@ -103,6 +134,12 @@ impl Announce {
         repeat_interval: Duration::from_secs(5),
         refresh: None,
     };
+}
+
+impl Default for Announce {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
 }
 
 /// One tracked object of a virtual router.

@@ -85,7 +85,7 @@ mod types;
 mod verdict;
 pub mod wire;
 
-pub use config::{Announce, MAX_TRACKS, Track, TrackEffect, VrConfig};
+pub use config::{Announce, MAX_TRACKS, Track, TrackEffect, VrConfig, VrSettings};
 pub use engine::Engine;
 pub use error::Error;
 pub use output::{Failure, FrameKind, Output, Peer, Reason, State, StateChange, Transmit};

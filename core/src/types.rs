@@ -61,6 +61,12 @@ impl Priority {
     }
 }
 
+impl Default for Priority {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
 impl fmt::Display for Priority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
@@ -108,6 +114,12 @@ impl AdvertInterval {
     /// The interval as a span of time.
     pub const fn duration(self) -> Duration {
         Duration::from_centis(self.0)
+    }
+}
+
+impl Default for AdvertInterval {
+    fn default() -> Self {
+        Self::DEFAULT
     }
 }
 
@@ -160,6 +172,13 @@ impl fmt::Display for Family {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+/// Whether an IPv6 address is of fe80::/10. By its octets: `Ipv6Addr::is_unicast_link_local` copies
+/// the groups, which takes 68 octets more on a Cortex-M3.
+#[cfg_attr(feature = "small", inline(never))]
+pub(crate) fn is_link_local(address: &Ipv6Addr) -> bool {
+    matches!(address.octets(), [0xfe, 0x80..=0xbf, ..])
 }
 
 /// An Ethernet address in network order.
@@ -221,22 +240,24 @@ pub struct VirtualAddress {
 }
 
 /// Which protocol versions a virtual router speaks and hears.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Version {
     /// VRRPv2 (RFC 3768), IPv4 only.
     V2,
     /// VRRPv3 (RFC 9568).
+    #[default]
     V3,
     /// Both on one VRID, for the time of an upgrade (RFC 9568 section 8.4.2), IPv4 only.
     Both,
 }
 
 /// The Ethernet address that a virtual router answers and sends with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum MacMode {
     /// The virtual MAC that the RFC prescribes.
+    #[default]
     Virtual,
     /// The interface's own MAC; neighbours learn of a move by gratuitous ARP or unsolicited NA.
     Interface,
@@ -244,10 +265,11 @@ pub enum MacMode {
 
 /// How the checksum of a VRRPv3 advertisement over IPv4 is computed (RFC 9568 section 5.2.8).
 /// Both forms are accepted whatever this says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum ChecksumMode {
     /// Begin with the pseudo-header form, then follow the peers heard on that VRID.
+    #[default]
     Auto,
     /// The message alone, as RFC 9568 says.
     Rfc9568,
@@ -256,9 +278,10 @@ pub enum ChecksumMode {
 }
 
 /// Authentication of a VRRPv2 virtual router (RFC 2338 section 5.3.6).
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Auth {
     /// Type 0: none.
+    #[default]
     None,
     /// Type 1: a password of up to eight octets, zero padded, readable by anyone on the segment.
     Simple([u8; 8]),
@@ -276,11 +299,12 @@ impl fmt::Debug for Auth {
 
 /// How a VRRPv2 advertisement is treated whose address list is not ours (V-14). In VRRPv3 it is
 /// taken and reported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum AddressCheck {
     /// Take it and report the difference, as in VRRPv3: a list can be changed on one host after the
     /// other without a second master.
+    #[default]
     Warn,
     /// Discard it unless an owner sent it: the text of RFC 3768 section 7.1.
     Strict,
@@ -288,10 +312,11 @@ pub enum AddressCheck {
 
 /// The way of an owner (priority 255) with advertisements of others (V-7; RFC 9568 section 7.1,
 /// erratum 8298).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum OwnerReceive {
     /// Go on and elect by priority and address, reporting the other owner: the erratum.
+    #[default]
     Elect,
     /// Discard them: the text as published.
     Discard,

@@ -4,11 +4,14 @@
 mod common;
 
 use common::{Line, Peer, addresses, ip, priority, secs};
-use vrrp_core::{Announce, State, Version, VrConfig};
+use vrrp_core::{Announce, State, Version, VrConfig, VrSettings};
 
 fn config() -> VrConfig<'static> {
     VrConfig {
-        priority: priority(200),
+        settings: VrSettings {
+            priority: priority(200),
+            ..VrSettings::DEFAULT
+        },
         ..VrConfig::DEFAULT
     }
 }
@@ -17,7 +20,10 @@ fn config() -> VrConfig<'static> {
 fn active(announce: Announce) -> Line {
     let list = addresses(&["10.10.10.80"]);
     let mut line = Line::new(&VrConfig {
-        announce,
+        settings: VrSettings {
+            announce,
+            ..config().settings
+        },
         addresses: &list,
         ..config()
     });
@@ -29,7 +35,10 @@ fn reconfigure(line: &mut Line, announce: Announce) {
     let list = addresses(&["10.10.10.80"]);
     let key = line.key;
     let other = VrConfig {
-        announce,
+        settings: VrSettings {
+            announce,
+            ..config().settings
+        },
         addresses: &list,
         ..config()
     };
@@ -112,7 +121,10 @@ fn unicast_peers_are_told_again_and_again_each_by_itself() {
     let list = addresses(&["10.10.10.80"]);
     let peers = [ip("10.10.10.2"), ip("10.10.10.3")];
     let mut line = Line::new(&VrConfig {
-        announce: ONCE,
+        settings: VrSettings {
+            announce: ONCE,
+            ..config().settings
+        },
         addresses: &list,
         peers: &peers,
         ..config()
@@ -132,8 +144,11 @@ fn unicast_peers_are_told_in_both_versions() {
     let list = addresses(&["10.10.10.80"]);
     let peers = [ip("10.10.10.2"), ip("10.10.10.3")];
     let mut line = Line::new(&VrConfig {
-        version: Version::Both,
-        announce: ONCE,
+        settings: VrSettings {
+            version: Version::Both,
+            announce: ONCE,
+            ..config().settings
+        },
         addresses: &list,
         peers: &peers,
         ..config()

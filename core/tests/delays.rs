@@ -6,7 +6,7 @@ mod common;
 use common::{Line, Peer, addresses, cs, ip, priority, secs};
 use vrrp_core::{
     Announce, Failure, Priority, Reason, State, Track, TrackEffect, Version, VirtualAddress,
-    VrConfig,
+    VrConfig, VrSettings,
 };
 
 fn list() -> Vec<VirtualAddress> {
@@ -30,9 +30,12 @@ fn expect_active_at(line: &mut Line, seconds: f64, reason: Reason) {
 /// A virtual router that leaves a worse one alone for 600 s, since 1 s.
 fn patient(list: &[VirtualAddress]) -> (Line, VrConfig<'_>, Peer) {
     let config = VrConfig {
+        settings: VrSettings {
+            priority: priority(200),
+            preempt_delay: secs(600.0),
+            ..VrSettings::DEFAULT
+        },
         addresses: list,
-        priority: priority(200),
-        preempt_delay: secs(600.0),
         ..VrConfig::DEFAULT
     };
     let mut line = Line::new(&config);
@@ -53,7 +56,10 @@ fn a_preempt_delay_that_has_passed_ends_at_once() {
         reconfigure(
             &mut line,
             &VrConfig {
-                preempt_delay,
+                settings: VrSettings {
+                    preempt_delay,
+                    ..config.settings
+                },
                 ..config
             },
         );
@@ -72,7 +78,10 @@ fn a_preempt_delay_counts_from_when_the_worse_router_was_heard_first() {
         line.at(now).accept(&worse);
         let preempt_delay = secs(seconds);
         let other = VrConfig {
-            preempt_delay,
+            settings: VrSettings {
+                preempt_delay,
+                ..config.settings
+            },
             ..config
         };
         reconfigure(&mut line, &other);
@@ -87,7 +96,10 @@ fn an_owner_does_not_wait_to_preempt() {
     let list = list();
     let (mut line, config, _) = patient(&list);
     let owner = VrConfig {
-        priority: Priority::OWNER,
+        settings: VrSettings {
+            priority: Priority::OWNER,
+            ..config.settings
+        },
         ..config
     };
     reconfigure(&mut line, &owner);
@@ -100,7 +112,10 @@ fn an_owner_does_not_wait_to_preempt() {
 
     // And not after the start either: the start delay is all that it waits for.
     let slow = VrConfig {
-        start_delay: secs(5.0),
+        settings: VrSettings {
+            start_delay: secs(5.0),
+            ..owner.settings
+        },
         ..owner
     };
     let mut line = Line::new(&slow);
@@ -116,8 +131,11 @@ fn an_owner_does_not_wait_to_preempt() {
 fn a_start_delay_counts_from_the_start() {
     let list = list();
     let config = VrConfig {
+        settings: VrSettings {
+            start_delay: secs(100.0),
+            ..VrSettings::DEFAULT
+        },
         addresses: &list,
-        start_delay: secs(100.0),
         ..VrConfig::DEFAULT
     };
     let start = |at: f64, start_delay: f64| {
@@ -127,7 +145,10 @@ fn a_start_delay_counts_from_the_start() {
         reconfigure(
             &mut line,
             &VrConfig {
-                start_delay,
+                settings: VrSettings {
+                    start_delay,
+                    ..config.settings
+                },
                 ..config
             },
         );
@@ -139,7 +160,10 @@ fn a_start_delay_counts_from_the_start() {
     expect_active_at(&mut start(10.0, 200.0), 200.0, Reason::ActiveTimeout);
     // One that is over does not begin again.
     let mut line = Line::new(&VrConfig {
-        start_delay: secs(1.0),
+        settings: VrSettings {
+            start_delay: secs(1.0),
+            ..config.settings
+        },
         ..config
     });
     line.at(2.0);
@@ -152,14 +176,20 @@ fn a_start_delay_counts_from_the_start() {
 fn an_owner_waits_for_the_start_delay_alone() {
     let list = list();
     let config = VrConfig {
+        settings: VrSettings {
+            start_delay: secs(10.0),
+            ..VrSettings::DEFAULT
+        },
         addresses: &list,
-        start_delay: secs(10.0),
         ..VrConfig::DEFAULT
     };
     let mut line = Line::new(&config);
     line.at(4.0);
     let owner = VrConfig {
-        priority: Priority::OWNER,
+        settings: VrSettings {
+            priority: Priority::OWNER,
+            ..config.settings
+        },
         ..config
     };
     reconfigure(&mut line, &owner);
@@ -172,13 +202,19 @@ fn a_backup_that_heard_nobody_counts_its_new_interval() {
     let list = list();
     for version in [Version::V2, Version::V3, Version::Both] {
         let config = VrConfig {
+            settings: VrSettings {
+                version,
+                advert_interval: cs(1_000),
+                ..VrSettings::DEFAULT
+            },
             addresses: &list,
-            version,
-            advert_interval: cs(1_000),
             ..VrConfig::DEFAULT
         };
         let short = VrConfig {
-            advert_interval: cs(100),
+            settings: VrSettings {
+                advert_interval: cs(100),
+                ..config.settings
+            },
             ..config
         };
         let mut line = Line::new(&config);
@@ -195,12 +231,18 @@ fn a_backup_that_discards_what_it_hears_counts_its_new_interval() {
     // T-9, S-7: the interval of the worse router was heard, and never learned.
     let list = list();
     let config = VrConfig {
+        settings: VrSettings {
+            advert_interval: cs(1_000),
+            ..VrSettings::DEFAULT
+        },
         addresses: &list,
-        advert_interval: cs(1_000),
         ..VrConfig::DEFAULT
     };
     let short = VrConfig {
-        advert_interval: cs(100),
+        settings: VrSettings {
+            advert_interval: cs(100),
+            ..config.settings
+        },
         ..config
     };
     let mut line = Line::new(&config);
@@ -231,7 +273,10 @@ fn the_interval_of_the_active_router_still_counts() {
     };
     line.at(1.0).accept(&better);
     let short = VrConfig {
-        advert_interval: cs(10),
+        settings: VrSettings {
+            advert_interval: cs(10),
+            ..config.settings
+        },
         ..config
     };
     reconfigure(&mut line, &short);
@@ -247,13 +292,19 @@ fn the_skew_follows_the_priority() {
         effect: TrackEffect::WhileDown(150),
     }];
     let config = VrConfig {
+        settings: VrSettings {
+            advert_interval: cs(1_000),
+            ..VrSettings::DEFAULT
+        },
         addresses: &list,
         tracks: &tracks,
-        advert_interval: cs(1_000),
         ..VrConfig::DEFAULT
     };
     let raised = VrConfig {
-        priority: priority(250),
+        settings: VrSettings {
+            priority: priority(250),
+            ..config.settings
+        },
         ..config
     };
     let until = 32.0 + 10.0 * 6.0 / 256.0;
@@ -272,8 +323,11 @@ fn a_down_timer_that_runs_on_is_not_put_off() {
     // S-7
     let list = list();
     let config = VrConfig {
+        settings: VrSettings {
+            priority: priority(200),
+            ..VrSettings::DEFAULT
+        },
         addresses: &list,
-        priority: priority(200),
         ..VrConfig::DEFAULT
     };
     let mut line = Line::new(&config);
@@ -281,7 +335,10 @@ fn a_down_timer_that_runs_on_is_not_put_off() {
     for (second, priority_) in [(1.0, 210), (2.0, 220), (3.0, 230)] {
         line.at(second).accept(&worse);
         let other = VrConfig {
-            priority: priority(priority_),
+            settings: VrSettings {
+                priority: priority(priority_),
+                ..config.settings
+            },
             ..config
         };
         reconfigure(&mut line, &other);
@@ -298,11 +355,14 @@ fn the_same_settings_again_move_nothing() {
         effect: TrackEffect::WhileDown(0),
     }];
     let config = VrConfig {
+        settings: VrSettings {
+            priority: priority(150),
+            start_delay: secs(2.0),
+            preempt_delay: secs(3.0),
+            ..VrSettings::DEFAULT
+        },
         addresses: &list,
         tracks: &tracks,
-        priority: priority(150),
-        start_delay: secs(2.0),
-        preempt_delay: secs(3.0),
         ..VrConfig::DEFAULT
     };
     for heard in [None, Some(0), Some(100), Some(200)] {
@@ -336,7 +396,10 @@ fn a_reload_does_not_take_a_healthy_router_for_dead() {
         ..VrConfig::DEFAULT
     };
     let quick = VrConfig {
-        priority: priority(110),
+        settings: VrSettings {
+            priority: priority(110),
+            ..config.settings
+        },
         ..config
     };
     let mut line = Line::new(&config);
@@ -362,8 +425,11 @@ fn an_effect_that_failed_is_tried_at_once_with_another_configuration() {
     let list = addresses(&["10.10.10.80"]);
     let other = addresses(&["10.10.10.81"]);
     let config = VrConfig {
+        settings: VrSettings {
+            priority: Priority::OWNER,
+            ..VrSettings::DEFAULT
+        },
         addresses: &list,
-        priority: Priority::OWNER,
         ..VrConfig::DEFAULT
     };
     let mut line = Line::new(&config);
@@ -396,9 +462,12 @@ fn announcements_keep_their_time_and_take_new_ones() {
         refresh: Some(secs(10.0)),
     };
     let config = VrConfig {
+        settings: VrSettings {
+            priority: Priority::OWNER,
+            announce,
+            ..VrSettings::DEFAULT
+        },
         addresses: &list,
-        priority: Priority::OWNER,
-        announce,
         ..VrConfig::DEFAULT
     };
     let announced = |line: &mut Line| {
@@ -411,14 +480,26 @@ fn announcements_keep_their_time_and_take_new_ones() {
         repeat_interval: secs(2.0),
         ..announce
     };
-    reconfigure(&mut line, &VrConfig { announce, ..config });
+    reconfigure(
+        &mut line,
+        &VrConfig {
+            settings: VrSettings {
+                announce,
+                ..config.settings
+            },
+            ..config
+        },
+    );
     for second in 2..30 {
         line.at(f64::from(second));
         // Something else changes all the time.
         let preempt_delay = secs(f64::from(second));
         let other = VrConfig {
-            announce,
-            preempt_delay,
+            settings: VrSettings {
+                announce,
+                preempt_delay,
+                ..config.settings
+            },
             ..config
         };
         reconfigure(&mut line, &other);

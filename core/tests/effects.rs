@@ -6,7 +6,7 @@ use common::{IF, Line, Peer, Sent, addresses, cs, interface, ip, key, priority};
 use vrrp_core::wire::vrrp::ChecksumForm;
 use vrrp_core::{
     Announce, Auth, Error, Failure, Family, InterfaceState, MacAddr, MacMode, Output, Reason,
-    State, Verdict, Version, VirtualAddress, VrConfig,
+    State, Verdict, Version, VirtualAddress, VrConfig, VrSettings,
 };
 
 const QUIET: Announce = Announce {
@@ -16,8 +16,11 @@ const QUIET: Announce = Announce {
 
 fn config(addresses: &[VirtualAddress]) -> VrConfig<'_> {
     VrConfig {
+        settings: VrSettings {
+            announce: QUIET,
+            ..VrSettings::DEFAULT
+        },
         addresses,
-        announce: QUIET,
         ..VrConfig::DEFAULT
     }
 }
@@ -33,7 +36,10 @@ fn an_advertisement_says_what_was_configured() {
     // M-14, G-1, V-12
     let list = addresses(&["10.10.10.53", "10.10.10.80"]);
     let line = active(&VrConfig {
-        advert_interval: cs(50),
+        settings: VrSettings {
+            advert_interval: cs(50),
+            ..config(&list).settings
+        },
         ..config(&list)
     });
     let sent = Sent::parse(&line.frames[0]);
@@ -59,8 +65,11 @@ fn an_advertisement_says_what_was_configured() {
 fn a_v2_advertisement_carries_the_password() {
     let list = addresses(&["10.10.10.53"]);
     let line = active(&VrConfig {
-        version: Version::V2,
-        auth: Auth::Simple(*b"foobingb"),
+        settings: VrSettings {
+            version: Version::V2,
+            auth: Auth::Simple(*b"foobingb"),
+            ..config(&list).settings
+        },
         ..config(&list)
     });
     let sent = Sent::parse(&line.frames[0]);
@@ -99,7 +108,10 @@ fn with_the_interface_mac_everything_names_it() {
     // M-6
     let list = addresses(&["10.10.10.80"]);
     let mut line = Line::new(&VrConfig {
-        mac_mode: MacMode::Interface,
+        settings: VrSettings {
+            mac_mode: MacMode::Interface,
+            ..config(&list).settings
+        },
         ..config(&list)
     });
     line.at(4.0).expect(&[
@@ -121,8 +133,11 @@ fn both_versions_are_sent_and_heard_during_an_upgrade() {
     //
     let list = addresses(&["10.10.10.80"]);
     let both = VrConfig {
-        version: Version::Both,
-        advert_interval: cs(50),
+        settings: VrSettings {
+            version: Version::Both,
+            advert_interval: cs(50),
+            ..config(&list).settings
+        },
         ..config(&list)
     };
     let mut line = active(&both);
@@ -283,9 +298,12 @@ fn a_changed_priority_is_advertised_at_once() {
 fn the_same_configuration_again_changes_nothing() {
     let list = addresses(&["10.10.10.53", "10.10.10.80"]);
     let same = VrConfig {
-        announce: Announce {
-            repeats: 1,
-            ..QUIET
+        settings: VrSettings {
+            announce: Announce {
+                repeats: 1,
+                ..QUIET
+            },
+            ..config(&list).settings
         },
         ..config(&list)
     };
@@ -325,7 +343,10 @@ fn a_changed_accept_mode_installs_the_addresses_anew() {
     let mut line = active(&config(&list));
     let key = line.key;
     let accepting = VrConfig {
-        accept: true,
+        settings: VrSettings {
+            accept: true,
+            ..config(&list).settings
+        },
         ..config(&list)
     };
     line.skip()
@@ -395,7 +416,10 @@ fn arp_and_ns_are_answered_while_active_only_and_with_one_mac() {
 fn a_buffer_that_is_too_small_loses_nothing() {
     let list = addresses(&["10.10.10.80"]);
     let mut line = Line::new(&VrConfig {
-        priority: priority(255),
+        settings: VrSettings {
+            priority: priority(255),
+            ..config(&list).settings
+        },
         ..config(&list)
     });
     line.skip();
@@ -416,7 +440,10 @@ fn advertisements_due_together_leave_together() {
     line.at(4.614375).skip().act(|r, now| {
         let list = addresses(&["10.10.10.81"]);
         let owner = VrConfig {
-            priority: priority(255),
+            settings: VrSettings {
+                priority: priority(255),
+                ..config(&list).settings
+            },
             ..config(&list)
         };
         r.insert(now, second, &owner).unwrap();
@@ -452,7 +479,10 @@ fn misuse_is_an_error_and_changes_nothing() {
         effect: vrrp_core::TrackEffect::Fault,
     }; 9];
     let v2 = VrConfig {
-        version: Version::V2,
+        settings: VrSettings {
+            version: Version::V2,
+            ..good.settings
+        },
         ..good
     };
     let cases = [
@@ -500,51 +530,72 @@ fn misuse_is_an_error_and_changes_nothing() {
         ),
         (
             VrConfig {
-                auth: Auth::Simple([0; 8]),
+                settings: VrSettings {
+                    auth: Auth::Simple([0; 8]),
+                    ..good.settings
+                },
                 ..good
             },
             Error::AuthVersion,
         ),
         (
             VrConfig {
-                advert_interval: cs(150),
+                settings: VrSettings {
+                    advert_interval: cs(150),
+                    ..v2.settings
+                },
                 ..v2
             },
             Error::BadInterval,
         ),
         (
             VrConfig {
-                max_hops: 0,
+                settings: VrSettings {
+                    max_hops: 0,
+                    ..good.settings
+                },
                 ..good
             },
             Error::BadMaxHops,
         ),
         (
             VrConfig {
-                max_hops: 2,
+                settings: VrSettings {
+                    max_hops: 2,
+                    ..good.settings
+                },
                 ..good
             },
             Error::BadMaxHops,
         ),
         (
             VrConfig {
-                preempt_delay: vrrp_core::Duration::from_micros(1 << 32),
+                settings: VrSettings {
+                    preempt_delay: vrrp_core::Duration::from_micros(1 << 32),
+                    ..good.settings
+                },
                 ..good
             },
             Error::BadDelay,
         ),
         (
             VrConfig {
-                start_delay: vrrp_core::Duration::from_micros(1 << 32),
+                settings: VrSettings {
+                    start_delay: vrrp_core::Duration::from_micros(1 << 32),
+                    ..good.settings
+                },
                 ..good
             },
             Error::BadDelay,
         ),
         (
             VrConfig {
-                announce: Announce {
-                    repeat_interval: vrrp_core::Duration::from_micros(1 << 32),
-                    ..Announce::DEFAULT
+                settings: VrSettings {
+                    announce: Announce {
+                        repeat_interval: vrrp_core::Duration::from_micros(1 << 32),
+                        ..Announce::DEFAULT
+                    },
+                    ..good.settings
                 },
                 ..good
             },
@@ -566,7 +617,10 @@ fn misuse_is_an_error_and_changes_nothing() {
     );
     assert_eq!(line.router.insert(now, line.key, &good), Err(Error::Exists));
     let interface_mac = VrConfig {
-        mac_mode: MacMode::Interface,
+        settings: VrSettings {
+            mac_mode: MacMode::Interface,
+            ..good.settings
+        },
         ..good
     };
     let result = line.router.reconfigure(now, line.key, &interface_mac);

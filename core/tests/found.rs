@@ -4,17 +4,22 @@
 mod common;
 
 use common::{Line, Peer, addresses, cs, ip, priority, secs};
-use vrrp_core::{Announce, Family, InterfaceState, MacMode, State, VirtualAddress, VrConfig};
+use vrrp_core::{
+    Announce, Family, InterfaceState, MacMode, State, VirtualAddress, VrConfig, VrSettings,
+};
 
 fn config<'a>(value: u8, addresses: &'a [VirtualAddress]) -> VrConfig<'a> {
     VrConfig {
-        priority: priority(value),
-        mac_mode: MacMode::Interface,
-        addresses,
-        announce: Announce {
-            repeats: 0,
-            ..Announce::DEFAULT
+        settings: VrSettings {
+            priority: priority(value),
+            mac_mode: MacMode::Interface,
+            announce: Announce {
+                repeats: 0,
+                ..Announce::DEFAULT
+            },
+            ..VrSettings::DEFAULT
         },
+        addresses,
         ..VrConfig::DEFAULT
     }
 }
@@ -48,7 +53,10 @@ fn a_backup_is_silent_though_it_still_owed_an_advertisement() {
 fn who_yields_names_the_interval_of_the_better_router() {
     let list = addresses(&["10.10.10.80"]);
     let mut line = active(&VrConfig {
-        advert_interval: cs(10),
+        settings: VrSettings {
+            advert_interval: cs(10),
+            ..config(100, &list).settings
+        },
         ..config(100, &list)
     });
     let mut better = Peer::fridge(&line, 200);
@@ -123,16 +131,25 @@ fn a_handover_ends_with_the_interface() {
 fn a_preempt_delay_ends_in_nothing_when_it_is_no_longer_wanted() {
     let list = addresses(&["10.10.10.80"]);
     let preempting = VrConfig {
-        preempt_delay: secs(2.0),
+        settings: VrSettings {
+            preempt_delay: secs(2.0),
+            ..config(200, &list).settings
+        },
         ..config(200, &list)
     };
     for change in [
         VrConfig {
-            preempt: false,
+            settings: VrSettings {
+                preempt: false,
+                ..preempting.settings
+            },
             ..preempting
         },
         VrConfig {
-            priority: priority(50),
+            settings: VrSettings {
+                priority: priority(50),
+                ..preempting.settings
+            },
             ..preempting
         },
     ] {

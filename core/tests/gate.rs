@@ -93,8 +93,11 @@ fn insert(gate: &mut TestGate, addresses: &[&str], priority: u8, accept: bool) -
         .collect();
     let key = vr(Family::of(addresses[0].address));
     let config = VrConfig {
-        priority: Priority::new(priority).unwrap(),
-        accept,
+        settings: VrSettings {
+            priority: Priority::new(priority).unwrap(),
+            accept,
+            ..VrSettings::DEFAULT
+        },
         addresses: &addresses,
         ..VrConfig::DEFAULT
     };
@@ -562,8 +565,11 @@ fn who_ceases_to_serve_an_address_asks_nobody_from_its_mac() {
         prefix_len: 24,
     }];
     let config = VrConfig {
-        priority: Priority::new(254).unwrap(),
-        accept: true,
+        settings: VrSettings {
+            priority: Priority::new(254).unwrap(),
+            accept: true,
+            ..VrSettings::DEFAULT
+        },
         addresses: &service,
         tracks: &fault,
         ..VrConfig::DEFAULT

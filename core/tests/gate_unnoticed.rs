@@ -99,13 +99,16 @@ impl Line {
 
     fn with(list: &[VirtualAddress], priority: u8) -> VrConfig<'_> {
         VrConfig {
-            priority: Priority::new(priority).unwrap(),
-            accept: true,
-            addresses: list,
-            announce: Announce {
-                repeats: 0,
-                ..Announce::DEFAULT
+            settings: VrSettings {
+                priority: Priority::new(priority).unwrap(),
+                accept: true,
+                announce: Announce {
+                    repeats: 0,
+                    ..Announce::DEFAULT
+                },
+                ..VrSettings::DEFAULT
             },
+            addresses: list,
             ..VrConfig::DEFAULT
         }
     }
@@ -292,7 +295,10 @@ fn an_older_querier_is_told_of_leaving_in_its_words_until_its_time_is_over() {
         let mut line = Line::new(&["10.10.10.80"], 254);
         line.at(20_000);
         let worse = VrConfig {
-            start_delay: Duration::from_secs(3_600),
+            settings: VrSettings {
+                start_delay: Duration::from_secs(3_600),
+                ..VrSettings::DEFAULT
+            },
             addresses: &line.config(&["10.10.10.80"]).1,
             ..VrConfig::DEFAULT
         };

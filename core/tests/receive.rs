@@ -7,7 +7,7 @@ use common::{IF, Line, Peer, addresses, cs, ip, priority};
 use vrrp_core::wire::WireVersion;
 use vrrp_core::{
     AddressCheck, Auth, ChecksumMode, DropReason, Instant, PacketMeta, State, Verdict, Version,
-    VrConfig,
+    VrConfig, VrSettings,
 };
 
 const PASSWORD: Auth = Auth::Simple(*b"foobingb");
@@ -23,10 +23,13 @@ fn v3() -> Line {
 fn v2(auth: Auth) -> Line {
     let addresses = addresses(&["10.10.10.53", "10.10.10.80"]);
     Line::new(&VrConfig {
-        version: Version::V2,
-        auth,
+        settings: VrSettings {
+            version: Version::V2,
+            auth,
+            address_check: AddressCheck::Strict,
+            ..VrSettings::DEFAULT
+        },
         addresses: &addresses,
-        address_check: AddressCheck::Strict,
         ..VrConfig::DEFAULT
     })
 }
@@ -189,7 +192,10 @@ fn both_checksum_forms_are_accepted_and_auto_follows_the_peer() {
     ] {
         let addresses = addresses(&["10.10.10.80"]);
         let mut line = Line::new(&VrConfig {
-            checksum: mode,
+            settings: VrSettings {
+                checksum: mode,
+                ..VrSettings::DEFAULT
+            },
             addresses: &addresses,
             ..VrConfig::DEFAULT
         });
@@ -226,7 +232,10 @@ fn another_address_list_of_version_2_is_accepted_and_reported_unless_it_is_check
     // V-20
     let addresses = addresses(&["10.10.10.53", "10.10.10.80"]);
     let mut line = Line::new(&VrConfig {
-        version: Version::V2,
+        settings: VrSettings {
+            version: Version::V2,
+            ..VrSettings::DEFAULT
+        },
         addresses: &addresses,
         ..VrConfig::DEFAULT
     });
@@ -250,10 +259,13 @@ fn a_chosen_source_is_the_one_that_is_sent_compared_and_sent_to() {
     let peers = [ip("10.10.10.2")];
     for peers in [&[][..], &peers] {
         let config = VrConfig {
+            settings: VrSettings {
+                priority: priority(100),
+                ..VrSettings::DEFAULT
+            },
             addresses: &addresses,
             source: Some(ip("10.10.10.60")),
             peers,
-            priority: priority(100),
             ..VrConfig::DEFAULT
         };
         let mut line = Line::new(&config);
@@ -421,9 +433,12 @@ fn a_repeated_message_is_judged_by_the_configuration_of_its_time() {
     let key = line.key;
     line.act(|r, now| {
         let config = VrConfig {
-            version: Version::V2,
+            settings: VrSettings {
+                version: Version::V2,
+                address_check: AddressCheck::Strict,
+                ..VrSettings::DEFAULT
+            },
             addresses: &changed,
-            address_check: AddressCheck::Strict,
             ..VrConfig::DEFAULT
         };
         r.reconfigure(now, key, &config).unwrap();
@@ -451,10 +466,13 @@ fn unicast_peers_are_known_by_source_and_distance() {
     let addresses = addresses(&["10.10.10.80"]);
     let peers = [ip("10.10.10.2"), ip("10.20.0.2")];
     let mut line = Line::new(&VrConfig {
+        settings: VrSettings {
+            max_hops: 3,
+            priority: priority(100),
+            ..VrSettings::DEFAULT
+        },
         addresses: &addresses,
         peers: &peers,
-        max_hops: 3,
-        priority: priority(100),
         ..VrConfig::DEFAULT
     });
     // No group is joined.
@@ -511,7 +529,10 @@ fn an_advertisement_of_carp_is_named() {
     ] {
         let list = addresses(&[address]);
         let mut line = Line::new(&VrConfig {
-            version,
+            settings: VrSettings {
+                version,
+                ..VrSettings::DEFAULT
+            },
             addresses: &list,
             ..VrConfig::DEFAULT
         });

@@ -5,7 +5,9 @@ mod common;
 
 use common::{IF, Line, Peer, addresses, ip};
 use vrrp_core::wire::vrrp::{self, ChecksumForm};
-use vrrp_core::{Announce, Auth, DropReason, Family, Priority, State, Verdict, Version, VrConfig};
+use vrrp_core::{
+    Announce, Auth, DropReason, Family, Priority, State, Verdict, Version, VrConfig, VrSettings,
+};
 
 const PASSWORD: Auth = Auth::Simple(*b"paper\0\0\0");
 
@@ -27,14 +29,17 @@ fn line(shape: (&[&str], Version, Auth), priority: Priority) -> Line {
     let (list, version, auth) = shape;
     let list = addresses(list);
     Line::new(&VrConfig {
-        addresses: &list,
-        version,
-        auth,
-        priority,
-        announce: Announce {
-            repeats: 0,
-            ..Announce::DEFAULT
+        settings: VrSettings {
+            version,
+            auth,
+            priority,
+            announce: Announce {
+                repeats: 0,
+                ..Announce::DEFAULT
+            },
+            ..VrSettings::DEFAULT
         },
+        addresses: &list,
         ..VrConfig::DEFAULT
     })
 }

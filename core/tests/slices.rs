@@ -6,6 +6,7 @@ mod common;
 use common::{Line, addresses, cs, describe, key, priority};
 use vrrp_core::{
     Announce, Duration, Family, Instant, MacMode, Output, State, VirtualAddress, VrConfig, VrKey,
+    VrSettings,
 };
 
 const QUIET: Announce = Announce {
@@ -15,17 +16,23 @@ const QUIET: Announce = Announce {
 
 fn config(addresses: &[VirtualAddress]) -> VrConfig<'_> {
     VrConfig {
+        settings: VrSettings {
+            announce: QUIET,
+            advert_interval: cs(100),
+            mac_mode: MacMode::Interface,
+            ..VrSettings::DEFAULT
+        },
         addresses,
-        announce: QUIET,
-        advert_interval: cs(100),
-        mac_mode: MacMode::Interface,
         ..VrConfig::DEFAULT
     }
 }
 
 fn owner(addresses: &[VirtualAddress]) -> VrConfig<'_> {
     VrConfig {
-        priority: priority(255),
+        settings: VrSettings {
+            priority: priority(255),
+            ..config(addresses).settings
+        },
         ..config(addresses)
     }
 }

@@ -5,7 +5,7 @@ mod common;
 use common::{IF, Line, Peer, addresses, cs, interface, ip, priority, secs};
 use vrrp_core::{
     AdvertInterval, Announce, InterfaceState, MacMode, OwnerReceive, Reason, State, Track,
-    TrackEffect, Verdict, Version, VirtualAddress, VrConfig,
+    TrackEffect, Verdict, Version, VirtualAddress, VrConfig, VrSettings,
 };
 
 const QUIET: Announce = Announce {
@@ -19,9 +19,12 @@ fn one_address() -> Vec<VirtualAddress> {
 
 fn config(value: u8, addresses: &[VirtualAddress]) -> VrConfig<'_> {
     VrConfig {
-        priority: priority(value),
+        settings: VrSettings {
+            priority: priority(value),
+            announce: QUIET,
+            ..VrSettings::DEFAULT
+        },
         addresses,
-        announce: QUIET,
         ..VrConfig::DEFAULT
     }
 }
@@ -134,7 +137,10 @@ fn a_worse_advertisement_does_not_stop_the_down_timer() {
 fn without_preempt_a_worse_router_is_left_alone() {
     let addresses = one_address();
     let mut line = Line::new(&VrConfig {
-        preempt: false,
+        settings: VrSettings {
+            preempt: false,
+            ..config(200, &addresses).settings
+        },
         ..config(200, &addresses)
     });
     let worse = Peer::fridge(&line, 1);
@@ -152,8 +158,11 @@ fn an_owner_preempts_whatever_preempt_says() {
     // S-13
     let addresses = one_address();
     let mut line = Line::new(&VrConfig {
-        preempt: false,
-        start_delay: secs(2.0),
+        settings: VrSettings {
+            preempt: false,
+            start_delay: secs(2.0),
+            ..config(255, &addresses).settings
+        },
         ..config(255, &addresses)
     });
     let worse = Peer::fridge(&line, 254);
@@ -332,8 +341,11 @@ fn a_graceful_stop_waits_for_the_slowest_successor() {
     // S-8, T-4
     let addresses = one_address();
     let centis = |version, centis| VrConfig {
-        version,
-        advert_interval: AdvertInterval::from_centis(centis).unwrap(),
+        settings: VrSettings {
+            version,
+            advert_interval: AdvertInterval::from_centis(centis).unwrap(),
+            ..config(255, &addresses).settings
+        },
         ..config(255, &addresses)
     };
     for (version, interval, longest) in [
@@ -442,7 +454,10 @@ fn resigning_to_nobody_leaves_it_active() {
 fn a_preempt_delay_leaves_the_worse_router_alone_for_so_long() {
     let addresses = one_address();
     let mut line = Line::new(&VrConfig {
-        preempt_delay: secs(10.0),
+        settings: VrSettings {
+            preempt_delay: secs(10.0),
+            ..config(200, &addresses).settings
+        },
         ..config(200, &addresses)
     });
     let worse = Peer::fridge(&line, 100);
@@ -458,7 +473,10 @@ fn a_preempt_delay_leaves_the_worse_router_alone_for_so_long() {
 fn a_preempt_delay_does_not_delay_the_takeover_from_the_dead() {
     let addresses = one_address();
     let mut line = Line::new(&VrConfig {
-        preempt_delay: secs(100.0),
+        settings: VrSettings {
+            preempt_delay: secs(100.0),
+            ..config(200, &addresses).settings
+        },
         ..config(200, &addresses)
     });
     let worse = Peer::fridge(&line, 100);
@@ -471,7 +489,10 @@ fn a_preempt_delay_does_not_delay_the_takeover_from_the_dead() {
 fn a_start_delay_holds_back_the_election() {
     let addresses = one_address();
     let mut line = Line::new(&VrConfig {
-        start_delay: secs(30.0),
+        settings: VrSettings {
+            start_delay: secs(30.0),
+            ..config(100, &addresses).settings
+        },
         ..config(100, &addresses)
     });
     let stop = Peer::fridge(&line, 0);
@@ -495,7 +516,10 @@ fn an_owner_may_discard_what_others_advertise() {
     // V-7 as published.
     let addresses = one_address();
     let mut line = Line::new(&VrConfig {
-        owner_receive: OwnerReceive::Discard,
+        settings: VrSettings {
+            owner_receive: OwnerReceive::Discard,
+            ..config(255, &addresses).settings
+        },
         ..config(255, &addresses)
     });
     let mut other = Peer::fridge(&line, 255);
@@ -581,7 +605,10 @@ fn with_the_interface_mac_it_serves_until_the_winner_announces() {
     // After a healed partition the winner does not know of us, and neighbours send to us.
     let addresses = one_address();
     let mut line = active_with(&VrConfig {
-        mac_mode: MacMode::Interface,
+        settings: VrSettings {
+            mac_mode: MacMode::Interface,
+            ..config(100, &addresses).settings
+        },
         ..config(100, &addresses)
     });
     let better = Peer::fridge(&line, 250);
@@ -594,7 +621,10 @@ fn with_the_interface_mac_it_serves_until_the_winner_announces() {
     ]);
     // The winner may also be one that does not answer.
     let mut line = active_with(&VrConfig {
-        mac_mode: MacMode::Interface,
+        settings: VrSettings {
+            mac_mode: MacMode::Interface,
+            ..config(100, &addresses).settings
+        },
         ..config(100, &addresses)
     });
     line.at(4.2)
@@ -645,8 +675,11 @@ fn version_2_counts_skew_in_seconds_and_learns_nothing() {
     // RFC 3768 section 6.1
     let addresses = one_address();
     let mut line = Line::new(&VrConfig {
-        version: Version::V2,
-        advert_interval: cs(200),
+        settings: VrSettings {
+            version: Version::V2,
+            advert_interval: cs(200),
+            ..config(100, &addresses).settings
+        },
         ..config(100, &addresses)
     });
     let better = Peer::fridge(&line, 250);
@@ -660,10 +693,13 @@ fn version_2_counts_skew_in_seconds_and_learns_nothing() {
 fn announcements_are_repeated_and_refreshed() {
     let addresses = one_address();
     let mut line = Line::new(&VrConfig {
-        announce: Announce {
-            repeats: 2,
-            repeat_interval: secs(5.0),
-            refresh: Some(secs(60.0)),
+        settings: VrSettings {
+            announce: Announce {
+                repeats: 2,
+                repeat_interval: secs(5.0),
+                refresh: Some(secs(60.0)),
+            },
+            ..config(255, &addresses).settings
         },
         ..config(255, &addresses)
     });

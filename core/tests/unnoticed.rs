@@ -7,15 +7,19 @@ use vrrp_core::wire::WireVersion;
 use vrrp_core::{
     Announce, ChecksumMode, DropReason, Engine, Error, Failure, Family, FrameKind, InterfaceState,
     Output, Reason, State, Track, TrackEffect, Verdict, Version, VirtualAddress, VrConfig,
+    VrSettings,
 };
 
 fn config(list: &[VirtualAddress]) -> VrConfig<'_> {
     VrConfig {
-        addresses: list,
-        announce: Announce {
-            repeats: 0,
-            ..Announce::DEFAULT
+        settings: VrSettings {
+            announce: Announce {
+                repeats: 0,
+                ..Announce::DEFAULT
+            },
+            ..VrSettings::DEFAULT
         },
+        addresses: list,
         ..VrConfig::DEFAULT
     }
 }
@@ -103,7 +107,10 @@ fn an_effect_that_failed_is_waited_for_whatever_else_happens() {
 fn a_failed_group_troubles_those_alone_that_use_it() {
     let list = addresses(&["10.10.10.80"]);
     let mut line = Line::new(&VrConfig {
-        start_delay: secs(60.0),
+        settings: VrSettings {
+            start_delay: secs(60.0),
+            ..config(&list).settings
+        },
         ..config(&list)
     });
     let others = interface();
@@ -174,7 +181,10 @@ fn what_was_learned_of_checksums_outlives_a_change_of_something_else() {
     reconfigure(
         &mut line,
         &VrConfig {
-            preempt: false,
+            settings: VrSettings {
+                preempt: false,
+                ..base.settings
+            },
             ..base
         },
     );
@@ -184,7 +194,16 @@ fn what_was_learned_of_checksums_outlives_a_change_of_something_else() {
         (ChecksumMode::Rfc9568, false),
         (ChecksumMode::Auto, true),
     ] {
-        reconfigure(&mut line, &VrConfig { checksum, ..base });
+        reconfigure(
+            &mut line,
+            &VrConfig {
+                settings: VrSettings {
+                    checksum,
+                    ..base.settings
+                },
+                ..base
+            },
+        );
         assert_eq!(line.status().pseudo_header, pseudo_header, "{checksum:?}");
     }
 }
@@ -199,7 +218,10 @@ fn another_priority_ends_having_resigned_and_nothing_else_does() {
     line.act(|r, now| r.resign(now, key).unwrap());
     line.at(5.1).accept(&peer).expect_state(State::Backup);
     let other = VrConfig {
-        preempt_delay: secs(1.0),
+        settings: VrSettings {
+            preempt_delay: secs(1.0),
+            ..base.settings
+        },
         ..base
     };
     reconfigure(&mut line, &other);
@@ -207,7 +229,10 @@ fn another_priority_ends_having_resigned_and_nothing_else_does() {
     reconfigure(
         &mut line,
         &VrConfig {
-            priority: priority(120),
+            settings: VrSettings {
+                priority: priority(120),
+                ..other.settings
+            },
             ..other
         },
     );
@@ -220,7 +245,10 @@ fn a_new_interval_is_counted_by_a_backup_of_version_2_alone() {
     let list = addresses(&["10.10.10.80"]);
     for (version, counted) in [(Version::V2, 300), (Version::V3, 20)] {
         let base = VrConfig {
-            version,
+            settings: VrSettings {
+                version,
+                ..config(&list).settings
+            },
             ..config(&list)
         };
         let mut line = Line::new(&base);
@@ -234,7 +262,10 @@ fn a_new_interval_is_counted_by_a_backup_of_version_2_alone() {
         reconfigure(
             &mut line,
             &VrConfig {
-                advert_interval: cs(300),
+                settings: VrSettings {
+                    advert_interval: cs(300),
+                    ..base.settings
+                },
                 ..base
             },
         );
@@ -357,7 +388,10 @@ fn version_2_is_shadowed_for_four_intervals_of_version_3() {
     let list = addresses(&["10.10.10.80"]);
     for (seconds, shadowed) in [(4.999_999, true), (5.0, false)] {
         let mut line = Line::new(&VrConfig {
-            version: Version::Both,
+            settings: VrSettings {
+                version: Version::Both,
+                ..config(&list).settings
+            },
             ..config(&list)
         });
         let new = of_both(&line, WireVersion::V3);
@@ -377,7 +411,10 @@ fn who_repeats_itself_in_both_versions_is_heard_in_the_newer_one() {
     //
     let list = addresses(&["10.10.10.80"]);
     let mut line = Line::new(&VrConfig {
-        version: Version::Both,
+        settings: VrSettings {
+            version: Version::Both,
+            ..config(&list).settings
+        },
         ..config(&list)
     });
     let new = of_both(&line, WireVersion::V3);
@@ -393,7 +430,10 @@ fn who_repeats_itself_in_both_versions_is_heard_in_the_newer_one() {
 fn the_form_of_the_checksum_is_learned_of_version_3_over_ipv4_alone() {
     let list = addresses(&["10.10.10.80"]);
     let mut line = Line::new(&VrConfig {
-        version: Version::Both,
+        settings: VrSettings {
+            version: Version::Both,
+            ..config(&list).settings
+        },
         ..config(&list)
     });
     let old = of_both(&line, WireVersion::V2);
@@ -463,7 +503,10 @@ fn what_is_owed_on_an_interface_that_went_holds_nobody_up() {
 fn advertisements_of_a_large_table_leave_together() {
     let list = addresses(&["10.10.10.80"]);
     let owner = VrConfig {
-        priority: vrrp_core::Priority::OWNER,
+        settings: VrSettings {
+            priority: vrrp_core::Priority::OWNER,
+            ..config(&list).settings
+        },
         ..config(&list)
     };
     let mut router = Engine::<1, 64, 2>::new();
@@ -522,8 +565,11 @@ fn nobody_advertises_earlier_by_more_than_a_hundredth_of_its_own_interval() {
     for (vrid, millis, interval) in [(1, 0, 100), (2, 905, 10)] {
         let key = key(vrid, Family::Ipv4);
         let owner = VrConfig {
-            priority: vrrp_core::Priority::OWNER,
-            advert_interval: cs(interval),
+            settings: VrSettings {
+                priority: vrrp_core::Priority::OWNER,
+                advert_interval: cs(interval),
+                ..config(&list).settings
+            },
             ..config(&list)
         };
         router.insert(at(millis), key, &owner).unwrap();
@@ -586,10 +632,16 @@ fn what_a_configuration_cannot_mean_is_refused() {
         router.insert(now, key(1, Family::Ipv4), &config).err()
     };
     assert_eq!(refused(&|_| {}), None);
-    assert_eq!(refused(&|c| c.advert_interval = cs(4_095)), None);
+    assert_eq!(refused(&|c| c.settings.advert_interval = cs(4_095)), None);
     assert_eq!(refused(&|c| c.addresses = &[]), Some(Error::NoAddresses));
-    assert_eq!(refused(&|c| c.max_hops = 0), Some(Error::BadMaxHops));
-    assert_eq!(refused(&|c| c.max_hops = 2), Some(Error::BadMaxHops));
+    assert_eq!(
+        refused(&|c| c.settings.max_hops = 0),
+        Some(Error::BadMaxHops)
+    );
+    assert_eq!(
+        refused(&|c| c.settings.max_hops = 2),
+        Some(Error::BadMaxHops)
+    );
     let bad = Some(Error::BadAddress);
     let wrong = [
         &["10.10.10.80", "10.10.10.80"][..],
@@ -671,7 +723,10 @@ fn an_address_is_given_up_as_it_was_taken() {
     let list = addresses(&["10.10.10.80", "10.10.10.81"]);
     for accept in [false, true] {
         let base = VrConfig {
-            accept,
+            settings: VrSettings {
+                accept,
+                ..config(&list).settings
+            },
             ..config(&list)
         };
         let mut line = active(&base);

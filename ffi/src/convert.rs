@@ -9,7 +9,7 @@ use vrrp_core::{
     AddressCheck, AdvertInterval, Announce, Auth, ChecksumMode, DropReason, Duration, Error,
     Failure, Family, FrameKind, InterfaceState, MacAddr, MacMode, Output, OwnerReceive, PacketMeta,
     Peer, Priority, Reason, State, Track, TrackEffect, Transmit, Verdict, Version, VirtualAddress,
-    VrConfig, VrKey, Vrid,
+    VrKey, VrSettings, Vrid,
 };
 
 use crate::numbers::*;
@@ -168,7 +168,7 @@ impl Legal<PacketMeta> for vrrp_packet {
 }
 
 /// The interval of a configuration, which depends on the version.
-pub(crate) fn interval(version: Version, cs: u16) -> Result<AdvertInterval, c_int> {
+fn interval(version: Version, cs: u16) -> Result<AdvertInterval, c_int> {
     let interval = match version {
         Version::V2 if cs.is_multiple_of(100) => u8::try_from(cs / 100)
             .ok()
@@ -188,42 +188,47 @@ fn auth(auth: u8, password: [u8; 8]) -> Result<Auth, c_int> {
     }
 }
 
-/// All but the lists.
-impl Legal<VrConfig<'static>> for vrrp_config {
-    fn legal(&self) -> Result<VrConfig<'static>, c_int> {
-        let version = self.version.legal()?;
+/// A field of a [`vrrp_config`] that holds no legal value.
+pub(crate) struct BadField {
+    /// Its name in C.
+    pub(crate) name: &'static str,
+    /// The error to answer.
+    pub(crate) code: c_int,
+}
+
+impl vrrp_config {
+    /// Its plain values: the one way from C to the settings of a virtual router.
+    pub(crate) fn settings(&self) -> Result<VrSettings, BadField> {
+        let bad = |name| move |code| BadField { name, code };
+        let version = self.version.legal().map_err(bad("version"))?;
+        let priority = Priority::new(self.priority).ok_or(VRRP_ERR_VALUE);
+        let interval = interval(version, self.advert_interval_cs);
         let refresh = Duration::from_micros(self.announce_refresh_us);
-        Ok(VrConfig {
+        Ok(VrSettings {
             version,
-            priority: Priority::new(self.priority).ok_or(VRRP_ERR_VALUE)?,
-            advert_interval: interval(version, self.advert_interval_cs)?,
+            priority: priority.map_err(bad("priority"))?,
+            advert_interval: interval.map_err(bad("advert_interval_cs"))?,
             preempt: self.preempt != 0,
             preempt_delay: Duration::from_micros(self.preempt_delay_us),
             start_delay: Duration::from_micros(self.start_delay_us),
             accept: self.accept != 0,
-            addresses: &[],
-            source: source(self.source)?,
-            peers: &[],
             max_hops: self.max_hops,
-            mac_mode: self.mac_mode.legal()?,
-            auth: auth(self.auth, self.password)?,
-            checksum: self.checksum.legal()?,
-            address_check: self.address_check.legal()?,
-            owner_receive: self.owner_receive.legal()?,
+            mac_mode: self.mac_mode.legal().map_err(bad("mac_mode"))?,
+            auth: auth(self.auth, self.password).map_err(bad("auth"))?,
+            checksum: self.checksum.legal().map_err(bad("checksum"))?,
+            address_check: self.address_check.legal().map_err(bad("address_check"))?,
+            owner_receive: self.owner_receive.legal().map_err(bad("owner_receive"))?,
             announce: Announce {
                 repeats: self.announce_repeats,
                 repeat_interval: Duration::from_micros(self.announce_repeat_us),
                 refresh: (refresh != Duration::ZERO).then_some(refresh),
             },
-            tracks: &[],
         })
     }
-}
 
-impl vrrp_config {
     /// The defaults of the RFC.
     pub(crate) fn with_defaults(size: u32) -> Self {
-        let from = VrConfig::DEFAULT;
+        let from = VrSettings::DEFAULT;
         Self {
             size,
             version: VRRP_V3,

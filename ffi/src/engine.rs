@@ -490,7 +490,8 @@ pub(crate) unsafe fn with_config(
         addresses: list(addresses, &mut a, VRRP_ERR_ADDRESSES_FULL)?,
         peers: list(peers, &mut p, VRRP_ERR_ADDRESSES_FULL)?,
         tracks: list(tracks, &mut t, VRRP_ERR_TRACKS_FULL)?,
-        ..config.legal()?
+        source: convert::source(config.source)?,
+        settings: config.settings().map_err(|bad| bad.code)?,
     }))
 }
 

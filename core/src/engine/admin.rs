@@ -20,7 +20,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
         }
         let known = self.interfaces.len();
         let iface = self.interface_slot(key.ifindex)?;
-        self.widen_earliness(config.advert_interval);
+        self.widen_earliness(config.settings.advert_interval);
         let inserted = self.insert_on(now, key, iface, config);
         if inserted.is_err() {
             self.interfaces.truncate(known);
@@ -63,7 +63,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
         key: VrKey,
         config: &VrConfig<'_>,
     ) -> Result<(), Error> {
-        self.widen_earliness(config.advert_interval);
+        self.widen_earliness(config.settings.advert_interval);
         self.with(key, |vr, iface| vr.reconfigure(now, &iface.state, config))?
     }
 

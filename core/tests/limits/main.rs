@@ -12,6 +12,7 @@ use vrrp_core::wire::WireVersion;
 use vrrp_core::{
     AddressCheck, AdvertInterval, Announce, Auth, Error, Failure, Family, InterfaceState, MacMode,
     Output, OwnerReceive, Reason, State, Track, TrackEffect, Version, VirtualAddress, VrConfig,
+    VrSettings,
 };
 
 const PASSWORD: Auth = Auth::Simple(*b"paper\0\0\0");
@@ -22,12 +23,15 @@ fn list() -> Vec<VirtualAddress> {
 
 fn config(value: u8, addresses: &[VirtualAddress]) -> VrConfig<'_> {
     VrConfig {
-        priority: priority(value),
-        addresses,
-        announce: Announce {
-            repeats: 0,
-            ..Announce::DEFAULT
+        settings: VrSettings {
+            priority: priority(value),
+            announce: Announce {
+                repeats: 0,
+                ..Announce::DEFAULT
+            },
+            ..VrSettings::DEFAULT
         },
+        addresses,
         ..VrConfig::DEFAULT
     }
 }
@@ -38,8 +42,11 @@ fn line(value: u8) -> Line {
 
 fn version(version: Version, auth: Auth) -> Line {
     Line::new(&VrConfig {
-        version,
-        auth,
+        settings: VrSettings {
+            version,
+            auth,
+            ..config(100, &list()).settings
+        },
         ..config(100, &list())
     })
 }

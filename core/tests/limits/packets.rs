@@ -15,8 +15,11 @@ fn unicast_peers_may_be_further_away() {
     // not V-1
     let peers = [ip("10.10.10.2")];
     let mut line = Line::new(&VrConfig {
+        settings: VrSettings {
+            max_hops: 2,
+            ..config(100, &list()).settings
+        },
         peers: &peers,
-        max_hops: 2,
         ..config(100, &list())
     });
     let mut peer = Peer::fridge(&line, 200);
@@ -38,8 +41,11 @@ fn unicast_peers_may_be_further_away() {
 fn an_address_list_of_version_2_that_is_checked_is_ours_or_the_owners() {
     // not V-20
     let mut line = Line::new(&VrConfig {
-        version: Version::V2,
-        address_check: AddressCheck::Strict,
+        settings: VrSettings {
+            version: Version::V2,
+            address_check: AddressCheck::Strict,
+            ..config(100, &list()).settings
+        },
         ..config(100, &list())
     });
     let mut peer = Peer::fridge(&line, 200);
@@ -109,7 +115,10 @@ fn an_owner_that_discards_does_so_while_it_is_owner() {
         effect: TrackEffect::WhileDown(-200),
     }];
     let mut line = Line::new(&VrConfig {
-        owner_receive: OwnerReceive::Discard,
+        settings: VrSettings {
+            owner_receive: OwnerReceive::Discard,
+            ..config(255, &list()).settings
+        },
         tracks: &tracks,
         ..config(255, &list())
     });
@@ -156,8 +165,11 @@ fn intervals_that_a_version_cannot_say_are_refused() {
     ] {
         let mut line = line(100);
         let other = VrConfig {
-            version,
-            advert_interval: interval.unwrap(),
+            settings: VrSettings {
+                version,
+                advert_interval: interval.unwrap(),
+                ..config(100, &list).settings
+            },
             ..config(100, &list)
         };
         let refused = line.router.reconfigure(line.now, line.key, &other);
@@ -251,8 +263,11 @@ fn version_2_is_heard_of_who_no_longer_speaks_version_3() {
 fn version_2_says_no_interval_below_a_second() {
     // X-5; not X-5: version 3 says its own.
     let mut line = Line::new(&VrConfig {
-        version: Version::Both,
-        advert_interval: cs(50),
+        settings: VrSettings {
+            version: Version::Both,
+            advert_interval: cs(50),
+            ..config(100, &list()).settings
+        },
         ..config(100, &list())
     });
     line.at(2.0);
@@ -270,8 +285,11 @@ fn version_2_says_no_interval_below_a_second() {
 fn the_longest_interval_of_version_2_is_heard() {
     // not V-10, not V-16: 255 s, which version 3 could not say.
     let mut line = Line::new(&VrConfig {
-        version: Version::V2,
-        advert_interval: AdvertInterval::from_secs(255).unwrap(),
+        settings: VrSettings {
+            version: Version::V2,
+            advert_interval: AdvertInterval::from_secs(255).unwrap(),
+            ..config(100, &list()).settings
+        },
         ..config(100, &list())
     });
     hears(&mut line, 200).expect_state(State::Backup);

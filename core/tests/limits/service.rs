@@ -29,7 +29,10 @@ fn questions_are_answered_for_what_is_served_here() {
     assert!(line.router.answer(IF + 1, &request, &mut buf).is_none());
     // not M-4: the interface's own MAC, where that was chosen.
     let mut line = Line::new(&VrConfig {
-        mac_mode: MacMode::Interface,
+        settings: VrSettings {
+            mac_mode: MacMode::Interface,
+            ..config(100, &list()).settings
+        },
         ..config(100, &list())
     });
     line.at(4.1);
@@ -80,7 +83,10 @@ fn frames_of_the_protocol_name_the_virtual_mac_and_the_group() {
         (MacMode::Interface, interface().mac.0),
     ] {
         let mut line = Line::new(&VrConfig {
-            mac_mode,
+            settings: VrSettings {
+                mac_mode,
+                ..config(100, &list()).settings
+            },
             ..config(100, &list())
         });
         line.at(4.1);
@@ -97,7 +103,10 @@ fn addresses_are_accepted_where_the_rfc_says() {
     // a Backup serves none. A-2; not A-1, not A-2: an owner, or Accept_Mode.
     for (value, accept, accepted) in [(100, false, false), (100, true, true), (255, false, true)] {
         let mut line = Line::disabled(&VrConfig {
-            accept,
+            settings: VrSettings {
+                accept,
+                ..config(value, &list()).settings
+            },
             ..config(value, &list())
         });
         let router = &mut line.router;

@@ -27,7 +27,10 @@ fn what_is_discarded_teaches_nothing() {
 fn the_lowest_priority_is_not_a_farewell() {
     // not T-4, not S-5: 1 is a priority; no preemption, so the timer begins anew.
     let mut line = Line::new(&VrConfig {
-        preempt: false,
+        settings: VrSettings {
+            preempt: false,
+            ..config(100, &list()).settings
+        },
         ..config(100, &list())
     });
     hears(line.at(1.0), 1);
@@ -51,8 +54,11 @@ fn nothing_that_is_heard_makes_the_adver_timer_begin_anew_but_an_answer() {
 fn the_skew_of_version_2_is_a_part_of_a_second() {
     // T-6; not T-6: whatever its interval.
     let mut line = Line::new(&VrConfig {
-        version: Version::V2,
-        advert_interval: cs(400),
+        settings: VrSettings {
+            version: Version::V2,
+            advert_interval: cs(400),
+            ..config(128, &list()).settings
+        },
         ..config(128, &list())
     });
     line.at(12.4999).expect_state(State::Backup);
@@ -160,7 +166,10 @@ fn while_active_preempt_mode_means_nothing() {
     // S-13; not S-13: in Backup it keeps us from taking over.
     let list = list();
     let unwilling = VrConfig {
-        preempt: false,
+        settings: VrSettings {
+            preempt: false,
+            ..config(100, &list).settings
+        },
         ..config(100, &list)
     };
     let mut line = Line::new(&unwilling);
@@ -226,7 +235,10 @@ fn several_families_and_vrids_do_not_disturb_each_other() {
 fn an_owner_that_had_to_listen_first_starts_as_the_owner() {
     // S-1
     let mut line = Line::new(&VrConfig {
-        start_delay: secs(2.0),
+        settings: VrSettings {
+            start_delay: secs(2.0),
+            ..config(255, &list()).settings
+        },
         ..config(255, &list())
     });
     line.skip();

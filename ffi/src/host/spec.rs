@@ -4,14 +4,12 @@ use std::ffi::{CStr, c_char, c_int};
 use std::net::IpAddr;
 
 use ::vrrp_host::{AddressSpec, HostConfig, MAX_ADDRESSES, TrackSpec, Tracked, VrId, VrSpec};
-use vrrp_core::{
-    Announce, Auth, Duration, Family, MAX_TRACKS, Priority, Track, Version, VirtualAddress, Vrid,
-};
+use vrrp_core::{Family, MAX_TRACKS, Track, VirtualAddress, VrSettings, Vrid};
 
 use super::message::Refusal;
 use super::numbers::*;
 use super::types::*;
-use crate::convert::Legal;
+use crate::convert::{self, Legal};
 use crate::numbers::*;
 use crate::raw::{self, string};
 use crate::types::*;
@@ -142,7 +140,18 @@ unsafe fn router(path: &str, given: &vrrp_host_router, objects: &[Tracked]) -> R
             interface: unsafe { carrier(&path, carriers.get(i))? },
         });
     }
-    let mut spec = scalars(path, &config, id, addresses)?;
+    let settings = settings(path, &config)?;
+    let source = convert::source(config.source);
+    let mut spec = VrSpec {
+        id,
+        settings,
+        // Only a text can ask for it.
+        replace_mac: false,
+        addresses,
+        source: at(&format!("{path}.source"), source)?,
+        peers: Vec::new(),
+        tracks: Vec::new(),
+    };
     for (i, peer) in lists.peers.iter().enumerate() {
         spec.peers
             .push(at(&format!("{path}.peers[{i}]"), peer.legal())?);
@@ -210,52 +219,15 @@ impl<'a> Lists<'a> {
     }
 }
 
-/// All but the lists of peers and tracks.
-fn scalars(
-    path: &str,
-    config: &vrrp_config,
-    id: VrId,
-    addresses: Vec<AddressSpec>,
-) -> Read<VrSpec> {
-    let field = |name: &str| format!("{path}.{name}");
-    let version: Version = at(&field("version"), config.version.legal())?;
-    let priority = Priority::new(config.priority).ok_or_else(|| {
-        let text = format!("{}: expected 1 to 255, found 0", field("priority"));
-        Refusal::new(VRRP_ERR_VALUE, text)
-    })?;
-    let interval = crate::convert::interval(version, config.advert_interval_cs);
-    let auth = match config.auth {
-        VRRP_AUTH_NONE => Auth::None,
-        VRRP_AUTH_SIMPLE => Auth::Simple(config.password),
-        _ => return Err(Refusal::field(&field("auth"), VRRP_ERR_VALUE)),
-    };
-    let refresh = Duration::from_micros(config.announce_refresh_us);
-    Ok(VrSpec {
-        version,
-        priority,
-        advert_interval: at(&field("advert_interval_cs"), interval)?,
-        preempt: config.preempt != 0,
-        preempt_delay: Duration::from_micros(config.preempt_delay_us),
-        start_delay: Duration::from_micros(config.start_delay_us),
-        accept: config.accept != 0,
-        max_hops: config.max_hops,
-        mac_mode: at(&field("mac_mode"), config.mac_mode.legal())?,
-        // Only a text can ask for it.
-        replace_mac: false,
-        auth,
-        checksum: at(&field("checksum"), config.checksum.legal())?,
-        address_check: at(&field("address_check"), config.address_check.legal())?,
-        owner_receive: at(&field("owner_receive"), config.owner_receive.legal())?,
-        announce: Announce {
-            repeats: config.announce_repeats,
-            repeat_interval: Duration::from_micros(config.announce_repeat_us),
-            refresh: (refresh != Duration::ZERO).then_some(refresh),
-        },
-        id,
-        addresses,
-        source: at(&field("source"), crate::convert::source(config.source))?,
-        peers: Vec::new(),
-        tracks: Vec::new(),
+/// The plain values of a configuration.
+fn settings(path: &str, config: &vrrp_config) -> Read<VrSettings> {
+    config.settings().map_err(|bad| {
+        let path = format!("{path}.{}", bad.name);
+        if config.priority == 0 && bad.name == "priority" {
+            let text = format!("{path}: expected 1 to 255, found 0");
+            return Refusal::new(bad.code, text);
+        }
+        Refusal::field(&path, bad.code)
     })
 }
 

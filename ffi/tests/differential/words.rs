@@ -7,7 +7,7 @@ use ::vrrp::*;
 use vrrp_core::{
     AddressCheck, AdvertInterval, Announce, Auth, ChecksumMode, DropReason, Duration, Error,
     Failure, Family, MacMode, Output, OwnerReceive, Priority, Track, TrackEffect, Version,
-    VirtualAddress, VrConfig, VrKey, Vrid,
+    VirtualAddress, VrConfig, VrKey, VrSettings, Vrid,
 };
 
 /// The number of a refusal, which are in the order of `Error`.
@@ -75,37 +75,40 @@ pub(crate) fn legal<'a>(
     };
     let refresh = Duration::from_micros(c.announce_refresh_us);
     Ok(VrConfig {
-        version,
-        priority,
-        advert_interval: interval.ok_or(VRRP_ERR_BAD_INTERVAL)?,
-        preempt: c.preempt == 1,
-        preempt_delay: Duration::from_micros(c.preempt_delay_us),
-        start_delay: Duration::from_micros(c.start_delay_us),
-        accept: c.accept == 1,
+        settings: VrSettings {
+            version,
+            priority,
+            advert_interval: interval.ok_or(VRRP_ERR_BAD_INTERVAL)?,
+            preempt: c.preempt == 1,
+            preempt_delay: Duration::from_micros(c.preempt_delay_us),
+            start_delay: Duration::from_micros(c.start_delay_us),
+            accept: c.accept == 1,
+            max_hops: c.max_hops,
+            mac_mode: [MacMode::Virtual, MacMode::Interface][usize::from(c.mac_mode)],
+            auth: if c.auth == 1 {
+                Auth::Simple(c.password)
+            } else {
+                Auth::None
+            },
+            checksum: [
+                ChecksumMode::Auto,
+                ChecksumMode::Rfc9568,
+                ChecksumMode::Rfc5798,
+            ][usize::from(c.checksum)],
+            address_check: [AddressCheck::Warn, AddressCheck::Strict][usize::from(c.address_check)],
+            owner_receive: [OwnerReceive::Elect, OwnerReceive::Discard]
+                [usize::from(c.owner_receive)],
+            announce: Announce {
+                repeats: c.announce_repeats,
+                repeat_interval: Duration::from_micros(c.announce_repeat_us),
+                refresh: (c.announce_refresh_us > 0).then_some(refresh),
+            },
+        },
         addresses,
         peers,
-        max_hops: c.max_hops,
-        mac_mode: [MacMode::Virtual, MacMode::Interface][usize::from(c.mac_mode)],
-        auth: if c.auth == 1 {
-            Auth::Simple(c.password)
-        } else {
-            Auth::None
-        },
-        checksum: [
-            ChecksumMode::Auto,
-            ChecksumMode::Rfc9568,
-            ChecksumMode::Rfc5798,
-        ][usize::from(c.checksum)],
         source: match c.source.family {
             4 => Some([10, 0, 0, c.source.octets[3]].into()),
             _ => None,
-        },
-        address_check: [AddressCheck::Warn, AddressCheck::Strict][usize::from(c.address_check)],
-        owner_receive: [OwnerReceive::Elect, OwnerReceive::Discard][usize::from(c.owner_receive)],
-        announce: Announce {
-            repeats: c.announce_repeats,
-            repeat_interval: Duration::from_micros(c.announce_repeat_us),
-            refresh: (c.announce_refresh_us > 0).then_some(refresh),
         },
         tracks,
     })

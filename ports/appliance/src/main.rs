@@ -132,8 +132,9 @@ fn insert_routers(vrrp: Vrrp, settings: &Settings) -> Vec<VrKey, VRS> {
     for router in &settings.routers {
         let key = vrrp_embassy::key(router.vrid, router.family());
         let config = VrConfig {
+            settings: router.settings,
             addresses: &router.addresses,
-            ..router.config
+            ..VrConfig::DEFAULT
         };
         match vrrp.insert(key, &config) {
             Ok(()) => drop(keys.push(key)),

@@ -9,7 +9,7 @@ use core::str::FromStr;
 use defmt::intern;
 use heapless::{String, Vec};
 use vrrp_embassy::vrrp_core::{
-    AdvertInterval, Auth, Family, Priority, Version, VirtualAddress, VrConfig, Vrid,
+    AdvertInterval, Auth, Family, Priority, Version, VirtualAddress, VrSettings, Vrid,
 };
 
 /// Virtual routers; each address family of a VRID is one.
@@ -35,7 +35,7 @@ pub(crate) struct VirtualRouter {
     pub(crate) vrid: Vrid,
     pub(crate) addresses: Vec<VirtualAddress, ADDRS>,
     /// Everything else.
-    pub(crate) config: VrConfig<'static>,
+    pub(crate) settings: VrSettings,
 }
 
 impl VirtualRouter {
@@ -108,9 +108,9 @@ impl Settings {
         let router = VirtualRouter {
             vrid: vrid.ok_or(intern!("a number from 1 to 255"))?,
             addresses: Vec::new(),
-            config: VrConfig {
+            settings: VrSettings {
                 accept: true,
-                ..VrConfig::DEFAULT
+                ..VrSettings::DEFAULT
             },
         };
         self.routers
@@ -123,7 +123,7 @@ impl Settings {
     /// no service; it is there for the protocol.
     pub(crate) fn each_served(&self, f: &mut dyn FnMut(IpAddr)) {
         for round in 0..ADDRS {
-            for router in self.routers.iter().filter(|router| router.config.accept) {
+            for router in self.routers.iter().filter(|router| router.settings.accept) {
                 if let Some(address) = router.served(round) {
                     f(address);
                 }
@@ -169,19 +169,20 @@ impl VirtualRouter {
     }
 
     fn set(&mut self, key: &str, value: &str) -> Result<(), Words> {
-        let config = &mut self.config;
+        let settings = &mut self.settings;
         match key {
             "address" => return self.add_address(value),
             "priority" => {
                 let priority = number(value).and_then(Priority::new);
-                config.priority = priority.ok_or(intern!("a number from 1 to 255"))?;
+                settings.priority = priority.ok_or(intern!("a number from 1 to 255"))?;
             }
             "interval_cs" => {
                 let interval = number(value).and_then(AdvertInterval::from_centis);
-                config.advert_interval = interval.ok_or(intern!("centiseconds from 1 to 4095"))?;
+                settings.advert_interval =
+                    interval.ok_or(intern!("centiseconds from 1 to 4095"))?;
             }
             "version" => {
-                config.version = match value {
+                settings.version = match value {
                     "2" => Version::V2,
                     "3" => Version::V3,
                     "both" => Version::Both,
@@ -195,10 +196,10 @@ impl VirtualRouter {
                 for (octet, from) in room.iter_mut().zip(value.bytes()) {
                     *octet = from;
                 }
-                config.auth = Auth::Simple(octets);
+                settings.auth = Auth::Simple(octets);
             }
-            "accept" => config.accept = yes_or_no(value)?,
-            "preempt" => config.preempt = yes_or_no(value)?,
+            "accept" => settings.accept = yes_or_no(value)?,
+            "preempt" => settings.preempt = yes_or_no(value)?,
             _ => {
                 return Err(intern!(
                     "one of vrid, address, priority, interval_cs, version, password, accept, preempt after a vrid"

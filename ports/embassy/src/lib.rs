@@ -34,7 +34,8 @@
 //! // What to share with others, and a stack to serve it from.
 //! let vr = key(Vrid::new(1)?, Family::Ipv4);
 //! let service = VirtualAddress { address: [10, 10, 10, 80].into(), prefix_len: 24 };
-//! let config = VrConfig { addresses: &[service], accept: true, ..VrConfig::DEFAULT };
+//! let settings = VrSettings { accept: true, ..VrSettings::DEFAULT };
+//! let config = VrConfig { settings, addresses: &[service], ..VrConfig::DEFAULT };
 //! vrrp.insert(vr, &config).ok()?;
 //! let device = vrrp.stack_driver(Some([10, 10, 10, 80].into()), None)?;
 //! let (service, service_runner) = embassy_net::new(device, virtual_one, more_memory, seed);

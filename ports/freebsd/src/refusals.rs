@@ -27,9 +27,9 @@ impl<'a> Wish<'a> {
         Self {
             interface: &spec.id.interface,
             vrid: spec.id.vrid,
-            mac_mode: spec.mac_mode,
+            mac_mode: spec.settings.mac_mode,
             replace_mac: spec.replace_mac,
-            accept: spec.accept,
+            accept: spec.settings.accept,
             addresses: addresses
                 .map(|a| (a.address.address, a.interface.as_deref()))
                 .collect(),

@@ -135,7 +135,7 @@ impl Bench {
                 interface: None,
             }];
             let mut spec = VrSpec::new(id, addresses);
-            spec.priority = Priority::new(priority).expect("not 0");
+            spec.settings.priority = Priority::new(priority).expect("not 0");
             spec
         });
         let config = HostConfig {

@@ -5,9 +5,8 @@ use std::fmt;
 use std::net::IpAddr;
 
 use vrrp_core::{
-    AddressCheck, AdvertInterval, Announce, Auth, ChecksumMode, Duration, Error, Family,
-    MAX_TRACKS, MacMode, OwnerReceive, Priority, Track, TrackEffect, Version, VirtualAddress,
-    VrConfig, VrKey, Vrid,
+    Error, Family, MAX_TRACKS, Track, TrackEffect, VirtualAddress, VrConfig, VrKey, VrSettings,
+    Vrid,
 };
 
 use crate::host::plan;
@@ -65,43 +64,17 @@ pub const fn family_word(family: Family) -> &'static str {
 pub struct VrSpec {
     /// Its name.
     pub id: VrId,
-    /// See [`VrConfig::version`].
-    pub version: Version,
-    /// See [`VrConfig::priority`].
-    pub priority: Priority,
-    /// See [`VrConfig::advert_interval`].
-    pub advert_interval: AdvertInterval,
-    /// See [`VrConfig::preempt`].
-    pub preempt: bool,
-    /// See [`VrConfig::preempt_delay`].
-    pub preempt_delay: Duration,
-    /// See [`VrConfig::start_delay`].
-    pub start_delay: Duration,
-    /// See [`VrConfig::accept`].
-    pub accept: bool,
+    /// The plain values. Changing [`mac_mode`](VrSettings::mac_mode) in a reload stops the virtual
+    /// router gracefully and starts it again.
+    pub settings: VrSettings,
+    /// See [`VrSetup::replace_mac`]. Changing it in a reload is as changing the MAC mode.
+    pub replace_mac: bool,
     /// Its addresses: at least one; with `peers` at most [`MAX_ADDRESSES`](crate::MAX_ADDRESSES).
     pub addresses: Vec<AddressSpec>,
     /// See [`VrConfig::source`]. While the interface does not have it there is a warning.
     pub source: Option<IpAddr>,
     /// See [`VrConfig::peers`].
     pub peers: Vec<IpAddr>,
-    /// See [`VrConfig::max_hops`].
-    pub max_hops: u8,
-    /// See [`VrConfig::mac_mode`]. Changing it in a reload stops the virtual router gracefully and
-    /// starts it again.
-    pub mac_mode: MacMode,
-    /// See [`VrSetup::replace_mac`]. Changing it in a reload is as changing `mac_mode`.
-    pub replace_mac: bool,
-    /// See [`VrConfig::auth`].
-    pub auth: Auth,
-    /// See [`VrConfig::checksum`].
-    pub checksum: ChecksumMode,
-    /// See [`VrConfig::address_check`].
-    pub address_check: AddressCheck,
-    /// See [`VrConfig::owner_receive`].
-    pub owner_receive: OwnerReceive,
-    /// See [`VrConfig::announce`].
-    pub announce: Announce,
     /// Objects that move its priority or hold it back; at most [`vrrp_core::MAX_TRACKS`].
     pub tracks: Vec<TrackSpec>,
 }
@@ -110,27 +83,16 @@ impl VrSpec {
     /// A virtual router with the engine's defaults and these addresses. But packets to them are
     /// accepted: the service is on this host.
     pub fn new(id: VrId, addresses: Vec<AddressSpec>) -> Self {
-        let default = VrConfig::DEFAULT;
         Self {
             id,
-            version: default.version,
-            priority: default.priority,
-            advert_interval: default.advert_interval,
-            preempt: default.preempt,
-            preempt_delay: default.preempt_delay,
-            start_delay: default.start_delay,
-            accept: true,
-            addresses,
-            source: default.source,
-            peers: Vec::new(),
-            max_hops: default.max_hops,
-            mac_mode: default.mac_mode,
+            settings: VrSettings {
+                accept: true,
+                ..VrSettings::DEFAULT
+            },
             replace_mac: false,
-            auth: default.auth,
-            checksum: default.checksum,
-            address_check: default.address_check,
-            owner_receive: default.owner_receive,
-            announce: default.announce,
+            addresses,
+            source: None,
+            peers: Vec::new(),
             tracks: Vec::new(),
         }
     }
@@ -151,23 +113,10 @@ impl VrSpec {
             })
             .collect();
         f(&VrConfig {
-            version: self.version,
-            priority: self.priority,
-            advert_interval: self.advert_interval,
-            preempt: self.preempt,
-            preempt_delay: self.preempt_delay,
-            start_delay: self.start_delay,
-            accept: self.accept,
+            settings: self.settings,
             addresses: &addresses,
             source: self.source,
             peers: &self.peers,
-            max_hops: self.max_hops,
-            mac_mode: self.mac_mode,
-            auth: self.auth,
-            checksum: self.checksum,
-            address_check: self.address_check,
-            owner_receive: self.owner_receive,
-            announce: self.announce,
             tracks: &tracks,
         })
     }
@@ -176,9 +125,9 @@ impl VrSpec {
     pub fn setup(&self, key: VrKey) -> VrSetup {
         VrSetup {
             key,
-            mac_mode: self.mac_mode,
+            mac_mode: self.settings.mac_mode,
             replace_mac: self.replace_mac,
-            accept: self.accept,
+            accept: self.settings.accept,
             addresses: self
                 .addresses
                 .iter()

@@ -20,7 +20,7 @@ use smoltcp::socket::{tcp, udp};
 use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetAddress, IpCidr};
 use vrrp_smoltcp::vrrp_core::{
-    AdvertInterval, Family, Priority, VirtualAddress, VrConfig, VrKey, Vrid,
+    AdvertInterval, Family, Priority, VirtualAddress, VrConfig, VrKey, VrSettings, Vrid,
 };
 use vrrp_smoltcp::{Vrrp, key};
 
@@ -101,10 +101,13 @@ fn insert(
     }
     let key = key(vrid, Family::of(addresses[0].address));
     let config = VrConfig {
+        settings: VrSettings {
+            priority,
+            advert_interval,
+            accept: true,
+            ..VrSettings::DEFAULT
+        },
         addresses: &addresses,
-        priority,
-        advert_interval,
-        accept: true,
         ..VrConfig::DEFAULT
     };
     device.insert(Instant::now(), key, &config)?;

@@ -21,7 +21,7 @@
 //! use smoltcp::phy::{Loopback, Medium};
 //! use smoltcp::time::Instant;
 //! use smoltcp::wire::{EthernetAddress, IpCidr};
-//! use vrrp_smoltcp::vrrp_core::{Family, State, VirtualAddress, VrConfig, Vrid};
+//! use vrrp_smoltcp::vrrp_core::{Family, State, VirtualAddress, VrConfig, VrSettings, Vrid};
 //! use vrrp_smoltcp::{Vrrp, key};
 //!
 //! let mut device = Vrrp::<_, 4, 8>::new(Loopback::new(Medium::Ethernet), 0x1234);
@@ -33,7 +33,8 @@
 //!
 //! let vr = key(Vrid::new(1).unwrap(), Family::Ipv4);
 //! let service = VirtualAddress { address: [10, 10, 10, 80].into(), prefix_len: 24 };
-//! let config = VrConfig { addresses: &[service], accept: true, ..VrConfig::DEFAULT };
+//! let settings = VrSettings { accept: true, ..VrSettings::DEFAULT };
+//! let config = VrConfig { settings, addresses: &[service], ..VrConfig::DEFAULT };
 //! device.insert(now, vr, &config)?;
 //!
 //! while device.status(vr).unwrap().state != State::Active {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use vrrp_core::wire::vrrp::View;
 use vrrp_core::{
     AdvertInterval, Auth, Failure, Family, FrameKind, Instant, InterfaceState, MacAddr, MacMode,
-    Output, Priority, State, Status, Version, VirtualAddress, VrConfig, VrKey, Vrid,
+    Output, Priority, State, Status, Version, VirtualAddress, VrConfig, VrKey, VrSettings, Vrid,
 };
 
 /// Its table is large enough for a timer wheel.
@@ -81,30 +81,42 @@ pub(crate) fn kinds() -> [(Family, VrConfig<'static>); 7] {
         (
             Family::Ipv4,
             VrConfig {
-                version: Version::V2,
+                settings: VrSettings {
+                    version: Version::V2,
+                    ..plain.settings
+                },
                 ..plain
             },
         ),
         (
             Family::Ipv4,
             VrConfig {
-                version: Version::V2,
-                auth: Auth::Simple(*b"paper\0\0\0"),
+                settings: VrSettings {
+                    version: Version::V2,
+                    auth: Auth::Simple(*b"paper\0\0\0"),
+                    ..plain.settings
+                },
                 ..plain
             },
         ),
         (
             Family::Ipv4,
             VrConfig {
-                version: Version::Both,
+                settings: VrSettings {
+                    version: Version::Both,
+                    ..plain.settings
+                },
                 ..plain
             },
         ),
         (
             Family::Ipv4,
             VrConfig {
+                settings: VrSettings {
+                    max_hops: 3,
+                    ..plain.settings
+                },
                 peers: PEERS,
-                max_hops: 3,
                 ..plain
             },
         ),
@@ -118,10 +130,13 @@ pub(crate) fn kinds() -> [(Family, VrConfig<'static>); 7] {
         (
             Family::Ipv4,
             VrConfig {
-                priority: Priority::OWNER,
-                mac_mode: MacMode::Interface,
-                accept: true,
-                advert_interval: AdvertInterval::from_centis(10).expect("a legal interval"),
+                settings: VrSettings {
+                    priority: Priority::OWNER,
+                    mac_mode: MacMode::Interface,
+                    accept: true,
+                    advert_interval: AdvertInterval::from_centis(10).expect("a legal interval"),
+                    ..plain.settings
+                },
                 ..plain
             },
         ),

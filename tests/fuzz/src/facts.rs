@@ -40,24 +40,25 @@ pub(crate) fn with_config<R>(
         Family::Ipv6 => &v6,
     };
     if key.family == Family::Ipv6 && bits & 0x40 == 0 {
-        config.version = Version::V3;
-        config.auth = Auth::None;
+        config.settings.version = Version::V3;
+        config.settings.auth = Auth::None;
         config.peers = &[];
-        config.max_hops = 1;
+        config.settings.max_hops = 1;
     }
-    config.preempt = bits & 1 == 0;
-    config.accept = bits & 2 == 0;
+    config.settings.preempt = bits & 1 == 0;
+    config.settings.accept = bits & 2 == 0;
     if let Some(priority) = Priority::new(octets.u8()) {
-        config.priority = priority;
+        config.settings.priority = priority;
     }
     if let Some(interval) = AdvertInterval::from_centis(u16::from(octets.u8()) * 10) {
-        config.advert_interval = interval;
+        config.settings.advert_interval = interval;
     }
-    config.preempt_delay =
+    config.settings.preempt_delay =
         Duration::from_millis(u64::from(octets.u8()) * 20 * u64::from(bits >> 2 & 1));
-    config.start_delay =
+    config.settings.start_delay =
         Duration::from_millis(u64::from(octets.u8()) * 20 * u64::from(bits >> 3 & 1));
-    config.announce.refresh = (bits & 0x10 != 0).then(|| Duration::from_secs(octets.u8().into()));
+    config.settings.announce.refresh =
+        (bits & 0x10 != 0).then(|| Duration::from_secs(octets.u8().into()));
     let tracks = [
         Track {
             object: u16::from(octets.u8() % 4),

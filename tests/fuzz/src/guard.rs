@@ -231,11 +231,11 @@ fn some_spec(octets: &mut Octets<'_>) -> VrSpec {
             interface: elsewhere.clone(),
         });
     let mut spec = VrSpec::new(id, placed.collect());
-    spec.mac_mode = match bits & 8 {
+    spec.settings.mac_mode = match bits & 8 {
         0 => MacMode::Virtual,
         _ => MacMode::Interface,
     };
-    spec.accept = bits & 16 != 0;
+    spec.settings.accept = bits & 16 != 0;
     spec.replace_mac = bits & 32 != 0;
     spec.peers = list_of(&peers, bits >> 6 ^ 3);
     if list & 64 != 0 {
@@ -252,9 +252,9 @@ fn setup_of(spec: &VrSpec, key: VrKey) -> VrSetup {
     let placed = spec.addresses.iter();
     VrSetup {
         key,
-        mac_mode: spec.mac_mode,
+        mac_mode: spec.settings.mac_mode,
         replace_mac: spec.replace_mac,
-        accept: spec.accept,
+        accept: spec.settings.accept,
         addresses: placed.map(|a| (a.address, a.interface.clone())).collect(),
         unicast: !spec.peers.is_empty(),
         source: spec.source,

@@ -132,7 +132,8 @@ impl World<'_> {
                 continue;
             };
             let wish = &self.hosts[*host].wishes[&group.key()];
-            let preempts = !status.resigned && (wish.config.preempt || status.priority.is_owner());
+            let preempts =
+                !status.resigned && (wish.config.settings.preempt || status.priority.is_owner());
             check(
                 !preempts || status.priority <= best.priority,
                 "the highest priority is Active",
@@ -207,14 +208,14 @@ impl World<'_> {
             .iter()
             .map(|h| &self.hosts[*h].wishes[&group.key()].config)
             .collect();
-        let has = |version| configs.iter().any(|c| c.version == version);
+        let has = |version| configs.iter().any(|c| c.settings.version == version);
         if has(Version::V2) && has(Version::V3) {
             return false;
         }
         let owners = configs
             .iter()
-            .filter(|c| c.owner_receive == OwnerReceive::Discard);
-        let discarding_owners = owners.filter(|c| c.priority.is_owner()).count();
+            .filter(|c| c.settings.owner_receive == OwnerReceive::Discard);
+        let discarding_owners = owners.filter(|c| c.settings.priority.is_owner()).count();
         if discarding_owners > 0 && able.len() > 1 {
             let owners = able.iter().filter(|h| {
                 let status = self.status_of(**h, group);
@@ -233,7 +234,7 @@ impl World<'_> {
             return true;
         }
         // RFC 3768 section 7.1: interval and authentication agree, and addresses where that is asked.
-        let mut checks = configs.iter().map(|c| c.address_check);
+        let mut checks = configs.iter().map(|c| c.settings.address_check);
         let strict = checks.any(|check| check == AddressCheck::Strict);
         let said: BTreeSet<_> = configs
             .iter()
@@ -241,9 +242,9 @@ impl World<'_> {
                 let mut addresses: Vec<_> = c.addresses.iter().map(|a| a.address).collect();
                 addresses.sort();
                 (
-                    c.advert_interval.as_centis(),
+                    c.settings.advert_interval.as_centis(),
                     strict.then_some(addresses),
-                    format!("{:?}", c.auth),
+                    format!("{:?}", c.settings.auth),
                 )
             })
             .collect();

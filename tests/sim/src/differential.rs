@@ -54,40 +54,40 @@ fn config(rng: &mut impl Draw, version: Version, family: Family) -> Config {
         }
     });
     let mut c = Config::new(virtuals.collect());
-    c.version = version;
+    c.settings.version = version;
     let centis = match version {
         Version::V2 => rng.pick(&[100, 200, 4_000]),
         _ => rng.pick(&[1, 3, 10, 100, 100, 333, 4_095]),
     };
-    c.advert_interval = AdvertInterval::from_centis(centis).unwrap();
-    c.priority = Priority::new(rng.pick(&[1, 50, 100, 100, 200, 254, 255])).unwrap();
-    c.preempt = rng.chance(600_000);
+    c.settings.advert_interval = AdvertInterval::from_centis(centis).unwrap();
+    c.settings.priority = Priority::new(rng.pick(&[1, 50, 100, 100, 200, 254, 255])).unwrap();
+    c.settings.preempt = rng.chance(600_000);
     if rng.chance(300_000) {
-        c.preempt_delay = Duration::from_millis(rng.between(1, 5_000));
+        c.settings.preempt_delay = Duration::from_millis(rng.between(1, 5_000));
     }
     if rng.chance(300_000) {
-        c.start_delay = Duration::from_millis(rng.between(1, 5_000));
+        c.settings.start_delay = Duration::from_millis(rng.between(1, 5_000));
     }
     if rng.chance(400_000) {
-        c.mac_mode = MacMode::Interface;
+        c.settings.mac_mode = MacMode::Interface;
     }
     if version != Version::V3 && rng.chance(400_000) {
-        c.auth = Auth::Simple(*b"paper\0\0\0");
+        c.settings.auth = Auth::Simple(*b"paper\0\0\0");
     }
     if rng.chance(400_000) {
-        c.address_check = AddressCheck::Strict;
+        c.settings.address_check = AddressCheck::Strict;
     }
     if rng.chance(200_000) {
         c.source = Some(address(family, rng.pick(&[OWN, OWN + 3])));
     }
     if rng.chance(300_000) {
-        c.owner_receive = OwnerReceive::Discard;
+        c.settings.owner_receive = OwnerReceive::Discard;
     }
     if rng.chance(200_000) {
         c.peers = vec![address(family, OWN - 1), address(family, OWN + 1)];
-        c.max_hops = rng.pick(&[1, 3, 255]);
+        c.settings.max_hops = rng.pick(&[1, 3, 255]);
     }
-    c.announce = Announce {
+    c.settings.announce = Announce {
         repeats: 0,
         ..Announce::DEFAULT
     };
@@ -107,12 +107,12 @@ fn config(rng: &mut impl Draw, version: Version, family: Family) -> Config {
 fn message(rng: &mut impl Draw, pair: &Pair) -> Message {
     let family = pair.key.family;
     let c = &pair.config;
-    let version = match c.version {
+    let version = match c.settings.version {
         Version::V2 => 2,
         Version::V3 => 3,
         Version::Both => rng.pick(&[2, 3]),
     };
-    let ours = c.advert_interval.as_centis();
+    let ours = c.settings.advert_interval.as_centis();
     let peer = rng.pick(&[OWN - 1, OWN + 1, OWN + 1]);
     let unicast = !c.peers.is_empty();
     let mut m = Message {
@@ -144,7 +144,7 @@ fn message(rng: &mut impl Draw, pair: &Pair) -> Message {
         missing: 0,
         trailing: rng.pick(&[0, 0, 0, 5]),
     };
-    if let Auth::Simple(password) = c.auth {
+    if let Auth::Simple(password) = c.settings.auth {
         (m.auth_type, m.auth_data) = (1, password);
     }
     if rng.chance(300_000) {
@@ -350,13 +350,13 @@ impl Pair {
                     Family::Ipv4 if rng.chance(300_000) => {
                         rng.pick(&[Version::V2, Version::V3, Version::Both])
                     }
-                    _ => self.config.version,
+                    _ => self.config.settings.version,
                 };
                 let mut other = config(rng, version, self.key.family);
-                other.mac_mode = self.config.mac_mode;
+                other.settings.mac_mode = self.config.settings.mac_mode;
                 if other.peers.is_empty() != self.config.peers.is_empty() {
                     other.peers = self.config.peers.clone();
-                    other.max_hops = self.config.max_hops;
+                    other.settings.max_hops = self.config.settings.max_hops;
                 }
                 self.log.push(format!("{now} reconfigure {other:?}"));
                 self.engine
@@ -370,7 +370,7 @@ impl Pair {
     }
 
     fn step(&mut self, rng: &mut impl Draw) {
-        let interval = self.config.advert_interval.duration().as_micros();
+        let interval = self.config.settings.advert_interval.duration().as_micros();
         match rng.below(10) {
             0..=3 => {
                 let m = message(rng, self);

@@ -115,12 +115,12 @@ impl Style {
         let tracked = rng.chance(300_000);
         let configs = (0..hosts).map(|host| {
             let mut c = Config::new(addresses.clone());
-            c.version = rng.pick(versions);
-            c.auth = match c.version {
+            c.settings.version = rng.pick(versions);
+            c.settings.auth = match c.settings.version {
                 Version::V3 => Auth::None,
                 _ => auth,
             };
-            c.priority = priority(match priorities {
+            c.settings.priority = priority(match priorities {
                 0 => 100,
                 1 if host == 0 => 255,
                 2 => rng.pick(&[254, 255, 255]),
@@ -132,38 +132,38 @@ impl Style {
             } else {
                 interval
             };
-            c.advert_interval = centis(interval);
-            c.preempt = rng.chance(preempt);
+            c.settings.advert_interval = centis(interval);
+            c.settings.preempt = rng.chance(preempt);
             if delays && rng.chance(600_000) {
-                c.preempt_delay = Duration::from_millis(rng.between(1, 4_000));
+                c.settings.preempt_delay = Duration::from_millis(rng.between(1, 4_000));
             }
             if delays && rng.chance(600_000) {
-                c.start_delay = Duration::from_millis(rng.between(1, 5_000));
+                c.settings.start_delay = Duration::from_millis(rng.between(1, 5_000));
             }
-            c.accept = rng.chance(500_000);
-            c.mac_mode = rng.pick(mac_modes);
+            c.settings.accept = rng.chance(500_000);
+            c.settings.mac_mode = rng.pick(mac_modes);
             if unicast {
                 c.peers = peers(group.family, hosts, host);
-                c.max_hops = rng.pick(&[1, 255]);
+                c.settings.max_hops = rng.pick(&[1, 255]);
             }
             if c.peers.is_empty() {
-                c.max_hops = 1;
+                c.settings.max_hops = 1;
             }
-            c.checksum = rng.pick(&[
+            c.settings.checksum = rng.pick(&[
                 ChecksumMode::Auto,
                 ChecksumMode::Rfc9568,
                 ChecksumMode::Rfc5798,
             ]);
             if strict {
-                c.address_check = AddressCheck::Strict;
+                c.settings.address_check = AddressCheck::Strict;
             }
             if sources && rng.chance(600_000) {
                 c.source = Some(source(group.family, host));
             }
             if discard {
-                c.owner_receive = OwnerReceive::Discard;
+                c.settings.owner_receive = OwnerReceive::Discard;
             }
-            c.announce = announce(rng);
+            c.settings.announce = announce(rng);
             if tracked {
                 c.tracks = (0..rng.below(3)).map(|_| track(rng)).collect();
             }
@@ -257,8 +257,8 @@ impl Story<'_> {
     fn time_to_rest(&self) -> Micros {
         let all = self.styles.iter().flat_map(|s| &s.configs);
         let longest = all.map(|c| {
-            let delays = c.preempt_delay.as_micros() + c.start_delay.as_micros();
-            (c.advert_interval.duration().as_micros(), delays)
+            let delays = c.settings.preempt_delay.as_micros() + c.settings.start_delay.as_micros();
+            (c.settings.advert_interval.duration().as_micros(), delays)
         });
         // A stranger may claim as much.
         let mut interval = Duration::from_centis(LONGEST_INTERVAL).as_micros();
@@ -422,21 +422,21 @@ impl Story<'_> {
 fn changed(rng: &mut Rng, config: &Config) -> Config {
     let mut c = config.clone();
     match rng.below(8) {
-        0 => c.priority = priority(rng.pick(&[1, 100, 200, 254, 255])),
-        1 => c.preempt = !c.preempt,
+        0 => c.settings.priority = priority(rng.pick(&[1, 100, 200, 254, 255])),
+        1 => c.settings.preempt = !c.settings.preempt,
         2 if c.addresses.len() > 1 => {
             c.addresses.pop();
         }
         2 | 3 => c.addresses.reverse(),
-        4 => c.accept = !c.accept,
-        5 => c.announce = announce(rng),
-        6 if c.version != Version::V2 => {
+        4 => c.settings.accept = !c.settings.accept,
+        5 => c.settings.announce = announce(rng),
+        6 if c.settings.version != Version::V2 => {
             // No slower than the story waits for.
-            let centis_now = c.advert_interval.as_centis();
-            c.advert_interval = centis(rng.between(1, centis_now.into()) as u16);
+            let centis_now = c.settings.advert_interval.as_centis();
+            c.settings.advert_interval = centis(rng.between(1, centis_now.into()) as u16);
         }
         _ => {
-            c.checksum = rng.pick(&[
+            c.settings.checksum = rng.pick(&[
                 ChecksumMode::Auto,
                 ChecksumMode::Rfc9568,
                 ChecksumMode::Rfc5798,

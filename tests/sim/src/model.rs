@@ -234,7 +234,12 @@ impl Model {
 
     fn time_out(&self, node: &mut Node, host: usize, at: u64) {
         node.now = at;
-        let remembered = self.configs[host].advert_interval.duration().as_micros() / 8;
+        let remembered = self.configs[host]
+            .settings
+            .advert_interval
+            .duration()
+            .as_micros()
+            / 8;
         for h in &mut node.hosts {
             h.recent.retain(|t| t + remembered > at);
         }
@@ -367,7 +372,7 @@ impl Model {
         let slowest = self
             .configs
             .iter()
-            .map(|c| c.advert_interval.duration().as_micros());
+            .map(|c| c.settings.advert_interval.duration().as_micros());
         let slowest = slowest.max().unwrap_or(0);
         let rest = node.now + 5 * slowest;
         let end = rest + 2 * slowest;
@@ -409,7 +414,7 @@ impl Model {
             [] => Err(format!("nobody is Active, {}", seen())),
             [(_, best)] => {
                 let usurper = statuses.iter().any(|(h, s)| {
-                    let preempts = self.configs[*h].preempt || s.priority.is_owner();
+                    let preempts = self.configs[*h].settings.preempt || s.priority.is_owner();
                     preempts && s.priority > best.priority
                 });
                 match usurper || best.handing_over {
@@ -451,9 +456,9 @@ pub fn router(priority: u8, preempt: bool) -> Config {
         prefix_len: 24,
     };
     let mut config = Config::new(vec![address]);
-    config.priority = crate::port::priority(priority);
-    config.preempt = preempt;
-    config.announce = Announce {
+    config.settings.priority = crate::port::priority(priority);
+    config.settings.preempt = preempt;
+    config.settings.announce = Announce {
         repeats: 0,
         ..Announce::DEFAULT
     };

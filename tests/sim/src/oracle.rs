@@ -97,7 +97,7 @@ impl Oracle {
             state: State::Initialize,
             leaving: None,
             heard: None,
-            learned_cs: config.advert_interval.as_centis(),
+            learned_cs: config.settings.advert_interval.as_centis(),
             timer: NEVER,
             preempt_at: NEVER,
             backup_since: 0,
@@ -126,7 +126,9 @@ impl Oracle {
 
     /// The priority that is advertised: tracked objects move it within 1 to 254 (G-1).
     pub fn priority(&self) -> u8 {
-        let base = self.set_priority.unwrap_or(self.config.priority.get());
+        let base = self
+            .set_priority
+            .unwrap_or(self.config.settings.priority.get());
         let moved: i32 = self
             .config
             .tracks
@@ -148,7 +150,7 @@ impl Oracle {
     }
 
     fn interval(&self) -> u64 {
-        u64::from(self.config.advert_interval.as_centis()) * 10_000
+        u64::from(self.config.settings.advert_interval.as_centis()) * 10_000
     }
 
     fn learned(&self) -> u64 {
@@ -157,7 +159,7 @@ impl Oracle {
 
     /// RFC 9568 and RFC 3768 section 6.1.
     fn skew(&self) -> u64 {
-        let of = match self.config.version {
+        let of = match self.config.settings.version {
             Version::V2 => 1_000_000,
             _ => self.learned(),
         };
@@ -192,7 +194,7 @@ impl Oracle {
         }
         let cs = match self.leaving {
             Some(Leaving::Yield) => self.learned_cs.min(4095),
-            _ => self.config.advert_interval.as_centis(),
+            _ => self.config.settings.advert_interval.as_centis(),
         };
         let seconds = cs.div_ceil(100);
         let v3 = Said {
@@ -207,7 +209,7 @@ impl Oracle {
         };
         // X-2; to every peer, if there are any.
         for _ in 0..self.config.peers.len().max(1) {
-            match self.config.version {
+            match self.config.settings.version {
                 Version::V3 => self.said.push(v3),
                 Version::V2 => self.said.push(v2),
                 Version::Both => self.said.extend([v3, v2]),
@@ -263,9 +265,9 @@ impl Oracle {
         match (self.state, self.may_run()) {
             (State::Initialize, true) => {
                 self.heard = None;
-                self.learned_cs = self.config.advert_interval.as_centis();
+                self.learned_cs = self.config.settings.advert_interval.as_centis();
                 self.stalled = false;
-                let delay = self.config.start_delay.as_micros();
+                let delay = self.config.settings.start_delay.as_micros();
                 self.listen_until = now + delay;
                 if self.is_owner() && delay == 0 {
                     self.become_active(now);
@@ -295,11 +297,11 @@ impl Oracle {
         self.say(0);
         // Four intervals of the slowest version that is spoken, but no more than ten seconds or, if
         // that is longer, an interval and a half.
-        let patient = 4 * match self.config.version {
+        let patient = 4 * match self.config.settings.version {
             Version::V3 => self.interval(),
             Version::V2 | Version::Both => self.interval().div_ceil(1_000_000) * 1_000_000,
         };
-        let cs = u64::from(self.config.advert_interval.as_centis());
+        let cs = u64::from(self.config.settings.advert_interval.as_centis());
         let hasty = (cs + cs / 2) * 10_000;
         self.timer = now + patient.min(hasty.max(10_000_000));
     }
@@ -353,7 +355,7 @@ impl Oracle {
     fn preempt_delay(&self) -> u64 {
         match self.priority() {
             255 => 0,
-            _ => self.config.preempt_delay.as_micros(),
+            _ => self.config.settings.preempt_delay.as_micros(),
         }
     }
 
@@ -365,7 +367,7 @@ impl Oracle {
             return;
         }
         if self.listen_until > now {
-            self.listen_until = self.backup_since + self.config.start_delay.as_micros();
+            self.listen_until = self.backup_since + self.config.settings.start_delay.as_micros();
         }
         if self.preempt_at != NEVER {
             let heard_first = (self.preempt_at - old_delay).min(now);
@@ -412,16 +414,23 @@ impl Oracle {
         let gone = |object: &u16| !config.tracks.iter().any(|t| t.object == *object);
         self.down_objects.retain(|object, _| !gone(object));
         self.config = config.clone();
-        if before.1.priority != config.priority {
+        if before.1.settings.priority != config.settings.priority {
             self.resigned = false;
         }
         // The interval of a router that is discarded (S-7) was not learned.
         let is_learned = self.heard.is_some_and(|h| h.interval_cs == self.learned_cs);
-        if config.version == Version::V2 || !is_learned {
-            self.learned_cs = config.advert_interval.as_centis();
+        if config.settings.version == Version::V2 || !is_learned {
+            self.learned_cs = config.settings.advert_interval.as_centis();
         }
         self.reconsider(now);
-        let said = |c: &Config| (c.advert_interval, c.version, c.addresses.clone(), c.source);
+        let said = |c: &Config| {
+            (
+                c.settings.advert_interval,
+                c.settings.version,
+                c.addresses.clone(),
+                c.source,
+            )
+        };
         let news = before.0 != self.priority() || said(&before.1) != said(config);
         if news && self.state == State::Active && self.leaving.is_none() {
             self.advertise(now);
@@ -438,7 +447,7 @@ impl Oracle {
         if Some(m.source) == self.own() || !self.came_right(m) {
             return false;
         }
-        let version = match self.config.version {
+        let version = match self.config.settings.version {
             Version::V2 => m.version == 2,
             Version::V3 => m.version == 3,
             Version::Both => m.version == 2 || m.version == 3,
@@ -457,7 +466,7 @@ impl Oracle {
             && m.interval > 0
             && self.right_for_its_version(now, m)
             && self.state != State::Initialize
-            && (self.priority() != 255 || self.config.owner_receive == OwnerReceive::Elect)
+            && (self.priority() != 255 || self.config.settings.owner_receive == OwnerReceive::Elect)
     }
 
     fn came_right(&self, m: &Message) -> bool {
@@ -465,7 +474,7 @@ impl Oracle {
         if !self.config.peers.is_empty() {
             return self.config.peers.contains(&m.source)
                 && Some(m.destination) == self.own()
-                && u16::from(m.ttl) + u16::from(self.config.max_hops) >= 256;
+                && u16::from(m.ttl) + u16::from(self.config.settings.max_hops) >= 256;
         }
         let link_local = match m.source {
             IpAddr::V6(v6) => v6.segments()[0] & 0xffc0 == 0xfe80,
@@ -481,14 +490,14 @@ impl Oracle {
                 _ => self.key.family == Family::Ipv4,
             };
         }
-        let authentic = match self.config.auth {
+        let authentic = match self.config.settings.auth {
             Auth::None => m.auth_type == 0,
             Auth::Simple(password) => m.auth_type == 1 && m.auth_data == password,
         };
-        let ours = self.config.advert_interval.as_centis();
-        let timely = self.config.version != Version::V2 || m.interval * 100 == ours;
+        let ours = self.config.settings.advert_interval.as_centis();
+        let timely = self.config.settings.version != Version::V2 || m.interval * 100 == ours;
         //
-        let shadowed = self.config.version == Version::Both
+        let shadowed = self.config.settings.version == Version::Both
             && self.heard.is_some_and(|h| {
                 let remembered = 4 * u64::from(h.interval_cs) * 10_000;
                 h.version == 3 && h.source == m.source && now - h.at < remembered
@@ -497,7 +506,7 @@ impl Oracle {
         theirs.truncate(m.claimed().into());
         let mine: Vec<IpAddr> = self.config.addresses.iter().map(|a| a.address).collect();
         let same = theirs.len() == mine.len() && theirs.iter().all(|a| mine.contains(a));
-        let lenient = self.config.address_check == AddressCheck::Warn;
+        let lenient = self.config.settings.address_check == AddressCheck::Warn;
         authentic && timely && !shadowed && (same || lenient || m.priority == 255)
     }
 
@@ -528,7 +537,7 @@ impl Oracle {
 
     /// T-3
     fn learn(&mut self, heard: Heard) {
-        if self.config.version != Version::V2 {
+        if self.config.settings.version != Version::V2 {
             self.learned_cs = heard.interval_cs;
         }
     }
@@ -559,7 +568,7 @@ impl Oracle {
 
     fn preempts(&self, heard: Heard) -> bool {
         let ours = self.priority();
-        heard.priority < ours && !self.resigned && (ours == 255 || self.config.preempt)
+        heard.priority < ours && !self.resigned && (ours == 255 || self.config.settings.preempt)
     }
 
     /// RFC 9568 section 6.4.3.
@@ -571,7 +580,7 @@ impl Oracle {
         } else if self.loses_to(heard) {
             self.heard = Some(heard);
             self.learn(heard);
-            if self.config.mac_mode == MacMode::Virtual {
+            if self.config.settings.mac_mode == MacMode::Virtual {
                 self.become_backup(now);
             } else {
                 self.leaving = Some(Leaving::Yield);
@@ -627,7 +636,7 @@ impl Oracle {
             }
         }
         let early = match sent_early {
-            true => (u64::from(self.config.advert_interval.as_centis()) * 100).min(10_000),
+            true => (u64::from(self.config.settings.advert_interval.as_centis()) * 100).min(10_000),
             false => 0,
         };
         match (self.state, self.leaving) {

@@ -264,7 +264,7 @@ impl Port {
                 "every change of state is reported",
                 || format!("{key:?}: {} reported, {status:?}", held.state),
             )?;
-            let virtual_mac = held.config.mac_mode == MacMode::Virtual;
+            let virtual_mac = held.config.settings.mac_mode == MacMode::Virtual;
             check(
                 held.mac == (active && virtual_mac),
                 "the virtual MAC is held by an Active router and no other",
@@ -303,7 +303,7 @@ impl Port {
     }
 
     fn check_active(&self, key: VrKey, held: &Held, status: &Status) -> Checked {
-        let accept = held.config.accept || held.config.priority.is_owner();
+        let accept = held.config.settings.accept || held.config.settings.priority.is_owner();
         check(
             held.addresses.values().all(|a| *a == accept),
             "Accept_Mode is that of the configuration",
@@ -403,7 +403,7 @@ impl Tables<'_> {
             }
             Output::SetMac { mac, on, .. } => {
                 check(
-                    held.config.mac_mode == MacMode::Virtual && mac == key.virtual_mac(),
+                    held.config.settings.mac_mode == MacMode::Virtual && mac == key.virtual_mac(),
                     "the virtual MAC is that of the RFC",
                     || format!("{output:?}"),
                 )?;
@@ -472,7 +472,7 @@ impl Held {
             return Err(broken("frames are whole", self));
         };
         let own = engine.interface(t.key.ifindex).map(|i| i.mac);
-        let virtual_mac = self.config.mac_mode == MacMode::Virtual;
+        let virtual_mac = self.config.settings.mac_mode == MacMode::Virtual;
         let stopping = status.state == State::Initialize && status.reason == Reason::EffectFailed;
         let from = match virtual_mac {
             true => Some(t.key.virtual_mac()),

@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use vrrp_core::wire::{Advert, WireVersion};
 use vrrp_core::{
     Announce, Duration, Failure, Family, FrameKind, Instant, InterfaceState, MacAddr, MacMode,
     Output, Priority, State, Track, TrackEffect, VirtualAddress, VrKey, Vrid,
+};
+use vrrp_core::{
+    VrSettings,
+    wire::{Advert, WireVersion},
 };
 
 use crate::config::Config;
@@ -53,7 +56,7 @@ fn config() -> Config {
         object: OBJECT,
         effect: TrackEffect::Fault,
     }];
-    config.announce = Announce {
+    config.settings.announce = Announce {
         repeats: 0,
         ..Announce::DEFAULT
     };
@@ -111,7 +114,7 @@ impl Single {
             version: WireVersion::V3,
             vrid: KEY.vrid,
             priority,
-            interval: self.config.advert_interval,
+            interval: self.config.settings.advert_interval,
             auth: vrrp_core::Auth::None,
             pseudo_header: true,
         };
@@ -242,7 +245,10 @@ const STARTS: &[Start] = &[
         reach: || {
             let mut single = Single::enabled(
                 Config {
-                    preempt: false,
+                    settings: VrSettings {
+                        preempt: false,
+                        ..config().settings
+                    },
                     ..config()
                 },
                 500_000,
@@ -256,7 +262,10 @@ const STARTS: &[Start] = &[
         name: "Backup, start delay",
         reach: || {
             let delayed = Config {
-                start_delay: Duration::from_secs(10),
+                settings: VrSettings {
+                    start_delay: Duration::from_secs(10),
+                    ..config().settings
+                },
                 ..config()
             };
             Single::enabled(delayed, 500_000)
@@ -266,7 +275,10 @@ const STARTS: &[Start] = &[
         name: "Backup, preempt delay runs",
         reach: || {
             let delayed = Config {
-                preempt_delay: Duration::from_secs(10),
+                settings: VrSettings {
+                    preempt_delay: Duration::from_secs(10),
+                    ..config().settings
+                },
                 ..config()
             };
             let mut single = Single::enabled(delayed, 500_000);
@@ -302,7 +314,10 @@ const STARTS: &[Start] = &[
         name: "Active, yielding (interface MAC)",
         reach: || {
             let own = Config {
-                mac_mode: MacMode::Interface,
+                settings: VrSettings {
+                    mac_mode: MacMode::Interface,
+                    ..config().settings
+                },
                 ..config()
             };
             let mut single = Single::enabled(own, 3_700_000);

@@ -73,13 +73,15 @@ pub(crate) struct Slowest {
 
 impl Slowest {
     fn note(&mut self, config: &crate::config::Config) {
-        self.interval = self.interval.max(config.advert_interval.duration());
-        self.preempt_delay = self.preempt_delay.max(config.preempt_delay);
-        self.start_delay = self.start_delay.max(config.start_delay);
-        let handover = match config.version {
-            Version::V3 => config.advert_interval.duration(),
+        self.interval = self
+            .interval
+            .max(config.settings.advert_interval.duration());
+        self.preempt_delay = self.preempt_delay.max(config.settings.preempt_delay);
+        self.start_delay = self.start_delay.max(config.settings.start_delay);
+        let handover = match config.settings.version {
+            Version::V3 => config.settings.advert_interval.duration(),
             Version::V2 | Version::Both => {
-                Duration::from_secs(config.advert_interval.as_secs_rounded_up().into())
+                Duration::from_secs(config.settings.advert_interval.as_secs_rounded_up().into())
             }
         };
         self.handover = self.handover.max(handover);

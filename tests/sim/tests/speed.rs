@@ -25,7 +25,7 @@ fn ten_by_ten() -> Plan {
                 prefix_len: 24,
             }]);
             // Each host is the best for one of them.
-            config.priority = priority(100 + ((host + index) % 10) as u8);
+            config.settings.priority = priority(100 + ((host + index) % 10) as u8);
             ops.push((0, Op::Admin(host, index, Admin::Insert(Box::new(config)))));
             ops.push((0, Op::Admin(host, index, Admin::Enable(true))));
         }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use vrrp_core::wire::{Advert, WireVersion};
 use vrrp_core::{
     AdvertInterval, Auth, Engine, Family, Instant, MacAddr, Priority, State, Verdict, Version,
-    VirtualAddress, VrConfig, VrKey, Vrid,
+    VirtualAddress, VrConfig, VrKey, VrSettings, Vrid,
 };
 use vrrp_sim::port::interface;
 
@@ -27,9 +27,12 @@ fn backup(version: Version, priority: u8, interval: AdvertInterval) -> Small {
         prefix_len: 24,
     };
     let config = VrConfig {
-        version,
-        priority: Priority::new(priority).unwrap(),
-        advert_interval: interval,
+        settings: VrSettings {
+            version,
+            priority: Priority::new(priority).unwrap(),
+            advert_interval: interval,
+            ..VrSettings::DEFAULT
+        },
         addresses: &[address],
         ..VrConfig::DEFAULT
     };

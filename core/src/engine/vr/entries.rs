@@ -9,7 +9,7 @@ use crate::config::VrConfig;
 use crate::engine::SMALL;
 use crate::error::Error;
 use crate::output::Output;
-use crate::types::{Family, VirtualAddress, VrKey};
+use crate::types::{Family, VirtualAddress, VrKey, is_link_local};
 
 /// A virtual address, a unicast peer or the source.
 #[derive(Clone, Copy)]
@@ -161,20 +161,12 @@ impl<const ADDRS: usize> Entries<ADDRS> {
             }
         }
         merged.addresses = merged.list.len() as u16;
-        for &address in config.peers {
-            let peer = VirtualAddress {
-                address,
-                prefix_len: 0,
-            };
-            merged.add(&peer, Role::Peer as u8)?;
+        for &peer in config.peers {
+            merged.add(&host(peer), Role::Peer as u8)?;
         }
         merged.peers = config.peers.len() as u16;
-        if let Some(address) = config.source.filter(|_| !SMALL) {
-            let source = VirtualAddress {
-                address,
-                prefix_len: 0,
-            };
-            merged.add(&source, Role::Source as u8)?;
+        if let Some(source) = config.source.filter(|_| !SMALL) {
+            merged.add(&host(source), Role::Source as u8)?;
         }
         for old in self.list.iter().filter(|e| e.is_served()) {
             let same = merged.list.iter_mut().find(|e| {
@@ -285,6 +277,14 @@ impl<const ADDRS: usize> Entries<ADDRS> {
     }
 }
 
+/// An address that has no prefix.
+fn host(address: IpAddr) -> VirtualAddress {
+    VirtualAddress {
+        address,
+        prefix_len: 0,
+    }
+}
+
 /// The link-local address that is formed from the virtual MAC 00:00:5e:00:02:00 by the modified EUI-64
 /// (RFC 4291 appendix A). The last octet is that of the VRID.
 const FORMED: u128 = 0xfe80_0000_0000_0000_0200_5eff_fe00_0200;
@@ -294,7 +294,7 @@ const FORMED: u128 = 0xfe80_0000_0000_0000_0200_5eff_fe00_0200;
 #[cfg_attr(feature = "small", inline(never))]
 fn first_link_local(key: VrKey, config: &VrConfig<'_>) -> VirtualAddress {
     let link_local = |a: &&VirtualAddress| match a.address {
-        IpAddr::V6(v6) => v6.is_unicast_link_local(),
+        IpAddr::V6(v6) => is_link_local(&v6),
         IpAddr::V4(_) => false,
     };
     config

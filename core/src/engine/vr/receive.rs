@@ -8,7 +8,7 @@ use super::repeat::{CACHED, Heard};
 use super::settings::{Settings, is_unicast};
 use crate::status::{ActiveRouter, InterfaceState, PacketMeta};
 use crate::time::{Duration, Instant};
-use crate::types::{AdvertInterval, Auth, ChecksumMode, Family, Version};
+use crate::types::{AdvertInterval, Auth, ChecksumMode, Family, Version, is_link_local};
 use crate::verdict::DropReason;
 use crate::wire::vrrp::{AUTH_LEN, ChecksumForm, View};
 use crate::wire::{PROTOCOL, ethernet, ipv4, ipv6};
@@ -199,7 +199,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     /// unless unicast peers are further away.
     fn check_source(&self, source: IpAddr) -> Result<(), DropReason> {
         let plausible = match source {
-            IpAddr::V6(v6) => v6.is_unicast_link_local() || self.is_unicast(),
+            IpAddr::V6(v6) => is_link_local(&v6) || self.is_unicast(),
             IpAddr::V4(_) => true,
         };
         let plausible = plausible && is_unicast(source);
@@ -229,7 +229,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         }
         if self.key.family == Family::Ipv6 {
             let link_local = match view.addresses().next() {
-                Some(IpAddr::V6(first)) => first.is_unicast_link_local(),
+                Some(IpAddr::V6(first)) => is_link_local(&first),
                 _ => false,
             };
             if !link_local {

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use crate::config::{Announce, VrConfig};
+use crate::config::{Announce, VrConfig, VrSettings};
 use crate::engine::SMALL;
 use crate::error::Error;
 use crate::time::Duration;
@@ -67,63 +67,42 @@ impl Settings {
 
     /// Checks everything about a configuration that does not depend on what is in the table.
     pub(in crate::engine) fn new(key: VrKey, config: &VrConfig<'_>) -> Result<Self, Error> {
-        if config.addresses.is_empty() {
-            return Err(Error::NoAddresses);
-        }
-        if SMALL && config.source.is_some() {
-            return Err(Error::NoSource);
-        }
-        if config.version != Version::V3 && key.family == Family::Ipv6 {
-            return Err(Error::FamilyVersion);
-        }
-        if config.auth != Auth::None && config.version == Version::V3 {
-            return Err(Error::AuthVersion);
-        }
-        // T-1: the twelve bits of v3, the seconds of v2.
-        let centis = config.advert_interval.as_centis();
-        if (config.version == Version::V2 && !centis.is_multiple_of(100))
-            || (config.version != Version::V2 && centis > 4095)
-        {
-            return Err(Error::BadInterval);
-        }
-        if config.max_hops == 0 || (config.max_hops > 1 && config.peers.is_empty()) {
-            return Err(Error::BadMaxHops);
-        }
-        check_addresses(key.family, config)?;
+        check(key, config)?;
+        Self::packed(&config.settings)
+    }
+
+    /// Takes over checked settings, in fewer octets.
+    fn packed(given: &VrSettings) -> Result<Self, Error> {
+        let owners = match given.owner_receive {
+            OwnerReceive::Discard => Self::OWNERS,
+            OwnerReceive::Elect => 0,
+        };
+        let addresses = match given.address_check {
+            AddressCheck::Strict => Self::ADDRESSES,
+            AddressCheck::Warn => 0,
+        };
         let Announce {
             repeats,
             repeat_interval,
             refresh,
-        } = config.announce;
+        } = given.announce;
         Ok(Self {
-            version: config.version,
-            priority: config.priority,
-            advert_interval: config.advert_interval,
-            preempt: config.preempt,
-            preempt_delay: config.preempt_delay.try_into()?,
-            start_delay: config.start_delay.try_into()?,
-            accept: config.accept,
-            max_hops: config.max_hops,
-            mac_mode: config.mac_mode,
-            auth: config.auth,
-            checksum: config.checksum,
-            strict: Self::strictness(config),
+            version: given.version,
+            priority: given.priority,
+            advert_interval: given.advert_interval,
+            preempt: given.preempt,
+            preempt_delay: given.preempt_delay.try_into()?,
+            start_delay: given.start_delay.try_into()?,
+            accept: given.accept,
+            max_hops: given.max_hops,
+            mac_mode: given.mac_mode,
+            auth: given.auth,
+            checksum: given.checksum,
+            strict: owners | addresses,
             repeats,
             repeat_interval: repeat_interval.max(LEAST_ANNOUNCE_PAUSE).try_into()?,
             refresh: refresh.map_or(Duration::ZERO, |r| r.max(LEAST_ANNOUNCE_PAUSE)),
         })
-    }
-
-    fn strictness(config: &VrConfig<'_>) -> u8 {
-        let owners = match config.owner_receive {
-            OwnerReceive::Discard => Self::OWNERS,
-            OwnerReceive::Elect => 0,
-        };
-        let addresses = match config.address_check {
-            AddressCheck::Strict => Self::ADDRESSES,
-            AddressCheck::Warn => 0,
-        };
-        owners | addresses
     }
 
     /// Whether a received packet is judged by this rule: one of [`OWNERS`](Self::OWNERS) and
@@ -138,28 +117,60 @@ impl Settings {
     }
 }
 
+/// Refuses what does not go together.
+fn check(key: VrKey, config: &VrConfig<'_>) -> Result<(), Error> {
+    let given = &config.settings;
+    if config.addresses.is_empty() {
+        return Err(Error::NoAddresses);
+    }
+    if SMALL && config.source.is_some() {
+        return Err(Error::NoSource);
+    }
+    if given.version != Version::V3 && key.family == Family::Ipv6 {
+        return Err(Error::FamilyVersion);
+    }
+    if given.auth != Auth::None && given.version == Version::V3 {
+        return Err(Error::AuthVersion);
+    }
+    // T-1: the twelve bits of v3, the seconds of v2.
+    let centis = given.advert_interval.as_centis();
+    if (given.version == Version::V2 && !centis.is_multiple_of(100))
+        || (given.version != Version::V2 && centis > 4095)
+    {
+        return Err(Error::BadInterval);
+    }
+    if given.max_hops == 0 || (given.max_hops > 1 && config.peers.is_empty()) {
+        return Err(Error::BadMaxHops);
+    }
+    check_addresses(key.family, config)
+}
+
 fn check_addresses(family: Family, config: &VrConfig<'_>) -> Result<(), Error> {
     let longest = match family {
         Family::Ipv4 => 32,
         Family::Ipv6 => 128,
     };
-    let bad = |address: &IpAddr| Family::of(*address) != family || !is_unicast(*address);
     for (i, a) in config.addresses.iter().enumerate() {
         let earlier = config.addresses.iter().take(i);
         let twice = earlier.clone().any(|b| b.address == a.address);
-        if bad(&a.address) || a.prefix_len > longest || twice {
+        if is_bad(family, &a.address) || a.prefix_len > longest || twice {
             return Err(Error::BadAddress);
         }
     }
-    if config.source.is_some_and(|source| bad(&source)) {
+    if config.source.is_some_and(|source| is_bad(family, &source)) {
         return Err(Error::BadAddress);
     }
     for (i, peer) in config.peers.iter().enumerate() {
-        if bad(peer) || config.peers.iter().take(i).any(|b| b == peer) {
+        if is_bad(family, peer) || config.peers.iter().take(i).any(|b| b == peer) {
             return Err(Error::BadAddress);
         }
     }
     Ok(())
+}
+
+/// Whether an address is not one of a host, or not of the family.
+fn is_bad(family: Family, address: &IpAddr) -> bool {
+    Family::of(*address) != family || !is_unicast(*address)
 }
 
 /// Whether an address can belong to one host.

@@ -56,7 +56,7 @@ pub(super) fn judge_secrecy(config: &Config, file: &Path, report: &mut Report) {
     const GROUP: u32 = 0o040;
     const OTHERS: u32 = 0o004;
     let mut routers = config.virtual_routers.iter();
-    let secret = routers.find(|router| router.spec.auth != Auth::None);
+    let secret = routers.find(|router| router.spec.settings.auth != Auth::None);
     let (Some(router), Ok(meta)) = (secret, file.metadata()) else {
         return;
     };
@@ -194,7 +194,7 @@ impl<'a> Host<'a> {
 
     /// Priority 255 says that the addresses are this host's own (RFC 9568 section 5.2.4).
     fn owner(&self, router: &VirtualRouter, report: &mut Report) {
-        if !router.spec.priority.is_owner() {
+        if !router.spec.settings.priority.is_owner() {
             return;
         }
         let foreign = router
@@ -215,7 +215,7 @@ impl<'a> Host<'a> {
 
     /// A host that has a virtual address without being the owner answers for it while it is backup.
     fn addresses_by_hand(&self, router: &VirtualRouter, report: &mut Report) {
-        if router.spec.priority.is_owner() {
+        if router.spec.settings.priority.is_owner() {
             return;
         }
         for spec in &router.spec.addresses {

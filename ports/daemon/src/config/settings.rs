@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use vrrp_core::{
     AddressCheck, AdvertInterval, Announce, Auth, ChecksumMode, Duration, Family, MacMode,
-    OwnerReceive, Priority, Version,
+    OwnerReceive, Priority, Version, VrSettings,
 };
 use vrrp_host::{AddressSpec, MAX_ADDRESSES, TrackSpec, VrId, VrSpec};
 
@@ -15,22 +15,10 @@ use super::{address, legacy, values};
 
 /// The settings that the virtual routers of a section have in common.
 pub(super) struct Settings {
-    version: Version,
-    priority: Priority,
-    advert_interval: AdvertInterval,
-    preempt: bool,
-    preempt_delay: Duration,
-    start_delay: Duration,
-    accept: bool,
+    plain: VrSettings,
+    replace_mac: bool,
     sources: Vec<IpAddr>,
     peers: Vec<IpAddr>,
-    max_hops: u8,
-    mac: (MacMode, bool),
-    auth: Auth,
-    checksum: ChecksumMode,
-    address_check: AddressCheck,
-    owner_receive: OwnerReceive,
-    announce: Announce,
     tracks: Vec<TrackSpec>,
 }
 
@@ -51,20 +39,23 @@ impl Settings {
         let peers = address::peers(reader);
         address::match_peers(reader, &peers, addresses);
         let sources = address::sources(reader, &peers, addresses);
-        Self {
+        let advert_interval = advert_interval(reader, version);
+        let start_delay = legacy::start_delay(reader);
+        let accept = accept(reader, interface, addresses);
+        let max_hops = max_hops(reader, &peers);
+        let (mac_mode, replace_mac) = reader
+            .value(Key::UseVmac, |text| mac(text, cfg!(target_os = "freebsd")))
+            .unwrap_or((MacMode::Virtual, false));
+        let plain = VrSettings {
             version,
             priority,
-            advert_interval: advert_interval(reader, version),
+            advert_interval,
             preempt,
             preempt_delay,
-            start_delay: legacy::start_delay(reader),
-            accept: accept(reader, interface, addresses),
-            sources,
-            max_hops: max_hops(reader, &peers),
-            peers,
-            mac: reader
-                .value(Key::UseVmac, |text| mac(text, cfg!(target_os = "freebsd")))
-                .unwrap_or((MacMode::Virtual, false)),
+            start_delay,
+            accept,
+            max_hops,
+            mac_mode,
             auth: auth.unwrap_or(Auth::None),
             checksum: checksum(reader, version, addresses),
             address_check: address_check(reader, version),
@@ -72,6 +63,12 @@ impl Settings {
                 .value(Key::OwnerReceive, owner_receive)
                 .unwrap_or(OwnerReceive::Elect),
             announce: announce(reader),
+        };
+        Self {
+            plain,
+            replace_mac,
+            sources,
+            peers,
             tracks: address::tracks(reader, interface),
         }
     }
@@ -92,7 +89,7 @@ impl Settings {
         if own.is_empty() {
             return None;
         }
-        if family == Family::Ipv6 && self.version == Version::V3 {
+        if family == Family::Ipv6 && self.plain.version == Version::V3 {
             address::link_local_first(reader, id.vrid, &mut own);
         }
         let mut peers = self.peers.clone();
@@ -112,24 +109,11 @@ impl Settings {
         }
         Some(VrSpec {
             id,
-            version: self.version,
-            priority: self.priority,
-            advert_interval: self.advert_interval,
-            preempt: self.preempt,
-            preempt_delay: self.preempt_delay,
-            start_delay: self.start_delay,
-            accept: self.accept,
+            settings: self.plain,
+            replace_mac: self.replace_mac,
             addresses: own,
             source,
             peers,
-            max_hops: self.max_hops,
-            mac_mode: self.mac.0,
-            replace_mac: self.mac.1,
-            auth: self.auth,
-            checksum: self.checksum,
-            address_check: self.address_check,
-            owner_receive: self.owner_receive,
-            announce: self.announce,
             tracks: self.tracks.clone(),
         })
     }

@@ -1,6 +1,6 @@
 //! Scarce resources, stuck devices and hostile frames.
 
-use vrrp_core::{Error, Family, State, VirtualAddress, VrConfig};
+use vrrp_core::{Error, Family, State, VirtualAddress, VrConfig, VrSettings};
 use vrrp_embassy::Discard;
 
 use crate::world::host::{Host, client, fast, vr};
@@ -27,7 +27,10 @@ fn without_accept_mode_no_stack_is_needed() {
         &[V4],
         100,
         VrConfig {
-            accept: false,
+            settings: VrSettings {
+                accept: false,
+                ..fast().settings
+            },
             ..fast()
         },
     );

@@ -21,8 +21,8 @@ fn spec(address: VirtualAddress) -> VrSpec {
     };
     let interface = None;
     let mut spec = VrSpec::new(id, vec![AddressSpec { address, interface }]);
-    spec.mac_mode = MacMode::Virtual;
-    spec.accept = true;
+    spec.settings.mac_mode = MacMode::Virtual;
+    spec.settings.accept = true;
     spec
 }
 

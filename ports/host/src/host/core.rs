@@ -144,8 +144,8 @@ impl Vr {
     /// Forgets the administrator's wishes that do not outlive what was wanted until now: the priority
     /// stays until the configured one changes, and one that was removed begins anew.
     pub(super) fn forget_wishes(&mut self, next: &VrSpec) {
-        let before = self.wanted().map(|spec| spec.priority);
-        if before != Some(next.priority) {
+        let before = self.wanted().map(|spec| spec.settings.priority);
+        if before != Some(next.settings.priority) {
             self.priority = None;
         }
         self.enabled |= before.is_none();

@@ -31,7 +31,7 @@ impl LearningFrame {
         }
         let spec = vr.current.as_ref()?;
         let first = transmit.unicast.is_some() && transmit.unicast.as_ref() == spec.peers.first();
-        if !first || spec.mac_mode != MacMode::Virtual {
+        if !first || spec.settings.mac_mode != MacMode::Virtual {
             return None;
         }
         let mac = transmit.key.virtual_mac();

@@ -63,7 +63,7 @@ fn check_devices(spec: &VrSpec) -> Result<(), ConfigError> {
         let address = entry.address.address;
         Some((address, spec.device_of(address)?.to_owned()))
     });
-    match elsewhere.next().filter(|_| !spec.accept) {
+    match elsewhere.next().filter(|_| !spec.settings.accept) {
         Some((address, interface)) => {
             let cause = ConfigCause::NeedsAccept { address, interface };
             Err(refuse(Some(spec), cause))

@@ -135,7 +135,11 @@ impl Core {
         let Some(vr) = self.vrs.get(&key) else {
             return;
         };
-        let Some(ours) = vr.current.as_ref().map(|spec| spec.advert_interval) else {
+        let Some(ours) = vr
+            .current
+            .as_ref()
+            .map(|spec| spec.settings.advert_interval)
+        else {
             return;
         };
         let peer = heard.source;

@@ -75,12 +75,12 @@ impl Core {
         };
         match refusal.reason {
             DropReason::AuthFailure => "it has another password".into(),
-            DropReason::AuthType if spec.auth == Auth::None => {
+            DropReason::AuthType if spec.settings.auth == Auth::None => {
                 "it sends a password, and we have none".into()
             }
             DropReason::AuthType => "it does not send the password that we have".into(),
             DropReason::Version => {
-                let ours = match spec.version {
+                let ours = match spec.settings.version {
                     Version::V2 => "version 2",
                     Version::V3 => "version 3",
                     Version::Both => "versions 2 and 3",
@@ -98,7 +98,7 @@ impl Core {
             DropReason::IntervalMismatch => format!(
                 "its interval is {} s and ours {} s, which VRRPv2 needs to be the same",
                 seen.interval.as_secs_rounded_up(),
-                spec.advert_interval.as_secs_rounded_up()
+                spec.settings.advert_interval.as_secs_rounded_up()
             ),
             DropReason::UnknownPeer if !spec.peers.is_empty() => {
                 format!(

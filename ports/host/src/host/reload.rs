@@ -42,7 +42,7 @@ impl<P: Platform> Host<P> {
         let shortest = config
             .virtual_routers
             .iter()
-            .map(|spec| spec.advert_interval);
+            .map(|spec| spec.settings.advert_interval);
         let shortest = shortest.min().map(|interval| interval.duration());
         self.watch(&config)?;
         let mut config = config;
@@ -110,7 +110,7 @@ impl<P: Platform> Host<P> {
                     };
                     list.push(id);
                     // The platform and the engine know a virtual router by one MAC only.
-                    let mac = |spec: &VrSpec| (spec.mac_mode, spec.replace_mac);
+                    let mac = |spec: &VrSpec| (spec.settings.mac_mode, spec.replace_mac);
                     let stays = |old: &VrSpec| !vr.leaving && mac(old) == mac(&spec);
                     // An address that stays is not installed anew, so it stays where it is.
                     let stays = |old: &VrSpec| stays(old) && old.carries_like(&spec);
@@ -249,7 +249,7 @@ impl<P: Platform> Host<P> {
         let moved = vr
             .current
             .as_ref()
-            .is_some_and(|old| old.priority != spec.priority);
+            .is_some_and(|old| old.settings.priority != spec.settings.priority);
         if let Some(prepared) = &mut vr.prepared {
             *prepared = setup;
         }

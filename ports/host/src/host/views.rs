@@ -37,14 +37,14 @@ impl<P: Platform> Host<P> {
         Some(VrReport {
             id: vr.id.clone(),
             why: self.why(vr, &status),
-            configured_priority: spec.priority,
+            configured_priority: spec.settings.priority,
             priority_override: vr.priority,
             status,
             refused: self.core.why_not_ready(key).map(str::to_owned),
             statistics: *self.core.engine.statistics(key)?,
             addresses: self.addresses(key, spec),
-            mac_mode: spec.mac_mode,
-            mac: match spec.mac_mode {
+            mac_mode: spec.settings.mac_mode,
+            mac: match spec.settings.mac_mode {
                 MacMode::Virtual => key.virtual_mac(),
                 MacMode::Interface => interface.mac,
             },
@@ -62,7 +62,7 @@ impl<P: Platform> Host<P> {
     fn is_unreached(&self, key: VrKey, spec: &VrSpec, status: &Status) -> bool {
         let served = status.state == State::Active
             && !status.handing_over
-            && spec.mac_mode == MacMode::Virtual
+            && spec.settings.mac_mode == MacMode::Virtual
             && self.now().since(status.since) >= EXPECTED;
         if !served || self.platform.mac_was_reached(key) != Some(false) {
             return false;

@@ -123,7 +123,7 @@ impl Core {
 
     // V-13
     fn other_interval(&self, vr: &Vr, peer: IpAddr, seen: &Seen) -> Option<String> {
-        let ours = vr.current.as_ref()?.advert_interval;
+        let ours = vr.current.as_ref()?.settings.advert_interval;
         let span = |interval: AdvertInterval| {
             std::time::Duration::from_micros(interval.duration().as_micros())
         };

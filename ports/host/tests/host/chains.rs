@@ -6,7 +6,9 @@
 
 use std::collections::BTreeSet;
 
-use vrrp_core::{AdvertInterval, Duration, Instant, MacMode, Priority, State, TrackEffect};
+use vrrp_core::{
+    AdvertInterval, Duration, Instant, MacMode, Priority, State, TrackEffect, VrSettings,
+};
 use vrrp_host::{ConfigCause, Event, TrackSpec, Tracked, VrId, VrSpec};
 
 use crate::fake::interface;
@@ -59,8 +61,11 @@ fn home(number: u8) -> &'static str {
 
 fn rivals() -> Vec<VrSpec> {
     let one = |number| VrSpec {
+        settings: VrSettings {
+            advert_interval: AdvertInterval::from_centis(20).unwrap(),
+            ..spec(number, RIVAL).settings
+        },
         id: id(home(number), number),
-        advert_interval: AdvertInterval::from_centis(20).unwrap(),
         ..spec(number, RIVAL)
     };
     (1..=RIVALS).map(one).collect()
@@ -98,18 +103,21 @@ fn section(random: &mut Random, number: u8, others: &[VrSpec]) -> VrSpec {
     }
     let priority = pick(random, &[1, 50, 100, 140, 200, 254, 255]);
     VrSpec {
-        id: id(interface, number),
-        priority: Priority::new(priority).unwrap(),
-        advert_interval: AdvertInterval::from_centis(pick(random, &[10, 10, 50, 100, 1_000]))
-            .unwrap(),
-        addresses,
-        mac_mode: pick(random, &[MacMode::Virtual, MacMode::Interface]),
-        accept: elsewhere || chance(random, 70),
-        start_delay: millis(pick(random, &[0, 0, 1_000, 30_000])),
-        preempt_delay: match priority {
-            255 => Duration::ZERO,
-            _ => millis(pick(random, &[0, 0, 1_000, 30_000])),
+        settings: VrSettings {
+            priority: Priority::new(priority).unwrap(),
+            advert_interval: AdvertInterval::from_centis(pick(random, &[10, 10, 50, 100, 1_000]))
+                .unwrap(),
+            mac_mode: pick(random, &[MacMode::Virtual, MacMode::Interface]),
+            accept: elsewhere || chance(random, 70),
+            start_delay: millis(pick(random, &[0, 0, 1_000, 30_000])),
+            preempt_delay: match priority {
+                255 => Duration::ZERO,
+                _ => millis(pick(random, &[0, 0, 1_000, 30_000])),
+            },
+            ..spec(number, priority).settings
         },
+        id: id(interface, number),
+        addresses,
         tracks,
         ..spec(number, priority)
     }
@@ -140,14 +148,14 @@ fn edited(random: &mut Random, before: &[VrSpec]) -> Vec<VrSpec> {
             let new = section(random, number, &before[..place]);
             let old = &mut specs[place];
             match random.below(5) {
-                0 => old.priority = new.priority,
-                1 => old.advert_interval = new.advert_interval,
-                2 => old.start_delay = new.start_delay,
-                3 => old.preempt_delay = new.preempt_delay,
+                0 => old.settings.priority = new.settings.priority,
+                1 => old.settings.advert_interval = new.settings.advert_interval,
+                2 => old.settings.start_delay = new.settings.start_delay,
+                3 => old.settings.preempt_delay = new.settings.preempt_delay,
                 _ => *old = new,
             }
-            if old.priority.get() == 255 {
-                old.preempt_delay = Duration::ZERO;
+            if old.settings.priority.get() == 255 {
+                old.settings.preempt_delay = Duration::ZERO;
             }
         }
         None => {
@@ -159,7 +167,7 @@ fn edited(random: &mut Random, before: &[VrSpec]) -> Vec<VrSpec> {
     let ids: BTreeSet<VrId> = specs.iter().map(|s| s.id.clone()).collect();
     for spec in &mut specs {
         // Not without accept mode.
-        spec.accept |= spec.addresses.iter().any(|a| a.interface.is_some());
+        spec.settings.accept |= spec.addresses.iter().any(|a| a.interface.is_some());
         spec.tracks.retain(|track| match &track.what {
             Tracked::VirtualRouter(id) => ids.contains(id),
             _ => true,
@@ -178,12 +186,12 @@ fn brief(specs: &[VrSpec]) -> String {
         format!(
             "\n    {} priority {} every {:?} after {:?} and {:?}, {addresses:?} {:?} accept {}, {:?}",
             spec.id,
-            spec.priority,
-            spec.advert_interval,
-            spec.start_delay,
-            spec.preempt_delay,
-            spec.mac_mode,
-            spec.accept,
+            spec.settings.priority,
+            spec.settings.advert_interval,
+            spec.settings.start_delay,
+            spec.settings.preempt_delay,
+            spec.settings.mac_mode,
+            spec.settings.accept,
             spec.tracks
         )
     };
@@ -194,9 +202,11 @@ fn brief(specs: &[VrSpec]) -> String {
 fn election(specs: &[VrSpec]) -> Duration {
     let one = |spec: &VrSpec| {
         // The rival's interval counts, if it was heard.
-        let interval = spec.advert_interval.duration().max(millis(200));
+        let interval = spec.settings.advert_interval.duration().max(millis(200));
         let down = 4 * interval.as_micros();
-        Duration::from_micros(down + interval.as_micros()) + spec.start_delay + spec.preempt_delay
+        Duration::from_micros(down + interval.as_micros())
+            + spec.settings.start_delay
+            + spec.settings.preempt_delay
     };
     let longest = specs.iter().map(one).max();
     // One that depends on another begins when that has begun.
@@ -474,7 +484,7 @@ impl Veteran {
         });
         let interval = |id: &VrId| {
             let spec = self.specs.iter().find(|spec| spec.id == *id)?;
-            Some(spec.advert_interval.duration())
+            Some(spec.settings.advert_interval.duration())
         };
         active
             .filter_map(|report| Some((report.id.clone(), interval(&report.id)?)))

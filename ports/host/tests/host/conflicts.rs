@@ -1,7 +1,10 @@
 //! Hosts that have our addresses without VRRP are named, and routers never are.
 
-use vrrp_core::wire::{arp, ndisc};
 use vrrp_core::{AdvertInterval, Family, InterfaceState, MacAddr, MacMode, State};
+use vrrp_core::{
+    VrSettings,
+    wire::{arp, ndisc},
+};
 use vrrp_host::{About, AddressSpec, HostConfig, VrSpec};
 
 use crate::fake::{asks_for, interface};
@@ -65,7 +68,10 @@ fn run_quietly(sim: &mut Sim, span: u64) {
 fn pair(mac_mode: MacMode) -> Sim {
     let of = |priority| {
         config(&[VrSpec {
-            mac_mode,
+            settings: VrSettings {
+                mac_mode,
+                ..spec(1, priority).settings
+            },
             ..spec(1, priority)
         }])
     };
@@ -227,8 +233,11 @@ fn the_master_is_no_stranger_to_a_host_that_takes_no_part() {
 fn a_slow_router_is_no_stranger_before_its_first_advertisement() {
     let slow = |priority| {
         config(&[VrSpec {
-            mac_mode: MacMode::Interface,
-            advert_interval: AdvertInterval::from_secs(30).unwrap(),
+            settings: VrSettings {
+                mac_mode: MacMode::Interface,
+                advert_interval: AdvertInterval::from_secs(30).unwrap(),
+                ..spec(1, priority).settings
+            },
             ..spec(1, priority)
         }])
     };
@@ -247,8 +256,11 @@ fn a_router_that_is_refused_is_named_once() {
     use vrrp_core::Version;
     let of = |version, priority| {
         config(&[VrSpec {
-            version,
-            mac_mode: MacMode::Interface,
+            settings: VrSettings {
+                version,
+                mac_mode: MacMode::Interface,
+                ..spec(1, priority).settings
+            },
             ..spec(1, priority)
         }])
     };
@@ -262,8 +274,11 @@ fn a_router_that_is_refused_is_named_once() {
     }
     // The same judgement goes on after a reload.
     let same = VrSpec {
-        version: Version::V3,
-        mac_mode: MacMode::Interface,
+        settings: VrSettings {
+            version: Version::V3,
+            mac_mode: MacMode::Interface,
+            ..spec(1, 101).settings
+        },
         ..spec(1, 101)
     };
     sim.hosts[1].reload(config(&[same])).unwrap();

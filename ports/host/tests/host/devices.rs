@@ -2,9 +2,12 @@
 
 use std::net::IpAddr;
 
-use vrrp_core::wire::{arp, ethernet, ndisc};
 use vrrp_core::{
     Announce, Duration, InterfaceState, MacAddr, MacMode, State, TrackEffect, VirtualAddress,
+};
+use vrrp_core::{
+    VrSettings,
+    wire::{arp, ethernet, ndisc},
 };
 use vrrp_host::{AddressSpec, ConfigCause, Host, TrackSpec, Tracked, VrId, VrSpec};
 
@@ -18,7 +21,10 @@ fn on_both(priority: u8) -> VrSpec {
         ..address("10.2.0.101")
     };
     VrSpec {
-        accept: true,
+        settings: VrSettings {
+            accept: true,
+            ..spec(1, priority).settings
+        },
         addresses: vec![address("10.0.0.101"), elsewhere],
         ..spec(1, priority)
     }
@@ -48,11 +54,14 @@ fn announced(sim: &Sim) -> Vec<(String, MacAddr, MacAddr, IpAddr)> {
 fn announcements_leave_by_the_device_with_its_mac() {
     for mac_mode in [MacMode::Virtual, MacMode::Interface] {
         let spec = VrSpec {
-            mac_mode,
-            announce: Announce {
-                repeats: 2,
-                repeat_interval: Duration::from_secs(1),
-                refresh: Some(Duration::from_secs(10)),
+            settings: VrSettings {
+                mac_mode,
+                announce: Announce {
+                    repeats: 2,
+                    repeat_interval: Duration::from_secs(1),
+                    refresh: Some(Duration::from_secs(10)),
+                },
+                ..on_both(100).settings
             },
             ..on_both(100)
         };
@@ -90,10 +99,7 @@ fn ipv6_is_announced_on_the_device_too() {
         ..id("eth0", 1)
     };
     let addresses = vec![two("fe80::100", None), two("2001:db8:2::100", Some("eth1"))];
-    let spec = VrSpec {
-        accept: true,
-        ..VrSpec::new(id, addresses)
-    };
+    let spec = VrSpec::new(id, addresses);
     let mut sim = Sim::new(&[config(&[spec])]);
     sim.run_to(4_000);
     let mac = interface(0).mac;
@@ -231,7 +237,10 @@ fn without_accepting_there_are_no_addresses_on_devices() {
     let mut sim = Sim::new(&[]);
     let platform = sim.add_machine();
     let silent = VrSpec {
-        accept: false,
+        settings: VrSettings {
+            accept: false,
+            ..on_both(100).settings
+        },
         ..on_both(100)
     };
     let error = config(std::slice::from_ref(&silent)).check().unwrap_err();
@@ -239,7 +248,10 @@ fn without_accepting_there_are_no_addresses_on_devices() {
     assert!(Host::open(platform, config(&[silent])).is_err());
     // To name the interface itself says nothing.
     let mut own = VrSpec {
-        accept: false,
+        settings: VrSettings {
+            accept: false,
+            ..spec(1, 100).settings
+        },
         ..spec(1, 100)
     };
     own.addresses[0].interface = Some("eth0".into());

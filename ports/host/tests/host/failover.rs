@@ -1,6 +1,6 @@
 //! Election, takeover and graceful stop.
 
-use vrrp_core::{Family, MacMode, Priority, Reason, State};
+use vrrp_core::{Family, MacMode, Priority, Reason, State, VrSettings};
 use vrrp_host::{Event, VrId, VrSpec};
 
 use crate::fake::Call;
@@ -183,8 +183,11 @@ fn unicast_peers_need_no_group() {
 fn switches_learn_the_virtual_mac_with_each_round_of_unicast_advertisements() {
     for mac_mode in [MacMode::Virtual, MacMode::Interface] {
         let to = |peers: [&str; 2], priority| VrSpec {
+            settings: VrSettings {
+                mac_mode,
+                ..spec(1, priority).settings
+            },
             peers: peers.map(ip).to_vec(),
-            mac_mode,
             ..spec(1, priority)
         };
         let mut sim = Sim::new(&[

@@ -1,6 +1,6 @@
 //! A platform that is not ready for some virtual routers.
 
-use vrrp_core::{InterfaceState, MacMode, Reason, State};
+use vrrp_core::{InterfaceState, MacMode, Reason, State, VrSettings};
 use vrrp_host::{Event, TrackSpec, Tracked, VrSpec};
 
 use crate::fake::{Call, interface};
@@ -132,7 +132,10 @@ fn a_reload_that_the_platform_refuses_in_part_does_the_rest() {
     // What is refused can be removed, and leaves nothing.
     sim.machine(0).broken.push("prepare eth1 3".into());
     let again = VrSpec {
-        mac_mode: MacMode::Interface,
+        settings: VrSettings {
+            mac_mode: MacMode::Interface,
+            ..on_eth1(3).settings
+        },
         ..on_eth1(3)
     };
     sim.hosts[0].reload(config(&[again])).unwrap();

@@ -1,6 +1,6 @@
 //! Routers whose advertisements are refused: seen, named, and counted.
 
-use vrrp_core::{AdvertInterval, Auth, State, Version};
+use vrrp_core::{AdvertInterval, Auth, State, Version, VrSettings};
 use vrrp_host::VrSpec;
 
 use crate::fake;
@@ -21,7 +21,10 @@ fn others(sim: &Sim, host: usize) -> Vec<(String, Option<String>)> {
 
 fn v2(priority: u8) -> VrSpec {
     VrSpec {
-        version: Version::V2,
+        settings: VrSettings {
+            version: Version::V2,
+            ..spec(1, priority).settings
+        },
         ..spec(1, priority)
     }
 }
@@ -55,7 +58,10 @@ fn refuse_each_other(one: VrSpec, other: VrSpec, by_one: &str, by_other: &str, r
     }
     for host in [0, 1] {
         let spec = VrSpec {
-            priority: sim.report(host, &id("eth0", 1)).status.priority,
+            settings: VrSettings {
+                priority: sim.report(host, &id("eth0", 1)).status.priority,
+                ..repaired.clone().settings
+            },
             peers: match (repaired.peers.is_empty(), host) {
                 (true, _) => Vec::new(),
                 (false, 0) => vec![ip("10.0.0.2")],
@@ -78,7 +84,10 @@ fn refuse_each_other(one: VrSpec, other: VrSpec, by_one: &str, by_other: &str, r
 #[test]
 fn another_password_is_named() {
     let auth = |priority, auth| VrSpec {
-        auth,
+        settings: VrSettings {
+            auth,
+            ..v2(priority).settings
+        },
         ..v2(priority)
     };
     let why = "it has another password";
@@ -107,7 +116,10 @@ fn another_version_is_named() {
 #[test]
 fn another_interval_of_version_2_is_named() {
     let slow = VrSpec {
-        advert_interval: AdvertInterval::from_secs(3).unwrap(),
+        settings: VrSettings {
+            advert_interval: AdvertInterval::from_secs(3).unwrap(),
+            ..v2(100).settings
+        },
         ..v2(100)
     };
     refuse_each_other(

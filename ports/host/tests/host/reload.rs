@@ -1,6 +1,6 @@
 //! From one configuration to the next.
 
-use vrrp_core::{Error, MacMode, Priority, Reason, State};
+use vrrp_core::{Error, MacMode, Priority, Reason, State, VrSettings};
 use vrrp_host::{AddressSpec, ConfigCause, Event, TrackSpec, Tracked, VrSpec};
 
 use crate::fake::Call;
@@ -168,7 +168,10 @@ fn a_changed_priority_moves_the_master_and_no_address_is_missing() {
     sim.hosts[1].set_priority(&one, Priority::new(10)).unwrap();
     sim.hosts[1]
         .reload(config(&[VrSpec {
-            accept: true,
+            settings: VrSettings {
+                accept: true,
+                ..spec(1, 250).settings
+            },
             ..spec(1, 250)
         }]))
         .unwrap();
@@ -247,7 +250,10 @@ fn an_address_moves_from_one_virtual_router_to_another() {
 fn another_mac_mode_means_stop_and_start() {
     let mut sim = lone();
     let changed = VrSpec {
-        mac_mode: MacMode::Interface,
+        settings: VrSettings {
+            mac_mode: MacMode::Interface,
+            ..spec(1, 100).settings
+        },
         ..spec(1, 100)
     };
     let reload = sim.hosts[0]
@@ -276,7 +282,7 @@ fn an_address_on_another_interface_means_stop_and_start() {
         .set_interface("eth1", crate::fake::interface(0));
     let mut changed = spec(1, 100);
     changed.addresses[0].interface = Some("eth1".into());
-    changed.accept = true;
+    changed.settings.accept = true;
     let changed = [changed, spec(2, 100)];
     let reload = sim.hosts[0].reload(config(&changed)).unwrap();
     assert_eq!(reload.changed, [id("eth0", 1)]);
@@ -319,7 +325,10 @@ fn a_mac_that_is_to_replace_the_interfaces_own_is_another_mac() {
 fn a_setup_that_fails_after_the_reload_is_tried_again() {
     let mut sim = lone();
     let changed = VrSpec {
-        mac_mode: MacMode::Interface,
+        settings: VrSettings {
+            mac_mode: MacMode::Interface,
+            ..spec(1, 100).settings
+        },
         ..spec(1, 100)
     };
     sim.machine(0).broken.push("prepare eth0 1".into());
@@ -356,8 +365,11 @@ fn the_administrators_priority_ends_with_the_configured_one() {
             .set_priority(&one, vrrp_core::Priority::new(50))
             .unwrap();
         let changed = VrSpec {
-            mac_mode,
-            preempt_delay: vrrp_core::Duration::from_secs(1),
+            settings: VrSettings {
+                mac_mode,
+                preempt_delay: vrrp_core::Duration::from_secs(1),
+                ..spec(1, configured).settings
+            },
             ..spec(1, configured)
         };
         let next = config(&[changed, spec(2, 100)]);

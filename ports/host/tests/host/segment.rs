@@ -1,6 +1,6 @@
 //! Who is master of what on the segment.
 
-use vrrp_core::Duration;
+use vrrp_core::{Duration, VrSettings};
 use vrrp_host::{Sighting, VrSpec};
 
 use crate::fake::Call;
@@ -209,7 +209,10 @@ fn a_virtual_mac_to_which_nothing_comes_is_suspected_of_being_rejected() {
     sim.run_to(34_001);
     assert!(!suspected(&sim));
     let own = VrSpec {
-        mac_mode: MacMode::Interface,
+        settings: VrSettings {
+            mac_mode: MacMode::Interface,
+            ..spec(1, 100).settings
+        },
         ..spec(1, 100)
     };
     let mut sim = Sim::new(&[config(&[own])]);

@@ -61,10 +61,9 @@ pub(crate) fn address(text: &str) -> AddressSpec {
 /// VRID `number` on eth0 with the address 10.0.0.(100 + number), VRRPv3 every second.
 pub(crate) fn spec(number: u8, priority: u8) -> VrSpec {
     let virtual_ip = format!("10.0.0.{}", 100 + number);
-    VrSpec {
-        priority: Priority::new(priority).expect("a priority"),
-        ..VrSpec::new(id("eth0", number), vec![address(&virtual_ip)])
-    }
+    let mut spec = VrSpec::new(id("eth0", number), vec![address(&virtual_ip)]);
+    spec.settings.priority = Priority::new(priority).expect("a priority");
+    spec
 }
 
 pub(crate) fn config(specs: &[VrSpec]) -> HostConfig {

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use vrrp_core::{AdvertInterval, Duration, Instant, InterfaceState, Priority, State, TrackEffect};
+use vrrp_core::{
+    AdvertInterval, Duration, Instant, InterfaceState, Priority, State, TrackEffect, VrSettings,
+};
 use vrrp_host::{AddressSpec, HostConfig, TrackSpec, Tracked, VrSpec};
 
 use crate::fake::{Call, interface};
@@ -32,8 +34,11 @@ fn addresses(number: u8, from: u8) -> Vec<AddressSpec> {
 
 fn many(numbers: impl IntoIterator<Item = u8>, priority: u8) -> Vec<VrSpec> {
     let one = |number| VrSpec {
-        priority: Priority::new(priority).unwrap(),
-        advert_interval: AdvertInterval::from_centis(10).unwrap(),
+        settings: VrSettings {
+            priority: Priority::new(priority).unwrap(),
+            advert_interval: AdvertInterval::from_centis(10).unwrap(),
+            ..spec(number, priority).settings
+        },
         addresses: addresses(number, 1),
         ..spec(number, priority)
     };

@@ -1,6 +1,6 @@
 //! The one timer, which host and platform share.
 
-use vrrp_core::{AdvertInterval, State, TrackEffect};
+use vrrp_core::{AdvertInterval, State, TrackEffect, VrSettings};
 use vrrp_host::{HostConfig, TrackSpec, Tracked, VrSpec};
 
 use crate::fake::{Call, interface};
@@ -10,8 +10,11 @@ use crate::sim::{Sim, address, config, id, spec};
 /// VRID `number` on an interface, every 0.1 s.
 fn fast(interface: &str, number: u8, priority: u8) -> VrSpec {
     VrSpec {
+        settings: VrSettings {
+            advert_interval: AdvertInterval::from_centis(10).unwrap(),
+            ..spec(number, priority).settings
+        },
         id: id(interface, number),
-        advert_interval: AdvertInterval::from_centis(10).unwrap(),
         ..spec(number, priority)
     }
 }

@@ -1,6 +1,6 @@
 //! Effects that fail, packets that lie, users who do not listen.
 
-use vrrp_core::{AdvertInterval, DropReason, Reason, State};
+use vrrp_core::{AdvertInterval, DropReason, Reason, State, VrSettings};
 use vrrp_host::{Event, VrSpec, Why};
 
 use crate::fake::Call;
@@ -153,7 +153,10 @@ fn rejections_are_told_once_and_then_counted() {
 #[test]
 fn a_peer_with_another_configuration_is_told() {
     let slow = VrSpec {
-        advert_interval: AdvertInterval::from_centis(50).unwrap(),
+        settings: VrSettings {
+            advert_interval: AdvertInterval::from_centis(50).unwrap(),
+            ..spec(1, 200).settings
+        },
         addresses: vec![address("10.0.0.101"), address("10.0.0.201")],
         ..spec(1, 200)
     };

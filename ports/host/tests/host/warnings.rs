@@ -1,6 +1,6 @@
 //! Warnings hold for as long as their cause does.
 
-use vrrp_core::{AdvertInterval, Family, State, TrackEffect};
+use vrrp_core::{AdvertInterval, Family, State, TrackEffect, VrSettings};
 use vrrp_host::{About, Event, PlatformWarning, Subject, TrackSpec, Tracked, VrSpec};
 
 use crate::sim::{Sim, address, advert, config, id, ip, key, spec};
@@ -95,7 +95,10 @@ fn a_virtual_router_that_is_removed_takes_its_warnings_along() {
 #[test]
 fn a_peer_with_another_configuration_is_a_warning_while_it_is_heard() {
     let other = VrSpec {
-        advert_interval: AdvertInterval::from_centis(50).unwrap(),
+        settings: VrSettings {
+            advert_interval: AdvertInterval::from_centis(50).unwrap(),
+            ..spec(1, 200).settings
+        },
         addresses: vec![address("10.0.0.101"), address("10.0.0.201")],
         ..spec(1, 200)
     };

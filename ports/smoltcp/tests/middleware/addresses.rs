@@ -54,7 +54,7 @@ fn unicast_peers_are_refused_and_change_nothing() {
 #[test]
 fn without_accept_mode_an_address_is_answered_for_and_no_more() {
     let vrs = both().map(|mut vr| {
-        vr.config.accept = false;
+        vr.config.settings.accept = false;
         vr
     });
     let mut world = World::new(&[100], &vrs);
@@ -94,7 +94,7 @@ fn without_accept_mode_an_address_is_answered_for_and_no_more() {
 #[test]
 fn an_owners_address_is_its_own_and_carries_the_virtual_mac() {
     let mut vr = Vr::new(7, &["10.0.0.1"]);
-    vr.config.accept = false;
+    vr.config.settings.accept = false;
     let mut world = World::new(&[255], std::slice::from_ref(&vr));
     world.run_ms(10);
     assert_eq!(world.active(&vr), 1);
@@ -220,7 +220,7 @@ fn a_host_that_speaks_first_from_a_virtual_address_asks_with_the_virtual_mac() {
 #[test]
 fn with_the_interfaces_own_mac_neighbours_learn_of_the_move() {
     for (mut vr, address) in both().into_iter().zip([V4, V6]) {
-        vr.config.mac_mode = MacMode::Interface;
+        vr.config.settings.mac_mode = MacMode::Interface;
         let mut world = World::new(&[200, 100], std::slice::from_ref(&vr));
         world.run_ms(1_000);
         assert_eq!(world.who(address), 1);

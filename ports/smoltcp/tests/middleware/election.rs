@@ -1,7 +1,7 @@
 //! Hosts elect, fail and come back; a client asks every 10 ms and is answered.
 
 use crate::world::{Vr, World, wire};
-use vrrp_smoltcp::vrrp_core::{Auth, Family, Priority, State, Version, VrConfig};
+use vrrp_smoltcp::vrrp_core::{Auth, Family, Priority, State, Version, VrConfig, VrSettings};
 
 const V4: &str = "10.0.0.80";
 const V6: &str = "2001:db8::80";
@@ -10,9 +10,12 @@ fn v2() -> Vr {
     use vrrp_smoltcp::vrrp_core::AdvertInterval;
     let mut vr = Vr::new(7, &[V4]);
     vr.config = VrConfig {
-        version: Version::V2,
-        auth: Auth::Simple(*b"s3cret\0\0"),
-        advert_interval: AdvertInterval::from_secs(1).unwrap(),
+        settings: VrSettings {
+            version: Version::V2,
+            auth: Auth::Simple(*b"s3cret\0\0"),
+            advert_interval: AdvertInterval::from_secs(1).unwrap(),
+            ..vr.config.settings
+        },
         ..vr.config
     };
     vr
@@ -46,7 +49,10 @@ fn longest_silence(answers: &[u8]) -> usize {
 fn alone_it_serves_after_the_down_interval_to_the_microsecond() {
     let vr = Vr {
         config: VrConfig {
-            accept: true,
+            settings: VrSettings {
+                accept: true,
+                ..VrSettings::DEFAULT
+            },
             ..VrConfig::DEFAULT
         },
         ..v3()
@@ -205,7 +211,7 @@ fn resigning_and_another_priority_move_the_service() {
 #[test]
 fn without_preempt_the_successor_stays() {
     each(|mut vr, interval, address| {
-        vr.config.preempt = false;
+        vr.config.settings.preempt = false;
         let mut world = World::new(&[200, 100], std::slice::from_ref(&vr));
         world.run_ms(4 * interval);
         assert_eq!(world.active(&vr), 1);
@@ -282,7 +288,10 @@ fn a_wrong_password_is_not_obeyed() {
     let mut stranger = crate::world::host(&world.hub, world.now, 2);
     let other = Vr {
         config: VrConfig {
-            auth: Auth::Simple(*b"another\0"),
+            settings: VrSettings {
+                auth: Auth::Simple(*b"another\0"),
+                ..vr.config.settings
+            },
             ..vr.config
         },
         ..vr.clone()

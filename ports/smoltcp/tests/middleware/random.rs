@@ -50,7 +50,7 @@ fn mend(world: &mut World, vrs: &[Vr]) {
 #[test]
 fn whatever_happens_one_serves_in_the_end() {
     let mut silent = Vr::new(9, &["10.0.0.90"]);
-    silent.config.accept = false;
+    silent.config.settings.accept = false;
     let vrs = [
         Vr::new(7, &["10.0.0.80", "10.0.0.81"]),
         Vr::new(7, &["fe80::7:80", "2001:db8::80"]),
@@ -70,7 +70,7 @@ fn whatever_happens_one_serves_in_the_end() {
         for vr in &vrs {
             assert_eq!(world.active(vr), 1, "seed {seed}");
             for host in &world.hosts {
-                let serves = host.state(vr) == State::Active && vr.config.accept;
+                let serves = host.state(vr) == State::Active && vr.config.settings.accept;
                 for address in &vr.addresses {
                     assert_eq!(host.has(&address.to_string()), serves, "seed {seed}");
                 }

@@ -34,10 +34,10 @@ fn models(long: bool) -> Vec<Model> {
         for preempt in [true, false] {
             let configs = priorities.iter().enumerate().map(|(n, priority)| {
                 let mut config = router(*priority, preempt);
-                config.mac_mode = mac_mode;
+                config.settings.mac_mode = mac_mode;
                 if unlike && n == 0 {
-                    config.advert_interval =
-                        AdvertInterval::from_centis(30).unwrap_or(config.advert_interval);
+                    config.settings.advert_interval =
+                        AdvertInterval::from_centis(30).unwrap_or(config.settings.advert_interval);
                 }
                 config
             });

@@ -71,8 +71,8 @@ fn frames(source: MacAddr, priority: u8) -> [(FrameKind, Vec<u8>); 2] {
         version: vrrp_core::wire::WireVersion::V3,
         vrid: key().vrid,
         priority,
-        interval: config.advert_interval,
-        auth: config.auth,
+        interval: config.settings.advert_interval,
+        auth: config.settings.auth,
         pseudo_header: true,
     };
     let addresses = [IpAddr::V4(ip)].into_iter();

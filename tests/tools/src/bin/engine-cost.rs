@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use vrrp_core::wire::{Advert, WireVersion};
 use vrrp_core::{
     AdvertInterval, Auth, Engine, Family, Instant, InterfaceState, MacAddr, Output, Priority,
-    VirtualAddress, VrConfig, VrKey, Vrid,
+    VirtualAddress, VrConfig, VrKey, VrSettings, Vrid,
 };
 
 type Table = Engine<8, 1024, 4>;
@@ -145,8 +145,11 @@ fn table(routers: usize, priority: u8, start: u64) -> Box<Table> {
         table.set_interface(now, key.ifindex, state).expect("fits");
         let addresses = [address(key)];
         let config = VrConfig {
-            priority: Priority::new(priority).expect("not zero"),
-            advert_interval: interval(),
+            settings: VrSettings {
+                priority: Priority::new(priority).expect("not zero"),
+                advert_interval: interval(),
+                ..VrSettings::DEFAULT
+            },
             addresses: &addresses,
             ..VrConfig::DEFAULT
         };

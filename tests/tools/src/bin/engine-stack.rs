@@ -58,8 +58,11 @@ static CONFIG: VrConfig<'_> = VrConfig {
     ..VrConfig::DEFAULT
 };
 static OTHER: VrConfig<'_> = VrConfig {
+    settings: VrSettings {
+        priority: Priority::new(150).unwrap(),
+        ..VrSettings::DEFAULT
+    },
     addresses: &ADDRESSES,
-    priority: Priority::new(150).unwrap(),
     ..VrConfig::DEFAULT
 };
 

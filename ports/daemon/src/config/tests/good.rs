@@ -81,9 +81,9 @@ fn the_papers_file_is_read_word_for_word() {
         panic!("{config:?}");
     };
     assert_eq!(router.spec.id.to_string(), "VRID 1 on xl0 (ipv4)");
-    assert_eq!(router.spec.version, Version::V2);
-    assert_eq!(router.spec.priority.get(), 100);
-    assert_eq!(router.spec.auth, Auth::Simple(*b"foobingb"));
+    assert_eq!(router.spec.settings.version, Version::V2);
+    assert_eq!(router.spec.settings.priority.get(), 100);
+    assert_eq!(router.spec.settings.auth, Auth::Simple(*b"foobingb"));
     assert_eq!(
         addresses(&router.spec),
         [
@@ -113,7 +113,13 @@ fn the_papers_load_balancing_file_makes_two_virtual_routers() {
     let seen: Vec<_> = config
         .virtual_routers
         .iter()
-        .map(|r| (r.spec.id.to_string(), r.spec.priority.get(), r.section_line))
+        .map(|r| {
+            (
+                r.spec.id.to_string(),
+                r.spec.settings.priority.get(),
+                r.section_line,
+            )
+        })
         .collect();
     assert_eq!(
         seen,
@@ -164,7 +170,7 @@ password = vrid3
         ]
     );
     let first = &config.virtual_routers[0].spec;
-    assert_eq!(first.start_delay, Duration::from_secs(40));
+    assert_eq!(first.settings.start_delay, Duration::from_secs(40));
     let names: Vec<_> = first
         .addresses
         .iter()
@@ -194,7 +200,7 @@ fn what_is_not_said_is_the_default_of_the_host() {
     assert_eq!(said, [""; 0]);
     let router = &config.virtual_routers[0];
     let expected = VrSpec::new(router.spec.id.clone(), router.spec.addresses.clone());
-    assert!(expected.accept);
+    assert!(expected.settings.accept);
     assert_eq!(router.spec, expected);
     assert_eq!(router.script_timeout, DEFAULT_SCRIPT_TIMEOUT);
     assert_eq!(
@@ -205,12 +211,15 @@ fn what_is_not_said_is_the_default_of_the_host() {
 
 #[test]
 fn each_key_of_the_protocol_means_what_it_says() {
-    assert_eq!(with("priority = 254").priority, Priority::new(254).unwrap());
-    assert_eq!(with("priority = 255").priority, Priority::OWNER);
-    assert_eq!(with("version = 2").version, Version::V2);
-    assert_eq!(with("version = 3").version, Version::V3);
-    assert_eq!(with("version = both").version, Version::Both);
-    let interval = |text| with(text).advert_interval;
+    assert_eq!(
+        with("priority = 254").settings.priority,
+        Priority::new(254).unwrap()
+    );
+    assert_eq!(with("priority = 255").settings.priority, Priority::OWNER);
+    assert_eq!(with("version = 2").settings.version, Version::V2);
+    assert_eq!(with("version = 3").settings.version, Version::V3);
+    assert_eq!(with("version = both").settings.version, Version::Both);
+    let interval = |text| with(text).settings.advert_interval;
     assert_eq!(
         interval("advertinterval = 0.01"),
         AdvertInterval::from_centis(1).unwrap()
@@ -223,49 +232,70 @@ fn each_key_of_the_protocol_means_what_it_says() {
         interval("version = 2\nadvertinterval = 255"),
         AdvertInterval::from_secs(255).unwrap()
     );
-    assert!(!with("preempt = no").preempt);
+    assert!(!with("preempt = no").settings.preempt);
     assert_eq!(
-        with("preemptdelay = 0.5").preempt_delay,
+        with("preemptdelay = 0.5").settings.preempt_delay,
         Duration::from_millis(500)
     );
-    assert_eq!(with("startdelay = 30").start_delay, Duration::from_secs(30));
-    assert!(!with("accept = no").accept);
-    assert_eq!(with("useVMAC = no").mac_mode, MacMode::Interface);
-    assert_eq!(with("useVMAC = yes").mac_mode, MacMode::Virtual);
-    assert_eq!(with("checksum = rfc9568").checksum, ChecksumMode::Rfc9568);
-    assert_eq!(with("checksum = rfc5798").checksum, ChecksumMode::Rfc5798);
-    assert_eq!(with("checksum = auto").checksum, ChecksumMode::Auto);
     assert_eq!(
-        with("ownerreceive = discard").owner_receive,
+        with("startdelay = 30").settings.start_delay,
+        Duration::from_secs(30)
+    );
+    assert!(!with("accept = no").settings.accept);
+    assert_eq!(with("useVMAC = no").settings.mac_mode, MacMode::Interface);
+    assert_eq!(with("useVMAC = yes").settings.mac_mode, MacMode::Virtual);
+    assert_eq!(
+        with("checksum = rfc9568").settings.checksum,
+        ChecksumMode::Rfc9568
+    );
+    assert_eq!(
+        with("checksum = rfc5798").settings.checksum,
+        ChecksumMode::Rfc5798
+    );
+    assert_eq!(
+        with("checksum = auto").settings.checksum,
+        ChecksumMode::Auto
+    );
+    assert_eq!(
+        with("ownerreceive = discard").settings.owner_receive,
         OwnerReceive::Discard
     );
     assert_eq!(
-        with("ownerreceive = elect").owner_receive,
+        with("ownerreceive = elect").settings.owner_receive,
         OwnerReceive::Elect
     );
     assert_eq!(
-        with("version = 2\naddresscheck = strict").address_check,
+        with("version = 2\naddresscheck = strict")
+            .settings
+            .address_check,
         AddressCheck::Strict
     );
-    assert_eq!(with("version = 2").address_check, AddressCheck::Warn);
+    assert_eq!(
+        with("version = 2").settings.address_check,
+        AddressCheck::Warn
+    );
     assert_eq!(with("source = 10.0.0.9").source, Some([10, 0, 0, 9].into()));
-    assert_eq!(with("password = secret").auth, Auth::Simple(*b"secret\0\0"));
+    assert_eq!(
+        with("password = secret").settings.auth,
+        Auth::Simple(*b"secret\0\0")
+    );
     let unicast = with("peers = 10.0.0.2, 10.0.0.3\nmaxhops = 3");
     let peers: [IpAddr; 2] = [[10, 0, 0, 2].into(), [10, 0, 0, 3].into()];
     assert_eq!(
-        (unicast.peers.as_slice(), unicast.max_hops),
+        (unicast.peers.as_slice(), unicast.settings.max_hops),
         (&peers[..], 3)
     );
 }
 
 #[test]
 fn announcements_and_tracked_interfaces_mean_what_they_say() {
-    let announce =
-        with("announcerepeats = 0\nannounceinterval = 0.1\nannouncerefresh = 60").announce;
+    let announce = with("announcerepeats = 0\nannounceinterval = 0.1\nannouncerefresh = 60")
+        .settings
+        .announce;
     assert_eq!(announce.repeats, 0);
     assert_eq!(announce.repeat_interval, Duration::from_millis(100));
     assert_eq!(announce.refresh, Some(Duration::from_secs(60)));
-    assert_eq!(with("announcerefresh = 0").announce.refresh, None);
+    assert_eq!(with("announcerefresh = 0").settings.announce.refresh, None);
 
     let tracks: Vec<_> = with("trackinterface = eth1:-50, eth2, eth3:+20")
         .tracks

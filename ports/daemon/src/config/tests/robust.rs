@@ -37,23 +37,10 @@ fn insert(spec: &VrSpec) {
         })
         .collect();
     let config = VrConfig {
-        version: spec.version,
-        priority: spec.priority,
-        advert_interval: spec.advert_interval,
-        preempt: spec.preempt,
-        preempt_delay: spec.preempt_delay,
-        start_delay: spec.start_delay,
-        accept: spec.accept,
+        settings: spec.settings,
         addresses: &addresses,
         peers: &spec.peers,
-        max_hops: spec.max_hops,
-        mac_mode: spec.mac_mode,
-        auth: spec.auth,
-        checksum: spec.checksum,
         source: spec.source,
-        address_check: spec.address_check,
-        owner_receive: spec.owner_receive,
-        announce: spec.announce,
         tracks: &tracks,
     };
     let mut engine = Engine::<1, 1, MAX_ADDRESSES>::new();

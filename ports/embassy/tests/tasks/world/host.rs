@@ -9,7 +9,9 @@ use embassy_net::{
     Config, ConfigV6, Ipv4Cidr, Ipv6Cidr, Stack, StackResources, StaticConfigV4, StaticConfigV6,
 };
 use embassy_time::{Duration, Timer, with_timeout};
-use vrrp_core::{AdvertInterval, Family, Priority, State, VirtualAddress, VrConfig, VrKey, Vrid};
+use vrrp_core::{
+    AdvertInterval, Family, Priority, State, VirtualAddress, VrConfig, VrKey, VrSettings, Vrid,
+};
 use vrrp_embassy::{Control, OwnAddresses, Resources, key};
 
 use super::World;
@@ -70,7 +72,10 @@ impl Host {
             })
             .collect();
         let config = VrConfig {
-            priority: Priority::new(priority).unwrap(),
+            settings: VrSettings {
+                priority: Priority::new(priority).unwrap(),
+                ..config.settings
+            },
             addresses: &addresses,
             ..config
         };
@@ -92,8 +97,11 @@ pub(crate) fn vr(vrid: u8, family: Family) -> VrKey {
 /// Accepting, an interval of 100 ms.
 pub(crate) fn fast() -> VrConfig<'static> {
     VrConfig {
-        advert_interval: AdvertInterval::from_centis(10).unwrap(),
-        accept: true,
+        settings: VrSettings {
+            advert_interval: AdvertInterval::from_centis(10).unwrap(),
+            accept: true,
+            ..VrSettings::DEFAULT
+        },
         ..VrConfig::DEFAULT
     }
 }

@@ -20,7 +20,8 @@ use smoltcp::wire::{
     IpEndpoint,
 };
 use vrrp_smoltcp::vrrp_core::{
-    AdvertInterval, Family, MacMode, Priority, Reason, State, VirtualAddress, VrConfig, VrKey, Vrid,
+    AdvertInterval, Family, MacMode, Priority, Reason, State, VirtualAddress, VrConfig, VrKey,
+    VrSettings, Vrid,
 };
 use vrrp_smoltcp::{Vrrp, key};
 
@@ -48,8 +49,11 @@ impl Vr {
             vrid,
             addresses: addresses.iter().map(|a| a.parse().unwrap()).collect(),
             config: VrConfig {
-                advert_interval: AdvertInterval::from_centis(10).unwrap(),
-                accept: true,
+                settings: VrSettings {
+                    advert_interval: AdvertInterval::from_centis(10).unwrap(),
+                    accept: true,
+                    ..VrSettings::DEFAULT
+                },
                 ..VrConfig::DEFAULT
             },
         }
@@ -221,7 +225,7 @@ impl World {
                 .vrs
                 .iter()
                 .find(|vr| to.is_some_and(|to| vr.addresses.contains(&to)));
-            if let Some(vr) = vr.filter(|vr| vr.config.mac_mode == MacMode::Virtual) {
+            if let Some(vr) = vr.filter(|vr| vr.config.settings.mac_mode == MacMode::Virtual) {
                 let expected = vr.key().virtual_mac().0;
                 assert_eq!(
                     wire::destination_mac(&sent.frame),
@@ -326,7 +330,10 @@ pub(crate) fn insert(host: &mut Host, now: Instant, vr: &Vr, priority: u8) {
     };
     let addresses: Vec<VirtualAddress> = vr.addresses.iter().map(of).collect();
     let config = VrConfig {
-        priority: Priority::new(priority).unwrap(),
+        settings: VrSettings {
+            priority: Priority::new(priority).unwrap(),
+            ..vr.config.settings
+        },
         addresses: &addresses,
         ..vr.config
     };
@@ -357,7 +364,7 @@ impl Host {
             );
             for (address, mac) in wire::claims(frame) {
                 let vr = vrs.iter().find(|vr| vr.addresses.contains(&address));
-                if let Some(vr) = vr.filter(|vr| vr.config.mac_mode == MacMode::Virtual) {
+                if let Some(vr) = vr.filter(|vr| vr.config.settings.mac_mode == MacMode::Virtual) {
                     let expected = vr.key().virtual_mac().0;
                     let own = self
                         .vrrp
