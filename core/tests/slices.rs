@@ -5,8 +5,8 @@ mod common;
 
 use common::{Line, addresses, cs, describe, key, priority};
 use vrrp_core::{
-    Announce, Duration, Family, Instant, MacMode, Output, State, VirtualAddress, VrConfig, VrKey,
-    VrSettings,
+    Announce, Duration, Failure, Family, Instant, MacMode, Output, State, VirtualAddress, VrConfig,
+    VrKey, VrSettings,
 };
 
 const QUIET: Announce = Announce {
@@ -198,4 +198,27 @@ fn further_addresses_are_those_of_one_virtual_router() {
     assert_eq!(further.as_ref().map(describe).unwrap(), "+10.10.10.2");
     assert_eq!(line.router.poll_further_address(other()), None);
     assert_eq!(take(&mut line, 1), ["2: v3 priority 255"]);
+}
+
+#[test]
+fn an_advertisement_waits_for_a_mac_that_was_lost() {
+    let list = addresses(&["10.10.10.80"]);
+    let config = VrConfig {
+        settings: VrSettings {
+            mac_mode: MacMode::Virtual,
+            ..owner(&list).settings
+        },
+        ..owner(&list)
+    };
+    let mut line = Line::new(&config);
+    line.at(0.5).skip();
+    let key = line.key;
+    line.router.handle_failure(line.now, Failure::Mac { key });
+    timeout_at(&mut line, 1.0);
+    let mut buf = [0; common::TestRouter::MAX_FRAME_LEN];
+    assert_eq!(line.router.poll_advertisement(&mut buf), None);
+    assert_eq!(
+        take(&mut line, 2),
+        ["1: +mac 00:00:5e:00:01:01", "1: v3 priority 255"]
+    );
 }

@@ -23,11 +23,15 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
     }
 
     /// The next thing to do, if it is an advertisement that waits for nothing: for a port in the
-    /// midst of something long, whose outputs come later.
+    /// midst of something long, whose outputs come later. `None` also if the MAC that it is sent from
+    /// was lost: then [`poll_output`](Self::poll_output) gives that first.
     pub fn poll_advertisement<'b>(&mut self, buf: &'b mut [u8]) -> Option<Transmit<'b>> {
-        let (_, Lane::Urgent) = self.table.front()? else {
+        let (index, Lane::Urgent) = self.table.front()? else {
             return None;
         };
+        if self.table.get(index)?.lacks_mac() {
+            return None;
+        }
         match self.next_output(buf)? {
             Output::Transmit(transmit) => Some(transmit),
             _ => None,

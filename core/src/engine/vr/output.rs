@@ -55,6 +55,12 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         next
     }
 
+    /// Whether the MAC was lost, and has to be taken up before an advertisement is sent from it.
+    pub(in crate::engine) fn lacks_mac(&self) -> bool {
+        let virtual_mac = self.settings.mac_mode == MacMode::Virtual;
+        virtual_mac && self.serves() && !self.applied.mac()
+    }
+
     /// The MAC, where it has to be taken up before an urgent advertisement is sent from it.
     pub(in crate::engine) fn urgent_mac_step(&mut self) -> Option<Step> {
         if self.applied.differs() && self.serves() {
