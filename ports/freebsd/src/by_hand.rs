@@ -1,9 +1,9 @@
 //! Virtual addresses and virtual hosts of carp(4) that somebody else has put on this host.
 
 use std::net::IpAddr;
+use vrrp_host::{HostIf, PlatformWarning, Subject};
 
 use vrrp_core::VrKey;
-use vrrp_host::{PlatformWarning, Subject};
 
 use crate::platform::FreebsdPlatform;
 use crate::route::Address;
@@ -67,7 +67,7 @@ impl FreebsdPlatform {
                 self.links.find(device) == Some(own.index)
             }
             (IpAddr::V6(v6), None) if v6.is_unicast_link_local() => {
-                let watched = self.interfaces.get(&key.ifindex);
+                let watched = self.interfaces.get(&HostIf::of(key));
                 watched.and_then(|w| w.index()) == Some(own.index)
             }
             _ => true,

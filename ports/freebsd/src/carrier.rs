@@ -4,10 +4,10 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
+use vrrp_host::{HostIf, Platform, PlatformError};
+use vrrp_port_kit::{KernelIf, noted, unprepared};
 
 use vrrp_core::{Failure, Family, MacAddr, MacMode, VrKey};
-use vrrp_host::{Platform, PlatformError};
-use vrrp_port_kit::{noted, unprepared};
 
 use crate::abi::*;
 use crate::errors::{explain, refused};
@@ -32,7 +32,7 @@ const MARK: &str = "vrrp ";
 #[derive(Debug)]
 pub(crate) struct Carrier {
     pub(crate) name: String,
-    pub(crate) index: u32,
+    pub(crate) index: KernelIf,
     pub(crate) node: String,
     /// Sends out of it.
     pub(crate) bpf: Device,
@@ -41,7 +41,7 @@ pub(crate) struct Carrier {
 /// An interface whose own MAC a virtual one replaces.
 #[derive(Debug)]
 pub(crate) struct Replaced {
-    pub(crate) index: u32,
+    pub(crate) index: KernelIf,
     device: String,
     old: MacAddr,
 }
@@ -51,9 +51,9 @@ impl FreebsdPlatform {
         let (parent, parent_name) = self.parent(key)?;
         self.graph.open()?;
         self.forget_lost(key);
-        self.need_bridge(key.ifindex)?;
-        let node = names::carrier_node(key, parent);
-        let name = names::carrier(key, parent);
+        self.need_bridge(HostIf::of(key))?;
+        let node = names::carrier_node(key.family, key.vrid, parent);
+        let name = names::carrier(key.family, key.vrid, parent);
         let what = format!("create the interface {name} on {parent_name}");
         let failed = |error| PlatformError::new(what.clone(), error);
         if name.len() >= IFNAMSIZ {
@@ -63,7 +63,7 @@ impl FreebsdPlatform {
         self.wait_gone(&name).map_err(failed)?;
         let entry = Entry::Carrier { node: node.clone() };
         self.ledger.add([entry.clone()]).map_err(noted)?;
-        let bridge = self.bridge(key.ifindex);
+        let bridge = self.bridge(HostIf::of(key));
         let made = bridge.ok_or_else(|| io::ErrorKind::NotFound.into());
         let made = made.and_then(|bridge| self.graph.make_interface(&bridge, key, &node));
         let made = made.and_then(|born| self.bring_up(key, parent, &born, &name));
@@ -93,16 +93,16 @@ impl FreebsdPlatform {
     fn bring_up(
         &mut self,
         key: VrKey,
-        parent: u32,
+        parent: KernelIf,
         born: &str,
         name: &str,
-    ) -> io::Result<(u32, Device)> {
+    ) -> io::Result<(KernelIf, Device)> {
         let fd = self.any_requester()?;
         sys::describe(fd, born, &format!("{MARK}{}", self.ledger.token()))?;
         sys::rename(fd, born, name)?;
         let sockets = self
             .interfaces
-            .get(&key.ifindex)
+            .get(&HostIf::of(key))
             .and_then(|w| w.sockets.as_ref());
         let fib = sockets.map_or(0, |sockets| sockets.fib);
         if fib != 0 {
@@ -182,7 +182,7 @@ impl FreebsdPlatform {
     }
 
     /// The type of an interface.
-    pub(crate) fn kind(&self, index: u32) -> u8 {
+    pub(crate) fn kind(&self, index: KernelIf) -> u8 {
         let Some(link) = self.links.get(index) else {
             return 0;
         };
@@ -191,10 +191,10 @@ impl FreebsdPlatform {
     }
 
     /// Makes the bridge on an interface unless it is there.
-    fn need_bridge(&mut self, number: u32) -> Result<(), PlatformError> {
+    fn need_bridge(&mut self, host_if: HostIf) -> Result<(), PlatformError> {
         let sockets = self
             .interfaces
-            .get(&number)
+            .get(&host_if)
             .and_then(|w| w.sockets.as_ref());
         let Some(sockets) = sockets.filter(|sockets| sockets.bridge.is_none()) else {
             return Ok(());
@@ -216,7 +216,7 @@ impl FreebsdPlatform {
         }
         match self.graph.insert_bridge(&name, index, ours) {
             Ok(bridge) => {
-                let watched = self.interfaces.get_mut(&number);
+                let watched = self.interfaces.get_mut(&host_if);
                 if let Some(sockets) = watched.and_then(|w| w.sockets.as_mut()) {
                     sockets.bridge = Some(bridge);
                 }
@@ -235,16 +235,16 @@ impl FreebsdPlatform {
     }
 
     /// The node of the bridge on an interface.
-    fn bridge(&self, number: u32) -> Option<String> {
-        let sockets = self.interfaces.get(&number)?.sockets.as_ref()?;
+    fn bridge(&self, host_if: HostIf) -> Option<String> {
+        let sockets = self.interfaces.get(&host_if)?.sockets.as_ref()?;
         Some(sockets.bridge.as_ref()?.node.clone())
     }
 
     /// Takes the bridge from an interface. `false`: it refused to go.
-    pub(crate) fn remove_bridge(&mut self, number: u32) -> bool {
+    pub(crate) fn remove_bridge(&mut self, host_if: HostIf) -> bool {
         let sockets = self
             .interfaces
-            .get_mut(&number)
+            .get_mut(&host_if)
             .and_then(|w| w.sockets.as_mut());
         let Some(sockets) = sockets else {
             return true;
@@ -260,7 +260,7 @@ impl FreebsdPlatform {
 
     /// Lets the node of an interface replace the source of what it sends, if it did. `false`: it
     /// cannot.
-    fn restore_source(&mut self, device: &str, index: u32) -> bool {
+    fn restore_source(&mut self, device: &str, index: KernelIf) -> bool {
         let entry = Entry::Source {
             device: device.into(),
         };
@@ -310,19 +310,19 @@ impl FreebsdPlatform {
             self.remove_carrier(key);
         }
         self.attach_router(key)?;
-        self.need_bridge(key.ifindex)?;
+        self.need_bridge(HostIf::of(key))?;
         match self.open_up(key) {
             // Somebody removed it, or the bridge, and the notice has not been read yet.
             Err(error) if is_gone(&error) => {
                 self.forget_lost(key);
                 self.attach_router(key)?;
-                self.need_bridge(key.ifindex)?;
+                self.need_bridge(HostIf::of(key))?;
                 self.open_up(key)
             }
             // Somebody has sent from this MAC by the interface itself, and the bridge has learned it.
             Err(error) if error.raw_os_error() == Some(libc::ELOOP) => {
-                self.drop_bridge(key.ifindex);
-                self.need_bridge(key.ifindex)?;
+                self.drop_bridge(HostIf::of(key));
+                self.need_bridge(HostIf::of(key))?;
                 self.open_up(key)
             }
             other => other,
@@ -332,7 +332,7 @@ impl FreebsdPlatform {
 
     /// Forgets a carrier and a bridge whose nodes are gone.
     fn forget_lost(&mut self, key: VrKey) {
-        let watched = self.interfaces.get_mut(&key.ifindex);
+        let watched = self.interfaces.get_mut(&HostIf::of(key));
         if let Some(sockets) = watched.and_then(|w| w.sockets.as_mut())
             && let Some(bridge) = &sockets.bridge
             && matches!(self.graph.node_type(&bridge.node), Ok(None))
@@ -348,7 +348,7 @@ impl FreebsdPlatform {
     }
 
     fn open_up(&mut self, key: VrKey) -> io::Result<()> {
-        let bridge = self.bridge(key.ifindex);
+        let bridge = self.bridge(HostIf::of(key));
         let carrier = self.routers.get(&key).and_then(|r| r.carrier.as_ref());
         let (Some(bridge), Some(carrier)) = (bridge, carrier) else {
             return Err(io::ErrorKind::NotFound.into());
@@ -359,14 +359,17 @@ impl FreebsdPlatform {
 
     /// Takes the bridge of an interface down, and with it what it has learned and keeps to. The
     /// carriers of masters have lost their links.
-    fn drop_bridge(&mut self, number: u32) {
-        let watched = self.interfaces.get_mut(&number);
+    fn drop_bridge(&mut self, host_if: HostIf) {
+        let watched = self.interfaces.get_mut(&host_if);
         if let Some(sockets) = watched.and_then(|w| w.sockets.as_mut())
             && let Some(bridge) = sockets.bridge.take()
         {
             let _ = self.graph.shutdown(&bridge.node);
         }
-        let routers = self.routers.iter_mut().filter(|(k, _)| k.ifindex == number);
+        let routers = self
+            .routers
+            .iter_mut()
+            .filter(|(k, _)| HostIf::of(*k) == host_if);
         for (key, router) in routers.filter(|(_, r)| r.mac_on && r.carrier.is_some()) {
             router.mac_on = false;
             self.lost.push(Failure::Mac { key: *key });
@@ -376,7 +379,7 @@ impl FreebsdPlatform {
 
     /// The carrier is down and parted from the bridge: deaf, silent, and no work for the kernel.
     fn lower(&mut self, key: VrKey) -> Result<(), PlatformError> {
-        let bridge = self.bridge(key.ifindex);
+        let bridge = self.bridge(HostIf::of(key));
         let carrier = self.routers.get(&key).and_then(|r| r.carrier.as_ref());
         let (Some(bridge), Some(carrier)) = (bridge, carrier) else {
             return Ok(());
@@ -407,7 +410,7 @@ impl FreebsdPlatform {
             new: mac,
         };
         self.ledger.add([entry]).map_err(noted)?;
-        self.set_link_mac(key.ifindex, &device, mac)
+        self.set_link_mac(HostIf::of(key), &device, mac)
             .map_err(|error| {
                 let hint = "the driver cannot change its MAC; use useVMAC = yes or no";
                 match error.raw_os_error() {
@@ -436,7 +439,7 @@ impl FreebsdPlatform {
             old: replaced.old,
             new: key.virtual_mac(),
         };
-        match self.set_link_mac(key.ifindex, &replaced.device, replaced.old) {
+        match self.set_link_mac(HostIf::of(key), &replaced.device, replaced.old) {
             Err(error) if !is_gone(&error) => {
                 if let Some(router) = self.routers.get_mut(&key) {
                     router.replaced = Some(replaced);
@@ -457,10 +460,10 @@ impl FreebsdPlatform {
         self.resync().map_err(failed)
     }
 
-    fn set_link_mac(&mut self, number: u32, device: &str, mac: MacAddr) -> io::Result<()> {
+    fn set_link_mac(&mut self, host_if: HostIf, device: &str, mac: MacAddr) -> io::Result<()> {
         let now = self.now();
         sys::ioctl(self.any_requester()?, &mut request::set_mac(device, mac)?)?;
-        let watched = self.interfaces.get_mut(&number);
+        let watched = self.interfaces.get_mut(&host_if);
         if let Some(sockets) = watched.and_then(|w| w.sockets.as_mut()) {
             sockets.changing_until = Some(now + MAC_CHANGE);
         }
@@ -468,7 +471,7 @@ impl FreebsdPlatform {
     }
 
     fn mac_label(&self, key: VrKey, verb: &str) -> String {
-        let watched = self.interfaces.get(&key.ifindex);
+        let watched = self.interfaces.get(&HostIf::of(key));
         let name = watched.map_or("?", |w| w.name.as_str());
         format!("{verb} the MAC of VRID {} on {name}", key.vrid)
     }

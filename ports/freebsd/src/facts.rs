@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
+use vrrp_port_kit::{KernelIf, ledger};
 
 use vrrp_core::MacAddr;
 use vrrp_host::{Facts, OwnInterface, VrSpec};
-use vrrp_port_kit::ledger;
 
 use crate::abi::IFT_ETHER;
 use crate::ledger::Entry;
@@ -24,9 +24,9 @@ pub struct FreebsdFacts {
     interfaces: Vec<OwnInterface>,
     links: Links,
     /// The type of each interface.
-    kinds: BTreeMap<u32, u8>,
+    kinds: BTreeMap<KernelIf, u8>,
     /// Addresses and carriers that a vrrpd has installed.
-    ours: BTreeSet<(u32, IpAddr)>,
+    ours: BTreeSet<(KernelIf, IpAddr)>,
 }
 
 impl FreebsdFacts {

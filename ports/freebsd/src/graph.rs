@@ -16,6 +16,7 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use vrrp_port_kit::KernelIf;
 
 use vrrp_core::{MacAddr, VrKey};
 use vrrp_host::PlatformError;
@@ -133,7 +134,7 @@ impl Graph {
     pub(crate) fn insert_bridge(
         &mut self,
         device: &str,
-        index: u32,
+        index: KernelIf,
         ours: bool,
     ) -> Result<Bridge, PlatformError> {
         let what = format!("put a netgraph bridge on {device}");
@@ -258,7 +259,7 @@ impl Graph {
         key: VrKey,
         node: &str,
     ) -> io::Result<String> {
-        let (bridge, hook) = (format!("{bridge}:"), names::hook(key));
+        let (bridge, hook) = (format!("{bridge}:"), names::hook(key.family, key.vrid));
         let birth = format!("{bridge}{hook}");
         self.tell(&bridge, |t| {
             netgraph::make_peer(t, "eiface", &hook, "ether")
@@ -291,7 +292,7 @@ impl Graph {
 
     /// Joins an interface to the bridge, so that frames to its MAC reach it.
     pub(crate) fn join(&mut self, bridge: &str, key: VrKey, node: &str) -> io::Result<()> {
-        let (bridge, hook) = (format!("{bridge}:"), names::hook(key));
+        let (bridge, hook) = (format!("{bridge}:"), names::hook(key.family, key.vrid));
         let node = format!("{node}:");
         match self.tell(&bridge, |t| netgraph::connect(t, &node, &hook, "ether")) {
             Err(error) if matches!(error.raw_os_error(), Some(libc::EISCONN | libc::EEXIST)) => {}
@@ -302,7 +303,7 @@ impl Graph {
 
     /// Parts an interface from the bridge, which forgets its MAC.
     pub(crate) fn part(&mut self, bridge: &str, key: VrKey) -> io::Result<()> {
-        let hook = names::hook(key);
+        let hook = names::hook(key.family, key.vrid);
         match self.tell(&format!("{bridge}:"), |t| netgraph::remove_hook(t, &hook)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             other => other,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use vrrp_port_kit::KernelIf;
 
 use vrrp_core::{InterfaceState, MacAddr};
 use vrrp_host::{OwnAddress, OwnInterface};
@@ -16,12 +17,12 @@ const NO_ETHERNET: &str = "it has no Ethernet, which VRRP needs: name the interf
 /// The interfaces by number, each with its addresses in the kernel's order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Links {
-    entries: BTreeMap<u32, Entry>,
+    entries: BTreeMap<KernelIf, Entry>,
     /// IPv6 addresses that cannot be used yet, or ever: tentative or duplicated.
-    unready: HashSet<(u32, Ipv6Addr)>,
+    unready: HashSet<(KernelIf, Ipv6Addr)>,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Entry {
     link: Link,
     /// Where the driver does not report the state of the link: whether the medium is there.
@@ -36,7 +37,12 @@ impl Links {
         for item in items {
             match item {
                 Item::Link(link) => {
-                    let entry = links.entries.entry(link.index).or_default();
+                    let entry = links.entries.entry(link.index);
+                    let entry = entry.or_insert_with(|| Entry {
+                        link: Link::new(link.index),
+                        medium: None,
+                        addresses: Vec::new(),
+                    });
                     entry.link = link;
                 }
                 Item::Address(address) => {
@@ -50,7 +56,7 @@ impl Links {
     }
 
     /// Interfaces whose medium has to be asked for.
-    pub(crate) fn silent_about_carrier(&self) -> Vec<(u32, String)> {
+    pub(crate) fn silent_about_carrier(&self) -> Vec<(KernelIf, String)> {
         self.entries
             .values()
             .filter(|entry| entry.link.link_state == LINK_STATE_UNKNOWN)
@@ -58,14 +64,14 @@ impl Links {
             .collect()
     }
 
-    pub(crate) fn set_medium(&mut self, index: u32, active: Option<bool>) {
+    pub(crate) fn set_medium(&mut self, index: KernelIf, active: Option<bool>) {
         if let Some(entry) = self.entries.get_mut(&index) {
             entry.medium = active;
         }
     }
 
     /// The link-local addresses of an interface, whose flags have to be asked for.
-    pub(crate) fn link_locals(&self, index: u32) -> Vec<Ipv6Addr> {
+    pub(crate) fn link_locals(&self, index: KernelIf) -> Vec<Ipv6Addr> {
         let addresses = self.entries.get(&index).map(|e| e.addresses.as_slice());
         let addresses = addresses.unwrap_or_default().iter();
         addresses
@@ -76,28 +82,28 @@ impl Links {
             .collect()
     }
 
-    pub(crate) fn set_unready(&mut self, index: u32, address: Ipv6Addr) {
+    pub(crate) fn set_unready(&mut self, index: KernelIf, address: Ipv6Addr) {
         self.unready.insert((index, address));
     }
 
-    pub(crate) fn get(&self, index: u32) -> Option<&Link> {
+    pub(crate) fn get(&self, index: KernelIf) -> Option<&Link> {
         self.entries.get(&index).map(|entry| &entry.link)
     }
 
     /// The number of the interface called `name`.
-    pub(crate) fn find(&self, name: &str) -> Option<u32> {
+    pub(crate) fn find(&self, name: &str) -> Option<KernelIf> {
         let entry = self.entries.values().find(|e| e.link.name == name)?;
         Some(entry.link.index)
     }
 
     /// An address of an interface, whatever its prefix.
-    pub(crate) fn address(&self, index: u32, address: IpAddr) -> Option<&Address> {
+    pub(crate) fn address(&self, index: KernelIf, address: IpAddr) -> Option<&Address> {
         let entry = self.entries.get(&index)?;
         entry.addresses.iter().find(|a| a.address == address)
     }
 
     /// Whether an interface has a virtual host of carp(4) of this number.
-    pub(crate) fn has_vhid(&self, index: u32, vhid: u8) -> bool {
+    pub(crate) fn has_vhid(&self, index: KernelIf, vhid: u8) -> bool {
         let entry = self.entries.get(&index);
         entry.is_some_and(|entry| entry.addresses.iter().any(|a| a.vhid == vhid))
     }
@@ -109,20 +115,20 @@ impl Links {
     }
 
     /// The MACs of the interfaces that `which` picks.
-    pub(crate) fn macs(&self, which: impl Fn(u32) -> bool) -> BTreeSet<MacAddr> {
+    pub(crate) fn macs(&self, which: impl Fn(KernelIf) -> bool) -> BTreeSet<MacAddr> {
         let links = self.entries.values().map(|entry| &entry.link);
         let macs = links.filter(|link| which(link.index)).map(|link| link.mac);
         macs.filter(|mac| *mac != MacAddr([0; 6])).collect()
     }
 
     /// Whether the interface is administratively up.
-    pub(crate) fn is_up(&self, index: u32) -> bool {
+    pub(crate) fn is_up(&self, index: KernelIf) -> bool {
         self.get(index).is_some_and(|link| link.flags & IFF_UP != 0)
     }
 
     /// What the engine wants to know of an interface, `ours` telling the virtual addresses that we
     /// installed, which are no sources of advertisements. Nor are those of carp(4), which move.
-    pub(crate) fn state(&self, index: u32, ours: impl Fn(&Address) -> bool) -> InterfaceState {
+    pub(crate) fn state(&self, index: KernelIf, ours: impl Fn(&Address) -> bool) -> InterfaceState {
         let Some(entry) = self.entries.get(&index) else {
             return InterfaceState::default();
         };
@@ -194,20 +200,23 @@ impl Links {
 mod tests {
     use super::*;
 
+    fn index(number: u32) -> KernelIf {
+        KernelIf::new(number).unwrap()
+    }
+
     fn link(flags: u32, link_state: u8) -> Item {
         Item::Link(Link {
-            index: 3,
             name: "em0".into(),
             flags,
             link_state,
             mac: MacAddr([2, 0, 0, 0, 0, 1]),
-            ..Link::default()
+            ..Link::new(index(3))
         })
     }
 
     fn address(address: &str, vhid: u8) -> Item {
         Item::Address(Address {
-            index: 3,
+            index: index(3),
             address: address.parse().unwrap(),
             prefix_len: 24,
             vhid,
@@ -228,22 +237,22 @@ mod tests {
         ];
         let mut links = Links::new(items);
         let ours = |a: &Address| a.address.to_string() == "10.0.0.80";
-        links.set_unready(3, "fe80::1".parse().unwrap());
-        let state = links.state(3, ours);
+        links.set_unready(index(3), "fe80::1".parse().unwrap());
+        let state = links.state(index(3), ours);
         assert!(state.up);
         assert_eq!(state.ipv4, Some([10, 0, 0, 2].into()));
         assert_eq!(state.ipv6, Some("fe80::2".parse().unwrap()));
-        assert!(links.has_vhid(3, 4) && !links.has_vhid(3, 5));
-        assert_eq!(links.find("em0"), Some(3));
-        assert_eq!(links.state(4, ours), InterfaceState::default());
+        assert!(links.has_vhid(index(3), 4) && !links.has_vhid(index(3), 5));
+        assert_eq!(links.find("em0"), Some(index(3)));
+        assert_eq!(links.state(index(4), ours), InterfaceState::default());
     }
 
     #[test]
     fn up_needs_flags_and_a_carrier() {
         let up = |flags, state, medium| {
             let mut links = Links::new([link(flags, state)]);
-            links.set_medium(3, medium);
-            links.state(3, |_| false).up
+            links.set_medium(index(3), medium);
+            links.state(index(3), |_| false).up
         };
         assert!(!up(IFF_UP, LINK_STATE_UP, None));
         assert!(!up(IFF_DRV_RUNNING, LINK_STATE_UP, None));
@@ -256,6 +265,9 @@ mod tests {
         assert!(!up(UP, LINK_STATE_UNKNOWN, Some(false)));
         assert!(up(UP, LINK_STATE_UNKNOWN, None), "nobody knows");
         let links = Links::new([link(0, LINK_STATE_UNKNOWN)]);
-        assert_eq!(links.silent_about_carrier(), [(3, "em0".to_string())]);
+        assert_eq!(
+            links.silent_about_carrier(),
+            [(index(3), "em0".to_string())]
+        );
     }
 }

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
 use std::path::PathBuf;
+use vrrp_host::{
+    HostFacts, HostIf, Incoming, Platform, PlatformError, PlatformWarning, VrSetup, Waited,
+};
 
 use vrrp_core::{Duration, Failure, Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
-use vrrp_host::{HostFacts, Incoming, Platform, PlatformError, PlatformWarning, VrSetup, Waited};
-use vrrp_port_kit::ledger;
-use vrrp_port_kit::{Counters, Watched, incoming};
+use vrrp_port_kit::{Counters, Watched, incoming, ledger};
 
 use crate::abi::*;
 use crate::bpf::{self, Record};
@@ -82,8 +83,8 @@ pub struct FreebsdPlatform {
     pub(crate) links: Links,
     buffer: Vec<u8>,
     ready: Vec<Ready>,
-    /// By the host's number.
-    pub(crate) interfaces: BTreeMap<u32, Watched<Sockets>>,
+    /// By the host's handle.
+    pub(crate) interfaces: BTreeMap<HostIf, Watched<Sockets>>,
     pub(crate) routers: HashMap<VrKey, Router>,
     /// What is gone and the host has not been told.
     pub(crate) lost: Vec<Failure>,
@@ -249,10 +250,10 @@ impl FreebsdPlatform {
     }
 
     fn receive_frames(&mut self, token: u64, sink: &mut dyn FnMut(Incoming<'_>)) -> io::Result<()> {
-        let ifindex = token as u32;
+        let host_if = HostIf::new(token as u32);
         let sockets = self
             .interfaces
-            .get(&ifindex)
+            .get(&host_if)
             .and_then(|w| w.sockets.as_ref());
         // Closed since the token was made.
         let Some(fd) = sockets.and_then(|sockets| sockets.bpf.as_ref()) else {
@@ -265,7 +266,7 @@ impl FreebsdPlatform {
                 // The interface went down, or is gone: the routing socket tells, too.
                 Some(libc::ENETDOWN) => return Ok(()),
                 Some(libc::ENXIO) => {
-                    self.detach(ifindex);
+                    self.detach(host_if);
                     return self.resync();
                 }
                 _ => return Err(error),
@@ -276,7 +277,7 @@ impl FreebsdPlatform {
             match record {
                 Record::Frame(frame) => {
                     self.counters.frames_received += 1;
-                    sink(incoming(ifindex, frame));
+                    sink(incoming(host_if, frame));
                 }
                 Record::Cut => self.counters.frames_too_long += 1,
             }
@@ -292,7 +293,7 @@ impl FreebsdPlatform {
             let carrier = router.carrier.as_ref().ok_or(io::ErrorKind::NotConnected)?;
             return sys::write(&carrier.bpf, transmit.frame).map(drop);
         }
-        let watched = self.interfaces.get_mut(&transmit.key.ifindex);
+        let watched = self.interfaces.get_mut(&HostIf::of(transmit.key));
         let sockets = watched.and_then(|w| w.sockets.as_mut());
         let sockets = sockets.ok_or(io::ErrorKind::NotConnected)?;
         if let Some(to) = transmit.unicast {
@@ -356,12 +357,12 @@ impl Platform for FreebsdPlatform {
         result.and(tidied).and(self.arm())
     }
 
-    fn watch(&mut self, ifindex: u32, name: &str) -> Result<(), PlatformError> {
-        self.watch_interface(ifindex, name)
+    fn watch(&mut self, host_if: HostIf, name: &str) -> Result<(), PlatformError> {
+        self.watch_interface(host_if, name)
     }
 
-    fn unwatch(&mut self, ifindex: u32) {
-        self.unwatch_interface(ifindex);
+    fn unwatch(&mut self, host_if: HostIf) {
+        self.unwatch_interface(host_if);
     }
 
     fn prepare(&mut self, setup: &VrSetup) -> Result<(), PlatformError> {
@@ -379,10 +380,10 @@ impl Platform for FreebsdPlatform {
         }
     }
 
-    fn announce(&mut self, ifindex: u32, frame: &[u8]) {
+    fn announce(&mut self, host_if: HostIf, frame: &[u8]) {
         let sockets = self
             .interfaces
-            .get(&ifindex)
+            .get(&host_if)
             .and_then(|w| w.sockets.as_ref());
         let sent = match sockets.and_then(|sockets| sockets.bpf.as_ref()) {
             Some(fd) => sys::write(fd, frame).is_ok(),
@@ -414,8 +415,13 @@ impl Platform for FreebsdPlatform {
         self.set_router_address(key, address, accept, on)
     }
 
-    fn set_group(&mut self, ifindex: u32, family: Family, on: bool) -> Result<(), PlatformError> {
-        self.set_interface_group(ifindex, family, on)
+    fn set_group(
+        &mut self,
+        host_if: HostIf,
+        family: Family,
+        on: bool,
+    ) -> Result<(), PlatformError> {
+        self.set_interface_group(host_if, family, on)
     }
 
     fn mac_interface(&self, key: VrKey) -> Option<String> {

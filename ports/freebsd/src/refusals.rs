@@ -2,6 +2,7 @@
 //! configuration and the port, when it prepares the virtual router, have in common.
 
 use std::net::IpAddr;
+use vrrp_port_kit::KernelIf;
 
 use vrrp_core::{MacMode, Vrid};
 use vrrp_host::{VrSetup, VrSpec};
@@ -61,8 +62,8 @@ impl<'a> Wish<'a> {
 pub(crate) fn refusals(
     links: &Links,
     wish: &Wish<'_>,
-    kind: impl Fn(u32) -> u8,
-    ours: impl Fn(u32, IpAddr) -> bool,
+    kind: impl Fn(KernelIf) -> u8,
+    ours: impl Fn(KernelIf, IpAddr) -> bool,
 ) -> Vec<String> {
     let mut reasons = Vec::new();
     let name = wish.interface;
@@ -135,19 +136,22 @@ mod tests {
     use crate::route::{Address, Item, Link};
     use vrrp_core::MacAddr;
 
-    fn link(index: u32, name: &str, kind: u8) -> Item {
+    fn index(number: u32) -> KernelIf {
+        KernelIf::new(number).unwrap()
+    }
+
+    fn link(number: u32, name: &str, kind: u8) -> Item {
         Item::Link(Link {
-            index,
             name: name.into(),
             kind,
-            mac: MacAddr([2, 0, 0, 0, 0, index as u8]),
-            ..Link::default()
+            mac: MacAddr([2, 0, 0, 0, 0, number as u8]),
+            ..Link::new(index(number))
         })
     }
 
-    fn address(index: u32, address: &str, vhid: u8) -> Item {
+    fn address(number: u32, address: &str, vhid: u8) -> Item {
         Item::Address(Address {
-            index,
+            index: index(number),
             address: address.parse().unwrap(),
             prefix_len: 24,
             vhid,
@@ -182,9 +186,9 @@ mod tests {
 
     fn reasons(wish: &Wish<'_>) -> Vec<String> {
         let links = host();
-        let kind = |index| match index {
+        let kind = |at: KernelIf| match at.number() {
             4 => IFT_LAGG,
-            _ => links.get(index).map_or(0, |link| link.kind),
+            _ => links.get(at).map_or(0, |link| link.kind),
         };
         refusals(&links, wish, kind, |_, _| false)
     }
@@ -226,7 +230,7 @@ mod tests {
     fn an_address_that_is_ours_or_served_with_the_own_mac_is_in_nobodys_way() {
         let links = host();
         let mut wish = wish("em0", 1, &["10.0.0.80"]);
-        let ours = |index, ip: IpAddr| index == 1 && ip.to_string() == "10.0.0.80";
+        let ours = |at, ip: IpAddr| at == index(1) && ip.to_string() == "10.0.0.80";
         assert!(refusals(&links, &wish, |_| IFT_ETHER, ours).is_empty());
         wish.mac_mode = MacMode::Interface;
         assert!(reasons(&wish).is_empty());

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use vrrp_port_kit::KernelIf;
 
 use vrrp_core::{MacAddr, VirtualAddress};
 
@@ -55,8 +56,8 @@ pub(crate) fn add_address(name: &str, address: IpAddr) -> io::Result<Request> {
             let forever = ND6_INFINITE_LIFETIME.to_ne_bytes();
             let mask = Ipv6Addr::from_bits(u128::MAX << (128 - prefix_len(address)));
             Request::about(SIOCAIFADDR_IN6, name)?
-                .with(IN6_ALIASREQ_ADDR, &sockaddr_in6(ip, 0))
-                .with(IN6_ALIASREQ_MASK, &sockaddr_in6(mask, 0))
+                .with(IN6_ALIASREQ_ADDR, &sockaddr_in6(ip, None))
+                .with(IN6_ALIASREQ_MASK, &sockaddr_in6(mask, None))
                 .with(IN6_ALIASREQ_VALID, &forever)
                 .with(IN6_ALIASREQ_PREFERRED, &[0; 4])
         }
@@ -68,14 +69,14 @@ pub(crate) fn remove_address(name: &str, address: IpAddr) -> io::Result<Request>
     Ok(match address {
         IpAddr::V4(ip) => Request::about(SIOCDIFADDR, name)?.with(IFREQ_UNION, &sockaddr_in(ip)),
         IpAddr::V6(ip) => {
-            Request::about(SIOCDIFADDR_IN6, name)?.with(IN6_IFREQ_ADDR, &sockaddr_in6(ip, 0))
+            Request::about(SIOCDIFADDR_IN6, name)?.with(IN6_IFREQ_ADDR, &sockaddr_in6(ip, None))
         }
     })
 }
 
 /// Asks for the flags of an IPv6 address, which [`address_flags`] reads.
 pub(crate) fn ask_address_flags(name: &str, address: Ipv6Addr) -> io::Result<Request> {
-    Ok(Request::about(SIOCGIFAFLAG_IN6, name)?.with(IN6_IFREQ_ADDR, &sockaddr_in6(address, 0)))
+    Ok(Request::about(SIOCGIFAFLAG_IN6, name)?.with(IN6_IFREQ_ADDR, &sockaddr_in6(address, None)))
 }
 
 /// The answer to [`ask_address_flags`].
@@ -152,17 +153,18 @@ pub(crate) fn sockaddr_in(ip: Ipv4Addr) -> [u8; SOCKADDR_IN_LEN] {
 }
 
 /// The octets of a struct sockaddr_in6.
-pub(crate) fn sockaddr_in6(ip: Ipv6Addr, scope: u32) -> [u8; SOCKADDR_IN6_LEN] {
+pub(crate) fn sockaddr_in6(ip: Ipv6Addr, scope: Option<KernelIf>) -> [u8; SOCKADDR_IN6_LEN] {
     let mut address = [0; SOCKADDR_IN6_LEN];
     address[0] = SOCKADDR_IN6_LEN as u8;
     address[1] = AF_INET6;
     address[SIN6_ADDR..SIN6_ADDR + 16].copy_from_slice(&ip.octets());
-    address[SIN6_SCOPE..SIN6_SCOPE + 4].copy_from_slice(&scope.to_ne_bytes());
+    address[SIN6_SCOPE..SIN6_SCOPE + 4]
+        .copy_from_slice(&scope.map_or(0, KernelIf::number).to_ne_bytes());
     address
 }
 
 /// The octets of a socket address of either family.
-pub(crate) fn sockaddr(ip: IpAddr, scope: u32) -> Vec<u8> {
+pub(crate) fn sockaddr(ip: IpAddr, scope: Option<KernelIf>) -> Vec<u8> {
     match ip {
         IpAddr::V4(ip) => sockaddr_in(ip).to_vec(),
         IpAddr::V6(ip) => sockaddr_in6(ip, scope).to_vec(),
@@ -178,7 +180,7 @@ pub(crate) fn blackhole(address: VirtualAddress, on: bool, sequence: u32) -> Vec
     };
     let mut message = vec![0; RT_MSGHDR_LEN];
     for ip in [ip, gateway] {
-        message.extend(sockaddr(ip, 0));
+        message.extend(sockaddr(ip, None));
         // Each is padded to a multiple of a long.
         message.resize(message.len().next_multiple_of(8), 0);
     }

@@ -2,6 +2,7 @@
 //! messages of a routing socket.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use vrrp_port_kit::KernelIf;
 
 use vrrp_core::MacAddr;
 
@@ -9,9 +10,9 @@ use crate::abi::*;
 use crate::request::{read_u16, read_u32};
 
 /// An interface, as a list tells it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Link {
-    pub(crate) index: u32,
+    pub(crate) index: KernelIf,
     pub(crate) name: String,
     pub(crate) flags: u32,
     pub(crate) kind: u8,
@@ -21,10 +22,25 @@ pub(crate) struct Link {
     pub(crate) mac: MacAddr,
 }
 
+impl Link {
+    /// An interface of which nothing but its index is known.
+    pub(crate) fn new(index: KernelIf) -> Self {
+        Self {
+            index,
+            name: String::new(),
+            flags: 0,
+            kind: 0,
+            link_state: 0,
+            mtu: 0,
+            mac: MacAddr::default(),
+        }
+    }
+}
+
 /// An address of an interface, as a list tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Address {
-    pub(crate) index: u32,
+    pub(crate) index: KernelIf,
     pub(crate) address: IpAddr,
     pub(crate) prefix_len: u8,
     /// The virtual host of carp(4) that it belongs to; 0: none.
@@ -44,7 +60,7 @@ pub(crate) enum Notice {
     /// Something about interfaces or addresses has changed.
     Changed,
     /// An interface went, or has another name. Its number may belong to another already.
-    Gone(u32),
+    Gone(KernelIf),
     /// A route came or went: the only word of an address that went while another of its subnet
     /// stays.
     Route,
@@ -80,7 +96,7 @@ pub(crate) fn list(buffer: &[u8]) -> impl Iterator<Item = Item> {
 pub(crate) fn notices(buffer: &[u8]) -> impl Iterator<Item = Notice> {
     messages(buffer).map(|message| match message.get(RTM_TYPE) {
         Some(&RTM_IFANNOUNCE) if read_u16(message, IFAN_WHAT) == IFAN_DEPARTURE => {
-            Notice::Gone(u32::from(read_u16(message, IFAN_INDEX)))
+            index(message, IFAN_INDEX).map_or(Notice::Other, Notice::Gone)
         }
         Some(&(RTM_IFINFO | RTM_NEWADDR | RTM_DELADDR | RTM_IFANNOUNCE)) => Notice::Changed,
         Some(&(RTM_ADD | RTM_DELETE)) => Notice::Route,
@@ -88,17 +104,21 @@ pub(crate) fn notices(buffer: &[u8]) -> impl Iterator<Item = Notice> {
     })
 }
 
+/// The index of an interface at a place in a message.
+fn index(message: &[u8], at: usize) -> Option<KernelIf> {
+    KernelIf::new(read_u16(message, at).into())
+}
+
 fn link(message: &[u8]) -> Option<Link> {
     let data = usize::from(read_u16(message, IFM_DATA_OFF));
     let from = usize::from(read_u16(message, IFM_LEN));
     let mask = read_u32(message, IFM_ADDRS);
     let mut link = Link {
-        index: u32::from(read_u16(message, IFM_INDEX)),
         flags: read_u32(message, IFM_FLAGS),
         kind: *message.get(data + IFI_TYPE)?,
         link_state: *message.get(data + IFI_LINK_STATE)?,
         mtu: read_u32(message, data + IFI_MTU),
-        ..Link::default()
+        ..Link::new(index(message, IFM_INDEX)?)
     };
     let (_, name) = addresses(message, from, mask).find(|(bit, _)| *bit == RTA_IFP)?;
     (name.get(1) == Some(&AF_LINK)).then_some(())?;
@@ -131,7 +151,7 @@ fn address(message: &[u8]) -> Option<Address> {
         IpAddr::V6(_) => (SIN6_ADDR, 128),
     };
     Some(Address {
-        index: u32::from(read_u16(message, IFAM_INDEX)),
+        index: index(message, IFAM_INDEX)?,
         address,
         prefix_len: mask_octets.map_or(whole, |octets| mask_len(octets, at)),
         vhid: *message.get(data + IFI_VHID)?,
@@ -248,14 +268,14 @@ mod tests {
         let items: Vec<Item> = list(&golden()).collect();
         let address = |ip: &str, prefix_len, vhid| {
             Item::Address(Address {
-                index: 3,
+                index: KernelIf::new(3).unwrap(),
                 address: ip.parse().unwrap(),
                 prefix_len,
                 vhid,
             })
         };
         let link = Link {
-            index: 3,
+            index: KernelIf::new(3).unwrap(),
             name: "em0".into(),
             flags: 0x8843,
             kind: 6,
@@ -284,7 +304,11 @@ mod tests {
         push(&mut buffer, gone);
         let found: Vec<Notice> = notices(&buffer).collect();
         let mut wanted = vec![Notice::Changed; 4];
-        wanted.extend([Notice::Route, Notice::Other, Notice::Gone(7)]);
+        wanted.extend([
+            Notice::Route,
+            Notice::Other,
+            Notice::Gone(KernelIf::new(7).unwrap()),
+        ]);
         assert_eq!(found, wanted);
     }
 

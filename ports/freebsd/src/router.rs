@@ -2,10 +2,10 @@
 
 use std::io;
 use std::net::IpAddr;
+use vrrp_host::{HostIf, PlatformError, VrSetup};
+use vrrp_port_kit::{KernelIf, Served, ServedAddresses, Serving, noted, unprepared};
 
 use vrrp_core::{Family, MacMode, VirtualAddress, VrKey};
-use vrrp_host::{PlatformError, VrSetup};
-use vrrp_port_kit::{Served, ServedAddresses, Serving, noted, unprepared};
 
 use crate::carrier::{Carrier, Replaced};
 use crate::errors::{explain, refused};
@@ -44,7 +44,7 @@ pub(crate) fn wants_carrier(setup: &VrSetup) -> bool {
 impl FreebsdPlatform {
     pub(crate) fn prepare_router(&mut self, setup: &VrSetup) -> Result<(), PlatformError> {
         let key = setup.key;
-        let Some(watched) = self.interfaces.get(&key.ifindex) else {
+        let Some(watched) = self.interfaces.get(&HostIf::of(key)) else {
             let what = format!("prepare VRID {} on an interface not watched", key.vrid);
             return Err(PlatformError::new(what, io::ErrorKind::NotFound.into()));
         };
@@ -73,7 +73,7 @@ impl FreebsdPlatform {
         }
         self.untidy = true;
         if attached {
-            self.hear(key.ifindex)?;
+            self.hear(HostIf::of(key))?;
             self.attach_router(key)?;
         }
         Ok(())
@@ -82,7 +82,7 @@ impl FreebsdPlatform {
     /// Returns what cannot be had, and what to do about it, all at once.
     fn check_setup(&self, setup: &VrSetup) -> Result<(), String> {
         let key = setup.key;
-        let watched = self.interfaces.get(&key.ifindex);
+        let watched = self.interfaces.get(&HostIf::of(key));
         let name = watched.map_or("", |w| w.name.as_str());
         let wish = Wish::of_setup(setup, name);
         let ours = |_, ip| {
@@ -93,7 +93,7 @@ impl FreebsdPlatform {
         let mut others = self
             .routers
             .iter()
-            .filter(|(k, _)| **k != key && k.ifindex == key.ifindex);
+            .filter(|(k, _)| **k != key && HostIf::of(*k) == HostIf::of(key));
         if others.any(|(_, r)| setup.replace_mac || r.setup.replace_mac) {
             reasons.push(format!(
                 "useVMAC = replace allows one virtual router on an interface, and {name} has others"
@@ -135,7 +135,7 @@ impl FreebsdPlatform {
         self.ledger.add(entries).map_err(noted)
     }
 
-    fn address_entry(&self, index: u32, address: VirtualAddress) -> Entry {
+    fn address_entry(&self, index: KernelIf, address: VirtualAddress) -> Entry {
         Entry::Address {
             device: self.link_label(index),
             address: address.address,
@@ -176,7 +176,7 @@ impl FreebsdPlatform {
     fn install(
         &mut self,
         key: VrKey,
-        index: u32,
+        index: KernelIf,
         address: VirtualAddress,
     ) -> Result<Served<Entry>, PlatformError> {
         let ip = address.address;
@@ -266,7 +266,7 @@ impl FreebsdPlatform {
     /// Serves an address without accepting: packets to it are dropped, not sent around.
     fn swallow(
         &mut self,
-        index: u32,
+        index: KernelIf,
         address: VirtualAddress,
     ) -> Result<Served<Entry>, PlatformError> {
         let ip = address.address;
@@ -373,9 +373,9 @@ impl FreebsdPlatform {
         let mut others = self
             .routers
             .iter()
-            .filter(|(k, _)| k.ifindex == key.ifindex);
+            .filter(|(k, _)| HostIf::of(*k) == HostIf::of(key));
         if !others.any(|(_, router)| router.wants_carrier()) {
-            clean &= self.remove_bridge(key.ifindex);
+            clean &= self.remove_bridge(HostIf::of(key));
         }
         clean
     }
@@ -391,7 +391,7 @@ impl FreebsdPlatform {
     }
 
     /// The interface that an address is put on.
-    fn place(&self, key: VrKey, address: VirtualAddress) -> Result<u32, PlatformError> {
+    fn place(&self, key: VrKey, address: VirtualAddress) -> Result<KernelIf, PlatformError> {
         let Some(router) = self.routers.get(&key) else {
             return Err(unprepared(key));
         };
@@ -421,8 +421,8 @@ impl FreebsdPlatform {
         }
     }
 
-    pub(crate) fn parent(&self, key: VrKey) -> Result<(u32, String), PlatformError> {
-        let Some(watched) = self.interfaces.get(&key.ifindex) else {
+    pub(crate) fn parent(&self, key: VrKey) -> Result<(KernelIf, String), PlatformError> {
+        let Some(watched) = self.interfaces.get(&HostIf::of(key)) else {
             return Err(unprepared(key));
         };
         match watched.index() {
@@ -434,7 +434,7 @@ impl FreebsdPlatform {
         }
     }
 
-    pub(crate) fn link_label(&self, index: u32) -> String {
+    pub(crate) fn link_label(&self, index: KernelIf) -> String {
         let carriers = self.routers.values().filter_map(|r| r.carrier.as_ref());
         let carrier = carriers.into_iter().find(|carrier| carrier.index == index);
         match (self.links.get(index), carrier) {

@@ -6,11 +6,12 @@ use std::io;
 use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
+use vrrp_host::{
+    HostConfig, HostFacts, HostIf, Incoming, Platform, PlatformError, PlatformWarning, VrSetup,
+    Waited,
+};
 
 use vrrp_core::{Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
-use vrrp_host::{
-    HostConfig, HostFacts, Incoming, Platform, PlatformError, PlatformWarning, VrSetup, Waited,
-};
 use vrrp_port_kit::incoming;
 use vrrp_port_kit::privsep::{self, Guard, Message, Place, Request, Unicast};
 
@@ -129,13 +130,13 @@ impl Server {
     /// Hands over the devices that were opened, and says which were closed.
     fn give(&mut self) -> io::Result<()> {
         let mut there = BTreeMap::new();
-        for (number, watched) in &self.platform.interfaces {
+        for (host_if, watched) in &self.platform.interfaces {
             if let Some(device) = watched
                 .sockets
                 .as_ref()
                 .and_then(|sockets| sockets.bpf.as_ref())
             {
-                there.insert(Place::Interface(*number), device);
+                there.insert(Place::Interface(*host_if), device);
             }
         }
         for (key, router) in &self.platform.routers {
@@ -178,7 +179,7 @@ pub struct ServedPlatform {
     news: Vec<Message>,
     /// The warnings of the side with the rights.
     warnings: Vec<PlatformWarning>,
-    interfaces: BTreeMap<u32, OwnedFd>,
+    interfaces: BTreeMap<HostIf, OwnedFd>,
     carriers: BTreeMap<VrKey, (String, OwnedFd)>,
     /// Who sends by a carrier, or not at all.
     carried: BTreeSet<VrKey>,
@@ -234,17 +235,17 @@ impl ServedPlatform {
             Message::Open(place) => {
                 let fd = self.line.passed().ok_or(io::ErrorKind::InvalidData)?;
                 match place {
-                    Place::Interface(number) => {
-                        self.queue.add(&fd, u64::from(number))?;
-                        self.interfaces.insert(number, fd);
+                    Place::Interface(host_if) => {
+                        self.queue.add(&fd, u64::from(host_if.number()))?;
+                        self.interfaces.insert(host_if, fd);
                     }
                     Place::Carrier(key, name) => {
                         self.carriers.insert(key, (name, fd));
                     }
                 }
             }
-            Message::Close(Place::Interface(number)) => {
-                self.interfaces.remove(&number);
+            Message::Close(Place::Interface(host_if)) => {
+                self.interfaces.remove(&host_if);
             }
             Message::Close(Place::Carrier(key, _)) => {
                 self.carriers.remove(&key);
@@ -262,11 +263,11 @@ impl ServedPlatform {
 
     fn receive_frames(
         &mut self,
-        number: u32,
+        host_if: HostIf,
         sink: &mut dyn FnMut(Incoming<'_>),
     ) -> io::Result<()> {
         // Closed since the token was made.
-        let Some(fd) = self.interfaces.get(&number) else {
+        let Some(fd) = self.interfaces.get(&host_if) else {
             return Ok(());
         };
         let len = match sys::read(fd, &mut self.buffer) {
@@ -277,7 +278,7 @@ impl ServedPlatform {
                 Some(libc::ENETDOWN) => return Ok(()),
                 // It is gone.
                 Some(libc::ENXIO) => {
-                    self.interfaces.remove(&number);
+                    self.interfaces.remove(&host_if);
                     return Ok(());
                 }
                 _ => return Err(error),
@@ -285,7 +286,7 @@ impl ServedPlatform {
         };
         for record in bpf::records(self.buffer.get(..len).unwrap_or_default()) {
             if let Record::Frame(frame) = record {
-                sink(incoming(number, frame));
+                sink(incoming(host_if, frame));
             }
         }
         Ok(())
@@ -328,8 +329,8 @@ impl Platform for ServedPlatform {
         }
         for message in self.news.drain(..) {
             match message {
-                Message::Interface { ifindex, state } => {
-                    sink(Incoming::Interface { ifindex, state });
+                Message::Interface { host_if, state } => {
+                    sink(Incoming::Interface { host_if, state });
                 }
                 Message::Lost(failure) => sink(Incoming::Lost(failure)),
                 Message::Done(_) | Message::Warnings(_) | Message::Open(_) | Message::Close(_) => {}
@@ -339,21 +340,21 @@ impl Platform for ServedPlatform {
             if let Ready::Read(token) = event
                 && token < LINE
             {
-                result = result.and(self.receive_frames(token as u32, sink));
+                result = result.and(self.receive_frames(HostIf::new(token as u32), sink));
             }
         }
         self.ready = ready;
         result.and(self.arm())
     }
 
-    fn watch(&mut self, ifindex: u32, name: &str) -> Result<(), PlatformError> {
+    fn watch(&mut self, host_if: HostIf, name: &str) -> Result<(), PlatformError> {
         let name = name.into();
-        self.ask(&Request::Watch { ifindex, name })
+        self.ask(&Request::Watch { host_if, name })
     }
 
-    fn unwatch(&mut self, ifindex: u32) {
+    fn unwatch(&mut self, host_if: HostIf) {
         // A line that fails is told of by what comes next.
-        let _ = self.ask(&Request::Unwatch { ifindex });
+        let _ = self.ask(&Request::Unwatch { host_if });
     }
 
     fn prepare(&mut self, setup: &VrSetup) -> Result<(), PlatformError> {
@@ -383,15 +384,15 @@ impl Platform for ServedPlatform {
         }
         let fd = match self.carried.contains(&transmit.key) {
             true => self.carriers.get(&transmit.key).map(|(_, fd)| fd),
-            false => self.interfaces.get(&transmit.key.ifindex),
+            false => self.interfaces.get(&HostIf::of(transmit.key)),
         };
         if let Some(fd) = fd {
             let _ = sys::write(fd, transmit.frame);
         }
     }
 
-    fn announce(&mut self, ifindex: u32, frame: &[u8]) {
-        if let Some(fd) = self.interfaces.get(&ifindex) {
+    fn announce(&mut self, host_if: HostIf, frame: &[u8]) {
+        if let Some(fd) = self.interfaces.get(&host_if) {
             let _ = sys::write(fd, frame);
         }
     }
@@ -421,9 +422,14 @@ impl Platform for ServedPlatform {
         })
     }
 
-    fn set_group(&mut self, ifindex: u32, family: Family, on: bool) -> Result<(), PlatformError> {
+    fn set_group(
+        &mut self,
+        host_if: HostIf,
+        family: Family,
+        on: bool,
+    ) -> Result<(), PlatformError> {
         self.ask(&Request::SetGroup {
-            ifindex,
+            host_if,
             family,
             on,
         })

@@ -6,9 +6,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Deref;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
+use vrrp_host::HostIf;
+use vrrp_port_kit::{InterfaceSockets, KernelIf};
 
 use vrrp_core::{Family, Instant, Transmit};
-use vrrp_port_kit::InterfaceSockets;
 
 use crate::abi::*;
 use crate::bpf::{Instruction, Wanted, writable};
@@ -25,8 +26,8 @@ const SEND_BUFFER: usize = 4096;
 /// The descriptors of an interface. All close, and all memberships end, with it.
 #[derive(Debug)]
 pub(crate) struct Sockets {
-    pub(crate) index: u32,
-    number: u32,
+    pub(crate) index: KernelIf,
+    host_if: HostIf,
     pub(crate) name: String,
     /// The routing table of the interface.
     pub(crate) fib: u32,
@@ -45,11 +46,11 @@ pub(crate) struct Sockets {
 }
 
 impl Sockets {
-    /// Nothing yet, for the interface that the operating system calls `index` and the host `number`.
-    pub(crate) fn new(index: u32, number: u32, name: &str, fib: u32) -> Self {
+    /// Nothing yet, for the interface that the kernel calls `index` and the host `host_if`.
+    pub(crate) fn new(index: KernelIf, host_if: HostIf, name: &str, fib: u32) -> Self {
         Self {
             index,
-            number,
+            host_if,
             name: name.into(),
             fib,
             bpf: None,
@@ -72,7 +73,7 @@ impl Sockets {
             None => {
                 let device = open(&self.name, BUFFER, &wanted.program(), &writable())?;
                 if let Some(queue) = queue {
-                    queue.add(&*device, u64::from(self.number))?;
+                    queue.add(&*device, u64::from(self.host_if.number()))?;
                 }
                 self.bpf = Some(device);
             }
@@ -109,14 +110,11 @@ impl Sockets {
                     Some(fd) => fd,
                     none => none.insert(in_fib(sys::raw_ipv4()?, self.fib)?),
                 };
-                sys::send_to(fd, packet, to, 0).map(drop)
+                sys::send_to(fd, packet, to, None).map(drop)
             }
             Some(IpAddr::V6(source)) => {
                 // The kernel writes the header, of which it takes the source from the socket.
-                let scope = |ip: Ipv6Addr| match ip.is_unicast_link_local() {
-                    true => self.index,
-                    false => 0,
-                };
+                let scope = |ip: Ipv6Addr| ip.is_unicast_link_local().then_some(self.index);
                 let bound = self.raw_ipv6.take().filter(|(bound, _)| *bound == source);
                 let (_, fd) = match bound {
                     Some(bound) => self.raw_ipv6.insert(bound),
@@ -127,8 +125,8 @@ impl Sockets {
                     }
                 };
                 let scope = match to {
-                    IpAddr::V6(ip) if ip.is_unicast_link_local() => self.index,
-                    _ => 0,
+                    IpAddr::V6(ip) => scope(ip),
+                    IpAddr::V4(_) => None,
                 };
                 sys::send_to(fd, part(transmit.payload_offset), to, scope).map(drop)
             }
@@ -150,7 +148,7 @@ impl Sockets {
 }
 
 impl InterfaceSockets for Sockets {
-    fn index(&self) -> u32 {
+    fn index(&self) -> KernelIf {
         self.index
     }
 

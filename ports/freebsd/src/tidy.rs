@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use vrrp_host::{HostIf, PlatformError};
+use vrrp_port_kit::{KernelIf, Serving, Watched};
 
 use vrrp_core::{Failure, MacAddr};
-use vrrp_host::PlatformError;
-use vrrp_port_kit::{Serving, Watched};
 
 use crate::bpf::Wanted;
 use crate::graph;
@@ -22,10 +22,10 @@ impl FreebsdPlatform {
         if !self.untidy {
             return Ok(());
         }
-        let numbers: Vec<u32> = self.interfaces.keys().copied().collect();
-        for number in numbers {
-            self.hear(number)?;
-            self.introduce(number)?;
+        let numbers: Vec<HostIf> = self.interfaces.keys().copied().collect();
+        for host_if in numbers {
+            self.hear(host_if)?;
+            self.introduce(host_if)?;
         }
         self.untidy = false;
         Ok(())
@@ -33,13 +33,17 @@ impl FreebsdPlatform {
 
     /// Hears VRRP of the families of an interface's virtual routers, and the questions that the
     /// kernel does not answer.
-    pub(crate) fn hear(&mut self, number: u32) -> Result<(), PlatformError> {
+    pub(crate) fn hear(&mut self, host_if: HostIf) -> Result<(), PlatformError> {
         let mut wanted = Wanted::default();
         let mut groups = BTreeSet::new();
-        for (key, router) in self.routers.iter().filter(|(k, _)| k.ifindex == number) {
+        for (key, router) in self
+            .routers
+            .iter()
+            .filter(|(k, _)| HostIf::of(*k) == host_if)
+        {
             wanted.vrrp[key.family as usize] = true;
             wanted.announced.extend(router.setup.source);
-            let name = self.interfaces.get(&number).map(|watched| &watched.name);
+            let name = self.interfaces.get(&host_if).map(|watched| &watched.name);
             let here = router.setup.addresses.iter();
             let here = here.filter(|(_, device)| device.is_none() || device.as_ref() == name);
             wanted
@@ -64,13 +68,13 @@ impl FreebsdPlatform {
                 }
             }
         }
-        let index = self.interfaces.get(&number).and_then(Watched::index);
+        let index = self.interfaces.get(&host_if).and_then(Watched::index);
         if let Some(index) = index.filter(|_| wanted != Wanted::default()) {
             let own = self.links.state(index, |a| self.is_ours(a));
             let own = [own.ipv4.map(IpAddr::V4), own.ipv6.map(IpAddr::V6)];
             wanted.announced.extend(own.into_iter().flatten());
         }
-        let Some(watched) = self.interfaces.get_mut(&number) else {
+        let Some(watched) = self.interfaces.get_mut(&host_if) else {
             return Ok(());
         };
         let Some(sockets) = &mut watched.sockets else {
@@ -80,7 +84,7 @@ impl FreebsdPlatform {
         wanted.announces = self.routers.iter().any(|(key, router)| {
             let mut devices = router.setup.addresses.iter().map(|(_, device)| device);
             let name = Some(&watched.name);
-            key.ifindex != number && devices.any(|device| device.as_ref() == name)
+            HostIf::of(key) != host_if && devices.any(|device| device.as_ref() == name)
         });
         let queue = self.frames.then_some(&self.queue);
         let heard = match sockets.hear(queue, wanted) {
@@ -95,13 +99,13 @@ impl FreebsdPlatform {
 
     /// Tells the bridge of an interface which MACs are this host's: that of the interface, and those
     /// of VLANs on it, which may have others.
-    fn introduce(&mut self, number: u32) -> Result<(), PlatformError> {
+    fn introduce(&mut self, host_if: HostIf) -> Result<(), PlatformError> {
         let carriers = self.routers.values().filter_map(|r| r.carrier.as_ref());
-        let carriers: BTreeSet<u32> = carriers.map(|carrier| carrier.index).collect();
+        let carriers: BTreeSet<KernelIf> = carriers.map(|carrier| carrier.index).collect();
         let mut macs: BTreeSet<MacAddr> = self.links.macs(|index| !carriers.contains(&index));
         // A virtual MAC is at its carrier and nowhere else, whoever has it on another interface.
         macs.retain(|mac| !names::is_virtual(*mac));
-        let Some(watched) = self.interfaces.get_mut(&number) else {
+        let Some(watched) = self.interfaces.get_mut(&host_if) else {
             return Ok(());
         };
         let Some(sockets) = watched.sockets.as_mut() else {
@@ -126,7 +130,7 @@ impl FreebsdPlatform {
     /// Looks whether the bridges are still there and the carriers of masters joined to them, which
     /// the kernel does not tell.
     pub(crate) fn inspect_bridges(&mut self) {
-        for (number, watched) in &mut self.interfaces {
+        for (host_if, watched) in &mut self.interfaces {
             let Some(sockets) = watched.sockets.as_mut() else {
                 continue;
             };
@@ -147,9 +151,9 @@ impl FreebsdPlatform {
             let routers = self
                 .routers
                 .iter_mut()
-                .filter(|(k, _)| k.ifindex == *number);
+                .filter(|(k, _)| HostIf::of(*k) == *host_if);
             for (key, router) in routers.filter(|(_, r)| r.mac_on && r.carrier.is_some()) {
-                let place = names::hook(*key);
+                let place = names::hook(key.family, key.vrid);
                 let joined = hooks.iter().any(|hook| hook.name == place);
                 if sockets.bridge.is_none() || !joined {
                     router.mac_on = false;

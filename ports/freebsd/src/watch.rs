@@ -1,10 +1,10 @@
 //! Watched interfaces: what the kernel says of them, and what becomes of ours when they go and come.
 
 use std::io;
+use vrrp_host::{HostIf, Incoming, Platform, PlatformError};
+use vrrp_port_kit::{KernelIf, Served, Serving, Watched, unwatched};
 
 use vrrp_core::{Duration, Failure, Family, InterfaceState, VrKey};
-use vrrp_host::{Incoming, Platform, PlatformError};
-use vrrp_port_kit::{Served, Serving, Watched, unwatched};
 
 use crate::abi::*;
 use crate::links::Links;
@@ -21,38 +21,42 @@ const DETECTION: Duration = Duration::from_millis(250);
 pub(crate) const MAC_CHANGE: Duration = Duration::from_secs(4);
 
 impl FreebsdPlatform {
-    pub(crate) fn watch_interface(&mut self, number: u32, name: &str) -> Result<(), PlatformError> {
-        if self.interfaces.contains_key(&number) {
+    pub(crate) fn watch_interface(
+        &mut self,
+        host_if: HostIf,
+        name: &str,
+    ) -> Result<(), PlatformError> {
+        if self.interfaces.contains_key(&host_if) {
             let error = io::ErrorKind::AlreadyExists.into();
-            let what = format!("watch {name}: number {number}");
+            let what = format!("watch {name}: number {host_if}");
             return Err(PlatformError::new(what, error));
         }
-        self.interfaces.insert(number, Watched::new(name));
+        self.interfaces.insert(host_if, Watched::new(name));
         self.unsettled = true;
         let listed = self.resync();
         listed.map_err(|error| PlatformError::new("list the interfaces", error))?;
         if let Some(index) = self.links.find(name) {
-            self.attach(number, index);
+            self.attach(host_if, index);
         }
         Ok(())
     }
 
-    pub(crate) fn unwatch_interface(&mut self, number: u32) {
-        for key in self.keys_on(number) {
+    pub(crate) fn unwatch_interface(&mut self, host_if: HostIf) {
+        for key in self.keys_on(host_if) {
             self.release_router(key);
         }
-        self.interfaces.remove(&number);
+        self.interfaces.remove(&host_if);
     }
 
     pub(crate) fn set_interface_group(
         &mut self,
-        number: u32,
+        host_if: HostIf,
         family: Family,
         on: bool,
     ) -> Result<(), PlatformError> {
-        match self.interfaces.get_mut(&number) {
+        match self.interfaces.get_mut(&host_if) {
             Some(watched) => watched.set_group(family, on),
-            None => Err(unwatched(number, family, on)),
+            None => Err(unwatched(host_if, family, on)),
         }
     }
 
@@ -110,28 +114,28 @@ impl FreebsdPlatform {
     /// Follows interfaces that came and went, and tells the host what has changed.
     pub(crate) fn settle(&mut self, sink: &mut dyn FnMut(Incoming<'_>)) {
         self.unsettled = false;
-        let numbers: Vec<u32> = self.interfaces.keys().copied().collect();
-        for number in numbers {
-            let Some(watched) = self.interfaces.get(&number) else {
+        let numbers: Vec<HostIf> = self.interfaces.keys().copied().collect();
+        for host_if in numbers {
+            let Some(watched) = self.interfaces.get(&host_if) else {
                 continue;
             };
             let index = self.links.find(&watched.name);
             let known = watched.index();
             if known.is_some() && known != index {
-                self.detach(number);
+                self.detach(host_if);
             }
-            let known = self.interfaces.get(&number).and_then(Watched::index);
+            let known = self.interfaces.get(&host_if).and_then(Watched::index);
             if let Some(index) = index.filter(|_| known != index) {
-                self.attach(number, index);
+                self.attach(host_if, index);
             }
-            let attached = self.interfaces.get(&number).and_then(Watched::index);
+            let attached = self.interfaces.get(&host_if).and_then(Watched::index);
             let state = match attached {
                 Some(index) => self.links.state(index, |a| self.is_ours(a)),
                 None => InterfaceState::default(),
             };
-            let state = self.forgive(number, state);
-            if let Some(watched) = self.interfaces.get_mut(&number) {
-                watched.report(number, state, sink);
+            let state = self.forgive(host_if, state);
+            if let Some(watched) = self.interfaces.get_mut(&host_if) {
+                watched.report(host_if, state, sink);
             }
         }
         for failure in self.lost.drain(..) {
@@ -141,9 +145,9 @@ impl FreebsdPlatform {
 
     /// Some drivers lose the link for a moment when their MAC is set. A link that we have done this
     /// to counts as up, lest it be given up and taken up for ever.
-    fn forgive(&mut self, number: u32, mut state: InterfaceState) -> InterfaceState {
+    fn forgive(&mut self, host_if: HostIf, mut state: InterfaceState) -> InterfaceState {
         let now = self.now();
-        let Some(watched) = self.interfaces.get_mut(&number) else {
+        let Some(watched) = self.interfaces.get_mut(&host_if) else {
             return state;
         };
         let known_up = watched.is_known_up();
@@ -175,57 +179,57 @@ impl FreebsdPlatform {
 
     /// The interface is there: opens what its virtual routers need. Where that fails the host
     /// hears why, since it prepares them again.
-    fn attach(&mut self, number: u32, index: u32) {
-        let Some(name) = self.interfaces.get(&number).map(|w| w.name.clone()) else {
+    fn attach(&mut self, host_if: HostIf, index: KernelIf) {
+        let Some(name) = self.interfaces.get(&host_if).map(|w| w.name.clone()) else {
             return;
         };
         let fib = Request::about(SIOCGIFFIB, &name).and_then(|mut request| {
             sys::ioctl(self.any_requester()?, &mut request)?;
             Ok(request::number(&request.argument))
         });
-        let sockets = Sockets::new(index, number, &name, fib.unwrap_or(0));
-        let Some(watched) = self.interfaces.get_mut(&number) else {
+        let sockets = Sockets::new(index, host_if, &name, fib.unwrap_or(0));
+        let Some(watched) = self.interfaces.get_mut(&host_if) else {
             return;
         };
         for family in watched.arrive(sockets) {
             // The host tries again, and hears why not.
-            let ifindex = number;
+            let ifindex = host_if.number();
             self.lost.push(Failure::Group { ifindex, family });
         }
         self.untidy = true;
-        if self.hear(number).is_err() {
+        if self.hear(host_if).is_err() {
             return;
         }
-        for key in self.keys_on(number) {
+        for key in self.keys_on(host_if) {
             let _ = self.attach_router(key);
         }
     }
 
     /// The interface is gone, or has another name: what is left of ours on it goes, too.
-    pub(crate) fn detach(&mut self, number: u32) {
-        for key in self.keys_on(number) {
+    pub(crate) fn detach(&mut self, host_if: HostIf) {
+        for key in self.keys_on(host_if) {
             self.strip_router(key);
         }
-        self.remove_bridge(number);
-        if let Some(watched) = self.interfaces.get_mut(&number) {
+        self.remove_bridge(host_if);
+        if let Some(watched) = self.interfaces.get_mut(&host_if) {
             watched.depart();
         }
         self.untidy = true;
     }
 
-    /// The interface of this number is gone.
-    pub(crate) fn detach_index(&mut self, index: u32) {
+    /// The interface of this index is gone.
+    pub(crate) fn detach_index(&mut self, index: KernelIf) {
         let interfaces = self.interfaces.iter();
         let numbers = interfaces.filter(|(_, watched)| watched.index() == Some(index));
-        let numbers: Vec<u32> = numbers.map(|(number, _)| *number).collect();
-        for number in numbers {
-            self.detach(number);
+        let numbers: Vec<HostIf> = numbers.map(|(host_if, _)| *host_if).collect();
+        for host_if in numbers {
+            self.detach(host_if);
         }
     }
 
-    pub(crate) fn keys_on(&self, number: u32) -> Vec<VrKey> {
+    pub(crate) fn keys_on(&self, host_if: HostIf) -> Vec<VrKey> {
         let keys = self.routers.keys().copied();
-        keys.filter(|key| key.ifindex == number).collect()
+        keys.filter(|key| HostIf::of(key) == host_if).collect()
     }
 }
 

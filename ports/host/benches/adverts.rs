@@ -26,7 +26,7 @@ use vrrp_core::{
     VirtualAddress, VrKey, Vrid,
 };
 use vrrp_host::{
-    AddressSpec, Host, HostConfig, Incoming, Platform, PlatformError, VrId, VrSetup, VrSpec,
+    AddressSpec, Host, HostConfig, HostIf, Incoming, Platform, PlatformError, VrId, VrSetup, VrSpec,
 };
 
 const INTERVAL_US: u64 = 1_000_000;
@@ -222,9 +222,9 @@ fn frame(key: VrKey, priority: u8) -> Vec<u8> {
 struct Silent {
     wire: Rc<Wire>,
     /// The interfaces that have to be reported.
-    states: VecDeque<u32>,
+    states: VecDeque<HostIf>,
     /// The number of each interface, by the order of watching.
-    watched: Vec<u32>,
+    watched: Vec<HostIf>,
     wakeup: Option<Instant>,
 }
 
@@ -247,30 +247,30 @@ impl Platform for Silent {
     }
 
     fn receive(&mut self, sink: &mut dyn FnMut(Incoming<'_>)) -> io::Result<()> {
-        while let Some(ifindex) = self.states.pop_front() {
+        while let Some(host_if) = self.states.pop_front() {
             let state = InterfaceState {
                 up: true,
                 mac: MacAddr([2, 0, 0, 0, 0, 1]),
                 ipv4: Some([10, 0, 0, 1].into()),
                 ipv6: None,
             };
-            sink(Incoming::Interface { ifindex, state });
+            sink(Incoming::Interface { host_if, state });
         }
         let arrived = self.wire.arrived.replace(NOTHING);
         if let Some((place, frame)) = self.wire.frames.get(arrived) {
-            let ifindex = self.watched[*place];
-            sink(Incoming::Frame { ifindex, frame });
+            let host_if = self.watched[*place];
+            sink(Incoming::Frame { host_if, frame });
         }
         Ok(())
     }
 
-    fn watch(&mut self, ifindex: u32, _: &str) -> Result<(), PlatformError> {
-        self.states.push_back(ifindex);
-        self.watched.push(ifindex);
+    fn watch(&mut self, host_if: HostIf, _: &str) -> Result<(), PlatformError> {
+        self.states.push_back(host_if);
+        self.watched.push(host_if);
         Ok(())
     }
 
-    fn unwatch(&mut self, _: u32) {}
+    fn unwatch(&mut self, _: HostIf) {}
 
     fn prepare(&mut self, _: &VrSetup) -> Result<(), PlatformError> {
         Ok(())
@@ -285,7 +285,7 @@ impl Platform for Silent {
         black_box(transmit.frame);
     }
 
-    fn announce(&mut self, _: u32, _: &[u8]) {}
+    fn announce(&mut self, _: HostIf, _: &[u8]) {}
 
     fn flush(&mut self) {}
 
@@ -303,7 +303,7 @@ impl Platform for Silent {
         Ok(())
     }
 
-    fn set_group(&mut self, _: u32, _: Family, _: bool) -> Result<(), PlatformError> {
+    fn set_group(&mut self, _: HostIf, _: Family, _: bool) -> Result<(), PlatformError> {
         Ok(())
     }
 

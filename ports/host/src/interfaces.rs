@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use vrrp_core::{DropReason, Family, InterfaceState};
 
+use crate::host_if::HostIf;
+
 /// The watched interfaces. Numbers go up and are never used again.
 #[derive(Debug, Default)]
 pub(crate) struct Interfaces {
-    table: BTreeMap<u32, Interface>,
-    numbers: HashMap<String, u32>,
+    table: BTreeMap<HostIf, Interface>,
+    numbers: HashMap<String, HostIf>,
     last: u32,
 }
 
@@ -49,11 +51,12 @@ impl Interface {
 
 impl Interfaces {
     /// Gives `name` a number, if it has none. Whether it is new.
-    pub(crate) fn add(&mut self, name: &str) -> (u32, bool) {
-        if let Some(&ifindex) = self.numbers.get(name) {
-            return (ifindex, false);
+    pub(crate) fn add(&mut self, name: &str) -> (HostIf, bool) {
+        if let Some(&host_if) = self.numbers.get(name) {
+            return (host_if, false);
         }
         self.last += 1;
+        let host_if = HostIf::new(self.last);
         let interface = Interface {
             name: name.to_owned(),
             state: InterfaceState::default(),
@@ -61,27 +64,27 @@ impl Interfaces {
             in_engine: false,
             drops: [0; DropReason::ALL.len()],
         };
-        self.table.insert(self.last, interface);
-        self.numbers.insert(name.to_owned(), self.last);
-        (self.last, true)
+        self.table.insert(host_if, interface);
+        self.numbers.insert(name.to_owned(), host_if);
+        (host_if, true)
     }
 
-    pub(crate) fn remove(&mut self, ifindex: u32) {
-        if let Some(interface) = self.table.remove(&ifindex) {
+    pub(crate) fn remove(&mut self, host_if: HostIf) {
+        if let Some(interface) = self.table.remove(&host_if) {
             self.numbers.remove(&interface.name);
         }
     }
 
-    pub(crate) fn number(&self, name: &str) -> Option<u32> {
+    pub(crate) fn number(&self, name: &str) -> Option<HostIf> {
         self.numbers.get(name).copied()
     }
 
-    pub(crate) fn get(&self, ifindex: u32) -> Option<&Interface> {
-        self.table.get(&ifindex)
+    pub(crate) fn get(&self, host_if: HostIf) -> Option<&Interface> {
+        self.table.get(&host_if)
     }
 
-    pub(crate) fn get_mut(&mut self, ifindex: u32) -> Option<&mut Interface> {
-        self.table.get_mut(&ifindex)
+    pub(crate) fn get_mut(&mut self, host_if: HostIf) -> Option<&mut Interface> {
+        self.table.get_mut(&host_if)
     }
 
     pub(crate) fn named(&self, name: &str) -> Option<&Interface> {
@@ -89,13 +92,13 @@ impl Interfaces {
     }
 
     /// The name of an interface; empty when it is not watched.
-    pub(crate) fn name(&self, ifindex: u32) -> &str {
-        self.get(ifindex).map_or("", |interface| &interface.name)
+    pub(crate) fn name(&self, host_if: HostIf) -> &str {
+        self.get(host_if).map_or("", |interface| &interface.name)
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Interface)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (HostIf, &Interface)> {
         self.table
             .iter()
-            .map(|(&ifindex, interface)| (ifindex, interface))
+            .map(|(&host_if, interface)| (host_if, interface))
     }
 }

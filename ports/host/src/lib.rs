@@ -30,6 +30,7 @@ mod event;
 mod facts;
 mod heard;
 mod host;
+mod host_if;
 mod interfaces;
 mod limiter;
 mod objects;
@@ -45,6 +46,7 @@ pub use config::{
 pub use event::{Ended, Event, Why, down_interval};
 pub use facts::{Facts, HostFacts, OwnAddress, OwnInterface};
 pub use host::{Host, MAX_ADDRESSES, MAX_INTERFACES, MAX_VIRTUAL_ROUTERS};
+pub use host_if::HostIf;
 pub use platform::{
     AddressChange, Incoming, Platform, PlatformError, PlatformWarning, Subject, VrSetup, Waited,
 };

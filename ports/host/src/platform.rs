@@ -11,11 +11,12 @@ use vrrp_core::{
 };
 
 use crate::facts::HostFacts;
+use crate::host_if::HostIf;
 
 /// An operating system, or a fake one in a test.
 ///
-/// Interfaces are named by numbers (`ifindex`) that the host chooses and that stay the same when an
-/// interface goes and comes back under another number of the operating system. Nothing blocks.
+/// The host names an interface by its [`HostIf`], which stays the same when the interface goes and comes
+/// back with another index of the kernel. Nothing blocks.
 pub trait Platform {
     /// The descriptor that becomes readable when [`receive`](Platform::receive) has something, or
     /// when the wake-up time has come. It is the same for the life of the platform.
@@ -59,12 +60,12 @@ pub trait Platform {
     /// come, and then the host sets the next.
     fn receive(&mut self, sink: &mut dyn FnMut(Incoming<'_>)) -> io::Result<()>;
 
-    /// Begins to watch the interface called `name` under the number `ifindex`. It need not exist
+    /// Begins to watch the interface called `name` as `host_if`. It need not exist
     /// yet. The next [`receive`](Platform::receive) reports its state.
-    fn watch(&mut self, ifindex: u32, name: &str) -> Result<(), PlatformError>;
+    fn watch(&mut self, host_if: HostIf, name: &str) -> Result<(), PlatformError>;
 
     /// Ceases to watch an interface.
-    fn unwatch(&mut self, ifindex: u32);
+    fn unwatch(&mut self, host_if: HostIf);
 
     /// Makes ready for a virtual router on a watched interface: opens the socket, creates the
     /// interface that will carry the virtual MAC (still deaf and silent), sets what must be set so
@@ -85,11 +86,11 @@ pub trait Platform {
 
     /// Queues a frame that announces an address on a watched interface that carries it for a virtual
     /// router of another interface.
-    fn announce(&mut self, ifindex: u32, frame: &[u8]);
+    fn announce(&mut self, host_if: HostIf, frame: &[u8]);
 
     /// Queues a frame that asks for a neighbour on a watched interface, from its own address and MAC.
-    fn probe(&mut self, ifindex: u32, frame: &[u8]) {
-        self.announce(ifindex, frame);
+    fn probe(&mut self, host_if: HostIf, frame: &[u8]) {
+        self.announce(host_if, frame);
     }
 
     /// Sends what is queued.
@@ -132,7 +133,8 @@ pub trait Platform {
     }
 
     /// Performs [`Output::SetGroup`](vrrp_core::Output::SetGroup).
-    fn set_group(&mut self, ifindex: u32, family: Family, on: bool) -> Result<(), PlatformError>;
+    fn set_group(&mut self, host_if: HostIf, family: Family, on: bool)
+    -> Result<(), PlatformError>;
 
     /// The source MAC of frames that `key` sends is chosen by the engine; this is the name of the
     /// interface that carries the virtual MAC, for status. `None`: the interface's own MAC is used.
@@ -179,7 +181,7 @@ pub enum Subject {
     /// The whole host.
     Host,
     /// A watched interface, by the host's number.
-    Interface(u32),
+    Interface(HostIf),
     /// A virtual router.
     VirtualRouter(VrKey),
 }
@@ -212,7 +214,7 @@ pub enum Incoming<'a> {
     /// The state of a watched interface, whenever it may have changed.
     Interface {
         /// The host's number of the interface.
-        ifindex: u32,
+        host_if: HostIf,
         /// Its state. All false and `None` when it does not exist.
         state: InterfaceState,
     },
@@ -222,7 +224,7 @@ pub enum Incoming<'a> {
     /// kernel does not answer for a virtual address.
     Frame {
         /// The host's number of the interface.
-        ifindex: u32,
+        host_if: HostIf,
         /// The frame.
         frame: &'a [u8],
     },
@@ -231,7 +233,7 @@ pub enum Incoming<'a> {
     /// [`Frame`](Incoming::Frame) may have it answered.
     Announcement {
         /// The host's number of the interface.
-        ifindex: u32,
+        host_if: HostIf,
         /// The frame.
         frame: &'a [u8],
     },

@@ -9,6 +9,7 @@ use vrrp_core::{AdvertInterval, DropReason, Duration, Instant, MacAddr, VrKey};
 
 use crate::heard::Heard;
 use crate::host::{MAX_ADDRESSES, MAX_VIRTUAL_ROUTERS};
+use crate::host_if::HostIf;
 
 /// Masters remembered: every virtual router of ours, and as many again of others as a large segment
 /// has. Whoever forges advertisements can fill it, but not make it grow.
@@ -203,8 +204,9 @@ impl Sightings {
     }
 
     /// Forgets everything about an interface.
-    pub(crate) fn forget_interface(&mut self, ifindex: u32) {
-        self.table.retain(|place, _| place.key.ifindex != ifindex);
+    pub(crate) fn forget_interface(&mut self, host_if: HostIf) {
+        self.table
+            .retain(|place, _| HostIf::of(place.key) != host_if);
     }
 
     /// Forgets what was refused for a virtual router, which is judged by another configuration from now

@@ -1,14 +1,14 @@
 //! Tells announcements from other frames.
 
 use vrrp_core::wire::{arp, ethernet, ndisc};
-use vrrp_host::Incoming;
+use vrrp_host::{HostIf, Incoming};
 
 /// A frame as the host takes it, for a port that hears everything by one descriptor.
-pub fn incoming(ifindex: u32, frame: &[u8]) -> Incoming<'_> {
+pub fn incoming(host_if: HostIf, frame: &[u8]) -> Incoming<'_> {
     if is_announcement(frame) {
-        Incoming::Announcement { ifindex, frame }
+        Incoming::Announcement { host_if, frame }
     } else {
-        Incoming::Frame { ifindex, frame }
+        Incoming::Frame { host_if, frame }
     }
 }
 

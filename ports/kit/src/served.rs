@@ -2,13 +2,15 @@
 
 use vrrp_core::{Failure, VirtualAddress, VrKey};
 
+use crate::kernel_if::KernelIf;
+
 /// An address that a virtual router serves.
 #[derive(Debug)]
 pub struct Served<E> {
     /// The address.
     pub address: VirtualAddress,
-    /// The operating system's number of the interface that it is on.
-    pub index: u32,
+    /// The kernel's index of the interface that it is on.
+    pub index: KernelIf,
     /// Serving it is served.
     pub how: Serving,
     /// What the ledger has of it.
@@ -122,7 +124,7 @@ mod tests {
         };
         let served = |how| Served {
             address,
-            index: 3,
+            index: KernelIf::new(3).unwrap(),
             how,
             entry: (),
         };
@@ -163,7 +165,7 @@ mod tests {
                     address: [10, 0, 0, last].into(),
                     prefix_len: 24,
                 },
-                index: 3,
+                index: KernelIf::new(3).unwrap(),
                 how,
                 entry: (),
             });

@@ -3,12 +3,14 @@
 use std::io;
 
 use vrrp_core::{Family, InterfaceState};
-use vrrp_host::{Incoming, PlatformError};
+use vrrp_host::{HostIf, Incoming, PlatformError};
+
+use crate::kernel_if::KernelIf;
 
 /// What is open for one interface that is there. All memberships end with it.
 pub trait InterfaceSockets {
-    /// The operating system's number of the interface.
-    fn index(&self) -> u32;
+    /// The kernel's index of the interface.
+    fn index(&self) -> KernelIf;
 
     /// Joins or leaves the group of a family; to be asked twice is no error.
     fn set_group(&mut self, family: Family, on: bool) -> io::Result<()>;
@@ -41,8 +43,8 @@ impl<S: InterfaceSockets> Watched<S> {
         }
     }
 
-    /// The operating system's number of the interface, while it is there.
-    pub fn index(&self) -> Option<u32> {
+    /// The kernel's index of the interface, while it is there.
+    pub fn index(&self) -> Option<KernelIf> {
         self.sockets.as_ref().map(InterfaceSockets::index)
     }
 
@@ -77,7 +79,7 @@ impl<S: InterfaceSockets> Watched<S> {
     /// when the interface is back already: everything on it has to be done again.
     pub fn report(
         &mut self,
-        ifindex: u32,
+        host_if: HostIf,
         state: InterfaceState,
         sink: &mut dyn FnMut(Incoming<'_>),
     ) {
@@ -85,7 +87,7 @@ impl<S: InterfaceSockets> Watched<S> {
         for state in departed.into_iter().chain([state]) {
             if self.reported != Some(state) {
                 self.reported = Some(state);
-                sink(Incoming::Interface { ifindex, state });
+                sink(Incoming::Interface { host_if, state });
             }
         }
     }
@@ -97,8 +99,8 @@ impl<S: InterfaceSockets> Watched<S> {
 }
 
 /// The error of joining or leaving a group on an interface that is not watched.
-pub fn unwatched(ifindex: u32, family: Family, on: bool) -> PlatformError {
-    let what = group_change(family, on, &format!("interface {ifindex}"));
+pub fn unwatched(host_if: HostIf, family: Family, on: bool) -> PlatformError {
+    let what = group_change(family, on, &format!("interface {host_if}"));
     PlatformError::new(what, io::ErrorKind::NotFound.into())
 }
 
@@ -118,8 +120,8 @@ mod tests {
     }
 
     impl InterfaceSockets for Ipv4Only {
-        fn index(&self) -> u32 {
-            3
+        fn index(&self) -> KernelIf {
+            KernelIf::new(3).unwrap()
         }
 
         fn set_group(&mut self, family: Family, on: bool) -> io::Result<()> {
@@ -133,9 +135,9 @@ mod tests {
 
     fn told(watched: &mut Watched<Ipv4Only>, state: InterfaceState) -> Vec<bool> {
         let mut told = Vec::new();
-        watched.report(700, state, &mut |incoming| match incoming {
-            Incoming::Interface { ifindex, state } => {
-                assert_eq!(ifindex, 700);
+        watched.report(HostIf::new(700), state, &mut |incoming| match incoming {
+            Incoming::Interface { host_if, state } => {
+                assert_eq!(host_if, HostIf::new(700));
                 told.push(state.up);
             }
             other => panic!("{other:?}"),
@@ -152,7 +154,7 @@ mod tests {
         let mut watched = Watched::new("a0");
         assert_eq!(told(&mut watched, InterfaceState::default()), [false]);
         watched.arrive(Ipv4Only::default());
-        assert_eq!(watched.index(), Some(3));
+        assert_eq!(watched.index(), KernelIf::new(3));
         assert_eq!(told(&mut watched, up), [true]);
         assert_eq!(told(&mut watched, up), []);
         watched.depart();

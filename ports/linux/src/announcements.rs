@@ -6,8 +6,7 @@
 
 use std::net::IpAddr;
 use std::time::Duration;
-
-use vrrp_host::{PlatformWarning, Subject};
+use vrrp_host::{HostIf, PlatformWarning, Subject};
 
 use crate::platform::LinuxPlatform;
 use crate::sockets::{Announced, Sockets};
@@ -20,29 +19,29 @@ impl LinuxPlatform {
     /// Hears announcements of the addresses of virtual routers on their own interfaces, and of the
     /// addresses that these advertise from. Where that fails there is a warning.
     pub(crate) fn hear_announcements(&mut self) {
-        let numbers: Vec<u32> = self.interfaces.keys().copied().collect();
-        for number in numbers {
-            let announced = self.announced_on(number);
-            let Some(watched) = self.interfaces.get_mut(&number) else {
+        let numbers: Vec<HostIf> = self.interfaces.keys().copied().collect();
+        for host_if in numbers {
+            let announced = self.announced_on(host_if);
+            let Some(watched) = self.interfaces.get_mut(&host_if) else {
                 continue;
             };
             let Some(sockets) = &mut watched.sockets else {
-                self.deaf.remove(&number);
+                self.deaf.remove(&host_if);
                 continue;
             };
             match sockets.hear_announcements(&self.epoll, announced) {
-                Ok(()) => drop(self.deaf.remove(&number)),
+                Ok(()) => drop(self.deaf.remove(&host_if)),
                 Err(error) => {
                     let text = format!(
                         "cannot hear whether another host on {} announces our addresses: {error}",
                         watched.name
                     );
-                    self.deaf.insert(number, text);
+                    self.deaf.insert(host_if, text);
                 }
             }
         }
         self.deaf
-            .retain(|number, _| self.interfaces.contains_key(number));
+            .retain(|host_if, _| self.interfaces.contains_key(host_if));
     }
 
     /// Tries again to hear announcements where that has failed.
@@ -50,17 +49,21 @@ impl LinuxPlatform {
         self.unannounced |= !self.deaf.is_empty();
     }
 
-    fn announced_on(&self, number: u32) -> Announced {
+    fn announced_on(&self, host_if: HostIf) -> Announced {
         let mut announced = Announced::default();
         let mut add = |address| match address {
             IpAddr::V4(ip) => announced.ipv4.push(ip),
             IpAddr::V6(ip) => announced.ipv6.push(ip),
         };
-        let Some(watched) = self.interfaces.get(&number) else {
+        let Some(watched) = self.interfaces.get(&host_if) else {
             return announced;
         };
         let mut any = false;
-        for (_, router) in self.routers.iter().filter(|(k, _)| k.ifindex == number) {
+        for (_, router) in self
+            .routers
+            .iter()
+            .filter(|(k, _)| HostIf::of(*k) == host_if)
+        {
             any = true;
             router.setup.source.into_iter().for_each(&mut add);
             for (address, device) in &router.setup.addresses {
@@ -90,10 +93,10 @@ impl LinuxPlatform {
     /// Lets a socket of announcements rest that has been read.
     pub(crate) fn rest(&mut self, token: u64) -> std::io::Result<()> {
         let until_us = sys::monotonic_us() + REST.as_micros() as u64;
-        let (number, place) = Sockets::split_token(token);
+        let (host_if, place) = Sockets::split_token(token);
         let sockets = self
             .interfaces
-            .get(&number)
+            .get(&host_if)
             .and_then(|w| w.sockets.as_ref());
         let Some(fd) = sockets.and_then(|sockets| sockets.packet(place)) else {
             return Ok(());
@@ -116,10 +119,10 @@ impl LinuxPlatform {
             if until_us > now_us {
                 return true;
             }
-            let (number, place) = Sockets::split_token(token);
+            let (host_if, place) = Sockets::split_token(token);
             let sockets = self
                 .interfaces
-                .get(&number)
+                .get(&host_if)
                 .and_then(|w| w.sockets.as_ref());
             if let Some(fd) = sockets.and_then(|sockets| sockets.packet(place))
                 && let Err(error) = self.epoll.set_reported(fd, token, true)
@@ -134,8 +137,8 @@ impl LinuxPlatform {
 
     /// Appends the interfaces whose announcements cannot be heard.
     pub(crate) fn announcement_warnings(&self, list: &mut Vec<PlatformWarning>) {
-        list.extend(self.deaf.iter().map(|(number, text)| PlatformWarning {
-            subject: Subject::Interface(*number),
+        list.extend(self.deaf.iter().map(|(host_if, text)| PlatformWarning {
+            subject: Subject::Interface(*host_if),
             text: text.clone(),
         }));
     }

@@ -1,9 +1,9 @@
 //! Addresses that this host has by itself and should not have, shares with another host, or lacks.
 
 use std::net::IpAddr;
+use vrrp_host::{HostIf, PlatformWarning, Subject};
 
 use vrrp_core::VrKey;
-use vrrp_host::{PlatformWarning, Subject};
 
 use crate::netlink::Address;
 use crate::platform::LinuxPlatform;
@@ -74,7 +74,7 @@ impl LinuxPlatform {
             (IpAddr::V4(_), _) => true,
             (_, Some(device)) => self.links.find(device) == Some(own.index),
             (_, None) => {
-                let watched = self.interfaces.get(&key.ifindex);
+                let watched = self.interfaces.get(&HostIf::of(key));
                 watched.and_then(|w| w.index()) == Some(own.index)
             }
         };

@@ -1,16 +1,16 @@
 //! Whether a link can have virtual routers, and if not, what to do about it.
 
 use std::io;
+use vrrp_port_kit::{KernelIf, explain};
 
 use vrrp_core::VrKey;
-use vrrp_port_kit::explain;
 
 use crate::links::Links;
 use crate::netlink::Link;
 
 /// The properties of a link that [`judge`] looks at. When they change, virtual routers are judged
 /// anew.
-pub(crate) type Fitness = (u16, u32);
+pub(crate) type Fitness = (u16, Option<KernelIf>);
 
 pub(crate) fn fitness(link: &Link) -> Fitness {
     (link.hardware, link.master)
@@ -41,12 +41,12 @@ pub(crate) fn judge(links: &Links, link: &Link) -> Result<(), String> {
         }
     }
     // A VRF leaves to its ports what they receive.
-    if link.master != 0 && link.master_kind != "vrf" {
+    if let Some(master) = link.master.filter(|_| link.master_kind != "vrf") {
         let kind = match link.master_kind.as_str() {
             "" => "interface",
             kind => kind,
         };
-        return Err(match links.get(link.master) {
+        return Err(match links.get(master) {
             Some(Link { name: master, .. }) => format!(
                 "it is a port of the {kind} {master}, which takes all that it receives: set \
                  `interface = {master}`"
@@ -105,13 +105,16 @@ mod tests {
     use super::*;
     use crate::netlink::Event;
 
-    fn link(index: u32, name: &str, hardware: u16, kind: &str) -> Link {
+    fn index(number: u32) -> KernelIf {
+        KernelIf::new(number).unwrap()
+    }
+
+    fn link(number: u32, name: &str, hardware: u16, kind: &str) -> Link {
         Link {
-            index,
             hardware,
             name: name.into(),
             kind: kind.into(),
-            ..Link::default()
+            ..Link::new(index(number))
         }
     }
 
@@ -147,7 +150,7 @@ mod tests {
             (8, "bond", "of another bond"),
         ] {
             let port = Link {
-                master,
+                master: Some(index(master)),
                 master_kind: master_kind.into(),
                 ..link(2, "eth0", libc::ARPHRD_ETHER, "")
             };
@@ -162,7 +165,7 @@ mod tests {
             judged(&link(1, "eth0", libc::ARPHRD_ETHER, kind)).unwrap();
         }
         let port = Link {
-            master: 9,
+            master: Some(index(9)),
             master_kind: "vrf".into(),
             ..link(2, "eth0", libc::ARPHRD_ETHER, "")
         };

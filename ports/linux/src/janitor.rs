@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use vrrp_port_kit::KernelIf;
 
 use crate::netlink::{self, Netlink};
 use crate::sys;
@@ -49,13 +50,13 @@ struct Work {
     /// The host has needed the lock shortly before.
     calm_at: Option<Instant>,
     /// The link that is being closed or deleted.
-    busy: Option<u32>,
+    busy: Option<KernelIf>,
     ended: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Task {
-    index: u32,
+    index: KernelIf,
     delete: bool,
     due: Instant,
     /// Somebody waits for it.
@@ -78,7 +79,7 @@ impl Janitor {
     }
 
     /// Whether something is still to be done to a link, or being done.
-    pub(crate) fn has(&self, index: u32) -> bool {
+    pub(crate) fn has(&self, index: KernelIf) -> bool {
         let work = self.shared.lock();
         work.busy == Some(index) || work.tasks.iter().any(|task| task.index == index)
     }
@@ -94,12 +95,12 @@ impl Janitor {
     }
 
     /// Sees to it that a link is closed.
-    pub(crate) fn close(&mut self, index: u32) -> io::Result<()> {
+    pub(crate) fn close(&mut self, index: KernelIf) -> io::Result<()> {
         self.add(index, false)
     }
 
     /// Sees to it that a link is deleted.
-    pub(crate) fn delete(&mut self, index: u32) -> io::Result<()> {
+    pub(crate) fn delete(&mut self, index: KernelIf) -> io::Result<()> {
         self.settle(index);
         self.add(index, true)
     }
@@ -112,7 +113,7 @@ impl Janitor {
         }
     }
 
-    fn add(&mut self, index: u32, delete: bool) -> io::Result<()> {
+    fn add(&mut self, index: KernelIf, delete: bool) -> io::Result<()> {
         if self.thread.is_none() {
             let netlink = match self.netlink.take() {
                 Some(netlink) => netlink,
@@ -146,7 +147,7 @@ impl Janitor {
     }
 
     /// Takes back what is to be done to a link, and waits for what is being done.
-    pub(crate) fn settle(&self, index: u32) {
+    pub(crate) fn settle(&self, index: KernelIf) {
         let mut work = self.shared.lock();
         work.tasks.retain(|task| task.index != index);
         while work.busy == Some(index) {
@@ -155,7 +156,7 @@ impl Janitor {
     }
 
     /// Has what is to be done to a link done at once, and waits for it.
-    pub(crate) fn hurry(&self, index: u32) {
+    pub(crate) fn hurry(&self, index: KernelIf) {
         let mut work = self.shared.lock();
         for task in work.tasks.iter_mut().filter(|task| task.index == index) {
             task.due = Instant::now();

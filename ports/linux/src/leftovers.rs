@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use vrrp_port_kit::KernelIf;
 
 use vrrp_core::VirtualAddress;
 
@@ -180,7 +181,7 @@ fn sweep(netlink: &mut Netlink, living: &[Instance]) -> io::Result<Swept> {
     }
 
     // What is listed by now has been noted before, and the ledgers are read after it.
-    let on_macvlan = |index: u32| {
+    let on_macvlan = |index: KernelIf| {
         let mut ours = kept.iter().chain(&stray);
         ours.any(|link| link.index == index)
     };

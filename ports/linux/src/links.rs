@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use vrrp_port_kit::KernelIf;
 
 use vrrp_core::InterfaceState;
 use vrrp_host::{OwnAddress, OwnInterface};
@@ -19,9 +20,9 @@ const RT_SCOPE_LINK: u8 = 253;
 
 /// The links by number, each with its addresses in the kernel's order.
 #[derive(Debug, Default)]
-pub(crate) struct Links(HashMap<u32, Entry>);
+pub(crate) struct Links(HashMap<KernelIf, Entry>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Entry {
     link: Link,
     addresses: Addresses,
@@ -81,7 +82,10 @@ impl Links {
     pub(crate) fn apply(&mut self, event: Event) {
         match event {
             Event::Link(link) => {
-                let entry = self.0.entry(link.index).or_default();
+                let entry = self.0.entry(link.index).or_insert_with(|| Entry {
+                    link: Link::new(link.index),
+                    addresses: Addresses::default(),
+                });
                 entry.link = link;
             }
             Event::LinkGone(index) => {
@@ -102,7 +106,7 @@ impl Links {
         }
     }
 
-    pub(crate) fn get(&self, index: u32) -> Option<&Link> {
+    pub(crate) fn get(&self, index: KernelIf) -> Option<&Link> {
         self.0.get(&index).map(|entry| &entry.link)
     }
 
@@ -118,7 +122,7 @@ impl Links {
     /// An address of a link with each prefix that it has.
     pub(crate) fn same_addresses(
         &self,
-        index: u32,
+        index: KernelIf,
         address: IpAddr,
     ) -> impl Iterator<Item = &Address> {
         let entry = self.0.get(&index).into_iter();
@@ -126,41 +130,41 @@ impl Links {
     }
 
     /// The addresses of a link that do not bear our mark: where the kernel keeps none, all.
-    pub(crate) fn unmarked_addresses(&self, index: u32) -> impl Iterator<Item = &Address> {
+    pub(crate) fn unmarked_addresses(&self, index: KernelIf) -> impl Iterator<Item = &Address> {
         let entry = self.0.get(&index).into_iter();
         entry.flat_map(|entry| entry.addresses.unmarked())
     }
 
     /// The number of the link called `name`, which may be any name that the kernel takes for it.
-    pub(crate) fn find(&self, name: &str) -> Option<u32> {
+    pub(crate) fn find(&self, name: &str) -> Option<KernelIf> {
         let entry = self.0.values().find(|entry| entry.link.is_called(name))?;
         Some(entry.link.index)
     }
 
     /// Whether a link has an address, whatever its prefix.
-    pub(crate) fn has_address(&self, index: u32, address: IpAddr) -> bool {
+    pub(crate) fn has_address(&self, index: KernelIf, address: IpAddr) -> bool {
         self.address(index, address).is_some()
     }
 
     /// An address of a link, whatever its prefix.
-    pub(crate) fn address(&self, index: u32, address: IpAddr) -> Option<&Address> {
+    pub(crate) fn address(&self, index: KernelIf, address: IpAddr) -> Option<&Address> {
         self.0.get(&index)?.addresses.same(address).next()
     }
 
     /// Whether the link is the loopback.
-    pub(crate) fn is_loopback(&self, index: u32) -> bool {
+    pub(crate) fn is_loopback(&self, index: KernelIf) -> bool {
         let link = self.get(index);
         link.is_some_and(|link| link.flags & IFF_LOOPBACK != 0)
     }
 
     /// Whether the link is administratively up.
-    pub(crate) fn is_up(&self, index: u32) -> bool {
+    pub(crate) fn is_up(&self, index: KernelIf) -> bool {
         self.get(index).is_some_and(|link| link.flags & IFF_UP != 0)
     }
 
     /// What the engine wants to know of a link, `ours` telling the virtual addresses that we
     /// installed, which are no sources of advertisements.
-    pub(crate) fn state(&self, index: u32, ours: impl Fn(&Address) -> bool) -> InterfaceState {
+    pub(crate) fn state(&self, index: KernelIf, ours: impl Fn(&Address) -> bool) -> InterfaceState {
         let Some(Entry { link, addresses }) = self.0.get(&index) else {
             return InterfaceState::default();
         };
@@ -204,7 +208,7 @@ impl Links {
     pub(crate) fn beside(
         &self,
         addresses: &[Ipv4Addr],
-        known: impl Fn(u32) -> bool,
+        known: impl Fn(KernelIf) -> bool,
     ) -> impl Iterator<Item = &Link> {
         let near = |a: &Address| match a.address {
             // Without a prefix every address would be near.
@@ -264,19 +268,22 @@ mod tests {
     use super::*;
     use vrrp_core::MacAddr;
 
-    fn link(index: u32, name: &str, flags: u32) -> Event {
+    fn index(number: u32) -> KernelIf {
+        KernelIf::new(number).unwrap()
+    }
+
+    fn link(number: u32, name: &str, flags: u32) -> Event {
         Event::Link(Link {
-            index,
             flags,
             name: name.into(),
-            mac: MacAddr([2, 0, 0, 0, 0, index as u8]),
-            ..Link::default()
+            mac: MacAddr([2, 0, 0, 0, 0, number as u8]),
+            ..Link::new(index(number))
         })
     }
 
     fn address(address: &str, flags: u32, scope: u8, protocol: u8) -> Address {
         Address {
-            index: 2,
+            index: index(2),
             address: address.parse().unwrap(),
             prefix_len: 24,
             flags,
@@ -305,19 +312,25 @@ mod tests {
         ] {
             links.apply(Event::Address(a));
         }
-        let state = links.state(2, ours);
+        let state = links.state(index(2), ours);
         assert!(state.up);
         assert_eq!(state.mac, MacAddr([2, 0, 0, 0, 0, 2]));
         assert_eq!(state.ipv4, Some([10, 0, 0, 2].into()));
         assert_eq!(state.ipv6, Some("fe80::2".parse().unwrap()));
         links.apply(Event::AddressGone(address("10.0.0.2", 0, 0, 0)));
-        assert_eq!(links.state(2, ours).ipv4, Some([10, 0, 1, 2].into()));
+        assert_eq!(links.state(index(2), ours).ipv4, Some([10, 0, 1, 2].into()));
         links.apply(Event::AddressGone(address("10.0.1.2", 0, 0, 0)));
         links.apply(Event::AddressGone(address("10.0.0.3", 0, 0, 0)));
-        assert_eq!(links.state(2, ours).ipv4, Some([169, 254, 1, 1].into()));
+        assert_eq!(
+            links.state(index(2), ours).ipv4,
+            Some([169, 254, 1, 1].into())
+        );
         // The end of duplicate address detection.
         links.apply(Event::Address(address("fe80::1", 0, 253, 0)));
-        assert_eq!(links.state(2, ours).ipv6, Some("fe80::1".parse().unwrap()));
+        assert_eq!(
+            links.state(index(2), ours).ipv6,
+            Some("fe80::1".parse().unwrap())
+        );
     }
 
     #[test]
@@ -325,10 +338,10 @@ mod tests {
         let mut links = Links::default();
         for (flags, up) in [(0, false), (IFF_UP, false), (IFF_LOWER_UP, false)] {
             links.apply(link(2, "eth0", flags));
-            assert_eq!(links.state(2, ours).up, up);
+            assert_eq!(links.state(index(2), ours).up, up);
         }
-        links.apply(Event::LinkGone(2));
-        assert_eq!(links.state(2, ours), InterfaceState::default());
+        links.apply(Event::LinkGone(index(2)));
+        assert_eq!(links.state(index(2), ours), InterfaceState::default());
         assert_eq!(links.find("eth0"), None);
     }
 
@@ -337,7 +350,10 @@ mod tests {
         let mut links = Links::default();
         links.apply(link(2, "eth0", 0));
         links.apply(link(2, "lan", 0));
-        assert_eq!((links.find("eth0"), links.find("lan")), (None, Some(2)));
+        assert_eq!(
+            (links.find("eth0"), links.find("lan")),
+            (None, Some(index(2)))
+        );
     }
 
     #[test]
@@ -358,7 +374,7 @@ mod tests {
             assert_eq!(names(&[[9, 0, 0, 1], inside, [11, 0, 0, 1]]), ["eth0"]);
         }
         let known = [Ipv4Addr::new(10, 0, 0, 100)];
-        assert_eq!(links.beside(&known, |index| index == 2).count(), 0);
+        assert_eq!(links.beside(&known, |i| i == index(2)).count(), 0);
     }
 
     #[test]
@@ -373,16 +389,16 @@ mod tests {
         for a in [first, address("10.0.0.2", 0, 0, 0), wide] {
             links.apply(Event::Address(a));
         }
-        let source = |links: &Links| links.state(2, ours).ipv4;
+        let source = |links: &Links| links.state(index(2), ours).ipv4;
         assert_eq!(source(&links), Some([10, 0, 0, 3].into()));
         // Heard again it keeps its place.
         links.apply(Event::Address(first));
         assert_eq!(source(&links), Some([10, 0, 0, 3].into()));
         links.apply(Event::AddressGone(first));
         assert_eq!(source(&links), Some([10, 0, 0, 2].into()));
-        assert!(links.has_address(2, [10, 0, 0, 3].into()));
+        assert!(links.has_address(index(2), [10, 0, 0, 3].into()));
         links.apply(Event::AddressGone(wide));
-        assert!(!links.has_address(2, [10, 0, 0, 3].into()));
+        assert!(!links.has_address(index(2), [10, 0, 0, 3].into()));
         links.apply(Event::AddressGone(wide));
         assert_eq!(source(&links), Some([10, 0, 0, 2].into()));
     }

@@ -2,10 +2,10 @@
 
 use std::hash::{Hash as _, Hasher as _};
 use std::io;
+use vrrp_port_kit::{KernelIf, Served, Serving, noted, unprepared};
 
 use vrrp_core::{Family, MacAddr, VirtualAddress, VrKey, Vrid};
 use vrrp_host::{PlatformError, PlatformWarning, Subject};
-use vrrp_port_kit::{Served, Serving, noted, unprepared};
 
 use crate::fitness::{self, explain_no_macvlan};
 use crate::instances;
@@ -18,7 +18,7 @@ use crate::sysctl::{self, Sysctl};
 impl LinuxPlatform {
     pub(crate) fn make_link(&mut self, key: VrKey) -> Result<(), PlatformError> {
         let (parent, parent_name) = self.parent(key)?;
-        let name = link_name(key, parent);
+        let name = link_name(key.family, key.vrid, parent);
         let what = format!("create macvlan {name} on {parent_name}");
         if name.len() > 15 {
             return Err(PlatformError::new(what, io::ErrorKind::InvalidInput.into()));
@@ -39,11 +39,10 @@ impl LinuxPlatform {
                 }
                 // Its notice has not been read yet.
                 self.links.apply(Event::Link(Link {
-                    index,
                     name,
                     mac,
                     alias,
-                    ..Link::default()
+                    ..Link::new(index)
                 }));
                 Ok(())
             }
@@ -58,7 +57,13 @@ impl LinuxPlatform {
         }
     }
 
-    fn create_link(&mut self, key: VrKey, parent: u32, name: &str, alias: &str) -> io::Result<u32> {
+    fn create_link(
+        &mut self,
+        key: VrKey,
+        parent: KernelIf,
+        name: &str,
+        alias: &str,
+    ) -> io::Result<KernelIf> {
         let (mac, group) = (key.virtual_mac(), link_group(self.ledger.token()));
         let create =
             |to: &mut netlink::Requests| netlink::create_macvlan(to, parent, name, mac, group);
@@ -108,8 +113,8 @@ impl LinuxPlatform {
     fn quieten(
         &mut self,
         key: VrKey,
-        parent: u32,
-        link: (u32, &str),
+        parent: KernelIf,
+        link: (KernelIf, &str),
         alias: &str,
     ) -> io::Result<()> {
         let (name, ipv6) = (link.1, self.has_ipv6);
@@ -173,7 +178,7 @@ impl LinuxPlatform {
     /// virtual MAC are for the successor, to be neither taken nor forwarded here (M-2). Without IPv6 a
     /// macvlan that is still open reports to nobody that it leaves the groups of its addresses: such a
     /// report would come from the virtual MAC.
-    fn deafen(&mut self, key: VrKey, index: u32) -> io::Result<()> {
+    fn deafen(&mut self, key: VrKey, index: KernelIf) -> io::Result<()> {
         let silent = key.family == Family::Ipv4 || {
             let device = self.link_label(index);
             sysctl::write_if_allowed(Sysctl::DisableIpv6, &device, 1).unwrap_or(false)
@@ -256,7 +261,7 @@ impl LinuxPlatform {
     }
 
     /// Gives a macvlan of IPv6 back what [`deafen`](Self::deafen) took.
-    pub(crate) fn give_ipv6(&self, key: VrKey, index: u32) -> io::Result<()> {
+    pub(crate) fn give_ipv6(&self, key: VrKey, index: KernelIf) -> io::Result<()> {
         let device = self.link_label(index);
         if key.family == Family::Ipv4 || sysctl::read(Sysctl::DisableIpv6, &device).ok() == Some(0)
         {
@@ -272,7 +277,7 @@ impl LinuxPlatform {
     /// Gives a macvlan whose addresses are all served without being accepted one that is in nobody's
     /// way, and takes it away when there are none such any more: a loose rp_filter lets in nothing by
     /// an interface that has no address.
-    pub(crate) fn fill(&mut self, key: VrKey, index: u32) -> Result<(), PlatformError> {
+    pub(crate) fn fill(&mut self, key: VrKey, index: KernelIf) -> Result<(), PlatformError> {
         let Some(router) = self
             .routers
             .get(&key)
@@ -372,8 +377,8 @@ pub(crate) const ALIAS: &str = "vrrp ";
 
 /// The address of a macvlan that has no other: one of this host alone, which is no source for others
 /// and which ARP is not answered for.
-fn filler(index: u32) -> VirtualAddress {
-    let [.., high, low] = index.to_be_bytes();
+fn filler(index: KernelIf) -> VirtualAddress {
+    let [.., high, low] = index.number().to_be_bytes();
     VirtualAddress {
         address: [127, 112, high, low].into(),
         prefix_len: 32,
@@ -413,21 +418,18 @@ pub(crate) fn is_ours(name: &str, mac: MacAddr) -> bool {
         "6" => Family::Ipv6,
         _ => return false,
     };
-    let (Ok(parent), Some(vrid)) = (parent.parse(), vrid.parse().ok().and_then(Vrid::new)) else {
+    let parent = parent.parse().ok().and_then(KernelIf::new);
+    let vrid = vrid.parse().ok().and_then(Vrid::new);
+    let (Some(parent), Some(vrid)) = (parent, vrid) else {
         return false;
     };
-    let key = VrKey {
-        ifindex: parent,
-        vrid,
-        family,
-    };
-    link_name(key, parent) == name && key.virtual_mac() == mac
+    link_name(family, vrid, parent) == name && MacAddr::virtual_router(family, vrid) == mac
 }
 
-fn link_name(key: VrKey, parent: u32) -> String {
-    let family = match key.family {
+fn link_name(family: Family, vrid: Vrid, parent: KernelIf) -> String {
+    let family = match family {
         Family::Ipv4 => 4,
         Family::Ipv6 => 6,
     };
-    format!("vr{family}.{parent}.{}", key.vrid)
+    format!("vr{family}.{parent}.{vrid}")
 }

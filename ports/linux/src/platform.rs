@@ -5,12 +5,12 @@ use std::io;
 use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+use vrrp_host::{
+    AddressChange, HostFacts, HostIf, Incoming, Platform, PlatformError, PlatformWarning, VrSetup,
+};
+use vrrp_port_kit::{Counters, InterfaceSockets, KernelIf, WakeUp, Watched};
 
 use vrrp_core::{Failure, Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
-use vrrp_host::{
-    AddressChange, HostFacts, Incoming, Platform, PlatformError, PlatformWarning, VrSetup,
-};
-use vrrp_port_kit::{Counters, InterfaceSockets, WakeUp, Watched};
 
 use crate::facts::LinuxFacts;
 use crate::instances::{self, Presence};
@@ -71,15 +71,15 @@ pub struct LinuxPlatform {
     pace: Pace,
     tokens: Vec<u64>,
     /// By the host's number.
-    pub(crate) interfaces: BTreeMap<u32, Watched<Sockets>>,
+    pub(crate) interfaces: BTreeMap<HostIf, Watched<Sockets>>,
     pub(crate) routers: HashMap<VrKey, Router>,
     /// Where their addresses are.
     pub(crate) places: Places,
     /// Our macvlans by the operating system's number.
-    pub(crate) macvlans: HashMap<u32, VrKey>,
+    pub(crate) macvlans: HashMap<KernelIf, VrKey>,
     pub(crate) janitor: Janitor,
     /// Macvlans that the janitor is to delete, by name.
-    pub(crate) leaving: HashMap<String, u32>,
+    pub(crate) leaving: HashMap<String, KernelIf>,
     pub(crate) strays: Strays,
     pub(crate) sysctls: Sysctls,
     /// What is gone and the host has not been told.
@@ -103,7 +103,7 @@ pub struct LinuxPlatform {
     /// The place in the list of macvlans whose counters are looked at next.
     pub(crate) asked_for_unicast: usize,
     /// Interfaces whose announcements cannot be heard, and why.
-    pub(crate) deaf: BTreeMap<u32, String>,
+    pub(crate) deaf: BTreeMap<HostIf, String>,
     /// Routes to the networks of virtual addresses may be missing.
     pub(crate) unrouted: bool,
     /// Routes of our own to the networks of virtual addresses.
@@ -248,7 +248,7 @@ impl LinuxPlatform {
         Ok(())
     }
 
-    fn queue(&mut self, index: u32, frame: &[u8]) {
+    fn queue(&mut self, index: KernelIf, frame: &[u8]) {
         if self.out.is_full(frame.len()) {
             self.send_queued();
         }
@@ -295,7 +295,7 @@ impl LinuxPlatform {
         token: u64,
         sink: &mut dyn FnMut(Incoming<'_>),
     ) -> io::Result<usize> {
-        let (ifindex, place) = Sockets::split_token(token);
+        let (host_if, place) = Sockets::split_token(token);
         let announced = Sockets::is_for_announcements(place);
         let Some((sockets, fd)) = packet_socket(&self.interfaces, token) else {
             return Ok(0);
@@ -319,7 +319,7 @@ impl LinuxPlatform {
                 || self
                     .macvlans
                     .get(&device)
-                    .is_some_and(|key| key.ifindex == ifindex);
+                    .is_some_and(|key| HostIf::of(key) == host_if);
             if !ours {
                 continue;
             }
@@ -327,9 +327,9 @@ impl LinuxPlatform {
             // What is no VRRP comes with it over IPv6.
             let announced = announced || Sockets::is_announcement(place, frame);
             if !announced {
-                sink(Incoming::Frame { ifindex, frame });
+                sink(Incoming::Frame { host_if, frame });
             } else if !self.is_from_us(frame) {
-                sink(Incoming::Announcement { ifindex, frame });
+                sink(Incoming::Announcement { host_if, frame });
             }
         }
         Ok(taken)
@@ -338,11 +338,11 @@ impl LinuxPlatform {
 
 /// The packet socket that a token stands for. `None`: closed since the token was made.
 fn packet_socket(
-    interfaces: &BTreeMap<u32, Watched<Sockets>>,
+    interfaces: &BTreeMap<HostIf, Watched<Sockets>>,
     token: u64,
 ) -> Option<(&Sockets, &OwnedFd)> {
-    let (ifindex, place) = Sockets::split_token(token);
-    let sockets = interfaces.get(&ifindex)?.sockets.as_ref()?;
+    let (host_if, place) = Sockets::split_token(token);
+    let sockets = interfaces.get(&host_if)?.sockets.as_ref()?;
     Some((sockets, sockets.packet(place)?))
 }
 
@@ -404,12 +404,12 @@ impl Platform for LinuxPlatform {
         result.and(tidied).and(self.arm())
     }
 
-    fn watch(&mut self, ifindex: u32, name: &str) -> Result<(), PlatformError> {
-        self.watch_interface(ifindex, name)
+    fn watch(&mut self, host_if: HostIf, name: &str) -> Result<(), PlatformError> {
+        self.watch_interface(host_if, name)
     }
 
-    fn unwatch(&mut self, ifindex: u32) {
-        self.unwatch_interface(ifindex);
+    fn unwatch(&mut self, host_if: HostIf) {
+        self.unwatch_interface(host_if);
     }
 
     fn prepare(&mut self, setup: &VrSetup) -> Result<(), PlatformError> {
@@ -422,7 +422,7 @@ impl Platform for LinuxPlatform {
     }
 
     fn transmit(&mut self, transmit: &Transmit<'_>) {
-        let interface = self.interfaces.get_mut(&transmit.key.ifindex);
+        let interface = self.interfaces.get_mut(&HostIf::of(transmit.key));
         let Some(sockets) = interface.and_then(|i| i.sockets.as_mut()) else {
             self.counters.frames_refused += 1;
             return;
@@ -439,8 +439,8 @@ impl Platform for LinuxPlatform {
         self.queue(index, transmit.frame);
     }
 
-    fn announce(&mut self, ifindex: u32, frame: &[u8]) {
-        let watched = self.interfaces.get(&ifindex);
+    fn announce(&mut self, host_if: HostIf, frame: &[u8]) {
+        let watched = self.interfaces.get(&host_if);
         match watched.and_then(Watched::index) {
             Some(index) => self.queue(index, frame),
             None => self.counters.frames_refused += 1,
@@ -495,8 +495,13 @@ impl Platform for LinuxPlatform {
         self.change_addresses(key, changes)
     }
 
-    fn set_group(&mut self, ifindex: u32, family: Family, on: bool) -> Result<(), PlatformError> {
-        self.set_interface_group(ifindex, family, on)
+    fn set_group(
+        &mut self,
+        host_if: HostIf,
+        family: Family,
+        on: bool,
+    ) -> Result<(), PlatformError> {
+        self.set_interface_group(host_if, family, on)
     }
 
     fn warnings(&self, list: &mut Vec<PlatformWarning>) {

@@ -8,6 +8,7 @@
 
 use std::io;
 use std::net::IpAddr;
+use vrrp_port_kit::KernelIf;
 
 use vrrp_core::VirtualAddress;
 
@@ -18,7 +19,7 @@ use crate::sysctl;
 
 impl LinuxPlatform {
     /// A virtual address with the prefix that it has, or is to have, on an interface.
-    pub(crate) fn as_installed(&self, index: u32, address: VirtualAddress) -> VirtualAddress {
+    pub(crate) fn as_installed(&self, index: KernelIf, address: VirtualAddress) -> VirtualAddress {
         if address.address.is_ipv6() || self.macvlans.contains_key(&index) {
             return address;
         }

@@ -1,6 +1,7 @@
 //! Whether frames come to the virtual MACs: a hypervisor or a switch may reject a second MAC.
 
 use vrrp_core::VrKey;
+use vrrp_port_kit::KernelIf;
 
 use crate::platform::LinuxPlatform;
 
@@ -12,7 +13,7 @@ impl LinuxPlatform {
     pub(crate) fn look_for_unicast(&mut self) {
         let unreached = self.routers.iter();
         let unreached = unreached.filter(|(_, r)| r.mac_on && r.reached != Some(true));
-        let unreached: Vec<(VrKey, u32)> = unreached
+        let unreached: Vec<(VrKey, KernelIf)> = unreached
             .filter_map(|(key, router)| Some((*key, router.link?)))
             .collect();
         if unreached.is_empty() {

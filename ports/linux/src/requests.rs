@@ -2,9 +2,9 @@
 //! place.
 
 use std::net::IpAddr;
+use vrrp_host::{HostIf, PlatformError};
 
 use vrrp_core::{MacMode, VrKey};
-use vrrp_host::PlatformError;
 use vrrp_port_kit::{Served, Serving};
 
 use crate::ledger::Entry;
@@ -15,20 +15,20 @@ impl LinuxPlatform {
     /// Hears requests for the addresses that are served without being accepted, and for those that
     /// the kernel does not answer for because of a sysctl.
     pub(crate) fn hear_requests(&mut self) -> Result<(), PlatformError> {
-        let mut targets: Vec<(u32, IpAddr)> = Vec::new();
+        let mut targets: Vec<(HostIf, IpAddr)> = Vec::new();
         for (key, router) in &self.routers {
             let unanswered = router
                 .served
                 .iter()
                 .filter(|served| !self.is_answered(*key, served));
-            targets.extend(unanswered.map(|served| (key.ifindex, served.address.address)));
+            targets.extend(unanswered.map(|served| (HostIf::of(key), served.address.address)));
         }
         targets.sort_unstable();
-        for (number, watched) in &mut self.interfaces {
+        for (host_if, watched) in &mut self.interfaces {
             let Some(sockets) = &mut watched.sockets else {
                 continue;
             };
-            let of_interface = targets.iter().filter(|(interface, _)| interface == number);
+            let of_interface = targets.iter().filter(|(interface, _)| interface == host_if);
             let targets: Vec<IpAddr> = of_interface.map(|(_, target)| *target).collect();
             sockets
                 .hear_questions(&self.epoll, &targets)
@@ -56,7 +56,7 @@ impl LinuxPlatform {
             None => router.link,
             Some(_) => self
                 .interfaces
-                .get(&key.ifindex)
+                .get(&HostIf::of(key))
                 .and_then(|watched| watched.index()),
         };
         let is_elsewhere = own != Some(served.index);

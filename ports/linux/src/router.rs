@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
+use vrrp_host::{HostIf, PlatformError, VrSetup};
+use vrrp_port_kit::{KernelIf, ServedAddresses, noted, refused, unprepared};
 
 use vrrp_core::{MacMode, VirtualAddress, VrKey};
-use vrrp_host::{PlatformError, VrSetup};
-use vrrp_port_kit::{ServedAddresses, noted, refused, unprepared};
 
 use crate::fitness;
 use crate::ledger::Entry;
@@ -18,7 +18,7 @@ use crate::serve::Places;
 pub(crate) struct Router {
     pub(crate) setup: VrSetup,
     /// The operating system's number of its macvlan.
-    pub(crate) link: Option<u32>,
+    pub(crate) link: Option<KernelIf>,
     pub(crate) mac_on: bool,
     /// Whether a unicast frame has come to its macvlan since that was made. `None`: not looked yet.
     pub(crate) reached: Option<bool>,
@@ -31,7 +31,7 @@ pub(crate) struct Router {
 impl LinuxPlatform {
     pub(crate) fn prepare_router(&mut self, setup: &VrSetup) -> Result<(), PlatformError> {
         let key = setup.key;
-        let Some(watched) = self.interfaces.get(&key.ifindex) else {
+        let Some(watched) = self.interfaces.get(&HostIf::of(key)) else {
             let what = format!("prepare VRID {} on an interface not watched", key.vrid);
             return Err(PlatformError::new(what, io::ErrorKind::NotFound.into()));
         };
@@ -86,7 +86,7 @@ impl LinuxPlatform {
 
     /// Hears VRRP of the family of a virtual router on its interface.
     pub(crate) fn listen(&mut self, key: VrKey) -> Result<(), PlatformError> {
-        let Some(watched) = self.interfaces.get_mut(&key.ifindex) else {
+        let Some(watched) = self.interfaces.get_mut(&HostIf::of(key)) else {
             return Ok(());
         };
         let Some(sockets) = &mut watched.sockets else {
@@ -163,9 +163,9 @@ impl LinuxPlatform {
         let last = !self
             .routers
             .keys()
-            .any(|k| (k.ifindex, k.family) == (key.ifindex, key.family));
+            .any(|k| (HostIf::of(k), k.family) == (HostIf::of(key), key.family));
         if last
-            && let Some(watched) = self.interfaces.get_mut(&key.ifindex)
+            && let Some(watched) = self.interfaces.get_mut(&HostIf::of(key))
             && let Some(sockets) = &mut watched.sockets
         {
             sockets.unlisten(key.family);
@@ -208,7 +208,7 @@ impl LinuxPlatform {
         &self,
         key: VrKey,
         address: VirtualAddress,
-    ) -> Result<u32, PlatformError> {
+    ) -> Result<KernelIf, PlatformError> {
         let Some(Router { setup, link, .. }) = self.routers.get(&key) else {
             return Err(unprepared(key));
         };
@@ -231,8 +231,8 @@ impl LinuxPlatform {
         }
     }
 
-    pub(crate) fn parent(&self, key: VrKey) -> Result<(u32, String), PlatformError> {
-        let watched = self.interfaces.get(&key.ifindex);
+    pub(crate) fn parent(&self, key: VrKey) -> Result<(KernelIf, String), PlatformError> {
+        let watched = self.interfaces.get(&HostIf::of(key));
         let Some(watched) = watched else {
             return Err(unprepared(key));
         };
@@ -245,7 +245,7 @@ impl LinuxPlatform {
         }
     }
 
-    pub(crate) fn link_label(&self, index: u32) -> String {
+    pub(crate) fn link_label(&self, index: KernelIf) -> String {
         match self.links.get(index) {
             Some(link) => link.name.clone(),
             None => format!("link {index}"),

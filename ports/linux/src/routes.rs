@@ -9,23 +9,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
+use vrrp_host::HostIf;
+use vrrp_port_kit::{KernelIf, Serving};
 
 use vrrp_core::{VirtualAddress, VrKey};
-use vrrp_port_kit::Serving;
 
 use crate::ledger::Entry;
 use crate::netlink::{self, AddressRoute};
 use crate::platform::LinuxPlatform;
 
 /// A route of our own: the number of the link, the network and its length.
-pub(crate) type LinkRoute = (u32, IpAddr, u8);
+pub(crate) type LinkRoute = (KernelIf, IpAddr, u8);
 
 impl LinuxPlatform {
     /// The route that the kernel is to make for an address of a virtual router on a link.
     pub(crate) fn route_of(
         &mut self,
         key: VrKey,
-        index: u32,
+        index: KernelIf,
         address: VirtualAddress,
     ) -> AddressRoute {
         if !self.needs_route(key, index, address) {
@@ -44,13 +45,13 @@ impl LinuxPlatform {
     }
 
     /// Notes that an address goes, which may be the source of a route that others need.
-    pub(crate) fn source_goes(&mut self, index: u32, address: IpAddr) {
+    pub(crate) fn source_goes(&mut self, index: KernelIf, address: IpAddr) {
         self.unrouted |= address.is_ipv4() && !self.macvlans.contains_key(&index);
     }
 
     /// Whether the host has no address in the network of a virtual one, where that is or on the
     /// interface of the virtual router.
-    fn needs_route(&self, key: VrKey, index: u32, address: VirtualAddress) -> bool {
+    fn needs_route(&self, key: VrKey, index: KernelIf, address: VirtualAddress) -> bool {
         let ip = address.address;
         let whole = match ip {
             IpAddr::V4(_) => 32,
@@ -60,7 +61,7 @@ impl LinuxPlatform {
         if address.prefix_len >= whole || ip.is_loopback() || self.links.is_loopback(index) {
             return false;
         }
-        let watched = self.interfaces.get(&key.ifindex);
+        let watched = self.interfaces.get(&HostIf::of(key));
         let parent = watched.and_then(|watched| watched.index());
         let places = [Some(index), parent.filter(|parent| *parent != index)];
         let mut own = places

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
+use vrrp_port_kit::{KernelIf, Served, Serving, noted, unprepared};
 
 use vrrp_core::{VirtualAddress, VrKey};
 use vrrp_host::{AddressChange, PlatformError};
-use vrrp_port_kit::{Served, Serving, noted, unprepared};
 
 use crate::ledger::Entry;
 use crate::netlink::{self, AddressRoute, OUR_PROTOCOL, Requests};
@@ -20,7 +20,7 @@ pub(crate) const AT_ONCE: usize = 32;
 /// Where addresses of virtual routers are: an index of [`Router::served`], for questions about one
 /// address. What changes `served` changes it too, or makes it anew.
 #[derive(Debug, Default)]
-pub(crate) struct Places(HashMap<(u32, IpAddr), Count>);
+pub(crate) struct Places(HashMap<(KernelIf, IpAddr), Count>);
 
 /// Serving many virtual routers have an address at a place. During a reload two may.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,18 +57,18 @@ impl Places {
     }
 
     /// Whether a virtual router has the address there.
-    pub(crate) fn contains(&self, index: u32, address: IpAddr) -> bool {
+    pub(crate) fn contains(&self, index: KernelIf, address: IpAddr) -> bool {
         self.0.contains_key(&(index, address))
     }
 
     /// Whether we put the address there.
-    pub(crate) fn is_installed(&self, index: u32, address: IpAddr) -> bool {
+    pub(crate) fn is_installed(&self, index: KernelIf, address: IpAddr) -> bool {
         let count = self.0.get(&(index, address));
         count.is_some_and(|count| count.installed > 0)
     }
 }
 
-fn place(served: &Served<Entry>) -> (u32, IpAddr) {
+fn place(served: &Served<Entry>) -> (KernelIf, IpAddr) {
     (served.index, served.address.address)
 }
 
@@ -235,7 +235,7 @@ impl LinuxPlatform {
 
     /// An address as it is to be served: accepted, or, silently, so that packets to it are dropped and
     /// not sent around.
-    fn to_hold(&self, index: u32, address: VirtualAddress, accept: bool) -> Served<Entry> {
+    fn to_hold(&self, index: KernelIf, address: VirtualAddress, accept: bool) -> Served<Entry> {
         let (how, entry) = if accept {
             let device = self.link_label(index);
             (Serving::Installed, Entry::address(&device, address))

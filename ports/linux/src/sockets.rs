@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::OwnedFd;
+use vrrp_host::HostIf;
+use vrrp_port_kit::{InterfaceSockets, KernelIf};
 
 use vrrp_core::Family;
-use vrrp_port_kit::InterfaceSockets;
 
 use crate::bpf;
 use crate::fitness::Fitness;
@@ -70,8 +71,8 @@ pub(crate) struct Announced {
 /// packet of the interface, outgoing ones too.
 #[derive(Debug)]
 pub(crate) struct Sockets {
-    ifindex: u32,
-    number: u32,
+    index: KernelIf,
+    host_if: HostIf,
     fitness: Fitness,
     packet: [Option<OwnedFd>; PURPOSES],
     /// Never bound and never read: they hold the memberships that IGMP and MLD report.
@@ -84,11 +85,11 @@ pub(crate) struct Sockets {
 }
 
 impl Sockets {
-    /// None yet, for the interface that the operating system calls `ifindex` and the host `number`.
-    pub(crate) fn new(ifindex: u32, number: u32, fitness: Fitness) -> Self {
+    /// None yet, for the interface that the kernel calls `index` and the host `host_if`.
+    pub(crate) fn new(index: KernelIf, host_if: HostIf, fitness: Fitness) -> Self {
         Self {
-            ifindex,
-            number,
+            index,
+            host_if,
             fitness,
             packet: [const { None }; PURPOSES],
             members: [None, None],
@@ -103,9 +104,9 @@ impl Sockets {
         self.fitness
     }
 
-    /// The interface's number at the host and the place of the socket, from an epoll token.
-    pub(crate) fn split_token(token: u64) -> (u32, usize) {
-        ((token >> 8) as u32, (token & 0xff) as usize)
+    /// The host's handle of the interface and the place of the socket, from an epoll token.
+    pub(crate) fn split_token(token: u64) -> (HostIf, usize) {
+        (HostIf::new((token >> 8) as u32), (token & 0xff) as usize)
     }
 
     /// Whether the place of a socket is that of announcements.
@@ -127,7 +128,7 @@ impl Sockets {
     /// Begins to hear VRRP of a family.
     pub(crate) fn listen(&mut self, epoll: &Epoll, family: Family) -> io::Result<()> {
         let (purpose, program) = match family {
-            Family::Ipv4 => (Purpose::Vrrp4, bpf::vrrp_ipv4(self.ifindex)),
+            Family::Ipv4 => (Purpose::Vrrp4, bpf::vrrp_ipv4(self.index.number())),
             Family::Ipv6 => (Purpose::Vrrp6, self.vrrp_ipv6()),
         };
         if self.packet[purpose as usize].is_some() {
@@ -195,7 +196,7 @@ impl Sockets {
     }
 
     fn vrrp_ipv6(&self) -> Vec<bpf::Instruction> {
-        bpf::vrrp_ipv6(self.ifindex, &self.announced.ipv6)
+        bpf::vrrp_ipv6(self.index.number(), &self.announced.ipv6)
     }
 
     fn hear(
@@ -222,10 +223,10 @@ impl Sockets {
         let fd = members(&mut self.members, Family::Ipv6)?;
         for group in self.solicited.difference(&wanted) {
             // The membership may have gone with the interface.
-            let _ = member6(fd, *group, self.ifindex, false);
+            let _ = member6(fd, *group, self.index, false);
         }
         for group in wanted.difference(&self.solicited) {
-            member6(fd, *group, self.ifindex, true)?;
+            member6(fd, *group, self.index, true)?;
         }
         self.solicited = wanted;
         Ok(())
@@ -237,9 +238,9 @@ impl Sockets {
         let place = &mut self.raw[family as usize];
         let fd = match place {
             Some(fd) => fd,
-            None => place.insert(raw_socket(family, self.ifindex)?),
+            None => place.insert(raw_socket(family, self.index)?),
         };
-        sys::send_ip(fd, packet, to, self.ifindex).map(drop)
+        sys::send_ip(fd, packet, to, self.index).map(drop)
     }
 
     /// The filter comes before the binding, so that nothing unfiltered is ever queued: a packet
@@ -257,7 +258,7 @@ impl Sockets {
             _ => RECEIVE_BUFFER,
         };
         set_buffer(&fd, [libc::SO_RCVBUFFORCE, libc::SO_RCVBUF], room)?;
-        sys::bind_packet(&fd, self.ifindex, purpose.ethertype())?;
+        sys::bind_packet(&fd, self.index, purpose.ethertype())?;
         let group = match purpose {
             Purpose::Vrrp4 => Some(Family::Ipv4.group_mac()),
             Purpose::Vrrp6 => Some(Family::Ipv6.group_mac()),
@@ -265,14 +266,14 @@ impl Sockets {
         };
         if let Some(mac) = group {
             let mut request = [0; 16];
-            request[..4].copy_from_slice(&self.ifindex.to_ne_bytes());
+            request[..4].copy_from_slice(&self.index.number().to_ne_bytes());
             request[4..6].copy_from_slice(&(libc::PACKET_MR_MULTICAST as u16).to_ne_bytes());
             request[6..8].copy_from_slice(&6u16.to_ne_bytes());
             request[8..14].copy_from_slice(&mac.0);
             sys::set_option(&fd, libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &request)?;
         }
         let place = Purpose::ALL.iter().position(|p| *p == purpose);
-        let token = u64::from(self.number) << 8 | place.unwrap_or_default() as u64;
+        let token = u64::from(self.host_if.number()) << 8 | place.unwrap_or_default() as u64;
         epoll.add(&fd, token)?;
         self.packet[purpose as usize] = Some(fd);
         Ok(())
@@ -280,16 +281,16 @@ impl Sockets {
 }
 
 impl InterfaceSockets for Sockets {
-    fn index(&self) -> u32 {
-        self.ifindex
+    fn index(&self) -> KernelIf {
+        self.index
     }
 
     /// So that switches forward to us and the interface lets it in.
     fn set_group(&mut self, family: Family, on: bool) -> io::Result<()> {
         let fd = members(&mut self.members, family)?;
         let result = match family.group() {
-            IpAddr::V4(group) => member4(fd, group, self.ifindex, on),
-            IpAddr::V6(group) => member6(fd, group, self.ifindex, on),
+            IpAddr::V4(group) => member4(fd, group, self.index, on),
+            IpAddr::V6(group) => member6(fd, group, self.index, on),
         };
         match result.as_ref().map_err(io::Error::raw_os_error) {
             // Already as wanted.
@@ -338,11 +339,11 @@ fn members(sockets: &mut [Option<OwnedFd>; 2], family: Family) -> io::Result<&Ow
     place.as_ref().ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
-fn member4(fd: &OwnedFd, group: Ipv4Addr, ifindex: u32, on: bool) -> io::Result<()> {
+fn member4(fd: &OwnedFd, group: Ipv4Addr, index: KernelIf, on: bool) -> io::Result<()> {
     // struct ip_mreqn: group, local address (none), interface.
     let mut request = [0; 12];
     request[..4].copy_from_slice(&group.octets());
-    request[8..].copy_from_slice(&ifindex.to_ne_bytes());
+    request[8..].copy_from_slice(&index.number().to_ne_bytes());
     let name = if on {
         libc::IP_ADD_MEMBERSHIP
     } else {
@@ -351,11 +352,11 @@ fn member4(fd: &OwnedFd, group: Ipv4Addr, ifindex: u32, on: bool) -> io::Result<
     sys::set_option(fd, libc::IPPROTO_IP, name, &request)
 }
 
-fn member6(fd: &OwnedFd, group: Ipv6Addr, ifindex: u32, on: bool) -> io::Result<()> {
+fn member6(fd: &OwnedFd, group: Ipv6Addr, index: KernelIf, on: bool) -> io::Result<()> {
     // struct ipv6_mreq: group, interface.
     let mut request = [0; 20];
     request[..16].copy_from_slice(&group.octets());
-    request[16..].copy_from_slice(&ifindex.to_ne_bytes());
+    request[16..].copy_from_slice(&index.number().to_ne_bytes());
     let name = if on {
         libc::IPV6_ADD_MEMBERSHIP
     } else {
@@ -365,7 +366,7 @@ fn member6(fd: &OwnedFd, group: Ipv6Addr, ifindex: u32, on: bool) -> io::Result<
 }
 
 /// A raw socket of IPPROTO_RAW takes whole IP packets and receives nothing.
-fn raw_socket(family: Family, ifindex: u32) -> io::Result<OwnedFd> {
+fn raw_socket(family: Family, index: KernelIf) -> io::Result<OwnedFd> {
     let domain = match family {
         Family::Ipv4 => libc::AF_INET,
         Family::Ipv6 => libc::AF_INET6,
@@ -375,7 +376,7 @@ fn raw_socket(family: Family, ifindex: u32) -> io::Result<OwnedFd> {
         &fd,
         libc::SOL_SOCKET,
         libc::SO_BINDTOIFINDEX,
-        ifindex as i32,
+        index.number() as i32,
     )?;
     sys::set_option_int(&fd, libc::SOL_SOCKET, libc::SO_PRIORITY, 7)?;
     Ok(fd)

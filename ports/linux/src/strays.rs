@@ -2,10 +2,10 @@
 
 use std::io;
 use std::net::IpAddr;
+use vrrp_port_kit::{KernelIf, Served, Serving};
 
 use vrrp_core::{Duration, Instant};
 use vrrp_host::{PlatformError, PlatformWarning, Subject};
-use vrrp_port_kit::{Served, Serving};
 
 use crate::ledger::Entry;
 use crate::netlink::{self, Address, OUR_PROTOCOL};
@@ -130,7 +130,8 @@ impl LinuxPlatform {
     fn remove_stray_links(&mut self) -> Result<(), PlatformError> {
         let mut result = Ok(());
         let ours = self.links.iter().filter(|l| self.is_of_this_life(l));
-        let ours: Vec<(u32, String)> = ours.map(|link| (link.index, link.name.clone())).collect();
+        let ours: Vec<(KernelIf, String)> =
+            ours.map(|link| (link.index, link.name.clone())).collect();
         for (index, name) in ours {
             let key = self.macvlans.get(&index);
             let on = key

@@ -5,6 +5,7 @@ use std::io;
 use std::mem::{size_of, zeroed};
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use vrrp_port_kit::KernelIf;
 
 use crate::bpf::Instruction;
 
@@ -125,18 +126,18 @@ pub(crate) fn attach_filter(fd: &OwnedFd, program: &[Instruction]) -> io::Result
     Ok(())
 }
 
-fn link_address(ifindex: u32, protocol: u16) -> libc::sockaddr_ll {
+fn link_address(index: KernelIf, protocol: u16) -> libc::sockaddr_ll {
     // SAFETY: a sockaddr_ll of zeros is a valid one.
     let mut address: libc::sockaddr_ll = unsafe { zeroed() };
     address.sll_family = libc::AF_PACKET as u16;
     address.sll_protocol = protocol.to_be();
-    address.sll_ifindex = ifindex as i32;
+    address.sll_ifindex = index.number() as i32;
     address
 }
 
 /// Binds an AF_PACKET socket to one interface and one Ethernet type.
-pub(crate) fn bind_packet(fd: &OwnedFd, ifindex: u32, protocol: u16) -> io::Result<()> {
-    let address = link_address(ifindex, protocol);
+pub(crate) fn bind_packet(fd: &OwnedFd, index: KernelIf, protocol: u16) -> io::Result<()> {
+    let address = link_address(index, protocol);
     // SAFETY: `address` is a sockaddr_ll and its size is given.
     check(unsafe {
         libc::bind(
@@ -179,7 +180,12 @@ pub(crate) fn send(fd: &OwnedFd, data: &[u8]) -> io::Result<usize> {
 }
 
 /// Sends an IP packet, header included, to `to` through a raw socket, without blocking.
-pub(crate) fn send_ip(fd: &OwnedFd, packet: &[u8], to: IpAddr, scope: u32) -> io::Result<usize> {
+pub(crate) fn send_ip(
+    fd: &OwnedFd,
+    packet: &[u8],
+    to: IpAddr,
+    scope: KernelIf,
+) -> io::Result<usize> {
     // SAFETY: a sockaddr_storage of zeros is a valid one.
     let mut storage: libc::sockaddr_storage = unsafe { zeroed() };
     let len = match to {
@@ -199,7 +205,7 @@ pub(crate) fn send_ip(fd: &OwnedFd, packet: &[u8], to: IpAddr, scope: u32) -> io
                 (*address).sin6_family = libc::AF_INET6 as u16;
                 (*address).sin6_addr.s6_addr = ip.octets();
                 if ip.is_unicast_link_local() {
-                    (*address).sin6_scope_id = scope;
+                    (*address).sin6_scope_id = scope.number();
                 }
             }
             size_of::<libc::sockaddr_in6>()
@@ -246,7 +252,7 @@ pub(crate) struct ReceiveBatch {
 #[derive(Clone, Copy, Debug)]
 struct Got {
     len: usize,
-    ifindex: u32,
+    device: Option<KernelIf>,
     truncated: bool,
 }
 
@@ -297,19 +303,20 @@ impl ReceiveBatch {
                 .take(count)
                 .map(|(head, name)| Got {
                     len: (head.msg_len as usize).min(RECEIVE_ROOM),
-                    ifindex: name.sll_ifindex as u32,
+                    device: KernelIf::new(name.sll_ifindex as u32),
                     truncated: head.msg_hdr.msg_flags & libc::MSG_TRUNC != 0,
                 }),
         );
         Ok(())
     }
 
-    /// What was taken: the frame and the operating system's number of the device that took it in.
-    /// `None` stands for a frame that was too long.
-    pub(crate) fn frames(&self) -> impl Iterator<Item = Option<(u32, &[u8])>> {
+    /// What was taken: the frame and the device that took it in. `None` stands for a frame that was
+    /// too long.
+    pub(crate) fn frames(&self) -> impl Iterator<Item = Option<(KernelIf, &[u8])>> {
         let rooms = self.room.chunks_exact(RECEIVE_ROOM);
         self.got.iter().zip(rooms).map(|(got, room)| {
-            (!got.truncated).then(|| (got.ifindex, room.get(..got.len).unwrap_or_default()))
+            let device = got.device.filter(|_| !got.truncated)?;
+            Some((device, room.get(..got.len).unwrap_or_default()))
         })
     }
 }
@@ -323,7 +330,7 @@ pub(crate) struct SendBatch {
 
 #[derive(Clone, Copy, Debug)]
 struct Queued {
-    ifindex: u32,
+    index: KernelIf,
     protocol: u16,
     start: usize,
     len: usize,
@@ -346,14 +353,14 @@ impl SendBatch {
         self.frames.len() >= SEND_FRAMES || self.octets.len() + len > SEND_ROOM
     }
 
-    /// Queues a frame for the interface with the operating system's number `ifindex`.
-    pub(crate) fn push(&mut self, ifindex: u32, frame: &[u8]) {
+    /// Queues a frame for the interface with the kernel's `index`.
+    pub(crate) fn push(&mut self, index: KernelIf, frame: &[u8]) {
         let protocol = match frame.get(12..14) {
             Some(&[high, low]) => u16::from_be_bytes([high, low]),
             _ => 0,
         };
         self.frames.push(Queued {
-            ifindex,
+            index,
             protocol,
             start: self.octets.len(),
             len: frame.len(),
@@ -399,7 +406,7 @@ impl SendBatch {
         {
             let frame = self.octets.get(queued.start..queued.start + queued.len);
             let frame = frame.unwrap_or_default();
-            *name = link_address(queued.ifindex, queued.protocol);
+            *name = link_address(queued.index, queued.protocol);
             part.iov_base = frame.as_ptr().cast_mut().cast();
             part.iov_len = frame.len();
             head.msg_hdr.msg_iov = part;
@@ -538,13 +545,11 @@ impl Timer {
 }
 
 /// The number of the link called `name`.
-pub(crate) fn interface_index(name: &str) -> io::Result<u32> {
+pub(crate) fn interface_index(name: &str) -> io::Result<KernelIf> {
     let name = std::ffi::CString::new(name)?;
     // SAFETY: `name` ends with a zero and outlives the call.
-    match unsafe { libc::if_nametoindex(name.as_ptr()) } {
-        0 => Err(io::Error::last_os_error()),
-        index => Ok(index),
-    }
+    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+    KernelIf::new(index).ok_or_else(io::Error::last_os_error)
 }
 
 /// Locks a whole file for this open description, without waiting. `false`: another has it.

@@ -1,10 +1,10 @@
 //! Watched interfaces: what netlink says of them, and what becomes of ours when they go and come.
 
 use std::io;
+use vrrp_host::{HostIf, Incoming, PlatformError};
+use vrrp_port_kit::{KernelIf, Served, Watched, unwatched};
 
 use vrrp_core::{Failure, Family, InterfaceState, VrKey};
-use vrrp_host::{Incoming, PlatformError};
-use vrrp_port_kit::{Served, Watched, unwatched};
 
 use crate::fitness::{fitness, judge};
 use crate::links::Links;
@@ -18,41 +18,45 @@ use crate::sockets::Sockets;
 const NOTICES: usize = 256;
 
 impl LinuxPlatform {
-    pub(crate) fn watch_interface(&mut self, number: u32, name: &str) -> Result<(), PlatformError> {
-        if self.interfaces.contains_key(&number) {
+    pub(crate) fn watch_interface(
+        &mut self,
+        host_if: HostIf,
+        name: &str,
+    ) -> Result<(), PlatformError> {
+        if self.interfaces.contains_key(&host_if) {
             let error = io::ErrorKind::AlreadyExists.into();
             return Err(PlatformError::new(
-                format!("watch {name}: number {number}"),
+                format!("watch {name}: number {host_if}"),
                 error,
             ));
         }
-        self.interfaces.insert(number, Watched::new(name));
+        self.interfaces.insert(host_if, Watched::new(name));
         // The host learns the state without waiting for a change.
         self.unsettled = true;
         if let Some(index) = self.links.find(name) {
-            self.attach(number, index);
+            self.attach(host_if, index);
         }
         Ok(())
     }
 
-    pub(crate) fn unwatch_interface(&mut self, number: u32) {
-        let keys = self.keys_on(number);
+    pub(crate) fn unwatch_interface(&mut self, host_if: HostIf) {
+        let keys = self.keys_on(host_if);
         for key in keys {
             self.release_router(key);
         }
-        self.interfaces.remove(&number);
+        self.interfaces.remove(&host_if);
         self.untidy = true;
     }
 
     pub(crate) fn set_interface_group(
         &mut self,
-        number: u32,
+        host_if: HostIf,
         family: Family,
         on: bool,
     ) -> Result<(), PlatformError> {
-        match self.interfaces.get_mut(&number) {
+        match self.interfaces.get_mut(&host_if) {
             Some(watched) => watched.set_group(family, on),
-            None => Err(unwatched(number, family, on)),
+            None => Err(unwatched(host_if, family, on)),
         }
     }
 
@@ -162,9 +166,9 @@ impl LinuxPlatform {
     /// that becomes fit or unfit for virtual routers counts as another one.
     pub(crate) fn settle(&mut self, sink: &mut dyn FnMut(Incoming<'_>)) {
         self.unsettled = false;
-        let numbers: Vec<u32> = self.interfaces.keys().copied().collect();
-        for ifindex in numbers {
-            let Some(watched) = self.interfaces.get(&ifindex) else {
+        let numbers: Vec<HostIf> = self.interfaces.keys().copied().collect();
+        for host_if in numbers {
+            let Some(watched) = self.interfaces.get(&host_if) else {
                 continue;
             };
             let index = self.links.find(&watched.name);
@@ -173,18 +177,18 @@ impl LinuxPlatform {
             let same = known == index
                 && index.and_then(|index| self.links.get(index).map(fitness)) == watched_as;
             if known.is_some() && !same {
-                self.detach(ifindex);
+                self.detach(host_if);
             }
             if let Some(index) = index.filter(|_| !same) {
-                self.attach(ifindex, index);
+                self.attach(host_if, index);
             }
-            let attached = self.interfaces.get(&ifindex).and_then(Watched::index);
+            let attached = self.interfaces.get(&host_if).and_then(Watched::index);
             let state = match attached {
                 Some(index) => self.links.state(index, |a| self.is_ours(a)),
                 None => InterfaceState::default(),
             };
-            if let Some(watched) = self.interfaces.get_mut(&ifindex) {
-                watched.report(ifindex, state, sink);
+            if let Some(watched) = self.interfaces.get_mut(&host_if) {
+                watched.report(host_if, state, sink);
             }
         }
         for failure in self.lost.drain(..) {
@@ -202,41 +206,42 @@ impl LinuxPlatform {
     /// The interface is there: opens what its virtual routers hear by. Where that fails the host
     /// hears why, since it prepares them again, and then their macvlans are made: one by one, for
     /// hundreds take longer than an interval.
-    fn attach(&mut self, number: u32, index: u32) {
-        let (Some(watched), Some(link)) = (self.interfaces.get_mut(&number), self.links.get(index))
+    fn attach(&mut self, host_if: HostIf, index: KernelIf) {
+        let (Some(watched), Some(link)) =
+            (self.interfaces.get_mut(&host_if), self.links.get(index))
         else {
             return;
         };
         let fit = judge(&self.links, link).is_ok();
-        for family in watched.arrive(Sockets::new(index, number, fitness(link))) {
+        for family in watched.arrive(Sockets::new(index, host_if, fitness(link))) {
             // The host tries again, and hears why not.
-            let ifindex = number;
+            let ifindex = host_if.number();
             self.lost.push(Failure::Group { ifindex, family });
         }
         self.untidy = true;
         self.unannounced = true;
         if fit {
-            for key in self.keys_on(number) {
+            for key in self.keys_on(host_if) {
                 let _ = self.listen(key);
             }
         }
     }
 
     /// The interface is gone, or has another name: what is left of ours on it goes, too.
-    fn detach(&mut self, number: u32) {
-        for key in self.keys_on(number) {
+    fn detach(&mut self, host_if: HostIf) {
+        for key in self.keys_on(host_if) {
             self.strip_router(key);
         }
-        if let Some(watched) = self.interfaces.get_mut(&number) {
+        if let Some(watched) = self.interfaces.get_mut(&host_if) {
             watched.depart();
         }
         self.untidy = true;
         self.unannounced = true;
     }
 
-    pub(crate) fn keys_on(&self, number: u32) -> Vec<VrKey> {
+    pub(crate) fn keys_on(&self, host_if: HostIf) -> Vec<VrKey> {
         let keys = self.routers.keys().copied();
-        keys.filter(|key| key.ifindex == number).collect()
+        keys.filter(|key| HostIf::of(key) == host_if).collect()
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 
 use vrrp_core::{Family, MacAddr, MacMode, TrackEffect, VirtualAddress, VrKey, Vrid};
-use vrrp_host::{AddressSpec, HostConfig, TrackSpec, Tracked, VrId, VrSetup, VrSpec};
+use vrrp_host::{AddressSpec, HostConfig, HostIf, TrackSpec, Tracked, VrId, VrSetup, VrSpec};
 use vrrp_port_kit::privsep::{Guard, Request, Unicast};
 
 use crate::engine::{V4, V6, list_of};
@@ -29,7 +29,7 @@ struct Bench {
     guard: Guard,
     /// In force, before, and offered.
     configs: [HostConfig; 3],
-    watched: BTreeMap<u32, String>,
+    watched: BTreeMap<HostIf, String>,
     prepared: BTreeMap<VrKey, VrSetup>,
 }
 
@@ -78,12 +78,12 @@ impl Bench {
         let admitted = self.guard.admit(request).is_ok();
         assert_eq!(admitted, expected, "{request:?} with {:#?}", self.configs);
         match request {
-            Request::Watch { ifindex, name } if admitted => {
-                self.watched.insert(*ifindex, name.clone());
+            Request::Watch { host_if, name } if admitted => {
+                self.watched.insert(*host_if, name.clone());
             }
-            Request::Unwatch { ifindex } => {
-                self.watched.remove(ifindex);
-                self.prepared.retain(|key, _| key.ifindex != *ifindex);
+            Request::Unwatch { host_if } => {
+                self.watched.remove(host_if);
+                self.prepared.retain(|key, _| HostIf::of(key) != *host_if);
             }
             Request::Prepare(setup) if admitted => {
                 self.prepared.insert(setup.key, setup.clone());
@@ -112,7 +112,7 @@ impl Bench {
     fn specs_of(&self, setup: &VrSetup) -> Vec<&VrSpec> {
         let key = setup.key;
         let says_so = |spec: &&VrSpec| {
-            self.watched.get(&key.ifindex) == Some(&spec.id.interface)
+            self.watched.get(&HostIf::of(key)) == Some(&spec.id.interface)
                 && spec.id.vrid == key.vrid
                 && spec.id.family == key.family
                 && *setup == setup_of(spec, key)
@@ -125,8 +125,8 @@ impl Bench {
         // A virtual router that is no longer in a configuration may only be given up.
         let serving = |key: &VrKey| prepared(key).filter(|s| !self.specs_of(s).is_empty());
         match request {
-            Request::Watch { ifindex, name } => {
-                !self.watched.contains_key(ifindex) && self.is_used(name)
+            Request::Watch { host_if, name } => {
+                !self.watched.contains_key(host_if) && self.is_used(name)
             }
             Request::Unwatch { .. } | Request::Release { .. } | Request::Flush => true,
             Request::Prepare(setup) => !self.specs_of(setup).is_empty(),
@@ -139,9 +139,9 @@ impl Bench {
                 s.addresses.iter().any(|(listed, _)| listed == address)
                     || formed_address(*key) == Some(*address)
             }),
-            Request::SetGroup { ifindex, on, .. } => self
+            Request::SetGroup { host_if, on, .. } => self
                 .watched
-                .get(ifindex)
+                .get(host_if)
                 .is_some_and(|name| !on || self.is_used(name)),
             Request::Send(unicast) => prepared(&unicast.key).is_some_and(|s| {
                 let mut peers = self.specs_of(s).into_iter().flat_map(|spec| &spec.peers);
@@ -152,16 +152,12 @@ impl Bench {
 
     /// A request, mostly one that a configuration asks for.
     fn some_request(&self, octets: &mut Octets<'_>, kind: u8) -> Request {
-        let ifindex = u32::from(octets.u8() % 4);
+        let host_if = HostIf::new(u32::from(octets.u8() % 4));
         let which = usize::from(octets.u8());
         let count = self.specs().count().max(1);
         let chosen = self.specs().nth(which % count).cloned();
         let spec = chosen.unwrap_or_else(|| some_spec(octets));
-        let key = VrKey {
-            ifindex,
-            vrid: spec.id.vrid,
-            family: spec.id.family,
-        };
+        let key = host_if.key(spec.id.vrid, spec.id.family);
         let bits = octets.u8();
         let on = bits & 1 == 0;
         // Now and then what another would ask for.
@@ -169,13 +165,13 @@ impl Bench {
         let other = other.as_ref().unwrap_or(&spec);
         match kind {
             3 | 4 => Request::Watch {
-                ifindex,
+                host_if,
                 name: match bits & 2 {
                     0 => other.id.interface.clone(),
                     _ => NAMES[usize::from(octets.u8()) % NAMES.len()].into(),
                 },
             },
-            5 => Request::Unwatch { ifindex },
+            5 => Request::Unwatch { host_if },
             6..9 => Request::Prepare(setup_of(other, key)),
             9 => Request::Release { key },
             10 => Request::SetMac {
@@ -193,7 +189,7 @@ impl Bench {
                 on,
             },
             13 => Request::SetGroup {
-                ifindex,
+                host_if,
                 family: key.family,
                 on,
             },

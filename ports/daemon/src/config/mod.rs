@@ -39,7 +39,7 @@ mod vrid;
 use std::path::Path;
 use std::time::Duration;
 
-use vrrp_host::{HostConfig, VrSpec};
+use vrrp_host::{HostConfig, HostFacts, VrSpec};
 
 use keys::{Key, SectionKind};
 use lexer::Section;
@@ -48,7 +48,6 @@ use reader::Reader;
 pub use diagnostic::{Diagnostic, Severity};
 pub use global::{DEFAULT_CONTROL_SOCKET, Global, LogLevel};
 pub use script::{DEFAULT_SCRIPT_TIMEOUT, Script};
-use vrrp_host::HostFacts;
 
 /// A configuration without errors.
 #[derive(Clone, Debug, PartialEq, Eq)]

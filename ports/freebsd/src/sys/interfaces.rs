@@ -3,6 +3,7 @@
 use std::ffi::CString;
 use std::io;
 use std::os::fd::OwnedFd;
+use vrrp_port_kit::KernelIf;
 
 use super::perform;
 use super::system::sysctl;
@@ -90,11 +91,9 @@ pub(crate) fn interface_list() -> io::Result<Vec<u8>> {
 }
 
 /// The number of the interface called `name`.
-pub(crate) fn interface_index(name: &str) -> io::Result<u32> {
+pub(crate) fn interface_index(name: &str) -> io::Result<KernelIf> {
     let name = CString::new(name)?;
     // SAFETY: `name` ends with a zero and outlives the call.
-    match unsafe { libc::if_nametoindex(name.as_ptr()) } {
-        0 => Err(io::Error::last_os_error()),
-        index => Ok(index),
-    }
+    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+    KernelIf::new(index).ok_or_else(io::Error::last_os_error)
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::{AsRawFd, OwnedFd};
+use vrrp_port_kit::KernelIf;
 
 use super::{check, check_len, socket};
 use crate::request::sockaddr;
@@ -28,13 +29,13 @@ pub(crate) fn set_option_int(fd: &OwnedFd, level: i32, name: i32, value: i32) ->
 }
 
 /// Joins or leaves a multicast group on an interface.
-pub(crate) fn member(fd: &OwnedFd, group: IpAddr, index: u32, on: bool) -> io::Result<()> {
+pub(crate) fn member(fd: &OwnedFd, group: IpAddr, index: KernelIf, on: bool) -> io::Result<()> {
     match group {
         IpAddr::V4(group) => {
             // struct ip_mreqn: group, local address (none), interface.
             let mut request = [0; 12];
             request[..4].copy_from_slice(&group.octets());
-            request[8..].copy_from_slice(&index.to_ne_bytes());
+            request[8..].copy_from_slice(&index.number().to_ne_bytes());
             let (join, leave) = (libc::IP_ADD_MEMBERSHIP, libc::IP_DROP_MEMBERSHIP);
             let name = if on { join } else { leave };
             set_option(fd, libc::IPPROTO_IP, name, &request)
@@ -43,7 +44,7 @@ pub(crate) fn member(fd: &OwnedFd, group: IpAddr, index: u32, on: bool) -> io::R
             // struct ipv6_mreq: group, interface.
             let mut request = [0; 20];
             request[..16].copy_from_slice(&group.octets());
-            request[16..].copy_from_slice(&index.to_ne_bytes());
+            request[16..].copy_from_slice(&index.number().to_ne_bytes());
             let (join, leave) = (libc::IPV6_JOIN_GROUP, libc::IPV6_LEAVE_GROUP);
             let name = if on { join } else { leave };
             set_option(fd, libc::IPPROTO_IPV6, name, &request)
@@ -69,7 +70,7 @@ pub(crate) fn raw_ipv6() -> io::Result<OwnedFd> {
 }
 
 /// Gives a socket its source address.
-pub(crate) fn bind(fd: &OwnedFd, address: Ipv6Addr, scope: u32) -> io::Result<()> {
+pub(crate) fn bind(fd: &OwnedFd, address: Ipv6Addr, scope: Option<KernelIf>) -> io::Result<()> {
     let octets = sockaddr(address.into(), scope);
     // SAFETY: pointer and length are those of one slice that holds a socket address.
     check(unsafe {
@@ -83,7 +84,12 @@ pub(crate) fn bind(fd: &OwnedFd, address: Ipv6Addr, scope: u32) -> io::Result<()
 }
 
 /// Sends to an IP address without blocking.
-pub(crate) fn send_to(fd: &OwnedFd, data: &[u8], to: IpAddr, scope: u32) -> io::Result<usize> {
+pub(crate) fn send_to(
+    fd: &OwnedFd,
+    data: &[u8],
+    to: IpAddr,
+    scope: Option<KernelIf>,
+) -> io::Result<usize> {
     send_to_octets(fd, data, &sockaddr(to, scope))
 }
 

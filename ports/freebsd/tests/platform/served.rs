@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use vrrp_core::{Failure, Family, InterfaceState, MacAddr, MacMode, VirtualAddress};
 use vrrp_freebsd::testing;
 use vrrp_freebsd::{FreebsdPlatform, Options, ServedPlatform, Server};
-use vrrp_host::{AddressSpec, HostConfig, Platform, VrId, VrSpec};
+use vrrp_host::{AddressSpec, HostConfig, HostIf, Platform, VrId, VrSpec};
 
 use crate::common::*;
 
@@ -150,7 +150,9 @@ pub(crate) fn what_is_not_configured_is_not_done_for_it() {
         let setup = setup(key(Family::Ipv4, 8), MacMode::Virtual, other);
         p.prepare(&setup).is_ok()
     });
-    refused("another interface", &mut |p| p.watch(1, "lo0").is_ok());
+    refused("another interface", &mut |p| {
+        p.watch(HostIf::new(1), "lo0").is_ok()
+    });
     platform.prepare(&good).unwrap();
     let prepared = testing::world().unwrap();
     let error = platform.set_address(good.key, other, true, true);

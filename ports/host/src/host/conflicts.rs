@@ -15,6 +15,7 @@ use vrrp_core::{Duration, Family, Instant, MacAddr, State, VrKey};
 
 use super::core::Core;
 use crate::event::down_interval;
+use crate::host_if::HostIf;
 use crate::interfaces::Interface;
 use crate::report::{About, Warning};
 
@@ -49,7 +50,7 @@ pub(super) struct Conflicts {
 enum Owner {
     VirtualRouter(VrKey),
     /// An address of an interface by itself.
-    Interface(u32),
+    Interface(HostIf),
 }
 
 /// A host that says that it has addresses of ours.
@@ -205,22 +206,22 @@ impl Conflicts {
     }
 
     /// Forgets the claims to the own addresses of an interface.
-    pub(super) fn forget_interface(&mut self, ifindex: u32) {
-        self.claimed.remove(&Owner::Interface(ifindex));
+    pub(super) fn forget_interface(&mut self, host_if: HostIf) {
+        self.claimed.remove(&Owner::Interface(host_if));
     }
 }
 
 impl Core {
     /// Takes in a frame by which another host may claim an address of ours.
-    pub(super) fn claimed(&mut self, now: Instant, ifindex: u32, frame: &[u8]) {
+    pub(super) fn claimed(&mut self, now: Instant, host_if: HostIf, frame: &[u8]) {
         let Some(claim) = Claim::new(frame) else {
             return;
         };
-        let is_ours = |(_, interface): (u32, &Interface)| interface.state.mac == claim.mac;
+        let is_ours = |(_, interface): (HostIf, &Interface)| interface.state.mac == claim.mac;
         if !self.conflicts.has_time(now) || self.interfaces.iter().any(is_ours) {
             return;
         }
-        if let Some(owner) = self.owner(ifindex, claim) {
+        if let Some(owner) = self.owner(host_if, claim) {
             self.conflicts.note(now, owner, claim);
         }
     }
@@ -228,17 +229,17 @@ impl Core {
     /// The owner of an address that somebody else claims. Returns `None` if the claim is none, or
     /// cannot be judged: a virtual router in Initialize refuses the advertisements by which it would know
     /// the others, and on another interface than its own nobody advertises.
-    fn owner(&self, ifindex: u32, claim: Claim) -> Option<Owner> {
+    fn owner(&self, host_if: HostIf, claim: Claim) -> Option<Owner> {
         let family = Family::of(claim.address);
-        let on_it = self.vrs_on(ifindex);
+        let on_it = self.vrs_on(host_if);
         let mut keys = on_it.filter(|(key, _)| key.family == family).map(|v| *v.0);
         let has = |key: &VrKey| {
             let mut addresses = self.engine.addresses(*key);
             addresses.any(|address| address.address == claim.address)
         };
         let Some(key) = keys.find(has) else {
-            let owns = self.own_addresses(ifindex).any(|own| own == claim.address);
-            return owns.then_some(Owner::Interface(ifindex));
+            let owns = self.own_addresses(host_if).any(|own| own == claim.address);
+            return owns.then_some(Owner::Interface(host_if));
         };
         let spec = self.vrs.get(&key)?.current.as_ref()?;
         let status = self.engine.status(key)?;
@@ -249,13 +250,13 @@ impl Core {
     }
 
     /// The addresses that virtual routers on an interface advertise from.
-    fn own_addresses(&self, ifindex: u32) -> impl Iterator<Item = IpAddr> {
-        let state = self.interfaces.get(ifindex).map(|i| i.state);
+    fn own_addresses(&self, host_if: HostIf) -> impl Iterator<Item = IpAddr> {
+        let state = self.interfaces.get(host_if).map(|i| i.state);
         let of_interface = state.into_iter().flat_map(|state| {
             let ipv4 = state.ipv4.map(IpAddr::V4);
             ipv4.into_iter().chain(state.ipv6.map(IpAddr::V6))
         });
-        let vrs = self.vrs_on(ifindex);
+        let vrs = self.vrs_on(host_if);
         of_interface.chain(vrs.filter_map(|(_, vr)| vr.current.as_ref()?.source))
     }
 
@@ -299,7 +300,7 @@ impl Core {
     /// Warns of strangers.
     pub(super) fn address_conflicts(&self, now: Instant, list: &mut Vec<Warning>) {
         for (&owner, hosts) in &self.conflicts.claimed {
-            let (about, ifindex, settled) = match owner {
+            let (about, host_if, settled) = match owner {
                 Owner::VirtualRouter(key) => {
                     let (Some(vr), Some(status)) = (self.vrs.get(&key), self.engine.status(key))
                     else {
@@ -309,11 +310,11 @@ impl Core {
                         continue;
                     }
                     let about = About::VirtualRouter(vr.id.clone());
-                    (about, key.ifindex, SETTLED.max(down_interval(&status)))
+                    (about, HostIf::of(key), SETTLED.max(down_interval(&status)))
                 }
-                Owner::Interface(ifindex) => (self.about_interface(ifindex), ifindex, SETTLED),
+                Owner::Interface(host_if) => (self.about_interface(host_if), host_if, SETTLED),
             };
-            let interface = self.interfaces.name(ifindex);
+            let interface = self.interfaces.name(host_if);
             let strangers = hosts.iter().filter(|host| {
                 let since = host.stranger_since;
                 !host.is_over(now) && since.is_some_and(|since| now.since(since) >= settled)
@@ -387,7 +388,7 @@ mod tests {
     #[test]
     fn memory_and_time_are_bounded() {
         let mut conflicts = Conflicts::default();
-        let owner = Owner::Interface(1);
+        let owner = Owner::Interface(HostIf::new(1));
         let now = Instant::from_micros(5_000_000);
         for number in 0..=255 {
             for host in 0..=255 {

@@ -16,6 +16,7 @@ use super::probes::{Probed, Probes};
 use super::{HostEngine, MAX_FRAME};
 use crate::config::{Tracked, VrId, VrSpec};
 use crate::event::{Ended, Event, Why};
+use crate::host_if::HostIf;
 use crate::interfaces::Interfaces;
 use crate::limiter::Limiter;
 use crate::objects::Objects;
@@ -45,8 +46,8 @@ pub(super) struct Core {
     pub(super) events: Queue,
     pub(super) answers: Vec<Answer>,
     /// Of VRIDs that are not ours.
-    pub(super) rejected: Limiter<(u32, Option<u8>, DropReason)>,
-    pub(super) rejected_ours: Limiter<(u32, Option<u8>, DropReason)>,
+    pub(super) rejected: Limiter<(HostIf, Option<u8>, DropReason)>,
+    pub(super) rejected_ours: Limiter<(HostIf, Option<u8>, DropReason)>,
     pub(super) notices: Limiter<(VrKey, IpAddr, Notice)>,
     problems: Limiter<(Option<VrKey>, String)>,
     /// What the platform refused last, until it is done, in the platform's words.
@@ -59,7 +60,7 @@ pub(super) struct Core {
     pub(super) look_at_tracked: bool,
     /// Interfaces that have come. The platform has to be asked again for their virtual routers
     /// before the engine is told of their state: the one that it was asked for last, if any.
-    pub(super) arrived: BTreeMap<u32, Option<VrKey>>,
+    pub(super) arrived: BTreeMap<HostIf, Option<VrKey>>,
 }
 
 /// What is told of a peer at most once a minute.
@@ -77,7 +78,7 @@ pub(super) enum Effect {
     Prepare(VrKey),
     Mac(VrKey),
     Address(VrKey, IpAddr),
-    Group(u32, Family),
+    Group(HostIf, Family),
 }
 
 impl Effect {
@@ -241,7 +242,7 @@ impl Core {
 
     /// The address that a virtual router advertises from.
     pub(super) fn source(&self, key: VrKey, spec: &VrSpec) -> Option<IpAddr> {
-        let state = self.interfaces.get(key.ifindex)?.state;
+        let state = self.interfaces.get(HostIf::of(key))?.state;
         spec.source.or(match key.family {
             Family::Ipv4 => state.ipv4.map(IpAddr::V4),
             Family::Ipv6 => state.ipv6.map(IpAddr::V6),
@@ -250,12 +251,8 @@ impl Core {
 
     /// The key of a virtual router that is in the engine to stay, or is to come.
     pub(super) fn find(&self, id: &VrId) -> Result<VrKey, Error> {
-        let ifindex = self.interfaces.number(&id.interface);
-        let key = VrKey {
-            ifindex: ifindex.ok_or(Error::NotFound)?,
-            vrid: id.vrid,
-            family: id.family,
-        };
+        let host_if = self.interfaces.number(&id.interface);
+        let key = host_if.ok_or(Error::NotFound)?.key(id.vrid, id.family);
         let vr = self.vrs.get(&key).ok_or(Error::NotFound)?;
         vr.wanted().map(|_| key).ok_or(Error::NotFound)
     }
@@ -335,8 +332,8 @@ impl Core {
             Effect::Address(key, address) => {
                 serving(key) && self.engine.addresses(key).any(|a| a.address == address)
             }
-            Effect::Group(ifindex, family) => {
-                let on = |key: &&VrKey| key.ifindex == ifindex && key.family == family;
+            Effect::Group(host_if, family) => {
+                let on = |key: &&VrKey| HostIf::of(*key) == host_if && key.family == family;
                 self.vrs.keys().any(|key| on(&key))
             }
         }
@@ -365,21 +362,17 @@ impl Core {
     }
 
     /// The virtual routers on an interface.
-    pub(super) fn vrs_on(&self, ifindex: u32) -> impl Iterator<Item = (&VrKey, &Vr)> {
+    pub(super) fn vrs_on(&self, host_if: HostIf) -> impl Iterator<Item = (&VrKey, &Vr)> {
         // The least key of an interface.
-        let first = Vrid::new(1).map(|vrid| VrKey {
-            ifindex,
-            vrid,
-            family: Family::Ipv4,
-        });
+        let first = Vrid::new(1).map(|vrid| host_if.key(vrid, Family::Ipv4));
         let from_it_on = first.into_iter().flat_map(|first| self.vrs.range(first..));
-        from_it_on.take_while(move |(key, _)| key.ifindex == ifindex)
+        from_it_on.take_while(move |(key, _)| HostIf::of(*key) == host_if)
     }
 
     /// Has the platform asked at once for the virtual routers of an interface that it refused.
-    pub(super) fn hasten_retries(&mut self, now: Instant, ifindex: u32) {
+    pub(super) fn hasten_retries(&mut self, now: Instant, host_if: HostIf) {
         let retries = self.retries.iter_mut();
-        for (_, retry) in retries.filter(|(key, _)| key.ifindex == ifindex) {
+        for (_, retry) in retries.filter(|(key, _)| HostIf::of(*key) == host_if) {
             *retry = Retry::at_once(now);
         }
     }
@@ -406,12 +399,12 @@ impl Core {
     }
 
     /// Keeps the engine's answer to this frame, if it has one.
-    pub(super) fn answer(&mut self, ifindex: u32, frame: &[u8]) {
+    pub(super) fn answer(&mut self, host_if: HostIf, frame: &[u8]) {
         if self.answers.len() >= MAX_ANSWERS {
             return;
         }
         let mut bytes = [0; MAX_ANSWER];
-        let Some(answer) = self.engine.answer(ifindex, frame, &mut bytes) else {
+        let Some(answer) = self.engine.answer(host_if.number(), frame, &mut bytes) else {
             return;
         };
         let (key, len) = (answer.key, answer.frame.len());
@@ -465,7 +458,7 @@ impl Core {
         if !self.vrs.get(&key).is_some_and(|vr| vr.enabled) {
             return false;
         }
-        let interface = self.interfaces.get(key.ifindex);
+        let interface = self.interfaces.get(HostIf::of(key));
         if interface.is_none_or(|interface| !interface.serves(key.family)) {
             return true;
         }
@@ -481,7 +474,7 @@ impl Core {
             Failure::Mac { key } => (Some(key), format!("the MAC {}", key.virtual_mac())),
             Failure::Address { key, address } => (Some(key), format!("the address {address}")),
             Failure::Group { ifindex, family } => {
-                let name = self.interfaces.name(ifindex);
+                let name = self.interfaces.name(HostIf::new(ifindex));
                 (None, format!("the {family} group membership on {name}"))
             }
         }

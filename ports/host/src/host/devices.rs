@@ -13,6 +13,7 @@ use vrrp_core::{Announce, Failure, FrameKind, Instant, MacAddr, State, Transmit,
 
 use super::Host;
 use super::core::{Core, Effect, Vr};
+use crate::host_if::HostIf;
 use crate::interfaces::{Interface, Interfaces};
 use crate::platform::Platform;
 use crate::report::{About, Warning};
@@ -22,7 +23,7 @@ const MAX_ANNOUNCEMENT: usize = 86;
 
 /// Rounds of announcements on devices that have come up, by the number of the device.
 #[derive(Debug, Default)]
-pub(super) struct Rounds(BTreeMap<u32, Round>);
+pub(super) struct Rounds(BTreeMap<HostIf, Round>);
 
 #[derive(Clone, Copy, Debug)]
 struct Round {
@@ -32,9 +33,9 @@ struct Round {
 }
 
 impl Rounds {
-    fn begin(&mut self, now: Instant, ifindex: u32) {
+    fn begin(&mut self, now: Instant, host_if: HostIf) {
         let repeats = Announce::DEFAULT.repeats;
-        self.0.insert(ifindex, Round { at: now, repeats });
+        self.0.insert(host_if, Round { at: now, repeats });
     }
 
     /// When the next round is due.
@@ -43,16 +44,16 @@ impl Rounds {
     }
 
     /// Takes out a device whose round is due at `now`, and sets its next one.
-    fn take_due(&mut self, now: Instant) -> Option<u32> {
+    fn take_due(&mut self, now: Instant) -> Option<HostIf> {
         let due = self.0.iter_mut().find(|(_, round)| round.at <= now);
-        let (&ifindex, round) = due?;
+        let (&host_if, round) = due?;
         if round.repeats == 0 {
-            self.0.remove(&ifindex);
+            self.0.remove(&host_if);
         } else {
             round.repeats -= 1;
             round.at = now + Announce::DEFAULT.repeat_interval;
         }
-        Some(ifindex)
+        Some(host_if)
     }
 }
 
@@ -61,7 +62,7 @@ pub(super) enum Way {
     /// Where the engine has it go.
     OwnInterface,
     /// Out of a device, for this address.
-    Device(u32, IpAddr),
+    Device(HostIf, IpAddr),
 }
 
 /// Finds the way of a frame of the engine's.
@@ -76,8 +77,8 @@ pub(super) fn way(
         let device = spec.device_of(address)?;
         Some((interfaces.number(device)?, address))
     };
-    find().map_or(Way::OwnInterface, |(ifindex, address)| {
-        Way::Device(ifindex, address)
+    find().map_or(Way::OwnInterface, |(host_if, address)| {
+        Way::Device(host_if, address)
     })
 }
 
@@ -94,8 +95,13 @@ fn announced(transmit: &Transmit<'_>) -> Option<IpAddr> {
 impl Core {
     /// Takes in the new state of an interface that may be a device. Neighbours hear of its addresses
     /// again when it comes up or gets another MAC; what could not be installed is tried again.
-    pub(super) fn device_changed(&mut self, now: Instant, ifindex: u32, before: (bool, MacAddr)) {
-        let Some(interface) = self.interfaces.get(ifindex) else {
+    pub(super) fn device_changed(
+        &mut self,
+        now: Instant,
+        host_if: HostIf,
+        before: (bool, MacAddr),
+    ) {
+        let Some(interface) = self.interfaces.get(host_if) else {
             return;
         };
         let state = interface.state;
@@ -109,7 +115,7 @@ impl Core {
         let on_device: Vec<(VrKey, IpAddr)> = on_device.collect();
         let has_come = state.up && before != (state.up, state.mac);
         if has_come && !self.served_on(interface).is_empty() {
-            self.rounds.begin(now, ifindex);
+            self.rounds.begin(now, host_if);
         }
         for (key, address) in on_device {
             if self.is_refused(Effect::Address(key, address)) {
@@ -170,12 +176,12 @@ impl Core {
 impl<P: Platform> Host<P> {
     /// Announces again on devices that have come up.
     pub(super) fn announce_on_devices(&mut self, now: Instant) {
-        while let Some(ifindex) = self.core.rounds.take_due(now) {
-            let Some(device) = self.core.interfaces.get(ifindex) else {
+        while let Some(host_if) = self.core.rounds.take_due(now) {
+            let Some(device) = self.core.interfaces.get(host_if) else {
                 continue;
             };
             for address in self.core.served_on(device) {
-                announce(&mut self.platform, ifindex, device, address);
+                announce(&mut self.platform, host_if, device, address);
             }
         }
     }
@@ -185,7 +191,7 @@ impl<P: Platform> Host<P> {
 /// has no MAC, as a tunnel or the loopback, has no neighbours who would ask for it.
 pub(super) fn announce<P: Platform>(
     platform: &mut P,
-    ifindex: u32,
+    host_if: HostIf,
     device: &Interface,
     address: IpAddr,
 ) {
@@ -200,6 +206,6 @@ pub(super) fn announce<P: Platform>(
     };
     let frame = emitted.and_then(|emitted| buf.get(..emitted.len));
     if let Some(frame) = frame {
-        platform.announce(ifindex, frame);
+        platform.announce(host_if, frame);
     }
 }

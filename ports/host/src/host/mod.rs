@@ -18,7 +18,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
-use vrrp_core::{DropCounters, Engine, Error, Instant, Priority, State, VrKey};
+use vrrp_core::{DropCounters, Engine, Error, Instant, Priority, State};
 
 use self::core::Core;
 use self::partings::Parting;
@@ -263,11 +263,8 @@ impl<P: Platform> Host<P> {
 
     /// One virtual router. `None`: there is none of this name, or it still waits for its turn.
     pub fn status(&self, id: &VrId) -> Option<VrReport> {
-        let key = VrKey {
-            ifindex: self.core.interfaces.number(&id.interface)?,
-            vrid: id.vrid,
-            family: id.family,
-        };
+        let host_if = self.core.interfaces.number(&id.interface)?;
+        let key = host_if.key(id.vrid, id.family);
         let refused = self.core.refused_peers(self.now());
         self.report(key, self.core.vrs.get(&key)?, &refused)
     }

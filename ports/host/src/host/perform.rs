@@ -15,6 +15,7 @@ use super::core::{Effect, Vr};
 use super::devices::{self, Way};
 use super::learning::LearningFrame;
 use crate::event::{Event, Why};
+use crate::host_if::HostIf;
 use crate::interfaces::Interfaces;
 use crate::platform::{AddressChange, Platform, PlatformError};
 
@@ -162,8 +163,9 @@ impl<P: Platform> Host<P> {
                     family,
                     on,
                 } => {
-                    let result = self.platform.set_group(ifindex, family, on);
-                    let effect = Effect::Group(ifindex, family);
+                    let host_if = HostIf::new(ifindex);
+                    let result = self.platform.set_group(host_if, family, on);
+                    let effect = Effect::Group(host_if, family);
                     self.performed(now, effect, on, result, Failure::Group { ifindex, family });
                 }
                 Output::StateChange(change) => self.state_changed(change),
@@ -280,7 +282,7 @@ impl<P: Platform> Host<P> {
         if vr.prepared.take().is_some() {
             self.platform.release(key);
             // It may have been in the way of another.
-            self.core.hasten_retries(now, key.ifindex);
+            self.core.hasten_retries(now, HostIf::of(key));
         }
         let Some(vr) = self.core.vrs.get_mut(&key) else {
             return;
@@ -345,9 +347,9 @@ fn send<P: Platform>(
     interfaces: &Interfaces,
     transmit: &Transmit<'_>,
 ) {
-    if let Way::Device(ifindex, address) = devices::way(vrs, interfaces, transmit) {
-        if let Some(device) = interfaces.get(ifindex) {
-            devices::announce(platform, ifindex, device, address);
+    if let Way::Device(host_if, address) = devices::way(vrs, interfaces, transmit) {
+        if let Some(device) = interfaces.get(host_if) {
+            devices::announce(platform, host_if, device, address);
         }
         return;
     }

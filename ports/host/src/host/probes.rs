@@ -13,6 +13,7 @@ use vrrp_core::{Duration, Instant, InterfaceState, State, VrKey};
 
 use super::Host;
 use super::core::Core;
+use crate::host_if::HostIf;
 use crate::platform::Platform;
 
 /// The shortest time between two probes of this host.
@@ -50,11 +51,11 @@ impl<P: Platform> Host<P> {
         let Some((key, target)) = self.core.next_probe(now) else {
             return;
         };
-        let Some(interface) = self.core.interfaces.get(key.ifindex) else {
+        let Some(interface) = self.core.interfaces.get(HostIf::of(key)) else {
             return;
         };
         if let Some(frame) = question(&interface.state, target) {
-            self.platform.probe(key.ifindex, &frame);
+            self.platform.probe(HostIf::of(key), &frame);
         }
     }
 }
@@ -66,7 +67,7 @@ impl Core {
         let for_stranger = !self.probes.for_stranger;
         self.probes.for_stranger = for_stranger;
         // By interface, which may have thousands of addresses.
-        let mut askers: BTreeMap<u32, bool> = BTreeMap::new();
+        let mut askers: BTreeMap<HostIf, bool> = BTreeMap::new();
         let mut asks = |core: &Self, key: VrKey| {
             let status = core.engine.status(key);
             status.is_some_and(|status| {
@@ -74,7 +75,7 @@ impl Core {
                     && !status.handing_over
                     && now.since(status.since) >= SETTLED
             }) && *askers
-                .entry(key.ifindex)
+                .entry(HostIf::of(key))
                 .or_insert_with(|| core.is_asker(key))
         };
         let stranger = self.conflicts.stranger_to_ask(now, EACH);
@@ -104,14 +105,14 @@ impl Core {
     /// Whether the interface of a virtual router can ask without announcing a virtual address: that of an
     /// owner may have none but those.
     fn is_asker(&self, key: VrKey) -> bool {
-        let Some(interface) = self.interfaces.get(key.ifindex) else {
+        let Some(interface) = self.interfaces.get(HostIf::of(key)) else {
             return false;
         };
         let sources = [
             interface.state.ipv4.map(IpAddr::V4),
             interface.state.ipv6.map(IpAddr::V6),
         ];
-        let on_it = self.vrs_on(key.ifindex);
+        let on_it = self.vrs_on(HostIf::of(key));
         let specs = on_it.filter_map(|(_, vr)| vr.current.as_ref());
         let mut addresses = specs.flat_map(|spec| spec.addresses.iter().map(|a| a.address.address));
         interface.state.up && !addresses.any(|address| sources.contains(&Some(address)))

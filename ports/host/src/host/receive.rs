@@ -1,14 +1,15 @@
 //! What comes in: facts about interfaces, losses, frames.
 
 use vrrp_core::{
-    AdvertInterval, DropReason, Family, Instant, InterfaceState, Peer, Priority, State, Verdict,
-    VrKey, Vrid,
+    AdvertInterval, DropReason, Instant, InterfaceState, Peer, Priority, State, Verdict, VrKey,
+    Vrid,
 };
 
 use super::core::{Core, Notice};
 use crate::config::Tracked;
 use crate::event::Event;
 use crate::heard::Heard;
+use crate::host_if::HostIf;
 use crate::platform::Incoming;
 use crate::report::Rejection;
 use crate::sightings::News;
@@ -20,20 +21,20 @@ pub(super) const CONTESTS: u32 = 3;
 impl Core {
     pub(super) fn take_in(&mut self, now: Instant, incoming: Incoming<'_>) {
         match incoming {
-            Incoming::Interface { ifindex, state } => self.interface(now, ifindex, state),
+            Incoming::Interface { host_if, state } => self.interface(now, host_if, state),
             Incoming::Lost(failure) => {
                 let (key, what) = self.describe(failure);
                 self.problem(now, key, format!("{what} was taken away; putting it back"));
                 self.engine.handle_failure(now, failure);
                 self.look_at_tracked = true;
             }
-            Incoming::Frame { ifindex, frame } => self.frame(now, ifindex, frame),
-            Incoming::Announcement { ifindex, frame } => self.claimed(now, ifindex, frame),
+            Incoming::Frame { host_if, frame } => self.frame(now, host_if, frame),
+            Incoming::Announcement { host_if, frame } => self.claimed(now, host_if, frame),
         }
     }
 
-    fn interface(&mut self, now: Instant, ifindex: u32, state: InterfaceState) {
-        let Some(interface) = self.interfaces.get_mut(ifindex) else {
+    fn interface(&mut self, now: Instant, host_if: HostIf, state: InterfaceState) {
+        let Some(interface) = self.interfaces.get_mut(host_if) else {
             return;
         };
         if interface.reported && interface.state == state {
@@ -47,16 +48,16 @@ impl Core {
         interface.state = state;
         let name = interface.name.clone();
         if moved {
-            self.conflicts.forget_interface(ifindex);
+            self.conflicts.forget_interface(host_if);
         }
         if came {
-            self.arrived.insert(ifindex, None);
+            self.arrived.insert(host_if, None);
         }
-        self.hasten_retries(now, ifindex);
-        if !self.arrived.contains_key(&ifindex) {
-            self.tell_engine(now, ifindex);
+        self.hasten_retries(now, host_if);
+        if !self.arrived.contains_key(&host_if) {
+            self.tell_engine(now, host_if);
         }
-        self.device_changed(now, ifindex, before);
+        self.device_changed(now, host_if, before);
         if let Some(number) = self.objects.find(&Tracked::Interface(name.clone())) {
             self.set_object(now, number, state.up);
         }
@@ -65,25 +66,28 @@ impl Core {
     }
 
     /// Tells the engine the state of an interface that it knows.
-    pub(super) fn tell_engine(&mut self, now: Instant, ifindex: u32) {
-        let interface = self.interfaces.get(ifindex);
+    pub(super) fn tell_engine(&mut self, now: Instant, host_if: HostIf) {
+        let interface = self.interfaces.get(host_if);
         let Some(interface) = interface.filter(|interface| interface.in_engine) else {
             return;
         };
-        if let Err(error) = self.engine.set_interface(now, ifindex, interface.state) {
-            let name = self.interfaces.name(ifindex);
+        if let Err(error) = self
+            .engine
+            .set_interface(now, host_if.number(), interface.state)
+        {
+            let name = self.interfaces.name(host_if);
             self.problem(now, None, format!("the engine refused {name}: {error}"));
         }
     }
 
-    fn frame(&mut self, now: Instant, ifindex: u32, frame: &[u8]) {
-        match self.engine.handle_frame(now, ifindex, frame) {
+    fn frame(&mut self, now: Instant, host_if: HostIf, frame: &[u8]) {
+        match self.engine.handle_frame(now, host_if.number(), frame) {
             Verdict::NotVrrp => {
-                self.claimed(now, ifindex, frame);
-                self.answer(ifindex, frame);
+                self.claimed(now, host_if, frame);
+                self.answer(host_if, frame);
             }
             Verdict::Accepted(key) => self.accepted(now, key, frame),
-            Verdict::Dropped(reason) => self.dropped(now, ifindex, frame, reason),
+            Verdict::Dropped(reason) => self.dropped(now, host_if, frame, reason),
         }
     }
 
@@ -209,30 +213,30 @@ impl Core {
         }
     }
 
-    fn dropped(&mut self, now: Instant, ifindex: u32, frame: &[u8], reason: DropReason) {
-        if let Some(interface) = self.interfaces.get_mut(ifindex) {
+    fn dropped(&mut self, now: Instant, host_if: HostIf, frame: &[u8], reason: DropReason) {
+        if let Some(interface) = self.interfaces.get_mut(host_if) {
             interface.count_drop(reason);
         }
         let heard = Heard::new(frame);
         if reason == DropReason::UnknownVrid {
-            self.foreign(now, ifindex, heard.as_ref());
+            self.foreign(now, host_if, heard.as_ref());
         }
         let vrid = heard.as_ref().and_then(Heard::vrid);
         if let (Some(heard), Some(vrid)) = (&heard, vrid.and_then(Vrid::new)) {
-            self.refused_by_us(now, ifindex, vrid, heard, reason);
+            self.refused_by_us(now, host_if, vrid, heard, reason);
         }
         if is_ordinary(reason) {
             return;
         }
         // Forged VRIDs fill the table of others, and not that of ours.
-        let is_ours = |key: &VrKey| (key.ifindex, Some(key.vrid.get())) == (ifindex, vrid);
+        let is_ours = |key: &VrKey| (HostIf::of(key), Some(key.vrid.get())) == (host_if, vrid);
         let limiter = match self.vrs.keys().any(is_ours) {
             true => &mut self.rejected_ours,
             false => &mut self.rejected,
         };
-        if let Some(count) = limiter.note(now, (ifindex, vrid, reason)) {
+        if let Some(count) = limiter.note(now, (host_if, vrid, reason)) {
             self.events.push(Event::Rejected {
-                interface: self.interfaces.name(ifindex).to_owned(),
+                interface: self.interfaces.name(host_if).to_owned(),
                 source: heard.map(|heard| heard.source),
                 vrid,
                 reason,
@@ -245,16 +249,12 @@ impl Core {
     fn refused_by_us(
         &mut self,
         now: Instant,
-        ifindex: u32,
+        host_if: HostIf,
         vrid: Vrid,
         heard: &Heard<'_>,
         reason: DropReason,
     ) {
-        let key = VrKey {
-            ifindex,
-            vrid,
-            family: heard.family,
-        };
+        let key = host_if.key(vrid, heard.family);
         let Some(vr) = self.vrs.get_mut(&key) else {
             return;
         };
@@ -273,7 +273,7 @@ impl Core {
     }
 
     /// Remembers the master of a virtual router that is not ours, if it could be one.
-    fn foreign(&mut self, now: Instant, ifindex: u32, heard: Option<&Heard<'_>>) {
+    fn foreign(&mut self, now: Instant, host_if: HostIf, heard: Option<&Heard<'_>>) {
         let Some(heard) = heard else {
             return;
         };
@@ -281,12 +281,7 @@ impl Core {
         else {
             return;
         };
-        let family: Family = heard.family;
-        let key = VrKey {
-            ifindex,
-            vrid,
-            family,
-        };
+        let key = host_if.key(vrid, heard.family);
         self.sightings.hear(now, key, false, heard, &advert);
     }
 }

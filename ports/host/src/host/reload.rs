@@ -11,6 +11,7 @@ use super::partings::Parting;
 use super::perform::Slice;
 use super::{Host, MAX_VIRTUAL_ROUTERS, plan};
 use crate::config::{ConfigCause, ConfigError, HostConfig, Tracked, VrSpec};
+use crate::host_if::HostIf;
 use crate::platform::{Platform, VrSetup};
 use crate::report::Reload;
 
@@ -59,14 +60,14 @@ impl<P: Platform> Host<P> {
         let mut watched = Vec::new();
         for spec in &config.virtual_routers {
             for name in spec.interfaces() {
-                let (ifindex, new) = self.core.interfaces.add(name);
+                let (host_if, new) = self.core.interfaces.add(name);
                 if !new {
                     continue;
                 }
-                watched.push(ifindex);
-                if let Err(error) = self.platform.watch(ifindex, name) {
+                watched.push(host_if);
+                if let Err(error) = self.platform.watch(host_if, name) {
                     watched.pop();
-                    self.core.interfaces.remove(ifindex);
+                    self.core.interfaces.remove(host_if);
                     self.unwatch(&watched);
                     return Err(ConfigError {
                         id: Some(spec.id.clone()),
@@ -78,10 +79,10 @@ impl<P: Platform> Host<P> {
         Ok(())
     }
 
-    fn unwatch(&mut self, watched: &[u32]) {
-        for &ifindex in watched {
-            self.platform.unwatch(ifindex);
-            self.core.interfaces.remove(ifindex);
+    fn unwatch(&mut self, watched: &[HostIf]) {
+        for &host_if in watched {
+            self.platform.unwatch(host_if);
+            self.core.interfaces.remove(host_if);
         }
     }
 
@@ -91,14 +92,10 @@ impl<P: Platform> Host<P> {
         let mut named = HashSet::new();
         for spec in config.virtual_routers {
             let id = spec.id.clone();
-            let Some(ifindex) = self.core.interfaces.number(&id.interface) else {
+            let Some(host_if) = self.core.interfaces.number(&id.interface) else {
                 continue;
             };
-            let key = VrKey {
-                ifindex,
-                vrid: id.vrid,
-                family: id.family,
-            };
+            let key = host_if.key(id.vrid, id.family);
             named.insert(key);
             let vr = self.core.vrs.get(&key);
             match (vr, vr.and_then(Vr::wanted)) {
@@ -293,7 +290,7 @@ impl<P: Platform> Host<P> {
 
     fn insert(&mut self, now: Instant, key: VrKey) {
         let core = &mut self.core;
-        if let Some(interface) = core.interfaces.get_mut(key.ifindex)
+        if let Some(interface) = core.interfaces.get_mut(HostIf::of(key))
             && !interface.in_engine
         {
             interface.in_engine = true;
@@ -376,18 +373,18 @@ impl<P: Platform> Host<P> {
     /// Asks the platform again for the virtual routers of interfaces that have come, since one may
     /// be of another kind than before. Then tells the engine that the interfaces are there.
     pub(super) fn prepare_arrived(&mut self, now: Instant, slice: &mut Slice) {
-        while let Some((&ifindex, &last)) = self.core.arrived.first_key_value() {
+        while let Some((&host_if, &last)) = self.core.arrived.first_key_value() {
             let after = last.map_or(Bound::Unbounded, Bound::Excluded);
             let mut vrs = self.core.vrs.range((after, Bound::Unbounded));
-            let next = vrs.find(|(key, _)| key.ifindex == ifindex);
+            let next = vrs.find(|(key, _)| HostIf::of(*key) == host_if);
             let Some((key, is_ready)) =
                 next.map(|(key, vr)| (*key, vr.prepared.is_some() && !vr.leaving))
             else {
-                self.core.arrived.remove(&ifindex);
-                self.core.tell_engine(now, ifindex);
+                self.core.arrived.remove(&host_if);
+                self.core.tell_engine(now, host_if);
                 continue;
             };
-            self.core.arrived.insert(ifindex, Some(key));
+            self.core.arrived.insert(host_if, Some(key));
             if !is_ready {
                 continue;
             }
@@ -442,17 +439,17 @@ impl<P: Platform> Host<P> {
             .retain(&tracks.map(|track| &track.what).collect());
         let known = core.interfaces.iter();
         let unused = known.filter(|(_, interface)| !names.contains(interface.name.as_str()));
-        for ifindex in unused.map(|(ifindex, _)| ifindex).collect::<Vec<_>>() {
-            if core.interfaces.get(ifindex).is_some_and(|i| i.in_engine)
-                && let Err(error) = core.engine.remove_interface(ifindex)
+        for host_if in unused.map(|(host_if, _)| host_if).collect::<Vec<_>>() {
+            if core.interfaces.get(host_if).is_some_and(|i| i.in_engine)
+                && let Err(error) = core.engine.remove_interface(host_if.number())
             {
                 core.problem(now, None, format!("the engine refused: {error}"));
                 continue;
             }
-            self.platform.unwatch(ifindex);
-            core.interfaces.remove(ifindex);
-            core.sightings.forget_interface(ifindex);
-            core.conflicts.forget_interface(ifindex);
+            self.platform.unwatch(host_if);
+            core.interfaces.remove(host_if);
+            core.sightings.forget_interface(host_if);
+            core.conflicts.forget_interface(host_if);
         }
     }
 }

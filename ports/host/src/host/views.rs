@@ -7,6 +7,7 @@ use super::core::Vr;
 use super::refusals::RefusedPeers;
 use crate::config::{AddressSpec, VrSpec};
 use crate::event::Why;
+use crate::host_if::HostIf;
 use crate::interfaces::Interface;
 use crate::platform::Platform;
 use crate::report::{InterfaceReport, Sighting, VrReport};
@@ -28,7 +29,7 @@ impl<P: Platform> Host<P> {
         refused: &RefusedPeers<'_>,
     ) -> Option<VrReport> {
         let spec = vr.current.as_ref()?;
-        let interface = self.core.interfaces.get(key.ifindex)?.state;
+        let interface = self.core.interfaces.get(HostIf::of(key))?.state;
         let status = Status {
             // While the platform is not ready the engine is kept from starting it.
             enabled: vr.enabled,
@@ -73,7 +74,7 @@ impl<P: Platform> Host<P> {
             reason == Some(DropReason::OwnLoopedBack)
         };
         let mut heard = self.core.sightings.iter();
-        !heard.any(|(place, seen)| place.key.ifindex == key.ifindex && !is_echo(seen))
+        !heard.any(|(place, seen)| HostIf::of(place.key) == HostIf::of(key) && !is_echo(seen))
     }
 
     /// The reason of the last change of state, as it was then. While nothing changes but the
@@ -134,7 +135,7 @@ impl<P: Platform> Host<P> {
             let listed = seen.addresses.len().min(room);
             room -= listed;
             let sighting = Sighting {
-                interface: self.core.interfaces.name(key.ifindex).to_owned(),
+                interface: self.core.interfaces.name(HostIf::of(key)).to_owned(),
                 vrid: key.vrid,
                 family: key.family,
                 address: place.address,

@@ -12,6 +12,7 @@ use super::Host;
 use super::core::{Core, Effect, Vr};
 use super::receive::CONTESTS;
 use crate::config::{Tracked, VrId};
+use crate::host_if::HostIf;
 use crate::platform::{Platform, Subject};
 use crate::report::{About, Warning};
 use crate::sightings::Seen;
@@ -26,7 +27,7 @@ impl<P: Platform> Host<P> {
         let mut list = Vec::new();
         for (effect, text) in self.core.refused() {
             let about = match effect {
-                Effect::Group(ifindex, _) => self.core.about_interface(ifindex),
+                Effect::Group(host_if, _) => self.core.about_interface(host_if),
                 _ => effect.key().map_or(About::Host, |key| self.core.about(key)),
             };
             let text = text.to_owned();
@@ -42,7 +43,7 @@ impl<P: Platform> Host<P> {
         for warning in of_platform {
             let about = match warning.subject {
                 Subject::Host => About::Host,
-                Subject::Interface(ifindex) => self.core.about_interface(ifindex),
+                Subject::Interface(host_if) => self.core.about_interface(host_if),
                 Subject::VirtualRouter(key) => self.core.about(key),
             };
             let text = warning.text;
@@ -87,12 +88,12 @@ impl Core {
     fn about(&self, key: VrKey) -> About {
         match self.vrs.get(&key) {
             Some(vr) => About::VirtualRouter(vr.id.clone()),
-            None => self.about_interface(key.ifindex),
+            None => self.about_interface(HostIf::of(key)),
         }
     }
 
-    pub(super) fn about_interface(&self, ifindex: u32) -> About {
-        match self.interfaces.get(ifindex) {
+    pub(super) fn about_interface(&self, host_if: HostIf) -> About {
+        match self.interfaces.get(host_if) {
             Some(interface) => About::Interface(interface.name.clone()),
             None => About::Host,
         }

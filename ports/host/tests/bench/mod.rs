@@ -12,12 +12,12 @@ use vrrp_core::{
     Failure, Family, FrameKind, InterfaceState, MacAddr, MacMode, Transmit, VirtualAddress, VrKey,
     Vrid,
 };
-use vrrp_host::{Incoming, Platform, VrSetup};
+use vrrp_host::{HostIf, Incoming, Platform, VrSetup};
 
 use super::{RawPort, wait_readable};
 
 /// The host's number of the interface `a0`, which is none of the operating system's.
-pub const A0: u32 = 700;
+pub const A0: HostIf = HostIf::new(700);
 /// The MAC of `a0`.
 pub const OWN: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
 /// An address that virtual routers have.
@@ -26,11 +26,7 @@ pub const V4: [u8; 4] = [10, 0, 0, 100];
 pub const SOON: Duration = Duration::from_millis(150);
 
 pub fn key(family: Family, vrid: u8) -> VrKey {
-    VrKey {
-        ifindex: A0,
-        vrid: Vrid::new(vrid).unwrap(),
-        family,
-    }
+    A0.key(Vrid::new(vrid).unwrap(), family)
 }
 
 pub fn vip(address: &str, prefix_len: u8) -> VirtualAddress {
@@ -80,17 +76,17 @@ pub fn receive(platform: &mut impl Platform, quiet: Duration) -> Vec<Came> {
         platform
             .receive(&mut |incoming| {
                 all.push(match incoming {
-                    Incoming::Interface { ifindex, state } => {
-                        assert_eq!(ifindex, A0);
+                    Incoming::Interface { host_if, state } => {
+                        assert_eq!(host_if, A0);
                         Came::Interface(state)
                     }
                     Incoming::Lost(failure) => Came::Lost(failure),
-                    Incoming::Frame { ifindex, frame } => {
-                        assert_eq!(ifindex, A0);
+                    Incoming::Frame { host_if, frame } => {
+                        assert_eq!(host_if, A0);
                         Came::Frame(frame.to_vec())
                     }
-                    Incoming::Announcement { ifindex, frame } => {
-                        assert_eq!(ifindex, A0);
+                    Incoming::Announcement { host_if, frame } => {
+                        assert_eq!(host_if, A0);
                         Came::Announcement(frame.to_vec())
                     }
                 });

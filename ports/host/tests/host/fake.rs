@@ -11,7 +11,7 @@ use vrrp_core::{
     Duration, Failure, Family, FrameKind, Instant, InterfaceState, MacAddr, Transmit,
     VirtualAddress, VrKey,
 };
-use vrrp_host::{Incoming, Platform, PlatformError, PlatformWarning, VrSetup};
+use vrrp_host::{HostIf, Incoming, Platform, PlatformError, PlatformWarning, VrSetup};
 use vrrp_port_kit::WakeUp;
 
 use crate::random::Random;
@@ -70,7 +70,7 @@ pub(crate) struct Machine {
     /// Virtual routers whose MAC is taken up.
     pub(crate) macs: BTreeSet<VrKey>,
     /// Groups that are joined.
-    groups: BTreeSet<(u32, Family)>,
+    groups: BTreeSet<(HostIf, Family)>,
     /// Whether a frame to a virtual MAC has come.
     pub(crate) reached: Option<bool>,
     /// What the operating system has to say.
@@ -79,11 +79,11 @@ pub(crate) struct Machine {
     /// The platform misbehaves as kernels and ports do: its calls set the timer for themselves, and
     /// what it reports comes late, more than once, or only when it looks by itself.
     pub(crate) rough: Option<Random>,
-    watched: BTreeMap<u32, String>,
+    watched: BTreeMap<HostIf, String>,
     /// Interfaces that are newly watched, to be reported by the next `receive`.
-    unreported: Vec<u32>,
+    unreported: Vec<HostIf>,
     /// Notices of the kernel about interfaces, and when they come.
-    notices: VecDeque<(Instant, u32)>,
+    notices: VecDeque<(Instant, HostIf)>,
     lost: VecDeque<Failure>,
     inbox: VecDeque<(String, Vec<u8>)>,
 }
@@ -140,19 +140,19 @@ impl Machine {
 
     fn notice(&mut self, name: &str) {
         let numbers = self.watched.iter().filter(|(_, watched)| *watched == name);
-        for ifindex in numbers.map(|(&ifindex, _)| ifindex).collect::<Vec<_>>() {
+        for host_if in numbers.map(|(&host_if, _)| host_if).collect::<Vec<_>>() {
             let times = match &mut self.rough {
                 Some(rough) => rough.below(4),
                 None => 1,
             };
             for _ in 0..times {
                 let at = self.clock.get() + self.delay(LATE);
-                self.notices.push_back((at, ifindex));
+                self.notices.push_back((at, host_if));
             }
             if times == 0 {
                 // It is lost, and found when the platform looks by itself.
                 let at = self.clock.get() + LOOK;
-                self.notices.push_back((at, ifindex));
+                self.notices.push_back((at, host_if));
             }
         }
     }
@@ -255,7 +255,7 @@ impl Machine {
     /// interfaces.
     pub(crate) fn installed(&self) -> Vec<String> {
         let vr = |key: &VrKey| {
-            let name = &self.watched[&key.ifindex];
+            let name = &self.watched[&HostIf::of(key)];
             format!("of VRID {} {:?} on {name}", key.vrid, key.family)
         };
         let watched = self.watched.values().map(|name| format!("watched {name}"));
@@ -278,8 +278,8 @@ impl Machine {
         self.watched.len()
     }
 
-    fn name(&self, ifindex: u32) -> String {
-        let name = self.watched.get(&ifindex);
+    fn name(&self, host_if: HostIf) -> String {
+        let name = self.watched.get(&host_if);
         name.expect("the interface is watched").clone()
     }
 }
@@ -350,15 +350,15 @@ impl Platform for Fake {
             let (due, later): (VecDeque<_>, _) =
                 notices.into_iter().partition(|(at, _)| *at <= now);
             m.notices = later;
-            let noticed = due.into_iter().map(|(_, ifindex)| ifindex);
+            let noticed = due.into_iter().map(|(_, host_if)| host_if);
             let facts = std::mem::take(&mut m.unreported);
             let facts: Vec<_> = facts
                 .into_iter()
                 .chain(noticed)
-                .filter_map(|ifindex| {
-                    let name = m.watched.get(&ifindex)?;
+                .filter_map(|host_if| {
+                    let name = m.watched.get(&host_if)?;
                     let state = m.interfaces.get(name).copied().unwrap_or_default();
-                    Some((ifindex, state))
+                    Some((host_if, state))
                 })
                 .collect();
             // Bounded, so that a host has to come back for the rest.
@@ -368,41 +368,41 @@ impl Platform for Fake {
             m.arm();
             (facts, std::mem::take(&mut m.lost), frames)
         });
-        for (ifindex, state) in facts {
-            sink(Incoming::Interface { ifindex, state });
+        for (host_if, state) in facts {
+            sink(Incoming::Interface { host_if, state });
         }
         for failure in lost {
             sink(Incoming::Lost(failure));
         }
         for (name, frame) in frames {
-            let ifindex = self.machine(|m| {
+            let host_if = self.machine(|m| {
                 let mut watched = m.watched.iter();
-                watched.find_map(|(&ifindex, watched)| (*watched == name).then_some(ifindex))
+                watched.find_map(|(&host_if, watched)| (*watched == name).then_some(host_if))
             });
-            if let Some(ifindex) = ifindex {
+            if let Some(host_if) = host_if {
                 let frame = &frame[..];
-                sink(Incoming::Frame { ifindex, frame });
+                sink(Incoming::Frame { host_if, frame });
             }
         }
         Ok(())
     }
 
-    fn watch(&mut self, ifindex: u32, name: &str) -> Result<(), PlatformError> {
+    fn watch(&mut self, host_if: HostIf, name: &str) -> Result<(), PlatformError> {
         self.machine(|m| {
             m.attempt(format!("watch {name}"), Call::Watch(name.to_owned()))?;
             let twice = m.watched.values().any(|watched| watched == name);
             assert!(!twice, "{name} is watched already");
-            m.watched.insert(ifindex, name.to_owned());
-            m.unreported.push(ifindex);
+            m.watched.insert(host_if, name.to_owned());
+            m.unreported.push(host_if);
             m.timer.set_armed(Some(Instant::default()));
             Ok(())
         })
     }
 
-    fn unwatch(&mut self, ifindex: u32) {
+    fn unwatch(&mut self, host_if: HostIf) {
         self.machine(|m| {
-            let name = m.watched.remove(&ifindex).expect("it was watched");
-            m.groups.retain(|(at, _)| *at != ifindex);
+            let name = m.watched.remove(&host_if).expect("it was watched");
+            m.groups.retain(|(at, _)| *at != host_if);
             m.calls.push(Call::Unwatch(name));
             m.disturb();
         });
@@ -410,7 +410,7 @@ impl Platform for Fake {
 
     fn prepare(&mut self, setup: &VrSetup) -> Result<(), PlatformError> {
         self.machine(|m| {
-            let name = m.name(setup.key.ifindex);
+            let name = m.name(HostIf::of(setup.key));
             m.attempt(
                 format!("prepare {name} {}", setup.key.vrid),
                 Call::Prepare(setup.clone()),
@@ -448,15 +448,15 @@ impl Platform for Fake {
                 m.calls.push(call);
             }
             m.disturb();
-            m.name(key.ifindex)
+            m.name(HostIf::of(key))
         });
         let mut net = self.net.borrow_mut();
         net.broadcast(self.index, &name, transmit.frame, transmit.unicast);
     }
 
-    fn announce(&mut self, ifindex: u32, frame: &[u8]) {
+    fn announce(&mut self, host_if: HostIf, frame: &[u8]) {
         let name = self.machine(|m| {
-            let name = m.name(ifindex);
+            let name = m.name(host_if);
             m.announced.push((name.clone(), frame.to_vec()));
             name
         });
@@ -464,9 +464,9 @@ impl Platform for Fake {
         net.broadcast(self.index, &name, frame, None);
     }
 
-    fn probe(&mut self, ifindex: u32, frame: &[u8]) {
+    fn probe(&mut self, host_if: HostIf, frame: &[u8]) {
         self.machine(|m| {
-            let name = m.name(ifindex);
+            let name = m.name(host_if);
             m.probes.push((m.clock.get(), frame.to_vec()));
             let Some((mac, addresses)) = m.stranger.clone() else {
                 return;
@@ -523,16 +523,21 @@ impl Platform for Fake {
         })
     }
 
-    fn set_group(&mut self, ifindex: u32, family: Family, on: bool) -> Result<(), PlatformError> {
+    fn set_group(
+        &mut self,
+        host_if: HostIf,
+        family: Family,
+        on: bool,
+    ) -> Result<(), PlatformError> {
         self.machine(|m| {
-            let name = m.name(ifindex);
+            let name = m.name(host_if);
             let call = Call::Group(name.clone(), family, on);
             let result = m.attempt(format!("set group {name}"), call);
             if !on {
                 // A kernel always lets go of them.
-                m.groups.remove(&(ifindex, family));
+                m.groups.remove(&(host_if, family));
             } else if result.is_ok() {
-                m.groups.insert((ifindex, family));
+                m.groups.insert((host_if, family));
             }
             result
         })

@@ -1,7 +1,7 @@
 //! Warnings hold for as long as their cause does.
 
 use vrrp_core::{AdvertInterval, Family, State, TrackEffect, VrSettings};
-use vrrp_host::{About, Event, PlatformWarning, Subject, TrackSpec, Tracked, VrSpec};
+use vrrp_host::{About, Event, HostIf, PlatformWarning, Subject, TrackSpec, Tracked, VrSpec};
 
 use crate::sim::{Sim, address, advert, config, id, ip, key, spec};
 
@@ -174,7 +174,7 @@ fn warnings_of_the_platform_bear_names() {
     };
     sim.machine(0).warnings = [
         Subject::Host,
-        Subject::Interface(key(1).ifindex),
+        Subject::Interface(HostIf::of(key(1))),
         Subject::VirtualRouter(key(1)),
         Subject::VirtualRouter(nobody),
     ]

@@ -7,8 +7,7 @@ use std::net::IpAddr;
 use vrrp_core::{Failure, Family, InterfaceState, MacAddr, MacMode, VirtualAddress, VrKey, Vrid};
 
 use super::{MAX_DATAGRAM, Message, Place, Request, Unicast};
-use vrrp_host::MAX_ADDRESSES;
-use vrrp_host::{PlatformError, PlatformWarning, Subject, VrSetup};
+use vrrp_host::{HostIf, MAX_ADDRESSES, PlatformError, PlatformWarning, Subject, VrSetup};
 
 /// The longest name of an interface, with room to spare.
 const MAX_NAME: usize = 255;
@@ -20,8 +19,8 @@ impl Request {
     pub fn encode(&self) -> Vec<u8> {
         let mut w = Writer::default();
         match self {
-            Request::Watch { ifindex, name } => w.tag(1).u32(*ifindex).text(name),
-            Request::Unwatch { ifindex } => w.tag(2).u32(*ifindex),
+            Request::Watch { host_if, name } => w.tag(1).host_if(*host_if).text(name),
+            Request::Unwatch { host_if } => w.tag(2).host_if(*host_if),
             Request::Prepare(setup) => w.tag(3).setup(setup),
             Request::Release { key } => w.tag(4).key(*key),
             Request::SetMac { key, mac, on } => w.tag(5).key(*key).mac(*mac).flag(*on),
@@ -32,10 +31,10 @@ impl Request {
                 on,
             } => w.tag(6).key(*key).address(*address).flag(*accept).flag(*on),
             Request::SetGroup {
-                ifindex,
+                host_if,
                 family,
                 on,
-            } => w.tag(7).u32(*ifindex).family(*family).flag(*on),
+            } => w.tag(7).host_if(*host_if).family(*family).flag(*on),
             Request::Send(unicast) => w
                 .tag(8)
                 .key(unicast.key)
@@ -53,10 +52,12 @@ impl Request {
         let mut r = Reader::new(octets)?;
         let request = match r.u8()? {
             1 => Request::Watch {
-                ifindex: r.u32()?,
+                host_if: r.host_if()?,
                 name: r.name()?,
             },
-            2 => Request::Unwatch { ifindex: r.u32()? },
+            2 => Request::Unwatch {
+                host_if: r.host_if()?,
+            },
             3 => Request::Prepare(r.setup()?),
             4 => Request::Release { key: r.key()? },
             5 => Request::SetMac {
@@ -71,7 +72,7 @@ impl Request {
                 on: r.flag()?,
             },
             7 => Request::SetGroup {
-                ifindex: r.u32()?,
+                host_if: r.host_if()?,
                 family: r.family()?,
                 on: r.flag()?,
             },
@@ -96,7 +97,7 @@ impl Message {
         match self {
             Message::Done(Ok(())) => w.tag(1),
             Message::Done(Err(error)) => w.tag(2).error(error),
-            Message::Interface { ifindex, state } => w.tag(3).u32(*ifindex).state(state),
+            Message::Interface { host_if, state } => w.tag(3).host_if(*host_if).state(state),
             Message::Lost(Failure::Mac { key }) => w.tag(4).key(*key),
             Message::Lost(Failure::Address { key, address }) => w.tag(5).key(*key).ip(*address),
             Message::Lost(Failure::Group { ifindex, family }) => {
@@ -116,7 +117,7 @@ impl Message {
             1 => Message::Done(Ok(())),
             2 => Message::Done(Err(r.error()?)),
             3 => Message::Interface {
-                ifindex: r.u32()?,
+                host_if: r.host_if()?,
                 state: r.state()?,
             },
             4 => Message::Lost(Failure::Mac { key: r.key()? }),
@@ -185,8 +186,14 @@ impl Writer {
         })
     }
 
+    fn host_if(&mut self, host_if: HostIf) -> &mut Self {
+        self.u32(host_if.number())
+    }
+
     fn key(&mut self, key: VrKey) -> &mut Self {
-        self.u32(key.ifindex).tag(key.vrid.get()).family(key.family)
+        self.host_if(HostIf::of(key))
+            .tag(key.vrid.get())
+            .family(key.family)
     }
 
     fn mac(&mut self, mac: MacAddr) -> &mut Self {
@@ -236,7 +243,7 @@ impl Writer {
         for warning in warnings {
             match warning.subject {
                 Subject::Host => self.tag(0),
-                Subject::Interface(ifindex) => self.tag(1).u32(ifindex),
+                Subject::Interface(host_if) => self.tag(1).host_if(host_if),
                 Subject::VirtualRouter(key) => self.tag(2).key(key),
             };
             self.text(cut(&warning.text));
@@ -246,7 +253,7 @@ impl Writer {
 
     fn place(&mut self, place: &Place) -> &mut Self {
         match place {
-            Place::Interface(ifindex) => self.tag(1).u32(*ifindex),
+            Place::Interface(host_if) => self.tag(1).host_if(*host_if),
             Place::Carrier(key, name) => self.tag(2).key(*key).text(name),
         }
     }
@@ -335,12 +342,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    fn host_if(&mut self) -> Option<HostIf> {
+        self.u32().map(HostIf::new)
+    }
+
     fn key(&mut self) -> Option<VrKey> {
-        Some(VrKey {
-            ifindex: self.u32()?,
-            vrid: Vrid::new(self.u8()?)?,
-            family: self.family()?,
-        })
+        let host_if = self.host_if()?;
+        let vrid = Vrid::new(self.u8()?)?;
+        Some(host_if.key(vrid, self.family()?))
     }
 
     fn mac(&mut self) -> Option<MacAddr> {
@@ -425,7 +434,7 @@ impl<'a> Reader<'a> {
         for _ in 0..self.u32()? {
             let subject = match self.u8()? {
                 0 => Subject::Host,
-                1 => Subject::Interface(self.u32()?),
+                1 => Subject::Interface(self.host_if()?),
                 2 => Subject::VirtualRouter(self.key()?),
                 _ => return None,
             };
@@ -437,7 +446,7 @@ impl<'a> Reader<'a> {
 
     fn place(&mut self) -> Option<Place> {
         match self.u8()? {
-            1 => self.u32().map(Place::Interface),
+            1 => self.host_if().map(Place::Interface),
             2 => Some(Place::Carrier(self.key()?, self.name()?)),
             _ => None,
         }

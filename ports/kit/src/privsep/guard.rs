@@ -7,8 +7,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use vrrp_core::{Family, MacAddr, MacMode, VirtualAddress, VrKey};
 
 use super::{Request, Unicast};
-use vrrp_host::VrSetup;
-use vrrp_host::{HostConfig, VrSpec};
+use vrrp_host::{HostConfig, HostIf, VrSetup, VrSpec};
 
 /// VRRP's number among IP protocols.
 const VRRP: u8 = 112;
@@ -23,7 +22,7 @@ pub struct Guard {
     /// A reload tries to bring it into force.
     offered: HostConfig,
     /// Watched interfaces by the host's number.
-    names: BTreeMap<u32, String>,
+    names: BTreeMap<HostIf, String>,
     prepared: BTreeMap<VrKey, Prepared>,
 }
 
@@ -83,15 +82,15 @@ impl Guard {
     /// Whether a request is let through. To give up what is prepared is always allowed.
     pub fn admit(&mut self, request: &Request) -> Result<(), Refused> {
         match request {
-            Request::Watch { ifindex, name } => {
-                if !self.is_named(name) || self.names.contains_key(ifindex) {
+            Request::Watch { host_if, name } => {
+                if !self.is_named(name) || self.names.contains_key(host_if) {
                     return Err(Refused("interface"));
                 }
-                self.names.insert(*ifindex, name.clone());
+                self.names.insert(*host_if, name.clone());
             }
-            Request::Unwatch { ifindex } => {
-                self.names.remove(ifindex);
-                self.prepared.retain(|key, _| key.ifindex != *ifindex);
+            Request::Unwatch { host_if } => {
+                self.names.remove(host_if);
+                self.prepared.retain(|key, _| HostIf::of(key) != *host_if);
             }
             Request::Prepare(setup) => {
                 let peers = self.peers_of(setup).ok_or(Refused("virtual router"))?;
@@ -116,8 +115,8 @@ impl Guard {
                     return Err(Refused("address"));
                 }
             }
-            Request::SetGroup { ifindex, on, .. } => {
-                let name = self.names.get(ifindex).ok_or(Refused("interface"))?;
+            Request::SetGroup { host_if, on, .. } => {
+                let name = self.names.get(host_if).ok_or(Refused("interface"))?;
                 if *on && !self.is_named(name) {
                     return Err(Refused("interface"));
                 }
@@ -149,7 +148,7 @@ impl Guard {
     /// The peers of a virtual router that is set up as a configuration says.
     fn peers_of(&self, setup: &VrSetup) -> Option<Vec<IpAddr>> {
         let key = setup.key;
-        let name = self.names.get(&key.ifindex)?;
+        let name = self.names.get(&HostIf::of(key))?;
         let specs = self.specs().filter(|spec| {
             let id = &spec.id;
             id.interface == *name && id.vrid == key.vrid && id.family == key.family

@@ -19,7 +19,7 @@ use vrrp_core::{Failure, Family, InterfaceState, MacAddr, VirtualAddress, VrKey}
 pub use guard::{Guard, Refused};
 pub use inbox::{Inbox, TooLong, packed};
 
-use vrrp_host::{Incoming, Platform, PlatformError, PlatformWarning, Subject, VrSetup};
+use vrrp_host::{HostIf, Incoming, Platform, PlatformError, PlatformWarning, Subject, VrSetup};
 
 /// The longest request or message in octets; what is longer is refused.
 pub const MAX_DATAGRAM: usize = 16 * 1024;
@@ -30,14 +30,14 @@ pub enum Request {
     /// [`Platform::watch`].
     Watch {
         /// The host's number for it.
-        ifindex: u32,
+        host_if: HostIf,
         /// Its name.
         name: String,
     },
     /// [`Platform::unwatch`].
     Unwatch {
         /// The host's number for it.
-        ifindex: u32,
+        host_if: HostIf,
     },
     /// [`Platform::prepare`].
     Prepare(VrSetup),
@@ -69,7 +69,7 @@ pub enum Request {
     /// [`Platform::set_group`].
     SetGroup {
         /// The host's number of the interface.
-        ifindex: u32,
+        host_if: HostIf,
         /// The family.
         family: Family,
         /// Join or leave.
@@ -105,7 +105,7 @@ pub enum Message {
     /// [`Incoming::Interface`].
     Interface {
         /// The host's number of the interface.
-        ifindex: u32,
+        host_if: HostIf,
         /// Its state.
         state: InterfaceState,
     },
@@ -123,7 +123,7 @@ pub enum Message {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     /// Hears and sends on an interface.
-    Interface(u32),
+    Interface(HostIf),
     /// Sends for a virtual router that has an interface of its own, called so.
     Carrier(VrKey, String),
 }
@@ -131,9 +131,9 @@ pub enum Place {
 /// Carries out a request that the guard has let through.
 pub fn perform(platform: &mut impl Platform, request: &Request) -> Result<(), PlatformError> {
     match request {
-        Request::Watch { ifindex, name } => platform.watch(*ifindex, name),
-        Request::Unwatch { ifindex } => {
-            platform.unwatch(*ifindex);
+        Request::Watch { host_if, name } => platform.watch(*host_if, name),
+        Request::Unwatch { host_if } => {
+            platform.unwatch(*host_if);
             Ok(())
         }
         Request::Prepare(setup) => platform.prepare(setup),
@@ -149,10 +149,10 @@ pub fn perform(platform: &mut impl Platform, request: &Request) -> Result<(), Pl
             on,
         } => platform.set_address(*key, *address, *accept, *on),
         Request::SetGroup {
-            ifindex,
+            host_if,
             family,
             on,
-        } => platform.set_group(*ifindex, *family, *on),
+        } => platform.set_group(*host_if, *family, *on),
         Request::Send(unicast) => {
             platform.transmit(&unicast.transmit());
             Ok(())
@@ -181,7 +181,7 @@ impl Message {
     /// The message for what a platform delivered. `None`: a frame, which does not go this way.
     pub fn of(incoming: Incoming<'_>) -> Option<Self> {
         match incoming {
-            Incoming::Interface { ifindex, state } => Some(Message::Interface { ifindex, state }),
+            Incoming::Interface { host_if, state } => Some(Message::Interface { host_if, state }),
             Incoming::Lost(failure) => Some(Message::Lost(failure)),
             Incoming::Frame { .. } | Incoming::Announcement { .. } => None,
         }

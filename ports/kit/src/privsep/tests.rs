@@ -5,13 +5,8 @@ use vrrp_core::{Failure, Family, InterfaceState, MacAddr, MacMode, VirtualAddres
 use super::*;
 use vrrp_host::{AddressSpec, HostConfig, VrId, VrSpec};
 
-fn key(ifindex: u32, vrid: u8, family: Family) -> VrKey {
-    let vrid = Vrid::new(vrid).unwrap();
-    VrKey {
-        ifindex,
-        vrid,
-        family,
-    }
+fn key(number: u32, vrid: u8, family: Family) -> VrKey {
+    HostIf::new(number).key(Vrid::new(vrid).unwrap(), family)
 }
 
 fn address(text: &str, prefix_len: u8) -> VirtualAddress {
@@ -41,9 +36,10 @@ fn config(specs: &[VrSpec]) -> HostConfig {
     }
 }
 
-fn watch(ifindex: u32, name: &str) -> Request {
+fn watch(number: u32, name: &str) -> Request {
     let name = name.into();
-    Request::Watch { ifindex, name }
+    let host_if = HostIf::new(number);
+    Request::Watch { host_if, name }
 }
 
 fn set_address(key: VrKey, address: VirtualAddress, on: bool) -> Request {
@@ -62,7 +58,9 @@ fn every_request() -> Vec<Request> {
     one.peers = vec!["fd00::2".parse().unwrap()];
     vec![
         watch(3, "em0"),
-        Request::Unwatch { ifindex: 3 },
+        Request::Unwatch {
+            host_if: HostIf::new(3),
+        },
         Request::Prepare(one.setup(key)),
         Request::Release { key },
         Request::SetMac {
@@ -72,7 +70,7 @@ fn every_request() -> Vec<Request> {
         },
         set_address(key, address("10.0.0.1", 24), true),
         Request::SetGroup {
-            ifindex: 3,
+            host_if: HostIf::new(3),
             family: Family::Ipv4,
             on: false,
         },
@@ -105,7 +103,10 @@ fn every_message() -> Vec<Message> {
         Message::Done(Ok(())),
         Message::Done(Err(error(std::io::Error::from_raw_os_error(1)))),
         Message::Done(Err(error(std::io::Error::other("it is there by carp")))),
-        Message::Interface { ifindex: 3, state },
+        Message::Interface {
+            host_if: HostIf::new(3),
+            state,
+        },
         Message::Lost(Failure::Mac { key }),
         Message::Lost(Failure::Address {
             key,
@@ -115,12 +116,12 @@ fn every_message() -> Vec<Message> {
             ifindex: 3,
             family: Family::Ipv6,
         }),
-        Message::Open(Place::Interface(3)),
+        Message::Open(Place::Interface(HostIf::new(3))),
         Message::Close(Place::Carrier(key, "vr4.3.7".into())),
         Message::Warnings(Vec::new()),
         Message::Warnings(vec![
             warning(Subject::Host, "the kernel is old"),
-            warning(Subject::Interface(3), ""),
+            warning(Subject::Interface(HostIf::new(3)), ""),
             warning(Subject::VirtualRouter(key), "no eth2"),
         ]),
     ]
@@ -226,7 +227,7 @@ fn what_the_configuration_asks_for_is_let_through() {
         watch(1, "em0"),
         Request::Prepare(spec.setup(key)),
         Request::SetGroup {
-            ifindex: 1,
+            host_if: HostIf::new(1),
             family: Family::Ipv4,
             on: true,
         },
@@ -240,7 +241,9 @@ fn what_the_configuration_asks_for_is_let_through() {
             on: false,
         },
         Request::Release { key },
-        Request::Unwatch { ifindex: 1 },
+        Request::Unwatch {
+            host_if: HostIf::new(1),
+        },
     ] {
         assert_eq!(guard.admit(&request), Ok(()), "{request:?}");
     }
@@ -290,7 +293,7 @@ fn what_the_configuration_does_not_ask_for_is_refused() {
             on: true,
         },
         Request::SetGroup {
-            ifindex: 2,
+            host_if: HostIf::new(2),
             family: Family::Ipv4,
             on: true,
         },
@@ -368,7 +371,11 @@ fn a_reload_lets_through_the_new_and_what_was_before() {
     guard.admit(&watch(2, "em1")).unwrap();
     guard.adopt();
     guard.admit(&setup).unwrap();
-    guard.admit(&Request::Unwatch { ifindex: 2 }).unwrap();
+    guard
+        .admit(&Request::Unwatch {
+            host_if: HostIf::new(2),
+        })
+        .unwrap();
     guard.admit(&watch(2, "em1")).unwrap();
     guard.allow(config(&[]));
     guard.adopt();
@@ -426,7 +433,7 @@ fn what_two_reloads_have_passed_over_can_only_be_given_up() {
     let family = Family::Ipv4;
     let requests = |on| {
         let group = Request::SetGroup {
-            ifindex: 1,
+            host_if: HostIf::new(1),
             family,
             on,
         };

@@ -104,15 +104,21 @@ impl Answers {
 mod tests {
     use std::collections::VecDeque;
 
+    use vrrp_port_kit::KernelIf;
+
     use super::*;
+
+    fn index(number: u32) -> KernelIf {
+        KernelIf::new(number).unwrap()
+    }
 
     /// A batch of `count` requests whose first number is not 1.
     fn batch(count: usize) -> (Requests, Answers) {
         let mut requests = Requests::default();
-        delete_link(&mut requests, 9);
+        delete_link(&mut requests, index(9));
         requests.clear();
-        for index in 0..count {
-            delete_link(&mut requests, index as u32);
+        for number in 0..count {
+            delete_link(&mut requests, index(number as u32 + 1));
         }
         let answers = Answers::new(&requests);
         (requests, answers)

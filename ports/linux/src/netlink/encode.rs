@@ -1,6 +1,7 @@
 //! Requests to the kernel.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use vrrp_port_kit::KernelIf;
 
 use vrrp_core::{MacAddr, VirtualAddress};
 
@@ -124,8 +125,9 @@ impl Requests {
     }
 }
 
-fn link_body(index: u32, flags: u32, change: u32) -> [u8; 16] {
+fn link_body(index: Option<KernelIf>, flags: u32, change: u32) -> [u8; 16] {
     let mut body = [0; 16];
+    let index = index.map_or(0, KernelIf::number);
     body[4..8].copy_from_slice(&index.to_ne_bytes());
     body[8..12].copy_from_slice(&flags.to_ne_bytes());
     body[12..16].copy_from_slice(&change.to_ne_bytes());
@@ -133,11 +135,17 @@ fn link_body(index: u32, flags: u32, change: u32) -> [u8; 16] {
 }
 
 /// Makes a macvlan, down. Its MAC is in the same message: it never has another one.
-pub(crate) fn create_macvlan(to: &mut Requests, parent: u32, name: &str, mac: MacAddr, group: u32) {
+pub(crate) fn create_macvlan(
+    to: &mut Requests,
+    parent: KernelIf,
+    name: &str,
+    mac: MacAddr,
+    group: u32,
+) {
     let flags = REQUEST | ACK | CREATE | EXCLUSIVE;
-    to.message(RTM_NEWLINK, flags, &link_body(0, 0, 0), |m| {
+    to.message(RTM_NEWLINK, flags, &link_body(None, 0, 0), |m| {
         m.text(IFLA_IFNAME, name);
-        m.attribute(IFLA_LINK, &parent.to_ne_bytes());
+        m.attribute(IFLA_LINK, &parent.number().to_ne_bytes());
         m.attribute(IFLA_ADDRESS, &mac.0);
         m.attribute(IFLA_GROUP, &group.to_ne_bytes());
         m.nest(IFLA_LINKINFO, |m| {
@@ -158,7 +166,7 @@ pub(crate) fn link_settings(
     sysctls: &[(u16, i32)],
     ipv6: bool,
 ) {
-    to.message(RTM_SETLINK, REQUEST | ACK, &link_body(0, 0, 0), |m| {
+    to.message(RTM_SETLINK, REQUEST | ACK, &link_body(None, 0, 0), |m| {
         m.text(IFLA_IFNAME, name);
         m.text(IFLA_IFALIAS, alias);
         m.nest(IFLA_AF_SPEC, |m| {
@@ -173,8 +181,8 @@ pub(crate) fn link_settings(
 }
 
 /// Sets IPv4 sysctls of a link: `IPV4_DEVCONF_*` and values.
-pub(crate) fn link_sysctls(to: &mut Requests, index: u32, sysctls: &[(u16, i32)]) {
-    let body = link_body(index, 0, 0);
+pub(crate) fn link_sysctls(to: &mut Requests, index: KernelIf, sysctls: &[(u16, i32)]) {
+    let body = link_body(Some(index), 0, 0);
     to.message(RTM_SETLINK, REQUEST | ACK, &body, |m| {
         m.nest(IFLA_AF_SPEC, |m| ipv4_sysctls(m, sysctls));
     });
@@ -191,34 +199,44 @@ fn ipv4_sysctls(to: &mut Requests, sysctls: &[(u16, i32)]) {
 }
 
 /// Sets a link up or down.
-pub(crate) fn link_flags(to: &mut Requests, index: u32, up: bool) {
+pub(crate) fn link_flags(to: &mut Requests, index: KernelIf, up: bool) {
     let iff_up = libc::IFF_UP as u32;
     let flags = if up { iff_up } else { 0 };
-    let body = link_body(index, flags, iff_up);
+    let body = link_body(Some(index), flags, iff_up);
     to.message(RTM_NEWLINK, REQUEST | ACK, &body, |_| {});
 }
 
 /// Asks for the link of a name.
 pub(crate) fn link_named(to: &mut Requests, name: &str) {
-    to.message(RTM_GETLINK, REQUEST | ACK, &link_body(0, 0, 0), |m| {
+    to.message(RTM_GETLINK, REQUEST | ACK, &link_body(None, 0, 0), |m| {
         m.attribute(IFLA_EXT_MASK, &SKIP_STATISTICS.to_ne_bytes());
         m.text(IFLA_IFNAME, name);
     });
 }
 
 /// Asks for a link with its counters.
-pub(crate) fn link_with_counters(to: &mut Requests, index: u32) {
-    to.message(RTM_GETLINK, REQUEST | ACK, &link_body(index, 0, 0), |_| {});
+pub(crate) fn link_with_counters(to: &mut Requests, index: KernelIf) {
+    to.message(
+        RTM_GETLINK,
+        REQUEST | ACK,
+        &link_body(Some(index), 0, 0),
+        |_| {},
+    );
 }
 
 /// Removes a link.
-pub(crate) fn delete_link(to: &mut Requests, index: u32) {
-    to.message(RTM_DELLINK, REQUEST | ACK, &link_body(index, 0, 0), |_| {});
+pub(crate) fn delete_link(to: &mut Requests, index: KernelIf) {
+    to.message(
+        RTM_DELLINK,
+        REQUEST | ACK,
+        &link_body(Some(index), 0, 0),
+        |_| {},
+    );
 }
 
 /// Deletes all links of a device group at once, which takes the kernel little longer than one.
 pub(crate) fn delete_group(to: &mut Requests, group: u32) {
-    to.message(RTM_DELLINK, REQUEST | ACK, &link_body(0, 0, 0), |m| {
+    to.message(RTM_DELLINK, REQUEST | ACK, &link_body(None, 0, 0), |m| {
         m.attribute(IFLA_GROUP, &group.to_ne_bytes());
     });
 }
@@ -244,14 +262,14 @@ pub(crate) enum AddressRoute {
 ///
 /// An IPv6 address is deprecated from the beginning, so that source address selection (RFC 6724
 /// rule 3) prefers an address of the host's own.
-pub(crate) fn address(to: &mut Requests, index: u32, address: VirtualAddress, add: bool) {
+pub(crate) fn address(to: &mut Requests, index: KernelIf, address: VirtualAddress, add: bool) {
     address_and_route(to, index, address, AddressRoute::None, add);
 }
 
 /// Adds or removes an address as [`address()`] does; one that is added brings this route.
 pub(crate) fn address_and_route(
     to: &mut Requests,
-    index: u32,
+    index: KernelIf,
     address: VirtualAddress,
     route: AddressRoute,
     add: bool,
@@ -271,7 +289,7 @@ pub(crate) fn address_and_route(
     if address.address.is_loopback() {
         body[3] = RT_SCOPE_HOST;
     }
-    body[4..8].copy_from_slice(&index.to_ne_bytes());
+    body[4..8].copy_from_slice(&index.number().to_ne_bytes());
     let (kind, flags) = if add {
         (RTM_NEWADDR, REQUEST | ACK | CREATE | EXCLUSIVE)
     } else {
@@ -309,7 +327,7 @@ pub(crate) fn network_of_ipv6(ip: Ipv6Addr, prefix_len: u8) -> Ipv6Addr {
 /// [`AddressRoute::Last`] would have it. The kernel removes it with the address, its source.
 pub(crate) fn network_route(
     to: &mut Requests,
-    index: u32,
+    index: KernelIf,
     (network, prefix_len): (Ipv4Addr, u8),
     source: Ipv4Addr,
 ) {
@@ -327,7 +345,7 @@ pub(crate) fn network_route(
     let flags = REQUEST | ACK | CREATE | EXCLUSIVE;
     to.message(RTM_NEWROUTE, flags, &body, |m| {
         ip_attribute(m, RTA_DST, network.into());
-        m.attribute(RTA_OIF, &index.to_ne_bytes());
+        m.attribute(RTA_OIF, &index.number().to_ne_bytes());
         ip_attribute(m, RTA_PREFSRC, source.into());
         m.attribute(RTA_PRIORITY, &LAST_METRIC.to_ne_bytes());
     });
@@ -336,7 +354,7 @@ pub(crate) fn network_route(
 /// Adds or removes our own route to a network that a link leads to, to be used when there is no other.
 pub(crate) fn link_route(
     to: &mut Requests,
-    index: u32,
+    index: KernelIf,
     (network, prefix_len): (IpAddr, u8),
     add: bool,
 ) {
@@ -362,7 +380,7 @@ pub(crate) fn link_route(
     };
     to.message(kind, flags, &body, |m| {
         ip_attribute(m, RTA_DST, network);
-        m.attribute(RTA_OIF, &index.to_ne_bytes());
+        m.attribute(RTA_OIF, &index.number().to_ne_bytes());
         m.attribute(RTA_PRIORITY, &LAST_METRIC.to_ne_bytes());
     });
 }
@@ -415,7 +433,7 @@ fn dump_routes(to: &mut Requests, family: u8) {
 
 /// Asks for every link, without its statistics.
 pub(crate) fn dump_links(to: &mut Requests) {
-    to.message(RTM_GETLINK, REQUEST | DUMP, &link_body(0, 0, 0), |m| {
+    to.message(RTM_GETLINK, REQUEST | DUMP, &link_body(None, 0, 0), |m| {
         m.attribute(IFLA_EXT_MASK, &SKIP_STATISTICS.to_ne_bytes());
     });
 }
@@ -441,6 +459,10 @@ fn ip_attribute(to: &mut Requests, kind: u16, address: IpAddr) {
 mod tests {
     use super::*;
 
+    fn index(number: u32) -> KernelIf {
+        KernelIf::new(number).unwrap()
+    }
+
     fn made(fill: impl FnOnce(&mut Requests)) -> Vec<u8> {
         let mut requests = Requests::default();
         fill(&mut requests);
@@ -449,7 +471,7 @@ mod tests {
 
     #[test]
     fn a_link_is_set_up_by_flag_and_mask() {
-        let octets = made(|m| link_flags(m, 0x0102, true));
+        let octets = made(|m| link_flags(m, index(0x0102), true));
         assert_eq!(
             octets,
             [
@@ -461,7 +483,7 @@ mod tests {
 
     #[test]
     fn the_filter_of_a_link_changes_alone() {
-        let octets = made(|m| link_sysctls(m, 3, &[(8, 1)]));
+        let octets = made(|m| link_sysctls(m, index(3), &[(8, 1)]));
         assert_eq!(
             octets,
             [
@@ -479,7 +501,7 @@ mod tests {
     #[test]
     fn a_macvlan_is_born_with_its_mac() {
         let mac = MacAddr([0, 0, 0x5e, 0, 1, 7]);
-        let octets = made(|m| create_macvlan(m, 3, "v", mac, 0x0102_0304));
+        let octets = made(|m| create_macvlan(m, index(3), "v", mac, 0x0102_0304));
         let expected: &[u8] = &[
             96, 0, 0, 0, 16, 0, 5, 6, 1, 0, 0, 0, 0, 0, 0, 0, // header
             0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, // ifinfomsg
@@ -502,7 +524,7 @@ mod tests {
             address: [10, 0, 0, 1].into(),
             prefix_len: 24,
         };
-        let octets = made(|m| address(m, 5, vip, true));
+        let octets = made(|m| address(m, index(5), vip, true));
         assert_eq!(
             octets,
             [
@@ -521,7 +543,7 @@ mod tests {
             address: ip.parse().unwrap(),
             prefix_len,
         };
-        made(|m| address(m, 5, vip, true))
+        made(|m| address(m, index(5), vip, true))
     }
 
     #[test]
@@ -573,13 +595,13 @@ mod tests {
     #[test]
     fn messages_are_numbered_and_aligned() {
         let mut requests = Requests::default();
-        link_flags(&mut requests, 1, true);
+        link_flags(&mut requests, index(1), true);
         requests.clear();
         let vip = VirtualAddress {
             address: "fe80::1".parse().unwrap(),
             prefix_len: 64,
         };
-        address(&mut requests, 1, vip, false);
+        address(&mut requests, index(1), vip, false);
         link_settings(&mut requests, "vr4.1.1", "mark", &[(8, 0), (14, -1)], true);
         assert_eq!(requests.sequences(), 2..=3);
         assert_eq!(requests.octets().len() % 4, 0);

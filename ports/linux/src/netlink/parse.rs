@@ -1,6 +1,7 @@
 //! What the kernel says. Total: any octets give some events or none.
 
 use std::net::IpAddr;
+use vrrp_port_kit::KernelIf;
 
 use vrrp_core::{MacAddr, VirtualAddress};
 
@@ -23,13 +24,13 @@ pub(crate) enum Event {
     /// A link is there, or has changed.
     Link(Link),
     /// The link with this number is gone.
-    LinkGone(u32),
+    LinkGone(KernelIf),
     /// An address is there, or has changed.
     Address(Address),
     /// An address is gone.
     AddressGone(Address),
     /// A sysctl of the link with this number has changed; `None`: one of "all".
-    Sysctl(Option<u32>),
+    Sysctl(Option<KernelIf>),
     /// A route that bears our mark: the message, as the kernel wants it back to remove the route.
     Route(Vec<u8>),
     /// The end of a dump.
@@ -39,9 +40,9 @@ pub(crate) enum Event {
 }
 
 /// A link.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Link {
-    pub(crate) index: u32,
+    pub(crate) index: KernelIf,
     /// `IFF_*`.
     pub(crate) flags: u32,
     pub(crate) name: String,
@@ -56,12 +57,32 @@ pub(crate) struct Link {
     pub(crate) kind: String,
     /// The device group.
     pub(crate) group: u32,
-    /// The bridge, bond or the like that it is a port of. 0: none.
-    pub(crate) master: u32,
+    /// The bridge, bond or the like that it is a port of.
+    pub(crate) master: Option<KernelIf>,
     /// The kind of `master`, such as "bridge".
     pub(crate) master_kind: String,
     /// Frames that have come to it and to no group. `None`: not told.
     pub(crate) unicast_received: Option<u64>,
+}
+
+impl Link {
+    /// A link of which nothing but its index is known.
+    pub(crate) fn new(index: KernelIf) -> Self {
+        Self {
+            index,
+            flags: 0,
+            name: String::new(),
+            other_names: Vec::new(),
+            hardware: 0,
+            mac: MacAddr::default(),
+            alias: String::new(),
+            kind: String::new(),
+            group: 0,
+            master: None,
+            master_kind: String::new(),
+            unicast_received: None,
+        }
+    }
 }
 
 impl Link {
@@ -74,7 +95,7 @@ impl Link {
 /// An address of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Address {
-    pub(crate) index: u32,
+    pub(crate) index: KernelIf,
     pub(crate) address: IpAddr,
     pub(crate) prefix_len: u8,
     /// `IFA_F_*`.
@@ -155,10 +176,9 @@ fn link(body: &[u8]) -> Option<Link> {
         return None;
     }
     let mut link = Link {
-        index: u32_at(body, 4)?,
         flags: u32_at(body, 8)?,
         hardware: u16_at(body, 2)?,
-        ..Link::default()
+        ..Link::new(index_at(body, 4)?)
     };
     for (kind, value) in attributes(body.get(16..)?) {
         match kind {
@@ -173,7 +193,7 @@ fn link(body: &[u8]) -> Option<Link> {
                     link.mac = MacAddr(mac);
                 }
             }
-            IFLA_MASTER => link.master = u32_at(value, 0)?,
+            IFLA_MASTER => link.master = index_at(value, 0),
             IFLA_GROUP => link.group = u32_at(value, 0)?,
             IFLA_STATS64 => {
                 // struct rtnl_link_stats64: rx_packets is the first field, multicast the ninth.
@@ -210,7 +230,7 @@ fn address(body: &[u8]) -> Option<Address> {
         }
     }
     Some(Address {
-        index: u32_at(body, 4)?,
+        index: index_at(body, 4)?,
         // Over a point-to-point link the other one is the neighbour's.
         address: local.or(peer)?,
         prefix_len,
@@ -228,7 +248,7 @@ fn sysctl(body: &[u8]) -> Option<Event> {
         NETCONFA_IFINDEX_ALL => Some(Event::Sysctl(None)),
         // That of links to come.
         NETCONFA_IFINDEX_DEFAULT => None,
-        index => Some(Event::Sysctl(Some(index))),
+        index => Some(Event::Sysctl(Some(KernelIf::new(index)?))),
     }
 }
 
@@ -246,9 +266,9 @@ pub(crate) fn route_target(route: &[u8]) -> Option<IpAddr> {
 }
 
 /// The number of the link that a route leads out by.
-pub(crate) fn route_device(route: &[u8]) -> Option<u32> {
+pub(crate) fn route_device(route: &[u8]) -> Option<KernelIf> {
     let (_, value) = attributes(route.get(12..)?).find(|(kind, _)| *kind == RTA_OIF)?;
-    u32_at(value, 0)
+    index_at(value, 0)
 }
 
 fn attributes(mut data: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
@@ -281,6 +301,10 @@ fn u16_at(data: &[u8], at: usize) -> Option<u16> {
 
 fn u64_at(data: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_ne_bytes(data.get(at..at + 8)?.try_into().ok()?))
+}
+
+fn index_at(data: &[u8], at: usize) -> Option<KernelIf> {
+    KernelIf::new(u32_at(data, at)?)
 }
 
 fn u32_at(data: &[u8], at: usize) -> Option<u32> {
@@ -316,6 +340,10 @@ mod tests {
         5, 0, 11, 0, 112, 0, 0, 0, // IFA_PROTO
     ];
 
+    fn index(number: u32) -> KernelIf {
+        KernelIf::new(number).unwrap()
+    }
+
     fn events(data: &[u8]) -> Vec<Event> {
         messages(data).filter_map(|m| decode(&m)).collect()
     }
@@ -324,7 +352,7 @@ mod tests {
     fn a_link_and_an_address_in_one_datagram() {
         let data = [LINK, ADDRESS].concat();
         let link = Link {
-            index: 4,
+            index: index(4),
             flags: 0x11043,
             name: "eth0".into(),
             other_names: vec!["enp3s0".into(), "enx020000".into()],
@@ -332,13 +360,13 @@ mod tests {
             mac: MacAddr([2, 0, 0, 0, 0, 9]),
             alias: "mark".into(),
             kind: "veth".into(),
-            master: 6,
+            master: Some(index(6)),
             master_kind: "bridge".into(),
             group: 0,
             unicast_received: None,
         };
         let address = Address {
-            index: 4,
+            index: index(4),
             address: [10, 0, 0, 1].into(),
             prefix_len: 24,
             flags: 0x280,
@@ -355,7 +383,7 @@ mod tests {
     fn a_port_that_leaves_its_bridge_is_not_gone() {
         let mut data = LINK.to_vec();
         data[4] = 17;
-        assert_eq!(events(&data), [Event::LinkGone(4)]);
+        assert_eq!(events(&data), [Event::LinkGone(index(4))]);
         data[16] = libc::AF_BRIDGE as u8;
         assert_eq!(events(&data), []);
     }
@@ -369,7 +397,7 @@ mod tests {
             data.extend([8, 0, 3, 0, 2, 0, 0, 0]); // NETCONFA_RP_FILTER
             events(&data)
         };
-        assert_eq!(notice(3), [Event::Sysctl(Some(3))]);
+        assert_eq!(notice(3), [Event::Sysctl(Some(index(3)))]);
         assert_eq!(notice(-1), [Event::Sysctl(None)]);
         assert_eq!(notice(-2), []);
     }

@@ -3,6 +3,7 @@
 use std::io;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
+use vrrp_port_kit::KernelIf;
 
 use super::answers::Answers;
 use super::*;
@@ -111,7 +112,7 @@ impl Netlink {
     }
 
     /// Unicast frames that a link has received. `None`: it is gone, or the kernel does not tell.
-    pub(crate) fn unicast_received(&mut self, index: u32) -> io::Result<Option<u64>> {
+    pub(crate) fn unicast_received(&mut self, index: KernelIf) -> io::Result<Option<u64>> {
         let mut found = None;
         let results = self.ask(|to| link_with_counters(to, index), &mut |event| {
             if let Event::Link(link) = event {
@@ -207,7 +208,7 @@ mod tests {
     use crate::testing::enter_new_namespace;
 
     /// The loopback of every network namespace.
-    const LO: u32 = 1;
+    const LO: KernelIf = KernelIf::new(1).unwrap();
 
     fn addresses(count: u8) -> impl Iterator<Item = VirtualAddress> {
         (1..=count).map(|last| VirtualAddress {

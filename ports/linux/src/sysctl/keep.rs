@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
+use vrrp_host::{HostIf, PlatformError};
+use vrrp_port_kit::KernelIf;
 
 use vrrp_core::{Family, VrKey};
-use vrrp_host::PlatformError;
 
 use super::files;
 use super::table::{
@@ -36,22 +37,22 @@ pub(crate) struct Sysctls {
     pub(super) all: Values,
     /// Those of the interfaces that virtual routers and their addresses are on, by the kernel's
     /// number, as last read. Our macvlans are not among them.
-    pub(super) devices: BTreeMap<u32, Values>,
+    pub(super) devices: BTreeMap<KernelIf, Values>,
     /// Interfaces of the host that are on a segment of an IPv4 virtual router.
-    pub(super) segments: BTreeSet<u32>,
+    pub(super) segments: BTreeSet<KernelIf>,
     holds: Vec<Hold>,
     /// Macvlans that are to be examined first.
-    due: BTreeSet<u32>,
+    due: BTreeSet<KernelIf>,
     /// The macvlan that was examined last in its turn.
-    cursor: u32,
+    cursor: Option<KernelIf>,
     /// Values that were not as they should be when the interface was examined last.
-    pub(super) wrong: BTreeMap<(u32, Sysctl), Wrong>,
+    pub(super) wrong: BTreeMap<(KernelIf, Sysctl), Wrong>,
 }
 
 /// A sysctl of an interface of the host that we changed.
 #[derive(Debug)]
 struct Hold {
-    index: u32,
+    index: KernelIf,
     sysctl: Sysctl,
     entry: Entry,
 }
@@ -75,7 +76,7 @@ impl Sysctls {
             segments: BTreeSet::new(),
             holds: Vec::new(),
             due: BTreeSet::new(),
-            cursor: 0,
+            cursor: None,
             wrong: BTreeMap::new(),
         })
     }
@@ -93,7 +94,7 @@ impl Sysctls {
 
     /// What a macvlan needs, apart from what any value will do for. `on`: it is up for the virtual
     /// MAC, or about to be.
-    fn wanted(&self, key: VrKey, parent: u32, on: bool) -> Vec<(Sysctl, i32)> {
+    fn wanted(&self, key: VrKey, parent: KernelIf, on: bool) -> Vec<(Sysctl, i32)> {
         let around = Surroundings {
             all: &self.all,
             parent: self.devices.get(&parent).unwrap_or(&Values::UNKNOWN),
@@ -108,7 +109,7 @@ impl Sysctls {
 
     /// Whose ARP requests the kernel answers for addresses on an interface of the host, or, `None`, on
     /// a macvlan. The others are for us to answer.
-    pub(crate) fn kernel_answers(&self, device: Option<u32>) -> Answers {
+    pub(crate) fn kernel_answers(&self, device: Option<KernelIf>) -> Answers {
         match device.and_then(|index| self.devices.get(&index)) {
             Some(values) => answers_on_device(&self.all, values),
             None => answers_on_macvlan(&self.all),
@@ -116,18 +117,18 @@ impl Sysctls {
     }
 
     /// The macvlan whose turn it is: one of those that are known to have changed, or the next.
-    fn next_macvlan(&mut self, macvlans: &[u32]) -> Option<u32> {
+    fn next_macvlan(&mut self, macvlans: &[KernelIf]) -> Option<KernelIf> {
         if let Some(index) = self.due.pop_first() {
             return Some(index);
         }
-        let next = macvlans.iter().find(|index| **index > self.cursor);
-        self.cursor = *next.or(macvlans.first())?;
-        Some(self.cursor)
+        let next = macvlans.iter().find(|index| Some(**index) > self.cursor);
+        self.cursor = next.or(macvlans.first()).copied();
+        self.cursor
     }
 }
 
 /// Sets IPv4 sysctls of an interface, by netlink: /proc/sys is read-only in most containers.
-fn set_ipv4(netlink: &mut Netlink, index: u32, sysctls: &[(u16, i32)]) -> io::Result<()> {
+fn set_ipv4(netlink: &mut Netlink, index: KernelIf, sysctls: &[(u16, i32)]) -> io::Result<()> {
     if sysctls.is_empty() {
         return Ok(());
     }
@@ -160,7 +161,7 @@ pub(crate) fn is_undoable(name: &str, old: &str, new: &str) -> bool {
 /// set. Those that we never set on an interface of the host are left alone.
 pub(crate) fn restore(
     netlink: &mut Netlink,
-    (index, device): (u32, &str),
+    (index, device): (KernelIf, &str),
     name: &str,
     old: &str,
     new: &str,
@@ -230,7 +231,7 @@ impl LinuxPlatform {
     }
 
     /// The kernel says that a sysctl of an interface has changed; `None`: one of "all".
-    pub(crate) fn note_sysctl(&mut self, index: Option<u32>) {
+    pub(crate) fn note_sysctl(&mut self, index: Option<KernelIf>) {
         let sysctls = &mut self.sysctls;
         if let Some(index) = index {
             if self.macvlans.contains_key(&index) {
@@ -251,7 +252,7 @@ impl LinuxPlatform {
         self.untidy |= self.learn();
         self.retry_announcements();
         let mut result = self.tidy();
-        let mut macvlans: Vec<u32> = self.macvlans.keys().copied().collect();
+        let mut macvlans: Vec<KernelIf> = self.macvlans.keys().copied().collect();
         macvlans.sort_unstable();
         let mut count = self.sysctls.due.len();
         if all {
@@ -279,7 +280,7 @@ impl LinuxPlatform {
     fn learn(&mut self) -> bool {
         let (mut indices, mut names) = (BTreeSet::new(), BTreeSet::new());
         for (key, router) in &self.routers {
-            let watched = self.interfaces.get(&key.ifindex);
+            let watched = self.interfaces.get(&HostIf::of(key));
             indices.extend(watched.and_then(|watched| watched.index()));
             let named = router.setup.addresses.iter();
             names.extend(named.filter_map(|(_, device)| device.as_deref()));
@@ -299,7 +300,7 @@ impl LinuxPlatform {
             .wrong
             .retain(|(index, _), _| links.get(*index).is_some());
         let begins = sysctls.devices.is_empty() && !devices.is_empty();
-        let is_other = |(index, values): (&u32, &Values)| {
+        let is_other = |(index, values): (&KernelIf, &Values)| {
             let before = sysctls.devices.get(index);
             before.is_some_and(|before| before != values)
         };
@@ -316,7 +317,12 @@ impl LinuxPlatform {
     }
 
     /// The IPv4 sysctls that the macvlan of a virtual router needs, as netlink takes them.
-    pub(crate) fn ipv4_sysctls(&mut self, key: VrKey, parent: u32, on: bool) -> Vec<(u16, i32)> {
+    pub(crate) fn ipv4_sysctls(
+        &mut self,
+        key: VrKey,
+        parent: KernelIf,
+        on: bool,
+    ) -> Vec<(u16, i32)> {
         if !self.sysctls.devices.contains_key(&parent) {
             self.learn();
         } else {
@@ -335,8 +341,8 @@ impl LinuxPlatform {
     pub(crate) fn set_ipv6_sysctls(
         &mut self,
         key: VrKey,
-        parent: u32,
-        (index, device): (u32, &str),
+        parent: KernelIf,
+        (index, device): (KernelIf, &str),
     ) -> io::Result<()> {
         for (sysctl, wanted) in self.sysctls.wanted(key, parent, false) {
             let found = files::read(sysctl, device);
@@ -357,7 +363,7 @@ impl LinuxPlatform {
     }
 
     /// Sets on a macvlan again what is not as it should be.
-    fn examine(&mut self, index: u32) -> Result<(), PlatformError> {
+    fn examine(&mut self, index: KernelIf) -> Result<(), PlatformError> {
         let Some(key) = self.macvlans.get(&index).copied() else {
             return Ok(());
         };
@@ -400,7 +406,7 @@ impl LinuxPlatform {
     fn hold_segments(&mut self) -> Result<(), PlatformError> {
         let (mut wanted, mut addresses) = (BTreeSet::new(), Vec::new());
         for (key, router) in &self.routers {
-            let watched = self.interfaces.get(&key.ifindex);
+            let watched = self.interfaces.get(&HostIf::of(key));
             let Some(index) = watched.and_then(|watched| watched.index()) else {
                 continue;
             };
@@ -416,11 +422,11 @@ impl LinuxPlatform {
         }
         addresses.sort_unstable();
         // Our macvlans were born so.
-        let is_macvlan = |index: &u32| self.macvlans.contains_key(index);
+        let is_macvlan = |index: &KernelIf| self.macvlans.contains_key(index);
         wanted.retain(|index| !is_macvlan(index));
         let known = |index| wanted.contains(&index) || is_macvlan(&index);
         let beside = self.links.beside(&addresses, known);
-        let beside: Vec<u32> = beside.map(|link| link.index).collect();
+        let beside: Vec<KernelIf> = beside.map(|link| link.index).collect();
         wanted.extend(beside);
         let before = std::mem::take(&mut self.sysctls.segments);
         for index in before.difference(&wanted) {
@@ -435,7 +441,7 @@ impl LinuxPlatform {
     }
 
     /// Sets on an interface of the host what is not as it should be, and notes what was there.
-    fn hold(&mut self, index: u32) -> Result<(), PlatformError> {
+    fn hold(&mut self, index: KernelIf) -> Result<(), PlatformError> {
         let Some(link) = self.links.get(index) else {
             return Ok(());
         };
@@ -484,7 +490,7 @@ impl LinuxPlatform {
     }
 
     /// Puts back what was there before, unless somebody has changed it since.
-    fn restore(&mut self, index: u32) {
+    fn restore(&mut self, index: KernelIf) {
         // The interface may have another name by now; a new one of the old name is another one.
         let device = self.links.get(index).map(|link| link.name.clone());
         let holds = std::mem::take(&mut self.sysctls.holds);
@@ -509,7 +515,7 @@ impl LinuxPlatform {
     pub(crate) fn restore_sysctls(&mut self) -> Result<(), PlatformError> {
         let sysctls = &self.sysctls;
         let over = sysctls.holds.iter().map(|hold| hold.index);
-        let over: BTreeSet<u32> = over.filter(|i| !sysctls.segments.contains(i)).collect();
+        let over: BTreeSet<KernelIf> = over.filter(|i| !sysctls.segments.contains(i)).collect();
         for &index in &over {
             self.restore(index);
         }

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use vrrp_host::{HostIf, PlatformWarning, Subject};
+use vrrp_port_kit::KernelIf;
 
 use vrrp_core::{Family, MacMode, VrKey};
-use vrrp_host::{PlatformWarning, Subject};
 
 use super::table::{Answers, SEGMENT, Sysctl, Values, greatest};
 use crate::platform::LinuxPlatform;
@@ -69,13 +70,13 @@ impl LinuxPlatform {
     }
 
     /// The number and the name of the interface of a virtual router, while it is there.
-    fn interface_below(&self, key: VrKey) -> Option<(u32, &str)> {
-        let watched = self.interfaces.get(&key.ifindex)?;
+    fn interface_below(&self, key: VrKey) -> Option<(KernelIf, &str)> {
+        let watched = self.interfaces.get(&HostIf::of(key))?;
         Some((watched.index()?, &watched.name))
     }
 
     /// The sysctl that keeps the kernel from answering ARP, and its value.
-    fn silencer(&self, device: Option<u32>) -> String {
+    fn silencer(&self, device: Option<KernelIf>) -> String {
         let device = device.and_then(|index| {
             let link = self.links.get(index)?;
             Some((link.name.as_str(), self.sysctls.devices.get(&index)?))
@@ -145,7 +146,7 @@ impl LinuxPlatform {
 
     /// Values that we had to set again, or may not set.
     fn wrong_warnings(&self, list: &mut Vec<PlatformWarning>) {
-        let mut refused: BTreeMap<u32, String> = BTreeMap::new();
+        let mut refused: BTreeMap<KernelIf, String> = BTreeMap::new();
         for ((index, sysctl), wrong) in &self.sysctls.wrong {
             let path = sysctl.path(&self.link_label(*index));
             let (found, wanted) = (wrong.found, wrong.wanted);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use vrrp_core::{Family, MacMode, VrKey};
-use vrrp_host::{Platform, Subject};
+use vrrp_host::{HostIf, Platform, Subject};
 use vrrp_linux::LinuxPlatform;
 
 use crate::common::*;
@@ -245,18 +245,16 @@ fn a_mac_that_another_macvlan_of_the_card_has_is_refused_in_words() {
         ip(&format!("link set {name} up"));
     }
     let mut platform = open();
-    platform.watch(21, "m1").unwrap();
-    platform.watch(22, "m2").unwrap();
+    let (m1, m2) = (HostIf::new(21), HostIf::new(22));
+    platform.watch(m1, "m1").unwrap();
+    platform.watch(m2, "m2").unwrap();
     for family in [Family::Ipv4, Family::Ipv6] {
         let address = match family {
             Family::Ipv4 => vip("10.0.0.100", 24),
             Family::Ipv6 => vip("fe80::100", 64),
         };
-        let on = |number| VrKey {
-            ifindex: number,
-            ..key(family, 7)
-        };
-        let (one, two) = (on(21), on(22));
+        let vrid = key(family, 7).vrid;
+        let (one, two) = (m1.key(vrid, family), m2.key(vrid, family));
         for key in [one, two] {
             platform
                 .prepare(&setup(key, MacMode::Virtual, address))

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use vrrp_core::{Family, MacMode};
-use vrrp_host::Platform;
+use vrrp_host::{HostIf, Platform};
 use vrrp_linux::LinuxPlatform;
 
 use crate::common::*;
@@ -91,10 +91,10 @@ fn what_the_platform_does_for_itself_leaves_the_deadline_of_the_host_alone() {
     );
     platform.prepare(&setup).unwrap();
     let calls: [&dyn Fn(&mut LinuxPlatform); 5] = [
-        &|platform| platform.watch(A0 + 1, "b0").unwrap(),
+        &|platform| platform.watch(HostIf::new(701), "b0").unwrap(),
         &|platform| take_up(platform, &setup),
         &|platform| give_up(platform, &setup),
-        &|platform| platform.unwatch(A0 + 1),
+        &|platform| platform.unwatch(HostIf::new(701)),
         &|platform| platform.release(setup.key),
     ];
     for (number, call) in calls.iter().enumerate() {

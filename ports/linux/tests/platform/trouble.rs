@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use vrrp_core::{Failure, Family, InterfaceState, MacMode, VrKey};
-use vrrp_host::Platform;
+use vrrp_core::{Failure, Family, InterfaceState, MacMode};
+use vrrp_host::{HostIf, Platform};
 use vrrp_linux::{LinuxPlatform, Options};
 
 use crate::common::*;
@@ -256,13 +256,10 @@ fn what_cannot_have_virtual_routers_says_what_it_is_and_what_to_do() {
     ip("link set c0 master br0");
     let mut platform = open();
     for (number, name) in [(11, "lo"), (12, "t0"), (13, "c0"), (14, "br0")] {
-        platform.watch(number, name).unwrap();
+        platform.watch(HostIf::new(number), name).unwrap();
     }
-    let on = |number: u32, mode| {
-        let key = VrKey {
-            ifindex: number,
-            ..key(Family::Ipv4, 7)
-        };
+    let on = |host_if: HostIf, mode| {
+        let key = host_if.key(key(Family::Ipv4, 7).vrid, Family::Ipv4);
         setup(key, mode, vip("10.0.0.100", 24))
     };
     for mode in [MacMode::Virtual, MacMode::Interface] {
@@ -274,14 +271,15 @@ fn what_cannot_have_virtual_routers_says_what_it_is_and_what_to_do() {
             ),
             (13, "cannot use c0: it is a port of the bridge br0"),
         ] {
-            let error = platform.prepare(&on(number, mode)).unwrap_err().to_string();
+            let on_it = HostIf::new(number);
+            let error = platform.prepare(&on(on_it, mode)).unwrap_err().to_string();
             assert!(error.contains(hint), "{error}");
-            platform.release(on(number, mode).key);
+            platform.release(on(on_it, mode).key);
         }
         // Its neighbours are not touched by that.
-        for number in [A0, 14] {
-            platform.prepare(&on(number, mode)).unwrap();
-            platform.release(on(number, mode).key);
+        for host_if in [A0, HostIf::new(14)] {
+            platform.prepare(&on(host_if, mode)).unwrap();
+            platform.release(on(host_if, mode).key);
         }
     }
 }

@@ -11,8 +11,8 @@ use std::time;
 
 use vrrp_core::{Family, Instant, InterfaceState, MacAddr, Transmit, VirtualAddress, VrKey};
 use vrrp_host::{
-    HostFacts, Incoming, OwnAddress, OwnInterface, Platform, PlatformError, PlatformWarning,
-    VrSetup,
+    HostFacts, HostIf, Incoming, OwnAddress, OwnInterface, Platform, PlatformError,
+    PlatformWarning, VrSetup,
 };
 use vrrp_port_kit::{WakeUp, refused};
 
@@ -23,9 +23,9 @@ pub(super) struct FakePlatform {
     alarm: Sender<Option<time::Instant>>,
     wakeup: WakeUp,
     began: time::Instant,
-    unreported: Vec<u32>,
+    unreported: Vec<HostIf>,
     /// Interfaces that no virtual router can be on.
-    unfit: BTreeSet<u32>,
+    unfit: BTreeSet<HostIf>,
     installed: BTreeSet<IpAddr>,
     pub(super) warnings: RefCell<Vec<PlatformWarning>>,
 }
@@ -101,30 +101,30 @@ impl Platform for FakePlatform {
         if self.wake.read(&mut [0; 64]).is_ok() {
             self.wakeup.expired(self.now());
         }
-        for ifindex in self.unreported.drain(..) {
+        for host_if in self.unreported.drain(..) {
             let state = InterfaceState {
                 up: true,
                 mac: MacAddr([2, 0, 0, 0, 0, 1]),
                 ipv4: Some(Ipv4Addr::new(10, 0, 0, 200)),
                 ipv6: None,
             };
-            sink(Incoming::Interface { ifindex, state });
+            sink(Incoming::Interface { host_if, state });
         }
         Ok(())
     }
 
-    fn watch(&mut self, ifindex: u32, name: &str) -> Result<(), PlatformError> {
-        self.unreported.push(ifindex);
+    fn watch(&mut self, host_if: HostIf, name: &str) -> Result<(), PlatformError> {
+        self.unreported.push(host_if);
         if name == "wg0" {
-            self.unfit.insert(ifindex);
+            self.unfit.insert(host_if);
         }
         Ok(())
     }
 
-    fn unwatch(&mut self, _: u32) {}
+    fn unwatch(&mut self, _: HostIf) {}
 
     fn prepare(&mut self, setup: &VrSetup) -> Result<(), PlatformError> {
-        match self.unfit.contains(&setup.key.ifindex) {
+        match self.unfit.contains(&HostIf::of(setup.key)) {
             true => Err(PlatformError::new("use wg0", refused("it is a tunnel"))),
             false => Ok(()),
         }
@@ -134,7 +134,7 @@ impl Platform for FakePlatform {
 
     fn transmit(&mut self, _: &Transmit<'_>) {}
 
-    fn announce(&mut self, _: u32, _: &[u8]) {}
+    fn announce(&mut self, _: HostIf, _: &[u8]) {}
 
     fn flush(&mut self) {}
 
@@ -157,7 +157,7 @@ impl Platform for FakePlatform {
         Ok(())
     }
 
-    fn set_group(&mut self, _: u32, _: Family, _: bool) -> Result<(), PlatformError> {
+    fn set_group(&mut self, _: HostIf, _: Family, _: bool) -> Result<(), PlatformError> {
         Ok(())
     }
 
