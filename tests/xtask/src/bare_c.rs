@@ -72,7 +72,7 @@ const TURNS_MS: u32 = 5;
 
 /// Builds the example, runs it and compares what it prints with the protocol.
 pub(crate) fn check() -> Result<(), Failure> {
-    packages::install(packages::CORTEX_M)?;
+    packages::need(packages::CORTEX_M)?;
     for target in bare_metal::TARGETS {
         library(target)?;
     }
@@ -89,7 +89,7 @@ pub(crate) fn check() -> Result<(), Failure> {
 
 /// The page for lwIP, whose options change what the headers declare.
 fn lwip_page() -> Result<(), Failure> {
-    packages::install(packages::LWIP)?;
+    packages::need(packages::LWIP)?;
     let example = root().join("ffi/examples/lwip");
     let mut cc = Command::new("cc");
     cc.args(["-std=gnu99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"])

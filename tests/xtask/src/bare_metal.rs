@@ -35,7 +35,7 @@ pub(crate) fn cargo_for(subcommand: &str, target: &str) -> Result<Command, Failu
 /// As [`cargo_for`], but Debian's wherever it runs: the same compiler and a core that is built for the
 /// program, for what is to be compared.
 pub(crate) fn cargo_with_core(subcommand: &str, target: &str) -> Result<Command, Failure> {
-    packages::install(packages::BARE_METAL)?;
+    packages::need(packages::BARE_METAL)?;
     Ok(Cargo::Debian.command(subcommand, target))
 }
 

@@ -76,7 +76,7 @@ pub(crate) fn check() -> Result<(), Failure> {
 }
 
 fn measure() -> Result<Vec<Cost>, Failure> {
-    packages::install(packages::COST)?;
+    packages::need(packages::COST)?;
     let rust = run::release_tool("engine-cost")?;
     let c = capi::cost_program()?;
     [

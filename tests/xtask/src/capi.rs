@@ -37,7 +37,7 @@ pub(crate) const COMPILERS: [&[&str]; 6] = [
 
 /// The step of `cargo xtask test`.
 pub(crate) fn check() -> Result<(), Failure> {
-    packages::install(packages::C)?;
+    packages::need(packages::C)?;
     install::lint()?;
     headers()?;
     for capacities in CAPACITIES {
@@ -242,7 +242,7 @@ fn superloop(library: &Path) -> Result<(), Failure> {
 
 /// Prints what the engine costs a minimal C program.
 pub(crate) fn size() -> Result<(), Failure> {
-    packages::install(packages::C)?;
+    packages::need(packages::C)?;
     for (name, optimise) in [("speed", Optimise::Speed), ("size", Optimise::Size)] {
         say!("built for {name}: ");
         minimal(&install::build_for(Library::Engine, None, optimise)?)?;
@@ -324,7 +324,7 @@ fn flags(lib: &Path, how: &[&str]) -> Result<String, Failure> {
 /// The library as cargo-c installs it, which has to be there: it takes longer to build than all
 /// that is tested here.
 pub(crate) fn cargo_c() -> Result<(), Failure> {
-    packages::install(packages::C)?;
+    packages::need(packages::C)?;
     for library in [Library::Engine, Library::Whole] {
         let prefix = work(&format!("cargo-c-{}", library.name()))?;
         let _ = fs::remove_dir_all(&prefix);
@@ -367,7 +367,7 @@ fn found(prefix: &Path) -> Result<(), Failure> {
 
 /// The program that counts what the C interface costs, with the capacities of the Rust one.
 pub(crate) fn cost_program() -> Result<PathBuf, Failure> {
-    packages::install(packages::C)?;
+    packages::need(packages::C)?;
     let capacities = [8, 1024, 4];
     let library = install::build(Library::Engine, Some(capacities))?;
     let program = work("cost")?;

@@ -10,8 +10,8 @@ use crate::run::{self, Failure, root};
 
 /// The step of `cargo xtask test`.
 pub(crate) fn check() -> Result<(), Failure> {
-    packages::install(packages::C)?;
-    packages::install(packages::C_HOST)?;
+    packages::need(packages::C)?;
+    packages::need(packages::C_HOST)?;
     let library = install::build(Library::Whole, None)?;
     let libs: Vec<&str> = Library::Whole.private_libs().split(' ').collect();
     programs(&library, &["host_misuse", "host_guest"], &libs)?;

@@ -9,11 +9,6 @@ use crate::run::{self, Failure, PROOF, cargo, root};
 use crate::{packages, steps, stories};
 
 const TARGET: &str = "thumbv7m-none-eabi";
-/// The reader of the linked programs, and the linker.
-const BINUTILS: &[&str] = &["binutils-arm-none-eabi"];
-const EMULATOR: &[&str] = &["qemu-system-arm"];
-/// Also of Debian's Rust.
-const CLIPPY: &[&str] = &["rust-web-clippy"];
 
 /// The options of a core that is built for the firmware: a panic is one instruction that faults,
 /// without its words and its place.
@@ -55,8 +50,8 @@ struct Weight {
 
 /// Builds the firmware and shows it at work.
 pub(crate) fn demo() -> Result<(), Failure> {
-    packages::install(packages::LAB)?;
-    packages::install(EMULATOR)?;
+    packages::need(packages::LAB)?;
+    packages::need(packages::EMULATOR)?;
     let elf = build_firmware()?;
     steps::build_programs()?;
     let mut demo = run::program("vrrp-tests", "--bin", "firmware", FEATURE)?;
@@ -65,8 +60,8 @@ pub(crate) fn demo() -> Result<(), Failure> {
 
 /// The firmware on QEMU's board, in the lab.
 pub(crate) fn test() -> Result<(), Failure> {
-    packages::install(packages::LAB)?;
-    packages::install(EMULATOR)?;
+    packages::need(packages::LAB)?;
+    packages::need(packages::EMULATOR)?;
     run::run(
         cargo()
             .current_dir(folder())
@@ -201,7 +196,7 @@ fn bare_metal(subcommand: &str) -> Result<Command, Failure> {
 }
 
 fn in_workspace(mut command: Command) -> Result<Command, Failure> {
-    packages::install(BINUTILS)?;
+    packages::need(packages::BINUTILS)?;
     command
         .current_dir(folder())
         // The firmware's own profile says how it is optimised.
@@ -220,7 +215,7 @@ fn lint() -> Result<(), Failure> {
     let mut command = bare_metal("check")?;
     let mut driver = "clippy-driver";
     if builds_core(&command) {
-        packages::install(CLIPPY)?;
+        packages::need(packages::CLIPPY)?;
         driver = "/usr/bin/clippy-driver";
     }
     command

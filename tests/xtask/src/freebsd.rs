@@ -231,7 +231,7 @@ fn headers(zig: &Zig) -> Result<(), Failure> {
 
 /// A cargo command for FreeBSD. `-Z` and `--target` must come before everything else.
 fn build(verb: &str, target: &str, zig: &Zig) -> Result<Command, Failure> {
-    packages::install(packages::FREEBSD)?;
+    packages::need(packages::FREEBSD)?;
     let linker = zig.linker()?;
     let mut command = Command::new("/usr/bin/cargo");
     command

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::run::{self, Failure, cargo, root, target_dir};
 
-const TARGETS: [&str; 12] = [
+pub(crate) const TARGETS: [&str; 12] = [
     "frames",
     "operations",
     "oracle",

@@ -60,7 +60,7 @@ wait $vrrpd
 
 /// The step of `cargo xtask test`.
 pub(crate) fn check() -> Result<(), Failure> {
-    packages::install(packages::LAB)?;
+    packages::need(packages::LAB)?;
     let stage = target_dir().join("installed");
     let stage = std::path::absolute(&stage).map_err(|e| at(&stage, &e))?;
     for (at, prefix) in PREFIXES.iter().enumerate() {

@@ -48,9 +48,13 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND, or COMMAND --help
 
   demo       build, make the paper's network, pull the cable, and show who answers
-  test       install what is missing with the package manager and run everything
-  test STEP  one step of it:
+  quick      format, lints, unit tests and the table of rules: no root, no packages
+  test [--install] [STEP...]
+             run everything that CI runs, or these steps of it, as root; names the Debian
+             packages that are missing, or installs them, and starts none of their services:
                STEPS
+  deep       what takes hours: each rule broken once, the long model, every fuzz target for
+             ten minutes, a soak of two hours, and all mutants
   lab        the lab's stories, several at once, or those whose name has one of the words
              that are given; --at-once N for another number
   install    build the programs and install them with manual pages, sample and service;
@@ -102,6 +106,8 @@ fn main() -> ExitCode {
     }
     let takes_none = [
         "demo",
+        "quick",
+        "deep",
         "freebsd",
         "bench",
         "firmware",
@@ -116,7 +122,9 @@ fn main() -> ExitCode {
             rest.join(" ")
         ))),
         "demo" => demo(),
+        "quick" => steps::quick(),
         "test" => steps::test(rest),
+        "deep" => deep(),
         "lab" => steps::some_stories(rest),
         "install" => programs::install(rest),
         "uninstall" => programs::uninstall(rest),
@@ -176,13 +184,24 @@ fn usage() -> String {
 }
 
 fn demo() -> Result<(), Failure> {
-    packages::install(&["iproute2"])?;
+    packages::install(packages::NETWORK)?;
     steps::build_programs()?;
     lab_program("demo", &[])
 }
 
+/// `cargo xtask deep`: the commands that take hours, one after the other.
+fn deep() -> Result<(), Failure> {
+    compliance::command(&["--mutate".to_owned()])?;
+    proof::model(&["--long".to_owned()])?;
+    for target in fuzz::TARGETS {
+        fuzz::fuzz(&[target.to_owned(), "600".to_owned()])?;
+    }
+    soak::soak(&[])?;
+    mutants::mutants(&[])
+}
+
 fn measure(args: &[String]) -> Result<(), Failure> {
-    packages::install(packages::LAB)?;
+    packages::need(packages::LAB)?;
     steps::build_programs()?;
     lab_program("measure", args)
 }
@@ -199,7 +218,7 @@ mod tests {
     #[test]
     fn every_command_has_its_help() {
         assert!(help("demo").contains("pull the cable"));
-        assert!(help("test").contains("test STEP") && help("test").contains("units"));
+        assert!(help("test").contains("--install") && help("test").contains("units"));
         assert!(help("install").contains("--destdir"));
         assert!(!help("install").contains("install-c"));
         assert!(help("soak").contains("--seed") && !help("soak").contains("flood"));

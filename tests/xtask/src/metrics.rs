@@ -55,8 +55,8 @@ wait $vrrpd
 
 /// The step of `cargo xtask test`.
 pub(crate) fn check() -> Result<(), Failure> {
-    packages::install(&["iproute2"])?;
-    packages::install(packages::METRICS)?;
+    packages::need(packages::NETWORK)?;
+    packages::need(packages::METRICS)?;
     let python = python::with("prometheus_client", "prometheus_client>=0.20")?;
     steps::build_programs()?;
     let results = target_dir().join("metrics");

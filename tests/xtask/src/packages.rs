@@ -1,11 +1,17 @@
-//! Debian packages that the steps need.
+//! Debian packages that the steps need. Only `cargo xtask demo` and `cargo xtask test --install` install.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::Command;
+use std::sync::Mutex;
 
 use crate::run::{self, Failure};
 
 /// The packages of the lab: its tools and the daemons that it runs ours against.
 pub(crate) const LAB: &[&str] = &["iproute2", "iputils-ping", "nftables", "keepalived", "frr"];
+/// Makes the networks of the examples and of small tests.
+pub(crate) const NETWORK: &[&str] = &["iproute2"];
 /// Makes the kernel refuse one system call after the other.
 pub(crate) const REFUSALS: &[&str] = &["strace"];
 /// The packages for the lab's C programs: httpd, as it comes.
@@ -35,28 +41,107 @@ pub(crate) const C_HOST: &[&str] = &["gcc", "libc6-dev", "iproute2", "libevent-d
 pub(crate) const BARE_METAL: &[&str] = &["rustc-web", "cargo-web", "rust-web-src"];
 /// The same for a target with an operating system, and its lints.
 pub(crate) const FREEBSD: &[&str] = &["rustc-web", "cargo-web", "rust-web-src", "rust-web-clippy"];
+/// Links the firmware.
+pub(crate) const BINUTILS: &[&str] = &["binutils-arm-none-eabi"];
+/// The firmware's board.
+pub(crate) const EMULATOR: &[&str] = &["qemu-system-arm"];
+/// Lints the firmware, where Debian's Rust builds it.
+pub(crate) const CLIPPY: &[&str] = &["rust-web-clippy"];
 /// Reads metrics as Prometheus does: promtool.
 pub(crate) const METRICS: &[&str] = &["prometheus"];
 /// Brings what the Python package index has.
 pub(crate) const PYTHON: &[&str] = &["python3", "python3-venv"];
 
-/// Installs what is missing of `packages` with apt-get.
+/// The services that come with packages of ours. None is to run on a machine because it runs our tests.
+const SERVICES: &[&str] = &["keepalived", "frr", "prometheus"];
+
+/// The place where Debian's packages ask whether they may start a service.
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+/// The packages that the running step of `cargo xtask test` declares; `None` outside of one.
+static DECLARED: Mutex<Option<Vec<&'static str>>> = Mutex::new(None);
+
+/// Notes the packages that the next step declares, for [`need`] to compare with.
+pub(crate) fn declare(lists: &[&'static [&'static str]]) {
+    let declared = lists.iter().copied().flatten().copied().collect();
+    *DECLARED.lock().unwrap_or_else(|e| e.into_inner()) = Some(declared);
+}
+
+/// Fails when one of `packages` is missing, or when the step that needs it does not declare it.
+pub(crate) fn need(packages: &[&'static str]) -> Result<(), Failure> {
+    let declared = DECLARED.lock().unwrap_or_else(|e| e.into_inner());
+    let undeclared = |package: &&&str| declared.as_ref().is_some_and(|d| !d.contains(package));
+    if let Some(package) = packages.iter().find(undeclared) {
+        return Err(Failure(format!(
+            "the step needs the package {package} and does not declare it: see STEPS"
+        )));
+    }
+    let missing = missing(packages);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Failure(format!(
+        "install these packages first: apt-get install --no-install-recommends {}",
+        missing.join(" ")
+    )))
+}
+
+/// Those of `packages` that are not installed, each once.
+pub(crate) fn missing<'a>(packages: &[&'a str]) -> Vec<&'a str> {
+    let mut missing: Vec<&str> = packages.iter().copied().filter(|p| !installed(p)).collect();
+    missing.sort_unstable();
+    missing.dedup();
+    missing
+}
+
+/// Installs those of `packages` that are missing with apt-get, and has none of their services run, now
+/// or at the next start of the machine.
 pub(crate) fn install(packages: &[&str]) -> Result<(), Failure> {
-    let missing: Vec<&str> = packages.iter().copied().filter(|p| !installed(p)).collect();
+    let missing = missing(packages);
     if missing.is_empty() {
         return Ok(());
     }
     sayln!("installing {}", missing.join(" "));
-    let update = run::output(apt().arg("update"));
+    let update = run::output(as_root("apt-get").arg("update"));
     let wanted = ["install", "-y", "--no-install-recommends"];
-    // A failed update is no harm while the lists know the packages.
-    match run::output(apt().args(wanted).args(&missing)) {
-        Ok(_) => Ok(()),
-        Err(failure) => {
-            update?;
-            Err(failure)
-        }
+    let quiet = forbid_services()?;
+    let done = run::output(as_root("apt-get").args(wanted).args(&missing));
+    if quiet {
+        run::output(as_root("rm").args(["-f", POLICY]))?;
     }
+    if let Err(failure) = done {
+        // A failed update is no harm while the lists know the packages.
+        update?;
+        return Err(failure);
+    }
+    for service in SERVICES.iter().filter(|service| missing.contains(service)) {
+        run::output(as_root("update-rc.d").args([service, "disable"]))?;
+    }
+    Ok(())
+}
+
+/// Has packages start no services while this process runs; `false`: the machine has a policy of its own.
+fn forbid_services() -> Result<bool, Failure> {
+    if Path::new(POLICY).exists() {
+        return Ok(false);
+    }
+    // The file of a process that was killed no longer forbids anything.
+    let script = format!(
+        "#!/bin/sh\n[ -d /proc/{} ] && exit 101\nexit 0\n",
+        std::process::id()
+    );
+    let draft = std::env::temp_dir().join(format!("vrrp-policy-{}", std::process::id()));
+    let written = fs::write(&draft, script)
+        .and_then(|()| fs::set_permissions(&draft, fs::Permissions::from_mode(0o755)));
+    written.map_err(|e| Failure(format!("{}: {e}", draft.display())))?;
+    let moved = run::output(
+        as_root("install")
+            .args(["-m", "755"])
+            .arg(&draft)
+            .arg(POLICY),
+    );
+    let _ = fs::remove_file(&draft);
+    moved.map(|_| true)
 }
 
 fn installed(package: &str) -> bool {
@@ -65,15 +150,15 @@ fn installed(package: &str) -> bool {
     run::output(&mut query).is_ok_and(|status| status == "installed")
 }
 
-fn apt() -> Command {
+/// A command as root, by sudo where we are not.
+fn as_root(program: &str) -> Command {
     let root = run::output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
-    let mut command = match root {
-        true => Command::new("apt-get"),
-        false => {
-            let mut sudo = Command::new("sudo");
-            sudo.args(["--preserve-env=DEBIAN_FRONTEND", "apt-get"]);
-            sudo
-        }
+    let mut command = if root {
+        Command::new(program)
+    } else {
+        let mut sudo = Command::new("sudo");
+        sudo.args(["--preserve-env=DEBIAN_FRONTEND", program]);
+        sudo
     };
     command.env("DEBIAN_FRONTEND", "noninteractive");
     command

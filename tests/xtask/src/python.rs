@@ -8,7 +8,7 @@ use crate::run::{self, Failure, target_dir};
 
 /// A Python that has `module`: the system's, or one that is given `requirement`.
 pub(crate) fn with(module: &str, requirement: &str) -> Result<PathBuf, Failure> {
-    packages::install(packages::PYTHON)?;
+    packages::need(packages::PYTHON)?;
     let own = target_dir().join("python").join(module);
     let import = format!("import {module}");
     for python in ["python3".into(), own.join("bin/python")] {

@@ -30,8 +30,8 @@ pub(crate) fn briefly() -> Result<(), Failure> {
 }
 
 fn prepare() -> Result<(), Failure> {
-    packages::install(packages::LAB)?;
-    packages::install(packages::C_HOST)?;
+    packages::need(packages::LAB)?;
+    packages::need(packages::C_HOST)?;
     steps::build_programs()
 }
 

@@ -14,7 +14,7 @@ const KNOWN: u64 = 4_096;
 /// Measures every call, prints those that can be told from a thread's own use, and fails when one
 /// uses too much.
 pub(crate) fn check() -> Result<(), Failure> {
-    packages::install(packages::COST)?;
+    packages::need(packages::COST)?;
     let program = run::release_tool("engine-stack")?;
     let text = run::output(
         Command::new("valgrind")

@@ -11,61 +11,107 @@ use crate::{
     metrics, packages, proof, soak, stack, stories, words,
 };
 
-type Step = (&'static str, fn() -> Result<(), Failure>);
+/// A step of `cargo xtask test`.
+struct Step {
+    name: &'static str,
+    /// The lists of the Debian packages that it needs: no others, see [`packages::need`].
+    packages: &'static [&'static [&'static str]],
+    run: fn() -> Result<(), Failure>,
+}
 
-const STEPS: &[Step] = &[
-    ("format", format),
-    ("lint", lint),
-    ("docs", docs),
-    ("features", features),
-    ("no-std", no_std),
-    ("compliance", compliance::check),
-    ("manuals", manuals),
-    ("cost", bench::check),
-    ("stack", stack::check),
-    ("simulate", proof::simulate_briefly),
-    ("bare-c", bare_c::check),
-    ("c", capi::check),
-    ("c-host", capi_host::check),
-    ("freebsd", freebsd::check),
-    ("units", units),
-    ("install", installed::check),
-    ("metrics", metrics::check),
-    ("lab", lab),
-    ("soak", soak::briefly),
-    ("size", firmware::check_size),
-    ("firmware", firmware::test),
-];
+const fn step(
+    name: &'static str,
+    packages: &'static [&'static [&'static str]],
+    run: fn() -> Result<(), Failure>,
+) -> Step {
+    Step {
+        name,
+        packages,
+        run,
+    }
+}
+
+const STEPS: &[Step] = {
+    use packages::*;
+    &[
+        step("format", &[], format),
+        step("lint", &[], lint),
+        step("docs", &[], docs),
+        step("features", &[], features),
+        step("no-std", &[BARE_METAL], no_std),
+        step("compliance", &[], compliance::check),
+        step("manuals", &[MANUALS], manuals),
+        step("cost", &[COST, C], bench::check),
+        step("stack", &[COST], stack::check),
+        step("simulate", &[], proof::simulate_briefly),
+        step("bare-c", &[CORTEX_M, LWIP, BARE_METAL, C], bare_c::check),
+        step("c", &[C], capi::check),
+        step("c-host", &[C, C_HOST], capi_host::check),
+        step("freebsd", &[FREEBSD, PYTHON], freebsd::check),
+        step("units", &[LAB, REFUSALS], units),
+        step("install", &[LAB], installed::check),
+        step("metrics", &[NETWORK, METRICS, PYTHON], metrics::check),
+        step("lab", &[LAB, C_HOST, LWIP, HTTPD], lab),
+        step("soak", &[LAB, C_HOST], soak::briefly),
+        step("size", &[BARE_METAL, BINUTILS], firmware::check_size),
+        step(
+            "firmware",
+            &[LAB, BARE_METAL, BINUTILS, EMULATOR, CLIPPY],
+            firmware::test,
+        ),
+    ]
+};
 
 /// The variable of a command that has a temporary folder of its own.
 const WITHIN: &str = "XTASK_TEST_SCRATCH";
 
+/// The crates whose tests need root or packages.
+const NOT_QUICK: &[&str] = &["vrrp-linux", "vrrp-sim", "vrrp-tests"];
+
 /// The steps, in their order.
 pub(crate) fn names() -> Vec<&'static str> {
-    STEPS.iter().map(|(step, _)| *step).collect()
+    STEPS.iter().map(|step| step.name).collect()
 }
 
-/// Runs the steps that are named, or all.
-pub(crate) fn test(names: &[String]) -> Result<(), Failure> {
+/// `cargo xtask quick`: what needs neither root nor packages, and little time.
+pub(crate) fn quick() -> Result<(), Failure> {
+    format()?;
+    lint()?;
+    compliance::check()?;
+    let exclude = NOT_QUICK.iter().flat_map(|package| ["--exclude", package]);
+    let args: Vec<&str> = std::iter::once("--workspace").chain(exclude).collect();
+    run::test(&args, &[])
+}
+
+/// `cargo xtask test [--install] [STEP...]`: runs the steps that are named, or all.
+pub(crate) fn test(args: &[String]) -> Result<(), Failure> {
+    let (installs, names) = match args {
+        [option, names @ ..] if option == "--install" => (true, names),
+        names => (false, names),
+    };
     for name in names {
-        if !STEPS.iter().any(|(step, _)| step == name) {
+        if !STEPS.iter().any(|step| step.name == name) {
             let known = self::names().join(", ");
             return Err(Failure(format!(
                 "there is no step '{name}'; there are {known}"
             )));
         }
     }
+    let wanted: Vec<&Step> = STEPS
+        .iter()
+        .filter(|step| names.is_empty() || names.iter().any(|name| name == step.name))
+        .collect();
     if std::env::var_os(WITHIN).is_none() {
+        have_packages(&wanted, installs)?;
         return within_scratch(names);
     }
     let mut took: Vec<(&str, f64)> = Vec::new();
-    for (name, step) in STEPS {
-        if !names.is_empty() && !names.iter().any(|n| n == name) {
-            continue;
-        }
+    for step in wanted {
+        let name = step.name;
         sayln!("=== {name}");
+        packages::declare(step.packages);
         let started = Instant::now();
-        let done = step();
+        let done = (step.run)();
         let seconds = started.elapsed().as_secs_f64();
         took.push((name, seconds));
         if let Err(failure) = done {
@@ -76,6 +122,25 @@ pub(crate) fn test(names: &[String]) -> Result<(), Failure> {
     }
     print_times(&took);
     Ok(())
+}
+
+/// Installs the packages of all `steps`, or names those that are missing, before any step runs.
+fn have_packages(steps: &[&Step], install: bool) -> Result<(), Failure> {
+    let needed: Vec<&str> = steps
+        .iter()
+        .flat_map(|step| step.packages.iter().copied().flatten().copied())
+        .collect();
+    if install {
+        return packages::install(&needed);
+    }
+    let missing = packages::missing(&needed);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Failure(format!(
+        "these packages are missing: {}\ninstall them yourself, or have `cargo xtask test --install` do it, as root or by sudo",
+        missing.join(" ")
+    )))
 }
 
 /// Runs the same command once more with a temporary folder of its own, which is removed however the
@@ -170,7 +235,7 @@ fn no_std() -> Result<(), Failure> {
 }
 
 fn manuals() -> Result<(), Failure> {
-    packages::install(packages::MANUALS)?;
+    packages::need(packages::MANUALS)?;
     let mut pages: Vec<PathBuf> = Vec::new();
     for (folder, at_least) in [
         ("ports/daemon/man", 4),
@@ -209,8 +274,8 @@ fn manuals() -> Result<(), Failure> {
 
 /// Everything but the lab and what `simulate` runs. The Linux port's own tests need root, and say so.
 fn units() -> Result<(), Failure> {
-    packages::install(packages::LAB)?;
-    packages::install(packages::REFUSALS)?;
+    packages::need(packages::LAB)?;
+    packages::need(packages::REFUSALS)?;
     let apart = ["--exclude", "vrrp-tests", "--exclude", "vrrp-sim"];
     run::test(&[&["--workspace"][..], &apart].concat(), &[])?;
     // The example for readers ends with what it shows.
@@ -240,10 +305,10 @@ pub(crate) fn some_stories(args: &[String]) -> Result<(), Failure> {
 }
 
 fn tell_stories(words: &[String], at_once: Option<usize>) -> Result<(), Failure> {
-    packages::install(packages::LAB)?;
-    packages::install(packages::C_HOST)?;
-    packages::install(packages::LWIP)?;
-    packages::install(packages::HTTPD)?;
+    packages::need(packages::LAB)?;
+    packages::need(packages::C_HOST)?;
+    packages::need(packages::LWIP)?;
+    packages::need(packages::HTTPD)?;
     build_programs()?;
     let vrrpd = release("vrrpd");
     stories::run(&stories::Plan {
