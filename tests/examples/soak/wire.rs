@@ -310,13 +310,12 @@ impl State {
         }
         let address: IpAddr = if let Some(arp) = seen.arp() {
             arp.spa.into()
-        } else if let Some(neighbour) = seen.neighbour() {
+        } else {
+            let neighbour = seen.neighbour()?;
             match neighbour.kind {
                 136 => neighbour.target.into(),
                 _ => neighbour.from.into(),
             }
-        } else {
-            return None;
         };
         self.vrs
             .iter()
