@@ -4,7 +4,7 @@
 //! `cargo run -p vrrp-core --example failover`
 
 use vrrp_core::{
-    Error, Family, Instant, InterfaceState, MacAddr, Output, Priority, State, VirtualAddress,
+    Error, Family, Instant, InterfaceState, MacAddr, Output, Poll, Priority, State, VirtualAddress,
     VrConfig, VrKey, VrSettings, Vrid,
 };
 
@@ -55,7 +55,7 @@ impl Host {
     fn perform(&mut self, now: Instant) -> Vec<Vec<u8>> {
         let mut frames = Vec::new();
         let mut buf = [0; Engine::MAX_FRAME_LEN];
-        while let Some(output) = self.engine.poll_output(&mut buf) {
+        while let Poll::Output(output) = self.engine.poll_output(&mut buf) {
             let seconds = now.as_micros() as f64 / 1e6;
             match output {
                 Output::Transmit(transmit) => frames.push(transmit.frame.to_vec()),

@@ -11,8 +11,8 @@
 //! - Inputs carry the time: [`Engine::handle_frame`] (or [`Engine::handle_packet`]),
 //!   [`Engine::handle_timeout`], [`Engine::handle_failure`], and what the administrator and the
 //!   interfaces say. A bad packet is a [`Verdict`], a misuse an [`Error`]; neither changes anything.
-//! - After any input the caller performs what [`Engine::poll_output`] gives until it gives `None`,
-//!   in that order, and reports what it could not do by [`Engine::handle_failure`].
+//! - After any input the caller performs what [`Engine::poll_output`] gives until it is
+//!   [`Done`](Poll::Done), in that order, and reports what it could not do by [`Engine::handle_failure`].
 //! - [`Engine::poll_timeout`] says when to call [`Engine::handle_timeout`]. Frames that have arrived
 //!   by then are handled first.
 //!
@@ -37,7 +37,7 @@
 //!
 //! let mut buf = [0; Engine::<1, 4, 8>::MAX_FRAME_LEN];
 //! while engine.status(key).unwrap().state != State::Active {
-//!     while let Some(output) = engine.poll_output(&mut buf) {
+//!     while let Poll::Output(output) = engine.poll_output(&mut buf) {
 //!         match output {
 //!             Output::Transmit(_) => {} // send its frame
 //!             Output::SetMac { .. } | Output::SetAddress { .. } => {} // install or remove it
@@ -88,7 +88,7 @@ pub mod wire;
 pub use config::{Announce, MAX_TRACKS, Track, TrackEffect, VrConfig, VrSettings};
 pub use engine::Engine;
 pub use error::Error;
-pub use output::{Failure, FrameKind, Output, Peer, Reason, State, StateChange, Transmit};
+pub use output::{Failure, FrameKind, Output, Peer, Poll, Reason, State, StateChange, Transmit};
 pub use status::{ActiveRouter, DropCounters, InterfaceState, PacketMeta, Statistics, Status};
 pub use time::{Duration, Instant};
 pub use types::{

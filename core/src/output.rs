@@ -5,6 +5,19 @@ use core::net::IpAddr;
 
 use crate::types::{Family, MacAddr, VirtualAddress, VrKey};
 
+/// The answer of [`Engine::poll_output`](crate::Engine::poll_output).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "an output that is not performed is lost"]
+pub enum Poll<'b> {
+    /// Nothing is left to do.
+    Done,
+    /// The next thing to do.
+    Output(Output<'b>),
+    /// The next thing to do is to send a frame that does not fit the buffer. It is not lost: the next
+    /// call gives it.
+    BufferTooSmall,
+}
+
 /// One thing for the port to do, or to know. Perform outputs in the order in which they come.
 ///
 /// Exhaustive on purpose: a new action breaks every port at compile time.

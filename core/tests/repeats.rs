@@ -4,9 +4,12 @@
 mod common;
 
 use common::{IF, Line, Peer, addresses, ip};
-use vrrp_core::wire::vrrp::{self, ChecksumForm};
 use vrrp_core::{
     Announce, Auth, DropReason, Family, Priority, State, Verdict, Version, VrConfig, VrSettings,
+};
+use vrrp_core::{
+    Poll,
+    wire::vrrp::{self, ChecksumForm},
 };
 
 const PASSWORD: Auth = Auth::Simple(*b"paper\0\0\0");
@@ -68,7 +71,7 @@ fn every_periodic_advertisement_is_the_same_octet_for_octet() {
             line.router.handle_timeout(next);
             // The former content of the buffer must not show.
             let mut buf = [0xaa; 200];
-            while let Some(output) = line.router.poll_output(&mut buf) {
+            while let Poll::Output(output) = line.router.poll_output(&mut buf) {
                 if let vrrp_core::Output::Transmit(transmit) = output {
                     said.push(transmit.frame.to_vec());
                 }

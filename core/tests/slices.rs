@@ -5,8 +5,8 @@ mod common;
 
 use common::{Line, addresses, cs, describe, key, priority};
 use vrrp_core::{
-    Announce, Duration, Failure, Family, Instant, MacMode, Output, State, VirtualAddress, VrConfig,
-    VrKey, VrSettings,
+    Announce, Duration, Failure, Family, Instant, MacMode, Output, Poll, State, VirtualAddress,
+    VrConfig, VrKey, VrSettings,
 };
 
 const QUIET: Announce = Announce {
@@ -57,7 +57,7 @@ fn take(line: &mut Line, count: usize) -> Vec<String> {
     let mut buf = [0; common::TestRouter::MAX_FRAME_LEN];
     let mut taken = Vec::new();
     while taken.len() < count
-        && let Some(output) = line.router.poll_output(&mut buf)
+        && let Poll::Output(output) = line.router.poll_output(&mut buf)
     {
         let vrid = match output {
             Output::Transmit(t) => t.key.vrid.get(),

@@ -3,12 +3,12 @@
 mod common;
 
 use common::{IF, Line, Peer, Sent, addresses, cs, interface, ip, key, priority, secs};
-use vrrp_core::wire::WireVersion;
 use vrrp_core::{
     Announce, ChecksumMode, DropReason, Engine, Error, Failure, Family, FrameKind, InterfaceState,
     Output, Reason, State, Track, TrackEffect, Verdict, Version, VirtualAddress, VrConfig,
     VrSettings,
 };
+use vrrp_core::{Poll, wire::WireVersion};
 
 fn config(list: &[VirtualAddress]) -> VrConfig<'_> {
     VrConfig {
@@ -315,8 +315,8 @@ fn virtual_routers_of_one_place_in_the_table_are_told_apart() {
         router.remove(now, gone).unwrap();
         let mut buf = [0; Engine::<1, 4, 2>::MAX_FRAME_LEN];
         let removed = router.poll_output(&mut buf);
-        assert_eq!(removed, Some(Output::Removed { key: gone }));
-        assert_eq!(router.poll_output(&mut buf), None);
+        assert_eq!(removed, Poll::Output(Output::Removed { key: gone }));
+        assert_eq!(router.poll_output(&mut buf), Poll::Done);
         for key in keys {
             let there = router.status(key).map(|status| status.key);
             assert_eq!(there, (key != gone).then_some(key));
@@ -487,13 +487,12 @@ fn what_is_owed_on_an_interface_that_went_holds_nobody_up() {
             // The port has not yet taken the word that it stops.
             let failure = Failure::Address { key, address };
             line.router.handle_failure(now, failure);
-            let mut none = [];
-            while line.router.poll_output(&mut none).is_some() {}
+            while let Poll::Output(_) = line.router.poll_output(&mut []) {}
         }
         line.router.set_interface(now, IF, state).unwrap();
         line.drain();
         line.expect_state(State::Initialize);
-        assert!(!line.router.has_output());
+        assert_eq!(line.router.poll_output(&mut []), Poll::Done);
         let last = line.changes.last().unwrap();
         assert_eq!((last.from, last.to), (State::Active, State::Initialize));
     }
@@ -515,7 +514,7 @@ fn advertisements_of_a_large_table_leave_together() {
     let mut buf = [0; Engine::<1, 64, 2>::MAX_FRAME_LEN];
     let mut adverts = |router: &mut Engine<1, 64, 2>| {
         let mut count = 0;
-        while let Some(output) = router.poll_output(&mut buf) {
+        while let Poll::Output(output) = router.poll_output(&mut buf) {
             count += u32::from(matches!(
                 output,
                 Output::Transmit(t) if t.kind == FrameKind::Advertisement
@@ -552,7 +551,7 @@ fn nobody_advertises_earlier_by_more_than_a_hundredth_of_its_own_interval() {
     let mut buf = [0; Engine::<1, 4, 2>::MAX_FRAME_LEN];
     let mut speakers = |router: &mut Engine<1, 4, 2>| {
         let mut vrids = Vec::new();
-        while let Some(output) = router.poll_output(&mut buf) {
+        while let Poll::Output(output) = router.poll_output(&mut buf) {
             if let Output::Transmit(t) = output
                 && t.kind == FrameKind::Advertisement
             {
@@ -743,6 +742,6 @@ fn an_address_is_given_up_as_it_was_taken() {
             accept,
             on: false,
         };
-        assert_eq!(gone, Some(expected));
+        assert_eq!(gone, Poll::Output(expected));
     }
 }

@@ -188,18 +188,12 @@ fn auth(auth: u8, password: [u8; 8]) -> Result<Auth, c_int> {
     }
 }
 
-/// A field of a [`vrrp_config`] that holds no legal value.
-pub(crate) struct BadField {
-    /// Its name in C.
-    pub(crate) name: &'static str,
-    /// The error to answer.
-    pub(crate) code: c_int,
-}
-
 impl vrrp_config {
-    /// Its plain values: the one way from C to the settings of a virtual router.
-    pub(crate) fn settings(&self) -> Result<VrSettings, BadField> {
-        let bad = |name| move |code| BadField { name, code };
+    /// Its plain values: the one way from C to the settings of a virtual router. `error` makes an error
+    /// of the name of a field without a legal value, and its number.
+    pub(crate) fn settings<E>(&self, error: impl Fn(&str, c_int) -> E) -> Result<VrSettings, E> {
+        let error = &error;
+        let bad = |name| move |code| error(name, code);
         let version = self.version.legal().map_err(bad("version"))?;
         let priority = Priority::new(self.priority).ok_or(VRRP_ERR_VALUE);
         let interval = interval(version, self.advert_interval_cs);

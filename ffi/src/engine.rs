@@ -5,7 +5,7 @@ use core::mem::{align_of, size_of};
 use core::net::{IpAddr, Ipv4Addr};
 
 use vrrp_core::{
-    Instant, Output, Priority, Track, TrackEffect, Verdict, VirtualAddress, VrConfig, VrKey,
+    Instant, Output, Poll, Priority, Track, TrackEffect, Verdict, VirtualAddress, VrConfig, VrKey,
 };
 
 use crate::convert::{self, Legal};
@@ -345,16 +345,18 @@ pub unsafe extern "C" fn vrrp_poll_output(
         answer(|| {
             let engine = content_mut(vrrp)?;
             let size = raw::check_sized(output)?;
-            // Most inputs leave nothing to say.
             if !engine.has_output() {
+                // Most inputs leave nothing to do: the buffer is not looked at.
                 return Ok(0);
             }
             match engine.poll_output(raw::items_mut(buffer, len)?) {
                 // Inline, for it is what almost all others are.
-                Some(Output::Transmit(transmit)) => raw::write_sized(output, size, transmit.into()),
-                Some(other) => raw::write_sized(output, size, other.into()),
-                None if engine.has_output() => return Err(VRRP_ERR_BUFFER),
-                None => return Ok(0),
+                Poll::Output(Output::Transmit(frame)) => {
+                    raw::write_sized(output, size, frame.into())
+                }
+                Poll::Output(other) => raw::write_sized(output, size, other.into()),
+                Poll::BufferTooSmall => return Err(VRRP_ERR_BUFFER),
+                Poll::Done => return Ok(0),
             }
             Ok(1)
         })
@@ -491,7 +493,7 @@ pub(crate) unsafe fn with_config(
         peers: list(peers, &mut p, VRRP_ERR_ADDRESSES_FULL)?,
         tracks: list(tracks, &mut t, VRRP_ERR_TRACKS_FULL)?,
         source: convert::source(config.source)?,
-        settings: config.settings().map_err(|bad| bad.code)?,
+        settings: config.settings(|_, code| code)?,
     }))
 }
 

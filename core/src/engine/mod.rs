@@ -41,7 +41,7 @@ const SMALL: bool = cfg!(feature = "small");
 /// and unicast peers together. At most 65,000 virtual routers and 255 interfaces.
 ///
 /// After any input the caller performs what [`poll_output`](Engine::poll_output) gives until it
-/// gives `None`, and calls [`handle_timeout`](Engine::handle_timeout) no later than
+/// is [`Done`](crate::Poll::Done), and calls [`handle_timeout`](Engine::handle_timeout) no later than
 /// [`poll_timeout`](Engine::poll_timeout) says. Several inputs may come before their outputs are
 /// taken.
 ///

@@ -4,22 +4,29 @@ use super::neighbor::NeighborRequest;
 use super::table::Lane;
 use super::vr::{Next, Step, transmit};
 use super::{Engine, SMALL};
-use crate::output::{FrameKind, Output, Transmit};
+use crate::output::{FrameKind, Output, Poll, Transmit};
 use crate::time::Instant;
 use crate::types::VrKey;
 
 impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, ADDRS> {
-    /// The next thing to do, in order. `None`: nothing, or the next frame does not fit `buf`, which
-    /// [`MAX_FRAME_LEN`](Self::MAX_FRAME_LEN) octets prevent.
+    /// Gives the next thing to do, in order. A buffer of [`MAX_FRAME_LEN`](Self::MAX_FRAME_LEN) octets
+    /// fits every frame.
     ///
     /// The outputs of a virtual router come in one piece, but for advertisements that wait for
     /// nothing: they come before everything else. So a port whose effects take long may stop after
     /// any output, take other inputs, call [`handle_timeout`](Self::handle_timeout), and go on here.
     #[inline]
-    pub fn poll_output<'b>(&mut self, buf: &'b mut [u8]) -> Option<Output<'b>> {
+    pub fn poll_output<'b>(&mut self, buf: &'b mut [u8]) -> Poll<'b> {
         // Most inputs leave nothing to say.
-        self.table.front()?;
+        if !self.has_output() {
+            return Poll::Done;
+        }
         self.next_output(buf)
+    }
+
+    /// Whether something is left to do.
+    pub fn has_output(&self) -> bool {
+        self.table.front().is_some()
     }
 
     /// The next thing to do, if it is an advertisement that waits for nothing: for a port in the
@@ -32,8 +39,8 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
         if self.table.get(index)?.lacks_mac() {
             return None;
         }
-        match self.next_output(buf)? {
-            Output::Transmit(transmit) => Some(transmit),
+        match self.next_output(buf) {
+            Poll::Output(Output::Transmit(transmit)) => Some(transmit),
             _ => None,
         }
     }
@@ -46,19 +53,15 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
         };
         let vr = self.table.get_mut(index).filter(|vr| vr.key() == key)?;
         let change = vr.next_address_change()?;
-        vr.address_output(change)
-    }
-
-    /// Whether something is left to do. After [`poll_output`](Self::poll_output) gave `None` it is a
-    /// frame that did not fit, and the next call gives it.
-    pub fn has_output(&self) -> bool {
-        self.table.front().is_some()
+        Some(change.output(key))
     }
 
     #[inline(never)]
-    fn next_output<'b>(&mut self, buf: &'b mut [u8]) -> Option<Output<'b>> {
+    fn next_output<'b>(&mut self, buf: &'b mut [u8]) -> Poll<'b> {
         while let Some((index, lane)) = self.table.front() {
-            let (vr, iface) = self.at(index)?;
+            let Some((vr, iface)) = self.at(index) else {
+                break;
+            };
             let next = if SMALL || lane == Lane::Rest {
                 vr.next_step(iface, buf)
             } else if !vr.is_urgent() {
@@ -68,14 +71,17 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
             } else {
                 // The periodic advertisement: the most frequent output of all.
                 let (key, unicast) = (vr.key(), vr.next_destination());
-                let emitted = vr.emit_advert(iface, unicast, buf)?;
+                let Some(emitted) = vr.emit_advert(iface, unicast, buf) else {
+                    return Poll::BufferTooSmall;
+                };
                 if !vr.is_urgent() {
                     self.table.dequeue(lane);
                 }
-                return transmit(key, emitted, FrameKind::Advertisement, unicast, buf);
+                let frame = transmit(key, emitted, FrameKind::Advertisement, unicast, buf);
+                return Poll::Output(Output::Transmit(frame));
             };
             let step = match next {
-                Next::BufferTooSmall => return None,
+                Next::BufferTooSmall => return Poll::BufferTooSmall,
                 Next::Idle => {
                     self.table.dequeue(lane);
                     continue;
@@ -89,9 +95,9 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
                 self.deadlines.set(index, Instant::NEVER);
                 self.table.remove(index);
             }
-            return output;
+            return Poll::Output(output);
         }
-        None
+        Poll::Done
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called at the latest. `None`: not
@@ -116,13 +122,6 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
         let mut routers = self.table.on(slot);
         let (key, (emitted, kind)) =
             routers.find_map(|vr| Some((vr.key(), vr.answer(iface, &request, buf)?)))?;
-        Some(Transmit {
-            key,
-            frame: buf.get(..emitted.len)?,
-            ip_offset: emitted.ip_offset,
-            payload_offset: emitted.payload_offset,
-            kind,
-            unicast: None,
-        })
+        Some(transmit(key, emitted, kind, None, buf))
     }
 }

@@ -48,7 +48,7 @@ use crate::config::VrConfig;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::log::frame_discarded;
-use crate::output::{Failure, Output, StateChange};
+use crate::output::{Failure, Output, Poll, StateChange};
 use crate::status::InterfaceState;
 use crate::time::{Duration, Instant};
 use crate::types::{Family, Priority, VirtualAddress, VrKey, Vrid};
@@ -259,7 +259,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
         if can_send {
             self.blocked_at = None;
         }
-        loop {
+        let frame_len = loop {
             // Before the next one: only one group can wait to be reported as left.
             if can_send
                 && iface.up
@@ -267,21 +267,27 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
             {
                 return Some(Action::Send(buf.get(..emitted.len)?));
             }
-            // No frame fits: what comes is what does not need one.
-            if let Some(output) = self.engine.poll_output(&mut []) {
-                if let Some(action) = self.perform(output) {
-                    return Some(action);
+            let room = if can_send { &mut *buf } else { &mut [] };
+            match self.engine.poll_output(room) {
+                Poll::Output(Output::Transmit(transmit)) => break Some(transmit.frame.len()),
+                Poll::Output(output) => {
+                    if let Some(action) = self.perform(output) {
+                        return Some(action);
+                    }
                 }
-            } else if can_send {
-                break;
-            } else if !self.discard_late(now, buf) {
-                return None;
+                Poll::BufferTooSmall if !can_send => {
+                    if !self.discard_late(now, buf) {
+                        return None;
+                    }
+                }
+                Poll::BufferTooSmall => return None,
+                Poll::Done => break None,
             }
-        }
-        let frame_len = match self.engine.poll_output(buf) {
-            Some(Output::Transmit(transmit)) => Some(transmit.frame.len()),
-            _ => None,
         };
+        if !can_send {
+            self.blocked_at = None;
+            return None;
+        }
         let mac_of = |from| {
             let holding = self.engine.virtual_address(IFINDEX, from);
             holding.filter(|h| h.served).map(|h| h.mac)
@@ -295,24 +301,21 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
         Some(Action::Send(buf.get(..len)?))
     }
 
-    /// Discards a frame that could not be sent for too long. Whether there was one.
+    /// Discards a frame that waits for a device that could not send it for too long. Whether it did.
     fn discard_late(&mut self, now: Instant, buf: &mut [u8]) -> bool {
-        if !self.engine.has_output() {
-            self.blocked_at = None;
-            return false;
-        }
         let blocked_at = *self.blocked_at.get_or_insert(now);
-        if now < blocked_at + PATIENCE || self.engine.poll_output(buf).is_none() {
-            return false;
+        let late = now >= blocked_at + PATIENCE;
+        if late && let Poll::Output(_) = self.engine.poll_output(buf) {
+            self.count_discard(Discard::NoRoom);
+            return true;
         }
-        self.count_discard(Discard::NoRoom);
-        true
+        false
     }
 
     /// Does what concerns the gate alone, and gives what concerns the port.
     fn perform(&mut self, output: Output<'_>) -> Option<Action<'static>> {
         match output {
-            // The buffer fits no frame, and the gate needs not act on a MAC.
+            // The gate need not act on a MAC, and frames have gone their way.
             Output::Transmit(_) | Output::SetMac { .. } => None,
             Output::SetGroup { family, on, .. } => {
                 self.groups.set(family, on);

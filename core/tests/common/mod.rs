@@ -6,11 +6,14 @@ use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-use vrrp_core::wire::{self, WireVersion, ethernet, ipv4, ipv6, vrrp};
 use vrrp_core::{
     AdvertInterval, Auth, Duration, Engine, Failure, Family, FrameKind, Instant, InterfaceState,
     MacAddr, Output, Priority, State, StateChange, Status, Verdict, VirtualAddress, VrConfig,
     VrKey, Vrid,
+};
+use vrrp_core::{
+    Poll,
+    wire::{self, WireVersion, ethernet, ipv4, ipv6, vrrp},
 };
 
 pub type TestRouter = Engine<4, 8, 16>;
@@ -242,7 +245,7 @@ impl Line {
 
     pub fn drain(&mut self) {
         let mut buf = [0; TestRouter::MAX_FRAME_LEN];
-        while let Some(output) = self.router.poll_output(&mut buf) {
+        while let Poll::Output(output) = self.router.poll_output(&mut buf) {
             let time = self.now.as_micros() as f64 / 1e6;
             let mut text = format!("{time:.6}");
             text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());

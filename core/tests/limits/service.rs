@@ -1,6 +1,7 @@
 //! Addresses, MACs, and what cannot be installed.
 
 use super::*;
+use vrrp_core::Poll;
 
 fn arp_request(target: [u8; 4]) -> Vec<u8> {
     let mut frame = vec![0xff; 6];
@@ -50,7 +51,7 @@ fn an_address_that_is_not_in_place_is_not_announced() {
     let mut buf = [0; 512];
     let mut seen = Vec::new();
     let mut fail = true;
-    while let Some(output) = line.router.poll_output(&mut buf) {
+    while let Poll::Output(output) = line.router.poll_output(&mut buf) {
         let text = common::describe(&output);
         if text == "+10.10.10.53" && std::mem::take(&mut fail) {
             let address = ip("10.10.10.53");
@@ -115,7 +116,7 @@ fn addresses_are_accepted_where_the_rfc_says() {
         let mut served = Vec::new();
         loop {
             let backup = router.status(line.key).unwrap().state == State::Backup;
-            while let Some(output) = router.poll_output(&mut buf) {
+            while let Poll::Output(output) = router.poll_output(&mut buf) {
                 if let Output::SetAddress { accept, on, .. } = output {
                     assert!(on && !backup, "priority {value}: {output:?}");
                     served.push(accept);

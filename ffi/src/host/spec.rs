@@ -221,13 +221,13 @@ impl<'a> Lists<'a> {
 
 /// The plain values of a configuration.
 fn settings(path: &str, config: &vrrp_config) -> Read<VrSettings> {
-    config.settings().map_err(|bad| {
-        let path = format!("{path}.{}", bad.name);
-        if config.priority == 0 && bad.name == "priority" {
+    config.settings(|name, code| {
+        let path = format!("{path}.{name}");
+        if name == "priority" {
             let text = format!("{path}: expected 1 to 255, found 0");
-            return Refusal::new(bad.code, text);
+            return Refusal::new(code, text);
         }
-        Refusal::field(&path, bad.code)
+        Refusal::field(&path, code)
     })
 }
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use vrrp_core::wire::vrrp::View;
 use vrrp_core::{
     AdvertInterval, Auth, Failure, Family, FrameKind, Instant, InterfaceState, MacAddr, MacMode,
     Output, Priority, State, Status, Version, VirtualAddress, VrConfig, VrKey, VrSettings, Vrid,
 };
+use vrrp_core::{Poll, wire::vrrp::View};
 
 /// Its table is large enough for a timer wheel.
 pub(crate) type Engine = vrrp_core::Engine<2, 50, 8>;
@@ -225,7 +225,7 @@ impl Bench {
     pub(crate) fn settle(&mut self) -> usize {
         let mut buf = [0; Engine::MAX_FRAME_LEN];
         let mut count = 0;
-        while let Some(output) = self.engine.poll_output(&mut buf) {
+        while let Poll::Output(output) = self.engine.poll_output(&mut buf) {
             count += 1;
             assert!(count <= MOST_OUTPUTS, "no end of outputs");
             match output {

@@ -8,12 +8,12 @@ use crate::message::{Message, Sum};
 use crate::oracle::{Oracle, Said};
 use crate::port::{Engine, interface, open};
 use crate::rng::Draw;
-use vrrp_core::wire::ethernet;
 use vrrp_core::{
     AddressCheck, AdvertInterval, Announce, Auth, Duration, Family, FrameKind, Instant, MacAddr,
     MacMode, Output, OwnerReceive, Priority, State, Track, TrackEffect, Verdict, Version,
     VirtualAddress, VrKey, Vrid,
 };
+use vrrp_core::{Poll, wire::ethernet};
 
 const IF: u32 = 3;
 const OWN: u8 = 10;
@@ -222,7 +222,7 @@ impl Pair {
 
     fn drain(&mut self) {
         let mut buf = [0; Engine::MAX_FRAME_LEN];
-        while let Some(output) = self.engine.poll_output(&mut buf) {
+        while let Poll::Output(output) = self.engine.poll_output(&mut buf) {
             let Output::Transmit(t) = output else {
                 continue;
             };

@@ -12,7 +12,7 @@ use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
 use vrrp_core::{
-    Announce, Engine, Family, FrameKind, Instant, MacAddr, Output, State, VrKey, Vrid,
+    Announce, Engine, Family, FrameKind, Instant, MacAddr, Output, Poll, State, VrKey, Vrid,
 };
 
 use crate::config::Config;
@@ -180,7 +180,7 @@ impl Model {
             return;
         };
         let mut buf = [0; Small::MAX_FRAME_LEN];
-        while let Some(output) = engine.poll_output(&mut buf) {
+        while let Poll::Output(output) = engine.poll_output(&mut buf) {
             match output {
                 Output::Transmit(t) if t.kind == FrameKind::Advertisement => {
                     frames.push(t.frame.into());

@@ -5,10 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::net::IpAddr;
 
-use vrrp_core::wire::{ethernet, ipv4, ipv6, vrrp};
 use vrrp_core::{
     Error, Failure, Family, FrameKind, Instant, InterfaceState, MacAddr, MacMode, Output,
     PacketMeta, Priority, Reason, State, StateChange, Status, Transmit, Verdict, VrKey,
+};
+use vrrp_core::{
+    Poll,
+    wire::{ethernet, ipv4, ipv6, vrrp},
 };
 
 use crate::config::Config;
@@ -224,7 +227,7 @@ impl Port {
         let mut sent = Vec::new();
         let mut steps = 0;
         let mut buf = [0; Engine::MAX_FRAME_LEN];
-        while let Some(output) = self.engine.poll_output(&mut buf) {
+        while let Poll::Output(output) = self.engine.poll_output(&mut buf) {
             steps += 1;
             check_steps(steps, self.vrs.len(), &output)?;
             let doomed = !matches!(

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use vrrp_core::{
     Announce, Duration, Failure, Family, FrameKind, Instant, InterfaceState, MacAddr, MacMode,
-    Output, Priority, State, Track, TrackEffect, VirtualAddress, VrKey, Vrid,
+    Output, Poll, Priority, State, Track, TrackEffect, VirtualAddress, VrKey, Vrid,
 };
 use vrrp_core::{
     VrSettings,
@@ -158,7 +158,7 @@ impl Single {
     fn outputs(&mut self) -> Vec<String> {
         let mut buf = [0; Engine::MAX_FRAME_LEN];
         let mut list = Vec::new();
-        while let Some(output) = self.engine.poll_output(&mut buf) {
+        while let Poll::Output(output) = self.engine.poll_output(&mut buf) {
             let sign = |on| if on { '+' } else { '-' };
             list.push(match output {
                 Output::Transmit(t) => match (t.kind, open(IF, t.frame)) {

@@ -117,12 +117,24 @@ impl Entry {
     }
 }
 
-/// A change of what the port serves: the entry at this place.
+/// A change of what the port serves.
 #[derive(Clone, Copy)]
 pub(in crate::engine) struct AddressChange {
-    at: u16,
+    entry: Entry,
     accept: bool,
     on: bool,
+}
+
+impl AddressChange {
+    /// Its output, for the virtual router of `key`.
+    pub(in crate::engine) fn output(&self, key: VrKey) -> Output<'static> {
+        Output::SetAddress {
+            key,
+            address: self.entry.virtual_address(key.family),
+            accept: self.accept,
+            on: self.on,
+        }
+    }
 }
 
 /// Addresses, then peers, then the source, then addresses that are leaving.
@@ -232,22 +244,22 @@ impl<const ADDRS: usize> Entries<ADDRS> {
     /// Addresses to give up come before addresses to serve. Only an Active router serves any.
     pub(super) fn next_change(&mut self, serves: bool, accepts: bool) -> Option<AddressChange> {
         let stays = |role| serves && role == Role::Address;
-        for (at, entry) in self.list.iter_mut().enumerate() {
+        for entry in &mut self.list {
             let accept = entry.is_accepted();
             if entry.is_served() && (!stays(entry.role()) || accept != accepts) {
                 entry.give_up();
                 return Some(AddressChange {
-                    at: at as u16,
+                    entry: *entry,
                     accept,
                     on: false,
                 });
             }
         }
-        for (at, entry) in self.list.iter_mut().enumerate() {
+        for entry in &mut self.list {
             if !entry.is_served() && stays(entry.role()) {
                 entry.serve(accepts);
                 return Some(AddressChange {
-                    at: at as u16,
+                    entry: *entry,
                     accept: accepts,
                     on: true,
                 });
@@ -256,17 +268,6 @@ impl<const ADDRS: usize> Entries<ADDRS> {
         self.list
             .retain(|e| e.is_served() || e.role() != Role::Leaving);
         None
-    }
-
-    /// The output of a change that was just taken.
-    pub(super) fn output(&self, key: VrKey, change: AddressChange) -> Option<Output<'static>> {
-        let entry = self.list.get(usize::from(change.at))?;
-        Some(Output::SetAddress {
-            key,
-            address: entry.virtual_address(key.family),
-            accept: change.accept,
-            on: change.on,
-        })
     }
 
     /// Notes that the port does not serve an address. Says whether it was thought to.

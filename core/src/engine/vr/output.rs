@@ -86,20 +86,20 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         iface: &Interface,
         step: Step,
         buf: &'b [u8],
-    ) -> Option<Output<'b>> {
+    ) -> Output<'b> {
         let key = self.key;
-        Some(match step {
+        match step {
             Step::Frame {
                 emitted,
                 kind,
                 unicast,
-            } => return transmit(key, emitted, kind, unicast, buf),
+            } => Output::Transmit(transmit(key, emitted, kind, unicast, buf)),
             Step::Mac(on) => Output::SetMac {
                 key,
                 mac: self.mac(&iface.state),
                 on,
             },
-            Step::Address(change) => return self.address_output(change),
+            Step::Address(change) => change.output(key),
             Step::Group(on) => Output::SetGroup {
                 ifindex: key.ifindex,
                 family: key.family,
@@ -113,7 +113,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
                 peer: self.peer(),
             }),
             Step::Removed => Output::Removed { key },
-        })
+        }
     }
 
     /// Group, MAC, addresses, advertisements, announcements, event.
@@ -171,14 +171,6 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     fn address_step(&mut self) -> Option<Step> {
         self.next_address_change().map(Step::Address)
-    }
-
-    /// The output of a change of addresses that was just taken.
-    pub(in crate::engine) fn address_output(
-        &self,
-        change: AddressChange,
-    ) -> Option<Output<'static>> {
-        self.entries.output(self.key, change)
     }
 
     /// The next address to give up or to serve, noted as applied.
@@ -357,7 +349,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 }
 
-/// The output of a frame that was written to `buf`.
+/// The frame that was written to `buf`.
 #[inline]
 pub(in crate::engine) fn transmit(
     key: VrKey,
@@ -365,13 +357,14 @@ pub(in crate::engine) fn transmit(
     kind: FrameKind,
     unicast: Option<IpAddr>,
     buf: &[u8],
-) -> Option<Output<'_>> {
-    Some(Output::Transmit(Transmit {
+) -> Transmit<'_> {
+    Transmit {
         key,
-        frame: buf.get(..emitted.len)?,
+        // It was written there: there are as many.
+        frame: buf.get(..emitted.len).unwrap_or_default(),
         ip_offset: emitted.ip_offset,
         payload_offset: emitted.payload_offset,
         kind,
         unicast,
-    }))
+    }
 }

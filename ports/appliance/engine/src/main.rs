@@ -55,7 +55,7 @@ struct Calls {
     handle_packet: fn(&mut Engine, Instant, &PacketMeta, &[u8]) -> Verdict,
     handle_timeout: fn(&mut Engine, Instant),
     handle_failure: fn(&mut Engine, Instant, Failure),
-    poll_output: for<'b> fn(&mut Engine, &'b mut [u8]) -> Option<Output<'b>>,
+    poll_output: for<'b> fn(&mut Engine, &'b mut [u8]) -> Poll<'b>,
     poll_timeout: fn(&Engine) -> Option<Instant>,
     answer: for<'b> fn(&Engine, u32, &[u8], &'b mut [u8]) -> Option<Transmit<'b>>,
     status: fn(&Engine, VrKey) -> Option<Status>,

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 use vrrp_core::{
-    Duration, Failure, FrameKind, Instant, Output, State, StateChange, Transmit, VrKey,
+    Duration, Failure, FrameKind, Instant, Output, Poll, State, StateChange, Transmit, VrKey,
 };
 
 use super::Host;
@@ -120,7 +120,7 @@ impl<P: Platform> Host<P> {
         self.core.answers.clear();
         self.unfinished = true;
         for _ in 0..MAX_OUTPUTS {
-            let Some(output) = self.core.engine.poll_output(&mut self.core.buf[..]) else {
+            let Poll::Output(output) = self.core.engine.poll_output(&mut self.core.buf[..]) else {
                 if self.core.refresh_tracked(now) {
                     continue;
                 }

@@ -9,10 +9,13 @@ use std::hint::black_box;
 use std::io::Write;
 use std::process::ExitCode;
 
-use vrrp_core::wire::{Advert, WireVersion};
 use vrrp_core::{
     AdvertInterval, Auth, Engine, Family, Instant, InterfaceState, MacAddr, Output, Priority,
     VirtualAddress, VrConfig, VrKey, VrSettings, Vrid,
+};
+use vrrp_core::{
+    Poll,
+    wire::{Advert, WireVersion},
 };
 
 type Table = Engine<8, 1024, 4>;
@@ -102,7 +105,7 @@ fn measured_send(table: &mut Table, now: &mut u64, adverts: u64) {
 #[inline]
 fn drain(table: &mut Table, buf: &mut [u8]) -> u64 {
     let mut sent = 0;
-    while let Some(output) = table.poll_output(buf) {
+    while let Poll::Output(output) = table.poll_output(buf) {
         if let Output::Transmit(transmit) = output {
             black_box(transmit.frame);
             sent += 1;

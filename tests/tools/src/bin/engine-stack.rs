@@ -86,7 +86,7 @@ fn hear(router: &mut Engine, buf: &mut [u8], priority: u8) {
 }
 
 fn drain(router: &mut Engine, buf: &mut [u8]) {
-    while let Some(output) = router.poll_output(buf) {
+    while let Poll::Output(output) = router.poll_output(buf) {
         black_box(&output);
     }
 }
