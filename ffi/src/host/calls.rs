@@ -19,7 +19,6 @@ use crate::numbers::*;
 use crate::raw::{self, string};
 use crate::types::vrrp_config;
 use ::vrrp_host::Platform;
-use vrrpd::facts;
 
 /// Opens a host in the network namespace of the calling thread and makes everything ready for the
 /// virtual routers of `config`. What a killed process has left there is removed first. Nothing is
@@ -111,7 +110,7 @@ pub unsafe extern "C" fn vrrp_host_open_config(
             let options = Options::read(abi, options, host)?;
             let octets = raw::items(text.cast::<u8>(), text_len)?;
             let own = options.runtime_dir.clone();
-            let facts = facts::read();
+            let facts = os::facts();
             let text = text::read(&options.config_name, octets, own.is_some(), &facts)?;
             let runtime_dir = own.unwrap_or(text.runtime_dir);
             host.write(open(text.config, runtime_dir, options)?);

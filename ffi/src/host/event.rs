@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
+use ::vrrp_host::wording::{self, Weight};
 use ::vrrp_host::{Event, VrId};
 use vrrp_core::{AdvertInterval, Peer, Vrid};
-use vrrpd::words::{self, Weight};
 
 use super::message;
 use super::numbers::*;
@@ -50,11 +50,11 @@ pub(crate) fn problem(text: &str) -> vrrp_host_event {
 /// Converts an event.
 pub(crate) fn event(event: &Event) -> vrrp_host_event {
     let about = subject(event);
-    let (weight, text) = words::event(event);
+    let (weight, text) = wording::event(event);
     let mut told = empty();
     told.level = match weight {
         Weight::Warning | Weight::Warned => VRRP_HOST_LEVEL_WARNING,
-        Weight::Info | Weight::Debug => VRRP_HOST_LEVEL_INFO,
+        Weight::Info => VRRP_HOST_LEVEL_INFO,
     };
     told.text = message::field(&text);
     told.id = about.map_or(told.id, id);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ::vrrp_host::PlatformError;
+use ::vrrp_host::{HostFacts, PlatformError};
 
 /// Where it is noted what is installed, unless somebody says otherwise: where vrrpd does, too.
 #[cfg(target_os = "linux")]
@@ -28,6 +28,18 @@ pub(crate) type Os = vrrp_freebsd::FreebsdPlatform;
 pub(crate) fn open(runtime_dir: &Path) -> Result<Os, PlatformError> {
     let runtime_dir = runtime_dir.to_path_buf();
     Os::open(vrrp_freebsd::Options { runtime_dir })
+}
+
+/// Reads the facts of this host, without privileges.
+#[cfg(target_os = "linux")]
+pub(crate) fn facts() -> HostFacts {
+    Ok(Box::new(vrrp_linux::LinuxFacts::read()?))
+}
+
+/// Reads the facts of this host, without privileges.
+#[cfg(target_os = "freebsd")]
+pub(crate) fn facts() -> HostFacts {
+    Ok(Box::new(vrrp_freebsd::FreebsdFacts::read()?))
 }
 
 /// Closes what the child of a fork has inherited, and leaves the network as it is.

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use ::vrrp_host::{HostConfig, HostFacts};
-use vrrpd::config::{self, Parsed, Program};
-use vrrpd::facts;
+use vrrp_config::{self as config, Parsed, Program};
 
 use super::message::Refusal;
 use super::numbers::VRRP_ERR_HOST_CONFIG;
+use super::os;
 
 /// A configuration that can be had.
 pub(crate) struct Text {
@@ -31,7 +31,7 @@ pub(crate) fn read(
 
 /// Reads a text for a check: what does not fit this host refuses it, too.
 pub(crate) fn read_fitting(name: &Path, octets: &[u8]) -> Result<Text, Refusal> {
-    let mut judged = judge(name, octets, false, &facts::read());
+    let mut judged = judge(name, octets, false, &os::facts());
     if judged.has_errors() {
         judged.config = None;
     }

@@ -4,18 +4,15 @@
 //! socket and the output of event scripts, and never for anything else. The only other thread is
 //! the one that starts scripts, because starting a process can wait for a disk.
 //!
-//! - [`config`] reads the configuration file.
 //! - [`facts`] are those of this host, which a configuration is judged against.
 //! - [`daemon`] is the loop, with reload and graceful stop.
 //! - [`scripts`] runs the event scripts.
 //! - [`control`] is the control socket: its server, its words, and the client's side.
 //! - [`privsep`] divides all this between two processes where a platform supports it.
-//! - [`words`] tells what happened in one line for the log.
 //! - [`output`] writes the standard streams, whoever reads them.
 //! - [`logging`], [`notify`], [`poll`] and [`sys`] are the ground: log, service manager, poll(2),
 //!   system calls.
 
-pub mod config;
 pub mod control;
 pub mod ctl;
 pub mod daemon;
@@ -28,4 +25,3 @@ pub mod privsep;
 pub mod report;
 pub mod scripts;
 pub mod sys;
-pub mod words;

@@ -8,26 +8,26 @@ use vrrp_host::{
 };
 
 use crate::control::protocol::{Peer, Rejected, Seen, VirtualRouter, VrStats};
-use crate::words;
+use vrrp_host::wording;
 
 /// How a virtual router stands, with those of `warnings` that are about it.
 pub fn virtual_router(report: &VrReport, now: Instant, warnings: &[Warning]) -> VirtualRouter {
     let status = &report.status;
     let seconds = |span: vrrp_core::Duration| span.as_micros() as f64 / 1e6;
     let source = report.source.map(|address| address.to_string());
-    let missing = words::is_missing(&report.interface);
+    let missing = wording::is_missing(&report.interface);
     VirtualRouter {
         vrid: report.id.vrid.get(),
         interface: report.id.interface.clone(),
         family: family_word(report.id.family).into(),
-        state: words::state(status.state).into(),
-        since_s: words::age(now, status.since),
+        state: wording::state(status.state).into(),
+        since_s: wording::age(now, status.since),
         reason: match &report.refused {
             Some(why) => format!("not ready: {why}"),
             None if report.why.reason == Reason::InterfaceDown && missing => {
                 "interface missing".into()
             }
-            None => words::reason(&report.why),
+            None => wording::reason(&report.why),
         },
         priority: status.priority.get(),
         base_priority: status.base_priority.get(),
@@ -59,7 +59,7 @@ pub fn virtual_router(report: &VrReport, now: Instant, warnings: &[Warning]) -> 
         last_rejected: report.rejected.map(|last| Rejected {
             reason: last.reason.to_string(),
             source: Some(last.source.to_string()),
-            age_s: words::age(now, last.at),
+            age_s: wording::age(now, last.at),
             count: last.count,
         }),
     }
@@ -119,7 +119,7 @@ fn peer(active: &ActiveRouter, now: Instant) -> Peer {
         mac: active.mac.map(|mac| mac.to_string()),
         version: active.version,
         interval_s: active.interval.duration().as_micros() as f64 / 1e6,
-        last_heard_s: words::age(now, active.last_heard),
+        last_heard_s: wording::age(now, active.last_heard),
     }
 }
 
@@ -142,7 +142,7 @@ fn texts(id: &VrId, all: &[Warning]) -> Vec<String> {
 /// The warnings that belong to no virtual router.
 pub fn warnings_of_host(all: &[Warning]) -> Vec<String> {
     let of_host = |warning: &&Warning| !matches!(warning.about, About::VirtualRouter(_));
-    all.iter().filter(of_host).map(words::warning).collect()
+    all.iter().filter(of_host).map(wording::warning).collect()
 }
 
 /// The counters of a virtual router.

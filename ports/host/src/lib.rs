@@ -38,6 +38,7 @@ mod platform;
 mod queue;
 mod report;
 mod sightings;
+pub mod wording;
 
 pub use config::{
     AddressSpec, ConfigCause, ConfigError, HostConfig, TrackSpec, Tracked, VrId, VrSpec,

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use vrrp_config::{Program, Severity, judge, parse};
 use vrrp_host::{HostFacts, OwnAddress, OwnInterface};
-use vrrpd::config::{Program, Severity, judge, parse};
 
 /// Reads `octets` as a configuration file.
 ///

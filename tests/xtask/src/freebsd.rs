@@ -29,6 +29,8 @@ const TESTS: &[&str] = &[
     "-p",
     "vrrp-port-kit",
     "-p",
+    "vrrp-config",
+    "-p",
     "vrrp-freebsd",
     "-p",
     "vrrpd",

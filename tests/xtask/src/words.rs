@@ -12,6 +12,7 @@ const FOLDERS: &[&str] = &[
     "core",
     "ffi",
     "ports/appliance",
+    "ports/config",
     "ports/daemon",
     "ports/embassy",
     "ports/smoltcp",

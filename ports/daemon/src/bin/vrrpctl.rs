@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use lexopt::prelude::*;
 
-use vrrpd::config::DEFAULT_CONTROL_SOCKET;
+use vrrp_config::DEFAULT_CONTROL_SOCKET;
 use vrrpd::control::Connection;
 use vrrpd::control::protocol::{Answer, Request, Status, Which};
 use vrrpd::ctl::filter::Filter;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::control::protocol::{Event, Seen, Stats, Status, VirtualRouter};
-use crate::words::{ago, gave_up, span, utc};
+use vrrp_host::wording::{ago, gave_up, span, utc};
 
 /// Everything about each virtual router. Writing to a `String` cannot fail.
 pub fn status(status: &Status) -> String {

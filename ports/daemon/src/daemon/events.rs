@@ -9,7 +9,7 @@ use super::Daemon;
 use crate::control::protocol;
 use crate::report;
 use crate::scripts::{Happening, Occasion};
-use crate::words::{self, Weight};
+use vrrp_host::wording::{self, Weight};
 
 /// Events taken in one turn. Each is a line of the log, a script and a line for those who asked for
 /// events, and the protocol does not wait for thousands of them.
@@ -40,11 +40,11 @@ impl<P: Platform> Daemon<P> {
     }
 
     fn log_event(&mut self, event: &Event, now: Instant) {
-        let (weight, line) = words::event(event);
+        let (weight, line) = wording::event(event);
         let level = match weight {
             Weight::Info => log::Level::Info,
             Weight::Warning => log::Level::Warn,
-            Weight::Warned | Weight::Debug => log::Level::Debug,
+            Weight::Warned => log::Level::Debug,
         };
         // A line that would not be written anyway does not count against the limit.
         if log::log_enabled!(level) && self.limit.admits(event, now) {
@@ -72,11 +72,11 @@ impl<P: Platform> Daemon<P> {
         else {
             return;
         };
-        let reason = words::reason(why);
+        let reason = wording::reason(why);
         let happening = Happening {
             occasion: occasion(*to, why.reason),
-            old_state: words::state(*from),
-            new_state: words::state(*to),
+            old_state: wording::state(*from),
+            new_state: wording::state(*to),
             reason: reason.clone(),
             addresses: addresses.iter().map(report::prefixed).collect(),
             peer: why.peer,
@@ -90,8 +90,8 @@ impl<P: Platform> Daemon<P> {
             vrid: id.vrid.get(),
             interface: id.interface.clone(),
             family: family_word(id.family).into(),
-            from: words::state(*from).into(),
-            to: words::state(*to).into(),
+            from: wording::state(*from).into(),
+            to: wording::state(*to).into(),
             reason,
             peer: why.peer.map(|p| p.address.to_string()),
         };
@@ -114,12 +114,12 @@ impl<P: Platform> Daemon<P> {
         if self.runner().last_occasion(id) == Some(Occasion::Stop) {
             return;
         }
-        let state = words::state(State::Initialize);
+        let state = wording::state(State::Initialize);
         let happening = Happening {
             occasion: Occasion::Stop,
             old_state: state,
             new_state: state,
-            reason: words::ended(ended).into(),
+            reason: wording::ended(ended).into(),
             addresses: Vec::new(),
             peer: None,
             priority: None,

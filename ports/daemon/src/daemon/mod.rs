@@ -16,16 +16,16 @@ use std::time::{Duration, Instant};
 use vrrp_core::State;
 use vrrp_host::{Host, Platform, VrId};
 
-use crate::config::{Config, Global};
 use crate::control::Server;
 use crate::notify::Notifier;
 use crate::poll::PollSet;
 use crate::privsep::Helper;
 use crate::scripts::{Runner, Scripts, script_set};
 use crate::sys::{self, Signals};
-use crate::words;
 use limit::LogLimit;
 pub use reload::log_remark;
+use vrrp_config::{Config, Global};
+use vrrp_host::wording;
 use warnings::Logged;
 
 /// How long a graceful stop may take: priority 0, then serving until a successor is heard.
@@ -387,7 +387,7 @@ impl<P: Platform> Daemon<P> {
                 "{}: {} for {}, priority {}: {}",
                 report.id,
                 vr.state,
-                words::span(vr.since_s),
+                wording::span(vr.since_s),
                 vr.priority,
                 vr.reason
             );

@@ -5,7 +5,7 @@ use std::path::Path;
 use vrrp_host::{Platform, Reload};
 
 use super::Daemon;
-use crate::config::{self, Config, Diagnostic, LogLevel, Parsed, Program, Severity};
+use vrrp_config::{self as config, Config, Diagnostic, LogLevel, Parsed, Program, Severity};
 
 /// Follows the errors about this host that do not refuse a reload.
 const UNFIT: &str =

@@ -13,13 +13,13 @@ use vrrp_core::VrKey;
 use vrrp_host::{Host, PlatformWarning, Subject};
 
 use super::{Daemon, Parts};
-use crate::config;
 use crate::control::Server;
 use crate::control::protocol::{Answer, Request, Status, Which};
 use crate::logging::capture;
 use crate::notify::Notifier;
 use crate::scripts::Runner as _;
 use platform::FakePlatform;
+use vrrp_config as config;
 
 const LONG: Duration = Duration::from_secs(20);
 

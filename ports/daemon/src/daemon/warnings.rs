@@ -7,7 +7,7 @@ use vrrp_host::{About, Event, Platform, Warning};
 
 use super::Daemon;
 use super::limit::WarningLimit;
-use crate::words;
+use vrrp_host::wording;
 
 /// The shortest time between two looks. One is taken in the first turn after it.
 const REST: Duration = Duration::from_secs(1);
@@ -52,14 +52,14 @@ impl Logged {
         }
         let holding: BTreeSet<Warning> = holding.into_iter().collect();
         for over in self.begun.difference(&holding) {
-            log::info!("no longer: {}", words::warning(over));
+            log::info!("no longer: {}", wording::warning(over));
         }
         self.begun.retain(|warning| holding.contains(warning));
         self.waiting.retain(|warning| holding.contains(warning));
         let mut news = std::mem::take(&mut self.waiting);
         for warning in &news {
             if self.limit.admits(&warning.about, now) {
-                log::warn!("{}", words::warning(warning));
+                log::warn!("{}", wording::warning(warning));
                 self.begun.insert(warning.clone());
             }
         }
@@ -72,7 +72,7 @@ impl Logged {
             if problems.contains(&warning) {
                 self.begun.insert(warning);
             } else if self.limit.admits(&warning.about, now) {
-                log::warn!("{}", words::warning(&warning));
+                log::warn!("{}", wording::warning(&warning));
                 self.begun.insert(warning);
             } else {
                 self.limit.leave_out(&warning.about);

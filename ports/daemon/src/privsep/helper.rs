@@ -8,10 +8,10 @@ use std::os::unix::net::UnixStream;
 use vrrp_host::VrId;
 
 use super::line::Line;
-use super::words::{Ask, MAX_TELL, Name, Tell, What, octets};
-use crate::config::Diagnostic;
+use super::words::{Ask, MAX_TELL, Name, Remark, Tell, What, octets};
 use crate::scripts::{Happening, Occasion, Runner, ScriptSet};
 use crate::sys::Taken;
+use vrrp_config::Diagnostic;
 
 /// The process that has the rights, as the other one sees it: it takes signals, reads the
 /// configuration file and runs scripts.
@@ -19,7 +19,7 @@ use crate::sys::Taken;
 pub struct Helper {
     line: Line,
     signals: u32,
-    configuration: Option<Result<(String, Vec<Diagnostic>), String>>,
+    configuration: Option<Result<(String, Vec<Remark>), String>>,
     /// Happenings that it was told of, and how many of them it is done with.
     told: u64,
     done: u64,
@@ -70,7 +70,10 @@ impl Helper {
         self.say(&Ask::Configuration);
         loop {
             if let Some(answer) = self.configuration.take() {
-                return answer.map(|(text, diagnostics)| (octets(&text), diagnostics));
+                return answer.map(|(text, remarks)| {
+                    let diagnostics = remarks.into_iter().map(|remark| remark.0);
+                    (octets(&text), diagnostics.collect())
+                });
             }
             let waited = self.line.wait_to_hear().and_then(|()| self.listen());
             waited.map_err(|error| format!("the process that reads the file is gone: {error}"))?;

@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use vrrp_host::{HostConfig, HostFacts, Waited};
 
 use super::line::Line;
-use super::words::{Ask, MAX_ASK, Tell, characters};
-use crate::config::{self, Config, Diagnostic, Program};
+use super::words::{Ask, MAX_ASK, Remark, Tell, characters};
 use crate::logging;
 use crate::poll::PollSet;
 use crate::scripts::{Runner, Scripts, script_set};
 use crate::sys::{self, Signals};
+use vrrp_config::{self as config, Config, Program};
 
 /// Log lines taken before others of the loop have their turn.
 const MOST_LINES: usize = 64;
@@ -217,7 +217,7 @@ impl<S: Served> Keeper<S> {
 
     /// Reads the file for a reload and judges it, as the other process may not see all that it needs.
     /// Lets through what a good one asks for.
-    fn read_file(&mut self) -> Result<(String, Vec<Diagnostic>), String> {
+    fn read_file(&mut self) -> Result<(String, Vec<Remark>), String> {
         let octets = std::fs::read(&self.file);
         let octets = octets.map_err(|e| format!("{}: {e}", self.file.display()))?;
         let text = characters(&octets);
@@ -226,7 +226,7 @@ impl<S: Served> Keeper<S> {
             self.served.allow(config.host());
             self.read = Some(config);
         }
-        Ok((text, judged.diagnostics))
+        Ok((text, judged.diagnostics.into_iter().map(Remark).collect()))
     }
 
     fn configure(&mut self, config: Config) {

@@ -6,9 +6,9 @@ use vrrp_host::VrId;
 
 use super::Helper;
 use super::line::Line;
-use super::words::{Ask, MAX_ASK, Name, Tell, What, characters};
-use crate::config::Diagnostic;
+use super::words::{Ask, MAX_ASK, Name, Remark, Tell, What, characters};
 use crate::scripts::{Happening, Occasion, Runner, ScriptSet};
+use vrrp_config::Diagnostic;
 
 /// A helper, and the other end of its line.
 fn pair() -> (Helper, Line) {
@@ -49,7 +49,7 @@ fn no_scripts() -> ScriptSet {
 
 fn remark() -> Diagnostic {
     let text = "[VRID]\nserverid = 0\n";
-    let parsed = crate::config::parse("some.conf".as_ref(), text);
+    let parsed = vrrp_config::parse("some.conf".as_ref(), text);
     parsed.diagnostics.first().expect("a remark").clone()
 }
 
@@ -74,7 +74,7 @@ fn a_file_of_any_octets_is_read_while_signals_come() {
         other.wait_to_hear().unwrap();
         assert_eq!(other.hear().unwrap(), Some(Ask::Configuration));
         other.say(&Tell::Signals(1 << libc::SIGUSR1)).unwrap();
-        let answer = Ok((characters(&sent), vec![remark()]));
+        let answer = Ok((characters(&sent), vec![Remark(remark())]));
         other.say(&Tell::Configuration(answer)).unwrap();
         other
     });

@@ -1,14 +1,15 @@
 //! The messages between the two processes that do not concern the network.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use vrrp_core::{Family, Peer, Vrid};
 use vrrp_host::VrId;
 
-use crate::config::Diagnostic;
 use crate::scripts::{Happening, Occasion};
+use vrrp_config::{Diagnostic, Severity};
 
 /// The longest thing that the process without rights says, in octets.
 pub(super) const MAX_ASK: usize = 32 * 1024;
@@ -43,9 +44,32 @@ pub(super) enum Tell {
     Signals(u32),
     /// The configuration file: its octets as characters, and the judgement of them. Or why it cannot
     /// be read.
-    Configuration(Result<(String, Vec<Diagnostic>), String>),
+    Configuration(Result<(String, Vec<Remark>), String>),
     /// Every script is done that follows from the first so many happenings.
     Done(u64),
+}
+
+/// A diagnostic, as it is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Remark(#[serde(with = "DiagnosticForm")] pub(super) Diagnostic);
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Diagnostic")]
+struct DiagnosticForm {
+    #[serde(with = "SeverityForm")]
+    severity: Severity,
+    file: PathBuf,
+    line: usize,
+    key: Option<String>,
+    message: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Severity")]
+enum SeverityForm {
+    Note,
+    Warning,
+    Error,
 }
 
 /// A virtual router.

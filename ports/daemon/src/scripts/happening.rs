@@ -7,7 +7,7 @@ use std::time::Duration;
 use vrrp_core::Peer;
 use vrrp_host::{VrId, family_word};
 
-use crate::config::Script;
+use vrrp_config::Script;
 
 /// The scripts of one virtual router.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -23,8 +23,8 @@ use output::Pipe;
 use run::{Outcome, Run};
 use spawner::Spawner;
 
-use crate::config::{Script, VirtualRouter};
 use crate::poll::PollSet;
+use vrrp_config::{Script, VirtualRouter};
 
 /// Scripts that run at the same time, of all virtual routers: a host that takes over hundreds of
 /// them goes on advertising while their scripts get their turns.

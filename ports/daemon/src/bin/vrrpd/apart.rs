@@ -6,9 +6,9 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitStatus;
 
+use vrrp_config::Config;
 use vrrp_freebsd::{FreebsdPlatform, Options, ServedPlatform, Server as Network};
 use vrrp_host::{Host, PlatformError};
-use vrrpd::config::Config;
 use vrrpd::control::Server as Control;
 use vrrpd::daemon::{Daemon, Parts};
 use vrrpd::logging;

@@ -13,8 +13,8 @@ use std::process::ExitCode;
 
 use lexopt::prelude::*;
 
+use vrrp_config::{self as config, Config, Program};
 use vrrp_host::{ConfigCause, ConfigError, Platform, PlatformError};
-use vrrpd::config::{self, Config, Program};
 use vrrpd::control::BindError;
 use vrrpd::daemon::{Daemon, log_remark};
 use vrrpd::facts;

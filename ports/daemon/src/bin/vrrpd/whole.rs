@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Instant;
 
+use vrrp_config::Config;
 use vrrp_host::{Host, PlatformError};
 use vrrp_linux::LinuxPlatform;
-use vrrpd::config::Config;
 use vrrpd::control::Server;
 use vrrpd::daemon::{Daemon, Parts};
 use vrrpd::notify::Notifier;

@@ -12,8 +12,8 @@ use std::path::Path;
 use super::{Config, Diagnostic, Parsed, Severity};
 
 /// The file that is installed beside the manual page.
-const SAMPLE: &str = include_str!("../../etc/vrrpd.conf.sample");
-const FREEBSD_SAMPLE: &str = include_str!("../../../freebsd/port/files/vrrpd.conf.sample");
+const SAMPLE: &str = include_str!("../../daemon/etc/vrrpd.conf.sample");
+const FREEBSD_SAMPLE: &str = include_str!("../../freebsd/port/files/vrrpd.conf.sample");
 
 /// The smallest file, to which a test adds lines.
 const MINIMAL: &str = "[VRID]\nserverid = 1\ninterface = eth0\naddr = 10.0.0.1/24\n";

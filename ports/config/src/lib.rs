@@ -11,7 +11,7 @@
 //!
 //! ```
 //! let text = "[VRID]\nserverid = 1\ninterface = eth0\naddr = 10.0.0.1/32\npriority = 300\n";
-//! let parsed = vrrpd::config::parse("vrrpd.conf".as_ref(), text);
+//! let parsed = vrrp_config::parse("vrrpd.conf".as_ref(), text);
 //! assert!(parsed.config.is_none());
 //! assert_eq!(
 //!     parsed.diagnostics[0].to_string(),
@@ -29,6 +29,7 @@ mod legacy;
 mod lexer;
 mod library;
 mod reader;
+mod router;
 mod script;
 mod settings;
 #[cfg(test)]
@@ -37,16 +38,16 @@ mod values;
 mod vrid;
 
 use std::path::Path;
-use std::time::Duration;
 
-use vrrp_host::{HostConfig, HostFacts, VrSpec};
+use vrrp_host::{HostConfig, HostFacts};
 
-use keys::{Key, SectionKind};
+use keys::SectionKind;
 use lexer::Section;
 use reader::Reader;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use global::{DEFAULT_CONTROL_SOCKET, Global, LogLevel};
+pub use router::VirtualRouter;
 pub use script::{DEFAULT_SCRIPT_TIMEOUT, Script};
 
 /// A configuration without errors.
@@ -68,76 +69,6 @@ impl Config {
                 .map(|router| router.spec.clone())
                 .collect(),
         }
-    }
-}
-
-/// One virtual router of the file. A section with addresses of both families makes two.
-///
-/// Two are equal when they ask for the same, wherever in a file they stand.
-#[derive(Clone, Debug)]
-pub struct VirtualRouter {
-    /// The settings of the protocol.
-    pub spec: VrSpec,
-    /// Runs when this host has become master and the addresses are in place.
-    pub master_script: Option<Script>,
-    /// Runs when this host is not master any more, and at a start as backup.
-    pub backup_script: Option<Script>,
-    /// Runs when the virtual router cannot take part.
-    pub fault_script: Option<Script>,
-    /// Runs when vrrpd stops or the virtual router is taken out of the file.
-    pub stop_script: Option<Script>,
-    /// How long a script may run.
-    pub script_timeout: Duration,
-    /// The line of its `[VRID]`.
-    pub section_line: usize,
-    /// Where its keys stand, for messages.
-    lines: Lines,
-}
-
-impl PartialEq for VirtualRouter {
-    fn eq(&self, other: &Self) -> bool {
-        let Self {
-            spec,
-            master_script,
-            backup_script,
-            fault_script,
-            stop_script,
-            script_timeout,
-            section_line: _,
-            lines: _,
-        } = self;
-        *spec == other.spec
-            && *master_script == other.master_script
-            && *backup_script == other.backup_script
-            && *fault_script == other.fault_script
-            && *stop_script == other.stop_script
-            && *script_timeout == other.script_timeout
-    }
-}
-
-impl Eq for VirtualRouter {}
-
-/// The lines of a section's keys.
-#[derive(Clone, Debug)]
-struct Lines {
-    section: usize,
-    keys: Vec<(Key, usize)>,
-}
-
-impl Lines {
-    fn of(section: &Section<'_>) -> Self {
-        Self {
-            section: section.line,
-            keys: section.entries.iter().map(|e| (e.key, e.line)).collect(),
-        }
-    }
-
-    /// The line of a key, or of the section when it does not have it.
-    fn of_key(&self, key: Key) -> usize {
-        self.keys
-            .iter()
-            .find(|(k, _)| *k == key)
-            .map_or(self.section, |(_, line)| *line)
     }
 }
 

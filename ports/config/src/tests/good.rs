@@ -11,7 +11,7 @@ use vrrp_core::{
 use vrrp_host::{Tracked, VrSpec};
 
 use super::{MINIMAL, SAMPLE, good};
-use crate::config::{DEFAULT_SCRIPT_TIMEOUT, Global, LogLevel, Script};
+use crate::{DEFAULT_SCRIPT_TIMEOUT, Global, LogLevel, Script};
 
 const PAPER: &str = "\
 [VRID]

@@ -9,7 +9,7 @@ use vrrp_core::Family;
 use vrrp_host::{Facts, HostFacts, OwnAddress, OwnInterface, VrSpec};
 
 use super::{MINIMAL, lines};
-use crate::config::{Parsed, Program, judge};
+use crate::{Parsed, Program, judge};
 
 const FILE: &str = "vrrpd.conf";
 
@@ -43,7 +43,7 @@ fn interface(name: &str, addresses: &[&str]) -> OwnInterface {
     }
 }
 
-pub(in crate::config) fn eth0() -> OwnInterface {
+pub(crate) fn eth0() -> OwnInterface {
     interface("eth0", &["10.0.0.2/24"])
 }
 

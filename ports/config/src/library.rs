@@ -38,8 +38,8 @@ pub(super) fn judge(section: &Section<'_>, own_runtime_dir: bool, report: &mut R
 mod tests {
     use std::path::Path;
 
-    use crate::config::tests::{host, lines};
-    use crate::config::{HostFacts, Parsed, Program, judge, parse};
+    use crate::tests::{host, lines};
+    use crate::{HostFacts, Parsed, Program, judge, parse};
 
     const TEXT: &str = "[GLOBAL]\ncontrolsocket = /run/a.sock\ncontrolgroup = adm\nruntimedir = /run/a\n\
         loglevel = debug\n[VRID]\nserverid = 1\ninterface = eth0\naddr = 10.0.0.1/32\nscripttimeout = 3\n";

@@ -2,8 +2,8 @@
 //!
 //! The words are those of the configuration file: "master" and "backup", not the RFC's "Active".
 
+use crate::{About, Ended, Event, Warning, Why};
 use vrrp_core::{Duration, Instant, InterfaceState, Peer, Reason, State};
-use vrrp_host::{About, Ended, Event, Warning, Why};
 
 /// `master`, `backup` or `init`.
 pub const fn state(state: State) -> &'static str {
@@ -71,11 +71,9 @@ pub enum Weight {
     Info,
     /// Somebody should look.
     Warning,
-    /// Somebody should look; a warning of [`Host::warnings`](vrrp_host::Host::warnings) says it, too,
+    /// Somebody should look; a warning of [`Host::warnings`](crate::Host::warnings) says it, too,
     /// for as long as it lasts.
     Warned,
-    /// Only for those who look for a fault in vrrpd.
-    Debug,
 }
 
 /// The line for an event.
@@ -135,7 +133,6 @@ pub fn event(event: &Event) -> (Weight, String) {
             let text = format!("{address} goes on advertising with priority {priority}");
             (Weight::Warned, format!("{id}: {text}"))
         }
-        other => (Weight::Debug, format!("{other:?}")),
     }
 }
 
@@ -254,8 +251,8 @@ fn rejected(event: &Event) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::VrId;
     use vrrp_core::{Family, Priority, Vrid};
-    use vrrp_host::VrId;
 
     fn change(why: Reason, peer: Option<Peer>) -> String {
         let happened = Event::StateChange {

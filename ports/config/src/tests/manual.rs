@@ -1,9 +1,9 @@
 //! The manual page says what the reader does.
 
 use super::good;
-use crate::config::keys::{Key, SectionKind};
+use crate::keys::{Key, SectionKind};
 
-const MANUAL: &str = include_str!("../../../man/vrrpd.conf.5");
+const MANUAL: &str = include_str!("../../../daemon/man/vrrpd.conf.5");
 
 #[test]
 fn the_manual_page_has_every_key_where_it_belongs_and_no_other() {
@@ -20,24 +20,6 @@ fn the_manual_page_has_every_key_where_it_belongs_and_no_other() {
         known.sort_unstable();
         assert_eq!(described, known);
     }
-}
-
-/// The page lists exactly the sysctls that the Linux port changes.
-#[cfg(target_os = "linux")]
-#[test]
-fn the_manual_page_has_every_sysctl() {
-    const VRRPD: &str = include_str!("../../../man/vrrpd.8");
-    let (_, section) = VRRPD.split_once(".Ss Sysctls on Linux").unwrap();
-    let (section, _) = section.split_once(".Ss ").unwrap();
-    let lines = section.replace("\\\n", "");
-    let items = lines
-        .lines()
-        .filter_map(|line| line.strip_prefix(".It Va "));
-    let mut described: Vec<&str> = items.flat_map(|names| names.split(" , ")).collect();
-    let mut changed = vrrp_linux::testing::sysctls();
-    described.sort_unstable();
-    changed.sort_unstable();
-    assert_eq!(described, changed);
 }
 
 #[test]

@@ -9,9 +9,10 @@ use super::diagnostic::found;
 use super::keys::Key;
 use super::lexer::Section;
 use super::reader::Reader;
+use super::router::{Lines, VirtualRouter};
 use super::script::{self, Scripts};
 use super::settings::Settings;
-use super::{Lines, VirtualRouter, address, legacy, values};
+use super::{address, legacy, values};
 
 /// A section that was read.
 pub(super) struct VridSection {
@@ -79,7 +80,7 @@ fn with_scripts(
         stop_script: scripts.stop.clone(),
         script_timeout,
         section_line: section.line,
-        lines: Lines::of(section),
+        lines: Lines::new(section),
     }
 }
 
