@@ -8,7 +8,7 @@
 //!
 //! - [`Engine`] is a table of virtual routers whose capacities are its parameters. It fits a
 //!   `static`, and no call costs more for a fuller table than its documentation says.
-//! - Inputs carry the time: [`Engine::handle_frame`] (or [`Engine::handle_packet`]),
+//! - Inputs carry the time: [`Engine::handle_frame`] (or [`Engine::handle_datagram`]),
 //!   [`Engine::handle_timeout`], [`Engine::handle_failure`], and what the administrator and the
 //!   interfaces say. A bad packet is a [`Verdict`], a misuse an [`Error`]; neither changes anything.
 //! - After any input the caller performs what [`Engine::poll_output`] gives until it is
@@ -89,10 +89,10 @@ pub use config::{Announce, MAX_TRACKS, Track, TrackEffect, VrConfig, VrSettings}
 pub use engine::Engine;
 pub use error::Error;
 pub use output::{Failure, FrameKind, Output, Peer, Poll, Reason, State, StateChange, Transmit};
-pub use status::{ActiveRouter, DropCounters, InterfaceState, PacketMeta, Statistics, Status};
+pub use status::{ActiveRouter, DropCounters, InterfaceState, Statistics, Status};
 pub use time::{Duration, Instant};
 pub use types::{
     AddressCheck, AdvertInterval, Auth, ChecksumMode, Family, MacAddr, MacMode, OwnerReceive,
     Priority, Version, VirtualAddress, VrKey, Vrid,
 };
-pub use verdict::{DropReason, Verdict};
+pub use verdict::{Accepted, DropReason, Dropped, Verdict};

@@ -23,22 +23,6 @@ pub struct InterfaceState {
     pub ipv6: Option<Ipv6Addr>,
 }
 
-/// Where a VRRP message came from, for ports that hand over the IP payload alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct PacketMeta {
-    /// The interface that it arrived on.
-    pub ifindex: u32,
-    /// The source of the IP packet.
-    pub source: IpAddr,
-    /// Its destination.
-    pub destination: IpAddr,
-    /// Its TTL or hop limit on arrival.
-    pub ttl: u8,
-    /// The source MAC, where the port knows it.
-    pub source_mac: Option<MacAddr>,
-}
-
 /// A virtual router as it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]

@@ -142,6 +142,14 @@ impl Family {
         }
     }
 
+    /// The length of an address in octets.
+    pub(crate) const fn address_len(self) -> usize {
+        match self {
+            Family::Ipv4 => 4,
+            Family::Ipv6 => 16,
+        }
+    }
+
     /// Its name: `IPv4` or `IPv6`.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -3,17 +3,67 @@
 use core::fmt;
 
 use crate::types::VrKey;
+use crate::wire::Datagram;
 
-/// The verdict about a received frame or packet.
+/// The verdict about a received frame or datagram, with what the engine found out about it: nobody
+/// above has to parse it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub enum Verdict {
+pub enum Verdict<'f> {
     /// Not VRRP: for somebody else.
     NotVrrp,
-    /// A valid advertisement for this virtual router.
-    Accepted(VrKey),
+    /// A valid advertisement.
+    Accepted(Accepted<'f>),
     /// Discarded and counted. The counter is its only trace.
-    Dropped(DropReason),
+    Dropped(Dropped<'f>),
+}
+
+/// A valid advertisement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub struct Accepted<'f> {
+    /// The virtual router that it is for.
+    pub key: VrKey,
+    /// It is the last one once more, octet for octet and from the same router and MAC, to a Backup
+    /// that set Active_Down_Timer by it: no more news than that the Active router is well. Not every
+    /// repetition is recognised.
+    pub repeated: bool,
+    /// Its address list differs from ours (V-14).
+    pub address_mismatch: bool,
+    /// Its interval differs from ours (V-13).
+    pub interval_mismatch: bool,
+    /// The datagram itself.
+    pub datagram: Datagram<'f>,
+}
+
+/// A packet that was discarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
+pub struct Dropped<'f> {
+    /// Why.
+    pub reason: DropReason,
+    /// The datagram. `None`: its headers could not be read.
+    pub datagram: Option<Datagram<'f>>,
+}
+
+impl Verdict<'_> {
+    /// The virtual router that accepted it, if one did.
+    pub fn accepted(&self) -> Option<VrKey> {
+        match self {
+            Verdict::Accepted(accepted) => Some(accepted.key),
+            Verdict::NotVrrp | Verdict::Dropped(_) => None,
+        }
+    }
+
+    /// Why it was discarded, if it was.
+    pub fn dropped(&self) -> Option<DropReason> {
+        match self {
+            Verdict::Dropped(dropped) => Some(dropped.reason),
+            Verdict::NotVrrp | Verdict::Accepted(_) => None,
+        }
+    }
 }
 
 macro_rules! drop_reasons {

@@ -2,10 +2,10 @@
 
 mod common;
 
-use common::{IF, Line, Peer, Sent, addresses, cs, interface, ip, key, priority};
+use common::{IF, Line, Peer, Sent, Verdict, addresses, cs, interface, ip, key, priority};
 use vrrp_core::{
     Announce, Auth, Error, Failure, Family, InterfaceState, MacAddr, MacMode, Output, Reason,
-    State, Verdict, Version, VirtualAddress, VrConfig, VrSettings,
+    State, Version, VirtualAddress, VrConfig, VrSettings,
 };
 use vrrp_core::{Poll, wire::vrrp::ChecksumForm};
 

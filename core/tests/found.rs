@@ -38,7 +38,7 @@ fn a_backup_is_silent_though_it_still_owed_an_advertisement() {
     let mut line = active(&config(100, &list));
     let frame = Peer::fridge(&line, 200).frame();
     for _ in 0..2 {
-        line.router.handle_frame(line.now, common::IF, &frame);
+        line.hear_frame(&frame);
     }
     line.drain();
     line.expect(&[

@@ -3,11 +3,10 @@
 
 mod common;
 
-use common::{IF, Line, Peer, addresses, cs, ip, priority};
-use vrrp_core::wire::WireVersion;
+use common::{IF, Line, Peer, Verdict, addresses, cs, ip, priority};
+use vrrp_core::wire::{Datagram, WireVersion};
 use vrrp_core::{
-    AddressCheck, Auth, ChecksumMode, DropReason, Instant, PacketMeta, State, Verdict, Version,
-    VrConfig, VrSettings,
+    AddressCheck, Auth, ChecksumMode, DropReason, Instant, State, Version, VrConfig, VrSettings,
 };
 
 const PASSWORD: Auth = Auth::Simple(*b"foobingb");
@@ -55,7 +54,7 @@ fn refuse(line: &mut Line, frame: &[u8], reason: DropReason) {
         own + line.router.drops().count(reason)
     };
     let (status, timeout, before) = (line.status(), line.router.poll_timeout(), count(line));
-    let verdict = line.router.handle_frame(line.now, IF, frame);
+    let verdict = line.hear_frame(frame);
     assert_eq!(verdict, Verdict::Dropped(reason));
     assert_eq!(count(line), before + 1, "{reason} is counted once");
     assert_eq!(line.status(), status, "{reason} changes nothing");
@@ -134,12 +133,12 @@ fn v3_octets_that_are_wrong() {
     let (sum, borrow) = sum.overflowing_sub(0xf000);
     let sum = sum - u16::from(borrow);
     frame[at + 6..at + 8].copy_from_slice(&sum.to_be_bytes());
-    let verdict = line.router.handle_frame(line.now, IF, &frame);
+    let verdict = line.hear_frame(&frame);
     assert_eq!(verdict, Verdict::Accepted(line.key));
     // not V-4: what Ethernet pads is not part of the packet.
     let mut padded = good.clone();
     padded.resize(64, 0xaa);
-    let verdict = line.router.handle_frame(line.now, IF, &padded);
+    let verdict = line.hear_frame(&padded);
     assert_eq!(verdict, Verdict::Accepted(line.key));
 }
 
@@ -148,7 +147,7 @@ fn every_truncation_is_refused_or_not_vrrp() {
     for line in [&mut v3(), &mut v2(Auth::None), &mut v6()] {
         let good = Peer::fridge(line, 200).frame();
         for len in 0..good.len() {
-            let verdict = line.router.handle_frame(line.now, IF, &good[..len]);
+            let verdict = line.hear_frame(&good[..len]);
             let refused = matches!(verdict, Verdict::Dropped(_) | Verdict::NotVrrp);
             assert!(refused, "{len} octets: {verdict:?}");
         }
@@ -381,7 +380,7 @@ fn a_vrid_is_that_of_its_interface_and_family() {
     // V-6
     let mut line = v3();
     let frame = Peer::fridge(&line, 200).frame();
-    let verdict = line.router.handle_frame(line.now, IF + 1, &frame);
+    let verdict: Verdict = line.router.handle_frame(line.now, IF + 1, &frame).into();
     assert_eq!(verdict, Verdict::Dropped(DropReason::UnknownVrid));
 }
 
@@ -395,7 +394,7 @@ fn a_fragment_is_refused_and_other_traffic_is_not_ours() {
     frame[24..26].copy_from_slice(&sum.to_be_bytes());
     refuse(&mut line, &frame, DropReason::Fragment);
     frame[14 + 9] = 17; // UDP
-    let verdict = line.router.handle_frame(line.now, IF, &frame);
+    let verdict = line.hear_frame(&frame);
     assert_eq!(verdict, Verdict::NotVrrp);
 }
 
@@ -403,24 +402,25 @@ fn a_fragment_is_refused_and_other_traffic_is_not_ours() {
 fn the_second_door_ends_in_the_same_rules() {
     let mut line = v3();
     let frame = Peer::fridge(&line, 200).frame();
-    let meta = PacketMeta {
-        ifindex: IF,
+    let good = Datagram {
         source: ip("10.10.10.2"),
         destination: ip("224.0.0.18"),
         ttl: 255,
         source_mac: None,
+        message: &frame[34..],
     };
-    let message = &frame[34..];
-    let verdict = line.router.handle_packet(line.now, &meta, message);
-    assert_eq!(verdict, Verdict::Accepted(line.key));
-    let verdict = line
-        .router
-        .handle_packet(line.now, &PacketMeta { ttl: 64, ..meta }, message);
-    assert_eq!(verdict, Verdict::Dropped(DropReason::Ttl));
-    let verdict = line.router.handle_packet(line.now, &meta, &message[..1]);
-    assert_eq!(verdict, Verdict::Dropped(DropReason::Length));
-    let verdict = line.router.handle_packet(line.now, &meta, &[]);
-    assert_eq!(verdict, Verdict::Dropped(DropReason::Length));
+    let mut hear = |datagram: &Datagram<'_>| {
+        let verdict = line.router.handle_datagram(line.now, IF, datagram);
+        Verdict::from(verdict)
+    };
+    assert_eq!(hear(&good), Verdict::Accepted(line.key));
+    let from_afar = Datagram { ttl: 64, ..good };
+    assert_eq!(hear(&from_afar), Verdict::Dropped(DropReason::Ttl));
+    for len in 0..2 {
+        let message = &good.message[..len];
+        let short = Datagram { message, ..good };
+        assert_eq!(hear(&short), Verdict::Dropped(DropReason::Length));
+    }
 }
 
 #[test]
@@ -536,14 +536,16 @@ fn an_advertisement_of_carp_is_named() {
             addresses: &list,
             ..VrConfig::DEFAULT
         });
-        let meta = PacketMeta {
-            ifindex: IF,
-            source: ip(source),
-            destination: line.key.family.group(),
-            ttl: 255,
-            source_mac: None,
+        let mut hear = |message: &[u8]| {
+            let datagram = Datagram {
+                source: ip(source),
+                destination: line.key.family.group(),
+                ttl: 255,
+                source_mac: None,
+                message,
+            };
+            Verdict::from(line.router.handle_datagram(line.now, IF, &datagram))
         };
-        let mut hear = |message: &[u8]| line.router.handle_packet(line.now, &meta, message);
         // Of ours and of another number.
         assert_eq!(hear(&carp(1)), Verdict::Dropped(DropReason::Carp));
         assert_eq!(hear(&carp(9)), Verdict::Dropped(DropReason::Carp));

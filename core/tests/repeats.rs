@@ -3,9 +3,9 @@
 
 mod common;
 
-use common::{IF, Line, Peer, addresses, ip};
+use common::{Line, Peer, Verdict, addresses, ip};
 use vrrp_core::{
-    Announce, Auth, DropReason, Family, Priority, State, Verdict, Version, VrConfig, VrSettings,
+    Announce, Auth, DropReason, Family, Priority, State, Version, VrConfig, VrSettings,
 };
 use vrrp_core::{
     Poll,
@@ -57,7 +57,7 @@ fn backup(shape: (&[&str], Version, Auth)) -> (Line, Peer) {
 }
 
 fn hear(line: &mut Line, frame: &[u8]) -> Verdict {
-    line.router.handle_frame(line.now, IF, frame)
+    line.hear_frame(frame)
 }
 
 #[test]

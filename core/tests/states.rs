@@ -2,10 +2,10 @@
 
 mod common;
 
-use common::{IF, Line, Peer, addresses, cs, interface, ip, priority, secs};
+use common::{IF, Line, Peer, Verdict, addresses, cs, interface, ip, priority, secs};
 use vrrp_core::{
     AdvertInterval, Announce, InterfaceState, MacMode, OwnerReceive, Reason, State, Track,
-    TrackEffect, Verdict, Version, VirtualAddress, VrConfig, VrSettings,
+    TrackEffect, Version, VirtualAddress, VrConfig, VrSettings,
 };
 
 const QUIET: Announce = Announce {

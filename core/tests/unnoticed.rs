@@ -2,11 +2,10 @@
 
 mod common;
 
-use common::{IF, Line, Peer, Sent, addresses, cs, interface, ip, key, priority, secs};
+use common::{IF, Line, Peer, Sent, Verdict, addresses, cs, interface, ip, key, priority, secs};
 use vrrp_core::{
     Announce, ChecksumMode, DropReason, Engine, Error, Failure, Family, FrameKind, InterfaceState,
-    Output, Reason, State, Track, TrackEffect, Verdict, Version, VirtualAddress, VrConfig,
-    VrSettings,
+    Output, Reason, State, Track, TrackEffect, Version, VirtualAddress, VrConfig, VrSettings,
 };
 use vrrp_core::{Poll, wire::WireVersion};
 

@@ -5,11 +5,12 @@ use core::mem::size_of;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::ptr;
 
+use vrrp_core::wire::Datagram;
 use vrrp_core::{
     AddressCheck, AdvertInterval, Announce, Auth, ChecksumMode, DropReason, Duration, Error,
-    Failure, Family, FrameKind, InterfaceState, MacAddr, MacMode, Output, OwnerReceive, PacketMeta,
-    Peer, Priority, Reason, State, Track, TrackEffect, Transmit, Verdict, Version, VirtualAddress,
-    VrKey, VrSettings, Vrid,
+    Failure, Family, FrameKind, InterfaceState, MacAddr, MacMode, Output, OwnerReceive, Peer,
+    Priority, Reason, State, Track, TrackEffect, Transmit, Verdict, Version, VirtualAddress, VrKey,
+    VrSettings, Vrid,
 };
 
 use crate::numbers::*;
@@ -152,19 +153,22 @@ impl Legal<InterfaceState> for vrrp_interface {
     }
 }
 
-impl Legal<PacketMeta> for vrrp_packet {
-    fn legal(&self) -> Result<PacketMeta, c_int> {
-        if self.reserved != [0; 2] || self.source.family != self.destination.family {
-            return Err(VRRP_ERR_VALUE);
-        }
-        Ok(PacketMeta {
-            ifindex: self.ifindex,
-            source: self.source.legal()?,
-            destination: self.destination.legal()?,
-            ttl: self.ttl,
-            source_mac: (self.has_source_mac != 0).then_some(MacAddr(self.source_mac)),
-        })
+/// The interface and the datagram that a packet brought.
+pub(crate) fn datagram<'m>(
+    packet: &vrrp_packet,
+    message: &'m [u8],
+) -> Result<(u32, Datagram<'m>), c_int> {
+    if packet.reserved != [0; 2] || packet.source.family != packet.destination.family {
+        return Err(VRRP_ERR_VALUE);
     }
+    let datagram = Datagram {
+        source: packet.source.legal()?,
+        destination: packet.destination.legal()?,
+        ttl: packet.ttl,
+        source_mac: (packet.has_source_mac != 0).then_some(MacAddr(packet.source_mac)),
+        message,
+    };
+    Ok((packet.ifindex, datagram))
 }
 
 /// The interval of a configuration, which depends on the version.
@@ -280,11 +284,11 @@ pub(crate) fn error(error: Error) -> c_int {
 
 /// The number of a verdict.
 #[inline]
-pub(crate) fn verdict(verdict: Verdict) -> c_int {
+pub(crate) fn verdict(verdict: &Verdict<'_>) -> c_int {
     match verdict {
         Verdict::NotVrrp => VRRP_NOT_VRRP,
         Verdict::Accepted(_) => VRRP_ACCEPTED,
-        Verdict::Dropped(reason) => drop_reason(reason),
+        Verdict::Dropped(dropped) => drop_reason(dropped.reason),
     }
 }
 

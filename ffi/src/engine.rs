@@ -253,7 +253,7 @@ pub unsafe extern "C" fn vrrp_handle_frame(
             let engine = content_mut(vrrp)?;
             let frame = raw::items(frame, len)?;
             Ok(tell(
-                engine.handle_frame(at(now_us), ifindex, frame),
+                &engine.handle_frame(at(now_us), ifindex, frame),
                 accepted,
             ))
         })
@@ -278,10 +278,10 @@ pub unsafe extern "C" fn vrrp_handle_packet(
     unsafe {
         answer(|| {
             let engine = content_mut(vrrp)?;
-            let meta = raw::read_sized(packet)?.legal()?;
-            let message = raw::items(message, len)?;
+            let (ifindex, datagram) =
+                convert::datagram(&raw::read_sized(packet)?, raw::items(message, len)?)?;
             Ok(tell(
-                engine.handle_packet(at(now_us), &meta, message),
+                &engine.handle_datagram(at(now_us), ifindex, &datagram),
                 accepted,
             ))
         })
@@ -526,8 +526,8 @@ fn list<'s, T: Copy, C: Legal<T>>(
 /// # Safety
 /// As [`raw::write_optional`].
 #[inline]
-unsafe fn tell(verdict: Verdict, accepted: *mut vrrp_key) -> c_int {
-    if let Verdict::Accepted(key) = verdict {
+unsafe fn tell(verdict: &Verdict<'_>, accepted: *mut vrrp_key) -> c_int {
+    if let Some(key) = verdict.accepted() {
         // SAFETY: by the contract.
         unsafe { raw::write_optional(accepted, key.into()) };
     }

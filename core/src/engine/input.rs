@@ -1,15 +1,15 @@
 //! The inputs: facts about interfaces and tracked objects, frames, time, and failures.
 
 use super::Engine;
-use super::vr::{Packet, unwrap_frame};
+use super::vr::Found;
 use crate::error::Error;
 use crate::log::packet_dropped;
 use crate::output::Failure;
-use crate::status::{InterfaceState, PacketMeta};
+use crate::status::InterfaceState;
 use crate::time::Instant;
-use crate::types::{Family, VrKey, Vrid};
-use crate::verdict::{DropReason, Verdict};
-use crate::wire::vrrp;
+use crate::types::VrKey;
+use crate::verdict::{Accepted, DropReason, Dropped, Verdict};
+use crate::wire::{Datagram, vrrp};
 
 impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, ADDRS> {
     /// States how an interface is. One that was never described is down.
@@ -68,57 +68,77 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
     /// Takes in a frame from its Ethernet header on, VLAN tag removed.
     ///
     /// [`Verdict::NotVrrp`] says that it is for somebody else.
-    pub fn handle_frame(&mut self, now: Instant, ifindex: u32, frame: &[u8]) -> Verdict {
-        match unwrap_frame(ifindex, frame) {
+    pub fn handle_frame<'f>(&mut self, now: Instant, ifindex: u32, frame: &'f [u8]) -> Verdict<'f> {
+        match Datagram::new(frame) {
             Ok(None) => Verdict::NotVrrp,
-            Ok(Some(packet)) => self.take_in(now, &packet),
+            Ok(Some(datagram)) => self.handle_datagram(now, ifindex, &datagram),
             Err(reason) => {
                 self.drops.add(reason);
                 packet_dropped(ifindex, reason);
-                Verdict::Dropped(reason)
+                Verdict::Dropped(Dropped {
+                    reason,
+                    datagram: None,
+                })
             }
         }
     }
 
     /// Takes in a VRRP message whose IP header the port has read and checked.
-    pub fn handle_packet(&mut self, now: Instant, meta: &PacketMeta, message: &[u8]) -> Verdict {
-        let meta = *meta;
-        self.take_in(now, &Packet { meta, message })
-    }
-
-    fn take_in(&mut self, now: Instant, packet: &Packet<'_>) -> Verdict {
-        let Some((index, key)) = self.addressee(packet) else {
-            // V-6, or too short to tell.
-            let reason = match packet.message {
-                message if vrrp::is_carp(message) => DropReason::Carp,
-                [_, _, ..] => DropReason::UnknownVrid,
-                _ => DropReason::Length,
-            };
-            self.drops.add(reason);
-            packet_dropped(packet.meta.ifindex, reason);
-            return Verdict::Dropped(reason);
-        };
-        let received = self.with_index(index, |vr, iface| {
-            let received = vr.receive(now, &iface.state, packet);
-            if let Err(reason) = received {
-                vr.count_drop(reason);
-                packet_dropped(key.ifindex, reason);
+    pub fn handle_datagram<'f>(
+        &mut self,
+        now: Instant,
+        ifindex: u32,
+        datagram: &Datagram<'f>,
+    ) -> Verdict<'f> {
+        match self.take_in(now, ifindex, datagram) {
+            Ok((key, found)) => Verdict::Accepted(Accepted {
+                key,
+                repeated: found.repeated,
+                address_mismatch: found.address_mismatch,
+                interval_mismatch: found.interval_mismatch,
+                datagram: *datagram,
+            }),
+            Err(reason) => {
+                packet_dropped(ifindex, reason);
+                Verdict::Dropped(Dropped {
+                    reason,
+                    datagram: Some(*datagram),
+                })
             }
-            received
-        });
-        match received {
-            Some(Err(reason)) => Verdict::Dropped(reason),
-            _ => Verdict::Accepted(key),
         }
     }
 
-    fn addressee(&self, packet: &Packet<'_>) -> Option<(u16, VrKey)> {
-        let key = VrKey {
-            ifindex: packet.meta.ifindex,
-            vrid: Vrid::new(vrrp::peek_vrid(packet.message)?)?,
-            family: Family::of(packet.meta.source),
+    fn take_in(
+        &mut self,
+        now: Instant,
+        ifindex: u32,
+        datagram: &Datagram<'_>,
+    ) -> Result<(VrKey, Found), DropReason> {
+        if let Some(vrid) = datagram.vrid() {
+            let key = VrKey {
+                ifindex,
+                vrid,
+                family: datagram.family(),
+            };
+            if let Some(index) = self.table.find(key)
+                && let Some((vr, iface)) = self.at(index)
+            {
+                let received = vr.receive(now, &iface.state, datagram);
+                if let Err(reason) = received {
+                    vr.count_drop(reason);
+                }
+                self.settle(index);
+                return received.map(|found| (key, found));
+            }
+        }
+        // V-6, or too short to tell.
+        let reason = match datagram.message {
+            message if vrrp::is_carp(message) => DropReason::Carp,
+            [_, _, ..] => DropReason::UnknownVrid,
+            _ => DropReason::Length,
         };
-        Some((self.table.find(key)?, key))
+        self.drops.add(reason);
+        Err(reason)
     }
 
     /// Does what has come due. To be called no later than [`poll_timeout`](Self::poll_timeout)

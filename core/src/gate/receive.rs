@@ -116,7 +116,8 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
             return Err(Discard::Truncated);
         };
         let virtual_mac = self.destination(ethernet.destination())?;
-        if self.engine.handle_frame(now, IFINDEX, frame) != Verdict::NotVrrp {
+        let verdict = self.engine.handle_frame(now, IFINDEX, frame);
+        if !matches!(verdict, Verdict::NotVrrp) {
             return Ok(Judged::Engine);
         }
         self.hear_queries(now, &ethernet);

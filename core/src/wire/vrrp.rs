@@ -70,11 +70,7 @@ impl<'a> View<'a> {
             return Err(DropReason::NoAddresses);
         }
         // V-11: the addresses are of the family that carries them.
-        let address_len = match family {
-            Family::Ipv4 => 4,
-            Family::Ipv6 => 16,
-        };
-        let list_len = usize::from(count) * address_len;
+        let list_len = usize::from(count) * family.address_len();
         let (Some(addresses), Some(pdu)) = (
             rest.get(..list_len),
             message.get(..HEADER_LEN + list_len + auth_len),
@@ -153,6 +149,12 @@ impl<'a> View<'a> {
             family: self.family,
             rest: self.addresses,
         }
+    }
+
+    /// The virtual addresses as they were sent, one after the other.
+    #[inline]
+    pub const fn address_octets(&self) -> &'a [u8] {
+        self.addresses
     }
 
     /// The message as it was sent, without what may follow it.

@@ -7,9 +7,9 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use vrrp_core::{
-    AdvertInterval, Auth, Duration, Engine, Failure, Family, FrameKind, Instant, InterfaceState,
-    MacAddr, Output, Priority, State, StateChange, Status, Verdict, VirtualAddress, VrConfig,
-    VrKey, Vrid,
+    AdvertInterval, Auth, DropReason, Duration, Engine, Failure, Family, FrameKind, Instant,
+    InterfaceState, MacAddr, Output, Priority, State, StateChange, Status, VirtualAddress,
+    VrConfig, VrKey, Vrid,
 };
 use vrrp_core::{
     Poll,
@@ -62,6 +62,24 @@ pub fn interface() -> InterfaceState {
         mac: OWN_MAC,
         ipv4: Some("10.10.10.6".parse().unwrap()),
         ipv6: Some("fe80::6".parse().unwrap()),
+    }
+}
+
+/// A verdict without its details.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    NotVrrp,
+    Accepted(VrKey),
+    Dropped(DropReason),
+}
+
+impl From<vrrp_core::Verdict<'_>> for Verdict {
+    fn from(verdict: vrrp_core::Verdict<'_>) -> Self {
+        match verdict {
+            vrrp_core::Verdict::NotVrrp => Verdict::NotVrrp,
+            vrrp_core::Verdict::Accepted(accepted) => Verdict::Accepted(accepted.key),
+            vrrp_core::Verdict::Dropped(dropped) => Verdict::Dropped(dropped.reason),
+        }
     }
 }
 
@@ -201,9 +219,14 @@ impl Line {
     }
 
     pub fn hear(&mut self, peer: &Peer) -> Verdict {
-        let verdict = self.router.handle_frame(self.now, IF, &peer.frame());
+        let verdict = self.hear_frame(&peer.frame());
         self.drain();
         verdict
+    }
+
+    /// Hears a frame, and leaves the outputs for later.
+    pub fn hear_frame(&mut self, frame: &[u8]) -> Verdict {
+        self.router.handle_frame(self.now, IF, frame).into()
     }
 
     /// Hears an advertisement that must be accepted.

@@ -208,7 +208,7 @@ fn without_authentication_its_octets_are_not_looked_at() {
     let len = frame.len();
     // Two octets that leave the sum as it is.
     frame[len - 8..len - 4].copy_from_slice(&[0x12, 0x34, 0xed, 0xcb]);
-    let verdict = line.router.handle_frame(line.now, IF, &frame);
+    let verdict = line.hear_frame(&frame);
     assert_eq!(format!("{verdict:?}"), format!("Accepted({:?})", line.key));
 }
 

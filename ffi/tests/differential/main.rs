@@ -9,8 +9,9 @@ use std::net::IpAddr;
 use std::ptr::{null, null_mut};
 
 use ::vrrp::*;
+use vrrp_core::wire::Datagram;
 use vrrp_core::{
-    Engine, Error, Family, Instant, InterfaceState, MacAddr, Output, PacketMeta, Poll, Priority,
+    Accepted, Engine, Error, Family, Instant, InterfaceState, MacAddr, Output, Poll, Priority,
     Track, TrackEffect, Verdict, VirtualAddress, VrKey, Vrid,
 };
 
@@ -332,25 +333,25 @@ impl Both {
         let mut accepted = vrrp_key::default();
         let (verdict, found) = match (r.chance(70), frame.get(34..)) {
             (false, Some(message)) => {
-                let meta = PacketMeta {
-                    ifindex,
+                let datagram = Datagram {
                     source: [10, 0, 0, 1 + r.below(3) as u8].into(),
                     destination: Family::Ipv4.group(),
                     ttl: if r.chance(90) { 255 } else { 64 },
                     source_mac: r.chance(50).then_some(MacAddr([2, 0, 0, 0, 0, 9])),
+                    message,
                 };
                 let packet = vrrp_packet {
                     size: size_of::<vrrp_packet>() as u32,
                     ifindex,
-                    source: octets(meta.source),
-                    destination: octets(meta.destination),
-                    ttl: meta.ttl,
-                    has_source_mac: meta.source_mac.is_some().into(),
-                    source_mac: meta.source_mac.unwrap_or_default().0,
+                    source: octets(datagram.source),
+                    destination: octets(datagram.destination),
+                    ttl: datagram.ttl,
+                    has_source_mac: datagram.source_mac.is_some().into(),
+                    source_mac: datagram.source_mac.unwrap_or_default().0,
                     reserved: [0; 2],
                 };
                 let (data, len) = (message.as_ptr(), message.len());
-                let verdict = self.rust.handle_packet(at, &meta, message);
+                let verdict = self.rust.handle_datagram(at, ifindex, &datagram);
                 (
                     verdict,
                     c!(vrrp_handle_packet(
@@ -381,14 +382,14 @@ impl Both {
         };
         let expected = match verdict {
             Verdict::NotVrrp => VRRP_NOT_VRRP,
-            Verdict::Accepted(key) => {
+            Verdict::Accepted(Accepted { key, .. }) => {
                 assert_eq!(
                     (key.ifindex, key.vrid.get()),
                     (accepted.ifindex, accepted.vrid)
                 );
                 VRRP_ACCEPTED
             }
-            Verdict::Dropped(reason) => words::drop_number(reason),
+            Verdict::Dropped(dropped) => words::drop_number(dropped.reason),
         };
         assert_eq!(found, expected);
     }

@@ -28,7 +28,6 @@
 mod config;
 mod event;
 mod facts;
-mod heard;
 mod host;
 mod host_if;
 mod interfaces;

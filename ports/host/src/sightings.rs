@@ -1,13 +1,11 @@
 //! The routers that were heard as master of a virtual router, ours or not, accepted or refused.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 
-use vrrp_core::wire::vrrp;
-use vrrp_core::{AdvertInterval, DropReason, Duration, Instant, MacAddr, VrKey};
+use vrrp_core::wire::{Datagram, vrrp};
+use vrrp_core::{Accepted, AdvertInterval, DropReason, Duration, Instant, MacAddr, VrKey};
 
-use crate::heard::Heard;
 use crate::host::{MAX_ADDRESSES, MAX_VIRTUAL_ROUTERS};
 use crate::host_if::HostIf;
 
@@ -39,6 +37,10 @@ pub(crate) struct Seen {
     pub(crate) interval: AdvertInterval,
     /// At most [`MAX_ADDRESSES`] of them are kept.
     pub(crate) addresses: Vec<IpAddr>,
+    /// The engine found another interval than ours (V-13).
+    pub(crate) interval_mismatch: bool,
+    /// The engine found other addresses than ours (V-14).
+    pub(crate) address_mismatch: bool,
     pub(crate) last_heard: Instant,
     /// How many advertisements in a row came while we were Active.
     pub(crate) contests: u32,
@@ -48,8 +50,6 @@ pub(crate) struct Seen {
     pub(crate) refusals: u32,
     /// It is of a virtual router of ours, and accepted.
     ours: bool,
-    count: u8,
-    checksum: u16,
 }
 
 /// The reason why an advertisement was refused, and what tells more about it.
@@ -70,20 +70,20 @@ pub(crate) enum News<'a> {
 }
 
 impl Seen {
-    fn new(now: Instant, heard: &Heard<'_>, ours: bool) -> Self {
+    fn new(now: Instant, mac: MacAddr) -> Self {
         Self {
-            mac: heard.mac,
+            mac,
             priority: 0,
             version: 0,
             interval: AdvertInterval::DEFAULT,
             addresses: Vec::new(),
+            interval_mismatch: false,
+            address_mismatch: false,
             last_heard: now,
             contests: 0,
             refusal: None,
             refusals: 0,
-            ours,
-            count: 0,
-            checksum: 0,
+            ours: false,
         }
     }
 
@@ -93,85 +93,134 @@ impl Seen {
         self.priority == 0 || now.since(self.last_heard) > Duration::from_micros(patience)
     }
 
-    /// Compares what can be read in constant time; the checksum stands for the address list.
-    fn says(&self, heard: &Heard<'_>, advert: &vrrp::View<'_>) -> bool {
-        self.mac == heard.mac
-            && self.checksum == advert.checksum_field()
+    fn says(&self, mac: MacAddr, advert: &vrrp::View<'_>) -> bool {
+        self.mac == mac
             && self.priority == advert.priority()
             && self.version == advert.version()
             && self.interval == interval(advert)
-            && self.count == advert.count()
+            && advert
+                .addresses()
+                .take(MAX_ADDRESSES)
+                .eq(self.addresses.iter().copied())
     }
 
-    fn update(&mut self, heard: &Heard<'_>, advert: &vrrp::View<'_>) {
-        self.mac = heard.mac;
+    /// Takes over what an advertisement says. Returns whether that is new. Allocates only then.
+    fn update(&mut self, mac: MacAddr, advert: &vrrp::View<'_>) -> bool {
+        if self.says(mac, advert) {
+            return false;
+        }
+        self.mac = mac;
         self.priority = advert.priority();
         self.version = advert.version();
         self.interval = interval(advert);
         self.addresses.clear();
         self.addresses
             .extend(advert.addresses().take(MAX_ADDRESSES));
-        self.count = advert.count();
-        self.checksum = advert.checksum_field();
+        true
     }
 }
 
 impl Sightings {
-    /// Takes in an advertisement that was found valid. Allocates only when it says something new.
-    pub(crate) fn hear(
+    /// Notes that a router has repeated its advertisement to a Backup. Returns whether it is remembered.
+    pub(crate) fn repeat(&mut self, now: Instant, key: VrKey, address: IpAddr) -> bool {
+        let seen = self.table.get_mut(&Place {
+            key,
+            address,
+            refused: false,
+        });
+        if let Some(seen) = seen {
+            (seen.last_heard, seen.contests) = (now, 0);
+            return true;
+        }
+        false
+    }
+
+    /// Takes in an advertisement that the engine has accepted.
+    pub(crate) fn accept(
+        &mut self,
+        now: Instant,
+        accepted: &Accepted<'_>,
+        advert: &vrrp::View<'_>,
+    ) -> News<'_> {
+        let (seen, said_something) = self.hear(now, accepted.key, &accepted.datagram, advert);
+        seen.ours = true;
+        let judged = (accepted.interval_mismatch, accepted.address_mismatch);
+        let before = (seen.interval_mismatch, seen.address_mismatch);
+        (seen.interval_mismatch, seen.address_mismatch) = judged;
+        if said_something || judged != before {
+            News::Changed(seen)
+        } else {
+            News::Same(seen)
+        }
+    }
+
+    /// Takes in a sound advertisement of a virtual router that is not ours.
+    pub(crate) fn hear_foreign(
         &mut self,
         now: Instant,
         key: VrKey,
-        ours: bool,
-        heard: &Heard<'_>,
+        datagram: &Datagram<'_>,
         advert: &vrrp::View<'_>,
-    ) -> News<'_> {
+    ) {
+        let (seen, _) = self.hear(now, key, datagram, advert);
+        seen.ours = false;
+    }
+
+    /// Remembers what an advertisement says. Returns whether that is new, too.
+    fn hear(
+        &mut self,
+        now: Instant,
+        key: VrKey,
+        datagram: &Datagram<'_>,
+        advert: &vrrp::View<'_>,
+    ) -> (&mut Seen, bool) {
+        let seen = self.at(now, key, datagram, false);
+        seen.last_heard = now;
+        let news = seen.update(mac(datagram), advert);
+        (seen, news)
+    }
+
+    /// The entry of the sender of a datagram, made if there is none.
+    fn at(
+        &mut self,
+        now: Instant,
+        key: VrKey,
+        datagram: &Datagram<'_>,
+        refused: bool,
+    ) -> &mut Seen {
         let place = Place {
             key,
-            address: heard.source,
-            refused: false,
+            address: datagram.source,
+            refused,
         };
         self.make_room(&place);
-        match self.table.entry(place) {
-            Entry::Occupied(entry) => {
-                let seen = entry.into_mut();
-                seen.last_heard = now;
-                seen.ours = ours;
-                if seen.says(heard, advert) {
-                    return News::Same(seen);
-                }
-                seen.update(heard, advert);
-                News::Changed(seen)
-            }
-            Entry::Vacant(entry) => {
-                let seen = entry.insert(Seen::new(now, heard, ours));
-                seen.update(heard, advert);
-                News::Changed(seen)
-            }
-        }
+        let entry = self.table.entry(place);
+        entry.or_insert_with(|| Seen::new(now, mac(datagram)))
     }
 
     /// Takes in an advertisement for a virtual router of ours that was refused. One that makes no sense
     /// counts as sent every second.
-    pub(crate) fn refuse(&mut self, now: Instant, key: VrKey, heard: &Heard<'_>, why: DropReason) {
-        let Some((version, priority)) = heard.version_and_priority() else {
+    pub(crate) fn refuse(
+        &mut self,
+        now: Instant,
+        key: VrKey,
+        datagram: &Datagram<'_>,
+        why: DropReason,
+    ) {
+        // Every version has them in the same places.
+        let [version_type, _, priority, ..] = *datagram.message else {
             return;
         };
-        let place = Place {
-            key,
-            address: heard.source,
-            refused: true,
-        };
-        self.make_room(&place);
-        let entry = self.table.entry(place);
-        let seen = entry.or_insert_with(|| Seen::new(now, heard, false));
+        let seen = self.at(now, key, datagram, true);
         let pause = seen.is_stale(now);
-        match heard.advert() {
-            Ok(advert) if !seen.says(heard, &advert) => seen.update(heard, &advert),
-            Ok(_) => {}
+        match datagram.advert() {
+            Ok(advert) => {
+                seen.update(mac(datagram), &advert);
+            }
             Err(_) => {
-                (seen.mac, seen.version, seen.priority) = (heard.mac, version, priority);
-                (seen.interval, seen.count) = (AdvertInterval::DEFAULT, 0);
+                (seen.mac, seen.version, seen.priority) =
+                    (mac(datagram), version_type >> 4, priority);
+                seen.interval = AdvertInterval::DEFAULT;
                 seen.addresses.clear();
             }
         }
@@ -183,8 +232,8 @@ impl Sightings {
         seen.last_heard = now;
         seen.refusal = Some(Refusal {
             reason: why,
-            destination: heard.destination,
-            ttl: heard.ttl,
+            destination: datagram.destination,
+            ttl: datagram.ttl,
         });
     }
 
@@ -209,11 +258,14 @@ impl Sightings {
             .retain(|place, _| HostIf::of(place.key) != host_if);
     }
 
-    /// Forgets what was refused for a virtual router, which is judged by another configuration from now
-    /// on.
-    pub(crate) fn forget_refused(&mut self, key: VrKey) {
+    /// Forgets what was refused for a virtual router and what was found about others: another
+    /// configuration judges them from now on.
+    pub(crate) fn judge_anew(&mut self, key: VrKey) {
         self.table
             .retain(|place, _| place.key != key || !place.refused);
+        for (_, seen) in self.table.iter_mut().filter(|(place, _)| place.key == key) {
+            (seen.interval_mismatch, seen.address_mismatch) = (false, false);
+        }
     }
 
     fn make_room(&mut self, place: &Place) {
@@ -248,4 +300,9 @@ fn interval(advert: &vrrp::View<'_>) -> AdvertInterval {
         .or(AdvertInterval::from_secs(secs))
         .or(AdvertInterval::from_centis(1))
         .unwrap_or(AdvertInterval::DEFAULT)
+}
+
+/// The source MAC, which every frame has.
+fn mac(datagram: &Datagram<'_>) -> MacAddr {
+    datagram.source_mac.unwrap_or_default()
 }

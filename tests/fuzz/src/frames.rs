@@ -1,6 +1,6 @@
 //! Raw frames: whatever arrives, a packet that is dropped changes nothing.
 
-use vrrp_core::{Instant, Verdict};
+use vrrp_core::Instant;
 
 use crate::engine::{Bench, Engine, IF, key, kinds};
 use crate::octets::Octets;
@@ -56,7 +56,7 @@ fn hear(bench: &mut Bench, frame: &[u8], ask: bool) {
     }
     let due = bench.engine.poll_timeout();
     let verdict = bench.engine.handle_frame(bench.now, IF, frame);
-    if !matches!(verdict, Verdict::Accepted(_)) {
+    if verdict.accepted().is_none() {
         assert_eq!(bench.picture(), before, "{verdict:?} changed something");
         // Of many deadlines it is a point before the first, and after this may be another. That the
         // timers are as before is for `oracle` to see.

@@ -10,8 +10,8 @@ use crate::port::{Engine, interface, open};
 use crate::rng::Draw;
 use vrrp_core::{
     AddressCheck, AdvertInterval, Announce, Auth, Duration, Family, FrameKind, Instant, MacAddr,
-    MacMode, Output, OwnerReceive, Priority, State, Track, TrackEffect, Verdict, Version,
-    VirtualAddress, VrKey, Vrid,
+    MacMode, Output, OwnerReceive, Priority, State, Track, TrackEffect, Version, VirtualAddress,
+    VrKey, Vrid,
 };
 use vrrp_core::{Poll, wire::ethernet};
 
@@ -230,7 +230,7 @@ impl Pair {
                 continue;
             }
             assert!(ethernet::View::new(t.frame).is_some());
-            let (_, m) = open(IF, t.frame).expect("it is VRRP");
+            let m = open(t.frame).expect("it is VRRP").message;
             let interval = match m[0] >> 4 {
                 2 => m[5].into(),
                 _ => u16::from_be_bytes([m[4], m[5]]),
@@ -303,9 +303,10 @@ impl Pair {
 
     fn hear(&mut self, m: &Message) {
         self.log.push(format!("{} hear {m:?}", self.now));
-        let verdict = self.engine.handle_frame(self.at(), IF, &m.frame());
+        let frame = m.frame();
+        let verdict = self.engine.handle_frame(self.at(), IF, &frame);
         let believed = self.oracle.hear(self.now, m);
-        let accepted = verdict == Verdict::Accepted(self.key);
+        let accepted = verdict.accepted() == Some(self.key);
         assert_eq!(accepted, believed, "{verdict:?} {m:?}\n{:?}", self.oracle);
         self.compare();
     }

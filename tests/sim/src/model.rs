@@ -428,7 +428,7 @@ impl Model {
 }
 
 fn describe(message: &Message) -> String {
-    let priority = open(1, &message.frame).and_then(|(_, m)| m.get(2).copied());
+    let priority = open(&message.frame).and_then(|sent| sent.message.get(2).copied());
     let from = message.frame.get(29).copied().unwrap_or(0);
     format!(
         "priority {} of {} to {}",

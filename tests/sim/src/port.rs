@@ -6,12 +6,12 @@ use std::fmt;
 use std::net::IpAddr;
 
 use vrrp_core::{
-    Error, Failure, Family, FrameKind, Instant, InterfaceState, MacAddr, MacMode, Output,
-    PacketMeta, Priority, Reason, State, StateChange, Status, Transmit, Verdict, VrKey,
+    Error, Failure, Family, FrameKind, Instant, InterfaceState, MacAddr, MacMode, Output, Priority,
+    Reason, State, StateChange, Status, Transmit, Verdict, VrKey,
 };
 use vrrp_core::{
     Poll,
-    wire::{ethernet, ipv4, ipv6, vrrp},
+    wire::{Datagram, ethernet},
 };
 
 use crate::config::Config;
@@ -167,22 +167,22 @@ impl Port {
         Ok(())
     }
 
-    /// As [`Engine::handle_frame`], or by way of [`Engine::handle_packet`] when `opened`. A frame
+    /// As [`Engine::handle_frame`], or by way of [`Engine::handle_datagram`] when `opened`. A frame
     /// that is refused must leave no trace.
-    pub fn receive(
+    pub fn receive<'f>(
         &mut self,
         now: Instant,
         ifindex: u32,
-        frame: &[u8],
+        frame: &'f [u8],
         opened: bool,
-    ) -> Checked<Verdict> {
+    ) -> Checked<Verdict<'f>> {
         let key = addressee(ifindex, frame);
         let before = key.and_then(|key| self.engine.status(key));
-        let verdict = match opened.then(|| open(ifindex, frame)).flatten() {
-            Some((meta, message)) => self.engine.handle_packet(now, &meta, message),
+        let verdict = match opened.then(|| open(frame)).flatten() {
+            Some(datagram) => self.engine.handle_datagram(now, ifindex, &datagram),
             None => self.engine.handle_frame(now, ifindex, frame),
         };
-        if !matches!(verdict, Verdict::Accepted(_)) {
+        if verdict.accepted().is_none() {
             let after = key.and_then(|key| self.engine.status(key));
             check(before == after, "a refused packet changes nothing", || {
                 format!("{verdict:?}: {before:?} became {after:?}")
@@ -503,13 +503,11 @@ impl Held {
                 false => Err(broken("nothing is announced before it is served", self)),
             };
         }
-        let Some((meta, message)) = open(t.key.ifindex, t.frame) else {
+        let sent = open(t.frame).and_then(|datagram| Some((datagram, datagram.advert().ok()?)));
+        let Some((datagram, view)) = sent else {
             return Err(broken("an advertisement can be read", self));
         };
-        let Ok(view) = vrrp::View::new(message, t.key.family) else {
-            return Err(broken("an advertisement can be read", self));
-        };
-        if meta.ttl != 255 || view.vrid() != t.key.vrid.get() {
+        if datagram.ttl != 255 || view.vrid() != t.key.vrid.get() {
             return Err(broken("an advertisement names its virtual router", self));
         }
         let right = match view.priority() {
@@ -577,41 +575,19 @@ fn key_of(output: &Output<'_>) -> Option<VrKey> {
     }
 }
 
-/// The message in a frame and what a port tells of its way. `None`: it is no sound VRRP packet.
-pub fn open(ifindex: u32, frame: &[u8]) -> Option<(PacketMeta, &[u8])> {
-    let ethernet = ethernet::View::new(frame)?;
-    let (source, destination, ttl, message): (IpAddr, IpAddr, u8, &[u8]);
-    match ethernet.ethertype() {
-        ethernet::IPV4 if ipv4::protocol_of(ethernet.payload()) == Some(112) => {
-            let ip = ipv4::View::new(ethernet.payload()).ok()?;
-            (source, destination) = (ip.source().into(), ip.destination().into());
-            (ttl, message) = (ip.ttl(), ip.payload());
-        }
-        ethernet::IPV6 if ipv6::next_header_of(ethernet.payload()) == Some(112) => {
-            let ip = ipv6::View::new(ethernet.payload()).ok()?;
-            (source, destination) = (ip.source().into(), ip.destination().into());
-            (ttl, message) = (ip.hop_limit(), ip.payload());
-        }
-        _ => return None,
-    }
-    let meta = PacketMeta {
-        ifindex,
-        source,
-        destination,
-        ttl,
-        source_mac: Some(ethernet.source()),
-    };
-    Some((meta, message))
-}
-
 /// The virtual router that a frame speaks to, whether it is there or not.
 fn addressee(ifindex: u32, frame: &[u8]) -> Option<VrKey> {
-    let (meta, message) = open(ifindex, frame)?;
+    let datagram = open(frame)?;
     Some(VrKey {
         ifindex,
-        vrid: vrrp_core::Vrid::new(vrrp::peek_vrid(message)?)?,
-        family: Family::of(meta.source),
+        vrid: datagram.vrid()?,
+        family: datagram.family(),
     })
+}
+
+/// The datagram in a frame. Returns `None` if it is no sound VRRP packet.
+pub fn open(frame: &[u8]) -> Option<Datagram<'_>> {
+    Datagram::new(frame).ok().flatten()
 }
 
 /// An interface that is up.

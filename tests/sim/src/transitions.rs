@@ -161,9 +161,9 @@ impl Single {
         while let Poll::Output(output) = self.engine.poll_output(&mut buf) {
             let sign = |on| if on { '+' } else { '-' };
             list.push(match output {
-                Output::Transmit(t) => match (t.kind, open(IF, t.frame)) {
-                    (FrameKind::Advertisement, Some((_, m))) => {
-                        format!("advert {}", m.get(2).copied().unwrap_or(0))
+                Output::Transmit(t) => match (t.kind, open(t.frame)) {
+                    (FrameKind::Advertisement, Some(sent)) => {
+                        format!("advert {}", sent.message.get(2).copied().unwrap_or(0))
                     }
                     _ => "announce".into(),
                 },

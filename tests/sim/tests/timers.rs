@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use vrrp_core::wire::{Advert, WireVersion};
 use vrrp_core::{
-    AdvertInterval, Auth, Engine, Family, Instant, MacAddr, Priority, State, Verdict, Version,
+    AdvertInterval, Auth, Engine, Family, Instant, MacAddr, Priority, State, Version,
     VirtualAddress, VrConfig, VrKey, VrSettings, Vrid,
 };
 use vrrp_sim::port::interface;
@@ -94,7 +94,7 @@ fn version_3() {
             // T-3: what was learned counts from here on.
             let heard = Instant::from_micros(5);
             let verdict = router.handle_frame(heard, 1, &better);
-            assert_eq!(verdict, Verdict::Accepted(KEY));
+            assert_eq!(verdict.accepted(), Some(KEY));
             let down = 5 + 3 * learned * 10_000 + skew(learned, priority);
             assert_eq!(router.poll_timeout(), Some(Instant::from_micros(down)));
             // T-4
@@ -119,7 +119,7 @@ fn version_2() {
             assert_eq!(router.poll_timeout(), Some(Instant::from_micros(down)));
             let heard = Instant::from_micros(11);
             let verdict = router.handle_frame(heard, 1, &better);
-            assert_eq!(verdict, Verdict::Accepted(KEY));
+            assert_eq!(verdict.accepted(), Some(KEY));
             assert_eq!(router.poll_timeout(), Some(Instant::from_micros(11 + down)));
             router.handle_frame(Instant::from_micros(12), 1, &stopping);
             is_active_at(&mut router, 12 + skew(100, priority));

@@ -95,6 +95,13 @@ impl Entry {
         }
     }
 
+    /// The address as it stands in a message.
+    pub(super) fn octets(&self, family: Family) -> &[u8] {
+        self.octets
+            .get(..family.address_len())
+            .unwrap_or(&self.octets)
+    }
+
     /// The rest of `bytes` if they begin with this address.
     #[inline]
     pub(super) fn strip<'a>(&self, family: Family, bytes: &'a [u8]) -> Option<&'a [u8]> {

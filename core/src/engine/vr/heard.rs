@@ -2,7 +2,7 @@
 
 use crate::status::ActiveRouter;
 use crate::time::{Duration, Instant};
-use crate::types::{AdvertInterval, ChecksumMode, MacAddr};
+use crate::types::{AdvertInterval, ChecksumMode};
 
 /// The Active router last heard.
 #[derive(Clone, Copy)]
@@ -26,10 +26,9 @@ impl Heard {
 
     /// Notes that the Active router has repeated its advertisement.
     #[inline]
-    pub(super) fn repeat(&mut self, now: Instant, mac: Option<MacAddr>) {
+    pub(super) fn repeat(&mut self, now: Instant) {
         if let Some(active) = &mut self.0 {
             active.last_heard = now;
-            active.mac = mac;
         }
     }
 

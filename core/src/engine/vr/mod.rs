@@ -39,7 +39,7 @@ use tracking::Tracking;
 
 use entries::Entries;
 pub(super) use output::{Next, Step, transmit};
-pub(super) use receive::{Packet, unwrap_frame};
+pub(super) use receive::Found;
 pub(super) use settings::Settings;
 pub(super) use transitions::earliness;
 

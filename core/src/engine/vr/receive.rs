@@ -1,62 +1,27 @@
 //! The rules by which a received packet is believed: V-1 to V-18 of RFC 9568 section 7.1 and RFC
 //! 3768 section 7.1. A packet that breaks one changes nothing but a counter.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv6Addr};
 
 use super::VirtualRouter;
 use super::repeat::{CACHED, Heard};
 use super::settings::{Settings, is_unicast};
-use crate::status::{ActiveRouter, InterfaceState, PacketMeta};
+use crate::status::{ActiveRouter, InterfaceState};
 use crate::time::{Duration, Instant};
 use crate::types::{AdvertInterval, Auth, ChecksumMode, Family, Version, is_link_local};
 use crate::verdict::DropReason;
+use crate::wire::Datagram;
 use crate::wire::vrrp::{AUTH_LEN, ChecksumForm, View};
-use crate::wire::{PROTOCOL, ethernet, ipv4, ipv6};
 
 /// The source of a v2 advertisement is remembered as a v3 speaker for this many intervals.
 const V3_REMEMBERED: u64 = 4;
 
-/// A packet out of a frame.
+/// The findings about a valid advertisement, for a [verdict](crate::Accepted).
 #[derive(Clone, Copy)]
-pub(in crate::engine) struct Packet<'a> {
-    pub(in crate::engine) meta: PacketMeta,
-    pub(in crate::engine) message: &'a [u8],
-}
-
-/// Unwraps a frame. `Ok(None)`: it is not VRRP.
-#[cfg_attr(not(feature = "small"), inline(always))]
-pub(in crate::engine) fn unwrap_frame(
-    ifindex: u32,
-    frame: &[u8],
-) -> Result<Option<Packet<'_>>, DropReason> {
-    let Some(ethernet) = ethernet::View::new(frame) else {
-        return Ok(None);
-    };
-    let meta = |source, destination, ttl| PacketMeta {
-        ifindex,
-        source,
-        destination,
-        ttl,
-        source_mac: Some(ethernet.source()),
-    };
-    let bytes = ethernet.payload();
-    match ethernet.ethertype() {
-        ethernet::IPV4 if ipv4::protocol_of(bytes) == Some(PROTOCOL) => {
-            let ip = ipv4::View::new(bytes)?;
-            Ok(Some(Packet {
-                meta: meta(ip.source().into(), ip.destination().into(), ip.ttl()),
-                message: ip.payload(),
-            }))
-        }
-        ethernet::IPV6 if ipv6::next_header_of(bytes) == Some(PROTOCOL) => {
-            let ip = ipv6::View::new(bytes)?;
-            Ok(Some(Packet {
-                meta: meta(ip.source().into(), ip.destination().into(), ip.hop_limit()),
-                message: ip.payload(),
-            }))
-        }
-        _ => Ok(None),
-    }
+pub(in crate::engine) struct Found {
+    pub(in crate::engine) repeated: bool,
+    pub(in crate::engine) address_mismatch: bool,
+    pub(in crate::engine) interval_mismatch: bool,
 }
 
 impl<const ADDRS: usize> VirtualRouter<ADDRS> {
@@ -66,35 +31,33 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         &mut self,
         now: Instant,
         iface: &InterfaceState,
-        packet: &Packet<'_>,
-    ) -> Result<(), DropReason> {
-        if self.hear_repeated(now, packet) {
-            Ok(())
-        } else {
-            self.judge(now, iface, *packet)
+        datagram: &Datagram<'_>,
+    ) -> Result<Found, DropReason> {
+        match self.hear_repeated(now, datagram) {
+            Some(found) => Ok(found),
+            None => self.judge(now, iface, datagram),
         }
     }
 
     /// Takes in a packet that has to be checked.
-    // Apart, and with a copy of the packet, so that the parts of one that need not be checked stay
-    // in registers.
+    // Not inlined: it is large, and most advertisements of a busy host are repetitions.
     #[inline(never)]
     fn judge(
         &mut self,
         now: Instant,
         iface: &InterfaceState,
-        packet: Packet<'_>,
-    ) -> Result<(), DropReason> {
-        self.check_way(iface, &packet.meta)?;
-        let view = View::new(packet.message, self.key.family)?;
+        datagram: &Datagram<'_>,
+    ) -> Result<Found, DropReason> {
+        self.check_way(iface, datagram)?;
+        let view = View::new(datagram.message, self.key.family)?;
         self.check_version(&view)?;
-        let form = view.checksum(packet.meta.source, packet.meta.destination);
+        let form = datagram.checksum(&view);
         if form == ChecksumForm::Wrong {
             // V-5
             return Err(DropReason::Checksum);
         }
-        self.check_source(packet.meta.source)?;
-        let heard = self.check_message(now, &packet.meta, &view)?;
+        self.check_source(datagram.source)?;
+        let heard = self.check_message(now, datagram, &view)?;
         if self.is_idle() {
             return Err(DropReason::NotRunning);
         }
@@ -106,39 +69,44 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.repeat.invalidate();
         let repeats = CACHED && !self.is_unicast() && self.settings.version != Version::Both;
         if self.hear(now, iface, &heard) && repeats {
-            self.remember(&packet, form);
+            self.remember(datagram.message, form);
         }
-        Ok(())
+        Ok(Found {
+            repeated: false,
+            address_mismatch: heard.address_mismatch,
+            interval_mismatch: heard.interval_mismatch,
+        })
     }
 
     /// The common case of a Backup: it hears from its Active router, octet for octet, what it heard
     /// last and set its timer by. Every check would end as before, so none is made again.
     #[cfg_attr(not(feature = "small"), inline(always))]
-    fn hear_repeated(&mut self, now: Instant, packet: &Packet<'_>) -> bool {
-        let (Some(heard), Some(active)) = (self.repeat.heard(), self.heard.active()) else {
-            return false;
-        };
-        let Some((header, body)) = packet.message.split_first_chunk() else {
-            return false;
-        };
-        let meta = &packet.meta;
+    fn hear_repeated(&mut self, now: Instant, datagram: &Datagram<'_>) -> Option<Found> {
+        let (heard, active) = (self.repeat.heard()?, self.heard.active()?);
+        let (header, body) = datagram.message.split_first_chunk()?;
         let repeated = u64::from_ne_bytes(*header) == u64::from_ne_bytes(heard.header)
-            && active.address == meta.source
-            && meta.destination == self.key.family.group()
-            && meta.ttl == 255
+            && active.address == datagram.source
+            && active.mac == datagram.source_mac
+            && datagram.destination == self.key.family.group()
+            && datagram.ttl == 255
             && self.is_our_body(body);
         if !repeated {
-            return false;
+            return None;
         }
-        let version = active.version;
-        self.heard.repeat(now, meta.source_mac);
+        let (version, interval_mismatch) = (active.version, active.interval_mismatch);
+        self.heard.repeat(now);
         self.count_form(version, heard.form);
         self.set_down_timer(now, Duration::from_micros(heard.down_interval.into()));
-        true
+        Some(Found {
+            repeated: true,
+            // It ends as ours do.
+            address_mismatch: false,
+            interval_mismatch,
+        })
     }
 
-    fn remember(&mut self, packet: &Packet<'_>, form: ChecksumForm) {
-        if let Some((header, body)) = packet.message.split_first_chunk()
+    fn remember(&mut self, message: &[u8], form: ChecksumForm) {
+        if let Some((header, body)) = message.split_first_chunk()
             && self.is_our_body(body)
         {
             let down_interval = self.down_interval().as_micros() as u32;
@@ -170,25 +138,25 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// Checks where the packet came from and how far.
     #[cfg_attr(not(feature = "small"), inline(always))]
-    fn check_way(&self, iface: &InterfaceState, meta: &PacketMeta) -> Result<(), DropReason> {
-        if self.is_own(iface, meta.source) {
+    fn check_way(&self, iface: &InterfaceState, datagram: &Datagram<'_>) -> Result<(), DropReason> {
+        if self.is_own(iface, datagram.source) {
             // V-18
             return Err(DropReason::OwnLoopedBack);
         }
         let (to_us, nearest) = if self.is_unicast() {
-            if !self.peers().any(|peer| peer == meta.source) {
+            if !self.peers().any(|peer| peer == datagram.source) {
                 // G-5: without a group it is the source that limits who is heard.
                 return Err(DropReason::UnknownPeer);
             }
-            let to_us = self.is_own(iface, meta.destination);
+            let to_us = self.is_own(iface, datagram.destination);
             (to_us, 0u8.wrapping_sub(self.settings.max_hops))
         } else {
-            (meta.destination == self.key.family.group(), 255)
+            (datagram.destination == self.key.family.group(), 255)
         };
         if !to_us {
             return Err(DropReason::WrongDestination);
         }
-        if meta.ttl < nearest {
+        if datagram.ttl < nearest {
             // V-1
             return Err(DropReason::Ttl);
         }
@@ -221,17 +189,15 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     fn check_message(
         &self,
         now: Instant,
-        meta: &PacketMeta,
+        datagram: &Datagram<'_>,
         view: &View<'_>,
     ) -> Result<ActiveRouter, DropReason> {
         if view.version() == 2 {
-            self.check_v2(now, meta, view)?;
+            self.check_v2(now, datagram, view)?;
         }
         if self.key.family == Family::Ipv6 {
-            let link_local = match view.addresses().next() {
-                Some(IpAddr::V6(first)) => is_link_local(&first),
-                _ => false,
-            };
+            let first = view.address_octets().first_chunk::<16>();
+            let link_local = first.is_some_and(|first| is_link_local(&Ipv6Addr::from(*first)));
             if !link_local {
                 // V-9
                 return Err(DropReason::NotLinkLocal);
@@ -253,20 +219,25 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             return Err(DropReason::AddressMismatch);
         }
         Ok(ActiveRouter {
-            address: meta.source,
-            mac: meta.source_mac,
+            address: datagram.source,
+            mac: datagram.source_mac,
             priority: view.priority(),
             version: view.version(),
             interval,
             last_heard: now,
             address_mismatch,
             // V-13
-            interval_mismatch: interval != self.settings.advert_interval,
+            interval_mismatch: view.version() == 3 && interval != self.settings.advert_interval,
         })
     }
 
     /// Checks what RFC 3768 section 7.1 and RFC 2338 section 5.3.6 ask beyond the rules of v3.
-    fn check_v2(&self, now: Instant, meta: &PacketMeta, view: &View<'_>) -> Result<(), DropReason> {
+    fn check_v2(
+        &self,
+        now: Instant,
+        datagram: &Datagram<'_>,
+        view: &View<'_>,
+    ) -> Result<(), DropReason> {
         // V-17
         match (self.settings.auth, view.auth_type()) {
             (Auth::None, 0) => {}
@@ -285,7 +256,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             }
         } else if let Some(active) = self.heard.active()
             && active.version == 3
-            && active.address == meta.source
+            && active.address == datagram.source
         {
             let interval = active.interval.duration().as_micros();
             if now.since(active.last_heard).as_micros() < V3_REMEMBERED * interval {
@@ -298,10 +269,10 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// Whether the advertised addresses are ours, in any order (V-14).
     fn same_addresses(&self, view: &View<'_>) -> bool {
-        usize::from(view.count()) == self.addresses().len()
-            && view
-                .addresses()
-                .all(|theirs| self.addresses().any(|ours| ours == theirs))
+        let (family, ours) = (self.key.family, self.entries.addresses());
+        let is_ours = |theirs| ours.iter().any(|ours| ours.octets(family) == theirs);
+        let mut theirs = view.address_octets().chunks_exact(family.address_len());
+        usize::from(view.count()) == ours.len() && theirs.all(is_ours)
     }
 
     fn count_accepted(&mut self, heard: &ActiveRouter, form: ChecksumForm) {

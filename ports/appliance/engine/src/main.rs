@@ -6,6 +6,7 @@
 use core::mem::MaybeUninit;
 use core::panic::PanicInfo;
 
+use vrrp_core::wire::Datagram;
 use vrrp_core::*;
 
 type Engine = vrrp_core::Engine<1, 4, 8>;
@@ -27,7 +28,7 @@ static CALLS: Calls = Calls {
     set_interface: Engine::set_interface,
     set_tracked: Engine::set_tracked,
     handle_frame: Engine::handle_frame,
-    handle_packet: Engine::handle_packet,
+    handle_datagram: Engine::handle_datagram,
     handle_timeout: Engine::handle_timeout,
     handle_failure: Engine::handle_failure,
     poll_output: Engine::poll_output,
@@ -51,8 +52,8 @@ struct Calls {
     resign: fn(&mut Engine, Instant, VrKey) -> Done,
     set_interface: fn(&mut Engine, Instant, u32, InterfaceState) -> Done,
     set_tracked: fn(&mut Engine, Instant, u16, bool),
-    handle_frame: fn(&mut Engine, Instant, u32, &[u8]) -> Verdict,
-    handle_packet: fn(&mut Engine, Instant, &PacketMeta, &[u8]) -> Verdict,
+    handle_frame: for<'f> fn(&mut Engine, Instant, u32, &'f [u8]) -> Verdict<'f>,
+    handle_datagram: for<'f> fn(&mut Engine, Instant, u32, &Datagram<'f>) -> Verdict<'f>,
     handle_timeout: fn(&mut Engine, Instant),
     handle_failure: fn(&mut Engine, Instant, Failure),
     poll_output: for<'b> fn(&mut Engine, &'b mut [u8]) -> Poll<'b>,

@@ -292,7 +292,7 @@ impl<P: Platform> Host<P> {
             self.core.vrs.remove(&key);
             self.core.events.push(Event::Removed { id });
         }
-        self.core.sightings.forget_refused(key);
+        self.core.sightings.judge_anew(key);
         self.core.conflicts.forget(key);
         self.reap_due = true;
         self.admit(now);

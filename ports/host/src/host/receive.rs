@@ -1,14 +1,17 @@
 //! What comes in: facts about interfaces, losses, frames.
 
+use std::net::IpAddr;
+
+use vrrp_core::wire::Datagram;
+use vrrp_core::wire::vrrp::{Addresses, ChecksumForm, peek_vrid};
 use vrrp_core::{
-    AdvertInterval, DropReason, Instant, InterfaceState, Peer, Priority, State, Verdict, VrKey,
-    Vrid,
+    Accepted, AdvertInterval, DropReason, Dropped, Instant, InterfaceState, Peer, Priority, State,
+    Verdict, VrKey,
 };
 
 use super::core::{Core, Notice};
 use crate::config::Tracked;
 use crate::event::Event;
-use crate::heard::Heard;
 use crate::host_if::HostIf;
 use crate::platform::Incoming;
 use crate::report::Rejection;
@@ -86,22 +89,23 @@ impl Core {
                 self.claimed(now, host_if, frame);
                 self.answer(host_if, frame);
             }
-            Verdict::Accepted(key) => self.accepted(now, key, frame),
-            Verdict::Dropped(reason) => self.dropped(now, host_if, frame, reason),
+            Verdict::Accepted(accepted) => self.accepted(now, &accepted),
+            Verdict::Dropped(dropped) => self.dropped(now, host_if, &dropped),
         }
     }
 
-    /// Runs for every advertisement: constant time and no allocation unless it says something new.
-    fn accepted(&mut self, now: Instant, key: VrKey, frame: &[u8]) {
-        let (Some(heard), Some(vr)) = (Heard::new(frame), self.vrs.get(&key)) else {
+    /// Runs for every advertisement: constant time and no allocation for one that is repeated.
+    fn accepted(&mut self, now: Instant, accepted: &Accepted<'_>) {
+        let (key, peer) = (accepted.key, accepted.datagram.source);
+        if accepted.repeated && self.sightings.repeat(now, key, peer) {
             return;
-        };
-        let Ok(advert) = heard.advert() else {
+        }
+        let (Some(vr), Ok(advert)) = (self.vrs.get(&key), accepted.datagram.advert()) else {
             return;
         };
         let priority = advert.priority();
         let contested = vr.state == State::Active && priority > 0;
-        let (seen, changed) = match self.sightings.hear(now, key, true, &heard, &advert) {
+        let (seen, changed) = match self.sightings.accept(now, accepted, &advert) {
             News::Same(seen) => (seen, false),
             News::Changed(seen) => (seen, true),
         };
@@ -110,32 +114,24 @@ impl Core {
         } else {
             0
         };
-        let contests = seen.contests;
-        if changed && advert.version() == 3 {
-            let interval = seen.interval;
-            self.compare_interval(now, key, &heard, interval);
+        let (contests, interval) = (seen.contests, seen.interval);
+        if changed && accepted.interval_mismatch {
+            self.tell_interval(now, key, peer, interval);
         }
-        if changed {
-            self.compare_addresses(now, key, &heard);
+        if changed && accepted.address_mismatch {
+            self.tell_addresses(now, key, peer, advert.addresses());
         }
         if contests > 0 {
             let peer = Peer {
-                address: heard.source,
+                address: peer,
                 priority,
             };
             self.contest(now, key, peer, contests);
         }
     }
 
-    //= RFC 9568 section 7.1
     // V-13
-    fn compare_interval(
-        &mut self,
-        now: Instant,
-        key: VrKey,
-        heard: &Heard<'_>,
-        theirs: AdvertInterval,
-    ) {
+    fn tell_interval(&mut self, now: Instant, key: VrKey, peer: IpAddr, theirs: AdvertInterval) {
         let Some(vr) = self.vrs.get(&key) else {
             return;
         };
@@ -146,13 +142,8 @@ impl Core {
         else {
             return;
         };
-        let peer = heard.source;
-        if ours != theirs
-            && self
-                .notices
-                .note(now, (key, peer, Notice::Interval))
-                .is_some()
-        {
+        let notice = (key, peer, Notice::Interval);
+        if self.notices.note(now, notice).is_some() {
             self.events.push(Event::IntervalMismatch {
                 id: vr.id.clone(),
                 peer,
@@ -162,27 +153,18 @@ impl Core {
         }
     }
 
-    //= RFC 9568 section 7.1
-    // V-14: the order of the list says nothing.
-    fn compare_addresses(&mut self, now: Instant, key: VrKey, heard: &Heard<'_>) {
-        let (Some(vr), Ok(advert)) = (self.vrs.get(&key), heard.advert()) else {
+    // V-14
+    fn tell_addresses(&mut self, now: Instant, key: VrKey, peer: IpAddr, theirs: Addresses<'_>) {
+        let Some(vr) = self.vrs.get(&key) else {
             return;
         };
-        let ours: Vec<_> = self.engine.addresses(key).map(|a| a.address).collect();
-        let same = usize::from(advert.count()) == ours.len()
-            && advert.addresses().all(|address| ours.contains(&address));
-        let peer = heard.source;
-        if !same
-            && self
-                .notices
-                .note(now, (key, peer, Notice::Addresses))
-                .is_some()
-        {
+        let notice = (key, peer, Notice::Addresses);
+        if self.notices.note(now, notice).is_some() {
             self.events.push(Event::AddressMismatch {
                 id: vr.id.clone(),
                 peer,
-                ours,
-                theirs: advert.addresses().collect(),
+                ours: self.engine.addresses(key).map(|a| a.address).collect(),
+                theirs: theirs.collect(),
             });
         }
     }
@@ -213,21 +195,24 @@ impl Core {
         }
     }
 
-    fn dropped(&mut self, now: Instant, host_if: HostIf, frame: &[u8], reason: DropReason) {
+    fn dropped(&mut self, now: Instant, host_if: HostIf, dropped: &Dropped<'_>) {
+        let (reason, datagram) = (dropped.reason, dropped.datagram);
         if let Some(interface) = self.interfaces.get_mut(host_if) {
             interface.count_drop(reason);
         }
-        let heard = Heard::new(frame);
-        if reason == DropReason::UnknownVrid {
-            self.foreign(now, host_if, heard.as_ref());
-        }
-        let vrid = heard.as_ref().and_then(Heard::vrid);
-        if let (Some(heard), Some(vrid)) = (&heard, vrid.and_then(Vrid::new)) {
-            self.refused_by_us(now, host_if, vrid, heard, reason);
+        if let Some(datagram) = &datagram
+            && let Some(vrid) = datagram.vrid()
+        {
+            let key = host_if.key(vrid, datagram.family());
+            if reason == DropReason::UnknownVrid {
+                self.foreign(now, key, datagram);
+            }
+            self.refused_by_us(now, key, datagram, reason);
         }
         if is_ordinary(reason) {
             return;
         }
+        let vrid = datagram.and_then(|datagram| peek_vrid(datagram.message));
         // Forged VRIDs fill the table of others, and not that of ours.
         let is_ours = |key: &VrKey| (HostIf::of(key), Some(key.vrid.get())) == (host_if, vrid);
         let limiter = match self.vrs.keys().any(is_ours) {
@@ -237,7 +222,7 @@ impl Core {
         if let Some(count) = limiter.note(now, (host_if, vrid, reason)) {
             self.events.push(Event::Rejected {
                 interface: self.interfaces.name(host_if).to_owned(),
-                source: heard.map(|heard| heard.source),
+                source: datagram.map(|datagram| datagram.source),
                 vrid,
                 reason,
                 count,
@@ -249,12 +234,10 @@ impl Core {
     fn refused_by_us(
         &mut self,
         now: Instant,
-        host_if: HostIf,
-        vrid: Vrid,
-        heard: &Heard<'_>,
+        key: VrKey,
+        datagram: &Datagram<'_>,
         reason: DropReason,
     ) {
-        let key = host_if.key(vrid, heard.family);
         let Some(vr) = self.vrs.get_mut(&key) else {
             return;
         };
@@ -262,27 +245,25 @@ impl Core {
             let count = vr.rejected.map_or(0, |rejected| rejected.count);
             vr.rejected = Some(Rejection {
                 reason,
-                source: heard.source,
+                source: datagram.source,
                 at: now,
                 count: count.saturating_add(1),
             });
         }
         if !is_ordinary(reason) || reason == DropReason::OwnLoopedBack {
-            self.sightings.refuse(now, key, heard, reason);
+            self.sightings.refuse(now, key, datagram, reason);
         }
     }
 
-    /// Remembers the master of a virtual router that is not ours, if it could be one.
-    fn foreign(&mut self, now: Instant, host_if: HostIf, heard: Option<&Heard<'_>>) {
-        let Some(heard) = heard else {
-            return;
-        };
-        let (Some(advert), Some(vrid)) = (heard.sound_advert(), heard.vrid().and_then(Vrid::new))
-        else {
-            return;
-        };
-        let key = host_if.key(vrid, heard.family);
-        self.sightings.hear(now, key, false, heard, &advert);
+    /// Remembers the master of a virtual router that is not ours, if it could be one: its message
+    /// came from this link (V-1) with a good checksum (V-5).
+    fn foreign(&mut self, now: Instant, key: VrKey, datagram: &Datagram<'_>) {
+        if let Ok(advert) = datagram.advert()
+            && datagram.ttl == 255
+            && datagram.checksum(&advert) != ChecksumForm::Wrong
+        {
+            self.sightings.hear_foreign(now, key, datagram, &advert);
+        }
     }
 }
 

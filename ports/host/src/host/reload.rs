@@ -250,7 +250,7 @@ impl<P: Platform> Host<P> {
         if let Some(prepared) = &mut vr.prepared {
             *prepared = setup;
         }
-        core.sightings.forget_refused(key);
+        core.sightings.judge_anew(key);
         core.conflicts.forget(key);
         vr.current = Some(spec);
         if moved && vr.priority.take().is_some() {

@@ -128,18 +128,18 @@ impl Core {
         let span = |interval: AdvertInterval| {
             std::time::Duration::from_micros(interval.duration().as_micros())
         };
-        (seen.version == 3 && seen.interval != ours).then(|| {
+        seen.interval_mismatch.then(|| {
             let (theirs, ours) = (span(seen.interval), span(ours));
             format!("{peer} advertises another interval ({theirs:?}) than ours ({ours:?})")
         })
     }
 
-    // V-14: the order of the list says nothing.
+    // V-14
     fn other_addresses(&self, key: VrKey, peer: IpAddr, seen: &Seen) -> Option<String> {
         let ours = || self.engine.addresses(key).map(|a| a.address);
         let is_ours = |theirs: &IpAddr| ours().any(|ours| ours == *theirs);
         let theirs = || seen.addresses.iter().copied();
-        if ours().count() == theirs().count() && theirs().all(|theirs| is_ours(&theirs)) {
+        if !seen.address_mismatch {
             return None;
         }
         let only_there: Vec<IpAddr> = theirs().filter(|theirs| !is_ours(theirs)).collect();

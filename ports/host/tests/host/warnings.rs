@@ -116,6 +116,49 @@ fn a_peer_with_another_configuration_is_a_warning_while_it_is_heard() {
     assert_eq!(warnings(&sim, 1), [""; 0], "it is silent");
 }
 
+// V-13, V-14
+#[test]
+fn a_peer_is_judged_anew_after_a_reload() {
+    let ours = |centis: u16, addresses: &[&str]| VrSpec {
+        settings: VrSettings {
+            advert_interval: AdvertInterval::from_centis(centis).unwrap(),
+            ..spec(1, 100).settings
+        },
+        addresses: addresses.iter().map(|a| address(a)).collect(),
+        ..spec(1, 100)
+    };
+    let both = ["10.0.0.101", "10.0.0.201"];
+    let mut sim = Sim::new(&[config(&[spec(1, 200)]), config(&[ours(50, &both)])]);
+    sim.run_to(10_000);
+    assert_eq!(warnings(&sim, 1).len(), 2);
+    assert_eq!(mismatches(&mut sim), (1, 1));
+    sim.hosts[1]
+        .reload(config(&[ours(100, &both[..1])]))
+        .unwrap();
+    assert_eq!(warnings(&sim, 1), [""; 0]);
+    sim.run_to(100_000);
+    assert_eq!(warnings(&sim, 1), [""; 0]);
+    sim.hosts[1]
+        .reload(config(&[ours(50, &both[..1])]))
+        .unwrap();
+    sim.run_to(102_000);
+    assert_eq!(
+        warnings(&sim, 1),
+        ["1: 10.0.0.1 advertises another interval (1s) than ours (500ms)"]
+    );
+    assert_eq!(mismatches(&mut sim), (1, 0), "it is told once");
+}
+
+/// How many events tell of another interval and of other addresses.
+fn mismatches(sim: &mut Sim) -> (usize, usize) {
+    let told = sim.take_events(1);
+    let count = |is: fn(&Event) -> bool| told.iter().filter(|e| is(e)).count();
+    (
+        count(|e| matches!(e, Event::IntervalMismatch { .. })),
+        count(|e| matches!(e, Event::AddressMismatch { .. })),
+    )
+}
+
 // S-15
 #[test]
 fn a_master_that_does_not_give_way_is_a_warning_until_it_does() {
