@@ -3,7 +3,7 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::output::{Reason, State};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::types::{AdvertInterval, MacAddr, Priority, Version, VrKey};
 use crate::verdict::DropReason;
 
@@ -55,6 +55,15 @@ pub struct Status {
     pub active: Option<ActiveRouter>,
     /// The advertisement that the checksum form was last learned from had a pseudo-header.
     pub pseudo_header: bool,
+}
+
+impl Status {
+    /// The silence after which the Active router counts as dead: Active_Down_Interval (RFC 9568
+    /// section 6.1), Master_Down_Interval in v2.
+    pub fn down_interval(&self) -> Duration {
+        let interval = self.active_interval;
+        interval.down_interval(self.version, self.priority)
+    }
 }
 
 /// The Active router last heard, as far as it is known.

@@ -115,6 +115,25 @@ impl AdvertInterval {
     pub const fn duration(self) -> Duration {
         Duration::from_centis(self.0)
     }
+
+    /// Skew_Time: a fraction of the Active router's interval that is smaller the higher our priority, in
+    /// microseconds so that no two priorities expire together (T-6; RFC 9568 section 6.1, RFC 3768
+    /// section 6.1).
+    #[inline]
+    pub(crate) fn skew(self, version: Version, priority: Priority) -> Duration {
+        let scale = match version {
+            Version::V2 => Duration::from_secs(1),
+            Version::V3 | Version::Both => self.duration(),
+        };
+        let below = 256 - u64::from(priority.get());
+        Duration::from_micros(scale.as_micros() * below / 256)
+    }
+
+    /// Active_Down_Interval: three intervals of the Active router and the skew.
+    #[inline]
+    pub(crate) fn down_interval(self, version: Version, priority: Priority) -> Duration {
+        Duration::from_micros(3 * self.duration().as_micros()) + self.skew(version, priority)
+    }
 }
 
 impl Default for AdvertInterval {

@@ -121,6 +121,35 @@ fn an_equal_or_better_advertisement_restarts_the_down_timer() {
 }
 
 #[test]
+fn the_status_has_the_down_interval_that_the_timer_is_set_to() {
+    // T-6: version 2 counts the skew in seconds, version 3 in intervals of the Active router.
+    let list = addresses(&["10.10.10.80"]);
+    for (version, ours, interval, down_interval) in [
+        (Version::V3, 100, 100, 3_609_375),
+        (Version::V2, 100, 100, 3_609_375),
+        (Version::V2, 100, 300, 9_609_375),
+        (Version::V3, 250, 10, 302_343),
+        (Version::V3, 1, 4095, 163_640_039),
+    ] {
+        let mut line = Line::new(&VrConfig {
+            settings: VrSettings {
+                version,
+                priority: priority(ours),
+                advert_interval: cs(interval),
+                ..VrSettings::DEFAULT
+            },
+            addresses: &list,
+            ..VrConfig::DEFAULT
+        });
+        let peer = Peer::fridge(&line, 254);
+        line.accept(&peer);
+        let found = line.status().down_interval();
+        assert_eq!(found.as_micros(), down_interval);
+        assert_eq!(line.router.poll_timeout(), Some(line.now + found));
+    }
+}
+
+#[test]
 //= RFC 9568 section 6.4.2
 fn a_worse_advertisement_does_not_stop_the_down_timer() {
     // S-7

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use vrrp_core::{ActiveRouter, Instant, MacMode, Reason, State, Statistics, Version};
-use vrrp_host::{
-    About, InterfaceReport, Sighting, VrId, VrReport, Warning, down_interval, family_word,
-};
+use vrrp_host::{About, InterfaceReport, Sighting, VrId, VrReport, Warning, family_word};
 
 use crate::control::protocol::{Peer, Rejected, Seen, VirtualRouter, VrStats};
 use vrrp_host::wording;
@@ -44,7 +42,7 @@ pub fn virtual_router(report: &VrReport, now: Instant, warnings: &[Warning]) -> 
         }
         .into(),
         interval_s: seconds(status.advert_interval.duration()),
-        down_interval_s: seconds(down_interval(status)),
+        down_interval_s: seconds(status.down_interval()),
         source,
         peer: status.active.as_ref().map(|active| peer(active, now)),
         addresses: report.addresses.iter().map(address).collect(),

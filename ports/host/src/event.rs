@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use vrrp_core::{
     AdvertInterval, DropReason, Duration, InterfaceState, Peer, Priority, Reason, State, Status,
-    Version, VirtualAddress,
+    VirtualAddress,
 };
 
 use crate::config::VrId;
@@ -30,7 +30,7 @@ impl Why {
             reason,
             peer,
             priority: status.priority,
-            down_interval: down_interval(status),
+            down_interval: status.down_interval(),
             ended,
         }
     }
@@ -48,18 +48,6 @@ pub enum Ended {
     Replaced,
     /// The whole host shuts down.
     ShuttingDown,
-}
-
-/// The silence after which the Active router counts as dead: Active_Down_Interval (RFC 9568 section
-/// 6.1), Master_Down_Interval in v2.
-pub fn down_interval(status: &Status) -> Duration {
-    let interval = status.active_interval.duration().as_micros();
-    let unit = match status.version {
-        Version::V2 => 1_000_000,
-        Version::V3 | Version::Both => interval,
-    };
-    let skew = u64::from(256 - u16::from(status.priority.get())) * unit / 256;
-    Duration::from_micros(3 * interval + skew)
 }
 
 /// Something that happened.
@@ -163,45 +151,4 @@ pub enum Event {
         /// How many since this was last told.
         count: u64,
     },
-}
-
-#[cfg(test)]
-mod tests {
-    use vrrp_core::{Family, Instant, VrKey, Vrid};
-
-    use super::*;
-
-    fn status(version: Version, priority: u8) -> Status {
-        let vrid = Vrid::new(1).expect("not 0");
-        Status {
-            key: VrKey {
-                ifindex: 1,
-                vrid,
-                family: Family::Ipv4,
-            },
-            state: State::Active,
-            reason: Reason::ActiveTimeout,
-            since: Instant::from_micros(0),
-            enabled: true,
-            handing_over: false,
-            resigned: false,
-            version,
-            priority: Priority::new(priority).expect("not 0"),
-            base_priority: Priority::new(priority).expect("not 0"),
-            advert_interval: AdvertInterval::DEFAULT,
-            active_interval: AdvertInterval::DEFAULT,
-            active: None,
-            pseudo_header: true,
-        }
-    }
-
-    #[test]
-    fn the_down_interval_is_that_of_the_version() {
-        let micros = |version, priority| down_interval(&status(version, priority)).as_micros();
-        assert_eq!(micros(Version::V3, 100), 3_609_375);
-        assert_eq!(micros(Version::V2, 100), 3_609_375);
-        let mut fast = status(Version::V3, 250);
-        fast.active_interval = AdvertInterval::from_centis(10).expect("legal");
-        assert_eq!(down_interval(&fast).as_micros(), 302_343);
-    }
 }

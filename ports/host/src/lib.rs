@@ -43,7 +43,7 @@ pub use config::{
     AddressSpec, ConfigCause, ConfigError, HostConfig, TrackSpec, Tracked, VrId, VrSpec,
     family_word,
 };
-pub use event::{Ended, Event, Why, down_interval};
+pub use event::{Ended, Event, Why};
 pub use facts::{Facts, HostFacts, OwnAddress, OwnInterface};
 pub use host::{Host, MAX_ADDRESSES, MAX_INTERFACES, MAX_VIRTUAL_ROUTERS};
 pub use host_if::HostIf;

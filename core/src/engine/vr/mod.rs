@@ -50,7 +50,7 @@ use crate::error::Error;
 use crate::output::{Peer, Reason, State};
 use crate::status::{InterfaceState, Statistics, Status};
 use crate::time::{Duration, Instant};
-use crate::types::{Family, MacAddr, MacMode, Priority, Version, VrKey};
+use crate::types::{Family, MacAddr, MacMode, Priority, VrKey};
 use crate::verdict::DropReason;
 
 /// One virtual router.
@@ -213,23 +213,16 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         Priority::new(moved as u8).unwrap_or(base)
     }
 
-    /// Skew_Time: a fraction of the interval that is smaller the higher the priority, in
-    /// microseconds so that no two priorities expire together (T-6; RFC 9568 section 6.1, RFC 3768
-    /// section 6.1).
-    #[inline]
+    /// Skew_Time.
     fn skew(&self) -> Duration {
-        let scale = match self.settings.version {
-            Version::V2 => Duration::from_secs(1),
-            Version::V3 | Version::Both => self.learned.interval().duration(),
-        };
-        let below = 256 - u64::from(self.priority().get());
-        Duration::from_micros(scale.as_micros() * below / 256)
+        let interval = self.learned.interval();
+        interval.skew(self.settings.version, self.priority())
     }
 
-    /// Active_Down_Interval: three intervals of the Active router and the skew.
+    /// Active_Down_Interval.
     fn down_interval(&self) -> Duration {
-        let interval = self.learned.interval().duration().as_micros();
-        Duration::from_micros(3 * interval) + self.skew()
+        let interval = self.learned.interval();
+        interval.down_interval(self.settings.version, self.priority())
     }
 
     /// The address that advertisements come from (G-6).

@@ -14,7 +14,6 @@ use vrrp_core::wire::{arp, ethernet, ipv6, ndisc};
 use vrrp_core::{Duration, Family, Instant, MacAddr, State, VrKey};
 
 use super::core::Core;
-use crate::event::down_interval;
 use crate::host_if::HostIf;
 use crate::interfaces::Interface;
 use crate::report::{About, Warning};
@@ -310,7 +309,7 @@ impl Core {
                         continue;
                     }
                     let about = About::VirtualRouter(vr.id.clone());
-                    (about, HostIf::of(key), SETTLED.max(down_interval(&status)))
+                    (about, HostIf::of(key), SETTLED.max(status.down_interval()))
                 }
                 Owner::Interface(host_if) => (self.about_interface(host_if), host_if, SETTLED),
             };
