@@ -2,11 +2,28 @@
 
 use std::collections::BTreeMap;
 
-use vrrp_core::{ActiveRouter, Instant, MacMode, Reason, State, Statistics, Version};
-use vrrp_host::{About, InterfaceReport, Sighting, VrId, VrReport, Warning, family_word};
+use vrrp_core::{ActiveRouter, Family, Instant, MacMode, Reason, State, Statistics, Version};
+use vrrp_host::{About, InterfaceReport, Sighting, VrId, VrReport, Warning};
 
-use crate::control::protocol::{Peer, Rejected, Seen, VirtualRouter, VrStats};
+use vrrp_control::{Peer, Rejected, Seen, Versions, VirtualRouter, VrStats};
 use vrrp_host::wording;
+
+/// A family in the words of the control protocol.
+pub const fn family(family: Family) -> vrrp_control::Family {
+    match family {
+        Family::Ipv4 => vrrp_control::Family::Ipv4,
+        Family::Ipv6 => vrrp_control::Family::Ipv6,
+    }
+}
+
+/// A state in the words of the control protocol.
+pub const fn state(state: State) -> vrrp_control::State {
+    match state {
+        State::Initialize => vrrp_control::State::Init,
+        State::Backup => vrrp_control::State::Backup,
+        State::Active => vrrp_control::State::Master,
+    }
+}
 
 /// How a virtual router stands, with those of `warnings` that are about it.
 pub fn virtual_router(report: &VrReport, now: Instant, warnings: &[Warning]) -> VirtualRouter {
@@ -17,8 +34,8 @@ pub fn virtual_router(report: &VrReport, now: Instant, warnings: &[Warning]) -> 
     VirtualRouter {
         vrid: report.id.vrid.get(),
         interface: report.id.interface.clone(),
-        family: family_word(report.id.family).into(),
-        state: wording::state(status.state).into(),
+        family: family(report.id.family),
+        state: state(status.state),
         since_s: wording::age(now, status.since),
         reason: match &report.refused {
             Some(why) => format!("not ready: {why}"),
@@ -36,11 +53,10 @@ pub fn virtual_router(report: &VrReport, now: Instant, warnings: &[Warning]) -> 
         handing_over: status.handing_over,
         leaving: report.leaving,
         version: match status.version {
-            Version::V2 => "2",
-            Version::V3 => "3",
-            Version::Both => "2+3",
-        }
-        .into(),
+            Version::V2 => Versions::V2,
+            Version::V3 => Versions::V3,
+            Version::Both => Versions::Both,
+        },
         interval_s: seconds(status.advert_interval.duration()),
         down_interval_s: seconds(status.down_interval()),
         source,
@@ -68,7 +84,7 @@ pub fn seen(sighting: &Sighting) -> Seen {
     Seen {
         interface: sighting.interface.clone(),
         vrid: sighting.vrid.get(),
-        family: family_word(sighting.family).into(),
+        family: family(sighting.family),
         address: sighting.address.to_string(),
         mac: sighting.mac.to_string(),
         priority: sighting.priority,
@@ -149,7 +165,7 @@ pub fn vr_stats(report: &VrReport) -> VrStats {
     VrStats {
         vrid: report.id.vrid.get(),
         interface: report.id.interface.clone(),
-        family: family_word(report.id.family).into(),
+        family: family(report.id.family),
         master: report.status.state == State::Active,
         counters: counters(&report.statistics)
             .into_iter()

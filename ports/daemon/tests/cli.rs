@@ -161,6 +161,30 @@ fn vrrpctl_says_when_there_is_no_daemon() {
 }
 
 #[test]
+fn vrrpctl_explains_its_commands() {
+    let help = out(&run(VRRPCTL, &["help", "resign"]));
+    assert!(help.starts_with("usage: vrrpctl resign"), "{help}");
+    assert_eq!(out(&run(VRRPCTL, &["resign", "--help"])), help);
+    let completion = out(&run(VRRPCTL, &["completion", "bash"]));
+    assert!(completion.contains("complete -F _vrrpctl vrrpctl"));
+    for args in [&["help", "shout"][..], &["completion", "tcsh"]] {
+        assert_eq!(run(VRRPCTL, args).status.code(), Some(2), "{args:?}");
+    }
+}
+
+#[test]
+fn a_failure_is_json_where_json_was_asked_for() {
+    let got = run(VRRPCTL, &["-s", "/nonexistent", "status", "--json"]);
+    assert_eq!(got.status.code(), Some(3));
+    assert!(err(&got).starts_with("vrrpctl: vrrpd does not run: "));
+    let text = out(&got);
+    assert!(
+        text.starts_with("{\"error\":{\"message\":\"vrrpd does not run"),
+        "{text}"
+    );
+}
+
+#[test]
 fn a_closed_pipe_is_no_failure_and_a_full_disk_is_one() {
     let dir = Dir::new("streams");
     let good = dir.file("good", GOOD);

@@ -6,9 +6,9 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use vrrp_control::{Answer, Event, Request, Seen, Stats, Status};
 use vrrpd::control::Server;
 use vrrpd::control::pieces::Pieces;
-use vrrpd::control::protocol::{Answer, Event, Request, Seen, Stats, Status};
 use vrrpd::poll::PollSet;
 
 use crate::octets::Octets;

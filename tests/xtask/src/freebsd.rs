@@ -31,6 +31,8 @@ const TESTS: &[&str] = &[
     "-p",
     "vrrp-config",
     "-p",
+    "vrrp-control",
+    "-p",
     "vrrp-freebsd",
     "-p",
     "vrrpd",

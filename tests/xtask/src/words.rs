@@ -13,6 +13,7 @@ const FOLDERS: &[&str] = &[
     "ffi",
     "ports/appliance",
     "ports/config",
+    "ports/control",
     "ports/daemon",
     "ports/embassy",
     "ports/smoltcp",

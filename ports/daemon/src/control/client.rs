@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use super::pieces::Pieces;
-use super::protocol::Answer;
+use vrrp_control::Answer;
 
 /// The longest request.
 const MAX_REQUEST: usize = 4096;

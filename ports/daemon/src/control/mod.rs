@@ -1,16 +1,13 @@
-//! The control socket.
+//! The server of the control socket.
 //!
 //! A UNIX stream socket of mode 0600, or 0660 with a group. Root and the daemon's own user may do
 //! everything; anybody else who can open the socket, a member of the group, may only look.
 
 mod client;
-pub mod connection;
 pub mod pieces;
-pub mod protocol;
 mod server;
 #[cfg(test)]
 mod tests;
 
-pub use connection::{ConnectError, Connection};
 pub use pieces::Reply;
 pub use server::{BindError, Server};

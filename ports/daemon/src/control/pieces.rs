@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::protocol::Answer;
+use vrrp_control::Answer;
 
 /// Octets after which a piece is complete. To make one takes a fraction of a millisecond.
 pub const PIECE: usize = 16 * 1024;

@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 
 use super::client::{Client, Gone};
 use super::pieces::Reply;
-use super::protocol::{Answer, Event, Request};
 use crate::poll::PollSet;
 use crate::sys;
+use vrrp_control::{Answer, Event, Request};
 
 /// Clients at the same time.
 const MAX_CLIENTS: usize = 16;

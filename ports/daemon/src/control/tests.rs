@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::pieces::{PIECE, Pieces};
-use super::protocol::{Answer, Event, Request, Status, VirtualRouter};
 use super::{BindError, Reply, Server};
 use crate::poll::PollSet;
+use vrrp_control::{Answer, Event, Request, Status, VirtualRouter};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 

@@ -2,15 +2,15 @@
 
 use std::fmt;
 
-use crate::control::protocol::Answer;
+use vrrp_control::{Answer, Family};
 
 /// The virtual routers that are wanted; all of them where nothing is named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Those on this interface.
     pub interface: Option<String>,
-    /// Those of this family, `ipv4` or `ipv6`.
-    pub family: Option<String>,
+    /// Those of this family.
+    pub family: Option<Family>,
 }
 
 impl Filter {
@@ -20,8 +20,8 @@ impl Filter {
     }
 
     /// Whether a virtual router of this family on this interface is wanted.
-    pub fn fits(&self, interface: &str, family: &str) -> bool {
-        self.is_on(interface) && self.family.as_ref().is_none_or(|wanted| wanted == family)
+    pub fn fits(&self, interface: &str, family: Family) -> bool {
+        self.is_on(interface) && self.family.is_none_or(|wanted| wanted == family)
     }
 
     fn is_on(&self, interface: &str) -> bool {
@@ -35,18 +35,18 @@ impl Filter {
         match answer {
             Answer::Status(status) => {
                 let routers = &mut status.virtual_routers;
-                routers.retain(|r| self.fits(&r.interface, &r.family));
+                routers.retain(|r| self.fits(&r.interface, r.family));
                 self.is_empty() || !routers.is_empty()
             }
             Answer::Stats(stats) => {
                 let routers = &mut stats.virtual_routers;
-                routers.retain(|r| self.fits(&r.interface, &r.family));
+                routers.retain(|r| self.fits(&r.interface, r.family));
                 stats.interfaces.retain(|name, _| self.is_on(name));
                 self.is_empty() || !routers.is_empty()
             }
             // An interface need not have a master of anything.
             Answer::Who(seen) => {
-                seen.retain(|s| self.fits(&s.interface, &s.family));
+                seen.retain(|s| self.fits(&s.interface, s.family));
                 true
             }
             _ => true,
@@ -57,7 +57,7 @@ impl Filter {
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let interface = self.interface.as_deref();
-        match (interface, self.family.as_deref()) {
+        match (interface, self.family) {
             (Some(interface), Some(family)) => write!(f, "on {interface} ({family})"),
             (Some(interface), None) => write!(f, "on {interface}"),
             (None, Some(family)) => write!(f, "of {family}"),

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt::{Display, Write as _};
 
-use crate::control::protocol::{Stats, Status, VirtualRouter, VrStats};
+use vrrp_control::{Family, State, Stats, Status, VirtualRouter, VrStats};
 
 /// A form of the exposition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,10 +120,10 @@ fn states(out: &mut Exposition, status: &Status) {
         "State of the virtual router: 1 for the state that it is in.",
     );
     for router in &status.virtual_routers {
-        for state in ["master", "backup", "init"] {
+        for state in State::ALL {
             let [vrid, interface, family] = named(router);
-            let labels = labels(&[vrid, interface, family, ("state", state.to_owned())]);
-            out.sample("vrrp_state", &labels, u8::from(router.state == state));
+            let labels = labels(&[vrid, interface, family, ("state", state.to_string())]);
+            out.sample("vrrp_state", &labels, u8::from(router.state == *state));
         }
     }
 }
@@ -219,18 +219,18 @@ impl Exposition {
 type Named = [(&'static str, String); 3];
 
 fn named(router: &VirtualRouter) -> Named {
-    name(router.vrid, &router.interface, &router.family)
+    name(router.vrid, &router.interface, router.family)
 }
 
 fn counted(router: &VrStats) -> Named {
-    name(router.vrid, &router.interface, &router.family)
+    name(router.vrid, &router.interface, router.family)
 }
 
-fn name(vrid: u8, interface: &str, family: &str) -> Named {
+fn name(vrid: u8, interface: &str, family: Family) -> Named {
     [
         ("vrid", vrid.to_string()),
         ("interface", interface.to_owned()),
-        ("family", family.to_owned()),
+        ("family", family.to_string()),
     ]
 }
 
@@ -259,8 +259,8 @@ mod tests {
             virtual_routers: vec![VirtualRouter {
                 vrid: 1,
                 interface: "eth0".into(),
-                family: "ipv4".into(),
-                state: "master".into(),
+                family: Family::Ipv4,
+                state: State::Master,
                 priority: 250,
                 configured_priority: 100,
                 priority_override: Some(250),
@@ -274,7 +274,7 @@ mod tests {
             virtual_routers: vec![VrStats {
                 vrid: 1,
                 interface: "eth0".into(),
-                family: "ipv4".into(),
+                family: Family::Ipv4,
                 counters: [("advertisement-sent".to_owned(), 7)].into(),
                 drops: [("auth-failure".to_owned(), 3)].into(),
                 ..VrStats::default()

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::control::protocol::{Event, Seen, Stats, Status, VirtualRouter};
+use vrrp_control::{Event, Family, Seen, State, Stats, Status, VirtualRouter};
 use vrrp_host::wording::{ago, gave_up, span, utc};
 
 /// Everything about each virtual router. Writing to a `String` cannot fail.
@@ -23,7 +23,7 @@ pub fn status(status: &Status) -> String {
         let _ = writeln!(
             out,
             "\n{}: {} for {}{}",
-            name(router.vrid, &router.interface, &router.family),
+            name(router.vrid, &router.interface, router.family),
             router.state,
             span(router.since_s),
             marks(router)
@@ -52,7 +52,7 @@ pub fn brief(status: &Status) -> String {
         table.push(vec![
             router.vrid.to_string(),
             router.interface.clone(),
-            router.family.clone(),
+            router.family.to_string(),
             format!("{}{}", router.state, marks(router)),
             span(router.since_s),
             match router.priority_override {
@@ -99,7 +99,7 @@ pub fn who(list: &[Seen]) -> String {
                 if seen.ours { "" } else { " (not ours)" }
             ),
             seen.interface.clone(),
-            seen.family.clone(),
+            seen.family.to_string(),
             seen.address.clone(),
             seen.mac.clone(),
             seen.priority.to_string(),
@@ -121,7 +121,7 @@ pub fn stats(stats: &Stats) -> String {
     ];
     let mut out = String::new();
     for router in &stats.virtual_routers {
-        let name = name(router.vrid, &router.interface, &router.family);
+        let name = name(router.vrid, &router.interface, router.family);
         let _ = writeln!(out, "{name}");
         for (name, n) in &router.counters {
             if *n > 0 || ALWAYS.contains(&name.as_str()) {
@@ -151,7 +151,7 @@ pub fn event(event: &Event) -> String {
         "{} {} {}: {} -> {}: {}",
         event.seq,
         utc(event.time_ms),
-        name(event.vrid, &event.interface, &event.family),
+        name(event.vrid, &event.interface, event.family),
         event.from,
         event.to,
         event.reason
@@ -159,7 +159,7 @@ pub fn event(event: &Event) -> String {
 }
 
 /// As [`VrId`](vrrp_host::VrId) names a virtual router.
-fn name(vrid: u8, interface: &str, family: &str) -> String {
+fn name(vrid: u8, interface: &str, family: Family) -> String {
     format!("VRID {vrid} on {interface} ({family})")
 }
 
@@ -175,8 +175,8 @@ fn marks(router: &VirtualRouter) -> String {
 }
 
 fn master(router: &VirtualRouter) -> String {
-    match (&router.peer, router.state.as_str()) {
-        (_, "master") => match &router.source {
+    match (&router.peer, router.state) {
+        (_, State::Master) => match &router.source {
             Some(source) => format!("this host, {source}"),
             None => "this host".into(),
         },
@@ -213,7 +213,7 @@ fn facts(router: &VirtualRouter) -> Vec<(&'static str, String)> {
     let mut facts = vec![("why", router.reason.clone())];
     facts.push(("priority", priority(router)));
     facts.push(("master", master(router)));
-    if router.state == "master" {
+    if router.state == State::Master {
         facts.push((
             "others",
             match &router.peer {
@@ -292,20 +292,20 @@ fn aligned(table: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::protocol::{Peer, Rejected};
+    use vrrp_control::{Peer, Rejected, Versions};
 
     fn router() -> VirtualRouter {
         VirtualRouter {
             vrid: 1,
             interface: "eth0".into(),
-            family: "ipv4".into(),
-            state: "backup".into(),
+            family: Family::Ipv4,
+            state: State::Backup,
             since_s: 130.0,
             reason: "10.10.10.6 (priority 250) advertises, ours is 90".into(),
             priority: 90,
             base_priority: 100,
             enabled: true,
-            version: "2".into(),
+            version: Versions::V2,
             interval_s: 1.0,
             down_interval_s: 3.648,
             source: Some("10.10.10.5".into()),
@@ -365,7 +365,7 @@ VRID 1 on eth0 (ipv4): backup for 2 min 10 s
     #[test]
     fn a_lonely_master_says_that_it_never_heard_a_peer() {
         let lonely = VirtualRouter {
-            state: "master".into(),
+            state: State::Master,
             peer: None,
             resigned: true,
             ..router()
@@ -404,7 +404,7 @@ VRID 1 on eth0 (ipv4): backup for 2 min 10 s
     #[test]
     fn brief_shows_the_same_marks() {
         let leaving = VirtualRouter {
-            state: "master".into(),
+            state: State::Master,
             leaving: true,
             handing_over: true,
             ..router()
@@ -423,9 +423,9 @@ VRID 1 on eth0 (ipv4): backup for 2 min 10 s
             time_ms: 1_795_982_772_345,
             vrid: 1,
             interface: "eth0".into(),
-            family: "ipv4".into(),
-            from: "backup".into(),
-            to: "master".into(),
+            family: Family::Ipv4,
+            from: State::Backup,
+            to: State::Master,
             reason: "10.10.10.6 gave up mastership".into(),
             peer: None,
         };
@@ -454,7 +454,7 @@ VRID  INTERFACE  FAMILY  STATE   SINCE       PRIO  MASTER                       
         let seen = Seen {
             interface: "eth0".into(),
             vrid: 9,
-            family: "ipv4".into(),
+            family: Family::Ipv4,
             address: "10.10.10.7".into(),
             priority: 120,
             version: 3,

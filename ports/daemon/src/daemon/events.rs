@@ -3,10 +3,9 @@
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use vrrp_core::{Reason, State};
-use vrrp_host::{Ended, Event, Platform, VrId, family_word};
+use vrrp_host::{Ended, Event, Platform, VrId};
 
 use super::Daemon;
-use crate::control::protocol;
 use crate::report;
 use crate::scripts::{Happening, Occasion};
 use vrrp_host::wording::{self, Weight};
@@ -84,14 +83,14 @@ impl<P: Platform> Daemon<P> {
         };
         self.runner().submit(id, happening);
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
-        let told = protocol::Event {
+        let told = vrrp_control::Event {
             seq: 0,
             time_ms: since_1970.map_or(0, |t| t.as_millis() as u64),
             vrid: id.vrid.get(),
             interface: id.interface.clone(),
-            family: family_word(id.family).into(),
-            from: wording::state(*from).into(),
-            to: wording::state(*to).into(),
+            family: report::family(id.family),
+            from: report::state(*from),
+            to: report::state(*to),
             reason,
             peer: why.peer.map(|p| p.address.to_string()),
         };

@@ -1,13 +1,13 @@
 //! Answers to vrrpctl.
 
 use vrrp_core::Priority;
-use vrrp_host::{Platform, VrId, family_word};
+use vrrp_host::{Platform, VrId};
 
 use super::Daemon;
 use crate::control::Reply;
 use crate::control::pieces::Pieces;
-use crate::control::protocol::{Answer, Request, Stats, Status, Which};
 use crate::report;
+use vrrp_control::{Answer, Request, SCHEMA, Stats, Status, Which};
 
 /// The part of an answer before its virtual routers.
 const ROUTERS: &str = "\"virtual_routers\":[";
@@ -66,6 +66,7 @@ impl<P: Platform> Daemon<P> {
         let now = self.host.now();
         let warnings = self.host.warnings();
         let status = Status {
+            schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION").into(),
             pid: self.pid,
             uptime_s: self.began.elapsed().as_secs_f64(),
@@ -171,5 +172,5 @@ impl<P: Platform> Daemon<P> {
 fn is_on(id: &VrId, which: &Which) -> bool {
     let interface = which.interface.as_ref().is_none_or(|i| *i == id.interface);
     let family = which.family.as_ref();
-    interface && family.is_none_or(|f| f.eq_ignore_ascii_case(family_word(id.family)))
+    interface && family.is_none_or(|f| *f == report::family(id.family))
 }

@@ -14,12 +14,12 @@ use vrrp_host::{Host, PlatformWarning, Subject};
 
 use super::{Daemon, Parts};
 use crate::control::Server;
-use crate::control::protocol::{Answer, Request, Status, Which};
 use crate::logging::capture;
 use crate::notify::Notifier;
 use crate::scripts::Runner as _;
 use platform::FakePlatform;
 use vrrp_config as config;
+use vrrp_control::{Answer, Request, State, Status, Which};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -126,13 +126,15 @@ impl Bench {
         }
     }
 
-    fn states(&mut self) -> Vec<String> {
+    fn states(&mut self) -> Vec<State> {
         let routers = self.status().virtual_routers.into_iter();
         routers.map(|router| router.state).collect()
     }
 
     fn until_masters(&mut self) {
-        self.until("both master", |b| b.states() == ["master", "master"]);
+        self.until("both master", |b| {
+            b.states() == [State::Master, State::Master]
+        });
     }
 
     fn until_logged(&mut self, line: &str) {
@@ -221,7 +223,7 @@ fn every_command_is_carried_out() {
     assert_eq!((second.priority, second.priority_override), (100, None));
 
     bench.done(&Request::Disable(which(2)));
-    bench.until("disabled", |b| b.states() == ["master", "init"]);
+    bench.until("disabled", |b| b.states() == [State::Master, State::Init]);
     bench.until("stopscript", |b| b.scripts().contains("2:stop:"));
     bench.until_logged("INFO: VRID 2 on eth0 (ipv4): master -> init: disabled");
     bench.done(&Request::Enable(which(2)));
@@ -393,7 +395,7 @@ fn subscribers_hear_of_changes() {
         panic!("an event");
     };
     assert_eq!(event.seq, next);
-    assert_eq!((event.from.as_str(), event.to.as_str()), ("master", "init"));
+    assert_eq!((event.from, event.to), (State::Master, State::Init));
     assert_eq!(event.reason, "shutting down");
 }
 
@@ -412,7 +414,7 @@ fn a_reload_changes_what_changed_and_nothing_else() {
     let routers = bench.status().virtual_routers;
     assert_eq!(routers[0].priority, 210);
     assert!(routers[1].since_s >= before, "not disturbed");
-    assert_eq!(bench.states(), ["master", "master"]);
+    assert_eq!(bench.states(), [State::Master, State::Master]);
 }
 
 #[test]
@@ -435,7 +437,7 @@ fn a_file_with_errors_leaves_everything_and_every_error_is_told() {
     assert_eq!(bench.status().virtual_routers[1].priority, 100);
     fs::remove_file(bench.dir.join("vrrpd.conf")).expect("there");
     assert!(matches!(bench.ask(&Request::Reload), Answer::Error { .. }));
-    assert_eq!(bench.states(), ["master", "master"]);
+    assert_eq!(bench.states(), [State::Master, State::Master]);
 }
 
 #[test]
@@ -458,10 +460,10 @@ fn a_reload_serves_what_fits_the_host_as_a_start_does() {
         let served = routers.iter().find(|r| r.interface == "eth0");
         let unfit = routers.iter().find(|r| r.interface == "wg0");
         routers.len() == 2
-            && served.is_some_and(|r| r.vrid == 2 && r.state == "master")
+            && served.is_some_and(|r| r.vrid == 2 && r.state == State::Master)
             && unfit.is_some_and(|r| {
                 r.vrid == 1
-                    && r.state == "init"
+                    && r.state == State::Init
                     && r.reason == "not ready: cannot use wg0: it is a tunnel"
                     && r.warnings == ["cannot use wg0: it is a tunnel"]
             })
@@ -491,7 +493,7 @@ fn a_virtual_router_out_of_the_file_stops_and_its_scripts_are_told() {
     let second = text.rfind("[VRID]").expect("two sections");
     fs::write(bench.dir.join("vrrpd.conf"), &text[..second]).expect("a file");
     bench.done(&Request::Reload);
-    bench.until("gone", |b| b.states() == ["master"]);
+    bench.until("gone", |b| b.states() == [State::Master]);
     let line = "VRID 2 on eth0 (ipv4): master -> init: removed from the configuration";
     bench.until_logged(&format!("INFO: {line}"));
     bench.until("stopscript", |b| {

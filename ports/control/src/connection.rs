@@ -1,14 +1,13 @@
-//! The client's side of the control socket, as vrrpctl uses it.
+//! The client's side of the control socket.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use super::protocol::{Answer, Request};
-use crate::sys;
+use crate::protocol::{Answer, Request};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -33,6 +32,9 @@ impl std::error::Error for ConnectError {}
 
 impl Connection {
     /// Connects to the daemon at `path`.
+    ///
+    /// # Errors
+    /// The daemon does not run, or this user may not ask it.
     pub fn open(path: &Path) -> Result<Self, ConnectError> {
         let shown = path.display();
         let stream = UnixStream::connect(path).map_err(|error| {
@@ -57,6 +59,9 @@ impl Connection {
     }
 
     /// Asks, and waits for the answer.
+    ///
+    /// # Errors
+    /// As of [`next_answer`](Self::next_answer), and that the daemon hangs up.
     pub fn ask(&mut self, request: &Request) -> io::Result<Answer> {
         let mut line = serde_json::to_string(request)?;
         line.push('\n');
@@ -70,21 +75,22 @@ impl Connection {
     }
 
     /// From here on [`Connection::next_answer`] waits as long as it takes.
+    ///
+    /// # Errors
+    /// The socket's.
     pub fn be_patient(&mut self) -> io::Result<()> {
         self.stream.get_ref().set_read_timeout(None)
     }
 
-    /// Waits for the next line while somebody reads from `output`. False: nobody does any more.
-    pub fn wait_with(&mut self, output: &impl AsRawFd) -> io::Result<bool> {
-        if !self.stream.buffer().is_empty() {
-            return Ok(true);
-        }
-        let input = self.stream.get_ref().as_raw_fd();
-        let (_, reader_gone) = sys::wait_for_input(input, output.as_raw_fd())?;
-        Ok(!reader_gone)
+    /// Whether part of the next line is here already, so that there is nothing to wait for.
+    pub fn has_buffered(&self) -> bool {
+        !self.stream.buffer().is_empty()
     }
 
     /// The next line. `None`: the daemon has hung up.
+    ///
+    /// # Errors
+    /// The socket's, a line that is no answer, and none within ten seconds.
     pub fn next_answer(&mut self) -> io::Result<Option<Answer>> {
         let mut line = String::new();
         match self.stream.read_line(&mut line) {
@@ -96,5 +102,11 @@ impl Connection {
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.get_ref().as_fd()
     }
 }

@@ -1,12 +1,13 @@
-//! The words of the control socket: one JSON object a line, a request, then its answer.
-//!
-//! `{"command":"status"}` is answered with `{"status":{...}}`, and every refusal is
-//! `{"error":{"message":...}}`. Times are seconds, and ages rather than points in time, because the
-//! two ends need not agree on a clock; `time_ms` of an event is milliseconds since 1970.
+//! Requests and answers.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+use crate::words::{Family, State, Versions};
+
+/// The number of the form of the answers. It rises when a field changes its meaning or goes.
+pub const SCHEMA: u32 = 1;
 
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,9 +63,9 @@ pub struct Which {
     /// Needed when several interfaces have the VRID.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interface: Option<String>,
-    /// `ipv4` or `ipv6`; needed when the VRID exists in both.
+    /// Needed when the VRID exists in both families.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub family: Option<String>,
+    pub family: Option<Family>,
 }
 
 /// An answer.
@@ -117,6 +118,9 @@ impl Answer {
 /// The daemon and its virtual routers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Status {
+    /// [`SCHEMA`] of the daemon; 0: it is older than the number.
+    #[serde(default)]
+    pub schema: u32,
     /// The version of vrrpd.
     pub version: String,
     /// Its process.
@@ -141,10 +145,10 @@ pub struct VirtualRouter {
     pub vrid: u8,
     /// The interface.
     pub interface: String,
-    /// `ipv4` or `ipv6`.
-    pub family: String,
-    /// `master`, `backup` or `init`.
-    pub state: String,
+    /// The family of its addresses.
+    pub family: Family,
+    /// Its state.
+    pub state: State,
     /// For how long.
     pub since_s: f64,
     /// Why, in words.
@@ -165,8 +169,8 @@ pub struct VirtualRouter {
     pub handing_over: bool,
     /// It is being removed.
     pub leaving: bool,
-    /// `2`, `3` or `2+3`.
-    pub version: String,
+    /// The versions that it speaks.
+    pub version: Versions,
     /// Our own interval.
     pub interval_s: f64,
     /// The silence after which the master counts as dead.
@@ -237,8 +241,8 @@ pub struct Seen {
     pub interface: String,
     /// The VRID.
     pub vrid: u8,
-    /// `ipv4` or `ipv6`.
-    pub family: String,
+    /// The family of its addresses.
+    pub family: Family,
     /// Its address.
     pub address: String,
     /// The source MAC of its advertisements.
@@ -280,8 +284,8 @@ pub struct VrStats {
     pub vrid: u8,
     /// The interface.
     pub interface: String,
-    /// `ipv4` or `ipv6`.
-    pub family: String,
+    /// The family of its addresses.
+    pub family: Family,
     /// Whether it is master now.
     pub master: bool,
     /// By name.
@@ -301,12 +305,12 @@ pub struct Event {
     pub vrid: u8,
     /// The interface.
     pub interface: String,
-    /// `ipv4` or `ipv6`.
-    pub family: String,
-    /// The state before: `master`, `backup` or `init`.
-    pub from: String,
+    /// The family of its addresses.
+    pub family: Family,
+    /// The state before.
+    pub from: State,
     /// The state now.
-    pub to: String,
+    pub to: State,
     /// Why, in words.
     pub reason: String,
     /// The other router that decided it.

@@ -1,61 +1,32 @@
 //! Asks a running vrrpd, and tells it what to do.
 
+mod commands;
+mod completions;
+
 use std::io;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use lexopt::prelude::*;
 
 use vrrp_config::DEFAULT_CONTROL_SOCKET;
-use vrrpd::control::Connection;
-use vrrpd::control::protocol::{Answer, Request, Status, Which};
+use vrrp_control::{Answer, Connection, Family, Request, State, Status, VirtualRouter, Which};
 use vrrpd::ctl::filter::Filter;
 use vrrpd::ctl::{metrics, text};
 use vrrpd::output::{self, Printed};
 use vrrpd::sys;
 
-const USAGE: &str = "\
-usage: vrrpctl [-s SOCKET] [-i INTERFACE] [-4 | -6] COMMAND
-
-  status [--json | --brief]       how each virtual router stands
-  who [--json]                    who is master of each virtual router on the segments
-  stats [--json | --prometheus | --openmetrics]
-                                  counters
-  events [--json]                 a line for each change of state from now on
-  is-master VRID                  exit status 0: this host is master; 1: it is not;
-                                  4: there is no such virtual router
-  reload                          read the configuration file again
-  priority VRID ... N|default     advertise another priority
-  resign VRID ...                 hand over to another host, and stay backup
-  disable VRID ..., enable VRID ...
-                                  stop gracefully; take part again
-
-  -s SOCKET     the control socket (see vrrpd.conf(5), controlsocket)
-  -i INTERFACE  only virtual routers on this interface
-  -4, -6        only those of this address family
-  --all         in the place of VRIDs: all virtual routers
-
-exit status: 0 done, 1 refused or not master, 2 usage, 3 vrrpd cannot be asked,
-             4 no such virtual router
-";
+use commands::{Command, Form, Operands};
 
 const REFUSED: u8 = 1;
 const USAGE_ERROR: u8 = 2;
 const UNREACHABLE: u8 = 3;
 const NOT_FOUND: u8 = 4;
 
-/// How an answer is shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Form {
-    #[default]
-    Text,
-    Brief,
-    Json,
-    Metrics(metrics::Form),
-}
-
+/// The work of a command line.
 #[derive(Debug)]
-enum Command {
+enum Work {
     Ask(Request),
     IsMaster(Which),
 }
@@ -65,27 +36,53 @@ struct Args {
     socket: PathBuf,
     form: Form,
     filter: Filter,
-    command: Command,
+    work: Work,
 }
 
 /// Why it did not work: the exit status and what to say.
-type Failure = (u8, String);
+type Failure = (u8, Refusal);
+
+/// A message, and each thing that was wrong, where there are several.
+#[derive(Debug)]
+struct Refusal {
+    message: String,
+    details: Vec<String>,
+}
+
+impl From<String> for Refusal {
+    fn from(message: String) -> Self {
+        let details = Vec::new();
+        Self { message, details }
+    }
+}
 
 fn main() -> ExitCode {
-    let result = match parse() {
-        Ok(Wish::Run(args)) => run(&args),
-        Ok(Wish::Print(text)) => print(&text).map(|_| ExitCode::SUCCESS),
+    let (result, form) = match parse() {
+        Ok(Wish::Run(args)) => (run(&args), args.form),
+        Ok(Wish::Print(text)) => (print(&text).map(|_| ExitCode::SUCCESS), Form::Text),
         Err(error) => {
-            output::complain(format_args!("vrrpctl: {error}\n\n{USAGE}"));
+            let usage = commands::usage();
+            output::complain(format_args!("vrrpctl: {error}\n\n{usage}"));
             return ExitCode::from(USAGE_ERROR);
         }
     };
-    match result {
-        Ok(code) => code,
-        Err((code, message)) => {
-            output::complain(format_args!("vrrpctl: {message}\n"));
-            ExitCode::from(code)
-        }
+    result.unwrap_or_else(|(code, refusal)| {
+        complain(refusal, form);
+        ExitCode::from(code)
+    })
+}
+
+/// Tells people why it did not work, and the program that asked for JSON as well.
+fn complain(refusal: Refusal, form: Form) {
+    let Refusal { message, details } = refusal;
+    for detail in &details {
+        output::complain(format_args!("{detail}\n"));
+    }
+    output::complain(format_args!("vrrpctl: {message}\n"));
+    if form == Form::Json {
+        let error = Answer::Error { message, details };
+        // The exit status tells that it could not be written.
+        let _ = show(form, &error).map(|text| print(&text));
     }
 }
 
@@ -102,19 +99,20 @@ fn parse() -> Result<Wish, lexopt::Error> {
     let mut filter = Filter::default();
     let mut form = None;
     let mut words: Vec<String> = Vec::new();
+    let mut asks_help = false;
     while let Some(arg) = parser.next()? {
         match arg {
             Short('s') | Long("socket") => socket = parser.value()?.into(),
             Short('i') | Long("interface") => {
                 set(&mut filter.interface, parser.value()?.string()?, "-i")?;
             }
-            Short('4') => set(&mut filter.family, "ipv4".into(), "-4 or -6")?,
-            Short('6') => set(&mut filter.family, "ipv6".into(), "-4 or -6")?,
+            Short('4') => set(&mut filter.family, Family::Ipv4, "-4 or -6")?,
+            Short('6') => set(&mut filter.family, Family::Ipv6, "-4 or -6")?,
             Short('j') | Long("json") => set(&mut form, Form::Json, FORMS)?,
             Short('b') | Long("brief") => set(&mut form, Form::Brief, FORMS)?,
             Long("prometheus") => set(&mut form, Form::Metrics(PROMETHEUS), FORMS)?,
             Long("openmetrics") => set(&mut form, Form::Metrics(OPENMETRICS), FORMS)?,
-            Short('h') | Long("help") => return Ok(Wish::Print(USAGE.into())),
+            Short('h') | Long("help") => asks_help = true,
             Short('V') | Long("version") => {
                 let version = env!("CARGO_PKG_VERSION");
                 return Ok(Wish::Print(format!("vrrpctl {version}\n")));
@@ -125,20 +123,55 @@ fn parse() -> Result<Wish, lexopt::Error> {
         }
     }
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let form = form.unwrap_or_default();
-    let command = command(&words, &filter)?;
-    if !form_fits(form, &command) {
-        return Err("this command has no such form of output".into());
+    let (name, operands) = match words.as_slice() {
+        ["help", name, ..] => return help(Some(name)),
+        ["help"] => return help(None),
+        [name, ..] if asks_help => return help(Some(name)),
+        [] if asks_help => return help(None),
+        [] => return Err("expected a command".into()),
+        [name, operands @ ..] => (*name, operands),
+    };
+    let command = known(name)?;
+    if command.operands == Operands::Shell {
+        return completion(operands);
     }
-    if matches!(command, Command::Ask(Request::Reload)) && !filter.is_empty() {
+    let form = form.unwrap_or_default();
+    let work = work(command, operands, &filter)?;
+    if form != Form::Text && !command.forms.contains(&form) {
+        let option = form.option();
+        return Err(format!("{name} has no output of the form {option}").into());
+    }
+    if matches!(work, Work::Ask(Request::Reload)) && !filter.is_empty() {
         return Err("reload concerns all virtual routers: -i, -4 and -6 do not go with it".into());
     }
     Ok(Wish::Run(Args {
         socket,
         form,
         filter,
-        command,
+        work,
     }))
+}
+
+fn known(name: &str) -> Result<&'static Command, lexopt::Error> {
+    commands::find(name).ok_or_else(|| format!("there is no command `{name}`").into())
+}
+
+fn help(name: Option<&str>) -> Result<Wish, lexopt::Error> {
+    Ok(Wish::Print(match name {
+        Some(name) => known(name)?.help(),
+        None => commands::usage(),
+    }))
+}
+
+fn completion(operands: &[&str]) -> Result<Wish, lexopt::Error> {
+    let script = match operands {
+        [shell] => completions::script(shell),
+        _ => None,
+    };
+    match script {
+        Some(script) => Ok(Wish::Print(script)),
+        None => Err("expected one of the shells bash, zsh and fish".into()),
+    }
 }
 
 const PROMETHEUS: metrics::Form = metrics::Form::Prometheus;
@@ -161,37 +194,26 @@ fn set<T: PartialEq>(place: &mut Option<T>, value: T, name: &str) -> Result<(), 
     }
 }
 
-fn command(words: &[&str], filter: &Filter) -> Result<Command, lexopt::Error> {
-    let number = |vrid: &&str| match vrid.parse() {
-        Ok(vrid @ 1..) => Ok(vrid),
-        _ => Err(lexopt::Error::from(format!(
-            "expected a VRID from 1 to 255, found `{vrid}`"
-        ))),
-    };
-    let on = |vrids: &[&str]| -> Result<Which, lexopt::Error> {
-        let mut which = Which {
-            interface: filter.interface.clone(),
-            family: filter.family.clone(),
-            ..Which::default()
-        };
-        match vrids {
-            [all] if *all == ALL => which.all = true,
-            [first, more @ ..] => {
-                which.vrid = number(first)?;
-                which.more = more.iter().map(number).collect::<Result<_, _>>()?;
-            }
-            [] => return Err("expected a VRID, or --all".into()),
+fn work(command: &Command, operands: &[&str], filter: &Filter) -> Result<Work, lexopt::Error> {
+    let name = command.name;
+    match command.operands {
+        Operands::None if !operands.is_empty() => {
+            let found = operands.join(" ");
+            return Err(format!("{name} takes no arguments, found `{found}`").into());
         }
-        Ok(which)
-    };
-    Ok(Command::Ask(match words {
-        ["status"] => Request::Status,
-        ["who"] => Request::Who,
-        ["stats"] => Request::Stats,
-        ["events"] => Request::Events,
-        ["reload"] => Request::Reload,
-        ["priority", vrids @ .., priority] => Request::SetPriority {
-            which: on(vrids)?,
+        Operands::OneVrid if operands.len() != 1 || operands.contains(&ALL) => {
+            return Err(format!("{name} takes one VRID").into());
+        }
+        _ => {}
+    }
+    Ok(Work::Ask(match (name, operands) {
+        ("status", _) => Request::Status,
+        ("who", _) => Request::Who,
+        ("stats", _) => Request::Stats,
+        ("events", _) => Request::Events,
+        ("reload", _) => Request::Reload,
+        ("priority", [vrids @ .., priority]) => Request::SetPriority {
+            which: which(vrids, filter)?,
             priority: match (*priority, priority.parse()) {
                 ("default", _) => None,
                 (_, Ok(n @ 1..)) => Some(n),
@@ -203,48 +225,57 @@ fn command(words: &[&str], filter: &Filter) -> Result<Command, lexopt::Error> {
                 }
             },
         },
-        ["resign", vrids @ ..] => Request::Resign(on(vrids)?),
-        ["enable", vrids @ ..] => Request::Enable(on(vrids)?),
-        ["disable", vrids @ ..] => Request::Disable(on(vrids)?),
-        ["is-master", vrid] if *vrid != ALL => return Ok(Command::IsMaster(on(&[vrid])?)),
-        [] => return Err("expected a command".into()),
-        [word, ..] => return Err(format!("not a command, or not its arguments: `{word}`").into()),
+        ("resign", vrids) => Request::Resign(which(vrids, filter)?),
+        ("enable", vrids) => Request::Enable(which(vrids, filter)?),
+        ("disable", vrids) => Request::Disable(which(vrids, filter)?),
+        ("is-master", vrids) => return Ok(Work::IsMaster(which(vrids, filter)?)),
+        _ => return Err(format!("not the arguments of {name}").into()),
     }))
 }
 
-fn form_fits(form: Form, command: &Command) -> bool {
-    match (form, command) {
-        (Form::Text, _) => true,
-        (_, Command::IsMaster(_)) => false,
-        (Form::Json, _) => true,
-        (Form::Brief, Command::Ask(request)) => *request == Request::Status,
-        (Form::Metrics(_), Command::Ask(request)) => *request == Request::Stats,
+/// The virtual routers that VRIDs name on the interface and in the family of the options.
+fn which(vrids: &[&str], filter: &Filter) -> Result<Which, lexopt::Error> {
+    let number = |vrid: &&str| match vrid.parse() {
+        Ok(vrid @ 1..) => Ok(vrid),
+        _ => Err(lexopt::Error::from(format!(
+            "expected a VRID from 1 to 255, found `{vrid}`"
+        ))),
+    };
+    let mut which = Which {
+        interface: filter.interface.clone(),
+        family: filter.family,
+        ..Which::default()
+    };
+    match vrids {
+        [all] if *all == ALL => which.all = true,
+        [first, more @ ..] => {
+            which.vrid = number(first)?;
+            which.more = more.iter().map(number).collect::<Result<_, _>>()?;
+        }
+        [] => return Err("expected a VRID, or --all".into()),
     }
+    Ok(which)
 }
 
 fn run(args: &Args) -> Result<ExitCode, Failure> {
-    let unreachable = |error: &dyn std::fmt::Display| (UNREACHABLE, error.to_string());
+    let unreachable = |error: &dyn std::fmt::Display| (UNREACHABLE, error.to_string().into());
     let mut vrrpd = Connection::open(&args.socket).map_err(|e| unreachable(&e))?;
     // Answers are read without access to anything else.
     sys::enter_sandbox().map_err(|e| unreachable(&e))?;
     let mut ask = |request: &Request| -> Result<Answer, Failure> {
         match vrrpd.ask(request).map_err(|e| unreachable(&e))? {
-            Answer::Error { message, details } => {
-                let details: String = details.iter().map(|d| format!("{d}\n")).collect();
-                output::complain(details);
-                Err((REFUSED, message))
-            }
+            Answer::Error { message, details } => Err((REFUSED, Refusal { message, details })),
             answer => Ok(answer),
         }
     };
-    let request = match &args.command {
-        Command::IsMaster(which) => {
+    let request = match &args.work {
+        Work::IsMaster(which) => {
             let Answer::Status(status) = ask(&Request::Status)? else {
-                return Err((REFUSED, "an answer to another question".into()));
+                return Err((REFUSED, "an answer to another question".to_owned().into()));
             };
             return is_master(&status, which);
         }
-        Command::Ask(request) => request,
+        Work::Ask(request) => request,
     };
     let mut answer = ask(request)?;
     let found = args.filter.apply(&mut answer);
@@ -253,7 +284,7 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
             let mut status = ask(&Request::Status)?;
             args.filter.apply(&mut status);
             let Answer::Status(status) = status else {
-                return Err((REFUSED, "an answer to another question".into()));
+                return Err((REFUSED, "an answer to another question".to_owned().into()));
             };
             metrics::render(form, &status, stats)
         }
@@ -265,46 +296,50 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
     }
     if !found {
         let message = format!("there is no virtual router {}", args.filter);
-        return Err((NOT_FOUND, message));
+        return Err((NOT_FOUND, message.into()));
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn is_master(status: &Status, which: &Which) -> Result<ExitCode, Failure> {
-    let fits = |r: &&vrrpd::control::protocol::VirtualRouter| {
+    let fits = |r: &&VirtualRouter| {
         r.vrid == which.vrid
             && which.interface.as_ref().is_none_or(|i| *i == r.interface)
-            && which.family.as_ref().is_none_or(|f| *f == r.family)
+            && which.family.is_none_or(|f| f == r.family)
     };
     let found: Vec<_> = status.virtual_routers.iter().filter(fits).collect();
     match found.as_slice() {
         [] => {
             let message = format!("there is no such virtual router: VRID {}", which.vrid);
-            Err((NOT_FOUND, message))
+            Err((NOT_FOUND, message.into()))
         }
         // Several of one VRID: all of them have to be.
-        all if all.iter().all(|r| r.state == "master") => Ok(ExitCode::SUCCESS),
+        all if all.iter().all(|r| r.state == State::Master) => Ok(ExitCode::SUCCESS),
         _ => Ok(ExitCode::from(REFUSED)),
     }
 }
 
 /// Events until vrrpd hangs up, or nobody reads them any more.
 fn follow(vrrpd: &mut Connection, args: &Args) -> Result<(), Failure> {
-    let unreachable = |error: io::Error| (UNREACHABLE, error.to_string());
+    let unreachable = |error: io::Error| (UNREACHABLE, error.to_string().into());
     vrrpd.be_patient().map_err(unreachable)?;
     loop {
-        if !vrrpd.wait_with(&io::stdout()).map_err(unreachable)? {
-            return Ok(());
+        if !vrrpd.has_buffered() {
+            let (input, output) = (vrrpd.as_fd().as_raw_fd(), io::stdout().as_raw_fd());
+            let (_, reader_gone) = sys::wait_for_input(input, output).map_err(unreachable)?;
+            if reader_gone {
+                return Ok(());
+            }
         }
         let Some(answer) = vrrpd.next_answer().map_err(unreachable)? else {
-            return Err((UNREACHABLE, "vrrpd has stopped".into()));
+            return Err((UNREACHABLE, "vrrpd has stopped".to_owned().into()));
         };
         if let Answer::Event(event) = &answer
-            && !args.filter.fits(&event.interface, &event.family)
+            && !args.filter.fits(&event.interface, event.family)
         {
             continue;
         }
-        let shown = show(args.form, &answer).map_err(|e| (UNREACHABLE, e.to_string()))?;
+        let shown = show(args.form, &answer).map_err(|e| (UNREACHABLE, e.to_string().into()))?;
         if print(&shown)? == Printed::ReaderGone {
             return Ok(());
         }
@@ -336,5 +371,5 @@ fn show(form: Form, answer: &Answer) -> serde_json::Result<String> {
 }
 
 fn print(text: &str) -> Result<Printed, Failure> {
-    output::print(text).map_err(|message| (REFUSED, message))
+    output::print(text).map_err(|message| (REFUSED, message.into()))
 }

@@ -1,0 +1,105 @@
+//! The manual page describes every member of every answer, and no other.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+use vrrp_control::{
+    Answer, Event, Peer, Rejected, Request, SCHEMA, Seen, Stats, Status, VirtualRouter, VrStats,
+    Which,
+};
+
+const PAGE: &str = include_str!("../../daemon/man/vrrpd_control.5");
+
+/// The members that the page describes in the part that begins with `head`.
+fn described(head: &str) -> Vec<String> {
+    let (_, part) = PAGE.split_once(&format!("\n{head}\n")).expect(head);
+    let end = part.find("\n.S").unwrap_or(part.len());
+    let items = part[..end]
+        .lines()
+        .filter_map(|l| l.strip_prefix(".It Va "));
+    let mut items: Vec<String> = items.map(str::to_owned).collect();
+    items.sort_unstable();
+    items
+}
+
+/// The members of a value that has all of them.
+fn members(value: &impl Serialize) -> Vec<String> {
+    match serde_json::to_value(value).expect("JSON") {
+        Value::Object(members) => members.keys().cloned().collect(),
+        other => panic!("no object: {other}"),
+    }
+}
+
+/// The members of the one member of an answer.
+fn members_within(answer: &Answer) -> Vec<String> {
+    let value = serde_json::to_value(answer).expect("JSON");
+    let inner = value.as_object().and_then(|answer| answer.values().next());
+    members(inner.expect("an answer"))
+}
+
+#[test]
+fn every_member_is_described_and_no_other() {
+    for (head, found) in [
+        (".Ss status", members(&Status::default())),
+        (
+            ".Ss A virtual router of the status",
+            members(&VirtualRouter::default()),
+        ),
+        (".Ss A peer", members(&Peer::default())),
+        (".Ss A rejected packet", members(&Rejected::default())),
+        (".Ss who", members(&Seen::default())),
+        (".Ss stats", members(&Stats::default())),
+        (
+            ".Ss A virtual router of the stats",
+            members(&VrStats::default()),
+        ),
+        (
+            ".Ss done",
+            members_within(&Answer::Done {
+                messages: Vec::new(),
+            }),
+        ),
+        (".Ss events", members_within(&Answer::Events { next: 1 })),
+        (".Ss event", members(&Event::default())),
+        (".Ss dropped", members_within(&Answer::Dropped { count: 1 })),
+        (
+            ".Ss error",
+            members_within(&Answer::Error {
+                message: String::new(),
+                details: vec![String::new()],
+            }),
+        ),
+    ] {
+        assert_eq!(described(head), found, "{head}");
+    }
+}
+
+#[test]
+fn every_member_of_a_request_is_described() {
+    let request = Request::SetPriority {
+        which: Which {
+            vrid: 1,
+            more: vec![2],
+            all: true,
+            interface: Some("eth0".into()),
+            family: Some(vrrp_control::Family::Ipv4),
+        },
+        priority: None,
+    };
+    let mut found = members(&request);
+    found.retain(|name| name != "command");
+    assert_eq!(described(".Sh REQUESTS"), found);
+}
+
+#[test]
+fn the_page_names_the_form_and_its_requests_can_be_sent() {
+    assert!(PAGE.contains(&format!("It is {SCHEMA}.\n")));
+    let requests: BTreeMap<usize, Request> = PAGE
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| line.starts_with("{\"command\""))
+        .map(|(at, line)| (at, serde_json::from_str(line).expect(line)))
+        .collect();
+    assert_eq!(requests.len(), 2);
+}

@@ -1,0 +1,279 @@
+//! The table of commands, from which the usage, the help of each command and the completions come.
+
+use std::fmt::Write as _;
+
+use vrrpd::ctl::metrics;
+
+/// A command of vrrpctl.
+#[derive(Debug)]
+pub(crate) struct Command {
+    /// Its name, the first word.
+    pub(crate) name: &'static str,
+    /// The words that follow it.
+    pub(crate) operands: Operands,
+    /// The forms of its output besides text.
+    pub(crate) forms: &'static [Form],
+    /// A line of the usage.
+    summary: &'static str,
+    /// Further lines of its help.
+    details: &'static str,
+}
+
+/// The words that may follow a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operands {
+    /// None.
+    None,
+    /// One VRID.
+    OneVrid,
+    /// VRIDs, or `--all`.
+    Vrids,
+    /// VRIDs, or `--all`, and a priority.
+    VridsAndPriority,
+    /// A command, or nothing.
+    Command,
+    /// A shell.
+    Shell,
+}
+
+impl Operands {
+    const fn usage(self) -> &'static str {
+        match self {
+            Operands::None => "",
+            Operands::OneVrid => "VRID",
+            Operands::Vrids => "VRID ...",
+            Operands::VridsAndPriority => "VRID ... N|default",
+            Operands::Command => "[COMMAND]",
+            Operands::Shell => "bash|zsh|fish",
+        }
+    }
+}
+
+/// The form of an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Form {
+    #[default]
+    Text,
+    Brief,
+    Json,
+    Metrics(metrics::Form),
+}
+
+impl Form {
+    /// The option that asks for it; empty for text.
+    pub(crate) const fn option(self) -> &'static str {
+        match self {
+            Form::Text => "",
+            Form::Brief => "--brief",
+            Form::Json => "--json",
+            Form::Metrics(metrics::Form::Prometheus) => "--prometheus",
+            Form::Metrics(metrics::Form::OpenMetrics) => "--openmetrics",
+        }
+    }
+}
+
+/// Every command, in the order of the usage.
+pub(crate) const COMMANDS: &[Command] = &[
+    Command {
+        name: "status",
+        operands: Operands::None,
+        forms: &[Form::Json, Form::Brief],
+        summary: "show the state of each virtual router",
+        details: "With --brief a line for each. With -i, -4 and -6 only some of them.",
+    },
+    Command {
+        name: "who",
+        operands: Operands::None,
+        forms: &[Form::Json],
+        summary: "show the master of each virtual router on the segments",
+        details: "Also of those that are not configured here.",
+    },
+    Command {
+        name: "stats",
+        operands: Operands::None,
+        forms: &[
+            Form::Json,
+            Form::Metrics(metrics::Form::Prometheus),
+            Form::Metrics(metrics::Form::OpenMetrics),
+        ],
+        summary: "show the counters",
+        details: "Names are those of RFC 8347. --prometheus is for the textfile collector.",
+    },
+    Command {
+        name: "events",
+        operands: Operands::None,
+        forms: &[Form::Json],
+        summary: "print a line for each change of state from now on",
+        details: "It ends when nobody reads its output any more.",
+    },
+    Command {
+        name: "is-master",
+        operands: Operands::OneVrid,
+        forms: &[],
+        summary: "tell by the exit status whether this host is master",
+        details: "0: it is; 1: it is not; 4: there is no such virtual router.",
+    },
+    Command {
+        name: "reload",
+        operands: Operands::None,
+        forms: &[Form::Json],
+        summary: "read the configuration file again",
+        details: "A file with errors changes nothing, and the errors are shown.",
+    },
+    Command {
+        name: "priority",
+        operands: Operands::VridsAndPriority,
+        forms: &[Form::Json],
+        summary: "advertise another priority, 1 to 255",
+        details: "`default` is the configured one again. A reload that changes that one ends it, too.",
+    },
+    Command {
+        name: "resign",
+        operands: Operands::Vrids,
+        forms: &[Form::Json],
+        summary: "hand over to another host, and stay backup",
+        details: "When nobody takes over, this host goes on serving. A new priority ends it.",
+    },
+    Command {
+        name: "disable",
+        operands: Operands::Vrids,
+        forms: &[Form::Json],
+        summary: "stop gracefully, until enabled",
+        details: "",
+    },
+    Command {
+        name: "enable",
+        operands: Operands::Vrids,
+        forms: &[Form::Json],
+        summary: "take part again",
+        details: "",
+    },
+    Command {
+        name: "help",
+        operands: Operands::Command,
+        forms: &[],
+        summary: "show the usage, or the help of a command",
+        details: "",
+    },
+    Command {
+        name: "completion",
+        operands: Operands::Shell,
+        forms: &[],
+        summary: "print the completions of a shell",
+        details: "bash: into /usr/share/bash-completion/completions/vrrpctl\n\
+                  zsh:  into a folder of $fpath, as _vrrpctl\n\
+                  fish: into ~/.config/fish/completions/vrrpctl.fish",
+    },
+];
+
+/// The options that stand before or after any command.
+pub(crate) const OPTIONS: &[(&str, &str, &str)] = &[
+    (
+        "-s",
+        "SOCKET",
+        "the control socket (see vrrpd.conf(5), controlsocket)",
+    ),
+    ("-i", "INTERFACE", "only virtual routers on this interface"),
+    ("-4", "", "only virtual routers of IPv4"),
+    ("-6", "", "only virtual routers of IPv6"),
+    ("--all", "", "in the place of VRIDs: all virtual routers"),
+];
+
+const EXIT_STATUS: &str = "\
+exit status: 0 done, 1 refused or not master, 2 usage, 3 vrrpd cannot be asked,
+             4 no such virtual router
+";
+
+/// The command of this name.
+pub(crate) fn find(name: &str) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| command.name == name)
+}
+
+impl Command {
+    /// `priority VRID ... N|default`, with the forms of its output.
+    fn synopsis(&self) -> String {
+        let mut line = self.name.to_owned();
+        let forms: Vec<&str> = self.forms.iter().map(|form| form.option()).collect();
+        if !forms.is_empty() {
+            line += &format!(" [{}]", forms.join(" | "));
+        }
+        let operands = self.operands.usage();
+        if !operands.is_empty() {
+            line += &format!(" {operands}");
+        }
+        line
+    }
+
+    /// The text of `vrrpctl help COMMAND`.
+    pub(crate) fn help(&self) -> String {
+        let mut text = format!("usage: vrrpctl {}\n\n{}\n", self.synopsis(), self.summary);
+        if !self.details.is_empty() {
+            text += &format!("{}\n", self.details);
+        }
+        text
+    }
+}
+
+/// The text of `vrrpctl help`. Writing to a `String` cannot fail.
+pub(crate) fn usage() -> String {
+    let mut text = String::from("usage: vrrpctl [-s SOCKET] [-i INTERFACE] [-4 | -6] COMMAND\n\n");
+    for command in COMMANDS {
+        let synopsis = format!("{} {}", command.name, command.operands.usage());
+        let _ = writeln!(text, "  {:<28}  {}", synopsis.trim_end(), command.summary);
+    }
+    text.push('\n');
+    for (option, value, meaning) in OPTIONS {
+        let option = format!("{option} {value}");
+        let _ = writeln!(text, "  {:<13} {meaning}", option.trim_end());
+    }
+    let _ = writeln!(
+        text,
+        "  {:<13} another form of output, where a command has it:",
+        "--FORM"
+    );
+    for form in ["--json", "--brief", "--prometheus", "--openmetrics"] {
+        let with = |command: &&Command| command.forms.iter().any(|f| f.option() == form);
+        let names: Vec<&str> = COMMANDS.iter().filter(with).map(|c| c.name).collect();
+        let _ = writeln!(text, "    {form:<13} {}", names.join(", "));
+    }
+    text + "\n" + EXIT_STATUS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = include_str!("../../../man/vrrpctl.8");
+
+    #[test]
+    fn the_manual_page_has_every_command_with_its_forms_and_no_other() {
+        let described: Vec<&str> = PAGE
+            .lines()
+            .filter_map(|line| line.strip_prefix(".It Cm "))
+            .collect();
+        let names: Vec<&str> = described
+            .iter()
+            .filter_map(|line| line.split(' ').next())
+            .collect();
+        let known: Vec<&str> = COMMANDS.iter().map(|command| command.name).collect();
+        assert_eq!(names, known);
+        for (command, line) in COMMANDS.iter().zip(described) {
+            for form in command.forms {
+                // Administrators' commands have one paragraph on --json for all of them.
+                let flag = format!("Fl {}", &form.option()[1..]);
+                let shared = *form == Form::Json && !line.contains("Op Fl");
+                assert!(shared || line.contains(&flag), "{line}: {flag}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_usage_fits_a_terminal_and_names_every_command() {
+        let usage = usage();
+        for command in COMMANDS {
+            assert!(usage.contains(&format!("\n  {}", command.name)));
+            assert!(command.help().contains(command.summary));
+        }
+        assert!(usage.lines().all(|line| line.len() <= 90), "{usage}");
+    }
+}
