@@ -356,6 +356,9 @@ fn gratuitous_arp() {
         assert_eq!(expected[32..38], [0xff; 6], "{name}");
         expected[32..38].copy_from_slice(&mac.0);
         assert_eq!(ours, expected, "{name}");
+        let packet = arp::Packet::new(&theirs[14..]).expect("an ARP packet");
+        assert_eq!((packet.is_request, packet.sender_mac), (true, mac));
+        assert_eq!(packet.sender_ip, packet.target_ip, "{name}");
         seen += 1;
     }
     assert_eq!(seen, 11);
@@ -443,6 +446,42 @@ fn unsolicited_neighbour_advertisement() {
         seen += 1;
     }
     assert_eq!(seen, 6);
+}
+
+//= RFC 4861 section 4.4
+#[test]
+fn the_owner_of_an_address_is_read_from_an_advertisement() {
+    for (_, frame) in frames().into_iter().filter(|(n, _)| n.contains("/na_")) {
+        let read = |frame: &[u8]| ndisc::Advertisement::new(&frame[14..]);
+        let mac = ethernet::View::new(&frame).expect("a header").source();
+        let expected = ndisc::Advertisement {
+            target: target6(&frame),
+            target_mac: Some(mac),
+        };
+        assert_eq!(read(&frame), Some(expected));
+        // After an option of another kind (RFC 3971 section 5.3.2).
+        let mut nonce = frame.clone();
+        nonce.splice(78..78, [14, 1, 9, 9, 9, 9, 9, 9]);
+        assert_eq!(read(&nonce), Some(expected));
+        let nameless = ndisc::Advertisement {
+            target_mac: None,
+            ..expected
+        };
+        // No option, another one, and one of no length.
+        assert_eq!(read(&frame[..78]), Some(nameless));
+        for (at, octet) in [(78, 1), (79, 0)] {
+            let mut other = frame.clone();
+            other[at] = octet;
+            assert_eq!(read(&other), Some(nameless));
+        }
+        // From beyond a router, a solicitation, and cut short.
+        for (at, octet) in [(21, 254), (54, 135), (20, 17)] {
+            let mut other = frame.clone();
+            other[at] = octet;
+            assert_eq!(read(&other), None);
+        }
+        assert_eq!(read(&frame[..77]), None);
+    }
 }
 
 fn solicitation(name: &str) -> Option<ndisc::Solicitation> {

@@ -124,11 +124,13 @@ impl Request {
     }
 }
 
-/// The protocol addresses of any ARP packet of Ethernet and IPv4, request or not.
+/// The sender and the target of any ARP packet of Ethernet and IPv4, request or not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packet {
     /// The sender asks, or tells without being asked.
     pub is_request: bool,
+    /// The sender's hardware address, whatever it is.
+    pub sender_mac: MacAddr,
     /// The sender's address.
     pub sender_ip: Ipv4Addr,
     /// The address that is asked for, or the asker's.
@@ -142,10 +144,11 @@ impl Packet {
         let [0, 1, 0x08, 0, 6, 4, 0, operation] = *fixed else {
             return None;
         };
-        let [_, _, _, _, _, _, s0, s1, s2, s3, rest @ ..] = *rest.first_chunk::<20>()?;
+        let [m0, m1, m2, m3, m4, m5, s0, s1, s2, s3, rest @ ..] = *rest.first_chunk::<20>()?;
         let [_, _, _, _, _, _, t0, t1, t2, t3] = rest;
         Some(Packet {
             is_request: operation == REQUEST,
+            sender_mac: MacAddr([m0, m1, m2, m3, m4, m5]),
             sender_ip: Ipv4Addr::new(s0, s1, s2, s3),
             target_ip: Ipv4Addr::new(t0, t1, t2, t3),
         })

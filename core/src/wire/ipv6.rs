@@ -79,6 +79,11 @@ pub fn next_header_of(bytes: &[u8]) -> Option<u8> {
     bytes.get(6).copied()
 }
 
+/// The hop limit of a packet that nothing has checked. Returns `None` if the packet ends before it.
+pub(super) fn hop_limit_of(bytes: &[u8]) -> Option<u8> {
+    bytes.get(7).copied()
+}
+
 /// Source and destination of a packet that nothing has checked. `None` when it is not of version 6
 /// or ends before them.
 pub(crate) fn addresses_of(bytes: &[u8]) -> Option<(Ipv6Addr, Ipv6Addr)> {

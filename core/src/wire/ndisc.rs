@@ -143,7 +143,7 @@ impl Solicitation {
         if checksum::fold(pseudo + checksum::sum(ip.payload())) != 0xffff {
             return None;
         }
-        let source_option = source_link_layer(options)?;
+        let source_option = link_layer(options, OPTION_SOURCE_LINK_LAYER)?;
         if source.is_unspecified() && (source_option.is_some() || !is_solicited_node(destination)) {
             return None;
         }
@@ -180,6 +180,32 @@ impl Neighbour {
         Some(Neighbour {
             is_solicitation: kind == SOLICITATION,
             target: Ipv6Addr::from(*fixed.last_chunk::<16>()?),
+        })
+    }
+}
+
+/// A neighbour advertisement from the link. Its checksum is not looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Advertisement {
+    /// The address that it is about.
+    pub target: Ipv6Addr,
+    /// The target's link-layer address, when the advertisement names one.
+    pub target_mac: Option<MacAddr>,
+}
+
+impl Advertisement {
+    /// Reads the payload of an IPv6 frame. Returns `None` if it is something else, cut short before its
+    /// options, or from beyond a router (RFC 4861 section 7.1.2).
+    pub fn new(frame_payload: &[u8]) -> Option<Advertisement> {
+        let neighbour = Neighbour::new(frame_payload)?;
+        let from_the_link = ipv6::hop_limit_of(frame_payload) == Some(HOP_LIMIT);
+        if neighbour.is_solicitation || !from_the_link {
+            return None;
+        }
+        let options = frame_payload.get(ipv6::HEADER_LEN + FIXED_LEN..)?;
+        Some(Advertisement {
+            target: neighbour.target,
+            target_mac: link_layer(options, OPTION_TARGET_LINK_LAYER).flatten(),
         })
     }
 }
@@ -228,9 +254,9 @@ pub(crate) fn replace_mac(frame: &mut [u8], old: MacAddr, new: MacAddr) {
     }
 }
 
-/// The first source link-layer address among `options`. The outer `None`: an option is of length
-/// zero or does not fit.
-fn source_link_layer(options: &[u8]) -> Option<Option<MacAddr>> {
+/// The first link-layer address among `options` that is of this kind. The outer `None`: an option is of
+/// length zero or does not fit.
+fn link_layer(options: &[u8], wanted: u8) -> Option<Option<MacAddr>> {
     let mut found = None;
     let mut rest = options;
     while !rest.is_empty() {
@@ -240,7 +266,7 @@ fn source_link_layer(options: &[u8]) -> Option<Option<MacAddr>> {
         }
         let (option, tail) = rest.split_at_checked(usize::from(eighths) * 8)?;
         rest = tail;
-        if kind == OPTION_SOURCE_LINK_LAYER && found.is_none() {
+        if kind == wanted && found.is_none() {
             let &[_, _, a, b, c, d, e, f] = option.first_chunk()?;
             found = Some(MacAddr([a, b, c, d, e, f]));
         }

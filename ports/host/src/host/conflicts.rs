@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
-use vrrp_core::wire::{arp, ethernet, ipv6, ndisc};
+use vrrp_core::wire::{arp, ethernet, ndisc};
 use vrrp_core::{Duration, Family, Instant, MacAddr, State, VrKey};
 
 use super::core::Core;
@@ -98,7 +98,6 @@ struct Claim {
 impl Claim {
     /// Reads a frame. Returns `None` if nobody claims an address in it.
     fn new(frame: &[u8]) -> Option<Self> {
-        const HOP_LIMIT_AT: usize = 7;
         let frame = ethernet::View::new(frame)?;
         let payload = frame.payload();
         let claim = match frame.ethertype() {
@@ -106,32 +105,19 @@ impl Claim {
                 let packet = arp::Packet::new(payload)?;
                 Self {
                     address: packet.sender_ip.into(),
-                    mac: MacAddr(*payload.get(8..)?.first_chunk()?),
+                    mac: packet.sender_mac,
                 }
             }
             ethernet::IPV6 => {
-                let neighbour = ndisc::Neighbour::new(payload)?;
-                // From the link, and not from beyond a router.
-                if neighbour.is_solicitation || payload.get(HOP_LIMIT_AT) != Some(&255) {
-                    return None;
-                }
+                let advertisement = ndisc::Advertisement::new(payload)?;
                 Self {
-                    address: neighbour.target.into(),
-                    mac: target_mac(payload).unwrap_or(frame.source()),
+                    address: advertisement.target.into(),
+                    mac: advertisement.target_mac.unwrap_or(frame.source()),
                 }
             }
             _ => return None,
         };
         (claim.mac != MacAddr::default()).then_some(claim)
-    }
-}
-
-/// The target link-layer address of a neighbour advertisement, if it is the first option.
-fn target_mac(payload: &[u8]) -> Option<MacAddr> {
-    const OPTIONS_AT: usize = ipv6::HEADER_LEN + 24;
-    match payload.get(OPTIONS_AT..)?.first_chunk::<8>()? {
-        [2, 1, a, b, c, d, e, f] => Some(MacAddr([*a, *b, *c, *d, *e, *f])),
-        _ => None,
     }
 }
 
