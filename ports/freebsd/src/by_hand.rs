@@ -1,9 +1,9 @@
 //! Virtual addresses and virtual hosts of carp(4) that somebody else has put on this host.
 
 use std::net::IpAddr;
-use vrrp_host::{HostIf, PlatformWarning, Subject};
 
 use vrrp_core::VrKey;
+use vrrp_host::{HostIf, PlatformWarning, Subject};
 
 use crate::platform::FreebsdPlatform;
 use crate::route::Address;

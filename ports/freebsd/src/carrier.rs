@@ -4,10 +4,10 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
-use vrrp_host::{HostIf, Platform, PlatformError};
-use vrrp_port_kit::{KernelIf, noted, unprepared};
 
 use vrrp_core::{Failure, Family, MacAddr, MacMode, VrKey};
+use vrrp_host::{HostIf, Platform, PlatformError};
+use vrrp_port_kit::{KernelIf, noted, unprepared};
 
 use crate::abi::*;
 use crate::errors::{explain, refused};

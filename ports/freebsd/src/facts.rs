@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
-use vrrp_port_kit::{KernelIf, ledger};
 
 use vrrp_core::MacAddr;
 use vrrp_host::{Facts, OwnInterface, VrSpec};
+use vrrp_port_kit::{KernelIf, ledger};
 
 use crate::abi::IFT_ETHER;
 use crate::ledger::Entry;

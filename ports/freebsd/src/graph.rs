@@ -16,10 +16,10 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
-use vrrp_port_kit::KernelIf;
 
 use vrrp_core::{MacAddr, VrKey};
 use vrrp_host::PlatformError;
+use vrrp_port_kit::KernelIf;
 
 use crate::abi::*;
 use crate::carrier::{ENDING, ENDING_LOOKS};

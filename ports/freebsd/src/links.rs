@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use vrrp_port_kit::KernelIf;
 
 use vrrp_core::{InterfaceState, MacAddr};
 use vrrp_host::{OwnAddress, OwnInterface};
+use vrrp_port_kit::KernelIf;
 
 use crate::abi::*;
 use crate::route::{Address, Item, Link};

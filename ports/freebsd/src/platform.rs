@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
 use std::path::PathBuf;
+
+use vrrp_core::{Duration, Failure, Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
 use vrrp_host::{
     HostFacts, HostIf, Incoming, Platform, PlatformError, PlatformWarning, VrSetup, Waited,
 };
-
-use vrrp_core::{Duration, Failure, Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
 use vrrp_port_kit::{Counters, Watched, incoming, ledger};
 
 use crate::abi::*;

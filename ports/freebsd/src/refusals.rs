@@ -2,10 +2,10 @@
 //! configuration and the port, when it prepares the virtual router, have in common.
 
 use std::net::IpAddr;
-use vrrp_port_kit::KernelIf;
 
 use vrrp_core::{MacMode, Vrid};
 use vrrp_host::{VrSetup, VrSpec};
+use vrrp_port_kit::KernelIf;
 
 use crate::abi::*;
 use crate::links::Links;

@@ -2,9 +2,9 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use vrrp_port_kit::KernelIf;
 
 use vrrp_core::{MacAddr, VirtualAddress};
+use vrrp_port_kit::KernelIf;
 
 use crate::abi::*;
 

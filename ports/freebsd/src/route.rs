@@ -2,9 +2,9 @@
 //! messages of a routing socket.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use vrrp_port_kit::KernelIf;
 
 use vrrp_core::MacAddr;
+use vrrp_port_kit::KernelIf;
 
 use crate::abi::*;
 use crate::request::{read_u16, read_u32};

@@ -2,10 +2,10 @@
 
 use std::io;
 use std::net::IpAddr;
-use vrrp_host::{HostIf, PlatformError, VrSetup};
-use vrrp_port_kit::{KernelIf, Served, ServedAddresses, Serving, noted, unprepared};
 
 use vrrp_core::{Family, MacMode, VirtualAddress, VrKey};
+use vrrp_host::{HostIf, PlatformError, VrSetup};
+use vrrp_port_kit::{KernelIf, Served, ServedAddresses, Serving, noted, unprepared};
 
 use crate::carrier::{Carrier, Replaced};
 use crate::errors::{explain, refused};

@@ -6,12 +6,12 @@ use std::io;
 use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
+
+use vrrp_core::{Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
 use vrrp_host::{
     HostConfig, HostFacts, HostIf, Incoming, Platform, PlatformError, PlatformWarning, VrSetup,
     Waited,
 };
-
-use vrrp_core::{Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
 use vrrp_port_kit::incoming;
 use vrrp_port_kit::privsep::{self, Guard, Message, Place, Request, Unicast};
 

@@ -6,10 +6,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::Deref;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering};
-use vrrp_host::HostIf;
-use vrrp_port_kit::{InterfaceSockets, KernelIf};
 
 use vrrp_core::{Family, Instant, Transmit};
+use vrrp_host::HostIf;
+use vrrp_port_kit::{InterfaceSockets, KernelIf};
 
 use crate::abi::*;
 use crate::bpf::{Instruction, Wanted, writable};
@@ -148,6 +148,8 @@ impl Sockets {
 }
 
 impl InterfaceSockets for Sockets {
+    const NO_INTERFACE: i32 = libc::ENXIO;
+
     fn index(&self) -> KernelIf {
         self.index
     }

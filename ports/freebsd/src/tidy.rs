@@ -3,10 +3,10 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use vrrp_host::{HostIf, PlatformError};
-use vrrp_port_kit::{KernelIf, Serving, Watched};
 
 use vrrp_core::{Failure, MacAddr};
+use vrrp_host::{HostIf, PlatformError};
+use vrrp_port_kit::{KernelIf, Serving, Watched};
 
 use crate::bpf::Wanted;
 use crate::graph;

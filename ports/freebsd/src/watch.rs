@@ -1,10 +1,10 @@
 //! Watched interfaces: what the kernel says of them, and what becomes of ours when they go and come.
 
 use std::io;
-use vrrp_host::{HostIf, Incoming, Platform, PlatformError};
-use vrrp_port_kit::{KernelIf, Served, Serving, Watched, unwatched};
 
 use vrrp_core::{Duration, Failure, Family, InterfaceState, VrKey};
+use vrrp_host::{HostIf, Incoming, Platform, PlatformError};
+use vrrp_port_kit::{KernelIf, Served, Serving, Watched, unwatched};
 
 use crate::abi::*;
 use crate::links::Links;

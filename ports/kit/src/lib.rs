@@ -3,15 +3,20 @@
 //! - [`bpf`]: classic BPF programs that let in what a host has to hear.
 //! - [`ledger`]: the file that notes what is installed, for clean-up after a crash.
 //! - [`privsep`]: a platform in two processes, of which one has the rights and the other parses.
-//! - [`Watched`] interfaces, [`ServedAddresses`] and the [`WakeUp`] timer.
+//! - [`Port`]: the steps that every port takes in the same order, over a [`Table`] of interfaces and
+//!   virtual routers.
+//! - [`WakeUp`]: the one place that knows what the timer is set to.
 
 mod announcement;
 pub mod bpf;
 mod counters;
 mod errors;
+mod interfaces;
 mod kernel_if;
 pub mod ledger;
+mod port;
 pub mod privsep;
+mod routers;
 mod served;
 mod wakeup;
 mod watched;
@@ -19,7 +24,10 @@ mod watched;
 pub use announcement::incoming;
 pub use counters::Counters;
 pub use errors::{explain, noted, refused, unprepared};
+pub use interfaces::Interfaces;
 pub use kernel_if::KernelIf;
+pub use port::{Port, Table, VirtualMac};
+pub use routers::{Router, Routers};
 pub use served::{Change, Served, ServedAddresses, Serving};
 pub use wakeup::WakeUp;
 pub use watched::{InterfaceSockets, Watched, unwatched};

@@ -11,13 +11,13 @@ pub struct Served<E> {
     pub address: VirtualAddress,
     /// The kernel's index of the interface that it is on.
     pub index: KernelIf,
-    /// Serving it is served.
+    /// The way in which it is served.
     pub how: Serving,
     /// What the ledger has of it.
     pub entry: E,
 }
 
-/// Serving an address is served.
+/// The way in which an address is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Serving {
     /// We put it there.

@@ -9,6 +9,9 @@ use crate::kernel_if::KernelIf;
 
 /// What is open for one interface that is there. All memberships end with it.
 pub trait InterfaceSockets {
+    /// The number of the error of an interface that does not exist.
+    const NO_INTERFACE: i32;
+
     /// The kernel's index of the interface.
     fn index(&self) -> KernelIf;
 
@@ -120,6 +123,8 @@ mod tests {
     }
 
     impl InterfaceSockets for Ipv4Only {
+        const NO_INTERFACE: i32 = 6;
+
         fn index(&self) -> KernelIf {
             KernelIf::new(3).unwrap()
         }

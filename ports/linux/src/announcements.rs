@@ -4,32 +4,59 @@
 //! on each interface: a router with the MAC of its interface asks for the MACs of its clients in the name
 //! of the virtual address, perhaps often, and that is none of our business.
 
+use std::collections::BTreeMap;
+use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
+
 use vrrp_host::{HostIf, PlatformWarning, Subject};
 
-use crate::platform::LinuxPlatform;
-use crate::sockets::{Announced, Sockets};
-use crate::sys;
+use crate::sockets::Announced;
+use crate::state::State;
+use crate::sys::{self, Epoll};
 
 /// The time between two reads of a socket.
 const REST: Duration = Duration::from_secs(1);
 
-impl LinuxPlatform {
+/// The announcements that are heard.
+#[derive(Debug, Default)]
+pub(crate) struct Announcements {
+    /// The addresses whose announcements are heard may not be those that matter.
+    doubtful: bool,
+    /// Sockets that are not waited for, and until when.
+    resting: Vec<(u64, u64)>,
+    /// Interfaces whose announcements cannot be heard, and why.
+    deaf: BTreeMap<HostIf, String>,
+}
+
+impl Announcements {
+    /// Notes that other announcements may matter.
+    pub(crate) fn doubt(&mut self) {
+        self.doubtful = true;
+    }
+
+    /// Tries again to hear announcements where that has failed.
+    pub(crate) fn retry(&mut self) {
+        self.doubtful |= !self.deaf.is_empty();
+    }
+
     /// Hears announcements of the addresses of virtual routers on their own interfaces, and of the
-    /// addresses that these advertise from. Where that fails there is a warning.
-    pub(crate) fn hear_announcements(&mut self) {
-        let numbers: Vec<HostIf> = self.interfaces.keys().copied().collect();
-        for host_if in numbers {
-            let announced = self.announced_on(host_if);
-            let Some(watched) = self.interfaces.get_mut(&host_if) else {
+    /// addresses that these advertise from, where that may have changed. Where that fails there is a
+    /// warning.
+    pub(crate) fn tidy(&mut self, state: &mut State, epoll: &Epoll) {
+        if !std::mem::take(&mut self.doubtful) {
+            return;
+        }
+        for host_if in state.table.interfaces.handles() {
+            let announced = announced_on(state, host_if);
+            let Some(watched) = state.table.interfaces.get_mut(host_if) else {
                 continue;
             };
             let Some(sockets) = &mut watched.sockets else {
                 self.deaf.remove(&host_if);
                 continue;
             };
-            match sockets.hear_announcements(&self.epoll, announced) {
+            match sockets.hear_announcements(epoll, announced) {
                 Ok(()) => drop(self.deaf.remove(&host_if)),
                 Err(error) => {
                     let text = format!(
@@ -40,106 +67,78 @@ impl LinuxPlatform {
                 }
             }
         }
+        let interfaces = &state.table.interfaces;
         self.deaf
-            .retain(|host_if, _| self.interfaces.contains_key(host_if));
+            .retain(|host_if, _| interfaces.get(*host_if).is_some());
     }
 
-    /// Tries again to hear announcements where that has failed.
-    pub(crate) fn retry_announcements(&mut self) {
-        self.unannounced |= !self.deaf.is_empty();
-    }
-
-    fn announced_on(&self, host_if: HostIf) -> Announced {
-        let mut announced = Announced::default();
-        let mut add = |address| match address {
-            IpAddr::V4(ip) => announced.ipv4.push(ip),
-            IpAddr::V6(ip) => announced.ipv6.push(ip),
-        };
-        let Some(watched) = self.interfaces.get(&host_if) else {
-            return announced;
-        };
-        let mut any = false;
-        for (_, router) in self
-            .routers
-            .iter()
-            .filter(|(k, _)| HostIf::of(*k) == host_if)
-        {
-            any = true;
-            router.setup.source.into_iter().for_each(&mut add);
-            for (address, device) in &router.setup.addresses {
-                if device.as_ref().is_none_or(|device| *device == watched.name) {
-                    add(address.address);
-                }
-            }
-        }
-        if let Some(index) = watched.index().filter(|_| any) {
-            let state = self.links.state(index, |a| self.is_ours(a));
-            let own = [state.ipv4.map(IpAddr::V4), state.ipv6.map(IpAddr::V6)];
-            own.into_iter().flatten().for_each(add);
-        }
-        announced.ipv4.sort_unstable();
-        announced.ipv6.sort_unstable();
-        announced
-    }
-
-    /// Whether a frame comes from an interface of this host, perhaps one on the same segment.
-    pub(crate) fn is_from_us(&self, frame: &[u8]) -> bool {
-        let source = frame.get(6..12);
-        self.links
-            .iter()
-            .any(|link| source == Some(&link.mac.0[..]))
-    }
-
-    /// Lets a socket of announcements rest that has been read.
-    pub(crate) fn rest(&mut self, token: u64) -> std::io::Result<()> {
+    /// Lets a socket rest that has been read.
+    pub(crate) fn rest(&mut self, state: &State, epoll: &Epoll, token: u64) -> io::Result<()> {
         let until_us = sys::monotonic_us() + REST.as_micros() as u64;
-        let (host_if, place) = Sockets::split_token(token);
-        let sockets = self
-            .interfaces
-            .get(&host_if)
-            .and_then(|w| w.sockets.as_ref());
-        let Some(fd) = sockets.and_then(|sockets| sockets.packet(place)) else {
+        let Some(fd) = state.packet_socket(token) else {
             return Ok(());
         };
-        self.epoll.set_reported(fd, token, false)?;
+        epoll.set_reported(fd, token, false)?;
         self.resting.push((token, until_us));
         Ok(())
     }
 
     /// Waits again for sockets that have rested. The next call of the host will do: it need not be
     /// woken for that.
-    pub(crate) fn end_rests(&mut self) -> std::io::Result<()> {
+    pub(crate) fn end_rests(&mut self, state: &State, epoll: &Epoll) -> io::Result<()> {
         if self.resting.is_empty() {
             return Ok(());
         }
         let now_us = sys::monotonic_us();
         let mut result = Ok(());
-        let mut resting = std::mem::take(&mut self.resting);
-        resting.retain(|&(token, until_us)| {
+        self.resting.retain(|&(token, until_us)| {
             if until_us > now_us {
                 return true;
             }
-            let (host_if, place) = Sockets::split_token(token);
-            let sockets = self
-                .interfaces
-                .get(&host_if)
-                .and_then(|w| w.sockets.as_ref());
-            if let Some(fd) = sockets.and_then(|sockets| sockets.packet(place))
-                && let Err(error) = self.epoll.set_reported(fd, token, true)
+            if let Some(fd) = state.packet_socket(token)
+                && let Err(error) = epoll.set_reported(fd, token, true)
             {
                 result = Err(error);
             }
             false
         });
-        self.resting = resting;
         result
     }
 
     /// Appends the interfaces whose announcements cannot be heard.
-    pub(crate) fn announcement_warnings(&self, list: &mut Vec<PlatformWarning>) {
+    pub(crate) fn warnings(&self, list: &mut Vec<PlatformWarning>) {
         list.extend(self.deaf.iter().map(|(host_if, text)| PlatformWarning {
             subject: Subject::Interface(*host_if),
             text: text.clone(),
         }));
     }
+}
+
+fn announced_on(state: &State, host_if: HostIf) -> Announced {
+    let mut announced = Announced::default();
+    let mut add = |address| match address {
+        IpAddr::V4(ip) => announced.ipv4.push(ip),
+        IpAddr::V6(ip) => announced.ipv6.push(ip),
+    };
+    let Some(watched) = state.table.interfaces.get(host_if) else {
+        return announced;
+    };
+    let mut any = false;
+    for (_, router) in state.table.routers.on(host_if) {
+        any = true;
+        router.setup.source.into_iter().for_each(&mut add);
+        for (address, device) in &router.setup.addresses {
+            if device.as_ref().is_none_or(|device| *device == watched.name) {
+                add(address.address);
+            }
+        }
+    }
+    if let Some(index) = watched.index().filter(|_| any) {
+        let own = state.links.state(index, |a| state.is_ours(a));
+        let own = [own.ipv4.map(IpAddr::V4), own.ipv6.map(IpAddr::V6)];
+        own.into_iter().flatten().for_each(add);
+    }
+    announced.ipv4.sort_unstable();
+    announced.ipv6.sort_unstable();
+    announced
 }

@@ -5,7 +5,7 @@ use std::io;
 use vrrp_host::{Facts, OwnInterface};
 
 use crate::links::Links;
-use crate::macvlan;
+use crate::names;
 use crate::netlink::{self, Netlink, OUR_PROTOCOL};
 
 /// The interfaces of the calling thread's network namespace, as they were when they were listed.
@@ -29,7 +29,7 @@ impl LinuxFacts {
         // A kernel before 5.18 marks no addresses; those on our macvlans are ours all the same.
         let ours = |a: &netlink::Address| {
             let link = links.get(a.index);
-            a.protocol == OUR_PROTOCOL || link.is_some_and(|l| l.alias.starts_with(macvlan::ALIAS))
+            a.protocol == OUR_PROTOCOL || link.is_some_and(|l| l.alias.starts_with(names::ALIAS))
         };
         Ok(Self(links.facts(ours)))
     }

@@ -1,11 +1,10 @@
 //! Whether a link can have virtual routers, and if not, what to do about it.
 
 use std::io;
-use vrrp_port_kit::{KernelIf, explain};
 
 use vrrp_core::VrKey;
+use vrrp_port_kit::{KernelIf, explain};
 
-use crate::links::Links;
 use crate::netlink::Link;
 
 /// The properties of a link that [`judge`] looks at. When they change, virtual routers are judged
@@ -16,11 +15,11 @@ pub(crate) fn fitness(link: &Link) -> Fitness {
     (link.hardware, link.master)
 }
 
-/// Judges whether virtual routers can be on a link.
+/// Judges whether virtual routers can be on a link. `master` is what that is a port of, if it is known.
 ///
 /// # Errors
 /// The kind of interface that it is, what is needed, and what to do.
-pub(crate) fn judge(links: &Links, link: &Link) -> Result<(), String> {
+pub(crate) fn judge(link: &Link, master: Option<&Link>) -> Result<(), String> {
     match link.hardware {
         libc::ARPHRD_ETHER => {}
         libc::ARPHRD_LOOPBACK => {
@@ -41,12 +40,12 @@ pub(crate) fn judge(links: &Links, link: &Link) -> Result<(), String> {
         }
     }
     // A VRF leaves to its ports what they receive.
-    if let Some(master) = link.master.filter(|_| link.master_kind != "vrf") {
+    if link.master.is_some() && link.master_kind != "vrf" {
         let kind = match link.master_kind.as_str() {
             "" => "interface",
             kind => kind,
         };
-        return Err(match links.get(master) {
+        return Err(match master {
             Some(Link { name: master, .. }) => format!(
                 "it is a port of the {kind} {master}, which takes all that it receives: set \
                  `interface = {master}`"
@@ -103,7 +102,6 @@ pub(crate) fn explain_in_use(error: io::Error, key: VrKey, parent: Option<&Link>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::netlink::Event;
 
     fn index(number: u32) -> KernelIf {
         KernelIf::new(number).unwrap()
@@ -119,9 +117,11 @@ mod tests {
     }
 
     fn judged(link: &Link) -> Result<(), String> {
-        let mut links = Links::default();
-        links.apply(Event::Link(super::tests::link(9, "br0", 1, "bridge")));
-        judge(&links, link)
+        let bridge = super::tests::link(9, "br0", 1, "bridge");
+        judge(
+            link,
+            Some(&bridge).filter(|_| link.master == Some(index(9))),
+        )
     }
 
     #[test]

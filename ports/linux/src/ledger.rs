@@ -10,7 +10,9 @@ use std::str::FromStr;
 use vrrp_core::{MacAddr, VirtualAddress};
 use vrrp_port_kit::ledger;
 
-use crate::{macvlan, sys, sysctl};
+use crate::names;
+use crate::sys;
+use crate::sysctl::table;
 
 /// Our own ledger.
 pub(crate) type Ledger = ledger::Ledger<Entry>;
@@ -101,7 +103,7 @@ impl FromStr for Entry {
 /// The closed list of what may be undone: what this port does install.
 fn is_undoable(entry: &Entry) -> bool {
     match entry {
-        Entry::Link { name, mac } => macvlan::is_ours(name, *mac),
+        Entry::Link { name, mac } => names::is_ours(name, *mac),
         Entry::Address {
             device,
             address,
@@ -116,7 +118,7 @@ fn is_undoable(entry: &Entry) -> bool {
             name,
             old,
             new,
-        } => is_device(device) && sysctl::is_undoable(name, old, new),
+        } => is_device(device) && table::is_undoable(name, old, new),
     }
 }
 

@@ -3,17 +3,17 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use vrrp_port_kit::KernelIf;
 
 use vrrp_core::VirtualAddress;
+use vrrp_port_kit::KernelIf;
 
 use crate::instances::Instance;
 use crate::ledger::{self, Entry, Leftover};
 use crate::links::Links;
-use crate::macvlan::{self, ALIAS, link_alias, link_group};
+use crate::names::{self, ALIAS, link_alias, link_group};
 use crate::netlink::{self, Address, Event, Link, Netlink, OUR_PROTOCOL, Requests};
 use crate::sys;
-use crate::sysctl;
+use crate::sysctl::apply::restore;
 
 /// Removes what ledgers name and what bears our marks. What there is to say is added to `remarks`.
 pub(crate) fn clean_all(
@@ -95,7 +95,7 @@ fn clean(netlink: &mut Netlink, leftover: Leftover) -> io::Result<()> {
                 old,
                 new,
             } => match links.find(device) {
-                Some(index) => sysctl::restore(netlink, (index, device), name, old, new),
+                Some(index) => restore(netlink, (index, device), name, old, new),
                 None => Ok(()),
             },
         };
@@ -231,9 +231,7 @@ fn sweep(netlink: &mut Netlink, living: &[Instance]) -> io::Result<Swept> {
 /// has none yet by what it was born with.
 pub(crate) fn is_marked(link: &Link) -> bool {
     let unborn = || {
-        link.alias.is_empty()
-            && macvlan::is_group(link.group)
-            && macvlan::is_ours(&link.name, link.mac)
+        link.alias.is_empty() && names::is_group(link.group) && names::is_ours(&link.name, link.mac)
     };
     link.kind == "macvlan" && (link.alias.starts_with(ALIAS) || unborn())
 }

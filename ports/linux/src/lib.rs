@@ -16,31 +16,31 @@ compile_error!("vrrp-linux is for Linux");
 
 mod announcements;
 mod bpf;
-mod by_hand;
 mod facts;
 mod fitness;
+mod installer;
 mod instances;
-mod janitor;
 mod ledger;
 mod leftovers;
 mod links;
-mod macvlan;
+mod macvlan_reaper;
+mod names;
+mod neighbor_requests;
 mod netlink;
+mod network;
 mod pace;
 mod platform;
 mod precedence;
 mod reached;
-mod requests;
-mod router;
 mod routes;
-mod serve;
 mod sockets;
+mod state;
 mod strays;
 mod sys;
 mod sysctl;
 #[doc(hidden)]
 pub mod testing;
-mod watch;
+mod warnings;
 
 pub use facts::LinuxFacts;
 pub use platform::{LinuxPlatform, Options};

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use vrrp_port_kit::KernelIf;
 
 use vrrp_core::InterfaceState;
 use vrrp_host::{OwnAddress, OwnInterface};
+use vrrp_port_kit::KernelIf;
 
 use crate::fitness;
 use crate::netlink::{Address, Event, Link, OUR_PROTOCOL};
@@ -151,6 +151,15 @@ impl Links {
         self.0.get(&index)?.addresses.same(address).next()
     }
 
+    /// Judges whether virtual routers can be on a link.
+    ///
+    /// # Errors
+    /// See [`fitness::judge`].
+    pub(crate) fn judge(&self, link: &Link) -> Result<(), String> {
+        let master = link.master.and_then(|master| self.get(master));
+        fitness::judge(link, master)
+    }
+
     /// Whether the link is the loopback.
     pub(crate) fn is_loopback(&self, index: KernelIf) -> bool {
         let link = self.get(index);
@@ -188,7 +197,7 @@ impl Links {
             OwnInterface {
                 name: link.name.clone(),
                 other_names: link.other_names.clone(),
-                unfit: fitness::judge(self, link).err(),
+                unfit: self.judge(link).err(),
                 addresses: own
                     .map(|a| OwnAddress {
                         address: a.address,

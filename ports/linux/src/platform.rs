@@ -1,36 +1,31 @@
 //! The platform: what it is made of, and the seam to the host.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+
+use vrrp_core::{Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
 use vrrp_host::{
     AddressChange, HostFacts, HostIf, Incoming, Platform, PlatformError, PlatformWarning, VrSetup,
 };
-use vrrp_port_kit::{Counters, InterfaceSockets, KernelIf, WakeUp, Watched};
-
-use vrrp_core::{Failure, Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
+use vrrp_port_kit::{Counters, Port as _, WakeUp};
 
 use crate::facts::LinuxFacts;
 use crate::instances::{self, Presence};
-use crate::janitor::Janitor;
-use crate::ledger::{self, Ledger};
+use crate::ledger;
 use crate::leftovers;
-use crate::links::Links;
+use crate::macvlan_reaper::Reaper;
 use crate::netlink::{Monitor, Netlink};
+use crate::network::{AT_ONCE, Network, Opened};
 use crate::pace::{Pace, Wait};
-use crate::router::Router;
-use crate::routes::LinkRoute;
-use crate::serve::{AT_ONCE, Places};
 use crate::sockets::{self, Sockets};
-use crate::strays::Strays;
 use crate::sys::{self, Epoll, ReceiveBatch, SendBatch, Timer};
-use crate::sysctl::{self, Sysctls};
+use crate::sysctl::apply::Sysctls;
 
 /// Tokens above those of the packet sockets, which are below 2^40.
-pub(crate) const TIMER: u64 = 1 << 62;
-pub(crate) const MONITOR: u64 = (1 << 62) + 1;
+const TIMER: u64 = 1 << 62;
+const MONITOR: u64 = (1 << 62) + 1;
 const PACE: u64 = (1 << 62) + 2;
 const SYSCTLS: u64 = (1 << 62) + 3;
 
@@ -59,58 +54,17 @@ impl Default for Options {
 /// Dropping it removes everything that it installed.
 #[derive(Debug)]
 pub struct LinuxPlatform {
-    pub(crate) epoll: Epoll,
+    network: Network,
     timer: Timer,
     wakeup: WakeUp,
-    pub(crate) monitor: Monitor,
-    pub(crate) netlink: Netlink,
-    pub(crate) links: Links,
     sender: OwnedFd,
     out: SendBatch,
     batch: ReceiveBatch,
     pace: Pace,
     tokens: Vec<u64>,
-    /// By the host's number.
-    pub(crate) interfaces: BTreeMap<HostIf, Watched<Sockets>>,
-    pub(crate) routers: HashMap<VrKey, Router>,
-    /// Where their addresses are.
-    pub(crate) places: Places,
-    /// Our macvlans by the operating system's number.
-    pub(crate) macvlans: HashMap<KernelIf, VrKey>,
-    pub(crate) janitor: Janitor,
-    /// Macvlans that the janitor is to delete, by name.
-    pub(crate) leaving: HashMap<String, KernelIf>,
-    pub(crate) strays: Strays,
-    pub(crate) sysctls: Sysctls,
-    /// What is gone and the host has not been told.
-    pub(crate) lost: Vec<Failure>,
-    pub(crate) ledger: Ledger,
-    /// The beginning of the tokens of this network namespace.
-    pub(crate) place: String,
+    counters: Counters,
     remarks: Vec<String>,
     _presence: Presence,
-    pub(crate) has_ipv6: bool,
-    /// The kernel says which addresses are ours.
-    pub(crate) marks_addresses: bool,
-    /// Sysctls may not be as the virtual routers want them.
-    pub(crate) untidy: bool,
-    /// The requests that are heard may not be those that the host answers.
-    pub(crate) unheard: bool,
-    /// The addresses whose announcements are heard may not be those that matter.
-    pub(crate) unannounced: bool,
-    /// Sockets of announcements that are not waited for, and until when.
-    pub(crate) resting: Vec<(u64, u64)>,
-    /// The place in the list of macvlans whose counters are looked at next.
-    pub(crate) asked_for_unicast: usize,
-    /// Interfaces whose announcements cannot be heard, and why.
-    pub(crate) deaf: BTreeMap<HostIf, String>,
-    /// Routes to the networks of virtual addresses may be missing.
-    pub(crate) unrouted: bool,
-    /// Routes of our own to the networks of virtual addresses.
-    pub(crate) link_routes: BTreeSet<LinkRoute>,
-    /// Facts may have changed that the host has not been told.
-    pub(crate) unsettled: bool,
-    pub(crate) counters: Counters,
     /// It is another process's, or nothing any more.
     abandoned: bool,
 }
@@ -128,7 +82,7 @@ impl LinuxPlatform {
         let monitor = Monitor::open().map_err(failed(privileged))?;
         let mut netlink = Netlink::open().map_err(failed("open a netlink socket"))?;
         netlink.filter_dumps();
-        let janitor = Janitor::open().map_err(failed("open a netlink socket"))?;
+        let reaper = Reaper::open().map_err(failed("open a netlink socket"))?;
         let (epoll, timer, pace) = Epoll::new()
             .and_then(|epoll| Ok((epoll, Timer::new()?, Pace::new()?)))
             .map_err(failed("make an epoll and timers"))?;
@@ -160,54 +114,37 @@ impl LinuxPlatform {
             PlatformError::new("clean up after a crash", error)
         })?;
 
-        let mut platform = Self {
+        let opened = Opened {
             epoll,
-            timer,
-            wakeup: WakeUp::default(),
             monitor,
             netlink,
-            links: Links::default(),
+            reaper,
+            sysctls,
+            ledger,
+            place,
+            marks_addresses: leftovers::marks_addresses(&sys::kernel_release()),
+        };
+        Ok(Self {
+            network: Network::open(opened).map_err(failed("list the interfaces"))?,
+            timer,
+            wakeup: WakeUp::default(),
             sender,
             out: SendBatch::new(),
             batch: ReceiveBatch::new(),
             pace,
             tokens: Vec::new(),
-            interfaces: BTreeMap::new(),
-            routers: HashMap::new(),
-            places: Places::default(),
-            macvlans: HashMap::new(),
-            janitor,
-            leaving: HashMap::new(),
-            strays: Strays::default(),
-            sysctls,
-            lost: Vec::new(),
-            ledger,
-            place,
+            counters: Counters::default(),
             remarks,
             _presence: presence,
-            has_ipv6: sysctl::has_ipv6(),
-            marks_addresses: leftovers::marks_addresses(&sys::kernel_release()),
-            untidy: false,
-            unheard: false,
-            unannounced: false,
-            resting: Vec::new(),
-            asked_for_unicast: 0,
-            deaf: BTreeMap::new(),
-            unrouted: false,
-            link_routes: BTreeSet::new(),
-            unsettled: false,
-            counters: Counters::default(),
             abandoned: false,
-        };
-        platform.resync().map_err(failed("list the interfaces"))?;
-        Ok(platform)
+        })
     }
 
     /// Closes every descriptor and leaves everything that is installed as it is: for the child of a
     /// fork, whose parent goes on.
     pub fn abandon(mut self) {
         self.abandoned = true;
-        self.janitor.abandon();
+        self.network.abandon();
     }
 
     /// Removes everything that was installed. After an error something is left, and noted for the
@@ -221,9 +158,7 @@ impl LinuxPlatform {
             return Ok(());
         }
         self.send_queued();
-        self.release_everything()?;
-        self.ledger.close();
-        Ok(())
+        self.network.close()
     }
 
     /// What was odd, or left by a dead process, when the platform was opened: one sentence each.
@@ -233,14 +168,15 @@ impl LinuxPlatform {
 
     /// What happened below the protocol.
     pub fn counters(&self) -> Counters {
-        self.counters
+        Counters {
+            resyncs: self.network.resyncs(),
+            ..self.counters
+        }
     }
 
     /// Sets the timer to the earlier of the host's deadline and our own.
     fn arm(&mut self) -> io::Result<()> {
-        // News for the host does not wait.
-        let news = self.unsettled.then(Instant::default);
-        self.wakeup.set_own(news.or(self.strays.due()));
+        self.wakeup.set_own(self.network.due());
         if let Some(at) = self.wakeup.change() {
             self.timer.arm(at.map(Instant::as_micros))?;
             self.wakeup.set_armed(at);
@@ -248,7 +184,12 @@ impl LinuxPlatform {
         Ok(())
     }
 
-    fn queue(&mut self, index: KernelIf, frame: &[u8]) {
+    /// Queues a frame to be sent out of an interface, if that is there.
+    fn queue(&mut self, host_if: HostIf, frame: &[u8]) {
+        let Some(index) = self.network.state().table.interfaces.index(host_if) else {
+            self.counters.frames_refused += 1;
+            return;
+        };
         if self.out.is_full(frame.len()) {
             self.send_queued();
         }
@@ -267,7 +208,7 @@ impl LinuxPlatform {
     fn read_socket(&mut self, token: u64, sink: &mut dyn FnMut(Incoming<'_>)) -> io::Result<()> {
         if Sockets::is_for_announcements(Sockets::split_token(token).1) {
             self.receive_frames(token, sink)?;
-            return self.rest(token);
+            return self.network.rest(token);
         }
         let mut frames = 0;
         for _ in 0..BATCHES {
@@ -282,11 +223,7 @@ impl LinuxPlatform {
             Wait::Not => false,
             Wait::Again => true,
         };
-        // Closed meanwhile: nobody waits for it any more.
-        match packet_socket(&self.interfaces, token) {
-            Some((_, fd)) => self.epoll.set_reported(fd, token, reported),
-            None => Ok(()),
-        }
+        self.network.set_reported(token, reported)
     }
 
     /// Takes a batch of frames of a packet socket; returns how many.
@@ -295,9 +232,10 @@ impl LinuxPlatform {
         token: u64,
         sink: &mut dyn FnMut(Incoming<'_>),
     ) -> io::Result<usize> {
+        let state = self.network.state();
         let (host_if, place) = Sockets::split_token(token);
         let announced = Sockets::is_for_announcements(place);
-        let Some((sockets, fd)) = packet_socket(&self.interfaces, token) else {
+        let Some(fd) = state.packet_socket(token) else {
             return Ok(0);
         };
         match self.batch.receive(fd) {
@@ -314,11 +252,10 @@ impl LinuxPlatform {
                 self.counters.frames_too_long += 1;
                 continue;
             };
-            // A question may have come by one of our macvlans, but not by a VLAN on the interface.
-            let ours = device == sockets.index()
-                || self
-                    .macvlans
-                    .get(&device)
+            // A request may have come by one of our macvlans, but not by a VLAN on the interface.
+            let ours = Some(device) == state.table.interfaces.index(host_if)
+                || state
+                    .of_macvlan(device)
                     .is_some_and(|key| HostIf::of(key) == host_if);
             if !ours {
                 continue;
@@ -328,7 +265,7 @@ impl LinuxPlatform {
             let announced = announced || Sockets::is_announcement(place, frame);
             if !announced {
                 sink(Incoming::Frame { host_if, frame });
-            } else if !self.is_from_us(frame) {
+            } else if !state.is_from_us(frame) {
                 sink(Incoming::Announcement { host_if, frame });
             }
         }
@@ -336,19 +273,9 @@ impl LinuxPlatform {
     }
 }
 
-/// The packet socket that a token stands for. `None`: closed since the token was made.
-fn packet_socket(
-    interfaces: &BTreeMap<HostIf, Watched<Sockets>>,
-    token: u64,
-) -> Option<(&Sockets, &OwnedFd)> {
-    let (host_if, place) = Sockets::split_token(token);
-    let sockets = interfaces.get(&host_if)?.sockets.as_ref()?;
-    Some((sockets, sockets.packet(place)?))
-}
-
 impl Platform for LinuxPlatform {
     fn fd(&self) -> RawFd {
-        self.epoll.raw()
+        self.network.epoll().raw()
     }
 
     fn now(&self) -> Instant {
@@ -366,29 +293,19 @@ impl Platform for LinuxPlatform {
 
     fn receive(&mut self, sink: &mut dyn FnMut(Incoming<'_>)) -> io::Result<()> {
         let mut tokens = std::mem::take(&mut self.tokens);
-        let mut result = self.epoll.ready(&mut tokens);
+        let mut result = self.network.epoll().ready(&mut tokens);
         if tokens.contains(&TIMER) {
             self.timer.clear();
             self.wakeup.expired(self.now());
         }
         if tokens.contains(&MONITOR) {
-            result = result.and(self.take_notices());
+            result = result.and(self.network.take_notices());
         }
         if tokens.contains(&SYSCTLS) {
-            result = result.and(self.look_at_sysctls());
+            result = result.and(self.network.look_at_sysctls());
         }
-        let now = self.now();
-        if self.janitor.has_failed() {
-            self.strays.look_at(now);
-        }
-        if self.strays.due().is_some_and(|at| at <= now) {
-            // What fails is a warning, and tried again.
-            let _ = self.remove_strays();
-        }
-        if self.unsettled {
-            self.settle(sink);
-        }
-        result = result.and(self.end_rests());
+        self.network.take_news(self.now(), sink);
+        result = result.and(self.network.end_rests());
         let paced = tokens.contains(&PACE) || !self.pace.held().is_empty();
         tokens.retain(|token| *token < TIMER && !self.pace.held().contains(token));
         tokens.extend_from_slice(self.pace.held());
@@ -400,57 +317,48 @@ impl Platform for LinuxPlatform {
             result = result.and(self.pace.arm());
         }
         self.tokens = tokens;
-        let tidied = self.tidy().map_err(io::Error::other);
+        let tidied = self.network.tidy().map_err(io::Error::other);
         result.and(tidied).and(self.arm())
     }
 
     fn watch(&mut self, host_if: HostIf, name: &str) -> Result<(), PlatformError> {
-        self.watch_interface(host_if, name)
+        self.network.watch_interface(host_if, name)
     }
 
     fn unwatch(&mut self, host_if: HostIf) {
-        self.unwatch_interface(host_if);
+        self.network.unwatch_interface(host_if);
     }
 
     fn prepare(&mut self, setup: &VrSetup) -> Result<(), PlatformError> {
-        self.prepare_router(setup)
+        self.network.prepare_router(setup)
     }
 
     fn release(&mut self, key: VrKey) {
         self.send_queued();
-        self.release_router(key);
+        self.network.release_router(key);
     }
 
     fn transmit(&mut self, transmit: &Transmit<'_>) {
-        let interface = self.interfaces.get_mut(&HostIf::of(transmit.key));
-        let Some(sockets) = interface.and_then(|i| i.sockets.as_mut()) else {
-            self.counters.frames_refused += 1;
-            return;
-        };
         if let Some(to) = transmit.unicast {
             let packet = transmit.frame.get(usize::from(transmit.ip_offset)..);
-            match sockets.send_ip(packet.unwrap_or_default(), to) {
+            let packet = packet.unwrap_or_default();
+            match self.network.send_ip(transmit.key, packet, to) {
                 Ok(()) => self.counters.frames_sent += 1,
                 Err(_) => self.counters.frames_refused += 1,
             }
             return;
         }
-        let index = sockets.index();
-        self.queue(index, transmit.frame);
+        self.queue(HostIf::of(transmit.key), transmit.frame);
     }
 
     fn announce(&mut self, host_if: HostIf, frame: &[u8]) {
-        let watched = self.interfaces.get(&host_if);
-        match watched.and_then(Watched::index) {
-            Some(index) => self.queue(index, frame),
-            None => self.counters.frames_refused += 1,
-        }
+        self.queue(host_if, frame);
     }
 
     fn flush(&mut self) {
         self.send_queued();
         // What fails is tried, and told, by the next `receive`.
-        let _ = self.tidy();
+        let _ = self.network.tidy();
     }
 
     fn set_mac(&mut self, key: VrKey, _mac: MacAddr, on: bool) -> Result<(), PlatformError> {
@@ -458,8 +366,8 @@ impl Platform for LinuxPlatform {
             // What was said before the MAC is given up must not come after.
             self.send_queued();
         }
-        self.janitor.postpone();
-        self.set_router_mac(key, on)
+        self.network.postpone();
+        self.network.set_router_mac(key, on)
     }
 
     fn set_address(
@@ -491,8 +399,8 @@ impl Platform for LinuxPlatform {
             // What was said before an address is given up must not come after.
             self.send_queued();
         }
-        self.janitor.postpone();
-        self.change_addresses(key, changes)
+        self.network.postpone();
+        self.network.change_addresses(key, changes)
     }
 
     fn set_group(
@@ -501,29 +409,26 @@ impl Platform for LinuxPlatform {
         family: Family,
         on: bool,
     ) -> Result<(), PlatformError> {
-        self.set_interface_group(host_if, family, on)
+        self.network.set_group(host_if, family, on)
     }
 
     fn warnings(&self, list: &mut Vec<PlatformWarning>) {
-        self.sysctl_warnings(list);
-        self.mac_warnings(list);
-        self.address_warnings(list);
-        self.source_warnings(list);
-        self.announcement_warnings(list);
-        list.extend(self.strays.warning());
+        self.network.warnings(list);
     }
 
     fn mac_interface(&self, key: VrKey) -> Option<String> {
-        let link = self.routers.get(&key)?.link?;
-        Some(self.links.get(link)?.name.clone())
+        let state = self.network.state();
+        let link = state.links.get(state.macvlan(key)?)?;
+        Some(link.name.clone())
     }
 
     fn mac_was_reached(&self, key: VrKey) -> Option<bool> {
-        self.routers.get(&key)?.reached
+        self.network.state().table.routers.get(key)?.mac.reached
     }
 
     fn facts(&self) -> HostFacts {
-        let interfaces = self.links.facts(|address| self.is_ours(address));
+        let state = self.network.state();
+        let interfaces = state.links.facts(|address| state.is_ours(address));
         Ok(Box::new(LinuxFacts::new(interfaces)))
     }
 }

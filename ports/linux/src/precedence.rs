@@ -8,19 +8,19 @@
 
 use std::io;
 use std::net::IpAddr;
-use vrrp_port_kit::KernelIf;
 
 use vrrp_core::VirtualAddress;
+use vrrp_port_kit::KernelIf;
 
 use crate::links::Links;
-use crate::netlink::{self, Address, Event};
-use crate::platform::LinuxPlatform;
-use crate::sysctl;
+use crate::netlink::{self, Address, Event, Netlink};
+use crate::state::State;
+use crate::sysctl::apply::promotion;
 
-impl LinuxPlatform {
+impl State {
     /// A virtual address with the prefix that it has, or is to have, on an interface.
     pub(crate) fn as_installed(&self, index: KernelIf, address: VirtualAddress) -> VirtualAddress {
-        if address.address.is_ipv6() || self.macvlans.contains_key(&index) {
+        if address.address.is_ipv6() || self.is_macvlan(index) {
             return address;
         }
         let mut same = self.links.same_addresses(index, address.address);
@@ -43,13 +43,20 @@ impl LinuxPlatform {
         matches!(address.address, IpAddr::V4(_))
             && address.prefix_len < 32
             && !address.is_secondary()
-            && !self.macvlans.contains_key(&address.index)
+            && !self.is_macvlan(address.index)
             && self.is_ours(address)
-            && self.places.is_installed(address.index, address.address)
+            && self
+                .table
+                .routers
+                .is_installed(address.index, address.address)
     }
 
     /// Takes away addresses that have come first, for the host to install them again.
-    pub(crate) fn take_first_ones(&mut self, links: &mut Links) -> io::Result<()> {
+    pub(crate) fn take_first_ones(
+        &self,
+        netlink: &mut Netlink,
+        links: &mut Links,
+    ) -> io::Result<()> {
         let first = links.addresses().filter(|a| self.has_come_first(a));
         for address in first.copied().collect::<Vec<_>>() {
             let Some(link) = links.get(address.index) else {
@@ -60,8 +67,8 @@ impl LinuxPlatform {
                 prefix_len: address.prefix_len,
             };
             // Those of the host that are behind it stay.
-            let promote = sysctl::promotion(&link.name);
-            self.netlink.perform(|to| {
+            let promote = promotion(&link.name);
+            netlink.perform(|to| {
                 let index = address.index;
                 if let Some((on, off)) = promote {
                     netlink::link_sysctls(to, index, &[on]);

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::OwnedFd;
-use vrrp_host::HostIf;
-use vrrp_port_kit::{InterfaceSockets, KernelIf};
 
 use vrrp_core::Family;
+use vrrp_host::HostIf;
+use vrrp_port_kit::{InterfaceSockets, KernelIf};
 
 use crate::bpf;
 use crate::fitness::Fitness;
@@ -73,7 +73,7 @@ pub(crate) struct Announced {
 pub(crate) struct Sockets {
     index: KernelIf,
     host_if: HostIf,
-    fitness: Fitness,
+    fitness: Option<Fitness>,
     packet: [Option<OwnedFd>; PURPOSES],
     /// Never bound and never read: they hold the memberships that IGMP and MLD report.
     members: [Option<OwnedFd>; 2],
@@ -86,7 +86,7 @@ pub(crate) struct Sockets {
 
 impl Sockets {
     /// None yet, for the interface that the kernel calls `index` and the host `host_if`.
-    pub(crate) fn new(index: KernelIf, host_if: HostIf, fitness: Fitness) -> Self {
+    pub(crate) fn new(index: KernelIf, host_if: HostIf, fitness: Option<Fitness>) -> Self {
         Self {
             index,
             host_if,
@@ -100,7 +100,7 @@ impl Sockets {
     }
 
     /// The kind of interface that it was when the sockets were made.
-    pub(crate) fn fitness(&self) -> Fitness {
+    pub(crate) fn fitness(&self) -> Option<Fitness> {
         self.fitness
     }
 
@@ -147,8 +147,8 @@ impl Sockets {
         self.raw[family as usize] = None;
     }
 
-    /// Hears the questions for exactly these addresses.
-    pub(crate) fn hear_questions(&mut self, epoll: &Epoll, targets: &[IpAddr]) -> io::Result<()> {
+    /// Hears the requests for exactly these addresses.
+    pub(crate) fn hear_requests(&mut self, epoll: &Epoll, targets: &[IpAddr]) -> io::Result<()> {
         let (mut ipv4, mut ipv6) = (Vec::new(), Vec::new());
         for target in targets {
             match target {
@@ -281,6 +281,8 @@ impl Sockets {
 }
 
 impl InterfaceSockets for Sockets {
+    const NO_INTERFACE: i32 = libc::ENODEV;
+
     fn index(&self) -> KernelIf {
         self.index
     }

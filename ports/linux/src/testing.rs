@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::netlink;
 use crate::sys;
-pub use crate::sysctl::names as sysctls;
+pub use crate::sysctl::table::names as sysctls;
 
 const ETH_P_ALL: u16 = 3;
 

@@ -3,6 +3,7 @@
 use std::ffi::CString;
 use std::io;
 use std::os::fd::OwnedFd;
+
 use vrrp_port_kit::KernelIf;
 
 use super::perform;

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::os::fd::{AsRawFd, OwnedFd};
+
 use vrrp_port_kit::KernelIf;
 
 use super::{check, check_len, socket};

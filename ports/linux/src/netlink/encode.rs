@@ -1,9 +1,9 @@
 //! Requests to the kernel.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use vrrp_port_kit::KernelIf;
 
 use vrrp_core::{MacAddr, VirtualAddress};
+use vrrp_port_kit::KernelIf;
 
 use super::*;
 

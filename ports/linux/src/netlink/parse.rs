@@ -1,9 +1,9 @@
 //! What the kernel says. Total: any octets give some events or none.
 
 use std::net::IpAddr;
-use vrrp_port_kit::KernelIf;
 
 use vrrp_core::{MacAddr, VirtualAddress};
+use vrrp_port_kit::KernelIf;
 
 use super::*;
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
+
 use vrrp_port_kit::KernelIf;
 
 use super::answers::Answers;

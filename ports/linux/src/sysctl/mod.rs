@@ -6,12 +6,7 @@
 //! host only `arp_ignore` and `arp_announce` are changed, which is noted in the ledger and undone.
 //! "all" is never changed.
 
-mod files;
-mod keep;
-mod table;
+pub(crate) mod apply;
+pub(crate) mod files;
+pub(crate) mod table;
 mod warn;
-
-pub(crate) use files::{has_ipv6, read, write, write_if_allowed};
-pub(crate) use keep::{Sysctls, is_undoable, promotion, restore};
-pub use table::names;
-pub(crate) use table::{Answers, DEAF, Sysctl};

@@ -165,6 +165,16 @@ pub(crate) const SEGMENT: [OnSegment; 2] = [
     },
 ];
 
+/// Whether a sysctl of an interface of the host may be put back from `new` to `old`: we set it so, and
+/// would have left another value alone.
+pub(crate) fn is_undoable(name: &str, old: &str, new: &str) -> bool {
+    let rule = SEGMENT.iter().find(|rule| rule.sysctl.name() == name);
+    let (Some(rule), Ok(old)) = (rule, old.parse::<i32>()) else {
+        return false;
+    };
+    new == rule.value.to_string() && old >= 0 && !rule.good.contains(&old)
+}
+
 /// Where the value comes from that a macvlan needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {

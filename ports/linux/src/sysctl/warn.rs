@@ -2,37 +2,39 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use vrrp_host::{HostIf, PlatformWarning, Subject};
-use vrrp_port_kit::KernelIf;
 
 use vrrp_core::{Family, MacMode, VrKey};
+use vrrp_host::{PlatformWarning, Subject};
+use vrrp_port_kit::KernelIf;
 
+use super::apply::Sysctls;
 use super::table::{Answers, SEGMENT, Sysctl, Values, greatest};
-use crate::platform::LinuxPlatform;
+use crate::state::State;
 
 const IFF_LOOPBACK: u32 = libc::IFF_LOOPBACK as u32;
 
-impl LinuxPlatform {
+impl Sysctls {
     /// Appends what is wrong with sysctls now.
-    pub(crate) fn sysctl_warnings(&self, list: &mut Vec<PlatformWarning>) {
-        for key in self.routers.keys() {
-            self.arp_warnings(*key, list);
-            self.forwarding_warning(*key, list);
+    pub(crate) fn warnings(&self, state: &State, list: &mut Vec<PlatformWarning>) {
+        for key in state.table.routers.keys() {
+            self.arp_warnings(state, key, list);
+            self.forwarding_warning(state, key, list);
         }
         self.segment_warnings(list);
-        self.wrong_warnings(list);
+        self.wrong_warnings(state, list);
     }
 
     /// Addresses that the kernel does not answer ARP for.
-    fn arp_warnings(&self, key: VrKey, list: &mut Vec<PlatformWarning>) {
-        let (Some(router), Some((parent, parent_name))) =
-            (self.routers.get(&key), self.interface_below(key))
-        else {
+    fn arp_warnings(&self, state: &State, key: VrKey, list: &mut Vec<PlatformWarning>) {
+        let (Some(router), Some((parent, parent_name))) = (
+            state.table.routers.get(key),
+            state.table.interfaces.parent(key).ok(),
+        ) else {
             return;
         };
-        let on_macvlan = self.sysctls.kernel_answers(None) == Answers::None;
-        let mut devices = self.sysctls.devices.keys();
-        let on_device = devices.any(|d| self.sysctls.kernel_answers(Some(*d)) == Answers::None);
+        let on_macvlan = self.kernel_answers(None) == Answers::None;
+        let mut devices = self.devices.keys();
+        let on_device = devices.any(|d| self.kernel_answers(Some(*d)) == Answers::None);
         if key.family == Family::Ipv6 || !(on_macvlan || on_device) {
             return;
         }
@@ -48,40 +50,34 @@ impl LinuxPlatform {
         };
         let addresses = router.setup.addresses.iter();
         if addresses.clone().filter(elsewhere).count() < addresses.len()
-            && self.sysctls.kernel_answers(device) == Answers::None
+            && self.kernel_answers(device) == Answers::None
         {
-            let cause = self.silencer(device);
+            let cause = self.silencer(state, device);
             warn(format!(
                 "{cause}: the kernel does not answer ARP for its addresses; vrrpd answers in its place"
             ));
         }
         for (address, device) in addresses.filter(elsewhere) {
-            let index = device.as_ref().and_then(|name| self.links.find(name));
-            let Some(link) = index.and_then(|index| self.links.get(index)) else {
+            let index = device.as_ref().and_then(|name| state.links.find(name));
+            let Some(link) = index.and_then(|index| state.links.get(index)) else {
                 continue;
             };
-            let answers = self.sysctls.kernel_answers(Some(link.index));
+            let answers = self.kernel_answers(Some(link.index));
             if link.flags & IFF_LOOPBACK == 0 && answers == Answers::None {
-                let (ip, cause) = (address.address, self.silencer(Some(link.index)));
+                let (ip, cause) = (address.address, self.silencer(state, Some(link.index)));
                 let device = &link.name;
                 warn(format!("{cause}: nothing answers ARP for {ip} on {device}"));
             }
         }
     }
 
-    /// The number and the name of the interface of a virtual router, while it is there.
-    fn interface_below(&self, key: VrKey) -> Option<(KernelIf, &str)> {
-        let watched = self.interfaces.get(&HostIf::of(key))?;
-        Some((watched.index()?, &watched.name))
-    }
-
     /// The sysctl that keeps the kernel from answering ARP, and its value.
-    fn silencer(&self, device: Option<KernelIf>) -> String {
+    fn silencer(&self, state: &State, device: Option<KernelIf>) -> String {
         let device = device.and_then(|index| {
-            let link = self.links.get(index)?;
-            Some((link.name.as_str(), self.sysctls.devices.get(&index)?))
+            let link = state.links.get(index)?;
+            Some((link.name.as_str(), self.devices.get(&index)?))
         });
-        let of_all = Some(("all", &self.sysctls.all));
+        let of_all = Some(("all", &self.all));
         let mut found = String::new();
         for (name, values) in of_all.into_iter().chain(device) {
             for (sysctl, harmless) in [(Sysctl::ArpFilter, 0), (Sysctl::ArpIgnore, 1)] {
@@ -96,13 +92,14 @@ impl LinuxPlatform {
     }
 
     /// Addresses that are of use to nobody: they accept nothing, and nothing is forwarded.
-    fn forwarding_warning(&self, key: VrKey, list: &mut Vec<PlatformWarning>) {
-        let (Some(router), Some((parent, name))) =
-            (self.routers.get(&key), self.interface_below(key))
-        else {
+    fn forwarding_warning(&self, state: &State, key: VrKey, list: &mut Vec<PlatformWarning>) {
+        let (Some(router), Some((parent, name))) = (
+            state.table.routers.get(key),
+            state.table.interfaces.parent(key).ok(),
+        ) else {
             return;
         };
-        let Some(values) = self.sysctls.devices.get(&parent) else {
+        let Some(values) = self.devices.get(&parent) else {
             return;
         };
         if router.setup.accept {
@@ -112,7 +109,7 @@ impl LinuxPlatform {
         let off = match key.family {
             Family::Ipv4 if is_off(values, Sysctl::Forwarding) => Sysctl::Forwarding.path(name),
             Family::Ipv6
-                if is_off(&self.sysctls.all, Sysctl::Forwarding6)
+                if is_off(&self.all, Sysctl::Forwarding6)
                     && values.get(Sysctl::ForceForwarding6) != Some(1) =>
             {
                 Sysctl::Forwarding6.path("all")
@@ -131,8 +128,8 @@ impl LinuxPlatform {
     /// takes in place of ours.
     fn segment_warnings(&self, list: &mut Vec<PlatformWarning>) {
         for rule in SEGMENT {
-            let value = greatest(rule.sysctl, &[&self.sysctls.all]).max(rule.value);
-            if !rule.good.contains(&value) && !self.sysctls.segments.is_empty() {
+            let value = greatest(rule.sysctl, &[&self.all]).max(rule.value);
+            if !rule.good.contains(&value) && !self.segments.is_empty() {
                 let (all, name, harm) = (rule.sysctl.path("all"), rule.sysctl.name(), rule.harm);
                 list.push(PlatformWarning {
                     subject: Subject::Host,
@@ -145,10 +142,10 @@ impl LinuxPlatform {
     }
 
     /// Values that we had to set again, or may not set.
-    fn wrong_warnings(&self, list: &mut Vec<PlatformWarning>) {
+    fn wrong_warnings(&self, state: &State, list: &mut Vec<PlatformWarning>) {
         let mut refused: BTreeMap<KernelIf, String> = BTreeMap::new();
-        for ((index, sysctl), wrong) in &self.sysctls.wrong {
-            let path = sysctl.path(&self.link_label(*index));
+        for ((index, sysctl), wrong) in &self.wrong {
+            let path = sysctl.path(&state.link_label(*index));
             let (found, wanted) = (wrong.found, wrong.wanted);
             if wrong.refused {
                 let text = refused.entry(*index).or_default();
@@ -164,7 +161,7 @@ impl LinuxPlatform {
             }
         }
         for (index, text) in refused {
-            let router = self.macvlans.get(&index).copied();
+            let router = state.of_macvlan(index);
             let subject = router.map_or(Subject::Host, Subject::VirtualRouter);
             let text = format!("not permitted to write below /proc/sys: wanted {text}");
             list.push(PlatformWarning { subject, text });

@@ -38,11 +38,11 @@ fn no_thread_of_ours_takes_signals() {
     take_up(&mut platform, &setup);
     give_up(&mut platform, &setup);
     let until = Instant::now() + Duration::from_secs(5);
-    let mut masks = blocked_signals("janitor");
+    let mut masks = blocked_signals("reaper");
     // A thread gives itself its name.
     while masks.is_empty() && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(1));
-        masks = blocked_signals("janitor");
+        masks = blocked_signals("reaper");
     }
     assert!(!masks.is_empty(), "no thread closes macvlans");
     for signal in [libc::SIGTERM, libc::SIGALRM, libc::SIGCHLD, libc::SIGUSR1] {

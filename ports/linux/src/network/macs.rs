@@ -1,23 +1,24 @@
 //! The macvlan that carries a virtual MAC.
 
-use std::hash::{Hash as _, Hasher as _};
 use std::io;
-use vrrp_port_kit::{KernelIf, Served, Serving, noted, unprepared};
 
-use vrrp_core::{Family, MacAddr, VirtualAddress, VrKey, Vrid};
-use vrrp_host::{PlatformError, PlatformWarning, Subject};
+use vrrp_core::{Family, VirtualAddress, VrKey};
+use vrrp_host::PlatformError;
+use vrrp_port_kit::{KernelIf, Port as _, Served, Serving, noted, unprepared};
 
+use super::Network;
 use crate::fitness::{self, explain_no_macvlan};
 use crate::instances;
 use crate::ledger::Entry;
 use crate::leftovers;
+use crate::names::{link_alias, link_group, link_name};
 use crate::netlink::{self, Address, Event, Link, OUR_PROTOCOL};
-use crate::platform::LinuxPlatform;
-use crate::sysctl::{self, Sysctl};
+use crate::sysctl::files;
+use crate::sysctl::table::{DEAF, Sysctl};
 
-impl LinuxPlatform {
-    pub(crate) fn make_link(&mut self, key: VrKey) -> Result<(), PlatformError> {
-        let (parent, parent_name) = self.parent(key)?;
+impl Network {
+    pub(super) fn make_macvlan(&mut self, key: VrKey) -> Result<(), PlatformError> {
+        let (parent, parent_name) = self.state.table.interfaces.parent(key)?;
         let name = link_name(key.family, key.vrid, parent);
         let what = format!("create macvlan {name} on {parent_name}");
         if name.len() > 15 {
@@ -28,17 +29,14 @@ impl LinuxPlatform {
             name: name.clone(),
             mac,
         };
-        self.ledger.add([entry.clone()]).map_err(noted)?;
-        let alias = link_alias(self.ledger.token());
+        self.installer.ledger.add([entry.clone()]).map_err(noted)?;
+        let alias = link_alias(self.installer.ledger.token());
         let result = self.create_link(key, parent, &name, &alias);
         match result {
             Ok(index) => {
-                self.macvlans.insert(index, key);
-                if let Some(router) = self.routers.get_mut(&key) {
-                    router.link = Some(index);
-                }
+                self.state.add_macvlan(key, index);
                 // Its notice has not been read yet.
-                self.links.apply(Event::Link(Link {
+                self.state.links.apply(Event::Link(Link {
                     name,
                     mac,
                     alias,
@@ -49,9 +47,9 @@ impl LinuxPlatform {
             Err(error) => {
                 // The note stays where it cannot be told that nothing was left.
                 if self.remove_named(&name).is_ok() {
-                    let _ = self.ledger.remove(&entry);
+                    let _ = self.installer.ledger.remove(&entry);
                 }
-                let error = explain_no_macvlan(error, self.links.get(parent));
+                let error = explain_no_macvlan(error, self.state.links.get(parent));
                 Err(PlatformError::new(what, error))
             }
         }
@@ -64,21 +62,20 @@ impl LinuxPlatform {
         name: &str,
         alias: &str,
     ) -> io::Result<KernelIf> {
-        let (mac, group) = (key.virtual_mac(), link_group(self.ledger.token()));
+        let (mac, group) = (key.virtual_mac(), link_group(self.installer.ledger.token()));
         let create =
             |to: &mut netlink::Requests| netlink::create_macvlan(to, parent, name, mac, group);
-        if let Some(index) = self.leaving.remove(name) {
-            // The one of before has not gone yet.
-            self.janitor.hurry(index);
-        }
-        if let Err(error) = self.netlink.perform(create) {
+        // The one of before may not have gone yet.
+        self.reaper.hurry(name);
+        if let Err(error) = self.installer.netlink.perform(create) {
             if error.raw_os_error() != Some(libc::EEXIST) || !self.remove_stray(name, key)? {
                 return Err(error);
             }
-            self.netlink.perform(create)?;
+            self.installer.netlink.perform(create)?;
         }
         // Without a descriptor more, of which there may be none left.
         let index = self
+            .installer
             .netlink
             .find_link(name)?
             .ok_or(io::ErrorKind::NotFound)?
@@ -89,21 +86,23 @@ impl LinuxPlatform {
 
     /// Removes a macvlan of this life that could not be made wholly: better none than one that talks.
     fn remove_named(&mut self, name: &str) -> io::Result<()> {
-        let found = self.netlink.find_link(name);
+        let found = self.installer.netlink.find_link(name);
         let ours = |link: &Link| self.is_of_this_life(link);
         let result = match found {
             Ok(Some(link)) if ours(&link) => self
+                .installer
                 .netlink
                 .perform(|to| netlink::delete_link(to, link.index)),
             Ok(_) => return Ok(()),
             Err(error) => Err(error),
         };
-        self.retry_removal(result, || format!("remove {name}"))
+        self.installer
+            .retry_removal(result, || format!("remove {name}"))
     }
 
     /// Whether a macvlan was made by this platform, marked or not yet.
-    pub(crate) fn is_of_this_life(&self, link: &Link) -> bool {
-        let token = self.ledger.token();
+    pub(super) fn is_of_this_life(&self, link: &Link) -> bool {
+        let token = self.installer.ledger.token();
         link.kind == "macvlan"
             && (link.alias == link_alias(token)
                 || link.alias.is_empty() && link.group == link_group(token))
@@ -118,48 +117,56 @@ impl LinuxPlatform {
         alias: &str,
     ) -> io::Result<()> {
         let (name, ipv6) = (link.1, self.has_ipv6);
-        let sysctls = self.ipv4_sysctls(key, parent, false);
-        self.netlink
+        let sysctls = self.sysctls.ipv4_sysctls(&self.state, key, parent, false);
+        self.installer
+            .netlink
             .perform(|to| netlink::link_settings(to, name, alias, &sysctls, ipv6))?;
-        self.set_ipv6_sysctls(key, parent, link)
+        self.sysctls.set_ipv6_sysctls(key, parent, link)
     }
 
     /// Removes a macvlan that an earlier life, or a try of this one, has left. `false`: the link is
     /// somebody else's.
     fn remove_stray(&mut self, name: &str, key: VrKey) -> io::Result<bool> {
         self.resync()?;
-        let Some(link) = self.links.find(name).and_then(|i| self.links.get(i)) else {
+        let Some(link) = self
+            .state
+            .links
+            .find(name)
+            .and_then(|i| self.state.links.get(i))
+        else {
             return Ok(false);
         };
         if !leftovers::is_marked(link) || link.mac != key.virtual_mac() {
             return Ok(false);
         }
-        let living = instances::others(&self.place, self.ledger.token())?;
+        let living = instances::others(&self.place, self.installer.ledger.token())?;
         let stray = !living.iter().any(|instance| {
             let token = &instance.token;
             link.alias == link_alias(token) || link.group == link_group(token)
         });
         let index = link.index;
         if stray {
-            self.netlink.perform(|to| netlink::delete_link(to, index))?;
+            self.installer
+                .netlink
+                .perform(|to| netlink::delete_link(to, index))?;
         }
         Ok(stray)
     }
 
     pub(crate) fn set_router_mac(&mut self, key: VrKey, on: bool) -> Result<(), PlatformError> {
-        let Some(router) = self.routers.get(&key) else {
+        let Some(router) = self.state.table.routers.get(key) else {
             return Err(unprepared(key));
         };
         if !on {
-            let link = router.link;
-            if let Some(router) = self.routers.get_mut(&key) {
+            let link = router.mac.index;
+            if let Some(router) = self.state.table.routers.get_mut(key) {
                 router.mac_on = false;
             }
             let Some(index) = link else {
                 return Ok(());
             };
             return self.deafen(key, index).map_err(|error| {
-                let what = format!("set {} down", self.link_label(index));
+                let what = format!("set {} down", self.state.link_label(index));
                 PlatformError::new(what, error)
             });
         }
@@ -167,7 +174,7 @@ impl LinuxPlatform {
         match self.raise_link(key) {
             // Somebody removed it and the notice has not been read yet.
             Err(error) if error.error.raw_os_error() == Some(libc::ENODEV) => {
-                self.forget_link(key);
+                self.state.forget_macvlan(key);
                 self.raise_link(key)
             }
             other => other,
@@ -180,94 +187,82 @@ impl LinuxPlatform {
     /// report would come from the virtual MAC.
     fn deafen(&mut self, key: VrKey, index: KernelIf) -> io::Result<()> {
         let silent = key.family == Family::Ipv4 || {
-            let device = self.link_label(index);
-            sysctl::write_if_allowed(Sysctl::DisableIpv6, &device, 1).unwrap_or(false)
+            let device = self.state.link_label(index);
+            files::write_if_allowed(Sysctl::DisableIpv6, &device, 1).unwrap_or(false)
         };
         // Where that of "all" is loose the kernel takes it instead.
-        let can_be_deaf = sysctl::read(Sysctl::RpFilter, "all").is_ok_and(|all| all < 2);
+        let can_be_deaf = files::read(Sysctl::RpFilter, "all").is_ok_and(|all| all < 2);
         let deaf = silent
             && can_be_deaf
             && self
+                .installer
                 .netlink
-                .perform(|to| netlink::link_sysctls(to, index, &[sysctl::DEAF]))
+                .perform(|to| netlink::link_sysctls(to, index, &[DEAF]))
                 .is_ok();
-        if deaf && self.janitor.close(index).is_ok() {
+        if deaf && self.reaper.close(index).is_ok() {
             return Ok(());
         }
         // It is closed at once, however long that takes.
         let result = self
+            .installer
             .netlink
             .perform(|to| netlink::link_flags(to, index, false));
         match result {
             Err(error) if error.raw_os_error() == Some(libc::ENODEV) => Ok(()),
             other => {
-                let label = self.link_label(index);
-                self.retry_removal(other, || format!("set {label} down"))
+                let label = self.state.link_label(index);
+                self.installer
+                    .retry_removal(other, || format!("set {label} down"))
             }
         }
     }
 
     fn raise_link(&mut self, key: VrKey) -> Result<(), PlatformError> {
         self.attach_router(key)?;
-        let Some(router) = self.routers.get(&key) else {
+        let Some(router) = self.state.table.routers.get(key) else {
             return Err(unprepared(key));
         };
-        let Some(index) = router.link else {
+        let Some(index) = router.mac.index else {
             let what = format!("take up the MAC of VRID {}, which has none", key.vrid);
             return Err(PlatformError::new(what, io::ErrorKind::Unsupported.into()));
         };
-        self.janitor.settle(index);
-        let parent = self.parent(key)?.0;
-        let sysctls = self.ipv4_sysctls(key, parent, true);
+        self.reaper.settle(index);
+        let parent = self.state.table.interfaces.parent(key)?.0;
+        let sysctls = self.sysctls.ipv4_sysctls(&self.state, key, parent, true);
         let result = self.give_ipv6(key, index).and_then(|()| {
-            self.netlink.perform(|to| {
+            self.installer.netlink.perform(|to| {
                 netlink::link_sysctls(to, index, &sysctls);
                 netlink::link_flags(to, index, true);
             })
         });
-        let Some(router) = self.routers.get_mut(&key) else {
-            return Err(unprepared(key));
-        };
         match result {
             Ok(()) => {
-                router.mac_on = true;
-                router.mac_in_use = None;
+                if let Some(router) = self.state.table.routers.get_mut(key) {
+                    router.mac_on = true;
+                    router.mac.in_use = None;
+                }
                 Ok(())
             }
             Err(error) => {
                 let in_use = fitness::is_in_use(&error);
-                let error = fitness::explain_in_use(error, key, self.links.get(parent));
-                let what = format!("set {} up", self.link_label(index));
+                let error = fitness::explain_in_use(error, key, self.state.links.get(parent));
+                let what = format!("set {} up", self.state.link_label(index));
                 let error = PlatformError::new(what, error);
-                if let Some(router) = self.routers.get_mut(&key) {
-                    router.mac_in_use = in_use.then(|| error.to_string());
+                if let Some(router) = self.state.table.routers.get_mut(key) {
+                    router.mac.in_use = in_use.then(|| error.to_string());
                 }
                 Err(error)
             }
         }
     }
 
-    /// Appends the virtual MACs that somebody else had when they were wanted last. Whether that is
-    /// still so shows when the MAC is wanted again.
-    pub(crate) fn mac_warnings(&self, list: &mut Vec<PlatformWarning>) {
-        for (key, router) in &self.routers {
-            if let Some(text) = &router.mac_in_use {
-                list.push(PlatformWarning {
-                    subject: Subject::VirtualRouter(*key),
-                    text: text.clone(),
-                });
-            }
-        }
-    }
-
     /// Gives a macvlan of IPv6 back what [`deafen`](Self::deafen) took.
-    pub(crate) fn give_ipv6(&self, key: VrKey, index: KernelIf) -> io::Result<()> {
-        let device = self.link_label(index);
-        if key.family == Family::Ipv4 || sysctl::read(Sysctl::DisableIpv6, &device).ok() == Some(0)
-        {
+    pub(super) fn give_ipv6(&self, key: VrKey, index: KernelIf) -> io::Result<()> {
+        let device = self.state.link_label(index);
+        if key.family == Family::Ipv4 || files::read(Sysctl::DisableIpv6, &device).ok() == Some(0) {
             return Ok(());
         }
-        match sysctl::write(Sysctl::DisableIpv6, &device, 0) {
+        match files::write(Sysctl::DisableIpv6, &device, 0) {
             // Somebody has removed it, which the caller finds out.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             other => other,
@@ -277,24 +272,21 @@ impl LinuxPlatform {
     /// Gives a macvlan whose addresses are all served without being accepted one that is in nobody's
     /// way, and takes it away when there are none such any more: a loose rp_filter lets in nothing by
     /// an interface that has no address.
-    pub(crate) fn fill(&mut self, key: VrKey, index: KernelIf) -> Result<(), PlatformError> {
-        let Some(router) = self
-            .routers
-            .get(&key)
-            .filter(|_| key.family == Family::Ipv4)
-        else {
+    pub(super) fn fill(&mut self, key: VrKey, index: KernelIf) -> Result<(), PlatformError> {
+        let router = self.state.table.routers.get(key);
+        let Some(router) = router.filter(|_| key.family == Family::Ipv4) else {
             return Ok(());
         };
         let is_silent = |served: &Served<Entry>| {
             served.index == index && matches!(served.how, Serving::Silent { .. })
         };
-        let wanted = router.link == Some(index) && router.served.iter().any(is_silent);
+        let wanted = router.mac.index == Some(index) && router.served().any(is_silent);
         let filler = filler(index);
-        if wanted == self.links.has_address(index, filler.address) {
+        if wanted == self.state.links.has_address(index, filler.address) {
             return Ok(());
         }
         let change = |to: &mut netlink::Requests| netlink::address(to, index, filler, wanted);
-        match self.netlink.perform(change) {
+        match self.installer.netlink.perform(change) {
             // It is so already, which a notice says that has not been read yet.
             Err(error)
                 if matches!(
@@ -303,7 +295,7 @@ impl LinuxPlatform {
                 ) => {}
             other => other.map_err(|error| {
                 let (verb, ip) = (if wanted { "add" } else { "remove" }, filler.address);
-                let what = format!("{verb} address {ip} of {}", self.link_label(index));
+                let what = format!("{verb} address {ip} of {}", self.state.link_label(index));
                 PlatformError::new(what, error)
             })?,
         }
@@ -315,7 +307,7 @@ impl LinuxPlatform {
             scope: 0,
             protocol: OUR_PROTOCOL,
         };
-        self.links.apply(match wanted {
+        self.state.links.apply(match wanted {
             true => Event::Address(address),
             false => Event::AddressGone(address),
         });
@@ -323,33 +315,41 @@ impl LinuxPlatform {
     }
 
     /// Has the macvlan removed. Its ledger entry stays: a link that is gone is no leftover.
-    pub(crate) fn remove_link(&mut self, key: VrKey) {
-        let Some(index) = self.routers.get(&key).and_then(|router| router.link) else {
+    pub(super) fn remove_macvlan(&mut self, key: VrKey) {
+        let Some(index) = self.state.macvlan(key) else {
             return;
         };
-        let name = self.link_label(index);
-        if self.janitor.delete(index).is_ok() {
-            self.leaving.insert(name, index);
-        } else {
-            let deleted = self.netlink.perform(|to| netlink::delete_link(to, index));
+        let name = self.state.link_label(index);
+        if self.reaper.delete(index, name.clone()).is_err() {
+            let deleted = self
+                .installer
+                .netlink
+                .perform(|to| netlink::delete_link(to, index));
             // What fails is tried again.
-            let _ = self.retry_removal(deleted, || format!("remove {name}"));
+            let _ = self
+                .installer
+                .retry_removal(deleted, || format!("remove {name}"));
         }
-        self.forget_link(key);
+        self.state.forget_macvlan(key);
     }
 
     /// Removes all macvlans of this life in one request. `false`: they refused to go.
-    pub(crate) fn remove_links(&mut self) -> bool {
+    pub(super) fn remove_macvlans(&mut self) -> bool {
         // What the thread has not done is done by this.
-        self.janitor.end();
-        if self.macvlans.is_empty() && self.leaving.is_empty() && !self.strays.are_there() {
+        self.reaper.end();
+        let any = self.state.macvlans().next().is_some() || self.reaper.has_deleted();
+        if !any && !self.installer.strays.are_there() {
             return true;
         }
-        let group = link_group(self.ledger.token());
-        let result = self.netlink.perform(|to| netlink::delete_group(to, group));
+        let group = link_group(self.installer.ledger.token());
+        let result = self
+            .installer
+            .netlink
+            .perform(|to| netlink::delete_group(to, group));
         let gone = result.is_ok() || self.resync().is_ok_and(|()| !self.has_links());
         if gone {
             let _ = self
+                .installer
                 .ledger
                 .remove_where(|e| matches!(e, Entry::Link { .. }));
         }
@@ -357,23 +357,12 @@ impl LinuxPlatform {
     }
 
     fn has_links(&self) -> bool {
-        self.links.iter().any(|link| self.is_of_this_life(link))
-    }
-
-    fn forget_link(&mut self, key: VrKey) {
-        if let Some(router) = self.routers.get_mut(&key)
-            && let Some(index) = router.link.take()
-        {
-            router.mac_in_use = None;
-            router.reached = None;
-            self.macvlans.remove(&index);
-            self.links.apply(Event::LinkGone(index));
-        }
+        self.state
+            .links
+            .iter()
+            .any(|link| self.is_of_this_life(link))
     }
 }
-
-/// What the alias of our macvlans begins with; the token of the ledger follows.
-pub(crate) const ALIAS: &str = "vrrp ";
 
 /// The address of a macvlan that has no other: one of this host alone, which is no source for others
 /// and which ARP is not answered for.
@@ -383,53 +372,4 @@ fn filler(index: KernelIf) -> VirtualAddress {
         address: [127, 112, high, low].into(),
         prefix_len: 32,
     }
-}
-
-/// The alias that marks a macvlan as ours.
-pub(crate) fn link_alias(token: &str) -> String {
-    format!("{ALIAS}{token}")
-}
-
-/// The device group of the macvlans of one life, by which they can be removed together.
-pub(crate) fn link_group(token: &str) -> u32 {
-    let mut hasher = std::hash::DefaultHasher::new();
-    token.hash(&mut hasher);
-    // Far above what people number their groups with.
-    GROUPS | (hasher.finish() as u32 & !GROUP_MARK)
-}
-
-const GROUPS: u32 = 0x4000_0000;
-const GROUP_MARK: u32 = 0xc000_0000;
-
-/// Whether a device group can be one of [`link_group`].
-pub(crate) fn is_group(group: u32) -> bool {
-    group & GROUP_MARK == GROUPS
-}
-
-/// Whether a macvlan of ours can have this name and MAC.
-pub(crate) fn is_ours(name: &str, mac: MacAddr) -> bool {
-    let parts = name.strip_prefix("vr").map(|rest| rest.split('.'));
-    let parts: Vec<&str> = parts.into_iter().flatten().collect();
-    let [family, parent, vrid] = *parts.as_slice() else {
-        return false;
-    };
-    let family = match family {
-        "4" => Family::Ipv4,
-        "6" => Family::Ipv6,
-        _ => return false,
-    };
-    let parent = parent.parse().ok().and_then(KernelIf::new);
-    let vrid = vrid.parse().ok().and_then(Vrid::new);
-    let (Some(parent), Some(vrid)) = (parent, vrid) else {
-        return false;
-    };
-    link_name(family, vrid, parent) == name && MacAddr::virtual_router(family, vrid) == mac
-}
-
-fn link_name(family: Family, vrid: Vrid, parent: KernelIf) -> String {
-    let family = match family {
-        Family::Ipv4 => 4,
-        Family::Ipv6 => 6,
-    };
-    format!("vr{family}.{parent}.{vrid}")
 }

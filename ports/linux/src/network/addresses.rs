@@ -1,76 +1,18 @@
 //! Addresses that are served and given up, as many as come together with one system call.
 
-use std::collections::HashMap;
 use std::io;
-use std::net::IpAddr;
-use vrrp_port_kit::{KernelIf, Served, Serving, noted, unprepared};
 
 use vrrp_core::{VirtualAddress, VrKey};
 use vrrp_host::{AddressChange, PlatformError};
+use vrrp_port_kit::{KernelIf, Port as _, Served, Serving, noted, unprepared};
 
+use super::Network;
 use crate::ledger::Entry;
 use crate::netlink::{self, AddressRoute, OUR_PROTOCOL, Requests};
-use crate::platform::LinuxPlatform;
-use crate::router::Router;
 
 /// Changes of addresses that are performed at once. In a kernel whose interface has thousands of
 /// addresses they take a few milliseconds.
 pub(crate) const AT_ONCE: usize = 32;
-
-/// Where addresses of virtual routers are: an index of [`Router::served`], for questions about one
-/// address. What changes `served` changes it too, or makes it anew.
-#[derive(Debug, Default)]
-pub(crate) struct Places(HashMap<(KernelIf, IpAddr), Count>);
-
-/// Serving many virtual routers have an address at a place. During a reload two may.
-#[derive(Clone, Copy, Debug, Default)]
-struct Count {
-    served: u32,
-    installed: u32,
-}
-
-impl Places {
-    /// The places of what `routers` hold.
-    pub(crate) fn of<'a>(routers: impl IntoIterator<Item = &'a Router>) -> Self {
-        let mut places = Self::default();
-        for served in routers.into_iter().flat_map(|router| router.served.iter()) {
-            places.add(served);
-        }
-        places
-    }
-
-    fn add(&mut self, served: &Served<Entry>) {
-        let count = self.0.entry(place(served)).or_default();
-        count.served += 1;
-        count.installed += u32::from(served.how == Serving::Installed);
-    }
-
-    pub(crate) fn remove(&mut self, served: &Served<Entry>) {
-        if let Some(count) = self.0.get_mut(&place(served)) {
-            count.served = count.served.saturating_sub(1);
-            let installed = u32::from(served.how == Serving::Installed);
-            count.installed = count.installed.saturating_sub(installed);
-            if count.served == 0 {
-                self.0.remove(&place(served));
-            }
-        }
-    }
-
-    /// Whether a virtual router has the address there.
-    pub(crate) fn contains(&self, index: KernelIf, address: IpAddr) -> bool {
-        self.0.contains_key(&(index, address))
-    }
-
-    /// Whether we put the address there.
-    pub(crate) fn is_installed(&self, index: KernelIf, address: IpAddr) -> bool {
-        let count = self.0.get(&(index, address));
-        count.is_some_and(|count| count.installed > 0)
-    }
-}
-
-fn place(served: &Served<Entry>) -> (KernelIf, IpAddr) {
-    (served.index, served.address.address)
-}
 
 /// The change that is asked for.
 #[derive(Default)]
@@ -141,7 +83,7 @@ impl Plan {
     }
 }
 
-impl LinuxPlatform {
+impl Network {
     /// Serves and gives up addresses of a virtual router, in this order. Returns the result of each.
     pub(crate) fn change_addresses(
         &mut self,
@@ -157,6 +99,7 @@ impl LinuxPlatform {
             }
         }
         let mut answers = self
+            .installer
             .netlink
             .perform_each(|to| plans.iter().for_each(|plan| plan.ask(to)))
             .into_iter();
@@ -166,12 +109,12 @@ impl LinuxPlatform {
             let [left, mut taken] = plan.errors(&mut answers);
             if let (Some(served), Some(error)) = (&plan.serve, &taken)
                 && error.kind() == io::ErrorKind::PermissionDenied
-                && self.macvlans.contains_key(&served.index)
+                && self.state.is_macvlan(served.index)
             {
                 // Somebody has taken IPv6 from the macvlan.
                 let given = self.give_ipv6(key, served.index);
                 let ask = |to: &mut Requests| plan.ask_for(to, served, true);
-                let retried = given.and_then(|()| self.netlink.perform(ask));
+                let retried = given.and_then(|()| self.installer.netlink.perform(ask));
                 taken = retried.err();
             }
             let given_up = match plan.give_up {
@@ -185,7 +128,7 @@ impl LinuxPlatform {
             };
             results.push(given_up.and(served));
         }
-        let link = self.routers.get(&key).and_then(|router| router.link);
+        let link = self.state.macvlan(key);
         if let Err(error) = link.map_or(Ok(()), |link| self.fill(key, link))
             && let Some(last) = results.last_mut().filter(|last| last.is_ok())
         {
@@ -196,32 +139,32 @@ impl LinuxPlatform {
 
     /// Finds out what a change asks for. What it gives up is not served any more.
     fn plan(&mut self, key: VrKey, change: &AddressChange) -> Plan {
-        let Some(router) = self.routers.get_mut(&key) else {
+        let address = change.address;
+        let routers = &mut self.state.table.routers;
+        let Some(steps) = routers.change(key, address, change.accept, change.on) else {
             return Plan {
                 error: Some(unprepared(key)),
                 ..Plan::default()
             };
         };
-        let address = change.address;
-        let steps = router.served.change(address, change.accept, change.on);
         if let Some(served) = &steps.give_up {
-            self.places.remove(served);
             let (index, ip) = (served.index, served.address.address);
-            self.source_goes(index, ip);
-            self.unrouted |= matches!(served.how, Serving::Silent { .. });
-            self.unheard |= !self.is_answered(key, served);
+            self.routes.source_goes(&self.state, index, ip);
+            self.note_served(key, served);
         }
         let (mut serve, mut error) = (None, None);
         if steps.serve {
             match self.carrier(key, address) {
-                Ok(index) => serve = Some(self.to_hold(index, address, change.accept)),
+                Ok(index) => serve = Some(self.to_serve(index, address, change.accept)),
                 Err(why) => error = Some(why),
             }
         }
         let served = steps.give_up.as_ref().or(serve.as_ref());
-        let installed = served.map(|served| self.as_installed(served.index, address));
+        let installed = served.map(|served| self.state.as_installed(served.index, address));
         let route = match &serve {
-            Some(served) => self.route_of(key, served.index, address),
+            Some(served) => self
+                .routes
+                .route_of(&self.state, key, served.index, address),
             None => AddressRoute::None,
         };
         Plan {
@@ -235,9 +178,9 @@ impl LinuxPlatform {
 
     /// An address as it is to be served: accepted, or, silently, so that packets to it are dropped and
     /// not sent around.
-    fn to_hold(&self, index: KernelIf, address: VirtualAddress, accept: bool) -> Served<Entry> {
+    fn to_serve(&self, index: KernelIf, address: VirtualAddress, accept: bool) -> Served<Entry> {
         let (how, entry) = if accept {
-            let device = self.link_label(index);
+            let device = self.state.link_label(index);
             (Serving::Installed, Entry::address(&device, address))
         } else {
             let address = address.address;
@@ -260,10 +203,10 @@ impl LinuxPlatform {
         }
         // An address on a macvlan goes with it.
         let noted_ones = serve().filter(|served| {
-            served.how != Serving::Installed || !self.macvlans.contains_key(&served.index)
+            served.how != Serving::Installed || !self.state.is_macvlan(served.index)
         });
         let entries: Vec<Entry> = noted_ones.map(|served| served.entry.clone()).collect();
-        self.ledger.add(entries).map_err(noted)
+        self.installer.ledger.add(entries).map_err(noted)
     }
 
     /// Holds an address that the kernel was asked to take, unless it refused. `listed`: the addresses
@@ -280,61 +223,69 @@ impl LinuxPlatform {
             (None, _) => {}
             (Some(error), how) if error.raw_os_error() == Some(libc::EEXIST) => match how {
                 // The route of an earlier try, or of somebody else.
-                Serving::Silent { route } => *route = self.strays.forget_route(ip),
+                Serving::Silent { route } => *route = self.installer.strays.forget_route(ip),
                 // On our own macvlan nobody else puts any.
-                _ if self.macvlans.contains_key(&served.index) => {}
+                _ if self.state.is_macvlan(served.index) => {}
                 Serving::Installed | Serving::Adopted => {
                     if !std::mem::replace(listed, true) {
                         self.resync()
                             .map_err(|error| PlatformError::new("list the addresses", error))?;
                     }
                     if !self.is_left_by_us(&served) {
-                        self.ledger.remove(&served.entry).map_err(noted)?;
+                        self.installer.ledger.remove(&served.entry).map_err(noted)?;
                         served.how = Serving::Adopted;
                     }
                 }
             },
             (Some(error), Serving::Silent { .. }) => {
-                self.strays.keep(served, None);
+                self.installer.strays.keep(served, None);
                 let what = format!("add blackhole route {ip}");
                 return Err(PlatformError::new(what, error));
             }
             (Some(error), _) => {
-                let installed = self.as_installed(served.index, served.address);
-                let (len, device) = (installed.prefix_len, self.link_label(served.index));
+                let installed = self.state.as_installed(served.index, served.address);
+                let (len, device) = (installed.prefix_len, self.state.link_label(served.index));
                 let what = format!("add address {ip}/{len} to {device}");
                 // The answer may be what was lost.
-                self.strays.keep(served, None);
+                self.installer.strays.keep(served, None);
                 return Err(PlatformError::new(what, error));
             }
         }
-        self.places.add(&served);
-        self.unheard |= !self.is_answered(key, &served);
-        self.unrouted |= matches!(served.how, Serving::Silent { .. });
-        if let Some(router) = self.routers.get_mut(&key) {
-            router.served.push(served);
-        }
+        self.note_served(key, &served);
+        self.state.table.routers.serve(key, served);
         Ok(())
+    }
+
+    /// Notes what has to be compared when an address is served, or not any more.
+    fn note_served(&mut self, key: VrKey, served: &Served<Entry>) {
+        let (state, sysctls) = (&self.state, &self.sysctls);
+        self.requests.note(state, sysctls, key, served);
+        if matches!(served.how, Serving::Silent { .. }) {
+            self.routes.doubt();
+        }
     }
 
     /// Whether an address that is there already was installed by us.
     fn is_left_by_us(&self, served: &Served<Entry>) -> bool {
-        let known = self.links.address(served.index, served.address.address);
+        let known = self
+            .state
+            .links
+            .address(served.index, served.address.address);
         let marked = known.is_some_and(|a| a.protocol == OUR_PROTOCOL);
-        marked && self.ledger.contains(&served.entry)
+        marked && self.installer.ledger.contains(&served.entry)
     }
 
     /// Ceases to serve an address that no virtual router holds.
-    pub(crate) fn give_up(&mut self, served: &Served<Entry>) -> Result<(), PlatformError> {
+    pub(super) fn give_up(&mut self, served: &Served<Entry>) -> Result<(), PlatformError> {
         let plan = Plan {
-            installed: Some(self.as_installed(served.index, served.address)),
+            installed: Some(self.state.as_installed(served.index, served.address)),
             ..Plan::default()
         };
-        let asked = self.netlink.perform(|to| match served.how {
+        let asked = self.installer.netlink.perform(|to| match served.how {
             Serving::Silent { route: false } => {}
             _ => plan.ask_for(to, served, false),
         });
-        self.gone(served, asked.err())
+        self.removal(served, asked.err())
     }
 
     /// Takes note of what the kernel said when an address was given up. What refuses to go is tried
@@ -344,15 +295,19 @@ impl LinuxPlatform {
         served: Served<Entry>,
         error: Option<io::Error>,
     ) -> Result<(), PlatformError> {
-        let gone = self.gone(&served, error);
+        let gone = self.removal(&served, error);
         if let Err(error) = &gone {
-            self.strays.keep(served, Some(error));
+            self.installer.strays.keep(served, Some(error));
         }
         gone
     }
 
     /// Whether an address is gone, after what the kernel said when it was given up.
-    fn gone(&self, served: &Served<Entry>, error: Option<io::Error>) -> Result<(), PlatformError> {
+    fn removal(
+        &self,
+        served: &Served<Entry>,
+        error: Option<io::Error>,
+    ) -> Result<(), PlatformError> {
         let Some(error) = error else {
             return Ok(());
         };
@@ -361,7 +316,10 @@ impl LinuxPlatform {
             // Gone already, by itself or with its interface.
             Some(libc::EADDRNOTAVAIL | libc::ENODEV | libc::ESRCH) => Ok(()),
             _ if served.how == Serving::Installed => {
-                let what = format!("remove address {ip} from {}", self.link_label(served.index));
+                let what = format!(
+                    "remove address {ip} from {}",
+                    self.state.link_label(served.index)
+                );
                 Err(PlatformError::new(what, error))
             }
             _ => {
@@ -373,20 +331,28 @@ impl LinuxPlatform {
 
     /// Removes every address of a virtual router. `false`: something refused to go, and stays in the
     /// ledger for the next life.
-    pub(crate) fn give_up_all(&mut self, key: VrKey) -> bool {
-        let Some(router) = self.routers.get_mut(&key) else {
+    pub(super) fn give_up_addresses(&mut self, key: VrKey) -> bool {
+        let Some(router) = self.state.table.routers.get(key) else {
             return true;
         };
-        let all = router.served.take();
+        // As long as they are known to be ours.
+        let as_installed = |served: &Served<_>| {
+            let Served { index, address, .. } = *served;
+            self.state.as_installed(index, address)
+        };
+        let installed: Vec<VirtualAddress> = router.served().map(as_installed).collect();
+        let all = self.state.table.routers.take_served(key);
         let plans: Vec<Plan> = all
             .into_iter()
-            .map(|served| Plan {
-                installed: Some(self.as_installed(served.index, served.address)),
+            .zip(installed)
+            .map(|(served, installed)| Plan {
+                installed: Some(installed),
                 give_up: Some(served),
                 ..Plan::default()
             })
             .collect();
         let mut answers = self
+            .installer
             .netlink
             .perform_each(|to| plans.iter().for_each(|plan| plan.ask(to)))
             .into_iter();
@@ -394,12 +360,10 @@ impl LinuxPlatform {
         for plan in plans {
             let [left, _] = plan.errors(&mut answers);
             if let Some(served) = plan.give_up {
-                self.places.remove(&served);
-                self.unheard |= !self.is_answered(key, &served);
-                self.unrouted |= matches!(served.how, Serving::Silent { .. });
+                self.note_served(key, &served);
                 let entry = served.entry.clone();
                 let gone = self.gone_or_stray(served, left).is_ok();
-                clean &= gone && self.ledger.remove(&entry).is_ok();
+                clean &= gone && self.installer.ledger.remove(&entry).is_ok();
             }
         }
         clean

@@ -6,12 +6,13 @@
 //! thread, a little later and with pauses. Until then the macvlan bears no address and answers
 //! nothing.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
 use vrrp_port_kit::KernelIf;
 
 use crate::netlink::{self, Netlink};
@@ -28,12 +29,14 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// The thread and what it has to do. Dropping it leaves the rest undone.
 #[derive(Debug)]
-pub(crate) struct Janitor {
+pub(crate) struct Reaper {
     shared: Arc<Shared>,
     /// For the thread, which is made when there is something to do: then it may be too late to open
     /// a socket.
     netlink: Option<Netlink>,
     thread: Option<JoinHandle<()>>,
+    /// Macvlans that are to be deleted, by name.
+    leaving: HashMap<String, KernelIf>,
 }
 
 #[derive(Debug, Default)]
@@ -63,13 +66,14 @@ struct Task {
     hurried: bool,
 }
 
-impl Janitor {
+impl Reaper {
     /// For the network namespace of the calling thread.
     pub(crate) fn open() -> io::Result<Self> {
         Ok(Self {
             shared: Arc::default(),
             netlink: Some(Netlink::open()?),
             thread: None,
+            leaving: HashMap::new(),
         })
     }
 
@@ -100,9 +104,16 @@ impl Janitor {
     }
 
     /// Sees to it that a link is deleted.
-    pub(crate) fn delete(&mut self, index: KernelIf) -> io::Result<()> {
+    pub(crate) fn delete(&mut self, index: KernelIf, name: String) -> io::Result<()> {
         self.settle(index);
-        self.add(index, true)
+        self.add(index, true)?;
+        self.leaving.insert(name, index);
+        Ok(())
+    }
+
+    /// Whether a link has been left to be deleted.
+    pub(crate) fn has_deleted(&self) -> bool {
+        !self.leaving.is_empty()
     }
 
     /// Forgets the thread, which is another process's: neither it nor what it holds is waited for.
@@ -121,7 +132,7 @@ impl Janitor {
             };
             let shared = Arc::clone(&self.shared);
             let builder = std::thread::Builder::new()
-                .name("janitor".into())
+                .name("reaper".into())
                 .stack_size(128 * 1024);
             // Signals are for the threads of whoever uses us: one may wait to be interrupted.
             let thread = sys::without_signals(|| builder.spawn(move || shared.run(netlink)))?;
@@ -155,8 +166,11 @@ impl Janitor {
         }
     }
 
-    /// Has what is to be done to a link done at once, and waits for it.
-    pub(crate) fn hurry(&self, index: KernelIf) {
+    /// Has the link of this name deleted at once, if it is to be, and waits for it.
+    pub(crate) fn hurry(&mut self, name: &str) {
+        let Some(index) = self.leaving.remove(name) else {
+            return;
+        };
         let mut work = self.shared.lock();
         for task in work.tasks.iter_mut().filter(|task| task.index == index) {
             task.due = Instant::now();
@@ -172,7 +186,7 @@ impl Janitor {
     }
 }
 
-impl Drop for Janitor {
+impl Drop for Reaper {
     fn drop(&mut self) {
         self.end();
     }

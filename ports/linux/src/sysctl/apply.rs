@@ -4,19 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
-use vrrp_host::{HostIf, PlatformError};
-use vrrp_port_kit::KernelIf;
 
 use vrrp_core::{Family, VrKey};
+use vrrp_host::{HostIf, PlatformError};
+use vrrp_port_kit::KernelIf;
 
 use super::files;
 use super::table::{
     Answers, DECISIVE, MACVLAN, SEGMENT, Surroundings, Sysctl, Values, Wanted, answers_on_device,
     answers_on_macvlan, inherited,
 };
+use crate::installer::Installer;
 use crate::ledger::Entry;
 use crate::netlink::{self, Netlink};
-use crate::platform::LinuxPlatform;
+use crate::state::State;
 use crate::sys::{self, Timer};
 
 /// The time between two looks. The kernel gives notice of `forwarding` and `rp_filter` alone.
@@ -41,6 +42,8 @@ pub(crate) struct Sysctls {
     /// Interfaces of the host that are on a segment of an IPv4 virtual router.
     pub(super) segments: BTreeSet<KernelIf>,
     holds: Vec<Hold>,
+    /// They may not be as the virtual routers want them.
+    doubtful: bool,
     /// Macvlans that are to be examined first.
     due: BTreeSet<KernelIf>,
     /// The macvlan that was examined last in its turn.
@@ -75,6 +78,7 @@ impl Sysctls {
             devices: BTreeMap::new(),
             segments: BTreeSet::new(),
             holds: Vec::new(),
+            doubtful: false,
             due: BTreeSet::new(),
             cursor: None,
             wrong: BTreeMap::new(),
@@ -147,16 +151,6 @@ fn for_netlink(sysctls: &[(Sysctl, i32)]) -> Vec<(u16, i32)> {
         .collect()
 }
 
-/// Whether a sysctl of an interface of the host may be put back from `new` to `old`: we set it so, and
-/// would have left another value alone.
-pub(crate) fn is_undoable(name: &str, old: &str, new: &str) -> bool {
-    let rule = SEGMENT.iter().find(|rule| rule.sysctl.name() == name);
-    let (Some(rule), Ok(old)) = (rule, old.parse::<i32>()) else {
-        return false;
-    };
-    new == rule.value.to_string() && old >= 0 && !rule.good.contains(&old)
-}
-
 /// Puts an IPv4 sysctl of an interface back to `old`, unless it is not the `new` any more that we had
 /// set. Those that we never set on an interface of the host are left alone.
 pub(crate) fn restore(
@@ -199,95 +193,93 @@ pub(crate) fn promotion(device: &str) -> Option<((u16, i32), (u16, i32))> {
     is_off.then_some(((number, 1), (number, 0)))
 }
 
-impl LinuxPlatform {
-    /// Makes sysctls and sockets as the virtual routers want them, where that may have changed.
-    pub(crate) fn tidy(&mut self) -> Result<(), PlatformError> {
-        self.tidy_sysctls()?;
-        if self.unheard {
-            self.hear_requests()?;
-            self.unheard = false;
-        }
-        if std::mem::take(&mut self.unannounced) {
-            self.hear_announcements();
-        }
-        if std::mem::take(&mut self.unrouted) {
-            self.network_routes()
-                .map_err(|error| PlatformError::new("add the route to a network", error))?;
-        }
+impl Sysctls {
+    /// Notes that sysctls may not be as the virtual routers want them.
+    pub(crate) fn doubt(&mut self) {
+        self.doubtful = true;
+    }
+
+    /// Whether sysctls may not be as the virtual routers want them.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.doubtful
+    }
+
+    /// Makes the sysctls of the host's interfaces as the virtual routers want them.
+    pub(crate) fn apply(
+        &mut self,
+        state: &State,
+        installer: &mut Installer,
+    ) -> Result<(), PlatformError> {
+        self.learn(state);
+        self.hold_segments(state, installer)?;
+        self.doubtful = false;
         Ok(())
     }
 
-    /// Makes the sysctls of the host's interfaces as the virtual routers want them, where that may
-    /// have changed.
-    pub(crate) fn tidy_sysctls(&mut self) -> Result<(), PlatformError> {
-        if !self.untidy {
-            return Ok(());
+    /// Reads the sysctls that decide about others: the timer has expired. Returns whether all of them are
+    /// to be looked at, and not only those that are known to have changed.
+    pub(crate) fn begin_look(&mut self, state: &State) -> bool {
+        self.timer.clear();
+        self.doubtful |= self.learn(state);
+        let now_us = sys::monotonic_us();
+        let all = now_us - self.looked_us >= LOOK.as_micros() as u64;
+        if all {
+            self.looked_us = now_us;
         }
-        self.learn();
-        self.unheard = true;
-        self.hold_segments()?;
-        self.untidy = false;
-        Ok(())
+        all
     }
 
-    /// The kernel says that a sysctl of an interface has changed; `None`: one of "all".
-    pub(crate) fn note_sysctl(&mut self, index: Option<KernelIf>) {
-        let sysctls = &mut self.sysctls;
+    /// Sets again what somebody has changed on the interfaces of the host.
+    pub(crate) fn look_at_segments(
+        &mut self,
+        state: &State,
+        installer: &mut Installer,
+    ) -> Result<(), PlatformError> {
+        let mut result = Ok(());
+        for index in self.segments.clone() {
+            result = result.and(self.hold(state, installer, index));
+        }
+        result
+    }
+
+    /// The macvlans that a look examines: those that are known to have changed, and of `all` the next.
+    pub(crate) fn take_due(&mut self, state: &State, all: bool) -> Vec<KernelIf> {
+        let mut macvlans: Vec<KernelIf> = state.macvlans().map(|(index, _)| index).collect();
+        macvlans.sort_unstable();
+        let count = if all { macvlans.len() } else { self.due.len() };
+        let next = || self.next_macvlan(&macvlans);
+        std::iter::from_fn(next).take(count.min(EXAMINED)).collect()
+    }
+
+    /// Sets the timer for the next look.
+    pub(crate) fn end_look(&self) -> io::Result<()> {
+        self.arm(if self.due.is_empty() { LOOK } else { SOON })
+    }
+
+    /// Takes note that a sysctl of an interface has changed; `None`: one of "all".
+    pub(crate) fn note(&mut self, state: &State, index: Option<KernelIf>) {
         if let Some(index) = index {
-            if self.macvlans.contains_key(&index) {
-                sysctls.due.insert(index);
-            } else if !sysctls.devices.contains_key(&index) {
+            if state.is_macvlan(index) {
+                self.due.insert(index);
+            } else if !self.devices.contains_key(&index) {
                 return;
             }
         }
         // What fails here has been tried when the timer was made.
-        let _ = sysctls.arm(Duration::ZERO);
-    }
-
-    /// Looks whether somebody has changed a sysctl, and sets it again where we can.
-    pub(crate) fn look_at_sysctls(&mut self) -> io::Result<()> {
-        self.sysctls.timer.clear();
-        let now_us = sys::monotonic_us();
-        let all = now_us - self.sysctls.looked_us >= LOOK.as_micros() as u64;
-        self.untidy |= self.learn();
-        self.retry_announcements();
-        let mut result = self.tidy();
-        let mut macvlans: Vec<KernelIf> = self.macvlans.keys().copied().collect();
-        macvlans.sort_unstable();
-        let mut count = self.sysctls.due.len();
-        if all {
-            self.sysctls.looked_us = now_us;
-            self.look_for_unicast();
-            count = macvlans.len();
-            for index in self.sysctls.segments.clone() {
-                result = result.and(self.hold(index));
-            }
-        }
-        for _ in 0..count.min(EXAMINED) {
-            if let Some(index) = self.sysctls.next_macvlan(&macvlans) {
-                result = result.and(self.examine(index));
-            }
-        }
-        let rest = if self.sysctls.due.is_empty() {
-            LOOK
-        } else {
-            SOON
-        };
-        result.map_err(io::Error::other).and(self.sysctls.arm(rest))
+        let _ = self.arm(Duration::ZERO);
     }
 
     /// Reads the sysctls that decide about others. Returns whether any has changed.
-    fn learn(&mut self) -> bool {
+    fn learn(&mut self, state: &State) -> bool {
         let (mut indices, mut names) = (BTreeSet::new(), BTreeSet::new());
-        for (key, router) in &self.routers {
-            let watched = self.interfaces.get(&HostIf::of(key));
-            indices.extend(watched.and_then(|watched| watched.index()));
+        for (key, router) in state.table.routers.iter() {
+            indices.extend(state.table.interfaces.index(HostIf::of(key)));
             let named = router.setup.addresses.iter();
             names.extend(named.filter_map(|(_, device)| device.as_deref()));
         }
-        indices.extend(names.into_iter().filter_map(|name| self.links.find(name)));
+        indices.extend(names.into_iter().filter_map(|name| state.links.find(name)));
         let mut devices = BTreeMap::new();
-        for link in indices.iter().filter_map(|index| self.links.get(*index)) {
+        for link in indices.iter().filter_map(|index| state.links.get(*index)) {
             let values = files::read_all(inherited().chain(DECISIVE), &link.name);
             devices.insert(link.index, values);
         }
@@ -295,23 +287,22 @@ impl LinuxPlatform {
             true => Values::UNKNOWN,
             false => files::read_all(DECISIVE, "all"),
         };
-        let (links, sysctls) = (&self.links, &mut self.sysctls);
-        sysctls
-            .wrong
+        let links = &state.links;
+        self.wrong
             .retain(|(index, _), _| links.get(*index).is_some());
-        let begins = sysctls.devices.is_empty() && !devices.is_empty();
+        let begins = self.devices.is_empty() && !devices.is_empty();
         let is_other = |(index, values): (&KernelIf, &Values)| {
-            let before = sysctls.devices.get(index);
+            let before = self.devices.get(index);
             before.is_some_and(|before| before != values)
         };
-        let changed = all != sysctls.all || devices.iter().any(is_other);
-        (sysctls.all, sysctls.devices) = (all, devices);
+        let changed = all != self.all || devices.iter().any(is_other);
+        (self.all, self.devices) = (all, devices);
         if changed && !begins {
-            sysctls.due.extend(self.macvlans.keys());
+            self.due.extend(state.macvlans().map(|(index, _)| index));
         }
         if changed || begins {
             // What fails here has been tried when the timer was made.
-            let _ = sysctls.arm(if begins { LOOK } else { SOON });
+            let _ = self.arm(if begins { LOOK } else { SOON });
         }
         changed
     }
@@ -319,22 +310,23 @@ impl LinuxPlatform {
     /// The IPv4 sysctls that the macvlan of a virtual router needs, as netlink takes them.
     pub(crate) fn ipv4_sysctls(
         &mut self,
+        state: &State,
         key: VrKey,
         parent: KernelIf,
         on: bool,
     ) -> Vec<(u16, i32)> {
-        if !self.sysctls.devices.contains_key(&parent) {
-            self.learn();
+        if !self.devices.contains_key(&parent) {
+            self.learn(state);
         } else {
             // The notice of a change may not have been read yet.
             let all = files::read_all(DECISIVE, "all");
-            if all != self.sysctls.all {
-                self.sysctls.all = all;
-                self.sysctls.due.extend(self.macvlans.keys());
-                self.untidy = true;
+            if all != self.all {
+                self.all = all;
+                self.due.extend(state.macvlans().map(|(index, _)| index));
+                self.doubtful = true;
             }
         }
-        for_netlink(&self.sysctls.wanted(key, parent, on))
+        for_netlink(&self.wanted(key, parent, on))
     }
 
     /// Sets the IPv6 sysctls that a new macvlan needs.
@@ -344,7 +336,7 @@ impl LinuxPlatform {
         parent: KernelIf,
         (index, device): (KernelIf, &str),
     ) -> io::Result<()> {
-        for (sysctl, wanted) in self.sysctls.wanted(key, parent, false) {
+        for (sysctl, wanted) in self.wanted(key, parent, false) {
             let found = files::read(sysctl, device);
             if sysctl.family() == Family::Ipv6
                 && let Ok(found) = found
@@ -356,35 +348,43 @@ impl LinuxPlatform {
                     wanted,
                     refused: true,
                 };
-                self.sysctls.wrong.insert((index, sysctl), refused);
+                self.wrong.insert((index, sysctl), refused);
             }
         }
         Ok(())
     }
 
     /// Sets on a macvlan again what is not as it should be.
-    fn examine(&mut self, index: KernelIf) -> Result<(), PlatformError> {
-        let Some(key) = self.macvlans.get(&index).copied() else {
+    pub(crate) fn examine(
+        &mut self,
+        state: &State,
+        installer: &mut Installer,
+        index: KernelIf,
+    ) -> Result<(), PlatformError> {
+        let Some(key) = state.of_macvlan(index) else {
             return Ok(());
         };
-        self.fill(key, index)?;
-        let Ok((parent, _)) = self.parent(key) else {
+        let Ok((parent, _)) = state.table.interfaces.parent(key) else {
             return Ok(());
         };
-        let device = self.link_label(index);
-        let on = self.routers.get(&key).is_some_and(|router| router.mac_on);
-        let wanted = self.sysctls.wanted(key, parent, on).into_iter();
+        let device = state.link_label(index);
+        let on = state
+            .table
+            .routers
+            .get(key)
+            .is_some_and(|router| router.mac_on);
+        let wanted = self.wanted(key, parent, on).into_iter();
         let wrong: Vec<(Sysctl, i32, i32)> = wanted
             .filter_map(|(sysctl, wanted)| {
                 let found = files::read(sysctl, &device).ok()?;
                 (found != wanted).then_some((sysctl, found, wanted))
             })
             .collect();
-        self.sysctls.wrong.retain(|(of, _), _| *of != index);
+        self.wrong.retain(|(of, _), _| *of != index);
         let what = || format!("set sysctls of {device}");
         let failed = |error| PlatformError::new(what(), error);
         let ipv4: Vec<_> = wrong.iter().map(|(s, _, wanted)| (*s, *wanted)).collect();
-        set_ipv4(&mut self.netlink, index, &for_netlink(&ipv4)).map_err(failed)?;
+        set_ipv4(&mut installer.netlink, index, &for_netlink(&ipv4)).map_err(failed)?;
         for (sysctl, found, wanted) in wrong {
             let refused = sysctl.family() == Family::Ipv6
                 && !files::write_if_allowed(sysctl, &device, wanted).map_err(failed)?;
@@ -395,7 +395,7 @@ impl LinuxPlatform {
                     wanted,
                     refused,
                 };
-                self.sysctls.wrong.insert((index, sysctl), wrong);
+                self.wrong.insert((index, sysctl), wrong);
             }
         }
         Ok(())
@@ -403,11 +403,14 @@ impl LinuxPlatform {
 
     /// The interface of an IPv4 virtual router, and any other that is in the subnet of its
     /// addresses, answer ARP for their own addresses only, and announce only those.
-    fn hold_segments(&mut self) -> Result<(), PlatformError> {
+    fn hold_segments(
+        &mut self,
+        state: &State,
+        installer: &mut Installer,
+    ) -> Result<(), PlatformError> {
         let (mut wanted, mut addresses) = (BTreeSet::new(), Vec::new());
-        for (key, router) in &self.routers {
-            let watched = self.interfaces.get(&HostIf::of(key));
-            let Some(index) = watched.and_then(|watched| watched.index()) else {
+        for (key, router) in state.table.routers.iter() {
+            let Some(index) = state.table.interfaces.index(HostIf::of(key)) else {
                 continue;
             };
             if key.family == Family::Ipv6 {
@@ -422,31 +425,36 @@ impl LinuxPlatform {
         }
         addresses.sort_unstable();
         // Our macvlans were born so.
-        let is_macvlan = |index: &KernelIf| self.macvlans.contains_key(index);
-        wanted.retain(|index| !is_macvlan(index));
-        let known = |index| wanted.contains(&index) || is_macvlan(&index);
-        let beside = self.links.beside(&addresses, known);
+
+        wanted.retain(|index| !state.is_macvlan(*index));
+        let known = |index| wanted.contains(&index) || state.is_macvlan(index);
+        let beside = state.links.beside(&addresses, known);
         let beside: Vec<KernelIf> = beside.map(|link| link.index).collect();
         wanted.extend(beside);
-        let before = std::mem::take(&mut self.sysctls.segments);
+        let before = std::mem::take(&mut self.segments);
         for index in before.difference(&wanted) {
-            self.restore(*index);
+            self.restore(state, installer, *index);
         }
-        self.sysctls.segments = before.intersection(&wanted).copied().collect();
+        self.segments = before.intersection(&wanted).copied().collect();
         for index in wanted.difference(&before) {
-            self.hold(*index)?;
-            self.sysctls.segments.insert(*index);
+            self.hold(state, installer, *index)?;
+            self.segments.insert(*index);
         }
         Ok(())
     }
 
     /// Sets on an interface of the host what is not as it should be, and notes what was there.
-    fn hold(&mut self, index: KernelIf) -> Result<(), PlatformError> {
-        let Some(link) = self.links.get(index) else {
+    fn hold(
+        &mut self,
+        state: &State,
+        installer: &mut Installer,
+        index: KernelIf,
+    ) -> Result<(), PlatformError> {
+        let Some(link) = state.links.get(index) else {
             return Ok(());
         };
         let device = link.name.clone();
-        self.sysctls.wrong.retain(|(of, _), _| *of != index);
+        self.wrong.retain(|(of, _), _| *of != index);
         for rule in &SEGMENT {
             let (sysctl, wanted) = (rule.sysctl, rule.value);
             let what = || format!("set {} to {wanted}", sysctl.path(&device));
@@ -460,7 +468,7 @@ impl LinuxPlatform {
             if rule.good.contains(&found) {
                 continue;
             }
-            let holds = &mut self.sysctls.holds;
+            let holds = &mut self.holds;
             if holds.iter().any(|h| (h.index, h.sysctl) == (index, sysctl)) {
                 // Somebody has changed it since.
                 let wrong = Wrong {
@@ -468,7 +476,7 @@ impl LinuxPlatform {
                     wanted,
                     refused: false,
                 };
-                self.sysctls.wrong.insert((index, sysctl), wrong);
+                self.wrong.insert((index, sysctl), wrong);
             } else {
                 let entry = Entry::Setting {
                     device: device.clone(),
@@ -476,7 +484,7 @@ impl LinuxPlatform {
                     old: found.to_string(),
                     new: wanted.to_string(),
                 };
-                self.ledger.add([entry.clone()]).map_err(failed)?;
+                installer.ledger.add([entry.clone()]).map_err(failed)?;
                 holds.push(Hold {
                     index,
                     sysctl,
@@ -484,42 +492,45 @@ impl LinuxPlatform {
                 });
             }
             let set = for_netlink(&[(sysctl, wanted)]);
-            set_ipv4(&mut self.netlink, index, &set).map_err(failed)?;
+            set_ipv4(&mut installer.netlink, index, &set).map_err(failed)?;
         }
         Ok(())
     }
 
     /// Puts back what was there before, unless somebody has changed it since.
-    fn restore(&mut self, index: KernelIf) {
+    fn restore(&mut self, state: &State, installer: &mut Installer, index: KernelIf) {
         // The interface may have another name by now; a new one of the old name is another one.
-        let device = self.links.get(index).map(|link| link.name.clone());
-        let holds = std::mem::take(&mut self.sysctls.holds);
+        let device = state.links.get(index).map(|link| link.name.clone());
+        let holds = std::mem::take(&mut self.holds);
         let (over, holds) = holds.into_iter().partition(|hold| hold.index == index);
-        self.sysctls.holds = holds;
+        self.holds = holds;
         let over: Vec<Hold> = over;
         for hold in over {
             if let (Some(device), Entry::Setting { name, old, new, .. }) = (&device, &hold.entry) {
-                let restored = restore(&mut self.netlink, (index, device), name, old, new);
+                let restored = restore(&mut installer.netlink, (index, device), name, old, new);
                 let what = || format!("set {} to {old} again", hold.sysctl.path(device));
-                if self.retry_removal(restored, what).is_err() {
-                    self.sysctls.holds.push(hold);
+                if installer.retry_removal(restored, what).is_err() {
+                    self.holds.push(hold);
                     continue;
                 }
             }
             // If the ledger cannot be written the next life restores it, or finds it restored.
-            let _ = self.ledger.remove(&hold.entry);
+            let _ = installer.ledger.remove(&hold.entry);
         }
     }
 
     /// Puts back what could not be put back before.
-    pub(crate) fn restore_sysctls(&mut self) -> Result<(), PlatformError> {
-        let sysctls = &self.sysctls;
-        let over = sysctls.holds.iter().map(|hold| hold.index);
-        let over: BTreeSet<KernelIf> = over.filter(|i| !sysctls.segments.contains(i)).collect();
+    pub(crate) fn restore_rest(
+        &mut self,
+        state: &State,
+        installer: &mut Installer,
+    ) -> Result<(), PlatformError> {
+        let over = self.holds.iter().map(|hold| hold.index);
+        let over: BTreeSet<KernelIf> = over.filter(|i| !self.segments.contains(i)).collect();
         for &index in &over {
-            self.restore(index);
+            self.restore(state, installer, index);
         }
-        match self.sysctls.holds.iter().find(|h| over.contains(&h.index)) {
+        match self.holds.iter().find(|h| over.contains(&h.index)) {
             None => Ok(()),
             Some(hold) => {
                 let what = format!("put back what was before {}", hold.entry);

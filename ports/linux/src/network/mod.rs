@@ -1,0 +1,257 @@
+//! The network namespace: what is installed in it for the virtual routers, and what becomes of that.
+//!
+//! Each part has its own room and private fields: the facts are the [`State`], which the others only
+//! read, and the [`Installer`] changes the kernel. Here they are brought together.
+
+mod addresses;
+mod macs;
+mod notices;
+mod port;
+mod removals;
+
+use std::io;
+use std::net::IpAddr;
+
+use vrrp_core::{Family, Instant, VrKey};
+use vrrp_host::{HostIf, Incoming, PlatformError, PlatformWarning};
+use vrrp_port_kit::{KernelIf, Port as _};
+
+use crate::announcements::Announcements;
+use crate::installer::Installer;
+use crate::ledger::Ledger;
+use crate::macvlan_reaper::Reaper;
+use crate::neighbor_requests::NeighborRequests;
+use crate::netlink::{Monitor, Netlink};
+use crate::reached::Reached;
+use crate::routes::Routes;
+use crate::state::State;
+use crate::sys::Epoll;
+use crate::sysctl::apply::Sysctls;
+use crate::sysctl::files;
+
+pub(crate) use addresses::AT_ONCE;
+
+/// What is installed in a network namespace, and what is known of it.
+#[derive(Debug)]
+pub(crate) struct Network {
+    /// Waits for the sockets of interfaces, and for whatever the platform adds.
+    epoll: Epoll,
+    monitor: Monitor,
+    state: State,
+    installer: Installer,
+    reaper: Reaper,
+    sysctls: Sysctls,
+    requests: NeighborRequests,
+    announcements: Announcements,
+    routes: Routes,
+    reached: Reached,
+    /// The beginning of the tokens of this network namespace.
+    place: String,
+    has_ipv6: bool,
+    /// Times that the links were listed anew.
+    resyncs: u64,
+}
+
+/// What a network is opened with.
+pub(crate) struct Opened {
+    pub(crate) epoll: Epoll,
+    pub(crate) monitor: Monitor,
+    pub(crate) netlink: Netlink,
+    pub(crate) reaper: Reaper,
+    pub(crate) sysctls: Sysctls,
+    pub(crate) ledger: Ledger,
+    pub(crate) place: String,
+    /// The kernel says which addresses are ours.
+    pub(crate) marks_addresses: bool,
+}
+
+impl Network {
+    /// Lists what there is.
+    pub(crate) fn open(opened: Opened) -> io::Result<Self> {
+        let mut network = Self {
+            epoll: opened.epoll,
+            monitor: opened.monitor,
+            state: State::new(opened.marks_addresses),
+            installer: Installer::new(opened.netlink, opened.ledger),
+            reaper: opened.reaper,
+            sysctls: opened.sysctls,
+            requests: NeighborRequests::default(),
+            announcements: Announcements::default(),
+            routes: Routes::default(),
+            reached: Reached::default(),
+            place: opened.place,
+            has_ipv6: files::has_ipv6(),
+            resyncs: 0,
+        };
+        let listed = network.resync();
+        if listed.is_err() {
+            // Nothing is installed yet.
+            network.installer.ledger.close();
+        }
+        listed.map(|()| network)
+    }
+
+    /// What the sockets of interfaces are waited for by.
+    pub(crate) fn epoll(&self) -> &Epoll {
+        &self.epoll
+    }
+
+    /// What is known.
+    pub(crate) fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Times that the links were listed anew.
+    pub(crate) fn resyncs(&self) -> u64 {
+        self.resyncs
+    }
+
+    /// When [`take_news`](Self::take_news) is to be called, if not before.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        // News for the host does not wait.
+        let news = self.state.table.unsettled.then(Instant::default);
+        news.or(self.installer.strays.due())
+    }
+
+    /// Tells the host what has changed, and tries again what has failed.
+    pub(crate) fn take_news(&mut self, now: Instant, sink: &mut dyn FnMut(Incoming<'_>)) {
+        if self.reaper.has_failed() {
+            self.installer.strays.look_at(now);
+        }
+        if self.installer.strays.due().is_some_and(|at| at <= now) {
+            // What fails is a warning, and tried again.
+            let _ = self.remove_strays();
+        }
+        if self.state.table.unsettled {
+            self.settle(sink);
+        }
+    }
+
+    /// The host takes up or gives up something: what can wait does.
+    pub(crate) fn postpone(&self) {
+        self.reaper.postpone();
+    }
+
+    /// Lets a socket of announcements rest that has been read.
+    pub(crate) fn rest(&mut self, token: u64) -> io::Result<()> {
+        self.announcements.rest(&self.state, &self.epoll, token)
+    }
+
+    /// Waits again for sockets that have rested.
+    pub(crate) fn end_rests(&mut self) -> io::Result<()> {
+        self.announcements.end_rests(&self.state, &self.epoll)
+    }
+
+    /// Waits for a socket of an interface, or not, unless it was closed.
+    pub(crate) fn set_reported(&self, token: u64, on: bool) -> io::Result<()> {
+        match self.state.packet_socket(token) {
+            Some(fd) => self.epoll.set_reported(fd, token, on),
+            None => Ok(()),
+        }
+    }
+
+    /// Sends an IP packet to a unicast peer from the interface of a virtual router.
+    pub(crate) fn send_ip(&mut self, key: VrKey, packet: &[u8], to: IpAddr) -> io::Result<()> {
+        let interfaces = &mut self.state.table.interfaces;
+        let sockets = interfaces.sockets_mut(HostIf::of(key));
+        let sockets = sockets.ok_or(io::ErrorKind::NotConnected)?;
+        sockets.send_ip(packet, to)
+    }
+
+    /// Joins or leaves the group of a family on an interface.
+    pub(crate) fn set_group(
+        &mut self,
+        host_if: HostIf,
+        family: Family,
+        on: bool,
+    ) -> Result<(), PlatformError> {
+        self.state.table.interfaces.set_group(host_if, family, on)
+    }
+
+    /// Makes sysctls and sockets as the virtual routers want them, where that may have changed.
+    pub(crate) fn tidy(&mut self) -> Result<(), PlatformError> {
+        self.tidy_sysctls()?;
+        self.requests
+            .tidy(&mut self.state, &self.sysctls, &self.epoll)?;
+        self.announcements.tidy(&mut self.state, &self.epoll);
+        self.routes
+            .tidy(&self.state, &mut self.installer)
+            .map_err(|error| PlatformError::new("add the route to a network", error))
+    }
+
+    /// Makes the sysctls of the host's interfaces as the virtual routers want them, where that may
+    /// have changed.
+    fn tidy_sysctls(&mut self) -> Result<(), PlatformError> {
+        if !self.sysctls.is_doubtful() {
+            return Ok(());
+        }
+        self.requests.doubt();
+        self.sysctls.apply(&self.state, &mut self.installer)
+    }
+
+    /// Looks whether somebody has changed a sysctl, and sets it again where we can.
+    pub(crate) fn look_at_sysctls(&mut self) -> io::Result<()> {
+        let all = self.sysctls.begin_look(&self.state);
+        self.announcements.retry();
+        let mut result = self.tidy();
+        if all {
+            self.reached
+                .look(&mut self.state, &mut self.installer.netlink);
+            let held = self
+                .sysctls
+                .look_at_segments(&self.state, &mut self.installer);
+            result = result.and(held);
+        }
+        for index in self.sysctls.take_due(&self.state, all) {
+            result = result.and(self.examine(index));
+        }
+        let ended = self.sysctls.end_look();
+        result.map_err(io::Error::other).and(ended)
+    }
+
+    /// Sets on a macvlan again what is not as it should be.
+    fn examine(&mut self, index: KernelIf) -> Result<(), PlatformError> {
+        if let Some(key) = self.state.of_macvlan(index) {
+            self.fill(key, index)?;
+        }
+        self.sysctls
+            .examine(&self.state, &mut self.installer, index)
+    }
+
+    /// Appends what is wrong now.
+    pub(crate) fn warnings(&self, list: &mut Vec<PlatformWarning>) {
+        self.sysctls.warnings(&self.state, list);
+        self.state.warnings(list);
+        self.announcements.warnings(list);
+        list.extend(self.installer.strays.warning());
+    }
+
+    /// Removes everything that is installed. After an error something is left, and noted for the next
+    /// life.
+    pub(crate) fn close(&mut self) -> Result<(), PlatformError> {
+        // With a macvlan its addresses go.
+        let macvlans_are_gone = self.remove_macvlans();
+        if macvlans_are_gone {
+            self.state.forget_macvlans();
+        }
+        for key in self.state.table.routers.keys() {
+            self.release_router(key);
+        }
+        // What fails bears our mark, and goes with the next life.
+        let _ = self.routes.apply(&self.state, &mut self.installer);
+        let restored = self.tidy_sysctls();
+        if !macvlans_are_gone || self.installer.strays.are_there() {
+            // Nothing is left to be done later.
+            self.reaper.end();
+            self.remove_strays()?;
+        }
+        restored?;
+        self.installer.ledger.close();
+        Ok(())
+    }
+
+    /// Leaves everything that is installed as it is: it is another process's.
+    pub(crate) fn abandon(&mut self) {
+        self.reaper.abandon();
+    }
+}

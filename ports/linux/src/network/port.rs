@@ -1,0 +1,175 @@
+//! What differs on Linux from other systems when interfaces are watched and virtual routers prepared.
+
+use std::io;
+use std::net::IpAddr;
+
+use vrrp_core::{InterfaceState, MacMode, VirtualAddress, VrKey};
+use vrrp_host::{HostIf, PlatformError, VrSetup};
+use vrrp_port_kit::{KernelIf, Port, refused};
+
+use super::Network;
+use crate::fitness::fitness;
+use crate::ledger::{Entry, Ledger};
+use crate::sockets::Sockets;
+use crate::state::{Macvlan, State, Table};
+
+impl Port for Network {
+    type Sockets = Sockets;
+    type Entry = Entry;
+    type Mac = Macvlan;
+
+    fn table(&self) -> &Table {
+        &self.state.table
+    }
+
+    fn table_mut(&mut self) -> &mut Table {
+        &mut self.state.table
+    }
+
+    fn ledger(&mut self) -> &mut Ledger {
+        &mut self.installer.ledger
+    }
+
+    fn address_entry(device: &str, address: VirtualAddress) -> Entry {
+        Entry::address(device, address)
+    }
+
+    fn route_entry(address: IpAddr) -> Entry {
+        Entry::Route { address }
+    }
+
+    fn address_of(entry: &Entry) -> Option<IpAddr> {
+        match entry {
+            Entry::Address { address, .. } | Entry::Route { address } => Some(*address),
+            Entry::Link { .. } | Entry::Setting { .. } => None,
+        }
+    }
+
+    /// Netlink has told every change.
+    fn list_anew(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn find(&self, name: &str) -> Option<KernelIf> {
+        self.state.links.find(name)
+    }
+
+    fn name(&self, index: KernelIf) -> Option<String> {
+        let link = self.state.links.get(index)?;
+        Some(link.name.clone())
+    }
+
+    fn has_address(&self, index: KernelIf, address: IpAddr) -> bool {
+        self.state.links.has_address(index, address)
+    }
+
+    fn state(&mut self, _: HostIf, index: KernelIf) -> InterfaceState {
+        let state = &self.state;
+        state.links.state(index, |address| state.is_ours(address))
+    }
+
+    fn is_as_opened(&self, host_if: HostIf, index: KernelIf) -> bool {
+        let sockets = self.state.table.interfaces.sockets(host_if);
+        let opened_for = sockets.and_then(Sockets::fitness);
+        self.state.links.get(index).map(fitness) == opened_for
+    }
+
+    fn sockets(&mut self, host_if: HostIf, index: KernelIf) -> Sockets {
+        let fitness = self.state.links.get(index).map(fitness);
+        Sockets::new(index, host_if, fitness)
+    }
+
+    /// The host prepares the virtual routers again, and then their macvlans are made: one by one, for
+    /// hundreds take longer than an interval.
+    fn come(&mut self, host_if: HostIf) {
+        let State { table, links, .. } = &self.state;
+        let index = table.interfaces.index(host_if);
+        let link = index.and_then(|index| links.get(index));
+        if link.is_some_and(|link| links.judge(link).is_ok()) {
+            for key in table.routers.keys_on(host_if) {
+                let _ = self.listen(key);
+            }
+        }
+    }
+
+    /// Macvlans belong to one virtual router each.
+    fn gone(&mut self, _: HostIf) {}
+
+    fn compare_later(&mut self) {
+        self.sysctls.doubt();
+        self.announcements.doubt();
+    }
+
+    fn judge(&self, setup: &VrSetup) -> Result<(), PlatformError> {
+        let (table, links) = (&self.state.table, &self.state.links);
+        let host_if = HostIf::of(setup.key);
+        let name = table.interfaces.name(host_if);
+        let cannot = |why| {
+            let what = format!("prepare VRID {} on {name}", setup.key.vrid);
+            Err(PlatformError::new(what, refused(why)))
+        };
+        let mut devices = setup.addresses.iter().filter_map(|(_, d)| d.as_deref());
+        if !setup.accept && devices.any(|device| device != name) {
+            return cannot("an address on another interface needs accept mode");
+        }
+        if setup.replace_mac {
+            return cannot(
+                "the virtual MAC cannot replace that of the interface: on Linux it has an \
+                 interface of its own",
+            );
+        }
+        let index = table.interfaces.index(host_if);
+        match index.and_then(|index| links.get(index)) {
+            Some(link) => links
+                .judge(link)
+                .map_err(|why| PlatformError::new(format!("use {name}"), refused(why))),
+            None => Ok(()),
+        }
+    }
+
+    fn wants_carrier(setup: &VrSetup) -> bool {
+        setup.mac_mode == MacMode::Virtual
+    }
+
+    fn make_carrier(&mut self, key: VrKey) -> Result<(), PlatformError> {
+        self.make_macvlan(key)
+    }
+
+    /// What refuses to go is tried again.
+    fn remove_mac(&mut self, key: VrKey) -> bool {
+        self.remove_macvlan(key);
+        true
+    }
+
+    fn give_up_all(&mut self, key: VrKey) -> bool {
+        self.give_up_addresses(key)
+    }
+
+    fn listen(&mut self, key: VrKey) -> Result<(), PlatformError> {
+        let interfaces = &mut self.state.table.interfaces;
+        let Some(watched) = interfaces.get_mut(HostIf::of(key)) else {
+            return Ok(());
+        };
+        let Some(sockets) = &mut watched.sockets else {
+            return Ok(());
+        };
+        sockets.listen(&self.epoll, key.family).map_err(|error| {
+            let what = format!("listen to VRRP over {} on {}", key.family, watched.name);
+            PlatformError::new(what, error)
+        })
+    }
+
+    fn released(&mut self, key: VrKey) -> bool {
+        let host_if = HostIf::of(key);
+        let Table {
+            interfaces,
+            routers,
+            ..
+        } = &mut self.state.table;
+        let last = !routers.on(host_if).any(|(k, _)| k.family == key.family);
+        if last && let Some(sockets) = interfaces.sockets_mut(host_if) {
+            sockets.unlisten(key.family);
+        }
+        true
+    }
+}
