@@ -46,8 +46,8 @@ impl Host {
             addresses: &[service],
             ..VrConfig::DEFAULT
         };
-        engine.insert(now, key, &config)?;
-        engine.set_enabled(now, key, true)?;
+        engine.admin(now).insert(key, &config)?;
+        engine.admin(now).set_enabled(key, true)?;
         Ok(Self { name, engine, key })
     }
 

@@ -9,8 +9,9 @@
 //! - [`Engine`] is a table of virtual routers whose capacities are its parameters. It fits a
 //!   `static`, and no call costs more for a fuller table than its documentation says.
 //! - Inputs carry the time: [`Engine::handle_frame`] (or [`Engine::handle_datagram`]),
-//!   [`Engine::handle_timeout`], [`Engine::handle_failure`], and what the administrator and the
-//!   interfaces say. A bad packet is a [`Verdict`], a misuse an [`Error`]; neither changes anything.
+//!   [`Engine::handle_timeout`], [`Engine::handle_failure`], [`Engine::set_interface`], and what the
+//!   administrator asks for by [`Engine::admin`]. A bad packet is a [`Verdict`], a misuse an [`Error`];
+//!   neither changes anything.
 //! - After any input the caller performs what [`Engine::poll_output`] gives until it is
 //!   [`Done`](Poll::Done), in that order, and reports what it could not do by [`Engine::handle_failure`].
 //! - [`Engine::poll_timeout`] says when to call [`Engine::handle_timeout`]. Frames that have arrived
@@ -30,10 +31,10 @@
 //!     ipv6: None,
 //! };
 //! engine.set_interface(now, 1, eth0)?;
-//! let key = VrKey { ifindex: 1, vrid: Vrid::new(1).unwrap(), family: Family::Ipv4 };
+//! let key = VrKey::new(1, Vrid::new(1).unwrap(), Family::Ipv4);
 //! let service = VirtualAddress { address: [10, 10, 10, 80].into(), prefix_len: 32 };
-//! engine.insert(now, key, &VrConfig { addresses: &[service], ..VrConfig::DEFAULT })?;
-//! engine.set_enabled(now, key, true)?;
+//! engine.admin(now).insert(key, &VrConfig { addresses: &[service], ..VrConfig::DEFAULT })?;
+//! engine.admin(now).set_enabled(key, true)?;
 //!
 //! let mut buf = [0; Engine::<1, 4, 8>::MAX_FRAME_LEN];
 //! while engine.status(key).unwrap().state != State::Active {
@@ -86,7 +87,7 @@ mod verdict;
 pub mod wire;
 
 pub use config::{Announce, MAX_TRACKS, Track, TrackEffect, VrConfig, VrSettings};
-pub use engine::Engine;
+pub use engine::{Admin, Engine, Key};
 pub use error::Error;
 pub use output::{Failure, FrameKind, Output, Peer, Poll, Reason, State, StateChange, Transmit};
 pub use status::{ActiveRouter, DropCounters, InterfaceState, Statistics, Status};

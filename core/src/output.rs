@@ -129,12 +129,12 @@ impl fmt::Display for State {
     }
 }
 
-/// A change of state and why.
+/// A change of state and why. `K` is [`VrKey`], or behind a gate [`GateKey`](crate::gate::GateKey).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
-pub struct StateChange {
+pub struct StateChange<K = VrKey> {
     /// The virtual router.
-    pub key: VrKey,
+    pub key: K,
     /// The state before, as last reported.
     pub from: State,
     /// The state now.

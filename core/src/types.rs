@@ -249,9 +249,30 @@ pub struct VrKey {
 }
 
 impl VrKey {
+    /// The virtual router `vrid` of a family on an interface.
+    pub const fn new(ifindex: u32, vrid: Vrid, family: Family) -> Self {
+        Self {
+            ifindex,
+            vrid,
+            family,
+        }
+    }
+
     /// The virtual MAC of this virtual router.
     pub const fn virtual_mac(self) -> MacAddr {
         MacAddr::virtual_router(self.family, self.vrid)
+    }
+}
+
+impl fmt::Display for VrKey {
+    /// `VRID 1 on interface 2 (IPv4)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            ifindex,
+            vrid,
+            family,
+        } = self;
+        write!(f, "VRID {vrid} on interface {ifindex} ({family})")
     }
 }
 

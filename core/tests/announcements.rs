@@ -42,7 +42,7 @@ fn reconfigure(line: &mut Line, announce: Announce) {
         addresses: &list,
         ..config()
     };
-    line.act(|r, now| r.reconfigure(now, key, &other).unwrap());
+    line.act(|r, now| r.admin(now).reconfigure(key, &other).unwrap());
 }
 
 fn announced(line: &mut Line) -> Vec<String> {
@@ -184,6 +184,6 @@ fn a_backup_that_gets_another_priority_says_nothing() {
     line.skip();
     let key = line.key;
     line.at(1.0);
-    line.act(|r, now| r.set_priority(now, key, Some(priority(50))).unwrap());
+    line.act(|r, now| r.admin(now).set_priority(key, Some(priority(50))).unwrap());
     line.at(3.2).expect(&[]).expect_state(State::Backup);
 }

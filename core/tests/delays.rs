@@ -15,7 +15,7 @@ fn list() -> Vec<VirtualAddress> {
 
 fn reconfigure(line: &mut Line, config: &VrConfig<'_>) {
     let key = line.key;
-    line.act(|r, now| r.reconfigure(now, key, config).unwrap());
+    line.act(|r, now| r.admin(now).reconfigure(key, config).unwrap());
     line.wake();
 }
 
@@ -107,7 +107,11 @@ fn an_owner_does_not_wait_to_preempt() {
 
     let (mut line, _, _) = patient(&list);
     let key = line.key;
-    line.act(|r, now| r.set_priority(now, key, Some(Priority::OWNER)).unwrap());
+    line.act(|r, now| {
+        r.admin(now)
+            .set_priority(key, Some(Priority::OWNER))
+            .unwrap()
+    });
     line.wake().expect_state(State::Active);
 
     // And not after the start either: the start delay is all that it waits for.
@@ -313,7 +317,8 @@ fn the_skew_follows_the_priority() {
     reconfigure(&mut line, &raised);
     expect_active_at(&mut line, until, Reason::ActiveTimeout);
     let mut line = Line::new(&config);
-    line.at(2.0).act(|r, now| r.set_tracked(now, 3, false));
+    line.at(2.0)
+        .act(|r, now| r.admin(now).set_tracked(3, false));
     expect_active_at(&mut line, until, Reason::ActiveTimeout);
 }
 
@@ -376,7 +381,7 @@ fn the_same_settings_again_move_nothing() {
                 }
                 if disturbed {
                     reconfigure(&mut line, &config);
-                    line.act(|r, now| r.set_tracked(now, 3, tenth % 2 == 0));
+                    line.act(|r, now| r.admin(now).set_tracked(3, tenth % 2 == 0));
                 }
             }
             let list: Vec<String> = line.seen.drain(..).collect();

@@ -267,14 +267,14 @@ fn a_group_is_joined_once_for_all_and_left_by_the_last() {
     let mut line = Line::new(&config(&list));
     let second = key(2, Family::Ipv4);
     line.skip().act(|r, now| {
-        r.insert(now, second, &config(&other)).unwrap();
-        r.set_enabled(now, second, true).unwrap();
+        r.admin(now).insert(second, &config(&other)).unwrap();
+        r.admin(now).set_enabled(second, true).unwrap();
     });
     line.expect(&["0 Initialize -> Backup: started"]);
     let first = line.key;
-    line.act(|r, now| r.remove(now, first).unwrap());
+    line.act(|r, now| r.admin(now).remove(first).unwrap());
     line.expect(&["0 Backup -> Initialize: disabled", "0 removed"]);
-    line.act(|r, now| r.remove(now, second).unwrap());
+    line.act(|r, now| r.admin(now).remove(second).unwrap());
     line.expect(&[
         "0 Backup -> Initialize: disabled",
         "0 -group IPv4",
@@ -288,9 +288,9 @@ fn a_changed_priority_is_advertised_at_once() {
     let mut line = active(&config(&list));
     let key = line.key;
     line.skip()
-        .act(|r, now| r.set_priority(now, key, Some(priority(42))).unwrap())
+        .act(|r, now| r.admin(now).set_priority(key, Some(priority(42))).unwrap())
         .expect(&["4.1 v3 priority 42"]);
-    line.act(|r, now| r.set_priority(now, key, None).unwrap())
+    line.act(|r, now| r.admin(now).set_priority(key, None).unwrap())
         .expect(&["4.1 v3 priority 100"]);
 }
 
@@ -310,7 +310,7 @@ fn the_same_configuration_again_changes_nothing() {
     for mut line in [Line::new(&same), active(&same)] {
         let (before, timeout, key) = (line.status(), line.router.poll_timeout(), line.key);
         line.skip()
-            .act(|r, now| r.reconfigure(now, key, &same).unwrap());
+            .act(|r, now| r.admin(now).reconfigure(key, &same).unwrap());
         line.expect(&[]);
         assert_eq!(line.status(), before);
         assert_eq!(line.router.poll_timeout(), timeout);
@@ -324,7 +324,7 @@ fn a_changed_address_list_moves_only_what_changed() {
     let mut line = active(&config(&before));
     let key = line.key;
     line.skip()
-        .act(|r, now| r.reconfigure(now, key, &config(&after)).unwrap());
+        .act(|r, now| r.admin(now).reconfigure(key, &config(&after)).unwrap());
     line.expect(&[
         "4.1 -10.10.10.53",
         "4.1 +10.10.10.25",
@@ -350,7 +350,7 @@ fn a_changed_accept_mode_installs_the_addresses_anew() {
         ..config(&list)
     };
     line.skip()
-        .act(|r, now| r.reconfigure(now, key, &accepting).unwrap());
+        .act(|r, now| r.admin(now).reconfigure(key, &accepting).unwrap());
     line.expect(&["4.1 -10.10.10.80", "4.1 +10.10.10.80"]);
 }
 
@@ -449,8 +449,8 @@ fn advertisements_due_together_leave_together() {
             },
             ..config(&list)
         };
-        r.insert(now, second, &owner).unwrap();
-        r.set_enabled(now, second, true).unwrap();
+        r.admin(now).insert(second, &owner).unwrap();
+        r.admin(now).set_enabled(second, true).unwrap();
     });
     line.skip().at(6.0);
     line.expect(&["5.609375 v3 priority 100", "5.609375 v3 priority 255"]);
@@ -606,8 +606,11 @@ fn misuse_is_an_error_and_changes_nothing() {
         ),
     ];
     for (config, error) in cases {
-        assert_eq!(line.router.insert(now, vr, &config), Err(error));
-        assert_eq!(line.router.reconfigure(now, line.key, &config), Err(error));
+        assert_eq!(line.router.admin(now).insert(vr, &config), Err(error));
+        assert_eq!(
+            line.router.admin(now).reconfigure(line.key, &config),
+            Err(error)
+        );
     }
     let v2_over_ipv6 = VrConfig {
         addresses: &v6,
@@ -615,10 +618,13 @@ fn misuse_is_an_error_and_changes_nothing() {
     };
     let key6 = key(2, Family::Ipv6);
     assert_eq!(
-        line.router.insert(now, key6, &v2_over_ipv6),
+        line.router.admin(now).insert(key6, &v2_over_ipv6),
         Err(Error::FamilyVersion)
     );
-    assert_eq!(line.router.insert(now, line.key, &good), Err(Error::Exists));
+    assert_eq!(
+        line.router.admin(now).insert(line.key, &good),
+        Err(Error::Exists)
+    );
     let interface_mac = VrConfig {
         settings: VrSettings {
             mac_mode: MacMode::Interface,
@@ -626,19 +632,20 @@ fn misuse_is_an_error_and_changes_nothing() {
         },
         ..good
     };
-    let result = line.router.reconfigure(now, line.key, &interface_mac);
+    let result = line.router.admin(now).reconfigure(line.key, &interface_mac);
     assert_eq!(result, Err(Error::MacModeFixed));
-    assert_eq!(line.router.remove(now, vr), Err(Error::NotFound));
+    assert_eq!(line.router.admin(now).remove(vr), Err(Error::NotFound));
     assert_eq!(line.router.remove_interface(IF), Err(Error::InUse));
     assert_eq!(line.router.keys().count(), 1);
     for vrid in 2..=8 {
         line.router
-            .insert(now, key(vrid, Family::Ipv4), &good)
+            .admin(now)
+            .insert(key(vrid, Family::Ipv4), &good)
             .unwrap();
     }
     let ninth = key(9, Family::Ipv4);
     assert_eq!(
-        line.router.insert(now, ninth, &good),
+        line.router.admin(now).insert(ninth, &good),
         Err(Error::VirtualRouterTableFull)
     );
     for ifindex in 100..103 {

@@ -107,7 +107,8 @@ fn a_handover_ends_with_the_interface() {
     let list = addresses(&["10.10.10.80"]);
     let mut line = active(&config(100, &list));
     line.act(|r, now| {
-        r.set_enabled(now, common::key(1, Family::Ipv4), false)
+        r.admin(now)
+            .set_enabled(common::key(1, Family::Ipv4), false)
             .unwrap()
     })
     .expect(&["4.1 v3 priority 0"]);
@@ -158,7 +159,7 @@ fn a_preempt_delay_ends_in_nothing_when_it_is_no_longer_wanted() {
         line.at(1.0).accept(&peer).at(2.5).accept(&peer);
         line.act(|r, now| {
             let key = common::key(1, Family::Ipv4);
-            r.reconfigure(now, key, &change).unwrap();
+            r.admin(now).reconfigure(key, &change).unwrap();
         });
         line.at(5.0).expect_state(State::Backup);
     }

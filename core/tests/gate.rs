@@ -6,7 +6,7 @@ mod load;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use load::{checksum, frame, frames};
-use vrrp_core::gate::{Action, Addressee, Discard, Gate, Received, key, max_frame_len};
+use vrrp_core::gate::{Action, Addressee, Discard, Gate, GateKey, Received, max_frame_len};
 use vrrp_core::wire::{Emitted, arp, igmp, mld, ndisc};
 use vrrp_core::*;
 
@@ -79,11 +79,11 @@ fn gate() -> TestGate {
     gate
 }
 
-fn vr(family: Family) -> VrKey {
-    key(Vrid::new(7).unwrap(), family)
+fn vr(family: Family) -> GateKey {
+    GateKey::new(Vrid::new(7).unwrap(), family)
 }
 
-fn insert(gate: &mut TestGate, addresses: &[&str], priority: u8, accept: bool) -> VrKey {
+fn insert(gate: &mut TestGate, addresses: &[&str], priority: u8, accept: bool) -> GateKey {
     let addresses: Vec<VirtualAddress> = addresses
         .iter()
         .map(|text| VirtualAddress {
@@ -101,7 +101,7 @@ fn insert(gate: &mut TestGate, addresses: &[&str], priority: u8, accept: bool) -
         addresses: &addresses,
         ..VrConfig::DEFAULT
     };
-    gate.insert(ms(0), key, &config).expect("room");
+    gate.admin(ms(0)).insert(key, &config).expect("room");
     key
 }
 
@@ -329,7 +329,7 @@ fn groups_follow(accept: bool) {
     assert!(sent.contains(&report("ff02::1:ff0b:80", mld::Message::Listening)));
 
     // An address that leaves takes its group along, unless another shares it.
-    gate.remove(ms(22_000), vr(Family::Ipv6)).unwrap();
+    gate.admin(ms(22_000)).remove(vr(Family::Ipv6)).unwrap();
     let mut left = drain(&mut gate, ms(22_000)).0;
     left.extend(run(&mut gate, ms(30_000)).into_iter().map(|s| s.1));
     for group in [
@@ -574,9 +574,10 @@ fn who_ceases_to_serve_an_address_asks_nobody_from_its_mac() {
         tracks: &fault,
         ..VrConfig::DEFAULT
     };
-    gate.reconfigure(ms(4_000), vr(Family::Ipv4), &config)
+    gate.admin(ms(4_000))
+        .reconfigure(vr(Family::Ipv4), &config)
         .unwrap();
-    gate.set_tracked(ms(4_000), 1, false);
+    gate.admin(ms(4_000)).set_tracked(1, false);
     gate.handle_timeout(ms(8_000));
     let (sent, addresses) = drain(&mut gate, ms(8_000));
     assert_eq!(addresses, [(SERVICE.into(), false)]);
@@ -652,7 +653,7 @@ fn an_owners_address_stays_its_own() {
     assert_eq!(gate.send(&mut frame), Ok(()));
     assert_eq!(frame[6..12], VMAC.0);
     // Disabled it has the address still, as any host has its own.
-    gate.set_enabled(ms(10), key, false).unwrap();
+    gate.admin(ms(10)).set_enabled(key, false).unwrap();
     drain(&mut gate, ms(10));
     run(&mut gate, ms(5_000));
     let mut frame = udp_v4(ASKER, OWN_V4, ASKER_V4);
@@ -698,7 +699,8 @@ fn without_a_link_an_address_goes_at_once() {
 #[test]
 fn what_a_stuck_device_cannot_send_in_time_is_not_sent_late() {
     let mut gate = active(&["10.10.10.80"], true);
-    gate.set_enabled(ms(4_000), vr(Family::Ipv4), false)
+    gate.admin(ms(4_000))
+        .set_enabled(vr(Family::Ipv4), false)
         .unwrap();
     assert_eq!(drain_blocked(&mut gate, ms(4_000)), []);
     assert_eq!(gate.poll_timeout(), Some(ms(4_010)));
@@ -708,7 +710,8 @@ fn what_a_stuck_device_cannot_send_in_time_is_not_sent_late() {
     assert!(drain(&mut gate, ms(4_020)).0.is_empty());
     // Busy for a moment only, it sends all.
     let mut gate = active(&["10.10.10.80"], true);
-    gate.set_enabled(ms(4_000), vr(Family::Ipv4), false)
+    gate.admin(ms(4_000))
+        .set_enabled(vr(Family::Ipv4), false)
         .unwrap();
     assert_eq!(drain_blocked(&mut gate, ms(4_000)), []);
     assert_eq!(drain(&mut gate, ms(4_009)).0.len(), 1);
@@ -716,7 +719,7 @@ fn what_a_stuck_device_cannot_send_in_time_is_not_sent_late() {
 }
 
 #[test]
-fn unicast_peers_and_other_interfaces_are_refused() {
+fn unicast_peers_are_refused() {
     let mut gate = gate();
     let addresses = [VirtualAddress {
         address: SERVICE.into(),
@@ -732,11 +735,12 @@ fn unicast_peers_and_other_interfaces_are_refused() {
         ..config
     };
     let key = vr(Family::Ipv4);
-    assert_eq!(gate.insert(ms(0), key, &unicast), Err(Error::NoPeers));
-    let elsewhere = VrKey { ifindex: 2, ..key };
-    assert_eq!(gate.insert(ms(0), elsewhere, &config), Err(Error::NotFound));
-    assert_eq!(gate.insert(ms(0), key, &config), Ok(()));
-    assert_eq!(gate.reconfigure(ms(0), key, &unicast), Err(Error::NoPeers));
+    assert_eq!(gate.admin(ms(0)).insert(key, &unicast), Err(Error::NoPeers));
+    assert_eq!(gate.admin(ms(0)).insert(key, &config), Ok(()));
+    assert_eq!(
+        gate.admin(ms(0)).reconfigure(key, &unicast),
+        Err(Error::NoPeers)
+    );
 }
 
 /// Frames of all kinds, cut and damaged, both ways: nothing panics, and what passes to the stack has

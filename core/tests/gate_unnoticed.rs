@@ -6,7 +6,7 @@ mod load;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use load::{checksum, frame};
-use vrrp_core::gate::{Action, Addressee, Discard, Gate, Received, key, max_frame_len};
+use vrrp_core::gate::{Action, Addressee, Discard, Gate, GateKey, Received, max_frame_len};
 use vrrp_core::wire::{Emitted, igmp, mld};
 use vrrp_core::*;
 
@@ -80,12 +80,12 @@ impl Line {
         };
         let (key, list) = line.config(addresses);
         let config = Self::with(&list, priority);
-        line.gate.insert(ms(0), key, &config).unwrap();
+        line.gate.admin(ms(0)).insert(key, &config).unwrap();
         line.drain();
         line
     }
 
-    fn config(&self, addresses: &[&str]) -> (VrKey, Vec<VirtualAddress>) {
+    fn config(&self, addresses: &[&str]) -> (GateKey, Vec<VirtualAddress>) {
         let list: Vec<VirtualAddress> = addresses
             .iter()
             .map(|text| VirtualAddress {
@@ -94,7 +94,7 @@ impl Line {
             })
             .collect();
         let family = Family::of(list[0].address);
-        (key(Vrid::new(7).unwrap(), family), list)
+        (GateKey::new(Vrid::new(7).unwrap(), family), list)
     }
 
     fn with(list: &[VirtualAddress], priority: u8) -> VrConfig<'_> {
@@ -116,7 +116,7 @@ impl Line {
     fn reconfigure(&mut self, addresses: &[&str]) {
         let (key, list) = self.config(addresses);
         let config = Self::with(&list, 254);
-        self.gate.reconfigure(self.now, key, &config).unwrap();
+        self.gate.admin(self.now).reconfigure(key, &config).unwrap();
         self.drain();
     }
 
@@ -190,7 +190,7 @@ fn a_group_that_is_left_is_said_to_be_when_the_device_can_send() {
     // Still Backup, which leaves at once.
     line.at(1_000).sent.clear();
     let (key, _) = line.config(&["10.10.10.80"]);
-    line.gate.remove(line.now, key).unwrap();
+    line.gate.admin(line.now).remove(key).unwrap();
     let mut buf = [0; max_frame_len(8)];
     while let Some(action) = line.gate.poll(ms(1_000), false, &mut buf) {
         assert!(!matches!(action, Action::Send(_)), "{action:?}");
@@ -232,7 +232,7 @@ fn a_querier_of_igmp_version_1_is_told_in_its_words_for_400_seconds() {
         let mut line = Line::new(&["10.10.10.80"], 100);
         line.at(1_000).hear(&igmp_query(querier, GROUP_V4));
         let (key, _) = line.config(&["10.10.10.80"]);
-        line.gate.remove(line.now, key).unwrap();
+        line.gate.admin(line.now).remove(key).unwrap();
         line.drain();
         assert_eq!(line.when(&leave).len(), expected);
     }
@@ -303,16 +303,16 @@ fn an_older_querier_is_told_of_leaving_in_its_words_until_its_time_is_over() {
             ..VrConfig::DEFAULT
         };
         // One more that only listens.
-        let key = key(Vrid::new(8).unwrap(), Family::Ipv4);
+        let key = GateKey::new(Vrid::new(8).unwrap(), Family::Ipv4);
         let (first, _) = line.config(&["10.10.10.80"]);
-        line.gate.remove(line.now, first).unwrap();
+        line.gate.admin(line.now).remove(first).unwrap();
         line.drain();
         line.at(25_000);
-        line.gate.insert(line.now, key, &worse).unwrap();
+        line.gate.admin(line.now).insert(key, &worse).unwrap();
         line.drain();
         line.hear(&igmp_query(0, Ipv4Addr::UNSPECIFIED));
         line.at(25_000 + after).sent.clear();
-        line.gate.remove(line.now, key).unwrap();
+        line.gate.admin(line.now).remove(key).unwrap();
         line.drain();
         assert_eq!(line.when(&leave).len(), count);
     }
@@ -353,7 +353,8 @@ fn the_hosts_of_a_segment_do_not_all_answer_at_once() {
         line.gate.set_interface(ms(0), state);
         let (key, list) = line.config(&["10.10.10.80"]);
         line.gate
-            .insert(ms(0), key, &Line::with(&list, 100))
+            .admin(ms(0))
+            .insert(key, &Line::with(&list, 100))
             .unwrap();
         line.drain();
         line.at(20_000).sent.clear();

@@ -290,7 +290,9 @@ fn a_chosen_source_is_the_one_that_is_sent_compared_and_sent_to() {
                 source: Some(ip("10.10.10.1")),
                 ..config
             };
-            r.reconfigure(now, key(1, Family::Ipv4), &lower).unwrap();
+            r.admin(now)
+                .reconfigure(key(1, Family::Ipv4), &lower)
+                .unwrap();
         });
         if !peers.is_empty() {
             peer.destination = Some(ip("10.10.10.1"));
@@ -370,7 +372,7 @@ fn an_ipv6_list_begins_with_a_link_local_address() {
 fn a_disabled_router_hears_nothing() {
     let mut line = v3();
     let key = line.key;
-    line.act(|r, now| r.set_enabled(now, key, false).unwrap());
+    line.act(|r, now| r.admin(now).set_enabled(key, false).unwrap());
     let frame = Peer::fridge(&line, 200).frame();
     refuse(&mut line, &frame, DropReason::NotRunning);
 }
@@ -441,7 +443,7 @@ fn a_repeated_message_is_judged_by_the_configuration_of_its_time() {
             addresses: &changed,
             ..VrConfig::DEFAULT
         };
-        r.reconfigure(now, key, &config).unwrap();
+        r.admin(now).reconfigure(key, &config).unwrap();
     });
     refuse(&mut line, &peer.frame(), DropReason::AddressMismatch);
     // Nor may another router borrow it, nor a changed octet pass.

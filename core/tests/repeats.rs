@@ -154,7 +154,7 @@ fn a_repeated_message_is_judged_by_the_priority_of_its_time() {
     for shape in shapes() {
         let (mut line, peer) = backup(shape);
         let key = line.key;
-        line.act(|r, now| r.set_priority(now, key, Priority::new(250)).unwrap());
+        line.act(|r, now| r.admin(now).set_priority(key, Priority::new(250)).unwrap());
         for _ in 0..5 {
             line.at(line.now.as_micros() as f64 / 1e6 + 1.0);
             hear(&mut line, &peer.frame());

@@ -47,8 +47,14 @@ fn one_serves_and_another_begins(list: &[VirtualAddress], seconds: f64) -> Line 
     let own = addresses(&["10.10.10.80"]);
     let mut line = Line::new(&owner(&own));
     line.at(seconds).skip();
-    line.router.insert(line.now, other(), &owner(list)).unwrap();
-    line.router.set_enabled(line.now, other(), true).unwrap();
+    line.router
+        .admin(line.now)
+        .insert(other(), &owner(list))
+        .unwrap();
+    line.router
+        .admin(line.now)
+        .set_enabled(other(), true)
+        .unwrap();
     line
 }
 
@@ -126,8 +132,8 @@ fn priority_zero_does_not_wait_for_what_others_install() {
     let mut line = one_serves_and_another_begins(&list, 2.5);
     let (now, first) = (line.now, line.key);
     assert_eq!(take(&mut line, 1), ["2: +10.10.10.1"]);
-    line.router.remove(now, first).unwrap();
-    line.router.remove(now, other()).unwrap();
+    line.router.admin(now).remove(first).unwrap();
+    line.router.admin(now).remove(other()).unwrap();
     assert_eq!(take(&mut line, 2), ["1: v3 priority 0", "2: v3 priority 0"]);
 }
 
@@ -139,7 +145,8 @@ fn new_addresses_are_advertised_when_they_are_served_or_soon() {
         let mut line = Line::new(&owner(&before));
         line.at(2.9).skip();
         line.router
-            .reconfigure(line.now, line.key, &owner(&after))
+            .admin(line.now)
+            .reconfigure(line.key, &owner(&after))
             .unwrap();
         if patient {
             line.drain();
@@ -190,8 +197,14 @@ fn further_addresses_are_those_of_one_virtual_router() {
     let third = key(3, Family::Ipv4);
     let mut line = one_serves_and_another_begins(&list, 2.5);
     let more = addresses(&["10.10.10.3"]);
-    line.router.insert(line.now, third, &owner(&more)).unwrap();
-    line.router.set_enabled(line.now, third, true).unwrap();
+    line.router
+        .admin(line.now)
+        .insert(third, &owner(&more))
+        .unwrap();
+    line.router
+        .admin(line.now)
+        .set_enabled(third, true)
+        .unwrap();
     assert_eq!(take(&mut line, 1), ["2: +10.10.10.1"]);
     assert_eq!(line.router.poll_further_address(third), None);
     let further = line.router.poll_further_address(other());

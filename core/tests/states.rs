@@ -93,7 +93,7 @@ fn a_backup_that_is_stopped_says_nothing() {
     let mut line = line(100);
     line.skip().at(1.0).act(|r, now| {
         let key = r.keys().next().unwrap();
-        r.set_enabled(now, key, false).unwrap();
+        r.admin(now).set_enabled(key, false).unwrap();
     });
     line.expect(&["1 Backup -> Initialize: disabled", "1 -group IPv4"]);
     line.at(20.0).expect(&[]);
@@ -321,7 +321,7 @@ fn a_graceful_stop_serves_until_the_successor_is_heard() {
     line.at(4.2)
         .act(|r, now| {
             let key = r.keys().next().unwrap();
-            r.remove(now, key).unwrap();
+            r.admin(now).remove(key).unwrap();
         })
         .expect(&["4.2 v3 priority 0"]);
     let successor = Peer::fridge(&line, 100);
@@ -341,7 +341,7 @@ fn a_graceful_stop_ends_when_nobody_takes_over() {
     let mut line = active(250);
     line.at(4.2).act(|r, now| {
         let key = r.keys().next().unwrap();
-        r.set_enabled(now, key, false).unwrap();
+        r.admin(now).set_enabled(key, false).unwrap();
     });
     // As long as a successor may wait that ignores priority 0: four intervals.
     line.skip().at(8.2).expect(&[
@@ -356,7 +356,7 @@ fn a_graceful_stop_ends_when_nobody_takes_over() {
 fn longest_stop(config: &VrConfig<'_>) -> f64 {
     let mut line = Line::new(config);
     let key = line.key;
-    line.act(|r, now| r.set_enabled(now, key, false).unwrap());
+    line.act(|r, now| r.admin(now).set_enabled(key, false).unwrap());
     let start = line.now;
     while line.state() == State::Active {
         line.now = line.router.poll_timeout().unwrap();
@@ -402,7 +402,7 @@ fn a_successor_that_ignores_priority_zero_is_waited_for() {
     let mut line = active(250);
     let key = line.key;
     line.at(4.2)
-        .act(|r, now| r.set_enabled(now, key, false).unwrap())
+        .act(|r, now| r.admin(now).set_enabled(key, false).unwrap())
         .expect(&["4.2 v3 priority 0"]);
     // carp(4) with preempt=0: three intervals and its skew.
     line.at(7.9).expect(&[]).expect_state(State::Active);
@@ -415,10 +415,10 @@ fn a_stop_that_is_taken_back_leaves_it_active() {
     let mut line = active(250);
     let key = line.key;
     line.at(4.2)
-        .act(|r, now| r.set_enabled(now, key, false).unwrap())
+        .act(|r, now| r.admin(now).set_enabled(key, false).unwrap())
         .expect(&["4.2 v3 priority 0"]);
     line.at(4.3)
-        .act(|r, now| r.set_enabled(now, key, true).unwrap())
+        .act(|r, now| r.admin(now).set_enabled(key, true).unwrap())
         .expect(&["4.3 v3 priority 250"])
         .expect_state(State::Active);
 }
@@ -428,7 +428,7 @@ fn resigning_hands_over_and_does_not_preempt_back() {
     let mut line = active(250);
     let key = line.key;
     line.at(4.2)
-        .act(|r, now| r.resign(now, key).unwrap())
+        .act(|r, now| r.admin(now).resign(key).unwrap())
         .expect(&["4.2 v3 priority 0"]);
     let successor = Peer::fridge(&line, 100);
     line.at(4.8).accept(&successor).expect_state(State::Backup);
@@ -447,7 +447,7 @@ fn an_owner_that_resigned_stays_away_until_it_is_needed_or_told() {
     let addresses = one_address();
     let mut line = Line::new(&config(255, &addresses));
     let key = line.key;
-    line.at(1.2).act(|r, now| r.resign(now, key).unwrap());
+    line.at(1.2).act(|r, now| r.admin(now).resign(key).unwrap());
     let successor = Peer::fridge(&line, 100);
     line.at(1.8).accept(&successor).expect_state(State::Backup);
     for second in 3..30 {
@@ -465,7 +465,7 @@ fn an_owner_that_resigned_stays_away_until_it_is_needed_or_told() {
         });
     line.at(30.0).accept(&successor).expect_state(State::Backup);
     // S-13: told its priority again it is the owner as before.
-    line.act(|r, now| r.set_priority(now, key, None).unwrap());
+    line.act(|r, now| r.admin(now).set_priority(key, None).unwrap());
     line.at(31.0).accept(&successor);
     line.at(35.0).expect_state(State::Active);
 }
@@ -474,7 +474,7 @@ fn an_owner_that_resigned_stays_away_until_it_is_needed_or_told() {
 fn resigning_to_nobody_leaves_it_active() {
     let mut line = active(250);
     let key = line.key;
-    line.at(4.2).act(|r, now| r.resign(now, key).unwrap());
+    line.at(4.2).act(|r, now| r.admin(now).resign(key).unwrap());
     line.skip().at(8.2).expect(&["8.2 v3 priority 250"]);
     line.expect_state(State::Active);
 }
@@ -578,12 +578,13 @@ fn tracked_objects_move_the_priority_and_demote_an_owner() {
         ..config(255, &addresses)
     });
     line.skip().at(0.5);
-    line.act(|r, now| r.set_tracked(now, 1, false));
+    line.act(|r, now| r.admin(now).set_tracked(1, false));
     line.expect(&["0.5 v3 priority 155"]);
-    line.at(0.6).act(|r, now| r.set_tracked(now, 1, true));
+    line.at(0.6).act(|r, now| r.admin(now).set_tracked(1, true));
     line.expect(&["0.6 v3 priority 255"]);
     // The one it cannot do without: it says that it stops.
-    line.at(0.7).act(|r, now| r.set_tracked(now, 2, false));
+    line.at(0.7)
+        .act(|r, now| r.admin(now).set_tracked(2, false));
     line.expect(&["0.7 v3 priority 0"]);
     let successor = Peer::fridge(&line, 100);
     line.at(0.9).accept(&successor).expect(&[
@@ -592,7 +593,7 @@ fn tracked_objects_move_the_priority_and_demote_an_owner() {
         "0.9 Active -> Initialize: a tracked object is down",
         "0.9 -group IPv4",
     ]);
-    line.at(1.0).act(|r, now| r.set_tracked(now, 2, true));
+    line.at(1.0).act(|r, now| r.admin(now).set_tracked(2, true));
     line.expect_state(State::Active);
 }
 

@@ -31,7 +31,7 @@ fn active(config: &VrConfig<'_>) -> Line {
 
 fn reconfigure(line: &mut Line, config: &VrConfig<'_>) {
     let key = line.key;
-    line.act(|r, now| r.reconfigure(now, key, config).unwrap());
+    line.act(|r, now| r.admin(now).reconfigure(key, config).unwrap());
 }
 
 #[test]
@@ -39,9 +39,9 @@ fn who_resigned_and_is_stopped_meanwhile_stops() {
     let list = addresses(&["10.10.10.80"]);
     let mut line = active(&config(&list));
     let key = line.key;
-    line.act(|r, now| r.resign(now, key).unwrap());
+    line.act(|r, now| r.admin(now).resign(key).unwrap());
     line.at(5.2);
-    line.act(|r, now| r.set_enabled(now, key, false).unwrap());
+    line.act(|r, now| r.admin(now).set_enabled(key, false).unwrap());
     line.at(9.0).expect_state(State::Initialize);
     assert_eq!(line.status().reason, Reason::Disabled);
 }
@@ -51,9 +51,9 @@ fn who_stops_and_is_told_to_resign_stops_all_the_same() {
     let list = addresses(&["10.10.10.80"]);
     let mut line = active(&config(&list));
     let key = line.key;
-    line.act(|r, now| r.set_enabled(now, key, false).unwrap());
+    line.act(|r, now| r.admin(now).set_enabled(key, false).unwrap());
     line.at(5.2);
-    line.act(|r, now| r.resign(now, key).unwrap());
+    line.act(|r, now| r.admin(now).resign(key).unwrap());
     line.at(9.0).expect_state(State::Initialize);
 }
 
@@ -69,7 +69,7 @@ fn who_stops_names_its_own_interval() {
     line.at(3.0).expect_state(State::Active);
     let key = line.key;
     line.skip();
-    line.act(|r, now| r.set_enabled(now, key, false).unwrap());
+    line.act(|r, now| r.admin(now).set_enabled(key, false).unwrap());
     let sent = Sent::parse(&line.frames[0]);
     assert_eq!((sent.priority, sent.interval_cs), (0, 100));
 }
@@ -97,7 +97,7 @@ fn an_effect_that_failed_is_waited_for_whatever_else_happens() {
     line.expect_state(State::Initialize);
     assert_eq!(line.status().reason, Reason::EffectFailed);
     line.at(5.5);
-    line.act(|r, now| r.set_tracked(now, 1, false));
+    line.act(|r, now| r.admin(now).set_tracked(1, false));
     line.at(5.9).expect_state(State::Initialize);
     line.at(6.1).expect_state(State::Backup);
 }
@@ -139,12 +139,12 @@ fn interfaces_keep_their_virtual_routers_when_one_is_forgotten() {
         line.router
             .set_interface(now, ifindex, interface())
             .unwrap();
-        line.router.insert(now, key, &config(&list)).unwrap();
-        line.router.set_enabled(now, key, true).unwrap();
+        line.router.admin(now).insert(key, &config(&list)).unwrap();
+        line.router.admin(now).set_enabled(key, true).unwrap();
     }
     let first = line.key;
     assert_eq!(line.router.remove_interface(IF), Err(Error::InUse));
-    line.router.remove(now, first).unwrap();
+    line.router.admin(now).remove(first).unwrap();
     line.drain();
     line.router.remove_interface(IF).unwrap();
     let down = InterfaceState {
@@ -214,7 +214,7 @@ fn another_priority_ends_having_resigned_and_nothing_else_does() {
     let mut line = active(&base);
     let key = line.key;
     let peer = Peer::fridge(&line, 50);
-    line.act(|r, now| r.resign(now, key).unwrap());
+    line.act(|r, now| r.admin(now).resign(key).unwrap());
     line.at(5.1).accept(&peer).expect_state(State::Backup);
     let other = VrConfig {
         settings: VrSettings {
@@ -309,9 +309,9 @@ fn virtual_routers_of_one_place_in_the_table_are_told_apart() {
         let mut router = Engine::<1, 4, 2>::new();
         router.set_interface(now, IF, interface()).unwrap();
         for key in keys {
-            router.insert(now, key, &config(&list)).unwrap();
+            router.admin(now).insert(key, &config(&list)).unwrap();
         }
-        router.remove(now, gone).unwrap();
+        router.admin(now).remove(gone).unwrap();
         let mut buf = [0; Engine::<1, 4, 2>::MAX_FRAME_LEN];
         let removed = router.poll_output(&mut buf);
         assert_eq!(removed, Poll::Output(Output::Removed { key: gone }));
@@ -320,7 +320,7 @@ fn virtual_routers_of_one_place_in_the_table_are_told_apart() {
             let there = router.status(key).map(|status| status.key);
             assert_eq!(there, (key != gone).then_some(key));
         }
-        router.insert(now, gone, &config(&list)).unwrap();
+        router.admin(now).insert(gone, &config(&list)).unwrap();
         assert_eq!(router.keys().count(), 3);
     }
 }
@@ -524,8 +524,8 @@ fn advertisements_of_a_large_table_leave_together() {
     // Within a hundredth of the interval, and one after it.
     for (vrid, millis) in [(1, 0), (2, 3), (3, 5), (4, 9), (5, 40)] {
         let (now, key) = (at(millis * 1_000), key(vrid, Family::Ipv4));
-        router.insert(now, key, &owner).unwrap();
-        router.set_enabled(now, key, true).unwrap();
+        router.admin(now).insert(key, &owner).unwrap();
+        router.admin(now).set_enabled(key, true).unwrap();
         assert_eq!(adverts(&mut router), 1);
     }
     for second in 1..5 {
@@ -570,8 +570,8 @@ fn nobody_advertises_earlier_by_more_than_a_hundredth_of_its_own_interval() {
             },
             ..config(&list)
         };
-        router.insert(at(millis), key, &owner).unwrap();
-        router.set_enabled(at(millis), key, true).unwrap();
+        router.admin(at(millis)).insert(key, &owner).unwrap();
+        router.admin(at(millis)).set_enabled(key, true).unwrap();
         assert_eq!(speakers(&mut router), [vrid]);
     }
     router.handle_timeout(at(1_000));
@@ -586,7 +586,7 @@ fn a_backup_that_is_told_to_resign_says_nothing() {
     let mut line = Line::new(&config(&list));
     let key = line.key;
     line.at(1.0).skip();
-    line.act(|r, now| r.resign(now, key).unwrap());
+    line.act(|r, now| r.admin(now).resign(key).unwrap());
     line.at(1.5).expect(&[]).expect_state(State::Backup);
     assert!(!line.status().handing_over);
 }
@@ -610,9 +610,9 @@ fn what_is_known_of_tracked_objects_outlives_a_change_of_the_list() {
     let first = [down(1, -10), up(2, 20)];
     let mut line = Line::new(&tracking(&first));
     assert_eq!(line.status().priority, priority(120));
-    line.act(|r, now| r.set_tracked(now, 1, false));
+    line.act(|r, now| r.admin(now).set_tracked(1, false));
     assert_eq!(line.status().priority, priority(110));
-    line.act(|r, now| r.set_tracked(now, 2, false));
+    line.act(|r, now| r.admin(now).set_tracked(2, false));
     assert_eq!(line.status().priority, priority(90));
     let second = [down(3, -1), down(2, -2), down(1, -4)];
     reconfigure(&mut line, &tracking(&second));
@@ -627,7 +627,10 @@ fn what_a_configuration_cannot_mean_is_refused() {
         let mut config = config(&list);
         change(&mut config);
         let now = vrrp_core::Instant::from_micros(0);
-        router.insert(now, key(1, Family::Ipv4), &config).err()
+        router
+            .admin(now)
+            .insert(key(1, Family::Ipv4), &config)
+            .err()
     };
     assert_eq!(refused(&|_| {}), None);
     assert_eq!(refused(&|c| c.settings.advert_interval = cs(4_095)), None);
@@ -650,12 +653,16 @@ fn what_a_configuration_cannot_mean_is_refused() {
     let now = vrrp_core::Instant::from_micros(0);
     for list in [&["ff02::1"], &["::"]].map(|list| addresses(list)) {
         let mut router = Engine::<1, 1, 8>::new();
-        let inserted = router.insert(now, key(1, Family::Ipv6), &config(&list));
+        let inserted = router
+            .admin(now)
+            .insert(key(1, Family::Ipv6), &config(&list));
         assert_eq!(inserted.err(), bad, "{list:?}");
     }
     for list in wrong.map(addresses) {
         let mut router = Engine::<1, 1, 8>::new();
-        let inserted = router.insert(now, key(1, Family::Ipv4), &config(&list));
+        let inserted = router
+            .admin(now)
+            .insert(key(1, Family::Ipv4), &config(&list));
         assert_eq!(inserted.err(), bad, "{list:?}");
     }
     for peers in [
@@ -669,7 +676,7 @@ fn what_a_configuration_cannot_mean_is_refused() {
             peers: &peers,
             ..config(&list)
         };
-        let inserted = router.insert(now, key(1, Family::Ipv4), &unicast);
+        let inserted = router.admin(now).insert(key(1, Family::Ipv4), &unicast);
         assert_eq!(inserted.err(), bad, "{peers:?}");
     }
 }
@@ -685,7 +692,7 @@ fn a_group_that_is_joined_again_does_not_end_a_handover() {
         family: Family::Ipv4,
     });
     line.at(5.5);
-    line.act(|r, now| r.set_enabled(now, key, false).unwrap());
+    line.act(|r, now| r.admin(now).set_enabled(key, false).unwrap());
     line.at(9.4).expect_state(State::Active);
     line.at(9.6).expect_state(State::Initialize);
 }
@@ -733,7 +740,7 @@ fn an_address_is_given_up_as_it_was_taken() {
             addresses: &list[..1],
             ..base
         };
-        line.router.reconfigure(now, key, &fewer).unwrap();
+        line.router.admin(now).reconfigure(key, &fewer).unwrap();
         let gone = line.router.poll_output(&mut []);
         let expected = Output::SetAddress {
             key,

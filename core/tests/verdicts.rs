@@ -62,7 +62,9 @@ fn mismatches_are_told_whatever_the_state() {
         let mut line = line(&list, Version::V3);
         line.act(|r, now| {
             let key = common::key(1, vrrp_core::Family::Ipv4);
-            r.set_priority(now, key, Some(priority(ours))).unwrap();
+            r.admin(now)
+                .set_priority(key, Some(priority(ours)))
+                .unwrap();
         });
         if ours > 200 {
             line.at(4.0).expect_state(State::Active);

@@ -5,9 +5,10 @@ use core::mem::{align_of, size_of};
 use core::net::{IpAddr, Ipv4Addr};
 
 use vrrp_core::{
-    Instant, Output, Poll, Priority, Track, TrackEffect, Verdict, VirtualAddress, VrConfig, VrKey,
+    Instant, Output, Poll, Priority, Track, TrackEffect, Verdict, VirtualAddress, VrConfig,
 };
 
+use crate::admin::{administer, configure, track};
 use crate::convert::{self, Legal};
 use crate::handle::{self, Engine, VRRP_MAX_ADDRESSES, content, content_mut, vrrp};
 use crate::numbers::*;
@@ -97,8 +98,8 @@ pub unsafe extern "C" fn vrrp_insert(
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
-        configure(vrrp, key, config, |engine, key, config| {
-            engine.insert(at(now_us), key, config)
+        configure(vrrp, now_us, key, config, |admin, key, config| {
+            admin.insert(key, config)
         })
     }
 }
@@ -118,8 +119,8 @@ pub unsafe extern "C" fn vrrp_reconfigure(
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
-        configure(vrrp, key, config, |engine, key, config| {
-            engine.reconfigure(at(now_us), key, config)
+        configure(vrrp, now_us, key, config, |admin, key, config| {
+            admin.reconfigure(key, config)
         })
     }
 }
@@ -131,7 +132,7 @@ pub unsafe extern "C" fn vrrp_reconfigure(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_remove(vrrp: *mut vrrp, now_us: u64, key: *const vrrp_key) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
-    unsafe { administer(vrrp, key, |engine, key| engine.remove(at(now_us), key)) }
+    unsafe { administer(vrrp, now_us, key, |admin, key| admin.remove(key)) }
 }
 
 /// Enables (`on` is not 0) or disables a virtual router. An Active one that is disabled says so with
@@ -148,8 +149,8 @@ pub unsafe extern "C" fn vrrp_set_enabled(
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
-        administer(vrrp, key, |engine, key| {
-            engine.set_enabled(at(now_us), key, on != 0)
+        administer(vrrp, now_us, key, |admin, key| {
+            admin.set_enabled(key, on != 0)
         })
     }
 }
@@ -166,8 +167,8 @@ pub unsafe extern "C" fn vrrp_set_priority(
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
-        administer(vrrp, key, |engine, key| {
-            engine.set_priority(at(now_us), key, Priority::new(priority))
+        administer(vrrp, now_us, key, |admin, key| {
+            admin.set_priority(key, Priority::new(priority))
         })
     }
 }
@@ -179,7 +180,7 @@ pub unsafe extern "C" fn vrrp_set_priority(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_resign(vrrp: *mut vrrp, now_us: u64, key: *const vrrp_key) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
-    unsafe { administer(vrrp, key, |engine, key| engine.resign(at(now_us), key)) }
+    unsafe { administer(vrrp, now_us, key, |admin, key| admin.resign(key)) }
 }
 
 /// States how an interface is, whenever that changes. One that was never described is down.
@@ -223,12 +224,7 @@ pub unsafe extern "C" fn vrrp_set_tracked(
     up: c_int,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
-    unsafe {
-        answer(|| {
-            content_mut(vrrp)?.set_tracked(at(now_us), object, up != 0);
-            Ok(VRRP_OK)
-        })
-    }
+    unsafe { track(vrrp, now_us, |admin| admin.set_tracked(object, up != 0)) }
 }
 
 /// Takes in a frame from its Ethernet header on, VLAN tag and FCS removed.
@@ -430,45 +426,6 @@ pub(crate) fn at(now_us: u64) -> Instant {
 
 pub(crate) fn done(result: Result<(), vrrp_core::Error>) -> Answer {
     result.map(|()| VRRP_OK).map_err(convert::error)
-}
-
-/// Does something to the virtual router of a key.
-///
-/// # Safety
-/// As the functions of the header.
-unsafe fn administer(
-    vrrp: *mut vrrp,
-    key: *const vrrp_key,
-    work: impl FnOnce(&mut Engine, VrKey) -> Result<(), vrrp_core::Error>,
-) -> c_int {
-    // SAFETY: the caller keeps the contract of the header.
-    unsafe {
-        answer(|| {
-            let engine = content_mut(vrrp)?;
-            let key = raw::read(key)?.legal()?;
-            done(work(engine, key))
-        })
-    }
-}
-
-/// Does something with a configuration.
-///
-/// # Safety
-/// As the functions of the header.
-unsafe fn configure(
-    vrrp: *mut vrrp,
-    key: *const vrrp_key,
-    config: *const vrrp_config,
-    work: impl FnOnce(&mut Engine, VrKey, &VrConfig<'_>) -> Result<(), vrrp_core::Error>,
-) -> c_int {
-    // SAFETY: the caller keeps the contract of the header.
-    unsafe {
-        answer(|| {
-            let engine = content_mut(vrrp)?;
-            let key = raw::read(key)?.legal()?;
-            with_config(config, |config| work(engine, key, config))
-        })
-    }
 }
 
 /// Does `work` with the legal values of a configuration.

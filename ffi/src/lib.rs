@@ -7,6 +7,7 @@
 //! - `numbers`, `types` and `host::types` are what both sides see.
 //! - `engine`, `status`, `names` and `host::calls` are the functions.
 //! - `gate` is the gate for stacks that have one MAC, `include/vrrp_gate.h`.
+//! - `admin` has what the administrator's calls of engine and gate have in common.
 //! - `handle` is the engine in the caller's storage.
 //! - `raw` reads and writes what the caller points to, and nothing else does; `convert` goes from
 //!   the octets of C to the legal values of the engine and back.
@@ -22,6 +23,7 @@
 // The top of each header says once for all functions what pointers must be.
 #![allow(clippy::missing_safety_doc)]
 
+mod admin;
 mod convert;
 mod engine;
 mod gate;

@@ -3,7 +3,7 @@
 use core::ffi::c_int;
 use core::mem::size_of;
 
-use vrrp_core::{ActiveRouter, DropReason, InterfaceState, Statistics, Status};
+use vrrp_core::{ActiveRouter, DropReason, InterfaceState, Statistics, Status, VrKey};
 
 use crate::convert::{self, Legal};
 use crate::engine::answer;
@@ -24,16 +24,7 @@ pub unsafe extern "C" fn vrrp_status(
     status: *mut vrrp_status,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
-    unsafe {
-        answer(|| {
-            let engine = content(vrrp)?;
-            let size = raw::check_sized(status)?;
-            let key = raw::read(key)?.legal()?;
-            let found = engine.status(key).ok_or(VRRP_ERR_NOT_FOUND)?;
-            raw::write_sized(status, size, found.into());
-            Ok(VRRP_OK)
-        })
-    }
+    unsafe { answer(|| write_status(content(vrrp)?, key, status)) }
 }
 
 /// Gives the counters of a virtual router. Set `statistics->size` before.
@@ -46,16 +37,7 @@ pub unsafe extern "C" fn vrrp_statistics(
     statistics: *mut vrrp_statistics,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
-    unsafe {
-        answer(|| {
-            let engine = content(vrrp)?;
-            let size = raw::check_sized(statistics)?;
-            let key = raw::read(key)?.legal()?;
-            let found = engine.statistics(key).ok_or(VRRP_ERR_NOT_FOUND)?;
-            raw::write_sized(statistics, size, found.into());
-            Ok(VRRP_OK)
-        })
-    }
+    unsafe { answer(|| write_statistics(content(vrrp)?, key, statistics)) }
 }
 
 /// Writes to `count` how many packets were discarded for `reason`, one of `VRRP_DROP_*`: those for
@@ -72,22 +54,7 @@ pub unsafe extern "C" fn vrrp_drops(
     count: *mut u32,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
-    unsafe {
-        answer(|| {
-            let engine = content(vrrp)?;
-            raw::check(count)?;
-            let reason = legal_reason(reason)?;
-            let dropped = if key.is_null() {
-                engine.drops().count(reason)
-            } else {
-                let key = raw::read(key)?.legal()?;
-                let statistics = engine.statistics(key).ok_or(VRRP_ERR_NOT_FOUND)?;
-                statistics.drops.count(reason)
-            };
-            raw::write(count, dropped);
-            Ok(VRRP_OK)
-        })
-    }
+    unsafe { answer(|| write_drops(content(vrrp)?, key, reason, count)) }
 }
 
 /// Answers how many virtual routers there are and writes their keys, in no order, to `keys`, which
@@ -179,6 +146,73 @@ pub(crate) fn legal_reason(reason: c_int) -> Result<DropReason, c_int> {
     let mut all = DropReason::ALL.iter().copied();
     all.find(|r| convert::drop_reason(*r) == reason)
         .ok_or(VRRP_ERR_VALUE)
+}
+
+/// The engine of a handle or of its gate.
+type AnyEngine<const IFS: usize> = vrrp_core::Engine<IFS, VRRP_MAX_ROUTERS, VRRP_MAX_ADDRESSES>;
+
+/// See `vrrp_status()`.
+///
+/// # Safety
+/// As the functions of the header.
+pub(crate) unsafe fn write_status<const IFS: usize, C: Plain + Legal<K>, K: Into<VrKey>>(
+    engine: &AnyEngine<IFS>,
+    key: *const C,
+    status: *mut vrrp_status,
+) -> Answer {
+    // SAFETY: the contract is the same.
+    unsafe {
+        let size = raw::check_sized(status)?;
+        let key = raw::read(key)?.legal()?;
+        let found = engine.status(key).ok_or(VRRP_ERR_NOT_FOUND)?;
+        raw::write_sized(status, size, found.into());
+    }
+    Ok(VRRP_OK)
+}
+
+/// See `vrrp_statistics()`.
+///
+/// # Safety
+/// As the functions of the header.
+pub(crate) unsafe fn write_statistics<const IFS: usize, C: Plain + Legal<K>, K: Into<VrKey>>(
+    engine: &AnyEngine<IFS>,
+    key: *const C,
+    statistics: *mut vrrp_statistics,
+) -> Answer {
+    // SAFETY: the contract is the same.
+    unsafe {
+        let size = raw::check_sized(statistics)?;
+        let key = raw::read(key)?.legal()?;
+        let found = engine.statistics(key).ok_or(VRRP_ERR_NOT_FOUND)?;
+        raw::write_sized(statistics, size, found.into());
+    }
+    Ok(VRRP_OK)
+}
+
+/// See `vrrp_drops()`.
+///
+/// # Safety
+/// As the functions of the header.
+pub(crate) unsafe fn write_drops<const IFS: usize, C: Plain + Legal<K>, K: Into<VrKey>>(
+    engine: &AnyEngine<IFS>,
+    key: *const C,
+    reason: c_int,
+    count: *mut u32,
+) -> Answer {
+    raw::check(count)?;
+    let reason = legal_reason(reason)?;
+    // SAFETY: the contract is the same.
+    unsafe {
+        let dropped = if key.is_null() {
+            engine.drops().count(reason)
+        } else {
+            let key = raw::read(key)?.legal()?;
+            let statistics = engine.statistics(key).ok_or(VRRP_ERR_NOT_FOUND)?;
+            statistics.drops.count(reason)
+        };
+        raw::write(count, dropped);
+    }
+    Ok(VRRP_OK)
 }
 
 /// Writes items to the caller's array and answers how many there are; the iterator is made twice.

@@ -1,4 +1,4 @@
-//! The inputs: facts about interfaces and tracked objects, frames, time, and failures.
+//! The inputs: facts about interfaces, frames, time, and failures.
 
 use super::Engine;
 use super::vr::Found;
@@ -53,16 +53,6 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
         self.interfaces.swap_remove(usize::from(slot));
         self.table.renumber(last, slot);
         Ok(())
-    }
-
-    /// States whether a tracked object is up. Objects that nobody tracks are ignored; one that was
-    /// never described is up.
-    pub fn set_tracked(&mut self, now: Instant, object: u16, up: bool) {
-        for index in self.table.indices() {
-            self.with_index(index, |vr, iface| {
-                vr.set_tracked(now, &iface.state, object, up);
-            });
-        }
     }
 
     /// Takes in a frame from its Ethernet header on, VLAN tag removed.

@@ -2,8 +2,8 @@
 //!
 //! | file | content |
 //! |---|---|
-//! | `admin` | the calls of the administrator |
-//! | `input` | frames, time, interfaces, tracked objects and failures |
+//! | `admin` | the calls of the administrator, tracked objects among them |
+//! | `input` | frames, time, interfaces and failures |
 //! | `output` | the effects and frames for the port |
 //! | `query` | status, counters, and how addresses are served |
 //! | `table` | virtual routers by key, and the queues of those with something to say |
@@ -28,6 +28,7 @@ use crate::error::Error;
 use crate::status::DropCounters;
 use crate::time::Duration;
 use crate::types::VrKey;
+pub use admin::{Admin, Key};
 use deadlines::Deadlines;
 use interfaces::Interface;
 pub(crate) use query::VirtualAddressState;

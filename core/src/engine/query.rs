@@ -1,4 +1,5 @@
-//! Questions about virtual routers, their counters and their addresses. They change nothing.
+//! Questions about virtual routers, their counters and their addresses. They change nothing. A key may
+//! be a [`GateKey`](crate::gate::GateKey), too.
 
 use core::net::{IpAddr, Ipv6Addr};
 
@@ -14,8 +15,10 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
     }
 
     /// A virtual router as it stands. `None`: there is none with this key.
-    pub fn status(&self, key: VrKey) -> Option<Status> {
-        self.table.get(self.table.find(key)?).map(|vr| vr.status())
+    pub fn status(&self, key: impl Into<VrKey>) -> Option<Status> {
+        self.table
+            .get(self.table.find(key.into())?)
+            .map(|vr| vr.status())
     }
 
     /// The keys of all virtual routers, in no order.
@@ -24,7 +27,11 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
     }
 
     /// The virtual addresses of a virtual router in the order in which they are advertised.
-    pub fn addresses(&self, key: VrKey) -> impl Iterator<Item = VirtualAddress> + '_ {
+    pub fn addresses<K: Into<VrKey>>(
+        &self,
+        key: K,
+    ) -> impl Iterator<Item = VirtualAddress> + use<'_, K, IFS, VRS, ADDRS> {
+        let key = key.into();
         let vr = self.table.find(key).and_then(|index| self.table.get(index));
         vr.into_iter().flat_map(move |vr| {
             let entries = vr.entries().addresses().iter();
@@ -33,9 +40,9 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
     }
 
     /// The counters of a virtual router. `None`: there is none with this key.
-    pub fn statistics(&self, key: VrKey) -> Option<&Statistics> {
+    pub fn statistics(&self, key: impl Into<VrKey>) -> Option<&Statistics> {
         self.table
-            .get(self.table.find(key)?)
+            .get(self.table.find(key.into())?)
             .map(|vr| vr.statistics())
     }
 
@@ -104,11 +111,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
             [0x00, 0x00, 0x5e, 0x00, 2, vrid] => (Family::Ipv6, vrid),
             _ => return None,
         };
-        let key = VrKey {
-            ifindex,
-            vrid: Vrid::new(vrid)?,
-            family,
-        };
+        let key = VrKey::new(ifindex, Vrid::new(vrid)?, family);
         let vr = self.table.get(self.table.find(key)?)?;
         Some(vr.has_mac())
     }

@@ -27,7 +27,7 @@
 //!   passes on who it was ([`Received::Answer`]), and asks itself for who talks to an address that
 //!   was taken over.
 //!
-//! The gate has one interface, [`IFINDEX`]. Unicast peers need a neighbour table and are refused.
+//! The gate has one interface, so that a [`GateKey`] names none. Unicast peers need a neighbour table and are refused.
 #![deny(
     clippy::indexing_slicing,
     clippy::unwrap_used,
@@ -44,29 +44,57 @@ mod send;
 use core::fmt;
 use core::net::IpAddr;
 
-use crate::config::VrConfig;
-use crate::engine::Engine;
-use crate::error::Error;
+use crate::engine::{Admin, Engine};
 use crate::log::frame_discarded;
 use crate::output::{Failure, Output, Poll, StateChange};
 use crate::status::InterfaceState;
 use crate::time::{Duration, Instant};
-use crate::types::{Family, Priority, VirtualAddress, VrKey, Vrid};
+use crate::types::{Family, MacAddr, VirtualAddress, VrKey, Vrid};
 use crate::wire::mld;
 use asking::Asking;
 use groups::Groups;
 
 pub use receive::{Addressee, Received};
 
-/// The number of a gate's one interface in its keys.
-pub const IFINDEX: u32 = 1;
+/// The number of a gate's one interface, to its engine.
+const IFINDEX: u32 = 1;
 
-/// The key of a virtual router of a gate.
-pub const fn key(vrid: Vrid, family: Family) -> VrKey {
-    VrKey {
-        ifindex: IFINDEX,
-        vrid,
-        family,
+/// The name of a virtual router of a gate, which has one interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub struct GateKey {
+    /// The virtual router identifier.
+    pub vrid: Vrid,
+    /// The address family.
+    pub family: Family,
+}
+
+impl GateKey {
+    /// The virtual router `vrid` of a family.
+    pub const fn new(vrid: Vrid, family: Family) -> Self {
+        Self { vrid, family }
+    }
+
+    fn from_engine(VrKey { vrid, family, .. }: VrKey) -> Self {
+        Self { vrid, family }
+    }
+
+    /// The virtual MAC of this virtual router.
+    pub const fn virtual_mac(self) -> MacAddr {
+        MacAddr::virtual_router(self.family, self.vrid)
+    }
+}
+
+impl From<GateKey> for VrKey {
+    fn from(GateKey { vrid, family }: GateKey) -> Self {
+        Self::new(IFINDEX, vrid, family)
+    }
+}
+
+impl fmt::Display for GateKey {
+    /// `VRID 1 (IPv4)`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "VRID {} ({})", self.vrid, self.family)
     }
 }
 
@@ -108,18 +136,18 @@ pub enum Action<'b> {
     /// for; the others stay out of the stack and are answered for by the gate.
     SetAddress {
         /// The virtual router.
-        key: VrKey,
+        key: GateKey,
         /// The address and its prefix.
         address: VirtualAddress,
         /// Give or take away.
         on: bool,
     },
     /// A virtual router changed its state.
-    StateChange(StateChange),
+    StateChange(StateChange<GateKey>),
     /// A virtual router that was to be removed is gone; its key is free.
     Removed {
         /// The virtual router that was.
-        key: VrKey,
+        key: GateKey,
     },
 }
 
@@ -136,79 +164,25 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
         }
     }
 
-    /// The engine, for questions: status, counters, addresses.
+    /// The engine, for questions: status, counters, addresses. They take a [`GateKey`], too.
     pub fn engine(&self) -> &Engine<1, VRS, ADDRS> {
         &self.engine
     }
 
-    /// As [`Engine::insert`], and enabled at once.
-    ///
-    /// # Errors
-    /// As there; [`Error::NoPeers`] for unicast peers.
-    pub fn insert(&mut self, now: Instant, key: VrKey, config: &VrConfig<'_>) -> Result<(), Error> {
-        check(key, config)?;
-        self.engine.insert(now, key, config)?;
-        self.engine.set_enabled(now, key, true)
+    /// The calls of the administrator, as made at `now`.
+    pub fn admin(&mut self, now: Instant) -> Admin<'_, 1, VRS, ADDRS, GateKey> {
+        self.engine.admin_by(now)
     }
 
-    /// As [`Engine::reconfigure`].
-    ///
-    /// # Errors
-    /// As there; [`Error::NoPeers`] for unicast peers.
-    pub fn reconfigure(
-        &mut self,
-        now: Instant,
-        key: VrKey,
-        config: &VrConfig<'_>,
-    ) -> Result<(), Error> {
-        check(key, config)?;
-        self.engine.reconfigure(now, key, config)
+    /// The keys of all virtual routers, in no order.
+    pub fn keys(&self) -> impl Iterator<Item = GateKey> + '_ {
+        self.engine.keys().map(GateKey::from_engine)
     }
 
-    /// As [`Engine::remove`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn remove(&mut self, now: Instant, key: VrKey) -> Result<(), Error> {
-        self.engine.remove(now, key)
-    }
-
-    /// As [`Engine::set_enabled`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn set_enabled(&mut self, now: Instant, key: VrKey, on: bool) -> Result<(), Error> {
-        self.engine.set_enabled(now, key, on)
-    }
-
-    /// As [`Engine::set_priority`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn set_priority(
-        &mut self,
-        now: Instant,
-        key: VrKey,
-        priority: Option<Priority>,
-    ) -> Result<(), Error> {
-        self.engine.set_priority(now, key, priority)
-    }
-
-    /// As [`Engine::resign`].
-    ///
-    /// # Errors
-    /// As there.
-    pub fn resign(&mut self, now: Instant, key: VrKey) -> Result<(), Error> {
-        self.engine.resign(now, key)
-    }
-
-    /// As [`Engine::set_tracked`].
-    pub fn set_tracked(&mut self, now: Instant, object: u16, up: bool) {
-        self.engine.set_tracked(now, object, up);
-    }
-
-    /// As [`Engine::handle_failure`].
-    pub fn handle_failure(&mut self, now: Instant, failure: Failure) {
+    /// Learns that the stack did not take an address, or has lost it.
+    pub fn handle_address_failure(&mut self, now: Instant, key: GateKey, address: IpAddr) {
+        let key = key.into();
+        let failure = Failure::Address { key, address };
         self.engine.handle_failure(now, failure);
     }
 
@@ -332,10 +306,19 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
                 }
                 let shared = self.shares_group(address.address);
                 self.groups.set_address(address.address, on, shared);
+                let key = GateKey::from_engine(key);
                 accept.then_some(Action::SetAddress { key, address, on })
             }
-            Output::StateChange(change) => Some(Action::StateChange(change)),
-            Output::Removed { key } => Some(Action::Removed { key }),
+            Output::StateChange(change) => Some(Action::StateChange(StateChange {
+                key: GateKey::from_engine(change.key),
+                from: change.from,
+                to: change.to,
+                reason: change.reason,
+                peer: change.peer,
+            })),
+            Output::Removed { key } => Some(Action::Removed {
+                key: GateKey::from_engine(key),
+            }),
         }
     }
 
@@ -357,14 +340,6 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
     pub fn count_discard(&mut self, reason: Discard) {
         self.discards.add(reason);
         frame_discarded(reason);
-    }
-}
-
-fn check(key: VrKey, config: &VrConfig<'_>) -> Result<(), Error> {
-    match () {
-        () if key.ifindex != IFINDEX => Err(Error::NotFound),
-        () if !config.peers.is_empty() => Err(Error::NoPeers),
-        () => Ok(()),
     }
 }
 

@@ -158,7 +158,10 @@ impl Line {
     /// Inserts and enables one virtual router at time 0 on an interface that is up.
     pub fn new(config: &VrConfig<'_>) -> Line {
         let mut line = Line::disabled(config);
-        line.router.set_enabled(line.now, line.key, true).unwrap();
+        line.router
+            .admin(line.now)
+            .set_enabled(line.key, true)
+            .unwrap();
         line.drain();
         line
     }
@@ -176,7 +179,10 @@ impl Line {
         line.router
             .set_interface(line.now, IF, interface())
             .unwrap();
-        line.router.insert(line.now, line.key, config).unwrap();
+        line.router
+            .admin(line.now)
+            .insert(line.key, config)
+            .unwrap();
         line
     }
 

@@ -59,7 +59,7 @@ fn active(value: u8) -> Line {
 
 fn enable(line: &mut Line, on: bool) {
     let key = line.key;
-    line.act(|r, now| r.set_enabled(now, key, on).unwrap());
+    line.act(|r, now| r.admin(now).set_enabled(key, on).unwrap());
 }
 
 /// Hears fridge say this priority.

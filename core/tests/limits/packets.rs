@@ -72,7 +72,7 @@ fn without_a_chosen_source_it_is_that_of_the_interface() {
             source: Some(ip(source)),
             ..config(100, &list)
         };
-        let refused = router.insert(line.now, line.key, &config);
+        let refused = router.admin(line.now).insert(line.key, &config);
         // A small build refuses every source.
         let reason = if cfg!(feature = "small") {
             vrrp_core::Error::NoSource
@@ -124,7 +124,7 @@ fn an_owner_that_discards_does_so_while_it_is_owner() {
     });
     let peer = Peer::fridge(&line, 200);
     assert_eq!(format!("{:?}", line.hear(&peer)), "Dropped(Owner)");
-    line.act(|r, now| r.set_tracked(now, 1, false));
+    line.act(|r, now| r.admin(now).set_tracked(1, false));
     line.accept(&peer).expect_state(State::Backup);
 }
 
@@ -172,7 +172,7 @@ fn intervals_that_a_version_cannot_say_are_refused() {
             },
             ..config(100, &list)
         };
-        let refused = line.router.reconfigure(line.now, line.key, &other);
+        let refused = line.router.admin(line.now).reconfigure(line.key, &other);
         assert_eq!(refused, Err(Error::BadInterval), "{version:?}");
     }
 }

@@ -111,7 +111,7 @@ fn addresses_are_accepted_where_the_rfc_says() {
             ..config(value, &list())
         });
         let router = &mut line.router;
-        router.set_enabled(line.now, line.key, true).unwrap();
+        router.admin(line.now).set_enabled(line.key, true).unwrap();
         let mut buf = [0; 512];
         let mut served = Vec::new();
         loop {

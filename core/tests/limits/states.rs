@@ -213,7 +213,7 @@ fn tracking_leaves_255_and_0_to_owners_and_farewells() {
     }
     let mut line = line(100);
     let key = line.key;
-    line.act(|r, now| r.set_priority(now, key, Some(priority(255))).unwrap());
+    line.act(|r, now| r.admin(now).set_priority(key, Some(priority(255))).unwrap());
     assert_eq!(line.status().priority, priority(255));
 }
 
@@ -224,8 +224,11 @@ fn several_families_and_vrids_do_not_disturb_each_other() {
     let six = addresses(&["fe80::53/64"]);
     let now = line.now;
     let other = key(1, Family::Ipv6);
-    line.router.insert(now, other, &config(255, &six)).unwrap();
-    line.router.set_enabled(now, other, true).unwrap();
+    line.router
+        .admin(now)
+        .insert(other, &config(255, &six))
+        .unwrap();
+    line.router.admin(now).set_enabled(other, true).unwrap();
     line.drain();
     line.expect_state(State::Backup);
     assert_eq!(line.router.status(other).unwrap().state, State::Active);

@@ -3,15 +3,16 @@
 use core::ffi::{c_int, c_void};
 use core::mem::{align_of, size_of};
 
-use vrrp_core::gate::{Discard, Gate, Received, max_frame_len};
-use vrrp_core::{Failure, Priority, State, VrKey};
+use vrrp_core::gate::{Discard, Gate, GateKey, Received, max_frame_len};
+use vrrp_core::{Priority, State};
 
 use super::convert;
 use super::handle::{Answers, Content, vrrp_gate};
 use super::numbers::*;
 use super::types::*;
+use crate::admin::{administer, configure, track};
 use crate::convert::Legal;
-use crate::engine::{answer, at, done, with_config};
+use crate::engine::{answer, at, done};
 use crate::handle::{self, VRRP_MAX_ADDRESSES, VRRP_MAX_ROUTERS, content_mut};
 use crate::numbers::*;
 use crate::raw;
@@ -64,10 +65,8 @@ pub unsafe extern "C" fn vrrp_gate_insert(
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
-        answer(|| {
-            let gate = &mut content_mut(gate)?.gate;
-            let key = raw::read(key)?.legal()?;
-            with_config(config, |config| gate.insert(at(now_us), key, config))
+        configure(gate, now_us, key, config, |admin, key, config| {
+            admin.insert(key, config)
         })
     }
 }
@@ -85,10 +84,8 @@ pub unsafe extern "C" fn vrrp_gate_reconfigure(
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
-        answer(|| {
-            let gate = &mut content_mut(gate)?.gate;
-            let key = raw::read(key)?.legal()?;
-            with_config(config, |config| gate.reconfigure(at(now_us), key, config))
+        configure(gate, now_us, key, config, |admin, key, config| {
+            admin.reconfigure(key, config)
         })
     }
 }
@@ -104,7 +101,7 @@ pub unsafe extern "C" fn vrrp_gate_remove(
     key: *const vrrp_gate_key,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
-    unsafe { administer(gate, key, |gate, key| gate.remove(at(now_us), key)) }
+    unsafe { administer(gate, now_us, key, |admin, key| admin.remove(key)) }
 }
 
 /// Enables (`on` is not 0) or disables a virtual router: see `vrrp_set_enabled()`.
@@ -119,8 +116,8 @@ pub unsafe extern "C" fn vrrp_gate_set_enabled(
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
-        administer(gate, key, |gate, key| {
-            gate.set_enabled(at(now_us), key, on != 0)
+        administer(gate, now_us, key, |admin, key| {
+            admin.set_enabled(key, on != 0)
         })
     }
 }
@@ -137,9 +134,8 @@ pub unsafe extern "C" fn vrrp_gate_set_priority(
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
     unsafe {
-        administer(gate, key, |gate, key| {
-            let priority = Priority::new(priority);
-            gate.set_priority(at(now_us), key, priority)
+        administer(gate, now_us, key, |admin, key| {
+            admin.set_priority(key, Priority::new(priority))
         })
     }
 }
@@ -154,7 +150,7 @@ pub unsafe extern "C" fn vrrp_gate_resign(
     key: *const vrrp_gate_key,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
-    unsafe { administer(gate, key, |gate, key| gate.resign(at(now_us), key)) }
+    unsafe { administer(gate, now_us, key, |admin, key| admin.resign(key)) }
 }
 
 /// Disables every virtual router, and answers how many of them still serve their addresses: a successor
@@ -166,12 +162,9 @@ pub unsafe extern "C" fn vrrp_gate_shutdown(gate: *mut vrrp_gate, now_us: u64) -
         answer(|| {
             let gate = &mut content_mut(gate)?.gate;
             while let Some(key) = next_enabled(gate) {
-                done(gate.set_enabled(at(now_us), key, false))?;
+                done(gate.admin(at(now_us)).set_enabled(key, false))?;
             }
-            let statuses = gate
-                .engine()
-                .keys()
-                .filter_map(|key| gate.engine().status(key));
+            let statuses = gate.keys().filter_map(|key| gate.engine().status(key));
             let serving = statuses.filter(|vr| vr.state == State::Active).count();
             // At most 65,000.
             Ok(serving as c_int)
@@ -188,13 +181,7 @@ pub unsafe extern "C" fn vrrp_gate_set_tracked(
     up: c_int,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
-    unsafe {
-        answer(|| {
-            let gate = &mut content_mut(gate)?.gate;
-            gate.set_tracked(at(now_us), object, up != 0);
-            Ok(VRRP_OK)
-        })
-    }
+    unsafe { track(gate, now_us, |admin| admin.set_tracked(object, up != 0)) }
 }
 
 /// States how the interface is, whenever that changes: link, MAC, and the stack's own addresses. It is
@@ -323,11 +310,8 @@ pub unsafe extern "C" fn vrrp_gate_handle_failure(
             if action.kind != VRRP_GATE_SET_ADDRESS {
                 return Err(VRRP_ERR_VALUE);
             }
-            let failure = Failure::Address {
-                key: action.key.legal()?,
-                address: action.address.address.legal()?,
-            };
-            gate.handle_failure(at(now_us), failure);
+            let (key, address) = (action.key.legal()?, action.address.address.legal()?);
+            gate.handle_address_failure(at(now_us), key, address);
             Ok(VRRP_OK)
         })
     }
@@ -407,32 +391,10 @@ impl Answers {
 }
 
 /// A virtual router that is enabled. `None`: there is none.
-fn next_enabled(gate: &Gate<VRRP_MAX_ROUTERS, VRRP_MAX_ADDRESSES>) -> Option<VrKey> {
-    let enabled = |key: &VrKey| {
+fn next_enabled(gate: &Gate<VRRP_MAX_ROUTERS, VRRP_MAX_ADDRESSES>) -> Option<GateKey> {
+    let enabled = |key: &GateKey| {
         let status = gate.engine().status(*key);
         status.is_some_and(|status| status.enabled)
     };
-    gate.engine().keys().find(enabled)
-}
-
-/// Does something to the virtual router of a key.
-///
-/// # Safety
-/// As the functions of the header.
-unsafe fn administer(
-    gate: *mut vrrp_gate,
-    key: *const vrrp_gate_key,
-    work: impl FnOnce(
-        &mut Gate<VRRP_MAX_ROUTERS, VRRP_MAX_ADDRESSES>,
-        VrKey,
-    ) -> Result<(), vrrp_core::Error>,
-) -> c_int {
-    // SAFETY: the caller keeps the contract of the header.
-    unsafe {
-        answer(|| {
-            let gate = &mut content_mut(gate)?.gate;
-            let key = raw::read(key)?.legal()?;
-            done(work(gate, key))
-        })
-    }
+    gate.keys().find(enabled)
 }

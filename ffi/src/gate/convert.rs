@@ -3,23 +3,23 @@
 use core::ffi::c_int;
 use core::mem::size_of;
 
-use vrrp_core::gate::{self, Action, Addressee, Discard};
-use vrrp_core::{VrKey, Vrid};
+use vrrp_core::Vrid;
+use vrrp_core::gate::{Action, Addressee, Discard, GateKey};
 
 use super::numbers::*;
 use super::types::*;
 use crate::convert::{self, Legal};
 use crate::numbers::*;
 
-impl Legal<VrKey> for vrrp_gate_key {
-    fn legal(&self) -> Result<VrKey, c_int> {
+impl Legal<GateKey> for vrrp_gate_key {
+    fn legal(&self) -> Result<GateKey, c_int> {
         let vrid = Vrid::new(self.vrid).ok_or(VRRP_ERR_VALUE)?;
-        Ok(gate::key(vrid, self.family.legal()?))
+        Ok(GateKey::new(vrid, self.family.legal()?))
     }
 }
 
-impl From<VrKey> for vrrp_gate_key {
-    fn from(key: VrKey) -> Self {
+impl From<GateKey> for vrrp_gate_key {
+    fn from(key: GateKey) -> Self {
         Self {
             vrid: key.vrid.get(),
             family: convert::family(key.family),

@@ -3,8 +3,10 @@
 use core::mem::{align_of, offset_of, size_of};
 use core::net::IpAddr;
 
-use vrrp_core::gate::Gate;
+use vrrp_core::gate::{Gate, GateKey};
+use vrrp_core::{Admin, Instant};
 
+use crate::admin::Administered;
 use crate::handle::{Handle, VRRP_MAX_ADDRESSES, VRRP_MAX_ROUTERS, gate_storage_size};
 
 /// The room for an answer and a hint, each a frame of 86 octets at most.
@@ -22,6 +24,15 @@ impl Content {
             gate: Gate::new(seed),
             answers: Answers::NONE,
         }
+    }
+}
+
+impl Administered for Content {
+    type Key = GateKey;
+    type Admin<'e> = Admin<'e, 1, VRRP_MAX_ROUTERS, VRRP_MAX_ADDRESSES, GateKey>;
+
+    fn admin(&mut self, now: Instant) -> Self::Admin<'_> {
+        self.gate.admin(now)
     }
 }
 

@@ -9,11 +9,11 @@ use super::convert;
 use super::handle::vrrp_gate;
 use super::numbers::*;
 use super::types::*;
-use crate::convert::Legal;
 use crate::engine::answer;
 use crate::handle::content;
 use crate::numbers::*;
 use crate::raw;
+use crate::status::{write_drops, write_statistics, write_status};
 use crate::types::*;
 
 /// Writes to `deadline_us` when `vrrp_gate_handle_timeout()` and `vrrp_gate_poll()` are to be called at
@@ -48,16 +48,7 @@ pub unsafe extern "C" fn vrrp_gate_status(
     status: *mut vrrp_status,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
-    unsafe {
-        answer(|| {
-            let gate = &content(gate)?.gate;
-            let size = raw::check_sized(status)?;
-            let key = raw::read(key)?.legal()?;
-            let found = gate.engine().status(key).ok_or(VRRP_ERR_NOT_FOUND)?;
-            raw::write_sized(status, size, found.into());
-            Ok(VRRP_OK)
-        })
-    }
+    unsafe { answer(|| write_status(content(gate)?.gate.engine(), key, status)) }
 }
 
 /// Gives the counters of a virtual router. Set `statistics->size` before.
@@ -70,16 +61,7 @@ pub unsafe extern "C" fn vrrp_gate_statistics(
     statistics: *mut vrrp_statistics,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
-    unsafe {
-        answer(|| {
-            let gate = &content(gate)?.gate;
-            let size = raw::check_sized(statistics)?;
-            let key = raw::read(key)?.legal()?;
-            let found = gate.engine().statistics(key).ok_or(VRRP_ERR_NOT_FOUND)?;
-            raw::write_sized(statistics, size, found.into());
-            Ok(VRRP_OK)
-        })
-    }
+    unsafe { answer(|| write_statistics(content(gate)?.gate.engine(), key, statistics)) }
 }
 
 /// Writes to `count` how many VRRP packets were discarded for `reason`, one of `VRRP_DROP_*`: see
@@ -94,22 +76,7 @@ pub unsafe extern "C" fn vrrp_gate_drops(
     count: *mut u32,
 ) -> c_int {
     // SAFETY: the caller keeps the contract of the header.
-    unsafe {
-        answer(|| {
-            let router = content(gate)?.gate.engine();
-            raw::check(count)?;
-            let reason = crate::status::legal_reason(reason)?;
-            let dropped = if key.is_null() {
-                router.drops().count(reason)
-            } else {
-                let key = raw::read(key)?.legal()?;
-                let statistics = router.statistics(key).ok_or(VRRP_ERR_NOT_FOUND)?;
-                statistics.drops.count(reason)
-            };
-            raw::write(count, dropped);
-            Ok(VRRP_OK)
-        })
-    }
+    unsafe { answer(|| write_drops(content(gate)?.gate.engine(), key, reason, count)) }
 }
 
 /// Writes to `count` how many other frames were discarded for `reason`, one of

@@ -143,30 +143,30 @@ impl Both {
             0 => self.interface(),
             1 | 2 => self.configure(),
             3 if self.random.chance(20) => self.administer(
-                |t, at, key| t.remove(at, key),
+                |t, at, key| t.admin(at).remove(key),
                 |c, now, key| c!(vrrp_remove(c, now, key)),
             ),
             3 | 4 => {
                 let on = !self.random.chance(20);
                 self.administer(
-                    |t, at, key| t.set_enabled(at, key, on),
+                    |t, at, key| t.admin(at).set_enabled(key, on),
                     |c, now, key| c!(vrrp_set_enabled(c, now, key, on.into())),
                 );
             }
             5 => {
                 let priority = self.random.below(256) as u8;
                 self.administer(
-                    |t, at, key| t.set_priority(at, key, Priority::new(priority)),
+                    |t, at, key| t.admin(at).set_priority(key, Priority::new(priority)),
                     |c, now, key| c!(vrrp_set_priority(c, now, key, priority)),
                 );
             }
             6 => self.administer(
-                |t, at, key| t.resign(at, key),
+                |t, at, key| t.admin(at).resign(key),
                 |c, now, key| c!(vrrp_resign(c, now, key)),
             ),
             7 => {
                 let (object, up) = (self.random.below(3) as u16, self.random.chance(60));
-                self.rust.set_tracked(at, object, up);
+                self.rust.admin(at).set_tracked(object, up);
                 assert_eq!(c!(vrrp_set_tracked(c, now, object, up.into())), VRRP_OK);
             }
             8 if !self.effects.is_empty() => {
@@ -285,8 +285,8 @@ impl Both {
             (Some(key), Ok(config)) => {
                 let at = self.at();
                 match insert {
-                    true => number(self.rust.insert(at, key, &config)),
-                    false => number(self.rust.reconfigure(at, key, &config)),
+                    true => number(self.rust.admin(at).insert(key, &config)),
+                    false => number(self.rust.admin(at).reconfigure(key, &config)),
                 }
             }
         };

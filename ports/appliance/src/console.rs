@@ -2,10 +2,14 @@
 
 use core::str::SplitAsciiWhitespace;
 
-use vrrp_embassy::vrrp_core::{Error, Priority, VrKey};
+use vrrp_embassy::GateKey;
+use vrrp_embassy::vrrp_core::{self, Error, Priority};
 
+use crate::settings::{ADDRS, VRS};
 use crate::text::Text;
 use crate::{App, board, status};
+
+type Admin<'e> = vrrp_core::Admin<'e, 1, VRS, ADDRS, GateKey>;
 
 const USAGE: &str = "status | leave VRID | join VRID | resign VRID | priority VRID NUMBER | \
                      restart | hang | panic";
@@ -28,19 +32,18 @@ pub(crate) async fn run(app: &App) -> ! {
 fn obey(app: &App, line: &str) -> Option<Result<(), Error>> {
     let mut words = line.split_ascii_whitespace();
     let command = words.next()?;
-    let vrrp = app.vrrp;
     match command {
         "status" => report(app),
         "restart" => board::restart(),
         // To try the watchdog, and what becomes of a panic.
         "hang" => board::hang(),
         "panic" => panic!("told to"),
-        "leave" => return each(app, words, &|key, _| vrrp.set_enabled(key, false)),
-        "join" => return each(app, words, &|key, _| vrrp.set_enabled(key, true)),
-        "resign" => return each(app, words, &|key, _| vrrp.resign(key)),
+        "leave" => return each(app, words, &|admin, key, _| admin.set_enabled(key, false)),
+        "join" => return each(app, words, &|admin, key, _| admin.set_enabled(key, true)),
+        "resign" => return each(app, words, &|admin, key, _| admin.resign(key)),
         "priority" => {
-            return each(app, words, &|key, number| {
-                vrrp.set_priority(key, number.and_then(Priority::new))
+            return each(app, words, &|admin, key, number| {
+                admin.set_priority(key, number.and_then(Priority::new))
             });
         }
         _ => return None,
@@ -52,12 +55,12 @@ fn obey(app: &App, line: &str) -> Option<Result<(), Error>> {
 fn each(
     app: &App,
     mut words: SplitAsciiWhitespace<'_>,
-    f: &dyn Fn(VrKey, Option<u8>) -> Result<(), Error>,
+    f: &dyn Fn(&mut Admin<'_>, GateKey, Option<u8>) -> Result<(), Error>,
 ) -> Option<Result<(), Error>> {
     let vrid: u8 = words.next()?.parse().ok()?;
     let number = words.next().and_then(|word| word.parse().ok());
     let keys = app.keys.iter().filter(|key| key.vrid.get() == vrid);
-    let done = keys.map(|&key| f(key, number));
+    let done = keys.map(|&key| app.vrrp.admin(|admin| f(admin, key, number)));
     Some(done.reduce(Result::and).unwrap_or(Err(Error::NotFound)))
 }
 

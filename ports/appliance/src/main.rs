@@ -24,8 +24,8 @@ use embassy_time::Timer;
 use heapless::{String, Vec};
 use settings::{ADDRS, Settings, VRS};
 use static_cell::StaticCell;
-use vrrp_embassy::vrrp_core::{VrConfig, VrKey};
-use vrrp_embassy::{Control, OwnAddresses, Resources, Runner, StackDriver};
+use vrrp_embassy::vrrp_core::VrConfig;
+use vrrp_embassy::{Control, GateKey, OwnAddresses, Resources, Runner, StackDriver};
 
 /// The stacks of the network: the host's own, and two for virtual addresses. embassy-net gives a
 /// stack one address of each family, so these two serve two of IPv4 and two of IPv6. Each takes 3 KB
@@ -39,7 +39,7 @@ const SOCKETS: usize = 2;
 /// The context of every task of the application.
 struct App {
     name: String<16>,
-    keys: Vec<VrKey, VRS>,
+    keys: Vec<GateKey, VRS>,
     vrrp: Vrrp,
 }
 
@@ -127,16 +127,16 @@ fn read(settings: &mut Settings) -> bool {
 }
 
 #[inline(never)]
-fn insert_routers(vrrp: Vrrp, settings: &Settings) -> Vec<VrKey, VRS> {
+fn insert_routers(vrrp: Vrrp, settings: &Settings) -> Vec<GateKey, VRS> {
     let mut keys = Vec::new();
     for router in &settings.routers {
-        let key = vrrp_embassy::key(router.vrid, router.family());
+        let key = GateKey::new(router.vrid, router.family());
         let config = VrConfig {
             settings: router.settings,
             addresses: &router.addresses,
             ..VrConfig::DEFAULT
         };
-        match vrrp.insert(key, &config) {
+        match vrrp.admin(|admin| admin.insert(key, &config)) {
             Ok(()) => drop(keys.push(key)),
             Err(error) => {
                 let vrid = key.vrid.get();

@@ -7,10 +7,8 @@ use core::task::{Poll, Waker};
 
 use embassy_net_driver::Capabilities;
 use embassy_sync::waitqueue::WakerRegistration;
-use vrrp_core::gate::{DiscardCounters, Gate};
-use vrrp_core::{
-    DropCounters, Error, Instant, MacAddr, Priority, Statistics, Status, VrConfig, VrKey,
-};
+use vrrp_core::gate::{DiscardCounters, Gate, GateKey};
+use vrrp_core::{Admin, DropCounters, Error, Instant, MacAddr, Statistics, Status};
 
 use crate::StackDriver;
 use crate::frames::Frames;
@@ -134,61 +132,17 @@ impl<const VRS: usize, const ADDRS: usize> Copy for Control<'_, VRS, ADDRS> {}
 
 /// The administrator's side.
 impl<'d, const VRS: usize, const ADDRS: usize> Control<'d, VRS, ADDRS> {
-    /// Adds a virtual router and enables it. Keys come from [`key`](crate::key).
+    /// Makes calls of the administrator: `control.admin(|admin| admin.resign(key))`.
     ///
     /// # Errors
-    /// As [`vrrp_core::Engine::insert`]; [`Error::NoPeers`] for unicast peers, which need a
-    /// neighbour table.
-    pub fn insert(&self, key: VrKey, config: &VrConfig<'_>) -> Result<(), Error> {
-        self.rule(|gate, now| gate.insert(now, key, config))
-    }
-
-    /// Changes the configuration of a virtual router; its state stays.
-    ///
-    /// # Errors
-    /// As [`vrrp_core::Engine::reconfigure`]; [`Error::NoPeers`] for unicast peers.
-    pub fn reconfigure(&self, key: VrKey, config: &VrConfig<'_>) -> Result<(), Error> {
-        self.rule(|gate, now| gate.reconfigure(now, key, config))
-    }
-
-    /// Removes a virtual router, gracefully.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`].
-    pub fn remove(&self, key: VrKey) -> Result<(), Error> {
-        self.rule(|gate, now| gate.remove(now, key))
-    }
-
-    /// Enables or disables a virtual router, gracefully.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`].
-    pub fn set_enabled(&self, key: VrKey, on: bool) -> Result<(), Error> {
-        self.rule(|gate, now| gate.set_enabled(now, key, on))
-    }
-
-    /// Puts another priority in the place of the configured one; `None` goes back to that.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`].
-    pub fn set_priority(&self, key: VrKey, priority: Option<Priority>) -> Result<(), Error> {
-        self.rule(|gate, now| gate.set_priority(now, key, priority))
-    }
-
-    /// Gives up being Active in favour of whoever takes over.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`].
-    pub fn resign(&self, key: VrKey) -> Result<(), Error> {
-        self.rule(|gate, now| gate.resign(now, key))
-    }
-
-    /// States whether a tracked object is up: another link, a sensor, the application's health.
-    pub fn set_tracked(&self, object: u16, up: bool) {
-        let _ = self.rule(|gate, now| {
-            gate.set_tracked(now, object, up);
-            Ok(())
-        });
+    /// Those of the calls; [`Error::InUse`] from within another call of this method.
+    pub fn admin<R>(
+        &self,
+        calls: impl FnOnce(&mut Admin<'_, 1, VRS, ADDRS, GateKey>) -> Result<R, Error>,
+    ) -> Result<R, Error> {
+        let done = self.with(|gate| calls(&mut gate.admin(crate::now())));
+        self.wake_runner();
+        done.unwrap_or(Err(Error::InUse))
     }
 
     /// States the host's own addresses, when they come from DHCP or change.
@@ -221,12 +175,12 @@ impl<'d, const VRS: usize, const ADDRS: usize> Control<'d, VRS, ADDRS> {
 /// Questions.
 impl<const VRS: usize, const ADDRS: usize> Control<'_, VRS, ADDRS> {
     /// A virtual router as it stands. `None`: there is none with this key.
-    pub fn status(&self, key: VrKey) -> Option<Status> {
+    pub fn status(&self, key: GateKey) -> Option<Status> {
         self.with(|gate| gate.engine().status(key))?
     }
 
     /// The counters of a virtual router. `None`: there is none with this key.
-    pub fn statistics(&self, key: VrKey) -> Option<Statistics> {
+    pub fn statistics(&self, key: GateKey) -> Option<Statistics> {
         self.with(|gate| gate.engine().statistics(key).copied())?
     }
 
@@ -266,22 +220,13 @@ impl<const VRS: usize, const ADDRS: usize> Control<'_, VRS, ADDRS> {
 }
 
 impl<const VRS: usize, const ADDRS: usize> Control<'_, VRS, ADDRS> {
-    /// `None` if the gate is in use, which no call ends with.
+    /// Returns `None` if the gate is already borrowed, which no call ends with.
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut Gate<VRS, ADDRS>) -> R) -> Option<R> {
         self.inner
             .gate
             .try_borrow_mut()
             .ok()
             .map(|mut gate| f(&mut gate))
-    }
-
-    fn rule(
-        &self,
-        f: impl FnOnce(&mut Gate<VRS, ADDRS>, Instant) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        let done = self.with(|gate| f(gate, crate::now()));
-        self.wake_runner();
-        done.unwrap_or(Err(Error::InUse))
     }
 
     pub(crate) fn wake_runner(&self) {

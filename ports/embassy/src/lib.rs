@@ -18,7 +18,7 @@
 //! ```
 //! # use vrrp_embassy::vrrp_core::*;
 //! use embassy_net::{Config, StackResources, driver::Driver};
-//! use vrrp_embassy::{OwnAddresses, Resources, key};
+//! use vrrp_embassy::{GateKey, OwnAddresses, Resources};
 //!
 //! # fn setup<E: Driver + 'static>(
 //! #     ethernet: E, own: Config, virtual_one: Config, seed: u64,
@@ -32,11 +32,11 @@
 //! let (stack, net_runner) = embassy_net::new(device, own, memory, seed);
 //!
 //! // What to share with others, and a stack to serve it from.
-//! let vr = key(Vrid::new(1)?, Family::Ipv4);
+//! let vr = GateKey::new(Vrid::new(1)?, Family::Ipv4);
 //! let service = VirtualAddress { address: [10, 10, 10, 80].into(), prefix_len: 24 };
 //! let settings = VrSettings { accept: true, ..VrSettings::DEFAULT };
 //! let config = VrConfig { settings, addresses: &[service], ..VrConfig::DEFAULT };
-//! vrrp.insert(vr, &config).ok()?;
+//! vrrp.admin(|admin| admin.insert(vr, &config)).ok()?;
 //! let device = vrrp.stack_driver(Some([10, 10, 10, 80].into()), None)?;
 //! let (service, service_runner) = embassy_net::new(device, virtual_one, more_memory, seed);
 //! # let _ = (runner, net_runner, service_runner, stack, service);
@@ -98,7 +98,7 @@ pub use control::{Control, OwnAddresses};
 pub use runner::Runner;
 pub use stack::{RxToken, StackDriver, TxToken};
 pub use vrrp_core;
-pub use vrrp_core::gate::{Discard, DiscardCounters, key};
+pub use vrrp_core::gate::{Discard, DiscardCounters, GateKey};
 
 use control::Inner;
 use frames::{FRAME_LEN, Frames, Slot};

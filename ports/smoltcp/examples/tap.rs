@@ -20,9 +20,9 @@ use smoltcp::socket::{tcp, udp};
 use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetAddress, IpCidr};
 use vrrp_smoltcp::vrrp_core::{
-    AdvertInterval, Family, Priority, VirtualAddress, VrConfig, VrKey, VrSettings, Vrid,
+    AdvertInterval, Family, Priority, VirtualAddress, VrConfig, VrSettings, Vrid,
 };
-use vrrp_smoltcp::{Vrrp, key};
+use vrrp_smoltcp::{GateKey, Vrrp};
 
 const WHO_PORT: u16 = 7;
 const HTTP_PORT: u16 = 80;
@@ -91,7 +91,7 @@ fn mac_seed(mac: EthernetAddress) -> u64 {
 fn insert(
     device: &mut Device,
     words: &mut Words<impl Iterator<Item = String>>,
-) -> Result<VrKey, Box<dyn Error>> {
+) -> Result<GateKey, Box<dyn Error>> {
     let vrid = Vrid::new(words.next()?).ok_or("VRID 1 to 255")?;
     let priority = Priority::new(words.next()?).ok_or("priority 1 to 255")?;
     let advert_interval = AdvertInterval::from_centis(words.next()?).ok_or("interval 1 to 4095")?;
@@ -99,7 +99,7 @@ fn insert(
     for word in &mut words.0 {
         addresses.push(virtual_address(word.parse()?));
     }
-    let key = key(vrid, Family::of(addresses[0].address));
+    let key = GateKey::new(vrid, Family::of(addresses[0].address));
     let config = VrConfig {
         settings: VrSettings {
             priority,
@@ -110,7 +110,7 @@ fn insert(
         addresses: &addresses,
         ..VrConfig::DEFAULT
     };
-    device.insert(Instant::now(), key, &config)?;
+    device.admin(Instant::now()).insert(key, &config)?;
     Ok(key)
 }
 

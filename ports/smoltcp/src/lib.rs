@@ -22,7 +22,7 @@
 //! use smoltcp::time::Instant;
 //! use smoltcp::wire::{EthernetAddress, IpCidr};
 //! use vrrp_smoltcp::vrrp_core::{Family, State, VirtualAddress, VrConfig, VrSettings, Vrid};
-//! use vrrp_smoltcp::{Vrrp, key};
+//! use vrrp_smoltcp::{GateKey, Vrrp};
 //!
 //! let mut device = Vrrp::<_, 4, 8>::new(Loopback::new(Medium::Ethernet), 0x1234);
 //! let mac = EthernetAddress([2, 0, 0, 0, 0, 6]);
@@ -31,11 +31,11 @@
 //! iface.update_ip_addrs(|a| a.push("10.10.10.6/24".parse().unwrap()).unwrap());
 //! let mut sockets = SocketSet::new(vec![]);
 //!
-//! let vr = key(Vrid::new(1).unwrap(), Family::Ipv4);
+//! let vr = GateKey::new(Vrid::new(1).unwrap(), Family::Ipv4);
 //! let service = VirtualAddress { address: [10, 10, 10, 80].into(), prefix_len: 24 };
 //! let settings = VrSettings { accept: true, ..VrSettings::DEFAULT };
 //! let config = VrConfig { settings, addresses: &[service], ..VrConfig::DEFAULT };
-//! device.insert(now, vr, &config)?;
+//! device.admin(now).insert(vr, &config)?;
 //!
 //! while device.status(vr).unwrap().state != State::Active {
 //!     device.poll(now, &mut iface, &mut sockets);
@@ -98,7 +98,7 @@ use smoltcp::config::IFACE_MAX_ADDR_COUNT;
 pub use device::{RxToken, TxToken};
 pub use poll::Polled;
 pub use vrrp_core;
-pub use vrrp_core::gate::{Discard, DiscardCounters, key};
+pub use vrrp_core::gate::{Discard, DiscardCounters, GateKey};
 
 use vrrp_core::gate::{Gate, max_frame_len};
 

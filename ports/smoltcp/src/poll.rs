@@ -6,8 +6,8 @@ use smoltcp::iface::{Interface, PollIngressSingleResult, PollResult, SocketSet};
 use smoltcp::phy::Device;
 use smoltcp::time::Instant;
 use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr, Ipv4Cidr, Ipv6Cidr};
-use vrrp_core::gate::Action;
-use vrrp_core::{Failure, InterfaceState, MacAddr, VirtualAddress, VrKey};
+use vrrp_core::gate::{Action, GateKey};
+use vrrp_core::{InterfaceState, MacAddr, VirtualAddress};
 
 use crate::device::send;
 use crate::{Vrrp, engine_time, smoltcp_time};
@@ -145,7 +145,7 @@ impl<D: Device, const VRS: usize, const ADDRS: usize, const FRAME: usize>
         &mut self,
         now: Instant,
         iface: &mut Interface,
-        key: VrKey,
+        key: GateKey,
         address: VirtualAddress,
         on: bool,
     ) {
@@ -171,8 +171,7 @@ impl<D: Device, const VRS: usize, const ADDRS: usize, const FRAME: usize>
             let _ = self.installed.push(ip);
         } else {
             let gate = self.gate.get_mut();
-            let failure = Failure::Address { key, address: ip };
-            gate.handle_failure(engine_time(now), failure);
+            gate.handle_address_failure(engine_time(now), key, ip);
         }
     }
 }

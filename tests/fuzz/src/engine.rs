@@ -174,11 +174,13 @@ impl Bench {
             let now = bench.now;
             bench
                 .engine
-                .insert(now, key, &config)
+                .admin(now)
+                .insert(key, &config)
                 .expect("a good configuration");
             bench
                 .engine
-                .set_enabled(now, key, true)
+                .admin(now)
+                .set_enabled(key, true)
                 .expect("it is there");
         }
         bench.settle();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use vrrp_core::gate::{Action, Addressee, Discard, Gate, Received, key, max_frame_len};
+use vrrp_core::gate::{Action, Addressee, Discard, Gate, GateKey, Received, max_frame_len};
 use vrrp_core::{Duration, Family, Instant, MacAddr, Priority, State, Status, VrKey, Vrid};
 
 use crate::engine::up;
@@ -22,7 +22,7 @@ struct Bench {
     gate: Gate<VRS, ADDRS>,
     now: Instant,
     /// The addresses of the stack.
-    stack: BTreeSet<(VrKey, IpAddr)>,
+    stack: BTreeSet<(GateKey, IpAddr)>,
     /// Nothing has happened since the last time that everything was taken.
     settled: bool,
 }
@@ -44,10 +44,10 @@ pub fn check(octets: &[u8]) {
     while !octets.is_empty() {
         bench.operation(&mut octets);
     }
-    let keys: Vec<VrKey> = bench.gate.engine().keys().collect();
+    let keys: Vec<GateKey> = bench.gate.keys().collect();
     for key in keys {
         // One that is being removed already says so.
-        let _ = bench.gate.remove(bench.now, key);
+        let _ = bench.gate.admin(bench.now).remove(key);
     }
     bench.settle(true);
     bench.pass(Duration::from_secs(600));
@@ -63,19 +63,19 @@ impl Bench {
         let (now, gate) = (self.now, &mut self.gate);
         // Refusals change nothing, which is checked by what comes after.
         match which % 16 {
-            0 => drop(with_config(octets, key, |config| {
-                gate.insert(now, key, config)
+            0 => drop(with_config(octets, key.into(), |config| {
+                gate.admin(now).insert(key, config)
             })),
-            1 => drop(with_config(octets, key, |config| {
-                gate.reconfigure(now, key, config)
+            1 => drop(with_config(octets, key.into(), |config| {
+                gate.admin(now).reconfigure(key, config)
             })),
             2 => match octets.u8() % 4 {
-                0 => drop(gate.remove(now, key)),
-                1 => drop(gate.resign(now, key)),
-                2 => drop(gate.set_enabled(now, key, octets.bool())),
+                0 => drop(gate.admin(now).remove(key)),
+                1 => drop(gate.admin(now).resign(key)),
+                2 => drop(gate.admin(now).set_enabled(key, octets.bool())),
                 _ => {
                     let priority = Priority::new(octets.u8());
-                    let _ = gate.set_priority(now, key, priority);
+                    let _ = gate.admin(now).set_priority(key, priority);
                 }
             },
             3 => gate.set_interface(now, some_interface(octets)),
@@ -87,7 +87,7 @@ impl Bench {
                 self.receive(&mut frame);
             }
             8 | 9 => {
-                let mut frame = packets::advert(octets, key);
+                let mut frame = packets::advert(octets, key.into());
                 if which & 0x40 != 0 {
                     packets::spoil(octets, &mut frame);
                 }
@@ -202,7 +202,7 @@ impl Bench {
 
     /// Only who is Active speaks from a virtual MAC, or says that it stops.
     fn speaks_for(&self, source: MacAddr, frame: &[u8]) {
-        let keys = self.gate.engine().keys();
+        let keys = self.gate.keys();
         let mut owners = keys.filter(|key| key.virtual_mac() == source);
         let key = owners.next().expect("a MAC of this host");
         let status = self.gate.engine().status(key).expect("it is there");
@@ -246,8 +246,8 @@ impl Bench {
     }
 }
 
-fn some_key(octets: &mut Octets<'_>) -> Option<VrKey> {
+fn some_key(octets: &mut Octets<'_>) -> Option<GateKey> {
     let octet = octets.u8();
     let family = [Family::Ipv4, Family::Ipv6][usize::from(octet >> 7)];
-    Some(key(Vrid::new(octet % 8 + 1)?, family))
+    Some(GateKey::new(Vrid::new(octet % 8 + 1)?, family))
 }

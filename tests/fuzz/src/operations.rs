@@ -22,7 +22,7 @@ pub fn check(octets: &[u8]) {
     let keys: Vec<VrKey> = bench.engine.keys().collect();
     for key in keys {
         // One that is being removed already says so.
-        let _ = bench.engine.remove(bench.now, key);
+        let _ = bench.engine.admin(bench.now).remove(key);
     }
     bench.settle();
     bench.advance(bench.now + Duration::from_secs(3_600));
@@ -38,19 +38,25 @@ fn operation(bench: &mut Bench, octets: &mut Octets<'_>) {
     // Refusals are part of the contract: what matters is that they change nothing that is checked.
     match which % 16 {
         0 | 1 => {
-            let _ = with_config(octets, key, |config| engine.insert(now, key, config));
-            let _ = engine.set_enabled(now, key, true);
+            let _ = with_config(octets, key, |config| engine.admin(now).insert(key, config));
+            let _ = engine.admin(now).set_enabled(key, true);
         }
         2 => drop(with_config(octets, key, |config| {
-            engine.reconfigure(now, key, config)
+            engine.admin(now).reconfigure(key, config)
         })),
-        3 => drop(engine.remove(now, key)),
-        4 => drop(engine.set_enabled(now, key, octets.bool())),
-        5 => drop(engine.set_priority(now, key, Priority::new(octets.u8()))),
-        6 => drop(engine.resign(now, key)),
+        3 => drop(engine.admin(now).remove(key)),
+        4 => drop(engine.admin(now).set_enabled(key, octets.bool())),
+        5 => drop(
+            engine
+                .admin(now)
+                .set_priority(key, Priority::new(octets.u8())),
+        ),
+        6 => drop(engine.admin(now).resign(key)),
         7 => drop(engine.set_interface(now, some_ifindex(octets), some_interface(octets))),
         8 => drop(engine.remove_interface(some_ifindex(octets))),
-        9 => engine.set_tracked(now, u16::from(octets.u8() % 4), octets.bool()),
+        9 => engine
+            .admin(now)
+            .set_tracked(u16::from(octets.u8() % 4), octets.bool()),
         10 => bench.fail(some_failure(octets, key)),
         11 | 12 => {
             let mut frame = packets::advert(octets, key);

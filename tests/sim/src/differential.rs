@@ -202,7 +202,10 @@ impl Pair {
         engine
             .set_interface(at, IF, interface(MacAddr([2, 0, 0, 0, 0, OWN]), OWN))
             .unwrap();
-        engine.insert(at, key, &config.as_vr_config()).unwrap();
+        engine
+            .admin(at)
+            .insert(key, &config.as_vr_config())
+            .unwrap();
         let oracle = Oracle::new(key, &config, address(family, OWN));
         let log = vec![format!("{version:?} {family} {config:?}")];
         Pair {
@@ -318,22 +321,25 @@ impl Pair {
         match what {
             0 | 1 => {
                 let on = rng.chance(700_000);
-                self.engine.set_enabled(at, self.key, on).unwrap();
+                self.engine.admin(at).set_enabled(self.key, on).unwrap();
                 self.oracle.enable(now, on);
             }
             2 | 3 => {
                 let value = rng.pick(&[None, Some(1), Some(100), Some(200), Some(255)]);
                 let priority = value.and_then(Priority::new);
-                self.engine.set_priority(at, self.key, priority).unwrap();
+                self.engine
+                    .admin(at)
+                    .set_priority(self.key, priority)
+                    .unwrap();
                 self.oracle.set_priority(now, value);
             }
             4 => {
-                self.engine.resign(at, self.key).unwrap();
+                self.engine.admin(at).resign(self.key).unwrap();
                 self.oracle.resign(now);
             }
             5 | 6 => {
                 let (object, up) = (rng.below(3) as u16, rng.chance(600_000));
-                self.engine.set_tracked(at, object, up);
+                self.engine.admin(at).set_tracked(object, up);
                 self.oracle.set_tracked(now, object, up);
             }
             7 | 8 => {
@@ -361,7 +367,8 @@ impl Pair {
                 }
                 self.log.push(format!("{now} reconfigure {other:?}"));
                 self.engine
-                    .reconfigure(at, self.key, &other.as_vr_config())
+                    .admin(at)
+                    .reconfigure(self.key, &other.as_vr_config())
                     .unwrap();
                 self.oracle.reconfigure(now, &other);
                 self.config = other;
@@ -409,7 +416,8 @@ pub fn agree(rng: &mut impl Draw, version: Version, steps: u32) {
     let mut pair = Pair::new(rng, version, family);
     let now = pair.now;
     pair.engine
-        .set_enabled(pair.at(), pair.key, true)
+        .admin(pair.at())
+        .set_enabled(pair.key, true)
         .expect("it is there");
     pair.oracle.enable(now, true);
     pair.compare();

@@ -306,13 +306,13 @@ impl Host {
         let done = match admin {
             Admin::Insert(config) => self.port.insert(clock, key, config).is_ok(),
             Admin::Reconfigure(config) => self.port.reconfigure(clock, key, config).is_ok(),
-            Admin::Enable(on) => engine.set_enabled(clock, key, *on).is_ok(),
+            Admin::Enable(on) => engine.admin(clock).set_enabled(key, *on).is_ok(),
             Admin::Remove => self.port.remove(clock, key).is_ok(),
             Admin::Priority(value) => {
                 let value = value.and_then(Priority::new);
-                engine.set_priority(clock, key, value).is_ok()
+                engine.admin(clock).set_priority(key, value).is_ok()
             }
-            Admin::Resign => engine.resign(clock, key).is_ok(),
+            Admin::Resign => engine.admin(clock).resign(key).is_ok(),
             Admin::UndoMac | Admin::UndoAddress(_) | Admin::UndoGroup => {
                 self.undo(clock, key, admin);
                 false
@@ -399,7 +399,7 @@ impl Host {
         }
         match *fault {
             Fault::Carrier(..) | Fault::Source(..) => self.describe_interfaces(now),
-            Fault::Track(object, up) => self.port.engine_mut().set_tracked(clock, object, up),
+            Fault::Track(object, up) => self.port.engine_mut().admin(clock).set_tracked(object, up),
             _ => {}
         }
         // An input alone: timers are handled when the host wakes.
@@ -421,7 +421,10 @@ impl Host {
 
     fn tell_tracks(&mut self, clock: Instant) {
         for (object, up) in &self.tracks {
-            self.port.engine_mut().set_tracked(clock, *object, *up);
+            self.port
+                .engine_mut()
+                .admin(clock)
+                .set_tracked(*object, *up);
         }
     }
 
@@ -461,12 +464,16 @@ impl Host {
             let inserted = self.port.insert(clock, *key, &wish.config);
             debug_assert!(inserted.is_ok(), "it was accepted before");
             for (object, up) in &self.tracks {
-                self.port.engine_mut().set_tracked(clock, *object, *up);
+                self.port
+                    .engine_mut()
+                    .admin(clock)
+                    .set_tracked(*object, *up);
             }
             let enabled = self
                 .port
                 .engine_mut()
-                .set_enabled(clock, *key, wish.enabled);
+                .admin(clock)
+                .set_enabled(*key, wish.enabled);
             debug_assert!(enabled.is_ok(), "it was just inserted");
         }
     }

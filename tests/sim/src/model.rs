@@ -164,8 +164,8 @@ impl Model {
         let config = &self.configs[host];
         let started = engine
             .set_interface(at, 1, interface(mac, number))
-            .and_then(|()| engine.insert(at, KEY, &config.as_vr_config()))
-            .and_then(|()| engine.set_enabled(at, KEY, true));
+            .and_then(|()| engine.admin(at).insert(KEY, &config.as_vr_config()))
+            .and_then(|()| engine.admin(at).set_enabled(KEY, true));
         assert_eq!(started, Ok(()), "a model's configuration is sound");
         node.hosts[host].engine = Some(engine);
         node.hosts[host].stopped = false;
@@ -320,7 +320,9 @@ impl Model {
     fn enable(&self, node: &mut Node, host: usize, on: bool) {
         node.hosts[host].stopped = !on;
         if let Some(engine) = &mut node.hosts[host].engine {
-            let done = engine.set_enabled(Instant::from_micros(node.now), KEY, on);
+            let done = engine
+                .admin(Instant::from_micros(node.now))
+                .set_enabled(KEY, on);
             assert_eq!(done, Ok(()));
         }
         self.drain(node, host);

@@ -134,9 +134,9 @@ impl Port {
         &self.groups
     }
 
-    /// As [`Engine::insert`].
+    /// As [`vrrp_core::Admin::insert`].
     pub fn insert(&mut self, now: Instant, key: VrKey, config: &Config) -> Result<(), Error> {
-        self.engine.insert(now, key, &config.as_vr_config())?;
+        self.engine.admin(now).insert(key, &config.as_vr_config())?;
         let held = Held {
             config: config.clone(),
             mac: false,
@@ -149,18 +149,20 @@ impl Port {
         Ok(())
     }
 
-    /// As [`Engine::reconfigure`].
+    /// As [`vrrp_core::Admin::reconfigure`].
     pub fn reconfigure(&mut self, now: Instant, key: VrKey, config: &Config) -> Result<(), Error> {
-        self.engine.reconfigure(now, key, &config.as_vr_config())?;
+        self.engine
+            .admin(now)
+            .reconfigure(key, &config.as_vr_config())?;
         if let Some(held) = self.vrs.get_mut(&key) {
             held.config = config.clone();
         }
         Ok(())
     }
 
-    /// As [`Engine::remove`].
+    /// As [`vrrp_core::Admin::remove`].
     pub fn remove(&mut self, now: Instant, key: VrKey) -> Result<(), Error> {
-        self.engine.remove(now, key)?;
+        self.engine.admin(now).remove(key)?;
         if let Some(held) = self.vrs.get_mut(&key) {
             held.removing = true;
         }

@@ -71,7 +71,7 @@ impl Single {
             config: config.clone(),
         };
         let at = single.at();
-        let inserted = single.engine.insert(at, KEY, &config.as_vr_config());
+        let inserted = single.engine.admin(at).insert(KEY, &config.as_vr_config());
         assert_eq!(inserted, Ok(()));
         single.describe(true, true);
         single
@@ -91,7 +91,7 @@ impl Single {
 
     fn enable(&mut self, on: bool) {
         let at = self.at();
-        assert_eq!(self.engine.set_enabled(at, KEY, on), Ok(()));
+        assert_eq!(self.engine.admin(at).set_enabled(KEY, on), Ok(()));
     }
 
     fn describe(&mut self, up: bool, source: bool) {
@@ -150,7 +150,10 @@ impl Single {
 
     fn priority(&mut self, value: u8) {
         let at = self.at();
-        let set = self.engine.set_priority(at, KEY, Priority::new(value));
+        let set = self
+            .engine
+            .admin(at)
+            .set_priority(KEY, Priority::new(value));
         assert_eq!(set, Ok(()));
     }
 
@@ -305,7 +308,7 @@ const STARTS: &[Start] = &[
         reach: || {
             let mut single = active();
             let at = single.at();
-            assert_eq!(single.engine.resign(at, KEY), Ok(()));
+            assert_eq!(single.engine.admin(at).resign(KEY), Ok(()));
             single.pass(100_000);
             single
         },
@@ -341,14 +344,14 @@ const EVENTS: &[Event] = &[
         name: "removed",
         happen: |s| {
             let at = s.at();
-            assert_eq!(s.engine.remove(at, KEY), Ok(()));
+            assert_eq!(s.engine.admin(at).remove(KEY), Ok(()));
         },
     },
     Event {
         name: "told to resign",
         happen: |s| {
             let at = s.at();
-            assert_eq!(s.engine.resign(at, KEY), Ok(()));
+            assert_eq!(s.engine.admin(at).resign(KEY), Ok(()));
         },
     },
     Event {
@@ -375,7 +378,8 @@ const EVENTS: &[Event] = &[
         name: "tracked object down",
         happen: |s| {
             s.engine
-                .set_tracked(Instant::from_micros(s.now), OBJECT, false)
+                .admin(Instant::from_micros(s.now))
+                .set_tracked(OBJECT, false)
         },
     },
     Event {

@@ -39,8 +39,8 @@ fn backup(version: Version, priority: u8, interval: AdvertInterval) -> Small {
     router
         .set_interface(start, 1, interface(MacAddr([2, 0, 0, 0, 0, 1]), 1))
         .unwrap();
-    router.insert(start, KEY, &config).unwrap();
-    router.set_enabled(start, KEY, true).unwrap();
+    router.admin(start).insert(KEY, &config).unwrap();
+    router.admin(start).set_enabled(KEY, true).unwrap();
     router
 }
 

@@ -48,7 +48,7 @@ fn insert(spec: &VrSpec) {
     engine
         .set_interface(now, key.ifindex, InterfaceState::default())
         .unwrap();
-    assert_eq!(engine.insert(now, key, &config), Ok(()), "{spec:?}");
+    assert_eq!(engine.admin(now).insert(key, &config), Ok(()), "{spec:?}");
 }
 
 /// A file in which every key occurs, beside the sample, whose lines are mostly comments.

@@ -124,7 +124,7 @@ fn a_graceful_stop_loses_nothing_that_was_resolved() {
     world.run_ms(1_500);
     answers.borrow_mut().clear();
     let key = vr(7, Family::Ipv4);
-    a.control.remove(key).unwrap();
+    a.control.admin(|admin| admin.remove(key)).unwrap();
     world.run_ms(500);
     assert_eq!(a.control.status(key), None);
     assert_eq!(b.state(key), State::Active);
@@ -160,12 +160,16 @@ fn the_handle_rules_and_tells() {
     }
     world.run_ms(1_000);
     assert_eq!(told.get(), 0);
-    a.control.resign(key).unwrap();
+    a.control.admin(|admin| admin.resign(key)).unwrap();
     world.run_ms(300);
     assert_eq!((a.state(key), b.state(key)), (State::Backup, State::Active));
     assert_eq!(told.get(), 8);
-    b.control.set_priority(key, Priority::new(50)).unwrap();
-    a.control.set_priority(key, None).unwrap();
+    b.control
+        .admin(|admin| admin.set_priority(key, Priority::new(50)))
+        .unwrap();
+    a.control
+        .admin(|admin| admin.set_priority(key, None))
+        .unwrap();
     world.run_ms(500);
     assert_eq!((a.state(key), b.state(key)), (State::Active, State::Backup));
     assert_eq!(told.get(), 16);
@@ -173,10 +177,14 @@ fn the_handle_rules_and_tells() {
     assert_eq!(statistics.active_transitions, 1);
     assert!(statistics.adverts_received > 0);
 
-    a.control.set_enabled(key, false).unwrap();
+    a.control
+        .admin(|admin| admin.set_enabled(key, false))
+        .unwrap();
     world.run_ms(500);
     assert_eq!(b.state(key), State::Active);
-    a.control.set_enabled(key, true).unwrap();
+    a.control
+        .admin(|admin| admin.set_enabled(key, true))
+        .unwrap();
     world.run_ms(1_000);
     assert_eq!(a.state(key), State::Active);
 }

@@ -65,11 +65,17 @@ fn unicast_peers_are_refused_and_change_nothing() {
         ..fast()
     };
     let key = vr(7, Family::Ipv4);
-    assert_eq!(host.control.insert(key, &config), Err(Error::NoPeers));
+    assert_eq!(
+        host.control.admin(|admin| admin.insert(key, &config)),
+        Err(Error::NoPeers)
+    );
     assert_eq!(host.control.status(key), None);
 
     host.insert(7, &[V4], 100, fast());
-    assert_eq!(host.control.reconfigure(key, &config), Err(Error::NoPeers));
+    assert_eq!(
+        host.control.admin(|admin| admin.reconfigure(key, &config)),
+        Err(Error::NoPeers)
+    );
     world.run_ms(2_000);
     assert_eq!(host.state(key), State::Active);
 }
@@ -172,7 +178,9 @@ fn what_waits_in_a_stuck_device_is_not_sent_late() {
     world.hub.set_deaf(host.plug, true);
     world.run_ms(100);
     let key = vr(7, Family::Ipv4);
-    host.control.set_enabled(key, false).unwrap();
+    host.control
+        .admin(|admin| admin.set_enabled(key, false))
+        .unwrap();
     world.run_ms(400);
     assert_eq!(host.state(key), State::Initialize);
     let before = world.hub.sent.borrow().len();

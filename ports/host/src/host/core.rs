@@ -423,7 +423,7 @@ impl Core {
     /// Tells the engine of an object's state, if that is news.
     pub(super) fn set_object(&mut self, now: Instant, number: u16, up: bool) {
         if self.objects.set(number, up) {
-            self.engine.set_tracked(now, number, up);
+            self.engine.admin(now).set_tracked(number, up);
         }
     }
 

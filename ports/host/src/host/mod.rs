@@ -43,6 +43,9 @@ const MAX_FRAME: usize = 1536;
 const MAX_ROUNDS: usize = 16;
 
 /// Virtual routers on an operating system.
+///
+/// The administrator's calls have the names and the meaning of those of [`vrrp_core::Admin`]. But virtual
+/// routers come and go by [`reload`](Host::reload), and have names for keys.
 pub struct Host<P: Platform> {
     platform: P,
     core: Core,
@@ -186,9 +189,9 @@ impl<P: Platform> Host<P> {
         if self.core.in_engine(key) {
             if self.core.partings.cancel(key, Parting::Resign) {
                 // It was asked for before, and is taken back by this.
-                self.core.engine.resign(now, key)?;
+                self.core.engine.admin(now).resign(key)?;
             }
-            self.core.engine.set_priority(now, key, priority)?;
+            self.core.engine.admin(now).set_priority(key, priority)?;
         }
         if let Some(vr) = self.core.vrs.get_mut(&key) {
             vr.priority = priority;
@@ -223,7 +226,7 @@ impl<P: Platform> Host<P> {
         if ready && self.core.in_engine(key) {
             if on {
                 self.core.partings.cancel(key, Parting::Disable);
-                self.core.engine.set_enabled(now, key, true)?;
+                self.core.engine.admin(now).set_enabled(key, true)?;
             } else {
                 self.part(now, key, Parting::Disable)?;
             }

@@ -72,9 +72,9 @@ impl Core {
     /// Tells the engine.
     fn leave(&mut self, now: Instant, key: VrKey, parting: Parting) -> Result<(), Error> {
         match parting {
-            Parting::Resign => self.engine.resign(now, key),
-            Parting::Disable => self.engine.set_enabled(now, key, false),
-            Parting::Remove => self.engine.remove(now, key),
+            Parting::Resign => self.engine.admin(now).resign(key),
+            Parting::Disable => self.engine.admin(now).set_enabled(key, false),
+            Parting::Remove => self.engine.admin(now).remove(key),
         }
     }
 }

@@ -243,7 +243,7 @@ impl<P: Platform> Host<P> {
     fn leave_mac_to_its_holder(&mut self, now: Instant, key: VrKey) {
         let status = self.core.engine.status(key);
         if status.is_some_and(|status| status.state == State::Initialize) {
-            let result = self.core.engine.resign(now, key);
+            let result = self.core.engine.admin(now).resign(key);
             self.core.engine_refused(now, key, result);
         }
     }

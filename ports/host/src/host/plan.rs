@@ -102,7 +102,7 @@ fn check_engine(spec: &VrSpec) -> Result<(), ConfigError> {
         .and_then(|()| {
             spec.with_engine_form(
                 |_| objects.next().unwrap_or(u16::MAX),
-                |config| engine.insert(now, key, config),
+                |config| engine.admin(now).insert(key, config),
             )
         })
         .map_err(|error| refuse(Some(spec), ConfigCause::Engine(error)))

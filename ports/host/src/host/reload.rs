@@ -236,7 +236,7 @@ impl<P: Platform> Host<P> {
         let engine = &mut core.engine;
         let result = spec.with_engine_form(
             |what| objects.number(what),
-            |config| engine.reconfigure(now, key, config),
+            |config| engine.admin(now).reconfigure(key, config),
         );
         if result.is_err() {
             // Old and new addresses do not fit the table together.
@@ -254,7 +254,7 @@ impl<P: Platform> Host<P> {
         core.conflicts.forget(key);
         vr.current = Some(spec);
         if moved && vr.priority.take().is_some() {
-            let result = engine.set_priority(now, key, None);
+            let result = engine.admin(now).set_priority(key, None);
             core.engine_refused(now, key, result);
         }
         self.state_objects(now, key);
@@ -306,10 +306,10 @@ impl<P: Platform> Host<P> {
         let (objects, engine) = (&mut core.objects, &mut core.engine);
         let mut result = spec.with_engine_form(
             |what| objects.number(what),
-            |config| engine.insert(now, key, config),
+            |config| engine.admin(now).insert(key, config),
         );
         if vr.priority.is_some() {
-            result = result.and(engine.set_priority(now, key, vr.priority));
+            result = result.and(engine.admin(now).set_priority(key, vr.priority));
         }
         vr.current = Some(spec);
         core.engine_refused(now, key, result);
@@ -331,7 +331,7 @@ impl<P: Platform> Host<P> {
                 core.objects.set(number, up);
             }
             let up = core.objects.is_up(number);
-            core.engine.set_tracked(now, number, up);
+            core.engine.admin(now).set_tracked(number, up);
         }
         core.look_at_tracked = true;
     }
@@ -348,7 +348,7 @@ impl<P: Platform> Host<P> {
             return;
         }
         if enabled {
-            let result = self.core.engine.set_enabled(now, key, true);
+            let result = self.core.engine.admin(now).set_enabled(key, true);
             self.core.engine_refused(now, key, result);
         }
         self.core.look_at_tracked = true;
@@ -391,7 +391,7 @@ impl<P: Platform> Host<P> {
             if !self.make_ready(now, key) {
                 // What was served on the interface that went is given up first.
                 self.drain_all(now);
-                let result = self.core.engine.set_enabled(now, key, false);
+                let result = self.core.engine.admin(now).set_enabled(key, false);
                 self.core.engine_refused(now, key, result);
                 self.platform.release(key);
             }

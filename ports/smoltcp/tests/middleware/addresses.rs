@@ -44,10 +44,13 @@ fn unicast_peers_are_refused_and_change_nothing() {
         ..alone
     };
     let (now, key) = (smoltcp::time::Instant::ZERO, both()[0].key());
-    assert_eq!(vrrp.insert(now, key, &config), Err(Error::NoPeers));
+    assert_eq!(vrrp.admin(now).insert(key, &config), Err(Error::NoPeers));
     assert_eq!(vrrp.status(key), None);
-    assert_eq!(vrrp.insert(now, key, &alone), Ok(()));
-    assert_eq!(vrrp.reconfigure(now, key, &config), Err(Error::NoPeers));
+    assert_eq!(vrrp.admin(now).insert(key, &alone), Ok(()));
+    assert_eq!(
+        vrrp.admin(now).reconfigure(key, &config),
+        Err(Error::NoPeers)
+    );
 }
 
 //= RFC 9568 section 6.1 (Accept_Mode), section 6.4.3
@@ -110,7 +113,8 @@ fn an_owners_address_is_its_own_and_carries_the_virtual_mac() {
     let now = world.now;
     world.hosts[0]
         .vrrp
-        .set_enabled(now, vr.key(), false)
+        .admin(now)
+        .set_enabled(vr.key(), false)
         .unwrap();
     world.run_ms(2_000);
     assert_eq!(world.hosts[0].state(&vr), State::Initialize);
@@ -162,7 +166,7 @@ fn a_connection_to_a_virtual_address_ends_with_the_active_state() {
 
         // The host is superseded: smoltcp closes the socket, and says nothing.
         let now = world.now;
-        world.hosts[0].vrrp.resign(now, vr.key()).unwrap();
+        world.hosts[0].vrrp.admin(now).resign(vr.key()).unwrap();
         world.run_ms(300);
         assert_eq!(world.active(&vr), 2);
         let socket = world.hosts[0].sockets.get_mut::<tcp::Socket<'_>>(talk);
@@ -225,7 +229,7 @@ fn with_the_interfaces_own_mac_neighbours_learn_of_the_move() {
         world.run_ms(1_000);
         assert_eq!(world.who(address), 1);
         let now = world.now;
-        world.hosts[0].vrrp.remove(now, vr.key()).unwrap();
+        world.hosts[0].vrrp.admin(now).remove(vr.key()).unwrap();
         world.run_ms(500);
         // smoltcp believes no gratuitous ARP: the client's entry is forgotten after a minute.
         world.run_ms(61_000);
@@ -255,7 +259,8 @@ fn addresses_come_and_go_with_the_configuration() {
     let now = world.now;
     world.hosts[0]
         .vrrp
-        .reconfigure(now, vr.key(), &config)
+        .admin(now)
+        .reconfigure(vr.key(), &config)
         .unwrap();
     world.run_ms(10);
     assert!(!world.hosts[0].has(V4));
@@ -301,7 +306,7 @@ fn frames_are_as_long_as_there_is_room() {
         addresses: &addresses,
         ..vr.config
     };
-    vrrp.insert(world.now, vr.key(), &config).unwrap();
+    vrrp.admin(world.now).insert(vr.key(), &config).unwrap();
     while vrrp.status(vr.key()).unwrap().state != State::Active {
         vrrp.poll(world.now, &mut iface, &mut sockets);
         world.now = vrrp.poll_at(world.now, &mut iface, &sockets).unwrap();
@@ -322,7 +327,7 @@ fn one_vrid_in_both_families_is_two_virtual_routers() {
     let mut world = World::new(&[200, 100], &vrs);
     world.run_ms(1_000);
     let now = world.now;
-    world.hosts[0].vrrp.resign(now, vrs[0].key()).unwrap();
+    world.hosts[0].vrrp.admin(now).resign(vrs[0].key()).unwrap();
     world.run_ms(1_000);
     assert_eq!((world.active(&vrs[0]), world.active(&vrs[1])), (2, 1));
     assert_eq!((world.who(V4), world.who(V6)), (2, 1));

@@ -157,7 +157,11 @@ fn a_graceful_stop_loses_nothing() {
         world.ask(address);
         world.run_ms(100);
         world.ask_afresh();
-        world.hosts[0].vrrp.remove(world.now, vr.key()).unwrap();
+        world.hosts[0]
+            .vrrp
+            .admin(world.now)
+            .remove(vr.key())
+            .unwrap();
         world.run_ms(2 * interval);
         assert_eq!(world.hosts[0].vrrp.status(vr.key()), None);
         assert!(!world.hosts[0].has(address));
@@ -182,7 +186,7 @@ fn resigning_and_another_priority_move_the_service() {
         let mut world = World::new(&[200, 100], std::slice::from_ref(&vr));
         world.run_ms(4 * interval);
         let now = world.now;
-        world.hosts[0].vrrp.resign(now, vr.key()).unwrap();
+        world.hosts[0].vrrp.admin(now).resign(vr.key()).unwrap();
         world.run_ms(2 * interval);
         assert_eq!(world.active(&vr), 2);
         assert_eq!(world.who(address), 2);
@@ -193,14 +197,16 @@ fn resigning_and_another_priority_move_the_service() {
         let other = Priority::new(210);
         world.hosts[0]
             .vrrp
-            .set_priority(now, vr.key(), other)
+            .admin(now)
+            .set_priority(vr.key(), other)
             .unwrap();
         world.run_ms(4 * interval);
         assert_eq!(world.active(&vr), 1);
         let now = world.now;
         world.hosts[1]
             .vrrp
-            .set_priority(now, vr.key(), Priority::new(220))
+            .admin(now)
+            .set_priority(vr.key(), Priority::new(220))
             .unwrap();
         world.run_ms(4 * interval);
         assert_eq!(world.active(&vr), 2);
@@ -270,12 +276,12 @@ fn a_tracked_object_decides() {
         let mut world = World::new(&[200, 100], std::slice::from_ref(&vr));
         world.run_ms(4 * interval);
         let now = world.now;
-        world.hosts[0].vrrp.set_tracked(now, 3, false);
+        world.hosts[0].vrrp.admin(now).set_tracked(3, false);
         world.run_ms(2 * interval);
         assert_eq!(world.hosts[0].state(&vr), State::Initialize);
         assert_eq!(world.who(address), 2);
         let now = world.now;
-        world.hosts[0].vrrp.set_tracked(now, 3, true);
+        world.hosts[0].vrrp.admin(now).set_tracked(3, true);
         world.run_ms(5 * interval);
         assert_eq!(world.who(address), 1);
     });
@@ -352,7 +358,11 @@ fn two_hosts_share_the_load_and_each_stands_in_for_the_other() {
         .find(|vr| vr.key() != failed.key() && Family::of(vr.addresses[0]) == Family::Ipv4)
         .unwrap();
     let now = world.now;
-    world.hosts[0].vrrp.remove(now, given_up.key()).unwrap();
+    world.hosts[0]
+        .vrrp
+        .admin(now)
+        .remove(given_up.key())
+        .unwrap();
     world.run_ms(30_000);
     assert_eq!(world.hosts[0].state(failed), State::Active);
     assert_eq!(world.who(&failed.addresses[0].to_string()), 1);

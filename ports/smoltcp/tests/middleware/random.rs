@@ -23,12 +23,15 @@ fn disturb(world: &mut World, vrs: &[Vr], random: &mut Random) {
         3 => hub.set_stuck(plug, !good),
         4 => hub.set_side(plug, good),
         5 => hub.parted.set(!good),
-        6 => host.vrrp.resign(now, vr.key()).unwrap(),
+        6 => host.vrrp.admin(now).resign(vr.key()).unwrap(),
         7 => {
             let priority = Priority::new(1 + random.below(254) as u8);
-            host.vrrp.set_priority(now, vr.key(), priority).unwrap();
+            host.vrrp
+                .admin(now)
+                .set_priority(vr.key(), priority)
+                .unwrap();
         }
-        _ => host.vrrp.set_enabled(now, vr.key(), good).unwrap(),
+        _ => host.vrrp.admin(now).set_enabled(vr.key(), good).unwrap(),
     }
 }
 
@@ -41,8 +44,8 @@ fn mend(world: &mut World, vrs: &[Vr]) {
         host.frozen = false;
         host.vrrp.set_link(true);
         for vr in vrs {
-            host.vrrp.set_enabled(now, vr.key(), true).unwrap();
-            host.vrrp.set_priority(now, vr.key(), None).unwrap();
+            host.vrrp.admin(now).set_enabled(vr.key(), true).unwrap();
+            host.vrrp.admin(now).set_priority(vr.key(), None).unwrap();
         }
     }
 }

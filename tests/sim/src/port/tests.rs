@@ -27,7 +27,10 @@ fn port(active: bool) -> Port {
     engine.set_interface(start, 1, up).unwrap();
     port.insert(start, key(), &Config::new(vec![address]))
         .unwrap();
-    port.engine_mut().set_enabled(start, key(), true).unwrap();
+    port.engine_mut()
+        .admin(start)
+        .set_enabled(key(), true)
+        .unwrap();
     let mut now = start;
     port.settle(now, &mut || false).unwrap();
     while active && port.held()[&key()].state != State::Active {

@@ -156,8 +156,8 @@ fn table(routers: usize, priority: u8, start: u64) -> Box<Table> {
             addresses: &addresses,
             ..VrConfig::DEFAULT
         };
-        table.insert(now, key, &config).expect("fits");
-        table.set_enabled(now, key, true).expect("exists");
+        table.admin(now).insert(key, &config).expect("fits");
+        table.admin(now).set_enabled(key, true).expect("exists");
         drain(&mut table, &mut [0; Table::MAX_FRAME_LEN]);
     }
     table

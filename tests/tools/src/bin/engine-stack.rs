@@ -99,9 +99,11 @@ const CALLS: &[(&str, Call)] = &[
     ("set_interface", |r, _| {
         r.set_interface(at(0), 1, interface(true)).unwrap()
     }),
-    ("insert", |r, _| r.insert(at(0), KEY, &CONFIG).unwrap()),
+    ("insert", |r, _| {
+        r.admin(at(0)).insert(KEY, &CONFIG).unwrap()
+    }),
     ("set_enabled", |r, _| {
-        r.set_enabled(at(0), KEY, true).unwrap()
+        r.admin(at(0)).set_enabled(KEY, true).unwrap()
     }),
     ("poll_output, to Backup", drain),
     ("emit and handle_frame", |r, buf| hear(r, buf, 200)),
@@ -112,15 +114,16 @@ const CALLS: &[(&str, Call)] = &[
     }),
     ("poll_output, to Active", drain),
     ("reconfigure", |r, _| {
-        r.reconfigure(at(12 * SECOND), KEY, &OTHER).unwrap()
+        r.admin(at(12 * SECOND)).reconfigure(KEY, &OTHER).unwrap()
     }),
     ("poll_output", drain),
     ("set_priority", |r, _| {
-        r.set_priority(at(13 * SECOND), KEY, Priority::new(99))
+        r.admin(at(13 * SECOND))
+            .set_priority(KEY, Priority::new(99))
             .unwrap();
     }),
     ("set_tracked", |r, _| {
-        r.set_tracked(at(13 * SECOND), 1, false)
+        r.admin(at(13 * SECOND)).set_tracked(1, false)
     }),
     ("handle_failure", |r, _| {
         r.handle_failure(at(13 * SECOND), Failure::Mac { key: KEY });
@@ -131,10 +134,14 @@ const CALLS: &[(&str, Call)] = &[
     ("status", |r, _| {
         black_box(r.status(KEY));
     }),
-    ("resign", |r, _| r.resign(at(14 * SECOND), KEY).unwrap()),
+    ("resign", |r, _| {
+        r.admin(at(14 * SECOND)).resign(KEY).unwrap()
+    }),
     ("poll_output, priority 0", drain),
     ("handle_frame, to Backup", |r, buf| hear(r, buf, 200)),
-    ("remove", |r, _| r.remove(at(15 * SECOND), KEY).unwrap()),
+    ("remove", |r, _| {
+        r.admin(at(15 * SECOND)).remove(KEY).unwrap()
+    }),
     ("poll_output, removed", drain),
 ];
 

@@ -10,9 +10,9 @@ use embassy_net::{
 };
 use embassy_time::{Duration, Timer, with_timeout};
 use vrrp_core::{
-    AdvertInterval, Family, Priority, State, VirtualAddress, VrConfig, VrKey, VrSettings, Vrid,
+    AdvertInterval, Family, Priority, State, VirtualAddress, VrConfig, VrSettings, Vrid,
 };
-use vrrp_embassy::{Control, OwnAddresses, Resources, key};
+use vrrp_embassy::{Control, GateKey, OwnAddresses, Resources};
 
 use super::World;
 
@@ -80,18 +80,20 @@ impl Host {
             ..config
         };
         let family = Family::of(addresses[0].address);
-        self.control.insert(vr(vrid, family), &config).unwrap();
+        self.control
+            .admin(|admin| admin.insert(vr(vrid, family), &config))
+            .unwrap();
     }
 
-    pub(crate) fn state(&self, key: VrKey) -> State {
+    pub(crate) fn state(&self, key: GateKey) -> State {
         self.control
             .status(key)
             .map_or(State::Initialize, |s| s.state)
     }
 }
 
-pub(crate) fn vr(vrid: u8, family: Family) -> VrKey {
-    key(Vrid::new(vrid).unwrap(), family)
+pub(crate) fn vr(vrid: u8, family: Family) -> GateKey {
+    GateKey::new(Vrid::new(vrid).unwrap(), family)
 }
 
 /// Accepting, an interval of 100 ms.

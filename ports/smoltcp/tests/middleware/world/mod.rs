@@ -20,10 +20,10 @@ use smoltcp::wire::{
     IpEndpoint,
 };
 use vrrp_smoltcp::vrrp_core::{
-    AdvertInterval, Family, MacMode, Priority, Reason, State, VirtualAddress, VrConfig, VrKey,
-    VrSettings, Vrid,
+    AdvertInterval, Family, MacMode, Priority, Reason, State, VirtualAddress, VrConfig, VrSettings,
+    Vrid,
 };
-use vrrp_smoltcp::{Vrrp, key};
+use vrrp_smoltcp::{GateKey, Vrrp};
 
 /// The port of the service that answers with its host's number.
 const WHO: u16 = 7;
@@ -59,9 +59,9 @@ impl Vr {
         }
     }
 
-    pub(crate) fn key(&self) -> VrKey {
+    pub(crate) fn key(&self) -> GateKey {
         let family = Family::of(self.addresses[0]);
-        key(Vrid::new(self.vrid).unwrap(), family)
+        GateKey::new(Vrid::new(self.vrid).unwrap(), family)
     }
 }
 
@@ -337,7 +337,7 @@ pub(crate) fn insert(host: &mut Host, now: Instant, vr: &Vr, priority: u8) {
         addresses: &addresses,
         ..vr.config
     };
-    host.vrrp.insert(now, vr.key(), &config).unwrap();
+    host.vrrp.admin(now).insert(vr.key(), &config).unwrap();
 }
 
 impl Host {
