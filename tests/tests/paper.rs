@@ -132,6 +132,25 @@ fn clarinets_cable_is_pulled_and_plugged_in_again() {
     assert!(on_fridge.has_said("backup script of VRID 1 was here"));
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn event_scripts_run_as_their_user() {
+    let network = PaperNetwork::new(Segment::Hub);
+    let clarinet = &network.clarinet;
+    // Prints the owner of its own process, and complains of the words that vrrpd adds.
+    let vrid = vrid_1(250).replace(
+        "masterscript = /usr/local/etc/vrrp/vrid1_master.sh",
+        "masterscript = /usr/bin/stat -c script-of-%U /proc/self/status\nscriptuser = nobody",
+    );
+    let vrid = vrid.replace("backupscript = /usr/local/etc/vrrp/vrid1_backup.sh\n", "");
+    let daemon = start(clarinet, &vrid);
+    wait_until(
+        LIMIT,
+        "the script has said whose it is (needs root)",
+        || daemon.has_said("script-of-nobody"),
+    );
+}
+
 #[test]
 fn anybody_can_be_asked_who_is_master() {
     let network = PaperNetwork::new(Segment::Hub);

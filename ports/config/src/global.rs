@@ -1,12 +1,12 @@
 //! The `[GLOBAL]` section.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use super::diagnostic::found;
 use super::keys::Key;
 use super::reader::Reader;
-use super::script;
+use super::script::Defaults;
+use super::script_security::ScriptSecurity;
 use super::values;
 
 /// Where vrrpd listens for vrrpctl unless `controlsocket` says otherwise.
@@ -37,6 +37,8 @@ pub struct Global {
     pub runtime_dir: PathBuf,
     /// The least important messages that are logged.
     pub log_level: LogLevel,
+    /// What becomes of scripts that others could replace.
+    pub script_security: ScriptSecurity,
 }
 
 impl Default for Global {
@@ -46,6 +48,7 @@ impl Default for Global {
             control_group: None,
             runtime_dir: PathBuf::from(DEFAULT_RUNTIME_DIR),
             log_level: LogLevel::Info,
+            script_security: ScriptSecurity::Enforce,
         }
     }
 }
@@ -63,8 +66,8 @@ pub enum LogLevel {
     Debug,
 }
 
-/// Reads `[GLOBAL]`; gives the default of `scripttimeout` beside it.
-pub(super) fn read(reader: &mut Reader<'_, '_>) -> (Global, Option<Duration>) {
+/// Reads `[GLOBAL]`, and beside it the defaults of the other sections.
+pub(super) fn read(reader: &mut Reader<'_, '_>) -> (Global, Defaults) {
     let default = Global::default();
     let global = Global {
         control_socket: reader
@@ -77,8 +80,11 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> (Global, Option<Duration>) {
         log_level: reader
             .value(Key::LogLevel, log_level)
             .unwrap_or(default.log_level),
+        script_security: reader
+            .value(Key::ScriptSecurity, script_security)
+            .unwrap_or(default.script_security),
     };
-    (global, script::timeout(reader))
+    (global, Defaults::default().read(reader))
 }
 
 fn log_level(text: &str) -> Result<LogLevel, String> {
@@ -89,6 +95,16 @@ fn log_level(text: &str) -> Result<LogLevel, String> {
             ("warning", LogLevel::Warning),
             ("info", LogLevel::Info),
             ("debug", LogLevel::Debug),
+        ],
+    )
+}
+
+fn script_security(text: &str) -> Result<ScriptSecurity, String> {
+    values::word(
+        text,
+        &[
+            ("enforce", ScriptSecurity::Enforce),
+            ("warn", ScriptSecurity::Warn),
         ],
     )
 }

@@ -16,6 +16,7 @@ use vrrp_host::{Facts, OwnAddress, OwnInterface, Tracked};
 
 use super::diagnostic::Report;
 use super::keys::Key;
+use super::script_security::{Accounts, ScriptSecurity, insecurity};
 use super::{Config, VirtualRouter, script};
 
 /// Judges a configuration against the host that it is to run on.
@@ -34,9 +35,21 @@ pub(super) fn judge(config: &Config, facts: &dyn Facts, report: &mut Report) {
     }
 }
 
-/// Looks whether the event scripts are there and can be run. Reads the file system.
-pub(super) fn judge_scripts(config: &Config, report: &mut Report) {
+/// Looks whether the event scripts are there, can be run, and can be replaced by no other user. Reads
+/// the file system.
+pub(super) fn judge_scripts(config: &Config, accounts: &dyn Accounts, report: &mut Report) {
+    let own = accounts.own_uid();
     for router in &config.virtual_routers {
+        let user = router.script_user.as_ref();
+        let uid = match user.map(|user| user.resolve(accounts)) {
+            None => own,
+            Some(Ok(account)) => account.uid,
+            Some(Err(message)) => {
+                let key = Key::ScriptUser;
+                report.error_once(router.lines.of_key(key), Some(key.name()), message);
+                continue;
+            }
+        };
         let scripts = [
             (Key::MasterScript, &router.master_script),
             (Key::BackupScript, &router.backup_script),
@@ -44,10 +57,27 @@ pub(super) fn judge_scripts(config: &Config, report: &mut Report) {
             (Key::StopScript, &router.stop_script),
         ];
         for (key, script) in scripts {
-            if let Some(trouble) = script.as_ref().and_then(|s| script::trouble(&s.path)) {
-                report.warning_once(router.lines.of_key(key), Some(key.name()), trouble);
+            let Some(script) = script else { continue };
+            let line = router.lines.of_key(key);
+            if let Some(trouble) = script::trouble(&script.path) {
+                report.warning_once(line, Some(key.name()), trouble);
+            } else if let Some(fault) = insecurity(&script.path, uid) {
+                judge_insecurity(config, line, key, &fault, report);
             }
         }
+    }
+}
+
+fn judge_insecurity(config: &Config, line: usize, key: Key, fault: &str, report: &mut Report) {
+    let key = Some(key.name());
+    if config.global.script_security == ScriptSecurity::Warn {
+        let message = format!("others could replace this script: {fault}");
+        report.warning_once(line, key, message);
+    } else {
+        let message = format!(
+            "others could replace this script, so it is not run: {fault}; see scriptsecurity in vrrpd.conf(5)"
+        );
+        report.error_once(line, key, message);
     }
 }
 

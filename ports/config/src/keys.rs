@@ -91,6 +91,7 @@ keys! {
     FaultScript "faultscript" VRID;
     StopScript "stopscript" VRID;
     ScriptTimeout "scripttimeout" BOTH;
+    ScriptUser "scriptuser" BOTH;
     MonitoredCircuits "monitoredcircuits" VRID;
     CarrierTimeout "carriertimeout" VRID;
     SpanningTreeLatency "spanningtreelatency" VRID;
@@ -103,6 +104,7 @@ keys! {
     ControlGroup "controlgroup" GLOBAL;
     RuntimeDir "runtimedir" GLOBAL;
     LogLevel "loglevel" GLOBAL;
+    ScriptSecurity "scriptsecurity" GLOBAL;
 }
 
 impl Key {

@@ -31,6 +31,7 @@ mod library;
 mod reader;
 mod router;
 mod script;
+mod script_security;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -44,11 +45,13 @@ use vrrp_host::{HostConfig, HostFacts};
 use keys::SectionKind;
 use lexer::Section;
 use reader::Reader;
+use script::Defaults;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use global::{DEFAULT_CONTROL_SOCKET, Global, LogLevel};
 pub use router::VirtualRouter;
 pub use script::{DEFAULT_SCRIPT_TIMEOUT, Script};
+pub use script_security::{Account, Accounts, ScriptSecurity, ScriptUser, insecurity};
 
 /// A configuration without errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -97,10 +100,13 @@ impl Parsed {
 }
 
 /// A program that reads a configuration file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Program {
+#[derive(Clone, Copy, Debug)]
+pub enum Program<'a> {
     /// vrrpd itself.
-    Vrrpd,
+    Vrrpd {
+        /// The accounts of this host, for `scriptuser`.
+        accounts: &'a dyn Accounts,
+    },
     /// Another, by way of libvrrp: event scripts are errors, as nobody would run them, and keys of
     /// the daemon are said to have no effect.
     Other {
@@ -111,9 +117,14 @@ pub enum Program {
 
 /// Reads the octets of a file and compares it with the host that it is to run on. `file` is its name
 /// in messages. Event scripts are looked for in the file system.
-pub fn judge(file: &Path, octets: impl AsRef<[u8]>, program: Program, facts: &HostFacts) -> Parsed {
+pub fn judge(
+    file: &Path,
+    octets: impl AsRef<[u8]>,
+    program: Program<'_>,
+    facts: &HostFacts,
+) -> Parsed {
     let mut parsed = match program {
-        Program::Vrrpd => parse(file, octets),
+        Program::Vrrpd { .. } => parse(file, octets),
         Program::Other { own_runtime_dir } => read(file, octets.as_ref(), |section, report| {
             library::judge(section, own_runtime_dir, report);
         }),
@@ -130,8 +141,8 @@ pub fn judge(file: &Path, octets: impl AsRef<[u8]>, program: Program, facts: &Ho
             report.warning(0, None, message);
         }
     }
-    if program == Program::Vrrpd {
-        host::judge_scripts(config, &mut report);
+    if let Program::Vrrpd { accounts } = program {
+        host::judge_scripts(config, accounts, &mut report);
         host::judge_secrecy(config, file, &mut report);
     }
     parsed.diagnostics.extend(report.into_sorted());
@@ -159,16 +170,14 @@ fn read(
 
     let of_kind = |kind| sections.iter().filter(move |s| s.kind == kind);
     let mut global = Global::default();
-    let mut script_timeout = DEFAULT_SCRIPT_TIMEOUT;
+    let mut defaults = Defaults::default();
     for section in of_kind(SectionKind::Global) {
-        let (read, timeout) = global::read(&mut Reader::new(section, &mut report));
-        global = read;
-        script_timeout = timeout.unwrap_or(script_timeout);
+        (global, defaults) = global::read(&mut Reader::new(section, &mut report));
     }
     let mut vrids = Vec::new();
     for section in of_kind(SectionKind::Vrid) {
         let mut reader = Reader::new(section, &mut report);
-        vrids.push(vrid::read(section, &mut reader, script_timeout));
+        vrids.push(vrid::read(section, &mut reader, &defaults));
     }
     if vrids.is_empty() && well_formed {
         report.error(0, None, "expected at least one [VRID] section, found none");

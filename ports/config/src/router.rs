@@ -7,6 +7,7 @@ use vrrp_host::VrSpec;
 use crate::keys::Key;
 use crate::lexer::Section;
 use crate::script::Script;
+use crate::script_security::ScriptUser;
 
 /// One virtual router of the file. A section with addresses of both families makes two.
 ///
@@ -25,6 +26,8 @@ pub struct VirtualRouter {
     pub stop_script: Option<Script>,
     /// How long a script may run.
     pub script_timeout: Duration,
+    /// The user that its scripts run as. `None`: the user of vrrpd.
+    pub script_user: Option<ScriptUser>,
     /// The line of its `[VRID]`.
     pub section_line: usize,
     /// Where its keys stand, for messages.
@@ -40,6 +43,7 @@ impl PartialEq for VirtualRouter {
             fault_script,
             stop_script,
             script_timeout,
+            script_user,
             section_line: _,
             lines: _,
         } = self;
@@ -49,6 +53,7 @@ impl PartialEq for VirtualRouter {
             && *fault_script == other.fault_script
             && *stop_script == other.stop_script
             && *script_timeout == other.script_timeout
+            && *script_user == other.script_user
     }
 }
 

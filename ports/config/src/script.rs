@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::diagnostic::found;
 use super::keys::Key;
 use super::reader::Reader;
+use super::script_security::ScriptUser;
 use super::values;
 
 /// How long a script may run unless `scripttimeout` says otherwise.
@@ -44,8 +45,53 @@ pub(super) fn scripts(reader: &mut Reader<'_, '_>) -> Scripts {
     }
 }
 
-/// Reads `scripttimeout`.
-pub(super) fn timeout(reader: &mut Reader<'_, '_>) -> Option<Duration> {
+/// The settings of scripts that `[GLOBAL]` gives to all sections.
+#[derive(Clone, Debug)]
+pub(super) struct Defaults {
+    pub(super) timeout: Duration,
+    pub(super) user: Option<ScriptUser>,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self {
+            timeout: DEFAULT_SCRIPT_TIMEOUT,
+            user: None,
+        }
+    }
+}
+
+impl Defaults {
+    /// Reads `scripttimeout` and `scriptuser` of a section that may change them.
+    pub(super) fn read(&self, reader: &mut Reader<'_, '_>) -> Self {
+        Self {
+            timeout: timeout(reader).unwrap_or(self.timeout),
+            user: reader
+                .value(Key::ScriptUser, user)
+                .or_else(|| self.user.clone()),
+        }
+    }
+}
+
+fn user(text: &str) -> Result<ScriptUser, String> {
+    let (user, group) = match text.split_once(':') {
+        Some((user, group)) => (user, Some(group)),
+        None => (text, None),
+    };
+    let is_name = |name: &str| !name.is_empty() && !name.contains([' ', '\t', ',', ':', '/']);
+    if !is_name(user) || !group.is_none_or(is_name) {
+        return Err(format!(
+            "expected `USER` or `USER:GROUP`, found {}",
+            found(text)
+        ));
+    }
+    Ok(ScriptUser {
+        user: user.to_owned(),
+        group: group.map(str::to_owned),
+    })
+}
+
+fn timeout(reader: &mut Reader<'_, '_>) -> Option<Duration> {
     let timeout = reader.value(Key::ScriptTimeout, |text| {
         values::seconds(text, 100..=86_400_000)
     })?;

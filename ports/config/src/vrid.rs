@@ -1,7 +1,5 @@
 //! One `[VRID]` section: a virtual router, or two when its addresses are of both families.
 
-use std::time::Duration;
-
 use vrrp_core::{Family, Vrid};
 use vrrp_host::{VrId, VrSpec};
 
@@ -10,7 +8,7 @@ use super::keys::Key;
 use super::lexer::Section;
 use super::reader::Reader;
 use super::router::{Lines, VirtualRouter};
-use super::script::{self, Scripts};
+use super::script::{self, Defaults, Scripts};
 use super::settings::Settings;
 use super::{address, legacy, values};
 
@@ -29,7 +27,7 @@ pub(super) struct VridSection {
 pub(super) fn read(
     section: &Section<'_>,
     reader: &mut Reader<'_, '_>,
-    script_timeout: Duration,
+    defaults: &Defaults,
 ) -> VridSection {
     let vrid = required(reader, Key::ServerId, "a number from 1 to 255")
         .then(|| reader.value(Key::ServerId, identifier))
@@ -41,7 +39,7 @@ pub(super) fn read(
     let addresses = address::addresses(reader);
     let settings = Settings::read(reader, interface.as_deref(), &addresses);
     let scripts = script::scripts(reader);
-    let script_timeout = script::timeout(reader).unwrap_or(script_timeout);
+    let run = defaults.read(reader);
     let dependents = reader.items(Key::VridsDep, identifier);
     legacy::judge(reader);
 
@@ -56,7 +54,7 @@ pub(super) fn read(
             let Some(spec) = settings.spec(reader, id, &addresses) else {
                 continue;
             };
-            virtual_routers.push(with_scripts(spec, &scripts, script_timeout, section));
+            virtual_routers.push(with_scripts(spec, &scripts, &run, section));
         }
     }
     VridSection {
@@ -69,7 +67,7 @@ pub(super) fn read(
 fn with_scripts(
     spec: VrSpec,
     scripts: &Scripts,
-    script_timeout: Duration,
+    run: &Defaults,
     section: &Section<'_>,
 ) -> VirtualRouter {
     VirtualRouter {
@@ -78,7 +76,8 @@ fn with_scripts(
         backup_script: scripts.backup.clone(),
         fault_script: scripts.fault.clone(),
         stop_script: scripts.stop.clone(),
-        script_timeout,
+        script_timeout: run.timeout,
+        script_user: run.user.clone(),
         section_line: section.line,
         lines: Lines::new(section),
     }

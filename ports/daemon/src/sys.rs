@@ -11,6 +11,7 @@ use std::process::ExitStatus;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::time::Duration;
 
+use vrrp_config::{Account, Accounts};
 use vrrp_host::Waited;
 
 /// The signals that vrrpd listens to.
@@ -299,6 +300,37 @@ pub fn effective_uid() -> u32 {
     unsafe { libc::geteuid() }
 }
 
+/// The users and groups of this host.
+#[derive(Clone, Copy, Debug)]
+pub struct SystemAccounts;
+
+impl Accounts for SystemAccounts {
+    fn user(&self, name: &str) -> Option<Account> {
+        let name = CString::new(name).ok()?;
+        let mut buffer = vec![0; 16 * 1024];
+        // SAFETY: every pointer is valid for the call and the buffer's length is given; the entry
+        // is read only when the call says that it filled it in.
+        unsafe {
+            let mut entry: libc::passwd = std::mem::zeroed();
+            let mut found = std::ptr::null_mut();
+            let (room, len) = (buffer.as_mut_ptr(), buffer.len());
+            libc::getpwnam_r(name.as_ptr(), &mut entry, room, len, &mut found);
+            (!found.is_null()).then_some(Account {
+                uid: entry.pw_uid,
+                gid: entry.pw_gid,
+            })
+        }
+    }
+
+    fn group(&self, name: &str) -> Option<u32> {
+        group_id(name)
+    }
+
+    fn own_uid(&self) -> u32 {
+        effective_uid()
+    }
+}
+
 /// The number of the group called `name`. `None`: there is no such group.
 pub fn group_id(name: &str) -> Option<u32> {
     let name = CString::new(name).ok()?;
@@ -487,41 +519,23 @@ pub fn enter_sandbox() -> io::Result<()> {
     Ok(())
 }
 
-/// A user and its group.
-#[cfg(target_os = "freebsd")]
-#[derive(Clone, Copy, Debug)]
-pub struct User {
-    uid: libc::uid_t,
-    gid: libc::gid_t,
-}
-
 /// The user for a process that needs no rights: `_vrrp` where there is one, else `nobody`.
 #[cfg(target_os = "freebsd")]
-pub fn nobody() -> User {
-    let mut buffer = vec![0; 16 * 1024];
-    for name in [c"_vrrp", c"nobody"] {
-        // SAFETY: every pointer is valid for the call and the buffer's length is given; the entry
-        // is read only when the call says that it filled it in.
-        unsafe {
-            let mut entry: libc::passwd = std::mem::zeroed();
-            let mut found = std::ptr::null_mut();
-            let (room, len) = (buffer.as_mut_ptr(), buffer.len());
-            libc::getpwnam_r(name.as_ptr(), &mut entry, room, len, &mut found);
-            if !found.is_null() && entry.pw_uid != 0 {
-                let (uid, gid) = (entry.pw_uid, entry.pw_gid);
-                return User { uid, gid };
-            }
-        }
-    }
+pub fn nobody() -> Account {
+    let users = ["_vrrp", "nobody"].into_iter();
+    let mut users = users.filter_map(|name| SystemAccounts.user(name));
     // As every FreeBSD has it.
-    let (uid, gid) = (65_534, 65_534);
-    User { uid, gid }
+    let usual = Account {
+        uid: 65_534,
+        gid: 65_534,
+    };
+    users.find(|user| user.uid != 0).unwrap_or(usual)
 }
 
 /// Gives up every right of root, the file system, and, in capability mode, everything but the
 /// descriptors that are open.
 #[cfg(target_os = "freebsd")]
-pub fn give_up_rights(user: User) -> io::Result<()> {
+pub fn give_up_rights(user: Account) -> io::Result<()> {
     // SAFETY: the strings end with a zero and outlive the calls, the group is one value; the rest
     // take plain numbers.
     unsafe {

@@ -11,7 +11,7 @@ use vrrp_core::{
 use vrrp_host::{Tracked, VrSpec};
 
 use super::{MINIMAL, SAMPLE, good};
-use crate::{DEFAULT_SCRIPT_TIMEOUT, Global, LogLevel, Script};
+use crate::{DEFAULT_SCRIPT_TIMEOUT, Global, LogLevel, Script, ScriptSecurity};
 
 const PAPER: &str = "\
 [VRID]
@@ -346,7 +346,8 @@ stopscript = /a/stop
 #[test]
 fn the_global_section_may_come_last() {
     let (config, said) = good(&format!(
-        "{MINIMAL}[GLOBAL]\ncontrolsocket = /run/a.sock\ncontrolgroup = adm\nruntimedir = /run/v\nloglevel = debug\n"
+        "{MINIMAL}[GLOBAL]\ncontrolsocket = /run/a.sock\ncontrolgroup = adm\nruntimedir = /run/v\nloglevel = debug\n\
+         scriptsecurity = warn\nscriptuser = web:adm\n"
     ));
     assert_eq!(said, [""; 0]);
     let expected = Global {
@@ -354,8 +355,11 @@ fn the_global_section_may_come_last() {
         control_group: Some("adm".to_owned()),
         runtime_dir: "/run/v".into(),
         log_level: LogLevel::Debug,
+        script_security: ScriptSecurity::Warn,
     };
     assert_eq!(config.global, expected);
+    let user = config.virtual_routers[0].script_user.as_ref();
+    assert_eq!(user.map(ToString::to_string).as_deref(), Some("web:adm"));
 }
 
 #[test]

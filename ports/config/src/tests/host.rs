@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use vrrp_core::Family;
 use vrrp_host::{Facts, HostFacts, OwnAddress, OwnInterface, VrSpec};
 
 use super::{MINIMAL, lines};
+use crate::{Account, Accounts};
 use crate::{Parsed, Program, judge};
 
 const FILE: &str = "vrrpd.conf";
@@ -47,9 +48,32 @@ pub(crate) fn eth0() -> OwnInterface {
     interface("eth0", &["10.0.0.2/24"])
 }
 
+/// The accounts of a test: root runs, and there is one more user.
+#[derive(Debug)]
+struct TestAccounts;
+
+impl Accounts for TestAccounts {
+    fn user(&self, name: &str) -> Option<Account> {
+        (name == "web").then_some(Account { uid: 33, gid: 33 })
+    }
+
+    fn group(&self, _: &str) -> Option<u32> {
+        None
+    }
+
+    fn own_uid(&self) -> u32 {
+        // The user of the files that the tests make.
+        std::fs::metadata("/proc/self").map_or(0, |meta| meta.uid())
+    }
+}
+
+const PROGRAM: Program<'_> = Program::Vrrpd {
+    accounts: &TestAccounts,
+};
+
 fn judged(text: &str, interfaces: &[OwnInterface]) -> Parsed {
     let facts: HostFacts = Ok(Box::new(interfaces.to_vec()));
-    judge(Path::new(FILE), text, Program::Vrrpd, &facts)
+    judge(Path::new(FILE), text, PROGRAM, &facts)
 }
 
 /// The diagnostics of a file that is good by itself.
@@ -148,14 +172,14 @@ fn what_the_port_refuses_is_an_error() {
     let text = MINIMAL.replace("10.0.0.1/24", "10.0.0.1/24, fe80::1/64");
     let eth0 = interface("eth0", &["10.0.0.2/24", "fe80::2/64"]);
     let facts: HostFacts = Ok(Box::new(Crowded(vec![eth0])));
-    let judged = judge(Path::new(FILE), text, Program::Vrrpd, &facts);
+    let judged = judge(Path::new(FILE), text, PROGRAM, &facts);
     assert_eq!(judged.errors(), ["vrrpd.conf:1: eth0 has no room"]);
 }
 
 #[test]
 fn a_host_that_cannot_be_looked_at_is_a_warning() {
     let facts: HostFacts = Err(io::ErrorKind::Unsupported.into());
-    let judged = judge(Path::new(FILE), MINIMAL, Program::Vrrpd, &facts);
+    let judged = judge(Path::new(FILE), MINIMAL, PROGRAM, &facts);
     assert_eq!(
         lines(&judged.diagnostics),
         [
@@ -315,6 +339,45 @@ fn scripts_are_files_that_can_be_run() {
 }
 
 #[test]
+fn a_script_that_others_could_replace_is_an_error_unless_the_file_says_otherwise() {
+    let folder = std::env::temp_dir().join(format!("vrrpd-insecure-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("script");
+    fs::write(&path, "#!/bin/sh\n").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o775 | 0o002)).unwrap();
+    let path = fs::canonicalize(&path).unwrap();
+    let shown = path.display();
+    let text = |global: &str| {
+        format!(
+            "[GLOBAL]\nloglevel = info\n{global}[VRID]\nserverid = 1\ninterface = eth0\n\
+             addr = 10.0.0.1/24\nmasterscript = {shown}\n"
+        )
+    };
+    let enforced = judged(&text("scriptuser = 0:0\n"), &[eth0()]);
+    let warned = judged(&text("scriptsecurity = warn\n"), &[eth0()]);
+    let unknown = judged(&text("scriptuser = ftp\n"), &[eth0()]);
+    fs::remove_dir_all(&folder).unwrap();
+    assert!(enforced.has_errors() && enforced.config.is_some());
+    let why = format!("everybody can write {shown} (mode 777)");
+    assert_eq!(
+        lines(&enforced.diagnostics),
+        [format!(
+            "vrrpd.conf:8: masterscript: others could replace this script, so it is not run: {why}; see scriptsecurity in vrrpd.conf(5)"
+        )]
+    );
+    assert_eq!(
+        lines(&warned.diagnostics),
+        [format!(
+            "vrrpd.conf:8: warning: masterscript: others could replace this script: {why}"
+        )]
+    );
+    assert_eq!(
+        lines(&unknown.diagnostics),
+        ["vrrpd.conf:4: scriptuser: there is no user `ftp` on this host"]
+    );
+}
+
+#[test]
 fn a_password_that_others_can_read_is_a_warning() {
     let file = std::env::temp_dir().join(format!("vrrpd-secret-{}", std::process::id()));
     let secret = format!("{MINIMAL}version = 2\npassword = secret\n");
@@ -323,7 +386,7 @@ fn a_password_that_others_can_read_is_a_warning() {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
         std::fs::set_permissions(&file, mode).expect("its mode");
         let facts = Err(std::io::ErrorKind::Unsupported.into());
-        let judged = judge(&file, text, Program::Vrrpd, &facts);
+        let judged = judge(&file, text, PROGRAM, &facts);
         assert!(judged.config.is_some(), "{:?}", judged.diagnostics);
         let texts: Vec<String> = judged.diagnostics.iter().map(ToString::to_string).collect();
         texts

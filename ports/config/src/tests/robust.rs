@@ -58,6 +58,7 @@ controlsocket=/run/a
 controlgroup=adm
 runtimedir=/run/v
 loglevel=info
+scriptsecurity=warn
 scripttimeout=9
 [VRID]
 serverid=1
@@ -88,6 +89,7 @@ backupscript=/b
 faultscript=/c
 stopscript=/d
 scripttimeout=1
+scriptuser=a:b
 monitoredcircuits=no
 carriertimeout=1
 spanningtreelatency=0

@@ -351,9 +351,10 @@ impl<P: Platform> Daemon<P> {
 
     fn configure(&mut self, config: Config) {
         self.configured.clear();
+        let security = config.global.script_security;
         for router in config.virtual_routers {
             let id = router.spec.id.clone();
-            self.runner().configure(&id, script_set(router));
+            self.runner().configure(&id, script_set(router, security));
             self.known.insert(id.clone());
             self.configured.insert(id);
         }

@@ -5,7 +5,8 @@ use std::path::Path;
 use vrrp_host::{Platform, Reload};
 
 use super::Daemon;
-use vrrp_config::{self as config, Config, Diagnostic, LogLevel, Parsed, Program, Severity};
+use crate::scripts::PROGRAM;
+use vrrp_config::{self as config, Config, Diagnostic, LogLevel, Parsed, Severity};
 
 /// Follows the errors about this host that do not refuse a reload.
 const UNFIT: &str =
@@ -34,7 +35,7 @@ impl<P: Platform> Daemon<P> {
         let judged = match &mut self.helper {
             None => {
                 let octets = read(&file).map_err(|e| vec![e])?;
-                config::judge(&file, octets, Program::Vrrpd, &self.host.platform().facts())
+                config::judge(&file, octets, PROGRAM, &self.host.platform().facts())
             }
             Some(helper) => {
                 let (octets, diagnostics) = helper.configuration().map_err(|e| vec![e])?;

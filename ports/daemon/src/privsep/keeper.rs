@@ -13,9 +13,9 @@ use super::line::Line;
 use super::words::{Ask, MAX_ASK, Remark, Tell, characters};
 use crate::logging;
 use crate::poll::PollSet;
-use crate::scripts::{Runner, Scripts, script_set};
+use crate::scripts::{PROGRAM, Runner, Scripts, script_set};
 use crate::sys::{self, Signals};
-use vrrp_config::{self as config, Config, Program};
+use vrrp_config::{self as config, Config};
 
 /// Log lines taken before others of the loop have their turn.
 const MOST_LINES: usize = 64;
@@ -221,7 +221,7 @@ impl<S: Served> Keeper<S> {
         let octets = std::fs::read(&self.file);
         let octets = octets.map_err(|e| format!("{}: {e}", self.file.display()))?;
         let text = characters(&octets);
-        let judged = config::judge(&self.file, octets, Program::Vrrpd, &self.served.facts());
+        let judged = config::judge(&self.file, octets, PROGRAM, &self.served.facts());
         if let Some(config) = judged.config {
             self.served.allow(config.host());
             self.read = Some(config);
@@ -230,9 +230,10 @@ impl<S: Served> Keeper<S> {
     }
 
     fn configure(&mut self, config: Config) {
+        let security = config.global.script_security;
         for router in config.virtual_routers {
             let id = router.spec.id.clone();
-            self.scripts.configure(&id, script_set(router));
+            self.scripts.configure(&id, script_set(router, security));
         }
     }
 

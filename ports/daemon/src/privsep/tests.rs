@@ -44,6 +44,8 @@ fn no_scripts() -> ScriptSet {
         fault: None,
         stop: None,
         timeout: std::time::Duration::ZERO,
+        user: None,
+        security: vrrp_config::ScriptSecurity::Enforce,
     }
 }
 

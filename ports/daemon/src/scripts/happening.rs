@@ -7,7 +7,7 @@ use std::time::Duration;
 use vrrp_core::Peer;
 use vrrp_host::{VrId, family_word};
 
-use vrrp_config::Script;
+use vrrp_config::{Script, ScriptSecurity, ScriptUser};
 
 /// The scripts of one virtual router.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,10 @@ pub struct ScriptSet {
     pub stop: Option<Script>,
     /// How long each may run.
     pub timeout: Duration,
+    /// The user that they run as. `None`: the user of this process.
+    pub user: Option<ScriptUser>,
+    /// What becomes of one that others could replace.
+    pub security: ScriptSecurity,
 }
 
 impl ScriptSet {

@@ -5,6 +5,7 @@
 //! belongs to the state that holds, and a script never hears twice of the same state.
 
 mod happening;
+mod launch;
 mod output;
 mod run;
 mod spawner;
@@ -19,12 +20,19 @@ use std::time::{Duration, Instant};
 use vrrp_host::VrId;
 
 pub use happening::{Happening, Occasion, ScriptSet};
+use launch::Launch;
 use output::Pipe;
 use run::{Outcome, Run};
 use spawner::Spawner;
 
 use crate::poll::PollSet;
-use vrrp_config::{Script, VirtualRouter};
+use crate::sys::SystemAccounts;
+use vrrp_config::{Program, Script, ScriptSecurity, VirtualRouter};
+
+/// vrrpd, as a reader of its configuration file.
+pub const PROGRAM: Program<'_> = Program::Vrrpd {
+    accounts: &SystemAccounts,
+};
 
 /// Scripts that run at the same time, of all virtual routers: a host that takes over hundreds of
 /// them goes on advertising while their scripts get their turns.
@@ -332,7 +340,17 @@ impl Scripts {
         };
         self.tickets += 1;
         let label = format!("{id}: {name} {}", script.path.display());
-        spawner.start(self.tickets, happening.command(id, script));
+        let (user, security) = match &line.set {
+            Some(set) => (set.user.clone(), set.security),
+            None => (None, ScriptSecurity::Enforce),
+        };
+        let launch = Launch {
+            label: label.clone(),
+            command: happening.command(id, script),
+            user,
+            security,
+        };
+        spawner.start(self.tickets, launch);
         let run = Run::new(self.tickets, label, timeout, now);
         line.run = Some(Box::new(run));
         self.running += 1;
@@ -340,14 +358,16 @@ impl Scripts {
     }
 }
 
-/// The scripts that the file gives to a virtual router.
-pub fn script_set(router: VirtualRouter) -> ScriptSet {
+/// The scripts that the file gives to a virtual router, with the `security` of the daemon as a whole.
+pub fn script_set(router: VirtualRouter, security: ScriptSecurity) -> ScriptSet {
     ScriptSet {
         master: router.master_script,
         backup: router.backup_script,
         fault: router.fault_script,
         stop: router.stop_script,
         timeout: router.script_timeout,
+        user: router.script_user,
+        security,
     }
 }
 

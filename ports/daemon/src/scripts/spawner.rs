@@ -6,10 +6,11 @@
 
 use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsRawFd, RawFd};
-use std::process::{Child, Command};
+use std::process::Child;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
+use super::launch::Launch;
 use crate::sys;
 
 /// The outcome of a request.
@@ -22,7 +23,7 @@ pub(super) struct Started {
 
 /// The thread and the ways to it.
 pub(super) struct Spawner {
-    requests: Sender<(u64, Command)>,
+    requests: Sender<(u64, Launch)>,
     results: Receiver<Started>,
     wake: PipeReader,
     in_flight: usize,
@@ -31,7 +32,7 @@ pub(super) struct Spawner {
 impl Spawner {
     /// Makes the thread. It ends when the spawner is dropped.
     pub(super) fn new() -> io::Result<Self> {
-        let (requests, work) = channel::<(u64, Command)>();
+        let (requests, work) = channel::<(u64, Launch)>();
         let (done, results) = channel();
         let (wake, signal) = io::pipe()?;
         sys::set_nonblocking(&wake)?;
@@ -40,8 +41,8 @@ impl Spawner {
             .name("spawner".into())
             .stack_size(128 * 1024)
             .spawn(move || {
-                for (ticket, mut command) in work {
-                    let result = command.spawn();
+                for (ticket, launch) in work {
+                    let result = launch.spawn();
                     if done.send(Started { ticket, result }).is_err() {
                         break;
                     }
@@ -68,8 +69,8 @@ impl Spawner {
     }
 
     /// Asks for a process.
-    pub(super) fn start(&mut self, ticket: u64, command: Command) {
-        if self.requests.send((ticket, command)).is_ok() {
+    pub(super) fn start(&mut self, ticket: u64, launch: Launch) {
+        if self.requests.send((ticket, launch)).is_ok() {
             self.in_flight += 1;
         }
     }

@@ -1,6 +1,7 @@
 //! With real children of /bin/sh.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -59,6 +60,8 @@ impl Bench {
             fault: one("fault"),
             stop: one("stop"),
             timeout: LONG,
+            user: None,
+            security: ScriptSecurity::Enforce,
         }
     }
 
@@ -279,6 +282,58 @@ fn a_program_that_cannot_be_run_is_an_error_line() {
     bench.scripts.submit(&id(1), happening(Occasion::Backup));
     bench.until_idle();
     assert_eq!(bench.read("log"), "backup:backup\n", "others still run");
+}
+
+#[test]
+fn a_program_that_others_could_replace_is_run_only_where_that_is_allowed() {
+    let mut bench = Bench::new();
+    let open = bench.dir.join("open");
+    fs::create_dir(&open).expect("a folder");
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).expect("its mode");
+    let path = open.join("program");
+    std::os::unix::fs::symlink("/bin/true", &path).expect("a link");
+    let label = format!("VRID 1 on eth0 (ipv4): masterscript {}", path.display());
+    for (security, said) in [
+        (
+            ScriptSecurity::Enforce,
+            "cannot be run: others could replace it: everybody can write",
+        ),
+        (ScriptSecurity::Warn, "done in"),
+    ] {
+        let mut set = bench.recording("");
+        set.master = Some(Script {
+            path: path.clone(),
+            args: Vec::new(),
+        });
+        set.security = security;
+        bench.scripts.configure(&id(1), set);
+        bench.scripts.submit(&id(1), happening(Occasion::Backup));
+        bench.until_idle();
+        bench.scripts.submit(&id(1), happening(Occasion::Master));
+        bench.until_idle();
+        let lines = capture::take();
+        let wanted = format!("{label}: {said}");
+        assert!(lines.iter().any(|l| l.contains(&wanted)), "{lines:?}");
+    }
+}
+
+#[test]
+fn a_script_of_a_user_that_does_not_exist_is_not_run() {
+    let mut bench = Bench::new();
+    let mut set = bench.recording("");
+    let text =
+        "[VRID]\nserverid = 1\ninterface = eth0\naddr = 10.0.0.1/32\nscriptuser = no-such-user\n";
+    let config = vrrp_config::parse("vrrpd.conf".as_ref(), text)
+        .config
+        .expect("a good file");
+    set.user = config.virtual_routers[0].script_user.clone();
+    bench.scripts.configure(&id(1), set);
+    bench.scripts.submit(&id(1), happening(Occasion::Master));
+    bench.until_idle();
+    let lines = capture::take();
+    let wanted = "cannot be run: there is no user `no-such-user` on this host";
+    assert!(lines.iter().any(|l| l.ends_with(wanted)), "{lines:?}");
+    assert_eq!(bench.read("log"), "");
 }
 
 #[test]

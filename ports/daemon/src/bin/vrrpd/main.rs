@@ -13,13 +13,14 @@ use std::process::ExitCode;
 
 use lexopt::prelude::*;
 
-use vrrp_config::{self as config, Config, Program};
+use vrrp_config::{self as config, Config};
 use vrrp_host::{ConfigCause, ConfigError, Platform, PlatformError};
 use vrrpd::control::BindError;
 use vrrpd::daemon::{Daemon, log_remark};
 use vrrpd::facts;
 use vrrpd::logging::{self, Target};
 use vrrpd::output;
+use vrrpd::scripts::PROGRAM;
 use vrrpd::sys::{self, Background};
 
 #[cfg(target_os = "freebsd")]
@@ -156,7 +157,7 @@ fn check(file: &Path) -> (u8, String) {
         Ok(octets) => octets,
         Err(error) => return (BAD_CONFIG, format!("{}: {error}\n", file.display())),
     };
-    let judged = config::judge(file, octets, Program::Vrrpd, &facts::read());
+    let judged = config::judge(file, octets, PROGRAM, &facts::read());
     let remarks = judged.diagnostics.iter();
     let mut said: String = remarks.map(|remark| format!("{remark}\n")).collect();
     let Some(config) = judged.config.as_ref().filter(|_| !judged.has_errors()) else {
@@ -212,7 +213,7 @@ fn read_config(file: &Path) -> Result<Config, Failure> {
             false => (BAD_CONFIG, text),
         }
     })?;
-    let judged = config::judge(file, octets, Program::Vrrpd, &facts::read());
+    let judged = config::judge(file, octets, PROGRAM, &facts::read());
     judged.diagnostics.iter().for_each(log_remark);
     judged
         .config

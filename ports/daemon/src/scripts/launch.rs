@@ -1,0 +1,46 @@
+//! The start of a script: its user, and the check that no other could have replaced it.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command};
+
+use vrrp_config::{Accounts, ScriptSecurity, ScriptUser, insecurity};
+
+use crate::sys::SystemAccounts;
+
+/// A script to be started. Looking up a user and walking to a program may wait for a server.
+#[derive(Debug)]
+pub(super) struct Launch {
+    /// Its name in the log.
+    pub(super) label: String,
+    pub(super) command: Command,
+    /// The user that it runs as. `None`: the user of this process.
+    pub(super) user: Option<ScriptUser>,
+    /// What becomes of it if others could replace it.
+    pub(super) security: ScriptSecurity,
+}
+
+impl Launch {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// The system's; that there is no such user; and that others could replace the script.
+    pub(super) fn spawn(mut self) -> io::Result<Child> {
+        let mut uid = SystemAccounts.own_uid();
+        if let Some(user) = &self.user {
+            let account = user.resolve(&SystemAccounts).map_err(io::Error::other)?;
+            // Without further groups: the standard library drops them with the user.
+            self.command.uid(account.uid).gid(account.gid);
+            uid = account.uid;
+        }
+        if let Some(fault) = insecurity(Path::new(self.command.get_program()), uid) {
+            let message = format!("others could replace it: {fault}");
+            if self.security == ScriptSecurity::Enforce {
+                return Err(io::Error::other(message));
+            }
+            log::warn!("{}: {message}", self.label);
+        }
+        self.command.spawn()
+    }
+}
