@@ -66,6 +66,8 @@ pub enum Output<'b> {
 }
 
 /// A frame to send.
+///
+/// Exhaustive on purpose: a port that sends from another process makes it anew there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transmit<'b> {
     /// The virtual router that it speaks for.
@@ -84,6 +86,8 @@ pub struct Transmit<'b> {
 }
 
 /// The kinds of frame that the engine sends.
+///
+/// Exhaustive on purpose: a port sends each kind in its own way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum FrameKind {
@@ -97,6 +101,25 @@ pub enum FrameKind {
     ArpReply,
     /// The answer to a neighbour solicitation for a virtual address.
     NaReply,
+}
+
+impl FrameKind {
+    /// Its name, such as `gratuitous ARP`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            FrameKind::Advertisement => "advertisement",
+            FrameKind::GratuitousArp => "gratuitous ARP",
+            FrameKind::UnsolicitedNa => "unsolicited neighbour advertisement",
+            FrameKind::ArpReply => "ARP reply",
+            FrameKind::NaReply => "neighbour advertisement",
+        }
+    }
+}
+
+impl fmt::Display for FrameKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// The states of RFC 9568 section 6.3.
@@ -132,6 +155,7 @@ impl fmt::Display for State {
 /// A change of state and why. `K` is [`VrKey`], or behind a gate [`GateKey`](crate::gate::GateKey).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct StateChange<K = VrKey> {
     /// The virtual router.
     pub key: K,
@@ -147,6 +171,8 @@ pub struct StateChange<K = VrKey> {
 }
 
 /// Why a state changed.
+///
+/// Exhaustive on purpose: whoever translates reasons learns of a new one at compile time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub enum Reason {

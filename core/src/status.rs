@@ -26,6 +26,7 @@ pub struct InterfaceState {
 /// A virtual router as it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct Status {
     /// The virtual router.
     pub key: VrKey,
@@ -69,6 +70,7 @@ impl Status {
 /// The Active router last heard, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct ActiveRouter {
     /// The source of its advertisements.
     pub address: IpAddr,
@@ -91,6 +93,7 @@ pub struct ActiveRouter {
 /// Counters of one virtual router since it was inserted. They wrap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct Statistics {
     /// Times that it became Active (`master-transitions` of RFC 8347).
     pub active_transitions: u32,

@@ -77,9 +77,41 @@ impl Duration {
     }
 }
 
+/// To whole microseconds; saturates after 584,000 years.
+impl From<core::time::Duration> for Duration {
+    fn from(span: core::time::Duration) -> Self {
+        Self(u64::try_from(span.as_micros()).unwrap_or(u64::MAX))
+    }
+}
+
+impl From<Duration> for core::time::Duration {
+    fn from(span: Duration) -> Self {
+        Self::from_micros(span.0)
+    }
+}
+
 impl Add for Duration {
     type Output = Duration;
     fn add(self, other: Duration) -> Duration {
         Duration(self.0.saturating_add(other.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_become_those_of_core_and_come_back() {
+        for micros in [0, 1, 1_234_567, u64::MAX] {
+            let ours = Duration::from_micros(micros);
+            let theirs = core::time::Duration::from(ours);
+            assert_eq!(theirs, core::time::Duration::from_micros(micros));
+            assert_eq!(Duration::from(theirs), ours);
+        }
+        let nanos = core::time::Duration::from_nanos(1_999);
+        assert_eq!(Duration::from(nanos), Duration::from_micros(1));
+        let saturated = Duration::from(core::time::Duration::MAX);
+        assert_eq!(saturated, Duration::from_micros(u64::MAX));
     }
 }

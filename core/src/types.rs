@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::num::{NonZeroU8, TryFromIntError};
 
 use crate::time::Duration;
 
@@ -19,6 +20,14 @@ impl Vrid {
     /// The identifier as a number.
     pub const fn get(self) -> u8 {
         self.0
+    }
+}
+
+impl TryFrom<u8> for Vrid {
+    type Error = TryFromIntError;
+
+    fn try_from(vrid: u8) -> Result<Self, TryFromIntError> {
+        Ok(Self(NonZeroU8::try_from(vrid)?.get()))
     }
 }
 
@@ -58,6 +67,14 @@ impl Priority {
     /// Whether this is the owner's priority, 255.
     pub const fn is_owner(self) -> bool {
         self.0 == 255
+    }
+}
+
+impl TryFrom<u8> for Priority {
+    type Error = TryFromIntError;
+
+    fn try_from(priority: u8) -> Result<Self, TryFromIntError> {
+        Ok(Self(NonZeroU8::try_from(priority)?.get()))
     }
 }
 
@@ -228,6 +245,12 @@ impl MacAddr {
     }
 }
 
+impl From<[u8; 6]> for MacAddr {
+    fn from(octets: [u8; 6]) -> Self {
+        Self(octets)
+    }
+}
+
 impl fmt::Display for MacAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d, e, g] = self.0;
@@ -368,4 +391,32 @@ pub enum OwnerReceive {
     Elect,
     /// Discard them: the text as published.
     Discard,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn zero_is_neither_a_vrid_nor_a_priority() {
+        assert!(Vrid::try_from(0).is_err() && Priority::try_from(0).is_err());
+        for number in 1..=255 {
+            assert_eq!(Vrid::try_from(number).ok(), Vrid::new(number));
+            assert_eq!(Priority::try_from(number).ok(), Priority::new(number));
+        }
+    }
+
+    #[test]
+    fn names_of_virtual_routers_read_well() {
+        let vrid = Vrid::new(7).unwrap();
+        let key = VrKey::new(3, vrid, Family::Ipv6);
+        assert_eq!(key.to_string(), "VRID 7 on interface 3 (IPv6)");
+        let key = crate::gate::GateKey::new(vrid, Family::Ipv4);
+        assert_eq!(key.to_string(), "VRID 7 (IPv4)");
+        let mac = MacAddr::from([0, 0, 0x5e, 0, 1, 7]);
+        assert_eq!(key.virtual_mac(), mac);
+        assert_eq!(mac.to_string(), "00:00:5e:00:01:07");
+    }
 }

@@ -9,6 +9,7 @@ use crate::wire::Datagram;
 /// above has to parse it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[must_use = "a frame that is not VRRP is for somebody else"]
 pub enum Verdict<'f> {
     /// Not VRRP: for somebody else.
     NotVrrp,

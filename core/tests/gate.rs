@@ -320,7 +320,7 @@ fn groups_follow(accept: bool) {
     }
 
     let mut buf = [0; 172];
-    gate.receive(ms(20_000), &frame("groups/mld_query"), &mut buf);
+    let _ = gate.receive(ms(20_000), &frame("groups/mld_query"), &mut buf);
     let sent: Vec<Vec<u8>> = run(&mut gate, ms(21_000))
         .into_iter()
         .map(|s| s.1)
@@ -347,14 +347,14 @@ fn groups_follow(accept: bool) {
 fn an_older_querier_gets_what_it_knows() {
     let mut gate = active(&["fe80::a:80"], false);
     let mut buf = [0; 172];
-    gate.receive(ms(20_000), &frame("groups/mld_query_v1"), &mut buf);
+    let _ = gate.receive(ms(20_000), &frame("groups/mld_query_v1"), &mut buf);
     let sent: Vec<Vec<u8>> = run(&mut gate, ms(21_000))
         .into_iter()
         .map(|s| s.1)
         .collect();
     assert!(sent.contains(&frame("groups/mld_report_v1")));
     // It is remembered for 260 s.
-    gate.receive(ms(281_000), &frame("groups/mld_query"), &mut buf);
+    let _ = gate.receive(ms(281_000), &frame("groups/mld_query"), &mut buf);
     let sent: Vec<Vec<u8>> = run(&mut gate, ms(282_000))
         .into_iter()
         .map(|s| s.1)
@@ -516,7 +516,7 @@ fn who_talks_to_a_virtual_address_is_asked_for() {
     let mut now = 4_000;
     let mut hear = |gate: &mut TestGate, source: Ipv4Addr, after_ms: u64| {
         now += after_ms;
-        gate.receive(ms(now), &udp_v4(VMAC, source, SERVICE), &mut buf);
+        let _ = gate.receive(ms(now), &udp_v4(VMAC, source, SERVICE), &mut buf);
         drain(gate, ms(now)).0
     };
     let sent = hear(&mut gate, from(9), 10);
@@ -545,7 +545,7 @@ fn who_talks_to_a_virtual_address_is_asked_for() {
     // An echo request with the addresses of one network.
     packet[22..38].copy_from_slice(&v6("2001:db8::9").octets());
     packet[54] = 128;
-    gate.receive(ms(4_000), &packet, &mut buf);
+    let _ = gate.receive(ms(4_000), &packet, &mut buf);
     let sent = drain(&mut gate, ms(4_000)).0;
     let expected = neighbour(135, "2001:db8::80", "ff02::1:ff00:9", "2001:db8::9", VMAC6);
     assert_eq!(sent, [expected]);
@@ -555,7 +555,7 @@ fn who_talks_to_a_virtual_address_is_asked_for() {
 fn who_ceases_to_serve_an_address_asks_nobody_from_its_mac() {
     let mut buf = [0; 172];
     let mut gate = active(&["10.10.10.80"], true);
-    gate.receive(ms(4_000), &udp_v4(VMAC, ASKER_V4, SERVICE), &mut buf);
+    let _ = gate.receive(ms(4_000), &udp_v4(VMAC, ASKER_V4, SERVICE), &mut buf);
     let fault = [Track {
         object: 1,
         effect: TrackEffect::Fault,

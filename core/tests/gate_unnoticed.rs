@@ -142,7 +142,7 @@ impl Line {
 
     fn hear(&mut self, frame: &[u8]) -> &mut Self {
         let mut buf = [0; 172];
-        self.gate.receive(self.now, frame, &mut buf);
+        let _ = self.gate.receive(self.now, frame, &mut buf);
         self.drain();
         self
     }

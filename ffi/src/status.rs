@@ -270,6 +270,7 @@ impl From<Status> for vrrp_status {
             last_heard,
             address_mismatch,
             interval_mismatch,
+            ..
         } = active;
         Self {
             active_last_heard_us: last_heard.as_micros(),

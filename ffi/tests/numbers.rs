@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use ::vrrp::*;
-use vrrp_core::{DropReason, MAX_TRACKS, Reason};
+use vrrp_core::{DropReason, FrameKind, MAX_TRACKS, Reason};
 
 fn text(name: *const c_char) -> Option<&'static str> {
     // SAFETY: the functions that are asked here give NULL or a static string.
@@ -128,6 +128,16 @@ fn names_are_those_of_the_engine() {
         assert_eq!(text(vrrp_reason_text(n)), Some(reason.to_string().as_str()));
     }
     assert_eq!(text(vrrp_reason_text(reasons.len() as u8)), None);
+    let kinds = [
+        FrameKind::Advertisement,
+        FrameKind::GratuitousArp,
+        FrameKind::UnsolicitedNa,
+        FrameKind::ArpReply,
+        FrameKind::NaReply,
+    ];
+    for (n, kind) in (VRRP_FRAME_ADVERTISEMENT..).zip(kinds) {
+        assert_eq!(text(vrrp_frame_kind_name(n)), Some(kind.as_str()));
+    }
 }
 
 #[test]

@@ -25,6 +25,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
     }
 
     /// Whether something is left to do.
+    #[must_use]
     pub fn has_output(&self) -> bool {
         self.table.front().is_some()
     }
@@ -32,6 +33,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
     /// The next thing to do, if it is an advertisement that waits for nothing: for a port in the
     /// midst of something long, whose outputs come later. `None` also if the MAC that it is sent from
     /// was lost: then [`poll_output`](Self::poll_output) gives that first.
+    #[must_use = "an output that is not performed is lost"]
     pub fn poll_advertisement<'b>(&mut self, buf: &'b mut [u8]) -> Option<Transmit<'b>> {
         let (index, Lane::Urgent) = self.table.front()? else {
             return None;
@@ -47,6 +49,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
 
     /// Directly after an [`Output::SetAddress`] for `key`: the next thing to do, if it is another one
     /// for it. For a port that can install several addresses at once.
+    #[must_use = "an output that is not performed is lost"]
     pub fn poll_further_address(&mut self, key: VrKey) -> Option<Output<'static>> {
         let (index, Lane::Rest) = self.table.front()? else {
             return None;
@@ -102,6 +105,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called at the latest. `None`: not
     /// before something else happens. Of many deadlines it may be a point before the first.
+    #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.deadlines.next()
     }
@@ -110,6 +114,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
     /// served here, for ports whose own stack must not give it (M-3). `None`: no answer is due.
     ///
     /// It searches the addresses of the virtual routers of the interface.
+    #[must_use = "an answer has to be sent"]
     pub fn answer<'b>(
         &self,
         ifindex: u32,

@@ -203,6 +203,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
 
     /// When [`handle_timeout`](Self::handle_timeout) and [`poll`](Self::poll) are to be called at
     /// the latest. `None`: not before something else happens.
+    #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let mut at = self.engine.poll_timeout().unwrap_or(Instant::NEVER);
         at = at.min(self.groups.next_deadline());
@@ -223,6 +224,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
     ///
     /// While the device `can_send` no frame, what comes before the next one is given. A frame that
     /// has waited for 10 ms is discarded and counted: late it would tell of a state that is over.
+    #[must_use = "an action that is not performed is lost"]
     pub fn poll<'b>(
         &mut self,
         now: Instant,

@@ -15,6 +15,7 @@ const ANSWER_LEN: usize = 86;
 
 /// The way that a received frame has to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "the frame may be for the stack, and an answer has to be sent"]
 pub enum Received<'b> {
     /// Hand it to the stack.
     Stack {

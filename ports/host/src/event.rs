@@ -11,6 +11,7 @@ use crate::config::VrId;
 
 /// The reason of a change of state, with the numbers of that moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Why {
     /// The engine's reason.
     pub reason: Reason,

@@ -12,6 +12,7 @@ use crate::event::Why;
 
 /// A virtual router as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct VrReport {
     /// Its name.
     pub id: VrId,
@@ -53,6 +54,7 @@ pub struct VrReport {
 
 /// A packet that was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Rejection {
     /// Why.
     pub reason: DropReason,
@@ -68,6 +70,7 @@ pub struct Rejection {
 ///
 /// Two fresh sightings of one virtual router mean two masters.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Sighting {
     /// The interface that it is heard on.
     pub interface: String,
@@ -104,6 +107,7 @@ pub struct Sighting {
 
 /// The reason why the advertisements of a router are refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Refused {
     /// As it is counted.
     pub reason: DropReason,
@@ -113,6 +117,7 @@ pub struct Refused {
 
 /// A watched interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct InterfaceReport {
     /// Its name.
     pub name: String,
@@ -125,6 +130,7 @@ pub struct InterfaceReport {
 
 /// What a reload did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Reload {
     /// Virtual routers that are new.
     pub added: Vec<VrId>,

@@ -19,6 +19,7 @@ const BURST: usize = 64;
 /// The changes of a poll.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
+#[non_exhaustive]
 pub struct Polled {
     /// The state of a socket may be another, as smoltcp's `PollResult` says.
     pub sockets_changed: bool,
@@ -67,6 +68,7 @@ impl<D: Device, const VRS: usize, const ADDRS: usize, const FRAME: usize>
     }
 
     /// When to [`poll`](Self::poll) again at the latest. `None`: when a frame arrives.
+    #[must_use]
     pub fn poll_at(
         &mut self,
         now: Instant,

@@ -63,7 +63,7 @@ fn operation(bench: &mut Bench, octets: &mut Octets<'_>) {
             if which & 0x40 != 0 {
                 packets::spoil(octets, &mut frame);
             }
-            engine.handle_frame(now, IF, &frame);
+            let _ = engine.handle_frame(now, IF, &frame);
         }
         // A deadline that has passed is handled late.
         13 => {

@@ -210,7 +210,7 @@ impl Host {
         let clock = self.clock(now);
         while let Some((ifindex, frame)) = self.queue.pop_front() {
             let opened = self.rng.chance(300_000);
-            self.port.receive(clock, ifindex, &frame, opened)?;
+            let _ = self.port.receive(clock, ifindex, &frame, opened)?;
         }
         self.settle(now)
     }

@@ -210,7 +210,7 @@ impl Model {
         let now = node.now;
         let host = &mut node.hosts[message.to];
         if let Some(engine) = &mut host.engine {
-            engine.handle_frame(Instant::from_micros(now), 1, &message.frame);
+            let _ = engine.handle_frame(Instant::from_micros(now), 1, &message.frame);
             if engine.status(KEY).is_some_and(|s| s.state == State::Active) {
                 host.recent.push(now);
             }

@@ -123,7 +123,7 @@ impl Single {
         let emitted = advert.emit(&mut buf, [address].into_iter());
         let len = emitted.map_or(0, |e| e.len);
         let at = self.at();
-        self.engine.handle_frame(at, IF, &buf[..len]);
+        let _ = self.engine.handle_frame(at, IF, &buf[..len]);
     }
 
     fn pass(&mut self, span: u64) {

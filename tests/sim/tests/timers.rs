@@ -98,7 +98,7 @@ fn version_3() {
             let down = 5 + 3 * learned * 10_000 + skew(learned, priority);
             assert_eq!(router.poll_timeout(), Some(Instant::from_micros(down)));
             // T-4
-            router.handle_frame(Instant::from_micros(7), 1, &stopping);
+            let _ = router.handle_frame(Instant::from_micros(7), 1, &stopping);
             is_active_at(&mut router, 7 + skew(learned, priority));
         }
         // S-1: an owner does not wait.
@@ -121,7 +121,7 @@ fn version_2() {
             let verdict = router.handle_frame(heard, 1, &better);
             assert_eq!(verdict.accepted(), Some(KEY));
             assert_eq!(router.poll_timeout(), Some(Instant::from_micros(11 + down)));
-            router.handle_frame(Instant::from_micros(12), 1, &stopping);
+            let _ = router.handle_frame(Instant::from_micros(12), 1, &stopping);
             is_active_at(&mut router, 12 + skew(100, priority));
         }
     }

@@ -94,6 +94,7 @@ impl<P: Platform> Host<P> {
 
     /// Waits as [`Platform::wait`] does: `true` when [`step`](Host::step) has something to do.
     /// `None`: wait on [`fd`](Host::fd) instead. Whoever waits here once always does.
+    #[must_use]
     pub fn wait(
         &mut self,
         others: &mut [Waited],
@@ -142,6 +143,7 @@ impl<P: Platform> Host<P> {
     }
 
     /// The next thing that happened. Fetch until `None` after each call of any other method.
+    #[must_use = "an event that is not looked at is lost"]
     pub fn next_event(&mut self) -> Option<Event> {
         self.core.events.next()
     }

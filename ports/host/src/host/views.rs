@@ -30,11 +30,9 @@ impl<P: Platform> Host<P> {
     ) -> Option<VrReport> {
         let spec = vr.current.as_ref()?;
         let interface = self.core.interfaces.get(HostIf::of(key))?.state;
-        let status = Status {
-            // While the platform is not ready the engine is kept from starting it.
-            enabled: vr.enabled,
-            ..self.core.engine.status(key)?
-        };
+        let mut status = self.core.engine.status(key)?;
+        // While the platform is not ready the engine is kept from starting it.
+        status.enabled = vr.enabled;
         Some(VrReport {
             id: vr.id.clone(),
             why: self.why(vr, &status),

@@ -126,10 +126,10 @@ fn priority_0_is_for_those_who_leave_on_their_own() {
     let [_, (kind, frame)] = frames(key().virtual_mac(), 0);
     let mut port = port(true);
     let active = port.engine.status(key()).unwrap();
-    let left = |state, reason| Status {
-        state,
-        reason,
-        ..active
+    let left = |state, reason| {
+        let mut status = active;
+        (status.state, status.reason) = (state, reason);
+        status
     };
     for (status, expected) in [
         (active, "a router advertises what it is"),
@@ -149,11 +149,8 @@ fn priority_0_is_for_those_who_leave_on_their_own() {
 #[test]
 fn who_leaves_without_a_word_is_seen() {
     let mut port = port(true);
-    let status = Status {
-        state: State::Initialize,
-        reason: Reason::Disabled,
-        ..port.engine.status(key()).unwrap()
-    };
+    let mut status = port.engine.status(key()).unwrap();
+    (status.state, status.reason) = (State::Initialize, Reason::Disabled);
     let gives_up = Output::SetAddress {
         key: key(),
         address: port.engine.addresses(key()).next().unwrap(),

@@ -82,7 +82,7 @@ fn hear(router: &mut Engine, buf: &mut [u8], priority: u8) {
     };
     let list = ADDRESSES.iter().map(|a| a.address);
     let len = advert.emit(buf, list).unwrap().len;
-    router.handle_frame(at(3 * SECOND), 1, &buf[..len]);
+    let _ = router.handle_frame(at(3 * SECOND), 1, &buf[..len]);
 }
 
 fn drain(router: &mut Engine, buf: &mut [u8]) {
