@@ -145,7 +145,7 @@ fn fill(told: &mut vrrp_host_event, event: &Event) {
         }
         Event::Stalled { late } => {
             told.kind = VRRP_HOST_EVENT_STALLED;
-            told.late_us = late.as_micros();
+            told.late_us = vrrp_core::Duration::from(*late).as_micros();
         }
         Event::Removed { .. } => told.kind = VRRP_HOST_EVENT_REMOVED,
         Event::Lost { count } => {

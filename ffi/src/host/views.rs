@@ -357,7 +357,7 @@ impl From<&Sighting> for vrrp_host_sighting {
             is_self: seen.is_self.into(),
             interval_cs: seen.interval.as_centis(),
             addresses_len,
-            age_us: seen.age.as_micros(),
+            age_us: vrrp_core::Duration::from(seen.age).as_micros(),
             addresses,
             refused: seen.refused.is_some().into(),
             reserved: [0; 5],

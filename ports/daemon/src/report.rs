@@ -91,7 +91,7 @@ pub fn seen(sighting: &Sighting) -> Seen {
         version: sighting.version,
         interval_s: sighting.interval.duration().as_micros() as f64 / 1e6,
         addresses: sighting.addresses.iter().map(ToString::to_string).collect(),
-        last_heard_s: sighting.age.as_micros() as f64 / 1e6,
+        last_heard_s: vrrp_core::Duration::from(sighting.age).as_micros() as f64 / 1e6,
         stale: sighting.stale,
         ours: sighting.ours,
         is_self: sighting.is_self,

@@ -1,9 +1,10 @@
 //! What a host tells its user.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use vrrp_core::{
-    AdvertInterval, DropReason, Duration, InterfaceState, Peer, Priority, Reason, State, Status,
+    AdvertInterval, DropReason, InterfaceState, Peer, Priority, Reason, State, Status,
     VirtualAddress,
 };
 
@@ -31,7 +32,7 @@ impl Why {
             reason,
             peer,
             priority: status.priority,
-            down_interval: status.down_interval(),
+            down_interval: status.down_interval().into(),
             ended,
         }
     }

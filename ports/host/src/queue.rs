@@ -92,7 +92,9 @@ fn virtual_router(event: &Event) -> Option<&VrId> {
 
 #[cfg(test)]
 mod tests {
-    use vrrp_core::{Duration, Family, Priority, Reason, State, Vrid};
+    use std::time::Duration;
+
+    use vrrp_core::{Family, Priority, Reason, State, Vrid};
 
     use crate::event::{Ended, Why};
 

@@ -1,10 +1,11 @@
 //! What can be asked of a host: owned copies, for status and logs.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use vrrp_core::{
-    AdvertInterval, DropReason, Duration, Family, Instant, InterfaceState, MacAddr, MacMode,
-    Priority, Statistics, Status, Vrid,
+    AdvertInterval, DropReason, Family, Instant, InterfaceState, MacAddr, MacMode, Priority,
+    Statistics, Status, Vrid,
 };
 
 use crate::config::{AddressSpec, VrId};

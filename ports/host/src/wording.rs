@@ -2,8 +2,10 @@
 //!
 //! The words are those of the configuration file: "master" and "backup", not the RFC's "Active".
 
+use std::time::Duration;
+
 use crate::{About, Ended, Event, Warning, Why};
-use vrrp_core::{Duration, Instant, InterfaceState, Peer, Reason, State};
+use vrrp_core::{Instant, InterfaceState, Peer, Reason, State};
 
 /// `master`, `backup` or `init`.
 pub const fn state(state: State) -> &'static str {
@@ -16,7 +18,7 @@ pub const fn state(state: State) -> &'static str {
 
 /// Whole or with up to three decimals: `3.609 s`.
 pub fn seconds(span: Duration) -> String {
-    let text = format!("{:.3}", span.as_micros() as f64 / 1e6);
+    let text = format!("{:.3}", span.as_secs_f64());
     let text = text.trim_end_matches('0').trim_end_matches('.');
     format!("{text} s")
 }
@@ -110,7 +112,10 @@ pub fn event(event: &Event) -> (Weight, String) {
             ours,
             theirs,
         } => {
-            let (ours, theirs) = (seconds(ours.duration()), seconds(theirs.duration()));
+            let (ours, theirs) = (
+                seconds(ours.duration().into()),
+                seconds(theirs.duration().into()),
+            );
             let text = format!("{peer} advertises an interval of {theirs}, ours is {ours}");
             (Weight::Warned, format!("{id}: {text}"))
         }

@@ -394,7 +394,7 @@ impl Core {
     pub(super) fn note_stall(&mut self, now: Instant, deadline: Instant) {
         let late = now.since(deadline);
         if late > self.shortest && self.stalls.note(now, ()).is_some() {
-            self.events.push(Event::Stalled { late });
+            self.events.push(Event::Stalled { late: late.into() });
         }
     }
 

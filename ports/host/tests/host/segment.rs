@@ -1,6 +1,8 @@
 //! Who is master of what on the segment.
 
-use vrrp_core::{Duration, VrSettings};
+use std::time::Duration;
+
+use vrrp_core::VrSettings;
 use vrrp_host::{Sighting, VrSpec};
 
 use crate::fake::Call;
