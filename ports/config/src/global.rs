@@ -11,10 +11,10 @@ use super::values;
 
 /// Where vrrpd listens for vrrpctl unless `controlsocket` says otherwise.
 #[cfg(target_os = "linux")]
-pub const DEFAULT_CONTROL_SOCKET: &str = "/run/vrrpd.sock";
+pub const DEFAULT_CONTROL_SOCKET: &str = "/run/vrrpd/vrrpd.sock";
 /// Where vrrpd listens for vrrpctl unless `controlsocket` says otherwise.
 #[cfg(not(target_os = "linux"))]
-pub const DEFAULT_CONTROL_SOCKET: &str = "/var/run/vrrpd.sock";
+pub const DEFAULT_CONTROL_SOCKET: &str = "/var/run/vrrpd/vrrpd.sock";
 
 /// Where vrrpd notes what it installs unless `runtimedir` says otherwise.
 #[cfg(target_os = "linux")]

@@ -82,7 +82,7 @@ fn program(path: &Path, text: &str) {
 #[test]
 fn a_reload_says_whether_it_worked() {
     let bench = Bench::new("reload");
-    let asked = ["vrrpctl -s /var/run/vrrpd.sock reload"];
+    let asked = ["vrrpctl -s /var/run/vrrpd/vrrpd.sock reload"];
     let (worked, did) = bench.service("reload", 0, 0);
     assert!(worked && did == asked, "{did:?}");
     let (worked, did) = bench.service("reload", 0, 1);

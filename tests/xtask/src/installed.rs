@@ -8,12 +8,19 @@ use std::process::Command;
 
 use crate::packages;
 use crate::run::{self, Failure, target_dir};
+use crate::scratch::Scratch;
 
 /// The prefixes that are tried. The service runs from the first.
 const PREFIXES: [&str; 3] = ["/usr/local", "/usr", "/opt/vrrp-1.0"];
 
 /// Where systemd's unit is, below the prefix.
 const UNIT: &str = "lib/systemd/system/vrrpd.service";
+
+/// The most that `systemd-analyze security` may say of the unit, in tenths.
+const EXPOSURE: u32 = 56;
+
+/// The same with the drop-in for hosts without event scripts.
+const EXPOSURE_WITHOUT_SCRIPTS: u32 = 26;
 
 /// Starts the service by the command lines of its unit, in namespaces in which the staged files
 /// are where they will be. Arguments: the stage, the prefix, the unit below it.
@@ -61,6 +68,7 @@ wait $vrrpd
 /// The step of `cargo xtask test`.
 pub(crate) fn check() -> Result<(), Failure> {
     packages::need(packages::LAB)?;
+    packages::need(packages::SYSTEMD)?;
     let stage = target_dir().join("installed");
     let stage = std::path::absolute(&stage).map_err(|e| at(&stage, &e))?;
     for (at, prefix) in PREFIXES.iter().enumerate() {
@@ -74,6 +82,7 @@ pub(crate) fn check() -> Result<(), Failure> {
         programs_of_unit(prefix, &stage)?;
         if at == 0 {
             run_service(prefix, &stage)?;
+            exposures(prefix, &stage)?;
         }
         // Over a version that is there already, as an upgrade does.
         ourselves("install", prefix, &stage)?;
@@ -131,6 +140,41 @@ fn run_service(prefix: &str, stage: &Path) -> Result<(), Failure> {
         .args([prefix, UNIT])
         .env_remove("NOTIFY_SOCKET");
     run::output(&mut service).map(drop)
+}
+
+/// Compares what `systemd-analyze security` says of the unit, alone and with the drop-in, with bounds.
+fn exposures(prefix: &str, stage: &Path) -> Result<(), Failure> {
+    let installed = stage.join(&prefix[1..]);
+    let units = Scratch::new("vrrp-unit")?;
+    let copy = |from: &str, to: &str| {
+        let to = units.path().join(to);
+        let folder = to.parent().unwrap_or(units.path());
+        let made = fs::create_dir_all(folder).and_then(|()| fs::copy(installed.join(from), &to));
+        made.map(drop).map_err(|e| at(&to, &e))
+    };
+    copy(UNIT, "vrrpd.service")?;
+    exposure(units.path(), EXPOSURE)?;
+    copy(
+        "share/doc/vrrpd/without-scripts.conf",
+        "vrrpd.service.d/without-scripts.conf",
+    )?;
+    exposure(units.path(), EXPOSURE_WITHOUT_SCRIPTS)
+}
+
+/// Fails when the unit in `units` is more exposed than `most` tenths.
+fn exposure(units: &Path, most: u32) -> Result<(), Failure> {
+    let mut analyze = Command::new("systemd-analyze");
+    analyze
+        .args(["security", "--offline=true", "--no-pager"])
+        .arg(format!("--threshold={most}"))
+        .arg(units.join("vrrpd.service"))
+        // A colon at the end adds the folders of the system, where the targets are.
+        .env("SYSTEMD_UNIT_PATH", format!("{}:", units.display()));
+    let text = run::output(&mut analyze)?;
+    let last = text.lines().rfind(|line| line.contains("exposure level"));
+    let last = last.ok_or_else(|| Failure(format!("no exposure level in:\n{text}")))?;
+    sayln!("{} (at most {:.1})", last.trim(), f64::from(most) / 10.0);
+    Ok(())
 }
 
 /// Every file and folder below `top`.

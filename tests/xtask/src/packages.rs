@@ -12,6 +12,8 @@ use crate::run::{self, Failure};
 pub(crate) const LAB: &[&str] = &["iproute2", "iputils-ping", "nftables", "keepalived", "frr"];
 /// Makes the networks of the examples and of small tests.
 pub(crate) const NETWORK: &[&str] = &["iproute2"];
+/// Judges the unit.
+pub(crate) const SYSTEMD: &[&str] = &["systemd"];
 /// Makes the kernel refuse one system call after the other.
 pub(crate) const REFUSALS: &[&str] = &["strace"];
 /// The packages for the lab's C programs: httpd, as it comes.

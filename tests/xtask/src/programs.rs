@@ -125,6 +125,8 @@ fn files(system: System) -> Result<Vec<File>, Failure> {
         System::Linux => {
             let sample = "ports/daemon/etc/vrrpd.conf.sample";
             files.push(data(sample, "share/doc/vrrpd/vrrpd.conf.sample"));
+            let drop_in = "ports/daemon/etc/without-scripts.conf";
+            files.push(data(drop_in, "share/doc/vrrpd/without-scripts.conf"));
             files.push(File {
                 from: Origin::Template(
                     in_repository("ports/daemon/etc/vrrpd.service"),

@@ -49,7 +49,7 @@ const STEPS: &[Step] = {
         step("c-host", &[C, C_HOST], capi_host::check),
         step("freebsd", &[FREEBSD, PYTHON], freebsd::check),
         step("units", &[LAB, REFUSALS], units),
-        step("install", &[LAB], installed::check),
+        step("install", &[LAB, SYSTEMD], installed::check),
         step("metrics", &[NETWORK, METRICS, PYTHON], metrics::check),
         step("lab", &[LAB, C_HOST, LWIP, HTTPD], lab),
         step("soak", &[LAB, C_HOST], soak::briefly),

@@ -1,10 +1,10 @@
 //! The daemon's side of the control socket.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt, PermissionsExt, chown};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -72,7 +72,8 @@ impl std::error::Error for BindError {}
 
 impl Server {
     /// Takes the socket at `path`, for root alone or for a group (name or number) too. A file that
-    /// a daemon left which lives no more is replaced.
+    /// a daemon left which lives no more is replaced; a folder that is missing is made, where all may
+    /// look for the socket.
     pub fn bind(path: &Path, group: Option<&str>) -> Result<Self, BindError> {
         let io = |error| BindError::Io(path.to_path_buf(), error);
         let gid = group
@@ -81,6 +82,7 @@ impl Server {
                 number.ok_or_else(|| BindError::NoSuchGroup(name.to_owned()))
             })
             .transpose()?;
+        make_folder(path).map_err(io)?;
         let lock = lock(path).map_err(io)?;
         let lock = lock.ok_or_else(|| BindError::InUse(path.to_path_buf()))?;
         remove_socket(path).map_err(io)?;
@@ -293,6 +295,19 @@ fn remove_socket(path: &Path) -> io::Result<()> {
     match there {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,
+    }
+}
+
+/// Makes the folder of `path`, but not those above it, unless it is there.
+fn make_folder(path: &Path) -> io::Result<()> {
+    let Some(folder) = path.parent() else {
+        return Ok(());
+    };
+    match DirBuilder::new().mode(0o755).create(folder) {
+        // Whatever the umask is.
+        Ok(()) => fs::set_permissions(folder, Permissions::from_mode(0o755)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
     }
 }
 

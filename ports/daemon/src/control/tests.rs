@@ -286,6 +286,15 @@ fn the_socket_is_for_its_owner_or_a_group_only() {
     assert_eq!(mode(&path), 0o660);
     drop(server);
     assert!(!path.exists(), "gone with the server");
+    let below = bench.dir.join("made/s");
+    let server = Server::bind(&below, Some(&group)).expect("a server");
+    assert_eq!(
+        mode(&bench.dir.join("made")),
+        0o755,
+        "the group gets through"
+    );
+    drop(server);
+    assert!(Server::bind(&bench.dir.join("no/such/s"), None).is_err());
     let error = Server::bind(&path, Some("no-such-group")).expect_err("no group");
     assert!(matches!(error, BindError::NoSuchGroup(_)));
 }
