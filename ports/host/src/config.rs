@@ -1,4 +1,4 @@
-//! What the administrator asks of a host, in names instead of numbers.
+//! The administrator's configuration of a host, in names instead of numbers.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -121,7 +121,7 @@ impl VrSpec {
         })
     }
 
-    /// What the platform has to know.
+    /// Returns the part that the platform has to know.
     pub fn setup(&self, key: VrKey) -> VrSetup {
         VrSetup {
             key,
@@ -205,9 +205,9 @@ pub struct AddressSpec {
 /// A tracked object and what it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrackSpec {
-    /// What is tracked.
+    /// The object.
     pub what: Tracked,
-    /// What its state does to the virtual router.
+    /// The effect of its state on the virtual router.
     pub effect: TrackEffect,
 }
 
@@ -220,7 +220,7 @@ pub enum Tracked {
     /// advertise from, or an effect failed; not because of what it tracks itself, so that two may
     /// depend on each other, and not while it is disabled.
     VirtualRouter(VrId),
-    /// Whatever the user of the host says with [`Host::set_tracked`](crate::Host::set_tracked); up
+    /// A fact that the user of the host states with [`Host::set_tracked`](crate::Host::set_tracked); up
     /// until then.
     Named(String),
 }
@@ -230,7 +230,7 @@ pub enum Tracked {
 pub struct ConfigError {
     /// The virtual router that it is about. `None`: the whole.
     pub id: Option<VrId>,
-    /// What is wrong.
+    /// The fault.
     pub cause: ConfigCause,
 }
 

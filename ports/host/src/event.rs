@@ -1,4 +1,4 @@
-//! What a host tells its user.
+//! The events of a host for its user.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -98,7 +98,7 @@ pub enum Event {
     Problem {
         /// The virtual router that suffers, where one does.
         id: Option<VrId>,
-        /// What was tried and what came back.
+        /// The attempt and its result.
         text: String,
     },
     /// A router of the same virtual router advertises another interval than ours (V-13).

@@ -1,4 +1,4 @@
-//! What an operating system has to offer: the seam between the host loop and a port.
+//! The seam between the host loop and a port to an operating system.
 
 use std::fmt;
 use std::io;
@@ -208,7 +208,7 @@ pub struct Waited {
     pub ready: bool,
 }
 
-/// What [`Platform::receive`] delivers.
+/// An input that [`Platform::receive`] delivers.
 #[derive(Clone, Copy, Debug)]
 pub enum Incoming<'a> {
     /// The state of a watched interface, whenever it may have changed.
@@ -239,7 +239,7 @@ pub enum Incoming<'a> {
     },
 }
 
-/// What a port must know of a virtual router before it can take part.
+/// The facts that a port must know of a virtual router before it can take part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VrSetup {
     /// The virtual router.
@@ -265,9 +265,9 @@ pub struct VrSetup {
 /// Something that the operating system refused.
 #[derive(Debug)]
 pub struct PlatformError {
-    /// What was tried, with the names it was tried on: "create macvlan vr4.3.1 on eth0".
+    /// The attempt, with the names it was made on: "create macvlan vr4.3.1 on eth0".
     pub what: String,
-    /// What the operating system said.
+    /// The error of the operating system.
     pub error: io::Error,
 }
 

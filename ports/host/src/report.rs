@@ -1,4 +1,4 @@
-//! What can be asked of a host: owned copies, for status and logs.
+//! The reports of a host: owned copies, for status and logs.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -129,7 +129,7 @@ pub struct InterfaceReport {
     pub drops: Vec<(DropReason, u64)>,
 }
 
-/// What a reload did.
+/// The changes of a reload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Reload {

@@ -28,7 +28,7 @@ pub(crate) struct Place {
     pub(crate) refused: bool,
 }
 
-/// What a master said last.
+/// The last advertisement of a master.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Seen {
     pub(crate) mac: MacAddr,
@@ -60,7 +60,7 @@ pub(crate) struct Refusal {
     pub(crate) ttl: u8,
 }
 
-/// What an advertisement told about its sender.
+/// The news of an advertisement about its sender.
 #[derive(Debug)]
 pub(crate) enum News<'a> {
     /// The same as the last one.

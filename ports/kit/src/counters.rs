@@ -1,6 +1,6 @@
 //! Counters of a platform.
 
-/// What happened below the protocol, since the platform was opened.
+/// The counts of events below the protocol, since the platform was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Frames that the kernel took.

@@ -21,7 +21,7 @@ pub struct Table<S, E, M> {
     pub interfaces: Interfaces<S>,
     /// The virtual routers that the host has prepared.
     pub routers: Routers<E, M>,
-    /// What is gone, and the host has not been told.
+    /// The losses of which the host has not been told.
     pub lost: Vec<Failure>,
     /// The state of an interface may have changed, and the host has not been told.
     pub unsettled: bool,
@@ -38,7 +38,7 @@ impl<S, E, M> Default for Table<S, E, M> {
     }
 }
 
-/// What is installed for the MAC of a virtual router.
+/// The installed carrier of the MAC of a virtual router.
 pub trait VirtualMac: Default {
     /// Returns the interface of its own that carries the virtual MAC, if there is one.
     fn carrier(&self) -> Option<KernelIf>;
@@ -46,11 +46,11 @@ pub trait VirtualMac: Default {
 
 /// A port to an operating system. The required methods are what differs between systems.
 pub trait Port {
-    /// What is open for one interface.
+    /// The sockets of one interface.
     type Sockets: InterfaceSockets;
-    /// What the ledger notes.
+    /// The entries of the ledger.
     type Entry: ledger::Entry;
-    /// What is installed for the MAC of a virtual router.
+    /// The installed carrier of the MAC of a virtual router.
     type Mac: VirtualMac;
 
     /// Returns the interfaces and virtual routers.

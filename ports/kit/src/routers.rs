@@ -15,7 +15,7 @@ use crate::served::{Change, Served, ServedAddresses, Serving};
 pub struct Router<E, M> {
     /// The setup that was prepared last.
     pub setup: VrSetup,
-    /// What is installed for its MAC.
+    /// The installed carrier of its MAC.
     pub mac: M,
     /// The host has taken up its MAC.
     pub mac_on: bool,

@@ -13,7 +13,7 @@ pub struct Served<E> {
     pub index: KernelIf,
     /// The way in which it is served.
     pub how: Serving,
-    /// What the ledger has of it.
+    /// Its entry of the ledger.
     pub entry: E,
 }
 
@@ -62,7 +62,7 @@ impl<E> ServedAddresses<E> {
         self.0.retain(stays);
     }
 
-    /// What is to be done so that `address` is served with `accept` mode or not, or not at all.
+    /// Returns the change by which `address` is served with `accept` mode or not, or not at all.
     pub fn change(&mut self, address: VirtualAddress, accept: bool, on: bool) -> Change<E> {
         let Some(at) = self.0.iter().position(|served| served.address == address) else {
             return Change {

@@ -7,7 +7,7 @@ use vrrp_host::{HostIf, Incoming, PlatformError};
 
 use crate::kernel_if::KernelIf;
 
-/// What is open for one interface that is there. All memberships end with it.
+/// The sockets of one interface that is there. All memberships end with them.
 pub trait InterfaceSockets {
     /// The number of the error of an interface that does not exist.
     const NO_INTERFACE: i32;
@@ -28,7 +28,7 @@ pub struct Watched<S> {
     pub sockets: Option<S>,
     /// The groups that the host wants joined, to be joined again when the interface returns.
     groups: [bool; 2],
-    /// What the host was told last.
+    /// The state that the host was told last.
     reported: Option<InterfaceState>,
     /// It went, and the host has not been told.
     departed: bool,

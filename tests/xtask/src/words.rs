@@ -16,6 +16,8 @@ const FOLDERS: &[&str] = &[
     "ports/control",
     "ports/daemon",
     "ports/embassy",
+    "ports/host",
+    "ports/kit",
     "ports/smoltcp",
     "tests",
 ];

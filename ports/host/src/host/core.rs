@@ -1,4 +1,4 @@
-//! What the host knows, apart from the platform.
+//! The state of the host, apart from the platform.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -50,7 +50,7 @@ pub(super) struct Core {
     pub(super) rejected_ours: Limiter<(HostIf, Option<u8>, DropReason)>,
     pub(super) notices: Limiter<(VrKey, IpAddr, Notice)>,
     problems: Limiter<(Option<VrKey>, String)>,
-    /// What the platform refused last, until it is done, in the platform's words.
+    /// The platform's last refusal of each effect, until it is done, in the platform's words.
     refused: BTreeMap<Effect, String>,
     stalls: Limiter<()>,
     /// The shortest interval of all: being later than this is worth telling.
@@ -63,7 +63,7 @@ pub(super) struct Core {
     pub(super) arrived: BTreeMap<HostIf, Option<VrKey>>,
 }
 
-/// What is told of a peer at most once a minute.
+/// The notices about a peer that are given at most once a minute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Notice {
     Interval,
@@ -100,7 +100,7 @@ pub(super) struct Vr {
     pub(super) next: Option<VrSpec>,
     /// The engine was told to remove `current`.
     pub(super) leaving: bool,
-    /// What the platform was told. `None`: it is not ready for it.
+    /// The setup that the platform was told. `None`: it is not ready for it.
     pub(super) prepared: Option<VrSetup>,
     /// The last packet for it that was refused.
     pub(super) rejected: Option<Rejection>,
@@ -152,7 +152,7 @@ impl Vr {
         self.enabled |= before.is_none();
     }
 
-    /// What it is to be in the end. `None`: gone.
+    /// The entry that it is to have in the end. `None`: gone.
     pub(super) fn wanted(&self) -> Option<&VrSpec> {
         let current = self.current.as_ref().filter(|_| !self.leaving);
         self.next.as_ref().or(current)
@@ -468,7 +468,7 @@ impl Core {
             })
     }
 
-    /// What was undone, in words, and for which virtual router.
+    /// The undone effect, in words, and its virtual router.
     pub(super) fn describe(&self, failure: Failure) -> (Option<VrKey>, String) {
         match failure {
             Failure::Mac { key } => (Some(key), format!("the MAC {}", key.virtual_mac())),

@@ -274,7 +274,7 @@ impl<P: Platform> Host<P> {
         self.report(key, self.core.vrs.get(&key)?, &refused)
     }
 
-    /// Who is, or lately was, master of each virtual router on our segments.
+    /// Every router that is, or lately was, master of a virtual router on our segments.
     pub fn segment(&self) -> Vec<Sighting> {
         self.sightings(self.now())
     }

@@ -1,4 +1,4 @@
-//! What goes out: performs what the engine asks for, and sets the next wake-up.
+//! Performs the engine's outputs, and sets the next wake-up.
 //!
 //! Effects take long, thousands of them hundreds of milliseconds. So they are performed in slices:
 //! between two of them the host receives, handles timers and sends the advertisements that are due.
@@ -128,7 +128,7 @@ impl<P: Platform> Host<P> {
                 break;
             };
             if queued && !matches!(output, Output::Transmit(_)) {
-                // What is said does not wait for what takes long.
+                // Frames do not wait for effects that take long.
                 self.platform.flush();
                 queued = false;
             }

@@ -1,4 +1,4 @@
-//! What comes in: facts about interfaces, losses, frames.
+//! Takes in facts about interfaces, losses and frames.
 
 use std::net::IpAddr;
 

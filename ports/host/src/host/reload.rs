@@ -15,7 +15,7 @@ use crate::host_if::HostIf;
 use crate::platform::{Platform, VrSetup};
 use crate::report::Reload;
 
-/// What has to be done.
+/// The steps of a reload.
 #[derive(Default)]
 struct Work {
     /// Not there: to be inserted.
@@ -220,7 +220,7 @@ impl<P: Platform> Host<P> {
         if let Some(before) = before.filter(|before| *before != setup)
             && self.platform.prepare(&setup).is_err()
         {
-            // What is served is given up with the setup that it was installed with. Then the new
+            // An address that is served is given up with the setup that it was installed with. Then the new
             // one is refused again, and that is told.
             if let Err(error) = self.platform.prepare(&before) {
                 self.core.problem(now, Some(key), error.to_string());
@@ -389,7 +389,7 @@ impl<P: Platform> Host<P> {
                 continue;
             }
             if !self.make_ready(now, key) {
-                // What was served on the interface that went is given up first.
+                // Addresses on the interface that went are given up first.
                 self.drain_all(now);
                 let result = self.core.engine.admin(now).set_enabled(key, false);
                 self.core.engine_refused(now, key, result);

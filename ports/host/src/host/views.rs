@@ -66,7 +66,7 @@ impl<P: Platform> Host<P> {
         if !served || self.platform.mac_was_reached(key) != Some(false) {
             return false;
         }
-        // What we send and hear again ourselves is no other router.
+        // Our own advertisement that comes back is no other router's.
         let is_echo = |seen: &Seen| {
             let reason = seen.refusal.map(|refusal| refusal.reason);
             reason == Some(DropReason::OwnLoopedBack)
@@ -120,7 +120,7 @@ impl<P: Platform> Host<P> {
         let present = self.core.sightings.iter();
         let present = present.filter(|(place, seen)| !place.refused || !seen.is_stale(now));
         let mut present: Vec<(&Place, &Seen)> = present.collect();
-        // Whoever forges advertisements can fill the table: an answer is no larger for that.
+        // Forged advertisements can fill the table: an answer is no larger for that.
         let ours = |place: &Place| self.core.vrs.contains_key(&place.key);
         present.sort_unstable_by_key(|(place, seen)| {
             let last = std::cmp::Reverse(seen.last_heard);
@@ -156,7 +156,7 @@ impl<P: Platform> Host<P> {
         all.into_iter().map(|(_, sighting)| sighting).collect()
     }
 
-    /// What others see of us while we are Active.
+    /// Our own entry on the segment while we are Active.
     fn own_sighting(&self, now: Instant, key: VrKey, vr: &Vr) -> Option<Sighting> {
         let status = self.core.engine.status(key)?;
         if status.state != State::Active {

@@ -1,4 +1,4 @@
-//! What the tests of every port for hosts do to a platform, and what its neighbour on the wire sees.
+//! Steps that the tests of every port for hosts take with a platform, and its neighbour on the wire.
 //! Each includes this as a module beside its own `RawPort` and `wait_readable`.
 #![allow(dead_code, unreachable_pub)]
 
@@ -53,7 +53,7 @@ pub fn seven(mac_mode: MacMode) -> VrSetup {
     setup(key(Family::Ipv4, 7), mac_mode, vip("10.0.0.100", 24))
 }
 
-/// What came of `a0`, without borrowing.
+/// The input that was taken, without borrowing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Came {
     Interface(InterfaceState),

@@ -163,7 +163,7 @@ fn edited(random: &mut Random, before: &[VrSpec]) -> Vec<VrSpec> {
             specs.insert(0, new);
         }
     }
-    // Whoever depended on what is gone, or elsewhere now, does not any more.
+    // A virtual router that depended on one that is gone, or elsewhere now, does not any more.
     let ids: BTreeSet<VrId> = specs.iter().map(|s| s.id.clone()).collect();
     for spec in &mut specs {
         // Not without accept mode.
@@ -456,7 +456,7 @@ impl Veteran {
             }
         }
         let adverts = self.sim.machine(0).adverts.clone();
-        // Whoever hands over has said so, and is silent.
+        // A host that hands over has said so, and is silent.
         let still = self.masters();
         let masters = masters.into_iter().filter(|master| still.contains(master));
         for (id, interval) in masters.filter(|(id, _)| !changed.contains(id)) {
@@ -497,7 +497,7 @@ impl Veteran {
             // A platform that keeps the host awake would hide a wake-up that was lost.
             self.sim.machine(0).rough = None;
         }
-        // Nobody tells the host: it tries again.
+        // The host is not told: it tries again.
         self.sim.machine(0).broken.clear();
         for name in INTERFACES {
             let state = self.sim.machine(0).interfaces.get(name).copied();

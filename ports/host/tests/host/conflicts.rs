@@ -200,7 +200,7 @@ fn routers_that_take_over_from_each_other_are_no_strangers() {
         talk(&sim);
         run_quietly(&mut sim, 20_000);
         assert_eq!(sim.states(1), [State::Active, State::Backup]);
-        // What a host that is no router any more says some seconds later is still excused.
+        // The announcements of a host that was a router some seconds ago are still excused.
         sim.hosts[0].set_enabled(&id("eth0", 1), false).unwrap();
         run_quietly(&mut sim, 20_000);
         let frame = claim(interface(0).mac, "10.0.0.101");
@@ -406,7 +406,7 @@ fn many_virtual_routers_ask_no_more_often_than_once_a_second() {
     run(&mut sim, 120_000);
     let begin = sim.machine(0).probes.len();
     assert!((50..=126).contains(&begin), "{begin}");
-    // Whatever the number of addresses: once found it is not forgotten.
+    // A conflict is not forgotten once it was found, with any number of addresses.
     for _ in 0..100 {
         run(&mut sim, 5_000);
         assert_eq!(warnings(&sim, 0).len(), 1, "at {}", millis(&sim));

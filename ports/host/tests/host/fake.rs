@@ -16,7 +16,7 @@ use vrrp_port_kit::WakeUp;
 
 use crate::random::Random;
 
-/// What a host asked of its machine, in order. Interfaces by name.
+/// The calls of a host to its machine, in order. Interfaces by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Call {
     Watch(String),
@@ -73,7 +73,7 @@ pub(crate) struct Machine {
     groups: BTreeSet<(HostIf, Family)>,
     /// Whether a frame to a virtual MAC has come.
     pub(crate) reached: Option<bool>,
-    /// What the operating system has to say.
+    /// The warnings of the operating system.
     pub(crate) warnings: Vec<PlatformWarning>,
     timer: WakeUp,
     /// The platform misbehaves as kernels and ports do: its calls set the timer for themselves, and
@@ -97,7 +97,7 @@ pub(crate) struct Net {
 
 pub(crate) type SharedNet = Rc<RefCell<Net>>;
 
-/// What a host sees of its machine.
+/// A host's view of its machine.
 pub(crate) struct Fake {
     pub(crate) net: SharedNet,
     pub(crate) index: usize,
@@ -512,7 +512,7 @@ impl Platform for Fake {
         self.machine(|m| {
             let result = m.attempt(format!("set address {address}"), Call::Address(address, on));
             if !on {
-                // What fails is tried again, by the platform.
+                // A removal that fails is tried again, by the platform.
                 m.holders.remove(&(address, key));
                 m.addresses = m.holders.iter().map(|holder| holder.0).collect();
             } else if result.is_ok() {

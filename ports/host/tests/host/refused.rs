@@ -129,7 +129,7 @@ fn a_reload_that_the_platform_refuses_in_part_does_the_rest() {
     sim.machine(0).broken.clear();
     sim.run_to(90_000);
     assert_eq!(sim.machine(0).addresses.len(), 4);
-    // What is refused can be removed, and leaves nothing.
+    // A refused virtual router can be removed, and leaves nothing.
     sim.machine(0).broken.push("prepare eth1 3".into());
     let again = VrSpec {
         settings: VrSettings {

@@ -12,7 +12,7 @@ fn warnings(sim: &Sim, host: usize) -> Vec<String> {
     all.map(|warning| warning.text).collect()
 }
 
-/// Who else advertises, with the reason why it is refused.
+/// The other routers that advertise, each with the reason why it is refused.
 fn others(sim: &Sim, host: usize) -> Vec<(String, Option<String>)> {
     let all = sim.hosts[host].segment().into_iter().filter(|s| !s.is_self);
     all.map(|s| (s.address.to_string(), s.refused.map(|r| r.text)))

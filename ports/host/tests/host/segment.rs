@@ -1,4 +1,4 @@
-//! Who is master of what on the segment.
+//! The masters of each virtual router on the segment.
 
 use std::time::Duration;
 
@@ -150,7 +150,7 @@ fn a_question_for_an_active_address_is_answered_with_its_mac() {
     assert_eq!(sim.take_calls(1), []);
 }
 
-/// Whoever forges advertisements can fill the table, and not make an answer long.
+/// Forged advertisements can fill the table, and not make an answer long.
 #[test]
 fn of_a_flood_of_masters_the_last_are_listed_and_ours_first() {
     let mut sim = Sim::new(&[config(&[spec(1, 100)])]);

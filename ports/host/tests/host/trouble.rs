@@ -99,7 +99,7 @@ fn a_flood_of_bad_packets_neither_grows_memory_nor_stops_the_clock() {
             }
             sim.machine(0).deliver("eth0", bad);
         }
-        // Nobody fetches events.
+        // The events are not fetched.
         now += 50;
         let end = at(now);
         while sim.machine(0).is_readable(end) {

@@ -24,7 +24,7 @@ pub struct Leftover<E> {
     pub(super) _lock: File,
     /// The mark of that life.
     pub token: String,
-    /// What it had installed.
+    /// The entries that it had installed.
     pub entries: BTreeSet<E>,
 }
 

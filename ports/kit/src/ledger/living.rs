@@ -8,7 +8,7 @@ use super::content::read;
 use super::files::{open_careful, path, pid};
 use super::{Entry, System};
 
-/// What the ledger of a living process says. `None`: it has none that can be read here.
+/// The entries in the ledger of a living process. `None`: it has none that can be read here.
 pub fn entries_of<E: Entry>(directory: &Path, token: &str, system: System) -> Option<BTreeSet<E>> {
     let path = path(directory, token);
     let file = open_careful(&path, system).ok()??;
@@ -16,7 +16,7 @@ pub fn entries_of<E: Entry>(directory: &Path, token: &str, system: System) -> Op
     Some(parsed.entries)
 }
 
-/// What the ledgers of this place in `directory` speak of, those of the living and of the dead.
+/// The entries in the ledgers of this place in `directory`, those of the living and of the dead.
 /// Nothing is changed, and what cannot be read is left out.
 pub fn entries_at<E: Entry>(directory: &Path, place: &str, system: System) -> BTreeSet<E> {
     let prefix = format!("{place}-");

@@ -59,7 +59,7 @@ impl<E: Entry> Ledger<E> {
         }
     }
 
-    /// What names this life: a mark for what can carry one.
+    /// The name of this life: a mark for interfaces that can carry one.
     pub fn token(&self) -> &str {
         &self.token
     }

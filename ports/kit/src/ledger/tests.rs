@@ -200,7 +200,7 @@ fn a_directory_that_others_may_write_is_refused() {
         ..system()
     };
     assert!(refusal(stranger).starts_with("it belongs to user"));
-    // Nobody else need look into it, unless there is something else in it.
+    // Others need not look into it, unless there is something else in it.
     mode(0o755);
     create(&directory).close();
     let made = fs::metadata(&directory).unwrap().mode() & 0o7777;

@@ -1,4 +1,4 @@
-//! What the process with the rights lets the other one do.
+//! The check of each request of the worker, by the parent.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,7 +17,7 @@ const VRRP: u8 = 112;
 #[derive(Debug)]
 pub struct Guard {
     current: HostConfig,
-    /// What leaves gracefully came from it.
+    /// The configuration before, from which come those that leave gracefully.
     before: HostConfig,
     /// A reload tries to bring it into force.
     offered: HostConfig,
@@ -70,7 +70,7 @@ impl Guard {
         self.look_again();
     }
 
-    /// What is prepared stays so in a reload that changes nothing but its peers, or takes it away.
+    /// A virtual router that is prepared stays so in a reload that changes nothing but its peers, or takes it away.
     fn look_again(&mut self) {
         let mut prepared = std::mem::take(&mut self.prepared);
         for one in prepared.values_mut() {
@@ -158,7 +158,7 @@ impl Guard {
         Some(specs.flat_map(|spec| &spec.peers).copied().collect())
     }
 
-    /// What is prepared, and for what is not given up in a configuration.
+    /// The prepared virtual router of `key`, and one that is not given up in a configuration.
     fn prepared(&self, key: VrKey, on: bool) -> Result<&Prepared, Refused> {
         let prepared = self.prepared.get(&key);
         let prepared = prepared.filter(|one| !on || one.peers.is_some());

@@ -7,7 +7,7 @@ pub fn packed(octets: &[u8]) -> Vec<u8> {
     packed
 }
 
-/// What has come out of a stream and is not a whole datagram yet, or has not been taken.
+/// The octets of a stream that are not a whole datagram yet, or have not been taken.
 #[derive(Debug)]
 pub struct Inbox {
     octets: Vec<u8>,

@@ -24,7 +24,7 @@ use vrrp_host::{HostIf, Incoming, Platform, PlatformError, PlatformWarning, Subj
 /// The longest request or message in octets; what is longer is refused.
 pub const MAX_DATAGRAM: usize = 16 * 1024;
 
-/// What the process without rights asks for. Each is answered with [`Message::Done`], in order.
+/// A request of the worker. Each is answered with [`Message::Done`], in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Request {
     /// [`Platform::watch`].
@@ -97,10 +97,10 @@ pub struct Unicast {
     pub frame: Vec<u8>,
 }
 
-/// What the process with the rights says.
+/// A message of the parent.
 #[derive(Debug)]
 pub enum Message {
-    /// What became of the oldest request that was not answered.
+    /// The result of the oldest request that was not answered.
     Done(Result<(), PlatformError>),
     /// [`Incoming::Interface`].
     Interface {
@@ -119,7 +119,7 @@ pub enum Message {
     Close(Place),
 }
 
-/// What a descriptor is for.
+/// The purpose of a descriptor.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     /// Hears and sends on an interface.
