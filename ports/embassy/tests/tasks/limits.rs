@@ -234,3 +234,15 @@ fn damaged_frames_and_noise_change_nothing() {
     world.run_ms(61_000);
     assert_eq!(answers.borrow().last(), Some(&1));
 }
+
+#[test]
+fn the_administrator_is_not_called_from_within_a_call() {
+    let mut world = World::new();
+    let host = Host::new(&mut world, 1);
+    host.insert(7, &[V4], 100, fast());
+    let control = host.control;
+    let key = vr(7, Family::Ipv4);
+    let nested = control.admin(|_| control.admin(|admin| admin.resign(key)));
+    assert_eq!(nested, Err(Error::InUse));
+    assert_eq!(control.admin(|admin| admin.resign(key)), Ok(()));
+}
