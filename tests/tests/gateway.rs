@@ -13,8 +13,8 @@ use vrrp_tests::lab::daemons::vrrpctl;
 use vrrp_tests::lab::pair::LIMIT;
 use vrrp_tests::lab::probe::Ask;
 use vrrp_tests::lab::{
-    Capture, Daemon, HZ, Host, INTERVAL_CS, Lab, Nic, Probe, Program, Report, Segment, Vr, pause,
-    wait_until,
+    Capture, Daemon, HZ, Host, INTERVAL_CS, Lab, Nic, Probe, Program, Report, Segment, Vr,
+    patience, pause, wait_until,
 };
 use vrrp_tests::sys::now_us;
 
@@ -131,7 +131,10 @@ impl Gateways {
             if (1..=4).all(alone) {
                 return;
             }
-            assert!(start.elapsed() < LIMIT, "{name} is not the only master");
+            assert!(
+                start.elapsed() < LIMIT * patience(),
+                "{name} is not the only master"
+            );
         }
     }
 

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::PATIENCE;
 use super::decode::{self, Advert, Arp, Frame, Neighbour, What};
+use super::patience;
 use super::system::Hub;
 
 /// Longer than any advertisement: 255 IPv6 addresses fit.
@@ -166,14 +166,14 @@ impl Capture {
     ///
     /// # Panics
     ///
-    /// When none comes within `limit` (times [`PATIENCE`]); the message names `what` was waited for.
+    /// When none comes within `limit` (times [`patience()`](super::patience)); the message names `what` was waited for.
     pub fn wait_for(
         &self,
         limit: Duration,
         what: &str,
         mut wanted: impl FnMut(&Seen) -> bool,
     ) -> Seen {
-        let (start, limit) = (Instant::now(), limit * PATIENCE);
+        let (start, limit) = (Instant::now(), limit * patience());
         let mut looked_at = 0;
         loop {
             {

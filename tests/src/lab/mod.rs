@@ -35,8 +35,8 @@ pub mod vr;
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 #[cfg(feature = "firmware")]
@@ -59,6 +59,21 @@ pub use linux::netns;
 /// How many times longer things may take than on a machine that has Linux's own speed: FreeBSD may
 /// well be emulated.
 pub const PATIENCE: u32 = if cfg!(target_os = "linux") { 1 } else { 4 };
+
+/// How many times longer a story waits for something on this machine: [`PATIENCE`], times the variable
+/// `VRRP_LAB_PATIENCE` for a machine that is slow or busy.
+pub fn patience() -> u32 {
+    static FACTOR: LazyLock<u32> = LazyLock::new(|| {
+        let Ok(text) = std::env::var("VRRP_LAB_PATIENCE") else {
+            return 1;
+        };
+        let factor = text.parse().ok().filter(|factor| *factor > 0);
+        factor.unwrap_or_else(|| {
+            panic!("VRRP_LAB_PATIENCE: expected a number from 1, found `{text}`")
+        })
+    });
+    PATIENCE * *FACTOR
+}
 
 /// How often a scenario probes, times a second.
 pub const HZ: u32 = 500 / PATIENCE;
@@ -239,9 +254,9 @@ impl PaperNetwork {
 ///
 /// # Panics
 ///
-/// When it does not hold within `limit` (times [`PATIENCE`]); the message names `what` was waited for.
+/// When it does not hold within `limit` (times [`patience()`]); the message names `what` was waited for.
 pub fn wait_until(limit: Duration, what: &str, mut condition: impl FnMut() -> bool) {
-    let (start, limit) = (Instant::now(), limit * PATIENCE);
+    let (start, limit) = (Instant::now(), limit * patience());
     while !condition() {
         assert!(
             start.elapsed() < limit,

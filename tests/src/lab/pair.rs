@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::probe::Ask;
 use super::{
-    Capture, Daemon, Host, PATIENCE, PaperNetwork, Probe, Program, Report, Segment, Vr, pause,
+    Capture, Daemon, Host, PaperNetwork, Probe, Program, Report, Segment, Vr, patience, pause,
 };
 
 /// Longer than any change of roles takes with the intervals of the scenarios.
@@ -112,7 +112,7 @@ pub fn wait_master(capture: &Capture, client: &Host, vr: &Vr, name: &str) {
             return;
         }
         assert!(
-            start.elapsed() < LIMIT * PATIENCE,
+            start.elapsed() < LIMIT * patience(),
             "{name} is not the only master; {answers:?} answers; advertisements: {adverts:#?}; \
              everything:\n{}",
             capture.tail(30)

@@ -324,9 +324,7 @@ fn the_socket_of_a_daemon_that_is_about_to_end_is_waited_for() {
         std::thread::sleep(Duration::from_millis(300));
         drop(first);
     });
-    let began = Instant::now();
     Server::bind(&path, None).expect("free in time");
-    assert!(began.elapsed() < Duration::from_secs(2));
     end.join().expect("it ended");
 }
 

@@ -231,7 +231,7 @@ fn a_state_that_came_back_while_its_script_ran_is_not_told_again() {
 #[test]
 fn virtual_routers_do_not_wait_for_each_other() {
     let mut bench = Bench::new();
-    let slow = bench.recording("sleep 5");
+    let slow = bench.recording("sleep 30");
     bench.scripts.configure(&id(1), slow);
     bench.scripts.submit(&id(1), happening(Occasion::Master));
     bench.until("slow one running", |b| !b.read("log").is_empty());
@@ -240,7 +240,7 @@ fn virtual_routers_do_not_wait_for_each_other() {
     let began = Instant::now();
     bench.scripts.submit(&id(2), happening(Occasion::Backup));
     bench.until("quick one done", |b| b.read("log").contains("backup"));
-    assert!(began.elapsed() < Duration::from_secs(4));
+    assert!(began.elapsed() < Duration::from_secs(25));
 }
 
 #[test]
@@ -349,16 +349,14 @@ fn at_the_timeout_the_whole_group_ends() {
     bench.scripts.submit(&id(1), happening(Occasion::Master));
     bench.until_idle();
     assert!(began.elapsed() >= Duration::from_millis(300));
-    assert!(
-        began.elapsed() < Duration::from_secs(2),
-        "SIGTERM was enough"
-    );
     let child = bench.read("pids");
     bench.until("the grandchild ended", |_| !process_exists(&child));
     let lines = capture::take();
     let line =
         "WARN: VRID 1 on eth0 (ipv4): masterscript /bin/sh: not done after 0.3 s: terminating it";
     assert!(lines.contains(&line.to_owned()), "{lines:?}");
+    let killed = |line: &String| line.contains("killing it");
+    assert!(!lines.iter().any(killed), "SIGTERM was enough: {lines:?}");
 }
 
 #[test]
