@@ -7,13 +7,12 @@ use std::os::fd::OwnedFd;
 
 use vrrp_core::MacAddr;
 use vrrp_host::{Facts, OwnInterface, VrSpec};
-use vrrp_port_kit::{KernelIf, ledger};
+use vrrp_port_kit::KernelIf;
 
 use crate::abi::IFT_ETHER;
-use crate::ledger::Entry;
+use crate::ledger::{self, Entry};
 use crate::links::Links;
 use crate::names;
-use crate::platform::{Options, ledger_system, place};
 use crate::refusals::{self, Wish};
 use crate::route::{self, Address};
 use crate::sys;
@@ -92,10 +91,7 @@ impl Facts for FreebsdFacts {
 
 /// The addresses that ledgers in the directory that is the default speak of. Only root reads them.
 fn noted() -> BTreeSet<(String, IpAddr)> {
-    let entries = sys::jail().map(|jail| {
-        let directory = Options::default().runtime_dir;
-        ledger::entries_at(&directory, &place(jail), ledger_system())
-    });
+    let entries = sys::jail().map(ledger::entries_at_default);
     let addresses = entries.unwrap_or_default().into_iter();
     let addresses = addresses.filter_map(|entry| match entry {
         Entry::Address { device, address } => Some((device, address)),

@@ -16,14 +16,13 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::Duration;
 
 use vrrp_core::{MacAddr, VrKey};
 use vrrp_host::PlatformError;
-use vrrp_port_kit::KernelIf;
+use vrrp_port_kit::{KernelIf, explain};
 
 use crate::abi::*;
-use crate::carrier::{ENDING, ENDING_LOOKS};
-use crate::errors::explain;
 use crate::names;
 use crate::netgraph::{self, Hook};
 use crate::sys;
@@ -34,6 +33,9 @@ const HOST: &str = "link0";
 /// The hook of our own node that a new bridge hangs on for a moment, and the bridge's.
 const BIRTH: &str = "vr";
 const NOBODY: &str = "uplink2";
+/// How often to look whether a node or an interface that ends is gone, and how long to wait between.
+pub(crate) const ENDING_LOOKS: u32 = 50;
+pub(crate) const ENDING: Duration = Duration::from_millis(10);
 /// How long an answer may take.
 const ANSWER_MS: i32 = 2_000;
 

@@ -1,7 +1,13 @@
 //! What goes into the ledger on FreeBSD.
 
+#[cfg(target_os = "freebsd")]
+use std::collections::BTreeSet;
 use std::fmt;
+#[cfg(target_os = "freebsd")]
+use std::io;
 use std::net::IpAddr;
+#[cfg(target_os = "freebsd")]
+use std::path::Path;
 use std::str::FromStr;
 
 use vrrp_core::MacAddr;
@@ -13,6 +19,47 @@ use crate::names;
 pub(crate) type Ledger = ledger::Ledger<Entry>;
 /// A ledger that a dead process left.
 pub(crate) type Leftover = ledger::Leftover<Entry>;
+
+/// What the ledgers of the processes in a jail are called by.
+pub(crate) fn place(jail: i32) -> String {
+    format!("freebsd-{jail}")
+}
+
+/// Where ledgers are, unless somewhere else is chosen.
+pub(crate) const DIRECTORY: &str = "/var/run/vrrpd";
+
+/// Makes the ledger of this process in a jail.
+#[cfg(target_os = "freebsd")]
+pub(crate) fn create(directory: &Path, jail: i32) -> io::Result<Ledger> {
+    Ledger::create(directory, &place(jail), system())
+}
+
+/// The ledgers that dead processes of a jail left. What is odd about them is added to `remarks`.
+#[cfg(target_os = "freebsd")]
+pub(crate) fn leftovers(
+    directory: &Path,
+    jail: i32,
+    remarks: &mut Vec<String>,
+) -> io::Result<Vec<Leftover>> {
+    ledger::leftovers(directory, &place(jail), system(), remarks)
+}
+
+/// What the ledgers of a jail in [`DIRECTORY`] speak of. Only root reads them.
+#[cfg(target_os = "freebsd")]
+pub(crate) fn entries_at_default(jail: i32) -> BTreeSet<Entry> {
+    ledger::entries_at(Path::new(DIRECTORY), &place(jail), system())
+}
+
+#[cfg(target_os = "freebsd")]
+fn system() -> ledger::System {
+    use crate::sys;
+    ledger::System {
+        lock: sys::try_lock,
+        careful: libc::O_NOFOLLOW | libc::O_NONBLOCK,
+        user: sys::effective_user(),
+        is_ending: sys::is_ending,
+    }
+}
 
 /// Something that we install.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

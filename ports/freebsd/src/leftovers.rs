@@ -5,17 +5,21 @@ use std::io;
 use vrrp_core::{Family, VirtualAddress};
 
 use crate::abi::ND6_IFF_NO_DAD;
-use crate::carrier::{self, is_marked};
+use crate::installer::Installer;
+use crate::installer::is_gone;
 use crate::ledger::{Entry, Leftover};
-use crate::names;
-use crate::platform::FreebsdPlatform;
+use crate::links::Links;
+use crate::names::{self, is_marked};
 use crate::request;
-use crate::router::is_gone;
 use crate::sys;
 
 /// Removes everything in the ledger that is still as it was left, then the ledger. What refuses to go
 /// is tried by the next life again.
-pub(crate) fn clean(platform: &mut FreebsdPlatform, leftover: Leftover) -> io::Result<()> {
+pub(crate) fn clean(
+    installer: &mut Installer,
+    links: &Links,
+    leftover: Leftover,
+) -> io::Result<()> {
     // With a bridge the way between the wire and the host is free at once; carriers follow, but for
     // those that are known by their place on it.
     let mut result = Ok(());
@@ -25,9 +29,9 @@ pub(crate) fn clean(platform: &mut FreebsdPlatform, leftover: Leftover) -> io::R
     };
     for entry in &leftover.entries {
         if let Entry::Bridge { node } = entry {
-            note(platform.clean_unborn(node, &leftover));
+            note(clean_unborn(installer, node, &leftover));
         }
-        note(platform.clean_entry(entry, &leftover.token));
+        note(clean_entry(installer, links, entry, &leftover.token));
     }
     if result.is_ok() {
         leftover.discard();
@@ -35,114 +39,122 @@ pub(crate) fn clean(platform: &mut FreebsdPlatform, leftover: Leftover) -> io::R
     result
 }
 
-impl FreebsdPlatform {
-    /// Removes the carriers that bear the mark of a process which is dead, and whose ledger is lost.
-    pub(crate) fn sweep(&mut self, place: &str, remarks: &mut Vec<String>) {
-        let names: Vec<String> = self
-            .links
-            .all()
-            .map(|(link, _)| link.name.clone())
-            .collect();
-        let mut swept = 0;
-        for name in names {
-            let Some(node) = names::node_of(&name) else {
-                continue;
-            };
-            let mark = self
-                .any_requester()
-                .and_then(|fd| sys::description(fd, &name))
-                .unwrap_or_default();
-            let stray = carrier::token_of(&mark).is_some_and(|token| {
-                token.starts_with(&format!("{place}-"))
-                    && !self.ledger.is_known(token)
-                    && self.ledger.is_ending(token)
-            });
-            if !stray {
-                continue;
-            }
-            match self.clean_node(&node, "eiface") {
-                Ok(()) => swept += 1,
-                Err(error) => remarks.push(format!("cannot remove {name}, a leftover: {error}")),
-            }
-        }
-        if swept > 0 {
-            remarks.push(format!(
-                "removed what bears the marks of vrrpd and belongs to no running one: interfaces \
-                 of virtual MACs, {swept} in number"
-            ));
-        }
-    }
-
-    fn clean_entry(&mut self, entry: &Entry, token: &str) -> io::Result<()> {
-        match entry {
-            Entry::Bridge { node } => self.clean_node(node, "bridge"),
-            Entry::Carrier { node } => {
-                // Node vrrp4_3_7 carries interface vr4.3.7.
-                let name = node.replacen("vrrp", "vr", 1).replace('_', ".");
-                let mark = sys::description(self.any_requester()?, &name).unwrap_or_default();
-                match is_marked(&mark, token) {
-                    true => self.clean_node(node, "eiface"),
-                    false => Ok(()),
-                }
-            }
-            Entry::Source { device } if self.graph.open_if_there() => {
-                self.graph.restore_auto_source(device)
-            }
-            Entry::Source { .. } => Ok(()),
-            Entry::Address { device, address } => {
-                let index = self.links.find(device);
-                let known = index.and_then(|index| self.links.address(index, *address));
-                let ours = request::prefix_len(*address);
-                if !known.is_some_and(|known| known.prefix_len == ours && known.vhid == 0) {
-                    return Ok(());
-                }
-                let mut request = request::remove_address(device, *address)?;
-                sys::ioctl(self.requester(Family::of(*address))?, &mut request)
-            }
-            Entry::Route { address } => {
-                let prefix_len = if address.is_ipv4() { 32 } else { 128 };
-                let address = VirtualAddress {
-                    address: *address,
-                    prefix_len,
-                };
-                self.blackhole(address, false)
-            }
-            Entry::Mac { device, old, new } => {
-                let index = self.links.find(device);
-                let mac = index.and_then(|index| self.links.get(index)).map(|l| l.mac);
-                if mac != Some(*new) {
-                    return Ok(());
-                }
-                sys::ioctl(self.any_requester()?, &mut request::set_mac(device, *old)?)
-            }
-            Entry::Detection { device } => {
-                let flags = self.nd_flags(device)?;
-                self.set_nd_flags(device, flags & !ND6_IFF_NO_DAD)
-            }
-        }
-    }
-
-    /// Removes the carriers that were just being made when the process was killed.
-    fn clean_unborn(&mut self, bridge: &str, leftover: &Leftover) -> io::Result<()> {
-        if !self.graph.open_if_there() {
-            return Ok(());
-        }
-        let places = leftover.entries.iter().filter_map(|entry| match entry {
-            Entry::Carrier { node } => names::birthplace(node),
-            _ => None,
+/// Removes the carriers that bear the mark of a process which is dead, and whose ledger is lost.
+pub(crate) fn sweep(
+    installer: &mut Installer,
+    links: &Links,
+    place: &str,
+    remarks: &mut Vec<String>,
+) {
+    let names: Vec<String> = links.all().map(|(link, _)| link.name.clone()).collect();
+    let mut swept = 0;
+    for name in names {
+        let Some(node) = names::node_of(&name) else {
+            continue;
+        };
+        let mark = installer
+            .any_requester()
+            .and_then(|fd| sys::description(fd, &name))
+            .unwrap_or_default();
+        let stray = names::token_of(&mark).is_some_and(|token| {
+            token.starts_with(&format!("{place}-"))
+                && !installer.ledger.is_known(token)
+                && installer.ledger.is_ending(token)
         });
-        let places = places.filter(|(on, _)| on == bridge).map(|(_, hook)| hook);
-        self.graph
-            .remove_unborn(bridge, &places.collect::<Vec<_>>())
+        if !stray {
+            continue;
+        }
+        match clean_node(installer, &node, "eiface") {
+            Ok(()) => swept += 1,
+            Err(error) => remarks.push(format!("cannot remove {name}, a leftover: {error}")),
+        }
     }
+    if swept > 0 {
+        remarks.push(format!(
+            "removed what bears the marks of vrrpd and belongs to no running one: interfaces \
+             of virtual MACs, {swept} in number"
+        ));
+    }
+}
 
-    fn clean_node(&mut self, node: &str, kind: &str) -> io::Result<()> {
-        if !self.graph.open_if_there() {
-            return Ok(());
+fn clean_entry(
+    installer: &mut Installer,
+    links: &Links,
+    entry: &Entry,
+    token: &str,
+) -> io::Result<()> {
+    match entry {
+        Entry::Bridge { node } => clean_node(installer, node, "bridge"),
+        Entry::Carrier { node } => {
+            // Node vrrp4_3_7 carries interface vr4.3.7.
+            let name = node.replacen("vrrp", "vr", 1).replace('_', ".");
+            let mark = sys::description(installer.any_requester()?, &name).unwrap_or_default();
+            match is_marked(&mark, token) {
+                true => clean_node(installer, node, "eiface"),
+                false => Ok(()),
+            }
         }
-        match self.graph.node_type(node)? {
-            Some(found) if found == kind => self.graph.shutdown(node),
-            _ => Ok(()),
+        Entry::Source { device } if installer.graph.open_if_there() => {
+            installer.graph.restore_auto_source(device)
         }
+        Entry::Source { .. } => Ok(()),
+        Entry::Address { device, address } => {
+            let index = links.find(device);
+            let known = index.and_then(|index| links.address(index, *address));
+            let ours = request::prefix_len(*address);
+            if !known.is_some_and(|known| known.prefix_len == ours && known.vhid == 0) {
+                return Ok(());
+            }
+            let mut request = request::remove_address(device, *address)?;
+            sys::ioctl(installer.requester(Family::of(*address))?, &mut request)
+        }
+        Entry::Route { address } => {
+            let prefix_len = if address.is_ipv4() { 32 } else { 128 };
+            let address = VirtualAddress {
+                address: *address,
+                prefix_len,
+            };
+            installer.blackhole(address, false)
+        }
+        Entry::Mac { device, old, new } => {
+            let index = links.find(device);
+            let mac = index.and_then(|index| links.get(index)).map(|l| l.mac);
+            if mac != Some(*new) {
+                return Ok(());
+            }
+            sys::ioctl(
+                installer.any_requester()?,
+                &mut request::set_mac(device, *old)?,
+            )
+        }
+        Entry::Detection { device } => {
+            let flags = installer.nd_flags(device)?;
+            installer.set_nd_flags(device, flags & !ND6_IFF_NO_DAD)
+        }
+    }
+}
+
+/// Removes the carriers that were just being made when the process was killed.
+fn clean_unborn(installer: &mut Installer, bridge: &str, leftover: &Leftover) -> io::Result<()> {
+    if !installer.graph.open_if_there() {
+        return Ok(());
+    }
+    let places = leftover.entries.iter().filter_map(|entry| match entry {
+        Entry::Carrier { node } => names::birthplace(node),
+        _ => None,
+    });
+    let places = places.filter(|(on, _)| on == bridge).map(|(_, hook)| hook);
+    installer
+        .graph
+        .remove_unborn(bridge, &places.collect::<Vec<_>>())
+}
+
+fn clean_node(installer: &mut Installer, node: &str, kind: &str) -> io::Result<()> {
+    if !installer.graph.open_if_there() {
+        return Ok(());
+    }
+    match installer.graph.node_type(node)? {
+        Some(found) if found == kind => installer.graph.shutdown(node),
+        _ => Ok(()),
     }
 }

@@ -9,7 +9,7 @@
 //! - Packets go through bpf(4) alone, so that neither a packet filter nor carp(4) comes between.
 //! - What is installed is written to a ledger first. What a killed process left is removed when the
 //!   next platform is opened, and nothing else.
-//! - `Server` and `ServedPlatform` are the same in two processes: one with the rights, and one that
+//! - `Parent` and `WorkerPlatform` are the same in two processes: one with the rights, and one that
 //!   hears and sends frames, and asks for the rest.
 //!
 //! Needs root, in a jail also vnet, a /dev/bpf, and for virtual MACs modules that the host has
@@ -25,52 +25,48 @@ compile_error!("vrrp-freebsd knows the structures of 64-bit systems only");
 #[doc(hidden)]
 pub mod abi;
 mod bpf;
+#[doc(hidden)]
+pub mod fuzz_api;
 mod ledger;
 mod links;
 mod names;
 mod netgraph;
-#[doc(hidden)]
-pub mod reading;
 mod refusals;
 mod request;
 mod route;
 
 #[cfg(target_os = "freebsd")]
-mod by_hand;
-#[cfg(target_os = "freebsd")]
-mod carrier;
-#[cfg(target_os = "freebsd")]
-mod errors;
-#[cfg(target_os = "freebsd")]
 mod facts;
 #[cfg(target_os = "freebsd")]
 mod graph;
 #[cfg(target_os = "freebsd")]
+mod hearing;
+#[cfg(target_os = "freebsd")]
+mod installer;
+#[cfg(target_os = "freebsd")]
 mod leftovers;
 #[cfg(target_os = "freebsd")]
-mod line;
+mod network;
 #[cfg(target_os = "freebsd")]
 mod platform;
 #[cfg(target_os = "freebsd")]
-mod router;
-#[cfg(target_os = "freebsd")]
-mod served;
+mod privsep;
 #[cfg(target_os = "freebsd")]
 mod sockets;
+#[cfg(target_os = "freebsd")]
+mod state;
 #[cfg(target_os = "freebsd")]
 mod sys;
 #[cfg(target_os = "freebsd")]
 #[doc(hidden)]
 pub mod testing;
 #[cfg(target_os = "freebsd")]
-mod tidy;
-#[cfg(target_os = "freebsd")]
-mod watch;
+mod warnings;
 
 #[cfg(target_os = "freebsd")]
 pub use facts::FreebsdFacts;
 #[cfg(target_os = "freebsd")]
 pub use platform::{FreebsdPlatform, Options};
 #[cfg(target_os = "freebsd")]
-pub use served::{ServedPlatform, Server};
+pub use privsep::{Parent, WorkerPlatform};
 pub use vrrp_port_kit::Counters;

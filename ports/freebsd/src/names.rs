@@ -3,6 +3,19 @@
 use vrrp_core::{Family, MacAddr, Vrid};
 use vrrp_port_kit::KernelIf;
 
+/// What the description of our interfaces begins with; the token of the ledger follows.
+pub(crate) const MARK: &str = "vrrp ";
+
+/// Whether a description is the mark of the life with this token, or none yet.
+pub(crate) fn is_marked(description: &str, token: &str) -> bool {
+    description.is_empty() || description.strip_prefix(MARK) == Some(token)
+}
+
+/// The token in a description that is a mark of ours.
+pub(crate) fn token_of(description: &str) -> Option<&str> {
+    description.strip_prefix(MARK)
+}
+
 /// The node of the bridge on the interface `index`.
 pub(crate) fn bridge(index: KernelIf) -> String {
     format!("vrrp_{index}")

@@ -1,41 +1,31 @@
 //! The platform: what it is made of, and the seam to the host.
 
-use std::collections::{BTreeMap, HashMap};
 use std::io;
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::RawFd;
 use std::path::PathBuf;
 
-use vrrp_core::{Duration, Failure, Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
+use vrrp_core::{Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
 use vrrp_host::{
     HostFacts, HostIf, Incoming, Platform, PlatformError, PlatformWarning, VrSetup, Waited,
 };
-use vrrp_port_kit::{Counters, Watched, incoming, ledger};
+use vrrp_port_kit::{Counters, Port as _, incoming, refused};
 
 use crate::abi::*;
 use crate::bpf::{self, Record};
-use crate::errors::{explain, refused};
 use crate::facts::FreebsdFacts;
-use crate::graph::Graph;
-use crate::ledger::Ledger;
+use crate::ledger;
 use crate::leftovers;
-use crate::links::Links;
-use crate::route::{self, Address, Notice};
-use crate::router::Router;
-use crate::sockets::{BUFFER, Sockets};
+use crate::network::Network;
+use crate::refusals::wants_carrier;
+use crate::route::Address;
+use crate::sockets::BUFFER;
+use crate::state::Table;
 use crate::sys::{self, Queue, Ready};
 
 /// The token of the routing socket, above those of interfaces.
 const NOTICES: u64 = 1 << 40;
-/// The token of the line to another process.
-pub(crate) const LINE: u64 = 1 << 41;
 
-/// Serving long after routes have changed the interfaces are looked at.
-const ROUTES: Duration = Duration::from_secs(1);
-/// Serving often they are looked at in any case: no notice tells of another MAC, or of a bridge that
-/// somebody removed.
-pub(crate) const NOW_AND_THEN: Duration = Duration::from_secs(5);
-
-/// Serving a platform is opened.
+/// The way in which a platform is opened.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Where ledgers are kept: a directory that is empty after a reboot. It is made when missing.
@@ -46,22 +36,8 @@ impl Default for Options {
     /// `/var/run/vrrpd`.
     fn default() -> Self {
         Self {
-            runtime_dir: "/var/run/vrrpd".into(),
+            runtime_dir: ledger::DIRECTORY.into(),
         }
-    }
-}
-
-/// What the ledgers of the processes in a jail are called by.
-pub(crate) fn place(jail: i32) -> String {
-    format!("freebsd-{jail}")
-}
-
-pub(crate) fn ledger_system() -> ledger::System {
-    ledger::System {
-        lock: sys::try_lock,
-        careful: libc::O_NOFOLLOW | libc::O_NONBLOCK,
-        user: sys::effective_user(),
-        is_ending: sys::is_ending,
     }
 }
 
@@ -70,33 +46,12 @@ pub(crate) fn ledger_system() -> ledger::System {
 /// Dropping it removes everything that it installed.
 #[derive(Debug)]
 pub struct FreebsdPlatform {
-    pub(crate) queue: Queue,
-    /// Whether frames are read here, and not by the process that the devices were given to.
-    pub(crate) frames: bool,
-    /// When to look at the interfaces again, for what the kernel does not tell.
-    pub(crate) look_at: Option<Instant>,
-    /// Hears of changes, and takes routes.
-    pub(crate) routing: OwnedFd,
-    /// Requests about IPv4 and about IPv6. `None`: the kernel does not have that family.
-    pub(crate) requests: [Option<OwnedFd>; 2],
-    pub(crate) graph: Graph,
-    pub(crate) links: Links,
+    network: Network,
     buffer: Vec<u8>,
     ready: Vec<Ready>,
-    /// By the host's handle.
-    pub(crate) interfaces: BTreeMap<HostIf, Watched<Sockets>>,
-    pub(crate) routers: HashMap<VrKey, Router>,
-    /// What is gone and the host has not been told.
-    pub(crate) lost: Vec<Failure>,
-    pub(crate) ledger: Ledger,
     /// What was odd, or left by a dead process, at the start.
     found: Vec<String>,
-    pub(crate) sequence: u32,
-    /// Filters and bridges may not be as the routers want them.
-    pub(crate) untidy: bool,
-    /// Facts may have changed that the host has not been told.
-    pub(crate) unsettled: bool,
-    pub(crate) counters: Counters,
+    counters: Counters,
 }
 
 impl FreebsdPlatform {
@@ -125,52 +80,40 @@ impl FreebsdPlatform {
         queue
             .add(&routing, number)
             .map_err(failed("wait on the routing socket"))?;
-        let requests = [libc::AF_INET, libc::AF_INET6]
-            .map(|domain| sys::socket(domain, libc::SOCK_DGRAM, 0).ok());
-
         let directory = options.runtime_dir;
         let keeping = format!("keep a ledger in {}", directory.display());
         let jail = sys::jail().map_err(failed("find out the jail"))?;
-        let place = place(jail);
-        let system = ledger_system();
-        let ledger = Ledger::create(&directory, &place, system).map_err(failed(&keeping))?;
+        let place = ledger::place(jail);
+        let ledger = ledger::create(&directory, jail).map_err(failed(&keeping))?;
+        let network = Network::open(queue, routing, ledger);
         let mut platform = Self {
-            queue,
-            frames: true,
-            look_at: None,
-            routing,
-            requests,
-            graph: Graph::default(),
-            links: Links::default(),
+            network: network.map_err(failed("list the interfaces"))?,
             buffer: vec![0; BUFFER],
             ready: Vec::new(),
-            interfaces: BTreeMap::new(),
-            routers: HashMap::new(),
-            lost: Vec::new(),
-            ledger,
             found: Vec::new(),
-            sequence: 0,
-            untidy: false,
-            unsettled: false,
             counters: Counters::default(),
         };
-        platform.resync().map_err(failed("list the interfaces"))?;
         let mut remarks = Vec::new();
-        let leftovers = ledger::leftovers(&directory, &place, system, &mut remarks);
+        let leftovers = ledger::leftovers(&directory, jail, &mut remarks);
+        let (state, installer) = platform.network.parts();
         for leftover in leftovers.map_err(failed(&keeping))? {
-            if let Err(error) = leftovers::clean(&mut platform, leftover) {
+            if let Err(error) = leftovers::clean(installer, &state.links, leftover) {
                 remarks.push(format!("cannot clean up after a crash wholly: {error}"));
             }
         }
-        platform.sweep(&place, &mut remarks);
+        leftovers::sweep(installer, &state.links, &place, &mut remarks);
         platform.found = remarks;
-        platform.resync().map_err(failed("list the interfaces"))?;
+        let listed = platform.network.resync();
+        listed.map_err(failed("list the interfaces"))?;
         Ok(platform)
     }
 
     /// What happened below the protocol.
     pub fn counters(&self) -> Counters {
-        self.counters
+        Counters {
+            resyncs: self.network.resyncs(),
+            ..self.counters
+        }
     }
 
     /// What the administrator should know of this system, one sentence each: with what was odd, or
@@ -193,69 +136,10 @@ impl FreebsdPlatform {
         remarks
     }
 
-    /// The socket for requests about a family.
-    pub(crate) fn requester(&self, family: Family) -> io::Result<&OwnedFd> {
-        let fd = self.requests[family as usize].as_ref();
-        fd.ok_or_else(|| {
-            let error = io::Error::from_raw_os_error(libc::EAFNOSUPPORT);
-            explain(error, &format!("the kernel has no {family}"))
-        })
-    }
-
-    /// Any socket for requests about interfaces.
-    pub(crate) fn any_requester(&self) -> io::Result<&OwnedFd> {
-        self.requester(Family::Ipv4)
-            .or_else(|_| self.requester(Family::Ipv6))
-    }
-
-    /// Sets the timer to the earlier of what the host and what we want.
-    fn arm(&mut self) -> io::Result<()> {
-        // What the host has not been told yet does not wait.
-        let now = self.unsettled.then(Instant::default);
-        self.queue.arm(now.or(self.look_at))
-    }
-
-    fn take_notices(&mut self) -> io::Result<()> {
-        let (mut changed, mut routes, mut gone) = (false, false, Vec::new());
-        // Bounded: what is left keeps the queue ready.
-        for _ in 0..256 {
-            match sys::read(&self.routing, &mut self.buffer) {
-                Ok(0) => break,
-                Ok(len) => {
-                    let octets = self.buffer.get(..len).unwrap_or_default();
-                    for notice in route::notices(octets) {
-                        match notice {
-                            Notice::Changed => changed = true,
-                            Notice::Gone(index) => gone.push(index),
-                            Notice::Route => routes = true,
-                            Notice::Other => {}
-                        }
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                // Notices were lost.
-                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => changed = true,
-                Err(error) => return Err(error),
-            }
-        }
-        for index in gone {
-            changed = true;
-            self.detach_index(index);
-        }
-        if routes {
-            // Where there is a routing daemon they may be many.
-            self.look_again(ROUTES);
-        }
-        if changed { self.resync() } else { Ok(()) }
-    }
-
     fn receive_frames(&mut self, token: u64, sink: &mut dyn FnMut(Incoming<'_>)) -> io::Result<()> {
         let host_if = HostIf::new(token as u32);
-        let sockets = self
-            .interfaces
-            .get(&host_if)
-            .and_then(|w| w.sockets.as_ref());
         // Closed since the token was made.
+        let sockets = self.network.state().table.interfaces.sockets(host_if);
         let Some(fd) = sockets.and_then(|sockets| sockets.bpf.as_ref()) else {
             return Ok(());
         };
@@ -266,8 +150,8 @@ impl FreebsdPlatform {
                 // The interface went down, or is gone: the routing socket tells, too.
                 Some(libc::ENETDOWN) => return Ok(()),
                 Some(libc::ENXIO) => {
-                    self.detach(host_if);
-                    return self.resync();
+                    self.network.detach(host_if);
+                    return self.network.resync();
                 }
                 _ => return Err(error),
             },
@@ -286,15 +170,16 @@ impl FreebsdPlatform {
     }
 
     fn send(&mut self, transmit: &Transmit<'_>) -> io::Result<()> {
-        let router = self.routers.get(&transmit.key);
+        let table = &mut self.network.state_mut().table;
+        let router = table.routers.get(transmit.key);
         if transmit.unicast.is_none()
-            && let Some(router) = router.filter(|router| router.wants_carrier())
+            && let Some(router) = router.filter(|router| wants_carrier(&router.setup))
         {
-            let carrier = router.carrier.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+            let carrier = router.mac.carrier.as_ref();
+            let carrier = carrier.ok_or(io::ErrorKind::NotConnected)?;
             return sys::write(&carrier.bpf, transmit.frame).map(drop);
         }
-        let watched = self.interfaces.get_mut(&HostIf::of(transmit.key));
-        let sockets = watched.and_then(|w| w.sockets.as_mut());
+        let sockets = table.interfaces.sockets_mut(HostIf::of(transmit.key));
         let sockets = sockets.ok_or(io::ErrorKind::NotConnected)?;
         if let Some(to) = transmit.unicast {
             return sockets.send_ip(transmit, to);
@@ -302,24 +187,39 @@ impl FreebsdPlatform {
         let fd = sockets.bpf.as_ref().ok_or(io::ErrorKind::NotConnected)?;
         sys::write(fd, transmit.frame).map(drop)
     }
+
+    /// The queue that waits for everything.
+    pub(crate) fn queue_mut(&mut self) -> &mut Queue {
+        self.network.queue_mut()
+    }
+
+    /// Leaves frames to the process that the devices are given to.
+    pub(crate) fn leave_frames(&mut self) {
+        self.network.leave_frames();
+    }
+
+    /// The interfaces and virtual routers.
+    pub(crate) fn table(&self) -> &Table {
+        &self.network.state().table
+    }
 }
 
 impl Platform for FreebsdPlatform {
     fn fd(&self) -> RawFd {
-        self.queue.raw()
+        self.network.queue().raw()
     }
 
     fn now(&self) -> Instant {
-        Instant::from_micros(sys::monotonic_us())
+        self.network.now()
     }
 
     fn set_wakeup(&mut self, at: Option<Instant>) -> io::Result<()> {
-        self.queue.set_wakeup(at);
-        self.arm()
+        self.network.queue_mut().set_wakeup(at);
+        self.network.arm()
     }
 
     fn wakeup(&self) -> Option<Instant> {
-        self.queue.wakeup()
+        self.network.queue().wakeup()
     }
 
     fn wait(
@@ -327,24 +227,19 @@ impl Platform for FreebsdPlatform {
         others: &mut [Waited],
         timeout: Option<std::time::Duration>,
     ) -> Option<io::Result<bool>> {
-        Some(self.queue.wait(others, timeout))
+        Some(self.network.queue_mut().wait(others, timeout))
     }
 
     fn receive(&mut self, sink: &mut dyn FnMut(Incoming<'_>)) -> io::Result<()> {
         let mut ready = std::mem::take(&mut self.ready);
-        let mut result = self.queue.take(&mut ready);
-        let now = self.now();
-        if ready.contains(&Ready::Timer) && self.look_at.is_some_and(|at| at <= now) {
-            self.look_at = None;
-            result = result.and(self.resync());
-            self.inspect_bridges();
+        let mut result = self.network.queue_mut().take(&mut ready);
+        if ready.contains(&Ready::Timer) {
+            result = result.and(self.network.look());
         }
         if ready.contains(&Ready::Read(NOTICES)) {
-            result = result.and(self.take_notices());
+            result = result.and(self.network.take_notices(&mut self.buffer));
         }
-        if self.unsettled {
-            self.settle(sink);
-        }
+        self.network.take_news(sink);
         for &event in &ready {
             if let Ready::Read(token) = event
                 && token < NOTICES
@@ -353,24 +248,24 @@ impl Platform for FreebsdPlatform {
             }
         }
         self.ready = ready;
-        let tidied = self.tidy().map_err(io::Error::other);
-        result.and(tidied).and(self.arm())
+        let tidied = self.network.tidy().map_err(io::Error::other);
+        result.and(tidied).and(self.network.arm())
     }
 
     fn watch(&mut self, host_if: HostIf, name: &str) -> Result<(), PlatformError> {
-        self.watch_interface(host_if, name)
+        self.network.watch_interface(host_if, name)
     }
 
     fn unwatch(&mut self, host_if: HostIf) {
-        self.unwatch_interface(host_if);
+        self.network.unwatch_interface(host_if);
     }
 
     fn prepare(&mut self, setup: &VrSetup) -> Result<(), PlatformError> {
-        self.prepare_router(setup)
+        self.network.prepare_router(setup)
     }
 
     fn release(&mut self, key: VrKey) {
-        self.release_router(key);
+        self.network.release_router(key);
     }
 
     fn transmit(&mut self, transmit: &Transmit<'_>) {
@@ -381,15 +276,9 @@ impl Platform for FreebsdPlatform {
     }
 
     fn announce(&mut self, host_if: HostIf, frame: &[u8]) {
-        let sockets = self
-            .interfaces
-            .get(&host_if)
-            .and_then(|w| w.sockets.as_ref());
-        let sent = match sockets.and_then(|sockets| sockets.bpf.as_ref()) {
-            Some(fd) => sys::write(fd, frame).is_ok(),
-            None => false,
-        };
-        if sent {
+        let sockets = self.table().interfaces.sockets(host_if);
+        let fd = sockets.and_then(|sockets| sockets.bpf.as_ref());
+        if fd.is_some_and(|fd| sys::write(fd, frame).is_ok()) {
             self.counters.frames_sent += 1;
         } else {
             self.counters.frames_refused += 1;
@@ -398,11 +287,11 @@ impl Platform for FreebsdPlatform {
 
     fn flush(&mut self) {
         // Frames have been sent already. What fails here is tried, and told, by the next `receive`.
-        let _ = self.tidy();
+        let _ = self.network.tidy();
     }
 
     fn set_mac(&mut self, key: VrKey, mac: MacAddr, on: bool) -> Result<(), PlatformError> {
-        self.set_router_mac(key, mac, on)
+        self.network.set_router_mac(key, mac, on)
     }
 
     fn set_address(
@@ -412,7 +301,7 @@ impl Platform for FreebsdPlatform {
         accept: bool,
         on: bool,
     ) -> Result<(), PlatformError> {
-        self.set_router_address(key, address, accept, on)
+        self.network.set_router_address(key, address, accept, on)
     }
 
     fn set_group(
@@ -421,37 +310,29 @@ impl Platform for FreebsdPlatform {
         family: Family,
         on: bool,
     ) -> Result<(), PlatformError> {
-        self.set_interface_group(host_if, family, on)
+        let interfaces = &mut self.network.state_mut().table.interfaces;
+        interfaces.set_group(host_if, family, on)
     }
 
     fn mac_interface(&self, key: VrKey) -> Option<String> {
-        let carrier = self.routers.get(&key)?.carrier.as_ref()?;
+        let carrier = self.network.state().carrier(key)?;
         Some(carrier.name.clone())
     }
 
     fn warnings(&self, list: &mut Vec<PlatformWarning>) {
-        self.address_warnings(list);
+        self.network.state().warnings(list);
     }
 
     fn facts(&self) -> HostFacts {
-        let ours = |address: &Address| self.is_ours(address);
-        let socket = self.any_requester().ok();
-        Ok(Box::new(FreebsdFacts::new(&self.links, ours, socket)))
-    }
-}
-
-impl FreebsdPlatform {
-    /// Looks at the interfaces again `after` this, if not before.
-    pub(crate) fn look_again(&mut self, after: Duration) {
-        let at = self.now() + after;
-        self.look_at = Some(self.look_at.map_or(at, |before| before.min(at)));
+        let state = self.network.state();
+        let ours = |address: &Address| state.is_ours(address);
+        let socket = self.network.installer().any_requester().ok();
+        Ok(Box::new(FreebsdFacts::new(&state.links, ours, socket)))
     }
 }
 
 impl Drop for FreebsdPlatform {
     fn drop(&mut self) {
-        if self.release_everything() {
-            self.ledger.close();
-        }
+        self.network.close();
     }
 }

@@ -57,6 +57,12 @@ impl<'a> Wish<'a> {
     }
 }
 
+/// Whether the MAC of a virtual router needs an interface of its own. What it sends must never leave
+/// by the interface below: the bridge would learn that the MAC is there, and keep to it.
+pub(crate) fn wants_carrier(setup: &VrSetup) -> bool {
+    setup.mac_mode == MacMode::Virtual && !setup.replace_mac
+}
+
 /// Every reason that there is now, each a sentence that says what to do. `kind` tells the type of an
 /// interface, [`IFT_LAGG`] for a lagg, and `ours` the addresses that this port has installed.
 pub(crate) fn refusals(

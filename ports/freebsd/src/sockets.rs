@@ -9,11 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use vrrp_core::{Family, Instant, Transmit};
 use vrrp_host::HostIf;
-use vrrp_port_kit::{InterfaceSockets, KernelIf};
+use vrrp_port_kit::{InterfaceSockets, KernelIf, explain, refused};
 
 use crate::abi::*;
 use crate::bpf::{Instruction, Wanted, writable};
-use crate::errors::{explain, refused};
 use crate::graph::Bridge;
 use crate::request::Request;
 use crate::sys::{self, Queue};

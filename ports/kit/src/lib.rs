@@ -28,6 +28,6 @@ pub use interfaces::Interfaces;
 pub use kernel_if::KernelIf;
 pub use port::{Port, Table, VirtualMac};
 pub use routers::{Router, Routers};
-pub use served::{Change, Served, ServedAddresses, Serving};
+pub use served::{Change, Served, Serving};
 pub use wakeup::WakeUp;
-pub use watched::{InterfaceSockets, Watched, unwatched};
+pub use watched::{InterfaceSockets, Watched};

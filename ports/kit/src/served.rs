@@ -33,7 +33,7 @@ pub enum Serving {
 
 /// The addresses that a virtual router serves now.
 #[derive(Debug)]
-pub struct ServedAddresses<E>(Vec<Served<E>>);
+pub(crate) struct ServedAddresses<E>(Vec<Served<E>>);
 
 impl<E> Default for ServedAddresses<E> {
     fn default() -> Self {
@@ -43,27 +43,27 @@ impl<E> Default for ServedAddresses<E> {
 
 impl<E> ServedAddresses<E> {
     /// One more.
-    pub fn push(&mut self, served: Served<E>) {
+    pub(crate) fn push(&mut self, served: Served<E>) {
         self.0.push(served);
     }
 
     /// All of them.
-    pub fn iter(&self) -> std::slice::Iter<'_, Served<E>> {
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Served<E>> {
         self.0.iter()
     }
 
     /// Takes all of them out.
-    pub fn take(&mut self) -> Vec<Served<E>> {
+    pub(crate) fn take(&mut self) -> Vec<Served<E>> {
         std::mem::take(&mut self.0)
     }
 
     /// Leaves those that `stays` is true of.
-    pub fn retain(&mut self, stays: impl FnMut(&Served<E>) -> bool) {
+    pub(crate) fn retain(&mut self, stays: impl FnMut(&Served<E>) -> bool) {
         self.0.retain(stays);
     }
 
     /// Returns the change by which `address` is served with `accept` mode or not, or not at all.
-    pub fn change(&mut self, address: VirtualAddress, accept: bool, on: bool) -> Change<E> {
+    pub(crate) fn change(&mut self, address: VirtualAddress, accept: bool, on: bool) -> Change<E> {
         let Some(at) = self.0.iter().position(|served| served.address == address) else {
             return Change {
                 give_up: None,
@@ -84,7 +84,7 @@ impl<E> ServedAddresses<E> {
     }
 
     /// Forgets addresses that are not `there` any more, and says so.
-    pub fn find_losses(
+    pub(crate) fn find_losses(
         &mut self,
         key: VrKey,
         there: impl Fn(&Served<E>) -> bool,
@@ -101,7 +101,7 @@ impl<E> ServedAddresses<E> {
     }
 }
 
-/// See [`ServedAddresses::change`].
+/// What is to be done to serve an address in another way, or not at all.
 #[derive(Debug)]
 pub struct Change<E> {
     /// Is to be given up first.

@@ -102,7 +102,7 @@ impl<S: InterfaceSockets> Watched<S> {
 }
 
 /// The error of joining or leaving a group on an interface that is not watched.
-pub fn unwatched(host_if: HostIf, family: Family, on: bool) -> PlatformError {
+pub(crate) fn unwatched(host_if: HostIf, family: Family, on: bool) -> PlatformError {
     let what = group_change(family, on, &format!("interface {host_if}"));
     PlatformError::new(what, io::ErrorKind::NotFound.into())
 }

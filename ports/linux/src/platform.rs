@@ -33,7 +33,7 @@ const SYSCTLS: u64 = (1 << 62) + 3;
 /// thousand frames a second and more, the kernel may have to drop.
 const BATCHES: usize = 4;
 
-/// Serving a platform is opened.
+/// The way in which a platform is opened.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Where ledgers are kept: a directory that is empty after a reboot. It is made when missing.

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 
-use vrrp_freebsd::reading::{filter, records_in};
+use vrrp_freebsd::fuzz_api::{filter, records_in};
 use vrrp_port_kit::bpf::run;
 
 use crate::octets::Octets;

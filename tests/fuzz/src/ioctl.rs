@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use vrrp_core::{MacAddr, VirtualAddress};
-use vrrp_freebsd::reading::{address_requests, answers_in, blackhole, link_requests};
+use vrrp_freebsd::fuzz_api::{address_requests, answers_in, blackhole, link_requests};
 
 use crate::octets::Octets;
 

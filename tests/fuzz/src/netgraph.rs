@@ -1,7 +1,7 @@
 //! Messages from and to FreeBSD's netgraph(4).
 
 use vrrp_core::MacAddr;
-use vrrp_freebsd::reading::{hooks_in, told_to_nodes};
+use vrrp_freebsd::fuzz_api::{hooks_in, told_to_nodes};
 
 use crate::octets::Octets;
 

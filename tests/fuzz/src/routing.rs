@@ -1,6 +1,6 @@
 //! Messages of FreeBSD's kernel on interfaces and routes: any octets are some messages or none.
 
-use vrrp_freebsd::reading::{listed_in, notices_in};
+use vrrp_freebsd::fuzz_api::{listed_in, notices_in};
 
 /// Reads `octets` as the list of interfaces, and as messages of the routing socket.
 ///

@@ -23,28 +23,28 @@ pub use helper::Helper;
 pub use keeper::{Keeper, Served, Turn};
 
 #[cfg(target_os = "freebsd")]
-impl Served for vrrp_freebsd::Server {
+impl Served for vrrp_freebsd::Parent {
     fn wait(
         &mut self,
         others: &mut [vrrp_host::Waited],
         timeout: Option<std::time::Duration>,
     ) -> std::io::Result<bool> {
-        vrrp_freebsd::Server::wait(self, others, timeout)
+        vrrp_freebsd::Parent::wait(self, others, timeout)
     }
 
     fn facts(&self) -> vrrp_host::HostFacts {
-        vrrp_freebsd::Server::facts(self)
+        vrrp_freebsd::Parent::facts(self)
     }
 
     fn allow(&mut self, config: vrrp_host::HostConfig) {
-        vrrp_freebsd::Server::allow(self, config);
+        vrrp_freebsd::Parent::allow(self, config);
     }
 
     fn adopt(&mut self) {
-        vrrp_freebsd::Server::adopt(self);
+        vrrp_freebsd::Parent::adopt(self);
     }
 
     fn handle(&mut self, trouble: &mut dyn FnMut(std::io::Error)) -> std::io::Result<()> {
-        vrrp_freebsd::Server::handle(self, trouble)
+        vrrp_freebsd::Parent::handle(self, trouble)
     }
 }

@@ -2,8 +2,8 @@
 #![allow(unsafe_code)]
 
 mod bpf;
+mod channel;
 mod interfaces;
-mod line;
 mod netgraph;
 mod queue;
 mod sockets;
@@ -16,10 +16,10 @@ use crate::abi::argument_len;
 use crate::request::{Request, read_u32};
 
 pub(crate) use bpf::{confine, open_bpf, set_filter, set_write_filter};
+pub(crate) use channel::{receive_with, send_with};
 pub(crate) use interfaces::{
     describe, description, interface_index, interface_kind, interface_list, rename,
 };
-pub(crate) use line::{receive_with, send_with};
 pub(crate) use netgraph::{has_module, load_module, send_to_node};
 pub(crate) use queue::{Queue, Ready};
 pub(crate) use sockets::{bind, member, raw_ipv4, raw_ipv6, send_to, set_option_int};

@@ -5,14 +5,14 @@
 
 mod common;
 mod macs;
-mod served;
+mod privsep;
 mod trouble;
 mod wait;
 
 use std::process::{Command, ExitCode};
 
 use macs::*;
-use served::*;
+use privsep::*;
 use trouble::*;
 use vrrp_freebsd::testing;
 use wait::*;

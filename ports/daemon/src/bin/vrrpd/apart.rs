@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::ExitStatus;
 
 use vrrp_config::Config;
-use vrrp_freebsd::{FreebsdPlatform, Options, ServedPlatform, Server as Network};
+use vrrp_freebsd::{FreebsdPlatform, Options, Parent as Network, WorkerPlatform};
 use vrrp_host::{Host, PlatformError};
 use vrrpd::control::Server as Control;
 use vrrpd::daemon::{Daemon, Parts};
@@ -160,7 +160,7 @@ fn speak(
 ) -> Result<(), Failure> {
     control.leave_files();
     let cannot_speak = |e| failed("cannot speak with the other process", e);
-    let platform = ServedPlatform::new(network).map_err(cannot_speak)?;
+    let platform = WorkerPlatform::new(network).map_err(cannot_speak)?;
     let helper = Helper::new(words).map_err(cannot_speak)?;
     let host = Host::open(platform, config.host());
     let host = host.map_err(|error| (config_code(&error), error.to_string()))?;

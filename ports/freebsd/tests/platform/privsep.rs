@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use vrrp_core::{Failure, Family, InterfaceState, MacAddr, MacMode, VirtualAddress};
 use vrrp_freebsd::testing;
-use vrrp_freebsd::{FreebsdPlatform, Options, ServedPlatform, Server};
+use vrrp_freebsd::{FreebsdPlatform, Options, Parent, WorkerPlatform};
 use vrrp_host::{AddressSpec, HostConfig, HostIf, Platform, VrId, VrSpec};
 
 use crate::common::*;
@@ -27,13 +27,13 @@ fn spec(address: VirtualAddress) -> VrSpec {
 }
 
 /// A platform that is served until it is dropped.
-fn serve(spec: VrSpec) -> (ServedPlatform, JoinHandle<()>) {
+fn serve(spec: VrSpec) -> (WorkerPlatform, JoinHandle<()>) {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let server = thread::spawn(move || {
         let runtime_dir = directory();
         let platform = FreebsdPlatform::open(Options { runtime_dir }).unwrap();
         let virtual_routers = vec![spec];
-        let mut server = Server::new(platform, theirs, HostConfig { virtual_routers }).unwrap();
+        let mut server = Parent::new(platform, theirs, HostConfig { virtual_routers }).unwrap();
         loop {
             if server.wait(&mut [], None).unwrap()
                 && server.handle(&mut |error| panic!("{error}")).is_err()
@@ -42,13 +42,13 @@ fn serve(spec: VrSpec) -> (ServedPlatform, JoinHandle<()>) {
             }
         }
     });
-    let mut platform = ServedPlatform::new(ours).unwrap();
+    let mut platform = WorkerPlatform::new(ours).unwrap();
     platform.watch(A0, "a0").unwrap();
     (platform, server)
 }
 
 /// The next state that is up, or down. Two threads take turns here, so that no short time will do.
-fn next_state(platform: &mut ServedPlatform, up: bool) -> InterfaceState {
+fn next_state(platform: &mut WorkerPlatform, up: bool) -> InterfaceState {
     let until = Instant::now() + Duration::from_secs(20);
     while Instant::now() < until {
         match last_state(&receive(platform, SOON)) {
@@ -63,7 +63,7 @@ fn next_state(platform: &mut ServedPlatform, up: bool) -> InterfaceState {
 }
 
 /// Frames that come, at least one.
-fn next_frames(platform: &mut ServedPlatform) -> Vec<Vec<u8>> {
+fn next_frames(platform: &mut WorkerPlatform) -> Vec<Vec<u8>> {
     let until = Instant::now() + Duration::from_secs(20);
     loop {
         let frames = frames(receive(platform, SOON));
@@ -74,7 +74,7 @@ fn next_frames(platform: &mut ServedPlatform) -> Vec<Vec<u8>> {
 }
 
 /// The losses that are told next.
-fn next_losses(platform: &mut ServedPlatform) -> Vec<Failure> {
+fn next_losses(platform: &mut WorkerPlatform) -> Vec<Failure> {
     let until = Instant::now() + Duration::from_secs(20);
     loop {
         let losses = lost(&receive(platform, SOON));
@@ -137,7 +137,7 @@ pub(crate) fn what_is_not_configured_is_not_done_for_it() {
     let before = testing::world().unwrap();
     let (mut platform, server) = serve(spec(vip("10.0.0.100", 24)));
     let good = seven(MacMode::Virtual);
-    let mut refused = |what: &str, done: &mut dyn FnMut(&mut ServedPlatform) -> bool| {
+    let mut refused = |what: &str, done: &mut dyn FnMut(&mut WorkerPlatform) -> bool| {
         assert!(!done(&mut platform), "{what}");
         assert_eq!(testing::world().unwrap(), before, "{what}");
     };

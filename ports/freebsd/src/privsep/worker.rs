@@ -1,6 +1,5 @@
-//! The platform for a process that has no rights itself: what is done here, and what there.
+//! The process without rights: it hears and sends frames itself, and asks the parent for the rest.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::fd::{OwnedFd, RawFd};
@@ -8,173 +7,21 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use vrrp_core::{Family, Instant, MacAddr, Transmit, VirtualAddress, VrKey};
-use vrrp_host::{
-    HostConfig, HostFacts, HostIf, Incoming, Platform, PlatformError, PlatformWarning, VrSetup,
-    Waited,
-};
+use vrrp_host::{HostIf, Incoming, Platform, PlatformError, PlatformWarning, VrSetup, Waited};
 use vrrp_port_kit::incoming;
-use vrrp_port_kit::privsep::{self, Guard, Message, Place, Request, Unicast};
+use vrrp_port_kit::privsep::{Message, Place, Request, Unicast};
 
+use super::channel::{CHANNEL, Channel};
 use crate::bpf::{self, Record};
-use crate::line::Line;
-use crate::platform::{FreebsdPlatform, LINE};
-use crate::router::wants_carrier;
+use crate::refusals::wants_carrier;
 use crate::sockets::BUFFER;
 use crate::sys::{self, Queue, Ready};
 
-/// Requests that are carried out before others of the loop have their turn.
-const MOST_REQUESTS: usize = 64;
-
-/// The side with the rights.
-#[derive(Debug)]
-pub struct Server {
-    platform: FreebsdPlatform,
-    guard: Guard,
-    line: Line,
-    /// What the other side was given, and the serial number of each.
-    given: BTreeMap<Place, u64>,
-    /// The warnings that the other side knows, as octets. Empty: it knows of none.
-    warned: Vec<u8>,
-}
-
-impl Server {
-    /// Serves a process at the other end of `stream`, which may ask for what `config` needs.
-    pub fn new(
-        mut platform: FreebsdPlatform,
-        stream: UnixStream,
-        config: HostConfig,
-    ) -> io::Result<Self> {
-        platform.frames = false;
-        let line = Line::new(stream);
-        platform.queue.add(line.fd(), LINE)?;
-        Ok(Self {
-            platform,
-            guard: Guard::new(config),
-            line,
-            given: BTreeMap::new(),
-            warned: Vec::new(),
-        })
-    }
-
-    /// Waits until [`handle`](Server::handle) has something to do, which is `true`, one of `others`
-    /// is ready or `timeout` has passed, or a little less.
-    pub fn wait(&mut self, others: &mut [Waited], timeout: Option<Duration>) -> io::Result<bool> {
-        self.platform.queue.wait(others, timeout)
-    }
-
-    /// The facts that a new configuration is judged against.
-    pub fn facts(&self) -> HostFacts {
-        self.platform.facts()
-    }
-
-    /// From now on the other side may ask for what this configuration needs, too.
-    pub fn allow(&mut self, config: HostConfig) {
-        self.guard.allow(config);
-    }
-
-    /// The configuration that was allowed last is in force.
-    pub fn adopt(&mut self) {
-        self.guard.adopt();
-    }
-
-    /// Carries out what was asked, and tells what has happened. An error: there is no other side
-    /// any more, or it makes no sense. What the network refused is in `trouble`.
-    pub fn handle(&mut self, trouble: &mut dyn FnMut(io::Error)) -> io::Result<()> {
-        let mut news = Vec::new();
-        let received = self
-            .platform
-            .receive(&mut |incoming| news.extend(Message::of(incoming)));
-        if let Err(error) = received {
-            trouble(error);
-        }
-        // First what it needs to act on the news.
-        self.give()?;
-        for message in news {
-            self.line.send(&message.encode(), None)?;
-        }
-        for _ in 0..MOST_REQUESTS {
-            let Some(datagram) = self.line.receive()? else {
-                break;
-            };
-            self.line.refuse_passed();
-            let request = Request::decode(&datagram).ok_or(io::ErrorKind::InvalidData)?;
-            let result = match self.guard.admit(&request) {
-                Ok(()) => privsep::perform(&mut self.platform, &request),
-                Err(refused) => {
-                    let error = io::Error::new(io::ErrorKind::PermissionDenied, refused);
-                    Err(PlatformError::new("do what was asked", error))
-                }
-            };
-            self.give()?;
-            self.line.send(&Message::Done(result).encode(), None)?;
-        }
-        self.warn()?;
-        // When to look at the interfaces again.
-        self.platform.set_wakeup(None)
-    }
-
-    /// Tells the warnings that hold now, if they are others than before.
-    fn warn(&mut self) -> io::Result<()> {
-        let message = Message::of_warnings(&self.platform);
-        let octets = match &message {
-            Message::Warnings(warnings) if warnings.is_empty() => Vec::new(),
-            _ => message.encode(),
-        };
-        if octets != self.warned {
-            self.line.send(&message.encode(), None)?;
-            self.warned = octets;
-        }
-        Ok(())
-    }
-
-    /// Hands over the devices that were opened, and says which were closed.
-    fn give(&mut self) -> io::Result<()> {
-        let mut there = BTreeMap::new();
-        for (host_if, watched) in &self.platform.interfaces {
-            if let Some(device) = watched
-                .sockets
-                .as_ref()
-                .and_then(|sockets| sockets.bpf.as_ref())
-            {
-                there.insert(Place::Interface(*host_if), device);
-            }
-        }
-        for (key, router) in &self.platform.routers {
-            if let Some(carrier) = &router.carrier {
-                there.insert(Place::Carrier(*key, carrier.name.clone()), &carrier.bpf);
-            }
-        }
-        let line = &self.line;
-        let mut result = Ok(());
-        self.given.retain(|place, serial| {
-            let stays = there
-                .get(place)
-                .is_some_and(|device| device.serial == *serial);
-            if !stays && result.is_ok() {
-                result = line.send(&Message::Close(place.clone()).encode(), None);
-            }
-            stays
-        });
-        result?;
-        for (place, device) in there {
-            if let Entry::Vacant(vacant) = self.given.entry(place) {
-                let copy = device.try_clone()?;
-                // The filter stays ours.
-                sys::confine(&copy, &[])?;
-                let open = Message::Open(vacant.key().clone());
-                line.send(&open.encode(), Some(&copy))?;
-                vacant.insert(device.serial);
-            }
-        }
-        Ok(())
-    }
-}
-
 /// The side without: a [`Platform`] that hears and sends frames itself and asks for the rest.
 #[derive(Debug)]
-pub struct ServedPlatform {
+pub struct WorkerPlatform {
     queue: Queue,
-    line: Line,
+    channel: Channel,
     /// Has come while an answer was waited for.
     news: Vec<Message>,
     /// The warnings of the side with the rights.
@@ -189,15 +36,15 @@ pub struct ServedPlatform {
     ready: Vec<Ready>,
 }
 
-impl ServedPlatform {
-    /// Asks the [`Server`] at the other end of `stream`. Needs no rights.
+impl WorkerPlatform {
+    /// Asks the [`Parent`](super::Parent) at the other end of `stream`. Needs no rights.
     pub fn new(stream: UnixStream) -> io::Result<Self> {
         let queue = Queue::new()?;
-        let line = Line::new(stream);
-        queue.add(line.fd(), LINE)?;
+        let channel = Channel::new(stream);
+        queue.add(channel.fd(), CHANNEL)?;
         Ok(Self {
             queue,
-            line,
+            channel,
             news: Vec::new(),
             warnings: Vec::new(),
             interfaces: BTreeMap::new(),
@@ -213,16 +60,16 @@ impl ServedPlatform {
     fn ask(&mut self, request: &Request) -> Result<(), PlatformError> {
         let failed = |error| PlatformError::new("ask the process that has the rights", error);
         self.unflushed = *request != Request::Flush;
-        self.line.send(&request.encode(), None).map_err(failed)?;
+        self.channel.send(&request.encode(), None).map_err(failed)?;
         loop {
-            match self.line.receive().map_err(failed)? {
+            match self.channel.receive().map_err(failed)? {
                 Some(datagram) => {
                     if let Some(result) = self.take(&datagram).map_err(failed)? {
                         return result;
                     }
                 }
                 None => {
-                    sys::wait_readable(self.line.raw(), -1).map_err(failed)?;
+                    sys::wait_readable(self.channel.raw(), -1).map_err(failed)?;
                 }
             }
         }
@@ -233,7 +80,7 @@ impl ServedPlatform {
         match Message::decode(datagram).ok_or(io::ErrorKind::InvalidData)? {
             Message::Done(result) => return Ok(Some(result)),
             Message::Open(place) => {
-                let fd = self.line.passed().ok_or(io::ErrorKind::InvalidData)?;
+                let fd = self.channel.passed().ok_or(io::ErrorKind::InvalidData)?;
                 match place {
                     Place::Interface(host_if) => {
                         self.queue.add(&fd, u64::from(host_if.number()))?;
@@ -293,7 +140,7 @@ impl ServedPlatform {
     }
 }
 
-impl Platform for ServedPlatform {
+impl Platform for WorkerPlatform {
     fn fd(&self) -> RawFd {
         self.queue.raw()
     }
@@ -322,8 +169,8 @@ impl Platform for ServedPlatform {
     fn receive(&mut self, sink: &mut dyn FnMut(Incoming<'_>)) -> io::Result<()> {
         let mut ready = std::mem::take(&mut self.ready);
         let mut result = self.queue.take(&mut ready);
-        if ready.contains(&Ready::Read(LINE)) {
-            while let Some(datagram) = self.line.receive()? {
+        if ready.contains(&Ready::Read(CHANNEL)) {
+            while let Some(datagram) = self.channel.receive()? {
                 self.take(&datagram)?;
             }
         }
@@ -338,7 +185,7 @@ impl Platform for ServedPlatform {
         }
         for &event in &ready {
             if let Ready::Read(token) = event
-                && token < LINE
+                && token < CHANNEL
             {
                 result = result.and(self.receive_frames(HostIf::new(token as u32), sink));
             }
@@ -353,7 +200,7 @@ impl Platform for ServedPlatform {
     }
 
     fn unwatch(&mut self, host_if: HostIf) {
-        // A line that fails is told of by what comes next.
+        // A channel that fails is told of by what comes next.
         let _ = self.ask(&Request::Unwatch { host_if });
     }
 

@@ -5,17 +5,19 @@ use std::net::IpAddr;
 use vrrp_core::VrKey;
 use vrrp_host::{HostIf, PlatformWarning, Subject};
 
-use crate::platform::FreebsdPlatform;
 use crate::route::Address;
+use crate::state::State;
 
-impl FreebsdPlatform {
+impl State {
     /// Warns of virtual addresses that are here while we do not serve them, for which the kernel answers
     /// all the same, and of virtual hosts of carp that are the same virtual router.
-    pub(crate) fn address_warnings(&self, list: &mut Vec<PlatformWarning>) {
+    pub(crate) fn warnings(&self, list: &mut Vec<PlatformWarning>) {
         for (link, addresses) in self.links.all() {
             for own in addresses.iter().filter(|a| !self.is_ours(a)) {
-                let routers = self.routers.keys().copied();
-                for key in routers.filter(|key| self.is_in_the_way(*key, own)) {
+                for key in self.table.routers.keys() {
+                    if !self.is_in_the_way(key, own) {
+                        continue;
+                    }
                     let (name, address) = (&link.name, own.address);
                     let text = match own.vhid {
                         0 => format!(
@@ -30,8 +32,8 @@ impl FreebsdPlatform {
                 }
             }
         }
-        for (&key, router) in &self.routers {
-            let Ok((index, name)) = self.parent(key) else {
+        for (&key, router) in self.table.routers.iter() {
+            let Ok((index, name)) = self.table.interfaces.parent(key) else {
                 continue;
             };
             if let Some(source) = router.setup.source
@@ -59,7 +61,7 @@ impl FreebsdPlatform {
     /// Whether an address that is not ours is one of a virtual router's that we do not serve, or that
     /// carp would move. A link-local one is another on another link.
     fn is_in_the_way(&self, key: VrKey, own: &Address) -> bool {
-        let Some(router) = self.routers.get(&key) else {
+        let Some(router) = self.table.routers.get(key) else {
             return false;
         };
         let here = |device: &Option<String>| match (own.address, device) {
@@ -67,19 +69,12 @@ impl FreebsdPlatform {
                 self.links.find(device) == Some(own.index)
             }
             (IpAddr::V6(v6), None) if v6.is_unicast_link_local() => {
-                let watched = self.interfaces.get(&HostIf::of(key));
-                watched.and_then(|w| w.index()) == Some(own.index)
+                self.table.interfaces.index(HostIf::of(key)) == Some(own.index)
             }
             _ => true,
         };
         let mut addresses = router.setup.addresses.iter();
         let is_virtual = addresses.any(|(a, device)| a.address == own.address && here(device));
-        let served = || {
-            router
-                .served
-                .iter()
-                .any(|h| h.address.address == own.address)
-        };
-        is_virtual && (own.vhid != 0 || !served())
+        is_virtual && (own.vhid != 0 || !router.serves(own.address))
     }
 }

@@ -1,4 +1,4 @@
-//! The line between the process with the rights and the one without.
+//! The channel between the process with the rights and the one without.
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,12 +9,15 @@ use vrrp_port_kit::privsep::{Inbox, MAX_DATAGRAM, packed};
 
 use crate::sys;
 
+/// The token of the channel in a queue, above those of interfaces.
+pub(super) const CHANNEL: u64 = 1 << 41;
+
 /// How long the other end may take in nothing.
 const PATIENCE_MS: i32 = 10_000;
 
 /// One end.
 #[derive(Debug)]
-pub(crate) struct Line {
+pub(super) struct Channel {
     stream: UnixStream,
     inbox: Inbox,
     /// Descriptors, in the order of the datagrams that they belong to.
@@ -22,8 +25,8 @@ pub(crate) struct Line {
     buffer: Vec<u8>,
 }
 
-impl Line {
-    pub(crate) fn new(stream: UnixStream) -> Self {
+impl Channel {
+    pub(super) fn new(stream: UnixStream) -> Self {
         Self {
             stream,
             inbox: Inbox::new(MAX_DATAGRAM),
@@ -32,16 +35,16 @@ impl Line {
         }
     }
 
-    pub(crate) fn fd(&self) -> &UnixStream {
+    pub(super) fn fd(&self) -> &UnixStream {
         &self.stream
     }
 
-    pub(crate) fn raw(&self) -> RawFd {
+    pub(super) fn raw(&self) -> RawFd {
         self.stream.as_raw_fd()
     }
 
     /// Sends a datagram, and a descriptor with it. Waits while the other end is busy.
-    pub(crate) fn send(&self, datagram: &[u8], passed: Option<&OwnedFd>) -> io::Result<()> {
+    pub(super) fn send(&self, datagram: &[u8], passed: Option<&OwnedFd>) -> io::Result<()> {
         let octets = packed(datagram);
         let (mut rest, mut passed) = (octets.as_slice(), passed);
         while !rest.is_empty() {
@@ -63,7 +66,7 @@ impl Line {
     }
 
     /// The next datagram that is there. `None`: none is.
-    pub(crate) fn receive(&mut self) -> io::Result<Option<Vec<u8>>> {
+    pub(super) fn receive(&mut self) -> io::Result<Option<Vec<u8>>> {
         loop {
             let whole = self.inbox.take();
             if let Some(datagram) = whole.map_err(|_| io::ErrorKind::InvalidData)? {
@@ -83,12 +86,12 @@ impl Line {
     }
 
     /// The descriptor that came with the oldest datagram that has one.
-    pub(crate) fn passed(&mut self) -> Option<OwnedFd> {
+    pub(super) fn passed(&mut self) -> Option<OwnedFd> {
         self.passed.pop_front()
     }
 
     /// Forgets descriptors that nobody asked for.
-    pub(crate) fn refuse_passed(&mut self) {
+    pub(super) fn refuse_passed(&mut self) {
         self.passed.clear();
     }
 }
