@@ -19,7 +19,7 @@ const TICK: Duration = Duration::from_millis(1);
 /// A read that brings no more than this ends it.
 const CALM: usize = 4;
 
-/// What [`Pace::note`] wants done about a socket.
+/// What [`FloodPolling::note`] wants done about a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wait {
     /// As before.
@@ -32,9 +32,9 @@ pub(crate) enum Wait {
 
 /// Which sockets are read by the clock.
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub(crate) struct FloodPolling {
     timer: Timer,
-    held: Vec<u64>,
+    polled: Vec<u64>,
     span: Span,
 }
 
@@ -45,35 +45,35 @@ struct Span {
     frames: usize,
 }
 
-impl Pace {
+impl FloodPolling {
     pub(crate) fn new() -> io::Result<Self> {
         Ok(Self {
             timer: Timer::new()?,
-            held: Vec::new(),
+            polled: Vec::new(),
             span: Span::default(),
         })
     }
 
-    /// Expires when held sockets have to be read.
+    /// Expires when such sockets have to be read.
     pub(crate) fn timer(&self) -> &Timer {
         &self.timer
     }
 
     /// Sockets that are to be read though nobody waits for them.
-    pub(crate) fn held(&self) -> &[u64] {
-        &self.held
+    pub(crate) fn polled(&self) -> &[u64] {
+        &self.polled
     }
 
     /// Takes note that a read of the socket `token` has brought so many frames.
     pub(crate) fn note(&mut self, token: u64, frames: usize) -> Wait {
         let is_flood = self.span.add(sys::monotonic_us(), frames);
-        match self.held.iter().position(|held| *held == token) {
+        match self.polled.iter().position(|polled| *polled == token) {
             None if is_flood => {
-                self.held.push(token);
+                self.polled.push(token);
                 Wait::Not
             }
             Some(place) if frames <= CALM => {
-                self.held.swap_remove(place);
+                self.polled.swap_remove(place);
                 Wait::Again
             }
             _ => Wait::Same,
@@ -83,7 +83,7 @@ impl Pace {
     /// Sets the timer for the next read.
     pub(crate) fn arm(&self) -> io::Result<()> {
         let next_us = sys::monotonic_us() + TICK.as_micros() as u64;
-        self.timer.arm((!self.held.is_empty()).then_some(next_us))
+        self.timer.arm((!self.polled.is_empty()).then_some(next_us))
     }
 }
 
@@ -113,14 +113,14 @@ mod tests {
     }
 
     #[test]
-    fn a_socket_is_held_until_it_brings_little() {
-        let mut pace = Pace::new().unwrap();
-        assert_eq!(pace.note(7, 64), Wait::Same);
-        assert_eq!(pace.note(7, 64), Wait::Not);
-        assert_eq!(pace.held(), [7]);
-        assert_eq!(pace.note(7, 64), Wait::Same);
-        assert_eq!(pace.note(7, CALM + 1), Wait::Same);
-        assert_eq!(pace.note(7, CALM), Wait::Again);
-        assert_eq!(pace.held(), []);
+    fn a_socket_is_polled_until_it_brings_little() {
+        let mut polling = FloodPolling::new().unwrap();
+        assert_eq!(polling.note(7, 64), Wait::Same);
+        assert_eq!(polling.note(7, 64), Wait::Not);
+        assert_eq!(polling.polled(), [7]);
+        assert_eq!(polling.note(7, 64), Wait::Same);
+        assert_eq!(polling.note(7, CALM + 1), Wait::Same);
+        assert_eq!(polling.note(7, CALM), Wait::Again);
+        assert_eq!(polling.polled(), []);
     }
 }

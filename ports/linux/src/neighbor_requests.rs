@@ -80,7 +80,7 @@ fn is_answered(state: &State, sysctls: &Sysctls, key: VrKey, served: &Served<Ent
         return true;
     };
     let (device, own) = match router.setup.mac_mode {
-        MacMode::Virtual => (None, router.mac.index),
+        MacMode::Virtual => (None, router.mac.macvlan),
         MacMode::Interface => {
             let own = state.table.interfaces.index(HostIf::of(key));
             (Some(served.index), own)

@@ -12,13 +12,13 @@ use vrrp_host::{
 use vrrp_port_kit::{Counters, Port as _, WakeUp};
 
 use crate::facts::LinuxFacts;
+use crate::flood_polling::{FloodPolling, Wait};
 use crate::instances::{self, Presence};
 use crate::ledger;
 use crate::leftovers;
 use crate::macvlan_reaper::Reaper;
 use crate::netlink::{Monitor, Netlink};
 use crate::network::{AT_ONCE, Network, Opened};
-use crate::pace::{Pace, Wait};
 use crate::sockets::{self, Sockets};
 use crate::sys::{self, Epoll, ReceiveBatch, SendBatch, Timer};
 use crate::sysctl::apply::Sysctls;
@@ -26,7 +26,7 @@ use crate::sysctl::apply::Sysctls;
 /// Tokens above those of the packet sockets, which are below 2^40.
 const TIMER: u64 = 1 << 62;
 const MONITOR: u64 = (1 << 62) + 1;
-const PACE: u64 = (1 << 62) + 2;
+const POLL: u64 = (1 << 62) + 2;
 const SYSCTLS: u64 = (1 << 62) + 3;
 
 /// Full batches that are taken of a socket at once. What a flood brings beyond that, sixty-four
@@ -60,7 +60,7 @@ pub struct LinuxPlatform {
     sender: OwnedFd,
     out: SendBatch,
     batch: ReceiveBatch,
-    pace: Pace,
+    polling: FloodPolling,
     tokens: Vec<u64>,
     counters: Counters,
     remarks: Vec<String>,
@@ -83,13 +83,13 @@ impl LinuxPlatform {
         let mut netlink = Netlink::open().map_err(failed("open a netlink socket"))?;
         netlink.filter_dumps();
         let reaper = Reaper::open().map_err(failed("open a netlink socket"))?;
-        let (epoll, timer, pace) = Epoll::new()
-            .and_then(|epoll| Ok((epoll, Timer::new()?, Pace::new()?)))
+        let (epoll, timer, polling) = Epoll::new()
+            .and_then(|epoll| Ok((epoll, Timer::new()?, FloodPolling::new()?)))
             .map_err(failed("make an epoll and timers"))?;
         let sysctls = Sysctls::new().map_err(failed("make a timer"))?;
         epoll
             .add(timer.fd(), TIMER)
-            .and_then(|()| epoll.add(pace.timer().fd(), PACE))
+            .and_then(|()| epoll.add(polling.timer().fd(), POLL))
             .and_then(|()| epoll.add(sysctls.timer().fd(), SYSCTLS))
             .and_then(|()| epoll.add(monitor.fd(), MONITOR))
             .map_err(failed("wait on timers and netlink"))?;
@@ -131,7 +131,7 @@ impl LinuxPlatform {
             sender,
             out: SendBatch::new(),
             batch: ReceiveBatch::new(),
-            pace,
+            polling,
             tokens: Vec::new(),
             counters: Counters::default(),
             remarks,
@@ -218,7 +218,7 @@ impl LinuxPlatform {
                 break;
             }
         }
-        let reported = match self.pace.note(token, frames) {
+        let reported = match self.polling.note(token, frames) {
             Wait::Same => return Ok(()),
             Wait::Not => false,
             Wait::Again => true,
@@ -306,15 +306,15 @@ impl Platform for LinuxPlatform {
         }
         self.network.take_news(self.now(), sink);
         result = result.and(self.network.end_rests());
-        let paced = tokens.contains(&PACE) || !self.pace.held().is_empty();
-        tokens.retain(|token| *token < TIMER && !self.pace.held().contains(token));
-        tokens.extend_from_slice(self.pace.held());
+        let polled = tokens.contains(&POLL) || !self.polling.polled().is_empty();
+        tokens.retain(|token| *token < TIMER && !self.polling.polled().contains(token));
+        tokens.extend_from_slice(self.polling.polled());
         for &token in &tokens {
             result = result.and(self.read_socket(token, sink));
         }
-        if paced || !self.pace.held().is_empty() {
-            self.pace.timer().clear();
-            result = result.and(self.pace.arm());
+        if polled || !self.polling.polled().is_empty() {
+            self.polling.timer().clear();
+            result = result.and(self.polling.arm());
         }
         self.tokens = tokens;
         let tidied = self.network.tidy().map_err(io::Error::other);

@@ -21,7 +21,7 @@ impl Reached {
         let routers = state.table.routers.iter();
         let unreached = routers.filter(|(_, r)| r.mac_on && r.mac.reached != Some(true));
         let unreached: Vec<(VrKey, KernelIf)> = unreached
-            .filter_map(|(key, router)| Some((*key, router.mac.index?)))
+            .filter_map(|(key, router)| Some((*key, router.mac.macvlan?)))
             .collect();
         if unreached.is_empty() {
             return;

@@ -11,22 +11,22 @@ use crate::links::Links;
 use crate::netlink::{Address, Event, OUR_PROTOCOL};
 use crate::sockets::Sockets;
 
-pub(crate) type Table = vrrp_port_kit::Table<Sockets, Entry, Macvlan>;
+pub(crate) type Table = vrrp_port_kit::Table<Sockets, Entry, Mac>;
 
-/// The macvlan of a virtual router.
+/// What is installed for the MAC of a virtual router.
 #[derive(Debug, Default)]
-pub(crate) struct Macvlan {
-    /// `None`: there is none yet, or the virtual router needs none.
-    pub(crate) index: Option<KernelIf>,
-    /// Whether a unicast frame has come to it since it was made. `None`: not looked yet.
+pub(crate) struct Mac {
+    /// The macvlan that carries it. `None`: none yet, or it needs none.
+    pub(crate) macvlan: Option<KernelIf>,
+    /// Whether a unicast frame has come to that since it was made. `None`: not looked yet.
     pub(crate) reached: Option<bool>,
     /// The error of the last attempt to take up the MAC, if somebody else had it.
     pub(crate) in_use: Option<String>,
 }
 
-impl VirtualMac for Macvlan {
+impl VirtualMac for Mac {
     fn carrier(&self) -> Option<KernelIf> {
-        self.index
+        self.macvlan
     }
 }
 
@@ -90,7 +90,7 @@ impl State {
 
     /// The macvlan of a virtual router.
     pub(crate) fn macvlan(&self, key: VrKey) -> Option<KernelIf> {
-        self.table.routers.get(key)?.mac.index
+        self.table.routers.get(key)?.mac.macvlan
     }
 
     /// The packet socket that a token stands for. `None`: closed since the token was made.
@@ -110,15 +110,16 @@ impl State {
     pub(crate) fn add_macvlan(&mut self, key: VrKey, index: KernelIf) {
         self.macvlans.insert(index, key);
         if let Some(router) = self.table.routers.get_mut(key) {
-            router.mac.index = Some(index);
+            router.mac.macvlan = Some(index);
         }
     }
 
     /// Notes that the macvlan of a virtual router goes.
     pub(crate) fn forget_macvlan(&mut self, key: VrKey) {
         if let Some(router) = self.table.routers.get_mut(key)
-            && let Some(index) = std::mem::take(&mut router.mac).index
+            && let Some(index) = router.mac.macvlan
         {
+            router.mac = Mac::default();
             self.macvlans.remove(&index);
             self.links.apply(Event::LinkGone(index));
         }
@@ -128,7 +129,7 @@ impl State {
     pub(crate) fn forget_macvlans(&mut self) {
         let gone = std::mem::take(&mut self.macvlans);
         for (_, router) in self.table.routers.iter_mut() {
-            router.mac.index = None;
+            router.mac.macvlan = None;
         }
         let routers = &mut self.table.routers;
         routers.forget_on(|index| gone.contains_key(&index));
@@ -138,7 +139,7 @@ impl State {
     pub(crate) fn replace_links(&mut self, links: Links) {
         let table = &mut self.table;
         for (key, router) in table.routers.iter_mut() {
-            let Some(index) = router.mac.index else {
+            let Some(index) = router.mac.macvlan else {
                 continue;
             };
             if router.mac_on && !links.is_up(index) {
@@ -146,7 +147,7 @@ impl State {
                 table.lost.push(Failure::Mac { key: *key });
             }
             if links.get(index).is_none() {
-                router.mac.index = None;
+                router.mac.macvlan = None;
                 router.mac.reached = None;
             }
         }

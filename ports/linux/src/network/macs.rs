@@ -158,7 +158,7 @@ impl Network {
             return Err(unprepared(key));
         };
         if !on {
-            let link = router.mac.index;
+            let link = router.mac.macvlan;
             if let Some(router) = self.state.table.routers.get_mut(key) {
                 router.mac_on = false;
             }
@@ -222,7 +222,7 @@ impl Network {
         let Some(router) = self.state.table.routers.get(key) else {
             return Err(unprepared(key));
         };
-        let Some(index) = router.mac.index else {
+        let Some(index) = router.mac.macvlan else {
             let what = format!("take up the MAC of VRID {}, which has none", key.vrid);
             return Err(PlatformError::new(what, io::ErrorKind::Unsupported.into()));
         };
@@ -280,7 +280,7 @@ impl Network {
         let is_silent = |served: &Served<Entry>| {
             served.index == index && matches!(served.how, Serving::Silent { .. })
         };
-        let wanted = router.mac.index == Some(index) && router.served().any(is_silent);
+        let wanted = router.mac.macvlan == Some(index) && router.served().any(is_silent);
         let filler = filler(index);
         if wanted == self.state.links.has_address(index, filler.address) {
             return Ok(());

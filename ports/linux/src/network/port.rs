@@ -11,12 +11,12 @@ use super::Network;
 use crate::fitness::fitness;
 use crate::ledger::{Entry, Ledger};
 use crate::sockets::Sockets;
-use crate::state::{Macvlan, State, Table};
+use crate::state::{Mac, State, Table};
 
 impl Port for Network {
     type Sockets = Sockets;
     type Entry = Entry;
-    type Mac = Macvlan;
+    type Mac = Mac;
 
     fn table(&self) -> &Table {
         &self.state.table

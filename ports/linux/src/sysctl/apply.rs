@@ -41,7 +41,7 @@ pub(crate) struct Sysctls {
     pub(super) devices: BTreeMap<KernelIf, Values>,
     /// Interfaces of the host that are on a segment of an IPv4 virtual router.
     pub(super) segments: BTreeSet<KernelIf>,
-    holds: Vec<Hold>,
+    changed: Vec<Changed>,
     /// They may not be as the virtual routers want them.
     doubtful: bool,
     /// Macvlans that are to be examined first.
@@ -54,7 +54,7 @@ pub(crate) struct Sysctls {
 
 /// A sysctl of an interface of the host that we changed.
 #[derive(Debug)]
-struct Hold {
+struct Changed {
     index: KernelIf,
     sysctl: Sysctl,
     entry: Entry,
@@ -77,7 +77,7 @@ impl Sysctls {
             all: Values::UNKNOWN,
             devices: BTreeMap::new(),
             segments: BTreeSet::new(),
-            holds: Vec::new(),
+            changed: Vec::new(),
             doubtful: false,
             due: BTreeSet::new(),
             cursor: None,
@@ -211,7 +211,7 @@ impl Sysctls {
         installer: &mut Installer,
     ) -> Result<(), PlatformError> {
         self.learn(state);
-        self.hold_segments(state, installer)?;
+        self.set_segments(state, installer)?;
         self.doubtful = false;
         Ok(())
     }
@@ -237,7 +237,7 @@ impl Sysctls {
     ) -> Result<(), PlatformError> {
         let mut result = Ok(());
         for index in self.segments.clone() {
-            result = result.and(self.hold(state, installer, index));
+            result = result.and(self.set_segment(state, installer, index));
         }
         result
     }
@@ -403,7 +403,7 @@ impl Sysctls {
 
     /// The interface of an IPv4 virtual router, and any other that is in the subnet of its
     /// addresses, answer ARP for their own addresses only, and announce only those.
-    fn hold_segments(
+    fn set_segments(
         &mut self,
         state: &State,
         installer: &mut Installer,
@@ -437,14 +437,14 @@ impl Sysctls {
         }
         self.segments = before.intersection(&wanted).copied().collect();
         for index in wanted.difference(&before) {
-            self.hold(state, installer, *index)?;
+            self.set_segment(state, installer, *index)?;
             self.segments.insert(*index);
         }
         Ok(())
     }
 
     /// Sets on an interface of the host what is not as it should be, and notes what was there.
-    fn hold(
+    fn set_segment(
         &mut self,
         state: &State,
         installer: &mut Installer,
@@ -468,8 +468,11 @@ impl Sysctls {
             if rule.good.contains(&found) {
                 continue;
             }
-            let holds = &mut self.holds;
-            if holds.iter().any(|h| (h.index, h.sysctl) == (index, sysctl)) {
+            let changed = &mut self.changed;
+            if changed
+                .iter()
+                .any(|h| (h.index, h.sysctl) == (index, sysctl))
+            {
                 // Somebody has changed it since.
                 let wrong = Wrong {
                     found,
@@ -485,7 +488,7 @@ impl Sysctls {
                     new: wanted.to_string(),
                 };
                 installer.ledger.add([entry.clone()]).map_err(failed)?;
-                holds.push(Hold {
+                changed.push(Changed {
                     index,
                     sysctl,
                     entry,
@@ -501,21 +504,21 @@ impl Sysctls {
     fn restore(&mut self, state: &State, installer: &mut Installer, index: KernelIf) {
         // The interface may have another name by now; a new one of the old name is another one.
         let device = state.links.get(index).map(|link| link.name.clone());
-        let holds = std::mem::take(&mut self.holds);
-        let (over, holds) = holds.into_iter().partition(|hold| hold.index == index);
-        self.holds = holds;
-        let over: Vec<Hold> = over;
-        for hold in over {
-            if let (Some(device), Entry::Setting { name, old, new, .. }) = (&device, &hold.entry) {
+        let changed = std::mem::take(&mut self.changed);
+        let (over, changed) = changed.into_iter().partition(|one| one.index == index);
+        self.changed = changed;
+        let over: Vec<Changed> = over;
+        for one in over {
+            if let (Some(device), Entry::Setting { name, old, new, .. }) = (&device, &one.entry) {
                 let restored = restore(&mut installer.netlink, (index, device), name, old, new);
-                let what = || format!("set {} to {old} again", hold.sysctl.path(device));
+                let what = || format!("set {} to {old} again", one.sysctl.path(device));
                 if installer.retry_removal(restored, what).is_err() {
-                    self.holds.push(hold);
+                    self.changed.push(one);
                     continue;
                 }
             }
             // If the ledger cannot be written the next life restores it, or finds it restored.
-            let _ = installer.ledger.remove(&hold.entry);
+            let _ = installer.ledger.remove(&one.entry);
         }
     }
 
@@ -525,15 +528,15 @@ impl Sysctls {
         state: &State,
         installer: &mut Installer,
     ) -> Result<(), PlatformError> {
-        let over = self.holds.iter().map(|hold| hold.index);
+        let over = self.changed.iter().map(|one| one.index);
         let over: BTreeSet<KernelIf> = over.filter(|i| !self.segments.contains(i)).collect();
         for &index in &over {
             self.restore(state, installer, index);
         }
-        match self.holds.iter().find(|h| over.contains(&h.index)) {
+        match self.changed.iter().find(|h| over.contains(&h.index)) {
             None => Ok(()),
-            Some(hold) => {
-                let what = format!("put back what was before {}", hold.entry);
+            Some(one) => {
+                let what = format!("put back what was before {}", one.entry);
                 Err(PlatformError::new(what, io::ErrorKind::Other.into()))
             }
         }
