@@ -235,3 +235,30 @@ fn an_advertisement_waits_for_a_mac_that_was_lost() {
         ["1: +mac 00:00:5e:00:01:01", "1: v3 priority 255"]
     );
 }
+
+#[test]
+fn an_advertisement_that_is_owed_no_more_costs_no_other_output() {
+    let list = addresses(&["10.10.10.80"]);
+    let mut line = Line::new(&VrConfig {
+        settings: VrSettings {
+            mac_mode: MacMode::Virtual,
+            ..config(&list).settings
+        },
+        ..config(&list)
+    });
+    line.at(4.0).expect_state(State::Active).skip();
+    let due = line.router.poll_timeout().unwrap();
+    line.router.handle_timeout(due);
+    line.now = due;
+    let better = common::Peer::fridge(&line, 200).frame();
+    let _ = line.router.handle_frame(due, common::IF, &better);
+    let mut buf = [0; common::TestRouter::MAX_FRAME_LEN];
+    assert_eq!(line.router.poll_advertisement(&mut buf), None);
+    line.drain();
+    let seen: Vec<_> = line
+        .seen
+        .iter()
+        .map(|s| s.split_once(' ').unwrap().1)
+        .collect();
+    assert_eq!(seen.first(), Some(&"-10.10.10.80"), "{seen:?}");
+}

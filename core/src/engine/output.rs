@@ -35,16 +35,32 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
     /// was lost: then [`poll_output`](Self::poll_output) gives that first.
     #[must_use = "an output that is not performed is lost"]
     pub fn poll_advertisement<'b>(&mut self, buf: &'b mut [u8]) -> Option<Transmit<'b>> {
-        let (index, Lane::Urgent) = self.table.front()? else {
-            return None;
-        };
-        if self.table.get(index)?.lacks_mac() {
-            return None;
+        while let (index, Lane::Urgent) = self.table.front()? {
+            let vr = self.table.get(index)?;
+            if vr.is_urgent() {
+                return if vr.lacks_mac() {
+                    None
+                } else {
+                    self.urgent_advertisement(index, buf)
+                };
+            }
+            self.table.dequeue(Lane::Urgent);
         }
-        match self.next_output(buf) {
-            Poll::Output(Output::Transmit(transmit)) => Some(transmit),
-            _ => None,
+        None
+    }
+
+    /// The advertisement of the virtual router at the front of the urgent lane. Returns `None` if it does
+    /// not fit.
+    #[inline(always)]
+    fn urgent_advertisement<'b>(&mut self, index: u16, buf: &'b mut [u8]) -> Option<Transmit<'b>> {
+        let (vr, iface) = self.at(index)?;
+        let (key, unicast) = (vr.key(), vr.next_destination());
+        let emitted = vr.emit_advert(iface, unicast, buf)?;
+        if !vr.is_urgent() {
+            self.table.dequeue(Lane::Urgent);
         }
+        let kind = FrameKind::Advertisement;
+        Some(transmit(key, emitted, kind, unicast, buf))
     }
 
     /// Directly after an [`Output::SetAddress`] for `key`: the next thing to do, if it is another one
@@ -73,15 +89,10 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
                 Next::Step(step)
             } else {
                 // The periodic advertisement: the most frequent output of all.
-                let (key, unicast) = (vr.key(), vr.next_destination());
-                let Some(emitted) = vr.emit_advert(iface, unicast, buf) else {
-                    return Poll::BufferTooSmall;
+                return match self.urgent_advertisement(index, buf) {
+                    Some(frame) => Poll::Output(Output::Transmit(frame)),
+                    None => Poll::BufferTooSmall,
                 };
-                if !vr.is_urgent() {
-                    self.table.dequeue(lane);
-                }
-                let frame = transmit(key, emitted, FrameKind::Advertisement, unicast, buf);
-                return Poll::Output(Output::Transmit(frame));
             };
             let step = match next {
                 Next::BufferTooSmall => return Poll::BufferTooSmall,
