@@ -68,7 +68,7 @@ pub(crate) fn archive() -> Result<(), Failure> {
     // An earlier build may have put other names there.
     let _ = fs::remove_dir_all(&home);
     let programs = programs(&zig)?;
-    port::check(&folder(), AMD64)?;
+    port::check(&folder(), &programs)?;
     for program in PROGRAMS {
         copy(&programs.join(program), &home.join("bin").join(program))?;
     }
@@ -167,18 +167,18 @@ fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
 pub(crate) fn check() -> Result<(), Failure> {
     let zig = Zig::find()?;
     headers(&zig)?;
-    let packages = ["-p", "vrrp-freebsd", "-p", "vrrpd"];
+    let packages = ["-p", "vrrp-freebsd", "-p", "vrrpd", "-p", "vrrp-ffi"];
     let targets = ["--lib", "--bins", "--examples", "--tests"];
-    // Built, not checked: what the archive has is linked, and shares the dependencies.
+    // Built, not checked: the programs are linked, and share the dependencies.
     let mut clippy = build("build", AMD64, &zig)?;
     run::run(lint(&mut clippy).args(packages).args(targets))?;
     let mut clippy = build("test", AMD64, &zig)?;
     run::run(lint(&mut clippy).arg("--no-run").args(TESTS))?;
-    let library = ["-p", "vrrp-ffi"];
-    run::run(build("check", ARM64, &zig)?.args(packages).args(library))?;
-    let programs = programs(&zig)?;
-    port::check(&folder(), AMD64)?;
-    sayln!("FreeBSD's vrrpd and vrrpctl are in {}", programs.display());
+    run::run(build("check", ARM64, &zig)?.args(packages))?;
+    let built = folder().join(AMD64).join("debug");
+    example(&zig, &built)?;
+    port::check(&folder(), &built)?;
+    sayln!("FreeBSD's vrrpd and vrrpctl are in {}", built.display());
     Ok(())
 }
 

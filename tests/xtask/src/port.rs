@@ -7,9 +7,8 @@ use std::process::Command;
 
 use crate::run::{self, Failure, root};
 
-/// Runs the recipe `do-install` with the programs that were built for `target` into the folder
-/// `target_dir`, as the ports tree does, and compares what came of it with `pkg-plist`.
-pub(crate) fn check(target_dir: &Path, target: &str) -> Result<(), Failure> {
+/// Runs the recipe `do-install` with the `programs` into a folder in `target_dir`, as the ports tree does, and compares what came of it with `pkg-plist`.
+pub(crate) fn check(target_dir: &Path, programs: &Path) -> Result<(), Failure> {
     let port = root().join("ports/freebsd/port");
     let makefile = read(&port.join("Makefile"))?;
     let version = format!("\nDISTVERSION=\t{}\n", env!("CARGO_PKG_VERSION"));
@@ -32,7 +31,6 @@ pub(crate) fn check(target_dir: &Path, target: &str) -> Result<(), Failure> {
     }
     let recipe = recipe(&makefile);
     let mut install = Command::new("sh");
-    let programs = target_dir.join(target).join("release");
     install
         .args(["-eu", "-c", &recipe])
         .env("INSTALL_PROGRAM", "install -m 555")
@@ -43,7 +41,7 @@ pub(crate) fn check(target_dir: &Path, target: &str) -> Result<(), Failure> {
         .env("STAGEDIR", &stage)
         .env("WRKSRC", root())
         .env("FILESDIR", port.join("files"))
-        .env("PROGRAMS", &programs);
+        .env("PROGRAMS", programs);
     run::run(&mut install)?;
     let mut installed = BTreeSet::new();
     list(&prefix, &prefix, &mut installed)?;

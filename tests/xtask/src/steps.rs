@@ -40,6 +40,7 @@ const STEPS: &[Step] = {
         step("features", &[], features),
         step("no-std", &[BARE_METAL], no_std),
         step("compliance", &[], compliance::check),
+        step("package", &[], package),
         step("manuals", &[MANUALS], manuals),
         step("cost", &[COST, C], bench::check),
         step("stack", &[COST], stack::check),
@@ -67,6 +68,16 @@ const WITHIN: &str = "XTASK_TEST_SCRATCH";
 
 /// The crates whose tests need root or packages.
 const NOT_QUICK: &[&str] = &["vrrp-linux", "vrrp-sim", "vrrp-tests"];
+
+/// The crates that are no product, and libvrrp, which is installed from the repository.
+const NOT_PUBLISHED: &[&str] = &[
+    "vrrp-ffi",
+    "vrrp-fuzz",
+    "vrrp-sim",
+    "vrrp-tests",
+    "vrrp-tools",
+    "xtask",
+];
 
 /// The steps, in their order.
 pub(crate) fn names() -> Vec<&'static str> {
@@ -232,6 +243,16 @@ fn no_std() -> Result<(), Failure> {
         run::run(&mut build)?;
     }
     Ok(())
+}
+
+/// The crates that are published, built from their packages alone.
+fn package() -> Result<(), Failure> {
+    let mut command = cargo();
+    command.args(["package", "--workspace", "--allow-dirty"]);
+    for tool in NOT_PUBLISHED {
+        command.args(["--exclude", tool]);
+    }
+    here(&mut command)
 }
 
 fn manuals() -> Result<(), Failure> {
