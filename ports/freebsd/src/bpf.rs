@@ -1,4 +1,4 @@
-//! What bpf(4) is told and what it gives: the filter of an interface and the records of a buffer.
+//! The language of bpf(4): the filter of an interface and the records of a buffer.
 //!
 //! A frame that carries a VLAN tag is shown to the filter of the interface below with the tag in
 //! its octets, so that its Ethernet type is none that we ask for.
@@ -15,7 +15,7 @@ use vrrp_port_kit::bpf::{
 use crate::abi::*;
 use crate::request::{read_u16, read_u32};
 
-/// What the filter of an interface lets through.
+/// The frames that the filter of an interface lets through.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wanted {
     /// VRRP over IPv4 and over IPv6.
@@ -55,7 +55,7 @@ impl Wanted {
         let mut inner = Vec::new();
         if self.vrrp[1] {
             let next_header = 20;
-            // What is not VRRP may still be something else.
+            // Other packets may still be wanted.
             inner.extend([
                 load(LOAD_BYTE, next_header),
                 jump(JUMP_EQUAL, 112, 0, 1),
@@ -141,7 +141,8 @@ fn arp(targets: &[Ipv4Addr]) -> Vec<Instruction> {
     program
 }
 
-/// What may be written to any device: VRRP, ARP and ICMPv6, whatever a fault here would send.
+/// The filter of everything that is written to a device: VRRP, ARP and ICMPv6, whatever a fault here
+/// would send.
 pub(crate) fn writable() -> Vec<Instruction> {
     let mut program = Vec::new();
     block(&mut program, LOAD_HALF, 12, 0x0800, vrrp(23));

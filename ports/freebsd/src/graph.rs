@@ -283,7 +283,7 @@ impl Graph {
     /// Removes the interfaces that are being born at `places` on a bridge.
     pub(crate) fn remove_unborn(&mut self, bridge: &str, places: &[String]) -> io::Result<()> {
         for hook in self.hooks_of(bridge)? {
-            // What has a name of ours is known by it.
+            // A node with a name of ours is known by it.
             let unborn = hook.peer_type == "eiface" && !hook.peer.starts_with("vrrp");
             if unborn && places.contains(&hook.name) {
                 self.tell(&format!("{bridge}:{}", hook.name), netgraph::shutdown)?;

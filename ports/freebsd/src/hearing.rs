@@ -1,4 +1,4 @@
-//! What is heard on an interface for all its virtual routers together.
+//! The frames that are heard on an interface for all its virtual routers together.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};

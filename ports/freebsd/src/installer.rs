@@ -1,4 +1,4 @@
-//! What changes the kernel, with the notes of what it has to undo.
+//! Changes the kernel, and notes what has to be undone.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -13,7 +13,7 @@ use crate::request::{self, Request};
 use crate::route::Link;
 use crate::sys;
 
-/// What changes the kernel, with the notes of what it has to undo.
+/// Changes the kernel, and notes what has to be undone.
 #[derive(Debug)]
 pub(crate) struct Installer {
     /// Hears of changes, and takes routes.
@@ -39,7 +39,7 @@ impl Installer {
         }
     }
 
-    /// What notices are read from.
+    /// Returns the socket that notices are read from.
     pub(crate) fn routing(&self) -> &OwnedFd {
         &self.routing
     }

@@ -1,4 +1,4 @@
-//! What goes into the ledger on FreeBSD.
+//! The entries of the ledger on FreeBSD.
 
 #[cfg(target_os = "freebsd")]
 use std::collections::BTreeSet;
@@ -20,7 +20,7 @@ pub(crate) type Ledger = ledger::Ledger<Entry>;
 /// A ledger that a dead process left.
 pub(crate) type Leftover = ledger::Leftover<Entry>;
 
-/// What the ledgers of the processes in a jail are called by.
+/// The beginning of the tokens of a jail.
 pub(crate) fn place(jail: i32) -> String {
     format!("freebsd-{jail}")
 }
@@ -44,7 +44,7 @@ pub(crate) fn leftovers(
     ledger::leftovers(directory, &place(jail), system(), remarks)
 }
 
-/// What the ledgers of a jail in [`DIRECTORY`] speak of. Only root reads them.
+/// The entries of the ledgers of a jail in [`DIRECTORY`]. Only root reads them.
 #[cfg(target_os = "freebsd")]
 pub(crate) fn entries_at_default(jail: i32) -> BTreeSet<Entry> {
     ledger::entries_at(Path::new(DIRECTORY), &place(jail), system())

@@ -1,4 +1,4 @@
-//! What is known of the interfaces of this network stack and their addresses.
+//! The interfaces of this network stack and their addresses, as far as they are known.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -126,7 +126,7 @@ impl Links {
         self.get(index).is_some_and(|link| link.flags & IFF_UP != 0)
     }
 
-    /// What the engine wants to know of an interface, `ours` telling the virtual addresses that we
+    /// The state of an interface for the engine, `ours` telling the virtual addresses that we
     /// installed, which are no sources of advertisements. Nor are those of carp(4), which move.
     pub(crate) fn state(&self, index: KernelIf, ours: impl Fn(&Address) -> bool) -> InterfaceState {
         let Some(entry) = self.entries.get(&index) else {

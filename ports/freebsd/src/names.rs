@@ -3,7 +3,7 @@
 use vrrp_core::{Family, MacAddr, Vrid};
 use vrrp_port_kit::KernelIf;
 
-/// What the description of our interfaces begins with; the token of the ledger follows.
+/// The beginning of the description of our interfaces; the token of the ledger follows.
 pub(crate) const MARK: &str = "vrrp ";
 
 /// Whether a description is the mark of the life with this token, or none yet.

@@ -49,7 +49,7 @@ pub struct FreebsdPlatform {
     network: Network,
     buffer: Vec<u8>,
     ready: Vec<Ready>,
-    /// What was odd, or left by a dead process, at the start.
+    /// Findings at the start, odd or left by a dead process.
     found: Vec<String>,
     counters: Counters,
 }
@@ -108,7 +108,7 @@ impl FreebsdPlatform {
         Ok(platform)
     }
 
-    /// What happened below the protocol.
+    /// Counts of events below the protocol.
     pub fn counters(&self) -> Counters {
         Counters {
             resyncs: self.network.resyncs(),
@@ -116,7 +116,7 @@ impl FreebsdPlatform {
         }
     }
 
-    /// What the administrator should know of this system, one sentence each: with what was odd, or
+    /// Remarks on this system for the administrator, one sentence each: with what was odd, or
     /// left by a dead process, when the platform was opened.
     pub fn remarks(&self) -> Vec<String> {
         let mut remarks = self.found.clone();

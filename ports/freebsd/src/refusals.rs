@@ -128,7 +128,7 @@ pub(crate) fn no_carrier(kind: u8) -> Option<&'static str> {
     }
 }
 
-/// What ifconfig(8) calls the family of an address.
+/// The word of ifconfig(8) for the family of an address.
 fn family_word(ip: IpAddr) -> &'static str {
     match ip {
         IpAddr::V4(_) => "inet",
@@ -228,7 +228,7 @@ mod tests {
             wish.mac_mode = MacMode::Interface;
             assert!(reasons(&wish).is_empty());
         }
-        // Nobody knows yet what it will be.
+        // It is not known yet what it will be.
         assert!(reasons(&wish("em9", 1, &["10.0.0.90"])).is_empty());
     }
 

@@ -1,4 +1,4 @@
-//! What the kernel says about interfaces and addresses: the list that sysctl(3) gives, and the
+//! The kernel's messages about interfaces and addresses: the list that sysctl(3) gives, and the
 //! messages of a routing socket.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -54,7 +54,7 @@ pub(crate) enum Item {
     Address(Address),
 }
 
-/// What a routing socket says.
+/// A message of a routing socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Notice {
     /// Something about interfaces or addresses has changed.
@@ -204,7 +204,7 @@ fn mask_len(octets: &[u8], at: usize) -> u8 {
 mod tests {
     use super::*;
 
-    /// What `sysctl net.routetable` gives on FreeBSD for an interface with two addresses, laid out
+    /// The list that `sysctl net.routetable` gives on FreeBSD for an interface with two addresses, laid out
     /// by hand from net/if.h.
     fn golden() -> Vec<u8> {
         let mut out = Vec::new();

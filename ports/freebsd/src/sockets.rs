@@ -1,4 +1,4 @@
-//! What is open for one interface that is there.
+//! The descriptors of one interface that is there.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -189,8 +189,8 @@ pub(crate) fn sender(name: &str) -> io::Result<Device> {
     open(name, SEND_BUFFER, &Wanted::default().program(), &writable())
 }
 
-/// Opens a bpf device on an interface, with filters for what is heard and what is sent. Everything is set before it is bound, so that nothing
-/// unfiltered is ever queued.
+/// Opens a bpf device on an interface, with filters for what is heard and what is sent. Everything is
+/// set before it is bound, so that nothing unfiltered is ever queued.
 pub(crate) fn open(
     name: &str,
     buffer: usize,
@@ -210,7 +210,7 @@ pub(crate) fn open(
     sys::ioctl_number(&fd, BIOCIMMEDIATE, 1)?;
     // The source of what we write is the one that we write.
     sys::ioctl_number(&fd, BIOCSHDRCMPLT, 1)?;
-    // What this host sends is not heard.
+    // Frames that this host sends are not heard.
     sys::ioctl_number(&fd, BIOCSDIRECTION, BPF_D_IN)?;
     sys::ioctl(&fd, &mut Request::about(BIOCSETIF, name)?)?;
     if sys::ioctl_number(&fd, BIOCGDLT, 0)? != DLT_EN10MB {

@@ -11,7 +11,7 @@ use crate::sockets::{Device, Sockets};
 
 pub(crate) type Table = vrrp_port_kit::Table<Sockets, Entry, Mac>;
 
-/// What is installed for the MAC of a virtual router.
+/// The installation for the MAC of a virtual router.
 #[derive(Debug, Default)]
 pub(crate) struct Mac {
     /// The interface that carries it. `None`: none yet, or it needs none.
@@ -44,7 +44,7 @@ pub(crate) struct Replaced {
     pub(crate) old: MacAddr,
 }
 
-/// What the host wants and what the kernel has.
+/// The wishes of the host, and the links and addresses of the kernel.
 #[derive(Debug, Default)]
 pub(crate) struct State {
     pub(crate) table: Table,

@@ -1,4 +1,4 @@
-//! What tests of this and other crates need of the operating system: cables, and a neighbour that
+//! The needs of tests, of this and other crates, of the operating system: cables, and a neighbour that
 //! says and hears raw frames. No part of the API.
 
 use std::io;

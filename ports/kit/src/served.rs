@@ -101,7 +101,7 @@ impl<E> ServedAddresses<E> {
     }
 }
 
-/// What is to be done to serve an address in another way, or not at all.
+/// The steps by which an address is served in another way, or not at all.
 #[derive(Debug)]
 pub struct Change<E> {
     /// Is to be given up first.

@@ -67,7 +67,7 @@ struct FakePort {
     links: BTreeMap<&'static str, (KernelIf, u8)>,
     /// The kind that an interface had when its sockets were made.
     opened: BTreeMap<HostIf, u8>,
-    /// What was done, in order.
+    /// The steps that were taken, in order.
     done: Vec<String>,
 }
 
@@ -91,7 +91,7 @@ impl FakePort {
         }
     }
 
-    /// What the host is told.
+    /// The news that the host is given.
     fn news(&mut self) -> Vec<String> {
         let mut news = Vec::new();
         self.settle(&mut |incoming| {

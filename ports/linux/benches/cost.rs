@@ -1,4 +1,4 @@
-//! What the platform costs: `cargo bench -p vrrp-linux`. Needs root; works in a network namespace
+//! The cost of the platform: `cargo bench -p vrrp-linux`. Needs root; works in a network namespace
 //! of its own.
 
 #[path = "../tests/common/mod.rs"]

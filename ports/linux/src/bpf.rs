@@ -86,7 +86,7 @@ fn for_us(ethertype: u32) -> Vec<Instruction> {
 mod tests {
     use super::*;
 
-    /// What the kernel knows of a packet besides its octets.
+    /// The facts that the kernel knows of a packet besides its octets.
     #[derive(Clone, Copy)]
     struct About {
         packet_type: u32,

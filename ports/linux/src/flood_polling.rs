@@ -19,7 +19,7 @@ const TICK: Duration = Duration::from_millis(1);
 /// A read that brings no more than this ends it.
 const CALM: usize = 4;
 
-/// What [`FloodPolling::note`] wants done about a socket.
+/// The change of waiting for a socket that [`FloodPolling::note`] asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wait {
     /// As before.

@@ -1,4 +1,4 @@
-//! What changes the kernel, with the notes of what it has to undo.
+//! Changes the kernel, and notes what has to be undone.
 
 use std::io;
 
@@ -13,7 +13,7 @@ use crate::sys;
 /// The time between two tries of a removal that failed.
 pub(crate) const PAUSE: Duration = Duration::from_secs(1);
 
-/// What changes the kernel, with the notes of what it has to undo.
+/// Changes the kernel, and notes what has to be undone.
 #[derive(Debug)]
 pub(crate) struct Installer {
     pub(crate) netlink: Netlink,

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use crate::ledger;
 use crate::sys;
 
-/// What the names begin with; the token and the directory of the ledger follow.
+/// The beginning of the names; the token and the directory of the ledger follow.
 const PREFIX: &str = "vrrp ";
 /// The longest name.
 const MAX_NAME: usize = 107;

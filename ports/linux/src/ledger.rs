@@ -1,4 +1,4 @@
-//! What goes into the ledger on Linux.
+//! The entries of the ledger on Linux.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -44,7 +44,7 @@ pub(crate) fn is_ending(token: &str) -> bool {
     ledger::is_ending(token, system())
 }
 
-/// What the ledger of a living process says. `None`: it has none that can be read here.
+/// The entries in the ledger of a living process. Returns `None` if it has none that can be read here.
 pub(crate) fn entries_of(directory: &Path, token: &str) -> Option<BTreeSet<Entry>> {
     ledger::entries_of(directory, token, system())
 }

@@ -180,7 +180,7 @@ fn sweep(netlink: &mut Netlink, living: &[Instance]) -> io::Result<Swept> {
         swept.macvlans += 1;
     }
 
-    // What is listed by now has been noted before, and the ledgers are read after it.
+    // Everything that is listed by now has been noted before, and the ledgers are read after it.
     let on_macvlan = |index: KernelIf| {
         let mut ours = kept.iter().chain(&stray);
         ours.any(|link| link.index == index)

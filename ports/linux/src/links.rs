@@ -1,4 +1,4 @@
-//! What is known of the links of this network namespace and their addresses.
+//! The links of this network namespace and their addresses, as far as they are known.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -171,7 +171,7 @@ impl Links {
         self.get(index).is_some_and(|link| link.flags & IFF_UP != 0)
     }
 
-    /// What the engine wants to know of a link, `ours` telling the virtual addresses that we
+    /// The state of a link for the engine, `ours` telling the virtual addresses that we
     /// installed, which are no sources of advertisements.
     pub(crate) fn state(&self, index: KernelIf, ours: impl Fn(&Address) -> bool) -> InterfaceState {
         let Some(Entry { link, addresses }) = self.0.get(&index) else {

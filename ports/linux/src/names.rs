@@ -5,7 +5,7 @@ use std::hash::{Hash as _, Hasher as _};
 use vrrp_core::{Family, MacAddr, Vrid};
 use vrrp_port_kit::KernelIf;
 
-/// What the alias of our macvlans begins with; the token of the ledger follows.
+/// The beginning of the alias of our macvlans; the token of the ledger follows.
 pub(crate) const ALIAS: &str = "vrrp ";
 
 /// The alias that marks a macvlan as ours.

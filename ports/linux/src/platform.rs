@@ -161,12 +161,12 @@ impl LinuxPlatform {
         self.network.close()
     }
 
-    /// What was odd, or left by a dead process, when the platform was opened: one sentence each.
+    /// Findings when the platform was opened, odd or left by a dead process: one sentence each.
     pub fn remarks(&self) -> &[String] {
         &self.remarks
     }
 
-    /// What happened below the protocol.
+    /// Counts of events below the protocol.
     pub fn counters(&self) -> Counters {
         Counters {
             resyncs: self.network.resyncs(),
@@ -261,7 +261,7 @@ impl LinuxPlatform {
                 continue;
             }
             self.counters.frames_received += 1;
-            // What is no VRRP comes with it over IPv6.
+            // Announcements come with VRRP over IPv6.
             let announced = announced || Sockets::is_announcement(place, frame);
             if !announced {
                 sink(Incoming::Frame { host_if, frame });
@@ -357,13 +357,13 @@ impl Platform for LinuxPlatform {
 
     fn flush(&mut self) {
         self.send_queued();
-        // What fails is tried, and told, by the next `receive`.
+        // A failure is tried again, and told, by the next `receive`.
         let _ = self.network.tidy();
     }
 
     fn set_mac(&mut self, key: VrKey, _mac: MacAddr, on: bool) -> Result<(), PlatformError> {
         if !on {
-            // What was said before the MAC is given up must not come after.
+            // Frames from before the MAC is given up must not come after.
             self.send_queued();
         }
         self.network.postpone();
@@ -396,7 +396,7 @@ impl Platform for LinuxPlatform {
         changes: &[AddressChange],
     ) -> Vec<Result<(), PlatformError>> {
         if changes.iter().any(|change| !change.on) {
-            // What was said before an address is given up must not come after.
+            // Frames from before an address is given up must not come after.
             self.send_queued();
         }
         self.network.postpone();
@@ -435,7 +435,7 @@ impl Platform for LinuxPlatform {
 
 impl Drop for LinuxPlatform {
     fn drop(&mut self) {
-        // What is left is found by the next life.
+        // The next life finds the rest.
         let _ = self.end();
     }
 }

@@ -24,7 +24,7 @@ const IP_MULTICAST_ALL: i32 = 49;
 /// Packet sockets of one interface.
 const PURPOSES: usize = 5;
 
-/// What a packet socket is for.
+/// The purpose of a packet socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
     /// VRRP over IPv4.

@@ -13,7 +13,7 @@ use crate::sockets::Sockets;
 
 pub(crate) type Table = vrrp_port_kit::Table<Sockets, Entry, Mac>;
 
-/// What is installed for the MAC of a virtual router.
+/// The installation for the MAC of a virtual router.
 #[derive(Debug, Default)]
 pub(crate) struct Mac {
     /// The macvlan that carries it. `None`: none yet, or it needs none.
@@ -30,7 +30,7 @@ impl VirtualMac for Mac {
     }
 }
 
-/// What the host wants and what the kernel has.
+/// The wishes of the host, and the links and addresses of the kernel.
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) table: Table,

@@ -43,7 +43,7 @@ impl Stray {
         }
         match served.how {
             Serving::Adopted => false,
-            // What names it names no route but ours.
+            // The request that names it names no route but ours.
             Serving::Silent { route } => route,
             Serving::Installed => {
                 let on_macvlan = state.is_macvlan(served.index);

@@ -311,7 +311,7 @@ impl ReceiveBatch {
         Ok(())
     }
 
-    /// What was taken: the frame and the device that took it in. `None` stands for a frame that was
+    /// The frames that were taken, each with the device that took it in. `None` stands for a frame that was
     /// too long.
     pub(crate) fn frames(&self) -> impl Iterator<Item = Option<(KernelIf, &[u8])>> {
         let rooms = self.room.chunks_exact(RECEIVE_ROOM);
@@ -569,10 +569,10 @@ pub(crate) fn effective_user() -> u32 {
     unsafe { libc::geteuid() }
 }
 
-/// What is behind the name of an abstract Unix socket.
+/// The process behind the name of an abstract Unix socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Listener {
-    /// Nobody.
+    /// There is none.
     Gone,
     /// A process of this user. The process number is 0 where it is in another PID namespace.
     Of { user: u32, pid: u32 },

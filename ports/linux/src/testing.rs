@@ -1,4 +1,4 @@
-//! What tests of this and other crates need of the operating system: a network namespace of their
+//! The needs of tests, of this and other crates, of the operating system: a network namespace of their
 //! own, a neighbour that says and hears raw frames, and the reader of what the kernel says. No part
 //! of the API.
 

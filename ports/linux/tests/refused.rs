@@ -114,7 +114,7 @@ fn live(directory: &str) {
     let _ = platform.receive(&mut |_| {});
     for setup in &setups {
         let (key, address) = (setup.key, setup.addresses[0].0);
-        // What fails now an engine does not ask for again.
+        // An engine does not ask again for what fails now.
         for result in [
             platform.set_address(key, address, setup.accept, false),
             platform.set_mac(key, key.virtual_mac(), false),
@@ -186,7 +186,7 @@ impl Drop for Victim {
     }
 }
 
-/// What is served: addresses, routes, and macvlans that are up.
+/// The installation that is in use: addresses, routes, and macvlans that are up.
 fn served() -> String {
     let addresses = ip("-oneline address show");
     let addresses = addresses.lines().filter(|line| {
@@ -202,7 +202,7 @@ fn served() -> String {
     )
 }
 
-/// What is left when all have ended.
+/// The rest when all have ended.
 fn left() -> String {
     let settings = ["arp_ignore", "arp_announce"].map(|s| setting(&format!("ipv4/conf/a0/{s}")));
     let links = ip("-oneline link show type macvlan");
@@ -232,7 +232,7 @@ fn survive(what: &str, by: &[&str], runtime_dir: &Path, before: &str) -> Option<
         Some(127) => {}
         other => panic!("{what}: status {other:?}"),
     }
-    // Whatever happened, the next life finds nothing in its way, and leaves nothing.
+    // In any case the next life finds nothing in its way, and leaves nothing.
     let next = Victim::begin(&["env"], runtime_dir);
     assert_eq!(next.end(), Some(0), "{what}: the next life");
     assert_eq!(left(), before, "{what}: after the next life");

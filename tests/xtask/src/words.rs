@@ -16,8 +16,10 @@ const FOLDERS: &[&str] = &[
     "ports/control",
     "ports/daemon",
     "ports/embassy",
+    "ports/freebsd",
     "ports/host",
     "ports/kit",
+    "ports/linux",
     "ports/smoltcp",
     "tests",
 ];

@@ -168,7 +168,7 @@ impl Network {
                 Err(_) => continue,
             };
             if !graph::is_whole(&hooks) {
-                // What is left of it keeps the host from its network, or is nothing.
+                // The rest of it keeps the host from its network, or is nothing.
                 let _ = self.installer.graph.shutdown(&bridge.node);
                 sockets.bridge = None;
             }

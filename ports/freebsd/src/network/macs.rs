@@ -65,7 +65,7 @@ impl Network {
         }
     }
 
-    /// What must be set on a carrier before it is up for the first time.
+    /// Sets what a carrier needs before it is up for the first time.
     fn bring_up(
         &mut self,
         key: VrKey,

@@ -21,7 +21,7 @@ use crate::ledger::Ledger;
 use crate::state::State;
 use crate::sys::{self, Queue};
 
-/// What is installed in a network stack, and what is known of it.
+/// A network stack: our installation in it, and its state.
 #[derive(Debug)]
 pub(crate) struct Network {
     /// Waits for the devices of interfaces, and for whatever the platform adds.
@@ -62,32 +62,32 @@ impl Network {
         Instant::from_micros(sys::monotonic_us())
     }
 
-    /// What the devices of interfaces are waited for by.
+    /// Waits for the devices of interfaces.
     pub(crate) fn queue(&self) -> &Queue {
         &self.queue
     }
 
-    /// What the devices of interfaces are waited for by.
+    /// Waits for the devices of interfaces.
     pub(crate) fn queue_mut(&mut self) -> &mut Queue {
         &mut self.queue
     }
 
-    /// What is known.
+    /// Returns the state.
     pub(crate) fn state(&self) -> &State {
         &self.state
     }
 
-    /// What is known.
+    /// Returns the state.
     pub(crate) fn state_mut(&mut self) -> &mut State {
         &mut self.state
     }
 
-    /// What changes the kernel.
+    /// Returns what changes the kernel.
     pub(crate) fn installer(&self) -> &Installer {
         &self.installer
     }
 
-    /// What is known, and what changes the kernel.
+    /// Returns the state, and what changes the kernel.
     pub(crate) fn parts(&mut self) -> (&State, &mut Installer) {
         (&self.state, &mut self.installer)
     }
@@ -104,7 +104,7 @@ impl Network {
 
     /// Sets the timer to the earlier of what the host and what we want.
     pub(crate) fn arm(&mut self) -> io::Result<()> {
-        // What the host has not been told yet does not wait.
+        // News for the host does not wait.
         let now = self.state.table.unsettled.then(Instant::default);
         self.queue.arm(now.or(self.look_at))
     }

@@ -1,4 +1,4 @@
-//! What the kernel says of the interfaces, and what has to be asked for besides.
+//! The notices of the routing socket about interfaces, and the questions that it leaves open.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! What differs on FreeBSD from other systems when interfaces are watched and virtual routers prepared.
+//! The steps of a port that differ on FreeBSD from other systems.
 
 use std::io;
 use std::net::IpAddr;

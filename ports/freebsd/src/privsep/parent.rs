@@ -22,7 +22,7 @@ pub struct Parent {
     platform: FreebsdPlatform,
     guard: Guard,
     channel: Channel,
-    /// What the other side was given, and the serial number of each.
+    /// The devices that the other side was given, and the serial number of each.
     given: BTreeMap<Place, u64>,
     /// The warnings that the other side knows, as octets. Empty: it knows of none.
     warned: Vec<u8>,

@@ -28,7 +28,7 @@ pub struct WorkerPlatform {
     warnings: Vec<PlatformWarning>,
     interfaces: BTreeMap<HostIf, OwnedFd>,
     carriers: BTreeMap<VrKey, (String, OwnedFd)>,
-    /// Who sends by a carrier, or not at all.
+    /// Virtual routers that send by a carrier, or not at all.
     carried: BTreeSet<VrKey>,
     /// Something was asked for since the last flush.
     unflushed: bool,

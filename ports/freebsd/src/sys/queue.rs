@@ -12,7 +12,7 @@ use vrrp_port_kit::WakeUp;
 
 use super::{check, monotonic_us, own};
 
-/// What a [`Queue`] reports.
+/// A report of a [`Queue`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ready {
     /// The timer has expired.
@@ -27,9 +27,9 @@ pub(crate) enum Ready {
 pub(crate) struct Queue {
     fd: OwnedFd,
     wakeup: WakeUp,
-    /// Nobody waits on the descriptor, so that it is for the next wait to set the timer.
+    /// No one waits on the descriptor, so that it is for the next wait to set the timer.
     waits: bool,
-    /// What was found and not taken.
+    /// Reports that were found and not taken.
     found: Vec<Ready>,
 }
 
@@ -130,7 +130,7 @@ impl Queue {
         Ok(!self.found.is_empty())
     }
 
-    /// What is ready, into `ready`: what a wait has found, else what is now, at most 64.
+    /// Takes into `ready` what a wait has found, or else what is ready now, at most 64.
     pub(crate) fn take(&mut self, ready: &mut Vec<Ready>) -> io::Result<()> {
         ready.clear();
         if self.found.is_empty() {

@@ -1,4 +1,4 @@
-//! What the system says of itself, and locks.
+//! Facts about the system, and locks.
 
 use std::ffi::{CStr, c_void};
 use std::fs::File;

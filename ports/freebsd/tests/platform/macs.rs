@@ -1,4 +1,4 @@
-//! Who answers, with which MAC.
+//! Answers, and the MACs that they name.
 
 use std::time::{Duration, Instant};
 
@@ -137,7 +137,7 @@ pub(crate) fn a_carrier_is_silent_before_and_after() {
     let v4 = seven(MacMode::Virtual);
     let v6 = setup(key(Family::Ipv6, 7), MacMode::Virtual, vip("fe80::100", 64));
     wire.hear(Duration::from_secs(2)).unwrap();
-    // Whatever does not come from the interface itself, be it a virtual MAC or one in between.
+    // Any MAC but that of the interface itself, be it a virtual one or one in between.
     let foreign = |time| {
         let mut heard = wire.hear(time).unwrap();
         heard.retain(|frame| mac(&frame[6..12]) != OWN);
@@ -345,7 +345,7 @@ pub(crate) fn unicast_goes_by_the_kernel() {
     panic!("no advertisement came");
 }
 
-/// What virtual routers on `device` do, seen by `wire`.
+/// The doings of virtual routers on `device`, seen by `wire`.
 pub(crate) fn serve_on(device: &str, wire: &RawPort) {
     let mut platform = FreebsdPlatform::open(Options {
         runtime_dir: directory(),

@@ -111,7 +111,7 @@ pub(crate) fn a_process_without_rights_is_served() {
     other[23] = 17;
     speak(&mut platform, key, &other);
     assert!(!wire.hear(SOON).unwrap().contains(&other));
-    // What others remove is told to this side.
+    // This side hears what others remove.
     testing::remove_address(&name, address.address).unwrap();
     let gone = Failure::Address {
         key,

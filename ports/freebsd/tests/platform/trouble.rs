@@ -1,4 +1,4 @@
-//! What others do to the system, what they have there, and what a killed process leaves.
+//! Changes that others make to the system, and the rest that a killed process leaves.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -163,7 +163,7 @@ pub(crate) fn what_a_killed_process_left_is_removed() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(testing::world().unwrap(), held);
-    // What somebody else added meanwhile stays.
+    // An address that somebody else added meanwhile stays.
     testing::add_address("a0", [10, 0, 0, 50].into(), 32).unwrap();
     let platform = FreebsdPlatform::open(options).unwrap();
     testing::remove_address("a0", [10, 0, 0, 50].into()).unwrap();
@@ -193,7 +193,7 @@ pub(crate) fn make(directory: &str) -> ! {
     }
 }
 
-/// What a program of the base system says.
+/// The output of a program of the base system.
 fn said(program: &str, line: &str) -> String {
     let args = line.split_whitespace();
     let output = Command::new(program).args(args).output().unwrap();
@@ -201,7 +201,7 @@ fn said(program: &str, line: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// What a bridge changes of a0: whether its node replaces sources, and whether it is promiscuous.
+/// The settings of a0 that a bridge changes: whether its node replaces sources, and whether it is promiscuous.
 fn ways_of_a0() -> (bool, bool) {
     let answer = said("ngctl", "msg a0: getautosrc");
     let (_, auto_source) = answer.split_once("Args:").unwrap();
@@ -425,7 +425,7 @@ pub(crate) fn a_check_knows_what_is_in_the_way() {
     let all = refusals("vlan5", 8, &["10.0.5.100"]);
     assert!(all.len() == 1 && all[0].contains("vlan"), "{all:#?}");
 
-    // What a platform that runs has put on the interface is in nobody's way.
+    // Things that a running platform has put on the interface are in nobody's way.
     let mut platform = FreebsdPlatform::open(Options::default()).unwrap();
     platform.watch(A0, "a0").unwrap();
     let served = setup(

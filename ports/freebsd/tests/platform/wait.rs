@@ -59,7 +59,7 @@ pub(crate) fn one_call_waits_for_everything() {
     settle(&mut platform);
     let (mut reader, mut writer) = io::pipe().unwrap();
 
-    // What others wait for.
+    // Descriptors that others wait for.
     let (input, room) = (waited(&reader, false), waited(&writer, true));
     let (_, ready) = wait(&mut platform, [input, room], LONG);
     assert_eq!(ready, [false, true]);
@@ -88,7 +88,7 @@ pub(crate) fn one_call_waits_for_everything() {
     platform.set_wakeup(None).unwrap();
     settle(&mut platform);
 
-    // What is not waited for any more ends one wait at most.
+    // A descriptor that is not waited for any more ends one wait at most.
     wait(&mut platform, [input], Duration::ZERO);
     writer.write_all(b"2").unwrap();
     wait(&mut platform, [], SOON);

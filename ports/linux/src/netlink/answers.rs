@@ -8,7 +8,7 @@ use super::*;
 /// Notices in a row that answers were lost, after which the rest is not waited for.
 const MAX_LOSSES: usize = 16;
 
-/// What became of each request of a batch: `None` while it has not been answered.
+/// The result of each request of a batch: `None` while it has not been answered.
 #[derive(Debug)]
 pub(super) struct Answers {
     /// The sequence number of the first request.

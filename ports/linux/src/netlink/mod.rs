@@ -14,7 +14,7 @@ pub(crate) use encode::{
 pub(crate) use parse::{Address, Event, Link, decode, messages, route_device, route_target};
 pub(crate) use socket::{Monitor, Netlink};
 
-/// What marks addresses (IFA_PROTO) and routes (rtm_protocol) as ours: the IP protocol number of
+/// The mark of our addresses (IFA_PROTO) and routes (rtm_protocol): the IP protocol number of
 /// VRRP, which no other user of either field is known to use.
 pub(crate) const OUR_PROTOCOL: u8 = 112;
 

@@ -1,4 +1,4 @@
-//! What the kernel says. Total: any octets give some events or none.
+//! The messages of the kernel. Total: any octets give some events or none.
 
 use std::net::IpAddr;
 
@@ -18,7 +18,7 @@ pub(crate) struct Message<'a> {
     body: &'a [u8],
 }
 
-/// What a message means to us.
+/// The meaning of a message for us.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     /// A link is there, or has changed.
@@ -102,7 +102,7 @@ pub(crate) struct Address {
     pub(crate) flags: u32,
     /// `RT_SCOPE_*`.
     pub(crate) scope: u8,
-    /// Who says that they made it. 0: nobody, or the kernel is older than 5.18.
+    /// The mark of its maker. 0: there is none, or the kernel is older than 5.18.
     pub(crate) protocol: u8,
 }
 
@@ -153,7 +153,7 @@ pub(crate) fn messages(mut data: &[u8]) -> impl Iterator<Item = Message<'_>> {
     })
 }
 
-/// What a message means. `None`: nothing to us, or it makes no sense.
+/// The meaning of a message. Returns `None` if it has none for us, or makes no sense.
 pub(crate) fn decode(message: &Message<'_>) -> Option<Event> {
     match message.kind {
         NLMSG_ERROR => Some(Event::Result(

@@ -108,7 +108,7 @@ impl Network {
                 || link.alias.is_empty() && link.group == link_group(token))
     }
 
-    /// What must be set on a macvlan before it is up for the first time.
+    /// Sets what a macvlan needs before it is up for the first time.
     fn quieten(
         &mut self,
         key: VrKey,
@@ -325,7 +325,7 @@ impl Network {
                 .installer
                 .netlink
                 .perform(|to| netlink::delete_link(to, index));
-            // What fails is tried again.
+            // A failure is tried again.
             let _ = self
                 .installer
                 .retry_removal(deleted, || format!("remove {name}"));
@@ -335,7 +335,7 @@ impl Network {
 
     /// Removes all macvlans of this life in one request. `false`: they refused to go.
     pub(super) fn remove_macvlans(&mut self) -> bool {
-        // What the thread has not done is done by this.
+        // This does the rest of the thread's work, too.
         self.reaper.end();
         let any = self.state.macvlans().next().is_some() || self.reaper.has_deleted();
         if !any && !self.installer.strays.are_there() {

@@ -31,7 +31,7 @@ use crate::sysctl::files;
 
 pub(crate) use addresses::AT_ONCE;
 
-/// What is installed in a network namespace, and what is known of it.
+/// A network namespace: our installation in it, and its state.
 #[derive(Debug)]
 pub(crate) struct Network {
     /// Waits for the sockets of interfaces, and for whatever the platform adds.
@@ -52,7 +52,7 @@ pub(crate) struct Network {
     resyncs: u64,
 }
 
-/// What a network is opened with.
+/// The parts that a network is opened with.
 pub(crate) struct Opened {
     pub(crate) epoll: Epoll,
     pub(crate) monitor: Monitor,
@@ -91,12 +91,12 @@ impl Network {
         listed.map(|()| network)
     }
 
-    /// What the sockets of interfaces are waited for by.
+    /// Waits for the sockets of interfaces.
     pub(crate) fn epoll(&self) -> &Epoll {
         &self.epoll
     }
 
-    /// What is known.
+    /// Returns the state.
     pub(crate) fn state(&self) -> &State {
         &self.state
     }
@@ -119,7 +119,7 @@ impl Network {
             self.installer.strays.look_at(now);
         }
         if self.installer.strays.due().is_some_and(|at| at <= now) {
-            // What fails is a warning, and tried again.
+            // A failure is a warning, and tried again.
             let _ = self.remove_strays();
         }
         if self.state.table.unsettled {
@@ -237,7 +237,7 @@ impl Network {
         for key in self.state.table.routers.keys() {
             self.release_router(key);
         }
-        // What fails bears our mark, and goes with the next life.
+        // A route that refuses to go bears our mark, and goes with the next life.
         let _ = self.routes.apply(&self.state, &mut self.installer);
         let restored = self.tidy_sysctls();
         if !macvlans_are_gone || self.installer.strays.are_there() {

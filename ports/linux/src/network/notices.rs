@@ -1,4 +1,4 @@
-//! What netlink says of the links and their addresses.
+//! The notices of netlink about links and their addresses.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! What differs on Linux from other systems when interfaces are watched and virtual routers prepared.
+//! The steps of a port that differ on Linux from other systems.
 
 use std::io;
 use std::net::IpAddr;
@@ -135,7 +135,7 @@ impl Port for Network {
         self.make_macvlan(key)
     }
 
-    /// What refuses to go is tried again.
+    /// A macvlan that refuses to go is tried again.
     fn remove_mac(&mut self, key: VrKey) -> bool {
         self.remove_macvlan(key);
         true

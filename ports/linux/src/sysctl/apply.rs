@@ -96,7 +96,7 @@ impl Sysctls {
         self.timer.arm((!self.devices.is_empty()).then_some(at))
     }
 
-    /// What a macvlan needs, apart from what any value will do for. `on`: it is up for the virtual
+    /// The values that a macvlan needs, apart from those that may be anything. `on`: it is up for the virtual
     /// MAC, or about to be.
     fn wanted(&self, key: VrKey, parent: KernelIf, on: bool) -> Vec<(Sysctl, i32)> {
         let around = Surroundings {
@@ -184,8 +184,8 @@ pub(crate) fn restore(
     }
 }
 
-/// What lets the addresses of an interface stay when the first of their subnet goes, and what ends
-/// that, as netlink takes them. `None`: they stay anyway.
+/// The setting by which the addresses of an interface stay when the first of their subnet goes, and its end,
+/// as netlink takes them. Returns `None` if they stay anyway.
 pub(crate) fn promotion(device: &str) -> Option<((u16, i32), (u16, i32))> {
     let sysctl = Sysctl::PromoteSecondaries;
     let number = sysctl.number()?;
@@ -265,7 +265,7 @@ impl Sysctls {
                 return;
             }
         }
-        // What fails here has been tried when the timer was made.
+        // A failure here would have shown when the timer was made.
         let _ = self.arm(Duration::ZERO);
     }
 
@@ -301,7 +301,7 @@ impl Sysctls {
             self.due.extend(state.macvlans().map(|(index, _)| index));
         }
         if changed || begins {
-            // What fails here has been tried when the timer was made.
+            // A failure here would have shown when the timer was made.
             let _ = self.arm(if begins { LOOK } else { SOON });
         }
         changed

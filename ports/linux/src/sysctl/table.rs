@@ -116,7 +116,7 @@ impl Values {
         self.0[sysctl as usize]
     }
 
-    /// What the kernel takes to be 0 where nothing is known.
+    /// The value, or 0 where none is known, as the kernel takes it.
     fn or_zero(&self, sysctl: Sysctl) -> i32 {
         self.get(sysctl).unwrap_or_default()
     }
@@ -144,7 +144,7 @@ pub(crate) struct OnSegment {
     pub(crate) value: i32,
     /// Values that are left as they are.
     pub(crate) good: &'static [i32],
-    /// What interfaces do with another value.
+    /// The harm that interfaces do with another value.
     pub(crate) harm: &'static str,
 }
 
@@ -305,7 +305,7 @@ pub(crate) fn answers_on_macvlan(all: &Values) -> Answers {
     }
 }
 
-/// What holds where the kernel takes the greater value of "all" and of the interface.
+/// The value in force where the kernel takes the greater one of "all" and of the interface.
 pub(crate) fn greatest(sysctl: Sysctl, values: &[&Values]) -> i32 {
     let values = values.iter().map(|values| values.or_zero(sysctl));
     values.max().unwrap_or_default()
@@ -365,7 +365,7 @@ mod tests {
                 "all {all}, parent {parent}"
             );
         }
-        // Whoever makes it deaf decides that.
+        // The code that makes it deaf decides that.
         assert_eq!(wanted(&[], &[], false).get(RpFilter), None);
     }
 

@@ -1,4 +1,4 @@
-//! What is sent, and what is heard.
+//! Frames that are sent and heard.
 
 use std::time::Duration;
 

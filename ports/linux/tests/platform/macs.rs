@@ -1,4 +1,4 @@
-//! Who answers, with which MAC.
+//! Answers, and the MACs that they name.
 
 use std::time::{Duration, Instant};
 
@@ -107,7 +107,7 @@ fn a_macvlan_is_silent_before_during_and_after() {
     let v6 = setup(key(Family::Ipv6, 7), MacMode::Virtual, vip("fe80::100", 64));
     platform.prepare(&v4).unwrap();
     platform.prepare(&v6).unwrap();
-    // Whatever does not come from the interface itself, be it a virtual MAC or one in between.
+    // Any MAC but that of the interface itself, be it a virtual one or one in between.
     let foreign = |mut heard: Vec<Vec<u8>>| {
         heard.retain(|frame| mac(&frame[6..12]) != OWN);
         heard

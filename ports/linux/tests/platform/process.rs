@@ -1,4 +1,4 @@
-//! What the platform does to the process that it is in.
+//! The effects of the platform on the process that it is in.
 
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ fn the_timer_wakes_within_a_millisecond_and_not_before() {
         let again = wait_readable(platform.fd(), Duration::ZERO).unwrap();
         assert!(!again, "the wake-up is still readable");
     }
-    // What has passed is now.
+    // A deadline that has passed is now.
     let past = platform.now() - vrrp_core::Duration::from_secs(1);
     platform.set_wakeup(Some(past)).unwrap();
     assert!(wait_readable(platform.fd(), SOON).unwrap());

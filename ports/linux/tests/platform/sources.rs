@@ -151,7 +151,7 @@ fn an_own_address_that_comes_back_is_first_again_and_stays() {
         assert!(ip("address show dev a0").contains("10.0.0.100/24"));
         assert!(ip("address show dev a0").contains("10.0.1.100/32"));
         let settle = |platform: &mut vrrp_linux::LinuxPlatform| {
-            // What was lost the host puts back.
+            // The host puts back what was lost.
             for failure in lost(&receive(platform, SOON)) {
                 let vrrp_core::Failure::Address { address, .. } = failure else {
                     panic!("{failure:?}");

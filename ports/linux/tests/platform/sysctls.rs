@@ -145,7 +145,7 @@ fn a_macvlan_of_ipv6_forwards_as_the_interface_below_it() {
     }
 }
 
-/// What the kernel does not answer comes to the host, which does, and nobody answers twice.
+/// Requests that the kernel does not answer come to the host, which does, and nobody answers twice.
 #[test]
 fn requests_that_the_kernel_is_told_to_ignore_come_to_the_host() {
     for mode in [MacMode::Virtual, MacMode::Interface] {

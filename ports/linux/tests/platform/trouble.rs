@@ -1,4 +1,4 @@
-//! What others do to the system and have there, and what is put back.
+//! Changes that others make to the system, and their repair.
 
 use std::time::{Duration, Instant};
 
