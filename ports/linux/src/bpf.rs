@@ -6,6 +6,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use vrrp_port_kit::KernelIf;
 pub(crate) use vrrp_port_kit::bpf::Instruction;
 use vrrp_port_kit::bpf::{self, ACCEPT, DROP, LOAD_BYTE, LOAD_HALF, LOAD_WORD, require};
 
@@ -25,21 +26,21 @@ const VLAN_TAG_PRESENT: u32 = ANCILLARY + 48;
 /// come after.
 const LAST_PACKET_TYPE_FOR_US: u32 = 2;
 
-/// VRRP over IPv4 that arrived on the interface `ifindex` itself.
-pub(crate) fn vrrp_ipv4(ifindex: u32) -> Vec<Instruction> {
+/// VRRP over IPv4 that arrived on the interface `index` itself.
+pub(crate) fn vrrp_ipv4(index: KernelIf) -> Vec<Instruction> {
     let mut program = for_us(0x0800);
-    require(&mut program, LOAD_WORD, IFINDEX, ifindex);
+    require(&mut program, LOAD_WORD, IFINDEX, index.number());
     require(&mut program, LOAD_BYTE, 23, 112);
     program.push(ACCEPT);
     program
 }
 
-/// VRRP over IPv6 that arrived on the interface `ifindex` itself, and advertisements of neighbours
+/// VRRP over IPv6 that arrived on the interface `index` itself, and advertisements of neighbours
 /// that say that they have one of `addresses`. One socket for both: a second one for IPv6 would be shown
 /// every packet once more.
-pub(crate) fn vrrp_ipv6(ifindex: u32, addresses: &[Ipv6Addr]) -> Vec<Instruction> {
+pub(crate) fn vrrp_ipv6(index: KernelIf, addresses: &[Ipv6Addr]) -> Vec<Instruction> {
     let mut program = for_us(0x86dd);
-    require(&mut program, LOAD_WORD, IFINDEX, ifindex);
+    require(&mut program, LOAD_WORD, IFINDEX, index.number());
     program.push(bpf::load(LOAD_BYTE, 20));
     program.push(bpf::jump(bpf::JUMP_EQUAL, 112, 0, 1));
     program.push(ACCEPT);
@@ -100,6 +101,10 @@ mod tests {
         vlan_tag: 0,
     };
 
+    fn index() -> KernelIf {
+        KernelIf::new(7).unwrap()
+    }
+
     fn run(program: &[Instruction], about: About, frame: &[u8]) -> bool {
         let known = |offset| match offset {
             PACKET_TYPE => Some(about.packet_type),
@@ -121,7 +126,7 @@ mod tests {
 
     #[test]
     fn vrrp_over_ipv4_and_nothing_else() {
-        let program = vrrp_ipv4(7);
+        let program = vrrp_ipv4(index());
         let advert = frame(0x0800, 54, &[(23, &[112])]);
         assert!(run(&program, MULTICAST, &advert));
         assert!(!run(
@@ -141,7 +146,7 @@ mod tests {
 
     #[test]
     fn vrrp_over_ipv6_and_nothing_else() {
-        let program = vrrp_ipv6(7, &[]);
+        let program = vrrp_ipv6(index(), &[]);
         assert!(run(
             &program,
             MULTICAST,
@@ -157,7 +162,7 @@ mod tests {
 
     #[test]
     fn nothing_tagged_outgoing_or_of_another_interface() {
-        let program = vrrp_ipv4(7);
+        let program = vrrp_ipv4(index());
         let advert = frame(0x0800, 54, &[(23, &[112])]);
         for packet_type in 0..8 {
             let about = About {
@@ -214,7 +219,7 @@ mod tests {
             "2001:db8::1".parse().unwrap(),
             "2001:db8::2".parse().unwrap(),
         );
-        let program = vrrp_ipv6(7, &[one]);
+        let program = vrrp_ipv6(index(), &[one]);
         let say = |kind: u8, target: Ipv6Addr| {
             let octets = target.octets();
             frame(0x86dd, 86, &[(20, &[58]), (54, &[kind]), (62, &octets)])

@@ -128,7 +128,7 @@ impl Sockets {
     /// Begins to hear VRRP of a family.
     pub(crate) fn listen(&mut self, epoll: &Epoll, family: Family) -> io::Result<()> {
         let (purpose, program) = match family {
-            Family::Ipv4 => (Purpose::Vrrp4, bpf::vrrp_ipv4(self.index.number())),
+            Family::Ipv4 => (Purpose::Vrrp4, bpf::vrrp_ipv4(self.index)),
             Family::Ipv6 => (Purpose::Vrrp6, self.vrrp_ipv6()),
         };
         if self.packet[purpose as usize].is_some() {
@@ -196,7 +196,7 @@ impl Sockets {
     }
 
     fn vrrp_ipv6(&self) -> Vec<bpf::Instruction> {
-        bpf::vrrp_ipv6(self.index.number(), &self.announced.ipv6)
+        bpf::vrrp_ipv6(self.index, &self.announced.ipv6)
     }
 
     fn hear(
