@@ -9,24 +9,15 @@ use vrrp_core::{
     Vrid,
 };
 
-use crate::host::plan;
-use crate::platform::{PlatformError, VrSetup};
+use crate::error::PlatformError;
+use crate::limits::{MAX_INTERFACES, MAX_VIRTUAL_ROUTERS};
+use crate::setup::VrSetup;
 
 /// Everything that a host is to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostConfig {
     /// The virtual routers, each named once.
     pub virtual_routers: Vec<VrSpec>,
-}
-
-impl HostConfig {
-    /// Finds what [`Host::open`](crate::Host::open) would refuse it for, without a host.
-    ///
-    /// # Errors
-    /// The first fault.
-    pub fn check(&self) -> Result<(), ConfigError> {
-        plan::check(self, std::iter::empty())
-    }
 }
 
 /// The name of a virtual router, to people: `VRID 1 on eth0 (ipv4)`.
@@ -300,16 +291,12 @@ impl fmt::Display for ConfigCause {
             }
             ConfigCause::TracksItself => f.write_str("it depends on itself"),
             ConfigCause::TooManyVirtualRouters => {
-                write!(
-                    f,
-                    "more than {} virtual routers",
-                    crate::MAX_VIRTUAL_ROUTERS
-                )
+                write!(f, "more than {} virtual routers", MAX_VIRTUAL_ROUTERS)
             }
             ConfigCause::TooManyInterfaces => write!(
                 f,
                 "virtual routers on more than {} interfaces",
-                crate::MAX_INTERFACES
+                MAX_INTERFACES
             ),
             ConfigCause::ShuttingDown => f.write_str("shutting down"),
         }

@@ -26,16 +26,19 @@
 //! Nothing blocks, and nothing that a network sends makes memory grow.
 
 mod config;
+mod error;
 mod event;
 mod facts;
 mod host;
 mod host_if;
 mod interfaces;
 mod limiter;
+mod limits;
 mod objects;
 mod platform;
 mod queue;
 mod report;
+mod setup;
 mod sightings;
 pub mod wording;
 
@@ -43,11 +46,12 @@ pub use config::{
     AddressSpec, ConfigCause, ConfigError, HostConfig, TrackSpec, Tracked, VrId, VrSpec,
     family_word,
 };
+pub use error::PlatformError;
 pub use event::{Ended, Event, Why};
 pub use facts::{Facts, HostFacts, OwnAddress, OwnInterface};
-pub use host::{Host, MAX_ADDRESSES, MAX_INTERFACES, MAX_VIRTUAL_ROUTERS};
+pub use host::Host;
 pub use host_if::HostIf;
-pub use platform::{
-    AddressChange, Incoming, Platform, PlatformError, PlatformWarning, Subject, VrSetup, Waited,
-};
+pub use limits::{MAX_ADDRESSES, MAX_INTERFACES, MAX_VIRTUAL_ROUTERS};
+pub use platform::{AddressChange, Incoming, Platform, PlatformWarning, Subject, Waited};
 pub use report::{About, InterfaceReport, Refused, Rejection, Reload, Sighting, VrReport, Warning};
+pub use setup::VrSetup;

@@ -1,17 +1,17 @@
 //! The seam between the host loop and a port to an operating system.
 
-use std::fmt;
 use std::io;
-use std::net::IpAddr;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
 use vrrp_core::{
-    Failure, Family, Instant, InterfaceState, MacAddr, MacMode, Transmit, VirtualAddress, VrKey,
+    Failure, Family, Instant, InterfaceState, MacAddr, Transmit, VirtualAddress, VrKey,
 };
 
+use crate::error::PlatformError;
 use crate::facts::HostFacts;
 use crate::host_if::HostIf;
+use crate::setup::VrSetup;
 
 /// An operating system, or a fake one in a test.
 ///
@@ -238,53 +238,3 @@ pub enum Incoming<'a> {
         frame: &'a [u8],
     },
 }
-
-/// The facts that a port must know of a virtual router before it can take part.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct VrSetup {
-    /// The virtual router.
-    pub key: VrKey,
-    /// Which MAC it answers with.
-    pub mac_mode: MacMode,
-    /// With [`MacMode::Virtual`]: the virtual MAC is to take the place of the interface's own, of
-    /// which there can then be one. A port that cannot do it refuses.
-    pub replace_mac: bool,
-    /// Whether the host takes packets to its addresses.
-    pub accept: bool,
-    /// Its addresses, with the interface that carries each; `None`: the one that carries the MAC.
-    /// That one also carries an address that is not listed: the engine gives an IPv6 virtual router
-    /// a link-local address when it has none (V-9).
-    pub addresses: Vec<(VirtualAddress, Option<String>)>,
-    /// Whether advertisements go to unicast peers.
-    pub unicast: bool,
-    /// The address to advertise from, where one is chosen. The platform warns while its interface does not
-    /// have it.
-    pub source: Option<IpAddr>,
-}
-
-/// Something that the operating system refused.
-#[derive(Debug)]
-pub struct PlatformError {
-    /// The attempt, with the names it was made on: "create macvlan vr4.3.1 on eth0".
-    pub what: String,
-    /// The error of the operating system.
-    pub error: io::Error,
-}
-
-impl PlatformError {
-    /// Pairs an attempt with its error.
-    pub fn new(what: impl Into<String>, error: io::Error) -> Self {
-        Self {
-            what: what.into(),
-            error,
-        }
-    }
-}
-
-impl fmt::Display for PlatformError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot {}: {}", self.what, self.error)
-    }
-}
-
-impl std::error::Error for PlatformError {}

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::config::VrId;
 use crate::event::Event;
-use crate::host::MAX_VIRTUAL_ROUTERS;
+use crate::limits::MAX_VIRTUAL_ROUTERS;
 
 /// Events kept, of any kind.
 const LIMIT: usize = 2 * MAX_VIRTUAL_ROUTERS + OTHERS;

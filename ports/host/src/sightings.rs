@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use vrrp_core::wire::{Datagram, vrrp};
 use vrrp_core::{Accepted, AdvertInterval, DropReason, Duration, Instant, MacAddr, VrKey};
 
-use crate::host::{MAX_ADDRESSES, MAX_VIRTUAL_ROUTERS};
 use crate::host_if::HostIf;
+use crate::limits::{MAX_ADDRESSES, MAX_VIRTUAL_ROUTERS};
 
 /// Masters remembered: every virtual router of ours, and as many again of others as a large segment
 /// has. Whoever forges advertisements can fill it, but not make it grow.

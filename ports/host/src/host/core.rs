@@ -13,16 +13,17 @@ use super::conflicts::Conflicts;
 use super::devices::Rounds;
 use super::partings::Partings;
 use super::probes::{Probed, Probes};
-use super::{HostEngine, MAX_FRAME};
 use crate::config::{Tracked, VrId, VrSpec};
+use crate::error::PlatformError;
 use crate::event::{Ended, Event, Why};
 use crate::host_if::HostIf;
 use crate::interfaces::Interfaces;
 use crate::limiter::Limiter;
+use crate::limits::{HostEngine, MAX_FRAME};
 use crate::objects::Objects;
-use crate::platform::{PlatformError, VrSetup};
 use crate::queue::Queue;
 use crate::report::Rejection;
+use crate::setup::VrSetup;
 use crate::sightings::Sightings;
 
 /// Answers to ARP and NS kept between receiving and sending. Whoever is not answered asks again.

@@ -6,7 +6,7 @@ mod devices;
 mod learning;
 mod partings;
 mod perform;
-pub(crate) mod plan;
+mod plan;
 mod probes;
 mod receive;
 mod refusals;
@@ -18,7 +18,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
-use vrrp_core::{DropCounters, Engine, Error, Instant, Priority, State};
+use vrrp_core::{DropCounters, Error, Instant, Priority, State};
 
 use self::core::Core;
 use self::partings::Parting;
@@ -27,18 +27,6 @@ use crate::event::Event;
 use crate::platform::{Platform, Waited};
 use crate::report::{InterfaceReport, Reload, Sighting, VrReport, Warning};
 
-/// Interfaces that can have virtual routers.
-pub const MAX_INTERFACES: usize = 64;
-/// Virtual routers of one host.
-pub const MAX_VIRTUAL_ROUTERS: usize = 1024;
-/// Addresses and unicast peers of one virtual router.
-pub const MAX_ADDRESSES: usize = 64;
-
-/// The engine, at the size of a host.
-type HostEngine = Engine<MAX_INTERFACES, MAX_VIRTUAL_ROUTERS, MAX_ADDRESSES>;
-
-/// The longest frame: an advertisement with [`MAX_ADDRESSES`] IPv6 addresses has 1,086 octets.
-const MAX_FRAME: usize = 1536;
 /// Calls of [`Platform::receive`] before a timer that is due has its turn.
 const MAX_ROUNDS: usize = 16;
 

@@ -14,10 +14,11 @@ use super::Host;
 use super::core::{Effect, Vr};
 use super::devices::{self, Way};
 use super::learning::LearningFrame;
+use crate::error::PlatformError;
 use crate::event::{Event, Why};
 use crate::host_if::HostIf;
 use crate::interfaces::Interfaces;
-use crate::platform::{AddressChange, Platform, PlatformError};
+use crate::platform::{AddressChange, Platform};
 
 /// Outputs performed before the host receives again, should the clock stand still.
 const MAX_OUTPUTS: usize = 16_384;

@@ -5,11 +5,21 @@ use std::net::IpAddr;
 
 use vrrp_core::{Engine, Instant, InterfaceState, VrKey};
 
-use super::{MAX_ADDRESSES, MAX_INTERFACES, MAX_VIRTUAL_ROUTERS};
 use crate::config::{ConfigCause, ConfigError, HostConfig, Tracked, VrId, VrSpec};
+use crate::limits::{MAX_ADDRESSES, MAX_INTERFACES, MAX_VIRTUAL_ROUTERS};
+
+impl HostConfig {
+    /// Finds what [`Host::open`](crate::Host::open) would refuse it for, without a host.
+    ///
+    /// # Errors
+    /// The first fault.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        check(self, std::iter::empty())
+    }
+}
 
 /// Finds the first fault of `config`. `occupied`: interfaces that the engine knows already.
-pub(crate) fn check<'a>(
+pub(super) fn check<'a>(
     config: &'a HostConfig,
     occupied: impl Iterator<Item = &'a str>,
 ) -> Result<(), ConfigError> {

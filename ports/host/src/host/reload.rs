@@ -9,11 +9,13 @@ use vrrp_core::{Instant, VrKey};
 use super::core::{Retry, Vr};
 use super::partings::Parting;
 use super::perform::Slice;
-use super::{Host, MAX_VIRTUAL_ROUTERS, plan};
+use super::{Host, plan};
 use crate::config::{ConfigCause, ConfigError, HostConfig, Tracked, VrSpec};
 use crate::host_if::HostIf;
-use crate::platform::{Platform, VrSetup};
+use crate::limits::MAX_VIRTUAL_ROUTERS;
+use crate::platform::Platform;
 use crate::report::Reload;
+use crate::setup::VrSetup;
 
 /// The steps of a reload.
 #[derive(Default)]

@@ -1,0 +1,28 @@
+//! The facts that a port must know of a virtual router.
+
+use std::net::IpAddr;
+
+use vrrp_core::{MacMode, VirtualAddress, VrKey};
+
+/// The facts that a port must know of a virtual router before it can take part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VrSetup {
+    /// The virtual router.
+    pub key: VrKey,
+    /// Which MAC it answers with.
+    pub mac_mode: MacMode,
+    /// With [`MacMode::Virtual`]: the virtual MAC is to take the place of the interface's own, of
+    /// which there can then be one. A port that cannot do it refuses.
+    pub replace_mac: bool,
+    /// Whether the host takes packets to its addresses.
+    pub accept: bool,
+    /// Its addresses, with the interface that carries each; `None`: the one that carries the MAC.
+    /// That one also carries an address that is not listed: the engine gives an IPv6 virtual router
+    /// a link-local address when it has none (V-9).
+    pub addresses: Vec<(VirtualAddress, Option<String>)>,
+    /// Whether advertisements go to unicast peers.
+    pub unicast: bool,
+    /// The address to advertise from, where one is chosen. The platform warns while its interface does not
+    /// have it.
+    pub source: Option<IpAddr>,
+}
