@@ -37,7 +37,7 @@ pub struct Global {
     pub runtime_dir: PathBuf,
     /// The least important messages that are logged.
     pub log_level: LogLevel,
-    /// What becomes of scripts that others could replace.
+    /// The treatment of scripts that others could replace.
     pub script_security: ScriptSecurity,
 }
 

@@ -72,7 +72,7 @@ impl ScriptUser {
     }
 }
 
-/// What becomes of a script that others could replace.
+/// The treatment of a script that others could replace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ScriptSecurity {
     /// It is an error, and is not run.

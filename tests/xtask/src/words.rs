@@ -1,5 +1,5 @@
-//! The lint of prose: no comment and no Markdown sentence begins with a bare relative pronoun, which
-//! hides the subject.
+//! The lint of prose: no comment, no line of Markdown or of a manual page begins with a bare relative
+//! pronoun, which hides the subject.
 
 use std::path::Path;
 
@@ -7,31 +7,12 @@ use crate::run::{Failure, root};
 
 const BARE: &[&str] = &["What", "Who", "Whoever", "Whatever", "Nobody"];
 
-/// The folders that are held to it. A folder joins when it has been revised.
-const FOLDERS: &[&str] = &[
-    "core",
-    "ffi",
-    "ports/appliance",
-    "ports/config",
-    "ports/control",
-    "ports/daemon",
-    "ports/embassy",
-    "ports/freebsd",
-    "ports/host",
-    "ports/kit",
-    "ports/linux",
-    "ports/smoltcp",
-    "tests",
-];
-
 /// Fails with a list of the lines that begin so.
 pub(crate) fn check() -> Result<(), Failure> {
     let mut found = Vec::new();
     let mut files = 0;
-    for folder in FOLDERS {
-        look(&root().join(folder), &mut found, &mut files)
-            .map_err(|e| Failure(format!("cannot read {folder}: {e}")))?;
-    }
+    look(&root(), &mut found, &mut files)
+        .map_err(|e| Failure(format!("cannot read the repository: {e}")))?;
     if files == 0 {
         return Err(Failure("no file to look at".into()));
     }
@@ -49,12 +30,15 @@ fn look(folder: &Path, found: &mut Vec<String>, files: &mut usize) -> std::io::R
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
-            look(&path, found, files)?;
+            let name = path.file_name().and_then(|name| name.to_str());
+            if !name.is_some_and(|name| name.starts_with('.') || name == "target") {
+                look(&path, found, files)?;
+            }
             continue;
         }
         let begins_bare = match path.extension().and_then(|e| e.to_str()) {
             Some("rs") => comment_begins_bare,
-            Some("md") => sentence_begins_bare,
+            Some("md" | "3" | "5" | "7" | "8") => sentence_begins_bare,
             _ => continue,
         };
         *files += 1;

@@ -304,7 +304,7 @@ fn make_folder(path: &Path) -> io::Result<()> {
         return Ok(());
     };
     match DirBuilder::new().mode(0o755).create(folder) {
-        // Whatever the umask is.
+        // The umask may have taken the group's right to search.
         Ok(()) => fs::set_permissions(folder, Permissions::from_mode(0o755)),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),

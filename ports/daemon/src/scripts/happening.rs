@@ -24,7 +24,7 @@ pub struct ScriptSet {
     pub timeout: Duration,
     /// The user that they run as. `None`: the user of this process.
     pub user: Option<ScriptUser>,
-    /// What becomes of one that others could replace.
+    /// The treatment of a script that others could replace.
     pub security: ScriptSecurity,
 }
 

@@ -17,7 +17,7 @@ pub(super) struct Launch {
     pub(super) command: Command,
     /// The user that it runs as. `None`: the user of this process.
     pub(super) user: Option<ScriptUser>,
-    /// What becomes of it if others could replace it.
+    /// The treatment of a script that others could replace.
     pub(super) security: ScriptSecurity,
 }
 
