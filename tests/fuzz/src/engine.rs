@@ -223,6 +223,14 @@ impl Bench {
         self.engine.handle_failure(self.now, failure);
     }
 
+    /// Takes the advertisements that wait for nothing. What else is owed has to come later.
+    pub(crate) fn advertise(&mut self) {
+        let mut buf = [0; Engine::MAX_FRAME_LEN];
+        while let Some(transmit) = self.engine.poll_advertisement(&mut buf) {
+            assert_eq!(transmit.kind, FrameKind::Advertisement);
+        }
+    }
+
     /// Performs everything and keeps account. Returns how many outputs there were.
     pub(crate) fn settle(&mut self) -> usize {
         let mut buf = [0; Engine::MAX_FRAME_LEN];

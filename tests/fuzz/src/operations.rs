@@ -76,6 +76,10 @@ fn operation(bench: &mut Bench, octets: &mut Octets<'_>) {
             bench.advance(now + passed);
         }
     }
+    // A port in the midst of something long takes advertisements and no more.
+    if which & 0x20 != 0 {
+        bench.advertise();
+    }
     // Several inputs may come before their outputs are taken.
     if which & 0x80 == 0 {
         bench.settle();
