@@ -122,7 +122,6 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
     }
 
     /// A virtual router and its interface.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     #[cfg_attr(feature = "small", inline(never))]
     fn at(&mut self, index: u16) -> Option<(&mut VirtualRouter<ADDRS>, &mut Interface)> {
         let vr = self.table.get_mut(index)?;
@@ -131,7 +130,6 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
     }
 
     /// Changes a virtual router, then keeps its deadline and its place in the queue up to date.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     fn with_index<R>(
         &mut self,
         index: u16,
@@ -145,7 +143,6 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
 
     /// Keeps the deadline of a virtual router that may have changed, and its place in the queue, up to
     /// date.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     #[cfg_attr(feature = "small", inline(never))]
     fn settle(&mut self, index: u16) {
         let Some(vr) = self.table.get(index) else {

@@ -7,21 +7,18 @@ use core::net::{Ipv4Addr, Ipv6Addr};
 
 /// The sum of the 16-bit words of `bytes` in network order, an odd last octet padded with zero.
 /// At most 0xffff.
-// Inlined because the length is mostly known: an IPv4 header then costs no loop.
-#[cfg_attr(not(feature = "small"), inline(always))]
 pub const fn sum(bytes: &[u8]) -> u32 {
     u16::from_be(native(bytes)) as u32
 }
 
 /// Whether octets that carry their own checksum carry the right one.
-#[cfg_attr(not(feature = "small"), inline(always))]
 pub const fn is_right(bytes: &[u8]) -> bool {
     native(bytes) == 0xffff
 }
 
-/// The sum of the 16-bit words in the order of the machine.
-#[cfg(feature = "small")]
-#[inline(never)]
+/// The sum of the 16-bit words in the order of the machine: it is turned at the end, if at all (RFC 1071
+/// section 2).
+#[cfg_attr(feature = "small", inline(never))]
 const fn native(bytes: &[u8]) -> u16 {
     let mut total: u32 = 0;
     let mut rest = bytes;
@@ -33,36 +30,6 @@ const fn native(bytes: &[u8]) -> u16 {
         total = total.wrapping_add(u16::from_ne_bytes([last, 0]) as u32);
     }
     fold(total)
-}
-
-/// The sum of the 16-bit words in the order of the machine.
-#[cfg(not(feature = "small"))]
-#[inline(always)]
-const fn native(bytes: &[u8]) -> u16 {
-    // 2^16 is 1 modulo 0xffff, so words of any even number of octets may be added, and in the
-    // order of the machine if the sum is turned at the end (RFC 1071 section 2).
-    let mut total: u64 = 0;
-    let mut rest = bytes;
-    // An overflow would take 2^34 octets, and a packet has less than 2^17.
-    while let Some((word, tail)) = rest.split_first_chunk::<8>() {
-        let word = u64::from_ne_bytes(*word);
-        total = total.wrapping_add((word >> 32) + (word & 0xffff_ffff));
-        rest = tail;
-    }
-    if let Some((word, tail)) = rest.split_first_chunk::<4>() {
-        total = total.wrapping_add(u32::from_ne_bytes(*word) as u64);
-        rest = tail;
-    }
-    if let Some((word, tail)) = rest.split_first_chunk::<2>() {
-        total = total.wrapping_add(u16::from_ne_bytes(*word) as u64);
-        rest = tail;
-    }
-    if let Some(&last) = rest.first() {
-        total = total.wrapping_add(u16::from_ne_bytes([last, 0]) as u64);
-    }
-    let total = (total >> 32) + (total & 0xffff_ffff);
-    let total = (total >> 32) + (total & 0xffff_ffff);
-    fold(total as u32)
 }
 
 /// The one's complement sum as 16 bits. 0xffff over octets that include their own checksum means
@@ -99,17 +66,10 @@ pub(super) const fn v4(address: Ipv4Addr) -> u32 {
     words(address.to_bits())
 }
 
-/// The sum of an IPv6 address, at most 0x4ffff.
-#[cfg_attr(not(feature = "small"), inline)]
+/// The sum of an IPv6 address, at most 0xffff.
 #[cfg_attr(feature = "small", inline(never))]
 pub(super) const fn v6(address: Ipv6Addr) -> u32 {
-    if cfg!(feature = "small") {
-        return sum(&address.octets());
-    }
-    let bits = address.to_bits();
-    let (high, low) = ((bits >> 64) as u64, bits as u64);
-    let words = (high >> 32) + (high & 0xffff_ffff) + (low >> 32) + (low & 0xffff_ffff);
-    ((words >> 16) + (words & 0xffff)) as u32
+    sum(&address.octets())
 }
 
 /// The sum of the two halves, at most 0x1fffe.
@@ -154,8 +114,8 @@ mod tests {
         assert_eq!(fold(sum(&[])), 0);
         assert_eq!(fold(u32::MAX), 0xffff);
         assert_eq!(fold(0x1_ffff), 1);
-        // Folding the words of 32 bits carries again: twice 0xffff_ffff and 1, whichever octet of
-        // its word a machine takes for the lowest.
+        // A carry that makes another one: words of 0xffff and a 1, whichever octet of its word a
+        // machine takes for the lowest.
         for (one, folded) in [(1u64.to_be_bytes(), 1), (1u64.to_le_bytes(), 0x100)] {
             let mut bytes = [0xff; 16];
             bytes.split_at_mut(8).1.copy_from_slice(&one);

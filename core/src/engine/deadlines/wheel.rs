@@ -65,7 +65,6 @@ impl<const N: usize> Deadlines<N> {
     }
 
     /// Sets the deadline of entry `index`, replacing what was set; [`Instant::NEVER`] for none.
-    #[inline]
     pub(in crate::engine) fn set(&mut self, index: u16, deadline: Instant) {
         let Some(entry) = self.entries.get_mut(usize::from(index)) else {
             return;
@@ -90,7 +89,6 @@ impl<const N: usize> Deadlines<N> {
     }
 
     /// The next deadline, or an earlier point at which to look again. `None`: nothing is set.
-    #[inline]
     pub(in crate::engine) fn next(&self) -> Option<Instant> {
         if Self::FEW {
             let next = self.entries.iter().map(|entry| entry.deadline).min()?;
@@ -114,7 +112,6 @@ impl<const N: usize> Deadlines<N> {
     }
 
     /// Moves the wheel to `now`. What has come due stays linked until it is set anew.
-    #[inline]
     pub(in crate::engine) fn advance(&mut self, now: Instant) {
         if Self::FEW {
             return;
@@ -140,7 +137,6 @@ impl<const N: usize> Deadlines<N> {
     }
 
     /// A walk over everything that is due and what else has a slot for its tick up to `until`.
-    #[inline]
     pub(in crate::engine) fn walk(&self, until: Instant) -> Cursor {
         if Self::FEW {
             return Cursor {
@@ -161,7 +157,6 @@ impl<const N: usize> Deadlines<N> {
 
     /// Steps the walk on and returns the entry that it stood on. Setting that entry's deadline
     /// afterwards does not disturb the walk.
-    #[inline]
     pub(in crate::engine) fn step(&self, cursor: &mut Cursor) -> Option<(u16, Instant)> {
         if Self::FEW {
             let index = cursor.index;
@@ -192,7 +187,6 @@ pub(in crate::engine) struct Cursor {
 }
 
 /// The list that a deadline belongs to while the wheel stands at tick `base`.
-#[inline]
 fn slot_for(base: u64, deadline: Instant) -> u8 {
     if deadline == Instant::NEVER {
         return UNLINKED;
@@ -218,7 +212,6 @@ impl<const N: usize> Deadlines<N> {
     }
 
     /// The tick at which the first used slot of a level begins.
-    #[inline]
     fn first(&self, level: usize) -> Option<u64> {
         let used = self.used.get(level).copied().unwrap_or(0);
         if used == 0 {
@@ -232,7 +225,6 @@ impl<const N: usize> Deadlines<N> {
 
     /// The slot that begins first, as its tick and level; level [`LEVELS`] is the overflow. Of two
     /// that begin together the higher level comes first: it has to be sorted into the lower.
-    #[inline]
     fn next_slot(&self) -> Option<(u64, usize)> {
         let mut next = self.first(0).map(|start| (start, 0));
         for level in 1..LEVELS {
@@ -255,7 +247,6 @@ impl<const N: usize> Deadlines<N> {
 
     /// The earliest deadline of a list that begins at tick `start`, or that beginning when the list
     /// is long and has not been reached.
-    #[inline]
     fn earliest(&self, slot: usize, start: u64) -> Instant {
         let mut index = self.head(slot);
         let mut earliest = Instant::NEVER;
@@ -291,7 +282,6 @@ impl<const N: usize> Deadlines<N> {
         }
     }
 
-    #[inline]
     fn push(&mut self, index: u16, slot: u8) {
         let Some(head) = self.heads.as_flattened_mut().get_mut(usize::from(slot)) else {
             return;
@@ -311,7 +301,6 @@ impl<const N: usize> Deadlines<N> {
     }
 
     /// Takes out of its list what was linked as `entry` says.
-    #[inline]
     fn unlink(&mut self, entry: Entry) {
         if let Some(next) = self.entries.get_mut(usize::from(entry.next)) {
             next.prev = entry.prev;

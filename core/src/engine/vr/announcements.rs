@@ -34,7 +34,6 @@ impl Announcements {
     }
 
     /// When the next round begins.
-    #[inline]
     pub(super) fn next_round(&self) -> Instant {
         self.next_round
     }

@@ -43,7 +43,6 @@ impl Applied {
     };
 
     /// Whether something besides an owed advertisement may be to emit.
-    #[inline]
     pub(super) fn differs(&self) -> bool {
         self.differs
     }
@@ -101,7 +100,6 @@ impl Applied {
         }
     }
 
-    #[inline]
     pub(super) fn rejoin_at(&self) -> Instant {
         self.rejoin_at
     }

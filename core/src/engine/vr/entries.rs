@@ -103,7 +103,6 @@ impl Entry {
     }
 
     /// The rest of `bytes` if they begin with this address.
-    #[inline]
     pub(super) fn strip<'a>(&self, family: Family, bytes: &'a [u8]) -> Option<&'a [u8]> {
         let [a, b, c, d, ..] = self.octets;
         match family {

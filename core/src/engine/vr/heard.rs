@@ -11,7 +11,6 @@ pub(super) struct Heard(Option<ActiveRouter>);
 impl Heard {
     pub(super) const NOTHING: Self = Self(None);
 
-    #[inline]
     pub(super) fn active(&self) -> Option<&ActiveRouter> {
         self.0.as_ref()
     }
@@ -25,7 +24,6 @@ impl Heard {
     }
 
     /// Notes that the Active router has repeated its advertisement.
-    #[inline]
     pub(super) fn repeat(&mut self, now: Instant) {
         if let Some(active) = &mut self.0 {
             active.last_heard = now;

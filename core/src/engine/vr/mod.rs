@@ -168,7 +168,6 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     /// Whether something besides an owed advertisement may be to emit.
-    #[inline]
     pub(super) fn differs(&self) -> bool {
         self.applied.differs()
     }
@@ -288,7 +287,6 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// Until when an advertisement waits for the changes that it tells of: the last one before it
     /// may have left a whole interval before they began.
-    #[inline]
     fn changes_until(&self) -> Instant {
         match &self.phase {
             Phase::Active(active)

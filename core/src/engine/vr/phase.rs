@@ -100,7 +100,6 @@ impl Active {
     }
 
     /// Notes that an advertisement is sent, which answers whatever was asked before.
-    #[inline]
     pub(super) fn note_answer(&mut self, now: Instant) {
         if self.answer_due {
             self.answer_due = false;
@@ -146,7 +145,6 @@ impl Phase {
     }
 
     /// The next deadline but for that of [`After::Changes`].
-    #[inline]
     pub(super) fn deadline(&self) -> Instant {
         match self {
             Phase::Initialize(initialize) => initialize.retry_at,

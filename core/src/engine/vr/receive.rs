@@ -26,7 +26,6 @@ pub(in crate::engine) struct Found {
 
 impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     /// Checks a packet and takes it in, or says why not.
-    #[inline]
     pub(in crate::engine) fn receive(
         &mut self,
         now: Instant,
@@ -40,8 +39,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     /// Takes in a packet that has to be checked.
-    // Not inlined: it is large, and most advertisements of a busy host are repetitions.
-    #[inline(never)]
+    #[cfg_attr(feature = "small", inline(never))]
     fn judge(
         &mut self,
         now: Instant,
@@ -80,7 +78,6 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// The common case of a Backup: it hears from its Active router, octet for octet, what it heard
     /// last and set its timer by. Every check would end as before, so none is made again.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     fn hear_repeated(&mut self, now: Instant, datagram: &Datagram<'_>) -> Option<Found> {
         let (heard, active) = (self.repeat.heard()?, self.heard.active()?);
         let (header, body) = datagram.message.split_first_chunk()?;
@@ -119,7 +116,6 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     /// Whether what follows the header of a message is what would follow it in ours, and no more.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     fn is_our_body(&self, mut body: &[u8]) -> bool {
         for entry in self.entries.addresses() {
             let Some(rest) = entry.strip(self.key.family, body) else {
@@ -137,7 +133,6 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     /// Checks where the packet came from and how far.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     fn check_way(&self, iface: &InterfaceState, datagram: &Datagram<'_>) -> Result<(), DropReason> {
         if self.is_own(iface, datagram.source) {
             // V-18
@@ -289,7 +284,6 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         }
     }
 
-    #[inline]
     fn count_form(&mut self, version: u8, form: ChecksumForm) {
         let s = &mut self.statistics;
         s.adverts_received = s.adverts_received.wrapping_add(1);

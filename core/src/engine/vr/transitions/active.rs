@@ -42,14 +42,12 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     /// Owes an advertisement to everyone and sets the Adver_Timer anew (T-5, S-9).
-    #[inline]
     pub(in crate::engine::vr) fn advertise(&mut self, now: Instant) {
         self.advertise_after(now, After::Nothing);
     }
 
     /// Owes an advertisement that waits for other work. An earlier one that waits for the installation
     /// waits on in its place.
-    #[inline]
     pub(in crate::engine::vr) fn advertise_after(&mut self, now: Instant, after: After) {
         let Phase::Active(active) = &mut self.phase else {
             return;
@@ -63,7 +61,6 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.owe(false);
     }
 
-    #[inline]
     pub(super) fn owe(&mut self, priority_zero: bool) {
         let versions = match self.settings.version {
             Version::V2 | Version::V3 => 1,
@@ -166,12 +163,10 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     /// Whether an advertisement that is scheduled for then may leave now.
-    #[inline]
     fn is_advert_due(&self, now: Instant, scheduled: Instant) -> bool {
         scheduled <= now || scheduled <= now + earliness(self.settings.advert_interval)
     }
 
-    #[inline]
     pub(super) fn handle_active(&mut self, now: Instant) {
         let changes_are_late = self.changes_until() <= now;
         let Phase::Active(active) = &mut self.phase else {
@@ -191,7 +186,6 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     //= RFC 9568 section 6.4.3
     // S-9: periodic, without drift (T-5).
-    #[inline]
     fn handle_adver_timer(&mut self, now: Instant, scheduled: Instant) {
         let interval = self.settings.advert_interval.duration();
         let late = now.since(scheduled);

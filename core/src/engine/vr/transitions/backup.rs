@@ -46,7 +46,6 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     /// Sets Active_Down_Timer after an advertisement of the Active router.
-    #[inline]
     pub(in crate::engine::vr) fn set_down_timer(&mut self, now: Instant, down_interval: Duration) {
         if let Phase::Backup(backup) = &mut self.phase {
             backup.stalled = false;

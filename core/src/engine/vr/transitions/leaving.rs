@@ -58,7 +58,6 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// The interval to advertise: our own, but that of the router to which we yield, as far as it
     /// can be said.
-    #[inline]
     pub(in crate::engine::vr) fn advertised_interval(&self) -> AdvertInterval {
         match self.phase {
             Phase::Leaving(Leaving {

@@ -164,7 +164,6 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     /// Active and not about to leave.
-    #[inline]
     pub(super) fn is_in_charge(&self) -> bool {
         matches!(self.phase, Phase::Active(_))
     }
