@@ -297,7 +297,7 @@ union vrrp_storage {
 #define VRRP_ERR_PEERS (-25)
 
 /**
- * A library built with the feature `small` advertises from the address of the interface only.
+ * A library built without the feature `large` advertises from the address of the interface only.
  */
 #define VRRP_ERR_SOURCE (-26)
 

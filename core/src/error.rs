@@ -38,7 +38,7 @@ pub enum Error {
     BadMaxHops,
     /// Unicast peers behind a [`Gate`](crate::gate::Gate), which has no neighbour table to find them.
     NoPeers,
-    /// A source beside the interface's own address, with the feature `small`.
+    /// A source beside the interface's own address, without the feature `large`.
     NoSource,
     /// A delay or the interval between announcements is longer than 4,294 seconds.
     BadDelay,

@@ -65,9 +65,12 @@
 //!
 //! # Features
 //!
-//! `log` and `defmt` write state changes and discarded packets to the logger of that name. `small` is
-//! for microcontrollers: the same behaviour in less memory and code, with counters of discarded
-//! packets that wrap at 65,536 and with more work for each advertisement. None is on by default.
+//! `log` and `defmt` write state changes and discarded packets to the logger of that name.
+//!
+//! `large`, on by default, is for hosts. It adds speed for tables of many virtual routers, counters of
+//! discarded packets that are 32 bits wide and not 16, and [`VrConfig::source`], all in exchange for
+//! memory and code. A microcontroller does without: `default-features = false`. Features only add, as
+//! Cargo asks: a program that needs `large` anywhere has it everywhere.
 #![no_std]
 #![forbid(unsafe_code)]
 

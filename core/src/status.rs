@@ -122,7 +122,7 @@ pub struct Statistics {
 }
 
 /// One counter for each of the last `N` [`DropReason`]s: of all, or of those that a virtual router can
-/// have. They wrap, with the feature `small` at 65,536.
+/// have. They wrap, without the feature `large` at 65,536.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 pub struct DropCounters<const N: usize = { DropReason::ALL.len() }>([Count; N]);
@@ -133,9 +133,9 @@ impl<const N: usize> Default for DropCounters<N> {
     }
 }
 
-#[cfg(not(feature = "small"))]
+#[cfg(feature = "large")]
 type Count = u32;
-#[cfg(feature = "small")]
+#[cfg(not(feature = "large"))]
 type Count = u16;
 
 impl<const N: usize> DropCounters<N> {

@@ -29,7 +29,7 @@ impl Instant {
 
 impl Add<Duration> for Instant {
     type Output = Instant;
-    #[cfg_attr(feature = "small", inline(never))]
+    #[cfg_attr(not(feature = "large"), inline(never))]
     fn add(self, span: Duration) -> Instant {
         Instant(self.0.saturating_add(span.0))
     }

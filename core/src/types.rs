@@ -195,7 +195,7 @@ impl Family {
     }
 
     /// The group that advertisements go to: 224.0.0.18 or ff02::12 (RFC 9568 sections 5.1.1.2, 5.1.2.2).
-    #[cfg_attr(feature = "small", inline(never))]
+    #[cfg_attr(not(feature = "large"), inline(never))]
     pub const fn group(self) -> IpAddr {
         match self {
             Family::Ipv4 => IpAddr::V4(Ipv4Addr::new(224, 0, 0, 18)),
@@ -220,7 +220,7 @@ impl fmt::Display for Family {
 
 /// Whether an IPv6 address is of fe80::/10. By its octets: `Ipv6Addr::is_unicast_link_local` copies
 /// the groups, which takes 68 octets more on a Cortex-M3.
-#[cfg_attr(feature = "small", inline(never))]
+#[cfg_attr(not(feature = "large"), inline(never))]
 pub(crate) fn is_link_local(address: &Ipv6Addr) -> bool {
     matches!(address.octets(), [0xfe, 0x80..=0xbf, ..])
 }

@@ -248,7 +248,7 @@ fn another_address_list_of_version_2_is_accepted_and_reported_unless_it_is_check
     line.expect_state(State::Backup);
 }
 
-#[cfg(not(feature = "small"))] // There the interface has the only source.
+#[cfg(feature = "large")] // There the interface has the only source.
 #[test]
 fn a_chosen_source_is_the_one_that_is_sent_compared_and_sent_to() {
     // G-6

@@ -104,7 +104,7 @@ fn an_interval_of_version_2_is_no_mismatch() {
     assert!(!line.status().active.unwrap().interval_mismatch);
 }
 
-#[cfg(not(feature = "small"))] // There each advertisement is judged.
+#[cfg(feature = "large")] // There each advertisement is judged.
 #[test]
 fn a_repetition_is_recognised_in_a_backup_until_anything_differs() {
     let list = addresses(&["10.10.10.80"]);

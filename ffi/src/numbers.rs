@@ -71,7 +71,7 @@ pub const VRRP_ERR_BAD_DELAY: c_int = -23;
 pub const VRRP_ERR_OTHER: c_int = -24;
 /// A gate has no unicast peers: they need a neighbour table.
 pub const VRRP_ERR_PEERS: c_int = -25;
-/// A library built with the feature `small` advertises from the address of the interface only.
+/// A library built without the feature `large` advertises from the address of the interface only.
 pub const VRRP_ERR_SOURCE: c_int = -26;
 
 /// IPv4, as a family. 0 is no family, and an address of family 0 is no address.

@@ -36,7 +36,7 @@ use table::{Lane, Table};
 use vr::VirtualRouter;
 
 /// Less memory and code rather than speed.
-const SMALL: bool = cfg!(feature = "small");
+const SMALL: bool = !cfg!(feature = "large");
 
 /// Up to `VRS` virtual routers on up to `IFS` interfaces, each with up to `ADDRS` virtual addresses
 /// and unicast peers together. At most 65,000 virtual routers and 255 interfaces.
@@ -122,7 +122,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
     }
 
     /// A virtual router and its interface.
-    #[cfg_attr(feature = "small", inline(never))]
+    #[cfg_attr(not(feature = "large"), inline(never))]
     fn at(&mut self, index: u16) -> Option<(&mut VirtualRouter<ADDRS>, &mut Interface)> {
         let vr = self.table.get_mut(index)?;
         let iface = self.interfaces.get_mut(vr.links().iface())?;
@@ -143,7 +143,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
 
     /// Keeps the deadline of a virtual router that may have changed, and its place in the queue, up to
     /// date.
-    #[cfg_attr(feature = "small", inline(never))]
+    #[cfg_attr(not(feature = "large"), inline(never))]
     fn settle(&mut self, index: u16) {
         let Some(vr) = self.table.get(index) else {
             return;

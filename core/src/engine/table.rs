@@ -10,8 +10,8 @@ use crate::types::{Family, VrKey};
 /// pages of slots that are never used.
 const NIL: u16 = u16::MAX - 1;
 
-/// Two queues of virtual routers with something to say. A virtual router may be in both. With the
-/// feature `small` the second is the only one.
+/// Two queues of virtual routers with something to say. A virtual router may be in both. Without
+/// the feature `large` the second is the only one.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lane {
     /// Advertisements that wait for nothing. They never stand behind what is installed for others.
@@ -41,7 +41,7 @@ pub(super) struct Links {
     iface: u8,
     next_in_bucket: u16,
     /// The next in each queue, or [`OUTSIDE`].
-    #[cfg(not(feature = "small"))]
+    #[cfg(feature = "large")]
     urgent: u16,
     rest: u16,
 }
@@ -54,7 +54,7 @@ impl Links {
         Self {
             iface,
             next_in_bucket: NIL,
-            #[cfg(not(feature = "small"))]
+            #[cfg(feature = "large")]
             urgent: OUTSIDE,
             rest: OUTSIDE,
         }
@@ -73,7 +73,7 @@ impl Links {
 pub(super) struct Table<const VRS: usize, const ADDRS: usize> {
     slots: Vec<Option<VirtualRouter<ADDRS>>, VRS>,
     heads: [u16; VRS],
-    #[cfg(not(feature = "small"))]
+    #[cfg(feature = "large")]
     urgent: Queue,
     rest: Queue,
 }
@@ -83,18 +83,18 @@ impl<const VRS: usize, const ADDRS: usize> Table<VRS, ADDRS> {
         Self {
             slots: Vec::new(),
             heads: [NIL; VRS],
-            #[cfg(not(feature = "small"))]
+            #[cfg(feature = "large")]
             urgent: Queue::EMPTY,
             rest: Queue::EMPTY,
         }
     }
 
-    #[cfg_attr(feature = "small", inline(never))]
+    #[cfg_attr(not(feature = "large"), inline(never))]
     pub(super) fn get(&self, index: u16) -> Option<&VirtualRouter<ADDRS>> {
         self.slots.get(usize::from(index))?.as_ref()
     }
 
-    #[cfg_attr(feature = "small", inline(never))]
+    #[cfg_attr(not(feature = "large"), inline(never))]
     pub(super) fn get_mut(&mut self, index: u16) -> Option<&mut VirtualRouter<ADDRS>> {
         self.slots.get_mut(usize::from(index))?.as_mut()
     }
@@ -204,7 +204,7 @@ impl<const VRS: usize, const ADDRS: usize> Table<VRS, ADDRS> {
 
     /// The virtual router whose turn it is, and its queue.
     pub(super) fn front(&self) -> Option<(u16, Lane)> {
-        #[cfg(not(feature = "small"))]
+        #[cfg(feature = "large")]
         if self.urgent.first != NIL {
             return Some((self.urgent.first, Lane::Urgent));
         }
@@ -223,7 +223,7 @@ impl<const VRS: usize, const ADDRS: usize> Table<VRS, ADDRS> {
 
     fn queue(&mut self, lane: Lane) -> &mut Queue {
         match lane {
-            #[cfg(not(feature = "small"))]
+            #[cfg(feature = "large")]
             Lane::Urgent => &mut self.urgent,
             _ => &mut self.rest,
         }
@@ -233,7 +233,7 @@ impl<const VRS: usize, const ADDRS: usize> Table<VRS, ADDRS> {
     fn next_in(&mut self, index: u16, lane: Lane) -> Option<&mut u16> {
         let links = self.get_mut(index)?.links_mut();
         Some(match lane {
-            #[cfg(not(feature = "small"))]
+            #[cfg(feature = "large")]
             Lane::Urgent => &mut links.urgent,
             _ => &mut links.rest,
         })

@@ -18,7 +18,7 @@ pub const fn is_right(bytes: &[u8]) -> bool {
 
 /// The sum of the 16-bit words in the order of the machine: it is turned at the end, if at all (RFC 1071
 /// section 2).
-#[cfg_attr(feature = "small", inline(never))]
+#[cfg_attr(not(feature = "large"), inline(never))]
 const fn native(bytes: &[u8]) -> u16 {
     let mut total: u32 = 0;
     let mut rest = bytes;
@@ -67,7 +67,7 @@ pub(super) const fn v4(address: Ipv4Addr) -> u32 {
 }
 
 /// The sum of an IPv6 address, at most 0xffff.
-#[cfg_attr(feature = "small", inline(never))]
+#[cfg_attr(not(feature = "large"), inline(never))]
 pub(super) const fn v6(address: Ipv6Addr) -> u32 {
     sum(&address.octets())
 }

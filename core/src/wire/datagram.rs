@@ -30,8 +30,8 @@ impl<'f> Datagram<'f> {
     ///
     /// # Errors
     /// Those of [`ipv4::View::new`] and [`ipv6::View::new`].
-    #[cfg_attr(not(feature = "small"), inline)]
-    #[cfg_attr(feature = "small", inline(never))]
+    #[cfg_attr(feature = "large", inline)]
+    #[cfg_attr(not(feature = "large"), inline(never))]
     pub fn new(frame: &'f [u8]) -> Result<Option<Datagram<'f>>, DropReason> {
         let Some(ethernet) = ethernet::View::new(frame) else {
             return Ok(None);

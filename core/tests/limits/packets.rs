@@ -74,10 +74,10 @@ fn without_a_chosen_source_it_is_that_of_the_interface() {
         };
         let refused = router.admin(line.now).insert(line.key, &config);
         // A small build refuses every source.
-        let reason = if cfg!(feature = "small") {
-            vrrp_core::Error::NoSource
-        } else {
+        let reason = if cfg!(feature = "large") {
             vrrp_core::Error::BadAddress
+        } else {
+            vrrp_core::Error::NoSource
         };
         assert_eq!(refused, Err(reason), "{source}");
     }

@@ -97,7 +97,7 @@ mod tests {
         let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
         let alone = with_one_member(&manifest);
         assert!(alone.contains("members = [\"core\"]\n"));
-        assert!(alone.contains("vrrp-core = { path = \"core\" }"));
+        assert!(alone.contains("vrrp-core = { path = \"core\","));
         for other in ["\"tests/xtask\",", "[profile"] {
             assert!(manifest.contains(other) && !alone.contains(other));
         }

@@ -105,9 +105,7 @@ fn lwip_page() -> Result<(), Failure> {
 fn library(target: &str) -> Result<PathBuf, Failure> {
     let mut cargo = bare_metal::cargo_for("rustc", target)?;
     let package = ["--release", "--package", "vrrp-ffi"];
-    cargo
-        .args(package)
-        .args(["--no-default-features", "--features", "small"]);
+    cargo.args(package).arg("--no-default-features");
     // A microcontroller has no shared libraries.
     run::run(cargo.args(["--crate-type", "staticlib"]))?;
     let folder = bare_metal::target_dir().join(target).join("release");

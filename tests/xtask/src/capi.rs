@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::install::{self, Library, Optimise};
+use crate::install::{self, ENGINE_ALONE, Library, Optimise};
 use crate::packages;
 use crate::run::{self, Failure, root, target_dir};
 
@@ -335,7 +335,7 @@ pub(crate) fn cargo_c() -> Result<(), Failure> {
             .arg(&prefix);
         command.arg("--target-dir").arg(target_dir().join("capi"));
         if library == Library::Engine {
-            command.arg("--no-default-features");
+            command.args(ENGINE_ALONE);
         }
         run::run(&mut command)?;
         found(&prefix)?;

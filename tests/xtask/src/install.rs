@@ -7,6 +7,9 @@ use std::process::Command;
 
 use crate::run::{self, Failure, cargo, root, target_dir};
 
+/// The features of the library that is the engine and the gate, for hosts.
+pub(crate) const ENGINE_ALONE: [&str; 3] = ["--no-default-features", "--features", "large"];
+
 /// The environment variables of the capacities, which are the macros of the header.
 const CAPACITIES: [&str; 3] = [
     "VRRP_MAX_INTERFACES",
@@ -72,7 +75,7 @@ pub(crate) fn build_for(
         .args(["--crate-type", "staticlib,cdylib", "--target-dir"])
         .arg(&target_dir);
     if library == Library::Engine {
-        command.arg("--no-default-features");
+        command.args(ENGINE_ALONE);
     }
     if optimise == Optimise::Size {
         command.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s");
@@ -95,10 +98,7 @@ pub(crate) fn build_for(
 pub(crate) fn lint() -> Result<(), Failure> {
     let args = ["clippy", "--release", "--package", "vrrp-ffi"];
     let mut command = cargo();
-    command
-        .current_dir(root())
-        .args(args)
-        .arg("--no-default-features");
+    command.current_dir(root()).args(args).args(ENGINE_ALONE);
     command.arg("--target-dir").arg(target_dir().join("capi"));
     run::run(command.args(["--", "-D", "warnings"]))
 }

@@ -220,10 +220,16 @@ fn docs() -> Result<(), Failure> {
 /// Every combination of the features of the engine and of what stands on it without std.
 fn features() -> Result<(), Failure> {
     for package in bare_metal::PACKAGES {
-        for size in ["", "vrrp-core/small"] {
+        for size in ["", "vrrp-core/large"] {
             for logs in ["", "log", "defmt", "log,defmt"] {
                 let args = ["clippy", "--package", package];
-                let features = ["--features", size, "--features", logs];
+                let features = [
+                    "--no-default-features",
+                    "--features",
+                    size,
+                    "--features",
+                    logs,
+                ];
                 let deny = ["--", "-D", "warnings"];
                 here(cargo().args(args).args(features).args(deny))?;
             }
@@ -303,7 +309,7 @@ fn units() -> Result<(), Failure> {
     let failover = ["run", "--package", "vrrp-core", "--example", "failover"];
     run::run(cargo().arg("--quiet").args(failover))?;
     // The engine once more as it is on a microcontroller.
-    run::test(&["--package", "vrrp-core", "--features", "small"], &[])
+    run::test(&["--package", "vrrp-core", "--no-default-features"], &[])
 }
 
 /// The lab of network namespaces.

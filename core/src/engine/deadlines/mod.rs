@@ -1,12 +1,12 @@
-//! One deadline for each virtual router, and the next of all: in a wheel, or with the feature `small`
+//! One deadline for each virtual router, and the next of all: in a wheel, or without the feature `large`
 //! in a list. Both have the same calls.
 
-#[cfg(feature = "small")]
+#[cfg(not(feature = "large"))]
 mod linear;
-#[cfg(not(feature = "small"))]
+#[cfg(feature = "large")]
 mod wheel;
 
-#[cfg(feature = "small")]
+#[cfg(not(feature = "large"))]
 pub(super) use linear::Deadlines;
-#[cfg(not(feature = "small"))]
+#[cfg(feature = "large")]
 pub(super) use wheel::Deadlines;

@@ -84,7 +84,7 @@ impl Entry {
         self.bits &= Self::ROLE;
     }
 
-    #[cfg_attr(feature = "small", inline(never))]
+    #[cfg_attr(not(feature = "large"), inline(never))]
     pub(in crate::engine) fn ip(&self, family: Family) -> IpAddr {
         match family {
             Family::Ipv4 => {
@@ -203,7 +203,7 @@ impl<const ADDRS: usize> Entries<ADDRS> {
         Ok(merged)
     }
 
-    #[cfg_attr(feature = "small", inline(never))]
+    #[cfg_attr(not(feature = "large"), inline(never))]
     fn add(&mut self, address: &VirtualAddress, bits: u8) -> Result<(), Error> {
         let entry = Entry::new(address, bits);
         self.list.push(entry).map_err(|_| Error::AddressTableFull)
@@ -298,7 +298,7 @@ const FORMED: u128 = 0xfe80_0000_0000_0000_0200_5eff_fe00_0200;
 
 /// The link-local address to advertise first: the first one configured, or else the one formed from
 /// the virtual MAC by the modified EUI-64 (RFC 4291 appendix A).
-#[cfg_attr(feature = "small", inline(never))]
+#[cfg_attr(not(feature = "large"), inline(never))]
 fn first_link_local(key: VrKey, config: &VrConfig<'_>) -> VirtualAddress {
     let link_local = |a: &&VirtualAddress| match a.address {
         IpAddr::V6(v6) => is_link_local(&v6),

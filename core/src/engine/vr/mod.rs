@@ -225,7 +225,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     /// The address that advertisements come from (G-6).
-    #[cfg_attr(feature = "small", inline(never))]
+    #[cfg_attr(not(feature = "large"), inline(never))]
     fn source(&self, iface: &InterfaceState) -> Option<IpAddr> {
         let family = self.key.family;
         if let Some(chosen) = self.entries.source(family) {
@@ -243,7 +243,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     /// The MAC that serves the addresses.
-    #[cfg_attr(feature = "small", inline(never))]
+    #[cfg_attr(not(feature = "large"), inline(never))]
     pub(super) fn mac(&self, iface: &InterfaceState) -> MacAddr {
         match self.settings.mac_mode {
             MacMode::Virtual => self.key.virtual_mac(),
@@ -279,7 +279,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     /// The next time at which something has to happen.
-    #[cfg_attr(feature = "small", inline(never))]
+    #[cfg_attr(not(feature = "large"), inline(never))]
     pub(super) fn deadline(&self) -> Instant {
         let next = self.phase.deadline().min(self.applied.rejoin_at());
         next.min(self.changes_until())

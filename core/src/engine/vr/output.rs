@@ -243,7 +243,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     /// The next advertisement that is owed, from what is configured and known.
-    #[cfg_attr(not(feature = "small"), inline(always))]
+    #[cfg_attr(feature = "large", inline(always))]
     fn advert(
         &self,
         family: Family,

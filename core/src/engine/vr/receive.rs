@@ -39,7 +39,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     /// Takes in a packet that has to be checked.
-    #[cfg_attr(feature = "small", inline(never))]
+    #[cfg_attr(not(feature = "large"), inline(never))]
     fn judge(
         &mut self,
         now: Instant,

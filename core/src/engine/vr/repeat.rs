@@ -13,9 +13,9 @@ use crate::wire::vrrp::{ChecksumForm, HEADER_LEN};
 /// The cache of one virtual router.
 #[derive(Clone, Copy)]
 pub(super) struct Repeat {
-    #[cfg(not(feature = "small"))]
+    #[cfg(feature = "large")]
     heard: Option<Heard>,
-    #[cfg(not(feature = "small"))]
+    #[cfg(feature = "large")]
     said: Option<[u8; HEADER_LEN]>,
 }
 
@@ -29,7 +29,7 @@ pub(super) struct Heard {
     pub(super) down_interval: u32,
 }
 
-#[cfg(not(feature = "small"))]
+#[cfg(feature = "large")]
 impl Repeat {
     pub(super) const EMPTY: Self = Self {
         heard: None,
@@ -58,7 +58,7 @@ impl Repeat {
     }
 }
 
-#[cfg(feature = "small")]
+#[cfg(not(feature = "large"))]
 impl Repeat {
     pub(super) const EMPTY: Self = Self {};
 
