@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::CString;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
@@ -360,16 +360,6 @@ pub fn umask(mask: libc::mode_t) -> libc::mode_t {
 /// Flags to open a file with that somebody else may have put there: no symbolic link is followed,
 /// and a FIFO does not wait for its other end.
 pub const CAREFUL: i32 = libc::O_NOFOLLOW | libc::O_NONBLOCK;
-
-/// Takes the lock of `file` for as long as it is open. False: somebody else holds it.
-pub fn try_lock(file: &File) -> io::Result<bool> {
-    // SAFETY: flock on a descriptor that is open.
-    match check(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) }) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
-        Err(error) => Err(error),
-    }
-}
 
 /// CLOCK_MONOTONIC in microseconds, as service managers read it.
 pub fn monotonic_us() -> u64 {

@@ -54,7 +54,7 @@ pub(crate) fn entries_at_default(jail: i32) -> BTreeSet<Entry> {
 fn system() -> ledger::System {
     use crate::sys;
     ledger::System {
-        lock: sys::try_lock,
+        lock: ledger::try_lock,
         careful: libc::O_NOFOLLOW | libc::O_NONBLOCK,
         user: sys::effective_user(),
         is_ending: sys::is_ending,

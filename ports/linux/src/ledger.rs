@@ -51,7 +51,7 @@ pub(crate) fn entries_of(directory: &Path, token: &str) -> Option<BTreeSet<Entry
 
 fn system() -> ledger::System {
     ledger::System {
-        lock: sys::try_lock,
+        lock: ledger::try_lock,
         careful: libc::O_NOFOLLOW | libc::O_NONBLOCK,
         user: sys::effective_user(),
         is_ending: sys::is_ending,

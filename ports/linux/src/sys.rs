@@ -553,16 +553,6 @@ pub(crate) fn interface_index(name: &str) -> io::Result<KernelIf> {
     KernelIf::new(index).ok_or_else(io::Error::last_os_error)
 }
 
-/// Locks a whole file for this open description, without waiting. `false`: another has it.
-pub(crate) fn try_lock(file: &std::fs::File) -> io::Result<bool> {
-    // SAFETY: takes plain numbers.
-    match check(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) }) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
 /// The effective user of this process.
 pub(crate) fn effective_user() -> u32 {
     // SAFETY: takes nothing and cannot fail.

@@ -15,6 +15,7 @@ use super::pieces::Reply;
 use crate::poll::PollSet;
 use crate::sys;
 use vrrp_control::{Answer, Event, Request};
+use vrrp_port_kit::ledger::try_lock;
 
 /// Clients at the same time.
 const MAX_CLIENTS: usize = 16;
@@ -325,7 +326,7 @@ fn lock(path: &Path) -> io::Result<Option<File>> {
         .open(name)?;
     let patience = Instant::now() + PATIENCE;
     loop {
-        if sys::try_lock(&file)? {
+        if try_lock(&file)? {
             return Ok(Some(file));
         }
         if Instant::now() >= patience {

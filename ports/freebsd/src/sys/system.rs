@@ -1,9 +1,7 @@
-//! Facts about the system, and locks.
+//! Facts about the system.
 
 use std::ffi::{CStr, c_void};
-use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
 
 use super::check;
 use crate::request::read_u32;
@@ -83,14 +81,4 @@ pub(crate) fn is_ending(pid: u32) -> bool {
     // SAFETY: takes plain numbers, and signal 0 does nothing.
     let there = check(unsafe { libc::kill(pid, 0) });
     there.is_err_and(|error| error.raw_os_error() == Some(libc::ESRCH))
-}
-
-/// Locks a whole file for this open description, without waiting. `false`: another has it.
-pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
-    // SAFETY: takes plain numbers.
-    match check(unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) }) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
-        Err(error) => Err(error),
-    }
 }

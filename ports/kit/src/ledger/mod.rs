@@ -17,7 +17,7 @@ mod own;
 mod tests;
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::str::FromStr;
 
@@ -36,7 +36,8 @@ impl<T: Clone + Ord + fmt::Display + FromStr> Entry for T {}
 /// The operating system, as far as the standard library does not have it.
 #[derive(Clone, Copy, Debug)]
 pub struct System {
-    /// Locks a whole file for its open description, without waiting; `false`: another has it.
+    /// Locks a whole file for its open description, without waiting; `false`: another has it. It is
+    /// [`try_lock`] but in tests, where a child that was forked would hold the lock for a moment.
     pub lock: fn(&File) -> io::Result<bool>,
     /// `O_NOFOLLOW | O_NONBLOCK`.
     pub careful: i32,
@@ -44,4 +45,16 @@ pub struct System {
     pub user: u32,
     /// Whether the process with this number is dead, or was killed and has not ended yet.
     pub is_ending: fn(u32) -> bool,
+}
+
+/// Locks a whole file for its open description, without waiting; `false`: another has it.
+///
+/// # Errors
+/// The system's, such as a file system without locks.
+pub fn try_lock(file: &File) -> io::Result<bool> {
+    match file.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(error),
+    }
 }
