@@ -71,13 +71,29 @@ impl Settings {
         Self::packed(&config.settings)
     }
 
-    /// Takes over checked settings, in fewer octets.
+    /// Takes over checked settings, in fewer octets. All fields are named, so that none is forgotten.
     fn packed(given: &VrSettings) -> Result<Self, Error> {
-        let owners = match given.owner_receive {
+        let &VrSettings {
+            version,
+            priority,
+            advert_interval,
+            preempt,
+            preempt_delay,
+            start_delay,
+            accept,
+            max_hops,
+            mac_mode,
+            auth,
+            checksum,
+            address_check,
+            owner_receive,
+            announce,
+        } = given;
+        let owners = match owner_receive {
             OwnerReceive::Discard => Self::OWNERS,
             OwnerReceive::Elect => 0,
         };
-        let addresses = match given.address_check {
+        let addresses = match address_check {
             AddressCheck::Strict => Self::ADDRESSES,
             AddressCheck::Warn => 0,
         };
@@ -85,19 +101,19 @@ impl Settings {
             repeats,
             repeat_interval,
             refresh,
-        } = given.announce;
+        } = announce;
         Ok(Self {
-            version: given.version,
-            priority: given.priority,
-            advert_interval: given.advert_interval,
-            preempt: given.preempt,
-            preempt_delay: given.preempt_delay.try_into()?,
-            start_delay: given.start_delay.try_into()?,
-            accept: given.accept,
-            max_hops: given.max_hops,
-            mac_mode: given.mac_mode,
-            auth: given.auth,
-            checksum: given.checksum,
+            version,
+            priority,
+            advert_interval,
+            preempt,
+            preempt_delay: preempt_delay.try_into()?,
+            start_delay: start_delay.try_into()?,
+            accept,
+            max_hops,
+            mac_mode,
+            auth,
+            checksum,
             strict: owners | addresses,
             repeats,
             repeat_interval: repeat_interval.max(LEAST_ANNOUNCE_PAUSE).try_into()?,
