@@ -40,6 +40,8 @@ pub enum Error {
     NoPeers,
     /// A source beside the interface's own address, without the feature `large`.
     NoSource,
+    /// An IPv6 virtual router, without the feature `ipv6`.
+    NoIpv6,
     /// A delay or the interval between announcements is longer than 4,294 seconds.
     BadDelay,
 }
@@ -65,6 +67,7 @@ impl fmt::Display for Error {
             Error::AuthVersion => "a password needs VRRPv2",
             Error::MacModeFixed => "the MAC mode of a virtual router cannot change",
             Error::BadMaxHops => "more than one hop needs unicast peers",
+            Error::NoIpv6 => "this engine is built without IPv6",
             Error::NoPeers => "unicast peers need a neighbour table, which is not there",
             Error::NoSource => "this build advertises from the address of the interface only",
             Error::BadDelay => "a delay is longer than 4,294 seconds",

@@ -67,6 +67,9 @@
 //!
 //! `log` and `defmt` write state changes and discarded packets to the logger of that name.
 //!
+//! `ipv6`, on by default, can be left out where the stack has none: virtual routers of that family are
+//! then refused ([`Error::NoIpv6`]), and IPv6 frames are for somebody else.
+//!
 //! `large`, on by default, is for hosts. It adds speed for tables of many virtual routers, counters of
 //! discarded packets that are 32 bits wide and not 16, and [`VrConfig::source`], all in exchange for
 //! memory and code. A microcontroller does without: `default-features = false`. Features only add, as
@@ -76,6 +79,9 @@
 
 #[cfg(test)]
 extern crate std;
+
+/// Whether the engine knows IPv6. A constant and no `cfg`: code for it is compiled and left out.
+pub(crate) const IPV6: bool = cfg!(feature = "ipv6");
 
 mod config;
 mod engine;

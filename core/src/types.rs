@@ -4,6 +4,7 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::num::{NonZeroU8, TryFromIntError};
 
+use crate::IPV6;
 use crate::time::Duration;
 
 /// A virtual router identifier, 1 to 255 (RFC 9568 section 5.2.3).
@@ -184,6 +185,11 @@ impl Family {
             Family::Ipv4 => 4,
             Family::Ipv6 => 16,
         }
+    }
+
+    /// Whether it is IPv6, which it never is where the engine does not know that.
+    pub(crate) const fn is_ipv6(self) -> bool {
+        IPV6 && matches!(self, Family::Ipv6)
     }
 
     /// Its name: `IPv4` or `IPv6`.

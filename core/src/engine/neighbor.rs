@@ -2,6 +2,7 @@
 
 use core::net::IpAddr;
 
+use crate::IPV6;
 use crate::output::FrameKind;
 use crate::types::MacAddr;
 use crate::wire::{Emitted, arp, ethernet, ndisc};
@@ -17,7 +18,7 @@ impl NeighborRequest {
         let ethernet = ethernet::View::new(frame)?;
         match ethernet.ethertype() {
             ethernet::ARP => arp::Request::new(ethernet.payload()).map(NeighborRequest::Arp),
-            ethernet::IPV6 => ndisc::Solicitation::new(ethernet.payload())
+            ethernet::IPV6 if IPV6 => ndisc::Solicitation::new(ethernet.payload())
                 .map(|s| NeighborRequest::Ndisc(s, ethernet.source())),
             _ => None,
         }
@@ -36,6 +37,7 @@ impl NeighborRequest {
             NeighborRequest::Arp(request) => {
                 Some((arp::emit_reply(buf, mac, request)?, FrameKind::ArpReply))
             }
+            NeighborRequest::Ndisc(..) if !IPV6 => None,
             NeighborRequest::Ndisc(solicitation, asker) => Some((
                 ndisc::emit_na_reply(buf, mac, solicitation, *asker)?,
                 FrameKind::NaReply,

@@ -118,7 +118,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
 
     /// The IPv6 addresses that are served on the interface.
     pub(crate) fn served_ipv6(&self, ifindex: u32) -> impl Iterator<Item = Ipv6Addr> + '_ {
-        let ours = move |key: &VrKey| key.ifindex == ifindex && key.family == Family::Ipv6;
+        let ours = move |key: &VrKey| key.ifindex == ifindex && key.family.is_ipv6();
         self.table
             .iter()
             .filter(move |vr| ours(&vr.key()))

@@ -6,6 +6,7 @@
 
 use core::net::IpAddr;
 
+use crate::IPV6;
 use crate::time::{Duration, Instant};
 use crate::types::MacAddr;
 use crate::wire::{Emitted, arp, ndisc};
@@ -66,7 +67,7 @@ impl Asking {
         let mac = mac_of(question.from)?;
         match (question.from, question.about) {
             (IpAddr::V4(from), IpAddr::V4(about)) => arp::emit_request(buf, mac, from, about),
-            (IpAddr::V6(from), IpAddr::V6(about)) => {
+            (IpAddr::V6(from), IpAddr::V6(about)) if IPV6 => {
                 ndisc::emit_solicitation(buf, mac, from, about)
             }
             _ => None,

@@ -6,6 +6,7 @@
 
 use core::net::{IpAddr, Ipv6Addr};
 
+use crate::IPV6;
 use crate::status::InterfaceState;
 use crate::time::{Duration, Instant};
 use crate::types::Family;
@@ -126,6 +127,7 @@ impl Groups {
             return;
         };
         match on {
+            _ if !IPV6 => {}
             true => self.v6.report_change(),
             false if !shared => self.leaving = Some(mld::solicited_node(address).into()),
             false => {}
@@ -136,7 +138,9 @@ impl Groups {
     pub(super) fn report_again(&mut self) {
         self.leaving = None;
         self.v4.report_change();
-        self.v6.report_change();
+        if IPV6 {
+            self.v6.report_change();
+        }
     }
 
     pub(super) fn handle_igmp(&mut self, now: Instant, query: igmp::Query) {
@@ -182,7 +186,7 @@ impl Groups {
             (IpAddr::V4(group), Some(source), _) => {
                 igmp::emit(buf, iface.mac, source, group, igmp::Message::Leave)
             }
-            (IpAddr::V6(group), _, Some(source)) => {
+            (IpAddr::V6(group), _, Some(source)) if IPV6 => {
                 let v1 = now < self.v6.older_until;
                 mld::emit(buf, iface.mac, source, group, mld::Message::Leave, v1)
             }
@@ -207,7 +211,7 @@ impl Groups {
             let repeat_at = now + self.delay(REPEAT_IGMP);
             self.v4.end_round(repeat_at);
         }
-        if self.v6.due {
+        if IPV6 && self.v6.due {
             let own = self.v6.joined.then_some(Family::Ipv6.group());
             let own = own.into_iter().filter_map(|group| match group {
                 IpAddr::V6(group) => Some(group),

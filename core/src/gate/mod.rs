@@ -44,6 +44,7 @@ mod send;
 use core::fmt;
 use core::net::IpAddr;
 
+use crate::IPV6;
 use crate::engine::{Admin, Engine};
 use crate::log::frame_discarded;
 use crate::output::{Failure, Output, Poll, StateChange};
@@ -328,6 +329,9 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
         let IpAddr::V6(address) = address else {
             return false;
         };
+        if !IPV6 {
+            return false;
+        }
         let group = mld::solicited_node(address);
         let mut served = self.engine.served_ipv6(IFINDEX);
         served.any(|other| mld::solicited_node(other) == group)

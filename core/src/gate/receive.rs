@@ -4,6 +4,7 @@ use core::net::IpAddr;
 
 use super::asking::is_on_link;
 use super::{Discard, Gate, IFINDEX};
+use crate::IPV6;
 use crate::engine::VirtualAddressState;
 use crate::time::Instant;
 use crate::types::MacAddr;
@@ -184,7 +185,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
                     self.groups.handle_igmp(now, query);
                 }
             }
-            ethernet::IPV6 => {
+            ethernet::IPV6 if IPV6 => {
                 if let Some(query) = mld::Query::new(ethernet.payload()) {
                     self.groups.handle_mld(now, query);
                 }
@@ -209,6 +210,7 @@ fn lesson(buf: &mut [u8], own: MacAddr, question: &[u8]) -> Option<Emitted> {
     let ethernet = ethernet::View::new(question)?;
     match ethernet.ethertype() {
         ethernet::ARP => arp::emit_lesson(buf, own, &arp::Request::new(ethernet.payload())?),
+        _ if !IPV6 => None,
         _ => {
             let solicitation = ndisc::Solicitation::new(ethernet.payload())?;
             ndisc::emit_lesson(buf, own, &solicitation, ethernet.source())
@@ -238,7 +240,7 @@ fn content(ethernet: &ethernet::View<'_>) -> Content {
             },
             None => Content::Other,
         },
-        ethernet::IPV6 => match ndisc::Neighbour::new(payload) {
+        ethernet::IPV6 if IPV6 => match ndisc::Neighbour::new(payload) {
             Some(message) if message.is_solicitation => Content::Question {
                 target: message.target.into(),
                 valid: ndisc::Solicitation::new(payload).is_some(),

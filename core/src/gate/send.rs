@@ -3,6 +3,7 @@
 use core::net::IpAddr;
 
 use super::{Discard, Gate, IFINDEX};
+use crate::IPV6;
 use crate::types::MacAddr;
 use crate::wire::{arp, ethernet, ipv4, ipv6, ndisc};
 
@@ -48,7 +49,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
         ethernet::set_source(frame, holding.mac);
         match sender {
             Sender::Arp(_) => arp::set_sender_mac(frame, holding.mac),
-            Sender::Neighbour(_) => {
+            Sender::Neighbour(_) if IPV6 => {
                 let own: MacAddr = self.interface().mac;
                 ndisc::replace_mac(frame, own, holding.mac);
             }
@@ -67,7 +68,7 @@ fn sender(frame: &[u8]) -> Sender {
     let sender = match ethernet.ethertype() {
         ethernet::ARP => arp::Packet::new(payload).map(|p| Sender::Arp(p.sender_ip.into())),
         ethernet::IPV4 => ipv4::addresses_of(payload).map(|(source, _)| Sender::Ip(source.into())),
-        ethernet::IPV6 => match ndisc::Neighbour::new(payload) {
+        ethernet::IPV6 if IPV6 => match ndisc::Neighbour::new(payload) {
             Some(message) if !message.is_solicitation => {
                 Some(Sender::Neighbour(message.target.into()))
             }

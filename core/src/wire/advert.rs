@@ -5,6 +5,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::vrrp::{AUTH_LEN, HEADER_LEN};
 use super::{Emitted, PROTOCOL, checksum, ethernet, ipv4, ipv6};
+use crate::IPV6;
 use crate::types::{AdvertInterval, Auth, MacAddr, Vrid};
 
 /// The class of routing protocols, precedence internetwork control: CS6 (RFC 4594 section 3.1).
@@ -75,7 +76,7 @@ impl Advert {
             (IpAddr::V4(source), IpAddr::V4(destination), _) => {
                 self.emit_v4(header, buf, source, destination, addresses)
             }
-            (IpAddr::V6(source), IpAddr::V6(destination), WireVersion::V3) => {
+            (IpAddr::V6(source), IpAddr::V6(destination), WireVersion::V3) if IPV6 => {
                 self.emit_v6(header, buf, source, destination, addresses)
             }
             _ => None,

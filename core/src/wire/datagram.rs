@@ -3,6 +3,7 @@
 use core::net::IpAddr;
 
 use super::{PROTOCOL, ethernet, ipv4, ipv6, vrrp};
+use crate::IPV6;
 use crate::types::{Family, MacAddr, Vrid};
 use crate::verdict::DropReason;
 
@@ -49,7 +50,7 @@ impl<'f> Datagram<'f> {
                     message: ip.payload(),
                 }))
             }
-            ethernet::IPV6 if ipv6::next_header_of(bytes) == Some(PROTOCOL) => {
+            ethernet::IPV6 if IPV6 && ipv6::next_header_of(bytes) == Some(PROTOCOL) => {
                 let ip = ipv6::View::new(bytes)?;
                 Ok(Some(Datagram {
                     source: ip.source().into(),

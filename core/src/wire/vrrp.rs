@@ -3,6 +3,7 @@
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{PROTOCOL, checksum};
+use crate::IPV6;
 use crate::types::Family;
 use crate::verdict::DropReason;
 
@@ -186,7 +187,7 @@ impl<'a> View<'a> {
             (IpAddr::V4(s), IpAddr::V4(d)) if self.version() == 3 => {
                 checksum::pseudo_v4(s, d, PROTOCOL, len)
             }
-            (IpAddr::V6(s), IpAddr::V6(d)) => checksum::pseudo_v6(s, d, PROTOCOL, len),
+            (IpAddr::V6(s), IpAddr::V6(d)) if IPV6 => checksum::pseudo_v6(s, d, PROTOCOL, len),
             _ => return ChecksumForm::Wrong,
         };
         if checksum::fold(message + pseudo) == 0xffff {

@@ -5,7 +5,9 @@ use core::net::IpAddr;
 use smoltcp::iface::{Interface, PollIngressSingleResult, PollResult, SocketSet};
 use smoltcp::phy::Device;
 use smoltcp::time::Instant;
-use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr, Ipv4Cidr, Ipv6Cidr};
+#[cfg(feature = "ipv6")]
+use smoltcp::wire::Ipv6Cidr;
+use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr, Ipv4Cidr};
 use vrrp_core::gate::{Action, GateKey};
 use vrrp_core::{InterfaceState, MacAddr, VirtualAddress};
 
@@ -105,6 +107,7 @@ impl<D: Device, const VRS: usize, const ADDRS: usize, const FRAME: usize>
             }
             match cidr.address() {
                 IpAddress::Ipv4(v4) if state.ipv4.is_none() => state.ipv4 = Some(v4),
+                #[cfg(feature = "ipv6")]
                 IpAddress::Ipv6(v6) if state.ipv6.is_none() && v6.is_unicast_link_local() => {
                     state.ipv6 = Some(v6);
                 }
@@ -152,21 +155,24 @@ impl<D: Device, const VRS: usize, const ADDRS: usize, const FRAME: usize>
         on: bool,
     ) {
         let ip = address.address;
+        let Some(cidr) = cidr(address) else {
+            return;
+        };
         if !on {
             if !self.installed.contains(&ip) {
                 // The owner's own.
                 return;
             }
             self.installed.retain(|known| *known != ip);
-            iface.update_ip_addrs(|addresses| addresses.retain(|a| a.address() != ip.into()));
+            iface.update_ip_addrs(|addresses| addresses.retain(|a| a.address() != cidr.address()));
             return;
         }
-        if iface.has_ip_addr(IpAddress::from(ip)) {
+        if iface.has_ip_addr(cidr.address()) {
             return;
         }
         let mut fits = false;
         if !self.installed.is_full() {
-            iface.update_ip_addrs(|addresses| fits = addresses.push(cidr(address)).is_ok());
+            iface.update_ip_addrs(|addresses| fits = addresses.push(cidr).is_ok());
         }
         if fits {
             // There is room: it was asked.
@@ -178,11 +184,16 @@ impl<D: Device, const VRS: usize, const ADDRS: usize, const FRAME: usize>
     }
 }
 
-fn cidr(address: VirtualAddress) -> IpCidr {
+/// An address as the stack has it. Returns `None` if the stack has no IPv6, where the engine refuses such an
+/// address.
+fn cidr(address: VirtualAddress) -> Option<IpCidr> {
     // The engine has refused longer prefixes; this tells the compiler so.
     let len = address.prefix_len;
     match address.address {
-        IpAddr::V4(v4) => IpCidr::Ipv4(Ipv4Cidr::new(v4, len.min(32))),
-        IpAddr::V6(v6) => IpCidr::Ipv6(Ipv6Cidr::new(v6, len.min(128))),
+        IpAddr::V4(v4) => Some(IpCidr::Ipv4(Ipv4Cidr::new(v4, len.min(32)))),
+        #[cfg(feature = "ipv6")]
+        IpAddr::V6(v6) => Some(IpCidr::Ipv6(Ipv6Cidr::new(v6, len.min(128)))),
+        #[cfg(not(feature = "ipv6"))]
+        IpAddr::V6(_) => None,
     }
 }

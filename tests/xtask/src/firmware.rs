@@ -167,8 +167,10 @@ pub(crate) fn check_size() -> Result<(), Failure> {
 }
 
 fn weigh_all() -> Result<(Weight, Weight), Failure> {
-    let engine = build_weighed("engine")?;
-    let firmware = build_weighed("vrrp-appliance")?;
+    // Weighed before the next one takes its place.
+    let ipv4 = weigh(&build_weighed("engine", &["--no-default-features"])?)?;
+    let engine = build_weighed("engine", &[])?;
+    let firmware = build_weighed("vrrp-appliance", &[])?;
     forbid(&engine, PANICS)?;
     forbid(&engine, &["alloc"])?;
     // The network stack panics of its own accord; what is ours in the firmware must not.
@@ -179,6 +181,7 @@ fn weigh_all() -> Result<(Weight, Weight), Failure> {
     sayln!("{:36} {:>8} {:>8}", "", "flash", "memory");
     for (name, weight) in [
         ("engine, 4 virtual routers of 8", &weights.0),
+        ("the same without IPv6", &ipv4),
         ("firmware, without its stack", &weights.1),
     ] {
         sayln!("{name:36} {:8} {:8}", weight.flash, weight.memory);
@@ -235,9 +238,10 @@ fn build_firmware() -> Result<PathBuf, Failure> {
 }
 
 /// Builds a package to be weighed: with the same compiler everywhere.
-fn build_weighed(package: &str) -> Result<PathBuf, Failure> {
+fn build_weighed(package: &str, features: &[&str]) -> Result<PathBuf, Failure> {
     let mut build = in_workspace(cargo_with_core("build", TARGET)?)?;
-    run::run(build.args(["--release", "--package", package]))?;
+    let package_args = ["--release", "--package", package];
+    run::run(build.args(package_args).args(features))?;
     Ok(release(package))
 }
 

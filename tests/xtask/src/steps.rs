@@ -220,13 +220,13 @@ fn docs() -> Result<(), Failure> {
 /// Every combination of the features of the engine and of what stands on it without std.
 fn features() -> Result<(), Failure> {
     for package in bare_metal::PACKAGES {
-        for size in ["", "vrrp-core/large"] {
+        for adds in ["", "ipv6", "vrrp-core/large", "ipv6,vrrp-core/large"] {
             for logs in ["", "log", "defmt", "log,defmt"] {
                 let args = ["clippy", "--package", package];
                 let features = [
                     "--no-default-features",
                     "--features",
-                    size,
+                    adds,
                     "--features",
                     logs,
                 ];
@@ -309,7 +309,10 @@ fn units() -> Result<(), Failure> {
     let failover = ["run", "--package", "vrrp-core", "--example", "failover"];
     run::run(cargo().arg("--quiet").args(failover))?;
     // The engine once more as it is on a microcontroller.
-    run::test(&["--package", "vrrp-core", "--no-default-features"], &[])
+    let package = ["--package", "vrrp-core", "--no-default-features"];
+    run::test(&[&package[..], &["--features", "ipv6"]].concat(), &[])?;
+    // And without IPv6, of which most tests are, too.
+    run::test(&[&package[..], &["--test", "ipv4_only"]].concat(), &[])
 }
 
 /// The lab of network namespaces.

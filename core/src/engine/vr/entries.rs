@@ -86,13 +86,11 @@ impl Entry {
 
     #[cfg_attr(not(feature = "large"), inline(never))]
     pub(in crate::engine) fn ip(&self, family: Family) -> IpAddr {
-        match family {
-            Family::Ipv4 => {
-                let [a, b, c, d, ..] = self.octets;
-                IpAddr::V4(Ipv4Addr::new(a, b, c, d))
-            }
-            Family::Ipv6 => IpAddr::V6(Ipv6Addr::from(self.octets)),
+        if family.is_ipv6() {
+            return IpAddr::V6(Ipv6Addr::from(self.octets));
         }
+        let [a, b, c, d, ..] = self.octets;
+        IpAddr::V4(Ipv4Addr::new(a, b, c, d))
     }
 
     /// The address as it stands in a message.
@@ -166,10 +164,7 @@ impl<const ADDRS: usize> Entries<ADDRS> {
     pub(super) fn merged(&self, key: VrKey, config: &VrConfig<'_>) -> Result<Self, Error> {
         let mut merged = Self::new();
         // The first advertised IPv6 address is link-local (V-9).
-        let first = match key.family {
-            Family::Ipv4 => None,
-            Family::Ipv6 => Some(first_link_local(key, config)),
-        };
+        let first = key.family.is_ipv6().then(|| first_link_local(key, config));
         if let Some(first) = &first {
             merged.add(first, Role::Address as u8)?;
         }

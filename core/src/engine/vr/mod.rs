@@ -50,7 +50,7 @@ use crate::error::Error;
 use crate::output::{Peer, Reason, State};
 use crate::status::{InterfaceState, Statistics, Status};
 use crate::time::{Duration, Instant};
-use crate::types::{Family, MacAddr, MacMode, Priority, VrKey};
+use crate::types::{MacAddr, MacMode, Priority, VrKey};
 use crate::verdict::DropReason;
 
 /// One virtual router.
@@ -231,9 +231,10 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         if let Some(chosen) = self.entries.source(family) {
             return Some(chosen);
         }
-        match family {
-            Family::Ipv4 => iface.ipv4.map(IpAddr::V4),
-            Family::Ipv6 => iface.ipv6.map(IpAddr::V6),
+        if family.is_ipv6() {
+            iface.ipv6.map(IpAddr::V6)
+        } else {
+            iface.ipv4.map(IpAddr::V4)
         }
     }
 

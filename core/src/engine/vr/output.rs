@@ -11,6 +11,7 @@ use super::entries::AddressChange;
 use super::phase::{After, Phase};
 use super::repeat::CACHED;
 use super::{SMALL, VirtualRouter};
+use crate::IPV6;
 use crate::engine::interfaces::Interface;
 use crate::engine::neighbor::NeighborRequest;
 use crate::output::{FrameKind, Output, State, StateChange, Transmit};
@@ -295,6 +296,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
                 wire::arp::emit_gratuitous(buf, mac, v4),
                 FrameKind::GratuitousArp,
             ),
+            IpAddr::V6(_) if !IPV6 => return None,
             IpAddr::V6(v6) => (
                 wire::ndisc::emit_unsolicited_na(buf, mac, v6),
                 FrameKind::UnsolicitedNa,

@@ -4,8 +4,10 @@
 use core::net::{IpAddr, Ipv6Addr};
 
 use super::VirtualRouter;
+
 use super::repeat::{CACHED, Heard};
 use super::settings::{Settings, is_unicast};
+use crate::IPV6;
 use crate::status::{ActiveRouter, InterfaceState};
 use crate::time::{Duration, Instant};
 use crate::types::{AdvertInterval, Auth, ChecksumMode, Family, Version, is_link_local};
@@ -162,7 +164,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     /// unless unicast peers are further away.
     fn check_source(&self, source: IpAddr) -> Result<(), DropReason> {
         let plausible = match source {
-            IpAddr::V6(v6) => is_link_local(&v6) || self.is_unicast(),
+            IpAddr::V6(v6) => IPV6 && (is_link_local(&v6) || self.is_unicast()),
             IpAddr::V4(_) => true,
         };
         let plausible = plausible && is_unicast(source);
@@ -190,7 +192,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         if view.version() == 2 {
             self.check_v2(now, datagram, view)?;
         }
-        if self.key.family == Family::Ipv6 {
+        if self.key.family.is_ipv6() {
             let first = view.address_octets().first_chunk::<16>();
             let link_local = first.is_some_and(|first| is_link_local(&Ipv6Addr::from(*first)));
             if !link_local {

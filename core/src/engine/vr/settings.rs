@@ -2,6 +2,7 @@
 
 use core::net::IpAddr;
 
+use crate::IPV6;
 use crate::config::{Announce, VrConfig, VrSettings};
 use crate::engine::SMALL;
 use crate::error::Error;
@@ -142,7 +143,10 @@ fn check(key: VrKey, config: &VrConfig<'_>) -> Result<(), Error> {
     if SMALL && config.source.is_some() {
         return Err(Error::NoSource);
     }
-    if given.version != Version::V3 && key.family == Family::Ipv6 {
+    if !IPV6 && key.family == Family::Ipv6 {
+        return Err(Error::NoIpv6);
+    }
+    if given.version != Version::V3 && key.family.is_ipv6() {
         return Err(Error::FamilyVersion);
     }
     if given.auth != Auth::None && given.version == Version::V3 {
