@@ -443,6 +443,23 @@ fn resigning_hands_over_and_does_not_preempt_back() {
 }
 
 #[test]
+fn a_resignation_goes_on_when_its_host_is_enabled_once_more() {
+    let mut line = active(250);
+    let key = line.key;
+    line.at(4.2)
+        .act(|r, now| r.admin(now).resign(key).unwrap())
+        .expect(&["4.2 v3 priority 0"]);
+    line.at(4.3)
+        .act(|r, now| r.admin(now).set_enabled(key, true).unwrap())
+        .act(|r, now| r.admin(now).set_tracked(7, true))
+        .expect(&[]);
+    assert!(line.status().handing_over);
+    let successor = Peer::fridge(&line, 100);
+    line.at(4.8).accept(&successor).expect_state(State::Backup);
+    assert!(line.status().resigned);
+}
+
+#[test]
 fn an_owner_that_resigned_stays_away_until_it_is_needed_or_told() {
     let addresses = one_address();
     let mut line = Line::new(&config(255, &addresses));
