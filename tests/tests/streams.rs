@@ -141,9 +141,9 @@ fn the_simulators_programs() {
 }
 
 #[test]
-fn the_engines_examples() {
-    loses_its_output(&program("vrrp-core", "--example", "stack"), &[]);
-    let cost = program("vrrp-core", "--example", "cost");
+fn the_tools_of_the_engine() {
+    loses_its_output(&program("vrrp-tools", "--bin", "engine-stack"), &[]);
+    let cost = program("vrrp-tools", "--bin", "engine-cost");
     complains_to_nobody(&cost, &["--bogus"], 2);
 }
 
