@@ -11,6 +11,9 @@ use crate::{App, board, status};
 
 type Admin<'e> = vrrp_core::Admin<'e, 1, VRS, ADDRS, GateKey>;
 
+/// A call of the administrator for one virtual router, with the number that follows its VRID.
+type Order<'o> = &'o dyn Fn(&mut Admin<'_>, GateKey, Option<u8>) -> Result<(), Error>;
+
 const USAGE: &str = "status | leave VRID | join VRID | resign VRID | priority VRID NUMBER | \
                      restart | hang | panic";
 
@@ -51,16 +54,16 @@ fn obey(app: &App, line: &str) -> Option<Result<(), Error>> {
     Some(Ok(()))
 }
 
-/// Calls `f` for each virtual router of the VRID that is named, with the number that may follow it.
+/// Gives an order to each virtual router of the VRID that is named.
 fn each(
     app: &App,
     mut words: SplitAsciiWhitespace<'_>,
-    f: &dyn Fn(&mut Admin<'_>, GateKey, Option<u8>) -> Result<(), Error>,
+    order: Order<'_>,
 ) -> Option<Result<(), Error>> {
     let vrid: u8 = words.next()?.parse().ok()?;
     let number = words.next().and_then(|word| word.parse().ok());
     let keys = app.keys.iter().filter(|key| key.vrid.get() == vrid);
-    let done = keys.map(|&key| app.vrrp.admin(|admin| f(admin, key, number)));
+    let done = keys.map(|&key| app.vrrp.admin(|admin| order(admin, key, number)));
     Some(done.reduce(Result::and).unwrap_or(Err(Error::NotFound)))
 }
 
