@@ -107,6 +107,25 @@ fn a_crash_of_the_daemon_and_its_return() {
 }
 
 #[test]
+fn a_crash_is_cleaned_up_without_another_start() {
+    in_both_modes(|mut pair| {
+        pair.clarinet.crash();
+        let clarinet = &pair.network.clarinet;
+        assert!(
+            clarinet.has_address("10.10.10.53"),
+            "nothing is left to be cleaned up"
+        );
+        pair.clarinet.clean_up();
+        assert!(!clarinet.has_address("10.10.10.53"));
+        assert_eq!(clarinet.interfaces(), ["xl0"]);
+        pair.wait_master("fridge");
+        // The one that serves loses nothing by it.
+        pair.fridge.clean_up();
+        pair.wait_master("fridge");
+    });
+}
+
+#[test]
 fn a_lost_host_and_its_return() {
     in_both_modes(|mut pair| {
         let report = pair.probed(HZ, "fridge", |pair| {

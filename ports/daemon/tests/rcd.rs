@@ -9,12 +9,12 @@ use std::process::{Command, Output};
 const SCRIPT: &str = include_str!("../../freebsd/port/files/vrrpd.in");
 
 /// As rc.subr(8): a command is preceded by its `_precmd`, which can refuse it, `_cmd` takes the place
-/// of what start and stop do by themselves, and a restart is a stop and a start after its own
-/// `_precmd`.
+/// of what start and stop do by themselves, `_postcmd` follows it, and a restart is a stop and a start
+/// after its own `_precmd`.
 const RC_SUBR: &str = r#"
 load_rc_config() { :; }
 run_rc_command() {
-	eval _precmd=\$${1}_precmd _cmd=\$${1}_cmd
+	eval _precmd=\$${1}_precmd _cmd=\$${1}_cmd _postcmd=\$${1}_postcmd
 	[ -z "$_precmd" ] || $_precmd || return 1
 	if [ -n "$_cmd" ]; then
 		$_cmd || return 1
@@ -22,6 +22,7 @@ run_rc_command() {
 		run_rc_command stop && run_rc_command start
 	elif [ "$1" = stop ]; then
 		echo stopped >>"$LOG"
+		[ -z "$_postcmd" ] || $_postcmd
 	elif [ "$1" = start ]; then
 		${command} ${command_args}
 	fi
@@ -101,12 +102,13 @@ fn a_restart_with_a_bad_file_takes_nothing_down() {
     let (worked, did) = bench.service("restart", 0, 0);
     assert!(worked, "{did:?}");
     // Checked once.
-    assert_eq!(did.len(), 3, "{did:?}");
+    assert_eq!(did.len(), 4, "{did:?}");
     assert!(
         did[0].starts_with("vrrpd --check ") && did[1] == "stopped",
         "{did:?}"
     );
-    assert!(did[2].starts_with("vrrpd -f "), "{did:?}");
+    assert!(did[2].starts_with("vrrpd --clean -f "), "{did:?}");
+    assert!(did[3].starts_with("vrrpd -f "), "{did:?}");
 }
 
 #[test]
@@ -119,4 +121,14 @@ fn a_start_leaves_the_judgement_to_vrrpd() {
     );
     let (worked, did) = bench.service("configtest", 78, 0);
     assert!(!worked && did[0].starts_with("vrrpd --check "), "{did:?}");
+}
+
+#[test]
+fn leftovers_of_one_that_was_killed_can_be_cleaned_up() {
+    let bench = Bench::new("clean");
+    let (worked, did) = bench.service("clean", 0, 0);
+    assert!(worked && did.len() == 1, "{did:?}");
+    assert!(did[0].starts_with("vrrpd --clean -f "), "{did:?}");
+    let (worked, _) = bench.service("clean", 1, 0);
+    assert!(!worked);
 }

@@ -51,18 +51,27 @@ if command -v systemd-analyze > /dev/null; then
 fi
 line() { sed -n "s/^$1=//p" "$unit"; }
 "$prefix/sbin/vrrpd" --check /etc/vrrpd.conf
-$(line ExecStart) &
-vrrpd=$!
-tries=0
-until "$prefix/sbin/vrrpctl" is-master 1; do
-    kill -0 $vrrpd
-    tries=$((tries + 1))
-    [ $tries -lt 200 ]
-    sleep 0.1
-done
+begin() {
+    $(line ExecStart) &
+    vrrpd=$!
+    tries=0
+    until "$prefix/sbin/vrrpctl" is-master 1; do
+        kill -0 $vrrpd
+        tries=$((tries + 1))
+        [ $tries -lt 200 ]
+        sleep 0.1
+    done
+}
+begin
 $(line ExecReload)
 kill -TERM $vrrpd
 wait $vrrpd
+begin
+kill -KILL $vrrpd
+wait $vrrpd || true
+[ -n "$(ip -o address show to 10.10.10.80)" ]
+$(line ExecStopPost)
+[ -z "$(ip -o address show to 10.10.10.80)" ]
 "#;
 
 /// The step of `cargo xtask test`.

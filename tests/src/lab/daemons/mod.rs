@@ -331,6 +331,18 @@ impl Daemon {
         self.signal(libc::SIGHUP);
     }
 
+    /// Runs `vrrpd --clean` with its configuration, as a service manager does when it has ended. Only for
+    /// [`Program::Vrrpd`].
+    ///
+    /// # Panics
+    ///
+    /// When it cannot be started.
+    pub fn clean_up(&self) {
+        let mut clean = Command::new(vrrpd::binary("vrrpd"));
+        clean.arg("--clean").arg("-f").arg(&self.config);
+        self.stack.output(&mut clean);
+    }
+
     /// Writes a new configuration, and leaves it to somebody else to have it read.
     pub fn write_config(&self, config: &str) {
         std::fs::write(&self.config, config).expect("write a configuration");

@@ -180,7 +180,7 @@ fn speak(
     turn_until_stopped(&mut daemon)
 }
 
-fn open_platform(runtime_dir: &Path) -> Result<FreebsdPlatform, PlatformError> {
+pub(crate) fn open_platform(runtime_dir: &Path) -> Result<FreebsdPlatform, PlatformError> {
     let runtime_dir = runtime_dir.to_path_buf();
     let platform = FreebsdPlatform::open(Options { runtime_dir })?;
     for remark in platform.remarks() {

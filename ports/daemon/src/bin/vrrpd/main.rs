@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use lexopt::prelude::*;
 
-use vrrp_config::{self as config, Config};
+use vrrp_config::{self as config, Config, Global};
 use vrrp_host::{ConfigCause, ConfigError, Platform, PlatformError};
 use vrrpd::control::BindError;
 use vrrpd::daemon::{Daemon, log_remark};
@@ -24,9 +24,9 @@ use vrrpd::scripts::PROGRAM;
 use vrrpd::sys::{self, Background};
 
 #[cfg(target_os = "freebsd")]
-use apart::begin;
+use apart::{begin, open_platform};
 #[cfg(not(target_os = "freebsd"))]
-use whole::begin;
+use whole::{begin, open_platform};
 
 #[cfg(target_os = "linux")]
 const DEFAULT_FILE: &str = "/etc/vrrpd.conf";
@@ -36,12 +36,14 @@ const DEFAULT_FILE: &str = "/usr/local/etc/vrrpd.conf";
 const USAGE: &str = "\
 usage: vrrpd [-F] [-d] [-f FILE] [-p PIDFILE]
        vrrpd --check FILE
+       vrrpd --clean [-f FILE]
 
   -f FILE       the configuration file
   -F            stay in the foreground
   -p PIDFILE    write the number of the process there
   -d, --debug   log what helps to find a fault in vrrpd
   --check FILE  say what is wrong with a configuration file, and do nothing else
+  --clean       remove what a vrrpd that was killed has left, and do nothing else
   --version, --help
 
 exit status: 0 stopped as asked, 1 failed, 2 usage, 77 not permitted, 78 configuration
@@ -73,6 +75,7 @@ struct Args {
 enum Command {
     Run(Args),
     Check(PathBuf),
+    Clean(PathBuf),
     Print(String),
 }
 
@@ -85,6 +88,7 @@ fn main() -> ExitCode {
             let (code, text) = check(&file);
             return print(&text, code);
         }
+        Ok(Command::Clean(file)) => clean(&file),
         Ok(Command::Print(text)) => return print(&text, 0),
         Err(error) => {
             if !is_supervised() {
@@ -116,6 +120,7 @@ fn parse() -> Result<Command, lexopt::Error> {
         pid_file: None,
     };
     let mut check: Option<OsString> = None;
+    let mut cleans = false;
     while let Some(arg) = parser.next()? {
         match arg {
             Short('f') | Long("file") => args.file = parser.value()?.into(),
@@ -123,6 +128,7 @@ fn parse() -> Result<Command, lexopt::Error> {
             Short('d') | Long("debug") => args.debug = true,
             Short('p') | Long("pidfile") => args.pid_file = Some(parser.value()?.into()),
             Long("check") => check = Some(parser.value()?),
+            Long("clean") => cleans = true,
             Short('V') | Long("version") => {
                 return Ok(Command::Print(format!(
                     "vrrpd {}\n",
@@ -134,7 +140,9 @@ fn parse() -> Result<Command, lexopt::Error> {
         }
     }
     Ok(match check {
+        Some(_) if cleans => return Err("--check and --clean do not go together".into()),
         Some(file) => Command::Check(file.into()),
+        None if cleans => Command::Clean(args.file),
         None => Command::Run(args),
     })
 }
@@ -168,6 +176,22 @@ fn check(file: &Path) -> (u8, String) {
     let file = file.display();
     said += &format!("{file}: correct, {routers} virtual router{s}\n");
     (0, said)
+}
+
+/// `--clean`: removes what dead processes have left that kept their ledgers where `file` says. Those that
+/// live are left alone.
+fn clean(file: &Path) -> Result<(), Failure> {
+    let octets = fs::read(file).unwrap_or_default();
+    let config = config::parse(file, octets).config;
+    let global = config.map(|config| config.global).unwrap_or_else(|| {
+        log::warn!(
+            "{}: not usable, so the default runtimedir is taken",
+            file.display()
+        );
+        Global::default()
+    });
+    let cleaned = open_platform(&global.runtime_dir).and_then(|platform| platform.close());
+    cleaned.map_err(|error| (platform_code(&error), hint(&error)))
 }
 
 fn run(mut args: Args) -> Result<(), Failure> {

@@ -83,7 +83,7 @@ fn serve(
     result
 }
 
-fn open_platform(runtime_dir: &Path) -> Result<LinuxPlatform, PlatformError> {
+pub(crate) fn open_platform(runtime_dir: &Path) -> Result<LinuxPlatform, PlatformError> {
     let runtime_dir = runtime_dir.to_path_buf();
     let platform = LinuxPlatform::open(vrrp_linux::Options { runtime_dir })?;
     for remark in platform.remarks() {
