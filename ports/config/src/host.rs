@@ -16,7 +16,7 @@ use vrrp_host::{Facts, OwnAddress, OwnInterface, Tracked};
 
 use super::diagnostic::Report;
 use super::keys::Key;
-use super::script_security::{Accounts, ScriptSecurity, insecurity};
+use super::script_security::{Accounts, ScriptSecurity, ScriptUser, insecurity};
 use super::{Config, VirtualRouter, script};
 
 /// Judges a configuration against the host that it is to run on.
@@ -39,12 +39,17 @@ pub(super) fn judge(config: &Config, facts: &dyn Facts, report: &mut Report) {
 /// the file system.
 pub(super) fn judge_scripts(config: &Config, accounts: &dyn Accounts, report: &mut Report) {
     let own = accounts.own_uid();
+    // Hundreds of virtual routers may share a user and a script, and a reload waits for this.
+    let mut users: HashMap<&ScriptUser, Result<u32, String>> = HashMap::new();
+    let mut faults: HashMap<(&Path, u32), Option<String>> = HashMap::new();
     for router in &config.virtual_routers {
-        let user = router.script_user.as_ref();
-        let uid = match user.map(|user| user.resolve(accounts)) {
-            None => own,
-            Some(Ok(account)) => account.uid,
-            Some(Err(message)) => {
+        let user = router.script_user.as_ref().map(|user| {
+            let resolve = || user.resolve(accounts).map(|account| account.uid);
+            users.entry(user).or_insert_with(resolve).clone()
+        });
+        let uid = match user.unwrap_or(Ok(own)) {
+            Ok(uid) => uid,
+            Err(message) => {
                 let key = Key::ScriptUser;
                 report.error_once(router.lines.of_key(key), Some(key.name()), message);
                 continue;
@@ -61,8 +66,14 @@ pub(super) fn judge_scripts(config: &Config, accounts: &dyn Accounts, report: &m
             let line = router.lines.of_key(key);
             if let Some(trouble) = script::trouble(&script.path) {
                 report.warning_once(line, Some(key.name()), trouble);
-            } else if let Some(fault) = insecurity(&script.path, uid) {
-                judge_insecurity(config, line, key, &fault, report);
+                continue;
+            }
+            let path = script.path.as_path();
+            let fault = faults
+                .entry((path, uid))
+                .or_insert_with(|| insecurity(path, uid));
+            if let Some(fault) = fault {
+                judge_insecurity(config, line, key, fault, report);
             }
         }
     }

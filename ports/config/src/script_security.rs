@@ -6,6 +6,7 @@ use std::fmt;
 use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::LazyLock;
 
 /// A user of this host and its group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +28,7 @@ pub trait Accounts: fmt::Debug {
 }
 
 /// The user of `scriptuser`, by name or number: `USER` or `USER:GROUP`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ScriptUser {
     pub(crate) user: String,
     pub(crate) group: Option<String>,
@@ -89,7 +90,9 @@ pub enum ScriptSecurity {
 pub fn insecurity(path: &Path, uid: u32) -> Option<String> {
     /// As many as a kernel follows.
     const MOST_LINKS: u32 = 40;
-    let trusted = [Some(0), Some(uid), owner_outside()];
+    // The map of a process never changes.
+    static OUTSIDE: LazyLock<Option<u32>> = LazyLock::new(owner_outside);
+    let trusted = [Some(0), Some(uid), *OUTSIDE];
     let mut at = PathBuf::from("/");
     let mut rest: VecDeque<OsString> = names(&std::path::absolute(path).ok()?);
     let mut links = 0;
