@@ -25,10 +25,13 @@ pub const fn state(state: State) -> vrrp_control::State {
     }
 }
 
+fn seconds(span: vrrp_core::Duration) -> f64 {
+    span.as_micros() as f64 / 1e6
+}
+
 /// How a virtual router stands, with those of `warnings` that are about it.
 pub fn virtual_router(report: &VrReport, now: Instant, warnings: &[Warning]) -> VirtualRouter {
     let status = &report.status;
-    let seconds = |span: vrrp_core::Duration| span.as_micros() as f64 / 1e6;
     let source = report.source.map(|address| address.to_string());
     let missing = wording::is_missing(&report.interface);
     VirtualRouter {
@@ -89,9 +92,9 @@ pub fn seen(sighting: &Sighting) -> Seen {
         mac: sighting.mac.to_string(),
         priority: sighting.priority,
         version: sighting.version,
-        interval_s: sighting.interval.duration().as_micros() as f64 / 1e6,
+        interval_s: seconds(sighting.interval.duration()),
         addresses: sighting.addresses.iter().map(ToString::to_string).collect(),
-        last_heard_s: vrrp_core::Duration::from(sighting.age).as_micros() as f64 / 1e6,
+        last_heard_s: seconds(sighting.age.into()),
         stale: sighting.stale,
         ours: sighting.ours,
         is_self: sighting.is_self,
@@ -132,7 +135,7 @@ fn peer(active: &ActiveRouter, now: Instant) -> Peer {
         priority: active.priority,
         mac: active.mac.map(|mac| mac.to_string()),
         version: active.version,
-        interval_s: active.interval.duration().as_micros() as f64 / 1e6,
+        interval_s: seconds(active.interval.duration()),
         last_heard_s: wording::age(now, active.last_heard),
     }
 }

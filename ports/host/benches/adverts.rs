@@ -8,7 +8,7 @@
 //! | `contested` | Active | is of a router that should give way |
 //! | `send` | Active | is sent |
 //!
-//! One that arrives is a step of the host of its own, as on a quiet network. Those that are due
+//! Each advertisement that arrives is a step of the host, as on a quiet network. Those that are due
 //! together are sent in one step. `adverts LINE ROUTERS ADVERTS` does the work of one line, for callgrind
 //! to count the instructions of `counted`.
 

@@ -37,8 +37,8 @@ impl<E> Leftover<E> {
     }
 }
 
-/// The ledgers that dead processes of this place left in `directory`, which is made when missing.
-/// One that was just killed is waited for. What is odd about the files is added to `remarks`.
+/// Takes the ledgers that dead processes of this place left in `directory`, which is made when missing.
+/// A process that was just killed is waited for. Oddities of the files are added to `remarks`.
 pub fn leftovers<E: Entry>(
     directory: &Path,
     place: &str,
