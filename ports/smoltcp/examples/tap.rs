@@ -1,6 +1,6 @@
 //! A host whose network stack is smoltcp, on a tap device. It shares addresses with other routers of
 //! VRRP, and serves them: an echo that appends its name (UDP, port 7) and a page that names it (TCP,
-//! port 80). The tests run it against daemons; see `tests/tests/smoltcp.rs`.
+//! port 80). The tests run it against daemons; see `tests/lab/tests/smoltcp.rs`.
 //!
 //! ```text
 //! tap DEVICE NAME MAC OWN-IPV4 OWN-IPV6 VRID PRIORITY INTERVAL-CS ADDRESS...

@@ -14,7 +14,7 @@ use crate::run::{Failure, root};
 const TABLE: &str = "tests/COMPLIANCE.md";
 const REASONS: &str = "tests/rules.txt";
 const CODE: &[&str] = &["core/src", "ports"];
-const TESTS: &[&str] = &["core/tests", "tests/tests", "tests/sim/tests", "ports"];
+const TESTS: &[&str] = &["core/tests", "tests/lab/tests", "tests/sim/tests", "ports"];
 
 /// Where a rule is cited.
 #[derive(Default)]

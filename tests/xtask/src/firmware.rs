@@ -54,7 +54,7 @@ pub(crate) fn demo() -> Result<(), Failure> {
     packages::need(packages::EMULATOR)?;
     let elf = build_firmware()?;
     steps::build_programs()?;
-    let mut demo = run::program("vrrp-tests", "--bin", "firmware", FEATURE)?;
+    let mut demo = run::program("vrrp-lab", "firmware", FEATURE)?;
     run::run(demo.env("VRRP_FIRMWARE", elf))
 }
 
@@ -71,7 +71,7 @@ pub(crate) fn test() -> Result<(), Failure> {
     let elf = build_firmware()?;
     lint()?;
     steps::build_programs()?;
-    let package = ["--profile", PROOF, "--package", "vrrp-tests"];
+    let package = ["--profile", PROOF, "--package", "vrrp-lab"];
     let stories = ["--test", "firmware", "--test", "firmware_faults"];
     let tests = [&package, FEATURE, &stories].concat();
     let vrrpd = steps::release("vrrpd");

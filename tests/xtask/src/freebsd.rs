@@ -20,7 +20,7 @@ const ZIG: &str = "ziglang>=0.15";
 const UNNEEDED: &str = "-lkvm|-lmemstat|-lprocstat|-ldevstat";
 
 /// Test programs that run on a bare system: of the packages whose own tests do, of the port, and
-/// the scenarios of the lab.
+/// the scenarios of the lab. Its programs, which cargo would build beside them, need Linux.
 const TESTS: &[&str] = &[
     "-p",
     "vrrp-core",
@@ -37,7 +37,7 @@ const TESTS: &[&str] = &[
     "-p",
     "vrrpd",
     "-p",
-    "vrrp-tests",
+    "vrrp-lab",
     "--lib",
     "--test",
     "platform",
@@ -55,6 +55,9 @@ const TESTS: &[&str] = &[
     "replace",
     "--test",
     "c_host",
+    "--no-default-features",
+    "--features",
+    "vrrp-core/default",
 ];
 
 /// The programs that a user runs, and an example of libvrrp for the lab.

@@ -208,7 +208,7 @@ fn measure(args: &[String]) -> Result<(), Failure> {
 
 /// Builds and runs a program of the lab.
 pub(crate) fn lab_program(name: &str, args: &[String]) -> Result<(), Failure> {
-    run::run(run::program("vrrp-tests", "--example", name, &[])?.args(args))
+    run::run(run::program("vrrp-lab", name, &[])?.args(args))
 }
 
 #[cfg(test)]

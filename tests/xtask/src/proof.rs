@@ -7,7 +7,7 @@ const SHORT_RUNS: &str = "150";
 
 /// Runs a program of the simulator with the checks of a debug build.
 fn program(name: &str, args: &[&str]) -> Result<(), Failure> {
-    run::run(run::program("vrrp-sim", "--bin", name, &[])?.args(args))
+    run::run(run::program("vrrp-sim", name, &[])?.args(args))
 }
 
 /// `cargo xtask simulate`: many simulated networks, or that of one seed.

@@ -65,22 +65,11 @@ pub(crate) fn test(args: &[&str], environment: &[(&str, &OsStr)]) -> Result<(), 
 /// The profile of all that is run for long or has to keep up with the clock, but is no product.
 pub(crate) const PROOF: &str = "proof";
 
-/// Builds a program of the workspace that is no product; a command that runs it. `kind` is `--bin` or
-/// `--example`.
-pub(crate) fn program(
-    package: &str,
-    kind: &str,
-    name: &str,
-    features: &[&str],
-) -> Result<Command, Failure> {
+/// Builds a program of the workspace that is no product; a command that runs it.
+pub(crate) fn program(package: &str, name: &str, features: &[&str]) -> Result<Command, Failure> {
     let what = ["build", "--profile", PROOF, "--package", package];
-    build(&[&what, features, &[kind, name]].concat())?;
-    let folder = target_dir().join(PROOF);
-    let folder = match kind {
-        "--example" => folder.join("examples"),
-        _ => folder,
-    };
-    let mut command = Command::new(folder.join(name));
+    build(&[&what, features, &["--bin", name]].concat())?;
+    let mut command = Command::new(target_dir().join(PROOF).join(name));
     command.current_dir(root());
     // The lab builds more, by the same cargo.
     command.env("CARGO", cargo().get_program());

@@ -67,14 +67,14 @@ const STEPS: &[Step] = {
 const WITHIN: &str = "XTASK_TEST_SCRATCH";
 
 /// The crates whose tests need root or packages.
-const NOT_QUICK: &[&str] = &["vrrp-linux", "vrrp-sim", "vrrp-tests"];
+const NOT_QUICK: &[&str] = &["vrrp-linux", "vrrp-sim", "vrrp-lab"];
 
 /// The crates that are no product, and libvrrp, which is installed from the repository.
 const NOT_PUBLISHED: &[&str] = &[
     "vrrp-ffi",
     "vrrp-fuzz",
     "vrrp-sim",
-    "vrrp-tests",
+    "vrrp-lab",
     "vrrp-tools",
     "xtask",
 ];
@@ -207,7 +207,7 @@ fn format() -> Result<(), Failure> {
 fn lint() -> Result<(), Failure> {
     words::check()?;
     let args = ["clippy", "--workspace", "--all-targets"];
-    let features = ["--features", "vrrp-tests/firmware"];
+    let features = ["--features", "vrrp-lab/firmware"];
     let deny = ["--", "-D", "warnings"];
     here(cargo().args(args).args(features).args(deny))
 }
@@ -303,7 +303,7 @@ fn manuals() -> Result<(), Failure> {
 fn units() -> Result<(), Failure> {
     packages::need(packages::LAB)?;
     packages::need(packages::REFUSALS)?;
-    let apart = ["--exclude", "vrrp-tests", "--exclude", "vrrp-sim"];
+    let apart = ["--exclude", "vrrp-lab", "--exclude", "vrrp-sim"];
     run::test(&[&["--workspace"][..], &apart].concat(), &[])?;
     // The example for readers ends with what it shows.
     let failover = ["run", "--package", "vrrp-core", "--example", "failover"];
@@ -319,7 +319,7 @@ fn units() -> Result<(), Failure> {
 fn lab() -> Result<(), Failure> {
     tell_stories(&[], None)?;
     // The examples in its documentation.
-    let package = ["--profile", PROOF, "--package", "vrrp-tests"];
+    let package = ["--profile", PROOF, "--package", "vrrp-lab"];
     here(cargo().args(["test", "--quiet", "--doc"]).args(package))
 }
 
@@ -342,7 +342,7 @@ fn tell_stories(words: &[String], at_once: Option<usize>) -> Result<(), Failure>
     build_programs()?;
     let vrrpd = release("vrrpd");
     stories::run(&stories::Plan {
-        build: &["--profile", PROOF, "--package", "vrrp-tests"],
+        build: &["--profile", PROOF, "--package", "vrrp-lab"],
         words,
         environment: &[("VRRPD", vrrpd.as_os_str())],
         at_once,

@@ -274,7 +274,7 @@ impl Runner<'_> {
         let mark = folder.as_os_str().to_owned();
         let mut child = Command::new(&story.program)
             .args(["--exact", &story.name, "--test-threads", "1"])
-            .current_dir(root().join("tests"))
+            .current_dir(root().join("tests/lab"))
             .env("CARGO", cargo().get_program())
             .env("TMPDIR", &folder)
             .env("VRRP_LAB_RUN", self.scratch.path())

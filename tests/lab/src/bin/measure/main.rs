@@ -1,0 +1,75 @@
+//! Measures what a client loses, what the daemons cost, and how exact a takeover is.
+//!
+//! ```text
+//! measure outage [RUNS]    silence and lost probes: each disturbance, MAC mode and program
+//! measure scale  [VRIDS] [--addresses N]
+//!                          255 virtual routers at 0.1 s, each of one address or N: CPU, memory,
+//!                          start, takeover, and the longest silence of any of them on the wire
+//! measure clients [VRIDS]  how late advertisements are while 12 clients of the control socket ask each
+//!                          10 ms, and while somebody forges thousands of masters
+//! measure exact  [RUNS]    the time from the last advertisement to the successor's first
+//! ```
+//!
+//! `--only WORD` keeps the rows in which WORD occurs. Needs root, or a kernel that allows user
+//! namespaces.
+
+mod clients;
+mod exact;
+mod outage;
+mod scale;
+
+use std::process::ExitCode;
+
+use vrrp_lab::complain;
+use vrrp_lab::netns;
+
+fn main() -> ExitCode {
+    vrrp_lab::output::program("measure", run)
+}
+
+fn run() -> ExitCode {
+    if let Err(error) = netns::become_root() {
+        complain!("measure: not root, and no user namespace to be had: {error}");
+        return ExitCode::FAILURE;
+    }
+    let mut words: Vec<String> = std::env::args().skip(1).collect();
+    let only = take_option(&mut words, "--only").unwrap_or_default();
+    let addresses = take_option(&mut words, "--addresses").map_or(Ok(1), |word| word.parse());
+    let number = |default| words.get(1).map_or(Ok(default), |word| word.parse::<u32>());
+    let command = words.first().map(String::as_str);
+    match (command, number(5), number(255), addresses) {
+        (Some("outage"), Ok(runs), _, _) => outage::run(runs, &only),
+        (Some("clients"), _, Ok(count @ 1..=255), _) => clients::run(count.min(235) as u8),
+        (Some("exact"), Ok(runs), _, _) => exact::run(runs, &only),
+        (Some("scale"), _, Ok(count @ 1..=255), Ok(addresses @ 1..=64)) => {
+            scale::run(count as u8, addresses, &only);
+        }
+        _ => {
+            complain!(
+                "usage: measure outage|exact [RUNS] [--only WORD]\n       \
+                 measure clients [VRIDS, 1 to 235]\n       \
+                 measure scale [VRIDS, 1 to 255] [--addresses N, 1 to 64] [--only WORD]"
+            );
+            return ExitCode::from(2);
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+/// Takes an option and the word after it out of `words`. A missing word is an empty one.
+fn take_option(words: &mut Vec<String>, option: &str) -> Option<String> {
+    let at = words.iter().position(|word| word == option)?;
+    words.remove(at);
+    Some(if at < words.len() {
+        words.remove(at)
+    } else {
+        String::new()
+    })
+}
+
+/// The middle value; of an even number the upper of the two.
+pub(crate) fn median<T: PartialOrd + Copy>(values: &[T]) -> Option<T> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(|a, b| a.partial_cmp(b).expect("no NaN is measured"));
+    sorted.get(sorted.len() / 2).copied()
+}

@@ -1,0 +1,118 @@
+//! Our own daemon.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use crate::host::Host;
+use crate::vr::Vr;
+
+pub(super) fn config(host: &Host, vrs: &[Vr]) -> String {
+    let socket = control_socket(host);
+    // The file systems are those of this machine, whose own vrrpd is not to be met.
+    let runtime_dir = host.dir().join("run");
+    let mut text = format!(
+        "[GLOBAL]\ncontrolsocket = {}\nruntimedir = {}\n",
+        socket.display(),
+        runtime_dir.display()
+    );
+    for vr in vrs {
+        write(&mut text, vr).expect("writing to a String");
+    }
+    text
+}
+
+fn write(text: &mut String, vr: &Vr) -> std::fmt::Result {
+    let prefix = if vr.is_v6() { 128 } else { 32 };
+    let own = vr.addresses.iter().map(|ip| format!("{ip}/{prefix}"));
+    let elsewhere = vr.elsewhere.iter();
+    let elsewhere = elsewhere.map(|(device, ip)| match ip {
+        IpAddr::V4(ip) => format!("{device}:{ip}/{prefix}"),
+        IpAddr::V6(ip) => format!("{device}:[{ip}]/{prefix}"),
+    });
+    let addresses: Vec<String> = own.chain(elsewhere).collect();
+    writeln!(text, "\n[VRID]\nserverid = {}", vr.vrid)?;
+    writeln!(text, "interface = {}", vr.interface)?;
+    writeln!(text, "priority = {}", vr.priority)?;
+    writeln!(text, "addr = {}", addresses.join(","))?;
+    writeln!(text, "version = {}", vr.version)?;
+    writeln!(
+        text,
+        "advertinterval = {}",
+        f64::from(vr.interval_cs) / 100.0
+    )?;
+    writeln!(text, "useVMAC = {}", if vr.vmac { "yes" } else { "no" })?;
+    if !vr.preempt {
+        writeln!(text, "preempt = no")?;
+    }
+    if let Some(password) = &vr.password {
+        writeln!(text, "password = {password}")?;
+    }
+    for line in &vr.lines {
+        writeln!(text, "{line}")?;
+    }
+    Ok(())
+}
+
+pub(super) fn command(config: &Path) -> Command {
+    let mut command = Command::new(binary("vrrpd"));
+    command.arg("-F").arg("-f").arg(config);
+    command
+}
+
+/// Where the vrrpd of `host` is controlled.
+pub fn control_socket(host: &Host) -> PathBuf {
+    host.dir().join("vrrpd.sock")
+}
+
+/// Runs vrrpctl on `host` with these words and returns its output.
+pub fn vrrpctl(host: &Host, words: &[&str]) -> String {
+    let mut vrrpctl = Command::new(binary("vrrpctl"));
+    vrrpctl.arg("-s").arg(control_socket(host)).args(words);
+    host.stack().output(&mut vrrpctl)
+}
+
+/// The path of `name`, `vrrpd` or `vrrpctl`: beside `$VRRPD` if that is set, otherwise in release
+/// mode from this workspace, built on the first call.
+///
+/// # Panics
+///
+/// When it cannot be built.
+pub fn binary(name: &str) -> PathBuf {
+    static DIR: OnceLock<PathBuf> = OnceLock::new();
+    let dir = DIR.get_or_init(|| match std::env::var_os("VRRPD") {
+        Some(path) => PathBuf::from(path).with_file_name(""),
+        None => build(&["-p", "vrrpd"]),
+    });
+    dir.join(name)
+}
+
+/// Builds what cargo calls `what` beside the running program, and returns the folder.
+pub(super) fn build(what: &[&str]) -> PathBuf {
+    let target = target_dir();
+    let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["build", "--quiet", "--release", "--target-dir"])
+        .arg(&target)
+        .args(what)
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+        .status()
+        .expect("run cargo");
+    assert!(built.success(), "cannot build {what:?}");
+    target.join("release")
+}
+
+/// Where cargo put the running program, and puts more.
+pub(crate) fn target_dir() -> PathBuf {
+    let exe = std::env::current_exe().expect("the path of this program");
+    exe.ancestors()
+        .find(|path| {
+            ["debug", "release", "proof"]
+                .iter()
+                .any(|name| path.ends_with(name))
+        })
+        .and_then(Path::parent)
+        .expect("this program is in cargo's target folder; set VRRPD otherwise")
+        .to_path_buf()
+}
