@@ -20,6 +20,9 @@ pub mod facts;
 pub mod logging;
 pub mod notify;
 pub mod output;
+#[cfg(test)]
+#[path = "../../host/tests/bench/patience.rs"]
+mod patience;
 pub mod poll;
 pub mod privsep;
 pub mod report;

@@ -5,12 +5,17 @@
 
 #![cfg(target_os = "linux")]
 
+#[path = "../../host/tests/bench/patience.rs"]
+mod patience;
+
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use patience::patient;
 
 const VRRPD: &str = env!("CARGO_BIN_EXE_vrrpd");
 const VRRPCTL: &str = env!("CARGO_BIN_EXE_vrrpctl");
@@ -27,7 +32,9 @@ impl Bench {
         let dir = std::env::temp_dir().join(name);
         fs::create_dir_all(&dir).expect("a directory");
         let manager = UnixDatagram::bind(dir.join("notify")).expect("a socket");
-        manager.set_read_timeout(Some(LONG)).expect("a time limit");
+        manager
+            .set_read_timeout(Some(patient(LONG)))
+            .expect("a time limit");
         let bench = Self { dir, manager };
         bench.configure("priority = 100\n");
         bench
@@ -93,7 +100,7 @@ impl Bench {
     }
 
     fn until_told(&self, what: &str) {
-        let end = Instant::now() + LONG;
+        let end = Instant::now() + patient(LONG);
         while !self.told().contains(what) {
             assert!(Instant::now() < end, "never told {what}");
         }
@@ -224,7 +231,7 @@ fn in_the_background_the_starter_returns_when_it_is_ready() {
     let pid = fs::read_to_string(&pid_file).expect("a pid file");
     let pid: u32 = pid.trim().parse().expect("a number");
     signal(pid, "-TERM");
-    let end = Instant::now() + LONG;
+    let end = Instant::now() + patient(LONG);
     while pid_file.exists() || bench.dir.join("socket").exists() {
         assert!(Instant::now() < end, "it does not stop");
         thread::sleep(Duration::from_millis(20));
@@ -275,7 +282,7 @@ fn in_the_background_every_line_reaches_syslog_from_the_first_on() {
         digits.parse().ok()
     });
     signal(pid.expect("its number"), "-TERM");
-    let end = Instant::now() + LONG;
+    let end = Instant::now() + patient(LONG);
     let mut lines = String::new();
     while !lines.contains("stopped") {
         assert!(Instant::now() < end, "{lines}");

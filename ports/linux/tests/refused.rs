@@ -10,6 +10,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use common::patience::patient;
 use common::*;
 use vrrp_core::{Family, MacMode};
 use vrrp_host::{Platform, PlatformError, VrSetup};
@@ -213,7 +214,7 @@ fn left() -> String {
 fn survive(what: &str, by: &[&str], runtime_dir: &Path, before: &str) -> Option<i32> {
     let mut victim = Victim::begin(by, runtime_dir);
     if victim.has_given_up() {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + patient(PATIENCE);
         while !served().is_empty() {
             assert!(Instant::now() < until, "{what}: still served: {}", served());
             std::thread::sleep(Duration::from_millis(20));

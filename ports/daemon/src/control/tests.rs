@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::pieces::{PIECE, Pieces};
 use super::{BindError, Reply, Server};
+use crate::patience::patient;
 use crate::poll::PollSet;
 use vrrp_control::{Answer, Event, Request, Status, VirtualRouter};
 
@@ -45,7 +46,7 @@ impl Bench {
     fn connect(&mut self) -> BufReader<UnixStream> {
         let stream = UnixStream::connect(self.server.path()).expect("connect");
         stream
-            .set_read_timeout(Some(PATIENCE))
+            .set_read_timeout(Some(patient(PATIENCE)))
             .expect("a time limit");
         self.turn();
         BufReader::new(stream)

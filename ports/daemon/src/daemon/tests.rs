@@ -16,6 +16,7 @@ use super::{Daemon, Parts};
 use crate::control::Server;
 use crate::logging::capture;
 use crate::notify::Notifier;
+use crate::patience::patient;
 use crate::scripts::Runner as _;
 use platform::FakePlatform;
 use vrrp_config as config;
@@ -69,7 +70,9 @@ impl Bench {
         let host = Host::open(FakePlatform::new(), config.host()).expect("a host");
         let control = Server::bind(&dir.join("socket"), None).expect("a socket");
         let client = UnixStream::connect(control.path()).expect("a client");
-        client.set_read_timeout(Some(LONG)).expect("a time limit");
+        client
+            .set_read_timeout(Some(patient(LONG)))
+            .expect("a time limit");
         let parts = Parts {
             file,
             config,
@@ -96,7 +99,7 @@ impl Bench {
     }
 
     fn until(&mut self, what: &str, done: impl Fn(&mut Self) -> bool) {
-        let end = Instant::now() + LONG;
+        let end = Instant::now() + patient(LONG);
         while !done(self) {
             assert!(Instant::now() < end, "{what}; log: {:?}", capture::peek());
             self.turn();
@@ -255,7 +258,7 @@ fn hundreds_are_told_of_in_several_turns_and_to_the_end() {
     events
         .write_all(b"{\"command\":\"events\"}\n")
         .expect("room");
-    let end = Instant::now() + LONG;
+    let end = Instant::now() + patient(LONG);
     while said("backup -> master") < MANY {
         let before = said(" -> ");
         bench.turn();
@@ -511,7 +514,7 @@ fn a_stop_waits_for_scripts_and_leaves_nothing() {
     let mut bench = Bench::new();
     bench.until_masters();
     bench.daemon.stop(Instant::now());
-    let end = Instant::now() + LONG;
+    let end = Instant::now() + patient(LONG);
     while bench.turn() {
         assert!(Instant::now() < end, "{:?}", capture::peek());
     }

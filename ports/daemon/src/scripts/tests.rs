@@ -1,24 +1,33 @@
-//! With real children of /bin/sh.
+//! With real children of /bin/sh and a clock that the test moves.
+//!
+//! Time limits are reached by moving the clock. The machine's own time bounds how long a test waits
+//! for a child, and no more: [`LIMIT`].
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use vrrp_core::{Family, Peer, Vrid};
 
 use super::*;
 use crate::logging::capture;
+use crate::patience::patient;
 
+/// A timeout that no test reaches unless it moves the clock that far.
 const LONG: Duration = Duration::from_secs(20);
+
+/// The longest that a test waits for a child, in the machine's own time.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// A directory of scripts for one test, gone afterwards.
 struct Bench {
     dir: PathBuf,
     scripts: Scripts,
     set: PollSet,
+    /// The time as the scripts are told it. It stands still unless a test moves it.
+    now: Instant,
 }
 
 impl Bench {
@@ -33,6 +42,7 @@ impl Bench {
             dir,
             scripts: Scripts::default(),
             set: PollSet::default(),
+            now: Instant::now(),
         }
     }
 
@@ -65,6 +75,16 @@ impl Bench {
         }
     }
 
+    /// A command that ends after [`open_gate`](Self::open_gate).
+    fn at_the_gate(&self) -> String {
+        let gate = self.dir.join("gate");
+        format!("while [ ! -e {} ]; do sleep 0.02; done", gate.display())
+    }
+
+    fn open_gate(&self) {
+        fs::write(self.dir.join("gate"), "").expect("the gate");
+    }
+
     fn read(&self, name: &str) -> String {
         fs::read_to_string(self.dir.join(name)).unwrap_or_default()
     }
@@ -74,15 +94,31 @@ impl Bench {
         self.scripts.register(&mut self.set);
         let wait = Duration::from_millis(5);
         self.set.wait(Some(wait)).expect("poll");
-        self.scripts.handle(&self.set, Instant::now());
+        self.scripts.handle(&self.set, self.now);
     }
 
     fn until(&mut self, what: &str, done: impl Fn(&Self) -> bool) {
-        let end = Instant::now() + LONG;
+        let (began, limit) = (Instant::now(), patient(LIMIT));
         while !done(self) {
-            assert!(Instant::now() < end, "{what}; log: {:?}", capture::peek());
+            let waited = began.elapsed();
+            assert!(waited < limit, "{what}; log: {:?}", capture::peek());
             self.turn();
         }
+    }
+
+    /// Moves the clock to the next deadline, which is `after` from now, and does what is due then.
+    fn reach_deadline(&mut self, after: Duration) {
+        let deadline = self.scripts.deadline().expect("a deadline");
+        assert_eq!(deadline - self.now, after);
+        self.now = deadline - Duration::from_millis(1);
+        self.turn();
+        self.now = deadline;
+        self.turn();
+    }
+
+    /// Whether a line of the log contains `text`.
+    fn said(&self, text: &str) -> bool {
+        capture::peek().iter().any(|line| line.contains(text))
     }
 
     fn until_idle(&mut self) {
@@ -123,6 +159,11 @@ fn happening(occasion: Occasion) -> Happening {
         }),
         priority: Some(100),
     }
+}
+
+/// Whether a stream is not read until the next second begins.
+fn is_held_back(pipe: &Pipe) -> bool {
+    pipe.fd().is_none()
 }
 
 fn process_exists(pid: &str) -> bool {
@@ -190,11 +231,7 @@ stop:stop
 fn the_latest_state_wins_and_what_it_supersedes_is_skipped() {
     use Occasion::{Backup, Fault, Master};
     let mut bench = Bench::new();
-    let gate = bench.dir.join("gate");
-    let set = bench.recording(&format!(
-        "while [ ! -e {} ]; do sleep 0.02; done",
-        gate.display()
-    ));
+    let set = bench.recording(&bench.at_the_gate());
     bench.scripts.configure(&id(1), set);
     bench.scripts.submit(&id(1), happening(Master));
     bench.until("running", |b| !b.read("log").is_empty());
@@ -203,7 +240,7 @@ fn the_latest_state_wins_and_what_it_supersedes_is_skipped() {
         bench.turn();
     }
     assert_eq!(bench.read("log"), "master:master\n", "one at a time");
-    fs::write(&gate, "").expect("the gate");
+    bench.open_gate();
     bench.until_idle();
     assert_eq!(bench.read("log"), "master:master\nbackup:backup\n");
     let skipped = capture::take().into_iter();
@@ -218,12 +255,13 @@ fn the_latest_state_wins_and_what_it_supersedes_is_skipped() {
 fn a_state_that_came_back_while_its_script_ran_is_not_told_again() {
     use Occasion::{Backup, Master};
     let mut bench = Bench::new();
-    let set = bench.recording("sleep 0.2");
+    let set = bench.recording(&bench.at_the_gate());
     bench.scripts.configure(&id(1), set);
     for occasion in [Master, Backup, Master] {
         bench.scripts.submit(&id(1), happening(occasion));
         bench.turn();
     }
+    bench.open_gate();
     bench.until_idle();
     assert_eq!(bench.read("log"), "master:master\n");
 }
@@ -231,16 +269,16 @@ fn a_state_that_came_back_while_its_script_ran_is_not_told_again() {
 #[test]
 fn virtual_routers_do_not_wait_for_each_other() {
     let mut bench = Bench::new();
-    let slow = bench.recording("sleep 30");
+    let slow = bench.recording("sleep 1000");
     bench.scripts.configure(&id(1), slow);
     bench.scripts.submit(&id(1), happening(Occasion::Master));
     bench.until("slow one running", |b| !b.read("log").is_empty());
     let quick = bench.recording("");
     bench.scripts.configure(&id(2), quick);
-    let began = Instant::now();
     bench.scripts.submit(&id(2), happening(Occasion::Backup));
     bench.until("quick one done", |b| b.read("log").contains("backup"));
-    assert!(began.elapsed() < Duration::from_secs(25));
+    let is_running = bench.scripts.lines[&id(1)].run.is_some();
+    assert!(is_running, "the slow one was not waited for");
 }
 
 #[test]
@@ -345,10 +383,11 @@ fn at_the_timeout_the_whole_group_ends() {
     set.master = bench.script("m", &text);
     set.timeout = Duration::from_millis(300);
     bench.scripts.configure(&id(1), set);
-    let began = Instant::now();
     bench.scripts.submit(&id(1), happening(Occasion::Master));
+    bench.until("the child", |b| b.read("pids").ends_with('\n'));
+    assert!(!bench.said("terminating it"));
+    bench.reach_deadline(Duration::from_millis(300));
     bench.until_idle();
-    assert!(began.elapsed() >= Duration::from_millis(300));
     let child = bench.read("pids");
     bench.until("the grandchild ended", |_| !process_exists(&child));
     let lines = capture::take();
@@ -363,13 +402,17 @@ fn at_the_timeout_the_whole_group_ends() {
 fn what_ignores_sigterm_is_killed_after_two_seconds() {
     let mut bench = Bench::new();
     let mut set = bench.recording("");
-    set.master = bench.script("m", "trap '' TERM; while :; do sleep 0.1; done");
-    set.timeout = Duration::from_millis(300);
+    let text = "trap '' TERM; echo deaf; while :; do sleep 0.1; done";
+    set.master = bench.script("m", text);
+    set.timeout = Duration::from_secs(5);
     bench.scripts.configure(&id(1), set);
-    let began = Instant::now();
     bench.scripts.submit(&id(1), happening(Occasion::Master));
+    bench.until("deaf to SIGTERM", |b| b.said(": deaf"));
+    bench.reach_deadline(Duration::from_secs(5));
+    assert!(bench.said("terminating it") && !bench.said("killing it"));
+    bench.reach_deadline(Duration::from_secs(2));
+    assert!(bench.said("killing it"));
     bench.until_idle();
-    assert!(began.elapsed() >= Duration::from_millis(2_300));
     let lines = capture::take();
     let last = lines.last().expect("a line");
     assert!(last.ends_with("signal: 9 (SIGKILL)"), "{lines:?}");
@@ -378,20 +421,14 @@ fn what_ignores_sigterm_is_killed_after_two_seconds() {
 #[test]
 fn a_process_left_behind_neither_holds_us_nor_loses_its_log() {
     let mut bench = Bench::new();
-    let gate = bench.dir.join("gate");
     let mut set = bench.recording("");
-    set.master = bench.script(
-        "m",
-        &format!(
-            "(while [ ! -e {} ]; do sleep 0.02; done; echo late) & echo early",
-            gate.display()
-        ),
-    );
+    let text = format!("({}; echo late) & echo early", bench.at_the_gate());
+    set.master = bench.script("m", &text);
     bench.scripts.configure(&id(1), set);
     bench.scripts.submit(&id(1), happening(Occasion::Master));
     bench.until_idle();
     assert!(capture::take().iter().any(|l| l.ends_with(": early")));
-    fs::write(&gate, "").expect("the gate");
+    bench.open_gate();
     bench.until("late", |_| {
         capture::peek().iter().any(|l| l.ends_with(": late"))
     });
@@ -403,15 +440,23 @@ fn a_flood_takes_neither_the_log_nor_the_loop() {
     let mut bench = Bench::new();
     let mut set = bench.recording("");
     set.master = bench.script("m", "yes");
-    // A slow machine is not at it at once.
-    set.timeout = Duration::from_millis(1_500);
     bench.scripts.configure(&id(1), set);
     bench.scripts.submit(&id(1), happening(Occasion::Master));
+    for second in 1..=3 {
+        let is_full = |b: &Bench| {
+            b.scripts
+                .runs()
+                .any(|run| run.pipes().iter().any(is_held_back))
+        };
+        bench.until("as much as is read in a second", is_full);
+        let logged = capture::peek();
+        let logged = logged.iter().filter(|line| line.ends_with(": y")).count();
+        assert_eq!(logged, 100 * second);
+        bench.reach_deadline(Duration::from_secs(1));
+        assert!(bench.said("more lines not logged"));
+    }
+    bench.scripts.kill_all();
     bench.until_idle();
-    let lines = capture::take();
-    let (logged, others): (Vec<_>, Vec<_>) = lines.iter().partition(|l| l.ends_with(": y"));
-    assert!(logged.len() <= 400, "{}", logged.len());
-    assert!(others.iter().any(|l| l.contains("more lines not logged")));
 }
 
 #[test]
@@ -458,10 +503,9 @@ fn an_exit_status_reaped_as_pid_1_counts_as_the_end() {
     assert!(!bench.scripts.starting());
     let pid = bench.scripts.runs().find_map(Run::pid).expect("a process");
     let status = ExitStatus::default();
-    bench.scripts.reaped(pid + 1, status, Instant::now());
+    bench.scripts.reaped(pid + 1, status, bench.now);
     assert!(!bench.scripts.is_idle(), "an orphan's is not ours");
     crate::sys::destroy_group(pid);
-    thread::sleep(Duration::from_millis(50));
-    bench.scripts.reaped(pid, status, Instant::now());
+    bench.scripts.reaped(pid, status, bench.now);
     assert!(bench.scripts.is_idle());
 }

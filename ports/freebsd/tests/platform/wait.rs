@@ -8,6 +8,7 @@ use vrrp_core::{Family, MacAddr, MacMode};
 use vrrp_freebsd::FreebsdPlatform;
 use vrrp_host::{Incoming, Platform, Waited};
 
+use crate::common::patience::patient;
 use crate::common::*;
 
 /// Longer than any of what is waited for takes.
@@ -42,7 +43,7 @@ fn frames(platform: &mut FreebsdPlatform) -> usize {
 
 /// Waits until nothing more is to be done, as after a look at the interfaces, which nobody asked for.
 fn settle(platform: &mut FreebsdPlatform) {
-    let until = Instant::now() + LONG;
+    let until = Instant::now() + patient(LONG);
     while wait(platform, [], SOON).0 {
         assert!(Instant::now() < until, "there is always something to do");
         frames(platform);

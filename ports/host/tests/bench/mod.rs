@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 mod frames;
+pub mod patience;
 
 use std::net::Ipv6Addr;
 use std::time::Duration;
