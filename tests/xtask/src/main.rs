@@ -2,7 +2,7 @@
 
 /// `print!`: see [`output::say`].
 macro_rules! say {
-    ($($arg:tt)*) => { $crate::output::say(format_args!($($arg)*)) };
+    ($($arg:tt)*) => { $crate::tools::output::say(format_args!($($arg)*)) };
 }
 
 /// `println!`: see [`output::say`].
@@ -10,39 +10,16 @@ macro_rules! sayln {
     ($($arg:tt)*) => { say!("{}\n", format_args!($($arg)*)) };
 }
 
-mod apart;
-mod bare_c;
-mod bare_metal;
-mod bench;
-mod capi;
-mod capi_host;
-mod compliance;
-mod firmware;
-mod freebsd;
-mod fuzz;
-mod install;
-mod installed;
-mod manual;
-mod metrics;
-mod mutants;
-mod mutations;
-mod output;
-mod packages;
-mod port;
-mod programs;
-mod proof;
-mod python;
-mod run;
-mod scratch;
-mod soak;
-mod stack;
 mod steps;
-mod stories;
-mod words;
+mod tools;
 
 use std::process::ExitCode;
 
-use run::Failure;
+use steps::{
+    bench, capi, compliance, firmware, freebsd, fuzz, install, mutants, programs, proof, soak,
+};
+use tools::run::{self, Failure};
+use tools::{output, packages};
 
 const USAGE: &str = "\
 usage: cargo xtask COMMAND, or COMMAND --help

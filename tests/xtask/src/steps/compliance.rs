@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::mutations;
-use crate::run::{Failure, root};
+use crate::steps::mutations;
+use crate::tools::run::{Failure, root};
 
 const TABLE: &str = "tests/COMPLIANCE.md";
 const REASONS: &str = "tests/rules.txt";

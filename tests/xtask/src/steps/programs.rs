@@ -6,8 +6,8 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::run::{Failure, root, target_dir};
 use crate::steps;
+use crate::tools::run::{Failure, root, target_dir};
 
 const USAGE: &str = "usage: cargo xtask install|uninstall [--prefix PREFIX] [--destdir FOLDER]";
 
@@ -308,7 +308,7 @@ mod tests {
 
     #[test]
     fn freebsd_gets_the_files_of_its_port_and_the_script_that_the_ports_tree_adds() {
-        let plist = include_str!("../../../ports/freebsd/port/pkg-plist");
+        let plist = include_str!("../../../../ports/freebsd/port/pkg-plist");
         let mut listed: Vec<&str> = plist
             .lines()
             .map(|line| line.strip_prefix("@sample ").unwrap_or(line))

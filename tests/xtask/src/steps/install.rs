@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::run::{self, Failure, cargo, root, target_dir};
+use crate::tools::run::{self, Failure, cargo, root, target_dir};
 
 /// The features of the library that is the engine and the gate, for hosts.
 pub(crate) const ENGINE_ALONE: [&str; 3] = ["--no-default-features", "--features", "large"];

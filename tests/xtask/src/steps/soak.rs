@@ -1,7 +1,9 @@
 //! Hours of random faults, and floods, in the lab.
 
-use crate::run::Failure;
-use crate::{lab_program, packages, steps};
+use crate::lab_program;
+use crate::steps;
+use crate::tools::packages;
+use crate::tools::run::Failure;
 
 /// As long as a soak has to be, unless another time is asked for.
 const SECONDS: &str = "7200";

@@ -4,8 +4,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::apart::{lay_out, write};
-use crate::run::{Failure, cargo, root};
+use crate::tools::apart::{lay_out, write};
+use crate::tools::run::{Failure, cargo, root};
 
 const LIST: &str = "tests/mutations.txt";
 const HEAD: &str = "\
@@ -87,7 +87,7 @@ impl Mutation {
 /// Tries the breaks of these rules, or of all, in a copy of the engine, and notes which tests
 /// failed.
 pub(crate) fn try_out(rules: &[String]) -> Result<(), Failure> {
-    let copy = crate::run::target_dir().join("mutations");
+    let copy = crate::tools::run::target_dir().join("mutations");
     let mut mutations = all()?;
     let mut survivors = Vec::new();
     for at in 0..mutations.len() {

@@ -4,8 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::run::{self, Failure, root};
-use crate::{bare_metal, packages};
+use crate::steps::bare_metal;
+use crate::tools::packages;
+use crate::tools::run::{self, Failure, root};
 
 const TARGET: &str = "thumbv7m-none-eabi";
 const GCC: &[&str] = &[

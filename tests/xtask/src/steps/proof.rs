@@ -1,6 +1,6 @@
 //! Showing that the engine is right: simulated networks, the checklist, hostile input.
 
-use crate::run::{self, Failure, PROOF};
+use crate::tools::run::{self, Failure, PROOF};
 
 /// Seeds of the short form, a minute's worth on a slow machine.
 const SHORT_RUNS: &str = "150";

@@ -3,8 +3,8 @@
 
 use std::process::Command;
 
-use crate::packages;
-use crate::run::{self, Failure};
+use crate::tools::packages;
+use crate::tools::run::{self, Failure};
 
 /// The most that a call may use, in octets.
 const MOST: u64 = 2_048;

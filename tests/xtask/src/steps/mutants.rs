@@ -3,8 +3,8 @@
 
 use std::process::Command;
 
-use crate::apart;
-use crate::run::{self, Failure, cargo, target_dir};
+use crate::tools::apart;
+use crate::tools::run::{self, Failure, cargo, target_dir};
 
 /// `cargo xtask mutants [ARGUMENTS]`; the arguments are those of cargo-mutants, such as
 /// `--file core/src/wire/arp.rs`, or `--iterate` to go on where the last run ended.

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 
-use crate::run::{self, Failure};
+use crate::tools::run::{self, Failure};
 
 /// The packages of the lab: its tools and the daemons that it runs ours against.
 pub(crate) const LAB: &[&str] = &["iproute2", "iputils-ping", "nftables", "keepalived", "frr"];

@@ -14,9 +14,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::output;
-use crate::run::{Failure, cargo, root, target_dir};
-use crate::scratch::{self, Scratch};
+use crate::tools::output;
+use crate::tools::run::{Failure, cargo, root, target_dir};
+use crate::tools::scratch::{self, Scratch};
 
 /// Stories that run with no other beside them: the beginning of `FILE::NAME`.
 const ALONE: &[&str] = &["many::"];
@@ -168,7 +168,8 @@ fn test_program(message: &str) -> Option<(String, PathBuf)> {
 
 /// The stories of a test program.
 fn list(file: &str, program: &Path) -> Result<Vec<Story>, Failure> {
-    let text = crate::run::output(Command::new(program).args(["--list", "--format", "terse"]))?;
+    let text =
+        crate::tools::run::output(Command::new(program).args(["--list", "--format", "terse"]))?;
     let names = text.lines().filter_map(|line| line.strip_suffix(": test"));
     Ok(names
         .map(|name| Story {

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use crate::run::Failure;
+use crate::tools::run::Failure;
 
 /// Removes the folder `$0` when its standard input ends, which it does with the process at its other end,
 /// however that ends. The second time takes what others wrote while they ended, too.

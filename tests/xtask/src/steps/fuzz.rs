@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::run::{self, Failure, cargo, root, target_dir};
+use crate::tools::run::{self, Failure, cargo, root, target_dir};
 
 pub(crate) const TARGETS: [&str; 12] = [
     "frames",

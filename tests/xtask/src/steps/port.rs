@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::run::{self, Failure, root};
+use crate::tools::run::{self, Failure, root};
 
 /// Runs the recipe `do-install` with the `programs` into a folder in `target_dir`, as the ports tree does, and compares what came of it with `pkg-plist`.
 pub(crate) fn check(target_dir: &Path, programs: &Path) -> Result<(), Failure> {

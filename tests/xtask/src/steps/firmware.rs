@@ -4,9 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::bare_metal::{builds_core, cargo_for, cargo_with_core, target_dir};
-use crate::run::{self, Failure, PROOF, cargo, root};
-use crate::{packages, steps, stories};
+use crate::steps;
+use crate::steps::bare_metal::{builds_core, cargo_for, cargo_with_core, target_dir};
+use crate::steps::stories;
+use crate::tools::packages;
+use crate::tools::run::{self, Failure, PROOF, cargo, root};
 
 const TARGET: &str = "thumbv7m-none-eabi";
 

@@ -1,15 +1,35 @@
 //! The steps of `cargo xtask test`, in the order of what fails soonest.
 
+pub(crate) mod bare_c;
+pub(crate) mod bare_metal;
+pub(crate) mod bench;
+pub(crate) mod capi;
+pub(crate) mod capi_host;
+pub(crate) mod compliance;
+pub(crate) mod firmware;
+pub(crate) mod freebsd;
+pub(crate) mod fuzz;
+pub(crate) mod install;
+pub(crate) mod installed;
+pub(crate) mod manual;
+pub(crate) mod metrics;
+pub(crate) mod mutants;
+pub(crate) mod mutations;
+pub(crate) mod port;
+pub(crate) mod programs;
+pub(crate) mod proof;
+pub(crate) mod soak;
+pub(crate) mod stack;
+pub(crate) mod stories;
+pub(crate) mod words;
+
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::run::{self, Failure, PROOF, cargo, root};
-use crate::scratch::{self, Scratch};
-use crate::{
-    bare_c, bare_metal, bench, capi, capi_host, compliance, firmware, freebsd, installed, manual,
-    metrics, packages, proof, soak, stack, stories, words,
-};
+use crate::tools::packages;
+use crate::tools::run::{self, Failure, PROOF, cargo, root};
+use crate::tools::scratch::{self, Scratch};
 
 /// A step of `cargo xtask test`.
 struct Step {

@@ -3,10 +3,10 @@
 
 use std::process::Command;
 
-use crate::capi::{COMPILERS, compile, programs, source, work};
-use crate::install::{self, Library};
-use crate::packages;
-use crate::run::{self, Failure, root};
+use crate::steps::capi::{COMPILERS, compile, programs, source, work};
+use crate::steps::install::{self, Library};
+use crate::tools::packages;
+use crate::tools::run::{self, Failure, root};
 
 /// The step of `cargo xtask test`.
 pub(crate) fn check() -> Result<(), Failure> {

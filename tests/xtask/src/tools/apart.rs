@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use crate::run::{Failure, root};
+use crate::tools::run::{Failure, root};
 
 /// Makes `copy` a workspace of the engine as it is now.
 pub(crate) fn lay_out(copy: &Path) -> Result<(), Failure> {

@@ -4,8 +4,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::run::{self, Failure};
-use crate::{capi, packages};
+use crate::steps::capi;
+use crate::tools::packages;
+use crate::tools::run::{self, Failure};
 
 /// The most that one advertisement may cost.
 const MOST: f64 = 700.0;

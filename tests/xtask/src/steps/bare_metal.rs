@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::packages;
-use crate::run::{self, Failure, cargo, root};
+use crate::tools::packages;
+use crate::tools::run::{self, Failure, cargo, root};
 
 /// The targets that the libraries are built for: Cortex-M0, M3, M4F and a RISC-V.
 pub(crate) const TARGETS: &[&str] = &[

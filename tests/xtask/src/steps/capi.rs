@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::install::{self, ENGINE_ALONE, Library, Optimise};
-use crate::packages;
-use crate::run::{self, Failure, root, target_dir};
+use crate::steps::install::{self, ENGINE_ALONE, Library, Optimise};
+use crate::tools::packages;
+use crate::tools::run::{self, Failure, root, target_dir};
 
 /// The interfaces, virtual routers and addresses that the header's formula is compared for.
 const CAPACITIES: [[u32; 3]; 4] = [[1, 1, 1], [2, 4, 4], [255, 1000, 255], [3, 300, 7]];

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::run::{Failure, root};
+use crate::tools::run::{Failure, root};
 
 const BARE: &[&str] = &["What", "Who", "Whoever", "Whatever", "Nobody"];
 

@@ -4,8 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::run::{self, Failure, root, target_dir};
-use crate::{packages, python, steps};
+use crate::steps;
+use crate::tools::packages;
+use crate::tools::python;
+use crate::tools::run::{self, Failure, root, target_dir};
 
 /// Starts vrrpd on interfaces with ordinary and extraordinary names, lets one virtual router refuse
 /// what the other sends, and writes both forms. Arguments: folder of the programs, of the results.

@@ -6,9 +6,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::packages;
-use crate::run::{self, Failure, target_dir};
-use crate::scratch::Scratch;
+use crate::tools::packages;
+use crate::tools::run::{self, Failure, target_dir};
+use crate::tools::scratch::Scratch;
 
 /// The prefixes that are tried. The service runs from the first.
 const PREFIXES: [&str; 3] = ["/usr/local", "/usr", "/opt/vrrp-1.0"];

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::process::{self, Command};
 
-use crate::output::READER_GONE;
+use crate::tools::output::READER_GONE;
 
 /// Why a step did not succeed, in one line.
 #[derive(Debug)]

@@ -6,11 +6,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::install::FREEBSD_LIBS;
-use crate::packages;
-use crate::port;
-use crate::python;
-use crate::run::{self, Failure, cargo, root, target_dir};
+use crate::steps::install::FREEBSD_LIBS;
+use crate::steps::port;
+use crate::tools::packages;
+use crate::tools::python;
+use crate::tools::run::{self, Failure, cargo, root, target_dir};
 
 const AMD64: &str = "x86_64-unknown-freebsd";
 const ARM64: &str = "aarch64-unknown-freebsd";

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::packages;
-use crate::run::{self, Failure, target_dir};
+use crate::tools::packages;
+use crate::tools::run::{self, Failure, target_dir};
 
 /// A Python that has `module`: the system's, or one that is given `requirement`.
 pub(crate) fn with(module: &str, requirement: &str) -> Result<PathBuf, Failure> {

@@ -1,0 +1,8 @@
+//! The parts that steps share: programs to run, packages, temporary folders, output.
+
+pub(crate) mod apart;
+pub(crate) mod output;
+pub(crate) mod packages;
+pub(crate) mod python;
+pub(crate) mod run;
+pub(crate) mod scratch;
