@@ -34,8 +34,15 @@ pub(crate) fn fuzz(args: &[String]) -> Result<(), Failure> {
     }
     // New inputs go here; the committed corpus is only read.
     let found = target_dir().join("fuzz").join(target);
-    std::fs::create_dir_all(&found).map_err(|e| Failure(format!("{}: {e}", found.display())))?;
     let folder = root().join("tests/fuzz");
+    let corpus = folder.join("corpus");
+    let unpacked = target_dir().join("fuzz-corpus").join(target);
+    for made in [&found, &unpacked] {
+        std::fs::create_dir_all(made).map_err(|e| Failure(format!("{}: {e}", made.display())))?;
+    }
+    let archive = corpus.join(format!("{target}.tar"));
+    let mut unpack = Command::new("tar");
+    run::run(unpack.arg("-C").arg(&unpacked).arg("-xf").arg(archive))?;
     let dictionary = folder.join("dictionaries").join(target);
     let mut command = Command::new("cargo");
     command
@@ -46,7 +53,9 @@ pub(crate) fn fuzz(args: &[String]) -> Result<(), Failure> {
         .args(["--features", "libfuzzer", "--sanitizer", "none"])
         .arg(target)
         .arg(&found)
-        .arg(folder.join("corpus").join(target))
+        .arg(&unpacked)
+        // Cases with names: not every target has one.
+        .args(Some(corpus.join(target)).filter(|folder| folder.is_dir()))
         .args(["--", "-max_len=2048", "-timeout=60"])
         .arg(format!("-max_total_time={seconds}"));
     if dictionary.exists() {
