@@ -147,6 +147,7 @@ unsafe fn router(path: &str, given: &vrrp_host_router, objects: &[Tracked]) -> R
         settings,
         // Only a text can ask for it.
         replace_mac: false,
+        silent: false,
         addresses,
         source: at(&format!("{path}.source"), source)?,
         peers: Vec::new(),

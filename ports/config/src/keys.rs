@@ -74,6 +74,7 @@ keys! {
     PreemptDelay "preemptdelay" VRID;
     StartDelay "startdelay" VRID;
     Accept "accept" VRID;
+    Silent "silent" VRID;
     UseVmac "useVMAC" VRID;
     Source "source" VRID;
     Peers "peers" VRID;

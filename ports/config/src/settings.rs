@@ -17,6 +17,7 @@ use super::{address, legacy, values};
 pub(super) struct Settings {
     plain: VrSettings,
     replace_mac: bool,
+    silent: bool,
     sources: Vec<IpAddr>,
     peers: Vec<IpAddr>,
     tracks: Vec<TrackSpec>,
@@ -42,6 +43,7 @@ impl Settings {
         let advert_interval = advert_interval(reader, version);
         let start_delay = legacy::start_delay(reader);
         let accept = accept(reader, interface, addresses);
+        let silent = silent(reader, accept, addresses);
         let max_hops = max_hops(reader, &peers);
         let (mac_mode, replace_mac) = reader
             .value(Key::UseVmac, |text| mac(text, cfg!(target_os = "freebsd")))
@@ -67,6 +69,7 @@ impl Settings {
         Self {
             plain,
             replace_mac,
+            silent,
             sources,
             peers,
             tracks: address::tracks(reader, interface),
@@ -111,6 +114,7 @@ impl Settings {
             id,
             settings: self.plain,
             replace_mac: self.replace_mac,
+            silent: self.silent,
             addresses: own,
             source,
             peers,
@@ -297,6 +301,29 @@ fn accept(reader: &mut Reader<'_, '_>, interface: Option<&str>, addresses: &[Add
         reader.error(Key::Accept, message);
     }
     accept
+}
+
+/// Reads `silent`.
+fn silent(reader: &mut Reader<'_, '_>, accept: bool, addresses: &[AddressSpec]) -> bool {
+    let silent = reader.value(Key::Silent, values::yes_no).unwrap_or(false);
+    if silent && !accept {
+        reader.error(
+            Key::Silent,
+            "expected `no` beside `accept = no`, with which no packet to the addresses is taken, found `yes`",
+        );
+    }
+    let is_link_local = |ip| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+    if silent
+        && addresses
+            .iter()
+            .all(|spec| is_link_local(spec.address.address))
+    {
+        reader.warning(
+            Key::Silent,
+            "has no effect: a link-local address belongs to one interface, and is there while this host is master",
+        );
+    }
+    silent
 }
 
 /// Reads `maxhops`. Advertisements to the group never leave the link, so only unicast has more.

@@ -46,6 +46,8 @@ mod installer;
 #[cfg(target_os = "freebsd")]
 mod leftovers;
 #[cfg(target_os = "freebsd")]
+mod loopback;
+#[cfg(target_os = "freebsd")]
 mod network;
 #[cfg(target_os = "freebsd")]
 mod platform;

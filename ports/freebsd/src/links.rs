@@ -96,6 +96,17 @@ impl Links {
         Some(entry.link.index)
     }
 
+    /// The first loopback, `lo0`.
+    pub(crate) fn loopback(&self) -> Option<&Link> {
+        let mut links = self.entries.values().map(|entry| &entry.link);
+        links.find(|link| link.flags & IFF_LOOPBACK != 0)
+    }
+
+    /// Whether the interface is the loopback that [`loopback`](Self::loopback) gives.
+    pub(crate) fn is_loopback(&self, index: KernelIf) -> bool {
+        self.loopback().is_some_and(|link| link.index == index)
+    }
+
     /// An address of an interface, whatever its prefix.
     pub(crate) fn address(&self, index: KernelIf, address: IpAddr) -> Option<&Address> {
         let entry = self.entries.get(&index)?;

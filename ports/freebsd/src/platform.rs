@@ -320,7 +320,7 @@ impl Platform for FreebsdPlatform {
     }
 
     fn warnings(&self, list: &mut Vec<PlatformWarning>) {
-        self.network.state().warnings(list);
+        self.network.warnings(list);
     }
 
     fn facts(&self) -> HostFacts {

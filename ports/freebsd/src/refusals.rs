@@ -18,6 +18,7 @@ pub(crate) struct Wish<'a> {
     pub(crate) mac_mode: MacMode,
     pub(crate) replace_mac: bool,
     pub(crate) accept: bool,
+    pub(crate) silent: bool,
     /// The addresses, each with the interface that it names.
     pub(crate) addresses: Vec<(IpAddr, Option<&'a str>)>,
 }
@@ -31,6 +32,7 @@ impl<'a> Wish<'a> {
             mac_mode: spec.settings.mac_mode,
             replace_mac: spec.replace_mac,
             accept: spec.settings.accept,
+            silent: spec.silent,
             addresses: addresses
                 .map(|a| (a.address.address, a.interface.as_deref()))
                 .collect(),
@@ -45,6 +47,7 @@ impl<'a> Wish<'a> {
             mac_mode: setup.mac_mode,
             replace_mac: setup.replace_mac,
             accept: setup.accept,
+            silent: setup.silent,
             addresses: addresses
                 .map(|(a, device)| (a.address, device.as_deref()))
                 .collect(),
@@ -76,6 +79,20 @@ pub(crate) fn refusals(
     let is_elsewhere = |device: Option<&str>| device.is_some_and(|device| device != name);
     if !wish.accept && wish.addresses.iter().any(|(_, on)| is_elsewhere(*on)) {
         reasons.push("an address on another interface needs accept mode".into());
+    }
+    if wish.silent && !wish.accept {
+        reasons.push("silent addresses need accept mode".into());
+    }
+    let on_loopback = |device: Option<&str>| {
+        let index = device.and_then(|device| links.find(device));
+        index.is_some_and(|index| links.is_loopback(index))
+    };
+    if wish.silent && wish.addresses.iter().any(|(_, on)| on_loopback(*on)) {
+        reasons.push(
+            "silent addresses are on the loopback by themselves: leave out its name before the \
+             address, or silent"
+                .into(),
+        );
     }
     if let Some(index) = links.find(name) {
         if wish.wants_carrier()
@@ -150,6 +167,7 @@ mod tests {
         Item::Link(Link {
             name: name.into(),
             kind,
+            flags: if name == "lo0" { IFF_LOOPBACK } else { 0 },
             mac: MacAddr([2, 0, 0, 0, 0, number as u8]),
             ..Link::new(index(number))
         })
@@ -183,6 +201,7 @@ mod tests {
             mac_mode: MacMode::Virtual,
             replace_mac: false,
             accept: true,
+            silent: false,
             addresses: addresses
                 .iter()
                 .map(|a| (a.parse().unwrap(), None))
@@ -246,5 +265,19 @@ mod tests {
         assert!(reasons(&wish).is_empty());
         wish.accept = false;
         assert_eq!(reasons(&wish).len(), 1);
+    }
+
+    #[test]
+    fn silent_addresses_are_accepted_and_name_no_loopback() {
+        let mut wish = wish("em0", 1, &["10.0.0.90"]);
+        wish.silent = true;
+        assert!(reasons(&wish).is_empty());
+        wish.accept = false;
+        assert!(reasons(&wish)[0].contains("need accept mode"));
+        wish.accept = true;
+        wish.addresses[0].1 = Some("lo0");
+        assert!(reasons(&wish)[0].contains("on the loopback by themselves"));
+        wish.silent = false;
+        assert!(reasons(&wish).is_empty());
     }
 }

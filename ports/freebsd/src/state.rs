@@ -55,7 +55,9 @@ impl State {
     /// Whether we installed an address.
     pub(crate) fn is_ours(&self, address: &Address) -> bool {
         let routers = &self.table.routers;
+        let is_silent = |ip| routers.silent_addresses().any(|silent| silent == ip);
         routers.is_installed(address.index, address.address)
+            || self.links.is_loopback(address.index) && is_silent(address.address)
     }
 
     /// The name of an interface, or its number if it is not known.

@@ -60,6 +60,8 @@ pub struct VrSpec {
     pub settings: VrSettings,
     /// See [`VrSetup::replace_mac`]. Changing it in a reload is as changing the MAC mode.
     pub replace_mac: bool,
+    /// See [`VrSetup::silent`]. It needs accept mode.
+    pub silent: bool,
     /// Its addresses: at least one; with `peers` at most [`MAX_ADDRESSES`](crate::MAX_ADDRESSES).
     pub addresses: Vec<AddressSpec>,
     /// See [`VrConfig::source`]. While the interface does not have it there is a warning.
@@ -81,6 +83,7 @@ impl VrSpec {
                 ..VrSettings::DEFAULT
             },
             replace_mac: false,
+            silent: false,
             addresses,
             source: None,
             peers: Vec::new(),
@@ -119,6 +122,7 @@ impl VrSpec {
             mac_mode: self.settings.mac_mode,
             replace_mac: self.replace_mac,
             accept: self.settings.accept,
+            silent: self.silent,
             addresses: self
                 .addresses
                 .iter()
@@ -250,6 +254,8 @@ pub enum ConfigCause {
         /// The interface that is to carry it.
         interface: String,
     },
+    /// Silent addresses need accept mode: services bind them.
+    SilentNeedsAccept,
     /// A tracked virtual router does not exist.
     NoSuchVirtualRouter(VrId),
     /// It tracks itself.
@@ -285,6 +291,9 @@ impl fmt::Display for ConfigCause {
             ConfigCause::NeedsAccept { address, interface } => write!(
                 f,
                 "without accept mode {address} cannot be on {interface}, which is another interface than the virtual router's"
+            ),
+            ConfigCause::SilentNeedsAccept => f.write_str(
+                "its addresses cannot be silent without accept mode: no packet to them is taken",
             ),
             ConfigCause::NoSuchVirtualRouter(id) => {
                 write!(f, "it depends on {id}, which is not configured")

@@ -16,6 +16,10 @@ pub struct VrSetup {
     pub replace_mac: bool,
     /// Whether the host takes packets to its addresses.
     pub accept: bool,
+    /// Whether its addresses, but for link-local ones, are on the loopback for as long as it is
+    /// prepared, whichever host is Active: services bind them once. There nobody is answered for
+    /// them; while this host is Active they are on the interface that carries them, too.
+    pub silent: bool,
     /// Its addresses, with the interface that carries each; `None`: the one that carries the MAC.
     /// That one also carries an address that is not listed: the engine gives an IPv6 virtual router
     /// a link-local address when it has none (V-9).

@@ -114,6 +114,15 @@ impl<E, M> Routers<E, M> {
         self.on(host_if).map(|(key, _)| key).collect()
     }
 
+    /// Iterates over the addresses that are to be on the loopback for as long as their virtual routers
+    /// are prepared. A link-local one is of one link, and is none of them.
+    pub fn silent_addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let silent = self.table.values().filter(|router| router.setup.silent);
+        let addresses = silent.flat_map(|router| &router.setup.addresses);
+        let addresses = addresses.map(|(address, _)| address.address);
+        addresses.filter(|ip| !matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local()))
+    }
+
     /// Iterates over the addresses that any virtual router serves.
     pub fn served(&self) -> impl Iterator<Item = &Served<E>> {
         self.table.values().flat_map(Router::served)

@@ -256,6 +256,7 @@ fn setup(vrid: u8, mac_mode: MacMode, last: u8) -> VrSetup {
         mac_mode,
         replace_mac: false,
         accept: true,
+        silent: false,
         addresses: vec![(address(last), None)],
         unicast: false,
         source: None,

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use vrrp_host::{Facts, OwnInterface};
+use vrrp_host::{Facts, OwnInterface, VrSpec};
 
 use crate::links::Links;
 use crate::names;
@@ -10,11 +10,24 @@ use crate::netlink::{self, Netlink, OUR_PROTOCOL};
 
 /// The interfaces of the calling thread's network namespace, as they were when they were listed.
 #[derive(Clone, Debug, Default)]
-pub struct LinuxFacts(Vec<OwnInterface>);
+pub struct LinuxFacts {
+    interfaces: Vec<OwnInterface>,
+    /// The name of the loopback.
+    loopback: String,
+}
+
+/// Why a silent address is on no device that is the loopback.
+pub(crate) const SILENT_IS_ON_LOOPBACK: &str = "silent addresses are on the loopback by themselves: \
+    leave out its name before the address, or silent";
 
 impl LinuxFacts {
-    pub(crate) fn new(interfaces: Vec<OwnInterface>) -> Self {
-        Self(interfaces)
+    /// Takes them from the `links`, the addresses that are `ours` left out.
+    pub(crate) fn new(links: &Links, ours: impl Fn(&netlink::Address) -> bool) -> Self {
+        let loopback = links.loopback().map(|link| link.name.clone());
+        Self {
+            interfaces: links.facts(ours),
+            loopback: loopback.unwrap_or_default(),
+        }
     }
 
     /// Lists them. Needs no privileges.
@@ -31,12 +44,19 @@ impl LinuxFacts {
             let link = links.get(a.index);
             a.protocol == OUR_PROTOCOL || link.is_some_and(|l| l.alias.starts_with(names::ALIAS))
         };
-        Ok(Self(links.facts(ours)))
+        Ok(Self::new(&links, ours))
     }
 }
 
 impl Facts for LinuxFacts {
     fn interfaces(&self) -> &[OwnInterface] {
-        &self.0
+        &self.interfaces
+    }
+
+    fn refusals(&self, spec: &VrSpec) -> Vec<String> {
+        let mut devices = spec.addresses.iter().filter_map(|a| a.interface.as_ref());
+        let refused = spec.silent && devices.any(|device| *device == self.loopback);
+        let reason = refused.then(|| SILENT_IS_ON_LOOPBACK.to_owned());
+        reason.into_iter().collect()
     }
 }

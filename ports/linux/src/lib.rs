@@ -24,6 +24,7 @@ mod instances;
 mod ledger;
 mod leftovers;
 mod links;
+mod loopback;
 mod macvlan_reaper;
 mod names;
 mod neighbor_requests;

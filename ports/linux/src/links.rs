@@ -12,6 +12,7 @@ use crate::netlink::{Address, Event, Link, OUR_PROTOCOL};
 
 const IFF_UP: u32 = libc::IFF_UP as u32;
 const IFF_LOOPBACK: u32 = libc::IFF_LOOPBACK as u32;
+const IFF_NOARP: u32 = libc::IFF_NOARP as u32;
 const IFF_LOWER_UP: u32 = 1 << 16;
 const IFA_F_DADFAILED: u32 = 0x08;
 const IFA_F_TENTATIVE: u32 = 0x40;
@@ -158,6 +159,18 @@ impl Links {
     pub(crate) fn judge(&self, link: &Link) -> Result<(), String> {
         let master = link.master.and_then(|master| self.get(master));
         fitness::judge(link, master)
+    }
+
+    /// The loopback, which every network namespace has.
+    pub(crate) fn loopback(&self) -> Option<&Link> {
+        self.iter().find(|link| link.flags & IFF_LOOPBACK != 0)
+    }
+
+    /// The links by which others can ask over ARP for addresses of this host: ports of a bridge or a
+    /// bond are not.
+    pub(crate) fn answering(&self) -> impl Iterator<Item = &Link> {
+        let links = self.iter();
+        links.filter(|link| link.flags & (IFF_LOOPBACK | IFF_NOARP) == 0 && link.master.is_none())
     }
 
     /// Whether the link is the loopback.

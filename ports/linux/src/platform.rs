@@ -428,8 +428,8 @@ impl Platform for LinuxPlatform {
 
     fn facts(&self) -> HostFacts {
         let state = self.network.state();
-        let interfaces = state.links.facts(|address| state.is_ours(address));
-        Ok(Box::new(LinuxFacts::new(interfaces)))
+        let ours = |address: &_| state.is_ours(address);
+        Ok(Box::new(LinuxFacts::new(&state.links, ours)))
     }
 }
 

@@ -58,6 +58,10 @@ impl State {
         }
         let routers = &self.table.routers;
         routers.is_installed(address.index, address.address)
+            || self.links.is_loopback(address.index)
+                && routers
+                    .silent_addresses()
+                    .any(|silent| silent == address.address)
     }
 
     /// Whether the kernel says which addresses are ours.

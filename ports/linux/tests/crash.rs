@@ -49,12 +49,14 @@ fn setups(first: u8) -> [VrSetup; 3] {
         let address = format!("10.0.0.{}", 100 + first + more);
         setup(key(Family::Ipv4, first + more), mode, vip(&address, 24))
     };
-    let mut silent = on(2, MacMode::Virtual);
-    silent.accept = false;
+    let mut unaccepted = on(2, MacMode::Virtual);
+    unaccepted.accept = false;
     let mut shared = on(1, MacMode::Interface);
     // It is there before us.
     shared.addresses.push((vip("10.0.0.2", 24), None));
-    [on(0, MacMode::Virtual), shared, silent]
+    let mut silent = on(0, MacMode::Virtual);
+    silent.silent = true;
+    [silent, shared, unaccepted]
 }
 
 /// Takes everything up and waits to be killed.
@@ -114,6 +116,7 @@ fn killed_processes_are_cleaned_up_after() {
         "10.0.0.101/24",
         "10.0.0.102/24",
         "blackhole 10.0.0.103",
+        "10.0.0.101/32",
     ] {
         assert!(held.contains(what), "{what} is not in {held}");
     }
@@ -157,7 +160,7 @@ fn a_lost_ledger_leaves_nothing() {
         remarks,
         [
             "removed what bears the marks of vrrpd and belongs to no running one: 3 macvlans, \
-             1 address, 2 routes"
+             2 addresses, 2 routes"
         ]
     );
     assert_eq!(open_in(&directories[2]), [""; 0], "there is nothing left");
@@ -185,7 +188,7 @@ fn a_process_without_a_ledger_keeps_what_is_its() {
     );
     drop(child);
     open_in(&another);
-    for what in ["vr4.", "10.0.0.102/24", "blackhole"] {
+    for what in ["vr4.", "10.0.0.101/32", "10.0.0.102/24", "blackhole"] {
         assert!(!world().contains(what), "{what} is in {}", world());
     }
     std::fs::remove_dir(&another).unwrap();

@@ -233,6 +233,7 @@ fn some_spec(octets: &mut Octets<'_>) -> VrSpec {
     };
     spec.settings.accept = bits & 16 != 0;
     spec.replace_mac = bits & 32 != 0;
+    spec.silent = list & 32 != 0;
     spec.peers = list_of(&peers, bits >> 6 ^ 3);
     if list & 64 != 0 {
         spec.tracks = vec![TrackSpec {
@@ -251,6 +252,7 @@ fn setup_of(spec: &VrSpec, key: VrKey) -> VrSetup {
         mac_mode: spec.settings.mac_mode,
         replace_mac: spec.replace_mac,
         accept: spec.settings.accept,
+        silent: spec.silent,
         addresses: placed.map(|a| (a.address, a.interface.clone())).collect(),
         unicast: !spec.peers.is_empty(),
         source: spec.source,

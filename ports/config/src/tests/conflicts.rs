@@ -102,6 +102,31 @@ fn an_address_on_another_interface_is_accepted() {
 }
 
 #[test]
+fn silent_addresses_are_accepted_ones() {
+    assert_eq!(
+        said(format!("{MINIMAL}silent = yes\n")),
+        (false, Vec::new())
+    );
+    let (refused, lines) = said(format!("{MINIMAL}silent = yes\naccept = no\n"));
+    assert!(refused);
+    assert_eq!(
+        lines,
+        [
+            "5: silent: expected `no` beside `accept = no`, with which no packet to the addresses is taken, found `yes`"
+        ]
+    );
+    let link_local = MINIMAL.replace("10.0.0.1/24", "fe80::1/64");
+    let (refused, lines) = said(format!("{link_local}silent = yes\n"));
+    assert!(!refused);
+    assert_eq!(
+        lines,
+        [
+            "5: warning: silent: has no effect: a link-local address belongs to one interface, and is there while this host is master"
+        ]
+    );
+}
+
+#[test]
 fn versions_and_passwords() {
     check_more(&[
         (

@@ -242,6 +242,7 @@ fn each_key_of_the_protocol_means_what_it_says() {
         Duration::from_secs(30)
     );
     assert!(!with("accept = no").settings.accept);
+    assert!(with("silent = yes").silent && !with("").silent);
     assert_eq!(with("useVMAC = no").settings.mac_mode, MacMode::Interface);
     assert_eq!(with("useVMAC = yes").settings.mac_mode, MacMode::Virtual);
     assert_eq!(

@@ -74,6 +74,7 @@ preempt=yes
 preemptdelay=1
 startdelay=1.5
 accept=no
+silent=no
 useVMAC=no
 peers=10.0.0.9
 maxhops=2

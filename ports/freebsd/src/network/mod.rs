@@ -13,11 +13,12 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use vrrp_core::{Duration, Instant};
-use vrrp_host::{HostIf, Incoming, PlatformError};
+use vrrp_host::{HostIf, Incoming, PlatformError, PlatformWarning};
 use vrrp_port_kit::Port as _;
 
 use crate::installer::Installer;
 use crate::ledger::Ledger;
+use crate::loopback::LoopbackAddresses;
 use crate::state::State;
 use crate::sys::{self, Queue};
 
@@ -32,6 +33,7 @@ pub(crate) struct Network {
     look_at: Option<Instant>,
     state: State,
     installer: Installer,
+    loopback: LoopbackAddresses,
     /// Filters and bridges may not be as the virtual routers want them.
     doubtful: bool,
     /// Times that the interfaces were listed anew.
@@ -47,6 +49,7 @@ impl Network {
             look_at: None,
             state: State::default(),
             installer: Installer::new(routing, ledger),
+            loopback: LoopbackAddresses::default(),
             doubtful: false,
             resyncs: 0,
         };
@@ -75,6 +78,12 @@ impl Network {
     /// Returns the state.
     pub(crate) fn state(&self) -> &State {
         &self.state
+    }
+
+    /// Appends what is wrong now.
+    pub(crate) fn warnings(&self, list: &mut Vec<PlatformWarning>) {
+        self.state.warnings(list);
+        self.loopback.warnings(list);
     }
 
     /// Returns the state.
@@ -140,6 +149,7 @@ impl Network {
         if !self.doubtful {
             return Ok(());
         }
+        self.loopback.tidy(&self.state, &mut self.installer);
         for host_if in self.state.table.interfaces.handles() {
             self.hear(host_if)?;
             self.introduce(host_if)?;
@@ -159,6 +169,8 @@ impl Network {
         for key in self.state.table.routers.keys() {
             clean &= self.release_router(key);
         }
+        self.loopback.tidy(&self.state, &mut self.installer);
+        clean &= self.loopback.is_empty();
         if clean {
             self.installer.ledger.close();
         }

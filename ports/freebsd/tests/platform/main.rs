@@ -6,6 +6,7 @@
 mod common;
 mod macs;
 mod privsep;
+mod silent;
 mod trouble;
 mod wait;
 
@@ -13,6 +14,7 @@ use std::process::{Command, ExitCode};
 
 use macs::*;
 use privsep::*;
+use silent::*;
 use trouble::*;
 use vrrp_freebsd::testing;
 use wait::*;
@@ -110,6 +112,18 @@ const TESTS: &[Test] = &[
     (
         "one_call_waits_for_everything",
         one_call_waits_for_everything,
+    ),
+    (
+        "a_backup_has_silent_addresses_and_answers_nobody",
+        a_backup_has_silent_addresses_and_answers_nobody,
+    ),
+    (
+        "silent_addresses_of_ipv6_are_ready_at_once",
+        silent_addresses_of_ipv6_are_ready_at_once,
+    ),
+    (
+        "a_reload_turns_silence_on_and_off",
+        a_reload_turns_silence_on_and_off,
     ),
     (
         "a_process_without_rights_is_served",

@@ -69,6 +69,9 @@ fn check_addresses<'a>(
 }
 
 fn check_devices(spec: &VrSpec) -> Result<(), ConfigError> {
+    if spec.silent && !spec.settings.accept {
+        return Err(refuse(Some(spec), ConfigCause::SilentNeedsAccept));
+    }
     let mut elsewhere = spec.addresses.iter().filter_map(|entry| {
         let address = entry.address.address;
         Some((address, spec.device_of(address)?.to_owned()))

@@ -43,6 +43,7 @@ pub fn setup(key: VrKey, mac_mode: MacMode, address: VirtualAddress) -> VrSetup 
         mac_mode,
         replace_mac: false,
         accept: true,
+        silent: false,
         addresses: vec![(address, None)],
         unicast: false,
         source: None,

@@ -246,6 +246,14 @@ fn without_accepting_there_are_no_addresses_on_devices() {
     let error = config(std::slice::from_ref(&silent)).check().unwrap_err();
     assert!(matches!(error.cause, ConfigCause::NeedsAccept { .. }));
     assert!(Host::open(platform, config(&[silent])).is_err());
+    let mut bound = VrSpec {
+        silent: true,
+        ..spec(1, 100)
+    };
+    config(&[bound.clone()]).check().unwrap();
+    bound.settings.accept = false;
+    let error = config(&[bound]).check().unwrap_err();
+    assert!(matches!(error.cause, ConfigCause::SilentNeedsAccept));
     // To name the interface itself says nothing.
     let mut own = VrSpec {
         settings: VrSettings {

@@ -216,6 +216,7 @@ impl Writer {
             .flag(setup.mac_mode == MacMode::Virtual)
             .flag(setup.replace_mac)
             .flag(setup.accept)
+            .flag(setup.silent)
             .flag(setup.unicast)
             .maybe_ip(setup.source)
             .u32(setup.addresses.len() as u32);
@@ -383,7 +384,8 @@ impl<'a> Reader<'a> {
             true => MacMode::Virtual,
             false => MacMode::Interface,
         };
-        let (replace_mac, accept, unicast) = (self.flag()?, self.flag()?, self.flag()?);
+        let (replace_mac, accept) = (self.flag()?, self.flag()?);
+        let (silent, unicast) = (self.flag()?, self.flag()?);
         let source = self.maybe_ip()?;
         let count = self.u32()? as usize;
         if count > MAX_ADDRESSES {
@@ -403,6 +405,7 @@ impl<'a> Reader<'a> {
             mac_mode,
             replace_mac,
             accept,
+            silent,
             addresses,
             unicast,
             source,

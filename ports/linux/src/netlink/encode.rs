@@ -274,6 +274,34 @@ pub(crate) fn address_and_route(
     route: AddressRoute,
     add: bool,
 ) {
+    let scope = match address.address.is_loopback() {
+        true => RT_SCOPE_HOST,
+        false => 0,
+    };
+    scoped_address(to, index, (address, scope), route, add);
+}
+
+/// Adds or removes a virtual address on the loopback. It is of this host alone: its scope, and of IPv6
+/// that it is deprecated, keep it from being chosen as a source.
+pub(crate) fn loopback_address(to: &mut Requests, index: KernelIf, address: IpAddr, add: bool) {
+    let prefix_len = match address {
+        IpAddr::V4(_) => 32,
+        IpAddr::V6(_) => 128,
+    };
+    let address = VirtualAddress {
+        address,
+        prefix_len,
+    };
+    scoped_address(to, index, (address, RT_SCOPE_HOST), AddressRoute::None, add);
+}
+
+fn scoped_address(
+    to: &mut Requests,
+    index: KernelIf,
+    (address, scope): (VirtualAddress, u8),
+    route: AddressRoute,
+    add: bool,
+) {
     let mut body = [0; 8];
     let routeless = match route {
         AddressRoute::None => IFA_F_NOPREFIXROUTE,
@@ -286,9 +314,7 @@ pub(crate) fn address_and_route(
     };
     body[0] = family;
     body[1] = prefix_len;
-    if address.address.is_loopback() {
-        body[3] = RT_SCOPE_HOST;
-    }
+    body[3] = scope;
     body[4..8].copy_from_slice(&index.number().to_ne_bytes());
     let (kind, flags) = if add {
         (RTM_NEWADDR, REQUEST | ACK | CREATE | EXCLUSIVE)

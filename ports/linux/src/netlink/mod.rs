@@ -9,7 +9,7 @@ pub(crate) use encode::{
     AddressRoute, Requests, address, address_and_route, blackhole, create_macvlan, delete_group,
     delete_link, delete_route, dump_addresses, dump_links, dump_routes_ipv4, dump_routes_ipv6,
     link_flags, link_named, link_route, link_settings, link_sysctls, link_with_counters,
-    network_of, network_of_ipv6, network_route,
+    loopback_address, network_of, network_of_ipv6, network_route,
 };
 pub(crate) use parse::{Address, Event, Link, decode, messages, route_device, route_target};
 pub(crate) use socket::{Monitor, Netlink};

@@ -19,6 +19,7 @@ use vrrp_port_kit::{KernelIf, Port as _};
 use crate::announcements::Announcements;
 use crate::installer::Installer;
 use crate::ledger::Ledger;
+use crate::loopback::LoopbackAddresses;
 use crate::macvlan_reaper::Reaper;
 use crate::neighbor_requests::NeighborRequests;
 use crate::netlink::{Monitor, Netlink};
@@ -44,6 +45,7 @@ pub(crate) struct Network {
     requests: NeighborRequests,
     announcements: Announcements,
     routes: Routes,
+    loopback: LoopbackAddresses,
     reached: Reached,
     /// The beginning of the tokens of this network namespace.
     place: String,
@@ -78,6 +80,7 @@ impl Network {
             requests: NeighborRequests::default(),
             announcements: Announcements::default(),
             routes: Routes::default(),
+            loopback: LoopbackAddresses::default(),
             reached: Reached::default(),
             place: opened.place,
             has_ipv6: files::has_ipv6(),
@@ -171,6 +174,8 @@ impl Network {
     /// Makes sysctls and sockets as the virtual routers want them, where that may have changed.
     pub(crate) fn tidy(&mut self) -> Result<(), PlatformError> {
         self.tidy_sysctls()?;
+        // By now no neighbour is answered for them.
+        self.loopback.tidy(&self.state, &mut self.installer);
         self.requests
             .tidy(&mut self.state, &self.sysctls, &self.epoll)?;
         self.announcements.tidy(&mut self.state, &self.epoll);
@@ -193,6 +198,7 @@ impl Network {
     pub(crate) fn look_at_sysctls(&mut self) -> io::Result<()> {
         let all = self.sysctls.begin_look(&self.state);
         self.announcements.retry();
+        self.loopback.retry();
         let mut result = self.tidy();
         if all {
             self.reached
@@ -223,6 +229,7 @@ impl Network {
         self.sysctls.warnings(&self.state, list);
         self.state.warnings(list);
         self.announcements.warnings(list);
+        self.loopback.warnings(&self.state, list);
         list.extend(self.installer.strays.warning());
     }
 
@@ -239,6 +246,7 @@ impl Network {
         }
         // A route that refuses to go bears our mark, and goes with the next life.
         let _ = self.routes.apply(&self.state, &mut self.installer);
+        self.loopback.tidy(&self.state, &mut self.installer);
         let restored = self.tidy_sysctls();
         if !macvlans_are_gone || self.installer.strays.are_there() {
             // Nothing is left to be done later.

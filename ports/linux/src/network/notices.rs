@@ -35,10 +35,14 @@ impl Network {
                     // It may have been down, and lost its routes.
                     if foreign {
                         self.routes.doubt();
+                        self.sysctls.note_link();
                     }
                     foreign
                 }
                 Event::Address(a) | Event::AddressGone(a) => {
+                    if matches!(event, Event::AddressGone(_)) {
+                        self.loopback.note_gone(a);
+                    }
                     let foreign = !self.state.is_macvlan(a.index) && !self.state.is_ours(a);
                     // Another interface may have come into a virtual address's subnet.
                     if foreign {

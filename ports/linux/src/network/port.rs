@@ -8,6 +8,7 @@ use vrrp_host::{HostIf, PlatformError, VrSetup};
 use vrrp_port_kit::{KernelIf, Port, refused};
 
 use super::Network;
+use crate::facts::SILENT_IS_ON_LOOPBACK;
 use crate::fitness::fitness;
 use crate::ledger::{Entry, Ledger};
 use crate::sockets::Sockets;
@@ -98,6 +99,7 @@ impl Port for Network {
     fn compare_later(&mut self) {
         self.sysctls.doubt();
         self.announcements.doubt();
+        self.loopback.doubt();
     }
 
     fn judge(&self, setup: &VrSetup) -> Result<(), PlatformError> {
@@ -111,6 +113,14 @@ impl Port for Network {
         let mut devices = setup.addresses.iter().filter_map(|(_, d)| d.as_deref());
         if !setup.accept && devices.any(|device| device != name) {
             return cannot("an address on another interface needs accept mode");
+        }
+        if setup.silent && !setup.accept {
+            return cannot("silent addresses need accept mode");
+        }
+        let mut devices = setup.addresses.iter().filter_map(|(_, d)| d.as_deref());
+        let is_loopback = |device: &str| links.find(device).is_some_and(|i| links.is_loopback(i));
+        if setup.silent && devices.any(is_loopback) {
+            return cannot(SILENT_IS_ON_LOOPBACK);
         }
         if setup.replace_mac {
             return cannot(

@@ -11,8 +11,8 @@ use vrrp_port_kit::KernelIf;
 
 use super::files;
 use super::table::{
-    Answers, DECISIVE, MACVLAN, SEGMENT, Surroundings, Sysctl, Values, Wanted, answers_on_device,
-    answers_on_macvlan, inherited,
+    Answers, DECISIVE, ELSEWHERE, MACVLAN, Place, SEGMENT, Surroundings, Sysctl, Values, Wanted,
+    answers_on_device, answers_on_macvlan, inherited,
 };
 use crate::installer::Installer;
 use crate::ledger::Entry;
@@ -39,8 +39,10 @@ pub(crate) struct Sysctls {
     /// Those of the interfaces that virtual routers and their addresses are on, by the kernel's
     /// number, as last read. Our macvlans are not among them.
     pub(super) devices: BTreeMap<KernelIf, Values>,
-    /// Interfaces of the host that are on a segment of an IPv4 virtual router.
-    pub(super) segments: BTreeSet<KernelIf>,
+    /// Interfaces of the host whose ARP is changed, and why.
+    pub(super) segments: BTreeMap<KernelIf, Place>,
+    /// An address of IPv4 is on the loopback.
+    has_silent: bool,
     changed: Vec<Changed>,
     /// They may not be as the virtual routers want them.
     doubtful: bool,
@@ -60,6 +62,16 @@ struct Changed {
     entry: Entry,
 }
 
+impl Changed {
+    /// The value before, and that which we set.
+    fn value(&self) -> Option<(i32, i32)> {
+        match &self.entry {
+            Entry::Setting { old, new, .. } => Some((old.parse().ok()?, new.parse().ok()?)),
+            _ => None,
+        }
+    }
+}
+
 /// A value that was not as it should be.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wrong {
@@ -76,7 +88,8 @@ impl Sysctls {
             looked_us: 0,
             all: Values::UNKNOWN,
             devices: BTreeMap::new(),
-            segments: BTreeSet::new(),
+            segments: BTreeMap::new(),
+            has_silent: false,
             changed: Vec::new(),
             doubtful: false,
             due: BTreeSet::new(),
@@ -160,7 +173,7 @@ pub(crate) fn restore(
     old: &str,
     new: &str,
 ) -> io::Result<()> {
-    let mut ours = SEGMENT.iter().map(|rule| rule.sysctl);
+    let mut ours = SEGMENT.iter().chain(&ELSEWHERE).map(|rule| rule.sysctl);
     let ours = ours.find(|sysctl| sysctl.name() == name);
     let numbers = (old.parse(), new.parse::<i32>());
     let (Some(sysctl), (Ok(old), Ok(new))) = (ours, numbers) else {
@@ -197,6 +210,11 @@ impl Sysctls {
     /// Notes that sysctls may not be as the virtual routers want them.
     pub(crate) fn doubt(&mut self) {
         self.doubtful = true;
+    }
+
+    /// Notes that a link of the host has come or changed, which may answer for silent addresses.
+    pub(crate) fn note_link(&mut self) {
+        self.doubtful |= self.has_silent;
     }
 
     /// Whether sysctls may not be as the virtual routers want them.
@@ -236,8 +254,8 @@ impl Sysctls {
         installer: &mut Installer,
     ) -> Result<(), PlatformError> {
         let mut result = Ok(());
-        for index in self.segments.clone() {
-            result = result.and(self.set_segment(state, installer, index));
+        for (index, place) in self.segments.clone() {
+            result = result.and(self.set_segment(state, installer, index, place));
         }
         result
     }
@@ -408,7 +426,7 @@ impl Sysctls {
         state: &State,
         installer: &mut Installer,
     ) -> Result<(), PlatformError> {
-        let (mut wanted, mut addresses) = (BTreeSet::new(), Vec::new());
+        let (mut wanted, mut addresses) = (BTreeMap::new(), Vec::new());
         for (key, router) in state.table.routers.iter() {
             let Some(index) = state.table.interfaces.index(HostIf::of(key)) else {
                 continue;
@@ -416,7 +434,7 @@ impl Sysctls {
             if key.family == Family::Ipv6 {
                 continue;
             }
-            wanted.insert(index);
+            wanted.insert(index, Place::Segment);
             let of_router = router.setup.addresses.iter();
             addresses.extend(of_router.filter_map(|(address, _)| match address.address {
                 IpAddr::V4(ip) => Some(ip),
@@ -425,20 +443,33 @@ impl Sysctls {
         }
         addresses.sort_unstable();
         // Our macvlans were born so.
-
-        wanted.retain(|index| !state.is_macvlan(*index));
-        let known = |index| wanted.contains(&index) || state.is_macvlan(index);
+        wanted.retain(|index, _| !state.is_macvlan(*index));
+        let known = |index| wanted.contains_key(&index) || state.is_macvlan(index);
         let beside = state.links.beside(&addresses, known);
         let beside: Vec<KernelIf> = beside.map(|link| link.index).collect();
-        wanted.extend(beside);
+        wanted.extend(beside.into_iter().map(|index| (index, Place::Segment)));
+        self.has_silent = state
+            .table
+            .routers
+            .silent_addresses()
+            .any(|ip| ip.is_ipv4());
+        let elsewhere = state.links.answering().map(|link| link.index);
+        for index in elsewhere.filter(|_| self.has_silent) {
+            if !state.is_macvlan(index) {
+                wanted.entry(index).or_insert(Place::Elsewhere);
+            }
+        }
         let before = std::mem::take(&mut self.segments);
-        for index in before.difference(&wanted) {
+        for index in before.keys().filter(|index| !wanted.contains_key(index)) {
             self.restore(state, installer, *index);
         }
-        self.segments = before.intersection(&wanted).copied().collect();
-        for index in wanted.difference(&before) {
-            self.set_segment(state, installer, *index)?;
-            self.segments.insert(*index);
+        self.segments = before;
+        self.segments.retain(|index, _| wanted.contains_key(index));
+        for (index, place) in wanted {
+            if self.segments.get(&index) != Some(&place) {
+                self.set_segment(state, installer, index, place)?;
+                self.segments.insert(index, place);
+            }
         }
         Ok(())
     }
@@ -449,13 +480,14 @@ impl Sysctls {
         state: &State,
         installer: &mut Installer,
         index: KernelIf,
+        place: Place,
     ) -> Result<(), PlatformError> {
         let Some(link) = state.links.get(index) else {
             return Ok(());
         };
         let device = link.name.clone();
         self.wrong.retain(|(of, _), _| *of != index);
-        for rule in &SEGMENT {
+        for rule in place.rules() {
             let (sysctl, wanted) = (rule.sysctl, rule.value);
             let what = || format!("set {} to {wanted}", sysctl.path(&device));
             let failed = |error| PlatformError::new(what(), error);
@@ -465,34 +497,49 @@ impl Sysctls {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
                 Err(error) => return Err(failed(error)),
             };
-            if rule.good.contains(&found) {
+            let ours = self
+                .changed
+                .iter()
+                .find(|h| (h.index, h.sysctl) == (index, sysctl));
+            let ours = ours.and_then(Changed::value);
+            let is_ours = ours.is_some_and(|(_, new)| new == found);
+            if found == wanted || rule.good.contains(&found) && !is_ours {
                 continue;
             }
-            let changed = &mut self.changed;
-            if changed
-                .iter()
-                .any(|h| (h.index, h.sysctl) == (index, sysctl))
-            {
-                // Somebody has changed it since.
-                let wrong = Wrong {
-                    found,
-                    wanted,
-                    refused: false,
-                };
-                self.wrong.insert((index, sysctl), wrong);
-            } else {
-                let entry = Entry::Setting {
-                    device: device.clone(),
-                    name: sysctl.name().into(),
-                    old: found.to_string(),
-                    new: wanted.to_string(),
-                };
-                installer.ledger.add([entry.clone()]).map_err(failed)?;
-                changed.push(Changed {
-                    index,
-                    sysctl,
-                    entry,
-                });
+            let entry = |old: String| Entry::Setting {
+                device: device.clone(),
+                name: sysctl.name().into(),
+                old,
+                new: wanted.to_string(),
+            };
+            let mut changed = self.changed.iter_mut();
+            let known = changed.find(|h| (h.index, h.sysctl) == (index, sysctl));
+            match known.map(|known| (known.value(), known)) {
+                // The interface has come to another place.
+                Some((Some((old, new)), known)) if new == found => {
+                    let entry = entry(old.to_string());
+                    installer.ledger.add([entry.clone()]).map_err(failed)?;
+                    let before = std::mem::replace(&mut known.entry, entry);
+                    installer.ledger.remove(&before).map_err(failed)?;
+                }
+                Some(_) => {
+                    // Somebody has changed it since.
+                    let wrong = Wrong {
+                        found,
+                        wanted,
+                        refused: false,
+                    };
+                    self.wrong.insert((index, sysctl), wrong);
+                }
+                None => {
+                    let entry = entry(found.to_string());
+                    installer.ledger.add([entry.clone()]).map_err(failed)?;
+                    self.changed.push(Changed {
+                        index,
+                        sysctl,
+                        entry,
+                    });
+                }
             }
             let set = for_netlink(&[(sysctl, wanted)]);
             set_ipv4(&mut installer.netlink, index, &set).map_err(failed)?;
@@ -529,7 +576,7 @@ impl Sysctls {
         installer: &mut Installer,
     ) -> Result<(), PlatformError> {
         let over = self.changed.iter().map(|one| one.index);
-        let over: BTreeSet<KernelIf> = over.filter(|i| !self.segments.contains(i)).collect();
+        let over: BTreeSet<KernelIf> = over.filter(|i| !self.segments.contains_key(i)).collect();
         for &index in &over {
             self.restore(state, installer, index);
         }

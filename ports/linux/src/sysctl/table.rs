@@ -165,14 +165,53 @@ pub(crate) const SEGMENT: [OnSegment; 2] = [
     },
 ];
 
+/// Set on each other interface that answers ARP while an address of IPv4 is on the loopback, so that
+/// this one is neither answered for nor announced there. Other addresses of this host, which have no
+/// scope of the host alone, still are.
+pub(crate) const ELSEWHERE: [OnSegment; 2] = [
+    OnSegment {
+        sysctl: ArpIgnore,
+        value: 3,
+        good: &[1, 2, 3, 8],
+        harm: "answer ARP for silent addresses",
+    },
+    OnSegment {
+        sysctl: ArpAnnounce,
+        value: 2,
+        good: &[2],
+        harm: "announce silent addresses",
+    },
+];
+
+/// The rules for an interface of the host, by where that is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// On a segment of an IPv4 virtual router.
+    Segment,
+    /// On none, while an address of IPv4 is on the loopback.
+    Elsewhere,
+}
+
+impl Place {
+    pub(crate) fn rules(self) -> &'static [OnSegment; 2] {
+        match self {
+            Place::Segment => &SEGMENT,
+            Place::Elsewhere => &ELSEWHERE,
+        }
+    }
+}
+
 /// Whether a sysctl of an interface of the host may be put back from `new` to `old`: we set it so, and
 /// would have left another value alone.
 pub(crate) fn is_undoable(name: &str, old: &str, new: &str) -> bool {
-    let rule = SEGMENT.iter().find(|rule| rule.sysctl.name() == name);
-    let (Some(rule), Ok(old)) = (rule, old.parse::<i32>()) else {
+    let Ok(old) = old.parse::<i32>() else {
         return false;
     };
-    new == rule.value.to_string() && old >= 0 && !rule.good.contains(&old)
+    let mut rules = SEGMENT.iter().chain(&ELSEWHERE);
+    rules.any(|rule| {
+        let same = rule.sysctl.name() == name && new == rule.value.to_string();
+        same && old >= 0 && !rule.good.contains(&old)
+    })
 }
 
 /// Where the value comes from that a macvlan needs.

@@ -18,6 +18,8 @@ pub(crate) const SYSTEMD: &[&str] = &["systemd"];
 pub(crate) const REFUSALS: &[&str] = &["strace"];
 /// The packages for the lab's C programs: httpd, as it comes.
 pub(crate) const HTTPD: &[&str] = &["apache2-bin", "apache2-dev", "pkg-config"];
+/// The packages for the lab's services on silent addresses: name servers, as they come.
+pub(crate) const NAME_SERVERS: &[&str] = &["bind9", "tinydns"];
 /// Renders and checks the manual pages.
 pub(crate) const MANUALS: &[&str] = &["mandoc"];
 /// Counts instructions.
@@ -54,8 +56,15 @@ pub(crate) const METRICS: &[&str] = &["prometheus"];
 /// Brings what the Python package index has.
 pub(crate) const PYTHON: &[&str] = &["python3", "python3-venv"];
 
-/// The services that come with packages of ours. None is to run on a machine because it runs our tests.
-const SERVICES: &[&str] = &["keepalived", "frr", "prometheus"];
+/// The packages of ours that come with a service, and its name. None is to run on a machine because it
+/// runs our tests.
+const SERVICES: &[(&str, &str)] = &[
+    ("keepalived", "keepalived"),
+    ("frr", "frr"),
+    ("prometheus", "prometheus"),
+    ("bind9", "named"),
+    ("tinydns", "tinydns"),
+];
 
 /// The place where Debian's packages ask whether they may start a service.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
@@ -116,7 +125,10 @@ pub(crate) fn install(packages: &[&str]) -> Result<(), Failure> {
         update?;
         return Err(failure);
     }
-    for service in SERVICES.iter().filter(|service| missing.contains(service)) {
+    for (_, service) in SERVICES
+        .iter()
+        .filter(|(package, _)| missing.contains(package))
+    {
         run::output(as_root("update-rc.d").args([service, "disable"]))?;
     }
     Ok(())

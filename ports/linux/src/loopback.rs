@@ -1,0 +1,147 @@
+//! The virtual addresses that are on the loopback at all times: those of virtual routers with
+//! [`VrSetup::silent`](vrrp_host::VrSetup).
+//!
+//! There the kernel answers neither ARP (see `arp_ignore` in the table of sysctls) nor NS for them.
+//! Those that are served are on the interface or the macvlan, too, as without this.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::net::IpAddr;
+
+use vrrp_core::VirtualAddress;
+use vrrp_host::{PlatformWarning, Subject};
+
+use crate::installer::Installer;
+use crate::ledger::Entry;
+use crate::netlink::{self, Address};
+use crate::state::State;
+
+/// The addresses that are on the loopback for virtual routers.
+#[derive(Debug, Default)]
+pub(crate) struct LoopbackAddresses {
+    /// They may not be those that the virtual routers want.
+    doubtful: bool,
+    /// The addresses that we put there.
+    installed: BTreeSet<IpAddr>,
+    /// The error of the last attempt. `None`: they are as they should be.
+    failed: Option<String>,
+}
+
+impl LoopbackAddresses {
+    /// Notes that other addresses may be wanted, or that one may have gone.
+    pub(crate) fn doubt(&mut self) {
+        self.doubtful = true;
+    }
+
+    /// Notes what a notice says of an address: one of ours may be gone.
+    pub(crate) fn note_gone(&mut self, address: &Address) {
+        self.doubtful |= self.installed.contains(&address.address);
+    }
+
+    /// Tries again what has failed.
+    pub(crate) fn retry(&mut self) {
+        self.doubtful |= self.failed.is_some();
+    }
+
+    /// Adds and removes addresses so that those are there that virtual routers want, where that may
+    /// have changed. An address that was there before us stays when it is wanted no more. What fails
+    /// is a warning until it succeeds.
+    pub(crate) fn tidy(&mut self, state: &State, installer: &mut Installer) {
+        if !std::mem::take(&mut self.doubtful) {
+            return;
+        }
+        self.failed = self.apply(state, installer).err();
+    }
+
+    fn apply(&mut self, state: &State, installer: &mut Installer) -> Result<(), String> {
+        let wanted: BTreeSet<IpAddr> = state.table.routers.silent_addresses().collect();
+        if wanted.is_empty() && self.installed.is_empty() {
+            return Ok(());
+        }
+        let Some(link) = state.links.loopback() else {
+            return Err("cannot find the loopback interface for silent addresses".into());
+        };
+        let (index, name) = (link.index, link.name.as_str());
+        let gone: Vec<IpAddr> = self.installed.difference(&wanted).copied().collect();
+        let missing =
+            |ip: &IpAddr| !self.installed.contains(ip) || !state.links.has_address(index, *ip);
+        let new: Vec<IpAddr> = wanted.iter().copied().filter(missing).collect();
+        let noted = installer.ledger.add(new.iter().map(|ip| entry(name, *ip)));
+        noted.map_err(|error| format!("cannot note the silent addresses: {error}"))?;
+        let answers = installer.netlink.perform_each(|to| {
+            for ip in &gone {
+                netlink::loopback_address(to, index, *ip, false);
+            }
+            for ip in &new {
+                netlink::loopback_address(to, index, *ip, true);
+            }
+        });
+        let mut result = Ok(());
+        let changes = gone.iter().map(|ip| (ip, false));
+        let changes = changes.chain(new.iter().map(|ip| (ip, true)));
+        for ((ip, add), answer) in changes.zip(answers) {
+            let errno = answer.as_ref().map_err(io::Error::raw_os_error);
+            match (add, errno) {
+                (false, Ok(()) | Err(Some(libc::EADDRNOTAVAIL | libc::ENODEV))) => {
+                    self.installed.remove(ip);
+                    // If the ledger cannot be written the next life finds the address gone.
+                    let _ = installer.ledger.remove(&entry(name, *ip));
+                }
+                (true, Ok(())) => drop(self.installed.insert(*ip)),
+                (true, Err(Some(libc::EEXIST))) => {
+                    let mut known = state.links.same_addresses(index, *ip);
+                    if self.installed.contains(ip) || known.any(|a| state.is_ours(a)) {
+                        self.installed.insert(*ip);
+                    } else {
+                        // Somebody else put it there, and it stays.
+                        let _ = installer.ledger.remove(&entry(name, *ip));
+                    }
+                }
+                (_, Err(_)) => {
+                    let verb = if add { "add" } else { "remove" };
+                    let failed =
+                        |why| format!("cannot {verb} {ip}, which is silent, on {name}: {why}");
+                    result = result.and(answer.map_err(failed));
+                }
+            }
+        }
+        result
+    }
+
+    /// Appends what keeps silent addresses from being reached.
+    pub(crate) fn warnings(&self, state: &State, list: &mut Vec<PlatformWarning>) {
+        let mut warn = |text| {
+            list.push(PlatformWarning {
+                subject: Subject::Host,
+                text,
+            });
+        };
+        if let Some(failed) = &self.failed {
+            warn(format!("{failed}; vrrpd tries it again each second"));
+        }
+        if !self.installed.is_empty()
+            && let Some(link) = state
+                .links
+                .loopback()
+                .filter(|l| !state.links.is_up(l.index))
+        {
+            let name = &link.name;
+            warn(format!(
+                "{name} is down, so that nobody reaches the silent addresses: ip link set {name} up"
+            ));
+        }
+    }
+}
+
+/// The entry of an address on the loopback.
+fn entry(device: &str, address: IpAddr) -> Entry {
+    let prefix_len = match address {
+        IpAddr::V4(_) => 32,
+        IpAddr::V6(_) => 128,
+    };
+    let address = VirtualAddress {
+        address,
+        prefix_len,
+    };
+    Entry::address(device, address)
+}
