@@ -204,26 +204,29 @@ fn tracked(text: &str) -> Result<(String, TrackEffect), String> {
         return Ok((values::interface(text)?, TrackEffect::Fault));
     };
     let name = values::interface(name.trim_ascii())?;
-    let weight = weight.trim_ascii();
-    let (digits, sign) = match weight.strip_prefix('-') {
+    let written = weight.trim_ascii();
+    let effect = self::weight(written).ok_or_else(|| {
+        format!(
+            "expected a weight from -254 to -1 or 1 to 254 after `{name}:`, found {}",
+            found(written)
+        )
+    })?;
+    Ok((name, effect))
+}
+
+/// A weight: `-50` counts while the object is down, `20` and `+20` while it is up.
+pub(super) fn weight(text: &str) -> Option<TrackEffect> {
+    let (digits, sign) = match text.strip_prefix('-') {
         Some(digits) => (digits, -1),
-        None => (weight.strip_prefix('+').unwrap_or(weight), 1),
+        None => (text.strip_prefix('+').unwrap_or(text), 1),
     };
-    let number = values::number(digits, 1..=254)
-        .ok()
-        .and_then(|number| i16::try_from(number).ok())
-        .ok_or_else(|| {
-            format!(
-                "expected a weight from -254 to -1 or 1 to 254 after `{name}:`, found {}",
-                found(weight)
-            )
-        })?;
-    let effect = if sign < 0 {
+    let number = values::number(digits, 1..=254).ok()?;
+    let number = i16::try_from(number).ok()?;
+    Some(if sign < 0 {
         TrackEffect::WhileDown(-number)
     } else {
         TrackEffect::WhileUp(number)
-    };
-    Ok((name, effect))
+    })
 }
 
 fn is_link_local(spec: &AddressSpec) -> bool {

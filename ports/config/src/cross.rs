@@ -168,7 +168,7 @@ fn limits(routers: &[VirtualRouter], report: &mut Report) {
         let count = router.spec.tracks.len();
         if count > MAX_TRACKS {
             let message = format!(
-                "{} depends on {count} interfaces and virtual routers, expected at most {MAX_TRACKS}",
+                "{} depends on {count} interfaces, virtual routers and checks, expected at most {MAX_TRACKS}",
                 router.spec.id
             );
             report.error(router.section_line, None, message);

@@ -7,15 +7,18 @@ pub(super) enum SectionKind {
     Global,
     /// `[VRID]`: one virtual router.
     Vrid,
+    /// `[CHECK]`: whether a service works.
+    Check,
 }
 
 impl SectionKind {
-    const ALL: [SectionKind; 2] = [SectionKind::Global, SectionKind::Vrid];
+    const ALL: [SectionKind; 3] = [SectionKind::Global, SectionKind::Vrid, SectionKind::Check];
 
     pub(super) const fn name(self) -> &'static str {
         match self {
             SectionKind::Global => "GLOBAL",
             SectionKind::Vrid => "VRID",
+            SectionKind::Check => "CHECK",
         }
     }
 
@@ -60,7 +63,9 @@ macro_rules! keys {
 
 const VRID: &[SectionKind] = &[SectionKind::Vrid];
 const GLOBAL: &[SectionKind] = &[SectionKind::Global];
-const BOTH: &[SectionKind] = &[SectionKind::Global, SectionKind::Vrid];
+const CHECK: &[SectionKind] = &[SectionKind::Check];
+const RUNS: &[SectionKind] = &[SectionKind::Global, SectionKind::Vrid];
+const RUNS_AS: &[SectionKind] = &[SectionKind::Global, SectionKind::Vrid, SectionKind::Check];
 
 keys! {
     ServerId "serverid" VRID;
@@ -84,6 +89,7 @@ keys! {
     OwnerReceive "ownerreceive" VRID;
     TrackInterface "trackinterface" VRID;
     VridsDep "vridsdep" VRID;
+    Check "check" VRID;
     AnnounceRepeats "announcerepeats" VRID;
     AnnounceInterval "announceinterval" VRID;
     AnnounceRefresh "announcerefresh" VRID;
@@ -91,8 +97,8 @@ keys! {
     BackupScript "backupscript" VRID;
     FaultScript "faultscript" VRID;
     StopScript "stopscript" VRID;
-    ScriptTimeout "scripttimeout" BOTH;
-    ScriptUser "scriptuser" BOTH;
+    ScriptTimeout "scripttimeout" RUNS;
+    ScriptUser "scriptuser" RUNS_AS;
     MonitoredCircuits "monitoredcircuits" VRID;
     CarrierTimeout "carriertimeout" VRID;
     SpanningTreeLatency "spanningtreelatency" VRID;
@@ -106,6 +112,29 @@ keys! {
     RuntimeDir "runtimedir" GLOBAL;
     LogLevel "loglevel" GLOBAL;
     ScriptSecurity "scriptsecurity" GLOBAL;
+    Name "name" CHECK;
+    Process "process" CHECK;
+    Unit "unit" CHECK;
+    Tcp "tcp" CHECK;
+    Expect "expect" CHECK;
+    Send "send" CHECK;
+    Http "http" CHECK;
+    Status "status" CHECK;
+    Body "body" CHECK;
+    Host "host" CHECK;
+    Verify "verify" CHECK;
+    Ca "ca" CHECK;
+    Dns "dns" CHECK;
+    Answer "answer" CHECK;
+    Ping "ping" CHECK;
+    File "file" CHECK;
+    Absent "absent" CHECK;
+    Command "command" CHECK;
+    Interval "interval" CHECK;
+    Timeout "timeout" CHECK;
+    Fall "fall" CHECK;
+    Rise "rise" CHECK;
+    Initially "initially" CHECK;
 }
 
 impl Key {

@@ -144,7 +144,10 @@ impl<'a> Splitter<'_, 'a> {
     fn header(&mut self, number: usize, text: &'a str) {
         self.place = Place::Unknown;
         let Some((name, rest)) = text[1..].split_once(']') else {
-            let message = format!("expected `[VRID]` or `[GLOBAL]`, found {}", found(text));
+            let message = format!(
+                "expected `[VRID]`, `[GLOBAL]` or `[CHECK]`, found {}",
+                found(text)
+            );
             self.report.error(number, None, message);
             return;
         };
@@ -156,7 +159,7 @@ impl<'a> Splitter<'_, 'a> {
         let name = name.trim_ascii();
         let Some(kind) = SectionKind::find(name) else {
             let mut message = format!(
-                "expected `[VRID]` or `[GLOBAL]`, found {}",
+                "expected `[VRID]`, `[GLOBAL]` or `[CHECK]`, found {}",
                 found(&format!("[{name}]"))
             );
             if let Some(meant) = nearest_section(name) {
@@ -186,7 +189,7 @@ impl<'a> Splitter<'_, 'a> {
             Place::Before => {
                 let name = text.split('=').next().unwrap_or_default();
                 let message = format!(
-                    "expected `[VRID]` or `[GLOBAL]` before the first key, found {}",
+                    "expected `[VRID]`, `[GLOBAL]` or `[CHECK]` before the first key, found {}",
                     found(name.split_ascii_whitespace().next().unwrap_or_default())
                 );
                 self.report.error(number, None, message);

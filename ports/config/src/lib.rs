@@ -20,6 +20,7 @@
 //! ```
 
 mod address;
+mod check;
 mod cross;
 mod diagnostic;
 mod global;
@@ -47,6 +48,10 @@ use lexer::Section;
 use reader::Reader;
 use script::Defaults;
 
+pub use check::{
+    Check, CheckKind, CheckSpec, Command, Dns, Http, MAX_CHECKS, MAX_MESSAGE, Order, Outcome,
+    Place, Process, Report, Tcp, Tls, check_name, tracked_name, unresolved,
+};
 pub use diagnostic::{Diagnostic, Severity};
 pub use global::{DEFAULT_CONTROL_SOCKET, Global, LogLevel};
 pub use router::VirtualRouter;
@@ -60,6 +65,8 @@ pub struct Config {
     pub global: Global,
     /// The virtual routers in the order of the file, at least one.
     pub virtual_routers: Vec<VirtualRouter>,
+    /// The checks in the order of the file.
+    pub checks: Vec<Check>,
 }
 
 impl Config {
@@ -143,6 +150,7 @@ pub fn judge(
     }
     if let Program::Vrrpd { accounts } = program {
         host::judge_scripts(config, accounts, &mut report);
+        check::judge(config, accounts, &mut report);
         host::judge_secrecy(config, file, &mut report);
     }
     parsed.diagnostics.extend(report.into_sorted());
@@ -182,10 +190,22 @@ fn read(
     if vrids.is_empty() && well_formed {
         report.error(0, None, "expected at least one [VRID] section, found none");
     }
+    let (mut names, mut checks) = (Vec::new(), Vec::new());
+    let mut unclear = !well_formed;
+    for section in of_kind(SectionKind::Check) {
+        let mut reader = Reader::new(section, &mut report);
+        let (name, check) = check::read(section, &mut reader, &defaults, global.script_security);
+        // It may be the one that is named.
+        unclear |= name.is_none();
+        names.extend(name);
+        checks.extend(check);
+    }
     let virtual_routers = cross::join(vrids, &mut report);
+    check::join(&mut checks, &names, &virtual_routers, unclear, &mut report);
     let config = Config {
         global,
         virtual_routers,
+        checks,
     };
     // Found by nobody before: the host is the last to say what it takes.
     if !report.has_errors()

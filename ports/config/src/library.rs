@@ -1,7 +1,7 @@
 //! The keys that only vrrpd acts on, for programs that read a file without being vrrpd.
 
 use super::diagnostic::Report;
-use super::keys::Key;
+use super::keys::{Key, SectionKind};
 use super::lexer::Section;
 
 /// The longest name of an interface in the structures of libvrrp, without the zero at its end.
@@ -9,11 +9,21 @@ const MAX_INTERFACE_NAME: usize = 15;
 
 /// Refuses event scripts, which somebody relies on, and names what has no effect.
 pub(super) fn judge(section: &Section<'_>, own_runtime_dir: bool, report: &mut Report) {
+    if section.kind == SectionKind::Check {
+        let message = "expected no [CHECK] section, as only vrrpd runs checks: take the section out, and let the program state with `vrrp_host_set_tracked()` how a service is";
+        report.error(section.line, None, message);
+        return;
+    }
     for entry in &section.entries {
         let (line, key) = (entry.line, Some(entry.key.name()));
         let without = match entry.key {
             Key::MasterScript | Key::BackupScript | Key::FaultScript | Key::StopScript => {
                 let message = "expected no event script, as only vrrpd runs them: take the key out, and let the program act on the change of state";
+                report.error(line, key, message);
+                continue;
+            }
+            Key::Check => {
+                let message = "expected no check, as only vrrpd runs them: take the key out";
                 report.error(line, key, message);
                 continue;
             }

@@ -82,6 +82,12 @@ impl<'s, 'r> Reader<'s, 'r> {
             .error(self.line_of(key), Some(key.name()), message);
     }
 
+    /// An error about the section as a whole.
+    pub(super) fn section_error(&mut self, message: impl Into<String>) {
+        self.failed = true;
+        self.report.error(self.section.line, None, message);
+    }
+
     pub(super) fn warning(&mut self, key: Key, message: impl Into<String>) {
         self.report
             .warning(self.line_of(key), Some(key.name()), message);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use vrrp_host::VrSpec;
 
+use crate::check::Use;
 use crate::keys::Key;
 use crate::lexer::Section;
 use crate::script::Script;
@@ -28,6 +29,8 @@ pub struct VirtualRouter {
     pub script_timeout: Duration,
     /// The user that its scripts run as. `None`: the user of vrrpd.
     pub script_user: Option<ScriptUser>,
+    /// The checks that it names.
+    pub(crate) checks: Vec<Use>,
     /// The line of its `[VRID]`.
     pub section_line: usize,
     /// Where its keys stand, for messages.
@@ -44,6 +47,8 @@ impl PartialEq for VirtualRouter {
             stop_script,
             script_timeout,
             script_user,
+            // Those of `spec` say the same.
+            checks: _,
             section_line: _,
             lines: _,
         } = self;

@@ -19,6 +19,7 @@ pub const DEFAULT_SCRIPT_TIMEOUT: Duration = Duration::from_secs(60);
 /// freevrrpd hands the value to a shell; vrrpd runs the program itself, so that its exit status is
 /// the script's and nothing of an event is ever read as a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Script {
     /// The program.
     pub path: PathBuf,
@@ -66,10 +67,14 @@ impl Defaults {
     pub(super) fn read(&self, reader: &mut Reader<'_, '_>) -> Self {
         Self {
             timeout: timeout(reader).unwrap_or(self.timeout),
-            user: reader
-                .value(Key::ScriptUser, user)
-                .or_else(|| self.user.clone()),
+            user: self.read_user(reader),
         }
+    }
+
+    /// Reads `scriptuser` of a section that may change it.
+    pub(super) fn read_user(&self, reader: &mut Reader<'_, '_>) -> Option<ScriptUser> {
+        let user = reader.value(Key::ScriptUser, user);
+        user.or_else(|| self.user.clone())
     }
 }
 
@@ -115,7 +120,7 @@ pub(super) fn trouble(path: &Path) -> Option<String> {
     }
 }
 
-fn script(reader: &mut Reader<'_, '_>, key: Key) -> Option<Script> {
+pub(super) fn script(reader: &mut Reader<'_, '_>, key: Key) -> Option<Script> {
     let script = reader.value(key, parse)?;
     if !script.path.is_absolute() {
         reader.warning(

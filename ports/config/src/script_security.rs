@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 
 /// A user of this host and its group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Account {
     /// The number of the user.
     pub uid: u32,
@@ -29,6 +30,7 @@ pub trait Accounts: fmt::Debug {
 
 /// The user of `scriptuser`, by name or number: `USER` or `USER:GROUP`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ScriptUser {
     pub(crate) user: String,
     pub(crate) group: Option<String>,
@@ -75,6 +77,7 @@ impl ScriptUser {
 
 /// The treatment of a script that others could replace.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ScriptSecurity {
     /// It is an error, and is not run.
     #[default]

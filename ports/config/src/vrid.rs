@@ -3,6 +3,7 @@
 use vrrp_core::{Family, Vrid};
 use vrrp_host::{VrId, VrSpec};
 
+use super::check::{self, Use};
 use super::diagnostic::found;
 use super::keys::Key;
 use super::lexer::Section;
@@ -40,6 +41,7 @@ pub(super) fn read(
     let settings = Settings::read(reader, interface.as_deref(), &addresses);
     let scripts = script::scripts(reader);
     let run = defaults.read(reader);
+    let checks = check::uses(reader);
     let dependents = reader.items(Key::VridsDep, identifier);
     legacy::judge(reader);
 
@@ -54,7 +56,10 @@ pub(super) fn read(
             let Some(spec) = settings.spec(reader, id, &addresses) else {
                 continue;
             };
-            virtual_routers.push(with_scripts(spec, &scripts, &run, section));
+            let mut router = with_scripts(spec, &scripts, &run, section);
+            router.spec.tracks.extend(checks.iter().map(Use::track));
+            router.checks.clone_from(&checks);
+            virtual_routers.push(router);
         }
     }
     VridSection {
@@ -78,6 +83,7 @@ fn with_scripts(
         stop_script: scripts.stop.clone(),
         script_timeout: run.timeout,
         script_user: run.user.clone(),
+        checks: Vec::new(),
         section_line: section.line,
         lines: Lines::new(section),
     }

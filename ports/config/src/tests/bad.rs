@@ -53,17 +53,19 @@ fn a_line_that_is_no_key_of_its_section() {
         (
             "[GLOBL]\nx = 1",
             true,
-            &["5: expected `[VRID]` or `[GLOBAL]`, found `[GLOBL]`; did you mean `[GLOBAL]`?"],
+            &[
+                "5: expected `[VRID]`, `[GLOBAL]` or `[CHECK]`, found `[GLOBL]`; did you mean `[GLOBAL]`?",
+            ],
         ),
         (
             "[VRRP]\nx = 1",
             true,
-            &["5: expected `[VRID]` or `[GLOBAL]`, found `[VRRP]`"],
+            &["5: expected `[VRID]`, `[GLOBAL]` or `[CHECK]`, found `[VRRP]`"],
         ),
         (
             "[VRID",
             true,
-            &["5: expected `[VRID]` or `[GLOBAL]`, found `[VRID`"],
+            &["5: expected `[VRID]`, `[GLOBAL]` or `[CHECK]`, found `[VRID`"],
         ),
         (
             "[VRID] x\nserverid=2\ninterface=eth0\naddr=10.0.0.9/32",
@@ -380,7 +382,9 @@ fn files_as_a_whole() {
         (
             "serverid = 1\npriority = 1\n[VRID]\nserverid = 1\ninterface = eth0\naddr = 10.0.0.1/24\n",
             true,
-            &["1: expected `[VRID]` or `[GLOBAL]` before the first key, found `serverid`"],
+            &[
+                "1: expected `[VRID]`, `[GLOBAL]` or `[CHECK]` before the first key, found `serverid`",
+            ],
         ),
         (
             "[VRID]\nserverid = 1\ninterface = eth0\naddr = 10.0.0.1/24, 2001:db8::1/64\npassword = x\n",

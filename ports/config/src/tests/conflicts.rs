@@ -341,7 +341,7 @@ fn peers_and_tracked_objects() {
             "trackinterface=a,b,c,d,e,f,g,h,i",
             true,
             &[
-                "1: VRID 1 on eth0 (ipv4) depends on 9 interfaces and virtual routers, expected at most 8",
+                "1: VRID 1 on eth0 (ipv4) depends on 9 interfaces, virtual routers and checks, expected at most 8",
             ],
         ),
         (

@@ -7,9 +7,14 @@ const MANUAL: &str = include_str!("../../../daemon/man/vrrpd.conf.5");
 
 #[test]
 fn the_manual_page_has_every_key_where_it_belongs_and_no_other() {
-    let (before, vrid) = MANUAL.split_once(".Sh VRID KEYS").unwrap();
+    let (before, check) = MANUAL.split_once(".Sh CHECK KEYS").unwrap();
+    let (before, vrid) = before.split_once(".Sh VRID KEYS").unwrap();
     let (_, global) = before.split_once(".Sh GLOBAL KEYS").unwrap();
-    for (text, section) in [(global, SectionKind::Global), (vrid, SectionKind::Vrid)] {
+    for (text, section) in [
+        (global, SectionKind::Global),
+        (vrid, SectionKind::Vrid),
+        (check, SectionKind::Check),
+    ] {
         let mut described: Vec<&str> = text
             .lines()
             .filter_map(|line| line.strip_prefix(".It Ic "))
@@ -30,7 +35,7 @@ fn the_examples_of_the_manual_page_are_read_without_a_remark() {
         .skip(1)
         .map(|text| text.split_once(".Ed\n").unwrap().0)
         .collect();
-    assert_eq!(examples.len(), 6);
+    assert_eq!(examples.len(), 7);
     for example in examples {
         assert_eq!(good(example).1, [""; 0], "{example}");
     }

@@ -105,32 +105,86 @@ interface=e0
 addr=2001:db8::1/64,e1:[fe80::1]/64
 ";
 
+/// A file in which every key of checks occurs.
+const CHECK_KEYS: &str = "\
+[VRID]
+serverid=1
+interface=e0
+addr=10.0.0.1/24
+check=a,b:-5,c:5,d:fault
+[CHECK]
+name=a
+http=https://self:8443/x?y
+host=www.example.org
+status=200,204
+body=ok
+verify=no
+ca=/ca
+interval=0.5
+timeout=0.1
+fall=2
+rise=1
+initially=down
+[CHECK]
+name=b
+tcp=[::1]:25
+send=EHLO\\x20a
+expect=^220[ -]
+[CHECK]
+name=c
+dns=virtual:5353 who.ami TXT
+answer=fridge
+[CHECK]
+name=d
+ping=localhost
+[CHECK]
+name=e
+file=/run/x
+absent=yes
+[CHECK]
+name=f
+command=/bin/true x
+scriptuser=a
+[CHECK]
+name=g
+process=pidfile:/run/x.pid
+[CHECK]
+name=h
+unit=a.service
+";
+
 #[test]
 fn a_file_with_every_key_is_read() {
-    let parsed = parse(ALL_KEYS);
-    assert_eq!(errors(&parsed.diagnostics), 0, "{parsed:?}");
-    judge(ALL_KEYS.as_bytes());
+    let all = [ALL_KEYS, CHECK_KEYS];
+    for text in all {
+        let parsed = parse(text);
+        assert_eq!(errors(&parsed.diagnostics), 0, "{parsed:?}");
+        judge(text.as_bytes());
+    }
     let keys = super::super::keys::Key::ALL;
     for key in keys {
-        assert!(ALL_KEYS.contains(&format!("\n{}=", key.name())), "{key:?}");
+        let line = format!("\n{}=", key.name());
+        assert!(all.iter().any(|text| text.contains(&line)), "{key:?}");
     }
 }
 
 #[test]
 fn every_truncation_and_every_flipped_bit_is_judged() {
-    for text in [SAMPLE, ALL_KEYS] {
+    for text in [SAMPLE, ALL_KEYS, CHECK_KEYS] {
         for length in 0..text.len() {
             judge(&text.as_bytes()[..length]);
         }
     }
-    let mut octets = ALL_KEYS.as_bytes().to_vec();
-    for at in 0..octets.len() {
-        let original = octets[at];
-        for bit in 0..8 {
-            octets[at] = original ^ (1 << bit);
-            judge(&octets);
+    for text in [ALL_KEYS, CHECK_KEYS] {
+        let mut octets = text.as_bytes().to_vec();
+        for at in 0..octets.len() {
+            let original = octets[at];
+            for bit in 0..8 {
+                octets[at] = original ^ (1 << bit);
+                judge(&octets);
+            }
+            octets[at] = original;
         }
-        octets[at] = original;
     }
 }
 
