@@ -12,8 +12,8 @@ mod words;
 
 pub use connection::{ConnectError, Connection};
 pub use protocol::{
-    Answer, Event, Peer, Rejected, Request, SCHEMA, Seen, Stats, Status, VirtualRouter, VrStats,
-    Which,
+    Answer, Check, CheckEvent, CheckStats, Event, Peer, Rejected, Request, SCHEMA, Seen, Stats,
+    Status, UsedCheck, VirtualRouter, VrStats, Which,
 };
 pub use words::{Family, State, UnknownWord, Versions};
 

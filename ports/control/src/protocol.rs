@@ -21,6 +21,15 @@ pub enum Request {
     Stats,
     /// A line for each change of state from now on, until the client hangs up.
     Events,
+    /// How a check stands.
+    Check {
+        /// Its name.
+        name: String,
+        /// Whether it is to be run now. The answer does not wait for that: the steps have come when
+        /// `explained` has risen.
+        #[serde(default)]
+        run: bool,
+    },
     /// Read the configuration file again.
     Reload,
     /// Advertise another priority than the configured one.
@@ -44,7 +53,11 @@ impl Request {
     pub const fn is_admin(&self) -> bool {
         !matches!(
             self,
-            Request::Status | Request::Who | Request::Stats | Request::Events
+            Request::Status
+                | Request::Who
+                | Request::Stats
+                | Request::Events
+                | Request::Check { run: false, .. }
         )
     }
 }
@@ -88,8 +101,12 @@ pub enum Answer {
         /// The number of the next event.
         next: u64,
     },
+    /// To [`Request::Check`].
+    Check(Check),
     /// An event.
     Event(Event),
+    /// A check has changed its state: an event, too.
+    CheckEvent(CheckEvent),
     /// Events that this client did not take in time.
     Dropped {
         /// How many.
@@ -136,6 +153,53 @@ pub struct Status {
     /// Warnings that belong to no virtual router, in words.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// The checks.
+    #[serde(default)]
+    pub checks: Vec<Check>,
+}
+
+/// How a check stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Check {
+    /// Its name.
+    pub name: String,
+    /// The question: the key that the file has for it.
+    pub kind: String,
+    /// Its state, by `fall` and `rise`.
+    pub passing: bool,
+    /// For how long.
+    pub since_s: f64,
+    /// The last answer, in words. `None`: there was none yet.
+    pub answer: Option<String>,
+    /// Whether that answer was good. `None`: there is none, or it was not judged because this host was
+    /// busy.
+    pub passed: Option<bool>,
+    /// How long that answer took.
+    pub took_s: Option<f64>,
+    /// How long ago it was told. The same answer again is told every 10 s.
+    pub age_s: Option<f64>,
+    /// How long an answer may take.
+    pub timeout_s: f64,
+    /// How often it was asked, as far as was told.
+    pub runs: u64,
+    /// The virtual routers that name it.
+    pub used_by: usize,
+    /// How many runs that were asked for have been answered.
+    pub explained: u64,
+    /// The steps of the last of those, in words.
+    pub steps: Vec<String>,
+}
+
+/// A check that a virtual router names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsedCheck {
+    /// Its name.
+    pub name: String,
+    /// The effect on the virtual router while it fails: `stand-back` or `fault`; or its weight, as
+    /// `-50` or `+20`.
+    pub effect: String,
+    /// Its state.
+    pub passing: bool,
 }
 
 /// How a virtual router stands.
@@ -192,6 +256,9 @@ pub struct VirtualRouter {
     /// There is no such interface.
     #[serde(default)]
     pub interface_missing: bool,
+    /// The checks that it names.
+    #[serde(default)]
+    pub checks: Vec<UsedCheck>,
     /// Faults, in words.
     pub warnings: Vec<String>,
     /// Notes in words: worth knowing, and perhaps not wrong.
@@ -275,6 +342,24 @@ pub struct Stats {
     pub virtual_routers: Vec<VrStats>,
     /// Discarded packets by interface and reason, whichever virtual router they were of.
     pub interfaces: BTreeMap<String, BTreeMap<String, u64>>,
+    /// For each check.
+    #[serde(default)]
+    pub checks: Vec<CheckStats>,
+}
+
+/// Numbers of a check.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckStats {
+    /// Its name.
+    pub name: String,
+    /// Its state.
+    pub passing: bool,
+    /// How long the last answer took, in microseconds; 0: there was none yet.
+    pub took_us: u64,
+    /// How often it was asked, as far as was told.
+    pub runs: u64,
+    /// How often its state has changed.
+    pub changes: u64,
 }
 
 /// Counters of one virtual router. They wrap at 2^32.
@@ -315,6 +400,21 @@ pub struct Event {
     pub reason: String,
     /// The other router that decided it.
     pub peer: Option<String>,
+}
+
+/// A change of a check's state. Its number is one of those of [`Event`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckEvent {
+    /// Counts from 1 at the daemon's start. A gap means that events were dropped.
+    pub seq: u64,
+    /// When, in milliseconds since 1970.
+    pub time_ms: u64,
+    /// The check.
+    pub name: String,
+    /// Its state now.
+    pub passing: bool,
+    /// The last answer, in words.
+    pub answer: String,
 }
 
 #[cfg(test)]

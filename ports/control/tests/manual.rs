@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 use vrrp_control::{
-    Answer, Event, Peer, Rejected, Request, SCHEMA, Seen, Stats, Status, VirtualRouter, VrStats,
-    Which,
+    Answer, Check, CheckEvent, CheckStats, Event, Peer, Rejected, Request, SCHEMA, Seen, Stats,
+    Status, UsedCheck, VirtualRouter, VrStats, Which,
 };
 
 const PAGE: &str = include_str!("../../daemon/man/vrrpd_control.5");
@@ -47,6 +47,13 @@ fn every_member_is_described_and_no_other() {
             members(&VirtualRouter::default()),
         ),
         (".Ss A peer", members(&Peer::default())),
+        (".Ss check", members(&Check::default())),
+        (
+            ".Ss A check of a virtual router",
+            members(&UsedCheck::default()),
+        ),
+        (".Ss A check of the stats", members(&CheckStats::default())),
+        (".Ss check-event", members(&CheckEvent::default())),
         (".Ss A rejected packet", members(&Rejected::default())),
         (".Ss who", members(&Seen::default())),
         (".Ss stats", members(&Stats::default())),
@@ -88,7 +95,12 @@ fn every_member_of_a_request_is_described() {
         priority: None,
     };
     let mut found = members(&request);
+    found.extend(members(&Request::Check {
+        name: String::new(),
+        run: true,
+    }));
     found.retain(|name| name != "command");
+    found.sort_unstable();
     assert_eq!(described(".Sh REQUESTS"), found);
 }
 
@@ -101,5 +113,5 @@ fn the_page_names_the_form_and_its_requests_can_be_sent() {
         .filter(|(_, line)| line.starts_with("{\"command\""))
         .map(|(at, line)| (at, serde_json::from_str(line).expect(line)))
         .collect();
-    assert_eq!(requests.len(), 2);
+    assert_eq!(requests.len(), 3);
 }

@@ -7,12 +7,14 @@
 //! - [`facts`] are those of this host, which a configuration is judged against.
 //! - [`daemon`] is the loop, with reload and graceful stop.
 //! - [`scripts`] runs the event scripts.
+//! - [`checks`] knows whether services work.
 //! - [`control`] is the control socket: its server, its words, and the client's side.
 //! - [`privsep`] divides all this between two processes where a platform supports it.
 //! - [`output`] writes the standard streams, whoever reads them.
 //! - [`logging`], [`notify`], [`poll`] and [`sys`] are the ground: log, service manager, poll(2),
 //!   system calls.
 
+pub mod checks;
 pub mod control;
 pub mod ctl;
 pub mod daemon;

@@ -29,8 +29,14 @@ fn seconds(span: vrrp_core::Duration) -> f64 {
     span.as_micros() as f64 / 1e6
 }
 
-/// How a virtual router stands, with those of `warnings` that are about it.
-pub fn virtual_router(report: &VrReport, now: Instant, warnings: &[Warning]) -> VirtualRouter {
+/// How a virtual router stands, with those of `warnings` that are about it, and why its state changed
+/// last. Its checks are for the caller to add.
+pub fn virtual_router(
+    report: &VrReport,
+    now: Instant,
+    warnings: &[Warning],
+    reason: &str,
+) -> VirtualRouter {
     let status = &report.status;
     let source = report.source.map(|address| address.to_string());
     let missing = wording::is_missing(&report.interface);
@@ -45,7 +51,7 @@ pub fn virtual_router(report: &VrReport, now: Instant, warnings: &[Warning]) -> 
             None if report.why.reason == Reason::InterfaceDown && missing => {
                 "interface missing".into()
             }
-            None => wording::reason(&report.why),
+            None => reason.to_owned(),
         },
         priority: status.priority.get(),
         base_priority: status.base_priority.get(),
@@ -70,6 +76,7 @@ pub fn virtual_router(report: &VrReport, now: Instant, warnings: &[Warning]) -> 
         mac_interface: report.mac_interface.clone(),
         interface_up: report.interface.up,
         interface_missing: missing,
+        checks: Vec::new(),
         warnings: texts(&report.id, warnings),
         notes: notes(report),
         refused_peers: report.refused_peers,

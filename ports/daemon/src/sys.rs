@@ -510,11 +510,10 @@ pub fn enter_sandbox() -> io::Result<()> {
 }
 
 /// The user for a process that needs no rights: `_vrrp` where there is one, else `nobody`.
-#[cfg(target_os = "freebsd")]
 pub fn nobody() -> Account {
     let users = ["_vrrp", "nobody"].into_iter();
     let mut users = users.filter_map(|name| SystemAccounts.user(name));
-    // As every FreeBSD has it.
+    // As FreeBSD and most of Linux have it.
     let usual = Account {
         uid: 65_534,
         gid: 65_534,

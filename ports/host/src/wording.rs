@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::{About, Ended, Event, Warning, Why};
+use crate::{About, Ended, Event, VrId, Warning, Why};
 use vrrp_core::{Instant, InterfaceState, Peer, Reason, State};
 
 /// `master`, `backup` or `init`.
@@ -78,14 +78,18 @@ pub enum Weight {
     Warned,
 }
 
+/// The line for a change of state: `VRID 1 on eth0 (ipv4): backup -> master: ...`.
+pub fn change(id: &VrId, from: State, to: State, reason: &str) -> String {
+    format!("{id}: {} -> {}: {reason}", state(from), state(to))
+}
+
 /// The line for an event.
 pub fn event(event: &Event) -> (Weight, String) {
     match event {
         Event::StateChange {
             id, from, to, why, ..
         } => {
-            let (from, to) = (state(*from), state(*to));
-            let line = format!("{id}: {from} -> {to}: {}", reason(why));
+            let line = change(id, *from, *to, &reason(why));
             let fault = matches!(
                 why.reason,
                 Reason::InterfaceDown

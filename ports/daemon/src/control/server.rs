@@ -14,7 +14,7 @@ use super::client::{Client, Gone};
 use super::pieces::Reply;
 use crate::poll::PollSet;
 use crate::sys;
-use vrrp_control::{Answer, Event, Request};
+use vrrp_control::{Answer, CheckEvent, Event, Request};
 use vrrp_port_kit::ledger::try_lock;
 
 /// Clients at the same time.
@@ -179,6 +179,16 @@ impl Server {
     /// in.
     pub fn publish(&mut self, mut event: Event, now: Instant) {
         event.seq = self.next_event;
+        self.tell_subscribers(&Answer::Event(event), now);
+    }
+
+    /// As [`publish`](Self::publish), of a check.
+    pub fn publish_check(&mut self, mut event: CheckEvent, now: Instant) {
+        event.seq = self.next_event;
+        self.tell_subscribers(&Answer::CheckEvent(event), now);
+    }
+
+    fn tell_subscribers(&mut self, event: &Answer, now: Instant) {
         self.next_event += 1;
         let subscribed = self.clients.iter_mut().filter(|c| c.subscribed);
         let mut subscribed = subscribed.peekable();
@@ -186,7 +196,7 @@ impl Server {
             return;
         }
         // Our own types always have a JSON form.
-        let Ok(mut line) = serde_json::to_vec(&Answer::Event(event)) else {
+        let Ok(mut line) = serde_json::to_vec(event) else {
             return;
         };
         line.push(b'\n');

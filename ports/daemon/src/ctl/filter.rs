@@ -1,5 +1,6 @@
 //! The options -i, -4 and -6 of vrrpctl: the part of an answer that is wanted.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use vrrp_control::{Answer, Family};
@@ -36,6 +37,13 @@ impl Filter {
             Answer::Status(status) => {
                 let routers = &mut status.virtual_routers;
                 routers.retain(|r| self.fits(&r.interface, r.family));
+                if !self.is_empty() {
+                    let used = routers.iter().flat_map(|r| &r.checks);
+                    let used: BTreeSet<&str> = used.map(|used| used.name.as_str()).collect();
+                    status
+                        .checks
+                        .retain(|check| used.contains(check.name.as_str()));
+                }
                 self.is_empty() || !routers.is_empty()
             }
             Answer::Stats(stats) => {

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt::{Display, Write as _};
 
-use vrrp_control::{Family, State, Stats, Status, VirtualRouter, VrStats};
+use vrrp_control::{CheckStats, Family, State, Stats, Status, VirtualRouter, VrStats};
 
 /// A form of the exposition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,7 @@ pub fn render(form: Form, status: &Status, stats: &Stats) -> String {
             }
         }
     }
+    checks(&mut out, stats);
     counters(&mut out, stats);
     if form == Form::OpenMetrics {
         out.text.push_str("# EOF\n");
@@ -124,6 +125,50 @@ fn states(out: &mut Exposition, status: &Status) {
             let [vrid, interface, family] = named(router);
             let labels = labels(&[vrid, interface, family, ("state", state.to_string())]);
             out.sample("vrrp_state", &labels, u8::from(router.state == *state));
+        }
+    }
+}
+
+type Number = fn(&CheckStats) -> f64;
+
+/// The metrics of each check: name, type, help, value.
+const CHECKS: [(&str, Type, &str, Number); 4] = [
+    (
+        "vrrp_check_up",
+        Type::Gauge,
+        "Whether the check passes.",
+        |check| flag(check.passing),
+    ),
+    (
+        "vrrp_check_duration_seconds",
+        Type::Gauge,
+        "Time that the last answer took.",
+        |check| check.took_us as f64 / 1e6,
+    ),
+    (
+        "vrrp_check_runs",
+        Type::Counter,
+        "Times that the check was asked.",
+        |check| check.runs as f64,
+    ),
+    (
+        "vrrp_check_changes",
+        Type::Counter,
+        "Times that the state of the check has changed.",
+        |check| check.changes as f64,
+    ),
+];
+
+fn checks(out: &mut Exposition, stats: &Stats) {
+    for (name, kind, help, value) in CHECKS {
+        if stats.checks.is_empty() {
+            continue;
+        }
+        out.family(name, kind, help);
+        let suffix = if kind == Type::Counter { "_total" } else { "" };
+        for check in &stats.checks {
+            let labels = labels(&[("check", &check.name)]);
+            out.sample(&format!("{name}{suffix}"), &labels, value(check));
         }
     }
 }
@@ -284,8 +329,30 @@ mod tests {
                 [("checksum-errors".to_owned(), 2)].into(),
             )]
             .into(),
+            checks: vec![CheckStats {
+                name: "web".into(),
+                passing: true,
+                took_us: 1_500,
+                runs: 9,
+                changes: 2,
+            }],
         };
         render(form, &status, &stats)
+    }
+
+    #[test]
+    fn checks_have_their_names() {
+        for form in [Form::Prometheus, Form::OpenMetrics] {
+            let text = rendered(form);
+            for line in [
+                "vrrp_check_up{check=\"web\"} 1",
+                "vrrp_check_duration_seconds{check=\"web\"} 0.0015",
+                "vrrp_check_runs_total{check=\"web\"} 9",
+                "vrrp_check_changes_total{check=\"web\"} 2",
+            ] {
+                assert!(text.contains(&format!("\n{line}\n")), "{text}");
+            }
+        }
     }
 
     #[test]

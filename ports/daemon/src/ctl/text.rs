@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use vrrp_control::{Event, Family, Seen, State, Stats, Status, VirtualRouter};
+use vrrp_control::{Check, CheckEvent, Event, Family, Seen, State, Stats, Status, VirtualRouter};
 use vrrp_host::wording::{ago, gave_up, span, utc};
 
 /// Everything about each virtual router. Writing to a `String` cannot fail.
@@ -18,6 +18,10 @@ pub fn status(status: &Status) -> String {
     );
     for text in &status.warnings {
         let _ = writeln!(out, "  {:<10} {text}", "warning");
+    }
+    for one in &status.checks {
+        out.push('\n');
+        out += &state_of(one);
     }
     for router in &status.virtual_routers {
         let _ = writeln!(
@@ -158,6 +162,41 @@ pub fn event(event: &Event) -> String {
     )
 }
 
+/// How a check stands, with the steps of the run that was asked for.
+pub fn check(check: &Check) -> String {
+    let mut out = state_of(check);
+    for step in &check.steps {
+        let _ = writeln!(out, "  {:<10} {step}", "step");
+    }
+    out
+}
+
+fn state_of(check: &Check) -> String {
+    let mut out = String::new();
+    let state = if check.passing { "passes" } else { "fails" };
+    let (name, kind, since) = (&check.name, &check.kind, span(check.since_s));
+    let _ = writeln!(out, "check {name} ({kind}): {state} for {since}");
+    let answer = match (&check.answer, check.passed) {
+        (None, _) => "not answered yet".to_owned(),
+        (Some(text), Some(true)) => text.clone(),
+        (Some(text), Some(false)) => format!("failed: {text}"),
+        (Some(text), None) => text.clone(),
+    };
+    let took = match check.took_s.filter(|_| check.passed.is_some()) {
+        Some(took) => format!(", in {:.1} ms", took * 1e3),
+        None => String::new(),
+    };
+    let _ = writeln!(out, "  {:<10} {answer}{took}", "last");
+    out
+}
+
+/// A change of a check's state in one line.
+pub fn check_event(event: &CheckEvent) -> String {
+    let state = if event.passing { "passes" } else { "failed" };
+    let (seq, at, name) = (event.seq, utc(event.time_ms), &event.name);
+    format!("{seq} {at} check {name}: {state}: {}", event.answer)
+}
+
 /// As [`VrId`](vrrp_host::VrId) names a virtual router.
 fn name(vrid: u8, interface: &str, family: Family) -> String {
     format!("VRID {vrid} on {interface} ({family})")
@@ -227,6 +266,14 @@ fn facts(router: &VirtualRouter) -> Vec<(&'static str, String)> {
                 ),
             },
         ));
+    }
+    if !router.checks.is_empty() {
+        let checks = router.checks.iter().map(|check| {
+            let state = if check.passing { "passes" } else { "fails" };
+            format!("{} {state} ({})", check.name, check.effect)
+        });
+        let checks: Vec<String> = checks.collect();
+        facts.push(("checks", checks.join(", ")));
     }
     facts.push(("addresses", router.addresses.join(" ")));
     facts.push((

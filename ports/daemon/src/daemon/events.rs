@@ -45,6 +45,12 @@ impl<P: Platform> Daemon<P> {
             Weight::Warning => log::Level::Warn,
             Weight::Warned => log::Level::Debug,
         };
+        let line = match event {
+            Event::StateChange {
+                id, from, to, why, ..
+            } => wording::change(id, *from, *to, &self.reason(id, why)),
+            _ => line,
+        };
         // A line that would not be written anyway does not count against the limit.
         if log::log_enabled!(level) && self.limit.admits(event, now) {
             log::log!(level, "{line}");
@@ -71,7 +77,7 @@ impl<P: Platform> Daemon<P> {
         else {
             return;
         };
-        let reason = wording::reason(why);
+        let reason = self.reason(id, why);
         let happening = Happening {
             occasion: occasion(*to, why.reason),
             old_state: wording::state(*from),
@@ -82,10 +88,9 @@ impl<P: Platform> Daemon<P> {
             priority: Some(why.priority.get()),
         };
         self.runner().submit(id, happening);
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
         let told = vrrp_control::Event {
             seq: 0,
-            time_ms: since_1970.map_or(0, |t| t.as_millis() as u64),
+            time_ms: now_ms(),
             vrid: id.vrid.get(),
             interface: id.interface.clone(),
             family: report::family(id.family),
@@ -125,6 +130,12 @@ impl<P: Platform> Daemon<P> {
         };
         self.runner().submit(id, happening);
     }
+}
+
+/// Milliseconds since 1970.
+pub(super) fn now_ms() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+    since_1970.map_or(0, |t| t.as_millis() as u64)
 }
 
 fn occasion(to: State, reason: Reason) -> Occasion {

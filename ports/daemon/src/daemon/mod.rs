@@ -1,5 +1,6 @@
 //! The daemon: one loop over the host, signals, the control socket and scripts.
 
+mod checks;
 mod events;
 mod limit;
 mod reload;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 use vrrp_core::State;
 use vrrp_host::{Host, Platform, VrId};
 
+use crate::checks::{Board, Checkers};
 use crate::control::Server;
 use crate::notify::Notifier;
 use crate::poll::PollSet;
@@ -77,6 +79,9 @@ pub struct Daemon<P: Platform> {
     log_level_of_file: bool,
     /// Without a helper.
     scripts: Scripts,
+    /// Without a helper.
+    checkers: Checkers,
+    board: Board,
     logged: Logged,
     limit: LogLimit,
     /// There may be more events than were taken.
@@ -131,6 +136,8 @@ impl<P: Platform> Daemon<P> {
             pid: parts.pid,
             log_level_of_file: parts.log_level_of_file,
             scripts: Scripts::default(),
+            checkers: Checkers::default(),
+            board: Board::default(),
             logged: Logged::default(),
             limit: LogLimit::default(),
             backlog: false,
@@ -187,6 +194,7 @@ impl<P: Platform> Daemon<P> {
         }
         let changed = self.take_events(now);
         self.take_signals(now)?;
+        self.take_news(now);
         self.serve_clients(now);
         let changed = self.take_events(now) || changed;
         self.go_on_stopping(now);
@@ -234,6 +242,7 @@ impl<P: Platform> Daemon<P> {
             control.register(&mut self.set);
         }
         self.scripts.register(&mut self.set);
+        self.checkers.register(&mut self.set);
     }
 
     fn deadline(&self, now: Instant) -> Option<Instant> {
@@ -247,6 +256,7 @@ impl<P: Platform> Daemon<P> {
             (self.backlog || helper.is_some_and(Helper::is_due)).then_some(now),
             stop,
             self.scripts.deadline(),
+            self.checkers.deadline(),
             self.notifier.deadline(),
             self.fault.paused_until,
             self.tidy_at,
@@ -300,9 +310,11 @@ impl<P: Platform> Daemon<P> {
     fn reap_orphans(&mut self, now: Instant) {
         self.scripts.handle(&self.set, now);
         while !self.scripts.starting()
+            && !self.checkers.starting()
             && let Some((pid, status)) = sys::reap_any()
         {
             self.scripts.reaped(pid, status, now);
+            self.checkers.reaped(pid, status, now);
         }
     }
 
@@ -352,6 +364,14 @@ impl<P: Platform> Daemon<P> {
     fn configure(&mut self, config: Config) {
         self.configured.clear();
         let security = config.global.script_security;
+        let now = Instant::now();
+        let routers = config.virtual_routers.iter();
+        let uses = routers.map(|router| (&router.spec.id, router.spec.tracks.as_slice()));
+        self.board.configure(&config.checks, uses, now);
+        if self.helper.is_none() {
+            self.checkers.configure(&config.checks, now);
+        }
+        self.state_checks();
         for router in config.virtual_routers {
             let id = router.spec.id.clone();
             self.runner().configure(&id, script_set(router, security));
@@ -383,7 +403,12 @@ impl<P: Platform> Daemon<P> {
     fn dump(&self) {
         let now = self.host.now();
         for report in self.host.statuses() {
-            let vr = crate::report::virtual_router(&report, now, &[]);
+            let vr = crate::report::virtual_router(
+                &report,
+                now,
+                &[],
+                &self.reason(&report.id, &report.why),
+            );
             log::info!(
                 "{}: {} for {}, priority {}: {}",
                 report.id,

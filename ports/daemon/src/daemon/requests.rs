@@ -1,5 +1,7 @@
 //! Answers to vrrpctl.
 
+use std::time::Instant;
+
 use vrrp_core::Priority;
 use vrrp_host::{Platform, VrId};
 
@@ -25,6 +27,7 @@ impl<P: Platform> Daemon<P> {
                 let stats = Stats {
                     virtual_routers: Vec::new(),
                     interfaces: report::drops(&self.host.interfaces()),
+                    checks: self.board.stats(),
                 };
                 let reports = self.host.statuses();
                 Pieces::of_list(&Answer::Stats(stats), ROUTERS, reports, report::vr_stats)
@@ -38,6 +41,7 @@ impl<P: Platform> Daemon<P> {
             Request::Status | Request::Who | Request::Stats => {
                 Answer::error("this is answered in pieces")
             }
+            Request::Check { name, run } => self.check(name, *run),
             // Answered by the server, which holds the subscribers.
             Request::Events => Answer::error("events are not to be had here"),
             Request::Reload => match self.reload() {
@@ -74,10 +78,29 @@ impl<P: Platform> Daemon<P> {
             stopping: self.stop.is_some(),
             virtual_routers: Vec::new(),
             warnings: report::warnings_of_host(&warnings),
+            checks: self.board.checks(Instant::now()),
         };
-        let reports = self.host.statuses();
-        Pieces::of_list(&Answer::Status(status), ROUTERS, reports, move |report| {
-            report::virtual_router(report, now, &warnings)
+        let status = Status {
+            warnings: status
+                .warnings
+                .into_iter()
+                .chain(self.board.troubles())
+                .collect(),
+            ..status
+        };
+        let reports = self.host.statuses().into_iter().map(|report| {
+            let checks = self.board.of(&report.id);
+            let reason = self.reason(&report.id, &report.why);
+            (report, checks, reason)
+        });
+        let reports: Vec<_> = reports.collect();
+        Pieces::of_list(&Answer::Status(status), ROUTERS, reports, move |row| {
+            let (report, checks, reason) = row;
+            let router = report::virtual_router(report, now, &warnings, reason);
+            vrrp_control::VirtualRouter {
+                checks: checks.clone(),
+                ..router
+            }
         })
     }
 

@@ -9,6 +9,7 @@ use vrrp_host::VrId;
 
 use super::line::Line;
 use super::words::{Ask, MAX_TELL, Name, Remark, Tell, What, octets};
+use crate::checks::News;
 use crate::scripts::{Happening, Occasion, Runner, ScriptSet};
 use crate::sys::Taken;
 use vrrp_config::Diagnostic;
@@ -20,6 +21,8 @@ pub struct Helper {
     line: Line,
     signals: u32,
     configuration: Option<Result<(String, Vec<Remark>), String>>,
+    /// News of checks that were not taken yet.
+    news: Vec<News>,
     /// Happenings that it was told of, and how many of them it is done with.
     told: u64,
     done: u64,
@@ -36,6 +39,7 @@ impl Helper {
             line: Line::new(stream, MAX_TELL)?,
             signals: 0,
             configuration: None,
+            news: Vec::new(),
             told: 0,
             done: 0,
             occasions: BTreeMap::new(),
@@ -62,7 +66,17 @@ impl Helper {
     /// Whether [`Helper::take`] is due though nothing is readable: signals came while something
     /// else was waited for, or it is gone.
     pub fn is_due(&self) -> bool {
-        self.signals != 0 || self.gone.is_some()
+        self.signals != 0 || self.gone.is_some() || !self.news.is_empty()
+    }
+
+    /// The news of checks since the last call.
+    pub fn take_news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Lets a check be run now.
+    pub fn run_check(&mut self, name: &str) {
+        self.say(&Ask::RunCheck(name.to_owned()));
     }
 
     /// The configuration file as it is now, and the judgement of it.
@@ -93,6 +107,7 @@ impl Helper {
             match tell {
                 Tell::Signals(signals) => self.signals |= signals,
                 Tell::Configuration(answer) => self.configuration = Some(answer),
+                Tell::Checked(news) => self.news.push(news),
                 Tell::Done(count) => self.done = count,
             }
         }

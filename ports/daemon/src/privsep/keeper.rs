@@ -11,6 +11,7 @@ use vrrp_host::{HostConfig, HostFacts, Waited};
 
 use super::line::Line;
 use super::words::{Ask, MAX_ASK, Remark, Tell, characters};
+use crate::checks::Checkers;
 use crate::logging;
 use crate::poll::PollSet;
 use crate::scripts::{PROGRAM, Runner, Scripts, script_set};
@@ -47,6 +48,7 @@ pub struct Keeper<S> {
     /// The other process.
     child: u32,
     scripts: Scripts,
+    checkers: Checkers,
     file: PathBuf,
     /// The file's contents when it was last read, while they are not in force.
     read: Option<Config>,
@@ -92,6 +94,7 @@ impl<S: Served> Keeper<S> {
             signals,
             child,
             scripts: Scripts::default(),
+            checkers: Checkers::default(),
             file,
             read: None,
             happened: 0,
@@ -120,6 +123,10 @@ impl<S: Served> Keeper<S> {
             }
         }
         self.scripts.handle(&self.set, now);
+        for news in self.checkers.handle(&self.set, now) {
+            // Where it fails there is an end to be seen in the next turn.
+            let _ = self.line.say(&Tell::Checked(news));
+        }
         if self.end_by.is_some_and(|by| by <= now) {
             sys::kill(self.child);
             self.end_by = Some(now + END_PATIENCE);
@@ -145,11 +152,17 @@ impl<S: Served> Keeper<S> {
             self.set.read(fd);
         }
         self.scripts.register(&mut self.set);
+        self.checkers.register(&mut self.set);
     }
 
     /// True: the network's side is asked for something, or has something to tell.
     fn wait(&mut self) -> io::Result<bool> {
-        let until = self.scripts.deadline().into_iter().chain(self.end_by).min();
+        let all = [
+            self.scripts.deadline(),
+            self.checkers.deadline(),
+            self.end_by,
+        ];
+        let until = all.into_iter().flatten().min();
         let now = Instant::now();
         let timeout = until.map(|at| at.saturating_duration_since(now));
         match self.end_by {
@@ -204,6 +217,9 @@ impl<S: Served> Keeper<S> {
                     }
                 }
                 Ask::KillScripts => self.scripts.kill_all(),
+                Ask::RunCheck(name) => {
+                    self.checkers.run(&name);
+                }
             }
             self.scripts.handle(&PollSet::default(), now);
         }
@@ -230,6 +246,7 @@ impl<S: Served> Keeper<S> {
     }
 
     fn configure(&mut self, config: Config) {
+        self.checkers.configure(&config.checks, Instant::now());
         let security = config.global.script_security;
         for router in config.virtual_routers {
             let id = router.spec.id.clone();

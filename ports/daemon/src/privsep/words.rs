@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use vrrp_core::{Family, Peer, Vrid};
 use vrrp_host::VrId;
 
+use crate::checks::News;
 use crate::scripts::{Happening, Occasion};
 use vrrp_config::{Diagnostic, Severity};
 
@@ -35,6 +36,8 @@ pub(super) enum Ask {
     Forget(Name),
     /// Scripts that still run are to be ended.
     KillScripts,
+    /// The check of this name is to be run now.
+    RunCheck(String),
 }
 
 /// From the process with the rights.
@@ -45,6 +48,8 @@ pub(super) enum Tell {
     /// The configuration file: its octets as characters, and the judgement of them. Or why it cannot
     /// be read.
     Configuration(Result<(String, Vec<Remark>), String>),
+    /// News of checks.
+    Checked(News),
     /// Every script is done that follows from the first so many happenings.
     Done(u64),
 }

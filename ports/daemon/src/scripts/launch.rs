@@ -11,17 +11,28 @@ use crate::sys::SystemAccounts;
 
 /// A script to be started. Looking up a user and walking to a program may wait for a server.
 #[derive(Debug)]
-pub(super) struct Launch {
+pub(crate) struct Launch {
     /// Its name in the log.
     pub(super) label: String,
     pub(super) command: Command,
     /// The user that it runs as. `None`: the user of this process.
     pub(super) user: Option<ScriptUser>,
-    /// The treatment of a script that others could replace.
-    pub(super) security: ScriptSecurity,
+    /// The treatment of a script that others could replace. `None`: it is a program of ours, which is as
+    /// safe as the one that runs.
+    pub(super) security: Option<ScriptSecurity>,
 }
 
 impl Launch {
+    /// A program of ours, which runs as this process does.
+    pub(crate) fn own(label: String, command: Command) -> Self {
+        Self {
+            label,
+            command,
+            user: None,
+            security: None,
+        }
+    }
+
     /// Starts it.
     ///
     /// # Errors
@@ -34,9 +45,11 @@ impl Launch {
             self.command.uid(account.uid).gid(account.gid);
             uid = account.uid;
         }
-        if let Some(fault) = insecurity(Path::new(self.command.get_program()), uid) {
+        if let Some(security) = self.security
+            && let Some(fault) = insecurity(Path::new(self.command.get_program()), uid)
+        {
             let message = format!("others could replace it: {fault}");
-            if self.security == ScriptSecurity::Enforce {
+            if security == ScriptSecurity::Enforce {
                 return Err(io::Error::other(message));
             }
             log::warn!("{}: {message}", self.label);

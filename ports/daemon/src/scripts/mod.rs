@@ -20,10 +20,10 @@ use std::time::{Duration, Instant};
 use vrrp_host::VrId;
 
 pub use happening::{Happening, Occasion, ScriptSet};
-use launch::Launch;
+pub(crate) use launch::Launch;
 use output::Pipe;
 use run::{Outcome, Run};
-use spawner::Spawner;
+pub(crate) use spawner::Spawner;
 
 use crate::poll::PollSet;
 use crate::sys::SystemAccounts;
@@ -348,7 +348,7 @@ impl Scripts {
             label: label.clone(),
             command: happening.command(id, script),
             user,
-            security,
+            security: Some(security),
         };
         spawner.start(self.tickets, launch);
         let run = Run::new(self.tickets, label, timeout, now);

@@ -14,15 +14,15 @@ use super::launch::Launch;
 use crate::sys;
 
 /// The outcome of a request.
-pub(super) struct Started {
+pub(crate) struct Started {
     /// The number that the request had.
-    pub(super) ticket: u64,
+    pub(crate) ticket: u64,
     /// The process, or why there is none.
-    pub(super) result: io::Result<Child>,
+    pub(crate) result: io::Result<Child>,
 }
 
 /// The thread and the ways to it.
-pub(super) struct Spawner {
+pub(crate) struct Spawner {
     requests: Sender<(u64, Launch)>,
     results: Receiver<Started>,
     wake: PipeReader,
@@ -31,7 +31,7 @@ pub(super) struct Spawner {
 
 impl Spawner {
     /// Makes the thread. It ends when the spawner is dropped.
-    pub(super) fn new() -> io::Result<Self> {
+    pub(crate) fn new() -> io::Result<Self> {
         let (requests, work) = channel::<(u64, Launch)>();
         let (done, results) = channel();
         let (wake, signal) = io::pipe()?;
@@ -59,24 +59,24 @@ impl Spawner {
     }
 
     /// Readable when [`Spawner::next`] has a result.
-    pub(super) fn fd(&self) -> RawFd {
+    pub(crate) fn fd(&self) -> RawFd {
         self.wake.as_raw_fd()
     }
 
     /// Requests that have no result yet.
-    pub(super) fn in_flight(&self) -> usize {
+    pub(crate) fn in_flight(&self) -> usize {
         self.in_flight
     }
 
     /// Asks for a process.
-    pub(super) fn start(&mut self, ticket: u64, launch: Launch) {
+    pub(crate) fn start(&mut self, ticket: u64, launch: Launch) {
         if self.requests.send((ticket, launch)).is_ok() {
             self.in_flight += 1;
         }
     }
 
     /// The next result.
-    pub(super) fn next(&mut self) -> Option<Started> {
+    pub(crate) fn next(&mut self) -> Option<Started> {
         let _ = (&self.wake).read(&mut [0; 64]);
         let started = self.results.try_recv().ok()?;
         self.in_flight -= 1;

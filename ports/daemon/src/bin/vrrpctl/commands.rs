@@ -30,6 +30,8 @@ pub(crate) enum Operands {
     Vrids,
     /// VRIDs, or `--all`, and a priority.
     VridsAndPriority,
+    /// The name of a check.
+    Check,
     /// A command, or nothing.
     Command,
     /// A shell.
@@ -43,6 +45,7 @@ impl Operands {
             Operands::OneVrid => "VRID",
             Operands::Vrids => "VRID ...",
             Operands::VridsAndPriority => "VRID ... N|default",
+            Operands::Check => "NAME",
             Operands::Command => "[COMMAND]",
             Operands::Shell => "bash|zsh|fish",
         }
@@ -112,6 +115,13 @@ pub(crate) const COMMANDS: &[Command] = &[
         forms: &[],
         summary: "tell by the exit status whether this host is master",
         details: "0: it is; 1: it is not; 4: there is no such virtual router.",
+    },
+    Command {
+        name: "check",
+        operands: Operands::Check,
+        forms: &[Form::Json],
+        summary: "run a check now, and explain its answer",
+        details: "0: the answer was good; 1: it was not; 4: there is no such check.",
     },
     Command {
         name: "reload",
@@ -184,6 +194,18 @@ exit status: 0 done, 1 refused or not master, 2 usage, 3 vrrpd cannot be asked,
              4 no such virtual router
 ";
 
+/// Between two lines of a list of commands in the usage.
+const WRAP: &str = ",\n                  ";
+
+/// Names with commas, in lines that fit a terminal.
+fn wrapped(names: &[&str]) -> Vec<String> {
+    const IN_A_LINE: usize = 8;
+    names
+        .chunks(IN_A_LINE)
+        .map(|line| line.join(", "))
+        .collect()
+}
+
 /// The command of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Command> {
     COMMANDS.iter().find(|command| command.name == name)
@@ -234,7 +256,7 @@ pub(crate) fn usage() -> String {
     for form in ["--json", "--brief", "--prometheus", "--openmetrics"] {
         let with = |command: &&Command| command.forms.iter().any(|f| f.option() == form);
         let names: Vec<&str> = COMMANDS.iter().filter(with).map(|c| c.name).collect();
-        let _ = writeln!(text, "    {form:<13} {}", names.join(", "));
+        let _ = writeln!(text, "    {form:<13} {}", wrapped(&names).join(WRAP));
     }
     text + "\n" + EXIT_STATUS
 }

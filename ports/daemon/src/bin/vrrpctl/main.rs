@@ -7,6 +7,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use lexopt::prelude::*;
 
@@ -29,6 +30,7 @@ const NOT_FOUND: u8 = 4;
 enum Work {
     Ask(Request),
     IsMaster(Which),
+    Check(String),
 }
 
 #[derive(Debug)]
@@ -225,6 +227,7 @@ fn work(command: &Command, operands: &[&str], filter: &Filter) -> Result<Work, l
                 }
             },
         },
+        ("check", [name]) => return Ok(Work::Check((*name).to_owned())),
         ("resign", vrids) => Request::Resign(which(vrids, filter)?),
         ("enable", vrids) => Request::Enable(which(vrids, filter)?),
         ("disable", vrids) => Request::Disable(which(vrids, filter)?),
@@ -275,6 +278,7 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
             };
             return is_master(&status, which);
         }
+        Work::Check(name) => return check(&mut ask, name, args.form),
         Work::Ask(request) => request,
     };
     let mut answer = ask(request)?;
@@ -299,6 +303,48 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
         return Err((NOT_FOUND, message.into()));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Has a check run, waits for its answer and shows it.
+fn check(
+    ask: &mut dyn FnMut(&Request) -> Result<Answer, Failure>,
+    name: &str,
+    form: Form,
+) -> Result<ExitCode, Failure> {
+    /// Longer than it takes to hand an answer on, on a busy host.
+    const PATIENCE: Duration = Duration::from_secs(10);
+    const STEP: Duration = Duration::from_millis(20);
+    let Answer::Status(status) = ask(&Request::Status)? else {
+        return Err((REFUSED, "an answer to another question".to_owned().into()));
+    };
+    if !status.checks.iter().any(|check| check.name == name) {
+        let message = format!("there is no check `{name}`");
+        return Err((NOT_FOUND, message.into()));
+    }
+    let mut before = None;
+    let began = Instant::now();
+    loop {
+        let request = Request::Check {
+            name: name.to_owned(),
+            run: before.is_none(),
+        };
+        let Answer::Check(check) = ask(&request)? else {
+            return Err((REFUSED, "an answer to another question".to_owned().into()));
+        };
+        let before = *before.get_or_insert(check.explained);
+        if check.explained > before {
+            let passed = check.passed == Some(true);
+            let shown = show(form, &Answer::Check(check));
+            print(&shown.map_err(|e| (UNREACHABLE, e.to_string().into()))?)?;
+            return Ok(ExitCode::from(if passed { 0 } else { REFUSED }));
+        }
+        let timeout = Duration::try_from_secs_f64(check.timeout_s).unwrap_or_default();
+        if began.elapsed() > timeout + PATIENCE {
+            let message = format!("check {name} was not run: see the warnings of vrrpctl status");
+            return Err((UNREACHABLE, message.into()));
+        }
+        std::thread::sleep(STEP);
+    }
 }
 
 fn is_master(status: &Status, which: &Which) -> Result<ExitCode, Failure> {
@@ -364,7 +410,9 @@ fn show(form: Form, answer: &Answer) -> serde_json::Result<String> {
         Answer::Stats(stats) => text::stats(stats),
         Answer::Done { messages } => messages.iter().map(|m| format!("{m}\n")).collect(),
         Answer::Events { .. } => String::new(),
+        Answer::Check(check) => text::check(check),
         Answer::Event(event) => text::event(event) + "\n",
+        Answer::CheckEvent(event) => text::check_event(event) + "\n",
         Answer::Dropped { count } => format!("{count} events were dropped\n"),
         Answer::Error { message, .. } => format!("{message}\n"),
     })

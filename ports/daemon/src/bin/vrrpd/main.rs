@@ -166,6 +166,11 @@ fn check(file: &Path) -> (u8, String) {
         Err(error) => return (BAD_CONFIG, format!("{}: {error}\n", file.display())),
     };
     let judged = config::judge(file, octets, PROGRAM, &facts::read());
+    let unresolved = judged.config.as_ref();
+    let unresolved = unresolved.map(|config| config::unresolved(file, config));
+    let mut judged = judged;
+    judged.diagnostics.extend(unresolved.into_iter().flatten());
+    judged.diagnostics.sort_by_key(|remark| remark.line);
     let remarks = judged.diagnostics.iter();
     let mut said: String = remarks.map(|remark| format!("{remark}\n")).collect();
     let Some(config) = judged.config.as_ref().filter(|_| !judged.has_errors()) else {

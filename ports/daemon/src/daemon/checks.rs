@@ -1,0 +1,88 @@
+//! Answers of checks, and their consequences for virtual routers.
+
+use std::time::Instant;
+
+use vrrp_config::tracked_name;
+use vrrp_control::{Answer, CheckEvent};
+use vrrp_core::Reason;
+use vrrp_host::{Platform, VrId, Why, wording};
+
+use super::Daemon;
+use super::events::now_ms;
+use crate::checks::{Change, News};
+
+impl<P: Platform> Daemon<P> {
+    /// Tells the host the state of every check: a tracked object that is new to it counts as up.
+    pub(super) fn state_checks(&mut self) {
+        for (name, up) in self.board.states() {
+            self.host.set_tracked(&tracked_name(name), up);
+        }
+    }
+
+    /// Takes what those who ask have found out.
+    pub(super) fn take_news(&mut self, now: Instant) {
+        let news = match &mut self.helper {
+            Some(helper) => helper.take_news(),
+            None => self.checkers.handle(&self.set, now),
+        };
+        for one in news {
+            self.take_one(one, now);
+        }
+    }
+
+    fn take_one(&mut self, news: News, now: Instant) {
+        if let Some(change) = self.board.take(news, now) {
+            log_change(&change);
+            self.host
+                .set_tracked(&tracked_name(&change.name), change.up);
+            if let Some(control) = &mut self.control {
+                let event = CheckEvent {
+                    seq: 0,
+                    time_ms: now_ms(),
+                    name: change.name,
+                    passing: change.up,
+                    answer: change.text,
+                };
+                control.publish_check(event, now);
+            }
+        }
+    }
+
+    /// How a check stands; `run`: it is run now, and somebody will ask again.
+    pub(super) fn check(&mut self, name: &str, run: bool) -> Answer {
+        let Some(check) = self.board.check(name, Instant::now()) else {
+            return Answer::error(format!("there is no check `{name}`"));
+        };
+        if run {
+            log::info!("check {name}: run now (by vrrpctl)");
+            match &mut self.helper {
+                Some(helper) => helper.run_check(name),
+                None => {
+                    self.checkers.run(name);
+                }
+            }
+        }
+        Answer::Check(check)
+    }
+
+    /// Why a state changed, with the failing checks that had a part in it.
+    pub(super) fn reason(&self, id: &VrId, why: &Why) -> String {
+        let reason = wording::reason(why);
+        match why.reason {
+            Reason::TrackedFault => self.board.reason(id, false).unwrap_or(reason),
+            Reason::HigherPriority | Reason::HigherAddress => match self.board.reason(id, true) {
+                Some(checks) => format!("{reason}; {checks}"),
+                None => reason,
+            },
+            _ => reason,
+        }
+    }
+}
+
+fn log_change(change: &Change) {
+    let Change { name, up, text } = change;
+    match up {
+        true => log::info!("check {name}: passes: {text}"),
+        false => log::warn!("check {name}: failed: {text}"),
+    }
+}
