@@ -74,7 +74,7 @@ pub fn vrrpctl(host: &Host, words: &[&str]) -> String {
     host.stack().output(&mut vrrpctl)
 }
 
-/// The path of `name`, `vrrpd` or `vrrpctl`: beside `$VRRPD` if that is set, otherwise in release
+/// The path of `name`, `vrrpd`, `vrrpctl` or `vrrp-checker`: beside `$VRRPD` if that is set, otherwise in release
 /// mode from this workspace, built on the first call.
 ///
 /// # Panics
@@ -84,7 +84,7 @@ pub fn binary(name: &str) -> PathBuf {
     static DIR: OnceLock<PathBuf> = OnceLock::new();
     let dir = DIR.get_or_init(|| match std::env::var_os("VRRPD") {
         Some(path) => PathBuf::from(path).with_file_name(""),
-        None => build(&["-p", "vrrpd"]),
+        None => build(&["-p", "vrrpd", "-p", "vrrp-checks"]),
     });
     dir.join(name)
 }

@@ -37,6 +37,8 @@ const TESTS: &[&str] = &[
     "-p",
     "vrrpd",
     "-p",
+    "vrrp-checks",
+    "-p",
     "vrrp-lab",
     "--lib",
     "--test",
@@ -61,7 +63,7 @@ const TESTS: &[&str] = &[
 ];
 
 /// The programs that a user runs, and an example of libvrrp for the lab.
-const PROGRAMS: &[&str] = &["vrrpd", "vrrpctl", "poll"];
+const PROGRAMS: &[&str] = &["vrrpd", "vrrpctl", "vrrp-checker", "poll"];
 
 /// Makes an archive with the programs, their tests, and a script that runs them all.
 pub(crate) fn archive() -> Result<(), Failure> {
@@ -170,7 +172,16 @@ fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
 pub(crate) fn check() -> Result<(), Failure> {
     let zig = Zig::find()?;
     headers(&zig)?;
-    let packages = ["-p", "vrrp-freebsd", "-p", "vrrpd", "-p", "vrrp-ffi"];
+    let packages = [
+        "-p",
+        "vrrp-freebsd",
+        "-p",
+        "vrrpd",
+        "-p",
+        "vrrp-checks",
+        "-p",
+        "vrrp-ffi",
+    ];
     let targets = ["--lib", "--bins", "--examples", "--tests"];
     // Built, not checked: the programs are linked, and share the dependencies.
     let mut clippy = build("build", AMD64, &zig)?;
@@ -195,7 +206,15 @@ fn lint(command: &mut Command) -> &mut Command {
 
 /// The release build for amd64; the folder that the programs are in.
 fn programs(zig: &Zig) -> Result<PathBuf, Failure> {
-    let packages = ["--release", "-p", "vrrpd", "-p", "vrrp-ffi"];
+    let packages = [
+        "--release",
+        "-p",
+        "vrrpd",
+        "-p",
+        "vrrp-checks",
+        "-p",
+        "vrrp-ffi",
+    ];
     run::run(build("build", AMD64, zig)?.args(packages))?;
     let built = folder().join(AMD64).join("release");
     example(zig, &built)?;
@@ -253,6 +272,9 @@ fn build(verb: &str, target: &str, zig: &Zig) -> Result<Command, Failure> {
         // An incremental build would only cost space here.
         .env("CARGO_INCREMENTAL", "0")
         .env("CARGO_TARGET_X86_64_UNKNOWN_FREEBSD_LINKER", linker)
+        // The cryptography of vrrp-checker is partly C.
+        .env("CC_x86_64_unknown_freebsd", zig.compiler("x86_64")?)
+        .env("CC_aarch64_unknown_freebsd", zig.compiler("aarch64")?)
         .env_remove("RUSTUP_TOOLCHAIN")
         .env_remove("CARGO")
         .env_remove("RUSTDOC");
@@ -296,7 +318,16 @@ impl Zig {
 
     /// A script that rustc can call as its linker.
     fn linker(&self) -> Result<PathBuf, Failure> {
-        let file = std::path::absolute(folder().join("linker"))
+        self.script("linker", "x86_64")
+    }
+
+    /// A script that build scripts can call as the C compiler.
+    fn compiler(&self, machine: &str) -> Result<PathBuf, Failure> {
+        self.script(&format!("cc-{machine}"), machine)
+    }
+
+    fn script(&self, name: &str, machine: &str) -> Result<PathBuf, Failure> {
+        let file = std::path::absolute(folder().join(name))
             .map_err(|e| Failure(format!("cannot find {}: {e}", folder().display())))?;
         let python = run::output(
             Command::new(&self.python).args(["-c", "import sys; print(sys.executable)"]),
@@ -305,9 +336,9 @@ impl Zig {
             "#!/bin/sh\n\
              for arg in \"$@\"; do\n\
              \x20   shift\n\
-             \x20   case $arg in {UNNEEDED}) ;; *) set -- \"$@\" \"$arg\" ;; esac\n\
+             \x20   case $arg in {UNNEEDED}|--target=*) ;; *) set -- \"$@\" \"$arg\" ;; esac\n\
              done\n\
-             exec {} -m ziglang cc -target x86_64-freebsd \"$@\"\n",
+             exec {} -m ziglang cc -target {machine}-freebsd \"$@\"\n",
             python.trim()
         );
         write(&file, &script)?;

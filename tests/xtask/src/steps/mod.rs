@@ -211,9 +211,10 @@ fn print_times(took: &[(&str, f64)]) {
     sayln!("{sum:7.0} s  all steps");
 }
 
-/// Builds vrrpd and vrrpctl as they are installed.
+/// Builds vrrpd, vrrpctl and vrrp-checker as they are installed.
 pub(crate) fn build_programs() -> Result<(), Failure> {
-    here(cargo().args(["build", "--release", "--package", "vrrpd"]))
+    let packages = ["--package", "vrrpd", "--package", "vrrp-checks"];
+    here(cargo().args(["build", "--release"]).args(packages))
 }
 
 fn here(command: &mut Command) -> Result<(), Failure> {

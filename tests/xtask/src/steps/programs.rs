@@ -116,6 +116,11 @@ fn files(system: System) -> Result<Vec<File>, Failure> {
             mode: 0o755,
         })
         .into();
+    files.push(File {
+        from: Origin::Program("vrrp-checker"),
+        to: "libexec/vrrpd/vrrp-checker".into(),
+        mode: 0o755,
+    });
     let data = |from: &str, to: &str| File {
         from: Origin::File(in_repository(from)),
         to: to.into(),
