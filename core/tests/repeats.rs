@@ -182,3 +182,27 @@ fn the_next_advertisement_has_the_checksum_of_the_peer_that_was_not_answered() {
         assert_eq!(form == ChecksumForm::PseudoHeader, second);
     }
 }
+
+// Heard from a peer, an advertisement to the group is not a repetition: version 2's checksum does not
+// cover the destination.
+#[test]
+fn a_repetition_to_the_group_is_none_of_what_came_to_a_unicast_address() {
+    let list = addresses(&["10.10.10.80"]);
+    let mut line = Line::new(&VrConfig {
+        settings: VrSettings {
+            version: Version::V2,
+            ..VrSettings::DEFAULT
+        },
+        addresses: &list,
+        peers: &[ip("10.10.10.2")],
+        ..VrConfig::DEFAULT
+    });
+    let mut peer = Peer::fridge(&line, 200);
+    peer.destination = Some(ip("10.10.10.6"));
+    line.accept(&peer).accept(&peer);
+    peer.destination = None;
+    assert_eq!(
+        line.hear(&peer),
+        Verdict::Dropped(DropReason::WrongDestination)
+    );
+}
