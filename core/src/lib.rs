@@ -1,8 +1,8 @@
 //! VRRP as a pure engine: bytes, time and facts go in; frames, effects and events come out.
 //!
 //! VRRPv2 (RFC 3768) and VRRPv3 (RFC 9568), IPv4 and IPv6. It has no clock, no I/O, no allocation
-//! and no randomness: the same inputs always give the same outputs. `RULES.md` beside this crate
-//! holds the rules of the protocol with the ids that code and tests cite.
+//! and no randomness: the same inputs always give the same outputs. The page [`rules`] holds the rules of
+//! the protocol, with the ids such as `S-14` that this documentation, code and tests cite.
 //!
 //! # The contract
 //!
@@ -89,6 +89,8 @@ mod error;
 pub mod gate;
 mod log;
 mod output;
+#[doc = include_str!("../RULES.md")]
+pub mod rules {}
 mod status;
 mod time;
 mod types;

@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::tools::paths;
 use crate::tools::run::{self, Failure, cargo, root, target_dir};
 
 /// The features of the library that is the engine and the gate, for hosts.
@@ -83,8 +84,10 @@ pub(crate) fn build_for(
     for (name, value) in CAPACITIES.iter().zip(capacities.iter().flatten()) {
         command.env(name, value.to_string());
     }
+    paths::remap(&mut command);
     run::run(&mut command)?;
     let built = target_dir.join("release");
+    paths::check(&built.join("libvrrp.so"))?;
     // Programs look for the soname.
     link(
         "libvrrp.so",
@@ -100,6 +103,7 @@ pub(crate) fn lint() -> Result<(), Failure> {
     let mut command = cargo();
     command.current_dir(root()).args(args).args(ENGINE_ALONE);
     command.arg("--target-dir").arg(target_dir().join("capi"));
+    paths::remap(&mut command);
     run::run(command.args(["--", "-D", "warnings"]))
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod bench;
 pub(crate) mod capi;
 pub(crate) mod capi_host;
 pub(crate) mod compliance;
+pub(crate) mod dependencies;
 pub(crate) mod firmware;
 pub(crate) mod freebsd;
 pub(crate) mod fuzz;
@@ -60,6 +61,7 @@ const STEPS: &[Step] = {
         step("features", &[], features),
         step("no-std", &[BARE_METAL], no_std),
         step("compliance", &[], compliance::check),
+        step("dependencies", &[], dependencies::check),
         step("package", &[], package),
         step("manuals", &[MANUALS], manuals),
         step("cost", &[COST, C], bench::check),

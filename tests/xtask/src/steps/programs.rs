@@ -6,8 +6,8 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::steps;
-use crate::tools::run::{Failure, root, target_dir};
+use crate::tools::paths;
+use crate::tools::run::{self, Failure, cargo, root, target_dir};
 
 const USAGE: &str = "usage: cargo xtask install|uninstall [--prefix PREFIX] [--destdir FOLDER]";
 
@@ -181,13 +181,27 @@ fn pages(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 /// `cargo xtask install`.
 pub(crate) fn install(args: &[String]) -> Result<(), Failure> {
     let place = Place::parse(args)?;
-    steps::build_programs()?;
+    build()?;
     put(&place, System::HERE)?;
     let unit = place.path("lib/systemd/system/vrrpd.service");
     if place.destdir.is_none() && System::HERE == System::Linux {
         sayln!("{}", next(&place, &unit));
     }
     Ok(())
+}
+
+/// Builds the programs as they are installed and published: their files name no folder of this
+/// machine. They have a target folder of their own, as other options would build everything anew.
+fn build() -> Result<(), Failure> {
+    let mut command = cargo();
+    let package = ["build", "--release", "--package", "vrrpd", "--target-dir"];
+    command.current_dir(root()).args(package).arg(target());
+    paths::remap(&mut command);
+    run::run(&mut command)
+}
+
+fn target() -> PathBuf {
+    target_dir().join("install")
 }
 
 /// The administrator's next commands, which depend on where systemd looks for units.
@@ -211,7 +225,11 @@ pub(crate) fn uninstall(args: &[String]) -> Result<(), Failure> {
 fn put(place: &Place, system: System) -> Result<(), Failure> {
     for file in files(system)? {
         let octets = match &file.from {
-            Origin::Program(name) => read(&target_dir().join("release").join(name))?,
+            Origin::Program(name) => {
+                let program = target().join("release").join(name);
+                paths::check(&program)?;
+                read(&program)?
+            }
             Origin::File(path) => read(path)?,
             Origin::Template(path, form) => {
                 let text = fs::read_to_string(path).map_err(|e| cannot("read", path, &e))?;

@@ -3,6 +3,7 @@
 pub(crate) mod apart;
 pub(crate) mod output;
 pub(crate) mod packages;
+pub(crate) mod paths;
 pub(crate) mod python;
 pub(crate) mod run;
 pub(crate) mod scratch;

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::PathBuf;
-use std::process::{self, Command};
+use std::process::{self, Command, Stdio};
 
 use crate::tools::output::READER_GONE;
 
@@ -87,6 +87,19 @@ pub(crate) fn release_tool(name: &str) -> Result<PathBuf, Failure> {
         name,
     ])?;
     Ok(target_dir().join("release").join(name))
+}
+
+/// Runs a command to its end and returns its standard output. Its standard error is shown.
+pub(crate) fn stdout(command: &mut Command) -> Result<String, Failure> {
+    let output = command
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|e| Failure(format!("cannot run {}: {e}", words(command))))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let status = output.status;
+    Err(Failure(format!("{} ended with {status}", words(command))))
 }
 
 /// Runs a command to its end and returns what it wrote, standard error last.
