@@ -166,15 +166,9 @@ impl Task {
             Ok(Ok(text)) => (Some(true), text),
             Ok(Err(Trouble::Failed(text))) => (Some(false), text),
             Ok(Err(Trouble::NotJudged(text))) => (None, text),
-            Err(Late::TimedOut) => {
-                let within = seconds(self.spec.timeout);
-                (
-                    Some(false),
-                    format!("{} within {within}", trace.waited_for()),
-                )
-            }
+            Err(Late::TimedOut) => (Some(false), trace.waited_for(self.spec.timeout)),
             Err(Late::Stalled(stalled)) => {
-                let stalled = seconds(stalled);
+                let stalled = probe::seconds(stalled);
                 (
                     None,
                     format!("not judged: this host was busy for {stalled}"),
@@ -216,11 +210,4 @@ impl Task {
             });
         }
     }
-}
-
-/// `0.5 s`.
-fn seconds(span: Duration) -> String {
-    let text = format!("{:.3}", span.as_secs_f64());
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    format!("{text} s")
 }

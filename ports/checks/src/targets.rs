@@ -14,8 +14,10 @@ const MOST_TRIED: usize = 4;
 pub(crate) enum Targets {
     /// Each of them has to pass.
     All(Vec<SocketAddr>),
-    /// One of them has to pass.
+    /// One of them has to pass, and each has its share of the time.
     Any(Vec<SocketAddr>),
+    /// The second counts where the first says at once that it is not there.
+    Either([SocketAddr; 2]),
     /// There is nobody to ask here, and nothing is wrong.
     Elsewhere,
 }
@@ -25,7 +27,7 @@ pub(crate) async fn find(place: &Place, port: u16) -> Result<Targets, String> {
     let at = |ip: IpAddr| SocketAddr::new(ip, port);
     Ok(match place {
         Place::Address(ip) => Targets::All(vec![at(*ip)]),
-        Place::Localhost => Targets::Any(vec![
+        Place::Localhost => Targets::Either([
             at(Ipv4Addr::LOCALHOST.into()),
             at(Ipv6Addr::LOCALHOST.into()),
         ]),

@@ -1,11 +1,10 @@
 //! Checks: a service that does not work moves its address. Needs root and python3.
 
 use std::process::Command;
-use std::time::Duration;
 
 use vrrp_lab::daemons::vrrpctl;
 use vrrp_lab::pair::{LIMIT, Pair};
-use vrrp_lab::{Daemon, Host, Program, Segment, Vr, wait_until};
+use vrrp_lab::{Daemon, Host, PaperNetwork, Program, Segment, Vr, wait_until};
 
 /// The rate of probes.
 const HZ: u32 = 100;
@@ -27,19 +26,32 @@ fn checked(effect: &str, question: &str) -> Vr {
         .line(question)
 }
 
-/// Both servers have a web server and a check of it.
+/// The paper's servers, each with a web server and a check of it that passes.
 fn pair(vr: &Vr) -> (Pair, Daemon, Daemon) {
-    let pair = Pair::start(Segment::Switch, Program::Vrrpd, Program::Vrrpd, vr);
-    let (one, other) = (
-        web_server(&pair.network.clarinet),
-        web_server(&pair.network.fridge),
-    );
+    let network = PaperNetwork::new(Segment::Switch);
+    let (one, other) = (web_server(&network.clarinet), web_server(&network.fridge));
+    for host in [&network.clarinet, &network.fridge] {
+        wait_until(LIMIT, "the web server listens", || {
+            host.run("ss -ltn sport = :80").contains(":80")
+        });
+    }
+    let capture = network.lab.capture();
+    let pair = Pair {
+        clarinet: network
+            .clarinet
+            .start(Program::Vrrpd, &[vr.clone().priority(250)]),
+        fridge: network
+            .fridge
+            .start(Program::Vrrpd, &[vr.clone().priority(100)]),
+        vr: vr.clone(),
+        capture,
+        network,
+    };
     for host in [&pair.network.clarinet, &pair.network.fridge] {
-        wait_until(
-            LIMIT,
-            &format!("the check of {} passes", host.name()),
-            || vrrpctl(host, &["status"]).contains("web passes"),
-        );
+        let what = format!("the check of {} was asked", host.name());
+        wait_until(LIMIT, &what, || {
+            vrrpctl(host, &["status"]).contains("last       127.0.0.1:80")
+        });
     }
     pair.wait_master("clarinet");
     (pair, one, other)
@@ -63,5 +75,162 @@ fn a_service_that_is_killed_takes_its_weight_from_the_priority() {
         pair.clarinet
             .has_said("check web: passes: 127.0.0.1:80 accepts connections")
     );
-    std::thread::sleep(Duration::from_millis(100));
+}
+
+#[test]
+fn a_service_that_hangs_takes_its_host_out() {
+    let vr = checked(":fault", "http = http://localhost/\ntimeout = 0.3");
+    let (mut pair, web, _other) = pair(&vr);
+    pair.probed(HZ, "fridge", |_| web.freeze());
+    let log = "master -> init: check web failed: 127.0.0.1:80 did not answer within 0.3 s";
+    wait_until(LIMIT, log, || pair.clarinet.has_said(log));
+    let status = vrrpctl(&pair.network.clarinet, &["status"]);
+    for line in [
+        "why        check web failed: 127.0.0.1:80 did not answer within 0.3 s",
+        "checks     web fails (fault)",
+        "check web (http): fails for",
+        "last       failed: 127.0.0.1:80 did not answer within 0.3 s",
+    ] {
+        assert!(status.contains(line), "{line}\n{status}");
+    }
+    pair.probed(HZ, "clarinet", |_| web.thaw());
+}
+
+/// The checkers that a daemon has started.
+fn checkers(vrrpd: u32) -> Vec<u32> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").expect("processes").flatten() {
+        let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else {
+            continue;
+        };
+        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
+        // The state is a letter between the name and the parent.
+        let after = stat.split_once("(vrrp-checker) ").map(|(_, after)| after);
+        let parent = after.and_then(|after| after.split(' ').nth(1));
+        if parent == Some(&vrrpd.to_string()) {
+            found.push(pid);
+        }
+    }
+    found
+}
+
+#[test]
+fn a_checker_that_is_killed_is_started_again_and_nothing_moves() {
+    let vr = checked(":-200", "tcp = localhost:80");
+    let (mut pair, mut web, _other) = pair(&vr);
+    let vrrpd = pair.clarinet.pid();
+    let before = checkers(vrrpd);
+    assert_eq!(
+        before.len(),
+        1,
+        "one process for services, none for commands"
+    );
+    let report = pair.probed(HZ, "clarinet", |pair| {
+        let killed = Command::new("kill")
+            .args(["-9", &before[0].to_string()])
+            .status();
+        assert!(killed.expect("kill").success());
+        let log = "vrrp-checker: runs again";
+        wait_until(LIMIT, log, || pair.clarinet.has_said(log));
+    });
+    assert_eq!(report.lost(), 0);
+    assert_ne!(checkers(vrrpd), before);
+    assert!(pair.clarinet.has_said("vrrp-checker ended"));
+    pair.probed(HZ, "fridge", |_| web.crash());
+    // Nothing of it is left when vrrpd stops.
+    pair.clarinet.stop();
+    wait_until(LIMIT, "the checker ends", || checkers(vrrpd).is_empty());
+}
+
+#[test]
+fn a_reload_keeps_the_states_of_checks() {
+    let vr = checked(":-200", "tcp = localhost:80");
+    let (mut pair, mut web, _other) = pair(&vr);
+    pair.probed(HZ, "fridge", |_| web.crash());
+    pair.clarinet.take_log();
+    // Another check is added and another effect is given; the failing one stays failing.
+    let more = vr
+        .clone()
+        .priority(250)
+        .line("[CHECK]\nname = root\nfile = /");
+    pair.clarinet.reload(&pair.network.clarinet, &[more]);
+    wait_until(LIMIT, "the new check passes", || {
+        vrrpctl(&pair.network.clarinet, &["status"]).contains("last       / exists")
+    });
+    let status = vrrpctl(&pair.network.clarinet, &["status"]);
+    assert!(status.contains("web fails (-200)"), "{status}");
+    assert!(
+        !pair.clarinet.has_said("check web"),
+        "the state of web has changed"
+    );
+    pair.wait_master("fridge");
+    // Without the check there is nothing to hold this host back.
+    let without = Vr::new(1, "10.10.10.80").interval_cs(20).priority(250);
+    pair.clarinet.reload(&pair.network.clarinet, &[without]);
+    pair.wait_master("clarinet");
+    wait_until(LIMIT, "the checker ends", || {
+        checkers(pair.clarinet.pid()).is_empty()
+    });
+}
+
+#[test]
+fn each_kind_is_asked_without_rights() {
+    let script = std::env::temp_dir().join(format!("vrrp-check-{}", std::process::id()));
+    std::fs::write(&script, "#!/bin/sh\nid -u\n").expect("a script");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&script, mode).expect("a program");
+    let network = PaperNetwork::new(Segment::Switch);
+    let vr = Vr::new(1, "10.10.10.80")
+        .line("check = who, ping, ping6, own, served")
+        .line(&format!(
+            "[CHECK]\nname = who\ncommand = {}\nscriptuser = nobody",
+            script.display()
+        ))
+        .line("[CHECK]\nname = ping\nping = 10.10.10.5")
+        .line("[CHECK]\nname = ping6\nping = fd00:10::5")
+        .line("[CHECK]\nname = own\ntcp = self:80")
+        .line("[CHECK]\nname = served\ntcp = virtual:80")
+        .line("[CHECK]\nname = lost\nping = 10.10.10.99\ntimeout = 0.2");
+    let _web = web_server(&network.clarinet);
+    let vrrpd = network.clarinet.start(Program::Vrrpd, &[vr]);
+    wait_until(LIMIT, "clarinet is master", || {
+        network.clarinet.has_address("10.10.10.80")
+    });
+    for (name, answer) in [
+        ("who", "succeeded: 65534"),
+        ("ping", "10.10.10.5 answered"),
+        ("ping6", "fd00:10::5 answered"),
+        ("own", "10.10.10.6:80 accepts connections"),
+        ("served", "10.10.10.80:80 accepts connections"),
+        ("lost", "failed: 10.10.10.99 sent no echo within 0.2 s"),
+    ] {
+        let said = vrrpctl(&network.clarinet, &["check", name]);
+        assert!(said.contains(answer), "{name}: {said}");
+    }
+    let said = vrrpctl(&network.clarinet, &["check", "own"]);
+    assert!(
+        said.contains("step       connected to 10.10.10.6:80"),
+        "{said}"
+    );
+    let mut uids: Vec<String> = Vec::new();
+    for pid in checkers(vrrpd.pid()) {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a status");
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap_or_default()
+                .split_whitespace()
+                .last()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        if field("Uid:") != "0" {
+            assert_eq!(field("CapEff:"), "0000000000000000");
+            assert_eq!(field("CapPrm:"), "0000000000000000");
+            assert_eq!(field("NoNewPrivs:"), "1");
+        }
+        uids.push(field("Uid:"));
+    }
+    uids.sort();
+    assert_eq!(uids, ["0", "65534"], "one for commands, one for services");
+    std::fs::remove_file(script).expect("remove the script");
 }

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
+use tokio::time::timeout;
 use vrrp_config::{ScriptSecurity, insecurity};
 
 use super::{Answer, Trace, Trouble, failed, words};
@@ -12,6 +14,9 @@ use crate::sys;
 
 /// As much of the output is kept.
 const MAX_OUTPUT: usize = 1024;
+
+/// How long output may still come after the end of a program.
+const LAST_WORDS: Duration = Duration::from_millis(50);
 
 /// Kills a process and all that it has started when it is dropped.
 struct Group(Option<u32>);
@@ -46,29 +51,32 @@ pub(super) async fn ask(command: &vrrp_config::Command, trace: &Trace) -> Answer
             let (mut one, mut other) = ([0; 512], [0; 512]);
             let (mut more, mut more_errors) = (true, true);
             while more || more_errors {
-                let len = tokio::select! {
+                tokio::select! {
                     len = output.read(&mut one), if more => {
                         let len = len.unwrap_or(0);
                         more = len > 0;
                         keep(&mut kept, one.get(..len).unwrap_or_default());
-                        len
                     }
                     len = errors.read(&mut other), if more_errors => {
                         let len = len.unwrap_or(0);
                         more_errors = len > 0;
                         keep(&mut kept, other.get(..len).unwrap_or_default());
-                        len
                     }
-                };
-                let _ = len;
+                }
             }
         }
     };
-    // A process that it leaves behind may hold the output.
-    let status = tokio::select! {
-        biased;
-        status = child.wait() => status,
-        () = reading => child.wait().await,
+    let status = {
+        let mut reading = std::pin::pin!(reading);
+        tokio::select! {
+            biased;
+            () = &mut reading => child.wait().await,
+            status = child.wait() => {
+                // A process that it leaves behind may hold the output.
+                let _ = timeout(LAST_WORDS, &mut reading).await;
+                status
+            }
+        }
     };
     group.0 = None;
     let status = match status {

@@ -13,6 +13,7 @@ mod tls;
 mod unit;
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
@@ -29,6 +30,14 @@ pub(crate) enum Trouble {
     Failed(String),
     /// This host could not ask.
     NotJudged(String),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(text) | Self::NotJudged(text) => f.write_str(text),
+        }
+    }
 }
 
 /// The answer in words.
@@ -120,25 +129,23 @@ async fn each(
             }
             Ok(answers.join(", "))
         }
+        Targets::Either([first, second]) => {
+            let answer = one(first).await;
+            let Err(error) = answer else { return answer };
+            trace.say(|| error.to_string());
+            one(second).await.map_err(|_| error)
+        }
         Targets::Any(any) => {
+            let share = span / any.len().max(1) as u32;
             let mut first = None;
-            let shares = any.len() as u32;
-            for (index, at) in any.into_iter().enumerate() {
-                let last = index as u32 + 1 == shares;
-                let answer = match last {
-                    true => one(at).await,
-                    false => match timeout(span / shares, one(at)).await {
-                        Ok(answer) => answer,
-                        Err(_) => failed(trace.waited_for()),
-                    },
+            for at in any {
+                let answer = match timeout(share, one(at)).await {
+                    Ok(answer) => answer,
+                    Err(_) => failed(trace.waited_for(share)),
                 };
-                match answer {
-                    Ok(answer) => return Ok(answer),
-                    Err(error) => {
-                        trace.say(|| format!("{error:?}"));
-                        first.get_or_insert(error);
-                    }
-                }
+                let Err(error) = answer else { return answer };
+                trace.say(|| error.to_string());
+                first.get_or_insert(error);
             }
             Err(first.unwrap_or_else(|| Trouble::Failed("no address to ask".into())))
         }
@@ -183,12 +190,12 @@ impl Trace {
         }
     }
 
-    /// The missing thing: `127.0.0.1:80 no answer`.
-    pub(crate) fn waited_for(&self) -> String {
-        let waits = self.waits.borrow();
+    /// The missing thing: `127.0.0.1:80 did not answer within 1 s`.
+    pub(crate) fn waited_for(&self, span: Duration) -> String {
+        let (waits, span) = (self.waits.borrow(), seconds(span));
         match self.place.get() {
-            Some(at) => format!("{} {waits}", shown(at)),
-            None => waits.clone(),
+            Some(at) => format!("{} {waits} within {span}", shown(at)),
+            None => format!("{waits} within {span}"),
         }
     }
 
@@ -197,6 +204,13 @@ impl Trace {
         let steps = steps.iter().take(most);
         steps.map(|step| printable(step, longest)).collect()
     }
+}
+
+/// `0.5 s`.
+pub(crate) fn seconds(span: Duration) -> String {
+    let text = format!("{:.3}", span.as_secs_f64());
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    format!("{text} s")
 }
 
 /// `127.0.0.1:80`; without a port that is none.
