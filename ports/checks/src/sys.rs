@@ -44,8 +44,11 @@ pub(crate) fn allow_many_descriptors() {
     unsafe {
         let mut limit: libc::rlimit = std::mem::zeroed();
         if libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) == 0 {
-            limit.rlim_cur = limit.rlim_max.min(65_536);
-            libc::setrlimit(libc::RLIMIT_NOFILE, &limit);
+            let most = limit.rlim_max.min(65_536);
+            if limit.rlim_cur < most {
+                limit.rlim_cur = most;
+                libc::setrlimit(libc::RLIMIT_NOFILE, &limit);
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use vrrp_lab::daemons::vrrpctl;
+use vrrp_lab::daemons::{children_of, vrrpctl};
 use vrrp_lab::pair::{LIMIT, Pair};
 use vrrp_lab::{Daemon, Host, PaperNetwork, Program, Segment, Vr, wait_until};
 
@@ -98,20 +98,7 @@ fn a_service_that_hangs_takes_its_host_out() {
 
 /// The checkers that a daemon has started.
 fn checkers(vrrpd: u32) -> Vec<u32> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir("/proc").expect("processes").flatten() {
-        let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else {
-            continue;
-        };
-        let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
-        // The state is a letter between the name and the parent.
-        let after = stat.split_once("(vrrp-checker) ").map(|(_, after)| after);
-        let parent = after.and_then(|after| after.split(' ').nth(1));
-        if parent == Some(&vrrpd.to_string()) {
-            found.push(pid);
-        }
-    }
-    found
+    children_of(vrrpd, "vrrp-checker")
 }
 
 #[test]

@@ -466,6 +466,21 @@ fn reap(mut pids: Vec<u32>) {
     }
 }
 
+/// The processes called `name` that the process `parent` has started.
+#[cfg(target_os = "linux")]
+pub fn children_of(parent: u32, name: &str) -> Vec<u32> {
+    let is_child = |pid: &u32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        // The state is a letter between the name and the parent.
+        let after = stat.split_once(&format!("({name}) "));
+        let found = after.and_then(|(_, after)| after.split(' ').nth(1));
+        found == Some(&parent.to_string())
+    };
+    let entries = std::fs::read_dir("/proc").expect("processes").flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_string_lossy().parse().ok());
+    pids.filter(is_child).collect()
+}
+
 /// The processor time and memory of a process.
 #[cfg(target_os = "linux")]
 #[derive(Clone, Copy, Debug, PartialEq)]

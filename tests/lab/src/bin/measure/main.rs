@@ -7,12 +7,15 @@
 //!                          start, takeover, and the longest silence of any of them on the wire
 //! measure clients [VRIDS]  how late advertisements are while 12 clients of the control socket ask each
 //!                          10 ms, and while somebody forges thousands of masters
+//! measure checks [CHECKS]  500 checks at 1 s of several kinds, and one that 255 virtual routers share: CPU,
+//!                          memory
 //! measure exact  [RUNS]    the time from the last advertisement to the successor's first
 //! ```
 //!
 //! `--only WORD` keeps the rows in which WORD occurs. Needs root, or a kernel that allows user
 //! namespaces.
 
+mod checks;
 mod clients;
 mod exact;
 mod outage;
@@ -37,6 +40,12 @@ fn run() -> ExitCode {
     let addresses = take_option(&mut words, "--addresses").map_or(Ok(1), |word| word.parse());
     let number = |default| words.get(1).map_or(Ok(default), |word| word.parse::<u32>());
     let command = words.first().map(String::as_str);
+    if command == Some("checks")
+        && let Ok(count @ 1..=900) = number(500)
+    {
+        checks::run(count, &only);
+        return ExitCode::SUCCESS;
+    }
     match (command, number(5), number(255), addresses) {
         (Some("outage"), Ok(runs), _, _) => outage::run(runs, &only),
         (Some("clients"), _, Ok(count @ 1..=255), _) => clients::run(count.min(235) as u8),
@@ -48,6 +57,7 @@ fn run() -> ExitCode {
             complain!(
                 "usage: measure outage|exact [RUNS] [--only WORD]\n       \
                  measure clients [VRIDS, 1 to 235]\n       \
+                 measure checks [CHECKS, 1 to 900] [--only WORD]\n       \
                  measure scale [VRIDS, 1 to 255] [--addresses N, 1 to 64] [--only WORD]"
             );
             return ExitCode::from(2);
