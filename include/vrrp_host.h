@@ -288,9 +288,14 @@ struct vrrp_host_router {
      */
     struct vrrp_host_id id;
     /**
-     * Zero.
+     * 1: its addresses, but for link-local ones, are on the loopback at all times, so that services
+     * bind them once; there no neighbour is answered for them. Needs `accept`.
      */
-    uint8_t reserved[2];
+    uint8_t silent;
+    /**
+     * 1: TCP connections of an address are reset when it is given up while the interface is up.
+     */
+    uint8_t reset_connections;
     /**
      * Its configuration, begun with `vrrp_host_settings_init()`. The `object` of its tracks is an index of
      * `objects` in `struct vrrp_host_config`.

@@ -113,12 +113,23 @@ unsafe fn object(path: &str, given: &vrrp_host_object) -> Read<Tracked> {
     })
 }
 
+/// A field that is 0 or 1.
+fn flag(path: &str, given: u8) -> Read<bool> {
+    match given {
+        0 => Ok(false),
+        1 => Ok(true),
+        _ => Err(Refusal::field(path, VRRP_ERR_VALUE)),
+    }
+}
+
 /// # Safety
 /// As for [`config`].
 unsafe fn router(path: &str, given: &vrrp_host_router, objects: &[Tracked]) -> Read<VrSpec> {
-    if given.reserved != [0; 2] {
-        return Err(Refusal::field(&format!("{path}.reserved"), VRRP_ERR_VALUE));
-    }
+    let silent = flag(&format!("{path}.silent"), given.silent)?;
+    let reset_connections = flag(
+        &format!("{path}.reset_connections"),
+        given.reset_connections,
+    )?;
     let id = legal_id(&format!("{path}.id"), &given.id)?;
     let path = &format!("{path}.config");
     // SAFETY: the contract is the same.
@@ -147,7 +158,8 @@ unsafe fn router(path: &str, given: &vrrp_host_router, objects: &[Tracked]) -> R
         settings,
         // Only a text can ask for it.
         replace_mac: false,
-        silent: false,
+        silent,
+        reset_connections,
         addresses,
         source: at(&format!("{path}.source"), source)?,
         peers: Vec::new(),

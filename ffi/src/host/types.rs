@@ -48,8 +48,11 @@ pub struct vrrp_host_router {
     pub size: u32,
     /// Its name.
     pub id: vrrp_host_id,
-    /// Zero.
-    pub reserved: [u8; 2],
+    /// 1: its addresses, but for link-local ones, are on the loopback at all times, so that services
+    /// bind them once; there no neighbour is answered for them. Needs `accept`.
+    pub silent: u8,
+    /// 1: TCP connections of an address are reset when it is given up while the interface is up.
+    pub reset_connections: u8,
     /// Its configuration, begun with `vrrp_host_settings_init()`. The `object` of its tracks is an index of
     /// `objects` in `struct vrrp_host_config`.
     pub config: *const vrrp_config,

@@ -80,6 +80,7 @@ keys! {
     StartDelay "startdelay" VRID;
     Accept "accept" VRID;
     Silent "silent" VRID;
+    Connections "connections" VRID;
     UseVmac "useVMAC" VRID;
     Source "source" VRID;
     Peers "peers" VRID;

@@ -18,6 +18,7 @@ pub(super) struct Settings {
     plain: VrSettings,
     replace_mac: bool,
     silent: bool,
+    reset_connections: bool,
     sources: Vec<IpAddr>,
     peers: Vec<IpAddr>,
     tracks: Vec<TrackSpec>,
@@ -70,6 +71,7 @@ impl Settings {
             plain,
             replace_mac,
             silent,
+            reset_connections: reader.value(Key::Connections, connections).unwrap_or(true),
             sources,
             peers,
             tracks: address::tracks(reader, interface),
@@ -115,6 +117,7 @@ impl Settings {
             settings: self.plain,
             replace_mac: self.replace_mac,
             silent: self.silent,
+            reset_connections: self.reset_connections,
             addresses: own,
             source,
             peers,
@@ -324,6 +327,11 @@ fn silent(reader: &mut Reader<'_, '_>, accept: bool, addresses: &[AddressSpec]) 
         );
     }
     silent
+}
+
+/// Reads `connections`: whether they are reset when an address is given up.
+fn connections(text: &str) -> Result<bool, String> {
+    values::word(text, &[("reset", true), ("leave", false)])
 }
 
 /// Reads `maxhops`. Advertisements to the group never leave the link, so only unicast has more.

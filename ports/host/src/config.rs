@@ -62,6 +62,8 @@ pub struct VrSpec {
     pub replace_mac: bool,
     /// See [`VrSetup::silent`]. It needs accept mode.
     pub silent: bool,
+    /// See [`VrSetup::reset_connections`].
+    pub reset_connections: bool,
     /// Its addresses: at least one; with `peers` at most [`MAX_ADDRESSES`](crate::MAX_ADDRESSES).
     pub addresses: Vec<AddressSpec>,
     /// See [`VrConfig::source`]. While the interface does not have it there is a warning.
@@ -84,6 +86,7 @@ impl VrSpec {
             },
             replace_mac: false,
             silent: false,
+            reset_connections: false,
             addresses,
             source: None,
             peers: Vec::new(),
@@ -123,6 +126,7 @@ impl VrSpec {
             replace_mac: self.replace_mac,
             accept: self.settings.accept,
             silent: self.silent,
+            reset_connections: self.reset_connections,
             addresses: self
                 .addresses
                 .iter()

@@ -20,6 +20,9 @@ pub struct VrSetup {
     /// prepared, whichever host is Active: services bind them once. There nobody is answered for
     /// them; while this host is Active they are on the interface that carries them, too.
     pub silent: bool,
+    /// Whether established TCP connections of an address are reset when it is given up while the
+    /// interface of the virtual router is up.
+    pub reset_connections: bool,
     /// Its addresses, with the interface that carries each; `None`: the one that carries the MAC.
     /// That one also carries an address that is not listed: the engine gives an IPv6 virtual router
     /// a link-local address when it has none (V-9).

@@ -5,10 +5,12 @@
 //! - [`privsep`]: a platform in two processes, of which one has the rights and the other parses.
 //! - [`Port`]: the steps that every port takes in the same order, over a [`Table`] of interfaces and
 //!   virtual routers.
+//! - [`Resets`]: the thread that resets TCP connections of addresses that are given up.
 //! - [`WakeUp`]: the one place that knows what the timer is set to.
 
 mod announcement;
 pub mod bpf;
+mod connections;
 mod counters;
 mod errors;
 mod interfaces;
@@ -22,6 +24,7 @@ mod wakeup;
 mod watched;
 
 pub use announcement::incoming;
+pub use connections::{GivenUp, ResetConnections, Resets, Spawn};
 pub use counters::Counters;
 pub use errors::{explain, noted, refused, unprepared};
 pub use interfaces::Interfaces;

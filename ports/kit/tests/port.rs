@@ -257,6 +257,7 @@ fn setup(vrid: u8, mac_mode: MacMode, last: u8) -> VrSetup {
         replace_mac: false,
         accept: true,
         silent: false,
+        reset_connections: false,
         addresses: vec![(address(last), None)],
         unicast: false,
         source: None,

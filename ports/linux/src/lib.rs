@@ -16,6 +16,7 @@ compile_error!("vrrp-linux is for Linux");
 
 mod announcements;
 mod bpf;
+mod connections;
 mod facts;
 mod fitness;
 mod flood_polling;

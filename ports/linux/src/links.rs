@@ -179,6 +179,12 @@ impl Links {
         link.is_some_and(|link| link.flags & IFF_LOOPBACK != 0)
     }
 
+    /// Whether the link is up and has a carrier.
+    pub(crate) fn is_connected(&self, index: KernelIf) -> bool {
+        let link = self.get(index);
+        link.is_some_and(|link| link.flags & IFF_UP != 0 && link.flags & IFF_LOWER_UP != 0)
+    }
+
     /// Whether the link is administratively up.
     pub(crate) fn is_up(&self, index: KernelIf) -> bool {
         self.get(index).is_some_and(|link| link.flags & IFF_UP != 0)

@@ -3,12 +3,15 @@
 //!
 //! There the kernel answers neither ARP (see `arp_ignore` in the table of sysctls) nor NS for them.
 //! Those that are served are on the interface or the macvlan, too, as without this.
+//!
+//! An address whose connections are being reset is parked there, so that its clients can still be told
+//! while the successor serves.
 
 use std::collections::BTreeSet;
 use std::io;
 use std::net::IpAddr;
 
-use vrrp_core::VirtualAddress;
+use vrrp_core::{Duration, Instant, VirtualAddress};
 use vrrp_host::{PlatformWarning, Subject};
 
 use crate::installer::Installer;
@@ -16,11 +19,18 @@ use crate::ledger::Entry;
 use crate::netlink::{self, Address};
 use crate::state::State;
 
+/// The time between two looks whether the connections of parked addresses have been reset.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// The addresses that are on the loopback for virtual routers.
 #[derive(Debug, Default)]
 pub(crate) struct LoopbackAddresses {
     /// They may not be those that the virtual routers want.
     doubtful: bool,
+    /// Addresses that were given up, and whose connections are being reset.
+    parked: BTreeSet<IpAddr>,
+    /// When to look whether that has been done.
+    look_at: Option<Instant>,
     /// The addresses that we put there.
     installed: BTreeSet<IpAddr>,
     /// The error of the last attempt. `None`: they are as they should be.
@@ -30,6 +40,40 @@ pub(crate) struct LoopbackAddresses {
 impl LoopbackAddresses {
     /// Notes that other addresses may be wanted, or that one may have gone.
     pub(crate) fn doubt(&mut self) {
+        self.doubtful = true;
+    }
+
+    /// Keeps addresses here that are given up. A link-local one, which is of one link, is left out.
+    pub(crate) fn park(&mut self, addresses: impl Iterator<Item = IpAddr>, now: Instant) {
+        let of_link = |ip: &IpAddr| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
+        let before = self.parked.len();
+        self.parked.extend(addresses.filter(|ip| !of_link(ip)));
+        if self.parked.len() > before {
+            self.doubtful = true;
+            self.look_at = Some(now + LOOK);
+        }
+    }
+
+    /// When to call [`look`](Self::look).
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.look_at
+    }
+
+    /// Gives parked addresses up, if `done` with them and it is time to look.
+    pub(crate) fn look(&mut self, now: Instant, done: impl FnOnce() -> bool) {
+        if self.look_at.is_none_or(|at| at > now) {
+            return;
+        }
+        self.look_at = Some(now + LOOK);
+        if done() {
+            self.give_up_parked();
+        }
+    }
+
+    /// Gives parked addresses up.
+    pub(crate) fn give_up_parked(&mut self) {
+        self.parked.clear();
+        self.look_at = None;
         self.doubtful = true;
     }
 
@@ -54,7 +98,8 @@ impl LoopbackAddresses {
     }
 
     fn apply(&mut self, state: &State, installer: &mut Installer) -> Result<(), String> {
-        let wanted: BTreeSet<IpAddr> = state.table.routers.silent_addresses().collect();
+        let silent = state.table.routers.silent_addresses();
+        let wanted: BTreeSet<IpAddr> = silent.chain(self.parked.iter().copied()).collect();
         if wanted.is_empty() && self.installed.is_empty() {
             return Ok(());
         }

@@ -11,6 +11,7 @@ use vrrp_host::{
 };
 use vrrp_port_kit::{Counters, Port as _, WakeUp};
 
+use crate::connections::SockDiag;
 use crate::facts::LinuxFacts;
 use crate::flood_polling::{FloodPolling, Wait};
 use crate::instances::{self, Presence};
@@ -121,6 +122,7 @@ impl LinuxPlatform {
             reaper,
             sysctls,
             ledger,
+            connections: SockDiag::open(),
             place,
             marks_addresses: leftovers::marks_addresses(&sys::kernel_release()),
         };

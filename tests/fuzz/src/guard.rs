@@ -234,6 +234,7 @@ fn some_spec(octets: &mut Octets<'_>) -> VrSpec {
     spec.settings.accept = bits & 16 != 0;
     spec.replace_mac = bits & 32 != 0;
     spec.silent = list & 32 != 0;
+    spec.reset_connections = list & 16 != 0;
     spec.peers = list_of(&peers, bits >> 6 ^ 3);
     if list & 64 != 0 {
         spec.tracks = vec![TrackSpec {
@@ -253,6 +254,7 @@ fn setup_of(spec: &VrSpec, key: VrKey) -> VrSetup {
         replace_mac: spec.replace_mac,
         accept: spec.settings.accept,
         silent: spec.silent,
+        reset_connections: spec.reset_connections,
         addresses: placed.map(|a| (a.address, a.interface.clone())).collect(),
         unicast: !spec.peers.is_empty(),
         source: spec.source,

@@ -208,6 +208,11 @@ fn a_value_that_cannot_be_meant() {
             true,
             &["5: accept: expected `yes` or `no`, found `1`"],
         ),
+        (
+            "connections = drop",
+            true,
+            &["5: connections: expected `reset` or `leave`, found `drop`"],
+        ),
     ]);
 }
 

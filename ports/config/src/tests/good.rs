@@ -243,6 +243,8 @@ fn each_key_of_the_protocol_means_what_it_says() {
     );
     assert!(!with("accept = no").settings.accept);
     assert!(with("silent = yes").silent && !with("").silent);
+    assert!(with("").reset_connections && with("connections = reset").reset_connections);
+    assert!(!with("connections = leave").reset_connections);
     assert_eq!(with("useVMAC = no").settings.mac_mode, MacMode::Interface);
     assert_eq!(with("useVMAC = yes").settings.mac_mode, MacMode::Virtual);
     assert_eq!(

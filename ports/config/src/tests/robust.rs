@@ -75,6 +75,7 @@ preemptdelay=1
 startdelay=1.5
 accept=no
 silent=no
+connections=leave
 useVMAC=no
 peers=10.0.0.9
 maxhops=2

@@ -44,6 +44,7 @@ pub fn setup(key: VrKey, mac_mode: MacMode, address: VirtualAddress) -> VrSetup 
         replace_mac: false,
         accept: true,
         silent: false,
+        reset_connections: false,
         addresses: vec![(address, None)],
         unicast: false,
         source: None,

@@ -217,6 +217,7 @@ impl Writer {
             .flag(setup.replace_mac)
             .flag(setup.accept)
             .flag(setup.silent)
+            .flag(setup.reset_connections)
             .flag(setup.unicast)
             .maybe_ip(setup.source)
             .u32(setup.addresses.len() as u32);
@@ -385,7 +386,7 @@ impl<'a> Reader<'a> {
             false => MacMode::Interface,
         };
         let (replace_mac, accept) = (self.flag()?, self.flag()?);
-        let (silent, unicast) = (self.flag()?, self.flag()?);
+        let (silent, reset_connections, unicast) = (self.flag()?, self.flag()?, self.flag()?);
         let source = self.maybe_ip()?;
         let count = self.u32()? as usize;
         if count > MAX_ADDRESSES {
@@ -406,6 +407,7 @@ impl<'a> Reader<'a> {
             replace_mac,
             accept,
             silent,
+            reset_connections,
             addresses,
             unicast,
             source,

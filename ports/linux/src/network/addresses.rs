@@ -2,13 +2,14 @@
 
 use std::io;
 
-use vrrp_core::{VirtualAddress, VrKey};
-use vrrp_host::{AddressChange, PlatformError};
-use vrrp_port_kit::{KernelIf, Port as _, Served, Serving, noted, unprepared};
+use vrrp_core::{Instant, VirtualAddress, VrKey};
+use vrrp_host::{AddressChange, HostIf, PlatformError};
+use vrrp_port_kit::{GivenUp, KernelIf, Port as _, Served, Serving, noted, unprepared};
 
 use super::Network;
 use crate::ledger::Entry;
 use crate::netlink::{self, AddressRoute, OUR_PROTOCOL, Requests};
+use crate::sys;
 
 /// Changes of addresses that are performed at once. In a kernel whose interface has thousands of
 /// addresses they take a few milliseconds.
@@ -98,11 +99,13 @@ impl Network {
                 }
             }
         }
+        let given_up = self.park(key, plans.iter().filter_map(|plan| plan.give_up.as_ref()));
         let mut answers = self
             .installer
             .netlink
             .perform_each(|to| plans.iter().for_each(|plan| plan.ask(to)))
             .into_iter();
+        self.resets.start(given_up);
         let mut listed = false;
         let mut results = Vec::with_capacity(plans.len());
         for plan in plans {
@@ -135,6 +138,38 @@ impl Network {
             *last = Err(error);
         }
         results
+    }
+
+    /// Keeps addresses that a virtual router gives up on the loopback while their connections are reset,
+    /// so that their clients can be told. Returns those whose connections are to be: none while the
+    /// interface is down, where nobody could be told, and none of an address that another one serves.
+    fn park<'a>(
+        &mut self,
+        key: VrKey,
+        served: impl Iterator<Item = &'a Served<Entry>>,
+    ) -> Vec<GivenUp> {
+        let state = &self.state;
+        let parent = state.table.interfaces.index(HostIf::of(key));
+        let Some(router) = state.table.routers.get(key).filter(|router| {
+            router.setup.reset_connections && parent.is_some_and(|p| state.links.is_connected(p))
+        }) else {
+            return Vec::new();
+        };
+        let given_up = served.filter(|served| served.how == Serving::Installed);
+        let given_up = given_up.map(|served| served.address.address);
+        let others = || state.table.routers.served();
+        let given_up: Vec<GivenUp> = given_up
+            .filter(|ip| !others().any(|other| other.address.address == *ip))
+            .map(|address| GivenUp {
+                address,
+                stays: router.setup.silent,
+            })
+            .collect();
+        let now = Instant::from_micros(sys::monotonic_us());
+        self.loopback
+            .park(given_up.iter().map(|given_up| given_up.address), now);
+        self.loopback.tidy(&self.state, &mut self.installer);
+        given_up
     }
 
     /// Finds out what a change asks for. What it gives up is not served any more.
@@ -351,11 +386,13 @@ impl Network {
                 ..Plan::default()
             })
             .collect();
+        let given_up = self.park(key, plans.iter().filter_map(|plan| plan.give_up.as_ref()));
         let mut answers = self
             .installer
             .netlink
             .perform_each(|to| plans.iter().for_each(|plan| plan.ask(to)))
             .into_iter();
+        self.resets.start(given_up);
         let mut clean = true;
         for plan in plans {
             let [left, _] = plan.errors(&mut answers);

@@ -11,12 +11,14 @@ mod removals;
 
 use std::io;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use vrrp_core::{Family, Instant, VrKey};
-use vrrp_host::{HostIf, Incoming, PlatformError, PlatformWarning};
-use vrrp_port_kit::{KernelIf, Port as _};
+use vrrp_host::{HostIf, Incoming, PlatformError, PlatformWarning, Subject};
+use vrrp_port_kit::{KernelIf, Port as _, Resets};
 
 use crate::announcements::Announcements;
+use crate::connections::{SockDiag, spawn};
 use crate::installer::Installer;
 use crate::ledger::Ledger;
 use crate::loopback::LoopbackAddresses;
@@ -32,6 +34,9 @@ use crate::sysctl::files;
 
 pub(crate) use addresses::AT_ONCE;
 
+/// The longest time that an end waits for connections to be reset.
+const RESETS: Duration = Duration::from_secs(1);
+
 /// A network namespace: our installation in it, and its state.
 #[derive(Debug)]
 pub(crate) struct Network {
@@ -46,6 +51,7 @@ pub(crate) struct Network {
     announcements: Announcements,
     routes: Routes,
     loopback: LoopbackAddresses,
+    resets: Resets<SockDiag>,
     reached: Reached,
     /// The beginning of the tokens of this network namespace.
     place: String,
@@ -62,6 +68,7 @@ pub(crate) struct Opened {
     pub(crate) reaper: Reaper,
     pub(crate) sysctls: Sysctls,
     pub(crate) ledger: Ledger,
+    pub(crate) connections: io::Result<SockDiag>,
     pub(crate) place: String,
     /// The kernel says which addresses are ours.
     pub(crate) marks_addresses: bool,
@@ -81,6 +88,7 @@ impl Network {
             announcements: Announcements::default(),
             routes: Routes::default(),
             loopback: LoopbackAddresses::default(),
+            resets: Resets::new(opened.connections, spawn),
             reached: Reached::default(),
             place: opened.place,
             has_ipv6: files::has_ipv6(),
@@ -113,7 +121,8 @@ impl Network {
     pub(crate) fn due(&self) -> Option<Instant> {
         // News for the host does not wait.
         let news = self.state.table.unsettled.then(Instant::default);
-        news.or(self.installer.strays.due())
+        let dues = [self.installer.strays.due(), self.loopback.due()];
+        news.or(dues.into_iter().flatten().min())
     }
 
     /// Tells the host what has changed, and tries again what has failed.
@@ -125,6 +134,7 @@ impl Network {
             // A failure is a warning, and tried again.
             let _ = self.remove_strays();
         }
+        self.loopback.look(now, || self.resets.is_idle());
         if self.state.table.unsettled {
             self.settle(sink);
         }
@@ -230,6 +240,18 @@ impl Network {
         self.state.warnings(list);
         self.announcements.warnings(list);
         self.loopback.warnings(&self.state, list);
+        let mut setups = self.state.table.routers.iter().map(|(_, r)| &r.setup);
+        if let Some(why) = self.resets.failure()
+            && setups.any(|setup| setup.reset_connections && setup.accept)
+        {
+            list.push(PlatformWarning {
+                subject: Subject::Host,
+                text: format!(
+                    "cannot reset TCP connections of addresses that are given up, whose clients then \
+                     wait: {why}; connections = leave does without"
+                ),
+            });
+        }
         list.extend(self.installer.strays.warning());
     }
 
@@ -246,6 +268,10 @@ impl Network {
         }
         // A route that refuses to go bears our mark, and goes with the next life.
         let _ = self.routes.apply(&self.state, &mut self.installer);
+        // Clients are told before the addresses are gone.
+        self.resets.wait(RESETS);
+        self.resets.end();
+        self.loopback.give_up_parked();
         self.loopback.tidy(&self.state, &mut self.installer);
         let restored = self.tidy_sysctls();
         if !macvlans_are_gone || self.installer.strays.are_there() {
@@ -261,5 +287,6 @@ impl Network {
     /// Leaves everything that is installed as it is: it is another process's.
     pub(crate) fn abandon(&mut self) {
         self.reaper.abandon();
+        self.resets.abandon();
     }
 }
