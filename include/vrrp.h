@@ -397,6 +397,11 @@ union vrrp_storage {
 #define VRRP_TRACK_WHILE_UP 2
 
 /**
+ * While the object is down, the virtual router stands back: see `vrrp_status.standing_back`.
+ */
+#define VRRP_TRACK_STAND_BACK 3
+
+/**
  * Tracked objects that one virtual router can name.
  */
 #define VRRP_MAX_TRACKS 8
@@ -480,6 +485,11 @@ union vrrp_storage {
  * The MAC, an address or the group could not be installed.
  */
 #define VRRP_REASON_EFFECT_FAILED 12
+
+/**
+ * A tracked object is down that makes it stand back.
+ */
+#define VRRP_REASON_STANDS_BACK 13
 
 /**
  * Send the frame in the buffer.
@@ -1106,6 +1116,11 @@ struct vrrp_status {
      * 1: the advertisement that the checksum form was last learned from had a pseudo-header.
      */
     uint8_t pseudo_header;
+    /**
+     * 1: an object that it tracks with `VRRP_TRACK_STAND_BACK` is down, so every other router is to serve
+     * rather than this one. As Active it advertises priority 1 and offers the addresses again and again.
+     */
+    uint8_t standing_back;
 };
 
 /**

@@ -156,6 +156,8 @@ pub struct Track {
 pub enum TrackEffect {
     /// While it is down the virtual router is held in Initialize.
     Fault,
+    /// While it is down the virtual router [stands back](crate::Status::standing_back).
+    StandBack,
     /// While it is down this is added to the priority; the sum stays within 1 to 254.
     WhileDown(i16),
     /// While it is up this is added to the priority; the sum stays within 1 to 254.

@@ -202,6 +202,8 @@ pub enum Reason {
     TrackedFault,
     /// The port could not take up the MAC, an address or the group.
     EffectFailed,
+    /// A tracked object is down that makes it stand back.
+    StandsBack,
 }
 
 impl Reason {
@@ -221,6 +223,7 @@ impl Reason {
             Reason::NoPrimaryAddress => "interface has no address to advertise from",
             Reason::TrackedFault => "a tracked object is down",
             Reason::EffectFailed => "an address, MAC or group could not be installed",
+            Reason::StandsBack => "stands back",
         }
     }
 }

@@ -44,27 +44,28 @@ pub struct Status {
     pub resigned: bool,
     /// The versions that it speaks.
     pub version: Version,
-    /// The priority that it advertises: configured, overridden, and moved by tracked objects.
+    /// The priority that it advertises: configured, overridden, and moved by tracked objects; 1 while it
+    /// stands back.
     pub priority: Priority,
     /// The priority without the effect of tracked objects.
     pub base_priority: Priority,
+    /// A tracked object with [`TrackEffect::StandBack`](crate::TrackEffect::StandBack) is down, so every
+    /// other router is to serve rather than this one. It neither preempts nor takes an address that is
+    /// offered, and takes over from a silent Active router two intervals after all others had their
+    /// time. As Active it advertises priority 1 and offers the addresses: at once, and every 5 seconds
+    /// or every ten intervals, whichever is longer, it sends priority 0 and serves on.
+    pub standing_back: bool,
     /// Our own interval.
     pub advert_interval: AdvertInterval,
     /// The interval that the down timer counts: learned from the Active router in v3.
     pub active_interval: AdvertInterval,
+    /// The silence after which the Active router counts as dead: Active_Down_Interval (RFC 9568
+    /// section 6.1), Master_Down_Interval in v2, and two intervals more while it stands back.
+    pub down_interval: Duration,
     /// The Active router last heard. `None`: none since we started to listen.
     pub active: Option<ActiveRouter>,
     /// The advertisement that the checksum form was last learned from had a pseudo-header.
     pub pseudo_header: bool,
-}
-
-impl Status {
-    /// The silence after which the Active router counts as dead: Active_Down_Interval (RFC 9568
-    /// section 6.1), Master_Down_Interval in v2.
-    pub fn down_interval(&self) -> Duration {
-        let interval = self.active_interval;
-        interval.down_interval(self.version, self.priority)
-    }
 }
 
 /// The Active router last heard, as far as it is known.

@@ -48,6 +48,8 @@ pub struct Priority(u8);
 impl Priority {
     /// The default for a virtual router that does not own its addresses.
     pub const DEFAULT: Priority = Priority(100);
+    /// The least that takes part.
+    pub(crate) const LOWEST: Priority = Priority(1);
     /// The owner of the addresses.
     pub const OWNER: Priority = Priority(255);
 

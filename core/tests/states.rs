@@ -143,7 +143,7 @@ fn the_status_has_the_down_interval_that_the_timer_is_set_to() {
         });
         let peer = Peer::fridge(&line, 254);
         line.accept(&peer);
-        let found = line.status().down_interval();
+        let found = line.status().down_interval;
         assert_eq!(found.as_micros(), down_interval);
         assert_eq!(line.router.poll_timeout(), Some(line.now + found));
     }

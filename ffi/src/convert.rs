@@ -132,6 +132,7 @@ impl Legal<Track> for vrrp_track {
                 VRRP_TRACK_FAULT => TrackEffect::Fault,
                 VRRP_TRACK_WHILE_DOWN => TrackEffect::WhileDown(self.delta),
                 VRRP_TRACK_WHILE_UP => TrackEffect::WhileUp(self.delta),
+                VRRP_TRACK_STAND_BACK => TrackEffect::StandBack,
                 _ => return Err(VRRP_ERR_VALUE),
             },
         })
@@ -365,6 +366,7 @@ pub(crate) fn reason(reason: Reason) -> u8 {
         Reason::NoPrimaryAddress => VRRP_REASON_NO_PRIMARY_ADDRESS,
         Reason::TrackedFault => VRRP_REASON_TRACKED_FAULT,
         Reason::EffectFailed => VRRP_REASON_EFFECT_FAILED,
+        Reason::StandsBack => VRRP_REASON_STANDS_BACK,
     }
 }
 

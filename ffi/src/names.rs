@@ -56,6 +56,7 @@ pub extern "C" fn vrrp_reason_text(reason: u8) -> *const c_char {
         VRRP_REASON_NO_PRIMARY_ADDRESS => Some(c"interface has no address to advertise from"),
         VRRP_REASON_TRACKED_FAULT => Some(c"a tracked object is down"),
         VRRP_REASON_EFFECT_FAILED => Some(c"an address, MAC or group could not be installed"),
+        VRRP_REASON_STANDS_BACK => Some(c"stands back"),
         _ => None,
     })
 }

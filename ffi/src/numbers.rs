@@ -119,6 +119,8 @@ pub const VRRP_TRACK_FAULT: u8 = 0;
 pub const VRRP_TRACK_WHILE_DOWN: u8 = 1;
 /// While the object is up, `delta` is added to the priority.
 pub const VRRP_TRACK_WHILE_UP: u8 = 2;
+/// While the object is down, the virtual router stands back: see `vrrp_status.standing_back`.
+pub const VRRP_TRACK_STAND_BACK: u8 = 3;
 
 /// Tracked objects that one virtual router can name.
 pub const VRRP_MAX_TRACKS: usize = 8;
@@ -156,6 +158,8 @@ pub const VRRP_REASON_NO_PRIMARY_ADDRESS: u8 = 10;
 pub const VRRP_REASON_TRACKED_FAULT: u8 = 11;
 /// The MAC, an address or the group could not be installed.
 pub const VRRP_REASON_EFFECT_FAILED: u8 = 12;
+/// A tracked object is down that makes it stand back.
+pub const VRRP_REASON_STANDS_BACK: u8 = 13;
 
 /// Send the frame in the buffer.
 pub const VRRP_OUTPUT_TRANSMIT: u8 = 1;

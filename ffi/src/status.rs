@@ -256,6 +256,7 @@ impl From<Status> for vrrp_status {
             advert_interval_cs: status.advert_interval.as_centis(),
             active_interval_cs: status.active_interval.as_centis(),
             pseudo_header: status.pseudo_header.into(),
+            standing_back: status.standing_back.into(),
             ..Self::default()
         };
         let Some(active) = status.active else {

@@ -257,6 +257,9 @@ pub struct vrrp_status {
     pub active_interval_mismatch: u8,
     /// 1: the advertisement that the checksum form was last learned from had a pseudo-header.
     pub pseudo_header: u8,
+    /// 1: an object that it tracks with `VRRP_TRACK_STAND_BACK` is down, so every other router is to serve
+    /// rather than this one. As Active it advertises priority 1 and offers the addresses again and again.
+    pub standing_back: u8,
 }
 
 /// Counters of one virtual router since it was inserted. They wrap. See also `vrrp_drops()`.

@@ -123,6 +123,7 @@ fn names_are_those_of_the_engine() {
         Reason::NoPrimaryAddress,
         Reason::TrackedFault,
         Reason::EffectFailed,
+        Reason::StandsBack,
     ];
     for (n, reason) in (VRRP_REASON_STARTED..).zip(reasons) {
         assert_eq!(text(vrrp_reason_text(n)), Some(reason.to_string().as_str()));

@@ -248,6 +248,7 @@ impl Both {
                     r,
                     &[
                         TrackEffect::Fault,
+                        TrackEffect::StandBack,
                         TrackEffect::WhileDown(-60),
                         TrackEffect::WhileUp(20),
                     ],
@@ -469,6 +470,7 @@ impl Both {
             let (rust, c) = (self.rust.status(key).unwrap(), self.status(&c_key).unwrap());
             assert_eq!(rust.state as u8, c.state);
             assert_eq!(rust.reason as u8, c.reason);
+            assert_eq!(rust.standing_back, c.standing_back == 1);
             assert_eq!(rust.since.as_micros(), c.since_us);
             assert_eq!(
                 (

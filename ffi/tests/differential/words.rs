@@ -117,6 +117,7 @@ pub(crate) fn legal<'a>(
 pub(crate) fn track(track: Track) -> vrrp_track {
     let (effect, delta) = match track.effect {
         TrackEffect::Fault => (VRRP_TRACK_FAULT, 0),
+        TrackEffect::StandBack => (VRRP_TRACK_STAND_BACK, 0),
         TrackEffect::WhileDown(delta) => (VRRP_TRACK_WHILE_DOWN, delta),
         TrackEffect::WhileUp(delta) => (VRRP_TRACK_WHILE_UP, delta),
     };

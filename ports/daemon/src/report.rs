@@ -67,7 +67,7 @@ pub fn virtual_router(
             Version::Both => Versions::Both,
         },
         interval_s: seconds(status.advert_interval.duration()),
-        down_interval_s: seconds(status.down_interval()),
+        down_interval_s: seconds(status.down_interval),
         source,
         peer: status.active.as_ref().map(|active| peer(active, now)),
         addresses: report.addresses.iter().map(address).collect(),

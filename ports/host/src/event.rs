@@ -32,7 +32,7 @@ impl Why {
             reason,
             peer,
             priority: status.priority,
-            down_interval: status.down_interval().into(),
+            down_interval: status.down_interval.into(),
             ended,
         }
     }

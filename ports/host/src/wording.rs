@@ -95,6 +95,7 @@ pub fn event(event: &Event) -> (Weight, String) {
                 Reason::InterfaceDown
                     | Reason::NoPrimaryAddress
                     | Reason::TrackedFault
+                    | Reason::StandsBack
                     | Reason::EffectFailed
             );
             (if fault { Weight::Warning } else { Weight::Info }, line)

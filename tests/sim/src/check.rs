@@ -46,13 +46,14 @@ impl World<'_> {
     }
 
     /// How long a virtual router may take after a disturbance: the longest Active_Down_Interval or
-    /// handover and what answers to losers may be put off, the delays that were configured, and what a
-    /// failed effect adds.
+    /// handover and what answers to losers may be put off, the delays that were configured, the pause
+    /// between offers, and what a failed effect adds.
     pub(crate) fn bound(&self, group: usize) -> Micros {
         let slowest = &self.slowest[group];
         let interval = slowest.interval.max(slowest.handover).as_micros();
         let mut bound = 4 * interval + interval / 4 + SLACK;
         bound += slowest.preempt_delay.as_micros() + slowest.start_delay.as_micros();
+        bound += slowest.offers.as_micros();
         if self.hosts.iter().any(|h| h.has_failed) {
             bound += LONGEST_BACKOFF + slowest.interval.as_micros();
         }
@@ -100,11 +101,10 @@ impl World<'_> {
         };
         for host in &able {
             let status = self.status_of(*host, group);
-            check(
-                status.is_some_and(|s| s.state != State::Initialize && !s.handing_over),
-                "who can takes part",
-                || seen(self),
-            )?;
+            let takes_part = status.is_some_and(|s| {
+                s.state != State::Initialize && (s.standing_back || !s.handing_over)
+            });
+            check(takes_part, "who can takes part", || seen(self))?;
         }
         self.expect_best(group, &able, active, &seen)?;
         self.expect_followers(group, &able, active, &seen)?;
@@ -116,7 +116,8 @@ impl World<'_> {
         self.hosts[host].status(group.key())
     }
 
-    /// No host that would preempt has a higher priority than the Active router.
+    /// No host that would preempt has a higher priority than the Active router, which does not stand
+    /// back while another host that does not could serve.
     fn expect_best(
         &self,
         group: &Group,
@@ -131,9 +132,14 @@ impl World<'_> {
             let Some(status) = self.status_of(*host, group) else {
                 continue;
             };
+            check(
+                !best.standing_back || status.standing_back,
+                "one that stands back leaves the addresses to who does not",
+                || seen(self),
+            )?;
             let wish = &self.hosts[*host].wishes[&group.key()];
-            let preempts =
-                !status.resigned && (wish.config.settings.preempt || status.priority.is_owner());
+            let may = !status.resigned && !status.standing_back;
+            let preempts = may && (wish.config.settings.preempt || status.priority.is_owner());
             check(
                 !preempts || status.priority <= best.priority,
                 "the highest priority is Active",
@@ -160,7 +166,7 @@ impl World<'_> {
             };
             let follows = status.active.is_some_and(|a| {
                 self.hosts[active].advertises_from(group.key(), a.address)
-                    && a.priority == best.priority.get()
+                    && (a.priority == best.priority.get() || best.standing_back && a.priority == 0)
             });
             check(follows, "a Backup knows its Active router", || seen(self))?;
             let learned = status.version == Version::V2

@@ -93,9 +93,9 @@ fn config(rng: &mut impl Draw, version: Version, family: Family) -> Config {
     };
     for object in 0..rng.below(3) as u16 {
         let weight = rng.between(0, 300) as i16 - 150;
-        let effect = rng.pick(&[0, 1, 2]);
-        let effect = match effect {
+        let effect = match rng.below(4) {
             0 => TrackEffect::Fault,
+            3 => TrackEffect::StandBack,
             1 => TrackEffect::WhileDown(weight),
             _ => TrackEffect::WhileUp(weight),
         };

@@ -233,8 +233,9 @@ fn track(rng: &mut Rng) -> Track {
     let weight = rng.between(0, 200) as i16 - 100;
     Track {
         object: rng.below(4) as u16,
-        effect: match rng.below(3) {
+        effect: match rng.below(4) {
             0 => TrackEffect::Fault,
+            3 => TrackEffect::StandBack,
             1 => TrackEffect::WhileDown(weight),
             _ => TrackEffect::WhileUp(weight),
         },

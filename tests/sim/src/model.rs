@@ -1,7 +1,7 @@
 //! A model checker for the engine itself: every order in which the messages of two or three routers
-//! can be delivered, delayed or lost, with crashes, returns and stops in between, as far as budgets
-//! allow. From every state that is reached the messages flow again, and then exactly one router must
-//! be Active, the right one, for good.
+//! can be delivered, delayed or lost, with crashes, returns, stops and failing checks in between, as far
+//! as budgets allow. From every state that is reached the messages flow again, and then exactly one
+//! router must be Active, the right one, for good.
 //!
 //! A state is the engines themselves and the messages on their way. Two states are the same when
 //! everything that decides the future is: states, timers relative to now, who is known, budgets.
@@ -30,6 +30,9 @@ const KEY: VrKey = VrKey {
     family: Family::Ipv4,
 };
 
+/// The object that stands for a check of the service.
+pub const CHECK: u16 = 0;
+
 /// How much may go wrong on one path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Budgets {
@@ -41,6 +44,8 @@ pub struct Budgets {
     pub crashes: u8,
     /// Routers that are stopped by their operator; each may be started again or not.
     pub stops: u8,
+    /// Checks that begin or cease to fail, where the configuration has one ([`CHECK`]).
+    pub checks: u8,
     /// How long a story lasts, in seconds.
     pub horizon: u64,
 }
@@ -89,6 +94,10 @@ struct Host {
     /// When it advertised or heard a loser, as far as the engine may remember it.
     recent: Vec<u64>,
     stopped: bool,
+    /// Its check fails.
+    failing: bool,
+    /// When state, handover or standing back changed last, and the advertisements since.
+    phase: (Option<(State, bool, bool)>, u64, u32),
 }
 
 #[derive(Clone)]
@@ -141,6 +150,8 @@ impl Model {
             engine: None,
             recent: Vec::new(),
             stopped: false,
+            failing: false,
+            phase: (None, 0, 0),
         });
         let mut node = Node {
             hosts: hosts.collect(),
@@ -167,6 +178,8 @@ impl Model {
             .and_then(|()| engine.admin(at).insert(KEY, &config.as_vr_config()))
             .and_then(|()| engine.admin(at).set_enabled(KEY, true));
         assert_eq!(started, Ok(()), "a model's configuration is sound");
+        let failing = node.hosts[host].failing;
+        engine.admin(at).set_tracked(CHECK, !failing);
         node.hosts[host].engine = Some(engine);
         node.hosts[host].stopped = false;
         node.hosts[host].recent.clear();
@@ -188,6 +201,13 @@ impl Model {
                 _ => {}
             }
         }
+        let phase = engine
+            .status(KEY)
+            .map(|s| (s.state, s.handing_over, s.standing_back));
+        if node.hosts[host].phase.0 != phase {
+            node.hosts[host].phase = (phase, node.now, 0);
+        }
+        node.hosts[host].phase.2 += frames.len() as u32;
         if !frames.is_empty() {
             node.hosts[host].recent.push(node.now);
         }
@@ -305,6 +325,13 @@ impl Model {
                             n.messages.retain(|m| m.to != host);
                         });
                     }
+                    if node.left.checks > 0 && self.has_check(host) {
+                        let what = if h.failing { "passes" } else { "fails" };
+                        add(format!("check of {host} {what}"), &mut |n| {
+                            n.left.checks -= 1;
+                            self.fail(n, host, !h.failing);
+                        });
+                    }
                     if node.left.stops > 0 {
                         add(format!("stop of {host}"), &mut |n| {
                             n.left.stops -= 1;
@@ -315,6 +342,19 @@ impl Model {
             }
         }
         list
+    }
+
+    fn has_check(&self, host: usize) -> bool {
+        self.configs[host].tracks.iter().any(|t| t.object == CHECK)
+    }
+
+    fn fail(&self, node: &mut Node, host: usize, failing: bool) {
+        node.hosts[host].failing = failing;
+        let at = Instant::from_micros(node.now);
+        if let Some(engine) = &mut node.hosts[host].engine {
+            engine.admin(at).set_tracked(CHECK, !failing);
+        }
+        self.drain(node, host);
     }
 
     fn enable(&self, node: &mut Node, host: usize, on: bool) {
@@ -336,7 +376,11 @@ impl Model {
         for hasher in [&mut one, &mut two] {
             let since = |t: u64| t as i64 - node.now as i64;
             for host in &node.hosts {
-                host.stopped.hash(hasher);
+                (host.stopped, host.failing).hash(hasher);
+                if let (Some((State::Active, _, true)), at, adverts) = host.phase {
+                    // What is left until the next offer.
+                    (since(at), adverts).hash(hasher);
+                }
                 let recent = host.recent.iter().map(|t| since(*t));
                 recent.collect::<Vec<i64>>().hash(hasher);
                 let Some(engine) = &host.engine else {
@@ -376,8 +420,13 @@ impl Model {
             .iter()
             .map(|c| c.settings.advert_interval.duration().as_micros());
         let slowest = slowest.max().unwrap_or(0);
-        let rest = node.now + 5 * slowest;
-        let end = rest + 2 * slowest;
+        let (mut rest, mut end) = (node.now + 5 * slowest, node.now + 7 * slowest);
+        if (0..self.configs.len()).any(|host| self.has_check(host)) {
+            // An offer follows ten advertisements, and lasts two intervals.
+            rest += 15 * slowest;
+            end = rest + 15 * slowest;
+        }
+        let mut first = None;
         let mut steps = 0_u32;
         loop {
             steps += 1;
@@ -389,20 +438,21 @@ impl Model {
                 continue;
             }
             let next = Self::next_deadline(&node).filter(|(at, _)| *at <= end);
-            if node.now >= rest {
-                self.is_right(&node)?;
-            }
-            let Some((at, hosts)) = next else { break };
+            let Some((at, hosts)) = next else {
+                self.is_right(&node, &mut first)?;
+                break;
+            };
             if at >= rest {
-                self.is_right(&node)?;
+                self.is_right(&node, &mut first)?;
             }
             self.time_out(&mut node, hosts[0], at);
         }
         Ok(())
     }
 
-    /// One Active router, and no other that would preempt it.
-    fn is_right(&self, node: &Node) -> Result<(), String> {
+    /// One Active router, which is `first` if that is known, no other that would preempt it, and one
+    /// that stands back only where all do.
+    fn is_right(&self, node: &Node, first: &mut Option<usize>) -> Result<(), String> {
         let able = (0..node.hosts.len()).filter(|h| !node.hosts[*h].stopped);
         let statuses = able.filter_map(|h| Some((h, node.hosts[h].engine.as_ref()?.status(KEY)?)));
         let statuses: Vec<_> = statuses.collect();
@@ -414,12 +464,16 @@ impl Model {
         match active[..] {
             [] if statuses.is_empty() => Ok(()),
             [] => Err(format!("nobody is Active, {}", seen())),
-            [(_, best)] => {
+            [(host, best)] => {
+                if first.get_or_insert(*host) != host {
+                    return Err(format!("another one is Active, {}", seen()));
+                }
                 let usurper = statuses.iter().any(|(h, s)| {
                     let preempts = self.configs[*h].settings.preempt || s.priority.is_owner();
-                    preempts && s.priority > best.priority
+                    let fitter = best.standing_back && !s.standing_back;
+                    fitter || preempts && !s.standing_back && s.priority > best.priority
                 });
-                match usurper || best.handing_over {
+                match usurper || best.handing_over && !best.standing_back {
                     true => Err(format!("the wrong one is Active, {}", seen())),
                     false => Ok(()),
                 }

@@ -19,6 +19,7 @@ pub const NEVER: u64 = u64::MAX;
 enum Leaving {
     Stop,
     Resign,
+    Offer,
     Yield,
 }
 
@@ -78,6 +79,8 @@ pub struct Oracle {
     /// When it answered last; `None` since it became Active.
     answered: Option<u64>,
     answer_due: bool,
+    /// Advertisements until the next offer; 0 for none.
+    until_offer: u64,
     /// The messages sent since they were last taken away.
     pub said: Vec<Said>,
 }
@@ -105,6 +108,7 @@ impl Oracle {
             stalled: false,
             answered: None,
             answer_due: false,
+            until_offer: 0,
             said: Vec::new(),
         }
     }
@@ -124,8 +128,26 @@ impl Oracle {
         self.timer.min(self.preempt_at)
     }
 
-    /// The priority that is advertised: tracked objects move it within 1 to 254 (G-1).
+    fn is_down(&self, effect: TrackEffect) -> bool {
+        let mut tracks = self.config.tracks.iter();
+        tracks.any(|t| t.effect == effect && self.down_objects.get(&t.object) == Some(&true))
+    }
+
+    /// G-7: every other router is to serve rather than this one.
+    pub fn stands_back(&self) -> bool {
+        self.is_down(TrackEffect::StandBack)
+    }
+
+    /// The priority that is advertised.
     pub fn priority(&self) -> u8 {
+        match self.stands_back() {
+            true => 1,
+            false => self.rank(),
+        }
+    }
+
+    /// The priority of one that does not stand back: tracked objects move it within 1 to 254 (G-1).
+    fn rank(&self) -> u8 {
         let base = self
             .set_priority
             .unwrap_or(self.config.settings.priority.get());
@@ -163,7 +185,7 @@ impl Oracle {
             Version::V2 => 1_000_000,
             _ => self.learned(),
         };
-        of * (256 - u64::from(self.priority())) / 256
+        of * (256 - u64::from(self.rank())) / 256
     }
 
     /// The address that it advertises from.
@@ -175,10 +197,16 @@ impl Oracle {
         3 * self.learned() + self.skew()
     }
 
+    /// G-7: the silence after which it takes over.
+    fn patience(&self) -> u64 {
+        match self.stands_back() {
+            true => self.down() + 2 * self.learned(),
+            false => self.down(),
+        }
+    }
+
     fn may_run(&self) -> bool {
-        let faulty = self.config.tracks.iter().any(|t| {
-            t.effect == TrackEffect::Fault && self.down_objects.get(&t.object) == Some(&true)
-        });
+        let faulty = self.is_down(TrackEffect::Fault);
         self.enabled && self.up && self.own().is_some() && !faulty
     }
 
@@ -233,7 +261,16 @@ impl Oracle {
         self.resigned = false;
         self.answered = None;
         self.answer_due = false;
+        self.until_offer = self.offers_after();
         self.advertise(now);
+    }
+
+    /// G-7: 5 s, or ten intervals if that is longer.
+    fn offers_after(&self) -> u64 {
+        match self.stands_back() {
+            true => (5_000_000 / self.interval()).max(10),
+            false => 0,
+        }
     }
 
     fn become_backup(&mut self, now: u64) {
@@ -243,7 +280,7 @@ impl Oracle {
         self.backup_since = now;
         self.listen_until = now;
         let heard = self.heard.map_or(now, |h| h.at);
-        self.timer = (heard + self.down()).max(now + self.learned() + self.skew());
+        self.timer = (heard + self.patience()).max(now + self.learned() + self.skew());
     }
 
     fn initialize(&mut self) {
@@ -277,19 +314,27 @@ impl Oracle {
                 self.backup_since = now;
                 self.timer = self.listen_until;
                 if !self.is_owner() {
-                    self.timer += self.down();
+                    self.timer += self.patience();
                 }
             }
             (State::Backup, false) => self.initialize(),
             (State::Active, false) if self.mute() => self.initialize(),
             (State::Active, false) => self.leave(now, Leaving::Stop),
-            (State::Active, true) if self.leaving == Some(Leaving::Stop) => self.stay(now),
+            (State::Active, true) => match (self.leaving, self.stands_back()) {
+                (Some(Leaving::Stop), _) | (Some(Leaving::Offer), false) => self.stay(now),
+                (None, true) if self.until_offer == 0 => self.leave(now, Leaving::Offer),
+                (None, false) => self.until_offer = 0,
+                _ => {}
+            },
             _ => {}
         }
     }
 
     fn leave(&mut self, now: u64, why: Leaving) {
-        if self.leaving.is_some() {
+        if self
+            .leaving
+            .is_some_and(|leaving| leaving != Leaving::Offer)
+        {
             self.leaving = Some(why);
             return;
         }
@@ -303,7 +348,11 @@ impl Oracle {
         };
         let cs = u64::from(self.config.settings.advert_interval.as_centis());
         let hasty = (cs + cs / 2) * 10_000;
-        self.timer = now + patient.min(hasty.max(10_000_000));
+        self.timer = now
+            + match why {
+                Leaving::Offer => 2 * self.interval(),
+                _ => patient.min(hasty.max(10_000_000)),
+            };
     }
 
     fn stay(&mut self, now: u64) {
@@ -311,6 +360,7 @@ impl Oracle {
         self.answered = None;
         self.answer_due = false;
         self.resigned = false;
+        self.until_offer = self.offers_after();
         self.advertise(now);
     }
 
@@ -340,11 +390,12 @@ impl Oracle {
 
     fn change(&mut self, now: u64, change: impl FnOnce(&mut Self)) {
         let (before, delay) = (self.priority(), self.preempt_delay());
+        let stood_back = self.stands_back();
         change(self);
         if self.priority() != before && self.state == State::Active && self.leaving.is_none() {
             self.advertise(now);
         }
-        self.wait_on(now, delay);
+        self.wait_on(now, delay, stood_back);
     }
 
     fn is_owner(&self) -> bool {
@@ -361,8 +412,8 @@ impl Oracle {
 
     /// T-9: the start delay and the preempt delay of a Backup count from where they began; for an
     /// Active router it waits no longer than after a start now. `old_delay` is the preempt delay of
-    /// before.
-    fn wait_on(&mut self, now: u64, old_delay: u64) {
+    /// before. G-7: one that begins to stand back gives all others their time from now on.
+    fn wait_on(&mut self, now: u64, old_delay: u64, stood_back: bool) {
         if self.state != State::Backup {
             return;
         }
@@ -376,10 +427,14 @@ impl Oracle {
         }
         let wait = match self.heard {
             None if self.is_owner() => 0,
-            _ => self.down(),
+            _ => self.patience(),
         };
         let as_started = self.listen_until.max(now) + wait;
         self.timer = self.timer.min(as_started).max(self.listen_until);
+        if self.stands_back() && !stood_back {
+            self.stalled = false;
+            self.timer = as_started;
+        }
     }
 
     /// The operator sets a priority or takes it back.
@@ -402,7 +457,10 @@ impl Oracle {
     pub fn resign(&mut self, now: u64) {
         self.resigned = true;
         self.preempt_at = NEVER;
-        if self.state == State::Active && self.leaving.is_none() {
+        let asked_already = self
+            .leaving
+            .is_some_and(|leaving| leaving != Leaving::Offer);
+        if self.state == State::Active && !asked_already {
             self.leave(now, Leaving::Resign);
         }
     }
@@ -410,7 +468,7 @@ impl Oracle {
     /// The configuration changes.
     pub fn reconfigure(&mut self, now: u64, config: &Config) {
         let before = (self.priority(), self.config.clone());
-        let delay = self.preempt_delay();
+        let (delay, stood_back) = (self.preempt_delay(), self.stands_back());
         let gone = |object: &u16| !config.tracks.iter().any(|t| t.object == *object);
         self.down_objects.retain(|object, _| !gone(object));
         self.config = config.clone();
@@ -435,7 +493,7 @@ impl Oracle {
         if news && self.state == State::Active && self.leaving.is_none() {
             self.advertise(now);
         }
-        self.wait_on(now, delay);
+        self.wait_on(now, delay, stood_back);
     }
 
     /// Whether a message is believed: V-1 to V-18 and X-4.
@@ -547,7 +605,12 @@ impl Oracle {
         self.heard = Some(heard);
         if heard.priority == 0 {
             self.preempt_at = NEVER;
-            self.timer = self.listen_until.max(now + self.skew());
+            // G-7: one that stands back lets an offer pass.
+            let wait = match self.stands_back() {
+                true => self.down(),
+                false => self.skew(),
+            };
+            self.timer = self.listen_until.max(now + wait);
             return;
         }
         if self.preempts(heard) {
@@ -563,12 +626,13 @@ impl Oracle {
         }
         self.learn(heard);
         self.stalled = false;
-        self.timer = self.listen_until.max(now + self.down());
+        self.timer = self.listen_until.max(now + self.patience());
     }
 
     fn preempts(&self, heard: Heard) -> bool {
         let ours = self.priority();
-        heard.priority < ours && !self.resigned && (ours == 255 || self.config.settings.preempt)
+        let may = !self.resigned && !self.stands_back();
+        may && heard.priority < ours && (ours == 255 || self.config.settings.preempt)
     }
 
     /// RFC 9568 section 6.4.3.
@@ -642,13 +706,22 @@ impl Oracle {
         match (self.state, self.leaving) {
             (State::Active, None) if self.timer <= now + early => {
                 let planned = self.timer;
+                if self.until_offer > 0 {
+                    self.until_offer -= 1;
+                    if self.until_offer == 0 {
+                        self.leave(now, Leaving::Offer);
+                        return;
+                    }
+                }
                 self.advertise(now);
                 // T-5: without drift, unless it is too late for that (T-8).
                 if planned < now && now - planned < self.interval() {
                     self.timer = planned + self.interval();
                 }
             }
-            (State::Active, Some(Leaving::Resign)) if self.timer <= now => self.stay(now),
+            (State::Active, Some(Leaving::Resign | Leaving::Offer)) if self.timer <= now => {
+                self.stay(now)
+            }
             (State::Active, Some(_)) if self.timer <= now => self.left(now),
             (State::Backup, _) if self.timer <= now => {
                 if now - self.timer > self.learned() && !self.stalled {

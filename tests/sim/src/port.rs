@@ -348,7 +348,7 @@ fn check_steps(steps: usize, vrs: usize, last: &Output<'_>) -> Checked {
 fn is_voluntary(reason: Reason) -> bool {
     matches!(
         reason,
-        Reason::Disabled | Reason::TrackedFault | Reason::Resigned
+        Reason::Disabled | Reason::TrackedFault | Reason::Resigned | Reason::StandsBack
     )
 }
 

@@ -26,7 +26,10 @@ const KEY: VrKey = VrKey {
     },
     family: Family::Ipv4,
 };
+/// The virtual router does not run without it.
 const OBJECT: u16 = 5;
+/// While it is down the virtual router stands back.
+const CHECK: u16 = 6;
 
 /// One engine with one virtual router: interface 10.0.0.10, priority 100, a second's interval.
 struct Single {
@@ -52,10 +55,16 @@ fn config() -> Config {
         prefix_len: 24,
     };
     let mut config = Config::new(vec![address]);
-    config.tracks = vec![Track {
-        object: OBJECT,
-        effect: TrackEffect::Fault,
-    }];
+    config.tracks = vec![
+        Track {
+            object: OBJECT,
+            effect: TrackEffect::Fault,
+        },
+        Track {
+            object: CHECK,
+            effect: TrackEffect::StandBack,
+        },
+    ];
     config.settings.announce = Announce {
         repeats: 0,
         ..Announce::DEFAULT
@@ -146,6 +155,11 @@ impl Single {
             self.now = next.as_micros();
             self.engine.handle_timeout(self.at());
         }
+    }
+
+    fn set_tracked(&mut self, object: u16, up: bool) {
+        let at = self.at();
+        self.engine.admin(at).set_tracked(object, up);
     }
 
     fn priority(&mut self, value: u8) {
@@ -291,6 +305,16 @@ const STARTS: &[Start] = &[
         },
     },
     Start {
+        name: "Backup, stands back",
+        reach: || {
+            let mut single = Single::enabled(config(), 500_000);
+            single.hear(200, 20);
+            single.set_tracked(CHECK, false);
+            single.pass(500_000);
+            single
+        },
+    },
+    Start {
         name: "Active",
         reach: active,
     },
@@ -309,6 +333,24 @@ const STARTS: &[Start] = &[
             let mut single = active();
             let at = single.at();
             assert_eq!(single.engine.admin(at).resign(KEY), Ok(()));
+            single.pass(100_000);
+            single
+        },
+    },
+    Start {
+        name: "Active, stands back",
+        reach: || {
+            let mut single = active();
+            single.set_tracked(CHECK, false);
+            single.pass(2_500_000);
+            single
+        },
+    },
+    Start {
+        name: "Active, offering",
+        reach: || {
+            let mut single = active();
+            single.set_tracked(CHECK, false);
             single.pass(100_000);
             single
         },
@@ -376,11 +418,15 @@ const EVENTS: &[Event] = &[
     },
     Event {
         name: "tracked object down",
-        happen: |s| {
-            s.engine
-                .admin(Instant::from_micros(s.now))
-                .set_tracked(OBJECT, false)
-        },
+        happen: |s| s.set_tracked(OBJECT, false),
+    },
+    Event {
+        name: "check fails",
+        happen: |s| s.set_tracked(CHECK, false),
+    },
+    Event {
+        name: "check passes",
+        happen: |s| s.set_tracked(CHECK, true),
     },
     Event {
         name: "timer",
@@ -443,7 +489,8 @@ pub fn table() -> String {
          # `cargo xtask transitions`; a test fails until a change of it is committed.\n\
          #\n\
          # VRRPv3 over IPv4, priority 100, an interval of 1 s, our address 10.0.0.10, one tracked object\n\
-         # without which it does not run, a virtual MAC where nothing else is said.\n\
+         # without which it does not run, a check: it stands back while that fails, a virtual MAC\n\
+         # where nothing else is said.\n\
          # An outcome is the new state, what the port is asked to do, and the time to the next deadline.\n",
     );
     for start in STARTS {
@@ -492,8 +539,9 @@ pub fn diagram() -> String {
     }
     text.push_str("```\n\n");
     text.push_str(
-        "*Leaving* is Active: the virtual router has said that it stops, or has yielded with the\n\
-         interface's own MAC, and serves its addresses until the successor is heard or its time is over.\n",
+        "*Leaving* is Active: the virtual router has said that it stops, offers its addresses since it\n\
+         stands back, or has yielded with the interface's own MAC, and serves its addresses until the\n\
+         successor is heard or its time is over.\n",
     );
     text
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use std::net::IpAddr;
 use std::rc::Rc;
 
-use vrrp_core::{Duration, State, Version};
+use vrrp_core::{Duration, State, TrackEffect, Version};
 
 use crate::client::{self, Client};
 use crate::host::{Host, Power};
@@ -69,6 +69,8 @@ pub(crate) struct Slowest {
     pub(crate) start_delay: Duration,
     /// The interval that a handover allows for: in whole seconds where version 2 is spoken.
     pub(crate) handover: Duration,
+    /// The time that hosts which stand back may take: the longest pause between offers, and an offer.
+    pub(crate) offers: Duration,
 }
 
 impl Slowest {
@@ -85,6 +87,12 @@ impl Slowest {
             }
         };
         self.handover = self.handover.max(handover);
+        let mut tracks = config.tracks.iter();
+        if tracks.any(|t| t.effect == TrackEffect::StandBack) {
+            let interval = config.settings.advert_interval.duration().as_micros();
+            let pause = (10 * interval).max(5_000_000);
+            self.offers = self.offers.max(Duration::from_micros(pause + 4 * interval));
+        }
     }
 }
 

@@ -18,6 +18,7 @@ struct Judged {
     interval: u16,
     priority: Priority,
     preempt_delay: Micros,
+    stands_back: bool,
 }
 
 impl Judged {
@@ -102,6 +103,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             interval: self.settings.advert_interval.as_centis(),
             priority: self.priority(),
             preempt_delay: self.preempt_delay(),
+            stands_back: self.stands_back(),
         }
     }
 
@@ -109,6 +111,9 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     /// waits on for what is left of the delays as they are now (T-9).
     fn judge_anew(&mut self, now: Instant, before: Judged) {
         self.repeat.invalidate();
+        if self.stands_back() && !before.stands_back {
+            self.restart_down_timer();
+        }
         self.reset_delays(now, before.preempt_delay);
         if !self.judged_by().says_as(&before) {
             self.advertise(now);

@@ -200,9 +200,23 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.admin.priority.unwrap_or(self.settings.priority)
     }
 
-    /// The priority that is advertised and compared. Tracked objects move it within 1 to 254, so an
-    /// owner can be demoted too (G-1).
+    /// Whether every other router is to serve rather than this one (G-7).
+    fn stands_back(&self) -> bool {
+        self.tracking.stands_back()
+    }
+
+    /// The priority that is advertised and compared: the least, while it stands back (G-7).
     fn priority(&self) -> Priority {
+        if self.stands_back() {
+            Priority::LOWEST
+        } else {
+            self.rank()
+        }
+    }
+
+    /// The priority while it does not stand back. Tracked objects move it within 1 to 254, so an owner
+    /// can be demoted too (G-1).
+    fn rank(&self) -> Priority {
         let base = self.base_priority();
         let sum = self.tracking.weight();
         if sum == 0 || (base.is_owner() && sum > 0) {
@@ -215,13 +229,24 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     /// Skew_Time.
     fn skew(&self) -> Duration {
         let interval = self.learned.interval();
-        interval.skew(self.settings.version, self.priority())
+        interval.skew(self.settings.version, self.rank())
     }
 
     /// Active_Down_Interval.
     fn down_interval(&self) -> Duration {
         let interval = self.learned.interval();
-        interval.down_interval(self.settings.version, self.priority())
+        interval.down_interval(self.settings.version, self.rank())
+    }
+
+    /// The silence after which it takes over: Active_Down_Interval and, while it stands back, two
+    /// intervals more, in which every other router has taken over (G-7).
+    fn patience(&self) -> Duration {
+        let mut patience = self.down_interval();
+        if self.stands_back() {
+            let interval = self.learned.interval().duration();
+            patience = patience + interval + interval;
+        }
+        patience
     }
 
     /// The address that advertisements come from (G-6).
@@ -264,8 +289,10 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             version: self.settings.version,
             priority: self.priority(),
             base_priority: self.base_priority(),
+            standing_back: self.stands_back(),
             advert_interval: self.settings.advert_interval,
             active_interval: self.learned.interval(),
+            down_interval: self.patience(),
             active: self.heard.copy_active(),
             pseudo_header: self.learned.pseudo_header(),
         }

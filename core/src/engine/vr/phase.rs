@@ -42,6 +42,8 @@ pub(super) struct Active {
     pub(super) after: After,
     /// The next advertisement answers another router.
     pub(super) answer_due: bool,
+    /// Advertisements until the addresses are offered again; 0 for one that does not stand back (G-7).
+    pub(super) until_offer: u16,
     /// The last answer.
     pub(super) answered_at: Instant,
     pub(super) announcements: Announcements,
@@ -67,6 +69,8 @@ pub(super) enum Then {
     Initialize,
     /// Let somebody else be Active: Backup follows if there is anybody, and Active if not.
     Resign,
+    /// The same, to be repeated while it stands back (G-7).
+    Offer,
     /// Yield to a better router: Backup follows.
     Yield,
 }
@@ -125,11 +129,12 @@ impl Phase {
     }
 
     /// Active with an advertisement to be scheduled.
-    pub(super) fn active(announcements: Announcements) -> Self {
+    pub(super) fn active(announcements: Announcements, until_offer: u16) -> Self {
         Phase::Active(Active {
             advertise_at: Instant::NEVER,
             after: After::Nothing,
             answer_due: false,
+            until_offer,
             answered_at: Instant::NEVER,
             announcements,
         })

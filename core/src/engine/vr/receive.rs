@@ -108,7 +108,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         if let Some((header, body)) = message.split_first_chunk()
             && self.is_our_body(body)
         {
-            let down_interval = self.down_interval().as_micros() as u32;
+            let down_interval = self.patience().as_micros() as u32;
             self.repeat.remember_heard(Heard {
                 header: *header,
                 form,

@@ -23,6 +23,7 @@ struct Tracked {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum When {
     Fault,
+    StandBack,
     Down,
     Up,
 }
@@ -55,7 +56,17 @@ impl Tracking {
 
     /// Whether an object holds the virtual router in Initialize.
     pub(super) fn has_fault(&self) -> bool {
-        self.0.iter().any(|t| t.when == When::Fault && !t.up)
+        self.lacks(When::Fault)
+    }
+
+    /// Whether an object makes the virtual router stand back.
+    pub(super) fn stands_back(&self) -> bool {
+        self.lacks(When::StandBack)
+    }
+
+    /// Whether an object is down that has this effect then.
+    fn lacks(&self, when: When) -> bool {
+        self.0.iter().any(|t| t.when == when && !t.up)
     }
 
     /// The sum of what the objects add to the priority.
@@ -72,6 +83,7 @@ impl Tracked {
     fn new(track: Track, up: bool) -> Self {
         let (when, weight) = match track.effect {
             TrackEffect::Fault => (When::Fault, 0),
+            TrackEffect::StandBack => (When::StandBack, 0),
             TrackEffect::WhileDown(weight) => (When::Down, weight),
             TrackEffect::WhileUp(weight) => (When::Up, weight),
         };

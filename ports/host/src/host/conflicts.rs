@@ -295,7 +295,7 @@ impl Core {
                         continue;
                     }
                     let about = About::VirtualRouter(vr.id.clone());
-                    (about, HostIf::of(key), SETTLED.max(status.down_interval()))
+                    (about, HostIf::of(key), SETTLED.max(status.down_interval))
                 }
                 Owner::Interface(host_if) => (self.about_interface(host_if), host_if, SETTLED),
             };

@@ -4,8 +4,9 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use vrrp_core::{AdvertInterval, MacMode};
-use vrrp_sim::model::{Budgets, Model, router};
+use vrrp_core::{AdvertInterval, MacMode, Track, TrackEffect};
+use vrrp_sim::config::Config;
+use vrrp_sim::model::{Budgets, CHECK, Model, router};
 use vrrp_sim::output::complain;
 use vrrp_sim::sayln;
 
@@ -15,6 +16,7 @@ fn models(long: bool) -> Vec<Model> {
         delays,
         crashes: 1,
         stops,
+        checks: 0,
         horizon,
     };
     let (two, unlike, three) = match long {
@@ -49,6 +51,19 @@ fn models(long: bool) -> Vec<Model> {
             });
         }
     };
+    // Each host with a check by which it stands back.
+    let checked = |model: &Model, budgets| {
+        let mut model = model.clone();
+        model.name += ", checks";
+        model.budgets = budgets;
+        for config in &mut model.configs {
+            config.tracks = vec![Track {
+                object: CHECK,
+                effect: TrackEffect::StandBack,
+            }];
+        }
+        model
+    };
     for mac_mode in [MacMode::Virtual, MacMode::Interface] {
         for priorities in [[100, 100], [100, 200], [100, 255], [255, 255]] {
             add(&priorities, two, mac_mode, false);
@@ -67,6 +82,31 @@ fn models(long: bool) -> Vec<Model> {
         if long {
             add(&[50, 100, 200], largest, mac_mode, true);
         }
+    }
+    let (two, three) = match long {
+        true => (budgets(2, 1, 0, 10), budgets(1, 1, 0, 6)),
+        false => (budgets(1, 0, 0, 6), budgets(0, 0, 0, 5)),
+    };
+    for at in 0..models.len() {
+        let model = &models[at];
+        let simple = |c: &Config| {
+            let settings = &c.settings;
+            settings.mac_mode == MacMode::Virtual
+                && !settings.priority.is_owner()
+                && settings.advert_interval == AdvertInterval::DEFAULT
+        };
+        if !long && !model.configs.iter().all(simple) {
+            continue;
+        }
+        let budgets = match model.configs.len() {
+            2 => Budgets { checks: 3, ..two },
+            _ => Budgets {
+                checks: 4,
+                crashes: u8::from(long),
+                ..three
+            },
+        };
+        models.push(checked(model, budgets));
     }
     models
 }

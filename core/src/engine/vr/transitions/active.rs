@@ -34,7 +34,8 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     // S-4: advertise, announce, set the Adver_Timer.
     pub(super) fn become_active(&mut self, now: Instant, reason: Reason) {
         let announcements = Announcements::after_takeover(now, &self.settings);
-        self.enter(now, Phase::active(announcements), reason);
+        let active = Phase::active(announcements, self.until_offer());
+        self.enter(now, active, reason);
         self.admin.resigned = false;
         self.statistics.active_transitions = self.statistics.active_transitions.wrapping_add(1);
         self.advertise_after(now, After::Installation);
@@ -187,6 +188,15 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     //= RFC 9568 section 6.4.3
     // S-9: periodic, without drift (T-5).
     fn handle_adver_timer(&mut self, now: Instant, scheduled: Instant) {
+        if let Phase::Active(active) = &mut self.phase
+            && active.until_offer > 0
+        {
+            active.until_offer -= 1;
+            if active.until_offer == 0 {
+                self.hand_over(now, Then::Offer, Reason::StandsBack);
+                return;
+            }
+        }
         let interval = self.settings.advert_interval.duration();
         let late = now.since(scheduled);
         self.advertise(now);

@@ -28,7 +28,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     pub(in crate::engine::vr) fn reset_delays(&mut self, now: Instant, preempt_delay: Micros) {
         let wait = match self.heard.active() {
             None if self.is_owner() => Duration::ZERO,
-            _ => self.down_interval(),
+            _ => self.patience(),
         };
         let new_delay = self.preempt_delay().duration();
         let Phase::Backup(backup) = &mut self.phase else {
@@ -45,6 +45,14 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         backup.down_at = backup.down_at.min(from + wait).max(backup.listen_until);
     }
 
+    /// Lets Active_Down_Timer begin anew: every other router has its time from now on (G-7).
+    pub(in crate::engine::vr) fn restart_down_timer(&mut self) {
+        if let Phase::Backup(backup) = &mut self.phase {
+            backup.stalled = false;
+            backup.down_at = Instant::NEVER;
+        }
+    }
+
     /// Sets Active_Down_Timer after an advertisement of the Active router.
     pub(in crate::engine::vr) fn set_down_timer(&mut self, now: Instant, down_interval: Duration) {
         if let Phase::Backup(backup) = &mut self.phase {
@@ -57,7 +65,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     pub(super) fn become_backup(&mut self, now: Instant, reason: Reason) {
         // T-8: a host that slept since then hears a healthy Active router within another interval.
         let awake = now + self.learned.interval().duration() + self.skew();
-        let down_at = awake.max(self.heard.after_last(now, self.down_interval()));
+        let down_at = awake.max(self.heard.after_last(now, self.patience()));
         self.enter(now, Phase::backup(down_at, now), reason);
     }
 
@@ -65,7 +73,12 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     pub(super) fn hear_as_backup(&mut self, now: Instant, heard: &ActiveRouter) -> bool {
         self.heard.set_active(heard);
         // S-5, T-4: the skew of the interval learned before.
-        let skew = self.skew();
+        // G-7: one that stands back lets an offer pass.
+        let skew = if self.stands_back() {
+            self.down_interval()
+        } else {
+            self.skew()
+        };
         let (preempts, delay) = (self.preempts(heard), self.preempt_delay());
         let Phase::Backup(backup) = &mut self.phase else {
             return false;
@@ -85,7 +98,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         }
         // S-6
         self.learn(heard);
-        self.set_down_timer(now, self.down_interval());
+        self.set_down_timer(now, self.patience());
         true
     }
 
@@ -94,7 +107,8 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         let local = self.priority();
         // S-13: an owner preempts whatever Preempt_Mode says, but not what it was told to leave.
         let may = !self.admin.resigned && (self.settings.preempt || local.is_owner());
-        may && active.priority < local.get()
+        // G-7
+        may && active.priority < local.get() && !self.stands_back()
     }
 
     pub(super) fn handle_backup(&mut self, now: Instant) {
@@ -136,7 +150,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         let reason = match self.heard.active() {
             None if self.priority().is_owner() => Reason::Owner,
             Some(a) if a.priority == 0 => Reason::ActiveStopped,
-            Some(a) if now < a.last_heard + self.down_interval() => Reason::Preempted,
+            Some(a) if now < a.last_heard + self.patience() => Reason::Preempted,
             _ => Reason::ActiveTimeout,
         };
         // S-4

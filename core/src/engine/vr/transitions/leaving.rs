@@ -10,6 +10,10 @@ use crate::types::{AdvertInterval, Version};
 
 /// The longest handover, unless the skew of the slowest successor may be longer.
 const LONGEST_HANDOVER_CENTIS: u32 = 1_000;
+/// The time from one offer of a router that stands back to the next.
+const OFFER_PAUSE_CENTIS: u16 = 500;
+/// And the advertisements that are sent meanwhile at least.
+const LEAST_ADVERTS_BETWEEN_OFFERS: u16 = 10;
 
 impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     /// Says that we stop (S-8) and serves on until the successor is heard, so that no packet to the
@@ -17,6 +21,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     pub(super) fn hand_over(&mut self, now: Instant, then: Then, why: Reason) {
         let announcements = match &mut self.phase {
             Phase::Active(active) => active.announcements,
+            Phase::Leaving(offer) if offer.then == Then::Offer => offer.announcements,
             Phase::Leaving(leaving) => {
                 if leaving.then != Then::Initialize {
                     leaving.then = then;
@@ -36,8 +41,13 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         };
         // The skew of one that heeds it is less than an interval, however long that is.
         let longest = LONGEST_HANDOVER_CENTIS.max(centis + centis / 2);
+        let time = match then {
+            // G-7: less than the patience of a Backup that stands back.
+            Then::Offer => 2 * centis,
+            _ => (4 * slowest).min(longest),
+        };
         self.phase = Phase::Leaving(Leaving {
-            until: now + Duration::from_centis((4 * slowest).min(longest) as u16),
+            until: now + Duration::from_centis(time as u16),
             then,
             why,
             announcements,
@@ -52,8 +62,38 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         match &mut self.phase {
             Phase::Backup(backup) => backup.preempt_at = Instant::NEVER,
             Phase::Active(_) => self.hand_over(now, Then::Resign, Reason::Resigned),
+            Phase::Leaving(leaving) if leaving.then == Then::Offer => {
+                self.hand_over(now, Then::Resign, Reason::Resigned);
+            }
             Phase::Initialize(_) | Phase::Leaving(_) => {}
         }
+    }
+
+    /// Offers the addresses when it begins to stand back, and takes the offer back when it ceases to
+    /// (G-7).
+    pub(super) fn follow_standing_back(&mut self, now: Instant) {
+        let stands_back = self.stands_back();
+        match &mut self.phase {
+            Phase::Active(active) if stands_back && active.until_offer == 0 => {
+                self.hand_over(now, Then::Offer, Reason::StandsBack);
+            }
+            Phase::Active(active) if !stands_back => active.until_offer = 0,
+            Phase::Leaving(leaving) if leaving.then == Then::Offer && !stands_back => {
+                let announcements = leaving.announcements;
+                self.stay_active(now, announcements);
+            }
+            _ => {}
+        }
+    }
+
+    /// The advertisements from one offer to the next.
+    #[cfg_attr(not(feature = "large"), inline(never))]
+    pub(super) fn until_offer(&self) -> u16 {
+        if !self.stands_back() {
+            return 0;
+        }
+        let centis = self.settings.advert_interval.as_centis().max(1);
+        (OFFER_PAUSE_CENTIS / centis).max(LEAST_ADVERTS_BETWEEN_OFFERS)
     }
 
     /// The interval to advertise: our own, but that of the router to which we yield, as far as it
@@ -74,7 +114,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     pub(super) fn stay_active(&mut self, now: Instant, mut announcements: Announcements) {
         announcements.schedule(now, &self.settings);
         self.admin.resigned = false;
-        self.phase = Phase::active(announcements);
+        self.phase = Phase::active(announcements, self.until_offer());
         self.applied.set_differs(true);
         self.advertise(now);
     }
@@ -82,7 +122,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     fn finish_leaving(&mut self, now: Instant, then: Then, why: Reason) {
         match then {
             Then::Initialize => self.enter(now, Phase::INITIALIZE, why),
-            Then::Resign | Then::Yield => self.become_backup(now, why),
+            Then::Resign | Then::Offer | Then::Yield => self.become_backup(now, why),
         }
     }
 
@@ -115,7 +155,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     pub(super) fn handle_leaving(&mut self, now: Instant, leaving: Leaving) {
         match leaving.then {
             // No successor was heard, and we were asked for no more than to let one take over.
-            Then::Resign => self.stay_active(now, leaving.announcements),
+            Then::Resign | Then::Offer => self.stay_active(now, leaving.announcements),
             Then::Initialize | Then::Yield => self.finish_leaving(now, leaving.then, leaving.why),
         }
     }

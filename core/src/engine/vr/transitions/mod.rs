@@ -50,7 +50,9 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             (Phase::Leaving(leaving), None) if leaving.then == Then::Initialize => {
                 self.stay_active(now, leaving.announcements);
             }
-            (Phase::Backup(_) | Phase::Active(_) | Phase::Leaving(_), None) => {}
+            (Phase::Backup(_) | Phase::Active(_) | Phase::Leaving(_), None) => {
+                self.follow_standing_back(now);
+            }
         }
     }
 
