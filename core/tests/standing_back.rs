@@ -88,7 +88,7 @@ fn the_last_one_standing_serves_at_the_least_priority_and_offers_again() {
     expected.push("15.25 v3 priority 0".to_owned());
     expected.extend((17..20).map(|n| format!("{n}.25 v3 priority 1")));
     assert_eq!(adverts(&mut line), expected);
-    // Nobody is told that the addresses have moved, for they have not.
+    // No event: the addresses have not moved.
     assert_eq!(line.changes.last().unwrap().to, State::Active);
     // not G-7: one whose check passes again serves as before, and offers nothing.
     check(&mut line, true);

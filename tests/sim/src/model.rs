@@ -378,7 +378,7 @@ impl Model {
             for host in &node.hosts {
                 (host.stopped, host.failing).hash(hasher);
                 if let (Some((State::Active, _, true)), at, adverts) = host.phase {
-                    // What is left until the next offer.
+                    // The time that is left until the next offer.
                     (since(at), adverts).hash(hasher);
                 }
                 let recent = host.recent.iter().map(|t| since(*t));

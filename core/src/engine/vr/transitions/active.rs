@@ -177,26 +177,36 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             active.after = After::Nothing;
         }
         let scheduled = active.advertise_at;
+        let offers = active.until_offer > 0;
         if active.announcements.next_round() <= now {
             self.announce_again(now);
         }
         if self.is_advert_due(now, scheduled) {
+            if offers && self.offer_instead(now) {
+                return;
+            }
             self.handle_adver_timer(now, scheduled);
         }
+    }
+
+    /// Counts an advertisement of a router that stands back, and offers the addresses instead when it
+    /// is time for that (G-7).
+    #[cold]
+    fn offer_instead(&mut self, now: Instant) -> bool {
+        let Phase::Active(active) = &mut self.phase else {
+            return false;
+        };
+        active.until_offer = active.until_offer.saturating_sub(1);
+        if active.until_offer > 0 {
+            return false;
+        }
+        self.hand_over(now, Then::Offer, Reason::StandsBack);
+        true
     }
 
     //= RFC 9568 section 6.4.3
     // S-9: periodic, without drift (T-5).
     fn handle_adver_timer(&mut self, now: Instant, scheduled: Instant) {
-        if let Phase::Active(active) = &mut self.phase
-            && active.until_offer > 0
-        {
-            active.until_offer -= 1;
-            if active.until_offer == 0 {
-                self.hand_over(now, Then::Offer, Reason::StandsBack);
-                return;
-            }
-        }
         let interval = self.settings.advert_interval.duration();
         let late = now.since(scheduled);
         self.advertise(now);
