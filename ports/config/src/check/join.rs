@@ -13,9 +13,6 @@ use crate::keys::Key;
 use crate::reader::Reader;
 use crate::router::VirtualRouter;
 
-/// The effect of a check that is named without a weight.
-const STANDS_BACK: TrackEffect = TrackEffect::Fault;
-
 /// A check that a virtual router names.
 #[derive(Clone, Debug)]
 pub(crate) struct Use {
@@ -55,7 +52,7 @@ fn named(text: &str) -> Result<Use, String> {
     };
     let name = read::name(name)?;
     let effect = match effect {
-        None => STANDS_BACK,
+        None => TrackEffect::StandBack,
         Some(word) if word.eq_ignore_ascii_case("fault") => TrackEffect::Fault,
         Some(weight) => address::weight(weight).ok_or_else(|| {
             format!(

@@ -226,6 +226,7 @@ impl Board {
 /// The effect of a failing check, as the file writes it.
 fn word(effect: TrackEffect) -> String {
     match effect {
+        TrackEffect::StandBack => "stand-back".to_owned(),
         TrackEffect::Fault => "fault".to_owned(),
         TrackEffect::WhileDown(weight) => weight.to_string(),
         TrackEffect::WhileUp(weight) => format!("+{weight}"),
