@@ -29,6 +29,7 @@ mod config;
 mod error;
 mod event;
 mod facts;
+mod farewell;
 mod host;
 mod host_if;
 mod interfaces;
@@ -49,6 +50,7 @@ pub use config::{
 pub use error::PlatformError;
 pub use event::{Ended, Event, Why};
 pub use facts::{Facts, HostFacts, OwnAddress, OwnInterface};
+pub use farewell::farewell;
 pub use host::Host;
 pub use host_if::HostIf;
 pub use limits::{MAX_ADDRESSES, MAX_INTERFACES, MAX_VIRTUAL_ROUTERS};

@@ -1,0 +1,171 @@
+//! The advertisements by which a virtual router is handed over on behalf of a host that is not there
+//! any more.
+
+use vrrp_core::{Engine, FrameKind, Instant, InterfaceState, Output, Poll, State, Transmit, VrKey};
+
+use crate::config::VrSpec;
+use crate::limits::{MAX_ADDRESSES, MAX_FRAME};
+
+/// An engine for one virtual router.
+type OneRouter = Engine<1, 1, MAX_ADDRESSES>;
+
+/// Outputs and deadlines on the way to Active: some for each address, and each repeated announcement.
+const MOST_STEPS: usize = 10_000;
+
+/// Composes what a virtual router that is Active says when it ends: the advertisements with priority 0,
+/// in each version that it speaks and to each peer. `interface` is the state of its interface when it
+/// was Active.
+///
+/// It is the engine that composes them, of a life of its own in which no time passes: they have the form
+/// of those before.
+pub fn farewell(
+    spec: &VrSpec,
+    key: VrKey,
+    interface: &InterfaceState,
+    send: &mut dyn FnMut(&Transmit<'_>),
+) {
+    let mut engine = Box::new(OneRouter::new());
+    let mut buffer = [0; MAX_FRAME];
+    let mut now = Instant::from_micros(0);
+    // What it depends on does not matter: it was Active.
+    let spec = VrSpec {
+        tracks: Vec::new(),
+        ..spec.clone()
+    };
+    let up = InterfaceState {
+        up: true,
+        ..*interface
+    };
+    let begun = engine.set_interface(now, key.ifindex, up).and_then(|()| {
+        spec.with_engine_form(|_| 0, |config| engine.admin(now).insert(key, config))?;
+        engine.admin(now).set_enabled(key, true)
+    });
+    if begun.is_err() {
+        return;
+    }
+    let is_active = |engine: &OneRouter| {
+        let status = engine.status(key);
+        status.is_some_and(|status| status.state == State::Active)
+    };
+    for _ in 0..MOST_STEPS {
+        if let Poll::Output(_) = engine.poll_output(&mut buffer) {
+            continue;
+        }
+        if is_active(&engine) {
+            break;
+        }
+        let Some(at) = engine.poll_timeout() else {
+            return;
+        };
+        now = at.max(now);
+        engine.handle_timeout(now);
+    }
+    if !is_active(&engine) || engine.admin(now).remove(key).is_err() {
+        return;
+    }
+    for _ in 0..MOST_STEPS {
+        match engine.poll_output(&mut buffer) {
+            Poll::Output(Output::Transmit(transmit)) => {
+                if transmit.kind == FrameKind::Advertisement {
+                    send(&transmit);
+                }
+            }
+            Poll::Output(_) => {}
+            _ => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use vrrp_core::{Family, MacAddr, MacMode, VirtualAddress, Vrid};
+
+    use super::*;
+    use crate::config::{AddressSpec, VrId};
+    use crate::host_if::HostIf;
+
+    const OWN: MacAddr = MacAddr([2, 0, 0, 0, 0, 9]);
+
+    /// The frames' sources, destinations, and messages, and the peer of each.
+    fn said(change: impl FnOnce(&mut VrSpec)) -> Vec<(Vec<u8>, usize, Option<IpAddr>)> {
+        let vrid = Vrid::new(7).unwrap();
+        let address = VirtualAddress {
+            address: [10, 0, 0, 100].into(),
+            prefix_len: 24,
+        };
+        let id = VrId {
+            interface: "eth0".into(),
+            vrid,
+            family: Family::Ipv4,
+        };
+        let interface = None;
+        let mut spec = VrSpec::new(id, vec![AddressSpec { address, interface }]);
+        change(&mut spec);
+        let key = HostIf::new(3).key(vrid, Family::Ipv4);
+        let state = InterfaceState {
+            up: false,
+            mac: OWN,
+            ipv4: Some([10, 0, 0, 1].into()),
+            ipv6: None,
+        };
+        let mut all = Vec::new();
+        farewell(&spec, key, &state, &mut |transmit| {
+            let (frame, at) = (transmit.frame.to_vec(), transmit.payload_offset);
+            all.push((frame, usize::from(at), transmit.unicast));
+        });
+        all
+    }
+
+    #[test]
+    fn priority_0_goes_to_the_group_from_the_mac_of_the_virtual_router() {
+        for (mode, mac) in [
+            (MacMode::Virtual, MacAddr([0, 0, 0x5e, 0, 1, 7])),
+            (MacMode::Interface, OWN),
+        ] {
+            let all = said(|spec| {
+                spec.settings.mac_mode = mode;
+                spec.settings.start_delay = vrrp_core::Duration::from_secs(60);
+            });
+            let [(frame, at, peer)] = all.as_slice() else {
+                panic!("{all:?}");
+            };
+            assert_eq!(frame[6..12], mac.0);
+            assert_eq!(frame[..6], [1, 0, 0x5e, 0, 0, 0x12]);
+            assert_eq!(frame[26..30], [10, 0, 0, 1]);
+            // VRRPv3, VRID, priority, one address.
+            assert_eq!(frame[*at..*at + 4], [0x31, 7, 0, 1]);
+            assert_eq!(frame[*at + 8..*at + 12], [10, 0, 0, 100]);
+            assert_eq!(*peer, None);
+        }
+    }
+
+    #[test]
+    fn both_versions_and_every_peer_are_told() {
+        let both = said(|spec| spec.settings.version = vrrp_core::Version::Both);
+        let versions: Vec<u8> = both.iter().map(|(frame, at, _)| frame[*at]).collect();
+        assert_eq!(versions.len(), 2);
+        assert!(versions.contains(&0x21) && versions.contains(&0x31));
+        assert!(both.iter().all(|(frame, at, _)| frame[*at + 2] == 0));
+        let peers: [IpAddr; 2] = [[10, 0, 0, 2].into(), [10, 0, 0, 3].into()];
+        let told = said(|spec| spec.peers = peers.to_vec());
+        let mut told: Vec<IpAddr> = told.into_iter().filter_map(|(.., peer)| peer).collect();
+        told.sort();
+        assert_eq!(told, peers);
+    }
+
+    #[test]
+    fn without_an_address_to_advertise_from_nothing_is_said() {
+        let id = VrId {
+            interface: "eth0".into(),
+            vrid: Vrid::new(7).unwrap(),
+            family: Family::Ipv4,
+        };
+        let key = HostIf::new(3).key(id.vrid, Family::Ipv4);
+        let spec = VrSpec::new(id, Vec::new());
+        farewell(&spec, key, &InterfaceState::default(), &mut |_| {
+            panic!("a frame")
+        });
+    }
+}
