@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::diagnostic::found;
 use super::keys::Key;
 use super::reader::Reader;
-use super::script::Defaults;
-use super::script_security::ScriptSecurity;
+use super::script::{self, Defaults};
+use super::script_security::{ScriptSecurity, ScriptUser};
 use super::values;
 
 /// Where vrrpd listens for vrrpctl unless `controlsocket` says otherwise.
@@ -39,6 +39,16 @@ pub struct Global {
     pub log_level: LogLevel,
     /// The treatment of scripts that others could replace.
     pub script_security: ScriptSecurity,
+    /// The user of the process that parses packets. `None`: that of the system's choice.
+    pub user: Option<WorkerUser>,
+}
+
+/// The value of `user`, and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkerUser {
+    /// The user, and its group if it is not its own.
+    pub user: ScriptUser,
+    pub(super) line: usize,
 }
 
 impl Default for Global {
@@ -49,6 +59,7 @@ impl Default for Global {
             runtime_dir: PathBuf::from(DEFAULT_RUNTIME_DIR),
             log_level: LogLevel::Info,
             script_security: ScriptSecurity::Enforce,
+            user: None,
         }
     }
 }
@@ -83,8 +94,15 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> (Global, Defaults) {
         script_security: reader
             .value(Key::ScriptSecurity, script_security)
             .unwrap_or(default.script_security),
+        user: user(reader),
     };
     (global, Defaults::default().read(reader))
+}
+
+fn user(reader: &mut Reader<'_, '_>) -> Option<WorkerUser> {
+    let line = reader.entry(Key::User)?.line;
+    let user = reader.value(Key::User, script::user)?;
+    Some(WorkerUser { user, line })
 }
 
 fn log_level(text: &str) -> Result<LogLevel, String> {

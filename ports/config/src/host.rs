@@ -14,7 +14,8 @@ use std::path::Path;
 use vrrp_core::{Auth, Family};
 use vrrp_host::{Facts, OwnAddress, OwnInterface, Tracked};
 
-use super::diagnostic::Report;
+use super::diagnostic::{Report, found};
+use super::global::WorkerUser;
 use super::keys::Key;
 use super::script_security::{Accounts, ScriptSecurity, ScriptUser, insecurity};
 use super::{Config, VirtualRouter, script};
@@ -77,6 +78,22 @@ pub(super) fn judge_scripts(config: &Config, accounts: &dyn Accounts, report: &m
             }
         }
     }
+}
+
+/// Looks whether the user of the worker process exists, and is not root.
+pub(super) fn judge_user(config: &Config, accounts: &dyn Accounts, report: &mut Report) {
+    let Some(WorkerUser { user, line }) = &config.global.user else {
+        return;
+    };
+    let message = match user.resolve(accounts) {
+        Ok(account) if account.uid == 0 => format!(
+            "expected a user without the rights of root, found {}",
+            found(&user.to_string())
+        ),
+        Ok(_) => return,
+        Err(message) => message,
+    };
+    report.error(*line, Some(Key::User.name()), message);
 }
 
 fn judge_insecurity(config: &Config, line: usize, key: Key, fault: &str, report: &mut Report) {

@@ -113,6 +113,7 @@ keys! {
     RuntimeDir "runtimedir" GLOBAL;
     LogLevel "loglevel" GLOBAL;
     ScriptSecurity "scriptsecurity" GLOBAL;
+    User "user" GLOBAL;
     Name "name" CHECK;
     Process "process" CHECK;
     Unit "unit" CHECK;

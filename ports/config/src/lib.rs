@@ -53,7 +53,7 @@ pub use check::{
     Place, Process, Report, Tcp, Tls, check_name, tracked_name, unresolved,
 };
 pub use diagnostic::{Diagnostic, Severity};
-pub use global::{DEFAULT_CONTROL_SOCKET, Global, LogLevel};
+pub use global::{DEFAULT_CONTROL_SOCKET, Global, LogLevel, WorkerUser};
 pub use router::VirtualRouter;
 pub use script::{DEFAULT_SCRIPT_TIMEOUT, Script};
 pub use script_security::{Account, Accounts, ScriptSecurity, ScriptUser, insecurity};
@@ -111,7 +111,7 @@ impl Parsed {
 pub enum Program<'a> {
     /// vrrpd itself.
     Vrrpd {
-        /// The accounts of this host, for `scriptuser`.
+        /// The accounts of this host, for `user` and `scriptuser`.
         accounts: &'a dyn Accounts,
     },
     /// Another, by way of libvrrp: event scripts are errors, as nobody would run them, and keys of
@@ -149,6 +149,7 @@ pub fn judge(
         }
     }
     if let Program::Vrrpd { accounts } = program {
+        host::judge_user(config, accounts, &mut report);
         host::judge_scripts(config, accounts, &mut report);
         check::judge(config, accounts, &mut report);
         host::judge_secrecy(config, file, &mut report);

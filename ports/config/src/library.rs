@@ -36,6 +36,7 @@ pub(super) fn judge(section: &Section<'_>, own_runtime_dir: bool, report: &mut R
             }
             Key::ScriptTimeout | Key::ScriptUser | Key::ScriptSecurity => "only vrrpd runs scripts",
             Key::ControlSocket | Key::ControlGroup => "only vrrpd has a control socket",
+            Key::User => "only vrrpd has a process for it",
             Key::LogLevel => "only vrrpd writes a log",
             Key::RuntimeDir if own_runtime_dir => "the program has chosen its own directory",
             _ => continue,

@@ -78,7 +78,8 @@ impl Defaults {
     }
 }
 
-fn user(text: &str) -> Result<ScriptUser, String> {
+/// Reads a user, and perhaps a group.
+pub(super) fn user(text: &str) -> Result<ScriptUser, String> {
     let (user, group) = match text.split_once(':') {
         Some((user, group)) => (user, Some(group)),
         None => (text, None),

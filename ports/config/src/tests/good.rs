@@ -350,7 +350,7 @@ stopscript = /a/stop
 fn the_global_section_may_come_last() {
     let (config, said) = good(&format!(
         "{MINIMAL}[GLOBAL]\ncontrolsocket = /run/a.sock\ncontrolgroup = adm\nruntimedir = /run/v\nloglevel = debug\n\
-         scriptsecurity = warn\nscriptuser = web:adm\n"
+         scriptsecurity = warn\nscriptuser = web:adm\nuser = guest\n"
     ));
     assert_eq!(said, [""; 0]);
     let expected = Global {
@@ -359,8 +359,11 @@ fn the_global_section_may_come_last() {
         runtime_dir: "/run/v".into(),
         log_level: LogLevel::Debug,
         script_security: ScriptSecurity::Warn,
+        user: config.global.user.clone(),
     };
     assert_eq!(config.global, expected);
+    let worker = config.global.user.as_ref().map(|worker| &worker.user);
+    assert_eq!(worker.map(ToString::to_string).as_deref(), Some("guest"));
     let user = config.virtual_routers[0].script_user.as_ref();
     assert_eq!(user.map(ToString::to_string).as_deref(), Some("web:adm"));
 }

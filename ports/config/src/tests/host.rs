@@ -378,6 +378,23 @@ fn a_script_that_others_could_replace_is_an_error_unless_the_file_says_otherwise
 }
 
 #[test]
+fn the_user_of_the_worker_exists_and_is_not_root() {
+    let said = |user: &str| {
+        let text = format!("[GLOBAL]\nuser = {user}\n{MINIMAL}");
+        lines(&judged(&text, &[eth0()]).diagnostics)
+    };
+    assert_eq!(said("web"), [""; 0]);
+    assert_eq!(
+        said("ftp"),
+        ["vrrpd.conf:2: user: there is no user `ftp` on this host"]
+    );
+    assert_eq!(
+        said("0:0"),
+        ["vrrpd.conf:2: user: expected a user without the rights of root, found `0:0`"]
+    );
+}
+
+#[test]
 fn a_password_that_others_can_read_is_a_warning() {
     let file = std::env::temp_dir().join(format!("vrrpd-secret-{}", std::process::id()));
     let secret = format!("{MINIMAL}version = 2\npassword = secret\n");

@@ -59,6 +59,7 @@ controlgroup=adm
 runtimedir=/run/v
 loglevel=info
 scriptsecurity=warn
+user=nobody
 scripttimeout=9
 [VRID]
 serverid=1
