@@ -56,9 +56,18 @@ impl PollSet {
         Ok(self.ready(host.fd()))
     }
 
-    /// The descriptors, for something else that waits for them.
-    pub fn waited(&mut self) -> &mut [Waited] {
-        &mut self.waited
+    /// Waits for `platform`, too: `true` when it has something to tell.
+    pub fn wait_for(
+        &mut self,
+        platform: &mut impl Platform,
+        timeout: Option<Duration>,
+    ) -> io::Result<bool> {
+        if let Some(result) = platform.wait(&mut self.waited, timeout) {
+            return result;
+        }
+        self.read(platform.fd());
+        self.wait(timeout)?;
+        Ok(self.ready(platform.fd()))
     }
 
     /// Whether `fd` was ready: input, room, an error or its end.

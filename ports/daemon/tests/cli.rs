@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use vrrpd::control::Server;
+use vrrpd::control::ControlSocket;
 
 const VRRPD: &str = env!("CARGO_BIN_EXE_vrrpd");
 const VRRPCTL: &str = env!("CARGO_BIN_EXE_vrrpctl");
@@ -101,7 +101,7 @@ fn the_second_daemon_of_a_control_socket_is_refused() {
         "c",
         &format!("[GLOBAL]\ncontrolsocket = {}\n{GOOD}", text(&socket)),
     );
-    let _first = Server::bind(&socket, None).expect("a socket");
+    let _first = ControlSocket::bind(&socket, None).expect("a socket");
     let got = run(VRRPD, &["-F", "-f", text(&file)]);
     assert_eq!(got.status.code(), Some(1));
     assert!(

@@ -241,7 +241,8 @@ fn in_the_background_the_starter_returns_when_it_is_ready() {
 #[test]
 fn in_the_background_a_failure_is_the_starters_failure() {
     let bench = Bench::new("failure");
-    let _first = vrrpd::control::Server::bind(&bench.dir.join("socket"), None).expect("a socket");
+    let _first =
+        vrrpd::control::ControlSocket::bind(&bench.dir.join("socket"), None).expect("a socket");
     let (code, log) = end(bench.start(&[], ""));
     assert_eq!(code, Some(1), "{log}");
     assert!(log.contains("another vrrpd runs"), "{log}");

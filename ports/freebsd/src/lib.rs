@@ -52,8 +52,6 @@ mod network;
 #[cfg(target_os = "freebsd")]
 mod platform;
 #[cfg(target_os = "freebsd")]
-mod privsep;
-#[cfg(target_os = "freebsd")]
 mod sockets;
 #[cfg(target_os = "freebsd")]
 mod state;
@@ -64,11 +62,13 @@ mod sys;
 pub mod testing;
 #[cfg(target_os = "freebsd")]
 mod warnings;
+#[cfg(target_os = "freebsd")]
+mod worker;
 
 #[cfg(target_os = "freebsd")]
 pub use facts::FreebsdFacts;
 #[cfg(target_os = "freebsd")]
 pub use platform::{FreebsdPlatform, Options};
-#[cfg(target_os = "freebsd")]
-pub use privsep::{Parent, WorkerPlatform};
 pub use vrrp_port_kit::Counters;
+#[cfg(target_os = "freebsd")]
+pub use worker::{FreebsdFrames, WorkerPlatform};

@@ -188,14 +188,8 @@ impl FreebsdPlatform {
         sys::write(fd, transmit.frame).map(drop)
     }
 
-    /// The queue that waits for everything.
-    pub(crate) fn queue_mut(&mut self) -> &mut Queue {
-        self.network.queue_mut()
-    }
-
-    /// Leaves frames to the process that the devices are given to.
-    pub(crate) fn leave_frames(&mut self) {
-        self.network.leave_frames();
+    pub(crate) fn network_mut(&mut self) -> &mut Network {
+        &mut self.network
     }
 
     /// The interfaces and virtual routers.

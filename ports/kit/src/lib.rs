@@ -20,6 +20,7 @@ mod port;
 pub mod privsep;
 mod routers;
 mod served;
+mod sys;
 mod wakeup;
 mod watched;
 

@@ -1,30 +1,21 @@
 //! The sockets that hear other hosts announce an address of ours.
 //!
-//! The kernel drops all that is about other addresses. What is left wakes the host at most once a second
-//! on each interface: a router with the MAC of its interface asks for the MACs of its clients in the name
-//! of the virtual address, perhaps often, and that is none of our business.
+//! The kernel drops all that is about other addresses.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::net::IpAddr;
-use std::time::Duration;
 
 use vrrp_host::{HostIf, PlatformWarning, Subject};
 
 use crate::sockets::Announced;
 use crate::state::State;
-use crate::sys::{self, Epoll};
-
-/// The time between two reads of a socket.
-const REST: Duration = Duration::from_secs(1);
+use crate::sys::Epoll;
 
 /// The announcements that are heard.
 #[derive(Debug, Default)]
 pub(crate) struct Announcements {
     /// The addresses whose announcements are heard may not be those that matter.
     doubtful: bool,
-    /// Sockets that are not waited for, and until when.
-    resting: Vec<(u64, u64)>,
     /// Interfaces whose announcements cannot be heard, and why.
     deaf: BTreeMap<HostIf, String>,
 }
@@ -70,39 +61,6 @@ impl Announcements {
         let interfaces = &state.table.interfaces;
         self.deaf
             .retain(|host_if, _| interfaces.get(*host_if).is_some());
-    }
-
-    /// Lets a socket rest that has been read.
-    pub(crate) fn rest(&mut self, state: &State, epoll: &Epoll, token: u64) -> io::Result<()> {
-        let until_us = sys::monotonic_us() + REST.as_micros() as u64;
-        let Some(fd) = state.packet_socket(token) else {
-            return Ok(());
-        };
-        epoll.set_reported(fd, token, false)?;
-        self.resting.push((token, until_us));
-        Ok(())
-    }
-
-    /// Waits again for sockets that have rested. The next call of the host will do: it need not be
-    /// woken for that.
-    pub(crate) fn end_rests(&mut self, state: &State, epoll: &Epoll) -> io::Result<()> {
-        if self.resting.is_empty() {
-            return Ok(());
-        }
-        let now_us = sys::monotonic_us();
-        let mut result = Ok(());
-        self.resting.retain(|&(token, until_us)| {
-            if until_us > now_us {
-                return true;
-            }
-            if let Some(fd) = state.packet_socket(token)
-                && let Err(error) = epoll.set_reported(fd, token, true)
-            {
-                result = Err(error);
-            }
-            false
-        });
-        result
     }
 
     /// Appends the interfaces whose announcements cannot be heard.

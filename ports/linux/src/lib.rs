@@ -34,6 +34,7 @@ mod network;
 mod platform;
 mod precedence;
 mod reached;
+mod reception;
 mod routes;
 mod sockets;
 mod state;
@@ -43,7 +44,9 @@ mod sysctl;
 #[doc(hidden)]
 pub mod testing;
 mod warnings;
+mod worker;
 
 pub use facts::LinuxFacts;
 pub use platform::{LinuxPlatform, Options};
 pub use vrrp_port_kit::Counters;
+pub use worker::{LinuxFrames, WorkerPlatform};

@@ -13,15 +13,15 @@ use vrrp_port_kit::{Counters, Port as _, WakeUp};
 
 use crate::connections::SockDiag;
 use crate::facts::LinuxFacts;
-use crate::flood_polling::{FloodPolling, Wait};
 use crate::instances::{self, Presence};
 use crate::ledger;
 use crate::leftovers;
 use crate::macvlan_reaper::Reaper;
 use crate::netlink::{Monitor, Netlink};
 use crate::network::{AT_ONCE, Network, Opened};
-use crate::sockets::{self, Sockets};
-use crate::sys::{self, Epoll, ReceiveBatch, SendBatch, Timer};
+use crate::reception::Reception;
+use crate::sockets;
+use crate::sys::{self, Epoll, SendBatch, Timer};
 use crate::sysctl::apply::Sysctls;
 
 /// Tokens above those of the packet sockets, which are below 2^40.
@@ -29,10 +29,6 @@ const TIMER: u64 = 1 << 62;
 const MONITOR: u64 = (1 << 62) + 1;
 const POLL: u64 = (1 << 62) + 2;
 const SYSCTLS: u64 = (1 << 62) + 3;
-
-/// Full batches that are taken of a socket at once. What a flood brings beyond that, sixty-four
-/// thousand frames a second and more, the kernel may have to drop.
-const BATCHES: usize = 4;
 
 /// The way in which a platform is opened.
 #[derive(Clone, Debug)]
@@ -60,8 +56,7 @@ pub struct LinuxPlatform {
     wakeup: WakeUp,
     sender: OwnedFd,
     out: SendBatch,
-    batch: ReceiveBatch,
-    polling: FloodPolling,
+    reception: Reception,
     tokens: Vec<u64>,
     counters: Counters,
     remarks: Vec<String>,
@@ -84,13 +79,13 @@ impl LinuxPlatform {
         let mut netlink = Netlink::open().map_err(failed("open a netlink socket"))?;
         netlink.filter_dumps();
         let reaper = Reaper::open().map_err(failed("open a netlink socket"))?;
-        let (epoll, timer, polling) = Epoll::new()
-            .and_then(|epoll| Ok((epoll, Timer::new()?, FloodPolling::new()?)))
+        let (epoll, timer, reception) = Epoll::new()
+            .and_then(|epoll| Ok((epoll, Timer::new()?, Reception::new()?)))
             .map_err(failed("make an epoll and timers"))?;
         let sysctls = Sysctls::new().map_err(failed("make a timer"))?;
         epoll
             .add(timer.fd(), TIMER)
-            .and_then(|()| epoll.add(polling.timer().fd(), POLL))
+            .and_then(|()| epoll.add(reception.timer().fd(), POLL))
             .and_then(|()| epoll.add(sysctls.timer().fd(), SYSCTLS))
             .and_then(|()| epoll.add(monitor.fd(), MONITOR))
             .map_err(failed("wait on timers and netlink"))?;
@@ -132,8 +127,7 @@ impl LinuxPlatform {
             wakeup: WakeUp::default(),
             sender,
             out: SendBatch::new(),
-            batch: ReceiveBatch::new(),
-            polling,
+            reception,
             tokens: Vec::new(),
             counters: Counters::default(),
             remarks,
@@ -170,7 +164,10 @@ impl LinuxPlatform {
 
     /// Counts of events below the protocol.
     pub fn counters(&self) -> Counters {
+        let (frames_received, frames_too_long) = self.reception.counts();
         Counters {
+            frames_received,
+            frames_too_long,
             resyncs: self.network.resyncs(),
             ..self.counters
         }
@@ -198,7 +195,7 @@ impl LinuxPlatform {
         self.out.push(index, frame);
     }
 
-    fn send_queued(&mut self) {
+    pub(crate) fn send_queued(&mut self) {
         if !self.out.is_empty() {
             let (sent, refused) = self.out.flush(&self.sender);
             self.counters.frames_sent += sent;
@@ -206,72 +203,12 @@ impl LinuxPlatform {
         }
     }
 
-    /// Reads a packet socket; while much comes in, by the clock.
-    fn read_socket(&mut self, token: u64, sink: &mut dyn FnMut(Incoming<'_>)) -> io::Result<()> {
-        if Sockets::is_for_announcements(Sockets::split_token(token).1) {
-            self.receive_frames(token, sink)?;
-            return self.network.rest(token);
-        }
-        let mut frames = 0;
-        for _ in 0..BATCHES {
-            let taken = self.receive_frames(token, sink)?;
-            frames += taken;
-            if taken < sys::RECEIVE_FRAMES {
-                break;
-            }
-        }
-        let reported = match self.polling.note(token, frames) {
-            Wait::Same => return Ok(()),
-            Wait::Not => false,
-            Wait::Again => true,
-        };
-        self.network.set_reported(token, reported)
+    pub(crate) fn network(&self) -> &Network {
+        &self.network
     }
 
-    /// Takes a batch of frames of a packet socket; returns how many.
-    fn receive_frames(
-        &mut self,
-        token: u64,
-        sink: &mut dyn FnMut(Incoming<'_>),
-    ) -> io::Result<usize> {
-        let state = self.network.state();
-        let (host_if, place) = Sockets::split_token(token);
-        let announced = Sockets::is_for_announcements(place);
-        let Some(fd) = state.packet_socket(token) else {
-            return Ok(0);
-        };
-        match self.batch.receive(fd) {
-            Ok(()) => {}
-            // The interface went down: netlink tells, too.
-            Err(error) if error.raw_os_error() == Some(libc::ENETDOWN) => return Ok(0),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(0),
-            Err(error) => return Err(error),
-        }
-        let mut taken = 0;
-        for frame in self.batch.frames() {
-            taken += 1;
-            let Some((device, frame)) = frame else {
-                self.counters.frames_too_long += 1;
-                continue;
-            };
-            // A request may have come by one of our macvlans, but not by a VLAN on the interface.
-            let ours = Some(device) == state.table.interfaces.index(host_if)
-                || state
-                    .of_macvlan(device)
-                    .is_some_and(|key| HostIf::of(key) == host_if);
-            if !ours {
-                continue;
-            }
-            self.counters.frames_received += 1;
-            // Announcements come with VRRP over IPv6.
-            let announced = announced || Sockets::is_announcement(place, frame);
-            if !announced {
-                sink(Incoming::Frame { host_if, frame });
-            } else if !state.is_from_us(frame) {
-                sink(Incoming::Announcement { host_if, frame });
-            }
-        }
-        Ok(taken)
+    pub(crate) fn network_mut(&mut self) -> &mut Network {
+        &mut self.network
     }
 }
 
@@ -307,17 +244,10 @@ impl Platform for LinuxPlatform {
             result = result.and(self.network.look_at_sysctls());
         }
         self.network.take_news(self.now(), sink);
-        result = result.and(self.network.end_rests());
-        let polled = tokens.contains(&POLL) || !self.polling.polled().is_empty();
-        tokens.retain(|token| *token < TIMER && !self.polling.polled().contains(token));
-        tokens.extend_from_slice(self.polling.polled());
-        for &token in &tokens {
-            result = result.and(self.read_socket(token, sink));
-        }
-        if polled || !self.polling.polled().is_empty() {
-            self.polling.timer().clear();
-            result = result.and(self.polling.arm());
-        }
+        let due = tokens.contains(&POLL);
+        tokens.retain(|token| *token < TIMER);
+        let from = (self.network.state(), self.network.epoll());
+        result = result.and(self.reception.read(&mut tokens, due, from, sink));
         self.tokens = tokens;
         let tidied = self.network.tidy().map_err(io::Error::other);
         result.and(tidied).and(self.arm())

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use vrrp_core::Family;
 use vrrp_host::HostIf;
@@ -40,15 +41,6 @@ pub(crate) enum Purpose {
 }
 
 impl Purpose {
-    /// All, in the order in which [`Sockets`] keeps them.
-    const ALL: [Purpose; PURPOSES] = [
-        Purpose::Vrrp4,
-        Purpose::Vrrp6,
-        Purpose::Arp,
-        Purpose::Solicitations,
-        Purpose::Announcements,
-    ];
-
     fn ethertype(self) -> u16 {
         match self {
             Purpose::Vrrp4 => ETH_P_IP,
@@ -74,7 +66,10 @@ pub(crate) struct Sockets {
     index: KernelIf,
     host_if: HostIf,
     fitness: Option<Fitness>,
-    packet: [Option<OwnedFd>; PURPOSES],
+    for_worker: bool,
+    packet: [Option<Numbered>; PURPOSES],
+    /// Sends for a worker. `None`: this process hears and sends by itself.
+    sender: Option<Numbered>,
     /// Never bound and never read: they hold the memberships that IGMP and MLD report.
     members: [Option<OwnedFd>; 2],
     /// Send IP packets whose neighbour the kernel finds.
@@ -84,14 +79,42 @@ pub(crate) struct Sockets {
     announced: Announced,
 }
 
+/// A socket, told from every other that this process has opened.
+#[derive(Debug)]
+struct Numbered {
+    fd: OwnedFd,
+    serial: u64,
+}
+
+impl Numbered {
+    fn new(fd: OwnedFd) -> Self {
+        static SERIAL: AtomicU64 = AtomicU64::new(0);
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        Self { fd, serial }
+    }
+}
+
 impl Sockets {
+    /// The number of the socket that a worker sends by, beside the places of packet sockets.
+    pub(crate) const SENDER: u8 = PURPOSES as u8;
+
     /// None yet, for the interface that the kernel calls `index` and the host `host_if`.
-    pub(crate) fn new(index: KernelIf, host_if: HostIf, fitness: Option<Fitness>) -> Self {
+    /// `for_worker`: frames are heard and sent by another process.
+    pub(crate) fn new(
+        index: KernelIf,
+        host_if: HostIf,
+        fitness: Option<Fitness>,
+        for_worker: bool,
+    ) -> Self {
+        // An interface without one sends nothing, which peers notice.
+        let sender = for_worker.then(|| sender_on(index).ok()).flatten();
         Self {
             index,
             host_if,
             fitness,
+            for_worker,
             packet: [const { None }; PURPOSES],
+            sender: sender.map(Numbered::new),
             members: [None, None],
             raw: [None, None],
             solicited: BTreeSet::new(),
@@ -109,6 +132,27 @@ impl Sockets {
         (HostIf::new((token >> 8) as u32), (token & 0xff) as usize)
     }
 
+    /// The epoll token of a packet socket.
+    pub(crate) fn token(host_if: HostIf, place: u8) -> u64 {
+        u64::from(host_if.number()) << 8 | u64::from(place)
+    }
+
+    /// The sockets that a worker is given, by place, each with its serial number.
+    pub(crate) fn numbered(&self) -> impl Iterator<Item = (u8, u64)> {
+        let packet = (0..).zip(&self.packet);
+        let sender = (Self::SENDER, &self.sender);
+        let all = packet.chain(std::iter::once(sender));
+        all.filter_map(|(place, socket)| Some((place, socket.as_ref()?.serial)))
+    }
+
+    /// A socket that a worker is given.
+    pub(crate) fn handed_over(&self, place: u8) -> Option<&OwnedFd> {
+        if place == Self::SENDER {
+            return self.sender.as_ref().map(|sender| &sender.fd);
+        }
+        self.packet(place.into())
+    }
+
     /// Whether the place of a socket is that of announcements.
     pub(crate) fn is_for_announcements(place: usize) -> bool {
         place == Purpose::Announcements as usize
@@ -122,7 +166,7 @@ impl Sockets {
     }
 
     pub(crate) fn packet(&self, place: usize) -> Option<&OwnedFd> {
-        self.packet.get(place)?.as_ref()
+        self.packet.get(place)?.as_ref().map(|packet| &packet.fd)
     }
 
     /// Begins to hear VRRP of a family.
@@ -183,7 +227,7 @@ impl Sockets {
 
     fn listen_for_announcements(&mut self, epoll: &Epoll, before: &Announced) -> io::Result<()> {
         if self.announced.ipv6 != before.ipv6
-            && let Some(fd) = &self.packet[Purpose::Vrrp6 as usize]
+            && let Some(Numbered { fd, .. }) = &self.packet[Purpose::Vrrp6 as usize]
         {
             sys::attach_filter(fd, &self.vrrp_ipv6())?;
         }
@@ -211,7 +255,7 @@ impl Sockets {
                 self.packet[purpose as usize] = None;
                 Ok(())
             }
-            Some(fd) => sys::attach_filter(fd, &program()),
+            Some(Numbered { fd, .. }) => sys::attach_filter(fd, &program()),
             None => self.open_packet(epoll, purpose, &program()),
         }
     }
@@ -272,10 +316,10 @@ impl Sockets {
             request[8..14].copy_from_slice(&mac.0);
             sys::set_option(&fd, libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &request)?;
         }
-        let place = Purpose::ALL.iter().position(|p| *p == purpose);
-        let token = u64::from(self.host_if.number()) << 8 | place.unwrap_or_default() as u64;
-        epoll.add(&fd, token)?;
-        self.packet[purpose as usize] = Some(fd);
+        if !self.for_worker {
+            epoll.add(&fd, Self::token(self.host_if, purpose as u8))?;
+        }
+        self.packet[purpose as usize] = Some(Numbered::new(fd));
         Ok(())
     }
 }
@@ -310,6 +354,13 @@ pub(crate) fn sender() -> io::Result<OwnedFd> {
     set_buffer(&fd, [libc::SO_SNDBUFFORCE, libc::SO_SNDBUF], RECEIVE_BUFFER)?;
     // TC_PRIO_CONTROL: before ordinary traffic, where the device has bands.
     sys::set_option_int(&fd, libc::SOL_SOCKET, libc::SO_PRIORITY, 7)?;
+    Ok(fd)
+}
+
+/// The socket that a worker sends frames of one interface through.
+fn sender_on(index: KernelIf) -> io::Result<OwnedFd> {
+    let fd = sender()?;
+    sys::bind_packet(&fd, index, 0)?;
     Ok(fd)
 }
 
@@ -403,9 +454,7 @@ mod tests {
 
     #[test]
     fn the_enumerations_index_the_tables() {
-        for (at, purpose) in Purpose::ALL.iter().enumerate() {
-            assert_eq!(*purpose as usize, at);
-        }
+        assert_eq!(Purpose::Announcements as usize, PURPOSES - 1);
         assert_eq!([Family::Ipv4 as usize, Family::Ipv6 as usize], [0, 1]);
     }
 }

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 
 use vrrp_core::{Failure, VrKey};
+use vrrp_host::HostIf;
 use vrrp_port_kit::{KernelIf, Served, VirtualMac};
 
 use crate::ledger::Entry;
 use crate::links::Links;
 use crate::netlink::{Address, Event, OUR_PROTOCOL};
+use crate::reception::Heard;
 use crate::sockets::Sockets;
 
 pub(crate) type Table = vrrp_port_kit::Table<Sockets, Entry, Mac>;
@@ -39,6 +41,8 @@ pub(crate) struct State {
     macvlans: HashMap<KernelIf, VrKey>,
     /// The kernel says which addresses are ours.
     marks_addresses: bool,
+    /// Changes with the links, their MACs and what they are used for.
+    generation: u64,
 }
 
 impl State {
@@ -48,7 +52,18 @@ impl State {
             links: Links::default(),
             macvlans: HashMap::new(),
             marks_addresses,
+            generation: 1,
         }
+    }
+
+    /// A number that changes with the links, their MACs and what they are used for.
+    pub(crate) fn links_generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Notes that links, their MACs or what they are used for have changed.
+    pub(crate) fn note_links(&mut self) {
+        self.generation += 1;
     }
 
     /// Whether we installed an address that is known, or that a notice speaks of.
@@ -97,21 +112,9 @@ impl State {
         self.table.routers.get(key)?.mac.macvlan
     }
 
-    /// The packet socket that a token stands for. `None`: closed since the token was made.
-    pub(crate) fn packet_socket(&self, token: u64) -> Option<&OwnedFd> {
-        let (host_if, place) = Sockets::split_token(token);
-        self.table.interfaces.sockets(host_if)?.packet(place)
-    }
-
-    /// Whether a frame comes from an interface of this host, perhaps one on the same segment.
-    pub(crate) fn is_from_us(&self, frame: &[u8]) -> bool {
-        let source = frame.get(6..12);
-        let mut links = self.links.iter();
-        links.any(|link| source == Some(&link.mac.0[..]))
-    }
-
     /// Notes that a macvlan was made for a virtual router.
     pub(crate) fn add_macvlan(&mut self, key: VrKey, index: KernelIf) {
+        self.note_links();
         self.macvlans.insert(index, key);
         if let Some(router) = self.table.routers.get_mut(key) {
             router.mac.macvlan = Some(index);
@@ -120,6 +123,7 @@ impl State {
 
     /// Notes that the macvlan of a virtual router goes.
     pub(crate) fn forget_macvlan(&mut self, key: VrKey) {
+        self.note_links();
         if let Some(router) = self.table.routers.get_mut(key)
             && let Some(index) = router.mac.macvlan
         {
@@ -131,6 +135,7 @@ impl State {
 
     /// Notes that all macvlans are gone, and the addresses with them.
     pub(crate) fn forget_macvlans(&mut self) {
+        self.note_links();
         let gone = std::mem::take(&mut self.macvlans);
         for (_, router) in self.table.routers.iter_mut() {
             router.mac.macvlan = None;
@@ -141,6 +146,7 @@ impl State {
 
     /// Takes in a whole list of links, and reports as lost what should be there and is not.
     pub(crate) fn replace_links(&mut self, links: Links) {
+        self.note_links();
         let table = &mut self.table;
         for (key, router) in table.routers.iter_mut() {
             let Some(index) = router.mac.macvlan else {
@@ -160,5 +166,25 @@ impl State {
         self.macvlans.retain(|index, _| links.get(*index).is_some());
         table.unsettled = true;
         self.links = links;
+    }
+}
+
+impl Heard for State {
+    fn socket(&self, token: u64) -> Option<&OwnedFd> {
+        let (host_if, place) = Sockets::split_token(token);
+        self.table.interfaces.sockets(host_if)?.packet(place)
+    }
+
+    fn belongs(&self, host_if: HostIf, device: KernelIf) -> bool {
+        Some(device) == self.table.interfaces.index(host_if)
+            || self
+                .of_macvlan(device)
+                .is_some_and(|key| HostIf::of(key) == host_if)
+    }
+
+    fn is_from_us(&self, frame: &[u8]) -> bool {
+        let source = frame.get(6..12);
+        let mut links = self.links.iter();
+        links.any(|link| source == Some(&link.mac.0[..]))
     }
 }

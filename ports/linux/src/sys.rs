@@ -447,7 +447,7 @@ impl Epoll {
     }
 
     /// Adds a descriptor, to be reported as `token` when readable. It leaves when it is closed.
-    pub(crate) fn add(&self, fd: &OwnedFd, token: u64) -> io::Result<()> {
+    pub(crate) fn add(&self, fd: &impl AsRawFd, token: u64) -> io::Result<()> {
         let mut event = libc::epoll_event {
             events: libc::EPOLLIN as u32,
             u64: token,
@@ -462,6 +462,13 @@ impl Epoll {
             )
         })?;
         Ok(())
+    }
+
+    /// Takes out a descriptor that somebody else may hold open.
+    pub(crate) fn remove(&self, fd: &OwnedFd) {
+        let (fd, none) = (fd.as_raw_fd(), std::ptr::null_mut());
+        // SAFETY: takes plain numbers; the event is not looked at. One that is not there is as good.
+        unsafe { libc::epoll_ctl(self.0.as_raw_fd(), libc::EPOLL_CTL_DEL, fd, none) };
     }
 
     /// Reports an added descriptor when it is readable, or does not.

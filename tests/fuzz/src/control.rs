@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use vrrp_control::{Answer, Event, Request, Seen, Stats, Status};
-use vrrpd::control::Server;
 use vrrpd::control::pieces::Pieces;
+use vrrpd::control::{ControlSocket, Server};
 use vrrpd::poll::PollSet;
+use vrrpd::sys;
 
 use crate::octets::Octets;
 
@@ -19,6 +20,7 @@ const TURNS: usize = 400;
 struct Bench {
     server: Server,
     path: PathBuf,
+    _socket: ControlSocket,
 }
 
 thread_local! {
@@ -40,8 +42,13 @@ impl Bench {
             std::thread::current().id()
         );
         let path = std::env::temp_dir().join(name.replace(['(', ')'], ""));
-        let server = Server::bind(&path, None).expect("a socket in the temporary folder");
-        Self { server, path }
+        let socket = ControlSocket::bind(&path, None).expect("a socket in the temporary folder");
+        let server = Server::new(socket.listener().expect("a copy"), sys::effective_uid());
+        Self {
+            server,
+            path,
+            _socket: socket,
+        }
     }
 
     fn turn(&mut self) {

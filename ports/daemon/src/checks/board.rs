@@ -1,4 +1,4 @@
-//! The state of every check, for the process that speaks the protocol.
+//! The state of every check, for the worker.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

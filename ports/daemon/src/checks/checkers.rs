@@ -1,4 +1,4 @@
-//! The processes that ask, for the process that has the rights.
+//! The processes that ask, for the parent.
 
 use std::path::PathBuf;
 use std::process::ExitStatus;

@@ -4,9 +4,9 @@
 //!   vrrp-checker --user     asks services, without rights
 //!   vrrp-checker --commands runs commands, as scriptuser
 //!        |  Report
-//!     Checkers              the process with the rights starts both, again when they end
+//!     Checkers              the parent starts both, again when they end
 //!        |  News
-//!      Board                the process that speaks the protocol knows every check's state
+//!      Board                the worker knows every check's state
 //! ```
 
 mod board;

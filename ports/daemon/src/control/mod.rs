@@ -10,4 +10,4 @@ mod server;
 mod tests;
 
 pub use pieces::Reply;
-pub use server::{BindError, Server};
+pub use server::{Asked, BindError, ControlSocket, Server};

@@ -27,17 +27,31 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// The pause between two looks at it.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// The name of a control socket, held by the process that has the rights. Dropping it removes the name.
+#[derive(Debug)]
+pub struct ControlSocket {
+    listener: UnixListener,
+    path: PathBuf,
+    /// Held while we live; the kernel lets go of it however we end.
+    _lock: File,
+}
+
 /// A listening control socket and its clients.
 #[derive(Debug)]
 pub struct Server {
     listener: UnixListener,
-    path: PathBuf,
-    /// The user that bound it, who may do what root may. This process may be another's by now.
+    /// The user who may do what root may.
     owner: u32,
     clients: Vec<Client>,
     next_event: u64,
-    /// Held while we live; the kernel lets go of it however we end. `None`: another process does.
-    lock: Option<File>,
+}
+
+/// A request that a client may make, and the client.
+#[derive(Debug)]
+pub struct Asked {
+    /// The request.
+    pub request: Request,
+    place: usize,
 }
 
 /// Why there is no control socket.
@@ -71,7 +85,7 @@ impl fmt::Display for BindError {
 
 impl std::error::Error for BindError {}
 
-impl Server {
+impl ControlSocket {
     /// Takes the socket at `path`, for root alone or for a group (name or number) too. A file that
     /// a daemon left which lives no more is replaced; a folder that is missing is made, where all may
     /// look for the socket.
@@ -100,21 +114,30 @@ impl Server {
         Ok(Self {
             listener,
             path: path.to_path_buf(),
-            owner: sys::effective_uid(),
-            clients: Vec::new(),
-            next_event: 1,
-            lock: Some(lock),
+            _lock: lock,
         })
     }
 
-    /// Leaves lock and name of the socket to the process that this one was forked from.
-    pub fn leave_files(&mut self) {
-        self.lock = None;
+    /// A copy of the descriptor that listens, for a [`Server`].
+    pub fn listener(&self) -> io::Result<UnixListener> {
+        self.listener.try_clone()
     }
 
     /// Where it listens.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+impl Server {
+    /// Serves the clients of a [`ControlSocket`], of whom `owner` may do what root may.
+    pub fn new(listener: UnixListener, owner: u32) -> Self {
+        Self {
+            listener,
+            owner,
+            clients: Vec::new(),
+            next_event: 1,
+        }
     }
 
     /// The number of clients.
@@ -135,7 +158,7 @@ impl Server {
         }
     }
 
-    /// When [`Server::handle`] is due even though nothing is ready.
+    /// When [`Server::take_request`] is due even though nothing is ready.
     pub fn deadline(&self, now: Instant) -> Option<Instant> {
         if self.clients.iter().any(Client::has_work) {
             return Some(now);
@@ -143,26 +166,25 @@ impl Server {
         self.clients.iter().filter_map(Client::deadline).min()
     }
 
-    /// Takes new clients, and carries out one request with `answer` or makes one piece of an answer: the
-    /// protocol has its turn before the next, however many clients ask. They are served in turn.
-    pub fn handle(
-        &mut self,
-        set: &PollSet,
-        now: Instant,
-        answer: &mut dyn FnMut(&Request) -> Reply,
-    ) {
+    /// Takes new clients, and takes one request or makes one piece of an answer: the protocol has its turn
+    /// before the next, however many clients ask. They are served in turn.
+    pub fn take_request(&mut self, set: &PollSet, now: Instant) -> Option<Asked> {
         let next = self.next_event;
-        let (mut place, mut served) = (0, None);
+        let (mut place, mut served, mut asked) = (0, None, None);
         self.clients.retain_mut(|client| {
             let ready = set.ready(client.fd());
-            let kept = transfer(client, ready, now).map(|()| {
+            let kept = transfer(client, ready, now).and_then(|()| {
                 if served.is_none() && client.has_work() {
                     served = Some(place + 1);
-                    return serve(client, next, now, answer);
+                    asked = serve(client, next, now);
+                    return client.flush(now);
                 }
                 Ok(())
             });
-            let stays = matches!(kept, Ok(Ok(()))) && client.deadline().is_none_or(|at| at > now);
+            let stays = kept.is_ok() && client.deadline().is_none_or(|at| at > now);
+            if !stays && served == Some(place + 1) {
+                asked = None;
+            }
             place += usize::from(stays);
             stays
         });
@@ -170,8 +192,38 @@ impl Server {
             let served = served.min(self.clients.len());
             self.clients.rotate_left(served);
         }
+        // The client that was served is the last one now.
+        let place = self.clients.len().saturating_sub(1);
         if set.ready(self.listener.as_raw_fd()) {
             self.accept(now);
+        }
+        asked.map(|request| Asked { request, place })
+    }
+
+    /// Answers a request that was just taken.
+    pub fn answer(&mut self, asked: &Asked, reply: Reply, now: Instant) {
+        let Some(client) = self.clients.get_mut(asked.place) else {
+            return;
+        };
+        match reply {
+            Reply::Whole(answer) => client.answer(&answer, now),
+            Reply::InPieces(pieces) => client.answer_in_pieces(pieces, now),
+        }
+        if client.flush(now).is_err() {
+            self.clients.remove(asked.place);
+        }
+    }
+
+    /// Takes a request and answers it.
+    pub fn handle(
+        &mut self,
+        set: &PollSet,
+        now: Instant,
+        answer: &mut dyn FnMut(&Request) -> Reply,
+    ) {
+        if let Some(asked) = self.take_request(set, now) {
+            let reply = answer(&asked.request);
+            self.answer(&asked, reply, now);
         }
     }
 
@@ -233,12 +285,10 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for ControlSocket {
     fn drop(&mut self) {
         // The lock file stays: removing it would let two daemons lock two files of one name.
-        if self.lock.is_some() {
-            let _ = fs::remove_file(&self.path);
-        }
+        let _ = fs::remove_file(&self.path);
     }
 }
 
@@ -256,41 +306,25 @@ fn transfer(client: &mut Client, ready: bool, now: Instant) -> Result<(), Gone> 
     Ok(())
 }
 
-fn serve(
-    client: &mut Client,
-    next_event: u64,
-    now: Instant,
-    answer: &mut dyn FnMut(&Request) -> Reply,
-) -> Result<(), Gone> {
-    if !client.go_on(now)
-        && let Some(line) = client.request()
-    {
-        match reply(client, &line, next_event, answer) {
-            Reply::Whole(reply) => {
-                client.subscribed = matches!(reply, Answer::Events { .. });
-                client.answer(&reply, now);
-            }
-            Reply::InPieces(pieces) => client.answer_in_pieces(pieces, now),
-        }
+/// Makes a piece of an answer, or takes a request. What needs no more than this client is answered.
+fn serve(client: &mut Client, next_event: u64, now: Instant) -> Option<Request> {
+    if client.go_on(now) {
+        return None;
     }
-    client.flush(now)
-}
-
-fn reply(
-    client: &Client,
-    line: &[u8],
-    next_event: u64,
-    answer: &mut dyn FnMut(&Request) -> Reply,
-) -> Reply {
-    let whole = match serde_json::from_slice::<Request>(line) {
+    let line = client.request()?;
+    let answer = match serde_json::from_slice::<Request>(&line) {
         Err(error) => Answer::error(format!("not a request: {error}")),
         Ok(request) if request.is_admin() && !client.admin => {
             Answer::error("only root may do this; you may look")
         }
-        Ok(Request::Events) => Answer::Events { next: next_event },
-        Ok(request) => return answer(&request),
+        Ok(Request::Events) => {
+            client.subscribed = true;
+            Answer::Events { next: next_event }
+        }
+        Ok(request) => return Some(request),
     };
-    Reply::Whole(whole)
+    client.answer(&answer, now);
+    None
 }
 
 /// Removes what a daemon has left that lives no more: a socket, and nothing else.

@@ -10,15 +10,22 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::pieces::{PIECE, Pieces};
-use super::{BindError, Reply, Server};
+use super::{BindError, ControlSocket, Reply, Server};
 use crate::patience::patient;
 use crate::poll::PollSet;
+use crate::sys;
 use vrrp_control::{Answer, Event, Request, Status, VirtualRouter};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
+fn server(socket: &ControlSocket) -> Server {
+    let listener = socket.listener().expect("a copy");
+    Server::new(listener, sys::effective_uid())
+}
+
 struct Bench {
     dir: PathBuf,
+    socket: ControlSocket,
     server: Server,
     set: PollSet,
     asked: Vec<Request>,
@@ -33,9 +40,11 @@ impl Bench {
         let name = format!("vrrpd-control-{}-{number}", std::process::id());
         let dir = std::env::temp_dir().join(name);
         fs::create_dir_all(&dir).expect("a directory");
-        let server = Server::bind(&dir.join("s"), None).expect("a server");
+        let socket = ControlSocket::bind(&dir.join("s"), None).expect("a socket");
+        let server = server(&socket);
         Self {
             dir,
+            socket,
             server,
             set: PollSet::default(),
             asked: Vec::new(),
@@ -44,7 +53,7 @@ impl Bench {
     }
 
     fn connect(&mut self) -> BufReader<UnixStream> {
-        let stream = UnixStream::connect(self.server.path()).expect("connect");
+        let stream = UnixStream::connect(self.socket.path()).expect("connect");
         stream
             .set_read_timeout(Some(patient(PATIENCE)))
             .expect("a time limit");
@@ -283,20 +292,20 @@ fn the_socket_is_for_its_owner_or_a_group_only() {
     let path = bench.dir.join("t");
     let group = fs::metadata(&bench.dir).map(|meta| std::os::unix::fs::MetadataExt::gid(&meta));
     let group = group.expect("a group of ours").to_string();
-    let server = Server::bind(&path, Some(&group)).expect("a server");
+    let server = ControlSocket::bind(&path, Some(&group)).expect("a server");
     assert_eq!(mode(&path), 0o660);
     drop(server);
     assert!(!path.exists(), "gone with the server");
     let below = bench.dir.join("made/s");
-    let server = Server::bind(&below, Some(&group)).expect("a server");
+    let server = ControlSocket::bind(&below, Some(&group)).expect("a server");
     assert_eq!(
         mode(&bench.dir.join("made")),
         0o755,
         "the group gets through"
     );
     drop(server);
-    assert!(Server::bind(&bench.dir.join("no/such/s"), None).is_err());
-    let error = Server::bind(&path, Some("no-such-group")).expect_err("no group");
+    assert!(ControlSocket::bind(&bench.dir.join("no/such/s"), None).is_err());
+    let error = ControlSocket::bind(&path, Some("no-such-group")).expect_err("no group");
     assert!(matches!(error, BindError::NoSuchGroup(_)));
 }
 
@@ -304,7 +313,7 @@ fn the_socket_is_for_its_owner_or_a_group_only() {
 fn a_socket_in_use_is_refused_and_one_left_behind_is_replaced() {
     let bench = Bench::new();
     let path = bench.dir.join("s");
-    let error = Server::bind(&path, None).expect_err("in use");
+    let error = ControlSocket::bind(&path, None).expect_err("in use");
     assert!(
         error.to_string().starts_with("another vrrpd runs"),
         "{error}"
@@ -313,19 +322,19 @@ fn a_socket_in_use_is_refused_and_one_left_behind_is_replaced() {
     let left = bench.dir.join("left");
     drop(std::os::unix::net::UnixListener::bind(&left).expect("bind"));
     assert!(left.exists());
-    Server::bind(&left, None).expect("replaced");
+    ControlSocket::bind(&left, None).expect("replaced");
 }
 
 #[test]
 fn the_socket_of_a_daemon_that_is_about_to_end_is_waited_for() {
     let bench = Bench::new();
     let path = bench.dir.join("t");
-    let first = Server::bind(&path, None).expect("the first");
+    let first = ControlSocket::bind(&path, None).expect("the first");
     let end = std::thread::spawn(move || {
         std::thread::sleep(Duration::from_millis(300));
         drop(first);
     });
-    Server::bind(&path, None).expect("free in time");
+    ControlSocket::bind(&path, None).expect("free in time");
     end.join().expect("it ended");
 }
 
@@ -334,7 +343,7 @@ fn what_is_no_socket_is_left_alone() {
     let bench = Bench::new();
     let path = bench.dir.join("passwd");
     fs::write(&path, "precious").expect("a file");
-    let error = Server::bind(&path, None).expect_err("not a socket");
+    let error = ControlSocket::bind(&path, None).expect_err("not a socket");
     assert!(
         error.to_string().ends_with("which is not a socket"),
         "{error}"
@@ -344,7 +353,7 @@ fn what_is_no_socket_is_left_alone() {
     let fifo = bench.dir.join("t.lock");
     let made = std::process::Command::new("mkfifo").arg(&fifo).status();
     assert!(made.expect("mkfifo").success());
-    Server::bind(&bench.dir.join("t"), None).expect_err("a FIFO");
+    ControlSocket::bind(&bench.dir.join("t"), None).expect_err("a FIFO");
 }
 
 #[test]

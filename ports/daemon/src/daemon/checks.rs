@@ -21,11 +21,7 @@ impl<P: Platform> Daemon<P> {
 
     /// Takes what those who ask have found out.
     pub(super) fn take_news(&mut self, now: Instant) {
-        let news = match &mut self.helper {
-            Some(helper) => helper.take_news(),
-            None => self.checkers.handle(&self.set, now),
-        };
-        for one in news {
+        for one in self.parent.take_news() {
             self.take_one(one, now);
         }
     }
@@ -35,16 +31,14 @@ impl<P: Platform> Daemon<P> {
             log_change(&change);
             self.host
                 .set_tracked(&tracked_name(&change.name), change.up);
-            if let Some(control) = &mut self.control {
-                let event = CheckEvent {
-                    seq: 0,
-                    time_ms: now_ms(),
-                    name: change.name,
-                    passing: change.up,
-                    answer: change.text,
-                };
-                control.publish_check(event, now);
-            }
+            let event = CheckEvent {
+                seq: 0,
+                time_ms: now_ms(),
+                name: change.name,
+                passing: change.up,
+                answer: change.text,
+            };
+            self.control.publish_check(event, now);
         }
     }
 
@@ -55,12 +49,7 @@ impl<P: Platform> Daemon<P> {
         };
         if run {
             log::info!("check {name}: run now (by vrrpctl)");
-            match &mut self.helper {
-                Some(helper) => helper.run_check(name),
-                None => {
-                    self.checkers.run(name);
-                }
-            }
+            self.parent.run_check(name);
         }
         Answer::Check(check)
     }

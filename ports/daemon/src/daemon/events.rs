@@ -87,7 +87,7 @@ impl<P: Platform> Daemon<P> {
             peer: why.peer,
             priority: Some(why.priority.get()),
         };
-        self.runner().submit(id, happening);
+        self.parent.submit(id, &happening);
         let told = vrrp_control::Event {
             seq: 0,
             time_ms: now_ms(),
@@ -99,9 +99,7 @@ impl<P: Platform> Daemon<P> {
             reason,
             peer: why.peer.map(|p| p.address.to_string()),
         };
-        if let Some(control) = &mut self.control {
-            control.publish(told, now);
-        }
+        self.control.publish(told, now);
     }
 
     /// A virtual router is gone: out of the file, or to come again in another shape.
@@ -110,12 +108,12 @@ impl<P: Platform> Daemon<P> {
             return;
         }
         self.tell_stopped(id, Ended::Removed);
-        self.runner().remove(id);
+        self.parent.remove(id);
         self.known.remove(id);
     }
 
     fn tell_stopped(&mut self, id: &VrId, ended: Ended) {
-        if self.runner().last_occasion(id) == Some(Occasion::Stop) {
+        if self.parent.last_occasion(id) == Some(Occasion::Stop) {
             return;
         }
         let state = wording::state(State::Initialize);
@@ -128,7 +126,7 @@ impl<P: Platform> Daemon<P> {
             peer: None,
             priority: None,
         };
-        self.runner().submit(id, happening);
+        self.parent.submit(id, &happening);
     }
 }
 

@@ -1,4 +1,4 @@
-//! The daemon: one loop over the host, signals, the control socket and scripts.
+//! The daemon in its worker process: one loop over the host, the control socket and the parent.
 
 mod checks;
 mod events;
@@ -17,15 +17,13 @@ use std::time::{Duration, Instant};
 use vrrp_core::State;
 use vrrp_host::{Host, Platform, VrId};
 
-use crate::checks::{Board, Checkers};
+use crate::checks::Board;
 use crate::control::Server;
-use crate::notify::Notifier;
 use crate::poll::PollSet;
-use crate::privsep::Helper;
-use crate::scripts::{Runner, Scripts, script_set};
-use crate::sys::{self, Signals};
+use crate::privsep::ParentHandle;
+use crate::sys;
 use limit::LogLimit;
-pub use reload::log_remark;
+pub use reload::{apply_log_level, log_remark};
 use vrrp_config::{Config, Global};
 use vrrp_host::wording;
 use warnings::Logged;
@@ -50,14 +48,10 @@ pub struct Parts {
     pub file: PathBuf,
     /// The contents of the file.
     pub config: Config,
-    /// The control socket, if one is wanted.
-    pub control: Option<Server>,
-    /// The service manager.
-    pub notifier: Notifier,
-    /// Signals, if the process listens to them.
-    pub signals: Option<Signals>,
-    /// The process that takes signals, reads the file and runs scripts, if this one does not.
-    pub helper: Option<Helper>,
+    /// The control socket.
+    pub control: Server,
+    /// The process that takes signals, reads the file, runs scripts and speaks with the service manager.
+    pub parent: ParentHandle,
     /// The number of the process that stands for vrrpd.
     pub pid: u32,
     /// Whether `loglevel` of the file counts: not when the command line asked for debug lines.
@@ -71,16 +65,10 @@ pub struct Daemon<P: Platform> {
     global: Global,
     /// Virtual routers that the file names. Of the file no more is kept: the host has the rest.
     configured: BTreeSet<VrId>,
-    control: Option<Server>,
-    notifier: Notifier,
-    signals: Option<Signals>,
-    helper: Option<Helper>,
+    control: Server,
+    parent: ParentHandle,
     pid: u32,
     log_level_of_file: bool,
-    /// Without a helper.
-    scripts: Scripts,
-    /// Without a helper.
-    checkers: Checkers,
     board: Board,
     logged: Logged,
     limit: LogLimit,
@@ -93,7 +81,8 @@ pub struct Daemon<P: Platform> {
     set: PollSet,
     fault: Fault,
     tidy_at: Option<Instant>,
-    is_init: bool,
+    /// The line that the service manager shows.
+    shown: String,
 }
 
 impl<P: Platform> std::fmt::Debug for Daemon<P> {
@@ -130,13 +119,9 @@ impl<P: Platform> Daemon<P> {
             global: Global::default(),
             configured: BTreeSet::new(),
             control: parts.control,
-            notifier: parts.notifier,
-            signals: parts.signals,
-            helper: parts.helper,
+            parent: parts.parent,
             pid: parts.pid,
             log_level_of_file: parts.log_level_of_file,
-            scripts: Scripts::default(),
-            checkers: Checkers::default(),
             board: Board::default(),
             logged: Logged::default(),
             limit: LogLimit::default(),
@@ -147,28 +132,19 @@ impl<P: Platform> Daemon<P> {
             set: PollSet::default(),
             fault: Fault::default(),
             tidy_at: None,
-            is_init: std::process::id() == 1,
+            shown: String::new(),
         };
         daemon.configure(parts.config);
         daemon
     }
 
-    /// Lets go of the platform, when it has stopped.
-    pub fn into_platform(self) -> P {
-        self.host.into_platform()
-    }
-
-    /// Takes the first step and tells the service manager that we are ready. Then it is for the
-    /// caller to take [`turn`](Daemon::turn)s.
+    /// Takes the first step and tells the parent that we are ready. Then it is for the caller to take
+    /// [`turn`](Daemon::turn)s.
     pub fn start(&mut self) {
         let now = Instant::now();
         self.step_host(now);
         self.take_events(now);
-        self.scripts.handle(&self.set, now);
-        self.notifier.ready();
-        if let Some(helper) = &mut self.helper {
-            helper.ready();
-        }
+        self.parent.ready();
         self.tell_manager();
         // Reading a large file took more than what follows.
         self.tidy_at = Some(now + TIDY_AFTER);
@@ -199,7 +175,6 @@ impl<P: Platform> Daemon<P> {
         let changed = self.take_events(now) || changed;
         self.go_on_stopping(now);
         self.log_warnings(now);
-        self.scripts.handle(&self.set, now);
         if changed {
             self.tell_manager();
             self.tidy_at = Some(now + TIDY_AFTER);
@@ -208,7 +183,6 @@ impl<P: Platform> Daemon<P> {
             self.tidy_at = None;
             sys::release_memory();
         }
-        self.notifier.beat(now);
         Ok(!self.has_stopped(now))
     }
 
@@ -220,7 +194,7 @@ impl<P: Platform> Daemon<P> {
             return;
         }
         log::info!("stopping");
-        self.notifier.stopping();
+        self.parent.stopping();
         self.stop = Some(Stop {
             host_by: now + STOP_PATIENCE,
             scripts_by: None,
@@ -232,32 +206,18 @@ impl<P: Platform> Daemon<P> {
     fn register(&mut self, now: Instant) {
         self.set.clear();
         self.fault.paused_until = self.fault.paused_until.filter(|at| *at > now);
-        if let Some(signals) = &self.signals {
-            self.set.read(signals.fd());
-        }
-        if let Some(helper) = &self.helper {
-            self.set.read(helper.fd());
-        }
-        if let Some(control) = &self.control {
-            control.register(&mut self.set);
-        }
-        self.scripts.register(&mut self.set);
-        self.checkers.register(&mut self.set);
+        self.set.read(self.parent.fd());
+        self.control.register(&mut self.set);
     }
 
     fn deadline(&self, now: Instant) -> Option<Instant> {
-        let control = self.control.as_ref().and_then(|c| c.deadline(now));
         let stop = self.stop.map(|s| s.scripts_by.unwrap_or(s.host_by));
-        let helper = self.helper.as_ref();
         let warnings = self.logged.deadline().filter(|_| self.stop.is_none());
         let all = [
             warnings,
-            control,
-            (self.backlog || helper.is_some_and(Helper::is_due)).then_some(now),
+            self.control.deadline(now),
+            (self.backlog || self.parent.is_due()).then_some(now),
             stop,
-            self.scripts.deadline(),
-            self.checkers.deadline(),
-            self.notifier.deadline(),
             self.fault.paused_until,
             self.tidy_at,
         ];
@@ -275,16 +235,12 @@ impl<P: Platform> Daemon<P> {
         }
     }
 
-    /// An error: the process that this one depends on is gone.
+    /// An error: the parent is gone.
     fn take_signals(&mut self, now: Instant) -> io::Result<()> {
-        let taken = match (&self.signals, &mut self.helper) {
-            (_, Some(helper)) if self.set.ready(helper.fd()) || helper.is_due() => helper.take()?,
-            (Some(signals), None) if self.set.ready(signals.fd()) => signals.take(),
-            _ => return Ok(()),
-        };
-        if taken.child() && self.is_init {
-            self.reap_orphans(now);
+        if !self.set.ready(self.parent.fd()) && !self.parent.is_due() {
+            return Ok(());
         }
+        let taken = self.parent.take()?;
         if taken.dump() {
             self.dump();
         }
@@ -297,36 +253,11 @@ impl<P: Platform> Daemon<P> {
         Ok(())
     }
 
-    /// The runner of the scripts.
-    fn runner(&mut self) -> &mut dyn Runner {
-        match &mut self.helper {
-            Some(helper) => helper,
-            None => &mut self.scripts,
-        }
-    }
-
-    /// As PID 1 the children of the dead are ours. While a script is being started its number is
-    /// not known yet: its end sends another signal, or is noticed in a later turn.
-    fn reap_orphans(&mut self, now: Instant) {
-        self.scripts.handle(&self.set, now);
-        while !self.scripts.starting()
-            && !self.checkers.starting()
-            && let Some((pid, status)) = sys::reap_any()
-        {
-            self.scripts.reaped(pid, status, now);
-            self.checkers.reaped(pid, status, now);
-        }
-    }
-
     fn serve_clients(&mut self, now: Instant) {
-        if let Some(mut control) = self.control.take() {
-            let set = std::mem::take(&mut self.set);
-            control.handle(&set, now, &mut |request| {
-                self.tidy_at = Some(now + TIDY_AFTER);
-                self.answer(request)
-            });
-            self.set = set;
-            self.control = Some(control);
+        if let Some(asked) = self.control.take_request(&self.set, now) {
+            self.tidy_at = Some(now + TIDY_AFTER);
+            let reply = self.answer(&asked.request);
+            self.control.answer(&asked, reply, now);
         }
     }
 
@@ -351,40 +282,39 @@ impl<P: Platform> Daemon<P> {
     /// Whether a stop is over: scripts too, or their time.
     fn has_stopped(&mut self, now: Instant) -> bool {
         let Some(stop) = self.stop else { return false };
-        if stop.scripts_by.is_some() && self.runner().is_idle() {
+        if stop.scripts_by.is_some() && self.parent.is_idle() {
             return true;
         }
         let over = stop.at_once || stop.scripts_by.is_some_and(|by| now >= by);
         if over {
-            self.runner().kill_all();
+            self.parent.kill_scripts();
         }
         over
     }
 
     fn configure(&mut self, config: Config) {
         self.configured.clear();
-        let security = config.global.script_security;
         let now = Instant::now();
         let routers = config.virtual_routers.iter();
         let uses = routers.map(|router| (&router.spec.id, router.spec.tracks.as_slice()));
         self.board.configure(&config.checks, uses, now);
-        if self.helper.is_none() {
-            self.checkers.configure(&config.checks, now);
-        }
         self.state_checks();
         for router in config.virtual_routers {
-            let id = router.spec.id.clone();
-            self.runner().configure(&id, script_set(router, security));
+            let id = router.spec.id;
+            self.parent.configure(&id);
             self.known.insert(id.clone());
             self.configured.insert(id);
         }
         self.global = config.global;
-        self.apply_log_level();
+        // Unless the command line asked for more.
+        if self.log_level_of_file {
+            apply_log_level(self.global.log_level);
+        }
     }
 
     /// The line that the service manager shows.
     fn tell_manager(&mut self) {
-        if !self.notifier.is_listening() {
+        if !self.parent.is_managed() {
             return;
         }
         let (mut master, mut backup, mut waiting) = (0, 0, 0);
@@ -396,7 +326,10 @@ impl<P: Platform> Daemon<P> {
             }
         }
         let text = format!("{master} master, {backup} backup, {waiting} waiting");
-        self.notifier.status(&text);
+        if text != self.shown {
+            self.parent.status(text.clone());
+            self.shown = text;
+        }
     }
 
     /// Writes how everything stands to the log.

@@ -1,11 +1,8 @@
 //! Reading the configuration file again.
 
-use std::path::Path;
-
 use vrrp_host::{Platform, Reload};
 
 use super::Daemon;
-use crate::scripts::PROGRAM;
 use vrrp_config::{self as config, Config, Diagnostic, LogLevel, Parsed, Severity};
 
 /// Follows the errors about this host that do not refuse a reload.
@@ -17,7 +14,7 @@ impl<P: Platform> Daemon<P> {
     /// A virtual router that does not fit this host stays down by itself, as at a start. Either
     /// way everything there is to say is logged, and returned.
     pub(super) fn reload(&mut self) -> Result<Vec<String>, Vec<String>> {
-        self.notifier.reloading();
+        self.parent.reloading();
         let result = self.reload_file();
         if let Err(errors) = &result {
             for error in errors {
@@ -26,25 +23,17 @@ impl<P: Platform> Daemon<P> {
             let file = self.file.display();
             log::error!("{file}: not reloaded: everything stays as it was");
         }
-        self.notifier.ready();
+        self.parent.reloaded();
         result
     }
 
     fn reload_file(&mut self) -> Result<Vec<String>, Vec<String>> {
         let file = self.file.clone();
-        let judged = match &mut self.helper {
-            None => {
-                let octets = read(&file).map_err(|e| vec![e])?;
-                config::judge(&file, octets, PROGRAM, &self.host.platform().facts())
-            }
-            Some(helper) => {
-                let (octets, diagnostics) = helper.configuration().map_err(|e| vec![e])?;
-                let config = config::parse(&file, octets).config;
-                Parsed {
-                    config,
-                    diagnostics,
-                }
-            }
+        let (octets, diagnostics) = self.parent.configuration().map_err(|e| vec![e])?;
+        let config = config::parse(&file, octets).config;
+        let judged = Parsed {
+            config,
+            diagnostics,
         };
         let errors = judged.errors();
         let Some(new) = judged.config else {
@@ -61,9 +50,7 @@ impl<P: Platform> Daemon<P> {
         }
         said.extend(self.restart_needed(&new));
         self.configure(new);
-        if let Some(helper) = &mut self.helper {
-            helper.adopted();
-        }
+        self.parent.adopted();
         let summary = format!("{} reloaded: {}", file.display(), summary(&reload));
         log::info!("{summary}");
         said.push(summary);
@@ -72,18 +59,6 @@ impl<P: Platform> Daemon<P> {
             said.push(UNFIT.to_owned());
         }
         Ok(said)
-    }
-
-    /// `loglevel`, unless the command line asked for more.
-    pub(super) fn apply_log_level(&self) {
-        if self.log_level_of_file {
-            log::set_max_level(match self.global.log_level {
-                LogLevel::Error => log::LevelFilter::Error,
-                LogLevel::Warning => log::LevelFilter::Warn,
-                LogLevel::Info => log::LevelFilter::Info,
-                LogLevel::Debug => log::LevelFilter::Debug,
-            });
-        }
     }
 
     fn restart_needed(&self, new: &Config) -> Option<String> {
@@ -113,8 +88,14 @@ pub fn log_remark(remark: &Diagnostic) {
     log::log!(level, "{}", remark.to_string().replacen(word, "", 1));
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, String> {
-    std::fs::read(file).map_err(|e| format!("{}: {e}", file.display()))
+/// Logs lines from `level` on.
+pub fn apply_log_level(level: LogLevel) {
+    log::set_max_level(match level {
+        LogLevel::Error => log::LevelFilter::Error,
+        LogLevel::Warning => log::LevelFilter::Warn,
+        LogLevel::Info => log::LevelFilter::Info,
+        LogLevel::Debug => log::LevelFilter::Debug,
+    });
 }
 
 fn summary(reload: &Reload) -> String {

@@ -10,14 +10,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use vrrp_core::VrKey;
-use vrrp_host::{Host, PlatformWarning, Subject};
+use vrrp_host::{Host, Platform, PlatformWarning, Subject};
 
 use super::{Daemon, Parts};
-use crate::control::Server;
+use crate::control::{ControlSocket, Server};
 use crate::logging::capture;
-use crate::notify::Notifier;
 use crate::patience::patient;
-use crate::scripts::Runner as _;
+use crate::privsep::tests::serve;
+use crate::sys;
 use platform::FakePlatform;
 use vrrp_config as config;
 use vrrp_control::{Answer, Request, State, Status, Which};
@@ -28,6 +28,7 @@ struct Bench {
     dir: PathBuf,
     daemon: Daemon<FakePlatform>,
     client: BufReader<UnixStream>,
+    _control: ControlSocket,
 }
 
 /// Two virtual routers that become master within half a second, with scripts that write down what
@@ -68,18 +69,17 @@ impl Bench {
         let parsed = config::parse(&file, fs::read(&file).expect("the file"));
         let config = parsed.config.expect("a correct file");
         let host = Host::open(FakePlatform::new(), config.host()).expect("a host");
-        let control = Server::bind(&dir.join("socket"), None).expect("a socket");
+        let control = ControlSocket::bind(&dir.join("socket"), None).expect("a socket");
+        let server = Server::new(control.listener().expect("a copy"), sys::effective_uid());
         let client = UnixStream::connect(control.path()).expect("a client");
         client
             .set_read_timeout(Some(patient(LONG)))
             .expect("a time limit");
         let parts = Parts {
+            control: server,
+            parent: serve(&file, || FakePlatform::new().facts()),
             file,
             config,
-            control: Some(control),
-            notifier: Notifier::default(),
-            signals: None,
-            helper: None,
             pid: std::process::id(),
             log_level_of_file: false,
         };
@@ -89,6 +89,7 @@ impl Bench {
             dir,
             daemon,
             client: BufReader::new(client),
+            _control: control,
         }
     }
 
@@ -503,7 +504,7 @@ fn a_virtual_router_out_of_the_file_stops_and_its_scripts_are_told() {
         b.scripts().matches("2:stop:").count() == 2
     });
     bench.until("forgotten", |b| {
-        b.daemon.known.len() == 1 && b.daemon.scripts.is_idle()
+        b.daemon.known.len() == 1 && b.daemon.parent.is_idle()
     });
     let script_lines = bench.scripts();
     assert!(!script_lines.contains("1:stop:"), "{script_lines}");

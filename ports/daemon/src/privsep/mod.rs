@@ -1,50 +1,27 @@
-//! Two processes instead of one, where a platform supports it: that which reads what strangers send
-//! has no rights, and that which has the rights reads no more than requests of the other, and
-//! compares them with the configuration.
+//! Privilege separation: the parent has the rights, and the worker parses what strangers send.
 //!
 //! ```text
-//!                     the network, control socket
-//!                                |
-//!   Keeper  <--- Line --->  Daemon with Helper      reload, signals, what scripts are told
-//!   Served  <------------>  Platform                addresses, MACs, descriptors
-//!           <------------   log lines
+//!                        the network, control socket
+//!                                   |
+//!   Parent     <--- messages --->  Daemon with ParentHandle   reload, signals, script events
+//!   its Server <--- requests --->  Worker (a Platform)        addresses, MACs, descriptors
+//!              <--- log lines ---
 //!      |
-//!   scripts
+//!   scripts, service manager
 //! ```
+//!
+//! The parent compares each request with the configuration that it read itself, and reads nothing else
+//! that comes from outside. The worker is another execution of the same program.
 
-mod helper;
-mod keeper;
-mod line;
+mod channel;
+mod handle;
+mod heartbeat;
+mod messages;
+mod parent;
+mod services;
 #[cfg(test)]
-mod tests;
-mod words;
+pub(crate) mod tests;
 
-pub use helper::Helper;
-pub use keeper::{Keeper, Served, Turn};
-
-#[cfg(target_os = "freebsd")]
-impl Served for vrrp_freebsd::Parent {
-    fn wait(
-        &mut self,
-        others: &mut [vrrp_host::Waited],
-        timeout: Option<std::time::Duration>,
-    ) -> std::io::Result<bool> {
-        vrrp_freebsd::Parent::wait(self, others, timeout)
-    }
-
-    fn facts(&self) -> vrrp_host::HostFacts {
-        vrrp_freebsd::Parent::facts(self)
-    }
-
-    fn allow(&mut self, config: vrrp_host::HostConfig) {
-        vrrp_freebsd::Parent::allow(self, config);
-    }
-
-    fn adopt(&mut self) {
-        vrrp_freebsd::Parent::adopt(self);
-    }
-
-    fn handle(&mut self, trouble: &mut dyn FnMut(std::io::Error)) -> std::io::Result<()> {
-        vrrp_freebsd::Parent::handle(self, trouble)
-    }
-}
+pub use handle::{ParentHandle, Start};
+pub use parent::{Parent, StartWorker, Turn, WorkerEnds};
+pub use services::InForce;

@@ -1,20 +1,92 @@
 use std::io;
 use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use vrrp_core::{Family, Vrid};
-use vrrp_host::VrId;
+use vrrp_host::{HostConfig, HostFacts, VrId};
 
-use super::Helper;
-use super::line::Line;
-use super::words::{Ask, MAX_ASK, Name, Remark, Tell, What, characters};
-use crate::scripts::{Happening, Occasion, Runner, ScriptSet};
-use vrrp_config::Diagnostic;
+use super::channel::MessageChannel;
+use super::messages::{
+    Beginning, MAX_TO_PARENT, Remark, ToParent, ToWorker, WireHappening, WireId, characters,
+};
+use super::services::{InForce, Network, Services};
+use super::{ParentHandle, Start};
+use crate::notify::Notifier;
+use crate::poll::PollSet;
+use crate::scripts::{Happening, Occasion};
+use vrrp_config::{self as config, Diagnostic};
 
-/// A helper, and the other end of its line.
-fn pair() -> (Helper, Line) {
+/// A network that is read only.
+struct Facts<F>(F);
+
+impl<F: Fn() -> HostFacts> Network for Facts<F> {
+    fn facts(&self) -> HostFacts {
+        self.0()
+    }
+
+    fn allow(&mut self, _: HostConfig) {}
+
+    fn adopt(&mut self) {}
+}
+
+/// The handle of a parent that changes no network, in a thread that ends with the handle.
+pub(crate) fn serve(file: &Path, facts: impl Fn() -> HostFacts + Send + 'static) -> ParentHandle {
+    let (ours, theirs) = UnixStream::pair().expect("a pair");
+    let text = std::fs::read(file).expect("the file");
+    let config = config::parse(file, text.clone()).config.expect("correct");
+    let in_force = InForce {
+        file: file.to_path_buf(),
+        text,
+        config,
+        debug: true,
+    };
+    thread::spawn(move || {
+        let mut services = Services::new(theirs, Notifier::default(), in_force);
+        services.begin().expect("room");
+        let mut network = Facts(facts);
+        loop {
+            let mut set = PollSet::default();
+            services.register(&mut set);
+            services.scripts.register(&mut set);
+            // No signal tells of the end of a script.
+            let busy = !services.scripts.is_idle();
+            let timeout = busy.then_some(Duration::from_millis(5));
+            set.wait(timeout).expect("poll");
+            let now = Instant::now();
+            if services.serve(&mut network, now).is_err() {
+                return;
+            }
+            services.scripts.handle(&set, now);
+            services.tell_done();
+        }
+    });
+    ParentHandle::begin(ours).expect("a parent").0
+}
+
+fn beginning() -> Beginning {
+    Beginning {
+        version: env!("CARGO_PKG_VERSION").into(),
+        file: "/etc/vrrpd.conf".into(),
+        text: characters(b"# \xff\n"),
+        pid: 7,
+        uid: 8,
+        user: None,
+        debug: true,
+        managed: false,
+    }
+}
+
+/// A handle, and the other end of its channel.
+fn pair() -> (ParentHandle, MessageChannel) {
     let (one, other) = UnixStream::pair().unwrap();
-    let other = Line::new(other, MAX_ASK).unwrap();
-    (Helper::new(one).unwrap(), other)
+    let mut other = MessageChannel::new(other, MAX_TO_PARENT, 1 << 24);
+    other.send(&ToWorker::Begin(beginning())).unwrap();
+    let (handle, start) = ParentHandle::begin(one).unwrap();
+    let Start { text, pid, uid, .. } = start;
+    assert_eq!((text.as_slice(), pid, uid), (&b"# \xff\n"[..], 7, 8));
+    (handle, other)
 }
 
 fn id() -> VrId {
@@ -37,100 +109,117 @@ fn happening(occasion: Occasion) -> Happening {
     }
 }
 
-fn no_scripts() -> ScriptSet {
-    ScriptSet {
-        master: None,
-        backup: None,
-        fault: None,
-        stop: None,
-        timeout: std::time::Duration::ZERO,
-        user: None,
-        security: vrrp_config::ScriptSecurity::Enforce,
-    }
-}
-
 fn remark() -> Diagnostic {
     let text = "[VRID]\nserverid = 0\n";
-    let parsed = vrrp_config::parse("some.conf".as_ref(), text);
+    let parsed = config::parse("some.conf".as_ref(), text);
     parsed.diagnostics.first().expect("a remark").clone()
 }
 
 #[test]
-fn signals_arrive_once() {
-    let (mut helper, other) = pair();
-    assert!(!helper.take().unwrap().stop());
+fn signals_arrive_once_and_pings_are_answered() {
+    let (mut handle, mut other) = pair();
+    assert!(!handle.take().unwrap().stop());
     for signal in [libc::SIGHUP, libc::SIGTERM] {
-        other.say(&Tell::Signals(1 << signal)).unwrap();
+        other.send(&ToWorker::Signals(1 << signal)).unwrap();
     }
-    let taken = helper.take().unwrap();
+    other.send(&ToWorker::Ping(3)).unwrap();
+    let taken = handle.take().unwrap();
     assert!(taken.stop() && taken.reload() && !taken.dump());
-    assert!(!helper.take().unwrap().stop());
+    assert!(!handle.take().unwrap().stop());
+    assert_eq!(other.receive().unwrap(), Some(ToParent::Pong(3)));
 }
 
 #[test]
 fn a_file_of_any_octets_is_read_while_signals_come() {
-    let (mut helper, mut other) = pair();
+    let (mut handle, mut other) = pair();
     let file: Vec<u8> = (0..=255).cycle().take(300_000).collect();
     let sent = file.clone();
-    let reader = std::thread::spawn(move || {
-        other.wait_to_hear().unwrap();
-        assert_eq!(other.hear().unwrap(), Some(Ask::Configuration));
-        other.say(&Tell::Signals(1 << libc::SIGUSR1)).unwrap();
+    let reader = thread::spawn(move || {
+        other.wait().unwrap();
+        assert_eq!(other.receive().unwrap(), Some(ToParent::Configuration));
+        other
+            .send_all(&ToWorker::Signals(1 << libc::SIGUSR1))
+            .unwrap();
         let answer = Ok((characters(&sent), vec![Remark(remark())]));
-        other.say(&Tell::Configuration(answer)).unwrap();
+        other.send_all(&ToWorker::Configuration(answer)).unwrap();
         other
     });
-    let (octets, remarks) = helper.configuration().unwrap();
+    let (octets, remarks) = handle.configuration().unwrap();
     assert!(octets == file && remarks == [remark()]);
-    assert!(helper.is_due() && helper.take().unwrap().dump());
+    assert!(handle.is_due() && handle.take().unwrap().dump());
     drop(reader.join().unwrap());
-    assert!(helper.configuration().is_err());
+    assert!(handle.configuration().is_err());
 }
 
 #[test]
 fn what_happens_is_told_and_idle_means_that_all_of_it_is_done() {
-    let (mut helper, mut other) = pair();
-    helper.submit(&id(), happening(Occasion::Backup));
-    assert!(helper.is_idle(), "nobody knows that virtual router");
-    helper.configure(&id(), no_scripts());
-    assert_eq!(helper.last_occasion(&id()), None);
+    let (mut handle, mut other) = pair();
+    handle.submit(&id(), &happening(Occasion::Backup));
+    assert!(handle.is_idle(), "that virtual router is not known");
+    handle.configure(&id());
+    assert_eq!(handle.last_occasion(&id()), None);
     for occasion in [Occasion::Backup, Occasion::Stop] {
-        helper.submit(&id(), happening(occasion));
-        let told = Ask::Happened(Name::new(&id()), What::new(&happening(occasion)));
-        assert_eq!(other.hear().unwrap(), Some(told));
+        handle.submit(&id(), &happening(occasion));
+        let told = WireHappening::new(&happening(occasion));
+        let told = ToParent::Happened(WireId::new(&id()), told);
+        assert_eq!(other.receive().unwrap(), Some(told));
     }
-    assert_eq!(helper.last_occasion(&id()), Some(Occasion::Stop));
+    assert_eq!(handle.last_occasion(&id()), Some(Occasion::Stop));
     for (done, idle) in [(1, false), (2, true)] {
-        other.say(&Tell::Done(done)).unwrap();
-        helper.take().unwrap();
-        assert_eq!(helper.is_idle(), idle);
+        other.send(&ToWorker::Done(done)).unwrap();
+        handle.take().unwrap();
+        assert_eq!(handle.is_idle(), idle);
     }
-    helper.remove(&id());
-    helper.kill_all();
-    assert_eq!(other.hear().unwrap(), Some(Ask::Forget(Name::new(&id()))));
-    assert_eq!(other.hear().unwrap(), Some(Ask::KillScripts));
-    assert_eq!(other.hear::<Ask>().unwrap(), None);
+    handle.remove(&id());
+    handle.kill_scripts();
+    let forget = ToParent::Forget(WireId::new(&id()));
+    assert_eq!(other.receive().unwrap(), Some(forget));
+    assert_eq!(other.receive().unwrap(), Some(ToParent::KillScripts));
+    assert_eq!(other.receive::<ToParent>().unwrap(), None);
 }
 
 #[test]
-fn without_the_other_process_there_is_no_going_on() {
-    let (mut helper, other) = pair();
+fn without_the_parent_there_is_no_going_on() {
+    let (mut handle, other) = pair();
     drop(other);
-    let error = helper.take().unwrap_err();
+    let error = handle.take().unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof);
     // A message that cannot be sent is an error of the next turn.
-    helper.ready();
-    assert!(helper.is_due() && helper.take().is_err());
+    handle.ready();
+    assert!(handle.is_due() && handle.take().is_err());
+}
+
+#[test]
+fn a_parent_of_another_version_is_refused() {
+    let (one, other) = UnixStream::pair().unwrap();
+    let mut other = MessageChannel::new(other, MAX_TO_PARENT, 1 << 24);
+    let version = "0.0.0".into();
+    other
+        .send(&ToWorker::Begin(Beginning {
+            version,
+            ..beginning()
+        }))
+        .unwrap();
+    let error = ParentHandle::begin(one).unwrap_err().to_string();
+    assert_eq!(error, "the parent is vrrpd 0.0.0: restart vrrpd");
 }
 
 #[test]
 fn nonsense_and_what_is_too_long_are_errors() {
     let (one, other) = UnixStream::pair().unwrap();
-    let mut line = Line::new(one, MAX_ASK).unwrap();
-    let say = |octets: &[u8]| io::Write::write_all(&mut &other, octets).unwrap();
-    say(&vrrp_port_kit::privsep::packed(b"\"Reday\""));
-    assert!(line.hear::<Ask>().is_err());
-    say(&u32::MAX.to_ne_bytes());
-    let error = line.hear::<Ask>().unwrap_err();
+    let mut channel = MessageChannel::new(one, MAX_TO_PARENT, 1 << 24);
+    let send = |octets: &[u8]| io::Write::write_all(&mut &other, octets).unwrap();
+    send(&vrrp_port_kit::privsep::packed(b"\"Reday\""));
+    assert!(channel.receive::<ToParent>().is_err());
+    send(&u32::MAX.to_ne_bytes());
+    let error = channel.receive::<ToParent>().unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+}
+
+#[test]
+fn a_worker_that_takes_in_nothing_is_given_up() {
+    let (one, _other) = UnixStream::pair().unwrap();
+    let mut channel = MessageChannel::new(one, MAX_TO_PARENT, 100_000);
+    let sent = (0..1_000_000).find(|&number| channel.send(&ToWorker::Ping(number)).is_err());
+    assert!(channel.has_output() && sent.is_some());
 }

@@ -90,24 +90,9 @@ struct Told {
     state: Option<&'static str>,
 }
 
-/// A runner of scripts: this process, or another.
-pub trait Runner {
+impl Scripts {
     /// Sets the scripts of a virtual router. What runs or waits is not disturbed.
-    fn configure(&mut self, id: &VrId, set: ScriptSet);
-    /// The virtual router is gone. What runs or waits comes to its end.
-    fn remove(&mut self, id: &VrId);
-    /// Something happened to a virtual router.
-    fn submit(&mut self, id: &VrId, happening: Happening);
-    /// The event that the scripts of `id` were last told, for those that have to catch up at a stop.
-    fn last_occasion(&self, id: &VrId) -> Option<Occasion>;
-    /// Whether nothing runs and nothing waits.
-    fn is_idle(&self) -> bool;
-    /// Kills what still runs: the time for stopping is over.
-    fn kill_all(&mut self);
-}
-
-impl Runner for Scripts {
-    fn configure(&mut self, id: &VrId, set: ScriptSet) {
+    pub fn configure(&mut self, id: &VrId, set: ScriptSet) {
         let set = (!set.is_empty()).then(|| Box::new(set));
         match self.lines.get_mut(id) {
             Some(line) => {
@@ -120,7 +105,8 @@ impl Runner for Scripts {
         }
     }
 
-    fn remove(&mut self, id: &VrId) {
+    /// Forgets a virtual router that is gone. What runs or waits comes to its end.
+    pub fn remove(&mut self, id: &VrId) {
         if let Some(line) = self.lines.get_mut(id) {
             line.leaving = true;
             if line.idle() {
@@ -129,7 +115,8 @@ impl Runner for Scripts {
         }
     }
 
-    fn submit(&mut self, id: &VrId, happening: Happening) {
+    /// Has the scripts run that follow what happened to a virtual router.
+    pub fn submit(&mut self, id: &VrId, happening: Happening) {
         let Some(line) = self.lines.get_mut(id) else {
             return;
         };
@@ -141,17 +128,20 @@ impl Runner for Scripts {
         }
     }
 
-    fn last_occasion(&self, id: &VrId) -> Option<Occasion> {
+    /// The event that the scripts of `id` were last told.
+    pub fn last_occasion(&self, id: &VrId) -> Option<Occasion> {
         let line = self.lines.get(id)?;
         let pending = line.pending.as_ref().map(|h| h.occasion);
         pending.or(line.told.occasion)
     }
 
-    fn is_idle(&self) -> bool {
+    /// Whether nothing runs and nothing waits.
+    pub fn is_idle(&self) -> bool {
         self.running == 0 && self.waiting.is_empty()
     }
 
-    fn kill_all(&mut self) {
+    /// Kills what still runs: the time for stopping is over.
+    pub fn kill_all(&mut self) {
         for line in self.lines.values_mut() {
             if let Some(run) = &mut line.run {
                 run.kill();

@@ -2,7 +2,6 @@
 #![allow(unsafe_code)]
 
 mod bpf;
-mod channel;
 mod interfaces;
 mod netgraph;
 mod queue;
@@ -16,7 +15,6 @@ use crate::abi::argument_len;
 use crate::request::{Request, read_u32};
 
 pub(crate) use bpf::{confine, open_bpf, set_filter, set_write_filter};
-pub(crate) use channel::{receive_with, send_with};
 pub(crate) use interfaces::{
     describe, description, interface_index, interface_kind, interface_list, rename,
 };
@@ -105,11 +103,6 @@ pub(crate) fn write(fd: &OwnedFd, data: &[u8]) -> io::Result<usize> {
 /// Waits until `fd` is readable, `timeout_ms` at most. `false`: it was not.
 pub(crate) fn wait_readable(fd: RawFd, timeout_ms: i32) -> io::Result<bool> {
     wait(fd, libc::POLLIN, timeout_ms)
-}
-
-/// Waits until `fd` takes octets, `timeout_ms` at most. `false`: it does not.
-pub(crate) fn wait_writable(fd: RawFd, timeout_ms: i32) -> io::Result<bool> {
-    wait(fd, libc::POLLOUT, timeout_ms)
 }
 
 fn wait(fd: RawFd, events: libc::c_short, timeout_ms: i32) -> io::Result<bool> {

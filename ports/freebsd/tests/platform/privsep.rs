@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use vrrp_core::{Failure, Family, InterfaceState, MacAddr, MacMode, VirtualAddress};
 use vrrp_freebsd::testing;
-use vrrp_freebsd::{FreebsdPlatform, Options, Parent, WorkerPlatform};
-use vrrp_host::{AddressSpec, HostConfig, HostIf, Platform, VrId, VrSpec};
+use vrrp_freebsd::{FreebsdFrames, FreebsdPlatform, Options, WorkerPlatform};
+use vrrp_host::{AddressSpec, HostConfig, HostIf, Platform, VrId, VrSpec, Waited};
+use vrrp_port_kit::privsep::Server;
 
 use crate::common::*;
 
@@ -33,16 +34,21 @@ fn serve(spec: VrSpec) -> (WorkerPlatform, JoinHandle<()>) {
         let runtime_dir = directory();
         let platform = FreebsdPlatform::open(Options { runtime_dir }).unwrap();
         let virtual_routers = vec![spec];
-        let mut server = Parent::new(platform, theirs, HostConfig { virtual_routers }).unwrap();
+        let mut server = Server::new(platform, theirs, HostConfig { virtual_routers });
         loop {
-            if server.wait(&mut [], None).unwrap()
-                && server.handle(&mut |error| panic!("{error}")).is_err()
-            {
+            let mut channel = [Waited {
+                fd: server.fd(),
+                write: server.has_output(),
+                ready: false,
+            }];
+            let waited = server.platform_mut().wait(&mut channel, None);
+            let news = waited.unwrap().unwrap();
+            if server.handle(news, &mut |error| panic!("{error}")).is_err() {
                 return;
             }
         }
     });
-    let mut platform = WorkerPlatform::new(ours).unwrap();
+    let mut platform = WorkerPlatform::new(FreebsdFrames::new().unwrap(), ours).unwrap();
     platform.watch(A0, "a0").unwrap();
     (platform, server)
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use vrrp_core::{Failure, Family, InterfaceState, MacAddr, MacMode, VirtualAddress, VrKey, Vrid};
 
-use super::{MAX_DATAGRAM, Message, Place, Request, Unicast};
+use super::{Link, LinkRole, MAX_DATAGRAM, Message, Place, Request, Unicast};
 use vrrp_host::{HostIf, MAX_ADDRESSES, PlatformError, PlatformWarning, Subject, VrSetup};
 
 /// The longest name of an interface, with room to spare.
@@ -106,6 +106,12 @@ impl Message {
             Message::Open(place) => w.tag(7).place(place),
             Message::Close(place) => w.tag(8).place(place),
             Message::Warnings(warnings) => w.tag(9).warnings(warnings),
+            Message::Link { index, link } => w.tag(10).u32(*index).link(link.as_ref()),
+            Message::Reached { key, reached } => w.tag(11).key(*key).tag(match reached {
+                None => 0,
+                Some(false) => 1,
+                Some(true) => 2,
+            }),
         };
         w.0
     }
@@ -132,6 +138,19 @@ impl Message {
             7 => Message::Open(r.place()?),
             8 => Message::Close(r.place()?),
             9 => Message::Warnings(r.warnings()?),
+            10 => Message::Link {
+                index: r.u32()?,
+                link: r.link()?,
+            },
+            11 => Message::Reached {
+                key: r.key()?,
+                reached: match r.u8()? {
+                    0 => None,
+                    1 => Some(false),
+                    2 => Some(true),
+                    _ => return None,
+                },
+            },
             _ => return None,
         };
         r.end(message)
@@ -255,9 +274,21 @@ impl Writer {
 
     fn place(&mut self, place: &Place) -> &mut Self {
         match place {
-            Place::Interface(host_if) => self.tag(1).host_if(*host_if),
+            Place::Interface(host_if, number) => self.tag(1).host_if(*host_if).tag(*number),
             Place::Carrier(key, name) => self.tag(2).key(*key).text(name),
         }
+    }
+
+    fn link(&mut self, link: Option<&Link>) -> &mut Self {
+        let Some(link) = link else {
+            return self.tag(0);
+        };
+        match &link.role {
+            LinkRole::Other => self.tag(1),
+            LinkRole::Interface(host_if) => self.tag(2).host_if(*host_if),
+            LinkRole::Carrier(key, name) => self.tag(3).key(*key).text(name),
+        }
+        .mac(link.mac)
     }
 
     /// The number of the operating system, or what is known instead.
@@ -451,10 +482,23 @@ impl<'a> Reader<'a> {
 
     fn place(&mut self) -> Option<Place> {
         match self.u8()? {
-            1 => self.host_if().map(Place::Interface),
+            1 => Some(Place::Interface(self.host_if()?, self.u8()?)),
             2 => Some(Place::Carrier(self.key()?, self.name()?)),
             _ => None,
         }
+    }
+
+    /// `Some(None)`: it is gone.
+    fn link(&mut self) -> Option<Option<Link>> {
+        let role = match self.u8()? {
+            0 => return Some(None),
+            1 => LinkRole::Other,
+            2 => LinkRole::Interface(self.host_if()?),
+            3 => LinkRole::Carrier(self.key()?, self.name()?),
+            _ => return None,
+        };
+        let mac = self.mac()?;
+        Some(Some(Link { mac, role }))
     }
 
     fn error(&mut self) -> Option<PlatformError> {

@@ -132,6 +132,27 @@ impl Guard {
         Ok(())
     }
 
+    /// The virtual routers that are prepared.
+    pub(super) fn keys(&self) -> impl Iterator<Item = VrKey> {
+        self.prepared.keys().copied()
+    }
+
+    /// The interfaces that are watched.
+    pub(super) fn interfaces(&self) -> Vec<HostIf> {
+        self.names.keys().copied().collect()
+    }
+
+    /// The entry of a configuration that a virtual router is set up by, the newest first.
+    pub(super) fn spec_of(&self, key: VrKey) -> Option<&VrSpec> {
+        let setup = &self.prepared.get(&key)?.setup;
+        let name = self.names.get(&HostIf::of(key))?;
+        self.specs().find(|spec| {
+            let id = &spec.id;
+            let same = id.interface == *name && id.vrid == key.vrid && id.family == key.family;
+            same && spec.setup(key) == *setup
+        })
+    }
+
     fn specs(&self) -> impl Iterator<Item = &VrSpec> {
         let configs = [&self.current, &self.before, &self.offered];
         configs

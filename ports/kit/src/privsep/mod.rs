@@ -1,23 +1,31 @@
-//! A [`Platform`] that is in another process, the only one with the rights to change the network.
+//! Privilege separation: a [`Platform`] in two processes.
 //!
-//! The process with the [`Host`](vrrp_host::Host) parses what strangers send; it asks by [`Request`]s
-//! for what it needs, and the other carries out what [`Guard`] finds in the configuration that it
-//! read itself. So a fault in the parser cannot install other addresses or use other interfaces.
-//! Frames do not go this way: the descriptors to hear and send them are handed over.
+//! The worker has the [`Host`](vrrp_host::Host) and parses what strangers send. Its platform is a
+//! [`Worker`], which asks the parent by [`Request`]s for what it needs. The parent has the rights to
+//! change the network: its [`Server`] carries out what [`Guard`] finds in the configuration that the
+//! parent read itself. So a fault in the parser cannot install other addresses or use other interfaces.
+//! Frames do not go this way: the descriptors to hear and send them are handed over, and [`Frames`] is
+//! what an operating system does with them.
 //!
 //! Requests and [`Message`]s are octets, one datagram each, in a stream: see [`packed`] and
 //! [`Inbox`].
 
+mod channel;
 mod codec;
 mod guard;
 mod inbox;
+mod server;
 #[cfg(test)]
 mod tests;
+mod worker;
 
 use vrrp_core::{Failure, Family, InterfaceState, MacAddr, VirtualAddress, VrKey};
 
+pub use channel::Channel;
 pub use guard::{Guard, Refused};
 pub use inbox::{Inbox, TooLong, packed};
+pub use server::{PrivilegedPlatform, Server};
+pub use worker::{Frames, Worker};
 
 use vrrp_host::{HostIf, Incoming, Platform, PlatformError, PlatformWarning, Subject, VrSetup};
 
@@ -117,13 +125,47 @@ pub enum Message {
     Open(Place),
     /// The descriptor at that place is of no use any more.
     Close(Place),
+    /// A link of this host, in place of the one of the same index.
+    Link {
+        /// The kernel's index.
+        index: u32,
+        /// The link. `None`: it is gone.
+        link: Option<Link>,
+    },
+    /// [`Platform::mac_was_reached`].
+    Reached {
+        /// The virtual router.
+        key: VrKey,
+        /// Whether its MAC was.
+        reached: Option<bool>,
+    },
+}
+
+/// A link of this host, as the worker has to know it to judge frames.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Its own MAC.
+    pub mac: MacAddr,
+    /// The purpose that it serves here.
+    pub role: LinkRole,
+}
+
+/// The purpose of a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkRole {
+    /// None.
+    Other,
+    /// The host watches it.
+    Interface(HostIf),
+    /// It carries the MAC of a virtual router, and is called so.
+    Carrier(VrKey, String),
 }
 
 /// The purpose of a descriptor.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
-    /// Hears and sends on an interface.
-    Interface(HostIf),
+    /// Hears or sends on an interface; the number is the port's, which may have several for one.
+    Interface(HostIf, u8),
     /// Sends for a virtual router that has an interface of its own, called so.
     Carrier(VrKey, String),
 }

@@ -99,6 +99,12 @@ fn every_message() -> Vec<Message> {
         ipv6: None,
     };
     let error = |error| PlatformError::new("add address 10.0.0.1 to em0", error);
+    let mac = key.virtual_mac();
+    let link = |role| Message::Link {
+        index: 7,
+        link: Some(Link { mac, role }),
+    };
+    let reached = |reached| Message::Reached { key, reached };
     vec![
         Message::Done(Ok(())),
         Message::Done(Err(error(std::io::Error::from_raw_os_error(1)))),
@@ -116,8 +122,18 @@ fn every_message() -> Vec<Message> {
             ifindex: 3,
             family: Family::Ipv6,
         }),
-        Message::Open(Place::Interface(HostIf::new(3))),
+        Message::Open(Place::Interface(HostIf::new(3), 2)),
         Message::Close(Place::Carrier(key, "vr4.3.7".into())),
+        Message::Link {
+            index: 7,
+            link: None,
+        },
+        link(LinkRole::Other),
+        link(LinkRole::Interface(HostIf::new(3))),
+        link(LinkRole::Carrier(key, "vr4.3.7".into())),
+        reached(None),
+        reached(Some(false)),
+        reached(Some(true)),
         Message::Warnings(Vec::new()),
         Message::Warnings(vec![
             warning(Subject::Host, "the kernel is old"),

@@ -56,6 +56,8 @@ pub(crate) struct Network {
     /// The beginning of the tokens of this network namespace.
     place: String,
     has_ipv6: bool,
+    /// Frames are heard and sent by another process.
+    leaves_frames: bool,
     /// Times that the links were listed anew.
     resyncs: u64,
 }
@@ -92,6 +94,7 @@ impl Network {
             reached: Reached::default(),
             place: opened.place,
             has_ipv6: files::has_ipv6(),
+            leaves_frames: false,
             resyncs: 0,
         };
         let listed = network.resync();
@@ -145,22 +148,9 @@ impl Network {
         self.reaper.postpone();
     }
 
-    /// Lets a socket of announcements rest that has been read.
-    pub(crate) fn rest(&mut self, token: u64) -> io::Result<()> {
-        self.announcements.rest(&self.state, &self.epoll, token)
-    }
-
-    /// Waits again for sockets that have rested.
-    pub(crate) fn end_rests(&mut self) -> io::Result<()> {
-        self.announcements.end_rests(&self.state, &self.epoll)
-    }
-
-    /// Waits for a socket of an interface, or not, unless it was closed.
-    pub(crate) fn set_reported(&self, token: u64, on: bool) -> io::Result<()> {
-        match self.state.packet_socket(token) {
-            Some(fd) => self.epoll.set_reported(fd, token, on),
-            None => Ok(()),
-        }
+    /// Leaves frames to the process that the sockets are given to.
+    pub(crate) fn leave_frames(&mut self) {
+        self.leaves_frames = true;
     }
 
     /// Sends an IP packet to a unicast peer from the interface of a virtual router.

@@ -58,9 +58,24 @@ impl Network {
                 }
                 _ => true,
             };
+            if self.changes_links(&event) {
+                self.state.note_links();
+            }
             self.state.links.apply(event);
         }
         if doubt { self.resync() } else { Ok(()) }
+    }
+
+    /// Whether a notice is of a link that comes or goes, or has another MAC or name.
+    fn changes_links(&self, event: &Event) -> bool {
+        match event {
+            Event::Link(link) => {
+                let known = self.state.links.get(link.index);
+                known.is_none_or(|known| (known.mac, &known.name) != (link.mac, &link.name))
+            }
+            Event::LinkGone(_) => true,
+            _ => false,
+        }
     }
 
     /// Whether a notice says that something of ours is gone. It may be the late echo of something

@@ -77,7 +77,8 @@ impl Port for Network {
 
     fn sockets(&mut self, host_if: HostIf, index: KernelIf) -> Sockets {
         let fitness = self.state.links.get(index).map(fitness);
-        Sockets::new(index, host_if, fitness)
+        self.state.note_links();
+        Sockets::new(index, host_if, fitness, self.leaves_frames)
     }
 
     /// The host prepares the virtual routers again, and then their macvlans are made: one by one, for
@@ -94,7 +95,9 @@ impl Port for Network {
     }
 
     /// Macvlans belong to one virtual router each.
-    fn gone(&mut self, _: HostIf) {}
+    fn gone(&mut self, _: HostIf) {
+        self.state.note_links();
+    }
 
     fn compare_later(&mut self) {
         self.sysctls.doubt();

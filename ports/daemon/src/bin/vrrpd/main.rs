@@ -1,9 +1,8 @@
 //! The daemon: service addresses that survive a failing host.
 
-#[cfg(target_os = "freebsd")]
-mod apart;
-#[cfg(not(target_os = "freebsd"))]
-mod whole;
+mod parent;
+mod system;
+mod worker;
 
 use std::ffi::OsString;
 use std::fs;
@@ -14,19 +13,16 @@ use std::process::ExitCode;
 use lexopt::prelude::*;
 
 use vrrp_config::{self as config, Config, Global};
-use vrrp_host::{ConfigCause, ConfigError, Platform, PlatformError};
+use vrrp_host::{ConfigCause, ConfigError, PlatformError};
 use vrrpd::control::BindError;
-use vrrpd::daemon::{Daemon, log_remark};
+use vrrpd::daemon::log_remark;
 use vrrpd::facts;
 use vrrpd::logging::{self, Target};
 use vrrpd::output;
 use vrrpd::scripts::PROGRAM;
 use vrrpd::sys::{self, Background};
 
-#[cfg(target_os = "freebsd")]
-use apart::{begin, open_platform};
-#[cfg(not(target_os = "freebsd"))]
-use whole::{begin, open_platform};
+use system::open_platform;
 
 #[cfg(target_os = "linux")]
 const DEFAULT_FILE: &str = "/etc/vrrpd.conf";
@@ -76,6 +72,7 @@ enum Command {
     Run(Args),
     Check(PathBuf),
     Clean(PathBuf),
+    Worker,
     Print(String),
 }
 
@@ -89,6 +86,7 @@ fn main() -> ExitCode {
             return print(&text, code);
         }
         Ok(Command::Clean(file)) => clean(&file),
+        Ok(Command::Worker) => worker::run(),
         Ok(Command::Print(text)) => return print(&text, 0),
         Err(error) => {
             if !is_supervised() {
@@ -120,7 +118,7 @@ fn parse() -> Result<Command, lexopt::Error> {
         pid_file: None,
     };
     let mut check: Option<OsString> = None;
-    let mut cleans = false;
+    let (mut cleans, mut works) = (false, false);
     while let Some(arg) = parser.next()? {
         match arg {
             Short('f') | Long("file") => args.file = parser.value()?.into(),
@@ -129,6 +127,8 @@ fn parse() -> Result<Command, lexopt::Error> {
             Short('p') | Long("pidfile") => args.pid_file = Some(parser.value()?.into()),
             Long("check") => check = Some(parser.value()?),
             Long("clean") => cleans = true,
+            // For vrrpd itself.
+            Long("worker") => works = true,
             Short('V') | Long("version") => {
                 return Ok(Command::Print(format!(
                     "vrrpd {}\n",
@@ -142,6 +142,7 @@ fn parse() -> Result<Command, lexopt::Error> {
     Ok(match check {
         Some(_) if cleans => return Err("--check and --clean do not go together".into()),
         Some(file) => Command::Check(file.into()),
+        None if works => Command::Worker,
         None if cleans => Command::Clean(args.file),
         None => Command::Run(args),
     })
@@ -223,7 +224,7 @@ fn run(mut args: Args) -> Result<(), Failure> {
         let background = sys::daemonize();
         Some(background.map_err(|e| (FAILED, format!("cannot go into the background: {e}")))?)
     };
-    begin(&args, config, background)
+    parent::begin(&args, config, background)
 }
 
 /// Somebody watches this very process: a service manager, or it is the first of a container.
@@ -235,19 +236,25 @@ fn is_supervised() -> bool {
             .any(|name| std::env::var_os(name).is_some())
 }
 
-fn read_config(file: &Path) -> Result<Config, Failure> {
-    let octets = fs::read(file).map_err(|error| {
-        let text = format!("{}: {error}", file.display());
+/// A configuration file and its contents.
+struct ReadConfig {
+    config: Config,
+    text: Vec<u8>,
+}
+
+fn read_config(file: &Path) -> Result<ReadConfig, Failure> {
+    let text = fs::read(file).map_err(|error| {
+        let message = format!("{}: {error}", file.display());
         match is_denied(&error) {
-            true => (NOT_PERMITTED, text + &rights()),
-            false => (BAD_CONFIG, text),
+            true => (NOT_PERMITTED, message + &rights()),
+            false => (BAD_CONFIG, message),
         }
     })?;
-    let judged = config::judge(file, octets, PROGRAM, &facts::read());
+    let judged = config::judge(file, text.clone(), PROGRAM, &facts::read());
     judged.diagnostics.iter().for_each(log_remark);
-    judged
-        .config
-        .ok_or_else(|| (BAD_CONFIG, format!("{}: not usable", file.display())))
+    let config = judged.config;
+    let config = config.ok_or_else(|| (BAD_CONFIG, format!("{}: not usable", file.display())))?;
+    Ok(ReadConfig { config, text })
 }
 
 fn failed(what: &str, error: io::Error) -> Failure {
@@ -304,16 +311,6 @@ fn leave_terminal(background: Background) -> Result<(), Failure> {
     reported.map_err(|e| (FAILED, format!("cannot close the standard streams: {e}")))?;
     logging::retarget(Target::Syslog);
     Ok(())
-}
-
-fn turn_until_stopped<P: Platform>(daemon: &mut Daemon<P>) -> Result<(), Failure> {
-    loop {
-        match daemon.turn(None) {
-            Ok(true) => {}
-            Ok(false) => return Ok(()),
-            Err(error) => return Err((FAILED, format!("cannot wait: {error}"))),
-        }
-    }
 }
 
 fn bind_code(error: &BindError) -> u8 {

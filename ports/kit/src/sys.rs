@@ -1,11 +1,17 @@
-//! Octets and descriptors to and from another process.
+//! The system calls of the channel between two processes. All that is `unsafe` in this crate.
+#![allow(unsafe_code)]
 
 use std::io;
 use std::mem::zeroed;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
-use super::check_len;
+/// Words of a control buffer with room for one descriptor.
+const CONTROL: usize = 8;
+
+fn check_len(result: libc::ssize_t) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_| io::Error::last_os_error())
+}
 
 /// Sends octets and perhaps a descriptor with the first of them, without waiting.
 pub(crate) fn send_with(
@@ -27,23 +33,24 @@ pub(crate) fn send_with(
         message.msg_iovlen = 1;
         if let Some(passed) = passed {
             message.msg_control = control.as_mut_ptr().cast();
-            message.msg_controllen = libc::CMSG_SPACE(size_of::<RawFd>() as u32);
+            message.msg_controllen = libc::CMSG_SPACE(size_of::<RawFd>() as u32) as _;
             let header = libc::CMSG_FIRSTHDR(&message);
             (*header).cmsg_level = libc::SOL_SOCKET;
             (*header).cmsg_type = libc::SCM_RIGHTS;
-            (*header).cmsg_len = libc::CMSG_LEN(size_of::<RawFd>() as u32);
+            (*header).cmsg_len = libc::CMSG_LEN(size_of::<RawFd>() as u32) as _;
             libc::CMSG_DATA(header)
                 .cast::<RawFd>()
                 .write_unaligned(passed.as_raw_fd());
+            let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+            libc::sendmsg(fd.as_raw_fd(), &message, flags)
+        } else {
+            // The worker is not allowed the other call.
+            let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+            libc::send(fd.as_raw_fd(), part.iov_base, part.iov_len, flags)
         }
-        let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
-        libc::sendmsg(fd.as_raw_fd(), &message, flags)
     };
     check_len(sent)
 }
-
-/// Words of a control buffer with room for one descriptor.
-const CONTROL: usize = 8;
 
 /// Reads octets and perhaps a descriptor that came with them, without waiting. No octets: the end.
 pub(crate) fn receive_with(
@@ -63,18 +70,38 @@ pub(crate) fn receive_with(
         message.msg_iov = &mut part;
         message.msg_iovlen = 1;
         message.msg_control = control.as_mut_ptr().cast();
-        message.msg_controllen = libc::CMSG_SPACE(size_of::<RawFd>() as u32);
+        message.msg_controllen = libc::CMSG_SPACE(size_of::<RawFd>() as u32) as _;
         let flags = libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
         let len = check_len(libc::recvmsg(fd.as_raw_fd(), &mut message, flags))?;
         let header = libc::CMSG_FIRSTHDR(&message);
         let mut passed = None;
         if let Some(head) = header.as_ref()
             && (head.cmsg_level, head.cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS)
-            && head.cmsg_len >= libc::CMSG_LEN(size_of::<RawFd>() as u32)
+            && head.cmsg_len as u64 >= u64::from(libc::CMSG_LEN(size_of::<RawFd>() as u32))
         {
             let number = libc::CMSG_DATA(header).cast::<RawFd>().read_unaligned();
             passed = Some(OwnedFd::from_raw_fd(number));
         }
         Ok((len, passed))
+    }
+}
+
+/// Waits until a stream can be read, or, if `write`, takes octets.
+pub(crate) fn wait(fd: &UnixStream, write: bool) -> io::Result<()> {
+    let mut poll = libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events: match write {
+            true => libc::POLLIN | libc::POLLOUT,
+            false => libc::POLLIN,
+        },
+        revents: 0,
+    };
+    // SAFETY: one pollfd, as the count says.
+    match unsafe { libc::poll(&mut poll, 1, -1) } {
+        0.. => Ok(()),
+        _ => match io::Error::last_os_error() {
+            error if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            error => Err(error),
+        },
     }
 }

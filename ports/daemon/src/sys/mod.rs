@@ -1,18 +1,32 @@
 //! The system calls that the standard library does not offer, each behind a safe function.
 #![allow(unsafe_code)]
 
+#[cfg(all(
+    target_os = "linux",
+    any(
+        target_arch = "x86_64",
+        target_arch = "aarch64",
+        target_arch = "riscv64"
+    )
+))]
+mod calls;
+mod confine;
+
 use std::ffi::CString;
 use std::fs::OpenOptions;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::time::Duration;
 
 use vrrp_config::{Account, Accounts};
 use vrrp_host::Waited;
+
+pub use confine::{confine, give_up_rights};
 
 /// The signals that vrrpd listens to.
 const HEARD: [libc::c_int; 5] = [
@@ -34,6 +48,12 @@ fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     } else {
         Ok(result)
     }
+}
+
+fn own(fd: libc::c_int) -> io::Result<OwnedFd> {
+    let fd = check(fd)?;
+    // SAFETY: the kernel has just given us this descriptor; nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// Signals turned into something that poll(2) sees.
@@ -246,12 +266,21 @@ pub fn has_ended(pid: u32) -> bool {
     }
 }
 
-/// Takes the exit status of any child that has ended: for PID 1, which inherits orphans.
-pub fn reap_any() -> Option<(u32, ExitStatus)> {
-    let mut status = 0;
-    // SAFETY: the pointer is valid for the call.
-    let pid = unsafe { libc::waitpid(-1, &mut status, libc::WNOHANG) };
-    (pid > 0).then(|| (pid as u32, ExitStatus::from_raw(status)))
+/// Takes the exit status of a child that has ended, unless it is `kept`: for PID 1, which inherits
+/// orphans. The end of `kept` hides those that come after it, until that is taken.
+pub fn reap_other(kept: u32) -> Option<(u32, ExitStatus)> {
+    // SAFETY: a zeroed siginfo_t is a valid value for waitid to fill in.
+    let ended = unsafe {
+        let mut info: libc::siginfo_t = std::mem::zeroed();
+        let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+        check(libc::waitid(libc::P_ALL, 0, &mut info, flags)).ok()?;
+        info.si_pid()
+    };
+    let pid = u32::try_from(ended)
+        .ok()
+        .filter(|pid| ![0, kept].contains(pid))?;
+    let status = self::ended(pid).ok().flatten()?;
+    Some((pid, status))
 }
 
 /// The user at the other end of a UNIX socket, as the kernel knows it.
@@ -401,13 +430,74 @@ pub fn close_streams() -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a second process, a copy of this one. In it `None`, in this one its number.
-///
-/// Must come before the first thread is made: fork(2) would lose it.
-pub fn fork() -> io::Result<Option<u32>> {
-    // SAFETY: the process has one thread, so the child of fork may do anything.
-    let pid = check(unsafe { libc::fork() })?;
-    Ok((pid > 0).then_some(pid as u32))
+/// The first of the descriptors that a program started by [`spawn_with`] finds open.
+const FIRST_PASSED: RawFd = 3;
+
+/// Starts a program that has nothing but these descriptors, which it gets by [`passed`], and takes no
+/// signals that vrrpd listens to. Returns its process number.
+pub fn spawn_with<const N: usize>(
+    program: &Path,
+    args: &[&str],
+    descriptors: [OwnedFd; N],
+) -> io::Result<u32> {
+    let mut command = Command::new(program);
+    command
+        .arg0("vrrpd")
+        .args(args)
+        .current_dir("/")
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    let numbers = descriptors.each_ref().map(AsRawFd::as_raw_fd);
+    // SAFETY: the closure runs in the child between fork and exec and makes system calls only, on
+    // descriptors that are open there; it allocates nothing.
+    unsafe {
+        command.pre_exec(move || {
+            ignore_signals();
+            // Out of the way first: the numbers that they get may be those of others of them.
+            let mut above = numbers;
+            for number in &mut above {
+                let least = FIRST_PASSED + N as RawFd;
+                *number = check(libc::fcntl(*number, libc::F_DUPFD_CLOEXEC, least))?;
+            }
+            for (place, number) in (FIRST_PASSED..).zip(above) {
+                check(libc::dup2(number, place))?;
+            }
+            Ok(())
+        });
+    }
+    command.spawn().map(|child| child.id())
+}
+
+/// Takes the descriptors that [`spawn_with`] has passed, and closes all others.
+pub fn passed<const N: usize>() -> io::Result<[OwnedFd; N]> {
+    let last = FIRST_PASSED + N as RawFd;
+    close_from(last);
+    for number in FIRST_PASSED..last {
+        // SAFETY: takes plain numbers.
+        check(unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) })?;
+    }
+    // SAFETY: they are open, as the calls above have shown, and nothing else in this process, which
+    // has just begun, knows them.
+    Ok(std::array::from_fn(|place| unsafe {
+        OwnedFd::from_raw_fd(FIRST_PASSED + place as RawFd)
+    }))
+}
+
+/// Closes what the program that started this one has left open.
+fn close_from(first: RawFd) {
+    // SAFETY: takes plain numbers; nothing in this process, which has just begun, knows them. Where the
+    // kernel cannot do it they stay.
+    #[cfg(target_os = "linux")]
+    unsafe {
+        libc::syscall(libc::SYS_close_range, first, u32::MAX, 0);
+    }
+    // SAFETY: as above.
+    #[cfg(target_os = "freebsd")]
+    unsafe {
+        libc::closefrom(first);
+    }
 }
 
 /// How the child `pid` ended. `None`: it has not yet.
@@ -433,7 +523,7 @@ pub fn kill(pid: u32) {
 }
 
 /// From now on the signals that vrrpd listens to are for another process to take.
-pub fn ignore_signals() {
+fn ignore_signals() {
     for signal in HEARD.into_iter().filter(|&signal| signal != libc::SIGCHLD) {
         // SAFETY: takes plain numbers; nothing is called when such a signal comes.
         unsafe { libc::signal(signal, libc::SIG_IGN) };
@@ -519,28 +609,6 @@ pub fn nobody() -> Account {
         gid: 65_534,
     };
     users.find(|user| user.uid != 0).unwrap_or(usual)
-}
-
-/// Gives up every right of root, the file system, and, in capability mode, everything but the
-/// descriptors that are open.
-#[cfg(target_os = "freebsd")]
-pub fn give_up_rights(user: Account) -> io::Result<()> {
-    // SAFETY: the strings end with a zero and outlive the calls, the group is one value; the rest
-    // take plain numbers.
-    unsafe {
-        libc::setproctitle(c"protocol".as_ptr());
-        let changed = check(libc::chroot(c"/var/empty".as_ptr())).map(drop);
-        match changed {
-            // Where somebody removed it capability mode has to do.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            other => other?,
-        }
-        check(libc::chdir(c"/".as_ptr()))?;
-        check(libc::setgroups(1, &user.gid))?;
-        check(libc::setresgid(user.gid, user.gid, user.gid))?;
-        check(libc::setresuid(user.uid, user.uid, user.uid))?;
-    }
-    enter_sandbox()
 }
 
 #[cfg(all(test, target_os = "freebsd"))]

@@ -12,37 +12,51 @@ use crate::checks::News;
 use crate::scripts::{Happening, Occasion};
 use vrrp_config::{Diagnostic, Severity};
 
-/// The longest thing that the process without rights says, in octets.
-pub(super) const MAX_ASK: usize = 32 * 1024;
-/// The longest answer: a configuration file in it may take twice its length.
-pub(super) const MAX_TELL: usize = 64 * 1024 * 1024;
+/// The longest message of the worker, in octets.
+pub(super) const MAX_TO_PARENT: usize = 32 * 1024;
+/// The longest message of the parent: a configuration file in it may take twice its length.
+pub(super) const MAX_TO_WORKER: usize = 64 * 1024 * 1024;
 /// The longest argument of a script.
 const MAX_TEXT: usize = 1_000;
 /// Of addresses more than a virtual router can have.
 const MAX_ADDRESSES: usize = 256;
 
-/// From the process without rights.
+/// From the worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Ask {
+pub(super) enum ToParent {
     /// The start has succeeded.
     Ready,
+    /// A reload begins.
+    Reloading,
+    /// The reload is over.
+    Reloaded,
+    /// A stop begins.
+    Stopping,
+    /// A line for the service manager.
+    Status(String),
+    /// The answer to [`ToWorker::Ping`].
+    Pong(u64),
     /// The configuration file is to be read again.
     Configuration,
     /// The contents read last are in force.
     Adopted,
     /// Something happened that scripts may follow.
-    Happened(Name, What),
+    Happened(WireId, WireHappening),
     /// A virtual router is gone.
-    Forget(Name),
+    Forget(WireId),
     /// Scripts that still run are to be ended.
     KillScripts,
     /// The check of this name is to be run now.
     RunCheck(String),
 }
 
-/// From the process with the rights.
+/// From the parent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Tell {
+pub(super) enum ToWorker {
+    /// The first message.
+    Begin(Beginning),
+    /// To be answered, as a sign that the worker's loop turns.
+    Ping(u64),
     /// Signals that have come, a bit for each.
     Signals(u32),
     /// The configuration file: its octets as characters, and the judgement of them. Or why it cannot
@@ -52,6 +66,27 @@ pub(super) enum Tell {
     Checked(News),
     /// Every script is done that follows from the first so many happenings.
     Done(u64),
+}
+
+/// What a worker has to know before it begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Beginning {
+    /// The version of the parent: a program that has been replaced since is another.
+    pub(super) version: String,
+    /// The configuration file.
+    pub(super) file: PathBuf,
+    /// Its contents, as [`characters`].
+    pub(super) text: String,
+    /// The process that stands for vrrpd.
+    pub(super) pid: u32,
+    /// The user of the parent, who may do what root may by the control socket.
+    pub(super) uid: u32,
+    /// The user and the group that the worker becomes. `None`: it stays what it is.
+    pub(super) user: Option<(u32, u32)>,
+    /// Debug lines were asked for.
+    pub(super) debug: bool,
+    /// A service manager listens to [`ToParent::Status`].
+    pub(super) managed: bool,
 }
 
 /// A diagnostic, as it is sent.
@@ -79,7 +114,7 @@ enum SeverityForm {
 
 /// A virtual router.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Name {
+pub(super) struct WireId {
     interface: String,
     vrid: u8,
     ipv6: bool,
@@ -87,7 +122,7 @@ pub(super) struct Name {
 
 /// A happening.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct What {
+pub(super) struct WireHappening {
     occasion: u8,
     old_state: u8,
     new_state: u8,
@@ -105,7 +140,7 @@ const OCCASIONS: [Occasion; 4] = [
 ];
 const STATES: [&str; 3] = ["init", "backup", "master"];
 
-impl Name {
+impl WireId {
     pub(super) fn new(id: &VrId) -> Self {
         Self {
             interface: id.interface.clone(),
@@ -126,7 +161,7 @@ impl Name {
     }
 }
 
-impl What {
+impl WireHappening {
     pub(super) fn new(happening: &Happening) -> Self {
         let state = |word| STATES.iter().position(|s| *s == word).unwrap_or(0) as u8;
         let occasion = OCCASIONS.iter().position(|o| *o == happening.occasion);
@@ -141,7 +176,7 @@ impl What {
         }
     }
 
-    /// `None`: no virtual router has such a happening. What scripts see is in the environment: words
+    /// `None`: no virtual router has such a happening. WireHappening scripts see is in the environment: words
     /// of ours, numbers, addresses, and a reason of printable characters.
     pub(super) fn happening(self) -> Option<Happening> {
         let state = |number: u8| STATES.get(usize::from(number)).copied();
@@ -206,9 +241,9 @@ mod tests {
             vrid: Vrid::new(7).unwrap(),
             family: Family::Ipv6,
         };
-        let ask = Ask::Happened(Name::new(&id), What::new(&happening()));
+        let ask = ToParent::Happened(WireId::new(&id), WireHappening::new(&happening()));
         let text = serde_json::to_vec(&ask).unwrap();
-        let Ask::Happened(name, what) = serde_json::from_slice(&text).unwrap() else {
+        let ToParent::Happened(name, what) = serde_json::from_slice(&text).unwrap() else {
             panic!("another");
         };
         assert_eq!(name.id(), Some(id));
@@ -219,8 +254,8 @@ mod tests {
 
     #[test]
     fn what_no_script_should_see_is_refused() {
-        let refused = |change: &dyn Fn(&mut What)| {
-            let mut what = What::new(&happening());
+        let refused = |change: &dyn Fn(&mut WireHappening)| {
+            let mut what = WireHappening::new(&happening());
             change(&mut what);
             assert_eq!(what.happening(), None);
         };

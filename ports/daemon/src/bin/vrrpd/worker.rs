@@ -1,0 +1,77 @@
+//! The process without rights: see [`vrrpd::privsep`].
+
+use std::io;
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+
+use vrrp_config as config;
+use vrrp_host::{Host, Platform};
+use vrrpd::control::Server;
+use vrrpd::daemon::{Daemon, Parts};
+use vrrpd::logging;
+use vrrpd::privsep::{ParentHandle, Start};
+use vrrpd::sys;
+
+use crate::system::worker_platform;
+use crate::{FAILED, Failure, USAGE_ERROR, config_code, failed};
+
+/// Speaks the protocol, by descriptors and for the parent that `vrrpd --worker` was started with.
+pub(crate) fn run() -> Result<(), Failure> {
+    let descriptors = sys::passed::<4>();
+    let [network, messages, log, control] = descriptors.map_err(|error| {
+        let text = format!("--worker is for vrrpd itself: {error}");
+        (USAGE_ERROR, text)
+    })?;
+    logging::relay(UnixDatagram::from(log));
+    let cannot_speak = |e| failed("cannot speak with the parent process", e);
+    let begun = ParentHandle::begin(UnixStream::from(messages));
+    let (parent, start) = begun.map_err(cannot_speak)?;
+    let Start {
+        file,
+        text,
+        pid,
+        uid,
+        user,
+        debug,
+    } = start;
+    let level = if debug {
+        log::LevelFilter::Debug
+    } else {
+        log::LevelFilter::Info
+    };
+    log::set_max_level(level);
+    let confined = |result: io::Result<Vec<String>>| {
+        let kept = result.map_err(|e| failed("cannot give up rights", e))?;
+        kept.iter().for_each(|kept| log::warn!("{kept}"));
+        Ok::<_, Failure>(())
+    };
+    confined(sys::give_up_rights(user, pid))?;
+    // The parent has judged it.
+    let config = config::parse(&file, text).config;
+    let config = config.ok_or_else(|| (FAILED, "the configuration is not usable".to_owned()))?;
+    let platform = worker_platform(UnixStream::from(network)).map_err(cannot_speak)?;
+    let host = Host::open(platform, config.host());
+    let host = host.map_err(|error| (config_code(&error), error.to_string()))?;
+    // The engine is built: from now on there are no other threads, and nothing to open.
+    confined(sys::confine())?;
+    let parts = Parts {
+        file,
+        config,
+        control: Server::new(UnixListener::from(control), uid),
+        parent,
+        pid,
+        log_level_of_file: !debug,
+    };
+    let mut daemon = Daemon::new(host, parts);
+    daemon.start();
+    turn_until_stopped(&mut daemon)
+}
+
+fn turn_until_stopped<P: Platform>(daemon: &mut Daemon<P>) -> Result<(), Failure> {
+    loop {
+        match daemon.turn(None) {
+            Ok(true) => {}
+            Ok(false) => return Ok(()),
+            Err(error) => return Err((FAILED, format!("cannot wait: {error}"))),
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! Messages as JSON in a stream between the two processes.
+
+use std::io;
+use std::os::fd::RawFd;
+use std::os::unix::net::UnixStream;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use vrrp_port_kit::privsep::Channel;
+
+/// One end of the stream.
+#[derive(Debug)]
+pub(super) struct MessageChannel(Channel);
+
+impl MessageChannel {
+    /// Takes in messages of at most `longest` octets, and lets at most `most_queued` octets wait for
+    /// the other end.
+    pub(super) fn new(stream: UnixStream, longest: usize, most_queued: usize) -> Self {
+        Self(Channel::new(stream, longest, most_queued))
+    }
+
+    pub(super) fn fd(&self) -> RawFd {
+        self.0.fd()
+    }
+
+    pub(super) fn has_output(&self) -> bool {
+        self.0.has_output()
+    }
+
+    /// Sends a message, or what there is room for; the rest goes with [`flush`](Self::flush).
+    pub(super) fn send(&mut self, message: &impl Serialize) -> io::Result<()> {
+        self.0.send(&serde_json::to_vec(message)?, None)
+    }
+
+    /// Sends what could not be sent before.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+
+    /// Sends a message, and waits for room.
+    pub(super) fn send_all(&mut self, message: &impl Serialize) -> io::Result<()> {
+        self.0.queue(&serde_json::to_vec(message)?, None)?;
+        self.0.flush_all()
+    }
+
+    /// Takes the next message of the other end. `None`: nothing more for now.
+    pub(super) fn receive<T: DeserializeOwned>(&mut self) -> io::Result<Option<T>> {
+        let message = self.0.receive()?;
+        self.0.refuse_passed();
+        let message = message.map(|octets| serde_json::from_slice(&octets));
+        Ok(message.transpose()?)
+    }
+
+    /// Waits until the other end has sent something.
+    pub(super) fn wait(&self) -> io::Result<()> {
+        self.0.wait()
+    }
+}

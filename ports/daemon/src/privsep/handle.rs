@@ -1,0 +1,245 @@
+//! The worker's side of the messages.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::RawFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+
+use vrrp_host::VrId;
+
+use super::channel::MessageChannel;
+use super::messages::{
+    Beginning, MAX_TO_WORKER, Remark, ToParent, ToWorker, WireHappening, WireId, octets,
+};
+use crate::checks::News;
+use crate::scripts::{Happening, Occasion};
+use crate::sys::Taken;
+use vrrp_config::{Account, Diagnostic};
+
+/// Octets of messages that may wait for the parent.
+const MOST_QUEUED: usize = 64 * 1024 * 1024;
+
+/// The parent, as the worker sees it: it takes signals, reads the configuration file, runs scripts and
+/// speaks with the service manager.
+#[derive(Debug)]
+pub struct ParentHandle {
+    channel: MessageChannel,
+    signals: u32,
+    configuration: Option<Result<(String, Vec<Remark>), String>>,
+    /// News of checks that were not taken yet.
+    news: Vec<News>,
+    /// Happenings that it was told of, and how many of them it is done with.
+    told: u64,
+    done: u64,
+    /// The last occasion of each virtual router that it may be told of.
+    occasions: BTreeMap<VrId, Option<Occasion>>,
+    managed: bool,
+    /// It is not there any more.
+    gone: Option<io::ErrorKind>,
+}
+
+/// What a worker begins with.
+#[derive(Debug)]
+pub struct Start {
+    /// The configuration file.
+    pub file: PathBuf,
+    /// Its contents.
+    pub text: Vec<u8>,
+    /// The process that stands for vrrpd.
+    pub pid: u32,
+    /// The user who may do what root may by the control socket.
+    pub uid: u32,
+    /// The user to become. `None`: stay what we are.
+    pub user: Option<Account>,
+    /// Debug lines were asked for.
+    pub debug: bool,
+}
+
+impl ParentHandle {
+    /// Waits for the first message of the parent at the other end of `stream`.
+    pub fn begin(stream: UnixStream) -> io::Result<(Self, Start)> {
+        let mut channel = MessageChannel::new(stream, MAX_TO_WORKER, MOST_QUEUED);
+        let Beginning {
+            version,
+            file,
+            text,
+            pid,
+            uid,
+            user,
+            debug,
+            managed,
+        } = loop {
+            match channel.receive()? {
+                Some(ToWorker::Begin(beginning)) => break beginning,
+                Some(_) => return Err(io::ErrorKind::InvalidData.into()),
+                None => channel.wait()?,
+            }
+        };
+        if version != env!("CARGO_PKG_VERSION") {
+            let why = format!("the parent is vrrpd {version}: restart vrrpd");
+            return Err(io::Error::other(why));
+        }
+        let handle = Self {
+            channel,
+            signals: 0,
+            configuration: None,
+            news: Vec::new(),
+            told: 0,
+            done: 0,
+            occasions: BTreeMap::new(),
+            managed,
+            gone: None,
+        };
+        let start = Start {
+            file,
+            text: octets(&text),
+            pid,
+            uid,
+            user: user.map(|(uid, gid)| Account { uid, gid }),
+            debug,
+        };
+        Ok((handle, start))
+    }
+
+    /// Readable when [`take`](Self::take) is due.
+    pub fn fd(&self) -> RawFd {
+        self.channel.fd()
+    }
+
+    /// Tells that the start has succeeded.
+    pub fn ready(&mut self) {
+        self.send(&ToParent::Ready);
+    }
+
+    /// Tells that a reload begins.
+    pub fn reloading(&mut self) {
+        self.send(&ToParent::Reloading);
+    }
+
+    /// Tells that the reload is over.
+    pub fn reloaded(&mut self) {
+        self.send(&ToParent::Reloaded);
+    }
+
+    /// Tells that a stop begins.
+    pub fn stopping(&mut self) {
+        self.send(&ToParent::Stopping);
+    }
+
+    /// Whether a service manager shows the line of [`status`](Self::status).
+    pub fn is_managed(&self) -> bool {
+        self.managed
+    }
+
+    /// Has a line shown by the service manager.
+    pub fn status(&mut self, text: String) {
+        self.send(&ToParent::Status(text));
+    }
+
+    /// The signals that have come since the last call.
+    ///
+    /// # Errors
+    /// The parent is gone, and so shall we.
+    pub fn take(&mut self) -> io::Result<Taken> {
+        self.listen()?;
+        Ok(Taken::of(std::mem::take(&mut self.signals)))
+    }
+
+    /// Whether [`take`](Self::take) is due though nothing is readable: signals came while something
+    /// else was waited for, or the parent is gone.
+    pub fn is_due(&self) -> bool {
+        self.signals != 0 || self.gone.is_some() || !self.news.is_empty()
+    }
+
+    /// The news of checks since the last call.
+    pub fn take_news(&mut self) -> Vec<News> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Has a check run now.
+    pub fn run_check(&mut self, name: &str) {
+        self.send(&ToParent::RunCheck(name.to_owned()));
+    }
+
+    /// The configuration file as it is now, and the judgement of it.
+    pub fn configuration(&mut self) -> Result<(Vec<u8>, Vec<Diagnostic>), String> {
+        self.send(&ToParent::Configuration);
+        loop {
+            if let Some(answer) = self.configuration.take() {
+                return answer.map(|(text, remarks)| {
+                    let diagnostics = remarks.into_iter().map(|remark| remark.0);
+                    (octets(&text), diagnostics.collect())
+                });
+            }
+            let waited = self.channel.wait().and_then(|()| self.listen());
+            waited.map_err(|error| format!("the parent process is gone: {error}"))?;
+        }
+    }
+
+    /// Tells that the configuration that was read last is in force.
+    pub fn adopted(&mut self) {
+        self.send(&ToParent::Adopted);
+    }
+
+    /// Begins to run the scripts of a virtual router, which the parent knows from the file.
+    pub fn configure(&mut self, id: &VrId) {
+        self.occasions.entry(id.clone()).or_default();
+    }
+
+    /// Tells that a virtual router is gone. What runs or waits comes to its end.
+    pub fn remove(&mut self, id: &VrId) {
+        if self.occasions.remove(id).is_some() {
+            self.send(&ToParent::Forget(WireId::new(id)));
+        }
+    }
+
+    /// Tells what happened to a virtual router.
+    pub fn submit(&mut self, id: &VrId, happening: &Happening) {
+        if let Some(last) = self.occasions.get_mut(id) {
+            *last = Some(happening.occasion);
+            self.told += 1;
+            let happening = WireHappening::new(happening);
+            self.send(&ToParent::Happened(WireId::new(id), happening));
+        }
+    }
+
+    /// The event that the scripts of `id` were last told, for those that have to catch up at a stop.
+    pub fn last_occasion(&self, id: &VrId) -> Option<Occasion> {
+        *self.occasions.get(id)?
+    }
+
+    /// Whether no script runs and none waits.
+    pub fn is_idle(&self) -> bool {
+        self.told == self.done
+    }
+
+    /// Has scripts killed that still run: the time for stopping is over.
+    pub fn kill_scripts(&mut self) {
+        self.send(&ToParent::KillScripts);
+    }
+
+    fn listen(&mut self) -> io::Result<()> {
+        if let Some(kind) = self.gone {
+            return Err(kind.into());
+        }
+        while let Some(message) = self.channel.receive()? {
+            match message {
+                ToWorker::Begin(_) => return Err(io::ErrorKind::InvalidData.into()),
+                ToWorker::Ping(number) => self.send(&ToParent::Pong(number)),
+                ToWorker::Signals(signals) => self.signals |= signals,
+                ToWorker::Configuration(answer) => self.configuration = Some(answer),
+                ToWorker::Checked(news) => self.news.push(news),
+                ToWorker::Done(count) => self.done = count,
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, message: &ToParent) {
+        if let Err(error) = self.channel.send_all(message) {
+            // Told by `take`, which the loop comes to.
+            self.gone.get_or_insert(error.kind());
+        }
+    }
+}

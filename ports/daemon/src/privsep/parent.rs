@@ -1,0 +1,442 @@
+//! The process with the rights.
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::{UnixDatagram, UnixStream};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::time::{Duration, Instant};
+
+use vrrp_host::VrId;
+use vrrp_port_kit::privsep::{PrivilegedPlatform, Server};
+
+use super::heartbeat::{Beat, Heartbeat};
+use super::services::{InForce, Said, Services};
+use crate::logging;
+use crate::notify::Notifier;
+use crate::poll::PollSet;
+use crate::sys::{self, Signals, Taken};
+
+/// Log lines taken before others of the loop have their turn.
+const MOST_LINES: usize = 64;
+/// How long the worker may take to end when it has closed its ends.
+const END_PATIENCE: Duration = Duration::from_secs(5);
+/// The pause before another worker is started, after the first crash.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+/// The longest pause, after crashes that follow each other.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// A worker that lives as long has not crashed for a reason that lasts.
+const LONG_LIFE: Duration = Duration::from_secs(60);
+
+/// A worker that has been started, and the parent's ends of the ways to it.
+#[derive(Debug)]
+pub struct WorkerEnds {
+    /// The number of the process.
+    pub pid: u32,
+    /// The requests of its platform.
+    pub network: UnixStream,
+    /// Everything else.
+    pub messages: UnixStream,
+    /// Lines of its log.
+    pub log: UnixDatagram,
+}
+
+/// Starts a worker.
+pub type StartWorker = Box<dyn FnMut() -> io::Result<WorkerEnds>>;
+
+/// The process that changes the network, reads the configuration and starts scripts, for a worker that
+/// speaks the protocol.
+///
+/// It outlives the worker: one that crashes has its addresses taken away and handed over, and another
+/// one is started.
+pub struct Parent<P> {
+    network: Server<P>,
+    services: Services,
+    log: UnixDatagram,
+    signals: Signals,
+    start: StartWorker,
+    worker: Worker,
+    pause: Duration,
+    /// A worker has started well before.
+    was_ready: bool,
+    /// Somebody asked for a stop.
+    stopping: bool,
+    /// Signals that came while there was no worker, for the next one.
+    held: u32,
+    set: PollSet,
+    is_init: bool,
+}
+
+/// The worker's process.
+#[derive(Debug)]
+enum Worker {
+    /// It is being served.
+    Served {
+        pid: u32,
+        since: Instant,
+        /// From its first sign of life on.
+        heartbeat: Option<Heartbeat>,
+    },
+    /// It has closed its ends, or makes no sense, and has to have ended by `end_by`.
+    Ending {
+        pid: u32,
+        since: Instant,
+        end_by: Instant,
+    },
+    /// Another one is started at this time.
+    Gone { start_at: Instant },
+}
+
+impl<P> std::fmt::Debug for Parent<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parent")
+            .field("worker", &self.worker)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The result of a turn of the parent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Nothing that matters.
+    Running,
+    /// The worker has started well, for the first time.
+    Ready,
+    /// The worker has ended, as it was asked to, or before it has ever started well.
+    Ended(ExitStatus),
+}
+
+impl<P: PrivilegedPlatform> Parent<P> {
+    /// Starts a worker and serves it.
+    pub fn new(
+        platform: P,
+        mut start: StartWorker,
+        signals: Signals,
+        notifier: Notifier,
+        in_force: InForce,
+    ) -> io::Result<Self> {
+        let worker = start()?;
+        worker.log.set_nonblocking(true)?;
+        let network = Server::new(platform, worker.network, in_force.config.host());
+        let mut services = Services::new(worker.messages, notifier, in_force);
+        services.begin()?;
+        Ok(Self {
+            network,
+            services,
+            log: worker.log,
+            signals,
+            start,
+            worker: Worker::begun(worker.pid),
+            pause: FIRST_PAUSE,
+            was_ready: false,
+            stopping: false,
+            held: 0,
+            set: PollSet::default(),
+            is_init: std::process::id() == 1,
+        })
+    }
+
+    /// Waits until something is to be done, and does it.
+    pub fn turn(&mut self) -> io::Result<Turn> {
+        self.register();
+        let due = self.deadline();
+        let news = self.wait(due)?;
+        let now = Instant::now();
+        self.excuse_lateness(due, now);
+        if self.set.ready(self.log.as_raw_fd()) {
+            self.take_lines(MOST_LINES);
+        }
+        let mut turn = Turn::Running;
+        match self.serve(news, now) {
+            Ok(said) => turn = self.take_note(said, now),
+            Err(error) => self.give_up(&error, now),
+        }
+        self.services.scripts.handle(&self.set, now);
+        self.services.take_news(&self.set, now);
+        self.judge_worker(now);
+        if let Some(turn) = self.look_after_worker(now)? {
+            return Ok(turn);
+        }
+        self.services.tell_done();
+        self.services.notifier.beat(now);
+        // The worker may have waited for what took long here.
+        let end = Instant::now();
+        self.excuse_lateness(Some(now), end);
+        Ok(turn)
+    }
+
+    /// Lets go of the platform, when the worker has ended.
+    pub fn into_platform(self) -> P {
+        self.network.into_platform()
+    }
+
+    fn register(&mut self) {
+        self.set.clear();
+        if let Worker::Served { .. } = self.worker {
+            self.services.register(&mut self.set);
+            self.set.read(self.network.fd());
+            if self.network.has_output() {
+                self.set.write(self.network.fd());
+            }
+        }
+        for fd in [self.log.as_raw_fd(), self.signals.fd()] {
+            self.set.read(fd);
+        }
+        self.services.scripts.register(&mut self.set);
+        self.services.checkers.register(&mut self.set);
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        let of_worker = match &self.worker {
+            Worker::Served { heartbeat, .. } => heartbeat.as_ref().map(Heartbeat::deadline),
+            Worker::Ending { end_by, .. } => Some(*end_by),
+            Worker::Gone { start_at } => Some(*start_at),
+        };
+        let deadlines = [
+            self.services.scripts.deadline(),
+            self.services.checkers.deadline(),
+            self.services.notifier.deadline(),
+            of_worker,
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// True: the platform has something to tell.
+    fn wait(&mut self, due: Option<Instant>) -> io::Result<bool> {
+        let timeout = due.map(|at| at.saturating_duration_since(Instant::now()));
+        self.set.wait_for(self.network.platform_mut(), timeout)
+    }
+
+    /// This process was woken late, or was busy: the worker is not judged by that.
+    fn excuse_lateness(&mut self, due: Option<Instant>, now: Instant) {
+        if let (
+            Some(due),
+            Worker::Served {
+                heartbeat: Some(heartbeat),
+                ..
+            },
+        ) = (due, &mut self.worker)
+            && now.saturating_duration_since(due) > heartbeat.tolerance()
+        {
+            heartbeat.excuse(now);
+        }
+    }
+
+    /// The network first, then what else was asked for.
+    fn serve(&mut self, news: bool, now: Instant) -> io::Result<Said> {
+        if self.set.ready(self.signals.fd()) {
+            self.take_signals(now)?;
+        }
+        let mut trouble = |error| log::error!("the network cannot be read: {error}");
+        if !matches!(self.worker, Worker::Served { .. }) {
+            if news {
+                self.network.idle(&mut trouble)?;
+            }
+            return Ok(Said::default());
+        }
+        // Its end of the network may be closed while there are messages that were sent before.
+        let asked = news || self.set.ready(self.network.fd());
+        let network = match asked {
+            true => self.network.handle(news, &mut trouble),
+            false => Ok(()),
+        };
+        let said = self.services.serve(&mut self.network, now)?;
+        network.map(|()| said)
+    }
+
+    fn take_signals(&mut self, now: Instant) -> io::Result<()> {
+        let taken = self.signals.take();
+        self.stopping |= taken.stop();
+        if taken.child() && self.is_init {
+            self.reap_orphans(now);
+        }
+        match self.worker {
+            Worker::Served { .. } => self.services.signal(taken),
+            Worker::Ending { .. } | Worker::Gone { .. } => {
+                self.held |= taken.bits();
+                Ok(())
+            }
+        }
+    }
+
+    fn take_note(&mut self, said: Said, now: Instant) -> Turn {
+        let Worker::Served { heartbeat, .. } = &mut self.worker else {
+            return Turn::Running;
+        };
+        if said.adopted
+            && let Some(heartbeat) = heartbeat
+        {
+            heartbeat.configure(&self.services.host);
+        }
+        if let (Some(number), Some(heartbeat)) = (said.pong, &mut *heartbeat) {
+            heartbeat.answered(number, now);
+        }
+        self.stopping |= said.stopping;
+        if said.ready {
+            *heartbeat = Some(Heartbeat::new(&self.services.host, now));
+            if !std::mem::replace(&mut self.was_ready, true) {
+                return Turn::Ready;
+            }
+            log::info!("the new worker process has started");
+        }
+        Turn::Running
+    }
+
+    /// Looks whether the worker answers.
+    fn judge_worker(&mut self, now: Instant) {
+        let Worker::Served {
+            heartbeat: Some(heartbeat),
+            ..
+        } = &mut self.worker
+        else {
+            return;
+        };
+        match heartbeat.look(now) {
+            Beat::Wait => {}
+            Beat::Ping(number) => {
+                if let Err(error) = self.services.ping(number) {
+                    self.give_up(&error, now);
+                }
+            }
+            Beat::Frozen(patience) => {
+                let why = format!("it has done nothing for {} s", patience.as_secs_f64());
+                self.give_up(&io::Error::other(why), now);
+            }
+        }
+    }
+
+    /// The worker closed its ends, for it has ended or is about to, or it makes no sense and shall. What
+    /// it had taken up is handed over at once.
+    fn give_up(&mut self, error: &io::Error, now: Instant) {
+        let Worker::Served { pid, since, .. } = self.worker else {
+            return;
+        };
+        let ends = is_end(error);
+        if !ends {
+            sys::kill(pid);
+            log::error!("the worker process is ended: {error}");
+        }
+        let end_by = now + END_PATIENCE;
+        self.worker = Worker::Ending { pid, since, end_by };
+        let active = self.network.withdraw();
+        if !active.is_empty() {
+            let many = active.iter().map(VrId::to_string).collect::<Vec<_>>();
+            log::warn!("handed over by priority 0: {}", many.join(", "));
+        }
+    }
+
+    /// Takes the end of the worker, and starts another.
+    fn look_after_worker(&mut self, now: Instant) -> io::Result<Option<Turn>> {
+        match self.worker {
+            Worker::Served { pid, since, .. } | Worker::Ending { pid, since, .. } => {
+                let Some(status) = sys::ended(pid)? else {
+                    if let Worker::Ending { end_by, .. } = &mut self.worker
+                        && *end_by <= now
+                    {
+                        sys::kill(pid);
+                        *end_by = now + END_PATIENCE;
+                    }
+                    return Ok(None);
+                };
+                self.give_up(&io::ErrorKind::UnexpectedEof.into(), now);
+                self.take_lines(usize::MAX);
+                if self.stopping || !self.was_ready {
+                    return Ok(Some(Turn::Ended(status)));
+                }
+                if now.saturating_duration_since(since) >= LONG_LIFE {
+                    self.pause = FIRST_PAUSE;
+                }
+                self.worker = Worker::Gone {
+                    start_at: now + self.pause,
+                };
+                log::error!(
+                    "the worker process {}; another is started in {} s",
+                    ending(status),
+                    self.pause.as_secs_f64()
+                );
+                self.pause = (2 * self.pause).min(LONGEST_PAUSE);
+            }
+            Worker::Gone { .. } if self.stopping => {
+                // There is nothing to be handed over.
+                return Ok(Some(Turn::Ended(ExitStatus::from_raw(0))));
+            }
+            Worker::Gone { start_at } if start_at <= now => {
+                if let Err(error) = self.restart() {
+                    log::error!("cannot start a worker process: {error}");
+                    let start_at = now + self.pause;
+                    self.worker = Worker::Gone { start_at };
+                }
+            }
+            Worker::Gone { .. } => {}
+        }
+        Ok(None)
+    }
+
+    fn restart(&mut self) -> io::Result<()> {
+        let worker = (self.start)()?;
+        self.worker = Worker::begun(worker.pid);
+        worker.log.set_nonblocking(true)?;
+        self.log = worker.log;
+        let config = self.services.host.clone();
+        self.network.restart(worker.network, config);
+        self.services.replace(worker.messages);
+        self.services.begin()?;
+        let held = std::mem::take(&mut self.held);
+        match held {
+            0 => Ok(()),
+            bits => self.services.signal(Taken::of(bits)),
+        }
+    }
+
+    /// As PID 1 the children of the dead are ours. While a script is being started its number is
+    /// not known yet: its end sends another signal, or is noticed in a later turn.
+    fn reap_orphans(&mut self, now: Instant) {
+        let worker = match self.worker {
+            Worker::Served { pid, .. } | Worker::Ending { pid, .. } => pid,
+            Worker::Gone { .. } => 0,
+        };
+        let (scripts, checkers) = (&mut self.services.scripts, &mut self.services.checkers);
+        scripts.handle(&self.set, now);
+        while !scripts.starting()
+            && !checkers.starting()
+            && let Some((pid, status)) = sys::reap_other(worker)
+        {
+            scripts.reaped(pid, status, now);
+            checkers.reaped(pid, status, now);
+        }
+    }
+
+    fn take_lines(&self, most: usize) {
+        let mut buffer = [0; logging::MAX_LINE + 8];
+        for _ in 0..most {
+            let Ok(len) = self.log.recv(&mut buffer) else {
+                return;
+            };
+            logging::pass_on(buffer.get(..len).unwrap_or_default());
+        }
+    }
+}
+
+impl Worker {
+    fn begun(pid: u32) -> Self {
+        Worker::Served {
+            pid,
+            since: Instant::now(),
+            heartbeat: None,
+        }
+    }
+}
+
+/// How a worker has ended, in words.
+fn ending(status: ExitStatus) -> String {
+    match (status.signal(), status.code()) {
+        (Some(signal), _) => format!("was ended by signal {signal}"),
+        (None, code) => format!("has ended with status {}", code.unwrap_or_default()),
+    }
+}
+
+/// Whether the worker ended, or is about to.
+fn is_end(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, NotConnected, UnexpectedEof};
+    [BrokenPipe, ConnectionReset, NotConnected, UnexpectedEof].contains(&error.kind())
+}

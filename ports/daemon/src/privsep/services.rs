@@ -1,0 +1,279 @@
+//! The parent's side of the messages: what it does for a worker beside changing the network.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use vrrp_host::{HostConfig, HostFacts};
+use vrrp_port_kit::privsep::{PrivilegedPlatform, Server};
+
+use super::channel::MessageChannel;
+use super::messages::{
+    Beginning, MAX_TO_PARENT, MAX_TO_WORKER, Remark, ToParent, ToWorker, characters,
+};
+use crate::checks::{Checkers, News};
+use crate::daemon::apply_log_level;
+use crate::notify::Notifier;
+use crate::poll::PollSet;
+use crate::scripts::{PROGRAM, Scripts, script_set};
+use crate::sys::{self, SystemAccounts, Taken};
+use vrrp_config::{self as config, Account, Config};
+
+/// The network, as far as a configuration has to do with it.
+pub(super) trait Network {
+    /// See [`Server::facts`].
+    fn facts(&self) -> HostFacts;
+    /// See [`Server::allow`].
+    fn allow(&mut self, config: HostConfig);
+    /// See [`Server::adopt`].
+    fn adopt(&mut self);
+}
+
+impl<P: PrivilegedPlatform> Network for Server<P> {
+    fn facts(&self) -> HostFacts {
+        Server::facts(self)
+    }
+
+    fn allow(&mut self, config: HostConfig) {
+        Server::allow(self, config);
+    }
+
+    fn adopt(&mut self) {
+        Server::adopt(self);
+    }
+}
+
+/// The configuration that is in force.
+#[derive(Debug)]
+pub struct InForce {
+    /// The file that it was read from.
+    pub file: PathBuf,
+    /// The contents of the file.
+    pub text: Vec<u8>,
+    /// The same, parsed.
+    pub config: Config,
+    /// Whether debug lines were asked for by the command line.
+    pub debug: bool,
+}
+
+/// Reads the configuration, runs scripts and speaks with the service manager.
+#[derive(Debug)]
+pub(super) struct Services {
+    channel: MessageChannel,
+    pub(super) scripts: Scripts,
+    pub(super) checkers: Checkers,
+    /// The last report of each check, for the next worker.
+    reports: BTreeMap<String, News>,
+    pub(super) notifier: Notifier,
+    file: PathBuf,
+    debug: bool,
+    /// The file's contents that are in force.
+    text: Vec<u8>,
+    pub(super) host: HostConfig,
+    /// The user of the next worker. `None`: our own.
+    user: Option<Account>,
+    /// The file's contents when it was last read, while they are not in force.
+    read: Option<(Vec<u8>, Config)>,
+    happened: u64,
+    done: u64,
+}
+
+/// What a worker has said that matters to the parent's loop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Said {
+    /// The start has succeeded.
+    pub(super) ready: bool,
+    /// The number of the last ping that was answered.
+    pub(super) pong: Option<u64>,
+    /// A stop has begun.
+    pub(super) stopping: bool,
+    /// Another configuration is in force.
+    pub(super) adopted: bool,
+}
+
+impl Services {
+    /// Serves no worker yet, at the other end of `stream`.
+    pub(super) fn new(stream: UnixStream, notifier: Notifier, in_force: InForce) -> Self {
+        let mut services = Self {
+            channel: MessageChannel::new(stream, MAX_TO_PARENT, MAX_TO_WORKER),
+            scripts: Scripts::default(),
+            checkers: Checkers::default(),
+            reports: BTreeMap::new(),
+            notifier,
+            file: in_force.file,
+            debug: in_force.debug,
+            text: in_force.text,
+            host: HostConfig::default(),
+            user: None,
+            read: None,
+            happened: 0,
+            done: 0,
+        };
+        services.configure(in_force.config);
+        services
+    }
+
+    /// Begins with the worker at the other end of the channel.
+    pub(super) fn begin(&mut self) -> io::Result<()> {
+        self.channel.send(&ToWorker::Begin(Beginning {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            file: self.file.clone(),
+            text: characters(&self.text),
+            pid: std::process::id(),
+            uid: sys::effective_uid(),
+            user: self.user.map(|user| (user.uid, user.gid)),
+            debug: self.debug,
+            managed: self.notifier.is_listening(),
+        }))?;
+        for news in self.reports.values() {
+            self.channel.send(&ToWorker::Checked(news.clone()))?;
+        }
+        Ok(())
+    }
+
+    /// Takes the news of checks, and tells the worker if there is one.
+    pub(super) fn take_news(&mut self, set: &PollSet, now: Instant) {
+        for news in self.checkers.handle(set, now) {
+            if let News::Report(report) = &news {
+                self.reports.insert(report.name.clone(), news.clone());
+            }
+            // Where it fails there is an end to be seen in the next turn.
+            let _ = self.channel.send(&ToWorker::Checked(news));
+        }
+    }
+
+    /// Serves another worker.
+    pub(super) fn replace(&mut self, stream: UnixStream) {
+        self.channel = MessageChannel::new(stream, MAX_TO_PARENT, MAX_TO_WORKER);
+        self.read = None;
+        (self.happened, self.done) = (0, 0);
+    }
+
+    /// Adds what the worker's messages have to be waited for.
+    pub(super) fn register(&self, set: &mut PollSet) {
+        set.read(self.channel.fd());
+        if self.channel.has_output() {
+            set.write(self.channel.fd());
+        }
+    }
+
+    /// Sends signals on.
+    pub(super) fn signal(&mut self, taken: Taken) -> io::Result<()> {
+        self.channel.send(&ToWorker::Signals(taken.bits()))
+    }
+
+    /// Asks for a sign of life.
+    pub(super) fn ping(&mut self, number: u64) -> io::Result<()> {
+        self.channel.send(&ToWorker::Ping(number))
+    }
+
+    /// Does what the worker has asked for.
+    ///
+    /// # Errors
+    /// There is no worker any more, or it makes no sense.
+    pub(super) fn serve(&mut self, network: &mut dyn Network, now: Instant) -> io::Result<Said> {
+        let mut said = Said::default();
+        self.channel.flush()?;
+        while let Some(message) = self.channel.receive()? {
+            match message {
+                ToParent::Ready => {
+                    said.ready = true;
+                    self.notifier.ready();
+                }
+                ToParent::Reloading => self.notifier.reloading(),
+                ToParent::Reloaded => self.notifier.ready(),
+                ToParent::Stopping => {
+                    said.stopping = true;
+                    self.notifier.stopping();
+                }
+                ToParent::Status(text) => self.notifier.status(&printable(&text)),
+                ToParent::Pong(number) => said.pong = Some(number),
+                ToParent::Configuration => {
+                    let answer = self.read_file(network);
+                    self.channel.send(&ToWorker::Configuration(answer))?;
+                }
+                ToParent::Adopted => {
+                    if let Some((text, config)) = self.read.take() {
+                        self.text = text;
+                        self.configure(config);
+                        network.adopt();
+                        said.adopted = true;
+                    }
+                }
+                ToParent::Happened(id, happening) => {
+                    self.happened += 1;
+                    match (id.id(), happening.happening()) {
+                        (Some(id), Some(happening)) => self.scripts.submit(&id, happening),
+                        _ => log::error!("ignored a malformed script event from the worker"),
+                    }
+                }
+                ToParent::Forget(id) => {
+                    if let Some(id) = id.id() {
+                        self.scripts.remove(&id);
+                    }
+                }
+                ToParent::KillScripts => self.scripts.kill_all(),
+                ToParent::RunCheck(name) => {
+                    self.checkers.run(&name);
+                }
+            }
+            self.scripts.handle(&PollSet::default(), now);
+        }
+        Ok(said)
+    }
+
+    /// Tells the worker when all scripts are done that follow what it has told.
+    pub(super) fn tell_done(&mut self) {
+        if self.scripts.is_idle() && self.done != self.happened {
+            self.done = self.happened;
+            // Where it fails there is an end to be seen in the next turn.
+            let _ = self.channel.send(&ToWorker::Done(self.done));
+        }
+    }
+
+    /// Reads the file for a reload and judges it, as the worker may not see all that it needs. Lets
+    /// through what a good one asks for.
+    fn read_file(&mut self, network: &mut dyn Network) -> Result<(String, Vec<Remark>), String> {
+        let octets = std::fs::read(&self.file);
+        let octets = octets.map_err(|e| format!("{}: {e}", self.file.display()))?;
+        let text = characters(&octets);
+        let judged = config::judge(&self.file, octets.clone(), PROGRAM, &network.facts());
+        if let Some(config) = judged.config {
+            network.allow(config.host());
+            self.read = Some((octets, config));
+        }
+        Ok((text, judged.diagnostics.into_iter().map(Remark).collect()))
+    }
+
+    fn configure(&mut self, config: Config) {
+        self.host = config.host();
+        // Another user than root has no way to become a third.
+        self.user = (sys::effective_uid() == 0).then(|| {
+            let chosen = config.global.user.as_ref();
+            let chosen = chosen.and_then(|chosen| chosen.user.resolve(&SystemAccounts).ok());
+            let chosen = chosen.filter(|account| account.uid != 0);
+            chosen.unwrap_or_else(sys::nobody)
+        });
+        if !self.debug {
+            apply_log_level(config.global.log_level);
+        }
+        self.checkers.configure(&config.checks, Instant::now());
+        let checks = config.checks.iter().map(|check| check.spec.name.as_str());
+        let names: BTreeSet<&str> = checks.collect();
+        self.reports.retain(|name, _| names.contains(name.as_str()));
+        let security = config.global.script_security;
+        for router in config.virtual_routers {
+            let id = router.spec.id.clone();
+            self.scripts.configure(&id, script_set(router, security));
+        }
+    }
+}
+
+/// One line of a text that the worker made.
+fn printable(text: &str) -> String {
+    const LONGEST: usize = 200;
+    let plain = text.chars().filter(|c| !c.is_control());
+    plain.take(LONGEST).collect()
+}
