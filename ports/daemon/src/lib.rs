@@ -1,15 +1,16 @@
 //! The parts of the programs `vrrpd` and `vrrpctl`.
 //!
-//! One thread, one loop: [`daemon::Daemon`] waits for the [`vrrp_host::Host`], signals, the control
-//! socket and the output of event scripts, and never for anything else. The only other thread is
-//! the one that starts scripts, because starting a process can wait for a disk.
+//! vrrpd is two processes, each with one loop in one thread. [`privsep::Parent`] has the rights: it
+//! waits for requests of the other, signals and the output of event scripts. A further thread of it
+//! starts scripts, because starting a process can wait for a disk. [`daemon::Daemon`] is the worker: it
+//! waits for the [`vrrp_host::Host`], the parent and the control socket, and never for anything else.
 //!
 //! - [`facts`] are those of this host, which a configuration is judged against.
-//! - [`daemon`] is the loop, with reload and graceful stop.
+//! - [`privsep`] is the parent, and the way between the two processes.
+//! - [`daemon`] is the worker's loop, with reload and graceful stop.
 //! - [`scripts`] runs the event scripts.
 //! - [`checks`] knows whether services work.
 //! - [`control`] is the control socket: its server, its words, and the client's side.
-//! - [`privsep`] divides all this between two processes where a platform supports it.
 //! - [`output`] writes the standard streams, whoever reads them.
 //! - [`logging`], [`notify`], [`poll`] and [`sys`] are the ground: log, service manager, poll(2),
 //!   system calls.

@@ -225,7 +225,7 @@ impl PrivilegedPlatform for FreebsdPlatform {
     }
 
     fn close(self) -> Result<(), PlatformError> {
-        // What refuses to go is noted in the ledger.
+        // The ledger notes all that refuses to go.
         drop(self);
         Ok(())
     }

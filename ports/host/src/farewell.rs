@@ -27,7 +27,7 @@ pub fn farewell(
     let mut engine = Box::new(OneRouter::new());
     let mut buffer = [0; MAX_FRAME];
     let mut now = Instant::from_micros(0);
-    // What it depends on does not matter: it was Active.
+    // Tracked objects do not matter: it was Active.
     let spec = VrSpec {
         tracks: Vec::new(),
         ..spec.clone()

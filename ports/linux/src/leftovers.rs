@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::net::IpAddr;
 
 use vrrp_core::VirtualAddress;
 use vrrp_port_kit::KernelIf;
@@ -16,15 +17,17 @@ use crate::sys;
 use crate::sysctl::apply::restore;
 
 /// Removes what ledgers name and what bears our marks. What there is to say is added to `remarks`.
+/// Returns the addresses that were served, with the interface of each.
 pub(crate) fn clean_all(
     netlink: &mut Netlink,
     leftovers: Vec<Leftover>,
     living: &[Instance],
     remarks: &mut Vec<String>,
-) {
+) -> Vec<(String, IpAddr)> {
     let failed = |error| format!("cannot clean up after a crash wholly: {error}");
+    let mut served = Vec::new();
     for leftover in leftovers {
-        if let Err(error) = clean(netlink, leftover) {
+        if let Err(error) = clean(netlink, leftover, &mut served) {
             remarks.push(failed(error));
         }
     }
@@ -32,18 +35,37 @@ pub(crate) fn clean_all(
         Ok(swept) => remarks.extend(swept.remarks()),
         Err(error) => remarks.push(failed(error)),
     }
+    served
+}
+
+/// The addresses on the macvlans of a life: it was master with them. An address on a macvlan is in no
+/// ledger, as it goes with that.
+fn on_macvlans(links: &Links, alias: &str) -> Vec<(String, IpAddr)> {
+    let mut served = Vec::new();
+    for link in links.iter().filter(|link| link.alias == alias) {
+        let parent = names::parent(&link.name).and_then(|parent| links.get(parent));
+        let Some(parent) = parent else { continue };
+        let addresses = links.addresses().filter(|a| a.index == link.index);
+        served.extend(addresses.map(|a| (parent.name.clone(), a.address)));
+    }
+    served
 }
 
 /// Removes everything in the ledger that still bears our mark, then the ledger. What refuses to go
 /// is tried by the next life again.
-fn clean(netlink: &mut Netlink, leftover: Leftover) -> io::Result<()> {
+fn clean(
+    netlink: &mut Netlink,
+    leftover: Leftover,
+    served: &mut Vec<(String, IpAddr)>,
+) -> io::Result<()> {
+    let alias = link_alias(&leftover.token);
+    served.extend(on_macvlans(&list(netlink)?, &alias));
     // Its macvlans at once, which is far quicker than one by one. No link but its own is in its
     // group; where there is none this is refused, and those that it had not marked yet follow.
     let group = link_group(&leftover.token);
     let _ = netlink.perform(|to| netlink::delete_group(to, group));
     let links = list(netlink)?;
     let marks = marks_addresses(&sys::kernel_release());
-    let alias = link_alias(&leftover.token);
     let mut result = Ok(());
     for entry in &leftover.entries {
         let removed = match entry {
@@ -75,13 +97,16 @@ fn clean(netlink: &mut Netlink, leftover: Leftover) -> io::Result<()> {
                     Some(known.index) == index && known.address == *address && ours
                 });
                 match known {
-                    Some(known) => remove(netlink, |to| {
-                        let address = VirtualAddress {
-                            address: known.address,
-                            prefix_len: known.prefix_len,
-                        };
-                        netlink::address(to, known.index, address, false);
-                    }),
+                    Some(known) => {
+                        served.push((device.clone(), *address));
+                        remove(netlink, |to| {
+                            let address = VirtualAddress {
+                                address: known.address,
+                                prefix_len: known.prefix_len,
+                            };
+                            netlink::address(to, known.index, address, false);
+                        })
+                    }
                     None => Ok(()),
                 }
             }

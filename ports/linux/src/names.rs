@@ -31,22 +31,31 @@ pub(crate) fn is_group(group: u32) -> bool {
 
 /// Whether a macvlan of ours can have this name and MAC.
 pub(crate) fn is_ours(name: &str, mac: MacAddr) -> bool {
+    let Some((family, parent, vrid)) = parts(name) else {
+        return false;
+    };
+    link_name(family, vrid, parent) == name && MacAddr::virtual_router(family, vrid) == mac
+}
+
+/// The interface that a macvlan of this name is on.
+pub(crate) fn parent(name: &str) -> Option<KernelIf> {
+    parts(name).map(|(_, parent, _)| parent)
+}
+
+fn parts(name: &str) -> Option<(Family, KernelIf, Vrid)> {
     let parts = name.strip_prefix("vr").map(|rest| rest.split('.'));
     let parts: Vec<&str> = parts.into_iter().flatten().collect();
     let [family, parent, vrid] = *parts.as_slice() else {
-        return false;
+        return None;
     };
     let family = match family {
         "4" => Family::Ipv4,
         "6" => Family::Ipv6,
-        _ => return false,
+        _ => return None,
     };
-    let parent = parent.parse().ok().and_then(KernelIf::new);
-    let vrid = vrid.parse().ok().and_then(Vrid::new);
-    let (Some(parent), Some(vrid)) = (parent, vrid) else {
-        return false;
-    };
-    link_name(family, vrid, parent) == name && MacAddr::virtual_router(family, vrid) == mac
+    let parent = parent.parse().ok().and_then(KernelIf::new)?;
+    let vrid = vrid.parse().ok().and_then(Vrid::new)?;
+    Some((family, parent, vrid))
 }
 
 /// The name of the macvlan of a virtual router on the interface `parent`.

@@ -1,6 +1,7 @@
 //! The platform: what it is made of, and the seam to the host.
 
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
@@ -60,6 +61,8 @@ pub struct LinuxPlatform {
     tokens: Vec<u64>,
     counters: Counters,
     remarks: Vec<String>,
+    /// Addresses that dead processes served, and their interfaces.
+    left_served: Vec<(String, IpAddr)>,
     _presence: Presence,
     /// It is another process's, or nothing any more.
     abandoned: bool,
@@ -102,10 +105,10 @@ impl LinuxPlatform {
             let presence = Presence::announce(ledger.token(), &directory)?;
             let living = instances::others(&place, ledger.token())?;
             let leftovers = ledger::leftovers(&directory, namespace, &mut remarks)?;
-            leftovers::clean_all(&mut netlink, leftovers, &living, &mut remarks);
-            Ok(presence)
+            let served = leftovers::clean_all(&mut netlink, leftovers, &living, &mut remarks);
+            Ok((presence, served))
         };
-        let presence = clean_up().map_err(|error| {
+        let (presence, served) = clean_up().map_err(|error| {
             ledger.close();
             PlatformError::new("clean up after a crash", error)
         })?;
@@ -131,6 +134,7 @@ impl LinuxPlatform {
             tokens: Vec::new(),
             counters: Counters::default(),
             remarks,
+            left_served: served,
             _presence: presence,
             abandoned: false,
         })
@@ -155,6 +159,12 @@ impl LinuxPlatform {
         }
         self.send_queued();
         self.network.close()
+    }
+
+    /// The addresses that dead processes served until the platform was opened, with the interface of
+    /// each.
+    pub(crate) fn left_served(&self) -> &[(String, IpAddr)] {
+        &self.left_served
     }
 
     /// Findings when the platform was opened, odd or left by a dead process: one sentence each.

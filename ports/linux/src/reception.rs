@@ -20,7 +20,7 @@ const BATCHES: usize = 4;
 /// our business.
 const REST: Duration = Duration::from_secs(1);
 
-/// What a frame is judged by.
+/// The facts that a frame is judged by.
 pub(crate) trait Heard {
     /// The packet socket that a token stands for. `None`: closed since the token was made.
     fn socket(&self, token: u64) -> Option<&OwnedFd>;

@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::{OwnedFd, RawFd};
 
 use vrrp_core::{Instant, MacAddr, Transmit, VrKey};
@@ -41,7 +42,7 @@ pub struct LinuxFrames {
     heard: Received,
 }
 
-/// What frames are judged by.
+/// The facts that frames are judged by.
 #[derive(Debug, Default)]
 struct Received {
     sockets: BTreeMap<(HostIf, u8), OwnedFd>,
@@ -248,6 +249,10 @@ impl PrivilegedPlatform for LinuxPlatform {
 
     fn close(self) -> Result<(), PlatformError> {
         LinuxPlatform::close(self)
+    }
+
+    fn left_served(&self) -> &[(String, IpAddr)] {
+        LinuxPlatform::left_served(self)
     }
 
     fn send_queued(&mut self) {

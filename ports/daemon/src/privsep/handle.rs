@@ -39,7 +39,7 @@ pub struct ParentHandle {
     gone: Option<io::ErrorKind>,
 }
 
-/// What a worker begins with.
+/// The beginning of a worker.
 #[derive(Debug)]
 pub struct Start {
     /// The configuration file.

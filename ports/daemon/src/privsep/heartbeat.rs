@@ -9,7 +9,7 @@ const LEAST: Duration = Duration::from_millis(250);
 /// With no virtual router there is no hurry.
 const MOST: Duration = Duration::from_secs(10);
 
-/// What is to be done now.
+/// The next step of the parent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Beat {
     /// Nothing.

@@ -68,7 +68,7 @@ pub(super) enum ToWorker {
     Done(u64),
 }
 
-/// What a worker has to know before it begins.
+/// The facts that a worker has to know before it begins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Beginning {
     /// The version of the parent: a program that has been replaced since is another.

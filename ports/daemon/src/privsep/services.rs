@@ -80,7 +80,7 @@ pub(super) struct Services {
     done: u64,
 }
 
-/// What a worker has said that matters to the parent's loop.
+/// The messages of a worker that matter to the parent's loop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Said {
     /// The start has succeeded.

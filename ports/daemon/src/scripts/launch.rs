@@ -7,7 +7,7 @@ use std::process::{Child, Command};
 
 use vrrp_config::{Accounts, ScriptSecurity, ScriptUser, insecurity};
 
-use crate::sys::SystemAccounts;
+use crate::sys::{self, SystemAccounts};
 
 /// A script to be started. Looking up a user and walking to a program may wait for a server.
 #[derive(Debug)]
@@ -54,6 +54,7 @@ impl Launch {
             }
             log::warn!("{}: {message}", self.label);
         }
+        sys::with_ordinary_priority(&mut self.command);
         self.command.spawn()
     }
 }

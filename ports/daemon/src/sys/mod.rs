@@ -50,6 +50,7 @@ fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     }
 }
 
+#[cfg(target_os = "linux")]
 fn own(fd: libc::c_int) -> io::Result<OwnedFd> {
     let fd = check(fd)?;
     // SAFETY: the kernel has just given us this descriptor; nobody else knows it.
@@ -469,6 +470,25 @@ pub fn spawn_with<const N: usize>(
     }
     command.spawn().map(|child| child.id())
 }
+
+/// Has a program run with ordinary priority, though vrrpd may have that of a real-time process.
+#[cfg(target_os = "linux")]
+pub fn with_ordinary_priority(command: &mut Command) {
+    // SAFETY: the closure runs in the child between fork and exec and makes one system call, which
+    // reads the parameter that is its own; zeros are a valid one.
+    unsafe {
+        command.pre_exec(|| {
+            let parameter: libc::sched_param = std::mem::zeroed();
+            // Where that is not allowed it runs as it is.
+            libc::sched_setscheduler(0, libc::SCHED_OTHER, &parameter);
+            Ok(())
+        });
+    }
+}
+
+/// rc.d starts vrrpd with ordinary priority.
+#[cfg(not(target_os = "linux"))]
+pub fn with_ordinary_priority(_: &mut Command) {}
 
 /// Takes the descriptors that [`spawn_with`] has passed, and closes all others.
 pub fn passed<const N: usize>() -> io::Result<[OwnedFd; N]> {

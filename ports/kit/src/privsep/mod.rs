@@ -24,7 +24,7 @@ use vrrp_core::{Failure, Family, InterfaceState, MacAddr, VirtualAddress, VrKey}
 pub use channel::Channel;
 pub use guard::{Guard, Refused};
 pub use inbox::{Inbox, TooLong, packed};
-pub use server::{PrivilegedPlatform, Server};
+pub use server::{PrivilegedPlatform, Server, hand_over_left};
 pub use worker::{Frames, Worker};
 
 use vrrp_host::{HostIf, Incoming, Platform, PlatformError, PlatformWarning, Subject, VrSetup};

@@ -1,13 +1,15 @@
 //! The parent's half: what the process with the rights does for the worker.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
 use vrrp_core::{InterfaceState, VirtualAddress, VrKey};
 use vrrp_host::{
-    AddressChange, HostConfig, HostFacts, HostIf, Incoming, Platform, PlatformError, VrId, farewell,
+    AddressChange, HostConfig, HostFacts, HostIf, Incoming, Platform, PlatformError, VrId, VrSpec,
+    farewell,
 };
 
 use super::{Channel, Guard, Link, MAX_DATAGRAM, Message, Place, Request, perform};
@@ -34,6 +36,12 @@ pub trait PrivilegedPlatform: Platform + Sized {
     /// Something is left, and noted for the next life.
     fn close(self) -> Result<(), PlatformError>;
 
+    /// The addresses that dead processes served until this platform was opened, which removed them,
+    /// with the interface of each. Empty, as here: it is not known.
+    fn left_served(&self) -> &[(String, IpAddr)] {
+        &[]
+    }
+
     /// Sends the frames that are queued, and does nothing else.
     fn send_queued(&mut self) {}
 
@@ -48,6 +56,48 @@ pub trait PrivilegedPlatform: Platform + Sized {
     }
 }
 
+/// Hands over what dead processes have served, as far as `config` says how: by the advertisements with
+/// priority 0 that they have not sent. Returns the virtual routers.
+pub fn hand_over_left<P: PrivilegedPlatform>(platform: &mut P, config: &HostConfig) -> Vec<VrId> {
+    let left = platform.left_served();
+    let is_left = |spec: &&VrSpec| {
+        spec.addresses.iter().any(|own| {
+            let device = own.interface.as_ref().unwrap_or(&spec.id.interface);
+            left.iter().any(|(name, address)| {
+                *address == own.address.address && (name == device || *name == spec.id.interface)
+            })
+        })
+    };
+    let specs: Vec<&VrSpec> = config.virtual_routers.iter().filter(is_left).collect();
+    let names: BTreeSet<&str> = specs.iter().map(|s| s.id.interface.as_str()).collect();
+    let handles: BTreeMap<&str, HostIf> = names.into_iter().zip((1..).map(HostIf::new)).collect();
+    for (name, host_if) in &handles {
+        // An interface that cannot be watched is not up either.
+        let _ = platform.watch(*host_if, name);
+    }
+    let mut states = BTreeMap::new();
+    let _ = platform.receive(&mut |incoming| {
+        if let Incoming::Interface { host_if, state } = incoming {
+            states.insert(host_if, state);
+        }
+    });
+    let mut handed_over = Vec::new();
+    for spec in specs {
+        let Some(host_if) = handles.get(spec.id.interface.as_str()) else {
+            continue;
+        };
+        if let Some(state) = states.get(host_if) {
+            let key = host_if.key(spec.id.vrid, spec.id.family);
+            farewell(spec, key, state, &mut |transmit| {
+                platform.transmit(transmit)
+            });
+            handed_over.push(spec.id.clone());
+        }
+    }
+    platform.send_queued();
+    handed_over
+}
+
 /// Serves a worker.
 #[derive(Debug)]
 pub struct Server<P> {
@@ -60,7 +110,7 @@ pub struct Server<P> {
     taken_up: BTreeMap<VrKey, TakenUp>,
 }
 
-/// What a virtual router has taken up: it is Active.
+/// The MAC and the addresses that a virtual router has taken up: it is Active.
 #[derive(Debug, Default)]
 struct TakenUp {
     mac: bool,
@@ -68,7 +118,7 @@ struct TakenUp {
     addresses: Vec<(VirtualAddress, bool)>,
 }
 
-/// What the worker knows.
+/// The facts that the worker knows.
 #[derive(Debug, Default)]
 struct Told {
     /// The descriptors that it was given, and the number of each.
@@ -127,7 +177,7 @@ impl<P: PrivilegedPlatform> Server<P> {
             })
             .collect();
         for some in changes.chunks(self.platform.addresses_at_once()) {
-            // What refuses to go the platform tries again.
+            // The platform tries again where an address refuses to go.
             let _ = self.platform.set_addresses(key, some);
         }
         let state = self.states.get(&HostIf::of(key));

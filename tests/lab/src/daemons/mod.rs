@@ -232,6 +232,19 @@ impl Daemon {
         leader
     }
 
+    /// The process of vrrpd or keepalived that parses packets, and that another one watches over.
+    ///
+    /// # Panics
+    ///
+    /// When the daemon does not run, or has no such process.
+    #[cfg(target_os = "linux")]
+    pub fn worker(&self) -> u32 {
+        let leader = self.children.last().expect("a running daemon").id();
+        let worker = worker(leader);
+        assert_ne!(worker, leader, "there is no worker process");
+        worker
+    }
+
     /// Kills it without a warning, every process of it.
     pub fn crash(&mut self) {
         let others = self.descendants();
@@ -429,7 +442,7 @@ fn keep_log(pipe: Option<impl Read + Send + 'static>, log: Arc<Mutex<Vec<(u64, S
     });
 }
 
-/// The process that works: keepalived's first one, `leader`, watches over it.
+/// The process that works: the daemon's first one, `leader`, watches over it.
 #[cfg(target_os = "linux")]
 fn worker(leader: u32) -> u32 {
     children(leader).first().copied().unwrap_or(leader)
@@ -493,9 +506,25 @@ pub struct Usage {
     pub at: Instant,
 }
 
-/// Reads what the process `pid` has used. `None`: it is gone.
+/// Reads what the process `pid` has used, with the worker of vrrpd if it has started one. `None`: it is
+/// gone.
 #[cfg(target_os = "linux")]
 pub fn usage(pid: u32) -> Option<Usage> {
+    let mut sum = usage_of_one(pid)?;
+    for child in children(pid) {
+        let name = std::fs::read_to_string(format!("/proc/{child}/comm"));
+        if name.is_ok_and(|name| name.trim() == "vrrpd-worker")
+            && let Some(worker) = usage_of_one(child)
+        {
+            sum.cpu_s += worker.cpu_s;
+            sum.resident_kib += worker.resident_kib;
+        }
+    }
+    Some(sum)
+}
+
+#[cfg(target_os = "linux")]
+fn usage_of_one(pid: u32) -> Option<Usage> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name in parentheses may hold spaces; fields count from behind it.
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();

@@ -14,6 +14,7 @@ use lexopt::prelude::*;
 
 use vrrp_config::{self as config, Config, Global};
 use vrrp_host::{ConfigCause, ConfigError, PlatformError};
+use vrrp_port_kit::privsep::hand_over_left;
 use vrrpd::control::BindError;
 use vrrpd::daemon::log_remark;
 use vrrpd::facts;
@@ -184,11 +185,12 @@ fn check(file: &Path) -> (u8, String) {
     (0, said)
 }
 
-/// `--clean`: removes what dead processes have left that kept their ledgers where `file` says. Those that
-/// live are left alone.
+/// `--clean`: removes what dead processes have left that kept their ledgers where `file` says, and hands
+/// over what they served. Those that live are left alone.
 fn clean(file: &Path) -> Result<(), Failure> {
     let octets = fs::read(file).unwrap_or_default();
     let config = config::parse(file, octets).config;
+    let host = config.as_ref().map(Config::host).unwrap_or_default();
     let global = config.map(|config| config.global).unwrap_or_else(|| {
         log::warn!(
             "{}: not usable, so the default runtimedir is taken",
@@ -197,8 +199,12 @@ fn clean(file: &Path) -> Result<(), Failure> {
         Global::default()
     });
     // Opening removes them; the platform has installed nothing itself.
-    let cleaned = open_platform(&global.runtime_dir).map(drop);
-    cleaned.map_err(|error| (platform_code(&error), hint(&error)))
+    let cleaned = open_platform(&global.runtime_dir);
+    let mut platform = cleaned.map_err(|error| (platform_code(&error), hint(&error)))?;
+    for id in hand_over_left(&mut platform, &host) {
+        log::info!("{id}: handed over by priority 0");
+    }
+    Ok(())
 }
 
 fn run(mut args: Args) -> Result<(), Failure> {

@@ -1,0 +1,159 @@
+//! The two processes of vrrpd: the rights of each, and what a client notices when one of them dies or
+//! stands still. Needs root or a user namespace.
+
+#![cfg(target_os = "linux")]
+
+use std::time::{Duration, Instant};
+
+use vrrp_lab::pair::LIMIT;
+use vrrp_lab::sys::{now_us, signal};
+use vrrp_lab::{HZ, Pair, Program, Segment, Vr, patience, wait_until};
+
+const ADDRESS: &str = "10.10.10.53";
+/// As short as the measurements have it.
+const SHORT_CS: u16 = 10;
+
+fn pair(vmac: bool) -> Pair {
+    let vr = Vr::new(1, ADDRESS)
+        .interval_cs(SHORT_CS)
+        .vmac(vmac)
+        .no_preempt();
+    Pair::start(Segment::Switch, Program::Vrrpd, Program::Vrrpd, &vr)
+}
+
+/// A line of `/proc/PID/status`.
+fn status(pid: u32, name: &str) -> String {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    line.expect("a line of that name").trim().to_owned()
+}
+
+#[test]
+fn the_worker_has_no_rights() {
+    let pair = pair(true);
+    let (parent, worker) = (pair.clarinet.pid(), pair.clarinet.worker());
+    for name in ["CapEff:", "CapPrm:", "CapInh:", "CapAmb:"] {
+        assert_eq!(status(worker, name), "0000000000000000", "{name}");
+    }
+    assert_eq!(status(worker, "NoNewPrivs:"), "1");
+    assert_eq!(status(worker, "Seccomp:"), "2");
+    assert_ne!(status(parent, "CapEff:"), "0000000000000000");
+    // In a user namespace there may be no other user.
+    if std::fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| map.contains("4294967295")) {
+        assert_ne!(status(worker, "Uid:").split_whitespace().next(), Some("0"));
+        assert_eq!(status(worker, "CapBnd:"), "0000000000000000");
+        let files = std::fs::read_dir(format!("/proc/{worker}/fd")).expect("its descriptors");
+        for file in files.flatten() {
+            let to = std::fs::read_link(file.path()).expect("a descriptor");
+            let to = to.to_string_lossy().into_owned();
+            let known = [
+                "socket:",
+                "anon_inode:[eventpoll]",
+                "anon_inode:[timerfd]",
+                "/dev/null",
+            ];
+            assert!(known.iter().any(|begin| to.starts_with(begin)), "{to}");
+        }
+    }
+}
+
+/// A way in which the daemon of a host comes to harm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Harm {
+    WorkerKilled,
+    WorkerFrozen,
+    ParentKilled,
+    BothKilled,
+}
+
+/// Does harm to clarinet, and measures.
+fn harm(vmac: bool, kind: Harm) {
+    let mut pair = pair(vmac);
+    let (parent, worker) = (pair.clarinet.pid(), pair.clarinet.worker());
+    let (mut at_us, mut gone) = (0, Duration::ZERO);
+    let report = pair.probed(HZ, "fridge", |pair| {
+        at_us = now_us();
+        let begun = Instant::now();
+        let hit = |pid, how| signal(pid, how).expect("a running process");
+        match kind {
+            Harm::WorkerKilled => hit(worker, libc::SIGKILL),
+            Harm::WorkerFrozen => hit(worker, libc::SIGSTOP),
+            Harm::ParentKilled => hit(parent, libc::SIGKILL),
+            Harm::BothKilled => {
+                hit(parent, libc::SIGKILL);
+                hit(worker, libc::SIGKILL);
+            }
+        }
+        if matches!(kind, Harm::ParentKilled | Harm::BothKilled) {
+            // The unit does it as ExecStopPost.
+            pair.clarinet.clean_up();
+        }
+        let host = &pair.network.clarinet;
+        wait_until(LIMIT, "the address is gone", || !host.has_address(ADDRESS));
+        gone = begun.elapsed();
+    });
+    let silence_us = report.longest_silence_us();
+    let resigned = pair.capture.find(|seen| {
+        let advert = seen.advert();
+        &*seen.host == "clarinet"
+            && seen.at_us >= at_us
+            && advert.is_some_and(|advert| advert.priority == 0)
+    });
+    let resigned_us = resigned.first().map(|seen| seen.at_us - at_us);
+    println!(
+        "virtual MAC {vmac}, {kind:?}: address gone after {:.1} ms, priority 0 after {:?} us, \
+         silence {:.1} ms",
+        gone.as_secs_f64() * 1e3,
+        resigned_us,
+        silence_us as f64 / 1e3
+    );
+    assert!(resigned_us.is_some(), "{}", pair.capture.tail(30));
+    // The other host answers alone, and the first one never again.
+    assert_eq!(report.answerers(), ["clarinet", "fridge"]);
+    // By the protocol 61 ms of skew, and 0.3 s until a frozen worker is found out.
+    assert!(
+        silence_us < 1_000_000 * u64::from(patience()),
+        "{silence_us}"
+    );
+    match kind {
+        Harm::WorkerKilled | Harm::WorkerFrozen => {
+            wait_until(LIMIT, "another worker", || {
+                pair.clarinet.has_said("the new worker process has started")
+            });
+            assert_ne!(pair.clarinet.worker(), worker);
+            pair.fridge.stop();
+            pair.wait_master("clarinet");
+        }
+        Harm::ParentKilled | Harm::BothKilled => {
+            let gone = || !std::path::Path::new(&format!("/proc/{worker}/exe")).exists();
+            wait_until(LIMIT, "the worker is gone, too", gone);
+            assert_eq!(pair.network.clarinet.interfaces(), ["xl0"]);
+        }
+    }
+}
+
+fn in_both_modes(kind: Harm) {
+    for vmac in [true, false] {
+        harm(vmac, kind);
+    }
+}
+
+#[test]
+fn a_worker_that_is_killed_hands_over() {
+    in_both_modes(Harm::WorkerKilled);
+}
+
+#[test]
+fn a_worker_that_stands_still_hands_over() {
+    in_both_modes(Harm::WorkerFrozen);
+}
+
+#[test]
+fn a_parent_that_is_killed_takes_the_worker_along() {
+    in_both_modes(Harm::ParentKilled);
+}
+
+#[test]
+fn both_killed_are_cleaned_up_after() {
+    in_both_modes(Harm::BothKilled);
+}
