@@ -231,6 +231,8 @@ pub struct VirtualRouter {
     pub resigned: bool,
     /// It has said that it stops, and serves until the successor is heard.
     pub handing_over: bool,
+    /// A check fails by which it stands back: every other host is to serve rather than this one.
+    pub standing_back: bool,
     /// It is being removed.
     pub leaving: bool,
     /// The versions that it speaks.

@@ -60,6 +60,7 @@ pub fn virtual_router(
         enabled: status.enabled,
         resigned: status.resigned,
         handing_over: status.handing_over,
+        standing_back: status.standing_back,
         leaving: report.leaving,
         version: match status.version {
             Version::V2 => Versions::V2,

@@ -58,7 +58,7 @@ pub fn render(form: Form, status: &Status, stats: &Stats) -> String {
 type Value = fn(&VirtualRouter) -> Option<f64>;
 
 /// The gauges of each virtual router: name, help, value.
-const GAUGES: [(&str, &str, Value); 11] = [
+const GAUGES: [(&str, &str, Value); 12] = [
     ("vrrp_priority", "Priority that is advertised.", |router| {
         Some(router.priority.into())
     }),
@@ -86,6 +86,11 @@ const GAUGES: [(&str, &str, Value); 11] = [
         "vrrp_handing_over",
         "Whether it has given up mastership and serves until the successor is heard.",
         |router| Some(flag(router.handing_over)),
+    ),
+    (
+        "vrrp_standing_back",
+        "Whether a check fails by which every other host is to serve rather than this one.",
+        |router| Some(flag(router.standing_back)),
     ),
     ("vrrp_leaving", "Whether it is being removed.", |router| {
         Some(flag(router.leaving))

@@ -208,6 +208,7 @@ fn marks(router: &VirtualRouter) -> String {
         (router.leaving, "being removed"),
         (router.handing_over, "handing over"),
         (router.resigned, "resigned"),
+        (router.standing_back, "standing back"),
     ];
     let set = marks.iter().filter(|(set, _)| *set);
     set.map(|(_, word)| format!(", {word}")).collect()

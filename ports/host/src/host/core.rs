@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use vrrp_core::{
     DropReason, Duration, Error, Failure, Family, FrameKind, Instant, Priority, Reason, State,
-    Transmit, VrKey, Vrid,
+    Status, Transmit, VrKey, Vrid,
 };
 
 use super::conflicts::Conflicts;
@@ -113,6 +113,8 @@ pub(super) struct Vr {
     pub(super) state: State,
     /// The reason of the last change of state.
     pub(super) why: Option<Why>,
+    /// Since when it stands back, if it does.
+    pub(super) standing_back: Option<Instant>,
     pub(super) probed: Probed,
 }
 
@@ -129,8 +131,17 @@ impl Vr {
             priority: None,
             state: State::Initialize,
             why: None,
+            standing_back: None,
             probed: Probed::default(),
         }
+    }
+
+    /// Notes whether it stands back.
+    pub(super) fn note_standing_back(&mut self, now: Instant, status: Option<&Status>) {
+        self.standing_back = match status {
+            Some(status) if status.standing_back => self.standing_back.or(Some(now)),
+            _ => None,
+        };
     }
 
     /// The wish that ends it, if one does.
@@ -425,6 +436,9 @@ impl Core {
     pub(super) fn set_object(&mut self, now: Instant, number: u16, up: bool) {
         if self.objects.set(number, up) {
             self.engine.admin(now).set_tracked(number, up);
+            for (key, vr) in &mut self.vrs {
+                vr.note_standing_back(now, self.engine.status(*key).as_ref());
+            }
         }
     }
 

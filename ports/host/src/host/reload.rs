@@ -335,6 +335,10 @@ impl<P: Platform> Host<P> {
             let up = core.objects.is_up(number);
             core.engine.admin(now).set_tracked(number, up);
         }
+        let status = core.engine.status(key);
+        if let Some(vr) = core.vrs.get_mut(&key) {
+            vr.note_standing_back(now, status.as_ref());
+        }
         core.look_at_tracked = true;
     }
 

@@ -6,7 +6,7 @@
 
 use std::net::IpAddr;
 
-use vrrp_core::{AdvertInterval, Duration, Instant, Priority, State, Status, VrKey};
+use vrrp_core::{AdvertInterval, Duration, Instant, Priority, State, Status, TrackEffect, VrKey};
 
 use super::Host;
 use super::core::{Core, Effect, Vr};
@@ -19,6 +19,8 @@ use crate::sightings::Seen;
 
 /// How long two virtual routers that depend on each other may be in different states.
 const SETTLED: Duration = Duration::from_secs(5);
+/// Intervals after which nobody has taken the addresses of a router that offers them.
+const OFFER_INTERVALS: u64 = 3;
 /// Addresses that a text names.
 const LISTED: usize = 4;
 
@@ -35,6 +37,7 @@ impl<P: Platform> Host<P> {
         }
         self.core.devices_down(&mut list);
         self.core.ties_that_are_torn(now, &mut list);
+        self.core.last_ones_standing(now, &mut list);
         self.core.peers_that_disagree(now, &mut list);
         self.core.peers_that_are_refused(now, &mut list);
         self.core.address_conflicts(now, &mut list);
@@ -82,6 +85,38 @@ impl Core {
                     });
                 }
             }
+        }
+    }
+
+    /// Virtual routers that stand back and serve, since no other router took the addresses when they were
+    /// offered first.
+    fn last_ones_standing(&self, now: Instant, list: &mut Vec<Warning>) {
+        for (key, vr) in &self.vrs {
+            let (Some(since), Some(status)) = (vr.standing_back, self.engine.status(*key)) else {
+                continue;
+            };
+            let offer = OFFER_INTERVALS * status.advert_interval.duration().as_micros();
+            let offered = now.since(since.max(status.since)).as_micros() > offer;
+            if status.state != State::Active || !offered {
+                continue;
+            }
+            let tracks = vr.current.iter().flat_map(|spec| &spec.tracks);
+            let down: Vec<&str> = tracks
+                .filter(|track| track.effect == TrackEffect::StandBack)
+                .filter_map(|track| match &track.what {
+                    Tracked::Named(name) => Some((name, self.objects.find(&track.what)?)),
+                    _ => None,
+                })
+                .filter(|(_, number)| !self.objects.is_up(*number))
+                .map(|(name, _)| name.as_str())
+                .collect();
+            list.push(Warning {
+                about: About::VirtualRouter(vr.id.clone()),
+                text: format!(
+                    "it stands back ({} failed) and serves all the same: no other host takes the addresses, which are offered again and again",
+                    down.join(", ")
+                ),
+            });
         }
     }
 

@@ -262,3 +262,39 @@ fn two_that_depend_on_each_other_on_different_hosts_are_a_warning() {
     assert_eq!(sim.state(0, 2), State::Backup);
     assert_eq!(warnings(&sim, 0), [""; 0]);
 }
+
+#[test]
+fn the_last_one_standing_is_a_warning_for_as_long_as_it_serves() {
+    let checked = |priority: u8| {
+        config(&[VrSpec {
+            tracks: vec![TrackSpec {
+                what: Tracked::Named("check web".into()),
+                effect: TrackEffect::StandBack,
+            }],
+            ..spec(1, priority)
+        }])
+    };
+    let mut sim = Sim::new(&[checked(200), checked(100)]);
+    sim.run_to(10_000);
+    assert_eq!(sim.states(1), [State::Active, State::Backup]);
+    // The other one takes the addresses, and so nothing is wrong.
+    assert!(sim.hosts[0].set_tracked("check web", false));
+    sim.run_to(20_000);
+    assert_eq!(sim.states(1), [State::Backup, State::Active]);
+    assert_eq!(warnings(&sim, 0), [""; 0]);
+    assert!(sim.hosts[1].set_tracked("check web", false));
+    sim.run_to(22_000);
+    assert_eq!(warnings(&sim, 1), [""; 0], "the first offer may be taken");
+    let expected = "1: it stands back (check web failed) and serves all the same: no other host takes the addresses, which are offered again and again";
+    // Offers come and go meanwhile.
+    for until in 24..60 {
+        sim.run_to(until * 1_000);
+        assert_eq!(sim.states(1), [State::Backup, State::Active]);
+        assert_eq!(warnings(&sim, 1), [expected], "at {until} s");
+        assert_eq!(warnings(&sim, 0), [""; 0]);
+    }
+    assert!(sim.hosts[1].set_tracked("check web", true));
+    sim.run_to(61_000);
+    assert_eq!(warnings(&sim, 1), [""; 0]);
+    assert_eq!(sim.states(1), [State::Backup, State::Active]);
+}
