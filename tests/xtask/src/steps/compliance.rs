@@ -3,8 +3,10 @@
 //!
 //! A rule is cited by its id: `V-1` beside the code and in a test that shows the rule, `not V-1` in
 //! a test that shows where it ends. What is not cited has a written reason in `tests/rules.txt`.
+//!
+//! `core/RFC9568.md` leads from each clause of the RFC to its rule, or has the reason for none.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +15,9 @@ use crate::tools::run::{Failure, root};
 
 const TABLE: &str = "tests/COMPLIANCE.md";
 const REASONS: &str = "tests/rules.txt";
+const CLAUSES: &str = "core/RFC9568.md";
+/// Reasons why no rule keeps a clause begin with this.
+const NO_RULE: &str = "none: ";
 const CODE: &[&str] = &["core/src", "ports"];
 const TESTS: &[&str] = &["core/tests", "tests/lab/tests", "tests/sim/tests", "ports"];
 
@@ -20,6 +25,8 @@ const TESTS: &[&str] = &["core/tests", "tests/lab/tests", "tests/sim/tests", "po
 #[derive(Default)]
 struct Rule {
     text: String,
+    level: String,
+    section: String,
     code: Vec<String>,
     shown: Vec<String>,
     ends: Vec<String>,
@@ -70,6 +77,7 @@ fn table() -> Result<String, Failure> {
             }
         }
     }
+    check_clauses(&rules, &mut missing)?;
     if !missing.is_empty() {
         return Err(Failure(missing.join("\n")));
     }
@@ -104,6 +112,66 @@ fn table() -> Result<String, Failure> {
     Ok(text)
 }
 
+/// Checks that each clause of the RFC has a rule or a reason, and each rule of the RFC a clause.
+fn check_clauses(rules: &BTreeMap<Id, Rule>, missing: &mut Vec<String>) -> Result<(), Failure> {
+    const LEVELS: [&str; 5] = ["MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "MAY"];
+    let mut named = BTreeSet::new();
+    let mut clauses = 0;
+    for line in read(&root().join(CLAUSES))?.lines() {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let ["", section, level, clause, kept_by, ""] = cells[..] else {
+            continue;
+        };
+        if !section.starts_with(|c: char| c.is_ascii_digit()) {
+            continue;
+        }
+        clauses += 1;
+        let place = format!("{CLAUSES}: section {section}, {clause:?}");
+        if !LEVELS.contains(&level) {
+            missing.push(format!("{place}: {level:?} is no level of RFC 2119"));
+        }
+        if let Some(reason) = kept_by.strip_prefix(NO_RULE) {
+            if reason.is_empty() {
+                missing.push(format!("{place} has no reason"));
+            }
+            continue;
+        }
+        if kept_by.is_empty() {
+            missing.push(format!("{place} has neither rule nor reason"));
+        }
+        for id in kept_by
+            .split(',')
+            .map(str::trim)
+            .filter(|id| !id.is_empty())
+        {
+            if !rules.contains_key(&Id(id.to_owned())) {
+                missing.push(format!("{place}: there is no rule {id}"));
+            }
+            named.insert(id.to_owned());
+        }
+    }
+    if clauses == 0 {
+        missing.push(format!("{CLAUSES} has no clauses"));
+    }
+    for (id, rule) in rules {
+        if rule.is_of_the_rfc() && !named.contains(&id.0) {
+            missing.push(format!("{CLAUSES} does not name {}", id.0));
+        }
+    }
+    Ok(())
+}
+
+impl Rule {
+    /// Whether RFC 9568 asks for it, and not an older RFC or we ourselves.
+    fn is_of_the_rfc(&self) -> bool {
+        let asked = self.level.starts_with(['M', 'S', 'm']);
+        let older = ["3768", "2338"]
+            .iter()
+            .any(|rfc| self.section.starts_with(rfc));
+        asked && !older && self.section.contains(|c: char| c.is_ascii_digit())
+    }
+}
+
 /// Sorts V-2 before V-10.
 #[derive(PartialEq, Eq)]
 struct Id(String);
@@ -132,15 +200,17 @@ fn gather() -> Result<BTreeMap<Id, Rule>, Failure> {
         if let ["", id, level, section, text, ""] = cells[..]
             && citations(id).len() == 1
         {
-            let section = match section {
+            let place = match section {
                 "" => String::new(),
                 section => format!("; {section}"),
             };
-            let text = format!("{text} ({level}{section})");
+            let text = format!("{text} ({level}{place})");
             rules.insert(
                 Id(id.to_owned()),
                 Rule {
                     text,
+                    level: level.to_owned(),
+                    section: section.to_owned(),
                     ..Rule::default()
                 },
             );
