@@ -42,5 +42,7 @@ pub(super) fn command(config: &Path) -> Command {
 /// Builds the example on the first call.
 fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    BINARY.get_or_init(|| build(&["-p", "vrrp-smoltcp", "--example", "tap"]).join("examples/tap"))
+    let tap = ["-p", "vrrp-smoltcp", "--example", "tap"];
+    // No product: the profile without link-time optimisation.
+    BINARY.get_or_init(|| build("proof", &tap).join("examples/tap"))
 }

@@ -84,23 +84,23 @@ pub fn binary(name: &str) -> PathBuf {
     static DIR: OnceLock<PathBuf> = OnceLock::new();
     let dir = DIR.get_or_init(|| match std::env::var_os("VRRPD") {
         Some(path) => PathBuf::from(path).with_file_name(""),
-        None => build(&["-p", "vrrpd", "-p", "vrrp-checks"]),
+        None => build("release", &["-p", "vrrpd", "-p", "vrrp-checks"]),
     });
     dir.join(name)
 }
 
-/// Builds what cargo calls `what` beside the running program, and returns the folder.
-pub(super) fn build(what: &[&str]) -> PathBuf {
+/// Builds what cargo calls `what` in a profile beside the running program, and returns the folder.
+pub(super) fn build(profile: &str, what: &[&str]) -> PathBuf {
     let target = target_dir();
     let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--quiet", "--release", "--target-dir"])
+        .args(["build", "--quiet", "--profile", profile, "--target-dir"])
         .arg(&target)
         .args(what)
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
         .status()
         .expect("run cargo");
     assert!(built.success(), "cannot build {what:?}");
-    target.join("release")
+    target.join(profile)
 }
 
 /// Where cargo put the running program, and puts more.

@@ -213,10 +213,12 @@ fn print_times(took: &[(&str, f64)]) {
     sayln!("{sum:7.0} s  all steps");
 }
 
-/// Builds vrrpd, vrrpctl and vrrp-checker as they are installed.
+/// The options that name the packages of vrrpd, vrrpctl and vrrp-checker.
+pub(crate) const PROGRAMS: [&str; 4] = ["--package", "vrrpd", "--package", "vrrp-checks"];
+
+/// Builds vrrpd, vrrpctl and vrrp-checker in release mode.
 pub(crate) fn build_programs() -> Result<(), Failure> {
-    let packages = ["--package", "vrrpd", "--package", "vrrp-checks"];
-    here(cargo().args(["build", "--release"]).args(packages))
+    here(cargo().args(["build", "--release"]).args(PROGRAMS))
 }
 
 fn here(command: &mut Command) -> Result<(), Failure> {

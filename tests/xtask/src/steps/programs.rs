@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::steps;
 use crate::tools::paths;
 use crate::tools::run::{self, Failure, cargo, root, target_dir};
 
@@ -194,8 +195,11 @@ pub(crate) fn install(args: &[String]) -> Result<(), Failure> {
 /// machine. They have a target folder of their own, as other options would build everything anew.
 fn build() -> Result<(), Failure> {
     let mut command = cargo();
-    let package = ["build", "--release", "--package", "vrrpd", "--target-dir"];
-    command.current_dir(root()).args(package).arg(target());
+    command
+        .current_dir(root())
+        .args(["build", "--release", "--target-dir"])
+        .arg(target())
+        .args(steps::PROGRAMS);
     paths::remap(&mut command);
     run::run(&mut command)
 }

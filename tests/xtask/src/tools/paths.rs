@@ -17,23 +17,28 @@ fn cargo_home() -> Option<PathBuf> {
     env::var_os("CARGO_HOME").map(PathBuf::from).or_else(home)
 }
 
-/// Has a build name its sources without the paths of this machine. Options that the environment
-/// sets stay.
+/// Has a build name its sources without the paths of this machine: those in Rust and those in C.
+/// Options that the environment sets stay.
 pub(crate) fn remap(command: &mut Command) {
     let encoded = env::var("CARGO_ENCODED_RUSTFLAGS");
     let plain = || {
         let words = env::var("RUSTFLAGS").unwrap_or_default();
         words.split_whitespace().collect::<Vec<_>>().join(SEPARATOR)
     };
-    let mut options = encoded.unwrap_or_else(|_| plain());
+    let mut rust = encoded.unwrap_or_else(|_| plain());
+    let mut c = env::var("CFLAGS").unwrap_or_default();
     let crates = cargo_home().map(|home| (home.join("registry/src"), "/crates"));
     for (from, to) in crates.into_iter().chain([(root(), "/vrrp")]) {
-        if !options.is_empty() {
-            options += SEPARATOR;
+        if !rust.is_empty() {
+            rust += SEPARATOR;
         }
-        options += &format!("--remap-path-prefix={}={to}", from.display());
+        let from = from.display();
+        rust += &format!("--remap-path-prefix={from}={to}");
+        c += &format!(" -ffile-prefix-map={from}={to}");
     }
-    command.env("CARGO_ENCODED_RUSTFLAGS", options);
+    command
+        .env("CARGO_ENCODED_RUSTFLAGS", rust)
+        .env("CFLAGS", c);
 }
 
 /// Fails if a program or library names a folder of this machine that it was built in or from.
@@ -74,10 +79,13 @@ mod tests {
     fn a_build_is_told_of_the_sources_and_of_the_crates() {
         let mut command = Command::new("cargo");
         remap(&mut command);
-        let (_, value) = command.get_envs().next().expect("a variable");
-        let value = value.expect("a value").to_string_lossy();
-        let ours = format!("--remap-path-prefix={}=/vrrp", root().display());
-        assert!(value.ends_with(&ours), "{value}");
-        assert!(value.contains("registry/src=/crates"), "{value}");
+        let variables: Vec<_> = command.get_envs().collect();
+        assert_eq!(variables.len(), 2);
+        for (name, value) in variables {
+            let value = value.expect("a value").to_string_lossy();
+            let ours = format!("={}=/vrrp", root().display());
+            assert!(value.ends_with(&ours), "{name:?}: {value}");
+            assert!(value.contains("registry/src=/crates"), "{name:?}: {value}");
+        }
     }
 }
