@@ -25,6 +25,8 @@ const END_PATIENCE: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// The longest pause, after crashes that follow each other.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// How long after a start or a reload the memory that it took is given back.
+const TIDY_AFTER: Duration = Duration::from_secs(2);
 /// A worker that lives as long has not crashed for a reason that lasts.
 const LONG_LIFE: Duration = Duration::from_secs(60);
 
@@ -64,6 +66,8 @@ pub struct Parent<P> {
     /// Signals that came while there was no worker, for the next one.
     held: u32,
     set: PollSet,
+    /// When the memory is given back that a configuration took.
+    tidy_at: Option<Instant>,
     is_init: bool,
 }
 
@@ -132,6 +136,7 @@ impl<P: PrivilegedPlatform> Parent<P> {
             stopping: false,
             held: 0,
             set: PollSet::default(),
+            tidy_at: None,
             is_init: std::process::id() == 1,
         })
     }
@@ -159,6 +164,10 @@ impl<P: PrivilegedPlatform> Parent<P> {
         }
         self.services.tell_done();
         self.services.notifier.beat(now);
+        if self.tidy_at.is_some_and(|at| at <= now) {
+            self.tidy_at = None;
+            sys::release_memory();
+        }
         // The worker may have waited for what took long here.
         let end = Instant::now();
         self.excuse_lateness(Some(now), end);
@@ -196,6 +205,7 @@ impl<P: PrivilegedPlatform> Parent<P> {
             self.services.scripts.deadline(),
             self.services.checkers.deadline(),
             self.services.notifier.deadline(),
+            self.tidy_at,
             of_worker,
         ];
         deadlines.into_iter().flatten().min()
@@ -260,6 +270,9 @@ impl<P: PrivilegedPlatform> Parent<P> {
     }
 
     fn take_note(&mut self, said: Said, now: Instant) -> Turn {
+        if said.ready || said.adopted {
+            self.tidy_at = Some(now + TIDY_AFTER);
+        }
         let Worker::Served { heartbeat, .. } = &mut self.worker else {
             return Turn::Running;
         };

@@ -175,7 +175,8 @@ impl Services {
     /// There is no worker any more, or it makes no sense.
     pub(super) fn serve(&mut self, network: &mut dyn Network, now: Instant) -> io::Result<Said> {
         let mut said = Said::default();
-        self.channel.flush()?;
+        // There may be messages of a worker that has ended.
+        let flushed = self.channel.flush();
         while let Some(message) = self.channel.receive()? {
             match message {
                 ToParent::Ready => {
@@ -221,7 +222,7 @@ impl Services {
             }
             self.scripts.handle(&PollSet::default(), now);
         }
-        Ok(said)
+        flushed.map(|()| said)
     }
 
     /// Tells the worker when all scripts are done that follow what it has told.

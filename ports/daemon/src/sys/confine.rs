@@ -123,10 +123,14 @@ mod linux {
     pub fn confine() -> io::Result<Vec<String>> {
         let mut kept = Vec::new();
         if let Err(error) = leave_files() {
-            kept.push(format!("no Landlock: {error}"));
+            kept.push(format!(
+                "the worker process is not kept from files: no Landlock here: {error}"
+            ));
         }
         if let Err(error) = filter_calls() {
-            kept.push(format!("no system call filter: {error}"));
+            kept.push(format!(
+                "the worker process is not kept from system calls: no seccomp here: {error}"
+            ));
         }
         Ok(kept)
     }

@@ -10,6 +10,8 @@
 //! Requests and [`Message`]s are octets, one datagram each, in a stream: see [`packed`] and
 //! [`Inbox`].
 
+#[cfg(test)]
+mod both_tests;
 mod channel;
 mod codec;
 mod guard;

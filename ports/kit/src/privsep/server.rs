@@ -5,6 +5,7 @@ use std::io;
 use std::net::IpAddr;
 use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
 
 use vrrp_core::{InterfaceState, VirtualAddress, VrKey};
 use vrrp_host::{
@@ -18,6 +19,9 @@ use super::{Channel, Guard, Link, MAX_DATAGRAM, Message, Place, Request, perform
 const MOST_REQUESTS: usize = 64;
 /// Octets of messages that may wait for the worker: those that list a thousand links take a tenth.
 const MOST_QUEUED: usize = 1024 * 1024;
+
+/// The time between two looks for warnings when nothing else has changed.
+const WARNINGS_REST: Duration = Duration::from_millis(500);
 
 /// A [`Platform`] whose frames are heard and sent by another process.
 pub trait PrivilegedPlatform: Platform + Sized {
@@ -128,6 +132,8 @@ struct Told {
     reached: BTreeMap<VrKey, Option<bool>>,
     /// The warnings, as octets. Empty: it knows of none.
     warnings: Vec<u8>,
+    /// When warnings were looked for last.
+    warned: Option<Instant>,
 }
 
 impl<P: PrivilegedPlatform> Server<P> {
@@ -263,7 +269,7 @@ impl<P: PrivilegedPlatform> Server<P> {
         for result in answers {
             self.channel.queue(&Message::Done(result).encode(), None)?;
         }
-        self.warn()?;
+        self.warn(news)?;
         self.channel.flush()?;
         // When to look at the interfaces again.
         self.platform.set_wakeup(None)?;
@@ -365,8 +371,16 @@ impl<P: PrivilegedPlatform> Server<P> {
         }
     }
 
-    /// Tells the warnings that hold now, if they are others than before.
-    fn warn(&mut self) -> io::Result<()> {
+    /// Tells the warnings that hold now, if they are others than before. They are looked for when there
+    /// are `news`, and otherwise not more often than so much: each request of hundreds would have all
+    /// virtual routers gone through.
+    fn warn(&mut self, news: bool) -> io::Result<()> {
+        let now = Instant::now();
+        let rests = |at| now.saturating_duration_since(at) < WARNINGS_REST;
+        if !news && self.told.warned.is_some_and(rests) {
+            return Ok(());
+        }
+        self.told.warned = Some(now);
         let message = Message::of_warnings(&self.platform);
         let octets = match &message {
             Message::Warnings(warnings) if warnings.is_empty() => Vec::new(),

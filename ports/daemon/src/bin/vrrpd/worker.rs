@@ -39,12 +39,12 @@ pub(crate) fn run() -> Result<(), Failure> {
         log::LevelFilter::Info
     };
     log::set_max_level(level);
-    let confined = |result: io::Result<Vec<String>>| {
-        let kept = result.map_err(|e| failed("cannot give up rights", e))?;
-        kept.iter().for_each(|kept| log::warn!("{kept}"));
+    let given_up = |kept: io::Result<Vec<String>>, level| {
+        let kept = kept.map_err(|e| failed("cannot give up rights", e))?;
+        kept.iter().for_each(|kept| log::log!(level, "{kept}"));
         Ok::<_, Failure>(())
     };
-    confined(sys::give_up_rights(user, pid))?;
+    given_up(sys::give_up_rights(user, pid), log::Level::Warn)?;
     // The parent has judged it.
     let config = config::parse(&file, text).config;
     let config = config.ok_or_else(|| (FAILED, "the configuration is not usable".to_owned()))?;
@@ -52,7 +52,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     let host = Host::open(platform, config.host());
     let host = host.map_err(|error| (config_code(&error), error.to_string()))?;
     // The engine is built: from now on there are no other threads, and nothing to open.
-    confined(sys::confine())?;
+    given_up(sys::confine(), log::Level::Info)?;
     let parts = Parts {
         file,
         config,
