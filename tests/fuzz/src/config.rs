@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use vrrp_config::{Program, Severity, judge, parse};
+use vrrp_config::{CheckSpec, Program, Severity, judge, parse};
 use vrrp_host::{HostFacts, OwnAddress, OwnInterface};
 
 /// Reads `octets` as a configuration file.
@@ -54,5 +54,11 @@ pub fn check(octets: &[u8]) {
         let refused = config.host().check().err();
         assert!(refused.is_none(), "{refused:?}");
         assert_eq!(parse(file, octets).config.as_ref(), Some(config));
+        // vrrp-checker is told what was read.
+        for check in &config.checks {
+            let text = serde_json::to_vec(&check.spec).expect("JSON");
+            let told: CheckSpec = serde_json::from_slice(&text).expect("a check");
+            assert_eq!(told, check.spec);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Checks: a service that does not work moves its address. Needs root and python3.
 
 use std::process::Command;
+use std::time::Duration;
 
 use vrrp_lab::daemons::{children_of, vrrpctl};
 use vrrp_lab::pair::{LIMIT, Pair};
@@ -94,6 +95,34 @@ fn a_service_that_hangs_takes_its_host_out() {
         assert!(status.contains(line), "{line}\n{status}");
     }
     pair.probed(HZ, "clarinet", |_| web.thaw());
+}
+
+#[test]
+fn the_last_host_serves_on_and_gives_way_to_a_healthy_one() {
+    let vr = checked("", "tcp = localhost:80").no_preempt();
+    let (mut pair, mut web, mut other) = pair(&vr);
+    pair.probed(HZ, "fridge", |_| web.crash());
+    let log = "master -> backup: check web failed: 127.0.0.1:80 connection refused";
+    wait_until(LIMIT, log, || pair.clarinet.has_said(log));
+    // The other one fails, too: there is nobody to give way to.
+    let report = pair.probed(HZ, "fridge", |pair| {
+        other.crash();
+        let log = "it stands back (check web failed) and serves all the same";
+        wait_until(LIMIT, log, || pair.fridge.has_said(log));
+        std::thread::sleep(Duration::from_secs(2));
+    });
+    assert_eq!(report.lost(), 0, "nobody serves for a moment");
+    let status = vrrpctl(&pair.network.fridge, &["status"]);
+    for line in [
+        "master for",
+        "standing back",
+        "warning    it stands back (check web failed)",
+    ] {
+        assert!(status.contains(line), "{line}\n{status}");
+    }
+    // It takes the offer without preemption.
+    let _web = web_server(&pair.network.clarinet);
+    pair.probed(HZ, "clarinet", |_| ());
 }
 
 /// The checkers that a daemon has started.

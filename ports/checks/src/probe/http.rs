@@ -188,4 +188,69 @@ mod tests {
             assert_eq!(site(host), name);
         }
     }
+
+    /// Numbers that look random and are the same each time.
+    fn next(state: &mut u64) -> usize {
+        *state ^= *state << 13;
+        *state ^= *state >> 7;
+        *state ^= *state << 17;
+        (*state >> 11) as usize
+    }
+
+    /// Answers that are well made but for some octets: each is judged, and none breaks the reader.
+    #[test]
+    fn every_answer_of_a_web_server_is_judged() {
+        const ANSWERS: [&[u8]; 4] = [
+            b"HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\nall is ok now",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nall \r\n5;x=y\r\nis ok\r\n0\r\nx: y\r\n\r\n",
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n",
+            b"HTTP/1.0 200\r\n\r\nok",
+        ];
+        let http = Http {
+            tls: None,
+            place: vrrp_config::Place::Localhost,
+            port: 80,
+            host: "x".into(),
+            path: "/".into(),
+            statuses: (200..=399).collect(),
+            body: Some("ok".into()),
+        };
+        let at = "127.0.0.1:80".parse().expect("an address");
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = { runtime }.enable_all().build().expect("a runtime");
+        let mut state = 0x9e37_79b9_7f4a_7c15;
+        let (mut passed, mut failed) = (0, 0);
+        for _ in 0..3_000 {
+            let mut octets = ANSWERS[next(&mut state) % ANSWERS.len()].to_vec();
+            for _ in 0..next(&mut state) % 4 {
+                let place = next(&mut state) % octets.len();
+                match next(&mut state) % 3 {
+                    0 => octets[place] = next(&mut state) as u8,
+                    1 => drop(octets.drain(..place)),
+                    _ => octets.truncate(place.max(1)),
+                }
+                if octets.is_empty() {
+                    octets.push(b'H');
+                }
+            }
+            let answer = tokio::task::LocalSet::new().block_on(&runtime, async {
+                let (ours, mut theirs) = tokio::io::duplex(64);
+                let service = async move {
+                    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+                    let _ = theirs.read(&mut [0; 1024]).await;
+                    let _ = theirs.write_all(&octets).await;
+                };
+                let trace = Trace::new(true);
+                let asking = exchange(at, ours, &http, &trace);
+                let both = async { tokio::join!(service, asking).1 };
+                let limit = std::time::Duration::from_secs(10);
+                tokio::time::timeout(limit, both).await
+            });
+            match answer.expect("an end") {
+                Ok(_) => passed += 1,
+                Err(_) => failed += 1,
+            }
+        }
+        assert!(passed > 100 && failed > 100, "{passed} and {failed}");
+    }
 }

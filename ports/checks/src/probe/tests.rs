@@ -20,6 +20,10 @@ use vrrp_config::CheckSpec;
 use super::*;
 use crate::lateness::{Late, Pulse};
 
+/// The behaviour of a service, and the answers of a name server.
+type Behaviour = fn(TcpStream);
+type Answerer = fn(&Message<Vec<u8>>) -> Vec<u8>;
+
 /// A check from the lines of its section.
 fn spec(lines: &str) -> CheckSpec {
     let text = format!(
@@ -126,7 +130,7 @@ fn a_port_accepts_connections_or_not() {
 
 #[test]
 fn the_first_line_is_read_however_it_comes() {
-    let table: [(&str, fn(TcpStream)); 5] = [
+    let table: [(&str, Behaviour); 5] = [
         ("whole", |mut s| {
             let _ = s.write_all(b"220 fridge ESMTP\r\nmore\r\n");
         }),
@@ -158,7 +162,7 @@ fn the_first_line_is_read_however_it_comes() {
 
 #[test]
 fn services_that_talk_nonsense_or_nothing_fail_in_time() {
-    let table: [(&str, &str, fn(TcpStream)); 6] = [
+    let table: [(&str, &str, Behaviour); 6] = [
         ("says nothing", "said nothing", hang),
         ("closes", "connection closed", drop),
         ("slow", "did not end its first line", |mut s| {
@@ -267,7 +271,7 @@ fn the_text_is_looked_for_in_the_beginning_of_the_page() {
 
 #[test]
 fn web_servers_that_talk_nonsense_or_nothing_fail_in_time() {
-    let table: [(&str, &str, fn(TcpStream)); 8] = [
+    let table: [(&str, &str, Behaviour); 8] = [
         ("says nothing", " did not answer", hang),
         (
             "closes",
@@ -405,7 +409,7 @@ fn a_certificate_is_judged() {
 }
 
 /// A name server: makes an answer of each question.
-fn name_server(answer: fn(&Message<Vec<u8>>) -> Vec<u8>) -> u16 {
+fn name_server(answer: Answerer) -> u16 {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
     let at = socket.local_addr().expect("its number");
     let tcp = TcpListener::bind(at).expect("the same port");
@@ -505,7 +509,7 @@ fn a_long_answer_comes_over_tcp() {
 
 #[test]
 fn name_servers_that_talk_nonsense_or_nothing_fail_in_time() {
-    let table: [(&str, &str, fn(&Message<Vec<u8>>) -> Vec<u8>); 4] = [
+    let table: [(&str, &str, Answerer); 4] = [
         ("another number", "did not answer within 0.3 s", |q| {
             let mut octets = texts(q, Rcode::NOERROR, &["x"]);
             octets[0] ^= 1;

@@ -135,15 +135,13 @@ impl Board {
         })
     }
 
-    /// Why the checks hold a virtual router back or lower its priority, in words: `check web failed:
-    /// 127.0.0.1:80 connection refused`. `None`: they do not. `weights`: of those that only lower the
-    /// priority.
-    pub fn reason(&self, id: &VrId, weights: bool) -> Option<String> {
+    /// The failing checks of a virtual router whose effect is one of those that `fits` picks, in words:
+    /// `check web failed: 127.0.0.1:80 connection refused`. `None`: there are none.
+    pub fn reason(&self, id: &VrId, fits: impl Fn(TrackEffect) -> bool) -> Option<String> {
         let uses = self.uses.get(id)?.iter();
         let failed = uses.filter_map(|(name, effect)| {
-            let is_weight = matches!(effect, TrackEffect::WhileDown(_) | TrackEffect::WhileUp(_));
             let row = self.checks.get(name)?;
-            if row.up || is_weight != weights {
+            if row.up || !fits(*effect) {
                 return None;
             }
             let last = row.last.as_ref();
@@ -215,7 +213,7 @@ impl Board {
         troubles.map(|why| format!("checks are not run at the moment: {why}"))
     }
 
-    /// The virtual routers that use a check.
+    /// How many virtual routers use a check.
     fn users(&self, name: &str) -> usize {
         let uses = self.uses.values();
         uses.filter(|uses| uses.iter().any(|(used, _)| used == name))
@@ -238,4 +236,141 @@ fn plain(text: &str) -> String {
     let mut plain: String = text.chars().take(MAX_TEXT).collect();
     plain.retain(|c| !c.is_control());
     plain
+}
+
+#[cfg(test)]
+mod tests {
+    use vrrp_config::Config;
+
+    use super::*;
+
+    const TEXT: &str = "[VRID]\nserverid = 1\ninterface = eth0\naddr = 10.0.0.1/32\n\
+        check = web:-50, gateway:fault\n\
+        [CHECK]\nname = web\ntcp = localhost:80\n\
+        [CHECK]\nname = gateway\nping = 10.0.0.9\ninitially = down\n";
+
+    fn config(text: &str) -> Config {
+        let parsed = vrrp_config::parse("x.conf".as_ref(), text);
+        parsed.config.expect("a correct file")
+    }
+
+    fn configure(board: &mut Board, config: &Config, now: Instant) {
+        let routers = config.virtual_routers.iter();
+        let uses = routers.map(|router| (&router.spec.id, router.spec.tracks.as_slice()));
+        board.configure(&config.checks, uses, now);
+    }
+
+    fn report(name: &str, up: bool, text: &str) -> News {
+        News::Report(Report {
+            name: name.into(),
+            up,
+            outcome: Outcome {
+                passed: Some(up),
+                text: text.into(),
+                took: Duration::from_millis(2),
+            },
+            runs: 7,
+            steps: None,
+        })
+    }
+
+    fn faults(effect: TrackEffect) -> bool {
+        effect == TrackEffect::Fault
+    }
+
+    fn weights(effect: TrackEffect) -> bool {
+        matches!(effect, TrackEffect::WhileDown(_) | TrackEffect::WhileUp(_))
+    }
+
+    fn states(board: &Board) -> Vec<(&str, bool)> {
+        board.states().collect()
+    }
+
+    #[test]
+    fn a_change_is_told_once_and_has_a_reason() {
+        let (mut board, config, now) = (Board::default(), config(TEXT), Instant::now());
+        configure(&mut board, &config, now);
+        assert_eq!(states(&board), [("gateway", false), ("web", true)]);
+        let id = &config.virtual_routers[0].spec.id;
+        let reason = board.reason(id, faults);
+        assert_eq!(
+            reason.as_deref(),
+            Some("check gateway failed: not answered yet")
+        );
+        assert_eq!(board.reason(id, weights), None);
+        assert_eq!(
+            board
+                .take(report("gateway", true, "10.0.0.9 answered"), now)
+                .map(|c| c.up),
+            Some(true)
+        );
+        assert_eq!(
+            board.take(report("gateway", true, "10.0.0.9 answered"), now),
+            None
+        );
+        assert_eq!(board.reason(id, faults), None);
+        let change = board.take(report("web", false, "127.0.0.1:80 connection refused"), now);
+        assert_eq!(
+            change.map(|c| (c.name, c.up)),
+            Some(("web".to_owned(), false))
+        );
+        let reason = board.reason(id, weights);
+        assert_eq!(
+            reason.as_deref(),
+            Some("check web failed: 127.0.0.1:80 connection refused")
+        );
+        let used = board.of(id);
+        assert_eq!(used[0].effect, "-50");
+        assert!(!used[0].passing && used[1].passing);
+        assert_eq!(board.take(report("stranger", false, ""), now), None);
+    }
+
+    #[test]
+    fn a_reload_keeps_what_is_there_and_forgets_the_rest() {
+        let (mut board, now) = (Board::default(), Instant::now());
+        configure(&mut board, &config(TEXT), now);
+        board.take(report("web", false, "x"), now);
+        let text = TEXT.replace(
+            "[CHECK]\nname = gateway\nping = 10.0.0.9\ninitially = down\n",
+            "",
+        );
+        configure(
+            &mut board,
+            &config(&text.replace(", gateway:fault", "")),
+            now,
+        );
+        assert_eq!(states(&board), [("web", false)]);
+    }
+
+    #[test]
+    fn the_checker_is_not_trusted_with_lines_and_lengths() {
+        let (mut board, now) = (Board::default(), Instant::now());
+        configure(&mut board, &config(TEXT), now);
+        let long = format!("a\nb\u{1b}[2J{}", "x".repeat(10_000));
+        let change = board
+            .take(report("web", false, &long), now)
+            .expect("a change");
+        assert!(change.text.starts_with("ab[2Jxx") && change.text.len() <= MAX_TEXT);
+        let why = Some("vrrp-checker ended".to_owned());
+        board.take(
+            News::Trouble {
+                commands: false,
+                why,
+            },
+            now,
+        );
+        let troubles: Vec<String> = board.troubles().collect();
+        assert_eq!(
+            troubles,
+            ["checks are not run at the moment: vrrp-checker ended"]
+        );
+        board.take(
+            News::Trouble {
+                commands: false,
+                why: None,
+            },
+            now,
+        );
+        assert_eq!(board.troubles().count(), 0);
+    }
 }

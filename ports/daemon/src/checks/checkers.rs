@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Instant;
 
-use vrrp_config::{Check, CheckKind, CheckSpec};
+use vrrp_config::{Account, Check, CheckKind, CheckSpec};
 
 use super::News;
 use super::process::Process;
@@ -42,8 +42,10 @@ impl Default for Checkers {
 }
 
 impl Checkers {
-    /// From now on these are checked.
-    pub fn configure(&mut self, checks: &[Check], now: Instant) {
+    /// From now on these are checked, by processes that are started from now on as `user`, as far as they
+    /// run no commands. `None`: as the user of this process.
+    pub fn configure(&mut self, checks: &[Check], user: Option<Account>, now: Instant) {
+        self.services.set_user(user);
         let (mut services, mut commands) = (Vec::new(), Vec::new());
         for check in checks {
             let spec = with_account(check.spec.clone());

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use vrrp_config::{CheckSpec, Order, Outcome, Report};
+use vrrp_config::{Account, CheckSpec, Order, Outcome, Report};
 use vrrp_port_kit::privsep::{Inbox, packed};
 
 use super::News;
@@ -31,6 +31,8 @@ const AT_ONCE: usize = 64;
 /// A vrrp-checker.
 pub(super) struct Process {
     commands: bool,
+    /// The user that it becomes. `None`: it stays what it is.
+    user: Option<Account>,
     /// The checks that it runs, and the state of each.
     checks: BTreeMap<String, (CheckSpec, bool)>,
     state: State,
@@ -66,6 +68,7 @@ impl Process {
     pub(super) fn new(commands: bool) -> Self {
         Self {
             commands,
+            user: None,
             checks: BTreeMap::new(),
             state: State::Idle,
             pause: FIRST_PAUSE,
@@ -73,6 +76,11 @@ impl Process {
             expired: false,
             ended: Vec::new(),
         }
+    }
+
+    /// Sets the user of the next start.
+    pub(super) fn set_user(&mut self, user: Option<Account>) {
+        self.user = user;
     }
 
     /// From now on these are checked. Those that are unchanged keep their states, and so do changed
@@ -152,7 +160,8 @@ impl Process {
         match self.commands {
             true => command.arg("--commands"),
             false => {
-                let user = sys::nobody();
+                // The checker leaves the numbers alone where it is not root.
+                let user = self.user.unwrap_or_else(sys::nobody);
                 command.args(["--user", &user.uid.to_string(), &user.gid.to_string()])
             }
         };

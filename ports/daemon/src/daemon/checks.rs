@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use vrrp_config::tracked_name;
 use vrrp_control::{Answer, CheckEvent};
-use vrrp_core::Reason;
+use vrrp_core::{Reason, TrackEffect};
 use vrrp_host::{Platform, VrId, Why, wording};
 
 use super::Daemon;
@@ -58,13 +58,25 @@ impl<P: Platform> Daemon<P> {
     pub(super) fn reason(&self, id: &VrId, why: &Why) -> String {
         let reason = wording::reason(why);
         match why.reason {
-            Reason::TrackedFault => self.board.reason(id, false).unwrap_or(reason),
-            Reason::HigherPriority | Reason::HigherAddress => match self.board.reason(id, true) {
-                Some(checks) => format!("{reason}; {checks}"),
-                None => reason,
-            },
+            Reason::TrackedFault => {
+                let faults = self.board.reason(id, |effect| effect == TrackEffect::Fault);
+                faults.unwrap_or(reason)
+            }
+            Reason::StandsBack => self.stands_back_for(id).unwrap_or(reason),
+            Reason::HigherPriority | Reason::HigherAddress => {
+                match self.board.reason(id, |effect| effect != TrackEffect::Fault) {
+                    Some(checks) => format!("{reason}; {checks}"),
+                    None => reason,
+                }
+            }
             _ => reason,
         }
+    }
+
+    /// The failing checks that make a virtual router stand back, in words.
+    fn stands_back_for(&self, id: &VrId) -> Option<String> {
+        let stands_back = |effect| effect == TrackEffect::StandBack;
+        self.board.reason(id, stands_back)
     }
 }
 

@@ -96,11 +96,9 @@ impl<P: Platform> Daemon<P> {
         let reports: Vec<_> = reports.collect();
         Pieces::of_list(&Answer::Status(status), ROUTERS, reports, move |row| {
             let (report, checks, reason) = row;
-            let router = report::virtual_router(report, now, &warnings, reason);
-            vrrp_control::VirtualRouter {
-                checks: checks.clone(),
-                ..router
-            }
+            let mut router = report::virtual_router(report, now, &warnings, reason);
+            router.checks.clone_from(checks);
+            router
         })
     }
 

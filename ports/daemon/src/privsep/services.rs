@@ -260,7 +260,8 @@ impl Services {
         if !self.debug {
             apply_log_level(config.global.log_level);
         }
-        self.checkers.configure(&config.checks, Instant::now());
+        self.checkers
+            .configure(&config.checks, self.user, Instant::now());
         let checks = config.checks.iter().map(|check| check.spec.name.as_str());
         let names: BTreeSet<&str> = checks.collect();
         self.reports.retain(|name, _| names.contains(name.as_str()));

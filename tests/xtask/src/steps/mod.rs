@@ -74,7 +74,7 @@ const STEPS: &[Step] = {
         step("units", &[LAB, REFUSALS], units),
         step("install", &[LAB, SYSTEMD], installed::check),
         step("metrics", &[NETWORK, METRICS, PYTHON], metrics::check),
-        step("lab", &[LAB, C_HOST, LWIP, HTTPD, NAME_SERVERS], lab),
+        step("lab", &[LAB, C_HOST, LWIP, HTTPD, LAB_SERVICES], lab),
         step("soak", &[LAB, C_HOST], soak::briefly),
         step("size", &[BARE_METAL, BINUTILS], firmware::check_size),
         step(
@@ -364,7 +364,7 @@ fn tell_stories(words: &[String], at_once: Option<usize>) -> Result<(), Failure>
     packages::need(packages::C_HOST)?;
     packages::need(packages::LWIP)?;
     packages::need(packages::HTTPD)?;
-    packages::need(packages::NAME_SERVERS)?;
+    packages::need(packages::LAB_SERVICES)?;
     build_programs()?;
     let vrrpd = release("vrrpd");
     stories::run(&stories::Plan {

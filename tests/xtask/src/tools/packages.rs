@@ -18,8 +18,8 @@ pub(crate) const SYSTEMD: &[&str] = &["systemd"];
 pub(crate) const REFUSALS: &[&str] = &["strace"];
 /// The packages for the lab's C programs: httpd, as it comes.
 pub(crate) const HTTPD: &[&str] = &["apache2-bin", "apache2-dev", "pkg-config"];
-/// The packages for the lab's services on silent addresses: name servers, as they come.
-pub(crate) const NAME_SERVERS: &[&str] = &["bind9", "tinydns"];
+/// The packages for the lab's services: name servers and sshd, as they come.
+pub(crate) const LAB_SERVICES: &[&str] = &["bind9", "tinydns", "openssh-server", "python3"];
 /// Renders and checks the manual pages.
 pub(crate) const MANUALS: &[&str] = &["mandoc"];
 /// Counts instructions.
@@ -64,6 +64,7 @@ const SERVICES: &[(&str, &str)] = &[
     ("prometheus", "prometheus"),
     ("bind9", "named"),
     ("tinydns", "tinydns"),
+    ("openssh-server", "ssh"),
 ];
 
 /// The place where Debian's packages ask whether they may start a service.
