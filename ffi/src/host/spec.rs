@@ -160,6 +160,8 @@ unsafe fn router(path: &str, given: &vrrp_host_router, objects: &[Tracked]) -> R
         replace_mac: false,
         silent,
         reset_connections,
+        // A program prepares itself before it opens the host, or raises the priority.
+        prepares: false,
         addresses,
         source: at(&format!("{path}.source"), source)?,
         peers: Vec::new(),

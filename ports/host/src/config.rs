@@ -64,6 +64,11 @@ pub struct VrSpec {
     pub silent: bool,
     /// See [`VrSetup::reset_connections`].
     pub reset_connections: bool,
+    /// Whether this host has to be prepared before it takes over from an Active router that is well: then
+    /// it asks with [`Event::Prepare`](crate::Event::Prepare), and waits for
+    /// [`Host::set_prepared`](crate::Host::set_prepared). It does not wait where the Active router is
+    /// silent or says that it stops, nor as the owner of the addresses.
+    pub prepares: bool,
     /// Its addresses: at least one; with `peers` at most [`MAX_ADDRESSES`](crate::MAX_ADDRESSES).
     pub addresses: Vec<AddressSpec>,
     /// See [`VrConfig::source`]. While the interface does not have it there is a warning.
@@ -87,6 +92,7 @@ impl VrSpec {
             replace_mac: false,
             silent: false,
             reset_connections: false,
+            prepares: false,
             addresses,
             source: None,
             peers: Vec::new(),
@@ -94,9 +100,11 @@ impl VrSpec {
         }
     }
 
-    /// Calls `f` with the engine's form, tracked objects numbered by `number`.
+    /// Calls `f` with the engine's form, tracked objects numbered by `number`. One that `holds_back` leaves
+    /// an Active router alone that is well.
     pub(crate) fn with_engine_form<R>(
         &self,
+        holds_back: bool,
         mut number: impl FnMut(&Tracked) -> u16,
         f: impl FnOnce(&VrConfig<'_>) -> R,
     ) -> R {
@@ -110,7 +118,10 @@ impl VrSpec {
             })
             .collect();
         f(&VrConfig {
-            settings: self.settings,
+            settings: VrSettings {
+                preempt: self.settings.preempt && !holds_back,
+                ..self.settings
+            },
             addresses: &addresses,
             source: self.source,
             peers: &self.peers,

@@ -138,6 +138,29 @@ pub enum Event {
         /// The other router.
         peer: Peer,
     },
+    /// We stay Active, and another router that was Active, too, has given way: a network that was divided
+    /// has healed. Whatever the other did meanwhile outside of this host may have to be done again.
+    Healed {
+        /// The virtual router.
+        id: VrId,
+        /// The other router.
+        peer: Peer,
+        /// Its addresses.
+        addresses: Vec<VirtualAddress>,
+    },
+    /// This host would take over from an Active router that is well, and holds back until
+    /// [`Host::set_prepared`](crate::Host::set_prepared) says that it is ready: see
+    /// [`VrSpec::prepares`](crate::VrSpec::prepares).
+    Prepare {
+        /// The virtual router.
+        id: VrId,
+        /// The router to take over from.
+        peer: Peer,
+        /// The priority of this host.
+        priority: Priority,
+        /// Its addresses.
+        addresses: Vec<VirtualAddress>,
+    },
     /// The host was not run in time: a timer was handled this late (T-7).
     Stalled {
         /// How late.

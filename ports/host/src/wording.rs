@@ -138,6 +138,16 @@ pub fn event(event: &Event) -> (Weight, String) {
             let text = format!("{peer} claims to own the addresses (priority 255), as we do");
             (Weight::Warned, format!("{id}: {text}"))
         }
+        Event::Healed { id, peer, .. } => {
+            let address = peer.address;
+            let text = format!("{address} was master, too, and has given way");
+            (Weight::Info, format!("{id}: {text}"))
+        }
+        Event::Prepare { id, peer, .. } => {
+            let (address, priority) = (peer.address, peer.priority);
+            let text = format!("to take over from {address} (priority {priority}) when prepared");
+            (Weight::Info, format!("{id}: {text}"))
+        }
         Event::Contested { id, peer } => {
             let (address, priority) = (peer.address, peer.priority);
             let text = format!("{address} goes on advertising with priority {priority}");

@@ -11,7 +11,9 @@ use vrrp_core::{
 
 use super::conflicts::Conflicts;
 use super::devices::Rounds;
+use super::healing::Healing;
 use super::partings::Partings;
+use super::preparation::Preparations;
 use super::probes::{Probed, Probes};
 use crate::config::{Tracked, VrId, VrSpec};
 use crate::error::PlatformError;
@@ -44,6 +46,8 @@ pub(super) struct Core {
     pub(super) sightings: Sightings,
     pub(super) conflicts: Conflicts,
     pub(super) probes: Probes,
+    pub(super) healing: Healing,
+    pub(super) preparations: Preparations,
     pub(super) events: Queue,
     pub(super) answers: Vec<Answer>,
     /// Of VRIDs that are not ours.
@@ -237,6 +241,8 @@ impl Core {
             sightings: Sightings::default(),
             conflicts: Conflicts::default(),
             probes: Probes::default(),
+            healing: Healing::default(),
+            preparations: Preparations::default(),
             events: Queue::default(),
             answers: Vec::new(),
             rejected: Limiter::new(),

@@ -3,10 +3,12 @@
 mod conflicts;
 mod core;
 mod devices;
+mod healing;
 mod learning;
 mod partings;
 mod perform;
 mod plan;
+mod preparation;
 mod probes;
 mod receive;
 mod refusals;
@@ -124,6 +126,8 @@ impl<P: Platform> Host<P> {
             self.core.engine.handle_timeout(now);
             self.advertise();
         }
+        self.core.settle_healed(now);
+        self.review_preparations(now);
         self.announce_on_devices(now);
         self.probe(now);
         let settled = self.settle(now);
@@ -186,6 +190,7 @@ impl<P: Platform> Host<P> {
         if let Some(vr) = self.core.vrs.get_mut(&key) {
             vr.priority = priority;
         }
+        self.core.preparations.retry(key);
         self.settle_or_tell(now);
         Ok(())
     }

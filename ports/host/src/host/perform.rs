@@ -255,6 +255,10 @@ impl<P: Platform> Host<P> {
             return;
         };
         vr.state = change.to;
+        self.core.healing.forget(change.key);
+        let Some(vr) = self.core.vrs.get_mut(&change.key) else {
+            return;
+        };
         let ended = vr.ended(self.stopping);
         let status = self.core.engine.status(change.key);
         let Some(why) = status.map(|s| Why::new(&s, change.reason, change.peer, ended)) else {
@@ -325,6 +329,7 @@ impl<P: Platform> Host<P> {
             .next_retry()
             .into_iter()
             .chain(self.core.rounds.next())
+            .chain(self.core.healing.next())
             .chain(self.core.partings.next());
         deadline.into_iter().chain(others).min()
     }

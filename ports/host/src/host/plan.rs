@@ -114,6 +114,7 @@ fn check_engine(spec: &VrSpec) -> Result<(), ConfigError> {
         .set_interface(now, key.ifindex, InterfaceState::default())
         .and_then(|()| {
             spec.with_engine_form(
+                false,
                 |_| objects.next().unwrap_or(u16::MAX),
                 |config| engine.admin(now).insert(key, config),
             )

@@ -104,7 +104,8 @@ impl Core {
             return;
         };
         let priority = advert.priority();
-        let contested = vr.state == State::Active && priority > 0;
+        let is_active = vr.state == State::Active;
+        let contested = is_active && priority > 0;
         let (seen, changed) = match self.sightings.accept(now, accepted, &advert) {
             News::Same(seen) => (seen, false),
             News::Changed(seen) => (seen, true),
@@ -121,12 +122,16 @@ impl Core {
         if changed && accepted.address_mismatch {
             self.tell_addresses(now, key, peer, advert.addresses());
         }
+        let peer = Peer {
+            address: peer,
+            priority,
+        };
         if contests > 0 {
-            let peer = Peer {
-                address: peer,
-                priority,
-            };
             self.contest(now, key, peer, contests);
+        }
+        if is_active {
+            // One that gives way may say no more than that it stops.
+            self.note_other_active(now, key, peer);
         }
     }
 

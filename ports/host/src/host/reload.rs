@@ -236,7 +236,9 @@ impl<P: Platform> Host<P> {
         };
         let objects = &mut core.objects;
         let engine = &mut core.engine;
+        let holds_back = core.preparations.holds_back(key, &spec);
         let result = spec.with_engine_form(
+            holds_back,
             |what| objects.number(what),
             |config| engine.admin(now).reconfigure(key, config),
         );
@@ -254,6 +256,7 @@ impl<P: Platform> Host<P> {
         }
         core.sightings.judge_anew(key);
         core.conflicts.forget(key);
+        core.preparations.retry(key);
         vr.current = Some(spec);
         if moved && vr.priority.take().is_some() {
             let result = engine.admin(now).set_priority(key, None);
@@ -306,7 +309,9 @@ impl<P: Platform> Host<P> {
             return;
         };
         let (objects, engine) = (&mut core.objects, &mut core.engine);
+        let holds_back = core.preparations.holds_back(key, &spec);
         let mut result = spec.with_engine_form(
+            holds_back,
             |what| objects.number(what),
             |config| engine.admin(now).insert(key, config),
         );

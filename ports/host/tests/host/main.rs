@@ -5,6 +5,7 @@ mod conflicts;
 mod devices;
 mod failover;
 mod fake;
+mod planned;
 mod random;
 mod refused;
 mod refused_peers;
