@@ -61,6 +61,8 @@ pub(super) fn judge_scripts(config: &Config, accounts: &dyn Accounts, report: &m
             (Key::BackupScript, &router.backup_script),
             (Key::FaultScript, &router.fault_script),
             (Key::StopScript, &router.stop_script),
+            (Key::PrepareScript, &router.prepare_script),
+            (Key::ReclaimScript, &router.reclaim_script),
         ];
         for (key, script) in scripts {
             let Some(script) = script else { continue };

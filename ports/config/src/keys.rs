@@ -98,6 +98,10 @@ keys! {
     BackupScript "backupscript" VRID;
     FaultScript "faultscript" VRID;
     StopScript "stopscript" VRID;
+    PrepareScript "preparescript" VRID;
+    PrepareTimeout "preparetimeout" VRID;
+    ReclaimScript "reclaimscript" VRID;
+    ScriptRetry "scriptretry" RUNS;
     ScriptTimeout "scripttimeout" RUNS;
     ScriptUser "scriptuser" RUNS_AS;
     MonitoredCircuits "monitoredcircuits" VRID;

@@ -17,7 +17,12 @@ pub(super) fn judge(section: &Section<'_>, own_runtime_dir: bool, report: &mut R
     for entry in &section.entries {
         let (line, key) = (entry.line, Some(entry.key.name()));
         let without = match entry.key {
-            Key::MasterScript | Key::BackupScript | Key::FaultScript | Key::StopScript => {
+            Key::MasterScript
+            | Key::BackupScript
+            | Key::FaultScript
+            | Key::StopScript
+            | Key::PrepareScript
+            | Key::ReclaimScript => {
                 let message = "expected no event script, as only vrrpd runs them: take the key out, and let the program act on the change of state";
                 report.error(line, key, message);
                 continue;
@@ -34,7 +39,11 @@ pub(super) fn judge(section: &Section<'_>, own_runtime_dir: bool, report: &mut R
                 report.error(line, key, message);
                 continue;
             }
-            Key::ScriptTimeout | Key::ScriptUser | Key::ScriptSecurity => "only vrrpd runs scripts",
+            Key::ScriptTimeout
+            | Key::ScriptUser
+            | Key::ScriptSecurity
+            | Key::ScriptRetry
+            | Key::PrepareTimeout => "only vrrpd runs scripts",
             Key::ControlSocket | Key::ControlGroup => "only vrrpd has a control socket",
             Key::User => "only vrrpd has a process for it",
             Key::LogLevel => "only vrrpd writes a log",
@@ -96,7 +105,14 @@ mod tests {
 
     #[test]
     fn a_script_that_nobody_would_run_is_an_error() {
-        for key in ["masterscript", "backupscript", "faultscript", "stopscript"] {
+        for key in [
+            "masterscript",
+            "backupscript",
+            "faultscript",
+            "stopscript",
+            "preparescript",
+            "reclaimscript",
+        ] {
             let text = format!("{TEXT}{key} = /bin/true\n");
             assert!(parse("some.conf".as_ref(), &text).config.is_some());
             let read = judged(&text, false);

@@ -25,8 +25,16 @@ pub struct VirtualRouter {
     pub fault_script: Option<Script>,
     /// Runs when vrrpd stops or the virtual router is taken out of the file.
     pub stop_script: Option<Script>,
+    /// Runs before this host takes over from a master that is well.
+    pub prepare_script: Option<Script>,
+    /// Runs when this host stays master and another master has given way.
+    pub reclaim_script: Option<Script>,
     /// How long a script may run.
     pub script_timeout: Duration,
+    /// How long `prepare_script` may run.
+    pub prepare_timeout: Duration,
+    /// Whether a script that has failed is run again, until it succeeds or the state changes.
+    pub script_retry: bool,
     /// The user that its scripts run as. `None`: the user of vrrpd.
     pub script_user: Option<ScriptUser>,
     /// The checks that it names.
@@ -45,7 +53,11 @@ impl PartialEq for VirtualRouter {
             backup_script,
             fault_script,
             stop_script,
+            prepare_script,
+            reclaim_script,
             script_timeout,
+            prepare_timeout,
+            script_retry,
             script_user,
             // Those of `spec` say the same.
             checks: _,
@@ -57,7 +69,11 @@ impl PartialEq for VirtualRouter {
             && *backup_script == other.backup_script
             && *fault_script == other.fault_script
             && *stop_script == other.stop_script
+            && *prepare_script == other.prepare_script
+            && *reclaim_script == other.reclaim_script
             && *script_timeout == other.script_timeout
+            && *prepare_timeout == other.prepare_timeout
+            && *script_retry == other.script_retry
             && *script_user == other.script_user
     }
 }

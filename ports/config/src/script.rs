@@ -14,6 +14,9 @@ use super::values;
 /// How long a script may run unless `scripttimeout` says otherwise.
 pub const DEFAULT_SCRIPT_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long `preparescript` may run unless `preparetimeout` says otherwise.
+pub(crate) const DEFAULT_PREPARE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// A program to run at an event, and the words given to it before those that vrrpd adds.
 ///
 /// freevrrpd hands the value to a shell; vrrpd runs the program itself, so that its exit status is
@@ -28,21 +31,27 @@ pub struct Script {
 }
 
 /// The scripts of one virtual router, in the order of the manual page.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Scripts {
     pub(super) master: Option<Script>,
     pub(super) backup: Option<Script>,
     pub(super) fault: Option<Script>,
     pub(super) stop: Option<Script>,
+    pub(super) prepare: Option<Script>,
+    pub(super) reclaim: Option<Script>,
+    pub(super) prepare_timeout: Duration,
 }
 
-/// Reads the four scripts of a section.
+/// Reads the scripts of a section.
 pub(super) fn scripts(reader: &mut Reader<'_, '_>) -> Scripts {
     Scripts {
         master: script(reader, Key::MasterScript),
         backup: script(reader, Key::BackupScript),
         fault: script(reader, Key::FaultScript),
         stop: script(reader, Key::StopScript),
+        prepare: script(reader, Key::PrepareScript),
+        reclaim: script(reader, Key::ReclaimScript),
+        prepare_timeout: timeout(reader, Key::PrepareTimeout).unwrap_or(DEFAULT_PREPARE_TIMEOUT),
     }
 }
 
@@ -51,6 +60,7 @@ pub(super) fn scripts(reader: &mut Reader<'_, '_>) -> Scripts {
 pub(super) struct Defaults {
     pub(super) timeout: Duration,
     pub(super) user: Option<ScriptUser>,
+    pub(super) retry: bool,
 }
 
 impl Default for Defaults {
@@ -58,16 +68,19 @@ impl Default for Defaults {
         Self {
             timeout: DEFAULT_SCRIPT_TIMEOUT,
             user: None,
+            retry: false,
         }
     }
 }
 
 impl Defaults {
-    /// Reads `scripttimeout` and `scriptuser` of a section that may change them.
+    /// Reads `scripttimeout`, `scriptuser` and `scriptretry` of a section that may change them.
     pub(super) fn read(&self, reader: &mut Reader<'_, '_>) -> Self {
+        let retry = reader.value(Key::ScriptRetry, values::yes_no);
         Self {
-            timeout: timeout(reader).unwrap_or(self.timeout),
+            timeout: timeout(reader, Key::ScriptTimeout).unwrap_or(self.timeout),
             user: self.read_user(reader),
+            retry: retry.unwrap_or(self.retry),
         }
     }
 
@@ -97,10 +110,8 @@ pub(super) fn user(text: &str) -> Result<ScriptUser, String> {
     })
 }
 
-fn timeout(reader: &mut Reader<'_, '_>) -> Option<Duration> {
-    let timeout = reader.value(Key::ScriptTimeout, |text| {
-        values::seconds(text, 100..=86_400_000)
-    })?;
+fn timeout(reader: &mut Reader<'_, '_>, key: Key) -> Option<Duration> {
+    let timeout = reader.value(key, |text| values::seconds(text, 100..=86_400_000))?;
     Some(Duration::from_micros(timeout.as_micros()))
 }
 

@@ -118,6 +118,7 @@ impl Settings {
             replace_mac: self.replace_mac,
             silent: self.silent,
             reset_connections: self.reset_connections,
+            prepares: false,
             addresses: own,
             source,
             peers,

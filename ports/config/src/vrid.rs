@@ -70,17 +70,22 @@ pub(super) fn read(
 }
 
 fn with_scripts(
-    spec: VrSpec,
+    mut spec: VrSpec,
     scripts: &Scripts,
     run: &Defaults,
     section: &Section<'_>,
 ) -> VirtualRouter {
+    spec.prepares = scripts.prepare.is_some();
     VirtualRouter {
         spec,
         master_script: scripts.master.clone(),
         backup_script: scripts.backup.clone(),
         fault_script: scripts.fault.clone(),
         stop_script: scripts.stop.clone(),
+        prepare_script: scripts.prepare.clone(),
+        reclaim_script: scripts.reclaim.clone(),
+        prepare_timeout: scripts.prepare_timeout,
+        script_retry: run.retry,
         script_timeout: run.timeout,
         script_user: run.user.clone(),
         checks: Vec::new(),

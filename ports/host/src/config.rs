@@ -81,7 +81,7 @@ pub struct VrSpec {
 
 impl VrSpec {
     /// A virtual router with the engine's defaults and these addresses. But packets to them are
-    /// accepted: the service is on this host.
+    /// accepted, and their connections reset when they are given up: the service is on this host.
     pub fn new(id: VrId, addresses: Vec<AddressSpec>) -> Self {
         Self {
             id,
@@ -91,7 +91,7 @@ impl VrSpec {
             },
             replace_mac: false,
             silent: false,
-            reset_connections: false,
+            reset_connections: true,
             prepares: false,
             addresses,
             source: None,

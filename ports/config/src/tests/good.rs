@@ -323,9 +323,12 @@ masterscript = /a/master
 backupscript = /a/event backup vrid=1 # the same for all
 faultscript = /a/fault
 stopscript = /a/stop
+preparescript = /a/prepare
+reclaimscript = /a/reclaim
+preparetimeout = 2.5
 ";
     let (config, said) = good(&format!(
-        "[GLOBAL]\nscripttimeout = 5\n{MINIMAL}{scripts}scripttimeout = 1.5\n\
+        "[GLOBAL]\nscripttimeout = 5\nscriptretry = yes\n{MINIMAL}{scripts}scripttimeout = 1.5\nscriptretry = no\n\
          [VRID]\nserverid=2\ninterface=eth0\naddr=10.0.0.2/24\n"
     ));
     assert_eq!(said, [""; 0]);
@@ -342,6 +345,12 @@ stopscript = /a/stop
     );
     assert_eq!(first.fault_script, script("/a/fault"));
     assert_eq!(first.stop_script, script("/a/stop"));
+    assert_eq!(first.prepare_script, script("/a/prepare"));
+    assert_eq!(first.reclaim_script, script("/a/reclaim"));
+    assert_eq!(first.prepare_timeout, StdDuration::from_millis(2500));
+    assert_eq!(second.prepare_timeout, StdDuration::from_secs(10));
+    assert!(first.spec.prepares && !second.spec.prepares);
+    assert!(second.script_retry && !first.script_retry);
     assert_eq!(first.script_timeout, StdDuration::from_millis(1500));
     assert_eq!(second.script_timeout, StdDuration::from_secs(5));
 }

@@ -32,6 +32,7 @@ impl<P: Platform> Daemon<P> {
                     self.state_changed(&event, now);
                 }
                 Event::Removed { id } => self.removed(id),
+                Event::Prepare { .. } | Event::Healed { .. } => self.request_script(&event),
                 _ => {}
             }
         }
@@ -100,6 +101,58 @@ impl<P: Platform> Daemon<P> {
             peer: why.peer.map(|p| p.address.to_string()),
         };
         self.control.publish(told, now);
+    }
+
+    /// Has a script run that follows no change of state.
+    fn request_script(&mut self, event: &Event) {
+        let (id, occasion, state, peer, priority, addresses) = match event {
+            Event::Prepare {
+                id,
+                peer,
+                priority,
+                addresses,
+            } => {
+                let priority = Some(priority.get());
+                (
+                    id,
+                    Occasion::Prepare,
+                    State::Backup,
+                    peer,
+                    priority,
+                    addresses,
+                )
+            }
+            Event::Healed {
+                id,
+                peer,
+                addresses,
+            } => (id, Occasion::Reclaim, State::Active, peer, None, addresses),
+            _ => return,
+        };
+        let (_, line) = wording::event(event);
+        let reason = line.strip_prefix(&format!("{id}: ")).unwrap_or(&line);
+        let happening = Happening {
+            occasion,
+            old_state: wording::state(state),
+            new_state: wording::state(state),
+            reason: reason.to_owned(),
+            addresses: addresses.iter().map(report::prefixed).collect(),
+            peer: Some(*peer),
+            priority,
+        };
+        self.parent.submit(id, &happening);
+    }
+
+    /// Tells the host what has been prepared.
+    pub(super) fn take_prepared(&mut self) {
+        for (id, result) in self.parent.take_prepared() {
+            if let Err(why) = &result {
+                log::warn!("{id}: stays backup: {why}");
+            }
+            // One that is gone needs nothing.
+            let _ = self.host.set_prepared(&id, result);
+            self.backlog = true;
+        }
     }
 
     /// A virtual router is gone: out of the file, or to come again in another shape.

@@ -175,6 +175,7 @@ impl<P: Platform> Daemon<P> {
         let changed = self.take_events(now) || changed;
         self.go_on_stopping(now);
         self.log_warnings(now);
+        self.take_prepared();
         if changed {
             self.tell_manager();
             self.tidy_at = Some(now + TIDY_AFTER);

@@ -13,7 +13,7 @@ use super::messages::{
     Beginning, MAX_TO_WORKER, Remark, ToParent, ToWorker, WireHappening, WireId, octets,
 };
 use crate::checks::News;
-use crate::scripts::{Happening, Occasion};
+use crate::scripts::{Happening, Occasion, Prepared};
 use crate::sys::Taken;
 use vrrp_config::{Account, Diagnostic};
 
@@ -34,6 +34,8 @@ pub struct ParentHandle {
     done: u64,
     /// The last occasion of each virtual router that it may be told of.
     occasions: BTreeMap<VrId, Option<Occasion>>,
+    /// Results of preparations that were not taken yet.
+    prepared: Vec<Prepared>,
     managed: bool,
     /// It is not there any more.
     gone: Option<io::ErrorKind>,
@@ -88,6 +90,7 @@ impl ParentHandle {
             told: 0,
             done: 0,
             occasions: BTreeMap::new(),
+            prepared: Vec::new(),
             managed,
             gone: None,
         };
@@ -149,12 +152,18 @@ impl ParentHandle {
     /// Whether [`take`](Self::take) is due though nothing is readable: signals came while something
     /// else was waited for, or the parent is gone.
     pub fn is_due(&self) -> bool {
-        self.signals != 0 || self.gone.is_some() || !self.news.is_empty()
+        let unread = !self.news.is_empty() || !self.prepared.is_empty();
+        self.signals != 0 || self.gone.is_some() || unread
     }
 
     /// The news of checks since the last call.
     pub fn take_news(&mut self) -> Vec<News> {
         std::mem::take(&mut self.news)
+    }
+
+    /// The results of preparations since the last call.
+    pub fn take_prepared(&mut self) -> Vec<Prepared> {
+        std::mem::take(&mut self.prepared)
     }
 
     /// Has a check run now.
@@ -197,7 +206,9 @@ impl ParentHandle {
     /// Tells what happened to a virtual router.
     pub fn submit(&mut self, id: &VrId, happening: &Happening) {
         if let Some(last) = self.occasions.get_mut(id) {
-            *last = Some(happening.occasion);
+            if happening.occasion.is_change() {
+                *last = Some(happening.occasion);
+            }
             self.told += 1;
             let happening = WireHappening::new(happening);
             self.send(&ToParent::Happened(WireId::new(id), happening));
@@ -231,6 +242,9 @@ impl ParentHandle {
                 ToWorker::Configuration(answer) => self.configuration = Some(answer),
                 ToWorker::Checked(news) => self.news.push(news),
                 ToWorker::Done(count) => self.done = count,
+                ToWorker::Prepared(id, result) => {
+                    self.prepared.extend(id.id().map(|id| (id, result)));
+                }
             }
         }
         Ok(())

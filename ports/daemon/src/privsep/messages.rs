@@ -66,6 +66,8 @@ pub(super) enum ToWorker {
     Checked(News),
     /// Every script is done that follows from the first so many happenings.
     Done(u64),
+    /// A virtual router has been prepared, or why not.
+    Prepared(WireId, Result<(), String>),
 }
 
 /// The facts that a worker has to know before it begins.
@@ -132,11 +134,13 @@ pub(super) struct WireHappening {
     priority: Option<u8>,
 }
 
-const OCCASIONS: [Occasion; 4] = [
+const OCCASIONS: [Occasion; 6] = [
     Occasion::Master,
     Occasion::Backup,
     Occasion::Fault,
     Occasion::Stop,
+    Occasion::Prepare,
+    Occasion::Reclaim,
 ];
 const STATES: [&str; 3] = ["init", "backup", "master"];
 
@@ -259,7 +263,7 @@ mod tests {
             change(&mut what);
             assert_eq!(what.happening(), None);
         };
-        refused(&|w| w.occasion = 4);
+        refused(&|w| w.occasion = 6);
         refused(&|w| w.old_state = 3);
         refused(&|w| w.reason = "a\nb".into());
         refused(&|w| w.reason = "a".repeat(MAX_TEXT + 1));

@@ -11,7 +11,7 @@ use vrrp_port_kit::privsep::{PrivilegedPlatform, Server};
 
 use super::channel::MessageChannel;
 use super::messages::{
-    Beginning, MAX_TO_PARENT, MAX_TO_WORKER, Remark, ToParent, ToWorker, characters,
+    Beginning, MAX_TO_PARENT, MAX_TO_WORKER, Remark, ToParent, ToWorker, WireId, characters,
 };
 use crate::checks::{Checkers, News};
 use crate::daemon::apply_log_level;
@@ -225,8 +225,14 @@ impl Services {
         flushed.map(|()| said)
     }
 
-    /// Tells the worker when all scripts are done that follow what it has told.
+    /// Tells the worker what has been prepared, and when all scripts are done that follow what it has told.
     pub(super) fn tell_done(&mut self) {
+        for (id, result) in self.scripts.take_prepared() {
+            // Where it fails there is an end to be seen in the next turn.
+            let _ = self
+                .channel
+                .send(&ToWorker::Prepared(WireId::new(&id), result));
+        }
         if self.scripts.is_idle() && self.done != self.happened {
             self.done = self.happened;
             // Where it fails there is an end to be seen in the next turn.

@@ -20,8 +20,16 @@ pub struct ScriptSet {
     pub fault: Option<Script>,
     /// `stopscript`: it has stopped.
     pub stop: Option<Script>,
-    /// How long each may run.
+    /// `preparescript`: it is about to take over from a master that is well.
+    pub prepare: Option<Script>,
+    /// `reclaimscript`: it stays master, and another one has given way.
+    pub reclaim: Option<Script>,
+    /// How long each may run, but for `prepare`.
     pub timeout: Duration,
+    /// How long `prepare` may run.
+    pub prepare_timeout: Duration,
+    /// Whether `master`, `backup` and `reclaim` are run again until they succeed.
+    pub retry: bool,
     /// The user that they run as. `None`: the user of this process.
     pub user: Option<ScriptUser>,
     /// The treatment of a script that others could replace.
@@ -31,7 +39,14 @@ pub struct ScriptSet {
 impl ScriptSet {
     /// Whether there is no script to run.
     pub(super) fn is_empty(&self) -> bool {
-        let scripts = [&self.master, &self.backup, &self.fault, &self.stop];
+        let scripts = [
+            &self.master,
+            &self.backup,
+            &self.fault,
+            &self.stop,
+            &self.prepare,
+            &self.reclaim,
+        ];
         scripts.iter().all(|script| script.is_none())
     }
 }
@@ -47,9 +62,18 @@ pub enum Occasion {
     Fault,
     /// It was stopped.
     Stop,
+    /// It is backup, and is to be made ready to take over from a master that is well.
+    Prepare,
+    /// It stays master, and another master has given way.
+    Reclaim,
 }
 
 impl Occasion {
+    /// Whether it is a change of state.
+    pub const fn is_change(self) -> bool {
+        !matches!(self, Occasion::Prepare | Occasion::Reclaim)
+    }
+
     /// The word that scripts and logs use.
     pub const fn word(self) -> &'static str {
         match self {
@@ -57,6 +81,8 @@ impl Occasion {
             Occasion::Backup => "backup",
             Occasion::Fault => "fault",
             Occasion::Stop => "stop",
+            Occasion::Prepare => "prepare",
+            Occasion::Reclaim => "reclaim",
         }
     }
 }

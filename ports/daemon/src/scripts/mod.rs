@@ -3,6 +3,10 @@
 //! For each virtual router one script runs at a time. While it runs, only the latest thing that
 //! happened waits: what that supersedes is skipped, and logged. So the last script to run always
 //! belongs to the state that holds, and a script never hears twice of the same state.
+//!
+//! A request that is no change of state, to prepare or to reclaim, has its turn after the changes, and
+//! is skipped when the state changes before. A script that has failed is run again where that is asked
+//! for, until it succeeds or the state changes.
 
 mod happening;
 mod launch;
@@ -22,7 +26,7 @@ use vrrp_host::VrId;
 pub use happening::{Happening, Occasion, ScriptSet};
 pub(crate) use launch::Launch;
 use output::Pipe;
-use run::{Outcome, Run};
+use run::{Ended, Outcome, Run};
 pub(crate) use spawner::Spawner;
 
 use crate::poll::PollSet;
@@ -51,7 +55,14 @@ pub struct Scripts {
     left: VecDeque<Pipe>,
     abandoned: Vec<Child>,
     running: usize,
+    prepared: Vec<Prepared>,
 }
+
+/// A virtual router that was to be prepared, and the result.
+pub type Prepared = (VrId, Result<(), String>);
+
+/// The pause before a script that has failed is run again, at first and at most.
+const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
 
 impl std::fmt::Debug for Scripts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -67,10 +78,42 @@ struct Line {
     told: Told,
     /// The latest event, while it waits for its turn.
     pending: Option<Box<Happening>>,
+    /// A request that is no change of state, while it waits for its turn.
+    request: Option<Box<Happening>>,
+    /// The script that runs now, or ran last.
+    attempt: Option<Box<Attempt>>,
+    /// When that one is run again.
+    again: Option<Instant>,
+    /// It has been prepared since it was last Backup for another reason than that.
+    is_prepared: bool,
+    /// It was asked to be prepared, and has no script for that any more.
+    nothing_to_prepare: bool,
     current: Option<Box<Current>>,
     run: Option<Box<Run>>,
     /// The virtual router is gone: forget it when everything has run.
     leaving: bool,
+}
+
+/// One script for one event.
+#[derive(Clone)]
+struct Attempt {
+    happening: Happening,
+    name: &'static str,
+    script: Script,
+    /// Before it is run again, should it fail.
+    pause: Duration,
+}
+
+impl Attempt {
+    /// Whether it is repeated where a configuration asks for that.
+    fn is_repeatable(&self) -> bool {
+        ["masterscript", "backupscript", "reclaimscript"].contains(&self.name)
+    }
+
+    /// Whether its success is waited for.
+    fn prepares(&self) -> bool {
+        self.happening.occasion == Occasion::Prepare
+    }
 }
 
 /// The event that has its turn, and the scripts that it still has to run.
@@ -120,8 +163,18 @@ impl Scripts {
         let Some(line) = self.lines.get_mut(id) else {
             return;
         };
-        if let Some(older) = line.pending.replace(Box::new(happening)) {
+        let place = match happening.occasion.is_change() {
+            true => &mut line.pending,
+            false => &mut line.request,
+        };
+        let changes = happening.occasion.is_change();
+        let older = place.replace(Box::new(happening));
+        let request = if changes { line.request.take() } else { None };
+        for older in older.into_iter().chain(request) {
             line.skipped(id, &older);
+        }
+        if changes {
+            line.again = None;
         }
         if !self.waiting.contains(id) {
             self.waiting.push_back(id.clone());
@@ -138,6 +191,11 @@ impl Scripts {
     /// Whether nothing runs and nothing waits.
     pub fn is_idle(&self) -> bool {
         self.running == 0 && self.waiting.is_empty()
+    }
+
+    /// Takes the results of preparations that have ended since the last call.
+    pub fn take_prepared(&mut self) -> Vec<Prepared> {
+        std::mem::take(&mut self.prepared)
     }
 
     /// Kills what still runs: the time for stopping is over.
@@ -165,7 +223,9 @@ impl Scripts {
     /// When [`Scripts::handle`] is due even though nothing is ready.
     pub fn deadline(&self) -> Option<Instant> {
         let runs = self.runs().map(Run::deadline);
+        let again = self.lines.values().filter_map(|line| line.again);
         runs.chain(self.left.iter().filter_map(Pipe::deadline))
+            .chain(again)
             .min()
     }
 
@@ -184,7 +244,18 @@ impl Scripts {
         }
         self.abandoned
             .retain_mut(|child| matches!(child.try_wait(), Ok(None)));
+        self.queue_again(now);
         self.start_waiting(now);
+    }
+
+    /// Queues scripts that have failed and are to be run again by now.
+    fn queue_again(&mut self, now: Instant) {
+        for (id, line) in &mut self.lines {
+            if line.again.is_some_and(|at| at <= now) && !line.leaving && !self.waiting.contains(id)
+            {
+                self.waiting.push_back(id.clone());
+            }
+        }
     }
 
     /// Whether a process may come into being at this moment, so that [`Scripts::reaped`] must not
@@ -201,8 +272,8 @@ impl Scripts {
             return;
         };
         if let Some(mut run) = self.lines.get_mut(&id).and_then(|line| line.run.take()) {
-            let pipes = run.reaped(status, now);
-            self.ended(&id, pipes);
+            let ended = run.reaped(status, now);
+            self.ended(&id, ended, now);
         }
     }
 
@@ -237,7 +308,7 @@ impl Scripts {
                     if let Some(line) = self.lines.get_mut(&id) {
                         line.run = None;
                     }
-                    self.ended(&id, Vec::new());
+                    self.ended(&id, failed(format!("cannot be run: {error}")), now);
                 }
                 (Err(_), _, _) => {}
             }
@@ -252,28 +323,31 @@ impl Scripts {
         run.read(ready, now);
         match run.handle(now) {
             Outcome::Running => {}
-            Outcome::Ended(pipes) => {
+            Outcome::Ended(ended) => {
                 line.run = None;
-                self.ended(id, pipes);
+                self.ended(id, ended, now);
             }
             Outcome::Abandoned(child) => {
                 line.run = None;
                 self.abandoned.extend(child);
-                self.ended(id, Vec::new());
+                self.ended(id, failed("does not end".into()), now);
             }
         }
     }
 
     /// A script of `id` is over: keeps what it left, and queues `id` when it has more to run.
-    fn ended(&mut self, id: &VrId, pipes: Vec<Pipe>) {
+    fn ended(&mut self, id: &VrId, ended: Ended, now: Instant) {
         self.running -= 1;
-        self.left.extend(pipes);
+        self.left.extend(ended.pipes);
         while self.left.len() > MAX_LEFT {
             self.left.pop_front();
         }
         let Some(line) = self.lines.get_mut(id) else {
             return;
         };
+        if let Some(result) = line.note_end(id, ended.result, now) {
+            self.prepared.push((id.clone(), result));
+        }
         if line.has_work() {
             if !self.waiting.contains(id) {
                 // Before others: it has been waited for already.
@@ -298,11 +372,14 @@ impl Scripts {
                 // Its turn comes when what runs has ended, see `ended`.
                 continue;
             }
-            match line.next_script(&id) {
-                Some((happening, name, script)) => {
-                    if let Err(error) = self.start(&id, &happening, name, &script, now) {
+            match line.next_script(&id, now) {
+                Some(attempt) => {
+                    if let Err(error) = self.start(&id, attempt, now) {
                         log::error!("no script can be run: {error}");
                     }
+                }
+                None if std::mem::take(&mut line.nothing_to_prepare) => {
+                    self.prepared.push((id, Ok(())));
                 }
                 None if line.leaving => {
                     self.lines.remove(&id);
@@ -312,18 +389,19 @@ impl Scripts {
         }
     }
 
-    fn start(
-        &mut self,
-        id: &VrId,
-        happening: &Happening,
-        name: &'static str,
-        script: &Script,
-        now: Instant,
-    ) -> io::Result<()> {
+    fn start(&mut self, id: &VrId, attempt: Attempt, now: Instant) -> io::Result<()> {
         let Some(line) = self.lines.get_mut(id) else {
             return Ok(());
         };
-        let timeout = line.set.as_ref().map_or(Duration::ZERO, |set| set.timeout);
+        let prepares = attempt.name == "preparescript";
+        let timeout = line
+            .set
+            .as_ref()
+            .map_or(Duration::ZERO, |set| match prepares {
+                true => set.prepare_timeout,
+                false => set.timeout,
+            });
+        let (name, script) = (attempt.name, &attempt.script);
         let spawner = match &mut self.spawner {
             Some(spawner) => spawner,
             none => none.insert(Spawner::new()?),
@@ -336,13 +414,14 @@ impl Scripts {
         };
         let launch = Launch {
             label: label.clone(),
-            command: happening.command(id, script),
+            command: attempt.happening.command(id, script),
             user,
             security: Some(security),
         };
         spawner.start(self.tickets, launch);
         let run = Run::new(self.tickets, label, timeout, now);
         line.run = Some(Box::new(run));
+        line.attempt = Some(Box::new(attempt));
         self.running += 1;
         Ok(())
     }
@@ -355,6 +434,10 @@ pub fn script_set(router: VirtualRouter, security: ScriptSecurity) -> ScriptSet 
         backup: router.backup_script,
         fault: router.fault_script,
         stop: router.stop_script,
+        prepare: router.prepare_script,
+        reclaim: router.reclaim_script,
+        prepare_timeout: router.prepare_timeout,
+        retry: router.script_retry,
         timeout: router.script_timeout,
         user: router.script_user,
         security,
@@ -367,6 +450,11 @@ impl Line {
             set,
             told: Told::default(),
             pending: None,
+            request: None,
+            attempt: None,
+            again: None,
+            is_prepared: false,
+            nothing_to_prepare: false,
             current: None,
             run: None,
             leaving: false,
@@ -379,11 +467,38 @@ impl Line {
 
     fn has_work(&self) -> bool {
         let more = self.current.as_ref().is_some_and(|c| !c.rest.is_empty());
-        self.pending.is_some() || more
+        self.pending.is_some() || self.request.is_some() || more
+    }
+
+    /// Notes how the script that ran has ended. Returns the result of a preparation.
+    fn note_end(
+        &mut self,
+        id: &VrId,
+        result: Result<(), String>,
+        now: Instant,
+    ) -> Option<Result<(), String>> {
+        let attempt = self.attempt.as_mut()?;
+        if attempt.name == "preparescript" {
+            self.is_prepared = result.is_ok();
+            let failed = |why| format!("preparescript failed: {why}");
+            return attempt.prepares().then(|| result.map_err(failed));
+        }
+        let repeats = self.set.as_ref().is_some_and(|set| set.retry) && attempt.is_repeatable();
+        if result.is_err() && repeats && self.pending.is_none() && !self.leaving {
+            let pause = attempt.pause;
+            log::warn!(
+                "{id}: {} is run again in {} s",
+                attempt.name,
+                pause.as_secs()
+            );
+            self.again = Some(now + pause);
+            attempt.pause = (2 * pause).min(PAUSES[1]);
+        }
+        None
     }
 
     /// The next script to run for the latest thing that happened.
-    fn next_script(&mut self, id: &VrId) -> Option<(Happening, &'static str, Script)> {
+    fn next_script(&mut self, id: &VrId, now: Instant) -> Option<Attempt> {
         if let Some(mut happening) = self.pending.take() {
             if let Some(current) = self.current.take()
                 && !current.rest.is_empty()
@@ -398,12 +513,33 @@ impl Line {
                 rest,
             }));
         }
+        if self.current.as_ref().is_none_or(|c| c.rest.is_empty()) {
+            if self.again.is_some_and(|at| at <= now) {
+                self.again = None;
+                return self.attempt.as_deref().cloned();
+            }
+            let request = self.request.take();
+            self.current = request.map(|happening| {
+                let rest = self.due(&happening);
+                self.nothing_to_prepare =
+                    happening.occasion == Occasion::Prepare && rest.is_empty();
+                Box::new(Current {
+                    happening: *happening,
+                    rest,
+                })
+            });
+        }
         let current = self.current.as_mut()?;
         let Some((name, script)) = current.rest.pop_front() else {
             self.current = None;
             return None;
         };
-        Some((current.happening.clone(), name, script))
+        Some(Attempt {
+            happening: current.happening.clone(),
+            name,
+            script,
+            pause: PAUSES[0],
+        })
     }
 
     /// The scripts that `happening` calls for, given what was told already.
@@ -411,20 +547,31 @@ impl Line {
         let before = self.told;
         let occasion = happening.occasion;
         let master = occasion == Occasion::Master;
-        self.told = Told {
-            occasion: Some(occasion),
-            master: Some(master),
-            state: Some(happening.new_state),
-        };
+        let is_prepared = self.is_prepared;
+        if occasion.is_change() {
+            self.is_prepared = false;
+            self.told = Told {
+                occasion: Some(occasion),
+                master: Some(master),
+                state: Some(happening.new_state),
+            };
+        }
         let lost = before.master == Some(true);
         let Some(set) = &self.set else {
             return VecDeque::new();
         };
         let wanted = match occasion {
+            // One that takes over without having been prepared, as nobody else does, is prepared now.
             Occasion::Master => [
+                (
+                    before.master != Some(true) && !is_prepared,
+                    "preparescript",
+                    &set.prepare,
+                ),
                 (before.master != Some(true), "masterscript", &set.master),
-                NONE,
             ],
+            Occasion::Prepare => [(true, "preparescript", &set.prepare), NONE],
+            Occasion::Reclaim => [(lost, "reclaimscript", &set.reclaim), NONE],
             Occasion::Backup => [
                 (before.master != Some(false), "backupscript", &set.backup),
                 NONE,
@@ -450,6 +597,14 @@ impl Line {
                 older.occasion.word()
             );
         }
+    }
+}
+
+/// The end of a script of which no process is left.
+fn failed(why: String) -> Ended {
+    Ended {
+        result: Err(why),
+        pipes: Vec::new(),
     }
 }
 

@@ -39,10 +39,18 @@ enum Step {
 pub(super) enum Outcome {
     /// It goes on.
     Running,
-    /// It has ended, and its status is logged. The pipes are held by processes that it left.
-    Ended(Vec<Pipe>),
+    /// It has ended, and its status is logged.
+    Ended(Ended),
     /// It does not even end when killed. It is to be reaped whenever it does.
     Abandoned(Option<Child>),
+}
+
+/// The end of a script.
+pub(super) struct Ended {
+    /// Why it counts as failed, if it does.
+    pub(super) result: Result<(), String>,
+    /// Held by processes that it left.
+    pub(super) pipes: Vec<Pipe>,
 }
 
 impl Run {
@@ -151,7 +159,7 @@ impl Run {
     }
 
     /// Another has taken its exit status (PID 1 reaps everything).
-    pub(super) fn reaped(&mut self, status: ExitStatus, now: Instant) -> Vec<Pipe> {
+    pub(super) fn reaped(&mut self, status: ExitStatus, now: Instant) -> Ended {
         self.finish(status, now)
     }
 
@@ -172,7 +180,7 @@ impl Run {
         child.try_wait().ok().flatten()
     }
 
-    fn finish(&mut self, status: ExitStatus, now: Instant) -> Vec<Pipe> {
+    fn finish(&mut self, status: ExitStatus, now: Instant) -> Ended {
         let mut left: VecDeque<Pipe> = std::mem::take(&mut self.pipes).into();
         left.retain_mut(|pipe| pipe.drain(now));
         let took = secs(now - self.began);
@@ -181,7 +189,15 @@ impl Run {
         } else {
             log::warn!("{}: failed after {took}: {status}", self.label);
         }
-        left.into()
+        let result = match (status.success(), self.step) {
+            (true, _) => Ok(()),
+            (false, Step::Allowed) => Err(status.to_string()),
+            (false, _) => Err(format!("not done after {}", secs(self.timeout))),
+        };
+        Ended {
+            result,
+            pipes: left.into(),
+        }
     }
 }
 

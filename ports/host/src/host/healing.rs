@@ -38,7 +38,7 @@ impl Core {
         let Some(status) = self.engine.status(key) else {
             return;
         };
-        let down_interval = status.down_interval();
+        let down_interval = status.down_interval;
         let is_settled = status.state == State::Active
             && !status.handing_over
             && now.since(status.since) >= down_interval;

@@ -128,7 +128,7 @@ impl Core {
             && !status.resigned
             && !status.priority.is_owner();
         let active = status.active.filter(|_| may)?;
-        let is_well = active.priority != 0 && now < active.last_heard + status.down_interval();
+        let is_well = active.priority != 0 && now < active.last_heard + status.down_interval;
         (is_well && active.priority < status.priority.get()).then_some(active)
     }
 
