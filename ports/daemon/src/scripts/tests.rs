@@ -515,3 +515,114 @@ fn an_exit_status_reaped_as_pid_1_counts_as_the_end() {
     bench.scripts.reaped(pid, status, bench.now);
     assert!(bench.scripts.is_idle());
 }
+
+#[test]
+fn a_preparation_has_a_result_and_no_state() {
+    use Occasion::{Backup, Master, Prepare};
+    let mut bench = Bench::new();
+    let mut set = bench.recording("");
+    let log = bench.dir.join("log");
+    let prepare = format!("echo prepare:$3 >>{0}; test -e {0}.ready", log.display());
+    set.prepare = bench.script("prepare", &prepare);
+    set.prepare_timeout = Duration::from_secs(3);
+    bench.scripts.configure(&id(1), set);
+    for occasion in [Backup, Prepare] {
+        bench.scripts.submit(&id(1), happening(occasion));
+        bench.until_idle();
+    }
+    let failed = Err("preparescript failed: exit status: 1".to_owned());
+    assert_eq!(bench.scripts.take_prepared(), [(id(1), failed)]);
+    fs::write(log.with_extension("ready"), "").expect("a file");
+    bench.scripts.submit(&id(1), happening(Prepare));
+    bench.until_idle();
+    assert_eq!(bench.scripts.take_prepared(), [(id(1), Ok(()))]);
+    assert_eq!(bench.scripts.last_occasion(&id(1)), Some(Backup));
+    // It is not run again at the takeover, but at one that did not wait for it.
+    for occasion in [Master, Backup, Master] {
+        bench.scripts.submit(&id(1), happening(occasion));
+        bench.until_idle();
+    }
+    let expected = "backup:backup
+prepare:prepare
+prepare:prepare
+master:master
+backup:backup
+prepare:master
+master:master
+";
+    assert_eq!(bench.read("log"), expected);
+    assert!(bench.scripts.take_prepared().is_empty());
+}
+
+#[test]
+fn a_preparation_that_takes_too_long_has_failed() {
+    let mut bench = Bench::new();
+    let mut set = bench.recording("");
+    let wait = bench.at_the_gate();
+    set.prepare = bench.script(
+        "prepare",
+        &format!("echo here >{}/began; {wait}", bench.dir.display()),
+    );
+    set.prepare_timeout = Duration::from_secs(3);
+    bench.scripts.configure(&id(1), set);
+    bench.scripts.submit(&id(1), happening(Occasion::Prepare));
+    bench.until("running", |b| !b.read("began").is_empty());
+    bench.reach_deadline(Duration::from_secs(3));
+    bench.until_idle();
+    let failed = Err("preparescript failed: not done after 3 s".to_owned());
+    assert_eq!(bench.scripts.take_prepared(), [(id(1), failed)]);
+}
+
+#[test]
+fn what_is_done_again_after_healing_is_no_change_of_state() {
+    use Occasion::{Backup, Master, Reclaim};
+    let mut bench = Bench::new();
+    let set = bench.recording("");
+    bench.scripts.configure(&id(1), set);
+    for occasion in [Reclaim, Master, Reclaim, Reclaim, Backup, Reclaim] {
+        bench.scripts.submit(&id(1), happening(occasion));
+        bench.until_idle();
+    }
+    let expected = "master:master\nreclaim:reclaim\nreclaim:reclaim\nbackup:backup\n";
+    assert_eq!(bench.read("log"), expected);
+    // A request waits for what runs, and goes with the state that it was made in.
+    let set = bench.recording(&bench.at_the_gate());
+    bench.scripts.configure(&id(2), set);
+    bench.scripts.submit(&id(2), happening(Master));
+    bench.turn();
+    bench.scripts.submit(&id(2), happening(Reclaim));
+    bench.scripts.submit(&id(2), happening(Backup));
+    bench.open_gate();
+    bench.until_idle();
+    assert!(
+        bench
+            .read("log")
+            .ends_with("master:master\nbackup:backup\n")
+    );
+}
+
+#[test]
+fn a_script_that_fails_is_repeated_until_it_succeeds_or_the_state_changes() {
+    use Occasion::{Backup, Master};
+    let mut bench = Bench::new();
+    let ready = bench.dir.join("ready");
+    let mut set = bench.recording(&format!("test -e {}", ready.display()));
+    set.retry = true;
+    bench.scripts.configure(&id(1), set);
+    bench.scripts.submit(&id(1), happening(Master));
+    bench.until_idle();
+    for seconds in [1, 2, 4] {
+        bench.reach_deadline(Duration::from_secs(seconds));
+        bench.until_idle();
+    }
+    assert_eq!(bench.read("log"), "master:master\n".repeat(4));
+    // Another state has its own scripts, and begins anew.
+    bench.scripts.submit(&id(1), happening(Backup));
+    bench.until_idle();
+    fs::write(&ready, "").expect("a file");
+    bench.reach_deadline(Duration::from_secs(1));
+    bench.until_idle();
+    let expected = "master:master\n".repeat(4) + &"backup:backup\n".repeat(2);
+    assert_eq!(bench.read("log"), expected);
+    assert_eq!(bench.scripts.deadline(), None, "it has succeeded");
+}

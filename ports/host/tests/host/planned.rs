@@ -105,7 +105,7 @@ fn silence_and_a_stop_are_not_waited_for() {
         sim.last_change(1, 1, State::Active).1,
         Reason::ActiveStopped
     );
-    // What comes too late is of no consequence.
+    // A result that comes too late is of no consequence.
     sim.hosts[1].set_prepared(&id("eth0", 1), Ok(())).unwrap();
     assert!(sim.hosts[1].set_prepared(&id("eth0", 2), Ok(())).is_err());
 }

@@ -291,7 +291,7 @@ fn what_the_configuration_does_not_ask_for_is_refused() {
         changed(&|s| s.replace_mac = true),
         changed(&|s| s.accept = !s.accept),
         changed(&|s| s.silent = true),
-        changed(&|s| s.reset_connections = true),
+        changed(&|s| s.reset_connections = !s.reset_connections),
         changed(&|s| s.unicast = true),
         changed(&|s| s.addresses[0].0 = address("10.0.0.81", 24)),
         changed(&|s| s.addresses[0].1 = Some("em1".into())),

@@ -142,7 +142,9 @@ pub(crate) const COMMANDS: &[Command] = &[
         operands: Operands::Vrids,
         forms: &[Form::Json],
         summary: "hand over to another host, and stay backup",
-        details: "When nobody takes over, this host goes on serving. A new priority ends it.",
+        details: "When nobody takes over, this host goes on serving. A new priority ends it.\n\
+                  With --wait or --wait=SECONDS it returns when that is decided, at most 30 s later:\n\
+                  0: another host is master, and is named; 1: this host goes on; 5: not decided.",
     },
     Command {
         name: "disable",
@@ -187,11 +189,12 @@ pub(crate) const OPTIONS: &[(&str, &str, &str)] = &[
     ("-4", "", "only virtual routers of IPv4"),
     ("-6", "", "only virtual routers of IPv6"),
     ("--all", "", "in the place of VRIDs: all virtual routers"),
+    ("--wait", "", "resign: wait for the successor, and name it"),
 ];
 
 const EXIT_STATUS: &str = "\
 exit status: 0 done, 1 refused or not master, 2 usage, 3 vrrpd cannot be asked,
-             4 no such virtual router
+             4 no such virtual router, 5 not decided in time
 ";
 
 /// Between two lines of a list of commands in the usage.

@@ -2,6 +2,7 @@
 
 mod commands;
 mod completions;
+mod handover;
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -24,12 +25,15 @@ const REFUSED: u8 = 1;
 const USAGE_ERROR: u8 = 2;
 const UNREACHABLE: u8 = 3;
 const NOT_FOUND: u8 = 4;
+const UNDECIDED: u8 = 5;
 
 /// The work of a command line.
 #[derive(Debug)]
 enum Work {
     Ask(Request),
     IsMaster(Which),
+    /// Resign, and wait for the successor this long.
+    HandOver(Which, Duration),
     Check(String),
 }
 
@@ -102,6 +106,7 @@ fn parse() -> Result<Wish, lexopt::Error> {
     let mut form = None;
     let mut words: Vec<String> = Vec::new();
     let mut asks_help = false;
+    let mut wait = None;
     while let Some(arg) = parser.next()? {
         match arg {
             Short('s') | Long("socket") => socket = parser.value()?.into(),
@@ -120,6 +125,7 @@ fn parse() -> Result<Wish, lexopt::Error> {
                 return Ok(Wish::Print(format!("vrrpctl {version}\n")));
             }
             Long("all") => words.push(ALL.into()),
+            Long("wait") => wait = Some(patience(parser.optional_value())?),
             Value(word) => words.push(word.string()?),
             other => return Err(other.unexpected()),
         }
@@ -138,7 +144,13 @@ fn parse() -> Result<Wish, lexopt::Error> {
         return completion(operands);
     }
     let form = form.unwrap_or_default();
-    let work = work(command, operands, &filter)?;
+    let mut work = work(command, operands, &filter)?;
+    if let Some(wait) = wait {
+        let Work::Ask(Request::Resign(which)) = work else {
+            return Err(format!("--wait goes with resign alone, not with {name}").into());
+        };
+        work = Work::HandOver(which, wait);
+    }
     if form != Form::Text && !command.forms.contains(&form) {
         let option = form.option();
         return Err(format!("{name} has no output of the form {option}").into());
@@ -152,6 +164,19 @@ fn parse() -> Result<Wish, lexopt::Error> {
         filter,
         work,
     }))
+}
+
+/// The argument of `--wait`, in seconds.
+fn patience(given: Option<std::ffi::OsString>) -> Result<Duration, lexopt::Error> {
+    const DEFAULT: Duration = Duration::from_secs(30);
+    let Some(given) = given else {
+        return Ok(DEFAULT);
+    };
+    let given = given.string()?;
+    let seconds = given.parse().ok().filter(|s: &u32| (1..=3600).contains(s));
+    let seconds = seconds
+        .ok_or_else(|| format!("expected seconds from 1 to 3600 to wait, found `{given}`"))?;
+    Ok(Duration::from_secs(seconds.into()))
 }
 
 fn known(name: &str) -> Result<&'static Command, lexopt::Error> {
@@ -279,6 +304,7 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
             return is_master(&status, which);
         }
         Work::Check(name) => return check(&mut ask, name, args.form),
+        Work::HandOver(which, wait) => return handover::run(&mut ask, which, *wait, args.form),
         Work::Ask(request) => request,
     };
     let mut answer = ask(request)?;
