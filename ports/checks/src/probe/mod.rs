@@ -50,6 +50,7 @@ fn failed<T>(text: impl Into<String>) -> Result<T, Trouble> {
 /// The parts that questions share.
 pub(crate) struct Tools {
     commands: bool,
+    expressions: tcp::Expressions,
     ping: ping::Echoes,
     processes: process::Table,
     tls: tls::Configs,
@@ -61,6 +62,7 @@ impl Tools {
     pub(crate) fn for_services(echo: [io::Result<(UdpSocket, bool)>; 2]) -> Self {
         Self {
             commands: false,
+            expressions: tcp::Expressions::default(),
             ping: ping::Echoes::new(echo),
             processes: process::Table::default(),
             tls: tls::Configs::default(),
@@ -88,7 +90,7 @@ pub(crate) async fn ask(spec: &CheckSpec, tools: &Tools, trace: &Trace) -> Answe
         CheckKind::Process(process) => process::ask(process, tools, trace).await,
         CheckKind::Unit(unit) => unit::ask(unit, &tools.units, trace).await,
         CheckKind::Tcp(tcp) => {
-            let one = async |at| tcp::ask(at, tcp, trace).await;
+            let one = async |at| tcp::ask(at, tcp, &tools.expressions, trace).await;
             each(&tcp.place, tcp.port, span, trace, one).await
         }
         CheckKind::Http(http) => {

@@ -1,12 +1,15 @@
 //! Connections, and the first line of what comes.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
+use std::rc::Rc;
 
 use regex_lite::Regex;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use vrrp_config::Tcp;
+use vrrp_config::{MAX_CHECKS, Tcp};
 
 use super::{Answer, Trace, Trouble, failed, printable, shown, trouble};
 
@@ -15,8 +18,39 @@ const MAX_LINE: usize = 4096;
 /// How much of it is shown.
 const SHOWN: usize = 80;
 
+/// The regular expressions of all checks, compiled once: that takes as long as asking.
+#[derive(Default)]
+pub(super) struct Expressions {
+    compiled: RefCell<HashMap<String, Rc<Regex>>>,
+}
+
+impl Expressions {
+    /// Those of checks that are gone are forgotten when there are so many.
+    const MOST: usize = 2 * MAX_CHECKS;
+
+    fn get(&self, text: &str) -> Result<Rc<Regex>, Trouble> {
+        let mut compiled = self.compiled.borrow_mut();
+        if let Some(expression) = compiled.get(text) {
+            return Ok(expression.clone());
+        }
+        // The configuration's reader has judged it.
+        let expression = Regex::new(text).map_err(|error| Trouble::Failed(error.to_string()))?;
+        let expression = Rc::new(expression);
+        if compiled.len() >= Self::MOST {
+            compiled.clear();
+        }
+        compiled.insert(text.to_owned(), expression.clone());
+        Ok(expression)
+    }
+}
+
 /// Asks once.
-pub(super) async fn ask(at: SocketAddr, tcp: &Tcp, trace: &Trace) -> Answer {
+pub(super) async fn ask(
+    at: SocketAddr,
+    tcp: &Tcp,
+    expressions: &Expressions,
+    trace: &Trace,
+) -> Answer {
     let mut stream = connect(at, trace).await?;
     if let Some(octets) = &tcp.send {
         trace.wait("took nothing of what was sent");
@@ -33,8 +67,7 @@ pub(super) async fn ask(at: SocketAddr, tcp: &Tcp, trace: &Trace) -> Answer {
     let line = String::from_utf8_lossy(&line);
     let line = line.trim_end_matches(['\r', '\n']);
     trace.say(|| format!("the first line is `{line}`"));
-    // The configuration's reader has judged it.
-    let expression = Regex::new(expected).map_err(|error| Trouble::Failed(error.to_string()))?;
+    let expression = expressions.get(expected)?;
     let line_shown = printable(line, SHOWN);
     if expression.is_match(line) {
         Ok(format!(

@@ -373,7 +373,9 @@ impl Link {
         let mut buffer = [0; 16 * 1024];
         loop {
             while let Some(octets) = self.inbox.take().map_err(|_| io::ErrorKind::InvalidData)? {
-                reports.push(serde_json::from_slice(&octets)?);
+                let report = serde_json::from_slice(&octets);
+                // Half a report is nonsense, not the end of the stream.
+                reports.push(report.map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?);
             }
             if reports.len() >= AT_ONCE {
                 return Ok(reports);
@@ -386,5 +388,115 @@ impl Link {
                 Err(error) => return Err(error),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn specs() -> Vec<CheckSpec> {
+        let text = "[VRID]\nserverid = 1\ninterface = eth0\naddr = 10.0.0.1/32\ncheck = a, b:-5\n\
+            [CHECK]\nname = a\nfile = /\n[CHECK]\nname = b\nping = 10.0.0.9\n";
+        let parsed = vrrp_config::parse("x.conf".as_ref(), text);
+        let checks = parsed.config.expect("a correct file").checks;
+        checks.into_iter().map(|check| check.spec).collect()
+    }
+
+    /// A process that was asked to start `program`, and what is new until it has or could not.
+    fn started(program: &Path, now: Instant) -> (Process, Vec<News>) {
+        let (mut process, mut news) = (Process::new(false), Vec::new());
+        let mut spawner = Spawner::new().expect("a thread");
+        process.configure(specs(), now);
+        assert!(process.is_due(now));
+        process.start(program, &mut spawner, now, &mut |one| news.push(one));
+        let end = Instant::now() + Duration::from_secs(20);
+        let started = loop {
+            assert!(Instant::now() < end, "nothing comes of the start");
+            match spawner.next() {
+                Some(started) => break started,
+                None => std::thread::sleep(Duration::from_millis(1)),
+            }
+        };
+        process.started(started.result, now, &mut |one| news.push(one));
+        (process, news)
+    }
+
+    fn handled(process: &mut Process, now: Instant) -> Vec<News> {
+        let mut news = Vec::new();
+        let mut set = PollSet::default();
+        process.register(&mut set);
+        set.wait(Some(Duration::ZERO)).expect("no waiting");
+        process.handle(&set, now, &mut |one| news.push(one));
+        news
+    }
+
+    #[test]
+    fn without_a_checker_states_hold_for_a_while_and_then_fail() {
+        let now = Instant::now();
+        let (mut process, news) = started(Path::new("/nonexistent/vrrp-checker"), now);
+        let [
+            News::Trouble {
+                commands: false,
+                why: Some(why),
+            },
+        ] = news.as_slice()
+        else {
+            panic!("{news:?}");
+        };
+        assert!(why.starts_with("vrrp-checker cannot be started: "), "{why}");
+        // It is tried again soon, and then less and less often.
+        assert!(!process.is_due(now) && process.is_due(now + FIRST_PAUSE));
+        assert_eq!(process.pause, FIRST_PAUSE * 2);
+        let before = now + HOLDS - Duration::from_millis(1);
+        assert_eq!(handled(&mut process, before), []);
+        let failed: Vec<(String, bool)> = handled(&mut process, now + HOLDS)
+            .into_iter()
+            .map(|news| match news {
+                News::Report(report) => (report.name, report.up),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(failed, [("a".to_owned(), false), ("b".to_owned(), false)]);
+        assert_eq!(
+            handled(&mut process, now + HOLDS * 2),
+            [],
+            "it is said once"
+        );
+    }
+
+    #[test]
+    fn a_checker_that_makes_no_sense_is_ended() {
+        let folder = std::env::temp_dir().join(format!("vrrpd-checker-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let program: PathBuf = folder.join("checker");
+        let script = "#!/bin/sh\nhead -c 100000 /dev/zero >&0\nexec sleep 60\n";
+        std::fs::write(&program, script).expect("a program");
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(&program, mode).expect("a program");
+        let (mut process, news) = started(&program, Instant::now());
+        assert_eq!(news, []);
+        let end = Instant::now() + Duration::from_secs(20);
+        let news = loop {
+            assert!(Instant::now() < end, "it is taken for a checker");
+            let news = handled(&mut process, Instant::now());
+            if !news.is_empty() {
+                break news;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        };
+        let [News::Trouble { why: Some(why), .. }] = news.as_slice() else {
+            panic!("{news:?}");
+        };
+        assert!(why.starts_with("vrrp-checker makes no sense: "), "{why}");
+        while !process.ended.is_empty() {
+            assert!(Instant::now() < end, "it is not ended");
+            handled(&mut process, Instant::now());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::fs::remove_dir_all(&folder).expect("remove the folder");
     }
 }
