@@ -58,8 +58,8 @@ usage: cargo xtask COMMAND, or COMMAND --help
              --only WORD for the rows with that word
   soak [SECONDS]
              hosts in the lab, 72 virtual routers, and random faults, for two hours or as
-             long as asked for; --seed N does what another run did, --keep FOLDER is for
-             what it leaves when it fails
+             long as asked for; --seed N does what another run did, --routers N takes
+             fewer, --keep FOLDER is for what it leaves when it fails
   flood [PER_SECOND]
              bad and spoofed advertisements, 50000 a second: what becomes of them, of the
              master, and of the service beside it

@@ -3,7 +3,7 @@
 //! as the wire and the client show them.
 //!
 //! ```text
-//! soak [SECONDS] [--seed N] [--keep FOLDER]
+//! soak [SECONDS] [--seed N] [--routers N] [--keep FOLDER]
 //! ```
 //!
 //! Needs root, or a kernel that allows user namespaces, and a C compiler.
@@ -47,6 +47,8 @@ const EXCUSES_PERCENT: u64 = 10;
 struct Options {
     seconds: u64,
     seed: u64,
+    /// The number of virtual routers.
+    routers: u8,
     keep: PathBuf,
 }
 
@@ -60,12 +62,12 @@ fn run() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let Some(options) = options() else {
-        complain!("usage: soak [SECONDS] [--seed N] [--keep FOLDER]");
+        complain!("usage: soak [SECONDS] [--seed N] [--routers 1-72] [--keep FOLDER]");
         return ExitCode::from(2);
     };
     let seed = options.seed;
     sayln!("soak: seed {seed}, {} s", options.seconds);
-    let mut world = World::new(seed);
+    let mut world = World::new(seed, options.routers);
     let mut soak = Soak::new();
     match soak.run(&mut world, Duration::from_secs(options.seconds)) {
         Ok(()) => {
@@ -84,12 +86,17 @@ fn options() -> Option<Options> {
     let mut options = Options {
         seconds: 7200,
         seed: sys::now_us(),
+        routers: world::ALL,
         keep: std::env::temp_dir().join("vrrp-soak"),
     };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
             "--seed" => options.seed = words.next()?.parse().ok()?,
+            "--routers" => {
+                let count = words.next()?.parse().ok()?;
+                options.routers = Some(count).filter(|count| (1..=world::ALL).contains(count))?;
+            }
             "--keep" => options.keep = words.next()?.into(),
             seconds => options.seconds = seconds.parse().ok()?,
         }

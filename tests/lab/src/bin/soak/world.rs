@@ -46,6 +46,8 @@ const HOMES: [usize; 9] = [0, 1, 0, 2, 0, 1, 0, 2, 0];
 const FAST: u8 = 64;
 /// And of VRRPv2, which has whole seconds only.
 const SLOW: u8 = 8;
+/// All virtual routers.
+pub(crate) const ALL: u8 = FAST + SLOW;
 /// Lines of the story that are kept.
 const STORY: usize = 400;
 /// How long after it was thawed or started a host may still answer for what it held.
@@ -105,9 +107,9 @@ fn home(vrid: u8) -> usize {
     HOMES[(usize::from(vrid) - 1) / 8]
 }
 
-/// The virtual routers: VRIDs 1 to 64 in VRRPv3, four kinds in turn, and 65 to 72 in VRRPv2.
-/// Every eighth does not preempt.
-fn virtual_routers() -> Vec<Vr> {
+/// The first `count` virtual routers: VRIDs 1 to 64 in VRRPv3, four kinds in turn, and 65 to 72 in
+/// VRRPv2. Every eighth does not preempt.
+fn virtual_routers(count: u8) -> Vec<Vr> {
     let kind = |vrid: u8| {
         if vrid > FAST {
             let vr = Vr::new(vrid, &format!("10.10.20.{vrid}")).v2();
@@ -124,7 +126,7 @@ fn virtual_routers() -> Vec<Vr> {
         };
         vr.interval_cs(10).vmac(vrid % 4 < 2)
     };
-    (1..=FAST + SLOW)
+    (1..=count)
         .map(|vrid| match vrid % 8 {
             7 => kind(vrid).no_preempt(),
             _ => kind(vrid),
@@ -134,9 +136,9 @@ fn virtual_routers() -> Vec<Vr> {
 
 impl World {
     /// Three servers on three hubs, each with a client; nothing runs yet.
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, count: u8) -> Self {
         let mut rng = Rng::new(seed);
-        let vrs = virtual_routers();
+        let vrs = virtual_routers(count);
         let mut labs = vec![Lab::new(Segment::Hub)];
         for (_, net) in &INTERFACES[1..] {
             labs.push(labs[0].segment(Segment::Hub, *net));
