@@ -197,7 +197,10 @@ impl<P: PrivilegedPlatform> Parent<P> {
 
     fn deadline(&self) -> Option<Instant> {
         let of_worker = match &self.worker {
-            Worker::Served { heartbeat, .. } => heartbeat.as_ref().map(Heartbeat::deadline),
+            Worker::Served { heartbeat, .. } => {
+                let heartbeat = heartbeat.as_ref().map(Heartbeat::deadline);
+                heartbeat.into_iter().chain(self.network.deadline()).min()
+            }
             Worker::Ending { end_by, .. } => Some(*end_by),
             Worker::Gone { start_at } => Some(*start_at),
         };
@@ -245,7 +248,8 @@ impl<P: PrivilegedPlatform> Parent<P> {
             return Ok(Said::default());
         }
         // Its end of the network may be closed while there are messages that were sent before.
-        let asked = news || self.set.ready(self.network.fd());
+        let due = self.network.deadline().is_some_and(|at| at <= now);
+        let asked = news || due || self.set.ready(self.network.fd());
         let network = match asked {
             true => self.network.handle(news, &mut trouble),
             false => Ok(()),

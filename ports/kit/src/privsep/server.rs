@@ -20,8 +20,8 @@ const MOST_REQUESTS: usize = 64;
 /// Octets of messages that may wait for the worker: those that list a thousand links take a tenth.
 const MOST_QUEUED: usize = 1024 * 1024;
 
-/// The time between two looks for warnings when nothing else has changed.
-const WARNINGS_REST: Duration = Duration::from_millis(500);
+/// The time between two looks for warnings and the like.
+const LOOK_REST: Duration = Duration::from_millis(500);
 
 /// A [`Platform`] whose frames are heard and sent by another process.
 pub trait PrivilegedPlatform: Platform + Sized {
@@ -132,8 +132,10 @@ struct Told {
     reached: BTreeMap<VrKey, Option<bool>>,
     /// The warnings, as octets. Empty: it knows of none.
     warnings: Vec<u8>,
-    /// When warnings were looked for last.
-    warned: Option<Instant>,
+    /// Warnings and the like may be others by now.
+    is_doubtful: bool,
+    /// When they were looked for last, or the worker began to ask.
+    looked: Option<Instant>,
 }
 
 impl<P: PrivilegedPlatform> Server<P> {
@@ -263,13 +265,15 @@ impl<P: PrivilegedPlatform> Server<P> {
             self.take_news(trouble)?;
         }
         let (requests, end) = self.requests();
+        self.told.is_doubtful |= news || !requests.is_empty();
+        self.told.looked.get_or_insert_with(Instant::now);
         let answers = self.carry_out(requests);
         // First what the worker needs to act on the answers.
         self.give()?;
         for result in answers {
             self.channel.queue(&Message::Done(result).encode(), None)?;
         }
-        self.warn(news)?;
+        self.look_around()?;
         self.channel.flush()?;
         // When to look at the interfaces again.
         self.platform.set_wakeup(None)?;
@@ -293,7 +297,7 @@ impl<P: PrivilegedPlatform> Server<P> {
         for message in news {
             self.channel.queue(&message.encode(), None)?;
         }
-        self.tell_reached()
+        Ok(())
     }
 
     /// The requests that have come, and what is wrong with the channel.
@@ -371,16 +375,27 @@ impl<P: PrivilegedPlatform> Server<P> {
         }
     }
 
-    /// Tells the warnings that hold now, if they are others than before. They are looked for when there
-    /// are `news`, and otherwise not more often than so much: each request of hundreds would have all
-    /// virtual routers gone through.
-    fn warn(&mut self, news: bool) -> io::Result<()> {
+    /// When [`handle`](Self::handle) is due though nothing has come.
+    pub fn deadline(&self) -> Option<Instant> {
+        let next = self.told.looked? + LOOK_REST;
+        self.told.is_doubtful.then_some(next)
+    }
+
+    /// Tells what can be told late: warnings, and which virtual MACs have been reached. That goes through
+    /// all virtual routers, and each of hundreds of requests may have changed it: it is done seldom.
+    fn look_around(&mut self) -> io::Result<()> {
         let now = Instant::now();
-        let rests = |at| now.saturating_duration_since(at) < WARNINGS_REST;
-        if !news && self.told.warned.is_some_and(rests) {
+        if self.deadline().is_none_or(|at| at > now) {
             return Ok(());
         }
-        self.told.warned = Some(now);
+        self.told.looked = Some(now);
+        self.told.is_doubtful = false;
+        self.tell_reached()?;
+        self.warn()
+    }
+
+    /// Tells the warnings that hold now, if they are others than before.
+    fn warn(&mut self) -> io::Result<()> {
         let message = Message::of_warnings(&self.platform);
         let octets = match &message {
             Message::Warnings(warnings) if warnings.is_empty() => Vec::new(),
