@@ -201,9 +201,12 @@ impl Runner<'_> {
         let work = || {
             // Nothing panics while the queue is locked.
             let next = || waiting.lock().ok().and_then(|mut queue| queue.pop_front());
-            while self.has_room(&running)
-                && let Some(story) = next()
-            {
+            while self.has_room(&running) {
+                let Some(story) = next() else {
+                    // Others wait for the room.
+                    running.fetch_sub(1, Ordering::Relaxed);
+                    break;
+                };
                 let started = Instant::now();
                 let failure = self.tell(&story);
                 running.fetch_sub(1, Ordering::Relaxed);
