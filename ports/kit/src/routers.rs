@@ -1,6 +1,6 @@
 //! The virtual routers that the host has prepared, and the addresses that they serve.
 
-use std::collections::{HashMap, hash_map};
+use std::collections::{BTreeSet, HashMap, hash_map};
 use std::net::IpAddr;
 
 use vrrp_core::{Failure, VirtualAddress, VrKey};
@@ -40,6 +40,8 @@ impl<E, M> Router<E, M> {
 pub struct Routers<E, M> {
     table: HashMap<VrKey, Router<E, M>>,
     places: Places,
+    /// Silent addresses that stay although their virtual routers were released.
+    held: BTreeSet<IpAddr>,
 }
 
 impl<E, M> Default for Routers<E, M> {
@@ -47,6 +49,7 @@ impl<E, M> Default for Routers<E, M> {
         Self {
             table: HashMap::new(),
             places: Places::default(),
+            held: BTreeSet::new(),
         }
     }
 }
@@ -120,7 +123,20 @@ impl<E, M> Routers<E, M> {
         let silent = self.table.values().filter(|router| router.setup.silent);
         let addresses = silent.flat_map(|router| &router.setup.addresses);
         let addresses = addresses.map(|(address, _)| address.address);
-        addresses.filter(|ip| !matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local()))
+        let of_routers =
+            addresses.filter(|ip| !matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local()));
+        of_routers.chain(self.held.iter().copied())
+    }
+
+    /// Keeps the silent addresses when their virtual routers are released, until
+    /// [`let_go_silent`](Self::let_go_silent).
+    pub fn hold_silent(&mut self) {
+        self.held = self.silent_addresses().collect();
+    }
+
+    /// Keeps silent addresses no longer than their virtual routers.
+    pub fn let_go_silent(&mut self) {
+        self.held.clear();
     }
 
     /// Iterates over the addresses that any virtual router serves.

@@ -22,6 +22,10 @@ use crate::state::State;
 /// The time between two looks whether the connections of parked addresses have been reset.
 const LOOK: Duration = Duration::from_millis(20);
 
+/// How long silent addresses stay without their virtual routers: longer than the pause before another
+/// worker is started.
+const HOLD: Duration = Duration::from_secs(15);
+
 /// The addresses that are on the loopback for virtual routers.
 #[derive(Debug, Default)]
 pub(crate) struct LoopbackAddresses {
@@ -31,6 +35,8 @@ pub(crate) struct LoopbackAddresses {
     parked: BTreeSet<IpAddr>,
     /// When to look whether that has been done.
     look_at: Option<Instant>,
+    /// Until when silent addresses stay whose virtual routers were released.
+    held_until: Option<Instant>,
     /// The addresses that we put there.
     installed: BTreeSet<IpAddr>,
     /// The error of the last attempt. `None`: they are as they should be.
@@ -54,9 +60,19 @@ impl LoopbackAddresses {
         }
     }
 
-    /// When to call [`look`](Self::look).
+    /// When to call [`look`](Self::look) or [`end_hold`](Self::end_hold).
     pub(crate) fn due(&self) -> Option<Instant> {
-        self.look_at
+        self.look_at.into_iter().chain(self.held_until).min()
+    }
+
+    /// Notes that silent addresses stay for a while without their virtual routers.
+    pub(crate) fn hold(&mut self, now: Instant) {
+        self.held_until = Some(now + HOLD);
+    }
+
+    /// Whether that while has ended by now, which is told once.
+    pub(crate) fn end_hold(&mut self, now: Instant) -> bool {
+        self.held_until.take_if(|until| *until <= now).is_some()
     }
 
     /// Gives parked addresses up, if `done` with them and it is time to look.
@@ -111,7 +127,10 @@ impl LoopbackAddresses {
         let missing =
             |ip: &IpAddr| !self.installed.contains(ip) || !state.links.has_address(index, *ip);
         let new: Vec<IpAddr> = wanted.iter().copied().filter(missing).collect();
-        let noted = installer.ledger.add(new.iter().map(|ip| entry(name, *ip)));
+        // Those that are there too: the note goes when a virtual router is released and its address held.
+        let noted = installer
+            .ledger
+            .add(wanted.iter().map(|ip| entry(name, *ip)));
         noted.map_err(|error| format!("cannot note the silent addresses: {error}"))?;
         let answers = installer.netlink.perform_each(|to| {
             for ip in &gone {

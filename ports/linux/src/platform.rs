@@ -147,6 +147,11 @@ impl LinuxPlatform {
         self.network.abandon();
     }
 
+    /// Keeps silent addresses for a while although their virtual routers are released.
+    pub(crate) fn hold_silent_addresses(&mut self) {
+        self.network.hold_silent();
+    }
+
     /// Removes everything that was installed. After an error something is left, and noted for the
     /// next life.
     pub fn close(mut self) -> Result<(), PlatformError> {

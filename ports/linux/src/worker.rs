@@ -221,6 +221,10 @@ impl Heard for Received {
 }
 
 impl PrivilegedPlatform for LinuxPlatform {
+    fn hold_silent(&mut self) {
+        self.hold_silent_addresses();
+    }
+
     fn leave_frames(&mut self) {
         self.network_mut().leave_frames();
     }

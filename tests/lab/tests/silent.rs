@@ -176,7 +176,7 @@ impl Client {
 
 /// Both hosts with vrrpd, a silent address, and a name server that was started once it was there.
 struct Lab {
-    _vrrpds: [Daemon; 2],
+    vrrpds: [Daemon; 2],
     servers: [Daemon; 2],
     address: &'static str,
     network: PaperNetwork,
@@ -200,7 +200,7 @@ impl Lab {
         }
         let lab = Self {
             servers: hosts.map(|host| server.start(host, address)),
-            _vrrpds: vrrpds,
+            vrrpds,
             address,
             network,
         };
@@ -309,4 +309,26 @@ fn a_service_cannot_bind_what_is_not_there() {
         .enter(|| command.output().expect("run tinydns"));
     let said = String::from_utf8_lossy(&said.stderr).into_owned();
     assert!(said.contains("unable to bind"), "{said}");
+}
+
+/// When the process that parses packets dies, the address is handed over; it stays on the loopback, so
+/// that a service which cannot bind it again goes on.
+#[test]
+fn a_worker_that_dies_takes_no_silent_address_with_it() {
+    let lab = Lab::start(Server::Named, ADDRESS_V4, true);
+    let worker = lab.vrrpds[0].worker();
+    vrrp_lab::sys::signal(worker, libc::SIGKILL).expect("kill the worker");
+    let gone = || !std::path::Path::new(&format!("/proc/{worker}")).exists();
+    wait_until(LIMIT, "the worker is gone", gone);
+    lab.wait_served_by("clarinet");
+    assert!(!lab.servers[0].has_said("no longer listening"));
+    // Nor does a stop leave it.
+    let Lab {
+        mut vrrpds,
+        network,
+        ..
+    } = lab;
+    vrrpds[0].stop();
+    assert!(!network.clarinet.has_address(ADDRESS_V4));
+    assert!(network.fridge.has_address(ADDRESS_V4));
 }

@@ -49,6 +49,10 @@ pub trait PrivilegedPlatform: Platform + Sized {
     /// Sends the frames that are queued, and does nothing else.
     fn send_queued(&mut self) {}
 
+    /// Keeps silent addresses for some seconds although their virtual routers are released: another
+    /// worker is about to prepare them again, and services are not to notice.
+    fn hold_silent(&mut self) {}
+
     /// A number that changes with [`links`](Self::links).
     fn links_generation(&self) -> u64 {
         0
@@ -162,6 +166,7 @@ impl<P: PrivilegedPlatform> Server<P> {
             active.extend(self.guard.spec_of(key).map(|spec| spec.id.clone()));
         }
         self.platform.send_queued();
+        self.platform.hold_silent();
         for key in self.guard.keys().collect::<Vec<_>>() {
             self.platform.release(key);
         }

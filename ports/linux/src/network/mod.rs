@@ -28,7 +28,7 @@ use crate::netlink::{Monitor, Netlink};
 use crate::reached::Reached;
 use crate::routes::Routes;
 use crate::state::State;
-use crate::sys::Epoll;
+use crate::sys::{self, Epoll};
 use crate::sysctl::apply::Sysctls;
 use crate::sysctl::files;
 
@@ -138,9 +138,20 @@ impl Network {
             let _ = self.remove_strays();
         }
         self.loopback.look(now, || self.resets.is_idle());
+        if self.loopback.end_hold(now) {
+            self.state.table.routers.let_go_silent();
+            self.compare_later();
+        }
         if self.state.table.unsettled {
             self.settle(sink);
         }
+    }
+
+    /// Keeps silent addresses for a while although their virtual routers are released.
+    pub(crate) fn hold_silent(&mut self) {
+        self.state.table.routers.hold_silent();
+        self.loopback
+            .hold(Instant::from_micros(sys::monotonic_us()));
     }
 
     /// The host takes up or gives up something: what can wait does.
@@ -258,6 +269,7 @@ impl Network {
         }
         // A route that refuses to go bears our mark, and goes with the next life.
         let _ = self.routes.apply(&self.state, &mut self.installer);
+        self.state.table.routers.let_go_silent();
         // Clients are told before the addresses are gone.
         self.resets.wait(RESETS);
         self.resets.end();
