@@ -98,7 +98,8 @@ fn change(installer: &mut Installer, device: &str, ip: IpAddr, add: bool) -> Res
         };
         match sys::ioctl(installer.requester(Family::of(ip))?, &mut request) {
             Err(error) if !add && is_gone(&error) => {}
-            Err(error) if add && error.raw_os_error() == Some(libc::EEXIST) => {}
+            // For IPv6 it means that another interface has the address, and that it was not added.
+            Err(error) if add && ip.is_ipv4() && error.raw_os_error() == Some(libc::EEXIST) => {}
             other => other?,
         }
         if !add {

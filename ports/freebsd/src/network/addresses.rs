@@ -94,15 +94,20 @@ impl Network {
 
     fn add(&self, device: &str, ip: IpAddr) -> io::Result<()> {
         let mut request = request::add_address(device, ip)?;
-        sys::ioctl(self.installer.requester(Family::of(ip))?, &mut request).map_err(|error| {
-            match error.raw_os_error() {
-                Some(libc::EINVAL) => explain(
-                    error,
-                    "is the interface a member of a bridge? Then virtual routers belong on the bridge",
-                ),
-                Some(libc::EPERM) => explain(error, "in a jail, vnet is needed"),
-                _ => error,
+        let mut add = || sys::ioctl(self.installer.requester(Family::of(ip))?, &mut request);
+        let added = match add() {
+            Err(error) if ip.is_ipv6() && error.raw_os_error() == Some(libc::EEXIST) => {
+                without_own_route(add)
             }
+            added => added,
+        };
+        added.map_err(|error| match error.raw_os_error() {
+            Some(libc::EINVAL) => explain(
+                error,
+                "is the interface a member of a bridge? Then virtual routers belong on the bridge",
+            ),
+            Some(libc::EPERM) => explain(error, "in a jail, vnet is needed"),
+            _ => error,
         })
     }
 
@@ -200,4 +205,16 @@ impl Network {
         }
         clean
     }
+}
+
+/// Adds an IPv6 address that another interface has, too, as lo0 has silent ones. With an address the
+/// kernel adds a host route to it, and refuses the address (EEXIST) if there is that route already. It
+/// needs no second one: whether to is one setting of the network stack, changed for this one call.
+fn without_own_route(mut add: impl FnMut() -> io::Result<()>) -> io::Result<()> {
+    let setting = c"net.inet6.icmp6.nd6_useloopback";
+    let before = sys::sysctl_number(setting).unwrap_or(1);
+    sys::set_sysctl_number(setting, 0)?;
+    let added = add();
+    sys::set_sysctl_number(setting, before)?;
+    added
 }

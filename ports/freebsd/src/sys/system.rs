@@ -67,6 +67,22 @@ pub(crate) fn sysctl_number(name: &CStr) -> Option<i32> {
     (result == 0 && len == size_of::<i32>()).then_some(value)
 }
 
+/// Sets a number that sysctl(8) knows by name.
+pub(crate) fn set_sysctl_number(name: &CStr, value: i32) -> io::Result<()> {
+    // SAFETY: the name ends with a zero; the value has as many octets as the length says, and is only
+    // read.
+    check(unsafe {
+        libc::sysctlbyname(
+            name.as_ptr(),
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+            (&raw const value).cast(),
+            size_of::<i32>(),
+        )
+    })?;
+    Ok(())
+}
+
 /// The effective user of this process.
 pub(crate) fn effective_user() -> u32 {
     // SAFETY: takes nothing and cannot fail.

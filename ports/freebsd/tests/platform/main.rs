@@ -118,6 +118,10 @@ const TESTS: &[Test] = &[
         a_backup_has_silent_addresses_and_answers_nobody,
     ),
     (
+        "a_backup_with_a_virtual_mac_has_silent_addresses",
+        a_backup_with_a_virtual_mac_has_silent_addresses,
+    ),
+    (
         "silent_addresses_of_ipv6_are_ready_at_once",
         silent_addresses_of_ipv6_are_ready_at_once,
     ),
