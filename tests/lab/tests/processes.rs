@@ -89,7 +89,10 @@ fn harm(vmac: bool, kind: Harm) {
             pair.clarinet.clean_up();
         }
         let host = &pair.network.clarinet;
-        wait_until(LIMIT, "the address is gone", || !host.has_address(ADDRESS));
+        // Without a pause between two looks: this is measured.
+        while host.has_address(ADDRESS) {
+            assert!(begun.elapsed() < LIMIT, "the address stays");
+        }
         gone = begun.elapsed();
     });
     let silence_us = report.longest_silence_us();
@@ -108,8 +111,14 @@ fn harm(vmac: bool, kind: Harm) {
         silence_us as f64 / 1e3
     );
     assert!(resigned_us.is_some(), "{}", pair.capture.tail(30));
-    // The other host answers alone, and the first one never again.
-    assert_eq!(report.answerers(), ["clarinet", "fridge"]);
+    let answerers = report.answerers();
+    if kind == Harm::WorkerFrozen {
+        // The other host takes over at about the time at which the parent finds it out.
+        assert_eq!(answerers.last().map(String::as_str), Some("fridge"));
+    } else {
+        // The other host answers alone, and the first one never again.
+        assert_eq!(answerers, ["clarinet", "fridge"]);
+    }
     // By the protocol 61 ms of skew, and 0.3 s until a frozen worker is found out.
     assert!(
         silence_us < 1_000_000 * u64::from(patience()),

@@ -259,7 +259,10 @@ fn begin() -> (Worker<Deaf>, Receiver<Done>, JoinHandle<Vec<VrId>>) {
         let mut server = Server::new(platform, theirs, config());
         loop {
             if server.handle(true, &mut |error| panic!("{error}")).is_err() {
-                return server.withdraw();
+                let active = server.withdraw();
+                let (stream, _) = UnixStream::pair().unwrap();
+                server.restart(stream, config());
+                return active;
             }
             thread::sleep(Duration::from_millis(1));
         }

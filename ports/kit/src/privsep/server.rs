@@ -157,24 +157,19 @@ impl<P: PrivilegedPlatform> Server<P> {
     }
 
     /// Takes back what a worker had taken up that has ended: the addresses and the MAC of each virtual
-    /// router that is Active, which hands over by advertisements with priority 0. Then everything else
-    /// that it had asked for. Returns the virtual routers that were Active.
+    /// router that is Active, which hands over by advertisements with priority 0. Returns those.
+    ///
+    /// Everything else that it had asked for takes the kernel long to undo, and is left to
+    /// [`restart`](Self::restart).
     pub fn withdraw(&mut self) -> Vec<VrId> {
         let mut active = Vec::new();
         for (key, taken) in std::mem::take(&mut self.taken_up) {
             self.give_up(key, &taken);
             active.extend(self.guard.spec_of(key).map(|spec| spec.id.clone()));
         }
-        self.platform.send_queued();
-        self.platform.hold_silent();
-        for key in self.guard.keys().collect::<Vec<_>>() {
-            self.platform.release(key);
-        }
-        for host_if in self.guard.interfaces() {
-            self.platform.unwatch(host_if);
-        }
-        self.states.clear();
         self.platform.flush();
+        // An error comes again when the platform is looked at next, and is told then.
+        let _ = self.platform.set_wakeup(None);
         active
     }
 
@@ -206,8 +201,17 @@ impl<P: PrivilegedPlatform> Server<P> {
         }
     }
 
-    /// Serves another worker at the other end of `stream`, after [`withdraw`](Self::withdraw).
+    /// Serves another worker at the other end of `stream`, after [`withdraw`](Self::withdraw): it finds
+    /// nothing watched and nothing prepared.
     pub fn restart(&mut self, stream: UnixStream, config: HostConfig) {
+        self.platform.hold_silent();
+        for key in self.guard.keys().collect::<Vec<_>>() {
+            self.platform.release(key);
+        }
+        for host_if in self.guard.interfaces() {
+            self.platform.unwatch(host_if);
+        }
+        self.states.clear();
         self.guard = Guard::new(config);
         self.channel = Channel::new(stream, MAX_DATAGRAM, MOST_QUEUED);
         self.told = Told::default();
