@@ -54,7 +54,7 @@ pub(crate) fn allow_many_descriptors() {
 }
 
 /// A socket that sends and receives ICMP echoes, and whether the header of IP comes with what is
-/// received. `standard` library's UDP sockets send and receive datagrams of any protocol.
+/// received. A UDP socket of the standard library sends and receives datagrams of any protocol.
 pub(crate) fn echo_socket(ipv6: bool) -> io::Result<(UdpSocket, bool)> {
     let (family, protocol) = match ipv6 {
         false => (libc::AF_INET, libc::IPPROTO_ICMP),
