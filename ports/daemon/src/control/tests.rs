@@ -473,9 +473,9 @@ fn a_client_that_does_not_take_its_pieces_has_no_more_made() {
         })
     });
     bench.turns(1_000);
-    // The buffers of a socket hold some 200 kB.
+    // The buffers of a socket hold some 200 kB, FreeBSD's some 60.
     let written = written.load(Ordering::Relaxed);
-    assert!((100..2_000).contains(&written), "{written}");
+    assert!((30..2_000).contains(&written), "{written}");
     assert!(bench.server.deadline(Instant::now()) > Some(Instant::now()));
     drop(slow);
     bench.turns(3);

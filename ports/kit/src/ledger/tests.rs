@@ -1,5 +1,5 @@
 use std::collections::BTreeSet;
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, Permissions};
 use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -112,8 +112,10 @@ fn a_note_that_cannot_be_written_is_none_and_spoils_no_other() {
     let mut ledger = create(&directory);
     ledger.add([1]).unwrap();
     let path = path(&directory, &ledger.token);
-    // As on a full file system that took a part of a line and lets nothing be cut off.
-    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    // As on a full file system that took a part of a line and lets nothing be cut off: a pipe takes
+    // nothing without its reader, and has no length on any system.
+    let (_, full) = std::io::pipe().unwrap();
+    let full = fs::File::from(std::os::fd::OwnedFd::from(full));
     let file = std::mem::replace(&mut ledger.file, full);
     ledger.append("+ 2\n").unwrap_err();
     assert!(ledger.torn);
