@@ -770,10 +770,12 @@ VRRP_EXPORT
 int vrrp_host_shutdown(struct vrrp_host *host);
 
 /**
- * Answers 1 when a shutdown is complete, else 0. Ask before you wait again: a host that has stopped
- * makes its descriptor readable no more.
+ * Answers 1 when a shutdown is complete, else 0. An address whose TCP connections are being reset may still
+ * be on the loopback then; it goes soon, and when the host is closed at the latest. Ask before you wait
+ * again: a host that has stopped makes its descriptor readable no more.
  */
-VRRP_EXPORT int vrrp_host_is_stopped(struct vrrp_host *host);
+VRRP_EXPORT
+int vrrp_host_is_stopped(struct vrrp_host *host);
 
 /**
  * Removes at once everything that the host has installed, and frees the handle; NULL is no harm.

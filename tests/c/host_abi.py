@@ -111,7 +111,7 @@ with tempfile.TemporaryDirectory() as directory:
     call("vrrp_host_shutdown")
     run(lambda: call("vrrp_host_is_stopped") == 1, "it stops")
     assert states == [BACKUP, ACTIVE, INITIALIZE], states
-    assert "10.0.0.80" not in ip("address")
     call("vrrp_host_close")
+    assert "10.0.0.80" not in ip("address")
     assert os.listdir(directory) == []
 print("host_abi.py: was master and handed over")

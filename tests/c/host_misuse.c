@@ -86,8 +86,10 @@ static void structs(void)
     refused(VRRP_ERR_NULL, "config.objects: ");
     router.size = 4;
     refused(VRRP_ERR_SIZE, "routers[0]: ");
-    router.reserved[1] = 1;
-    refused(VRRP_ERR_VALUE, "routers[0].reserved: ");
+    router.silent = 2;
+    refused(VRRP_ERR_VALUE, "routers[0].silent: ");
+    router.reset_connections = 2;
+    refused(VRRP_ERR_VALUE, "routers[0].reset_connections: ");
     router.config = NULL;
     refused(VRRP_ERR_NULL, "routers[0].config: ");
     router.id.vrid = 0;

@@ -21,7 +21,7 @@ SAME(sizeof(struct vrrp_track), 6, track);
 SAME(sizeof(struct vrrp_interface), 32, interface);
 SAME(sizeof(struct vrrp_packet), 52, packet);
 SAME(sizeof(struct vrrp_output), 88, output);
-SAME(sizeof(struct vrrp_status), 72, status);
+SAME(sizeof(struct vrrp_status), 80, status);
 SAME(sizeof(struct vrrp_statistics), 48, statistics);
 SAME(sizeof(struct vrrp_config), WORDS(128, 104), config);
 

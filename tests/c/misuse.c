@@ -234,7 +234,7 @@ static void values(void)
     static const struct vrrp_key ipv6 = {IF, 1, VRRP_IPV6};
     struct vrrp_address multicast = {VRRP_IPV4, {224, 0, 0, 18}};
     struct vrrp_virtual_address bad = service;
-    struct vrrp_track track = {1, 0, 3};
+    struct vrrp_track track = {1, 0, VRRP_TRACK_STAND_BACK + 1};
     struct vrrp_interface state = interface();
     struct vrrp_packet packet = {0};
     struct vrrp_output output;

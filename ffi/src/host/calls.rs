@@ -372,8 +372,9 @@ pub unsafe extern "C" fn vrrp_host_shutdown(host: *mut vrrp_host) -> c_int {
     }
 }
 
-/// Answers 1 when a shutdown is complete, else 0. Ask before you wait again: a host that has stopped
-/// makes its descriptor readable no more.
+/// Answers 1 when a shutdown is complete, else 0. An address whose TCP connections are being reset may still
+/// be on the loopback then; it goes soon, and when the host is closed at the latest. Ask before you wait
+/// again: a host that has stopped makes its descriptor readable no more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn vrrp_host_is_stopped(host: *mut vrrp_host) -> c_int {
     // SAFETY: the caller keeps the contract of the header.

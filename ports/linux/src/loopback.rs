@@ -19,8 +19,10 @@ use crate::ledger::Entry;
 use crate::netlink::{self, Address};
 use crate::state::State;
 
-/// The time between two looks whether the connections of parked addresses have been reset.
-const LOOK: Duration = Duration::from_millis(20);
+/// The time to the first look whether the connections of parked addresses have been reset, and the longest
+/// between two looks; each takes twice the time of the one before.
+const FIRST_LOOK: Duration = Duration::from_millis(2);
+const LAST_LOOK: Duration = Duration::from_millis(20);
 
 /// How long silent addresses stay without their virtual routers: longer than the pause before another
 /// worker is started.
@@ -35,6 +37,8 @@ pub(crate) struct LoopbackAddresses {
     parked: BTreeSet<IpAddr>,
     /// When to look whether that has been done.
     look_at: Option<Instant>,
+    /// The time from the look before that to this one.
+    pause: Duration,
     /// Until when silent addresses stay whose virtual routers were released.
     held_until: Option<Instant>,
     /// The addresses that we put there.
@@ -56,7 +60,8 @@ impl LoopbackAddresses {
         self.parked.extend(addresses.filter(|ip| !of_link(ip)));
         if self.parked.len() > before {
             self.doubtful = true;
-            self.look_at = Some(now + LOOK);
+            self.pause = FIRST_LOOK;
+            self.look_at = Some(now + self.pause);
         }
     }
 
@@ -80,7 +85,8 @@ impl LoopbackAddresses {
         if self.look_at.is_none_or(|at| at > now) {
             return;
         }
-        self.look_at = Some(now + LOOK);
+        self.pause = LAST_LOOK.min(self.pause + self.pause);
+        self.look_at = Some(now + self.pause);
         if done() {
             self.give_up_parked();
         }
