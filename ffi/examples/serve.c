@@ -20,7 +20,7 @@ int main(void)
 {
     struct vrrp_virtual_address service = {{VRRP_IPV4, {10, 10, 10, 80}}, 24};
     struct vrrp_config settings;
-    struct vrrp_host_router router = {sizeof router, {"eth0", 51, VRRP_IPV4}, {0}, &settings, NULL};
+    struct vrrp_host_router router = {sizeof router, {"eth0", 51, VRRP_IPV4}, 0, 1, &settings, NULL};
     struct vrrp_host_config config = {sizeof config, &router, 1, NULL, 0};
     static struct vrrp_host_event event;
     struct pollfd waited = {0, POLLIN, 0};
