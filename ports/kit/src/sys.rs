@@ -86,8 +86,9 @@ pub(crate) fn receive_with(
     }
 }
 
-/// Waits until a stream can be read, or, if `write`, takes octets.
-pub(crate) fn wait(fd: &UnixStream, write: bool) -> io::Result<()> {
+/// Waits until a stream can be read, or, if `write`, takes octets. `patience_ms`: for no longer than that.
+/// `false`: it was in vain.
+pub(crate) fn wait(fd: &UnixStream, write: bool, patience_ms: Option<u16>) -> io::Result<bool> {
     let mut poll = libc::pollfd {
         fd: fd.as_raw_fd(),
         events: match write {
@@ -97,10 +98,10 @@ pub(crate) fn wait(fd: &UnixStream, write: bool) -> io::Result<()> {
         revents: 0,
     };
     // SAFETY: one pollfd, as the count says.
-    match unsafe { libc::poll(&mut poll, 1, -1) } {
-        0.. => Ok(()),
+    match unsafe { libc::poll(&mut poll, 1, patience_ms.map_or(-1, i32::from)) } {
+        ready @ 0.. => Ok(ready > 0),
         _ => match io::Error::last_os_error() {
-            error if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            error if error.kind() == io::ErrorKind::Interrupted => Ok(true),
             error => Err(error),
         },
     }

@@ -6,12 +6,12 @@
 //! socket of each interface that is bound to that, with send(2) alone: a message with an address
 //! could go elsewhere.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::{OwnedFd, RawFd};
 
-use vrrp_core::{Instant, MacAddr, Transmit, VrKey};
+use vrrp_core::{Duration, Instant, MacAddr, Transmit, VrKey};
 use vrrp_host::{HostIf, Incoming, PlatformError};
 use vrrp_port_kit::privsep::{Frames, Link, LinkRole, Place, PrivilegedPlatform, Worker};
 use vrrp_port_kit::{KernelIf, WakeUp};
@@ -30,6 +30,9 @@ const CHANNEL: u64 = (1 << 62) + 2;
 /// The platform of a worker: see [`vrrp_port_kit::privsep`].
 pub type WorkerPlatform = Worker<LinuxFrames>;
 
+/// How long no packet socket has to have been retired before one is closed.
+const RETIREMENT: Duration = Duration::from_millis(500);
+
 /// Hears and sends frames by sockets that the parent has opened.
 #[derive(Debug)]
 pub struct LinuxFrames {
@@ -40,6 +43,11 @@ pub struct LinuxFrames {
     /// Ready, and not read yet.
     tokens: Vec<u64>,
     heard: Received,
+    /// Packet sockets that are of no use any more, the oldest first. The kernel takes some 10 ms to close
+    /// one, which no handover has to wait for.
+    retired: VecDeque<OwnedFd>,
+    /// When one was retired last.
+    retired_at: Instant,
 }
 
 /// The facts that frames are judged by.
@@ -54,6 +62,13 @@ struct Received {
 }
 
 impl LinuxFrames {
+    /// Closes one retired socket, once nothing has been retired for a while.
+    fn close_retired(&mut self) {
+        if self.now().since(self.retired_at) >= RETIREMENT {
+            self.retired.pop_front();
+        }
+    }
+
     /// Hears nothing yet. Needs no rights.
     pub fn new() -> io::Result<Self> {
         let (epoll, timer, reception) = (Epoll::new()?, Timer::new()?, Reception::new()?);
@@ -66,6 +81,8 @@ impl LinuxFrames {
             reception,
             tokens: Vec::new(),
             heard: Received::default(),
+            retired: VecDeque::new(),
+            retired_at: Instant::default(),
         })
     }
 
@@ -131,6 +148,7 @@ impl Frames for LinuxFrames {
         let result = self.reception.read(&mut tokens, due, from, sink);
         self.tokens = tokens;
         self.tokens.clear();
+        self.close_retired();
         result
     }
 
@@ -150,8 +168,9 @@ impl Frames for LinuxFrames {
             return;
         };
         if let Some(fd) = self.heard.sockets.remove(&(host_if, number)) {
-            // The parent may have it open still, and then closing would not end the reports.
             self.epoll.remove(&fd);
+            self.retired.push_back(fd);
+            self.retired_at = self.now();
         }
     }
 

@@ -106,7 +106,7 @@ impl Channel {
     pub fn flush_all(&mut self) -> io::Result<()> {
         self.flush()?;
         while self.has_output() {
-            sys::wait(&self.stream, true)?;
+            sys::wait(&self.stream, true, None)?;
             self.read()?;
             self.flush()?;
         }
@@ -128,7 +128,12 @@ impl Channel {
 
     /// Waits until there is something to receive, or room for what is queued.
     pub fn wait(&self) -> io::Result<()> {
-        sys::wait(&self.stream, self.has_output())
+        sys::wait(&self.stream, self.has_output(), None).map(drop)
+    }
+
+    /// Waits until there is something to receive. `false`: there is nothing within so many milliseconds.
+    pub fn wait_to_receive(&self, patience_ms: u16) -> io::Result<bool> {
+        sys::wait(&self.stream, false, Some(patience_ms))
     }
 
     /// Takes in octets. `false`: there are none now.

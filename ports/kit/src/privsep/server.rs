@@ -20,6 +20,11 @@ const MOST_REQUESTS: usize = 64;
 /// Octets of messages that may wait for the worker: those that list a thousand links take a tenth.
 const MOST_QUEUED: usize = 1024 * 1024;
 
+/// How long the next request of a burst, which a [`Request::Flush`] ends, is waited for, in milliseconds.
+const NEXT_REQUEST_MS: u16 = 2;
+/// The longest burst before others of the loop have their turn.
+const BURST: Duration = Duration::from_millis(20);
+
 /// The time between two looks for warnings and the like.
 const LOOK_REST: Duration = Duration::from_millis(500);
 
@@ -270,23 +275,42 @@ impl<P: PrivilegedPlatform> Server<P> {
     /// # Errors
     /// There is no worker any more, or it makes no sense. What the network refused is in `trouble`.
     pub fn handle(&mut self, news: bool, trouble: &mut dyn FnMut(io::Error)) -> io::Result<()> {
-        if news {
-            self.take_news(trouble)?;
-        }
-        let (requests, end) = self.requests();
-        self.told.is_doubtful |= news || !requests.is_empty();
         self.told.looked.get_or_insert_with(Instant::now);
-        let answers = self.carry_out(requests);
-        // First what the worker needs to act on the answers.
-        self.give()?;
-        for result in answers {
-            self.channel.queue(&Message::Done(result).encode(), None)?;
+        let end = self.serve_burst()?;
+        if news {
+            self.told.is_doubtful = true;
+            self.take_news(trouble)?;
         }
         self.look_around()?;
         self.channel.flush()?;
         // When to look at the interfaces again.
         self.platform.set_wakeup(None)?;
         end
+    }
+
+    /// Carries out requests for as long as one follows another: a virtual router that moves is several, and
+    /// what the kernel tells meanwhile, of our own changes above all, would come between them. Returns
+    /// the end of the channel.
+    fn serve_burst(&mut self) -> io::Result<io::Result<()>> {
+        let until = Instant::now() + BURST;
+        loop {
+            let (requests, end) = self.requests();
+            let more_follow = requests.last().is_some_and(|last| *last != Request::Flush);
+            self.told.is_doubtful |= !requests.is_empty();
+            let answers = self.carry_out(requests);
+            // First what the worker needs to act on the answers.
+            self.give()?;
+            for result in answers {
+                self.channel.queue(&Message::Done(result).encode(), None)?;
+            }
+            if end.is_err() || !more_follow || Instant::now() >= until {
+                return Ok(end);
+            }
+            self.channel.flush()?;
+            if !self.channel.wait_to_receive(NEXT_REQUEST_MS)? {
+                return Ok(end);
+            }
+        }
     }
 
     fn take_news(&mut self, trouble: &mut dyn FnMut(io::Error)) -> io::Result<()> {
