@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -321,13 +321,13 @@ fn web_servers_that_talk_nonsense_or_nothing_fail_in_time() {
 
 /// A certificate for `site`, signed by an authority whose certificate is in a file; and a web server that
 /// has it.
-fn secure(site: &str) -> (u16, PathBuf) {
+fn secure(site: &str) -> (u16, Scratch) {
     let mut authority = rcgen::CertificateParams::new(Vec::new()).expect("names");
     authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let key = rcgen::KeyPair::generate().expect("a key");
     let certificate = authority.self_signed(&key).expect("a certificate");
     let ca = scratch("ca.pem");
-    std::fs::write(&ca, certificate.pem()).expect("a file");
+    std::fs::write(&*ca, certificate.pem()).expect("a file");
     let issuer = rcgen::Issuer::new(authority, key);
     let own_key = rcgen::KeyPair::generate().expect("a key");
     let own = rcgen::CertificateParams::new(vec![site.to_owned()]).expect("a name");
@@ -353,13 +353,32 @@ fn secure(site: &str) -> (u16, PathBuf) {
     (port, ca)
 }
 
+/// A file in a folder that goes with it.
+struct Scratch(PathBuf);
+
+impl std::ops::Deref for Scratch {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Some(folder) = self.0.parent() {
+            let _ = std::fs::remove_dir_all(folder);
+        }
+    }
+}
+
 /// A path of this test alone.
-fn scratch(name: &str) -> PathBuf {
+fn scratch(name: &str) -> Scratch {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let dir = std::env::temp_dir().join(format!("vrrp-checks-{}-{number}", std::process::id()));
     std::fs::create_dir_all(&dir).expect("a folder");
-    dir.join(name)
+    Scratch(dir.join(name))
 }
 
 #[test]
@@ -584,7 +603,7 @@ fn a_file_is_there_or_not() {
     );
     let absent = format!("file = {shown}\nabsent = yes");
     assert_eq!(answer(&absent), format!("passed: {shown} does not exist"));
-    std::fs::write(&path, "").expect("a file");
+    std::fs::write(&*path, "").expect("a file");
     assert_eq!(
         answer(&format!("file = {shown}")),
         format!("passed: {shown} exists")
@@ -607,13 +626,18 @@ impl Drop for Kept {
 #[test]
 fn a_process_runs_or_not() {
     let program = scratch("vrrpchk-sleep");
-    std::fs::copy("/bin/sleep", &program).expect("a copy of sleep");
+    std::fs::copy("/bin/sleep", &*program).expect("a copy of sleep");
     let check = "process = vrrpchk-sleep";
     assert_eq!(answer(check), "failed: no process `vrrpchk-sleep`");
-    let mut child = Kept(Command::new(&program).arg("60").spawn().expect("a process"));
+    let mut child = Kept(
+        Command::new(&*program)
+            .arg("60")
+            .spawn()
+            .expect("a process"),
+    );
     let pid = child.0.id();
     let file = scratch("pid");
-    std::fs::write(&file, format!("{pid}\n")).expect("a file");
+    std::fs::write(&*file, format!("{pid}\n")).expect("a file");
     let by_file = format!("process = pidfile:{}", file.display());
     assert_eq!(answer(check), "passed: 1 process `vrrpchk-sleep`");
     assert_eq!(answer(&by_file), format!("passed: process {pid} runs"));
@@ -642,17 +666,17 @@ fn a_process_runs_or_not() {
     let _ = child.0.wait();
     let gone = format!("failed: no process {pid} of {}", file.display());
     assert_eq!(answer(&by_file), gone);
-    std::fs::write(&file, "x").expect("a file");
+    std::fs::write(&*file, "x").expect("a file");
     let text = answer(&by_file);
     assert!(text.ends_with("no number of a process"), "{text}");
 }
 
 /// A script in a folder that only its owner can write to.
-fn script(text: &str) -> PathBuf {
+fn script(text: &str) -> Scratch {
     let path = scratch("script");
-    std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).expect("a script");
+    std::fs::write(&*path, format!("#!/bin/sh\n{text}\n")).expect("a script");
     let mode = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(&path, mode).expect("a program");
+    std::fs::set_permissions(&*path, mode).expect("a program");
     path
 }
 
