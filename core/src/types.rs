@@ -149,9 +149,10 @@ impl AdvertInterval {
         Duration::from_micros(scale.as_micros() * below / 256)
     }
 
-    /// Active_Down_Interval: three intervals of the Active router and the skew.
+    /// Active_Down_Interval: three intervals of the Active router and the skew (RFC 9568 section 6.1, RFC
+    /// 3768 section 6.1).
     #[inline]
-    pub(crate) fn down_interval(self, version: Version, priority: Priority) -> Duration {
+    pub fn down_interval(self, version: Version, priority: Priority) -> Duration {
         Duration::from_micros(3 * self.duration().as_micros()) + self.skew(version, priority)
     }
 }

@@ -1,4 +1,4 @@
-//! One that stands back: its service fails, and every other router is to serve rather than it (G-7).
+//! A virtual router that stands back: its service fails, and every other is to serve rather than it (G-7).
 
 mod common;
 

@@ -53,9 +53,9 @@ impl Heartbeat {
     /// Another configuration is in force.
     pub(super) fn configure(&mut self, config: &HostConfig) {
         let down_intervals = config.virtual_routers.iter().map(|spec| {
-            let interval = Duration::from(spec.settings.advert_interval.duration());
-            let skew = interval * (256 - u32::from(spec.settings.priority.get())) / 256;
-            3 * interval + skew
+            let settings = &spec.settings;
+            let interval = settings.advert_interval;
+            Duration::from(interval.down_interval(settings.version, settings.priority))
         });
         let shortest = down_intervals.min().unwrap_or(MOST);
         self.patience = shortest.clamp(LEAST, MOST);
