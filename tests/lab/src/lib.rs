@@ -35,6 +35,8 @@ pub mod freebsd;
 pub mod host;
 #[cfg(target_os = "linux")]
 pub mod linux;
+#[cfg(target_os = "linux")]
+pub mod name_servers;
 pub mod nic;
 pub mod output;
 pub mod pair;

@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 use vrrp_lab::daemons::vrrpctl;
 use vrrp_lab::linux::Stack;
 use vrrp_lab::pair::LIMIT;
-use vrrp_lab::{Daemon, Host, PaperNetwork, Program, Segment, Vr, patience, wait_until};
+use vrrp_lab::{
+    Daemon, Host, PaperNetwork, Program, Segment, Vr, name_servers, patience, wait_until,
+};
 
 /// The advertisement interval, and the interval and `fall` of the checks.
 const INTERVAL_CS: u16 = 10;
@@ -104,36 +106,8 @@ impl Service {
                 command.arg(format!("{dir}/conf"));
                 command
             }
-            Self::Named => {
-                write(
-                    "zone",
-                    format!("$TTL 0\n@ SOA . . 1 1 1 1 1\n@ NS ns.ami.\n@ TXT \"{name}\"\n"),
-                );
-                write(
-                    "conf",
-                    format!(
-                        "options {{ directory \"{dir}\"; pid-file \"{dir}/pid\"; recursion no;\n\
-                         session-keyfile \"{dir}/key\"; }};\ncontrols {{ }};\n\
-                         zone \"who.ami\" {{ type primary; file \"zone\"; }};\n"
-                    ),
-                );
-                let mut command = Command::new("/usr/sbin/named");
-                command.args(["-g", "-n", "1", "-c", &format!("{dir}/conf")]);
-                command
-            }
-            Self::Tinydns => {
-                write("data", format!(".who.ami::a:0\n'who.ami:{name}:0\n"));
-                let compiled = Command::new("/usr/sbin/tinydns-data")
-                    .current_dir(dir.to_string())
-                    .status();
-                assert!(compiled.expect("run tinydns-data").success());
-                let mut command = Command::new("/usr/sbin/tinydns");
-                command
-                    .env("IP", self.address())
-                    .env("ROOT", dir.to_string());
-                command.env("UID", "0").env("GID", "0");
-                command
-            }
+            Self::Named => return name_servers::named(host, ""),
+            Self::Tinydns => return name_servers::tinydns(host, self.address()),
             Self::Sshd => {
                 let key = format!("{dir}/key");
                 if !std::path::Path::new(&key).exists() {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use vrrp_lab::daemons::vrrpctl;
 use vrrp_lab::pair::LIMIT;
-use vrrp_lab::{Daemon, Host, PaperNetwork, Program, Segment, Vr, pause, wait_until};
+use vrrp_lab::{Daemon, Host, PaperNetwork, Program, Segment, Vr, name_servers, pause, wait_until};
 
 const ADDRESS_V4: &str = "10.10.10.53";
 const ADDRESS_V6: &str = "fd00:10::53";
@@ -32,57 +32,19 @@ enum Server {
 impl Server {
     /// Starts it, with no address to listen on but this one.
     fn start(self, host: &Host, address: &str) -> Daemon {
-        let dir = host.dir().join(format!("{self:?}"));
-        std::fs::create_dir_all(&dir).expect("a folder");
-        let write = |file: &str, text: String| {
-            std::fs::write(dir.join(file), text).expect("write a file");
-        };
-        let (dir, name) = (dir.display(), host.name());
-        let command = match self {
+        match self {
             Self::Named => {
                 let (listen, none) = match address.contains(':') {
                     true => ("listen-on-v6", "listen-on"),
                     false => ("listen-on", "listen-on-v6"),
                 };
-                write(
-                    "zone",
-                    format!("$TTL 0\n@ SOA . . 1 1 1 1 1\n@ NS ns.ami.\n@ TXT \"{name}\"\n"),
-                );
-                write(
-                    "conf",
-                    format!(
-                        "options {{ directory \"{dir}\"; pid-file \"{dir}/pid\"; recursion no;\n\
-                         session-keyfile \"{dir}/key\"; {listen} {{ {address}; }}; \
-                         {none} {{ none; }}; }};\ncontrols {{ }};\n\
-                         zone \"who.ami\" {{ type primary; file \"zone\"; }};\n"
-                    ),
-                );
-                let mut command = Command::new("/usr/sbin/named");
-                command.args(["-g", "-n", "1", "-c", &format!("{dir}/conf")]);
-                command
+                let options = format!("{listen} {{ {address}; }}; {none} {{ none; }};");
+                let daemon = name_servers::named(host, &options);
+                wait_until(LIMIT, "named runs", || daemon.has_said("running"));
+                daemon
             }
-            Self::Tinydns => {
-                write("data", format!(".who.ami::a:0\n'who.ami:{name}:0\n"));
-                let compiled = Command::new("/usr/sbin/tinydns-data")
-                    .current_dir(dir.to_string())
-                    .status();
-                assert!(compiled.expect("run tinydns-data").success());
-                let mut command = Command::new("/usr/sbin/tinydns");
-                let env = [
-                    ("IP", address),
-                    ("ROOT", &dir.to_string()),
-                    ("UID", "0"),
-                    ("GID", "0"),
-                ];
-                command.envs(env);
-                command
-            }
-        };
-        let daemon = Daemon::run(host, &format!("{self:?}"), command);
-        if self == Self::Named {
-            wait_until(LIMIT, "named runs", || daemon.has_said("running"));
+            Self::Tinydns => name_servers::tinydns(host, address),
         }
-        daemon
     }
 }
 
