@@ -22,6 +22,12 @@ const DEFAULT_RUNTIME_DIR: &str = "/run/vrrpd";
 #[cfg(not(target_os = "linux"))]
 const DEFAULT_RUNTIME_DIR: &str = "/var/run/vrrpd";
 
+/// Where vrrpd keeps what outlives a reboot unless `statedir` says otherwise.
+#[cfg(target_os = "linux")]
+const DEFAULT_STATE_DIR: &str = "/var/lib/vrrpd";
+#[cfg(not(target_os = "linux"))]
+const DEFAULT_STATE_DIR: &str = "/var/db/vrrpd";
+
 /// The longest path of a local socket on every system that vrrpd knows, in octets.
 const MAX_SOCKET_PATH: usize = 103;
 
@@ -35,6 +41,9 @@ pub struct Global {
     /// Where it is noted what is installed, for the next start to clean up after a crash: an
     /// absolute path to a directory that is empty after a reboot.
     pub runtime_dir: PathBuf,
+    /// The directory of what outlives a reboot, such as the overrides that vrrpctl has given: an
+    /// absolute path.
+    pub state_dir: PathBuf,
     /// The least important messages that are logged.
     pub log_level: LogLevel,
     /// The treatment of scripts that others could replace.
@@ -57,6 +66,7 @@ impl Default for Global {
             control_socket: PathBuf::from(DEFAULT_CONTROL_SOCKET),
             control_group: None,
             runtime_dir: PathBuf::from(DEFAULT_RUNTIME_DIR),
+            state_dir: PathBuf::from(DEFAULT_STATE_DIR),
             log_level: LogLevel::Info,
             script_security: ScriptSecurity::Enforce,
             user: None,
@@ -88,6 +98,9 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> (Global, Defaults) {
         runtime_dir: reader
             .value(Key::RuntimeDir, directory)
             .unwrap_or(default.runtime_dir),
+        state_dir: reader
+            .value(Key::StateDir, directory)
+            .unwrap_or(default.state_dir),
         log_level: reader
             .value(Key::LogLevel, log_level)
             .unwrap_or(default.log_level),

@@ -115,6 +115,7 @@ keys! {
     ControlSocket "controlsocket" GLOBAL;
     ControlGroup "controlgroup" GLOBAL;
     RuntimeDir "runtimedir" GLOBAL;
+    StateDir "statedir" GLOBAL;
     LogLevel "loglevel" GLOBAL;
     ScriptSecurity "scriptsecurity" GLOBAL;
     User "user" GLOBAL;

@@ -46,6 +46,7 @@ pub(super) fn judge(section: &Section<'_>, own_runtime_dir: bool, report: &mut R
             | Key::PrepareTimeout => "only vrrpd runs scripts",
             Key::ControlSocket | Key::ControlGroup => "only vrrpd has a control socket",
             Key::User => "only vrrpd has a process for it",
+            Key::StateDir => "only vrrpd keeps anything over a reboot",
             Key::LogLevel => "only vrrpd writes a log",
             Key::RuntimeDir if own_runtime_dir => "the program has chosen its own directory",
             _ => continue,
@@ -61,7 +62,7 @@ mod tests {
     use crate::tests::{host, lines};
     use crate::{HostFacts, Parsed, Program, judge, parse};
 
-    const TEXT: &str = "[GLOBAL]\ncontrolsocket = /run/a.sock\ncontrolgroup = adm\nruntimedir = /run/a\n\
+    const TEXT: &str = "[GLOBAL]\ncontrolsocket = /run/a.sock\ncontrolgroup = adm\nruntimedir = /run/a\nstatedir = /var/a\n\
         loglevel = debug\n[VRID]\nserverid = 1\ninterface = eth0\naddr = 10.0.0.1/32\nscripttimeout = 3\n";
 
     fn judged(text: &str, own_runtime_dir: bool) -> Parsed {
@@ -82,8 +83,9 @@ mod tests {
                 "some.conf:2: warning: controlsocket: has no effect: only vrrpd has a control socket",
                 "some.conf:3: warning: controlgroup: has no effect: only vrrpd has a control socket",
                 "some.conf:4: warning: runtimedir: has no effect: the program has chosen its own directory",
-                "some.conf:5: warning: loglevel: has no effect: only vrrpd writes a log",
-                "some.conf:10: warning: scripttimeout: has no effect: only vrrpd runs scripts",
+                "some.conf:5: warning: statedir: has no effect: only vrrpd keeps anything over a reboot",
+                "some.conf:6: warning: loglevel: has no effect: only vrrpd writes a log",
+                "some.conf:11: warning: scripttimeout: has no effect: only vrrpd runs scripts",
             ]
         );
         let read = judged(TEXT, false);
@@ -118,7 +120,7 @@ mod tests {
             let read = judged(&text, false);
             assert!(read.config.is_none());
             let said = lines(&read.diagnostics);
-            let expected = format!("some.conf:11: {key}: expected no event script");
+            let expected = format!("some.conf:12: {key}: expected no event script");
             assert!(
                 said.iter().any(|line| line.starts_with(&expected)),
                 "{said:?}"

@@ -9,6 +9,7 @@
 //! - [`privsep`] is the parent, and the way between the two processes.
 //! - [`daemon`] is the worker's loop, with reload and graceful stop.
 //! - [`scripts`] runs the event scripts.
+//! - [`state`] is the directory of what outlives a reboot.
 //! - [`checks`] knows whether services work.
 //! - [`control`] is the control socket: its server, its words, and the client's side.
 //! - [`output`] writes the standard streams, whoever reads them.
@@ -30,4 +31,5 @@ pub mod poll;
 pub mod privsep;
 pub mod report;
 pub mod scripts;
+pub mod state;
 pub mod sys;

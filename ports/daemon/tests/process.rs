@@ -46,7 +46,7 @@ impl Bench {
         fs::write(
             self.dir.join("conf"),
             format!(
-                "[GLOBAL]\ncontrolsocket = {d}/socket\n[VRID]\nserverid = 7\ninterface = eth0\n\
+                "[GLOBAL]\ncontrolsocket = {d}/socket\nstatedir = {d}/state\n[VRID]\nserverid = 7\ninterface = eth0\n\
                  addr = 10.0.0.1/32\nstopscript = /bin/sh {d}/stop\n{more}"
             ),
         )

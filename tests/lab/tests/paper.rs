@@ -16,9 +16,10 @@ fn configuration(host: &Host, section: &str) -> String {
     let dir = host.dir();
     let socket = vrrpd_control_socket(host);
     format!(
-        "[GLOBAL]\ncontrolsocket = {}\nruntimedir = {}\n{section}",
+        "[GLOBAL]\ncontrolsocket = {}\nruntimedir = {}\nstatedir = {}\n{section}",
         socket.display(),
-        host.dir().join("run").display()
+        host.dir().join("run").display(),
+        host.dir().join("state").display()
     )
     .replace("/usr/local/etc/vrrp", &dir.to_string_lossy())
 }

@@ -73,7 +73,7 @@ fn a_line_that_is_no_key_of_its_section() {
             &["5: expected nothing after `]`, found `x`"],
         ),
         (
-            "[GLOBAL]\ncontrolsocket = a\ncontrolgroup = a b\nloglevel = loud\nscripttimeout = 0\npriority = 5\nruntimedir = run",
+            "[GLOBAL]\ncontrolsocket = a\ncontrolgroup = a b\nloglevel = loud\nscripttimeout = 0\npriority = 5\nruntimedir = run\nstatedir = lib",
             true,
             &[
                 "6: controlsocket: expected an absolute path of at most 103 octets, found `a`",
@@ -82,6 +82,7 @@ fn a_line_that_is_no_key_of_its_section() {
                 "9: scripttimeout: expected seconds from 0.1 to 86400, at most three decimals, found `0`",
                 "10: priority: belongs in [VRID], found in [GLOBAL]",
                 "11: runtimedir: expected an absolute path, found `run`",
+                "12: statedir: expected an absolute path, found `lib`",
             ],
         ),
         (

@@ -358,7 +358,7 @@ preparetimeout = 2.5
 #[test]
 fn the_global_section_may_come_last() {
     let (config, said) = good(&format!(
-        "{MINIMAL}[GLOBAL]\ncontrolsocket = /run/a.sock\ncontrolgroup = adm\nruntimedir = /run/v\nloglevel = debug\n\
+        "{MINIMAL}[GLOBAL]\ncontrolsocket = /run/a.sock\ncontrolgroup = adm\nruntimedir = /run/v\nstatedir = /var/v\nloglevel = debug\n\
          scriptsecurity = warn\nscriptuser = web:adm\nuser = guest\n"
     ));
     assert_eq!(said, [""; 0]);
@@ -366,6 +366,7 @@ fn the_global_section_may_come_last() {
         control_socket: "/run/a.sock".into(),
         control_group: Some("adm".to_owned()),
         runtime_dir: "/run/v".into(),
+        state_dir: "/var/v".into(),
         log_level: LogLevel::Debug,
         script_security: ScriptSecurity::Warn,
         user: config.global.user.clone(),

@@ -57,6 +57,7 @@ const ALL_KEYS: &str = "\
 controlsocket=/run/a
 controlgroup=adm
 runtimedir=/run/v
+statedir=/var/v
 loglevel=info
 scriptsecurity=warn
 user=nobody

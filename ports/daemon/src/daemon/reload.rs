@@ -68,10 +68,11 @@ impl<P: Platform> Daemon<P> {
                 g.control_socket.clone(),
                 g.control_group.clone(),
                 g.runtime_dir.clone(),
+                g.state_dir.clone(),
             )
         };
         (places(old) != places(new)).then(|| {
-            let text = "controlsocket, controlgroup and runtimedir change when vrrpd is restarted";
+            let text = "controlsocket, controlgroup, runtimedir and statedir change when vrrpd is restarted";
             log::warn!("{text}");
             text.to_owned()
         })

@@ -84,6 +84,7 @@ impl<P: Platform> Daemon<P> {
             warnings: status
                 .warnings
                 .into_iter()
+                .chain(self.parent.state_warning())
                 .chain(self.board.troubles())
                 .collect(),
             ..status

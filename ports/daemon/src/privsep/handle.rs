@@ -12,6 +12,7 @@ use super::channel::MessageChannel;
 use super::messages::{
     Beginning, MAX_TO_WORKER, Remark, ToParent, ToWorker, WireHappening, WireId, octets,
 };
+use super::services::lasting_refused;
 use crate::checks::News;
 use crate::scripts::{Happening, Occasion, Prepared};
 use crate::sys::Taken;
@@ -37,6 +38,8 @@ pub struct ParentHandle {
     /// Results of preparations that were not taken yet.
     prepared: Vec<Prepared>,
     managed: bool,
+    /// Why the state directory cannot be used, if that is so.
+    stateless: Option<String>,
     /// It is not there any more.
     gone: Option<io::ErrorKind>,
 }
@@ -71,6 +74,7 @@ impl ParentHandle {
             user,
             debug,
             managed,
+            stateless,
         } = loop {
             match channel.receive()? {
                 Some(ToWorker::Begin(beginning)) => break beginning,
@@ -92,6 +96,7 @@ impl ParentHandle {
             occasions: BTreeMap::new(),
             prepared: Vec::new(),
             managed,
+            stateless,
             gone: None,
         };
         let start = Start {
@@ -108,6 +113,11 @@ impl ParentHandle {
     /// Readable when [`take`](Self::take) is due.
     pub fn fd(&self) -> RawFd {
         self.channel.fd()
+    }
+
+    /// The warning for as long as the state directory cannot be used.
+    pub fn state_warning(&self) -> Option<String> {
+        self.stateless.as_deref().map(lasting_refused)
     }
 
     /// Tells that the start has succeeded.
@@ -241,6 +251,7 @@ impl ParentHandle {
                 ToWorker::Signals(signals) => self.signals |= signals,
                 ToWorker::Configuration(answer) => self.configuration = Some(answer),
                 ToWorker::Checked(news) => self.news.push(news),
+                ToWorker::Stateless(why) => self.stateless = why,
                 ToWorker::Done(count) => self.done = count,
                 ToWorker::Prepared(id, result) => {
                     self.prepared.extend(id.id().map(|id| (id, result)));

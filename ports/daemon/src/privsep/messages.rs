@@ -64,6 +64,8 @@ pub(super) enum ToWorker {
     Configuration(Result<(String, Vec<Remark>), String>),
     /// News of checks.
     Checked(News),
+    /// The state directory cannot be used, for this reason; or it can.
+    Stateless(Option<String>),
     /// Every script is done that follows from the first so many happenings.
     Done(u64),
     /// A virtual router has been prepared, or why not.
@@ -89,6 +91,8 @@ pub(super) struct Beginning {
     pub(super) debug: bool,
     /// A service manager listens to [`ToParent::Status`].
     pub(super) managed: bool,
+    /// Why the state directory cannot be used, if that is so.
+    pub(super) stateless: Option<String>,
 }
 
 /// A diagnostic, as it is sent.

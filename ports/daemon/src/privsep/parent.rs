@@ -158,6 +158,7 @@ impl<P: PrivilegedPlatform> Parent<P> {
         }
         self.services.scripts.handle(&self.set, now);
         self.services.take_news(&self.set, now);
+        self.services.take_written();
         self.judge_worker(now);
         if let Some(turn) = self.look_after_worker(now)? {
             return Ok(turn);
@@ -191,6 +192,7 @@ impl<P: PrivilegedPlatform> Parent<P> {
         for fd in [self.log.as_raw_fd(), self.signals.fd()] {
             self.set.read(fd);
         }
+        self.services.keeper.register(&mut self.set);
         self.services.scripts.register(&mut self.set);
         self.services.checkers.register(&mut self.set);
     }

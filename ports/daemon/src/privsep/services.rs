@@ -18,6 +18,7 @@ use crate::daemon::apply_log_level;
 use crate::notify::Notifier;
 use crate::poll::PollSet;
 use crate::scripts::{PROGRAM, Scripts, script_set};
+use crate::state::{Keeper, StateDir};
 use crate::sys::{self, SystemAccounts, Taken};
 use vrrp_config::{self as config, Account, Config};
 
@@ -74,6 +75,10 @@ pub(super) struct Services {
     pub(super) host: HostConfig,
     /// The user of the next worker. `None`: our own.
     user: Option<Account>,
+    /// The state directory.
+    pub(super) keeper: Keeper,
+    /// Why it cannot be used, if that is so.
+    stateless: Option<String>,
     /// The file's contents when it was last read, while they are not in force.
     read: Option<(Vec<u8>, Config)>,
     happened: u64,
@@ -96,6 +101,11 @@ pub(super) struct Said {
 impl Services {
     /// Serves no worker yet, at the other end of `stream`.
     pub(super) fn new(stream: UnixStream, notifier: Notifier, in_force: InForce) -> Self {
+        let state = StateDir::new(&in_force.config.global.state_dir);
+        let stateless = state.probe().err();
+        if let Some(why) = &stateless {
+            log::warn!("{}", lasting_refused(why));
+        }
         let mut services = Self {
             channel: MessageChannel::new(stream, MAX_TO_PARENT, MAX_TO_WORKER),
             scripts: Scripts::default(),
@@ -107,6 +117,8 @@ impl Services {
             text: in_force.text,
             host: HostConfig::default(),
             user: None,
+            keeper: Keeper::new(state),
+            stateless,
             read: None,
             happened: 0,
             done: 0,
@@ -126,6 +138,7 @@ impl Services {
             user: self.user.map(|user| (user.uid, user.gid)),
             debug: self.debug,
             managed: self.notifier.is_listening(),
+            stateless: self.stateless.clone(),
         }))?;
         for news in self.reports.values() {
             self.channel.send(&ToWorker::Checked(news.clone()))?;
@@ -156,6 +169,24 @@ impl Services {
         set.read(self.channel.fd());
         if self.channel.has_output() {
             set.write(self.channel.fd());
+        }
+    }
+
+    /// Takes the outcome of writes to the state directory, and tells the worker whether it can be used.
+    pub(super) fn take_written(&mut self) {
+        while let Some(written) = self.keeper.take() {
+            let why = written.result.err();
+            if why == self.stateless {
+                continue;
+            }
+            match &why {
+                Some(why) => log::error!("{} is not written: {why}", written.name),
+                None => log::info!("the state directory can be written again"),
+            }
+            self.stateless = why;
+            let told = ToWorker::Stateless(self.stateless.clone());
+            // Where it fails there is an end to be seen in the next turn.
+            let _ = self.channel.send(&told);
         }
     }
 
@@ -277,6 +308,11 @@ impl Services {
             self.scripts.configure(&id, script_set(router, security));
         }
     }
+}
+
+/// The warning for as long as the state directory cannot be used.
+pub(super) fn lasting_refused(why: &str) -> String {
+    format!("{why}; commands of vrrpctl whose effect has to last are refused")
 }
 
 /// One line of a text that the worker made.

@@ -35,7 +35,8 @@ impl<F: Fn() -> HostFacts> Network for Facts<F> {
 pub(crate) fn serve(file: &Path, facts: impl Fn() -> HostFacts + Send + 'static) -> ParentHandle {
     let (ours, theirs) = UnixStream::pair().expect("a pair");
     let text = std::fs::read(file).expect("the file");
-    let config = config::parse(file, text.clone()).config.expect("correct");
+    let mut config = config::parse(file, text.clone()).config.expect("correct");
+    config.global.state_dir = file.with_file_name("state");
     let in_force = InForce {
         file: file.to_path_buf(),
         text,
@@ -75,6 +76,7 @@ fn beginning() -> Beginning {
         user: None,
         debug: true,
         managed: false,
+        stateless: None,
     }
 }
 

@@ -105,6 +105,7 @@ fn start(host: &Host, priority: u8) -> Daemon {
         "[GLOBAL]
 controlsocket = {}
 runtimedir = {}
+statedir = {}
 
 [VRID]
 serverid = 1
@@ -114,7 +115,8 @@ password = foobingbaz
 interface = xl0
 ",
         vrrpd_control_socket(host).display(),
-        host.dir().join("run").display()
+        host.dir().join("run").display(),
+        host.dir().join("state").display()
     );
     Daemon::start(Program::Vrrpd, host, &config, &[])
 }

@@ -13,10 +13,12 @@ pub(super) fn config(host: &Host, vrs: &[Vr]) -> String {
     let socket = control_socket(host);
     // The file systems are those of this machine, whose own vrrpd is not to be met.
     let runtime_dir = host.dir().join("run");
+    let state_dir = host.dir().join("state");
     let mut text = format!(
-        "[GLOBAL]\ncontrolsocket = {}\nruntimedir = {}\n",
+        "[GLOBAL]\ncontrolsocket = {}\nruntimedir = {}\nstatedir = {}\n",
         socket.display(),
-        runtime_dir.display()
+        runtime_dir.display(),
+        state_dir.display()
     );
     for vr in vrs {
         write(&mut text, vr).expect("writing to a String");

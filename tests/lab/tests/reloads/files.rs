@@ -215,7 +215,9 @@ fn section(rng: &mut Rng, vrid: u8, is_final: bool) -> Section {
 /// The whole text for a host whose files are in `dir`.
 pub(crate) fn text(dir: &std::path::Path, sections: &[Section]) -> String {
     let dir = dir.display();
-    let mut text = format!("[GLOBAL]\ncontrolsocket = {dir}/vrrpd.sock\nruntimedir = {dir}/run\n");
+    let mut text = format!(
+        "[GLOBAL]\ncontrolsocket = {dir}/vrrpd.sock\nruntimedir = {dir}/run\nstatedir = {dir}/state\n"
+    );
     for section in sections {
         text.push_str("\n[VRID]\n");
         section.write(&mut text);

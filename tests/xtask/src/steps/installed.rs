@@ -29,6 +29,7 @@ const EXPOSURE_WITHOUT_SCRIPTS: u32 = 28;
 const SERVICE: &str = r#"
 stage=$1 prefix=$2 unit=$2/$3
 mount -t tmpfs tmpfs /run
+mount -t tmpfs tmpfs /var/lib
 mkdir -p /run/etc /run/vrrpd
 for file in passwd group nsswitch.conf ld.so.cache manpath.config; do
     if [ -e /etc/$file ]; then cp /etc/$file /run/etc; fi

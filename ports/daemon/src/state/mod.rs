@@ -1,0 +1,206 @@
+//! The state directory: what outlives a restart of vrrpd and a reboot of the host.
+//!
+//! Only the parent process has it. A [`StateDir`] reads at the start, where waiting harms nobody; later
+//! a [`Keeper`] writes beside the loop, because a disk may take seconds.
+//!
+//! A file begins with a line of its name and the number of its format; a file with another line is set
+//! aside and not read. It is replaced as a whole: written to another name, flushed to the disk, renamed.
+
+mod keeper;
+#[cfg(test)]
+mod tests;
+
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::sys;
+
+pub use keeper::{Keeper, Written};
+
+/// Write permission of the group and of others.
+const WRITABLE: u32 = 0o022;
+
+/// A kind of file in the state directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StateFile {
+    /// Its name.
+    pub name: &'static str,
+    /// The number of its format.
+    pub format: u32,
+    /// The most octets of its contents.
+    pub most: usize,
+}
+
+impl StateFile {
+    fn head(self) -> String {
+        format!("vrrpd {} {}\n", self.name, self.format)
+    }
+}
+
+/// The state directory.
+#[derive(Clone, Debug)]
+pub struct StateDir {
+    path: PathBuf,
+}
+
+impl StateDir {
+    /// The directory at an absolute path. Touches nothing yet.
+    pub fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_path_buf(),
+        }
+    }
+
+    /// Makes the directory, and finds out whether it can be written.
+    ///
+    /// # Errors
+    /// It cannot be used, for a reason in words.
+    pub fn probe(&self) -> Result<(), String> {
+        let probe = self.path.join("probe.new");
+        let probed = self.prepare().and_then(|()| {
+            open_new(&probe)?;
+            fs::remove_file(&probe)
+        });
+        probed.map_err(|error| self.refusal(&error))
+    }
+
+    /// Reads the contents of a file. `None`: there is none, or it is damaged, in which case it is set
+    /// aside and the log says so.
+    pub fn read(&self, file: StateFile) -> Option<Vec<u8>> {
+        let path = self.path.join(file.name);
+        match read_whole(&path, file) {
+            Ok(contents) => contents,
+            Err(why) => {
+                self.set_aside(file, &why);
+                None
+            }
+        }
+    }
+
+    /// Renames a file whose contents make no sense, so that it is not read again, and says so.
+    pub fn set_aside(&self, file: StateFile, why: &str) {
+        let path = self.path.join(file.name);
+        let aside = self.path.join(format!("{}.bad", file.name));
+        let shown = path.display();
+        match fs::rename(&path, &aside) {
+            Ok(()) => log::error!("{shown} is not used: {why}; kept as {}", aside.display()),
+            Err(error) => log::error!("{shown} is not used: {why}; it cannot be renamed: {error}"),
+        }
+    }
+
+    /// Replaces a file as a whole. When this returns well the disk has it.
+    ///
+    /// # Errors
+    /// The file is as it was; the reason in words.
+    pub fn write(&self, file: StateFile, contents: &[u8]) -> Result<(), String> {
+        let written = self.prepare().and_then(|()| self.replace(file, contents));
+        written.map_err(|error| self.refusal(&error))
+    }
+
+    fn replace(&self, file: StateFile, contents: &[u8]) -> io::Result<()> {
+        if contents.len() > file.most {
+            let why = format!("more than {} octets for {}", file.most, file.name);
+            return Err(io::Error::other(why));
+        }
+        let new = self.path.join(format!("{}.new", file.name));
+        let written = open_new(&new).and_then(|mut opened| {
+            opened.write_all(file.head().as_bytes())?;
+            opened.write_all(contents)?;
+            opened.sync_all()?;
+            fs::rename(&new, self.path.join(file.name))?;
+            // The new name, too, has to be on the disk.
+            File::open(&self.path)?.sync_all()
+        });
+        if written.is_err() {
+            let _ = fs::remove_file(&new);
+        }
+        written
+    }
+
+    fn prepare(&self) -> io::Result<()> {
+        match DirBuilder::new().mode(0o700).create(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+        let meta = fs::symlink_metadata(&self.path)?;
+        if !meta.is_dir() {
+            return refused("it is not a directory, or a symbolic link to one".into());
+        }
+        trust(&meta)
+    }
+
+    fn refusal(&self, error: &io::Error) -> String {
+        format!("the state directory {}: {error}", self.path.display())
+    }
+}
+
+/// Opens a file for writing that is ours alone, in the place of what a crash has left.
+fn open_new(path: &Path) -> io::Result<File> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+}
+
+/// The contents of a file without its first line. `None`: there is no file.
+fn read_whole(path: &Path, file: StateFile) -> Result<Option<Vec<u8>>, String> {
+    // Opening a FIFO would wait.
+    let opened = OpenOptions::new()
+        .read(true)
+        .custom_flags(sys::CAREFUL)
+        .open(path);
+    let opened = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            return match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(None),
+                _ => Err(error.to_string()),
+            };
+        }
+    };
+    let words = |error: io::Error| error.to_string();
+    let meta = opened.metadata().map_err(words)?;
+    if !meta.is_file() {
+        return Err("it is not a regular file".into());
+    }
+    trust(&meta).map_err(words)?;
+    let head = file.head();
+    let most = head.len() + file.most;
+    let mut octets = Vec::new();
+    let mut bounded = opened.take(most as u64 + 1);
+    bounded.read_to_end(&mut octets).map_err(words)?;
+    if octets.len() > most {
+        return Err(format!("it has more than {most} octets"));
+    }
+    match octets.strip_prefix(head.as_bytes()) {
+        Some(contents) => Ok(Some(contents.to_vec())),
+        None => Err(format!("it does not begin with `{}`", head.trim_end())),
+    }
+}
+
+/// Whether nobody but us can have written it.
+fn trust(meta: &Metadata) -> io::Result<()> {
+    let (owner, user, mode) = (meta.uid(), sys::effective_uid(), meta.mode() & 0o7777);
+    if owner != user {
+        return refused(format!(
+            "it belongs to user {owner} and not to {user}, the user of this process"
+        ));
+    }
+    if mode & WRITABLE != 0 {
+        return refused(format!(
+            "others may write to it (mode {mode:o}); it must be writable for its owner alone (chmod 700)"
+        ));
+    }
+    Ok(())
+}
+
+fn refused<T>(why: String) -> io::Result<T> {
+    Err(io::Error::new(io::ErrorKind::InvalidInput, why))
+}
