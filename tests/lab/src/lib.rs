@@ -35,12 +35,12 @@ pub mod freebsd;
 pub mod host;
 #[cfg(target_os = "linux")]
 pub mod linux;
-#[cfg(target_os = "linux")]
-pub mod name_servers;
 pub mod nic;
 pub mod output;
 pub mod pair;
 pub mod probe;
+#[cfg(target_os = "linux")]
+pub mod services;
 pub mod sys;
 pub mod vr;
 

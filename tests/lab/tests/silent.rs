@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use vrrp_lab::daemons::vrrpctl;
 use vrrp_lab::pair::LIMIT;
-use vrrp_lab::{Daemon, Host, PaperNetwork, Program, Segment, Vr, name_servers, pause, wait_until};
+use vrrp_lab::services::name_servers;
+use vrrp_lab::{Daemon, Host, PaperNetwork, Program, Segment, Vr, pause, wait_until};
 
 const ADDRESS_V4: &str = "10.10.10.53";
 const ADDRESS_V6: &str = "fd00:10::53";
@@ -39,9 +40,7 @@ impl Server {
                     false => ("listen-on", "listen-on-v6"),
                 };
                 let options = format!("{listen} {{ {address}; }}; {none} {{ none; }};");
-                let daemon = name_servers::named(host, &options);
-                wait_until(LIMIT, "named runs", || daemon.has_said("running"));
-                daemon
+                name_servers::named(host, &options)
             }
             Self::Tinydns => name_servers::tinydns(host, address),
         }

@@ -18,8 +18,19 @@ pub(crate) const SYSTEMD: &[&str] = &["systemd"];
 pub(crate) const REFUSALS: &[&str] = &["strace"];
 /// The packages for the lab's C programs: httpd, as it comes.
 pub(crate) const HTTPD: &[&str] = &["apache2-bin", "apache2-dev", "pkg-config"];
-/// The packages for the lab's services: name servers and sshd, as they come.
-pub(crate) const LAB_SERVICES: &[&str] = &["bind9", "tinydns", "openssh-server", "python3"];
+/// The packages for the lab's services, as they come: apache2-bin is among [`HTTPD`].
+pub(crate) const LAB_SERVICES: &[&str] = &[
+    "axfrdns",
+    "bind9",
+    "daemontools",
+    "dnscache",
+    "m4",
+    "openssh-server",
+    "python3",
+    "sendmail-bin",
+    "tinydns",
+    "ucspi-tcp",
+];
 /// Renders and checks the manual pages.
 pub(crate) const MANUALS: &[&str] = &["mandoc"];
 /// Counts instructions.
@@ -63,6 +74,9 @@ const SERVICES: &[(&str, &str)] = &[
     ("frr", "frr"),
     ("prometheus", "prometheus"),
     ("bind9", "named"),
+    ("axfrdns", "axfrdns"),
+    ("dnscache", "dnscache"),
+    ("sendmail-bin", "sendmail"),
     ("tinydns", "tinydns"),
     ("openssh-server", "ssh"),
 ];

@@ -9,6 +9,8 @@
 //!                          10 ms, and while somebody forges thousands of masters
 //! measure checks [CHECKS]  500 checks at 1 s of several kinds, and one that 255 virtual routers share: CPU,
 //!                          memory
+//! measure services [RUNS]  each service of the paper behind a virtual address, and each reason for which
+//!                          the address moves: asks that a client loses, and the longest silence
 //! measure exact  [RUNS]    the time from the last advertisement to the successor's first
 //! ```
 //!
@@ -20,6 +22,7 @@ mod clients;
 mod exact;
 mod outage;
 mod scale;
+mod services;
 
 use std::process::ExitCode;
 
@@ -49,13 +52,14 @@ fn run() -> ExitCode {
     match (command, number(5), number(255), addresses) {
         (Some("outage"), Ok(runs), _, _) => outage::run(runs, &only),
         (Some("clients"), _, Ok(count @ 1..=255), _) => clients::run(count.min(235) as u8),
+        (Some("services"), Ok(runs @ 1..), _, _) => services::run(runs, &only),
         (Some("exact"), Ok(runs), _, _) => exact::run(runs, &only),
         (Some("scale"), _, Ok(count @ 1..=255), Ok(addresses @ 1..=64)) => {
             scale::run(count as u8, addresses, &only);
         }
         _ => {
             complain!(
-                "usage: measure outage|exact [RUNS] [--only WORD]\n       \
+                "usage: measure outage|exact|services [RUNS] [--only WORD]\n       \
                  measure clients [VRIDS, 1 to 235]\n       \
                  measure checks [CHECKS, 1 to 900] [--only WORD]\n       \
                  measure scale [VRIDS, 1 to 255] [--addresses N, 1 to 64] [--only WORD]"
