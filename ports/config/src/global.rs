@@ -50,6 +50,9 @@ pub struct Global {
     pub script_security: ScriptSecurity,
     /// The user of the process that parses packets. `None`: that of the system's choice.
     pub user: Option<WorkerUser>,
+    /// The seconds after which the kernel removes an address that is not renewed, 2 or more. `None`:
+    /// addresses stay until they are removed.
+    pub lease: Option<u32>,
 }
 
 /// The value of `user`, and where it stands.
@@ -70,6 +73,7 @@ impl Default for Global {
             log_level: LogLevel::Info,
             script_security: ScriptSecurity::Enforce,
             user: None,
+            lease: None,
         }
     }
 }
@@ -108,6 +112,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> (Global, Defaults) {
             .value(Key::ScriptSecurity, script_security)
             .unwrap_or(default.script_security),
         user: user(reader),
+        lease: reader.value(Key::Lease, |text| lease(text, cfg!(target_os = "linux"))),
     };
     (global, Defaults::default().read(reader))
 }
@@ -116,6 +121,17 @@ fn user(reader: &mut Reader<'_, '_>) -> Option<WorkerUser> {
     let line = reader.entry(Key::User)?.line;
     let user = reader.value(Key::User, script::user)?;
     Some(WorkerUser { user, line })
+}
+
+/// The seconds of a lease. The kernel counts whole ones, and needs time to be told.
+fn lease(text: &str, linux: bool) -> Result<u32, String> {
+    if !linux {
+        return Err(format!(
+            "expected no lease, which only Linux can give to addresses, found {}; leave it out",
+            found(text)
+        ));
+    }
+    values::number_as(text, 2..=3_600, Some)
 }
 
 fn log_level(text: &str) -> Result<LogLevel, String> {
@@ -165,4 +181,25 @@ fn group(text: &str) -> Result<String, String> {
         ));
     }
     Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_is_whole_seconds_on_linux() {
+        assert_eq!(lease("2", true), Ok(2));
+        assert_eq!(lease("3600", true), Ok(3600));
+        for bad in ["1", "0", "2.5", "3601", "yes", ""] {
+            let message = lease(bad, true).unwrap_err();
+            assert!(
+                message.starts_with("expected a number from 2 to 3600, found "),
+                "{message}"
+            );
+        }
+        let elsewhere =
+            "expected no lease, which only Linux can give to addresses, found `3`; leave it out";
+        assert_eq!(lease("3", false), Err(elsewhere.to_owned()));
+    }
 }

@@ -119,6 +119,7 @@ keys! {
     LogLevel "loglevel" GLOBAL;
     ScriptSecurity "scriptsecurity" GLOBAL;
     User "user" GLOBAL;
+    Lease "lease" GLOBAL;
     Name "name" CHECK;
     Process "process" CHECK;
     Unit "unit" CHECK;

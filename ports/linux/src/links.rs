@@ -317,6 +317,7 @@ mod tests {
             flags,
             scope,
             protocol,
+            metric: 0,
         }
     }
 

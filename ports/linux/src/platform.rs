@@ -147,6 +147,13 @@ impl LinuxPlatform {
         self.network.abandon();
     }
 
+    /// Renews the leases of addresses, where that is due.
+    pub(crate) fn renew_address_leases(&mut self) -> io::Result<()> {
+        let renewed = self.network.renew_leases();
+        // The host is told at once of addresses that have gone.
+        renewed.and(self.arm())
+    }
+
     /// Keeps silent addresses for a while although their virtual routers are released.
     pub(crate) fn hold_silent_addresses(&mut self) {
         self.network.hold_silent();

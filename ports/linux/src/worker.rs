@@ -244,6 +244,14 @@ impl PrivilegedPlatform for LinuxPlatform {
         self.hold_silent_addresses();
     }
 
+    fn set_lease(&mut self, seconds: Option<u32>) {
+        self.network_mut().set_lease(seconds);
+    }
+
+    fn renew_leases(&mut self) -> io::Result<()> {
+        self.renew_address_leases()
+    }
+
     fn leave_frames(&mut self) {
         self.network_mut().leave_frames();
     }

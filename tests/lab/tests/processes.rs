@@ -141,6 +141,102 @@ fn harm(vmac: bool, kind: Harm) {
     }
 }
 
+/// Seconds after which the kernel removes an address that is not renewed.
+const LEASE: u32 = 2;
+
+/// A pair of whom clarinet has leased its addresses.
+fn leased(vmac: bool) -> Pair {
+    let pair = pair(vmac);
+    let vr = pair.vr.clone().priority(250);
+    let config = Program::Vrrpd.config(&pair.network.clarinet, &[vr]);
+    let lease = format!("[GLOBAL]\nlease = {LEASE}\n");
+    // By a reload, so that an address that is there gets its lease, too.
+    pair.clarinet
+        .reload_text(&config.replacen("[GLOBAL]\n", &lease, 1));
+    wait_until(LIMIT, "the address is leased", || {
+        let line = pair.network.clarinet.run(&address_of_ip());
+        (line.contains("valid_lft 2sec") || line.contains("valid_lft 1sec"))
+            && line.contains("dynamic")
+    });
+    pair
+}
+
+fn address_of_ip() -> String {
+    format!("ip -o addr show to {ADDRESS}")
+}
+
+#[test]
+fn a_leased_address_goes_when_both_processes_stand_still() {
+    for vmac in [true, false] {
+        let pair = leased(vmac);
+        let begun = Instant::now();
+        for pid in [pair.clarinet.pid(), pair.clarinet.worker()] {
+            signal(pid, libc::SIGSTOP).expect("a running process");
+        }
+        wait_until(LIMIT, "the address has gone by itself", || {
+            !pair.network.clarinet.has_address(ADDRESS)
+        });
+        println!(
+            "virtual MAC {vmac}, lease {LEASE} s: gone after {:.2} s",
+            begun.elapsed().as_secs_f64()
+        );
+        pair.network.jimbob.forget_neighbours();
+        pair.wait_master("fridge");
+        // Nothing brings it back before its owner goes on.
+        std::thread::sleep(Duration::from_secs(1));
+        assert!(!pair.network.clarinet.has_address(ADDRESS));
+        for pid in [pair.clarinet.worker(), pair.clarinet.pid()] {
+            signal(pid, libc::SIGCONT).expect("a stopped process");
+        }
+        pair.wait_master("clarinet");
+    }
+}
+
+#[test]
+fn a_leased_address_goes_when_both_processes_are_killed() {
+    let mut pair = leased(true);
+    let worker = pair.clarinet.worker();
+    pair.clarinet.crash();
+    let _ = signal(worker, libc::SIGKILL);
+    wait_until(LIMIT, "the address has gone by itself", || {
+        !pair.network.clarinet.has_address(ADDRESS)
+    });
+    pair.network.jimbob.forget_neighbours();
+    pair.wait_master("fridge");
+    // As the unit does, for the macvlan.
+    pair.clarinet.clean_up();
+}
+
+#[test]
+fn a_renewal_is_not_noticed() {
+    for vmac in [true, false] {
+        let mut pair = leased(vmac);
+        let changes = pair.clarinet.log().len();
+        let report = pair.probed(HZ, "clarinet", |_| {
+            std::thread::sleep(Duration::from_secs(3 * u64::from(LEASE)));
+        });
+        assert_eq!(report.answerers(), ["clarinet"]);
+        assert_eq!(
+            report.lost(),
+            0,
+            "silence {} us",
+            report.longest_silence_us()
+        );
+        let log = pair.clarinet.log();
+        let said: Vec<_> = log.iter().skip(changes).collect();
+        assert!(said.is_empty(), "{said:?}");
+        let line = pair.network.clarinet.run(&address_of_ip());
+        assert!(line.contains("dynamic"), "{line}");
+        // Without a lease it stays for ever.
+        let vr = pair.vr.clone().priority(250);
+        pair.clarinet.reload(&pair.network.clarinet, &[vr]);
+        wait_until(LIMIT, "the address has no lease any more", || {
+            let line = pair.network.clarinet.run(&address_of_ip());
+            line.contains("valid_lft forever")
+        });
+    }
+}
+
 fn in_both_modes(kind: Harm) {
     for vmac in [true, false] {
         harm(vmac, kind);

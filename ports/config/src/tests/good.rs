@@ -357,9 +357,14 @@ preparetimeout = 2.5
 
 #[test]
 fn the_global_section_may_come_last() {
+    let lease = if cfg!(target_os = "linux") {
+        "lease = 3\n"
+    } else {
+        ""
+    };
     let (config, said) = good(&format!(
         "{MINIMAL}[GLOBAL]\ncontrolsocket = /run/a.sock\ncontrolgroup = adm\nruntimedir = /run/v\nstatedir = /var/v\nloglevel = debug\n\
-         scriptsecurity = warn\nscriptuser = web:adm\nuser = guest\n"
+         scriptsecurity = warn\nscriptuser = web:adm\nuser = guest\n{lease}"
     ));
     assert_eq!(said, [""; 0]);
     let expected = Global {
@@ -370,6 +375,7 @@ fn the_global_section_may_come_last() {
         log_level: LogLevel::Debug,
         script_security: ScriptSecurity::Warn,
         user: config.global.user.clone(),
+        lease: cfg!(target_os = "linux").then_some(3),
     };
     assert_eq!(config.global, expected);
     let worker = config.global.user.as_ref().map(|worker| &worker.user);

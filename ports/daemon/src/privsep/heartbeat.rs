@@ -26,6 +26,8 @@ pub(super) struct Heartbeat {
     /// How long a ping may go without an answer: the shortest Active_Down_Interval, after which other
     /// routers take over anyway.
     patience: Duration,
+    /// The time from an answer to the next ping.
+    rest: Duration,
     number: u64,
     state: State,
 }
@@ -40,18 +42,19 @@ enum State {
 
 impl Heartbeat {
     /// Begins at `now`.
-    pub(super) fn new(config: &HostConfig, now: Instant) -> Self {
+    pub(super) fn new(config: &HostConfig, lease: Option<u32>, now: Instant) -> Self {
         let mut heartbeat = Self {
             patience: MOST,
+            rest: MOST,
             number: 0,
             state: State::Quiet(now),
         };
-        heartbeat.configure(config);
+        heartbeat.configure(config, lease);
         heartbeat
     }
 
-    /// Another configuration is in force.
-    pub(super) fn configure(&mut self, config: &HostConfig) {
+    /// Another configuration is in force. Each answer renews a lease, given in seconds.
+    pub(super) fn configure(&mut self, config: &HostConfig, lease: Option<u32>) {
         let down_intervals = config.virtual_routers.iter().map(|spec| {
             let settings = &spec.settings;
             let interval = settings.advert_interval;
@@ -59,6 +62,8 @@ impl Heartbeat {
         });
         let shortest = down_intervals.min().unwrap_or(MOST);
         self.patience = shortest.clamp(LEAST, MOST);
+        let of_lease = lease.map(|seconds| Duration::from_secs(seconds.into()) / 3);
+        self.rest = (self.patience / 2).min(of_lease.unwrap_or(MOST));
     }
 
     /// When [`look`](Self::look) is due.
@@ -84,7 +89,7 @@ impl Heartbeat {
     /// A ping was answered.
     pub(super) fn answered(&mut self, number: u64, now: Instant) {
         if number == self.number {
-            self.state = State::Quiet(now + self.patience / 2);
+            self.state = State::Quiet(now + self.rest);
         }
     }
 
@@ -114,15 +119,26 @@ mod tests {
         let parsed = vrrp_config::parse("some.conf".as_ref(), text);
         let config = parsed.config.expect("a correct file").host();
         let now = Instant::now();
-        (Heartbeat::new(&config, now), now)
+        (Heartbeat::new(&config, None, now), now)
     }
 
     #[test]
     fn patience_is_the_shortest_down_interval() {
         let (heartbeat, _) = begin();
         assert_eq!(heartbeat.patience, Duration::from_millis(3_500));
-        let none = Heartbeat::new(&HostConfig::default(), Instant::now());
+        let none = Heartbeat::new(&HostConfig::default(), None, Instant::now());
         assert_eq!(none.patience, MOST);
+    }
+
+    #[test]
+    fn a_worker_is_asked_three_times_in_a_lease() {
+        let now = Instant::now();
+        let mut heartbeat = Heartbeat::new(&HostConfig::default(), Some(3), now);
+        assert_eq!(heartbeat.look(now), Beat::Ping(1));
+        heartbeat.answered(1, now);
+        assert_eq!(heartbeat.deadline(), now + Duration::from_secs(1));
+        // Its patience is not that of the lease.
+        assert_eq!(heartbeat.patience, MOST);
     }
 
     #[test]

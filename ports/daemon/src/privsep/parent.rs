@@ -121,9 +121,10 @@ impl<P: PrivilegedPlatform> Parent<P> {
     ) -> io::Result<Self> {
         let worker = start()?;
         worker.log.set_nonblocking(true)?;
-        let network = Server::new(platform, worker.network, in_force.config.host());
+        let mut network = Server::new(platform, worker.network, in_force.config.host());
         let mut services = Services::new(worker.messages, notifier, in_force);
         services.begin()?;
+        network.set_lease(services.lease);
         Ok(Self {
             network,
             services,
@@ -282,17 +283,26 @@ impl<P: PrivilegedPlatform> Parent<P> {
         let Worker::Served { heartbeat, .. } = &mut self.worker else {
             return Turn::Running;
         };
-        if said.adopted
-            && let Some(heartbeat) = heartbeat
-        {
-            heartbeat.configure(&self.services.host);
+        if said.adopted {
+            self.network.set_lease(self.services.lease);
+            if let Some(heartbeat) = heartbeat {
+                heartbeat.configure(&self.services.host, self.services.lease);
+            }
         }
         if let (Some(number), Some(heartbeat)) = (said.pong, &mut *heartbeat) {
             heartbeat.answered(number, now);
+            // A worker that is frozen does not speak for its addresses, and neither does a parent that is.
+            if let Err(error) = self.network.renew_leases() {
+                log::error!("cannot list addresses to renew their leases: {error}");
+            }
         }
         self.stopping |= said.stopping;
         if said.ready {
-            *heartbeat = Some(Heartbeat::new(&self.services.host, now));
+            *heartbeat = Some(Heartbeat::new(
+                &self.services.host,
+                self.services.lease,
+                now,
+            ));
             if !std::mem::replace(&mut self.was_ready, true) {
                 return Turn::Ready;
             }

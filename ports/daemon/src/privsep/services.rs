@@ -73,6 +73,8 @@ pub(super) struct Services {
     /// The file's contents that are in force.
     text: Vec<u8>,
     pub(super) host: HostConfig,
+    /// The lease of addresses, in seconds.
+    pub(super) lease: Option<u32>,
     /// The user of the next worker. `None`: our own.
     user: Option<Account>,
     /// The state directory.
@@ -116,6 +118,7 @@ impl Services {
             debug: in_force.debug,
             text: in_force.text,
             host: HostConfig::default(),
+            lease: None,
             user: None,
             keeper: Keeper::new(state),
             stateless,
@@ -287,6 +290,7 @@ impl Services {
 
     fn configure(&mut self, config: Config) {
         self.host = config.host();
+        self.lease = config.global.lease;
         // Another user than root has no way to become a third.
         self.user = (sys::effective_uid() == 0).then(|| {
             let chosen = config.global.user.as_ref();

@@ -58,6 +58,19 @@ pub trait PrivilegedPlatform: Platform + Sized {
     /// worker is about to prepare them again, and services are not to notice.
     fn hold_silent(&mut self) {}
 
+    /// Gives the addresses that are installed, and those to come, a lease of so many seconds: the system
+    /// removes them by itself when they are not renewed. `None`: they stay until they are removed. A port
+    /// whose system cannot do it does nothing.
+    fn set_lease(&mut self, _seconds: Option<u32>) {}
+
+    /// Renews the leases, where that is due. Called for each sign of life of the worker.
+    ///
+    /// # Errors
+    /// The state of the system cannot be read.
+    fn renew_leases(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// A number that changes with [`links`](Self::links).
     fn links_generation(&self) -> u64 {
         0
@@ -258,6 +271,19 @@ impl<P: PrivilegedPlatform> Server<P> {
     /// The facts that a new configuration is judged against.
     pub fn facts(&self) -> HostFacts {
         self.platform.facts()
+    }
+
+    /// See [`PrivilegedPlatform::set_lease`].
+    pub fn set_lease(&mut self, seconds: Option<u32>) {
+        self.platform.set_lease(seconds);
+    }
+
+    /// See [`PrivilegedPlatform::renew_leases`].
+    ///
+    /// # Errors
+    /// The state of the system cannot be read.
+    pub fn renew_leases(&mut self) -> io::Result<()> {
+        self.platform.renew_leases()
     }
 
     /// From now on the worker may ask for what this configuration needs, too.

@@ -10,6 +10,7 @@ use super::*;
 const REQUEST: u16 = 1;
 const ACK: u16 = 4;
 const DUMP: u16 = 0x300;
+const REPLACE: u16 = 0x100;
 const EXCLUSIVE: u16 = 0x200;
 const CREATE: u16 = 0x400;
 
@@ -25,13 +26,11 @@ const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
 const ADDR_GEN_MODE_NONE: u8 = 1;
 
 const IFA_CACHEINFO: u16 = 6;
-const IFA_RT_PRIORITY: u16 = 9;
 const IFA_F_NODAD: u32 = 0x02;
 const IFA_F_NOPREFIXROUTE: u32 = 0x200;
 
-/// A struct ifa_cacheinfo: preferred for no time, valid for ever; the kernel fills in the times of
-/// creation and of change.
-const DEPRECATED_FOR_EVER: [u8; 16] = [0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0, 0, 0, 0, 0];
+/// The lifetime of an address that stays until it is removed.
+const FOR_EVER: u32 = u32::MAX;
 
 const RT_SCOPE_HOST: u8 = 254;
 const RT_SCOPE_LINK: u8 = 253;
@@ -263,22 +262,70 @@ pub(crate) enum AddressRoute {
 /// An IPv6 address is deprecated from the beginning, so that source address selection (RFC 6724
 /// rule 3) prefers an address of the host's own.
 pub(crate) fn address(to: &mut Requests, index: KernelIf, address: VirtualAddress, add: bool) {
-    address_and_route(to, index, address, AddressRoute::None, add);
+    address_and_route(to, index, address, AddressRoute::None, None, add);
 }
 
-/// Adds or removes an address as [`address()`] does; one that is added brings this route.
+/// Adds or removes an address as [`address()`] does; one that is added brings this route, and is removed
+/// by the kernel after so many seconds, if any.
 pub(crate) fn address_and_route(
     to: &mut Requests,
     index: KernelIf,
     address: VirtualAddress,
     route: AddressRoute,
+    lease: Option<u32>,
     add: bool,
 ) {
     let scope = match address.address.is_loopback() {
         true => RT_SCOPE_HOST,
         false => 0,
     };
-    scoped_address(to, index, (address, scope), route, add);
+    scoped_address(to, index, (address, scope), (route, lease), add);
+}
+
+/// Gives an address of ours another lifetime, in seconds or without an end. The rest of it is repeated as
+/// the kernel has it: what the message leaves out would be lost.
+pub(crate) fn renew_address(to: &mut Requests, known: &Address, lease: Option<u32>) {
+    let mut body = [0; 8];
+    body[0] = family_of(known.address);
+    body[1] = known.prefix_len;
+    body[3] = known.scope;
+    body[4..8].copy_from_slice(&known.index.number().to_ne_bytes());
+    let flags = known.flags & IFA_F_NOPREFIXROUTE
+        | match known.address {
+            IpAddr::V4(_) => 0,
+            IpAddr::V6(_) => IFA_F_NODAD,
+        };
+    to.message(RTM_NEWADDR, REQUEST | ACK | REPLACE, &body, |m| {
+        ip_attribute(m, IFA_LOCAL, known.address);
+        ip_attribute(m, IFA_ADDRESS, known.address);
+        m.attribute(IFA_FLAGS, &flags.to_ne_bytes());
+        lifetime(m, known.address, lease);
+        m.attribute(IFA_PROTO, &[OUR_PROTOCOL]);
+        if known.metric != 0 {
+            m.attribute(IFA_RT_PRIORITY, &known.metric.to_ne_bytes());
+        }
+    });
+}
+
+/// A struct ifa_cacheinfo; the kernel fills in the times of creation and of change. An IPv6 address is
+/// preferred for no time, see [`address()`]; one of IPv4 for as long as it is valid.
+fn lifetime(to: &mut Requests, address: IpAddr, lease: Option<u32>) {
+    let valid = lease.unwrap_or(FOR_EVER);
+    let preferred = match address {
+        IpAddr::V4(_) => valid,
+        IpAddr::V6(_) => 0,
+    };
+    let mut times = [0; 16];
+    times[..4].copy_from_slice(&preferred.to_ne_bytes());
+    times[4..8].copy_from_slice(&valid.to_ne_bytes());
+    to.attribute(IFA_CACHEINFO, &times);
+}
+
+fn family_of(address: IpAddr) -> u8 {
+    match address {
+        IpAddr::V4(_) => AF_INET,
+        IpAddr::V6(_) => AF_INET6,
+    }
 }
 
 /// Adds or removes a virtual address on the loopback. It is of this host alone: its scope, and of IPv6
@@ -292,14 +339,15 @@ pub(crate) fn loopback_address(to: &mut Requests, index: KernelIf, address: IpAd
         address,
         prefix_len,
     };
-    scoped_address(to, index, (address, RT_SCOPE_HOST), AddressRoute::None, add);
+    let form = (AddressRoute::None, None);
+    scoped_address(to, index, (address, RT_SCOPE_HOST), form, add);
 }
 
 fn scoped_address(
     to: &mut Requests,
     index: KernelIf,
     (address, scope): (VirtualAddress, u8),
-    route: AddressRoute,
+    (route, lease): (AddressRoute, Option<u32>),
     add: bool,
 ) {
     let mut body = [0; 8];
@@ -326,8 +374,8 @@ fn scoped_address(
         ip_attribute(m, IFA_ADDRESS, address.address);
         if add {
             m.attribute(IFA_FLAGS, &new_flags.to_ne_bytes());
-            if family == AF_INET6 {
-                m.attribute(IFA_CACHEINFO, &DEPRECATED_FOR_EVER);
+            if family == AF_INET6 || lease.is_some() {
+                lifetime(m, address.address, lease);
             }
             m.attribute(IFA_PROTO, &[OUR_PROTOCOL]);
             if route == AddressRoute::Last {
@@ -603,6 +651,50 @@ mod tests {
             let flags = 24 + 20 + 20;
             assert_eq!(octets[flags..flags + 8], [8, 0, 8, 0, 2, 0, 0, 0]);
         }
+    }
+
+    #[test]
+    fn a_lease_is_the_lifetime_of_an_address() {
+        let vip = VirtualAddress {
+            address: [10, 0, 0, 1].into(),
+            prefix_len: 24,
+        };
+        let route = AddressRoute::None;
+        let octets = made(|m| address_and_route(m, index(5), vip, route, Some(3), true));
+        let flags = 24 + 8 + 8;
+        assert_eq!(octets[flags..flags + 8], [8, 0, 8, 0, 0, 2, 0, 0]);
+        let times = [20, 0, 6, 0, 3, 0, 0, 0, 3, 0, 0, 0];
+        assert_eq!(octets[flags + 8..flags + 20], times);
+    }
+
+    #[test]
+    fn a_renewal_repeats_what_the_kernel_has() {
+        let known = Address {
+            index: index(5),
+            address: "2001:db8::1".parse().unwrap(),
+            prefix_len: 64,
+            // NODAD, deprecated, NOPREFIXROUTE.
+            flags: 0x222,
+            scope: 0,
+            protocol: OUR_PROTOCOL,
+            metric: 1 << 20,
+        };
+        let octets = made(|m| renew_address(m, &known, Some(3)));
+        // RTM_NEWADDR, and NLM_F_REPLACE without NLM_F_CREATE and NLM_F_EXCL.
+        assert_eq!(octets[4..8], [20, 0, 5, 1]);
+        assert_eq!(octets[16..24], [10, 64, 0, 0, 5, 0, 0, 0]);
+        let flags = 24 + 20 + 20;
+        let expected = [
+            &[8, 0, 8, 0, 2, 2, 0, 0][..],          // IFA_FLAGS
+            &[20, 0, 6, 0, 0, 0, 0, 0, 3, 0, 0, 0], // preferred for 0 s, valid for 3 s
+            &[0, 0, 0, 0, 0, 0, 0, 0],              // IFA_CACHEINFO: times
+            &[5, 0, 11, 0, 112, 0, 0, 0],           // IFA_PROTO
+            &[8, 0, 9, 0, 0, 0, 16, 0],             // IFA_RT_PRIORITY
+        ]
+        .concat();
+        assert_eq!(octets[flags..], expected);
+        let for_ever = made(|m| renew_address(m, &known, None));
+        assert_eq!(for_ever[flags + 16..flags + 20], [0xff; 4]);
     }
 
     #[test]

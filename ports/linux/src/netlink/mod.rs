@@ -9,7 +9,7 @@ pub(crate) use encode::{
     AddressRoute, Requests, address, address_and_route, blackhole, create_macvlan, delete_group,
     delete_link, delete_route, dump_addresses, dump_links, dump_routes_ipv4, dump_routes_ipv6,
     link_flags, link_named, link_route, link_settings, link_sysctls, link_with_counters,
-    loopback_address, network_of, network_of_ipv6, network_route,
+    loopback_address, network_of, network_of_ipv6, network_route, renew_address,
 };
 pub(crate) use parse::{Address, Event, Link, decode, messages, route_device, route_target};
 pub(crate) use socket::{Monitor, Netlink};
@@ -52,6 +52,7 @@ const NETCONFA_IFINDEX_DEFAULT: u32 = u32::MAX - 1;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 const IFA_FLAGS: u16 = 8;
+const IFA_RT_PRIORITY: u16 = 9;
 const IFA_PROTO: u16 = 11;
 
 const RTA_DST: u16 = 1;

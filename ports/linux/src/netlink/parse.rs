@@ -104,6 +104,8 @@ pub(crate) struct Address {
     pub(crate) scope: u8,
     /// The mark of its maker. 0: there is none, or the kernel is older than 5.18.
     pub(crate) protocol: u8,
+    /// The metric of the route that it brings. 0: that of the kernel's choice.
+    pub(crate) metric: u32,
 }
 
 impl Address {
@@ -219,13 +221,14 @@ fn link(body: &[u8]) -> Option<Link> {
 fn address(body: &[u8]) -> Option<Address> {
     let (family, prefix_len) = (*body.first()?, *body.get(1)?);
     let (mut flags, scope) = (u32::from(*body.get(2)?), *body.get(3)?);
-    let (mut local, mut peer, mut protocol) = (None, None, 0);
+    let (mut local, mut peer, mut protocol, mut metric) = (None, None, 0, 0);
     for (kind, value) in attributes(body.get(8..)?) {
         match kind {
             IFA_LOCAL => local = ip(family, value),
             IFA_ADDRESS => peer = ip(family, value),
             IFA_FLAGS => flags = u32_at(value, 0)?,
             IFA_PROTO => protocol = *value.first()?,
+            IFA_RT_PRIORITY => metric = u32_at(value, 0)?,
             _ => {}
         }
     }
@@ -237,6 +240,7 @@ fn address(body: &[u8]) -> Option<Address> {
         flags,
         scope,
         protocol,
+        metric,
     })
 }
 
@@ -372,6 +376,7 @@ mod tests {
             flags: 0x280,
             scope: 0,
             protocol: 112,
+            metric: 0,
         };
         assert_eq!(
             events(&data),

@@ -25,6 +25,8 @@ struct Plan {
     installed: Option<VirtualAddress>,
     /// The route that it brings.
     route: AddressRoute,
+    /// The seconds after which the kernel removes it, unless it is renewed.
+    lease: Option<u32>,
     /// Why it cannot be done.
     error: Option<PlatformError>,
 }
@@ -41,7 +43,7 @@ impl Plan {
         match served.how {
             Serving::Installed => {
                 let address = self.installed.unwrap_or(served.address);
-                netlink::address_and_route(to, served.index, address, self.route, on);
+                netlink::address_and_route(to, served.index, address, self.route, self.lease, on);
             }
             Serving::Silent { .. } => netlink::blackhole(to, served.address.address, on),
             Serving::Adopted => {}
@@ -207,6 +209,7 @@ impl Network {
             serve,
             installed,
             route,
+            lease: self.leases.seconds(),
             error,
         }
     }

@@ -306,6 +306,7 @@ impl Network {
             flags: 0,
             scope: 0,
             protocol: OUR_PROTOCOL,
+            metric: 0,
         };
         self.state.links.apply(match wanted {
             true => Event::Address(address),

@@ -4,6 +4,7 @@
 //! read, and the [`Installer`] changes the kernel. Here they are brought together.
 
 mod addresses;
+mod leases;
 mod macs;
 mod notices;
 mod port;
@@ -33,6 +34,7 @@ use crate::sysctl::apply::Sysctls;
 use crate::sysctl::files;
 
 pub(crate) use addresses::AT_ONCE;
+use leases::Leases;
 
 /// The longest time that an end waits for connections to be reset.
 const RESETS: Duration = Duration::from_secs(1);
@@ -51,6 +53,7 @@ pub(crate) struct Network {
     announcements: Announcements,
     routes: Routes,
     loopback: LoopbackAddresses,
+    leases: Leases,
     resets: Resets<SockDiag>,
     reached: Reached,
     /// The beginning of the tokens of this network namespace.
@@ -90,6 +93,7 @@ impl Network {
             announcements: Announcements::default(),
             routes: Routes::default(),
             loopback: LoopbackAddresses::default(),
+            leases: Leases::default(),
             resets: Resets::new(opened.connections, spawn),
             reached: Reached::default(),
             place: opened.place,
@@ -241,6 +245,7 @@ impl Network {
         self.state.warnings(list);
         self.announcements.warnings(list);
         self.loopback.warnings(&self.state, list);
+        self.leases.warnings(list);
         let mut setups = self.state.table.routers.iter().map(|(_, r)| &r.setup);
         if let Some(why) = self.resets.failure()
             && setups.any(|setup| setup.reset_connections && setup.accept)
