@@ -7,15 +7,17 @@
 //! A [`Connection`] asks a running daemon.
 
 mod connection;
+mod history;
 mod protocol;
 mod words;
 
 pub use connection::{ConnectError, Connection};
+pub use history::{HISTORY, Log, Notice, Record, Since};
 pub use protocol::{
     Answer, Check, CheckEvent, CheckStats, Event, Peer, Rejected, Request, SCHEMA, Seen, Stats,
     Status, UsedCheck, VirtualRouter, VrStats, Which,
 };
-pub use words::{Family, State, UnknownWord, Versions};
+pub use words::{Family, NoticeKind, State, UnknownWord, Versions};
 
 /// The examples of the README.
 #[cfg(doctest)]

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::history::{Log, Notice, Record, Since};
 use crate::words::{Family, State, Versions};
 
 /// The number of the form of the answers. It rises when a field changes its meaning or goes.
 pub const SCHEMA: u32 = 1;
 
 /// A request.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "command", rename_all = "kebab-case")]
 pub enum Request {
     /// How every virtual router stands.
@@ -19,8 +20,11 @@ pub enum Request {
     Who,
     /// The counters.
     Stats,
-    /// A line for each change of state from now on, until the client hangs up.
-    Events,
+    /// A line for each record of the history, from now on or from an earlier one on, until the client
+    /// hangs up.
+    Events(Since),
+    /// The records of the history.
+    Log(Since),
     /// How a check stands.
     Check {
         /// Its name.
@@ -56,7 +60,8 @@ impl Request {
             Request::Status
                 | Request::Who
                 | Request::Stats
-                | Request::Events
+                | Request::Events(_)
+                | Request::Log(_)
                 | Request::Check { run: false, .. }
         )
     }
@@ -103,11 +108,16 @@ pub enum Answer {
     },
     /// To [`Request::Check`].
     Check(Check),
-    /// An event.
+    /// To [`Request::Log`].
+    Log(Log),
+    /// A record: a change of state.
     Event(Event),
-    /// A check has changed its state: an event, too.
+    /// A record: a check has changed its state.
     CheckEvent(CheckEvent),
-    /// Events that this client did not take in time.
+    /// A record: something else happened.
+    Notice(Notice),
+    /// Records that are not remembered any more: they were asked for too late, or this client did not
+    /// take them in time.
     Dropped {
         /// How many.
         count: u64,
@@ -120,6 +130,16 @@ pub enum Answer {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         details: Vec<String>,
     },
+}
+
+impl From<Record> for Answer {
+    fn from(record: Record) -> Self {
+        match record {
+            Record::Event(event) => Answer::Event(event),
+            Record::CheckEvent(event) => Answer::CheckEvent(event),
+            Record::Notice(notice) => Answer::Notice(notice),
+        }
+    }
 }
 
 impl Answer {
@@ -384,7 +404,7 @@ pub struct VrStats {
 /// A change of state.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// Counts from 1 at the daemon's start. A gap means that events were dropped.
+    /// Counts from 1 at the daemon's first start. A gap means that records were dropped.
     pub seq: u64,
     /// When, in milliseconds since 1970.
     pub time_ms: u64,
@@ -407,7 +427,7 @@ pub struct Event {
 /// A change of a check's state. Its number is one of those of [`Event`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckEvent {
-    /// Counts from 1 at the daemon's start. A gap means that events were dropped.
+    /// Counts from 1 at the daemon's first start. A gap means that records were dropped.
     pub seq: u64,
     /// When, in milliseconds since 1970.
     pub time_ms: u64,

@@ -97,6 +97,39 @@ words! {
     }
 }
 
+words! {
+    /// The kind of a record of the history that is no change of state.
+    NoticeKind, "a kind of notice", {
+        /// A request of an administrator.
+        Command = "command",
+        /// The configuration was read again, or was refused.
+        Reload = "reload",
+        /// Packets were refused.
+        Refused = "refused",
+        /// A condition that an administrator should know of began or ended.
+        Warning = "warning",
+        /// The operating system refused something, or somebody undid it.
+        Problem = "problem",
+        /// An interface changed.
+        Interface = "interface",
+        /// A divided network has healed.
+        Healed = "healed",
+        /// A timer was handled late: this host was busy or stopped.
+        Stall = "stall",
+        /// The clock of this host was set.
+        Clock = "clock",
+        /// The daemon has started.
+        Start = "start",
+        /// The daemon stops.
+        Stop = "stop",
+        /// The worker process has ended unasked.
+        Crash = "crash",
+        /// Anything else.
+        #[default]
+        Other = "other",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

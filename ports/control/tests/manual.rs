@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 use vrrp_control::{
-    Answer, Check, CheckEvent, CheckStats, Event, Peer, Rejected, Request, SCHEMA, Seen, Stats,
-    Status, UsedCheck, VirtualRouter, VrStats, Which,
+    Answer, Check, CheckEvent, CheckStats, Event, Log, Notice, Peer, Rejected, Request, SCHEMA,
+    Seen, Since, Stats, Status, UsedCheck, VirtualRouter, VrStats, Which,
 };
 
 const PAGE: &str = include_str!("../../daemon/man/vrrpd_control.5");
@@ -36,6 +36,27 @@ fn members_within(answer: &Answer) -> Vec<String> {
     let value = serde_json::to_value(answer).expect("JSON");
     let inner = value.as_object().and_then(|answer| answer.values().next());
     members(inner.expect("an answer"))
+}
+
+fn whole_notice() -> Notice {
+    Notice {
+        vrid: Some(1),
+        interface: Some("eth0".into()),
+        family: Some(vrrp_control::Family::Ipv4),
+        uid: Some(0),
+        ..Notice::default()
+    }
+}
+
+#[test]
+fn every_kind_of_notice_is_described() {
+    let (_, part) = PAGE.split_once("\n.Ss notice\n").expect("its part");
+    let (_, part) = part.split_once("\n.It Va kind\n").expect("kinds");
+    let (part, _) = part.split_once("\n.It").expect("the next member");
+    for kind in vrrp_control::NoticeKind::ALL {
+        let named = |word: &str| word == kind.as_str();
+        assert!(part.split_whitespace().any(named), "{kind}");
+    }
 }
 
 #[test]
@@ -69,6 +90,8 @@ fn every_member_is_described_and_no_other() {
         ),
         (".Ss events", members_within(&Answer::Events { next: 1 })),
         (".Ss event", members(&Event::default())),
+        (".Ss log", members(&Log::default())),
+        (".Ss notice", members(&whole_notice())),
         (".Ss dropped", members_within(&Answer::Dropped { count: 1 })),
         (
             ".Ss error",
@@ -98,6 +121,10 @@ fn every_member_of_a_request_is_described() {
     found.extend(members(&Request::Check {
         name: String::new(),
         run: true,
+    }));
+    found.extend(members(&Since {
+        since: Some(1),
+        within_s: Some(1.0),
     }));
     found.retain(|name| name != "command");
     found.sort_unstable();

@@ -8,6 +8,7 @@
 //! - [`facts`] are those of this host, which a configuration is judged against.
 //! - [`privsep`] is the parent, and the way between the two processes.
 //! - [`daemon`] is the worker's loop, with reload and graceful stop.
+//! - [`history`] remembers what happened, over a restart.
 //! - [`scripts`] runs the event scripts.
 //! - [`state`] is the directory of what outlives a reboot.
 //! - [`checks`] knows whether services work.
@@ -21,6 +22,7 @@ pub mod control;
 pub mod ctl;
 pub mod daemon;
 pub mod facts;
+pub mod history;
 pub mod logging;
 pub mod notify;
 pub mod output;

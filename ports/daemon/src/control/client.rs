@@ -5,13 +5,12 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use super::pieces::Pieces;
+use super::pieces::{PIECE, Pieces};
+use crate::history::History;
 use vrrp_control::Answer;
 
 /// The longest request.
 const MAX_REQUEST: usize = 4096;
-/// The octets that may wait for a subscriber to events; beyond it they are dropped and counted.
-const MAX_EVENTS: usize = 64 * 1024;
 /// A client that neither asks nor takes its answer for so long is hung up on.
 const IDLE: Duration = Duration::from_secs(30);
 
@@ -19,10 +18,12 @@ const IDLE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Client {
     stream: UnixStream,
+    /// The user whose it is.
+    pub(super) uid: u32,
     /// Whether it may change things.
     pub(super) admin: bool,
-    /// It wants events, and asks no more.
-    pub(super) subscribed: bool,
+    /// It wants records, and asks no more: the number of the next one for it.
+    subscribed: Option<u64>,
     input: Vec<u8>,
     output: Vec<u8>,
     /// The rest of an answer that is given in pieces.
@@ -31,7 +32,6 @@ pub(super) struct Client {
     sent: usize,
     /// Hang up when the output is sent.
     closing: bool,
-    dropped: u64,
     progress: Instant,
 }
 
@@ -40,17 +40,17 @@ pub(super) struct Client {
 pub(super) struct Gone;
 
 impl Client {
-    pub(super) fn new(stream: UnixStream, admin: bool, now: Instant) -> Self {
+    pub(super) fn new(stream: UnixStream, uid: u32, admin: bool, now: Instant) -> Self {
         Self {
             stream,
+            uid,
             admin,
-            subscribed: false,
+            subscribed: None,
             input: Vec::new(),
             output: Vec::new(),
             rest: None,
             sent: 0,
             closing: false,
-            dropped: 0,
             progress: now,
         }
     }
@@ -66,18 +66,30 @@ impl Client {
 
     /// Whether it may ask: no answer is under way.
     fn is_free(&self) -> bool {
-        !self.has_output() && self.rest.is_none() && !self.closing && !self.subscribed
+        !self.has_output() && self.rest.is_none() && !self.closing && self.subscribed.is_none()
     }
 
     /// Whether more is to be read from it: a request, or its end.
     pub(super) fn is_read(&self) -> bool {
-        self.subscribed || !self.has_output() && self.rest.is_none() && self.line_end().is_none()
+        self.subscribed.is_some()
+            || !self.has_output() && self.rest.is_none() && self.line_end().is_none()
     }
 
     /// Whether a whole request waits that needs no more reading, or the next piece of an answer is to
-    /// be made.
-    pub(super) fn has_work(&self) -> bool {
-        self.is_free() && self.line_end().is_some() || self.is_between_pieces()
+    /// be made, or there are records for it that were not sent. `next` is the number of the next record.
+    pub(super) fn has_work(&self, next: u64) -> bool {
+        self.is_free() && self.line_end().is_some()
+            || self.is_between_pieces()
+            || self.is_behind(next)
+    }
+
+    fn is_behind(&self, next: u64) -> bool {
+        self.subscribed.is_some_and(|first| first < next) && !self.has_output()
+    }
+
+    /// From now on it wants records, from number `first` on.
+    pub(super) fn subscribe(&mut self, first: u64) {
+        self.subscribed = Some(first);
     }
 
     fn is_between_pieces(&self) -> bool {
@@ -86,7 +98,7 @@ impl Client {
 
     /// When it will have been idle for too long. `None`: it waits for events, rightly.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        (!self.subscribed || self.has_output()).then(|| self.progress + IDLE)
+        (self.subscribed.is_none() || self.has_output()).then(|| self.progress + IDLE)
     }
 
     /// Reads what has come, as far as it may.
@@ -95,7 +107,7 @@ impl Client {
         match self.stream.read(&mut buffer) {
             Ok(0) => Err(Gone),
             // Requests of a subscriber are ignored.
-            Ok(_) if self.subscribed || self.closing => Ok(()),
+            Ok(_) if self.subscribed.is_some() || self.closing => Ok(()),
             Ok(n) => {
                 self.input.extend(buffer.iter().take(n));
                 if self.line_end().is_none() && self.input.len() > MAX_REQUEST {
@@ -155,25 +167,30 @@ impl Client {
         true
     }
 
-    /// Tells a subscriber of an event, or counts it when too much waits already.
-    pub(super) fn tell(&mut self, event: &[u8], now: Instant) {
-        let was_empty = !self.has_output();
-        if self.output.len() - self.sent > MAX_EVENTS {
-            self.dropped += 1;
-            return;
-        }
-        let progress = self.progress;
-        if self.dropped > 0 {
-            let count = std::mem::take(&mut self.dropped);
+    /// Gives a subscriber that has taken everything the next records, and tells it how many are forgotten.
+    /// Returns whether there were any.
+    pub(super) fn catch_up(&mut self, history: &History, now: Instant) -> bool {
+        let Some(first) = self.subscribed.filter(|_| self.is_behind(history.next())) else {
+            return false;
+        };
+        let count = history.forgotten(first);
+        if count > 0 {
             self.answer(&Answer::Dropped { count }, now);
         }
-        self.output.extend_from_slice(event);
-        if was_empty {
-            self.progress = now;
-        } else {
-            // Only taking counts as progress, not being offered more.
-            self.progress = progress;
+        let mut next = history.next();
+        for record in history.from(first) {
+            if self.output.len() >= PIECE {
+                next = record.seq();
+                break;
+            }
+            // Its form is that of an answer.
+            if serde_json::to_writer(&mut self.output, record).is_ok() {
+                self.output.push(b'\n');
+            }
         }
+        self.subscribed = Some(next);
+        self.progress = now;
+        true
     }
 
     /// Sends what it will take.
@@ -189,9 +206,6 @@ impl Client {
                     self.progress = now;
                 }
                 Err(error) => {
-                    // Octets that are sent need not be kept while a subscriber lags.
-                    self.output.drain(..self.sent);
-                    self.sent = 0;
                     return would_block(&error);
                 }
             }

@@ -11,10 +11,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::client::{Client, Gone};
-use super::pieces::Reply;
+use super::pieces::{Pieces, Reply};
+use crate::history::{History, now_ms};
 use crate::poll::PollSet;
 use crate::sys;
-use vrrp_control::{Answer, CheckEvent, Event, Request};
+use vrrp_control::{Answer, Log, Record, Request, Since};
 use vrrp_port_kit::ledger::try_lock;
 
 /// Clients at the same time.
@@ -43,7 +44,7 @@ pub struct Server {
     /// The user who may do what root may.
     owner: u32,
     clients: Vec<Client>,
-    next_event: u64,
+    history: History,
 }
 
 /// A request that a client may make, and the client.
@@ -51,6 +52,8 @@ pub struct Server {
 pub struct Asked {
     /// The request.
     pub request: Request,
+    /// The user whose it is.
+    pub uid: u32,
     place: usize,
 }
 
@@ -136,8 +139,18 @@ impl Server {
             listener,
             owner,
             clients: Vec::new(),
-            next_event: 1,
+            history: History::default(),
         }
+    }
+
+    /// Goes on after the history of an earlier process.
+    pub fn restore(&mut self, records: Vec<Record>) {
+        self.history.restore(records);
+    }
+
+    /// The history.
+    pub fn history(&self) -> &History {
+        &self.history
     }
 
     /// The number of clients.
@@ -160,7 +173,8 @@ impl Server {
 
     /// When [`Server::take_request`] is due even though nothing is ready.
     pub fn deadline(&self, now: Instant) -> Option<Instant> {
-        if self.clients.iter().any(Client::has_work) {
+        let next = self.history.next();
+        if self.clients.iter().any(|client| client.has_work(next)) {
             return Some(now);
         }
         self.clients.iter().filter_map(Client::deadline).min()
@@ -169,14 +183,14 @@ impl Server {
     /// Takes new clients, and takes one request or makes one piece of an answer: the protocol has its turn
     /// before the next, however many clients ask. They are served in turn.
     pub fn take_request(&mut self, set: &PollSet, now: Instant) -> Option<Asked> {
-        let next = self.next_event;
         let (mut place, mut served, mut asked) = (0, None, None);
+        let history = &self.history;
         self.clients.retain_mut(|client| {
             let ready = set.ready(client.fd());
             let kept = transfer(client, ready, now).and_then(|()| {
-                if served.is_none() && client.has_work() {
+                if served.is_none() && client.has_work(history.next()) {
                     served = Some(place + 1);
-                    asked = serve(client, next, now);
+                    asked = serve(client, history, now);
                     return client.flush(now);
                 }
                 Ok(())
@@ -197,7 +211,15 @@ impl Server {
         if set.ready(self.listener.as_raw_fd()) {
             self.accept(now);
         }
-        asked.map(|request| Asked { request, place })
+        let uid = self
+            .clients
+            .get(place)
+            .map_or(u32::MAX, |client| client.uid);
+        asked.map(|request| Asked {
+            request,
+            uid,
+            place,
+        })
     }
 
     /// Answers a request that was just taken.
@@ -227,34 +249,10 @@ impl Server {
         }
     }
 
-    /// Has those told who asked for events, by the next [`handle`](Self::handle). The number is filled
-    /// in.
-    pub fn publish(&mut self, mut event: Event, now: Instant) {
-        event.seq = self.next_event;
-        self.tell_subscribers(&Answer::Event(event), now);
-    }
-
-    /// As [`publish`](Self::publish), of a check.
-    pub fn publish_check(&mut self, mut event: CheckEvent, now: Instant) {
-        event.seq = self.next_event;
-        self.tell_subscribers(&Answer::CheckEvent(event), now);
-    }
-
-    fn tell_subscribers(&mut self, event: &Answer, now: Instant) {
-        self.next_event += 1;
-        let subscribed = self.clients.iter_mut().filter(|c| c.subscribed);
-        let mut subscribed = subscribed.peekable();
-        if subscribed.peek().is_none() {
-            return;
-        }
-        // Our own types always have a JSON form.
-        let Ok(mut line) = serde_json::to_vec(event) else {
-            return;
-        };
-        line.push(b'\n');
-        for client in subscribed {
-            client.tell(&line, now);
-        }
+    /// Adds a record to the history, and has those told who asked for events, by the next
+    /// [`handle`](Self::handle). Returns it with its number.
+    pub fn publish(&mut self, record: impl Into<Record>, time_ms: u64) -> Record {
+        self.history.push(record.into(), time_ms)
     }
 
     fn accept(&mut self, now: Instant) {
@@ -275,7 +273,7 @@ impl Server {
         let admin = uid == 0 || uid == self.owner;
         let visitors = self.clients.iter().filter(|c| !c.admin).count();
         let full = self.clients.len() >= MAX_CLIENTS || (!admin && visitors >= MAX_VISITORS);
-        let mut client = Client::new(stream, admin, now);
+        let mut client = Client::new(stream, uid, admin, now);
         if full {
             client.answer(&Answer::error("too many clients"), now);
             let _ = client.flush(now);
@@ -307,8 +305,8 @@ fn transfer(client: &mut Client, ready: bool, now: Instant) -> Result<(), Gone> 
 }
 
 /// Makes a piece of an answer, or takes a request. What needs no more than this client is answered.
-fn serve(client: &mut Client, next_event: u64, now: Instant) -> Option<Request> {
-    if client.go_on(now) {
+fn serve(client: &mut Client, history: &History, now: Instant) -> Option<Request> {
+    if client.go_on(now) || client.catch_up(history, now) {
         return None;
     }
     let line = client.request()?;
@@ -317,14 +315,40 @@ fn serve(client: &mut Client, next_event: u64, now: Instant) -> Option<Request> 
         Ok(request) if request.is_admin() && !client.admin => {
             Answer::error("only root may do this; you may look")
         }
-        Ok(Request::Events) => {
-            client.subscribed = true;
-            Answer::Events { next: next_event }
+        Ok(Request::Events(since)) => {
+            let next = history.next();
+            let first = history.first(&since, now_ms()).unwrap_or(next);
+            // Of another life, whose history is lost: all that there is.
+            let first = if first > next { 1 } else { first };
+            client.subscribe(first);
+            Answer::Events { next }
+        }
+        Ok(Request::Log(since)) => {
+            match log(history, &since) {
+                Reply::Whole(answer) => client.answer(&answer, now),
+                Reply::InPieces(pieces) => client.answer_in_pieces(pieces, now),
+            }
+            return None;
         }
         Ok(request) => return Some(request),
     };
     client.answer(&answer, now);
     None
+}
+
+/// The answer to [`Request::Log`].
+fn log(history: &History, since: &Since) -> Reply {
+    let first = history.first(since, now_ms()).unwrap_or(1);
+    let asked_for = since
+        .since
+        .map_or(0, |seq| history.forgotten(seq.saturating_add(1)));
+    let log = Log {
+        next: history.next(),
+        forgotten: asked_for,
+        records: Vec::new(),
+    };
+    let records: Vec<Record> = history.from(first).cloned().collect();
+    Pieces::of_list(&Answer::Log(log), "\"records\":[", records, Record::clone)
 }
 
 /// Removes what a daemon has left that lives no more: a socket, and nothing else.

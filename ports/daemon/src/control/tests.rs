@@ -14,7 +14,7 @@ use super::{BindError, ControlSocket, Reply, Server};
 use crate::patience::patient;
 use crate::poll::PollSet;
 use crate::sys;
-use vrrp_control::{Answer, Event, Request, Status, VirtualRouter};
+use vrrp_control::{Answer, Event, HISTORY, Request, Status, VirtualRouter};
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -214,14 +214,14 @@ fn who_says_nothing_is_hung_up_on() {
 #[test]
 fn subscribers_get_numbered_events_and_may_wait_for_ever() {
     let mut bench = Bench::new();
-    bench.server.publish(event(1), Instant::now());
+    bench.server.publish(event(1), 0);
     let mut client = bench.connect();
     say(&mut client, "{\"command\":\"events\"}\n");
     bench.turns(2);
     assert_eq!(line(&mut client), "{\"events\":{\"next\":2}}\n");
     bench.turn_at(Instant::now() + Duration::from_secs(3600));
-    bench.server.publish(event(2), Instant::now());
-    bench.server.publish(event(3), Instant::now());
+    bench.server.publish(event(2), 0);
+    bench.server.publish(event(3), 0);
     bench.turn();
     for (seq, vrid) in [(2, 2), (3, 3)] {
         let text = line(&mut client);
@@ -236,6 +236,76 @@ fn subscribers_get_numbered_events_and_may_wait_for_ever() {
     assert_eq!(bench.server.clients(), 0, "its end is noticed");
 }
 
+fn seqs(client: &mut BufReader<UnixStream>, many: usize) -> Vec<u64> {
+    let one = |_| {
+        let text = line(client);
+        match serde_json::from_str(&text).expect("JSON") {
+            Answer::Event(event) => event.seq,
+            Answer::Dropped { count } => 1_000_000 + count,
+            other => panic!("{other:?}"),
+        }
+    };
+    (0..many).map(one).collect()
+}
+
+#[test]
+fn a_follower_that_comes_back_goes_on_where_it_was() {
+    let mut bench = Bench::new();
+    for n in 1..=4 {
+        bench.server.publish(event(n), 0);
+    }
+    let mut client = bench.connect();
+    say(&mut client, "{\"command\":\"events\",\"since\":2}\n");
+    bench.turns(3);
+    assert_eq!(line(&mut client), "{\"events\":{\"next\":5}}\n");
+    bench.server.publish(event(5), 0);
+    bench.turns(2);
+    assert_eq!(seqs(&mut client, 3), [3, 4, 5]);
+
+    // One that was away for too long is told how many it missed.
+    let last = 10 + HISTORY as u64;
+    for _ in 6..=last {
+        bench.server.publish(event(6), 0);
+        bench.turns(1);
+    }
+    let mut client = bench.connect();
+    say(&mut client, "{\"command\":\"events\",\"since\":5}\n");
+    bench.turns(3);
+    line(&mut client);
+    assert_eq!(seqs(&mut client, 2), [1_000_005, 11]);
+
+    // One that knows the numbers of another life gets all.
+    let mut bench = Bench::new();
+    bench.server.publish(event(1), 0);
+    let mut client = bench.connect();
+    say(&mut client, "{\"command\":\"events\",\"since\":900}\n");
+    bench.turns(3);
+    assert_eq!(line(&mut client), "{\"events\":{\"next\":2}}\n");
+    assert_eq!(seqs(&mut client, 1), [1]);
+}
+
+#[test]
+fn the_log_is_what_is_remembered_from_a_number_on() {
+    let mut bench = Bench::new();
+    for n in 1..=50 {
+        bench.server.publish(event(n), 1_000 * u64::from(n));
+    }
+    let mut client = bench.connect();
+    for (since, first, many) in [
+        ("", 1, 50),
+        (",\"since\":48", 49, 2),
+        (",\"within_s\":1", 0, 0),
+    ] {
+        say(&mut client, &format!("{{\"command\":\"log\"{since}}}\n"));
+        bench.turns(20);
+        let Answer::Log(log) = serde_json::from_str(&line(&mut client)).expect("JSON") else {
+            panic!("no log");
+        };
+        assert_eq!((log.next, log.forgotten, log.records.len()), (51, 0, many));
+        assert_eq!(log.records.first().map_or(0, |record| record.seq()), first);
+    }
+}
+
 #[test]
 fn events_for_a_subscriber_that_lags_are_dropped_and_counted() {
     let mut bench = Bench::new();
@@ -243,9 +313,9 @@ fn events_for_a_subscriber_that_lags_are_dropped_and_counted() {
     say(&mut client, "{\"command\":\"events\"}\n");
     bench.turns(2);
     line(&mut client);
-    const SENT: u64 = 2000;
+    const SENT: u64 = 4 * HISTORY as u64;
     for number in 0..SENT {
-        bench.server.publish(event(1), Instant::now());
+        bench.server.publish(event(1), 0);
         if number % 32 == 0 {
             bench.turn();
         }
@@ -258,7 +328,7 @@ fn events_for_a_subscriber_that_lags_are_dropped_and_counted() {
     // The count comes with the event after those that were dropped.
     for round in 0..2 {
         if round == 1 {
-            bench.server.publish(event(2), Instant::now());
+            bench.server.publish(event(2), 0);
         }
         loop {
             bench.turn();
@@ -277,7 +347,10 @@ fn events_for_a_subscriber_that_lags_are_dropped_and_counted() {
         }
     }
     assert!(dropped > 0);
-    assert!(got < 1000, "bounded by the buffers: {got}");
+    assert!(
+        got < SENT / 2,
+        "bounded by the history and the socket: {got}"
+    );
     assert_eq!(got + dropped, SENT + 1);
 }
 

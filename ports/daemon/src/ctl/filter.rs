@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use vrrp_control::{Answer, Family};
+use vrrp_control::{Answer, Family, Record};
 
 /// The virtual routers that are wanted; all of them where nothing is named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,6 +28,16 @@ impl Filter {
     fn is_on(&self, interface: &str) -> bool {
         let wanted = self.interface.as_ref();
         wanted.is_none_or(|wanted| wanted == interface)
+    }
+
+    /// Whether a record is wanted: where virtual routers, an interface or a family are named, one that is
+    /// about them. `vrids`: those of these VRIDs, or all if there are none.
+    pub fn wants(&self, vrids: &[u8], record: &Record) -> bool {
+        let (vrid, interface, family) = record.about();
+        let vrid = vrids.is_empty() || vrid.is_some_and(|vrid| vrids.contains(&vrid));
+        let interface = self.interface.is_none() || interface.is_some_and(|i| self.is_on(i));
+        let family = self.family.is_none() || family == self.family;
+        vrid && interface && family
     }
 
     /// Leaves of an answer what is wanted. False: it had virtual routers of this host, and none of

@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
-use vrrp_control::{Check, CheckEvent, Event, Family, Seen, State, Stats, Status, VirtualRouter};
+use vrrp_control::{
+    Check, CheckEvent, Event, Family, Log, Notice, Record, Seen, State, Stats, Status,
+    VirtualRouter,
+};
 use vrrp_host::wording::{ago, gave_up, span, utc};
 
 /// Everything about each virtual router. Writing to a `String` cannot fail.
@@ -160,6 +163,52 @@ pub fn event(event: &Event) -> String {
         event.to,
         event.reason
     )
+}
+
+/// A record in one line.
+pub fn record(record: &Record) -> String {
+    match record {
+        Record::Event(one) => event(one),
+        Record::CheckEvent(one) => check_event(one),
+        Record::Notice(one) => notice(one),
+    }
+}
+
+/// The history, a line for each record.
+pub fn log(log: &Log) -> String {
+    let lines = log.records.iter().map(|one| record(one) + "\n");
+    dropped(log.forgotten) + &lines.collect::<String>()
+}
+
+/// A line about records that are forgotten, if there are any.
+pub fn dropped(count: u64) -> String {
+    match count {
+        0 => String::new(),
+        1 => "1 record is forgotten\n".into(),
+        n => format!("{n} records are forgotten\n"),
+    }
+}
+
+/// A notice in one line.
+pub fn notice(notice: &Notice) -> String {
+    let mut line = format!("{} {} ", notice.seq, utc(notice.time_ms));
+    let interface = notice.interface.as_deref();
+    // Other texts name their interface.
+    if let (Some(vrid), Some(interface), Some(family)) = (notice.vrid, interface, notice.family) {
+        line += &format!("{}: ", name(vrid, interface, family));
+    }
+    line += &format!("{}: {}", notice.kind, notice.text);
+    if let Some(uid) = notice.uid {
+        line += &format!(" (by {})", user(uid));
+    }
+    line
+}
+
+fn user(uid: u32) -> String {
+    match uid {
+        0 => "root".into(),
+        n => format!("uid {n}"),
+    }
 }
 
 /// How a check stands, with the steps of the run that was asked for.

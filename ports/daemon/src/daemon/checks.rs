@@ -8,7 +8,6 @@ use vrrp_core::{Reason, TrackEffect};
 use vrrp_host::{Platform, VrId, Why, wording};
 
 use super::Daemon;
-use super::events::now_ms;
 use crate::checks::{Change, News};
 
 impl<P: Platform> Daemon<P> {
@@ -33,22 +32,24 @@ impl<P: Platform> Daemon<P> {
                 .set_tracked(&tracked_name(&change.name), change.up);
             let event = CheckEvent {
                 seq: 0,
-                time_ms: now_ms(),
+                time_ms: 0,
                 name: change.name,
                 passing: change.up,
                 answer: change.text,
             };
-            self.control.publish_check(event, now);
+            self.record(event);
         }
     }
 
     /// How a check stands; `run`: it is run now, and somebody will ask again.
-    pub(super) fn check(&mut self, name: &str, run: bool) -> Answer {
+    pub(super) fn check(&mut self, name: &str, run: bool, uid: u32) -> Answer {
         let Some(check) = self.board.check(name, Instant::now()) else {
             return Answer::error(format!("there is no check `{name}`"));
         };
         if run {
-            log::info!("check {name}: run now (by vrrpctl)");
+            let text = format!("check {name}: run now");
+            log::info!("{text} (by vrrpctl)");
+            self.command(None, uid, text);
             self.parent.run_check(name);
         }
         Answer::Check(check)

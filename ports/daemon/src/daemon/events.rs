@@ -1,6 +1,6 @@
 //! Turns the host's events into log lines, scripts and events of the control socket.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use vrrp_core::{Reason, State};
 use vrrp_host::{Ended, Event, Platform, VrId};
@@ -25,11 +25,12 @@ impl<P: Platform> Daemon<P> {
                 break;
             };
             self.log_event(&event, now);
+            self.note_event(&event, now);
             self.logged.note(&event);
             match &event {
                 Event::StateChange { .. } => {
                     changed = true;
-                    self.state_changed(&event, now);
+                    self.state_changed(&event);
                 }
                 Event::Removed { id } => self.removed(id),
                 Event::Prepare { .. } | Event::Healed { .. } => self.request_script(&event),
@@ -67,7 +68,7 @@ impl<P: Platform> Daemon<P> {
         }
     }
 
-    fn state_changed(&mut self, event: &Event, now: Instant) {
+    fn state_changed(&mut self, event: &Event) {
         let Event::StateChange {
             id,
             from,
@@ -91,7 +92,7 @@ impl<P: Platform> Daemon<P> {
         self.parent.submit(id, &happening);
         let told = vrrp_control::Event {
             seq: 0,
-            time_ms: now_ms(),
+            time_ms: 0,
             vrid: id.vrid.get(),
             interface: id.interface.clone(),
             family: report::family(id.family),
@@ -100,7 +101,7 @@ impl<P: Platform> Daemon<P> {
             reason,
             peer: why.peer.map(|p| p.address.to_string()),
         };
-        self.control.publish(told, now);
+        self.record(told);
     }
 
     /// Has a script run that follows no change of state.
@@ -181,12 +182,6 @@ impl<P: Platform> Daemon<P> {
         };
         self.parent.submit(id, &happening);
     }
-}
-
-/// Milliseconds since 1970.
-pub(super) fn now_ms() -> u64 {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
-    since_1970.map_or(0, |t| t.as_millis() as u64)
 }
 
 fn occasion(to: State, reason: Reason) -> Occasion {

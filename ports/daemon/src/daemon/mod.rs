@@ -2,6 +2,7 @@
 
 mod checks;
 mod events;
+mod history;
 mod limit;
 mod reload;
 mod requests;
@@ -22,9 +23,11 @@ use crate::control::Server;
 use crate::poll::PollSet;
 use crate::privsep::ParentHandle;
 use crate::sys;
+use history::{Clock, Provoked};
 use limit::LogLimit;
 pub use reload::{apply_log_level, log_remark};
 use vrrp_config::{Config, Global};
+use vrrp_control::{NoticeKind, Record};
 use vrrp_host::wording;
 use warnings::Logged;
 
@@ -56,6 +59,8 @@ pub struct Parts {
     pub pid: u32,
     /// Whether `loglevel` of the file counts: not when the command line asked for debug lines.
     pub log_level_of_file: bool,
+    /// The history so far.
+    pub history: Vec<Record>,
 }
 
 /// A running daemon.
@@ -83,6 +88,8 @@ pub struct Daemon<P: Platform> {
     tidy_at: Option<Instant>,
     /// The line that the service manager shows.
     shown: String,
+    provoked: Provoked,
+    clock: Clock,
 }
 
 impl<P: Platform> std::fmt::Debug for Daemon<P> {
@@ -112,7 +119,8 @@ struct Fault {
 
 impl<P: Platform> Daemon<P> {
     /// A daemon whose host has been opened with the configuration of `parts`.
-    pub fn new(host: Host<P>, parts: Parts) -> Self {
+    pub fn new(host: Host<P>, mut parts: Parts) -> Self {
+        parts.control.restore(parts.history);
         let mut daemon = Self {
             host,
             file: parts.file,
@@ -133,6 +141,8 @@ impl<P: Platform> Daemon<P> {
             fault: Fault::default(),
             tidy_at: None,
             shown: String::new(),
+            provoked: Provoked::default(),
+            clock: Clock::now(),
         };
         daemon.configure(parts.config);
         daemon
@@ -175,6 +185,7 @@ impl<P: Platform> Daemon<P> {
         let changed = self.take_events(now) || changed;
         self.go_on_stopping(now);
         self.log_warnings(now);
+        self.look_at_clock(now);
         self.take_prepared();
         if changed {
             self.tell_manager();
@@ -195,6 +206,7 @@ impl<P: Platform> Daemon<P> {
             return;
         }
         log::info!("stopping");
+        self.notice(NoticeKind::Stop, None, "vrrpd stops".into());
         self.parent.stopping();
         self.stop = Some(Stop {
             host_by: now + STOP_PATIENCE,
@@ -249,7 +261,7 @@ impl<P: Platform> Daemon<P> {
             self.stop(now);
         } else if taken.reload() {
             // The log has the outcome.
-            let _ = self.reload();
+            let _ = self.reload(None);
         }
         Ok(())
     }
@@ -257,7 +269,7 @@ impl<P: Platform> Daemon<P> {
     fn serve_clients(&mut self, now: Instant) {
         if let Some(asked) = self.control.take_request(&self.set, now) {
             self.tidy_at = Some(now + TIDY_AFTER);
-            let reply = self.answer(&asked.request);
+            let reply = self.answer(&asked.request, asked.uid);
             self.control.answer(&asked, reply, now);
         }
     }

@@ -13,9 +13,11 @@ impl<P: Platform> Daemon<P> {
     /// Goes over to what the file says now, wholly, or, when it has a mistake of its own, not at all.
     /// A virtual router that does not fit this host stays down by itself, as at a start. Either
     /// way everything there is to say is logged, and returned.
-    pub(super) fn reload(&mut self) -> Result<Vec<String>, Vec<String>> {
+    /// `uid`: the user who asked for it by vrrpctl.
+    pub(super) fn reload(&mut self, uid: Option<u32>) -> Result<Vec<String>, Vec<String>> {
         self.parent.reloading();
         let result = self.reload_file();
+        self.note_reload(&result, uid);
         if let Err(errors) = &result {
             for error in errors {
                 log::error!("{error}");

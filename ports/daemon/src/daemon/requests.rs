@@ -16,7 +16,7 @@ const ROUTERS: &str = "\"virtual_routers\":[";
 
 impl<P: Platform> Daemon<P> {
     /// Carries out a request of a client who may make it.
-    pub(super) fn answer(&mut self, request: &Request) -> Reply {
+    pub(super) fn answer(&mut self, request: &Request, uid: u32) -> Reply {
         match request {
             Request::Status => self.status(),
             Request::Who => {
@@ -32,37 +32,38 @@ impl<P: Platform> Daemon<P> {
                 let reports = self.host.statuses();
                 Pieces::of_list(&Answer::Stats(stats), ROUTERS, reports, report::vr_stats)
             }
-            _ => self.act(request).into(),
+            _ => self.act(request, uid).into(),
         }
     }
 
-    fn act(&mut self, request: &Request) -> Answer {
+    fn act(&mut self, request: &Request, uid: u32) -> Answer {
         match request {
             Request::Status | Request::Who | Request::Stats => {
                 Answer::error("this is answered in pieces")
             }
-            Request::Check { name, run } => self.check(name, *run),
-            // Answered by the server, which holds the subscribers.
-            Request::Events => Answer::error("events are not to be had here"),
-            Request::Reload => match self.reload() {
+            Request::Check { name, run } => self.check(name, *run, uid),
+            // Answered by the server, which holds the history.
+            Request::Events(_) | Request::Log(_) => Answer::error("this is answered by the server"),
+            Request::Reload => match self.reload(Some(uid)) {
                 Ok(messages) => Answer::Done { messages },
                 Err(details) => Answer::Error {
                     message: "not reloaded: everything stays as it was".into(),
                     details,
                 },
             },
-            Request::SetPriority { which, priority } => self.set_priority(which, *priority),
+            Request::SetPriority { which, priority } => self.set_priority(which, *priority, uid),
             Request::Resign(which) => self.on(
                 which,
+                uid,
                 "resigns; it serves on if nobody takes over",
                 |host, id| host.resign(id),
             ),
             Request::Enable(which) => {
-                self.on(which, "enabled", |host, id| host.set_enabled(id, true))
+                self.on(which, uid, "enabled", |host, id| host.set_enabled(id, true))
             }
-            Request::Disable(which) => {
-                self.on(which, "disabled", |host, id| host.set_enabled(id, false))
-            }
+            Request::Disable(which) => self.on(which, uid, "disabled", |host, id| {
+                host.set_enabled(id, false)
+            }),
         }
     }
 
@@ -103,9 +104,9 @@ impl<P: Platform> Daemon<P> {
         })
     }
 
-    fn set_priority(&mut self, which: &Which, priority: Option<u8>) -> Answer {
+    fn set_priority(&mut self, which: &Which, priority: Option<u8>, uid: u32) -> Answer {
         let Some(wanted) = priority else {
-            return self.on(which, "has its configured priority", |host, id| {
+            return self.on(which, uid, "has its configured priority", |host, id| {
                 host.set_priority(id, None)
             });
         };
@@ -113,12 +114,15 @@ impl<P: Platform> Daemon<P> {
             return Answer::error("a priority is 1 to 255");
         };
         let what = format!("has priority {wanted} until the configured one changes");
-        self.on(which, &what, |host, id| host.set_priority(id, Some(wanted)))
+        self.on(which, uid, &what, |host, id| {
+            host.set_priority(id, Some(wanted))
+        })
     }
 
     fn on(
         &mut self,
         which: &Which,
+        uid: u32,
         what: &str,
         act: impl Fn(&mut vrrp_host::Host<P>, &VrId) -> Result<(), vrrp_core::Error>,
     ) -> Answer {
@@ -132,6 +136,7 @@ impl<P: Platform> Daemon<P> {
                 Ok(()) => {
                     let message = format!("{id}: {what}");
                     log::info!("{message} (by vrrpctl)");
+                    self.command(Some(&id), uid, what.to_owned());
                     messages.push(message);
                 }
                 Err(error) => errors.push(format!("{id}: {error}")),

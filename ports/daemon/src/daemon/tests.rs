@@ -20,7 +20,7 @@ use crate::privsep::tests::serve;
 use crate::sys;
 use platform::FakePlatform;
 use vrrp_config as config;
-use vrrp_control::{Answer, Request, State, Status, Which};
+use vrrp_control::{Answer, NoticeKind, Record, Request, Since, State, Status, Which};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -82,6 +82,7 @@ impl Bench {
             config,
             pid: std::process::id(),
             log_level_of_file: false,
+            history: Vec::new(),
         };
         let mut daemon = Daemon::new(host, parts);
         daemon.start();
@@ -390,17 +391,63 @@ fn several_virtual_routers_are_told_at_once_or_none() {
 fn subscribers_hear_of_changes() {
     let mut bench = Bench::new();
     bench.until_masters();
-    let Answer::Events { next } = bench.ask(&Request::Events) else {
+    let Answer::Events { next } = bench.ask(&Request::Events(Since::default())) else {
         panic!("events");
     };
     bench.daemon.stop(Instant::now());
     while bench.turn() {}
+    let Answer::Notice(notice) = bench.answer() else {
+        panic!("a notice");
+    };
+    assert_eq!((notice.seq, notice.kind), (next, NoticeKind::Stop));
     let Answer::Event(event) = bench.answer() else {
         panic!("an event");
     };
-    assert_eq!(event.seq, next);
+    assert_eq!(event.seq, next + 1);
     assert_eq!((event.from, event.to), (State::Master, State::Init));
     assert_eq!(event.reason, "shutting down");
+}
+
+#[test]
+fn the_log_has_changes_commands_with_their_user_and_reloads() {
+    let mut bench = Bench::new();
+    bench.until_masters();
+    let id = Which {
+        vrid: 1,
+        ..Which::default()
+    };
+    bench.done(&Request::Disable(id));
+    bench.until("init", |b| b.states()[0] == State::Init);
+    bench.done(&Request::Reload);
+    fs::write(bench.dir.join("vrrpd.conf"), "[VRID]\n").expect("a file");
+    assert!(matches!(bench.ask(&Request::Reload), Answer::Error { .. }));
+    bench
+        .daemon
+        .look_at_clock(Instant::now() + Duration::from_secs(100));
+    let Answer::Log(log) = bench.ask(&Request::Log(Since::default())) else {
+        panic!("no log");
+    };
+    let seqs: Vec<u64> = log.records.iter().map(Record::seq).collect();
+    assert!(seqs.iter().copied().eq(1..log.next), "{seqs:?}");
+    let lines: Vec<String> = log.records.iter().map(crate::ctl::text::record).collect();
+    let user = match sys::effective_uid() {
+        0 => "root".to_owned(),
+        uid => format!("uid {uid}"),
+    };
+    for part in [
+        "VRID 1 on eth0 (ipv4): init -> backup: started".to_owned(),
+        "VRID 1 on eth0 (ipv4): backup -> master: no advertisement".to_owned(),
+        format!("VRID 1 on eth0 (ipv4): command: disabled (by {user})"),
+        "VRID 1 on eth0 (ipv4): master -> init: disabled".to_owned(),
+        format!("unchanged (by {user})"),
+        "reload: not reloaded: everything stays as it was: ".to_owned(),
+        "clock: the clock of this host was set back by ".to_owned(),
+    ] {
+        assert!(
+            lines.iter().any(|line| line.contains(&part)),
+            "{part}: {lines:#?}"
+        );
+    }
 }
 
 #[test]

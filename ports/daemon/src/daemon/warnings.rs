@@ -43,16 +43,18 @@ impl Logged {
         self.looked.map(|at| at + PATIENCE)
     }
 
-    /// Goes over to the warnings that hold now.
-    fn compare(&mut self, holding: Vec<Warning>, now: Instant) {
+    /// Goes over to the warnings that hold now. Returns those that were logged: begun, or else ended.
+    fn compare(&mut self, holding: Vec<Warning>, now: Instant) -> Vec<(Warning, bool)> {
         let problems = std::mem::take(&mut self.problems);
         self.limit.tell(now);
         if holding.is_empty() && self.begun.is_empty() && self.waiting.is_empty() {
-            return;
+            return Vec::new();
         }
+        let mut logged = Vec::new();
         let holding: BTreeSet<Warning> = holding.into_iter().collect();
         for over in self.begun.difference(&holding) {
             log::info!("no longer: {}", wording::warning(over));
+            logged.push((over.clone(), false));
         }
         self.begun.retain(|warning| holding.contains(warning));
         self.waiting.retain(|warning| holding.contains(warning));
@@ -60,6 +62,7 @@ impl Logged {
         for warning in &news {
             if self.limit.admits(&warning.about, now) {
                 log::warn!("{}", wording::warning(warning));
+                logged.push((warning.clone(), true));
                 self.begun.insert(warning.clone());
             }
         }
@@ -73,12 +76,14 @@ impl Logged {
                 self.begun.insert(warning);
             } else if self.limit.admits(&warning.about, now) {
                 log::warn!("{}", wording::warning(&warning));
+                logged.push((warning.clone(), true));
                 self.begun.insert(warning);
             } else {
                 self.limit.leave_out(&warning.about);
                 self.waiting.insert(warning);
             }
         }
+        logged
     }
 }
 
@@ -90,7 +95,10 @@ impl<P: Platform> Daemon<P> {
         if self.stop.is_none() && self.logged.looked.is_none_or(rested) {
             self.logged.looked = Some(now);
             self.limit.tell(now);
-            self.logged.compare(self.host.warnings(), now);
+            let logged = self.logged.compare(self.host.warnings(), now);
+            for (warning, begins) in logged {
+                self.note_warning(&warning, begins, now);
+            }
         }
     }
 }

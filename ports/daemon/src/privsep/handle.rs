@@ -17,6 +17,7 @@ use crate::checks::News;
 use crate::scripts::{Happening, Occasion, Prepared};
 use crate::sys::Taken;
 use vrrp_config::{Account, Diagnostic};
+use vrrp_control::Record;
 
 /// Octets of messages that may wait for the parent.
 const MOST_QUEUED: usize = 64 * 1024 * 1024;
@@ -59,6 +60,8 @@ pub struct Start {
     pub user: Option<Account>,
     /// Debug lines were asked for.
     pub debug: bool,
+    /// The history so far.
+    pub history: Vec<Record>,
 }
 
 impl ParentHandle {
@@ -75,6 +78,7 @@ impl ParentHandle {
             debug,
             managed,
             stateless,
+            history,
         } = loop {
             match channel.receive()? {
                 Some(ToWorker::Begin(beginning)) => break beginning,
@@ -106,6 +110,7 @@ impl ParentHandle {
             uid,
             user: user.map(|(uid, gid)| Account { uid, gid }),
             debug,
+            history,
         };
         Ok((handle, start))
     }
@@ -174,6 +179,11 @@ impl ParentHandle {
     /// The results of preparations since the last call.
     pub fn take_prepared(&mut self) -> Vec<Prepared> {
         std::mem::take(&mut self.prepared)
+    }
+
+    /// Has a record of the history kept.
+    pub fn record(&mut self, record: Record) {
+        self.send(&ToParent::Record(record));
     }
 
     /// Has a check run now.

@@ -11,6 +11,7 @@ use vrrp_host::VrId;
 use crate::checks::News;
 use crate::scripts::{Happening, Occasion};
 use vrrp_config::{Diagnostic, Severity};
+use vrrp_control::Record;
 
 /// The longest message of the worker, in octets.
 pub(super) const MAX_TO_PARENT: usize = 32 * 1024;
@@ -48,6 +49,8 @@ pub(super) enum ToParent {
     KillScripts,
     /// The check of this name is to be run now.
     RunCheck(String),
+    /// A record of the history, to be kept.
+    Record(Record),
 }
 
 /// From the parent.
@@ -93,6 +96,8 @@ pub(super) struct Beginning {
     pub(super) managed: bool,
     /// Why the state directory cannot be used, if that is so.
     pub(super) stateless: Option<String>,
+    /// The history so far.
+    pub(super) history: Vec<Record>,
 }
 
 /// A diagnostic, as it is sent.

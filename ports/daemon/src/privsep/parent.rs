@@ -7,6 +7,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
+use vrrp_control::{Notice, NoticeKind};
 use vrrp_host::VrId;
 use vrrp_port_kit::privsep::{PrivilegedPlatform, Server};
 
@@ -123,6 +124,11 @@ impl<P: PrivilegedPlatform> Parent<P> {
         worker.log.set_nonblocking(true)?;
         let mut network = Server::new(platform, worker.network, in_force.config.host());
         let mut services = Services::new(worker.messages, notifier, in_force);
+        services.archive.push(Notice {
+            kind: NoticeKind::Start,
+            text: format!("vrrpd {} starts", env!("CARGO_PKG_VERSION")),
+            ..Notice::default()
+        });
         services.begin()?;
         network.set_lease(services.lease);
         Ok(Self {
@@ -378,11 +384,17 @@ impl<P: PrivilegedPlatform> Parent<P> {
                 self.worker = Worker::Gone {
                     start_at: now + self.pause,
                 };
-                log::error!(
+                let text = format!(
                     "the worker process {}; another is started in {} s",
                     ending(status),
                     self.pause.as_secs_f64()
                 );
+                log::error!("{text}");
+                self.services.archive.push(Notice {
+                    kind: NoticeKind::Crash,
+                    text,
+                    ..Notice::default()
+                });
                 self.pause = (2 * self.pause).min(LONGEST_PAUSE);
             }
             Worker::Gone { .. } if self.stopping => {

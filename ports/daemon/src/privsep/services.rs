@@ -15,6 +15,7 @@ use super::messages::{
 };
 use crate::checks::{Checkers, News};
 use crate::daemon::apply_log_level;
+use crate::history::Archive;
 use crate::notify::Notifier;
 use crate::poll::PollSet;
 use crate::scripts::{PROGRAM, Scripts, script_set};
@@ -68,6 +69,7 @@ pub(super) struct Services {
     /// The last report of each check, for the next worker.
     reports: BTreeMap<String, News>,
     pub(super) notifier: Notifier,
+    pub(super) archive: Archive,
     file: PathBuf,
     debug: bool,
     /// The file's contents that are in force.
@@ -114,6 +116,7 @@ impl Services {
             checkers: Checkers::default(),
             reports: BTreeMap::new(),
             notifier,
+            archive: Archive::default(),
             file: in_force.file,
             debug: in_force.debug,
             text: in_force.text,
@@ -142,6 +145,7 @@ impl Services {
             debug: self.debug,
             managed: self.notifier.is_listening(),
             stateless: self.stateless.clone(),
+            history: self.archive.records().cloned().collect(),
         }))?;
         for news in self.reports.values() {
             self.channel.send(&ToWorker::Checked(news.clone()))?;
@@ -252,6 +256,11 @@ impl Services {
                 ToParent::KillScripts => self.scripts.kill_all(),
                 ToParent::RunCheck(name) => {
                     self.checkers.run(&name);
+                }
+                ToParent::Record(record) => {
+                    if !self.archive.take(record) {
+                        log::error!("ignored a malformed record of the history from the worker");
+                    }
                 }
             }
             self.scripts.handle(&PollSet::default(), now);

@@ -77,6 +77,7 @@ fn beginning() -> Beginning {
         debug: true,
         managed: false,
         stateless: None,
+        history: Vec::new(),
     }
 }
 

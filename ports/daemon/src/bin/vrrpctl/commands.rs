@@ -26,6 +26,8 @@ pub(crate) enum Operands {
     None,
     /// One VRID.
     OneVrid,
+    /// VRIDs, or nothing.
+    MaybeVrids,
     /// VRIDs, or `--all`.
     Vrids,
     /// VRIDs, or `--all`, and a priority.
@@ -43,6 +45,7 @@ impl Operands {
         match self {
             Operands::None => "",
             Operands::OneVrid => "VRID",
+            Operands::MaybeVrids => "[VRID ...]",
             Operands::Vrids => "VRID ...",
             Operands::VridsAndPriority => "VRID ... N|default",
             Operands::Check => "NAME",
@@ -103,11 +106,20 @@ pub(crate) const COMMANDS: &[Command] = &[
         details: "Names are those of RFC 8347. --prometheus is for the textfile collector.",
     },
     Command {
-        name: "events",
-        operands: Operands::None,
+        name: "log",
+        operands: Operands::MaybeVrids,
         forms: &[Form::Json],
-        summary: "print a line for each change of state from now on",
-        details: "It ends when nobody reads its output any more.",
+        summary: "show what happened: the last 1,000 records",
+        details: "Changes of state and of checks, refusals, commands, reloads, stalls, starts.\n\
+                  --since 1h: of the last hour; --since 4711: after the record of this number.",
+    },
+    Command {
+        name: "events",
+        operands: Operands::MaybeVrids,
+        forms: &[Form::Json],
+        summary: "print a line for each record from now on",
+        details: "With --since from an earlier one on, as for log: without a gap, or it says how many\n\
+                  are forgotten. It ends when nobody reads its output any more.",
     },
     Command {
         name: "is-master",
@@ -190,6 +202,11 @@ pub(crate) const OPTIONS: &[(&str, &str, &str)] = &[
     ("-6", "", "only virtual routers of IPv6"),
     ("--all", "", "in the place of VRIDs: all virtual routers"),
     ("--wait", "", "resign: wait for the successor, and name it"),
+    (
+        "--since",
+        "WHEN",
+        "log, events: as 90s, 10m, 1h, 2d, or a record's number",
+    ),
 ];
 
 const EXIT_STATUS: &str = "\

@@ -25,7 +25,7 @@ fn words(command: &Command) -> String {
         Operands::VridsAndPriority => words.extend(["--all", "default"]),
         Operands::Shell => words.extend(["bash", "zsh", "fish"]),
         Operands::Command => words.extend(COMMANDS.iter().map(|command| command.name)),
-        Operands::None | Operands::OneVrid | Operands::Check => {}
+        Operands::None | Operands::MaybeVrids | Operands::OneVrid | Operands::Check => {}
     }
     words.join(" ")
 }

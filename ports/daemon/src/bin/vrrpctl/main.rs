@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 use lexopt::prelude::*;
 
 use vrrp_config::DEFAULT_CONTROL_SOCKET;
-use vrrp_control::{Answer, Connection, Family, Request, State, Status, VirtualRouter, Which};
+use vrrp_control::{
+    Answer, Connection, Family, Record, Request, Since, State, Status, VirtualRouter, Which,
+};
 use vrrpd::ctl::filter::Filter;
 use vrrpd::ctl::{metrics, text};
 use vrrpd::output::{self, Printed};
@@ -42,6 +44,8 @@ struct Args {
     socket: PathBuf,
     form: Form,
     filter: Filter,
+    /// The VRIDs whose records are wanted; without any, all of them.
+    vrids: Vec<u8>,
     work: Work,
 }
 
@@ -107,6 +111,7 @@ fn parse() -> Result<Wish, lexopt::Error> {
     let mut words: Vec<String> = Vec::new();
     let mut asks_help = false;
     let mut wait = None;
+    let mut since = None;
     while let Some(arg) = parser.next()? {
         match arg {
             Short('s') | Long("socket") => socket = parser.value()?.into(),
@@ -126,6 +131,7 @@ fn parse() -> Result<Wish, lexopt::Error> {
             }
             Long("all") => words.push(ALL.into()),
             Long("wait") => wait = Some(patience(parser.optional_value())?),
+            Long("since") => since = Some(when(&parser.value()?.string()?)?),
             Value(word) => words.push(word.string()?),
             other => return Err(other.unexpected()),
         }
@@ -151,6 +157,16 @@ fn parse() -> Result<Wish, lexopt::Error> {
         };
         work = Work::HandOver(which, wait);
     }
+    if let Some(wanted) = since {
+        let (Work::Ask(Request::Log(since)) | Work::Ask(Request::Events(since))) = &mut work else {
+            return Err(format!("--since goes with log and events, not with {name}").into());
+        };
+        *since = wanted;
+    }
+    let vrids = match command.operands {
+        Operands::MaybeVrids => operands.iter().map(vrid).collect::<Result<_, _>>()?,
+        _ => Vec::new(),
+    };
     if form != Form::Text && !command.forms.contains(&form) {
         let option = form.option();
         return Err(format!("{name} has no output of the form {option}").into());
@@ -162,8 +178,41 @@ fn parse() -> Result<Wish, lexopt::Error> {
         socket,
         form,
         filter,
+        vrids,
         work,
     }))
+}
+
+/// The argument of `--since`: an age, as `90s`, `10m`, `1h` or `2d`, or the number of a record.
+fn when(given: &str) -> Result<Since, lexopt::Error> {
+    let number = |digits: &str| {
+        digits
+            .parse()
+            .ok()
+            .filter(|n: &u64| *n <= 1_000_000_000_000)
+    };
+    let age = |suffix, seconds: u64| {
+        let digits = given.strip_suffix(suffix)?;
+        Some(number(digits)? * seconds)
+    };
+    let age = age("s", 1)
+        .or_else(|| age("m", 60))
+        .or_else(|| age("h", 3_600))
+        .or_else(|| age("d", 86_400));
+    match (age, number(given)) {
+        (Some(seconds), _) => Ok(Since {
+            since: None,
+            within_s: Some(seconds as f64),
+        }),
+        (None, Some(seq)) => Ok(Since {
+            since: Some(seq),
+            within_s: None,
+        }),
+        (None, None) => Err(format!(
+            "expected an age as 90s, 10m, 1h or 2d, or the number of a record, after --since, found `{given}`"
+        )
+        .into()),
+    }
 }
 
 /// The argument of `--wait`, in seconds.
@@ -237,7 +286,8 @@ fn work(command: &Command, operands: &[&str], filter: &Filter) -> Result<Work, l
         ("status", _) => Request::Status,
         ("who", _) => Request::Who,
         ("stats", _) => Request::Stats,
-        ("events", _) => Request::Events,
+        ("log", _) => Request::Log(Since::default()),
+        ("events", _) => Request::Events(Since::default()),
         ("reload", _) => Request::Reload,
         ("priority", [vrids @ .., priority]) => Request::SetPriority {
             which: which(vrids, filter)?,
@@ -261,14 +311,15 @@ fn work(command: &Command, operands: &[&str], filter: &Filter) -> Result<Work, l
     }))
 }
 
+fn vrid(given: &&str) -> Result<u8, lexopt::Error> {
+    match given.parse() {
+        Ok(vrid @ 1..) => Ok(vrid),
+        _ => Err(format!("expected a VRID from 1 to 255, found `{given}`").into()),
+    }
+}
+
 /// The virtual routers that VRIDs name on the interface and in the family of the options.
 fn which(vrids: &[&str], filter: &Filter) -> Result<Which, lexopt::Error> {
-    let number = |vrid: &&str| match vrid.parse() {
-        Ok(vrid @ 1..) => Ok(vrid),
-        _ => Err(lexopt::Error::from(format!(
-            "expected a VRID from 1 to 255, found `{vrid}`"
-        ))),
-    };
     let mut which = Which {
         interface: filter.interface.clone(),
         family: filter.family,
@@ -277,8 +328,8 @@ fn which(vrids: &[&str], filter: &Filter) -> Result<Which, lexopt::Error> {
     match vrids {
         [all] if *all == ALL => which.all = true,
         [first, more @ ..] => {
-            which.vrid = number(first)?;
-            which.more = more.iter().map(number).collect::<Result<_, _>>()?;
+            which.vrid = vrid(first)?;
+            which.more = more.iter().map(vrid).collect::<Result<_, _>>()?;
         }
         [] => return Err("expected a VRID, or --all".into()),
     }
@@ -309,6 +360,10 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
     };
     let mut answer = ask(request)?;
     let found = args.filter.apply(&mut answer);
+    if let Answer::Log(log) = &mut answer {
+        log.records
+            .retain(|record| args.filter.wants(&args.vrids, record));
+    }
     let shown = match (args.form, &answer) {
         (Form::Metrics(form), Answer::Stats(stats)) => {
             let mut status = ask(&Request::Status)?;
@@ -406,9 +461,8 @@ fn follow(vrrpd: &mut Connection, args: &Args) -> Result<(), Failure> {
         let Some(answer) = vrrpd.next_answer().map_err(unreachable)? else {
             return Err((UNREACHABLE, "vrrpd has stopped".to_owned().into()));
         };
-        if let Answer::Event(event) = &answer
-            && !args.filter.fits(&event.interface, event.family)
-        {
+        let record = record_of(&answer);
+        if record.is_some_and(|record| !args.filter.wants(&args.vrids, &record)) {
             continue;
         }
         let shown = show(args.form, &answer).map_err(|e| (UNREACHABLE, e.to_string().into()))?;
@@ -418,12 +472,23 @@ fn follow(vrrpd: &mut Connection, args: &Args) -> Result<(), Failure> {
     }
 }
 
+/// The record that an answer is.
+fn record_of(answer: &Answer) -> Option<Record> {
+    match answer {
+        Answer::Event(event) => Some(event.clone().into()),
+        Answer::CheckEvent(event) => Some(event.clone().into()),
+        Answer::Notice(notice) => Some(notice.clone().into()),
+        _ => None,
+    }
+}
+
 fn show(form: Form, answer: &Answer) -> serde_json::Result<String> {
     if form == Form::Json {
         let json = match answer {
             Answer::Status(status) => serde_json::to_string_pretty(status),
             Answer::Who(list) => serde_json::to_string_pretty(list),
             Answer::Stats(stats) => serde_json::to_string_pretty(stats),
+            Answer::Log(log) => serde_json::to_string_pretty(log),
             // One line for each, for programs that read on.
             other => serde_json::to_string(other),
         };
@@ -437,9 +502,11 @@ fn show(form: Form, answer: &Answer) -> serde_json::Result<String> {
         Answer::Done { messages } => messages.iter().map(|m| format!("{m}\n")).collect(),
         Answer::Events { .. } => String::new(),
         Answer::Check(check) => text::check(check),
+        Answer::Log(log) => text::log(log),
         Answer::Event(event) => text::event(event) + "\n",
         Answer::CheckEvent(event) => text::check_event(event) + "\n",
-        Answer::Dropped { count } => format!("{count} events were dropped\n"),
+        Answer::Notice(notice) => text::notice(notice) + "\n",
+        Answer::Dropped { count } => text::dropped(*count),
         Answer::Error { message, .. } => format!("{message}\n"),
     })
 }

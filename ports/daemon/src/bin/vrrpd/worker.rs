@@ -32,6 +32,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         uid,
         user,
         debug,
+        history,
     } = start;
     let level = if debug {
         log::LevelFilter::Debug
@@ -60,6 +61,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         parent,
         pid,
         log_level_of_file: !debug,
+        history,
     };
     let mut daemon = Daemon::new(host, parts);
     daemon.start();
