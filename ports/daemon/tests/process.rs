@@ -417,3 +417,60 @@ fn interface_and_family_choose_what_is_shown() {
     signal(child.id(), "-TERM");
     assert_eq!(end(child).0, Some(0));
 }
+
+#[test]
+fn the_history_goes_on_over_a_crash_of_the_worker_and_a_restart() {
+    let bench = Bench::new("history");
+    let child = bench.start(&[], "-F");
+    bench.until_told("READY=1");
+    assert_eq!(bench.ctl(&["disable", "7"]).status.code(), Some(0));
+    let children = format!("/proc/{0}/task/{0}/children", child.id());
+    let children = fs::read_to_string(children).expect("its children");
+    let is_worker = |pid: &&str| {
+        let name = fs::read_to_string(format!("/proc/{pid}/comm"));
+        name.is_ok_and(|name| name.trim_end() == "vrrpd-worker")
+    };
+    let worker = children.split_whitespace().find(is_worker);
+    signal(
+        worker.expect("a worker").parse().expect("a number"),
+        "-KILL",
+    );
+    let log = || String::from_utf8_lossy(&bench.ctl(&["log"]).stdout).into_owned();
+    let until = |what: &str| {
+        let end = Instant::now() + patient(LONG);
+        while !log().contains(what) {
+            assert!(Instant::now() < end, "{what} is not in {}", log());
+            thread::sleep(Duration::from_millis(50));
+        }
+    };
+    until(" crash: the worker process was ended by signal 9; another is started in 0.1 s");
+    signal(child.id(), "-TERM");
+    end(child);
+
+    let child = bench.start(&[], "-F");
+    bench.until_told("READY=1");
+    until(" stop: ");
+    let text = log();
+    let numbers = text.lines().map(|line| {
+        let (number, _) = line.split_once(' ').expect("a number");
+        number.parse().expect("a number")
+    });
+    let numbers: Vec<usize> = numbers.collect();
+    assert!(numbers.iter().copied().eq(1..=numbers.len()), "{text}");
+    for part in [
+        "start: vrrpd ",
+        "VRID 7 on eth0 (ipv4): command: disabled (by ",
+        "crash: ",
+        "stop: vrrpd stops",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let last = numbers.len() - 1;
+    let since = bench.ctl(&["log", "--since", &last.to_string()]);
+    let since = String::from_utf8_lossy(&since.stdout).into_owned();
+    assert_eq!(since.lines().count(), 1, "{since}");
+    let none = bench.ctl(&["log", "--since", "soon"]);
+    assert_eq!(none.status.code(), Some(2));
+    signal(child.id(), "-TERM");
+    end(child);
+}

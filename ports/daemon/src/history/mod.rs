@@ -5,7 +5,7 @@
 //!        |  ToParent::Record
 //!   parent: Archive, a copy of the ring for the next worker
 //!        |
-//!   a thread of the parent: history.json in the state directory
+//!   the file `history` in the state directory
 //! ```
 
 mod archive;

@@ -165,7 +165,7 @@ impl<P: PrivilegedPlatform> Parent<P> {
         }
         self.services.scripts.handle(&self.set, now);
         self.services.take_news(&self.set, now);
-        self.services.take_written();
+        self.services.take_written(now);
         self.judge_worker(now);
         if let Some(turn) = self.look_after_worker(now)? {
             return Ok(turn);
@@ -184,6 +184,7 @@ impl<P: PrivilegedPlatform> Parent<P> {
 
     /// Lets go of the platform, when the worker has ended.
     pub fn into_platform(self) -> P {
+        self.services.archive.close(self.services.keeper.dir());
         self.network.into_platform()
     }
 
@@ -217,6 +218,7 @@ impl<P: PrivilegedPlatform> Parent<P> {
             self.services.scripts.deadline(),
             self.services.checkers.deadline(),
             self.services.notifier.deadline(),
+            self.services.archive.deadline(),
             self.tidy_at,
             of_worker,
         ];

@@ -116,7 +116,7 @@ impl Services {
             checkers: Checkers::default(),
             reports: BTreeMap::new(),
             notifier,
-            archive: Archive::default(),
+            archive: Archive::open(&state),
             file: in_force.file,
             debug: in_force.debug,
             text: in_force.text,
@@ -180,8 +180,10 @@ impl Services {
     }
 
     /// Takes the outcome of writes to the state directory, and tells the worker whether it can be used.
-    pub(super) fn take_written(&mut self) {
+    pub(super) fn take_written(&mut self, now: Instant) {
+        self.archive.write(&mut self.keeper, now);
         while let Some(written) = self.keeper.take() {
+            self.archive.written(&written, now);
             let why = written.result.err();
             if why == self.stateless {
                 continue;
