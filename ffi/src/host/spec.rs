@@ -274,6 +274,7 @@ fn legal_id(path: &str, given: &vrrp_host_id) -> Read<VrId> {
         interface: interface(&format!("{path}.interface"), &given.interface)?,
         vrid,
         family,
+        name: None,
     })
 }
 

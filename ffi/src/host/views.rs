@@ -342,6 +342,7 @@ impl From<&Sighting> for vrrp_host_sighting {
             interface: seen.interface.clone(),
             vrid: seen.vrid,
             family: seen.family,
+            name: None,
         };
         Self {
             size: size_of::<Self>() as u32,

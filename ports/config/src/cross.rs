@@ -28,6 +28,7 @@ pub(super) fn join(sections: Vec<VridSection>, report: &mut Report) -> Vec<Virtu
         }
     }
     used_once(&routers, report);
+    named_once(&routers, report);
     addresses_once(&routers, report);
     // A section that could not be read may be the one that is depended on.
     if !unclear {
@@ -51,6 +52,28 @@ fn used_once(routers: &[VirtualRouter], report: &mut Report) {
             report.error(line, Some(Key::ServerId.name()), message);
         } else {
             first.insert(id, line);
+        }
+    }
+}
+
+/// A name means one section: the virtual routers of both families that it makes, and no others.
+fn named_once(routers: &[VirtualRouter], report: &mut Report) {
+    let mut first: HashMap<&str, &VirtualRouter> = HashMap::new();
+    for router in routers {
+        let Some(name) = router.spec.id.name.as_deref() else {
+            continue;
+        };
+        let before = *first.entry(name).or_insert(router);
+        if before.section_line != router.section_line {
+            let message = format!(
+                "expected each name once, found `{name}` again, first in line {}",
+                before.lines.of_key(Key::Name)
+            );
+            report.error(
+                router.lines.of_key(Key::Name),
+                Some(Key::Name.name()),
+                message,
+            );
         }
     }
 }

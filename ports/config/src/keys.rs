@@ -64,6 +64,7 @@ macro_rules! keys {
 const VRID: &[SectionKind] = &[SectionKind::Vrid];
 const GLOBAL: &[SectionKind] = &[SectionKind::Global];
 const CHECK: &[SectionKind] = &[SectionKind::Check];
+const NAMED: &[SectionKind] = &[SectionKind::Vrid, SectionKind::Check];
 const RUNS: &[SectionKind] = &[SectionKind::Global, SectionKind::Vrid];
 const RUNS_AS: &[SectionKind] = &[SectionKind::Global, SectionKind::Vrid, SectionKind::Check];
 
@@ -120,7 +121,7 @@ keys! {
     ScriptSecurity "scriptsecurity" GLOBAL;
     User "user" GLOBAL;
     Lease "lease" GLOBAL;
-    Name "name" CHECK;
+    Name "name" NAMED;
     Process "process" CHECK;
     Unit "unit" CHECK;
     Tcp "tcp" CHECK;

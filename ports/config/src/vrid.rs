@@ -1,5 +1,7 @@
 //! One `[VRID]` section: a virtual router, or two when its addresses are of both families.
 
+use std::sync::Arc;
+
 use vrrp_core::{Family, Vrid};
 use vrrp_host::{VrId, VrSpec};
 
@@ -36,6 +38,7 @@ pub(super) fn read(
     let interface = required(reader, Key::Interface, "the name of an interface")
         .then(|| reader.value(Key::Interface, one_interface))
         .flatten();
+    let name = reader.value(Key::Name, name);
     required(reader, Key::Addr, "`address/prefix`");
     let addresses = address::addresses(reader);
     let settings = Settings::read(reader, interface.as_deref(), &addresses);
@@ -52,6 +55,7 @@ pub(super) fn read(
                 interface: interface.clone(),
                 vrid,
                 family,
+                name: name.clone(),
             };
             let Some(spec) = settings.spec(reader, id, &addresses) else {
                 continue;
@@ -110,6 +114,25 @@ fn identifier(text: &str) -> Result<Vrid, String> {
     values::number_as(text, 1..=255, |number| {
         Vrid::new(u8::try_from(number).ok()?)
     })
+}
+
+/// A name that no VRID and no word of vrrpctl can be mistaken for.
+fn name(text: &str) -> Result<Arc<str>, String> {
+    const LONGEST: usize = 32;
+    const WORDS: [&str; 4] = ["all", "default", "on", "off"];
+    let inner = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let fits = text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.chars().all(inner)
+        && text.len() <= LONGEST
+        && !WORDS.contains(&text);
+    match fits {
+        true => Ok(text.into()),
+        false => Err(format!(
+            "expected at most {LONGEST} of the characters A-Z, a-z, 0-9, `-`, `_` and `.`, a letter first, and none of the words {}, found {}",
+            WORDS.map(|word| format!("`{word}`")).join(", "),
+            found(text)
+        )),
+    }
 }
 
 /// One name; freevrrpd forgives a comma after it.

@@ -44,6 +44,9 @@ pub struct Notice {
     /// The VRID of the virtual router that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vrid: Option<u8>,
+    /// The name of that virtual router.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The interface that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interface: Option<String>,
@@ -106,6 +109,17 @@ impl Record {
             }
             Record::CheckEvent(_) => (None, None, None),
             Record::Notice(notice) => (notice.vrid, notice.interface.as_deref(), notice.family),
+        }
+    }
+}
+
+impl Record {
+    /// The name of the virtual router that it is about.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Record::Event(event) => event.name.as_deref(),
+            Record::CheckEvent(_) => None,
+            Record::Notice(notice) => notice.name.as_deref(),
         }
     }
 }

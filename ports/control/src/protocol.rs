@@ -70,11 +70,15 @@ impl Request {
 /// A virtual router, as far as it must be named to be the only one meant; or several at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Which {
-    /// The VRID; unused, and 0, with `all`.
+    /// The VRID. 0: unused, as with `all` and `names`.
+    #[serde(default)]
     pub vrid: u8,
     /// Further VRIDs. When one of them is not found nothing is done to any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub more: Vec<u8>,
+    /// Names of virtual routers, in the same way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
     /// Every virtual router, of the interface and family where these are named.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub all: bool,
@@ -227,6 +231,9 @@ pub struct UsedCheck {
 pub struct VirtualRouter {
     /// The VRID.
     pub vrid: u8,
+    /// The name that the file gives it.
+    #[serde(default)]
+    pub name: Option<String>,
     /// The interface.
     pub interface: String,
     /// The family of its addresses.
@@ -330,6 +337,9 @@ pub struct Seen {
     pub interface: String,
     /// The VRID.
     pub vrid: u8,
+    /// The name that the file gives it, where it is configured here.
+    #[serde(default)]
+    pub name: Option<String>,
     /// The family of its addresses.
     pub family: Family,
     /// Its address.
@@ -389,6 +399,9 @@ pub struct CheckStats {
 pub struct VrStats {
     /// The VRID.
     pub vrid: u8,
+    /// The name that the file gives it.
+    #[serde(default)]
+    pub name: Option<String>,
     /// The interface.
     pub interface: String,
     /// The family of its addresses.
@@ -410,6 +423,9 @@ pub struct Event {
     pub time_ms: u64,
     /// The VRID.
     pub vrid: u8,
+    /// The name that the file gives it.
+    #[serde(default)]
+    pub name: Option<String>,
     /// The interface.
     pub interface: String,
     /// The family of its addresses.
@@ -466,7 +482,6 @@ mod tests {
         for bad in [
             "",
             "{}",
-            r#"{"command":"resign"}"#,
             r#"{"command":"resign","vrid":256}"#,
             r#"{"command":"shout"}"#,
         ] {

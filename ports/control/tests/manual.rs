@@ -41,6 +41,7 @@ fn members_within(answer: &Answer) -> Vec<String> {
 fn whole_notice() -> Notice {
     Notice {
         vrid: Some(1),
+        name: Some("web".into()),
         interface: Some("eth0".into()),
         family: Some(vrrp_control::Family::Ipv4),
         uid: Some(0),
@@ -111,6 +112,7 @@ fn every_member_of_a_request_is_described() {
         which: Which {
             vrid: 1,
             more: vec![2],
+            names: vec!["web".into()],
             all: true,
             interface: Some("eth0".into()),
             family: Some(vrrp_control::Family::Ipv4),

@@ -42,6 +42,7 @@ pub fn virtual_router(
     let missing = wording::is_missing(&report.interface);
     VirtualRouter {
         vrid: report.id.vrid.get(),
+        name: report.id.name.as_deref().map(str::to_owned),
         interface: report.id.interface.clone(),
         family: family(report.id.family),
         state: state(status.state),
@@ -91,10 +92,11 @@ pub fn virtual_router(
 }
 
 /// A master on a segment.
-pub fn seen(sighting: &Sighting) -> Seen {
+pub fn seen(sighting: &Sighting, name: Option<&str>) -> Seen {
     Seen {
         interface: sighting.interface.clone(),
         vrid: sighting.vrid.get(),
+        name: name.map(str::to_owned),
         family: family(sighting.family),
         address: sighting.address.to_string(),
         mac: sighting.mac.to_string(),
@@ -175,6 +177,7 @@ pub fn vr_stats(report: &VrReport) -> VrStats {
     let drops = report.statistics.drops.iter().filter(|(_, n)| *n > 0);
     VrStats {
         vrid: report.id.vrid.get(),
+        name: report.id.name.as_deref().map(str::to_owned),
         interface: report.id.interface.clone(),
         family: family(report.id.family),
         master: report.status.state == State::Active,

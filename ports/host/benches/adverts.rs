@@ -125,6 +125,7 @@ impl Bench {
                 interface: format!("eth{}", key.ifindex),
                 vrid: key.vrid,
                 family: key.family,
+                name: None,
             };
             let address = VirtualAddress {
                 address: address(key),

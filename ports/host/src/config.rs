@@ -1,8 +1,11 @@
 //! The administrator's configuration of a host, in names instead of numbers.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use vrrp_core::{
     Error, Family, MAX_TRACKS, Track, TrackEffect, VirtualAddress, VrConfig, VrKey, VrSettings,
@@ -20,8 +23,9 @@ pub struct HostConfig {
     pub virtual_routers: Vec<VrSpec>,
 }
 
-/// The name of a virtual router, to people: `VRID 1 on eth0 (ipv4)`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The identity of a virtual router: `VRID 1 on eth0 (ipv4)`, or with a name
+/// `web (VRID 1 on eth0, ipv4)`. The name is for people and does not count in comparisons.
+#[derive(Clone, Debug)]
 pub struct VrId {
     /// The name of its interface.
     pub interface: String,
@@ -29,16 +33,60 @@ pub struct VrId {
     pub vrid: Vrid,
     /// Its address family.
     pub family: Family,
+    /// The name that the administrator has given it.
+    pub name: Option<Arc<str>>,
+}
+
+impl VrId {
+    /// The part that tells one virtual router from another.
+    fn identity(&self) -> (&str, Vrid, Family) {
+        (&self.interface, self.vrid, self.family)
+    }
+}
+
+impl PartialEq for VrId {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Eq for VrId {}
+
+impl PartialOrd for VrId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for VrId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.identity().cmp(&other.identity())
+    }
+}
+
+impl Hash for VrId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
+    }
 }
 
 impl fmt::Display for VrId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (vrid, interface) = (self.vrid, &self.interface);
-        write!(
-            f,
-            "VRID {vrid} on {interface} ({})",
-            family_word(self.family)
-        )
+        let (name, vrid) = (self.name.as_deref(), self.vrid.get());
+        f.write_str(&full_name(
+            name,
+            vrid,
+            &self.interface,
+            family_word(self.family),
+        ))
+    }
+}
+
+/// The way in which people are told of a virtual router, in logs and answers.
+pub fn full_name(name: Option<&str>, vrid: u8, interface: &str, family: &str) -> String {
+    match name {
+        Some(name) => format!("{name} (VRID {vrid} on {interface}, {family})"),
+        None => format!("VRID {vrid} on {interface} ({family})"),
     }
 }
 

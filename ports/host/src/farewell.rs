@@ -99,6 +99,7 @@ mod tests {
             interface: "eth0".into(),
             vrid,
             family: Family::Ipv4,
+            name: None,
         };
         let interface = None;
         let mut spec = VrSpec::new(id, vec![AddressSpec { address, interface }]);
@@ -161,6 +162,7 @@ mod tests {
             interface: "eth0".into(),
             vrid: Vrid::new(7).unwrap(),
             family: Family::Ipv4,
+            name: None,
         };
         let key = HostIf::new(3).key(id.vrid, Family::Ipv4);
         let spec = VrSpec::new(id, Vec::new());

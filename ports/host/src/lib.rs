@@ -45,7 +45,7 @@ pub mod wording;
 
 pub use config::{
     AddressSpec, ConfigCause, ConfigError, HostConfig, TrackSpec, Tracked, VrId, VrSpec,
-    family_word,
+    family_word, full_name,
 };
 pub use error::PlatformError;
 pub use event::{Ended, Event, Why};

@@ -105,6 +105,7 @@ mod tests {
             interface: format!("eth{interface}"),
             vrid: Vrid::new(vrid).unwrap(),
             family: Family::Ipv4,
+            name: None,
         }
     }
 

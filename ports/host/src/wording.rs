@@ -280,6 +280,7 @@ mod tests {
                 interface: "eth0".into(),
                 vrid: Vrid::new(1).expect("not 0"),
                 family: Family::Ipv4,
+                name: None,
             },
             from: State::Backup,
             to: State::Active,

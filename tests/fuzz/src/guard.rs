@@ -214,6 +214,7 @@ fn some_spec(octets: &mut Octets<'_>) -> VrSpec {
         interface: name(bits >> 1 & 1),
         vrid: Vrid::new((bits >> 2 & 1) + 1).expect("one or two"),
         family,
+        name: None,
     };
     let (all, peers) = match family {
         Family::Ipv4 => (&V4[..], PEERS_V4),

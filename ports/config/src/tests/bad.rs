@@ -86,6 +86,19 @@ fn a_line_that_is_no_key_of_its_section() {
             ],
         ),
         (
+            "[VRID]\nserverid=2\ninterface=eth0\naddr=10.0.0.9/32\nname = 7th\n[VRID]\nserverid=3\ninterface=eth0\naddr=10.0.0.8/32\nname = default",
+            true,
+            &[
+                "9: name: expected at most 32 of the characters A-Z, a-z, 0-9, `-`, `_` and `.`, a letter first, and none of the words `all`, `default`, `on`, `off`, found `7th`",
+                "14: name: expected at most 32 of the characters A-Z, a-z, 0-9, `-`, `_` and `.`, a letter first, and none of the words `all`, `default`, `on`, `off`, found `default`",
+            ],
+        ),
+        (
+            "[VRID]\nserverid=2\ninterface=eth0\naddr=10.0.0.9/32,fe80::1/64\nname = web\n[VRID]\nserverid=3\ninterface=eth0\naddr=10.0.0.8/32\nname = web",
+            true,
+            &["14: name: expected each name once, found `web` again, first in line 9"],
+        ),
+        (
             "[GLOBAL]\n[GLOBAL]",
             true,
             &["6: expected one [GLOBAL], the first is in line 5"],

@@ -65,6 +65,7 @@ lease=5
 scripttimeout=9
 [VRID]
 serverid=1
+name=web
 interface=e0
 addr=e0:10.0.0.1/24,10.0.0.2/32
 priority=9

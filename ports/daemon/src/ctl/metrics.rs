@@ -127,8 +127,7 @@ fn states(out: &mut Exposition, status: &Status) {
     );
     for router in &status.virtual_routers {
         for state in State::ALL {
-            let [vrid, interface, family] = named(router);
-            let labels = labels(&[vrid, interface, family, ("state", state.to_string())]);
+            let labels = labels(&with(named(router), "state", state.to_string()));
             out.sample("vrrp_state", &labels, u8::from(router.state == *state));
         }
     }
@@ -208,8 +207,7 @@ fn counters(out: &mut Exposition, stats: &Stats) {
     );
     for router in routers {
         for (reason, n) in &router.drops {
-            let [vrid, interface, family] = counted(router);
-            let labels = labels(&[vrid, interface, family, ("reason", reason.clone())]);
+            let labels = labels(&with(counted(router), "reason", reason.clone()));
             out.sample("vrrp_router_rejected_total", &labels, n);
         }
     }
@@ -266,22 +264,40 @@ impl Exposition {
 }
 
 /// The labels that name a virtual router.
-type Named = [(&'static str, String); 3];
+type Named = Vec<(&'static str, String)>;
 
 fn named(router: &VirtualRouter) -> Named {
-    name(router.vrid, &router.interface, router.family)
+    name(
+        router.vrid,
+        router.name.as_deref(),
+        &router.interface,
+        router.family,
+    )
 }
 
 fn counted(router: &VrStats) -> Named {
-    name(router.vrid, &router.interface, router.family)
+    name(
+        router.vrid,
+        router.name.as_deref(),
+        &router.interface,
+        router.family,
+    )
 }
 
-fn name(vrid: u8, interface: &str, family: Family) -> Named {
-    [
+fn name(vrid: u8, name: Option<&str>, interface: &str, family: Family) -> Named {
+    let mut labels = vec![
         ("vrid", vrid.to_string()),
         ("interface", interface.to_owned()),
         ("family", family.to_string()),
-    ]
+    ];
+    labels.extend(name.map(|name| ("name", name.to_owned())));
+    labels
+}
+
+/// The labels of a virtual router and one more.
+fn with(mut labels: Named, name: &'static str, value: String) -> Named {
+    labels.push((name, value));
+    labels
 }
 
 fn labels(pairs: &[(&str, impl AsRef<str>)]) -> String {

@@ -6,6 +6,7 @@ use vrrp_control::{
     Check, CheckEvent, Event, Family, Log, Notice, Record, Seen, State, Stats, Status,
     VirtualRouter,
 };
+use vrrp_host::full_name;
 use vrrp_host::wording::{ago, gave_up, span, utc};
 
 /// Everything about each virtual router. Writing to a `String` cannot fail.
@@ -30,7 +31,12 @@ pub fn status(status: &Status) -> String {
         let _ = writeln!(
             out,
             "\n{}: {} for {}{}",
-            name(router.vrid, &router.interface, router.family),
+            name(
+                router.name.as_deref(),
+                router.vrid,
+                &router.interface,
+                router.family
+            ),
             router.state,
             span(router.since_s),
             marks(router)
@@ -44,6 +50,7 @@ pub fn status(status: &Status) -> String {
 
 /// One line for each virtual router.
 pub fn brief(status: &Status) -> String {
+    let named = status.virtual_routers.iter().any(|r| r.name.is_some());
     let head = [
         "VRID",
         "INTERFACE",
@@ -69,6 +76,14 @@ pub fn brief(status: &Status) -> String {
             master(router),
             router.warnings.len().to_string(),
         ]);
+    }
+    if named {
+        let names = status.virtual_routers.iter();
+        let names = names.map(|router| router.name.clone().unwrap_or_else(|| "-".into()));
+        let names = std::iter::once("NAME".to_owned()).chain(names);
+        for (row, name) in table.iter_mut().zip(names) {
+            row.insert(0, name);
+        }
     }
     aligned(&table)
 }
@@ -128,7 +143,12 @@ pub fn stats(stats: &Stats) -> String {
     ];
     let mut out = String::new();
     for router in &stats.virtual_routers {
-        let name = name(router.vrid, &router.interface, router.family);
+        let name = name(
+            router.name.as_deref(),
+            router.vrid,
+            &router.interface,
+            router.family,
+        );
         let _ = writeln!(out, "{name}");
         for (name, n) in &router.counters {
             if *n > 0 || ALWAYS.contains(&name.as_str()) {
@@ -158,7 +178,12 @@ pub fn event(event: &Event) -> String {
         "{} {} {}: {} -> {}: {}",
         event.seq,
         utc(event.time_ms),
-        name(event.vrid, &event.interface, event.family),
+        name(
+            event.name.as_deref(),
+            event.vrid,
+            &event.interface,
+            event.family
+        ),
         event.from,
         event.to,
         event.reason
@@ -195,7 +220,10 @@ pub fn notice(notice: &Notice) -> String {
     let interface = notice.interface.as_deref();
     // Other texts name their interface.
     if let (Some(vrid), Some(interface), Some(family)) = (notice.vrid, interface, notice.family) {
-        line += &format!("{}: ", name(vrid, interface, family));
+        line += &format!(
+            "{}: ",
+            name(notice.name.as_deref(), vrid, interface, family)
+        );
     }
     line += &format!("{}: {}", notice.kind, notice.text);
     if let Some(uid) = notice.uid {
@@ -247,8 +275,8 @@ pub fn check_event(event: &CheckEvent) -> String {
 }
 
 /// As [`VrId`](vrrp_host::VrId) names a virtual router.
-fn name(vrid: u8, interface: &str, family: Family) -> String {
-    format!("VRID {vrid} on {interface} ({family})")
+pub fn name(name: Option<&str>, vrid: u8, interface: &str, family: Family) -> String {
+    full_name(name, vrid, interface, &family.to_string())
 }
 
 fn marks(router: &VirtualRouter) -> String {
@@ -519,6 +547,7 @@ VRID 1 on eth0 (ipv4): backup for 2 min 10 s
             seq: 17,
             time_ms: 1_795_982_772_345,
             vrid: 1,
+            name: Some("web".into()),
             interface: "eth0".into(),
             family: Family::Ipv4,
             from: State::Backup,
@@ -528,7 +557,7 @@ VRID 1 on eth0 (ipv4): backup for 2 min 10 s
         };
         assert_eq!(
             event(&happened),
-            "17 2026-11-29T20:06:12.345Z VRID 1 on eth0 (ipv4): backup -> master: 10.10.10.6 gave up mastership"
+            "17 2026-11-29T20:06:12.345Z web (VRID 1 on eth0, ipv4): backup -> master: 10.10.10.6 gave up mastership"
         );
     }
 
@@ -544,6 +573,31 @@ VRID  INTERFACE  FAMILY  STATE   SINCE       PRIO  MASTER                       
         let column = |line: &str| line.find("MASTER").or(line.find("10.10.10.6"));
         let columns: Vec<_> = got.lines().map(column).collect();
         assert_eq!(columns[0], columns[1]);
+    }
+
+    #[test]
+    fn a_name_comes_first_and_has_a_column_where_there_is_one() {
+        let mut both = of(router());
+        both.virtual_routers.push(VirtualRouter {
+            name: Some("web".into()),
+            vrid: 2,
+            ..router()
+        });
+        let text = status(&both);
+        assert!(text.contains("\nVRID 1 on eth0 (ipv4): backup"), "{text}");
+        assert!(
+            text.contains("\nweb (VRID 2 on eth0, ipv4): backup"),
+            "{text}"
+        );
+        let table = brief(&both);
+        let first = |line: &str| {
+            line.split_whitespace()
+                .take(2)
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        let rows: Vec<String> = table.lines().map(first).collect();
+        assert_eq!(rows, ["NAME VRID", "- 1", "web 2"]);
     }
 
     #[test]

@@ -94,6 +94,7 @@ impl<P: Platform> Daemon<P> {
             seq: 0,
             time_ms: 0,
             vrid: id.vrid.get(),
+            name: id.name.as_deref().map(str::to_owned),
             interface: id.interface.clone(),
             family: report::family(id.family),
             from: report::state(*from),
@@ -148,6 +149,7 @@ impl<P: Platform> Daemon<P> {
     pub(super) fn take_prepared(&mut self) {
         for (id, result) in self.parent.take_prepared() {
             if let Err(why) = &result {
+                let id = self.configured.get(&id).unwrap_or(&id);
                 log::warn!("{id}: stays backup: {why}");
             }
             // One that is gone needs nothing.

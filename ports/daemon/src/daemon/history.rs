@@ -207,6 +207,7 @@ fn about(kind: NoticeKind, id: Option<&VrId>, text: String) -> Notice {
     Notice {
         kind,
         vrid: id.map(|id| id.vrid.get()),
+        name: id.and_then(|id| id.name.as_deref().map(str::to_owned)),
         interface: id.map(|id| id.interface.clone()),
         family: id.map(|id| report::family(id.family)),
         text: text.replace(char::is_control, " "),

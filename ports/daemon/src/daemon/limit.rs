@@ -255,6 +255,7 @@ mod tests {
             interface: "eth0".into(),
             vrid: vrrp_core::Vrid::new(vrid).expect("a VRID"),
             family: vrrp_core::Family::Ipv4,
+            name: None,
         };
         let mut limit = LogLimit::default();
         let begin = Instant::now();

@@ -20,8 +20,21 @@ impl<P: Platform> Daemon<P> {
         match request {
             Request::Status => self.status(),
             Request::Who => {
-                let seen = self.host.segment();
-                Pieces::of_list(&Answer::Who(Vec::new()), "[", seen, report::seen)
+                let seen = self.host.segment().into_iter();
+                let seen = seen.map(|one| {
+                    let id = VrId {
+                        interface: one.interface.clone(),
+                        vrid: one.vrid,
+                        family: one.family,
+                        name: None,
+                    };
+                    let ours = self.configured.get(&id);
+                    (one, ours.and_then(|id| id.name.clone()))
+                });
+                let seen: Vec<_> = seen.collect();
+                Pieces::of_list(&Answer::Who(Vec::new()), "[", seen, |(one, name)| {
+                    report::seen(one, name.as_deref())
+                })
             }
             Request::Stats => {
                 let stats = Stats {
@@ -161,17 +174,38 @@ impl<P: Platform> Daemon<P> {
                 false => Ok(all),
             };
         }
-        let mut all = Vec::new();
-        for vrid in std::iter::once(which.vrid).chain(which.more.iter().copied()) {
-            let id = self.find(&Which {
+        let vrids = (which.vrid != 0).then_some(which.vrid).into_iter();
+        let vrids = vrids.chain(which.more.iter().copied());
+        let by_number = vrids.map(|vrid| {
+            let which = Which {
                 vrid,
                 ..which.clone()
-            })?;
-            if !all.contains(&id) {
-                all.push(id);
+            };
+            self.find(&which).map(|id| vec![id])
+        });
+        let by_name = which.names.iter().map(|name| self.find_named(name, which));
+        let mut all = Vec::new();
+        for found in by_number.chain(by_name) {
+            for id in found? {
+                if !all.contains(&id) {
+                    all.push(id);
+                }
             }
         }
-        Ok(all)
+        match all.is_empty() {
+            true => Err("which virtual router? Expected a VRID, a name, or all".into()),
+            false => Ok(all),
+        }
+    }
+
+    /// The virtual routers of a name: of one family or both.
+    fn find_named(&self, name: &str, which: &Which) -> Result<Vec<VrId>, String> {
+        let fits = |id: &&VrId| id.name.as_deref() == Some(name) && is_on(id, which);
+        let found: Vec<VrId> = self.configured.iter().filter(fits).cloned().collect();
+        match found.is_empty() {
+            true => Err(format!("there is no such virtual router: {name}")),
+            false => Ok(found),
+        }
     }
 
     /// The one virtual router that is meant.

@@ -172,6 +172,63 @@ fn which(vrid: u8) -> Which {
 }
 
 #[test]
+fn a_name_means_every_family_of_its_section_and_is_told() {
+    let mut bench = Bench::with(|_| {
+        "[VRID]\nserverid = 1\nname = web\ninterface = eth0\nadvertinterval = 0.05\npriority = 200\n\
+         addr = 10.0.0.1/32, fe80::1/64\n"
+            .to_owned()
+    });
+    // There is no address to advertise from in the other family.
+    let serves = |b: &mut Bench| b.states() == [State::Master, State::Init];
+    bench.until("master", serves);
+    let log = capture::peek();
+    let line = "INFO: web (VRID 1 on eth0, ipv4): backup -> master: ";
+    assert!(log.iter().any(|l| l.starts_with(line)), "{log:?}");
+    let named = |names: &[&str]| Which {
+        names: names.iter().map(|name| (*name).to_owned()).collect(),
+        ..Which::default()
+    };
+    let Answer::Done { messages } = bench.ask(&Request::Disable(named(&["web"]))) else {
+        panic!("refused");
+    };
+    assert_eq!(
+        messages,
+        [
+            "web (VRID 1 on eth0, ipv4): disabled",
+            "web (VRID 1 on eth0, ipv6): disabled"
+        ]
+    );
+    for (which, why) in [
+        (
+            named(&["web", "mail"]),
+            "there is no such virtual router: mail",
+        ),
+        (
+            named(&[]),
+            "which virtual router? Expected a VRID, a name, or all",
+        ),
+    ] {
+        assert_eq!(bench.ask(&Request::Enable(which)), Answer::error(why));
+    }
+    // Another name, and nothing else, needs no interruption.
+    let file = bench.dir.join("vrrpd.conf");
+    let text = fs::read_to_string(&file).expect("the file");
+    fs::write(&file, text.replace("web", "www")).expect("a file");
+    let Answer::Done { messages } = bench.ask(&Request::Reload) else {
+        panic!("refused");
+    };
+    let last = messages.last().expect("a summary");
+    assert!(
+        last.ends_with("0 added, 0 changed, 0 removed, 2 unchanged"),
+        "{last}"
+    );
+    let names = bench.status().virtual_routers.into_iter().map(|r| r.name);
+    assert!(names.into_iter().all(|name| name.as_deref() == Some("www")));
+    bench.ask(&Request::Enable(named(&["www"])));
+    bench.until("master again", serves);
+}
+
+#[test]
 fn a_start_is_logged_told_to_scripts_and_seen_in_status() {
     let mut bench = Bench::new();
     bench.until_masters();

@@ -170,6 +170,7 @@ impl WireId {
                 true => Family::Ipv6,
                 false => Family::Ipv4,
             },
+            name: None,
         })
     }
 }
@@ -253,6 +254,7 @@ mod tests {
             interface: "em0".into(),
             vrid: Vrid::new(7).unwrap(),
             family: Family::Ipv6,
+            name: None,
         };
         let ask = ToParent::Happened(WireId::new(&id), WireHappening::new(&happening()));
         let text = serde_json::to_vec(&ask).unwrap();

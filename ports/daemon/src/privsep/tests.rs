@@ -97,6 +97,7 @@ fn id() -> VrId {
         interface: "em0".into(),
         vrid: Vrid::new(7).unwrap(),
         family: Family::Ipv4,
+        name: None,
     }
 }
 

@@ -118,6 +118,7 @@ impl Happening {
             .arg(self.occasion.word())
             .arg(family)
             .env("VRRP_VRID", id.vrid.to_string())
+            .env("VRRP_NAME", id.name.as_deref().unwrap_or_default())
             .env("VRRP_INTERFACE", &id.interface)
             .env("VRRP_FAMILY", family)
             .env("VRRP_EVENT", self.occasion.word())

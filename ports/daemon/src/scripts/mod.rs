@@ -137,15 +137,16 @@ impl Scripts {
     /// Sets the scripts of a virtual router. What runs or waits is not disturbed.
     pub fn configure(&mut self, id: &VrId, set: ScriptSet) {
         let set = (!set.is_empty()).then(|| Box::new(set));
-        match self.lines.get_mut(id) {
-            Some(line) => {
+        // The key has the name, which may be another.
+        let line = match self.lines.remove(id) {
+            Some(mut line) => {
                 line.set = set;
                 line.leaving = false;
+                line
             }
-            None => {
-                self.lines.insert(id.clone(), Line::new(set));
-            }
-        }
+            None => Line::new(set),
+        };
+        self.lines.insert(id.clone(), line);
     }
 
     /// Forgets a virtual router that is gone. What runs or waits comes to its end.
@@ -160,6 +161,9 @@ impl Scripts {
 
     /// Has the scripts run that follow what happened to a virtual router.
     pub fn submit(&mut self, id: &VrId, happening: Happening) {
+        // As it was configured, with its name.
+        let known = self.lines.get_key_value(id).map(|(id, _)| id.clone());
+        let id = &known.unwrap_or_else(|| id.clone());
         let Some(line) = self.lines.get_mut(id) else {
             return;
         };

@@ -143,6 +143,7 @@ fn id(vrid: u8) -> VrId {
         interface: "eth0".into(),
         vrid: Vrid::new(vrid).expect("not 0"),
         family: Family::Ipv4,
+        name: None,
     }
 }
 
@@ -191,7 +192,11 @@ fn arguments_and_environment_say_what_happened() {
     );
     let mut set = bench.recording("");
     set.master = bench.script("m", &text);
-    bench.scripts.configure(&id(7), set);
+    let named = VrId {
+        name: Some("web".into()),
+        ..id(7)
+    };
+    bench.scripts.configure(&named, set);
     bench.scripts.submit(&id(7), happening(Occasion::Master));
     bench.until_idle();
     let expected = "7 eth0 master ipv4
@@ -199,6 +204,7 @@ VRRP_ADDRESSES=10.10.10.53/32 10.10.10.80/32
 VRRP_EVENT=master
 VRRP_FAMILY=ipv4
 VRRP_INTERFACE=eth0
+VRRP_NAME=web
 VRRP_NEW_STATE=master
 VRRP_OLD_STATE=init
 VRRP_PEER_ADDRESS=10.10.10.6

@@ -19,6 +19,7 @@ fn spec(address: VirtualAddress) -> VrSpec {
         interface: "a0".into(),
         vrid: key.vrid,
         family: key.family,
+        name: None,
     };
     let interface = None;
     let mut spec = VrSpec::new(id, vec![AddressSpec { address, interface }]);

@@ -411,6 +411,7 @@ pub(crate) fn a_check_knows_what_is_in_the_way() {
             interface: interface.into(),
             vrid: Vrid::new(vrid).unwrap(),
             family: Family::Ipv4,
+            name: None,
         };
         let addresses = addresses.iter().map(|address| AddressSpec {
             address: vip(address, 32),

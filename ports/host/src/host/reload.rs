@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use vrrp_core::{Instant, VrKey};
 
@@ -28,6 +29,8 @@ struct Work {
     replace: Vec<(VrKey, VrSpec)>,
     /// To be removed.
     remove: Vec<VrKey>,
+    /// The name that each virtual router has from now on.
+    names: Vec<(VrKey, Option<Arc<str>>)>,
     report: Reload,
 }
 
@@ -99,6 +102,7 @@ impl<P: Platform> Host<P> {
             };
             let key = host_if.key(id.vrid, id.family);
             named.insert(key);
+            work.names.push((key, id.name.clone()));
             let vr = self.core.vrs.get(&key);
             match (vr, vr.and_then(Vr::wanted)) {
                 (_, Some(old)) if *old == spec => work.report.unchanged.push(id),
@@ -135,6 +139,11 @@ impl<P: Platform> Host<P> {
     }
 
     fn commit(&mut self, now: Instant, work: Work) -> Reload {
+        for (key, name) in work.names {
+            if let Some(vr) = self.core.vrs.get_mut(&key) {
+                vr.id.name = name;
+            }
+        }
         for key in work.remove {
             self.remove(now, key, None);
         }

@@ -263,6 +263,7 @@ fn ipv6_gets_a_link_local_address() {
             interface: "eth0".into(),
             vrid: vrid(1),
             family: Family::Ipv6,
+            name: None,
         },
         vec![address("2001:db8::1")],
     );

@@ -36,6 +36,7 @@ pub(crate) fn id(interface: &str, number: u8) -> VrId {
         interface: interface.to_owned(),
         vrid: vrid(number),
         family: Family::Ipv4,
+        name: None,
     }
 }
 

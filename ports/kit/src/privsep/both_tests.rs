@@ -235,6 +235,7 @@ fn spec() -> VrSpec {
         interface: "eth0".into(),
         vrid: Vrid::new(7).unwrap(),
         family: Family::Ipv4,
+        name: None,
     };
     let addresses = (101..141).map(|last| AddressSpec {
         address: address(last),

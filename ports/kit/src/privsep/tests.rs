@@ -22,6 +22,7 @@ fn spec(interface: &str, vrid: u8, addresses: &[VirtualAddress]) -> VrSpec {
         interface: interface.into(),
         vrid: Vrid::new(vrid).unwrap(),
         family: Family::of(addresses[0].address),
+        name: None,
     };
     let place = |address: &VirtualAddress| AddressSpec {
         address: *address,

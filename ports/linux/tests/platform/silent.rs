@@ -233,6 +233,7 @@ fn what_cannot_be_is_refused_and_a_loopback_that_is_down_is_a_warning() {
             interface: "a0".into(),
             vrid: setup.key.vrid,
             family: Family::Ipv4,
+            name: None,
         },
         vec![AddressSpec {
             address: setup.addresses[0].0,

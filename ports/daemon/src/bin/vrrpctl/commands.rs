@@ -24,10 +24,12 @@ pub(crate) struct Command {
 pub(crate) enum Operands {
     /// None.
     None,
-    /// One VRID.
+    /// VRIDs or names, or nothing for all.
+    Selection,
+    /// One VRID or name.
     OneVrid,
-    /// VRIDs, or nothing.
-    MaybeVrids,
+    /// VRIDs or names, and what to wait for.
+    Goal,
     /// VRIDs, or `--all`.
     Vrids,
     /// VRIDs, or `--all`, and a priority.
@@ -44,10 +46,11 @@ impl Operands {
     const fn usage(self) -> &'static str {
         match self {
             Operands::None => "",
-            Operands::OneVrid => "VRID",
-            Operands::MaybeVrids => "[VRID ...]",
-            Operands::Vrids => "VRID ...",
-            Operands::VridsAndPriority => "VRID ... N|default",
+            Operands::Selection => "[VR ...]",
+            Operands::OneVrid => "VR",
+            Operands::Goal => "VR ... STATE",
+            Operands::Vrids => "VR ...",
+            Operands::VridsAndPriority => "VR ... N|default",
             Operands::Check => "NAME",
             Operands::Command => "[COMMAND]",
             Operands::Shell => "bash|zsh|fish",
@@ -82,21 +85,21 @@ impl Form {
 pub(crate) const COMMANDS: &[Command] = &[
     Command {
         name: "status",
-        operands: Operands::None,
+        operands: Operands::Selection,
         forms: &[Form::Json, Form::Brief],
         summary: "show the state of each virtual router",
-        details: "With --brief a line for each. With -i, -4 and -6 only some of them.",
+        details: "With --brief a line for each. With VRIDs, names, -i, -4 and -6 only some of them.",
     },
     Command {
         name: "who",
-        operands: Operands::None,
+        operands: Operands::Selection,
         forms: &[Form::Json],
         summary: "show the master of each virtual router on the segments",
         details: "Also of those that are not configured here.",
     },
     Command {
         name: "stats",
-        operands: Operands::None,
+        operands: Operands::Selection,
         forms: &[
             Form::Json,
             Form::Metrics(metrics::Form::Prometheus),
@@ -107,7 +110,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "log",
-        operands: Operands::MaybeVrids,
+        operands: Operands::Selection,
         forms: &[Form::Json],
         summary: "show what happened: the last 1,000 records",
         details: "Changes of state and of checks, refusals, commands, reloads, stalls, starts.\n\
@@ -115,7 +118,7 @@ pub(crate) const COMMANDS: &[Command] = &[
     },
     Command {
         name: "events",
-        operands: Operands::MaybeVrids,
+        operands: Operands::Selection,
         forms: &[Form::Json],
         summary: "print a line for each record from now on",
         details: "With --since from an earlier one on, as for log: without a gap, or it says how many\n\
@@ -127,6 +130,15 @@ pub(crate) const COMMANDS: &[Command] = &[
         forms: &[],
         summary: "tell by the exit status whether this host is master",
         details: "0: it is; 1: it is not; 4: there is no such virtual router.",
+    },
+    Command {
+        name: "wait",
+        operands: Operands::Goal,
+        forms: &[],
+        summary: "wait for STATE: master, backup or settled",
+        details: "master, backup: this host is. settled: there is a master, here or elsewhere, and nobody is leaving.\n\
+                  It waits 30 s, or as long as --timeout says: 90, 30s, 5m, 1h.\n\
+                  0: reached; 4: there is no such virtual router; 5: not in time.",
     },
     Command {
         name: "check",
@@ -201,6 +213,11 @@ pub(crate) const OPTIONS: &[(&str, &str, &str)] = &[
     ("-4", "", "only virtual routers of IPv4"),
     ("-6", "", "only virtual routers of IPv6"),
     ("--all", "", "in the place of VRIDs: all virtual routers"),
+    (
+        "--timeout",
+        "TIME",
+        "wait: give up after that, such as 30s or 5m",
+    ),
     ("--wait", "", "resign: wait for the successor, and name it"),
     (
         "--since",
@@ -266,11 +283,11 @@ pub(crate) fn usage() -> String {
     text.push('\n');
     for (option, value, meaning) in OPTIONS {
         let option = format!("{option} {value}");
-        let _ = writeln!(text, "  {:<13} {meaning}", option.trim_end());
+        let _ = writeln!(text, "  {:<14} {meaning}", option.trim_end());
     }
     let _ = writeln!(
         text,
-        "  {:<13} another form of output, where a command has it:",
+        "  {:<14} another form of output, where a command has it:",
         "--FORM"
     );
     for form in ["--json", "--brief", "--prometheus", "--openmetrics"] {
@@ -278,7 +295,7 @@ pub(crate) fn usage() -> String {
         let names: Vec<&str> = COMMANDS.iter().filter(with).map(|c| c.name).collect();
         let _ = writeln!(text, "    {form:<13} {}", wrapped(&names).join(WRAP));
     }
-    text + "\n" + EXIT_STATUS
+    text + "\nVR is a VRID or the name of a virtual router.\n" + EXIT_STATUS
 }
 
 #[cfg(test)]

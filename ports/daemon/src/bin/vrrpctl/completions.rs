@@ -25,7 +25,8 @@ fn words(command: &Command) -> String {
         Operands::VridsAndPriority => words.extend(["--all", "default"]),
         Operands::Shell => words.extend(["bash", "zsh", "fish"]),
         Operands::Command => words.extend(COMMANDS.iter().map(|command| command.name)),
-        Operands::None | Operands::MaybeVrids | Operands::OneVrid | Operands::Check => {}
+        Operands::Goal => words.extend(["master", "backup", "settled"]),
+        Operands::None | Operands::Selection | Operands::OneVrid | Operands::Check => {}
     }
     words.join(" ")
 }

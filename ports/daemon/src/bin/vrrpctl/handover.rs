@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use vrrp_control::{Answer, Request, State, Status, VirtualRouter, Which};
+use vrrp_control::{Answer, Family, Request, State, Status, VirtualRouter, Which};
+use vrrpd::ctl::text;
 
 use super::commands::Form;
 use super::{Failure, REFUSED, UNDECIDED, UNREACHABLE, print};
@@ -26,7 +27,8 @@ enum Outcome {
 /// A virtual router that was master.
 #[derive(Debug)]
 struct Leaving {
-    name: (String, u8, String),
+    name: (String, u8, Family),
+    label: String,
     began: bool,
     outcome: Option<Outcome>,
 }
@@ -45,6 +47,12 @@ pub(super) fn run(
     let mut all: Vec<Leaving> = chosen
         .map(|router| Leaving {
             name: name(router),
+            label: text::name(
+                router.name.as_deref(),
+                router.vrid,
+                &router.interface,
+                router.family,
+            ),
             began: false,
             outcome: (router.state != State::Master).then(|| Outcome::HandedOver(master(router))),
         })
@@ -98,7 +106,12 @@ fn status(ask: &mut dyn FnMut(&Request) -> Result<Answer, Failure>) -> Result<St
 }
 
 fn fits(which: &Which, router: &VirtualRouter) -> bool {
-    let named = which.all || which.vrid == router.vrid || which.more.contains(&router.vrid);
+    let by_name = router
+        .name
+        .as_ref()
+        .is_some_and(|name| which.names.contains(name));
+    let by_number = which.vrid == router.vrid || which.more.contains(&router.vrid);
+    let named = which.all || by_number || by_name;
     let on = which
         .interface
         .as_ref()
@@ -106,9 +119,8 @@ fn fits(which: &Which, router: &VirtualRouter) -> bool {
     named && on && which.family.is_none_or(|family| family == router.family)
 }
 
-fn name(router: &VirtualRouter) -> (String, u8, String) {
-    let family = router.family.to_string();
-    (router.interface.clone(), router.vrid, family)
+fn name(router: &VirtualRouter) -> (String, u8, Family) {
+    (router.interface.clone(), router.vrid, router.family)
 }
 
 fn master(router: &VirtualRouter) -> Option<String> {
@@ -129,7 +141,7 @@ fn show(all: &[Leaving], form: Form) -> Result<(), Failure> {
             let line = serde_json::json!({
                 "vrid": vrid,
                 "interface": interface,
-                "family": family,
+                "family": family.to_string(),
                 "outcome": word,
                 "successor": successor,
             });
@@ -143,7 +155,7 @@ fn show(all: &[Leaving], form: Form) -> Result<(), Failure> {
                 }
                 (None, _) => "no other host has taken over yet".into(),
             };
-            writeln!(text, "VRID {vrid} on {interface} ({family}): {outcome}")
+            writeln!(text, "{}: {outcome}", leaving.label)
         };
     }
     print(&text)

@@ -3,6 +3,8 @@
 mod commands;
 mod completions;
 mod handover;
+mod selection;
+mod waiting;
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -13,15 +15,15 @@ use std::time::{Duration, Instant};
 use lexopt::prelude::*;
 
 use vrrp_config::DEFAULT_CONTROL_SOCKET;
-use vrrp_control::{
-    Answer, Connection, Family, Record, Request, Since, State, Status, VirtualRouter, Which,
-};
+use vrrp_control::{Answer, Connection, Family, Record, Request, Since, State, Status, Which};
 use vrrpd::ctl::filter::Filter;
 use vrrpd::ctl::{metrics, text};
 use vrrpd::output::{self, Printed};
 use vrrpd::sys;
 
 use commands::{Command, Form, Operands};
+use selection::{ALL, narrowed, span, which};
+use waiting::Goal;
 
 const REFUSED: u8 = 1;
 const USAGE_ERROR: u8 = 2;
@@ -33,7 +35,9 @@ const UNDECIDED: u8 = 5;
 #[derive(Debug)]
 enum Work {
     Ask(Request),
-    IsMaster(Which),
+    IsMaster(Filter),
+    /// Wait for a goal, at most so long.
+    Wait(Filter, Goal, Duration),
     /// Resign, and wait for the successor this long.
     HandOver(Which, Duration),
     Check(String),
@@ -44,8 +48,6 @@ struct Args {
     socket: PathBuf,
     form: Form,
     filter: Filter,
-    /// The VRIDs whose records are wanted; without any, all of them.
-    vrids: Vec<u8>,
     work: Work,
 }
 
@@ -110,8 +112,7 @@ fn parse() -> Result<Wish, lexopt::Error> {
     let mut form = None;
     let mut words: Vec<String> = Vec::new();
     let mut asks_help = false;
-    let mut wait = None;
-    let mut since = None;
+    let (mut wait, mut timeout, mut since) = (None, None, None);
     while let Some(arg) = parser.next()? {
         match arg {
             Short('s') | Long("socket") => socket = parser.value()?.into(),
@@ -130,7 +131,13 @@ fn parse() -> Result<Wish, lexopt::Error> {
                 return Ok(Wish::Print(format!("vrrpctl {version}\n")));
             }
             Long("all") => words.push(ALL.into()),
-            Long("wait") => wait = Some(patience(parser.optional_value())?),
+            Long("wait") => {
+                wait = Some(match parser.optional_value() {
+                    Some(given) => span(&given.string()?, LONGEST_WAIT)?,
+                    None => DEFAULT_WAIT,
+                });
+            }
+            Long("timeout") => timeout = Some(span(&parser.value()?.string()?, LONGEST_WAIT)?),
             Long("since") => since = Some(when(&parser.value()?.string()?)?),
             Value(word) => words.push(word.string()?),
             other => return Err(other.unexpected()),
@@ -150,7 +157,16 @@ fn parse() -> Result<Wish, lexopt::Error> {
         return completion(operands);
     }
     let form = form.unwrap_or_default();
+    if command.operands == Operands::Selection {
+        filter = narrowed(operands, &filter)?;
+    }
     let mut work = work(command, operands, &filter)?;
+    if let Some(given) = timeout {
+        let Work::Wait(_, _, timeout) = &mut work else {
+            return Err(format!("--timeout goes with wait alone, not with {name}").into());
+        };
+        *timeout = given;
+    }
     if let Some(wait) = wait {
         let Work::Ask(Request::Resign(which)) = work else {
             return Err(format!("--wait goes with resign alone, not with {name}").into());
@@ -163,10 +179,6 @@ fn parse() -> Result<Wish, lexopt::Error> {
         };
         *since = wanted;
     }
-    let vrids = match command.operands {
-        Operands::MaybeVrids => operands.iter().map(vrid).collect::<Result<_, _>>()?,
-        _ => Vec::new(),
-    };
     if form != Form::Text && !command.forms.contains(&form) {
         let option = form.option();
         return Err(format!("{name} has no output of the form {option}").into());
@@ -178,7 +190,6 @@ fn parse() -> Result<Wish, lexopt::Error> {
         socket,
         form,
         filter,
-        vrids,
         work,
     }))
 }
@@ -215,19 +226,6 @@ fn when(given: &str) -> Result<Since, lexopt::Error> {
     }
 }
 
-/// The argument of `--wait`, in seconds.
-fn patience(given: Option<std::ffi::OsString>) -> Result<Duration, lexopt::Error> {
-    const DEFAULT: Duration = Duration::from_secs(30);
-    let Some(given) = given else {
-        return Ok(DEFAULT);
-    };
-    let given = given.string()?;
-    let seconds = given.parse().ok().filter(|s: &u32| (1..=3600).contains(s));
-    let seconds = seconds
-        .ok_or_else(|| format!("expected seconds from 1 to 3600 to wait, found `{given}`"))?;
-    Ok(Duration::from_secs(seconds.into()))
-}
-
 fn known(name: &str) -> Result<&'static Command, lexopt::Error> {
     commands::find(name).ok_or_else(|| format!("there is no command `{name}`").into())
 }
@@ -252,8 +250,10 @@ fn completion(operands: &[&str]) -> Result<Wish, lexopt::Error> {
 
 const PROMETHEUS: metrics::Form = metrics::Form::Prometheus;
 const OPENMETRICS: metrics::Form = metrics::Form::OpenMetrics;
-/// In the place of VRIDs: every virtual router.
-const ALL: &str = "--all";
+/// The longest wait of `--wait` and `--timeout`.
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+/// The wait when no other is given.
+const DEFAULT_WAIT: Duration = Duration::from_secs(30);
 /// The options of which a command takes one.
 const FORMS: &str = "a form of output";
 
@@ -278,7 +278,7 @@ fn work(command: &Command, operands: &[&str], filter: &Filter) -> Result<Work, l
             return Err(format!("{name} takes no arguments, found `{found}`").into());
         }
         Operands::OneVrid if operands.len() != 1 || operands.contains(&ALL) => {
-            return Err(format!("{name} takes one VRID").into());
+            return Err(format!("{name} takes one VRID or name").into());
         }
         _ => {}
     }
@@ -306,34 +306,15 @@ fn work(command: &Command, operands: &[&str], filter: &Filter) -> Result<Work, l
         ("resign", vrids) => Request::Resign(which(vrids, filter)?),
         ("enable", vrids) => Request::Enable(which(vrids, filter)?),
         ("disable", vrids) => Request::Disable(which(vrids, filter)?),
-        ("is-master", vrids) => return Ok(Work::IsMaster(which(vrids, filter)?)),
+        ("is-master", vrids) => return Ok(Work::IsMaster(narrowed(vrids, filter)?)),
+        ("wait", [words @ .., goal]) if !words.is_empty() => {
+            let goal = Goal::read(goal).ok_or_else(|| {
+                format!("expected `master`, `backup` or `settled` to wait for, found `{goal}`")
+            })?;
+            return Ok(Work::Wait(narrowed(words, filter)?, goal, DEFAULT_WAIT));
+        }
         _ => return Err(format!("not the arguments of {name}").into()),
     }))
-}
-
-fn vrid(given: &&str) -> Result<u8, lexopt::Error> {
-    match given.parse() {
-        Ok(vrid @ 1..) => Ok(vrid),
-        _ => Err(format!("expected a VRID from 1 to 255, found `{given}`").into()),
-    }
-}
-
-/// The virtual routers that VRIDs name on the interface and in the family of the options.
-fn which(vrids: &[&str], filter: &Filter) -> Result<Which, lexopt::Error> {
-    let mut which = Which {
-        interface: filter.interface.clone(),
-        family: filter.family,
-        ..Which::default()
-    };
-    match vrids {
-        [all] if *all == ALL => which.all = true,
-        [first, more @ ..] => {
-            which.vrid = vrid(first)?;
-            which.more = more.iter().map(vrid).collect::<Result<_, _>>()?;
-        }
-        [] => return Err("expected a VRID, or --all".into()),
-    }
-    Ok(which)
 }
 
 fn run(args: &Args) -> Result<ExitCode, Failure> {
@@ -348,11 +329,14 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
         }
     };
     let request = match &args.work {
-        Work::IsMaster(which) => {
+        Work::Wait(filter, goal, timeout) => {
+            return waiting::run(&mut ask, filter, *goal, *timeout);
+        }
+        Work::IsMaster(filter) => {
             let Answer::Status(status) = ask(&Request::Status)? else {
                 return Err((REFUSED, "an answer to another question".to_owned().into()));
             };
-            return is_master(&status, which);
+            return is_master(&status, filter);
         }
         Work::Check(name) => return check(&mut ask, name, args.form),
         Work::HandOver(which, wait) => return handover::run(&mut ask, which, *wait, args.form),
@@ -361,8 +345,7 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
     let mut answer = ask(request)?;
     let found = args.filter.apply(&mut answer);
     if let Answer::Log(log) = &mut answer {
-        log.records
-            .retain(|record| args.filter.wants(&args.vrids, record));
+        log.records.retain(|record| args.filter.wants(record));
     }
     let shown = match (args.form, &answer) {
         (Form::Metrics(form), Answer::Stats(stats)) => {
@@ -428,16 +411,12 @@ fn check(
     }
 }
 
-fn is_master(status: &Status, which: &Which) -> Result<ExitCode, Failure> {
-    let fits = |r: &&VirtualRouter| {
-        r.vrid == which.vrid
-            && which.interface.as_ref().is_none_or(|i| *i == r.interface)
-            && which.family.is_none_or(|f| f == r.family)
-    };
-    let found: Vec<_> = status.virtual_routers.iter().filter(fits).collect();
+fn is_master(status: &Status, filter: &Filter) -> Result<ExitCode, Failure> {
+    let routers = status.virtual_routers.iter();
+    let found: Vec<_> = routers.filter(|r| filter.fits_router(r)).collect();
     match found.as_slice() {
         [] => {
-            let message = format!("there is no such virtual router: VRID {}", which.vrid);
+            let message = format!("there is no virtual router {filter}");
             Err((NOT_FOUND, message.into()))
         }
         // Several of one VRID: all of them have to be.
@@ -462,7 +441,7 @@ fn follow(vrrpd: &mut Connection, args: &Args) -> Result<(), Failure> {
             return Err((UNREACHABLE, "vrrpd has stopped".to_owned().into()));
         };
         let record = record_of(&answer);
-        if record.is_some_and(|record| !args.filter.wants(&args.vrids, &record)) {
+        if record.is_some_and(|record| !args.filter.wants(&record)) {
             continue;
         }
         let shown = show(args.form, &answer).map_err(|e| (UNREACHABLE, e.to_string().into()))?;
