@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, spawn_local};
 use tokio::time::{Instant, sleep_until};
-use vrrp_config::{CheckSpec, Order, Outcome, Report};
+use vrrp_config::{CheckKind, CheckSpec, Order, Outcome, Report};
 
 use crate::lateness::{Late, Pulse};
 use crate::line::Reports;
@@ -18,12 +18,19 @@ use crate::tally::Tally;
 
 /// The first questions of all checks are asked within this time.
 const START_WITHIN: Duration = Duration::from_secs(1);
+/// Checks become due together, at multiples of this time: of 500 checks at 1 s ten share each wake-up, which
+/// costs as much as asking.
+const GRID: Duration = Duration::from_millis(20);
+/// The same for units, which one program asks together.
+const GRID_OF_UNITS: Duration = Duration::from_millis(200);
+/// A check that is asked more often than this does not wait for others.
+const SHORT: Duration = Duration::from_millis(200);
 /// An answer in other words, which changes no state, is told no more often than this.
 const WORDS_AFTER: Duration = Duration::from_secs(2);
 /// The duration of the same answer is told no more often than this.
 const AGAIN_AFTER: Duration = Duration::from_secs(10);
 /// The longest answer in words.
-const MAX_TEXT: usize = 300;
+pub(crate) const MAX_TEXT: usize = 300;
 /// The most steps of an explanation.
 const MAX_STEPS: usize = 20;
 
@@ -34,6 +41,7 @@ pub(crate) struct Schedule {
     reports: Reports,
     pulse: Pulse,
     random: RandomState,
+    epoch: Instant,
 }
 
 /// A check that runs.
@@ -64,6 +72,7 @@ impl Schedule {
             reports,
             pulse: Pulse::start(),
             random: RandomState::new(),
+            epoch: Instant::now(),
         }
     }
 
@@ -96,8 +105,11 @@ impl Schedule {
     }
 
     fn begin(&self, spec: CheckSpec, up: bool) -> Running {
-        // Services are not asked all at the same moment.
-        let within = spec.interval.min(START_WITHIN).as_micros() as u64;
+        // Services are not asked all at the same moment, but for those that are asked together.
+        let within = match is_asked_together(&spec) {
+            true => 0,
+            false => spec.interval.min(START_WITHIN).as_micros() as u64,
+        };
         let offset = self.random.hash_one(&spec.name) % within.max(1);
         let spec = Rc::new(spec);
         let asked_for = Rc::new(AskedFor::default());
@@ -107,6 +119,7 @@ impl Schedule {
             tools: self.tools.clone(),
             reports: self.reports.clone(),
             pulse: self.pulse.clone(),
+            epoch: self.epoch,
             tally: Tally::new(up),
             runs: 0,
             told: None,
@@ -120,6 +133,11 @@ impl Schedule {
     }
 }
 
+/// Whether one program asks all checks of this kind that are due together.
+fn is_asked_together(spec: &CheckSpec) -> bool {
+    matches!(spec.kind, CheckKind::Unit(_))
+}
+
 /// The task of one check.
 struct Task {
     spec: Rc<CheckSpec>,
@@ -127,6 +145,7 @@ struct Task {
     tools: Rc<Tools>,
     reports: Reports,
     pulse: Pulse,
+    epoch: Instant,
     tally: Tally,
     runs: u64,
     /// The last outcome that was told, and when.
@@ -138,7 +157,7 @@ impl Task {
         let mut due = Instant::now() + offset;
         loop {
             tokio::select! {
-                () = sleep_until(due) => {}
+                () = sleep_until(self.shared(due)) => {}
                 () = self.asked_for.notify.notified() => {}
             }
             let explain = self.asked_for.pending.take();
@@ -152,6 +171,23 @@ impl Task {
                 let earliest = began.max(due);
                 due = earliest.max(Instant::now());
             }
+        }
+    }
+
+    /// The moment at which this check is asked together with others, and not before it is due.
+    fn shared(&self, due: Instant) -> Instant {
+        if self.spec.interval < SHORT {
+            return due;
+        }
+        let since = due.saturating_duration_since(self.epoch).as_nanos();
+        let grid = match is_asked_together(&self.spec) {
+            true => GRID_OF_UNITS,
+            false => GRID,
+        };
+        let over = (since % grid.as_nanos()) as u64;
+        match over {
+            0 => due,
+            over => due + grid - Duration::from_nanos(over),
         }
     }
 

@@ -101,6 +101,15 @@ async fn over_tcp(
     }
 }
 
+/// Judges octets as the answer of a name server.
+pub(super) fn judge_octets(at: SocketAddr, dns: &Dns, octets: Vec<u8>, trace: &Trace) -> Answer {
+    let kind = Rtype::from_str(&dns.kind).unwrap_or(Rtype::A);
+    match Message::from_octets(octets) {
+        Ok(answer) => judge(at, dns, kind, &answer, trace),
+        Err(_) => failed(format!("{} answered with garbage", shown(at))),
+    }
+}
+
 /// Whether an answer is what was expected.
 pub(super) fn judge(
     at: SocketAddr,

@@ -67,7 +67,7 @@ impl Drop for Mover {
     }
 }
 
-async fn exchange(
+pub(super) async fn exchange(
     at: SocketAddr,
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     http: &Http,

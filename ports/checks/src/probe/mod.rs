@@ -18,8 +18,9 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
-use vrrp_config::{CheckKind, CheckSpec, Place};
+use vrrp_config::{CheckKind, CheckSpec, Dns, Http, Place, Tcp};
 
 use crate::targets::{self, Targets};
 
@@ -54,7 +55,7 @@ pub(crate) struct Tools {
     ping: ping::Echoes,
     processes: process::Table,
     tls: tls::Configs,
-    units: unit::Turns,
+    units: unit::Manager,
 }
 
 impl Tools {
@@ -66,7 +67,7 @@ impl Tools {
             ping: ping::Echoes::new(echo),
             processes: process::Table::default(),
             tls: tls::Configs::default(),
-            units: unit::Turns::default(),
+            units: unit::Manager::default(),
         }
     }
 
@@ -88,7 +89,7 @@ pub(crate) async fn ask(spec: &CheckSpec, tools: &Tools, trace: &Trace) -> Answe
     }
     match &spec.kind {
         CheckKind::Process(process) => process::ask(process, tools, trace).await,
-        CheckKind::Unit(unit) => unit::ask(unit, &tools.units, trace).await,
+        CheckKind::Unit(unit) => tools.units.ask(unit, trace).await,
         CheckKind::Tcp(tcp) => {
             let one = async |at| tcp::ask(at, tcp, &tools.expressions, trace).await;
             each(&tcp.place, tcp.port, span, trace, one).await
@@ -108,6 +109,31 @@ pub(crate) async fn ask(spec: &CheckSpec, tools: &Tools, trace: &Trace) -> Answe
         CheckKind::File { path, absent } => file::ask(path, *absent).await,
         CheckKind::Command(command) => command::ask(command, trace).await,
     }
+}
+
+/// Judges the first line of a stream.
+pub(crate) async fn first_line(
+    at: SocketAddr,
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    tcp: &Tcp,
+    trace: &Trace,
+) -> Answer {
+    tcp::converse(at, stream, tcp, &tcp::Expressions::default(), trace).await
+}
+
+/// Judges a page of a stream.
+pub(crate) async fn page(
+    at: SocketAddr,
+    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    http: &Http,
+    trace: &Trace,
+) -> Answer {
+    http::exchange(at, stream, http, trace).await
+}
+
+/// Judges a message of a name server.
+pub(crate) fn record(at: SocketAddr, dns: &Dns, octets: Vec<u8>, trace: &Trace) -> Answer {
+    dns::judge_octets(at, dns, octets, trace)
 }
 
 /// Asks each address of a place, or one after the other until one passes.

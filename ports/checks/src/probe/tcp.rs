@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 
 use regex_lite::Regex;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use vrrp_config::{MAX_CHECKS, Tcp};
 
@@ -51,7 +51,18 @@ pub(super) async fn ask(
     expressions: &Expressions,
     trace: &Trace,
 ) -> Answer {
-    let mut stream = connect(at, trace).await?;
+    let stream = connect(at, trace).await?;
+    converse(at, stream, tcp, expressions, trace).await
+}
+
+/// Says what is to be said on a connection, and judges the first line that comes.
+pub(super) async fn converse(
+    at: SocketAddr,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    tcp: &Tcp,
+    expressions: &Expressions,
+    trace: &Trace,
+) -> Answer {
     if let Some(octets) = &tcp.send {
         trace.wait("took nothing of what was sent");
         let sent = stream.write_all(octets).await;

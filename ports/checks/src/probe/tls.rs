@@ -17,25 +17,52 @@ use vrrp_config::Tls;
 
 /// Files with certificates are read again after this time.
 const FRESH: Duration = Duration::from_secs(300);
+/// Sessions are resumed for this time, which saves most of a handshake; then the server's certificate is looked
+/// at again.
+const RESUMED_FOR: Duration = Duration::from_secs(30);
+/// Servers whose sessions are kept, for each of the settings.
+const MAX_SESSIONS: usize = 256;
 
 /// The settings that checks share.
 #[derive(Default)]
 pub(super) struct Configs {
-    made: RefCell<HashMap<Tls, (Instant, Arc<ClientConfig>)>>,
+    made: RefCell<HashMap<Tls, Made>>,
+}
+
+struct Made {
+    /// When the files were read.
+    read: Instant,
+    /// Since when sessions are resumed.
+    resumed_since: Instant,
+    config: Arc<ClientConfig>,
 }
 
 impl Configs {
     /// The settings for a check. An error says in words why there are none.
     pub(super) fn get(&self, tls: &Tls) -> Result<Arc<ClientConfig>, String> {
-        let now = Instant::now();
+        self.get_at(Instant::now(), tls)
+    }
+
+    fn get_at(&self, now: Instant, tls: &Tls) -> Result<Arc<ClientConfig>, String> {
         let mut made = self.made.borrow_mut();
-        if let Some((_, config)) = made.get(tls).filter(|(at, _)| now < *at + FRESH) {
-            return Ok(config.clone());
+        if let Some(made) = made.get_mut(tls).filter(|made| now < made.read + FRESH) {
+            if now >= made.resumed_since + RESUMED_FOR {
+                let mut config = ClientConfig::clone(&made.config);
+                config.resumption = Resumption::in_memory_sessions(MAX_SESSIONS);
+                made.config = Arc::new(config);
+                made.resumed_since = now;
+            }
+            return Ok(made.config.clone());
         }
         let config = Arc::new(make(tls)?);
         // Those of checks that are gone would stay for ever.
-        made.retain(|_, (at, _)| now < *at + FRESH);
-        made.insert(tls.clone(), (now, config.clone()));
+        made.retain(|_, made| now < made.read + FRESH);
+        let kept = Made {
+            read: now,
+            resumed_since: now,
+            config: config.clone(),
+        };
+        made.insert(tls.clone(), kept);
         Ok(config)
     }
 }
@@ -52,8 +79,7 @@ fn make(tls: &Tls) -> Result<ClientConfig, String> {
             .with_custom_certificate_verifier(Arc::new(Anybody(provider))),
     }
     .with_no_client_auth();
-    // A certificate that has expired since would not be seen.
-    config.resumption = Resumption::disabled();
+    config.resumption = Resumption::in_memory_sessions(MAX_SESSIONS);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }
@@ -122,5 +148,32 @@ impl ServerCertVerifier for Anybody {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sessions are forgotten in time for a certificate that has expired to be seen.
+    #[test]
+    fn sessions_are_resumed_for_a_while() {
+        let tls = Tls {
+            verify: false,
+            ca: None,
+        };
+        let configs = Configs::default();
+        let began = Instant::now();
+        let get = |after: Duration| configs.get_at(began + after, &tls).expect("settings");
+        let first = get(Duration::ZERO);
+        let soon = get(RESUMED_FOR - Duration::from_secs(1));
+        assert!(Arc::ptr_eq(&first, &soon));
+        let later = get(RESUMED_FOR);
+        assert!(!Arc::ptr_eq(&first, &later));
+        assert!(Arc::ptr_eq(
+            &later,
+            &get(RESUMED_FOR * 2 - Duration::from_secs(1))
+        ));
+        assert!(!Arc::ptr_eq(&later, &get(RESUMED_FOR * 2)));
     }
 }

@@ -7,6 +7,8 @@ mod here;
 mod http;
 mod tcp;
 mod tls;
+#[cfg(target_os = "linux")]
+mod unit;
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};

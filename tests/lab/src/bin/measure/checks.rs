@@ -5,6 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use vrrp_lab::daemons::{Daemon, Usage, children_of, usage, vrrpctl};
+use vrrp_lab::services::{name_servers, servers};
 use vrrp_lab::{Host, PaperNetwork, Program, Segment, Vr, sayln, wait_until};
 
 /// How long each row is watched.
@@ -16,15 +17,20 @@ const PORT: u16 = 80;
 pub(crate) fn run(count: u32, only: &str) {
     sayln!("{count} checks at 1 s, {} s each\n", WATCH.as_secs());
     sayln!(
-        "{:<44} {:>10} {:>10} {:>12}",
-        "checks",
-        "checker %",
-        "vrrpd %",
-        "checker MiB"
+        "| {:<44} | vrrp-checker | vrrpd | memory of vrrp-checker |",
+        "checks"
+    );
+    sayln!(
+        "| {:-<44} | -----------: | ----: | ---------------------: |",
+        ""
     );
     let network = PaperNetwork::new(Segment::Hub);
     let host = &network.clarinet;
     serve(host);
+    let _servers = [
+        servers::apache(host, true),
+        name_servers::tinydns(host, "127.0.0.1"),
+    ];
     let rows = [
         ("tcp", "tcp = 127.0.0.1:80"),
         (
@@ -32,6 +38,9 @@ pub(crate) fn run(count: u32, only: &str) {
             "tcp = 127.0.0.1:80\nsend = GET / HTTP/1.0\\r\\n\nexpect = ^HTTP",
         ),
         ("http with a text", "http = http://127.0.0.1/\nbody = ok"),
+        ("https", "http = https://127.0.0.1/whoami\nverify = no"),
+        ("dns", "dns = 127.0.0.1 who.ami TXT"),
+        ("ping", "ping = 127.0.0.1"),
         ("process", "process = vrrpd"),
         ("file", "file = /proc/self"),
     ];
@@ -72,7 +81,7 @@ fn row<'a>(host: &Host, name: &str, vrs: &[Vr], checks: impl Iterator<Item = (St
     let failing = vrrpctl(host, &["status"]).matches("fails for").count();
     assert_eq!(failing, 0, "checks fail");
     sayln!(
-        "{name:<44} {:>10.2} {:>10.2} {:>12.1}",
+        "| {name:<44} | {:>12.1} | {:>5.1} | {:>18.1} MiB |",
         percent(0),
         percent(1),
         after[0].resident_kib as f64 / 1024.0
