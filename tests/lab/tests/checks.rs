@@ -197,7 +197,7 @@ fn each_kind_is_asked_without_rights() {
     std::fs::set_permissions(&script, mode).expect("a program");
     let network = PaperNetwork::new(Segment::Switch);
     let vr = Vr::new(1, "10.10.10.80")
-        .line("check = who, ping, ping6, own, served")
+        .line("silent = yes\ncheck = who, ping, ping6, own, served")
         .line(&format!(
             "[CHECK]\nname = who\ncommand = {}\nscriptuser = nobody",
             script.display()

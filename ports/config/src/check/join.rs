@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 
-use vrrp_core::TrackEffect;
+use vrrp_core::{Priority, TrackEffect};
 use vrrp_host::{TrackSpec, Tracked};
 
 use super::{Check, CheckKind, MAX_CHECKS, Place, read, tracked_name};
@@ -103,6 +103,7 @@ pub(crate) fn join(
                 }
                 if let Some(check) = checks.get_mut(index) {
                     used_by(check, router);
+                    refuse_absent(check, router, report);
                 }
             } else if !unclear && !known.contains(&one.name) {
                 let message = format!(
@@ -139,6 +140,26 @@ fn used_by(check: &mut Check, router: &VirtualRouter) {
     if let Some(place) = place_of(&mut check.spec.kind) {
         place.used_by(&id.interface, id.family, &addresses);
     }
+}
+
+/// Refuses a check of addresses that a backup does not have: once it has failed there, it could never pass, and
+/// the host would be passed over for ever. The owner of addresses has them at all times.
+fn refuse_absent(check: &mut Check, router: &VirtualRouter, report: &mut Report) {
+    let spec = &router.spec;
+    let is_virtual = matches!(place_of(&mut check.spec.kind), Some(Place::Virtual(_)));
+    if !is_virtual || spec.silent || spec.settings.priority == Priority::OWNER {
+        return;
+    }
+    let message = format!(
+        "expected `silent = yes` beside a check at `virtual`, or `localhost` or `self` in `{}`: \
+         a backup without silent addresses has nobody to ask, and would never pass again",
+        check.spec.name
+    );
+    report.error_once(
+        router.lines.of_key(Key::Check),
+        Some(Key::Check.name()),
+        message,
+    );
 }
 
 fn place_of(kind: &mut CheckKind) -> Option<&mut Place> {

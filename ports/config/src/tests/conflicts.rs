@@ -480,3 +480,28 @@ fn limits() {
         )
     );
 }
+
+/// A check at an address that a backup does not have could never pass there again.
+#[test]
+fn a_check_at_virtual_addresses_finds_them_on_a_backup() {
+    let check = "[CHECK]\nname = web\ntcp = virtual:80";
+    let message = "expected `silent = yes` beside a check at `virtual`, or `localhost` or `self` in `web`: \
+                   a backup without silent addresses has nobody to ask, and would never pass again";
+    for effect in ["", ":-50", ":fault"] {
+        let text = format!("{MINIMAL}check = web{effect}\n{check}\n");
+        assert_eq!(said(text), (true, vec![format!("5: check: {message}")]));
+    }
+    for more in ["silent = yes", "priority = 255"] {
+        let text = format!("{MINIMAL}check = web\n{more}\n{check}\n");
+        assert_eq!(said(text), (false, Vec::new()), "{more}");
+    }
+    for place in ["localhost", "self"] {
+        let check = check.replace("virtual", place);
+        let text = format!("{MINIMAL}check = web\n{check}\n");
+        assert_eq!(said(text), (false, Vec::new()), "{place}");
+    }
+    // One virtual router without it is enough.
+    let other = "[VRID]\nserverid = 2\ninterface = eth0\naddr = 10.0.0.2/24\ncheck = web\n";
+    let text = format!("{MINIMAL}check = web\nsilent = yes\n{other}{check}\n");
+    assert_eq!(said(text), (true, vec![format!("11: check: {message}")]));
+}

@@ -120,6 +120,7 @@ const CHECK_KEYS: &str = "\
 serverid=1
 interface=e0
 addr=10.0.0.1/24
+silent=yes
 check=a,b:-5,c:5,d:fault
 [CHECK]
 name=a
