@@ -4,6 +4,7 @@
 //! `cargo xtask fuzz TARGET [SECONDS]` runs one; what it has found worth keeping is in `corpus`, and
 //! the tests of this crate run all of that.
 
+pub mod answers;
 pub mod bpf;
 pub mod config;
 pub mod control;

@@ -87,3 +87,8 @@ fn netgraph() {
 fn ioctl() {
     run("ioctl", vrrp_fuzz::ioctl::check);
 }
+
+#[test]
+fn answers() {
+    run("answers", vrrp_fuzz::answers::check);
+}

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::tools::run::{self, Failure, cargo, root, target_dir};
 
-pub(crate) const TARGETS: [&str; 12] = [
+pub(crate) const TARGETS: [&str; 13] = [
     "frames",
     "operations",
     "oracle",
@@ -17,6 +17,7 @@ pub(crate) const TARGETS: [&str; 12] = [
     "netgraph",
     "ioctl",
     "remote",
+    "answers",
 ];
 
 /// `cargo xtask fuzz TARGET [SECONDS]`, a minute unless it is said otherwise.
