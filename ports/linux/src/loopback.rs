@@ -65,6 +65,11 @@ impl LoopbackAddresses {
         }
     }
 
+    /// Whether addresses that were given up are here.
+    pub(crate) fn is_parking(&self) -> bool {
+        !self.parked.is_empty()
+    }
+
     /// When to call [`look`](Self::look) or [`end_hold`](Self::end_hold).
     pub(crate) fn due(&self) -> Option<Instant> {
         self.look_at.into_iter().chain(self.held_until).min()

@@ -244,6 +244,14 @@ impl PrivilegedPlatform for LinuxPlatform {
         self.hold_silent_addresses();
     }
 
+    fn is_giving_up(&self) -> bool {
+        self.network().is_giving_up()
+    }
+
+    fn finish_giving_up(&mut self, most: std::time::Duration) {
+        self.network_mut().finish_giving_up(most);
+    }
+
     fn set_lease(&mut self, seconds: Option<u32>) {
         self.network_mut().set_lease(seconds);
     }

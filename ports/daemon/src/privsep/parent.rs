@@ -256,6 +256,7 @@ impl<P: PrivilegedPlatform> Parent<P> {
             if news {
                 self.network.idle(&mut trouble)?;
             }
+            self.hold_scripts(now);
             return Ok(Said::default());
         }
         // Its end of the network may be closed while there are messages that were sent before.
@@ -265,8 +266,15 @@ impl<P: PrivilegedPlatform> Parent<P> {
             true => self.network.handle(news, &mut trouble),
             false => Ok(()),
         };
+        self.hold_scripts(now);
         let said = self.services.serve(&mut self.network, now)?;
         network.map(|()| said)
+    }
+
+    /// The scripts of a loss find none of the addresses on this host.
+    fn hold_scripts(&mut self, now: Instant) {
+        let hold = self.network.is_giving_up();
+        self.services.scripts.hold_losses(hold, now);
     }
 
     fn take_signals(&mut self, now: Instant) -> io::Result<()> {

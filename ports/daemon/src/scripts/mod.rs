@@ -56,10 +56,26 @@ pub struct Scripts {
     abandoned: Vec<Child>,
     running: usize,
     prepared: Vec<Prepared>,
+    hold: Hold,
+}
+
+/// Whether scripts that follow the loss of addresses wait for these to be gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Hold {
+    /// The addresses are gone.
+    #[default]
+    No,
+    /// They wait until then.
+    Until(Instant),
+    /// They have waited long enough for addresses that are there yet.
+    Over,
 }
 
 /// A virtual router that was to be prepared, and the result.
 pub type Prepared = (VrId, Result<(), String>);
+
+/// How long scripts that follow the loss of addresses wait for these to be gone, at most.
+const LONGEST_HOLD: Duration = Duration::from_millis(500);
 
 /// The pause before a script that has failed is run again, at first and at most.
 const PAUSES: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
@@ -185,6 +201,16 @@ impl Scripts {
         }
     }
 
+    /// Notes whether addresses that were given up are on this host yet: scripts that follow their loss
+    /// wait, for half a second at most.
+    pub fn hold_losses(&mut self, hold: bool, now: Instant) {
+        self.hold = match self.hold {
+            _ if !hold => Hold::No,
+            Hold::No => Hold::Until(now + LONGEST_HOLD),
+            held => held,
+        };
+    }
+
     /// The event that the scripts of `id` were last told.
     pub fn last_occasion(&self, id: &VrId) -> Option<Occasion> {
         let line = self.lines.get(id)?;
@@ -228,8 +254,13 @@ impl Scripts {
     pub fn deadline(&self) -> Option<Instant> {
         let runs = self.runs().map(Run::deadline);
         let again = self.lines.values().filter_map(|line| line.again);
+        let held = match self.hold {
+            Hold::Until(until) => Some(until),
+            Hold::No | Hold::Over => None,
+        };
         runs.chain(self.left.iter().filter_map(Pipe::deadline))
             .chain(again)
+            .chain(held)
             .min()
     }
 
@@ -366,6 +397,10 @@ impl Scripts {
     }
 
     fn start_waiting(&mut self, now: Instant) {
+        if matches!(self.hold, Hold::Until(until) if until <= now) {
+            self.hold = Hold::Over;
+        }
+        let mut held = VecDeque::new();
         while self.running < MAX_RUNNING
             && let Some(id) = self.waiting.pop_front()
         {
@@ -374,6 +409,10 @@ impl Scripts {
             };
             if line.run.is_some() {
                 // Its turn comes when what runs has ended, see `ended`.
+                continue;
+            }
+            if matches!(self.hold, Hold::Until(_)) && line.is_about_to_lose() {
+                held.push_back(id);
                 continue;
             }
             match line.next_script(&id, now) {
@@ -391,6 +430,8 @@ impl Scripts {
                 None => {}
             }
         }
+        held.append(&mut self.waiting);
+        self.waiting = held;
     }
 
     fn start(&mut self, id: &VrId, attempt: Attempt, now: Instant) -> io::Result<()> {
@@ -463,6 +504,13 @@ impl Line {
             run: None,
             leaving: false,
         }
+    }
+
+    /// Whether the next script is the first to hear that this host is not master any more.
+    fn is_about_to_lose(&self) -> bool {
+        let pending = self.pending.as_deref();
+        let loses = pending.is_some_and(|happening| happening.occasion != Occasion::Master);
+        loses && self.told.master == Some(true)
     }
 
     fn idle(&self) -> bool {

@@ -183,6 +183,51 @@ fn process_exists(pid: &str) -> bool {
 }
 
 #[test]
+fn scripts_of_a_loss_wait_until_the_addresses_are_gone() {
+    let mut bench = Bench::new();
+    for vrid in [7, 8] {
+        let set = bench.recording("");
+        bench.scripts.configure(&id(vrid), set);
+    }
+    bench.scripts.submit(&id(7), happening(Occasion::Master));
+    bench.until_idle();
+    bench.scripts.hold_losses(true, bench.now);
+    bench.scripts.submit(&id(7), happening(Occasion::Backup));
+    bench.scripts.submit(&id(8), happening(Occasion::Master));
+    bench.until("the other virtual router is not held up", |bench| {
+        bench.scripts.running == 0 && bench.read("log") == "master:master\nmaster:master\n"
+    });
+    assert!(!bench.scripts.is_idle());
+    bench.scripts.hold_losses(false, bench.now);
+    bench.until_idle();
+    assert!(bench.read("log").ends_with("backup:backup\n"));
+}
+
+#[test]
+fn addresses_that_stay_hold_up_no_script_for_long() {
+    let mut bench = Bench::new();
+    let set = bench.recording("");
+    bench.scripts.configure(&id(7), set);
+    bench.scripts.submit(&id(7), happening(Occasion::Master));
+    bench.until_idle();
+    bench.scripts.hold_losses(true, bench.now);
+    bench.scripts.submit(&id(7), happening(Occasion::Fault));
+    bench.turn();
+    assert_eq!(bench.read("log"), "master:master\n");
+    let deadline = bench.scripts.deadline();
+    assert_eq!(deadline, Some(bench.now + LONGEST_HOLD));
+    bench.now += LONGEST_HOLD;
+    bench.until_idle();
+    assert_eq!(
+        bench.read("log"),
+        "master:master\nbackup:fault\nfault:fault\n"
+    );
+    // It is not held up once more.
+    bench.scripts.hold_losses(true, bench.now);
+    assert_eq!(bench.scripts.deadline(), None);
+}
+
+#[test]
 fn arguments_and_environment_say_what_happened() {
     let mut bench = Bench::new();
     let out = bench.dir.join("out");

@@ -25,6 +25,9 @@ const NEXT_REQUEST_MS: u16 = 2;
 /// The longest burst before others of the loop have their turn.
 const BURST: Duration = Duration::from_millis(20);
 
+/// How long the addresses of a worker that has ended are waited for to be gone.
+const GIVING_UP: Duration = Duration::from_millis(20);
+
 /// The time between two looks for warnings and the like.
 const LOOK_REST: Duration = Duration::from_millis(500);
 
@@ -46,7 +49,7 @@ pub trait PrivilegedPlatform: Platform + Sized {
     fn close(self) -> Result<(), PlatformError>;
 
     /// The addresses that dead processes served until this platform was opened, which removed them,
-    /// with the interface of each. Empty, as here: it is not known.
+    /// with the interface of each.
     fn left_served(&self) -> &[(String, IpAddr)] {
         &[]
     }
@@ -57,6 +60,14 @@ pub trait PrivilegedPlatform: Platform + Sized {
     /// Keeps silent addresses for some seconds although their virtual routers are released: another
     /// worker is about to prepare them again, and services are not to notice.
     fn hold_silent(&mut self) {}
+
+    /// Whether addresses that were given up are on this host yet, so that their connections can be reset.
+    fn is_giving_up(&self) -> bool {
+        false
+    }
+
+    /// Waits until addresses that were given up are gone, but not longer than `most`.
+    fn finish_giving_up(&mut self, _most: Duration) {}
 
     /// Gives the addresses that are installed, and those to come, a lease of so many seconds: the system
     /// removes them by itself when they are not renewed. `None`: they stay until they are removed. A port
@@ -185,6 +196,8 @@ impl<P: PrivilegedPlatform> Server<P> {
             self.give_up(key, &taken);
             active.extend(self.guard.spec_of(key).map(|spec| spec.id.clone()));
         }
+        // There is no worker to be served meanwhile.
+        self.platform.finish_giving_up(GIVING_UP);
         self.platform.flush();
         // An error comes again when the platform is looked at next, and is told then.
         let _ = self.platform.set_wakeup(None);
@@ -271,6 +284,11 @@ impl<P: PrivilegedPlatform> Server<P> {
     /// The facts that a new configuration is judged against.
     pub fn facts(&self) -> HostFacts {
         self.platform.facts()
+    }
+
+    /// See [`PrivilegedPlatform::is_giving_up`].
+    pub fn is_giving_up(&self) -> bool {
+        self.platform.is_giving_up()
     }
 
     /// See [`PrivilegedPlatform::set_lease`].

@@ -151,6 +151,22 @@ impl Network {
         }
     }
 
+    /// Whether addresses that were given up are on the loopback while their connections are reset.
+    pub(crate) fn is_giving_up(&self) -> bool {
+        self.loopback.is_parking()
+    }
+
+    /// Waits until the connections of addresses that were given up are reset, but not longer than `most`.
+    pub(crate) fn finish_giving_up(&mut self, most: Duration) {
+        if self.loopback.is_parking() {
+            self.resets.wait(most);
+            if self.resets.is_idle() {
+                self.loopback.give_up_parked();
+                self.loopback.tidy(&self.state, &mut self.installer);
+            }
+        }
+    }
+
     /// Keeps silent addresses for a while although their virtual routers are released.
     pub(crate) fn hold_silent(&mut self) {
         self.state.table.routers.hold_silent();

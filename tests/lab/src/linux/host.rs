@@ -162,10 +162,9 @@ impl Host {
         self.netns().ip(&format!("route add {subnet} dev xl0"));
     }
 
-    /// A line for a shell that prints on how many interfaces `address` is. The loopback does not count: an
-    /// address that was given up is there until its connections have been reset.
+    /// A line for a shell that prints on how many interfaces `address` is.
     pub fn count_address(address: &str) -> String {
-        format!("ip -o addr show to {address} | grep -v ' lo ' | wc -l")
+        format!("ip -o addr show to {address} | wc -l")
     }
 
     /// Starts a web server on port 80 that says hello from this host.
