@@ -1,6 +1,7 @@
 //! Removes what a dead process has left.
 
 use std::io;
+use std::net::IpAddr;
 
 use vrrp_core::{Family, VirtualAddress};
 
@@ -8,18 +9,24 @@ use crate::abi::ND6_IFF_NO_DAD;
 use crate::installer::Installer;
 use crate::installer::is_gone;
 use crate::ledger::{Entry, Leftover};
+use crate::left_served::{installed, left_served};
 use crate::links::Links;
 use crate::names::{self, is_marked};
 use crate::request;
 use crate::sys;
 
 /// Removes everything in the ledger that is still as it was left, then the ledger. What refuses to go
-/// is tried by the next life again.
+/// is tried by the next life again. Adds to `served` the addresses that were served, with the interface of
+/// each.
 pub(crate) fn clean(
     installer: &mut Installer,
     links: &Links,
     leftover: Leftover,
+    served: &mut Vec<(String, IpAddr)>,
 ) -> io::Result<()> {
+    served.extend(left_served(&leftover.entries, links, |carrier| {
+        is_carrier_of(installer, carrier, &leftover.token)
+    }));
     // With a bridge the way between the wire and the host is free at once; carriers follow, but for
     // those that are known by their place on it.
     let mut result = Ok(());
@@ -86,10 +93,8 @@ fn clean_entry(
     match entry {
         Entry::Bridge { node } => clean_node(installer, node, "bridge"),
         Entry::Carrier { node } => {
-            // Node vrrp4_3_7 carries interface vr4.3.7.
-            let name = node.replacen("vrrp", "vr", 1).replace('_', ".");
-            let mark = sys::description(installer.any_requester()?, &name).unwrap_or_default();
-            match is_marked(&mark, token) {
+            let carrier = names::carrier_of(node);
+            match carrier.is_some_and(|(name, _)| is_carrier_of(installer, &name, token)) {
                 true => clean_node(installer, node, "eiface"),
                 false => Ok(()),
             }
@@ -99,10 +104,7 @@ fn clean_entry(
         }
         Entry::Source { .. } => Ok(()),
         Entry::Address { device, address } => {
-            let index = links.find(device);
-            let known = index.and_then(|index| links.address(index, *address));
-            let ours = request::prefix_len(*address);
-            if !known.is_some_and(|known| known.prefix_len == ours && known.vhid == 0) {
+            if installed(links, device, *address).is_none() {
                 return Ok(());
             }
             let mut request = request::remove_address(device, *address)?;
@@ -132,6 +134,14 @@ fn clean_entry(
             installer.set_nd_flags(device, flags & !ND6_IFF_NO_DAD)
         }
     }
+}
+
+/// Whether an interface bears the mark of the life with this token, or none yet.
+fn is_carrier_of(installer: &Installer, name: &str, token: &str) -> bool {
+    let mark = installer
+        .any_requester()
+        .and_then(|fd| sys::description(fd, name));
+    is_marked(&mark.unwrap_or_default(), token)
 }
 
 /// Removes the carriers that were just being made when the process was killed.

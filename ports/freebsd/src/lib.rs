@@ -28,6 +28,7 @@ mod bpf;
 #[doc(hidden)]
 pub mod fuzz_api;
 mod ledger;
+mod left_served;
 mod links;
 mod names;
 mod netgraph;

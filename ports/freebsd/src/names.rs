@@ -55,6 +55,13 @@ pub(crate) fn birthplace(node: &str) -> Option<(String, String)> {
     Some((bridge(index), hook(family, vrid)))
 }
 
+/// The interface that is the carrier of this node, and the kernel's index of the one that it is on. `None`:
+/// no carrier's node is called so.
+pub(crate) fn carrier_of(node: &str) -> Option<(String, KernelIf)> {
+    let (family, vrid, index) = read_node(node)?;
+    Some((carrier(family, vrid, index), index))
+}
+
 /// The node of the carrier that is an interface called so. `None`: no carrier is called so.
 pub(crate) fn node_of(name: &str) -> Option<String> {
     let node = format!("vrrp{}", name.strip_prefix("vr")?.replace('.', "_"));
@@ -100,6 +107,9 @@ mod tests {
         assert_eq!(node_of("vr6.3.7"), Some(node));
         let place = ("vrrp_3".to_owned(), "link264".to_owned());
         assert_eq!(birthplace("vrrp6_3_7"), Some(place));
+        let there = ("vr6.3.7".to_owned(), index);
+        assert_eq!(carrier_of("vrrp6_3_7"), Some(there));
+        assert_eq!(carrier_of("vr6.3.7"), None);
         for name in ["em0", "vr0", "vr6.3", "vr6_3_7", "vr6.3.7.1", "vr6.03.7"] {
             assert_eq!(node_of(name), None, "{name}");
         }

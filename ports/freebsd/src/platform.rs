@@ -1,6 +1,7 @@
 //! The platform: what it is made of, and the seam to the host.
 
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::RawFd;
 use std::path::PathBuf;
 
@@ -51,6 +52,8 @@ pub struct FreebsdPlatform {
     ready: Vec<Ready>,
     /// Findings at the start, odd or left by a dead process.
     found: Vec<String>,
+    /// Addresses that dead processes served, and their interfaces.
+    left_served: Vec<(String, IpAddr)>,
     counters: Counters,
 }
 
@@ -91,13 +94,15 @@ impl FreebsdPlatform {
             buffer: vec![0; BUFFER],
             ready: Vec::new(),
             found: Vec::new(),
+            left_served: Vec::new(),
             counters: Counters::default(),
         };
         let mut remarks = Vec::new();
         let leftovers = ledger::leftovers(&directory, jail, &mut remarks);
         let (state, installer) = platform.network.parts();
         for leftover in leftovers.map_err(failed(&keeping))? {
-            if let Err(error) = leftovers::clean(installer, &state.links, leftover) {
+            let served = &mut platform.left_served;
+            if let Err(error) = leftovers::clean(installer, &state.links, leftover, served) {
                 remarks.push(format!("cannot clean up after a crash wholly: {error}"));
             }
         }
@@ -106,6 +111,12 @@ impl FreebsdPlatform {
         let listed = platform.network.resync();
         listed.map_err(failed("list the interfaces"))?;
         Ok(platform)
+    }
+
+    /// The addresses that dead processes served until the platform was opened, with the interface of
+    /// each.
+    pub(crate) fn left_served(&self) -> &[(String, IpAddr)] {
+        &self.left_served
     }
 
     /// Counts of events below the protocol.
@@ -184,8 +195,7 @@ impl FreebsdPlatform {
         if let Some(to) = transmit.unicast {
             return sockets.send_ip(transmit, to);
         }
-        let fd = sockets.bpf.as_ref().ok_or(io::ErrorKind::NotConnected)?;
-        sys::write(fd, transmit.frame).map(drop)
+        sys::write(sockets.sender()?, transmit.frame).map(drop)
     }
 
     pub(crate) fn network_mut(&mut self) -> &mut Network {

@@ -31,6 +31,8 @@ pub(crate) struct Sockets {
     /// The routing table of the interface.
     pub(crate) fib: u32,
     pub(crate) bpf: Option<Device>,
+    /// Sends where nothing is heard.
+    sender: Option<Device>,
     wanted: Wanted,
     /// Never bound and never read: they hold the memberships that IGMP and MLD report.
     members: [Option<OwnedFd>; 2],
@@ -53,6 +55,7 @@ impl Sockets {
             name: name.into(),
             fib,
             bpf: None,
+            sender: None,
             wanted: Wanted::default(),
             members: [None, None],
             raw_ipv4: None,
@@ -79,6 +82,17 @@ impl Sockets {
         }
         self.wanted = wanted;
         Ok(())
+    }
+
+    /// Returns the device to send frames by. Where nothing is heard it is opened for the first.
+    pub(crate) fn sender(&mut self) -> io::Result<&Device> {
+        if let Some(heard) = &self.bpf {
+            return Ok(heard);
+        }
+        match &mut self.sender {
+            Some(sender) => Ok(sender),
+            none => Ok(none.insert(sender(&self.name)?)),
+        }
     }
 
     /// Is a member of the solicited-node groups of exactly these addresses.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::net::IpAddr;
 use std::os::fd::{OwnedFd, RawFd};
 use std::time::Duration;
 
@@ -228,6 +229,10 @@ impl PrivilegedPlatform for FreebsdPlatform {
         // The ledger notes all that refuses to go.
         drop(self);
         Ok(())
+    }
+
+    fn left_served(&self) -> &[(String, IpAddr)] {
+        FreebsdPlatform::left_served(self)
     }
 
     fn duplicate(&self, place: &Place) -> io::Result<OwnedFd> {
