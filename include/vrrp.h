@@ -382,6 +382,16 @@ union vrrp_storage {
 #define VRRP_ADDRESSES_STRICT 1
 
 /**
+ * A Backup takes over from a silent Active router whoever answers for the address.
+ */
+#define VRRP_CONFLICT_TAKE_OVER 0
+
+/**
+ * It stays Backup until an interval has passed in which nobody answered for the first address.
+ */
+#define VRRP_CONFLICT_WAIT 1
+
+/**
  * While the object is down, the virtual router is held in Initialize.
  */
 #define VRRP_TRACK_FAULT 0
@@ -492,6 +502,11 @@ union vrrp_storage {
 #define VRRP_REASON_STANDS_BACK 13
 
 /**
+ * No advertisement within the down interval, and a host that is not heard answers for the address.
+ */
+#define VRRP_REASON_ACTIVE_UNHEARD 14
+
+/**
  * Send the frame in the buffer.
  */
 #define VRRP_OUTPUT_TRANSMIT 1
@@ -546,6 +561,12 @@ union vrrp_storage {
  * The answer to a neighbour solicitation for a virtual address.
  */
 #define VRRP_FRAME_NA_REPLY 5
+
+/**
+ * An ARP probe or a neighbour solicitation without a source, from the interface's own MAC: whether
+ * somebody has the first virtual address of a silent Active router.
+ */
+#define VRRP_FRAME_NEIGHBOR_PROBE 6
 
 /**
  * A valid advertisement for one of our virtual routers.
@@ -845,9 +866,15 @@ struct vrrp_config {
      */
     uint8_t address_check;
     /**
+     * What a Backup does when its Active router is silent while a host answers for the first address:
+     * `VRRP_CONFLICT_TAKE_OVER` (default) or `VRRP_CONFLICT_WAIT`. It hears of answers by
+     * `vrrp_handle_claim()`.
+     */
+    uint8_t on_conflict;
+    /**
      * Zero.
      */
-    uint8_t reserved[6];
+    uint8_t reserved[5];
 };
 
 /**
@@ -1411,6 +1438,21 @@ int vrrp_answer(const struct vrrp *vrrp,
                 uint8_t *buffer,
                 size_t len,
                 struct vrrp_output *output);
+
+/**
+ * Takes in an ARP packet or a neighbour advertisement of another host, from its Ethernet header on.
+ * Answers 1 with `key` when it answers a `VRRP_FRAME_NEIGHBOR_PROBE` of that virtual router: the Active
+ * router is silent, and somebody has the address; 0 otherwise, whatever the frame is. An engine that
+ * never hears of claims takes over as if nobody had answered.
+ *
+ * Errors: `VRRP_ERR_NULL`.
+ */
+VRRP_EXPORT
+int vrrp_handle_claim(struct vrrp *vrrp,
+                      uint32_t ifindex,
+                      const uint8_t *frame,
+                      size_t frame_len,
+                      struct vrrp_key *key);
 
 /**
  * Describes a virtual router as it stands. Set `status->size` before.

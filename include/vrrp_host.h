@@ -237,6 +237,12 @@
 #define VRRP_HOST_EVENT_LOST 11
 
 /**
+ * The Active router of `id` is silent, and a host that is not heard answers for `addresses`: it is cut
+ * off in one direction, or died and left the address behind. `text` has its MAC.
+ */
+#define VRRP_HOST_EVENT_UNHEARD 12
+
+/**
  * Something that this library has no number for: `text` says what.
  */
 #define VRRP_HOST_EVENT_OTHER 255

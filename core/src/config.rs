@@ -4,8 +4,8 @@ use core::net::IpAddr;
 
 use crate::time::Duration;
 use crate::types::{
-    AddressCheck, AdvertInterval, Auth, ChecksumMode, MacMode, OwnerReceive, Priority, Version,
-    VirtualAddress,
+    AddressCheck, AdvertInterval, Auth, ChecksumMode, MacMode, OnConflict, OwnerReceive, Priority,
+    Version, VirtualAddress,
 };
 
 /// Tracked objects that one virtual router can name.
@@ -51,6 +51,9 @@ pub struct VrSettings {
     pub owner_receive: OwnerReceive,
     /// Gratuitous ARP and unsolicited NA.
     pub announce: Announce,
+    /// Whether to take over from an Active router that is silent while a host answers for the first
+    /// address.
+    pub on_conflict: OnConflict,
 }
 
 impl VrSettings {
@@ -70,6 +73,7 @@ impl VrSettings {
         address_check: AddressCheck::Warn,
         owner_receive: OwnerReceive::Elect,
         announce: Announce::DEFAULT,
+        on_conflict: OnConflict::TakeOver,
     };
 }
 

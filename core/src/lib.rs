@@ -104,7 +104,7 @@ pub use output::{Failure, FrameKind, Output, Peer, Poll, Reason, State, StateCha
 pub use status::{ActiveRouter, DropCounters, InterfaceState, Statistics, Status};
 pub use time::{Duration, Instant};
 pub use types::{
-    AddressCheck, AdvertInterval, Auth, ChecksumMode, Family, MacAddr, MacMode, OwnerReceive,
-    Priority, Version, VirtualAddress, VrKey, Vrid,
+    AddressCheck, AdvertInterval, Auth, ChecksumMode, Family, MacAddr, MacMode, OnConflict,
+    OwnerReceive, Priority, Version, VirtualAddress, VrKey, Vrid,
 };
 pub use verdict::{Accepted, DropReason, Dropped, Verdict};

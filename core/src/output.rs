@@ -101,6 +101,9 @@ pub enum FrameKind {
     ArpReply,
     /// The answer to a neighbour solicitation for a virtual address.
     NaReply,
+    /// An ARP probe or a neighbour solicitation without a source, from the interface's own MAC: whether
+    /// somebody has the first virtual address of a silent Active router.
+    NeighborProbe,
 }
 
 impl FrameKind {
@@ -112,6 +115,7 @@ impl FrameKind {
             FrameKind::UnsolicitedNa => "unsolicited neighbour advertisement",
             FrameKind::ArpReply => "ARP reply",
             FrameKind::NaReply => "neighbour advertisement",
+            FrameKind::NeighborProbe => "neighbour probe",
         }
     }
 }
@@ -204,6 +208,10 @@ pub enum Reason {
     EffectFailed,
     /// A tracked object is down that makes it stand back.
     StandsBack,
+    /// As [`ActiveTimeout`](Self::ActiveTimeout), and a host that is not heard answers for the first
+    /// address: the Active router that lives and is cut off in one direction, or one that died and left the
+    /// address behind.
+    ActiveUnheard,
 }
 
 impl Reason {
@@ -213,6 +221,7 @@ impl Reason {
             Reason::Started => "started",
             Reason::Owner => "started as owner of the addresses",
             Reason::ActiveTimeout => "no advertisement within the down interval",
+            Reason::ActiveUnheard => "the master is silent, though a host answers for the address",
             Reason::ActiveStopped => "the master gave up mastership",
             Reason::Preempted => "the master has a lower priority",
             Reason::HigherPriority => "a router of higher priority advertises",

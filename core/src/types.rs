@@ -402,6 +402,18 @@ pub enum OwnerReceive {
     Discard,
 }
 
+/// The way of a Backup whose Active router is silent while a host answers for the first address (G-8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "defmt", derive(defmt::Format))]
+pub enum OnConflict {
+    /// Take over when Active_Down_Timer ends, and name the answer as part of the
+    /// [reason](crate::Reason::ActiveUnheard).
+    #[default]
+    TakeOver,
+    /// Stay Backup, and ask again each interval, until an interval has passed without an answer.
+    Wait,
+}
+
 #[cfg(test)]
 mod tests {
     use std::string::ToString;

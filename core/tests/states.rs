@@ -145,7 +145,12 @@ fn the_status_has_the_down_interval_that_the_timer_is_set_to() {
         line.accept(&peer);
         let found = line.status().down_interval;
         assert_eq!(found.as_micros(), down_interval);
-        assert_eq!(line.router.poll_timeout(), Some(line.now + found));
+        // An interval before, the first address is asked for (G-8).
+        let asked_at = line.now + found - cs(interval).duration();
+        assert_eq!(line.router.poll_timeout(), Some(asked_at));
+        let end = line.now + found;
+        line.at(asked_at.as_micros() as f64 / 1e6);
+        assert_eq!(line.router.poll_timeout(), Some(end));
     }
 }
 

@@ -8,9 +8,9 @@ use core::ptr;
 use vrrp_core::wire::Datagram;
 use vrrp_core::{
     AddressCheck, AdvertInterval, Announce, Auth, ChecksumMode, DropReason, Duration, Error,
-    Failure, Family, FrameKind, InterfaceState, MacAddr, MacMode, Output, OwnerReceive, Peer,
-    Priority, Reason, State, Track, TrackEffect, Transmit, Verdict, Version, VirtualAddress, VrKey,
-    VrSettings, Vrid,
+    Failure, Family, FrameKind, InterfaceState, MacAddr, MacMode, OnConflict, Output, OwnerReceive,
+    Peer, Priority, Reason, State, Track, TrackEffect, Transmit, Verdict, Version, VirtualAddress,
+    VrKey, VrSettings, Vrid,
 };
 
 use crate::numbers::*;
@@ -124,6 +124,16 @@ impl Legal<OwnerReceive> for u8 {
     }
 }
 
+impl Legal<OnConflict> for u8 {
+    fn legal(&self) -> Result<OnConflict, c_int> {
+        match *self {
+            VRRP_CONFLICT_TAKE_OVER => Ok(OnConflict::TakeOver),
+            VRRP_CONFLICT_WAIT => Ok(OnConflict::Wait),
+            _ => Err(VRRP_ERR_VALUE),
+        }
+    }
+}
+
 impl Legal<Track> for vrrp_track {
     fn legal(&self) -> Result<Track, c_int> {
         Ok(Track {
@@ -222,6 +232,7 @@ impl vrrp_config {
                 repeat_interval: Duration::from_micros(self.announce_repeat_us),
                 refresh: (refresh != Duration::ZERO).then_some(refresh),
             },
+            on_conflict: self.on_conflict.legal().map_err(bad("on_conflict"))?,
         })
     }
 
@@ -254,7 +265,8 @@ impl vrrp_config {
             tracks_len: 0,
             source: vrrp_address::default(),
             address_check: VRRP_ADDRESSES_WARN,
-            reserved: [0; 6],
+            on_conflict: VRRP_CONFLICT_TAKE_OVER,
+            reserved: [0; 5],
         }
     }
 }
@@ -367,6 +379,7 @@ pub(crate) fn reason(reason: Reason) -> u8 {
         Reason::TrackedFault => VRRP_REASON_TRACKED_FAULT,
         Reason::EffectFailed => VRRP_REASON_EFFECT_FAILED,
         Reason::StandsBack => VRRP_REASON_STANDS_BACK,
+        Reason::ActiveUnheard => VRRP_REASON_ACTIVE_UNHEARD,
     }
 }
 
@@ -379,6 +392,7 @@ pub(crate) fn frame_kind(kind: FrameKind) -> u8 {
         FrameKind::UnsolicitedNa => VRRP_FRAME_UNSOLICITED_NA,
         FrameKind::ArpReply => VRRP_FRAME_ARP_REPLY,
         FrameKind::NaReply => VRRP_FRAME_NA_REPLY,
+        FrameKind::NeighborProbe => VRRP_FRAME_NEIGHBOR_PROBE,
     }
 }
 

@@ -4,6 +4,7 @@ use core::ffi::{c_int, c_void};
 use core::mem::{align_of, size_of};
 use core::net::{IpAddr, Ipv4Addr};
 
+use vrrp_core::wire::Claim;
 use vrrp_core::{
     Instant, Output, Poll, Priority, Track, TrackEffect, Verdict, VirtualAddress, VrConfig,
 };
@@ -412,6 +413,36 @@ pub unsafe extern "C" fn vrrp_answer(
                     .answer(ifindex, frame, &mut [0; ANSWER_LEN])
                     .is_some();
             if due { Err(VRRP_ERR_BUFFER) } else { Ok(0) }
+        })
+    }
+}
+
+/// Takes in an ARP packet or a neighbour advertisement of another host, from its Ethernet header on.
+/// Answers 1 with `key` when it answers a `VRRP_FRAME_NEIGHBOR_PROBE` of that virtual router: the Active
+/// router is silent, and somebody has the address; 0 otherwise, whatever the frame is. An engine that
+/// never hears of claims takes over as if nobody had answered.
+///
+/// Errors: `VRRP_ERR_NULL`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_handle_claim(
+    vrrp: *mut vrrp,
+    ifindex: u32,
+    frame: *const u8,
+    frame_len: usize,
+    key: *mut vrrp_key,
+) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe {
+        answer(|| {
+            let engine = content_mut(vrrp)?;
+            raw::check(key)?;
+            let claim = Claim::new(raw::items(frame, frame_len)?);
+            let answered = claim.and_then(|claim| engine.handle_claim(ifindex, &claim));
+            let Some(answered) = answered else {
+                return Ok(0);
+            };
+            raw::write(key, answered.into());
+            Ok(1)
         })
     }
 }

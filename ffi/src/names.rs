@@ -57,6 +57,9 @@ pub extern "C" fn vrrp_reason_text(reason: u8) -> *const c_char {
         VRRP_REASON_TRACKED_FAULT => Some(c"a tracked object is down"),
         VRRP_REASON_EFFECT_FAILED => Some(c"an address, MAC or group could not be installed"),
         VRRP_REASON_STANDS_BACK => Some(c"stands back"),
+        VRRP_REASON_ACTIVE_UNHEARD => {
+            Some(c"the master is silent, though a host answers for the address")
+        }
         _ => None,
     })
 }
@@ -102,6 +105,7 @@ pub extern "C" fn vrrp_frame_kind_name(kind: u8) -> *const c_char {
         VRRP_FRAME_UNSOLICITED_NA => Some(c"unsolicited neighbour advertisement"),
         VRRP_FRAME_ARP_REPLY => Some(c"ARP reply"),
         VRRP_FRAME_NA_REPLY => Some(c"neighbour advertisement"),
+        VRRP_FRAME_NEIGHBOR_PROBE => Some(c"neighbour probe"),
         _ => None,
     })
 }

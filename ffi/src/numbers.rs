@@ -113,6 +113,11 @@ pub const VRRP_ADDRESSES_WARN: u8 = 0;
 /// It is discarded unless an owner sent it (RFC 3768).
 pub const VRRP_ADDRESSES_STRICT: u8 = 1;
 
+/// A Backup takes over from a silent Active router whoever answers for the address.
+pub const VRRP_CONFLICT_TAKE_OVER: u8 = 0;
+/// It stays Backup until an interval has passed in which nobody answered for the first address.
+pub const VRRP_CONFLICT_WAIT: u8 = 1;
+
 /// While the object is down, the virtual router is held in Initialize.
 pub const VRRP_TRACK_FAULT: u8 = 0;
 /// While the object is down, `delta` is added to the priority.
@@ -160,6 +165,8 @@ pub const VRRP_REASON_TRACKED_FAULT: u8 = 11;
 pub const VRRP_REASON_EFFECT_FAILED: u8 = 12;
 /// A tracked object is down that makes it stand back.
 pub const VRRP_REASON_STANDS_BACK: u8 = 13;
+/// No advertisement within the down interval, and a host that is not heard answers for the address.
+pub const VRRP_REASON_ACTIVE_UNHEARD: u8 = 14;
 
 /// Send the frame in the buffer.
 pub const VRRP_OUTPUT_TRANSMIT: u8 = 1;
@@ -185,6 +192,9 @@ pub const VRRP_FRAME_UNSOLICITED_NA: u8 = 3;
 pub const VRRP_FRAME_ARP_REPLY: u8 = 4;
 /// The answer to a neighbour solicitation for a virtual address.
 pub const VRRP_FRAME_NA_REPLY: u8 = 5;
+/// An ARP probe or a neighbour solicitation without a source, from the interface's own MAC: whether
+/// somebody has the first virtual address of a silent Active router.
+pub const VRRP_FRAME_NEIGHBOR_PROBE: u8 = 6;
 
 /// A valid advertisement for one of our virtual routers.
 pub const VRRP_ACCEPTED: c_int = 0;

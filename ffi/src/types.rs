@@ -143,8 +143,12 @@ pub struct vrrp_config {
     /// How VRRPv2 advertisements of other addresses than ours are treated: `VRRP_ADDRESSES_WARN`
     /// (default) or `VRRP_ADDRESSES_STRICT`.
     pub address_check: u8,
+    /// What a Backup does when its Active router is silent while a host answers for the first address:
+    /// `VRRP_CONFLICT_TAKE_OVER` (default) or `VRRP_CONFLICT_WAIT`. It hears of answers by
+    /// `vrrp_handle_claim()`.
+    pub on_conflict: u8,
     /// Zero.
-    pub reserved: [u8; 6],
+    pub reserved: [u8; 5],
 }
 
 /// Where a VRRP message came from, when you hand over the IP payload alone.

@@ -124,6 +124,7 @@ fn names_are_those_of_the_engine() {
         Reason::TrackedFault,
         Reason::EffectFailed,
         Reason::StandsBack,
+        Reason::ActiveUnheard,
     ];
     for (n, reason) in (VRRP_REASON_STARTED..).zip(reasons) {
         assert_eq!(text(vrrp_reason_text(n)), Some(reason.to_string().as_str()));
@@ -135,6 +136,7 @@ fn names_are_those_of_the_engine() {
         FrameKind::UnsolicitedNa,
         FrameKind::ArpReply,
         FrameKind::NaReply,
+        FrameKind::NeighborProbe,
     ];
     for (n, kind) in (VRRP_FRAME_ADVERTISEMENT..).zip(kinds) {
         assert_eq!(text(vrrp_frame_kind_name(n)), Some(kind.as_str()));

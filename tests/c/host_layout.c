@@ -44,6 +44,7 @@ SAME(VRRP_ERR_HOST_STOPPING, -45, error_stopping);
 SAME(VRRP_HOST_NAME_SIZE, 16, name_size);
 SAME(VRRP_HOST_EVENT_STATE_CHANGE, 1, event_state_change);
 SAME(VRRP_HOST_EVENT_LOST, 11, event_lost);
+SAME(VRRP_HOST_EVENT_UNHEARD, 12, event_unheard);
 SAME(VRRP_HOST_EVENT_OTHER, 255, event_other);
 
 extern int translation_unit;

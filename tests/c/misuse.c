@@ -445,7 +445,7 @@ static void names(void)
     CHECK_INT(VRRP_DROP_CARP, reasons);
     CHECK(vrrp_drop_reason_name(0) == NULL && vrrp_drop_reason_name(-1) == NULL);
     CHECK(vrrp_state_name(VRRP_STATE_ACTIVE) != NULL && vrrp_state_name(3) == NULL);
-    CHECK(vrrp_reason_text(VRRP_REASON_STANDS_BACK) != NULL && vrrp_reason_text(14) == NULL);
+    CHECK(vrrp_reason_text(VRRP_REASON_ACTIVE_UNHEARD) != NULL && vrrp_reason_text(15) == NULL);
     CHECK(vrrp_frame_kind_name(VRRP_FRAME_NA_REPLY) != NULL && vrrp_frame_kind_name(0) == NULL);
 }
 

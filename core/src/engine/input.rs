@@ -9,7 +9,7 @@ use crate::status::InterfaceState;
 use crate::time::Instant;
 use crate::types::VrKey;
 use crate::verdict::{Accepted, DropReason, Dropped, Verdict};
-use crate::wire::{Datagram, vrrp};
+use crate::wire::{Claim, Datagram, vrrp};
 
 impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, ADDRS> {
     /// States how an interface is. One that was never described is down.
@@ -129,6 +129,25 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
         };
         self.drops.add(reason);
         Err(reason)
+    }
+
+    /// Takes in the claim of a host on an interface. Returns the virtual router whose neighbour probe
+    /// it answers: its Active router is silent, and somebody has the address.
+    ///
+    /// It searches the virtual routers of the interface.
+    pub fn handle_claim(&mut self, ifindex: u32, claim: &Claim) -> Option<VrKey> {
+        let slot = self.interface_index(ifindex)?;
+        let asks = |index: &u16| {
+            let vr = self.table.get(*index);
+            self.table.is_on(*index, slot) && vr.is_some_and(|vr| vr.asks_for(claim.address))
+        };
+        let index = self.table.indices().find(asks)?;
+        let (vr, iface) = self.at(index)?;
+        if claim.mac == iface.state.mac {
+            return None;
+        }
+        vr.note_claim();
+        Some(vr.key())
     }
 
     /// Does what has come due. To be called no later than [`poll_timeout`](Self::poll_timeout)

@@ -36,7 +36,7 @@ use table::{Lane, Table};
 use vr::VirtualRouter;
 
 /// Less memory and code rather than speed.
-const SMALL: bool = !cfg!(feature = "large");
+pub(crate) const SMALL: bool = !cfg!(feature = "large");
 
 /// Up to `VRS` virtual routers on up to `IFS` interfaces, each with up to `ADDRS` virtual addresses
 /// and unicast peers together. At most 65,000 virtual routers and 255 interfaces.

@@ -5,11 +5,11 @@ use core::net::IpAddr;
 use super::asking::is_on_link;
 use super::{Discard, Gate, IFINDEX};
 use crate::IPV6;
-use crate::engine::VirtualAddressState;
+use crate::engine::{SMALL, VirtualAddressState};
 use crate::time::Instant;
 use crate::types::MacAddr;
 use crate::verdict::Verdict;
-use crate::wire::{Emitted, arp, ethernet, igmp, ipv4, ipv6, mld, ndisc};
+use crate::wire::{Claim, Emitted, arp, ethernet, igmp, ipv4, ipv6, mld, ndisc};
 
 /// The longest answer: a neighbour advertisement.
 const ANSWER_LEN: usize = 86;
@@ -123,6 +123,10 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
             return Ok(Judged::Engine);
         }
         self.hear_queries(now, &ethernet);
+        if !SMALL && let Some(claim) = Claim::new(frame) {
+            // A takeover tells of the answer (G-8).
+            let _ = self.engine.handle_claim(IFINDEX, &claim);
+        }
         let to = match content(&ethernet) {
             Content::Other => Addressee::Own,
             Content::NeighbourNews => Addressee::All,

@@ -14,6 +14,7 @@
 mod advert;
 pub mod arp;
 pub mod checksum;
+mod claim;
 mod datagram;
 pub mod ethernet;
 pub mod igmp;
@@ -24,6 +25,7 @@ pub mod ndisc;
 pub mod vrrp;
 
 pub use advert::{Advert, WireVersion};
+pub use claim::Claim;
 pub use datagram::Datagram;
 
 /// The IP protocol number of VRRP (RFC 9568 sections 5.1.1.4 and 5.1.2.4).

@@ -79,6 +79,37 @@ pub fn emit_solicitation(
     message.emit(buf, mac, source, mld::group_mac(group), group)
 }
 
+/// Writes a probe, which looks whether a host has `target`: a solicitation without source or option,
+/// to the group in which that listens. The answer goes to all nodes. `None` when `buf` is shorter than
+/// 78 octets.
+//= RFC 4862 section 5.4.2
+pub fn emit_probe(buf: &mut [u8], mac: MacAddr, target: Ipv6Addr) -> Option<Emitted> {
+    const LEN: u16 = FIXED_LEN as u16;
+    let group = mld::solicited_node(target);
+    let ip = ipv6::Header {
+        traffic_class: 0,
+        next_header: ICMPV6,
+        hop_limit: HOP_LIMIT,
+        source: Ipv6Addr::UNSPECIFIED,
+        destination: group,
+    };
+    let sum = checksum::pseudo_v6(ip.source, group, ICMPV6, LEN)
+        + u32::from(u16::from_be_bytes([SOLICITATION, 0]))
+        + checksum::v6(target);
+    let [c0, c1] = checksum::field(sum).to_be_bytes();
+    let (header, rest) = buf.split_first_chunk_mut()?;
+    let rest = ip.write(rest, LEN)?;
+    let (fixed, rest) = rest.split_first_chunk_mut()?;
+    *rest.first_chunk_mut()? = target.octets();
+    *fixed = [SOLICITATION, 0, c0, c1, 0, 0, 0, 0];
+    *header = ethernet::header(mld::group_mac(group), mac, ethernet::IPV6);
+    Some(Emitted {
+        len: ethernet::HEADER_LEN + ipv6::HEADER_LEN + FIXED_LEN,
+        ip_offset: ethernet::HEADER_LEN as u16,
+        payload_offset: (ethernet::HEADER_LEN + ipv6::HEADER_LEN) as u16,
+    })
+}
+
 /// Writes what the sender of `solicitation` would advertise to its target, which has the MAC
 /// `target_mac`. `None` while it has no address, and when `buf` is shorter than 86 octets.
 pub(crate) fn emit_lesson(

@@ -152,6 +152,8 @@ pub struct Line {
     pub seen: VecDeque<String>,
     pub frames: Vec<Vec<u8>>,
     pub changes: Vec<StateChange>,
+    /// Whether neighbour probes (G-8) are among what is seen.
+    pub sees_probes: bool,
 }
 
 impl Line {
@@ -175,6 +177,7 @@ impl Line {
             seen: VecDeque::new(),
             frames: Vec::new(),
             changes: Vec::new(),
+            sees_probes: false,
         };
         line.router
             .set_interface(line.now, IF, interface())
@@ -275,6 +278,12 @@ impl Line {
     pub fn drain(&mut self) {
         let mut buf = [0; TestRouter::MAX_FRAME_LEN];
         while let Poll::Output(output) = self.router.poll_output(&mut buf) {
+            if let Output::Transmit(t) = output
+                && t.kind == FrameKind::NeighborProbe
+                && !self.sees_probes
+            {
+                continue;
+            }
             let time = self.now.as_micros() as f64 / 1e6;
             let mut text = format!("{time:.6}");
             text.truncate(text.trim_end_matches('0').trim_end_matches('.').len());
@@ -321,6 +330,7 @@ fn describe_frame(frame: &[u8], kind: FrameKind, unicast: Option<IpAddr>) -> Str
             format!("na {}", std::net::Ipv6Addr::from(target))
         }
         FrameKind::ArpReply | FrameKind::NaReply => "answer".into(),
+        FrameKind::NeighborProbe => "probe".into(),
     }
 }
 

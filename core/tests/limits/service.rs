@@ -45,7 +45,8 @@ fn questions_are_answered_for_what_is_served_here() {
 fn an_address_that_is_not_in_place_is_not_announced() {
     // M-5; not M-5: once it is in place it is.
     let mut line = line(100);
-    line.skip();
+    // The probe has been sent.
+    line.at(3.0).skip();
     let next = line.router.poll_timeout().unwrap();
     line.router.handle_timeout(next);
     let mut buf = [0; 512];
@@ -136,6 +137,8 @@ fn addresses_are_accepted_where_the_rfc_says() {
 fn an_address_that_is_not_in_place_is_not_answered_for() {
     // M-2, M-5: Active, but nothing was installed yet.
     let mut line = line(100);
+    // The probe has been sent.
+    line.at(3.0);
     let next = line.router.poll_timeout().unwrap();
     line.router.handle_timeout(next);
     line.expect_state(State::Active);

@@ -70,6 +70,7 @@ fn subject(event: &Event) -> Option<&VrId> {
         | Event::AddressMismatch { id, .. }
         | Event::DualOwner { id, .. }
         | Event::Contested { id, .. }
+        | Event::Unheard { id, .. }
         | Event::Removed { id } => Some(id),
         Event::Problem { id, .. } => id.as_ref(),
         _ => None,
@@ -142,6 +143,14 @@ fn fill(told: &mut vrrp_host_event, event: &Event) {
         Event::Contested { peer, .. } => {
             told.kind = VRRP_HOST_EVENT_CONTESTED;
             told.peer = (*peer).into();
+        }
+        Event::Unheard { address, .. } => {
+            told.kind = VRRP_HOST_EVENT_UNHEARD;
+            let address = vrrp_virtual_address {
+                address: (*address).into(),
+                prefix_len: 0,
+            };
+            told.addresses_len = copy(&mut told.addresses, [address].into_iter());
         }
         Event::Stalled { late } => {
             told.kind = VRRP_HOST_EVENT_STALLED;

@@ -63,6 +63,9 @@ pub const VRRP_HOST_EVENT_REMOVED: u8 = 10;
 /// `count` events were dropped because they were not fetched. The last state of a virtual router is
 /// never among them.
 pub const VRRP_HOST_EVENT_LOST: u8 = 11;
+/// The Active router of `id` is silent, and a host that is not heard answers for `addresses`: it is cut
+/// off in one direction, or died and left the address behind. `text` has its MAC.
+pub const VRRP_HOST_EVENT_UNHEARD: u8 = 12;
 /// Something that this library has no number for: `text` says what.
 pub const VRRP_HOST_EVENT_OTHER: u8 = 255;
 

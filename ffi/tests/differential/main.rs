@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use std::ptr::{null, null_mut};
 
 use ::vrrp::*;
-use vrrp_core::wire::Datagram;
+use vrrp_core::wire::{Claim, Datagram};
 use vrrp_core::{
     Accepted, Engine, Error, Family, Instant, InterfaceState, MacAddr, Output, Poll, Priority,
     Track, TrackEffect, Verdict, VirtualAddress, VrKey, Vrid,
@@ -269,6 +269,7 @@ impl Both {
         c.mac_mode = u8::from(r.chance(10));
         c.checksum = r.below(3) as u8;
         c.owner_receive = r.below(2) as u8;
+        c.on_conflict = r.below(2) as u8;
         c.address_check = r.below(2) as u8;
         if v4 && r.chance(20) {
             c.source = octets(*pick(r, &[[10, 0, 0, 3].into(), [10, 0, 0, 1].into()]));
@@ -393,6 +394,23 @@ impl Both {
             Verdict::Dropped(dropped) => words::drop_number(dropped.reason),
         };
         assert_eq!(found, expected);
+        self.claim(ifindex, &frame);
+    }
+
+    /// Both take the frame for a claim, if it is one.
+    fn claim(&mut self, ifindex: u32, frame: &[u8]) {
+        let claim = Claim::new(frame);
+        let answered = claim.and_then(|claim| self.rust.handle_claim(ifindex, &claim));
+        let mut key = vrrp_key::default();
+        let (data, len) = (frame.as_ptr(), frame.len());
+        let found = c!(vrrp_handle_claim(self.c, ifindex, data, len, &mut key));
+        assert_eq!(found, i32::from(answered.is_some()));
+        if let Some(answered) = answered {
+            assert_eq!(
+                (answered.ifindex, answered.vrid.get()),
+                (key.ifindex, key.vrid)
+            );
+        }
     }
 
     /// Takes all outputs of both, with buffers of the same random length.

@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use ::vrrp::*;
 use vrrp_core::{
     AddressCheck, AdvertInterval, Announce, Auth, ChecksumMode, DropReason, Duration, Error,
-    Failure, Family, MacMode, Output, OwnerReceive, Priority, Track, TrackEffect, Version,
-    VirtualAddress, VrConfig, VrKey, VrSettings, Vrid,
+    Failure, Family, MacMode, OnConflict, Output, OwnerReceive, Priority, Track, TrackEffect,
+    Version, VirtualAddress, VrConfig, VrKey, VrSettings, Vrid,
 };
 
 /// The number of a refusal, which are in the order of `Error`.
@@ -103,6 +103,7 @@ pub(crate) fn legal<'a>(
                 repeat_interval: Duration::from_micros(c.announce_repeat_us),
                 refresh: (c.announce_refresh_us > 0).then_some(refresh),
             },
+            on_conflict: [OnConflict::TakeOver, OnConflict::Wait][usize::from(c.on_conflict)],
         },
         addresses,
         peers,

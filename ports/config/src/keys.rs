@@ -89,6 +89,7 @@ keys! {
     Checksum "checksum" VRID;
     AddressCheck "addresscheck" VRID;
     OwnerReceive "ownerreceive" VRID;
+    OnConflict "onconflict" VRID;
     TrackInterface "trackinterface" VRID;
     VridsDep "vridsdep" VRID;
     Check "check" VRID;

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use vrrp_core::{
     AddressCheck, AdvertInterval, Announce, Auth, ChecksumMode, Duration, Family, MacMode,
-    OwnerReceive, Priority, Version, VrSettings,
+    OnConflict, OwnerReceive, Priority, Version, VrSettings,
 };
 use vrrp_host::{AddressSpec, MAX_ADDRESSES, TrackSpec, VrId, VrSpec};
 
@@ -66,6 +66,9 @@ impl Settings {
                 .value(Key::OwnerReceive, owner_receive)
                 .unwrap_or(OwnerReceive::Elect),
             announce: announce(reader),
+            on_conflict: reader
+                .value(Key::OnConflict, on_conflict)
+                .unwrap_or(OnConflict::TakeOver),
         };
         Self {
             plain,
@@ -415,6 +418,16 @@ fn owner_receive(text: &str) -> Result<OwnerReceive, String> {
         &[
             ("elect", OwnerReceive::Elect),
             ("discard", OwnerReceive::Discard),
+        ],
+    )
+}
+
+fn on_conflict(text: &str) -> Result<OnConflict, String> {
+    values::word(
+        text,
+        &[
+            ("takeover", OnConflict::TakeOver),
+            ("wait", OnConflict::Wait),
         ],
     )
 }

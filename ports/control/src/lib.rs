@@ -14,8 +14,8 @@ mod words;
 pub use connection::{ConnectError, Connection};
 pub use history::{HISTORY, Log, Notice, Record, Since};
 pub use protocol::{
-    Answer, Check, CheckEvent, CheckStats, Event, Peer, Rejected, Request, SCHEMA, Seen, Stats,
-    Status, UsedCheck, VirtualRouter, VrStats, Which,
+    Answer, Check, CheckEvent, CheckStats, Conflict, Event, Peer, Rejected, Request, SCHEMA, Seen,
+    Stats, Status, UsedCheck, VirtualRouter, VrStats, Which,
 };
 pub use words::{Family, NoticeKind, State, UnknownWord, Versions};
 

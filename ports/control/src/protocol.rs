@@ -296,8 +296,20 @@ pub struct VirtualRouter {
     /// Routers that advertise it now and are refused.
     #[serde(default)]
     pub refused_peers: usize,
+    /// A host that answers for the first address although no advertisement of it is heard.
+    #[serde(default)]
+    pub conflict: Option<Conflict>,
     /// The last packet for it that was refused.
     pub last_rejected: Option<Rejected>,
+}
+
+/// A host that has a virtual address, and is not heard as a router.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conflict {
+    /// The address.
+    pub address: String,
+    /// The MAC that it answers with.
+    pub mac: String,
 }
 
 /// Another router of a virtual router.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use vrrp_core::{ActiveRouter, Family, Instant, MacMode, Reason, State, Statistics, Version};
 use vrrp_host::{About, InterfaceReport, Sighting, VrId, VrReport, Warning};
 
-use vrrp_control::{Peer, Rejected, Seen, Versions, VirtualRouter, VrStats};
+use vrrp_control::{Conflict, Peer, Rejected, Seen, Versions, VirtualRouter, VrStats};
 use vrrp_host::wording;
 
 /// A family in the words of the control protocol.
@@ -82,6 +82,10 @@ pub fn virtual_router(
         warnings: texts(&report.id, warnings),
         notes: notes(report),
         refused_peers: report.refused_peers,
+        conflict: report.holder.map(|holder| Conflict {
+            address: holder.address.to_string(),
+            mac: holder.mac.to_string(),
+        }),
         last_rejected: report.rejected.map(|last| Rejected {
             reason: last.reason.to_string(),
             source: Some(last.source.to_string()),

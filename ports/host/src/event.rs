@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use vrrp_core::{
-    AdvertInterval, DropReason, InterfaceState, Peer, Priority, Reason, State, Status,
+    AdvertInterval, DropReason, InterfaceState, MacAddr, Peer, Priority, Reason, State, Status,
     VirtualAddress,
 };
 
@@ -137,6 +137,16 @@ pub enum Event {
         id: VrId,
         /// The other router.
         peer: Peer,
+    },
+    /// The Active router is silent, and a host that is not heard answers for the first address: the
+    /// Active router lives and is cut off in one direction, or died and left the address behind.
+    Unheard {
+        /// The virtual router.
+        id: VrId,
+        /// The address that was asked for.
+        address: IpAddr,
+        /// The MAC that answered.
+        mac: MacAddr,
     },
     /// We stay Active, and another router that was Active, too, has given way: a network that was divided
     /// has healed. Whatever the other did meanwhile outside of this host may have to be done again.

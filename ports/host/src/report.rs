@@ -51,6 +51,18 @@ pub struct VrReport {
     /// The virtual MAC may be rejected on the way: it has been served for a while, no frame has ever
     /// arrived at it, and no other router was heard on the interface.
     pub mac_unreached: bool,
+    /// A host that answers for its first address although no advertisement of it is heard: the master is
+    /// cut off in one direction, or died and left the address behind.
+    pub holder: Option<Holder>,
+}
+
+/// A host that was found to have a virtual address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The address.
+    pub address: IpAddr,
+    /// The MAC that it answers with.
+    pub mac: MacAddr,
 }
 
 /// A packet that was refused.

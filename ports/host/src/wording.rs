@@ -28,12 +28,10 @@ pub fn reason(why: &Why) -> String {
     let from = |peer: Peer| format!("{} (priority {})", peer.address, peer.priority);
     let ours = why.priority;
     match (why.reason, why.peer) {
-        (Reason::ActiveTimeout, peer) => {
-            let within = seconds(why.down_interval);
-            match peer {
-                Some(peer) => format!("no advertisement within {within} from {}", from(peer)),
-                None => format!("no advertisement from anybody within {within}"),
-            }
+        (Reason::ActiveTimeout, peer) => silence(why.down_interval, peer),
+        (Reason::ActiveUnheard, peer) => {
+            let silence = silence(why.down_interval, peer);
+            format!("{silence}, though a host answers for the address")
         }
         (Reason::ActiveStopped, Some(peer)) => gave_up(peer.address),
         (Reason::Preempted, Some(peer)) => format!("we preempt {}, ours is {ours}", from(peer)),
@@ -48,6 +46,17 @@ pub fn reason(why: &Why) -> String {
         }
         (Reason::Disabled, _) => ended(why.ended).into(),
         (reason, _) => reason.to_string(),
+    }
+}
+
+/// The silence of a master, or of everybody.
+fn silence(down_interval: Duration, peer: Option<Peer>) -> String {
+    let within = seconds(down_interval);
+    match peer {
+        Some(Peer { address, priority }) => {
+            format!("no advertisement within {within} from {address} (priority {priority})")
+        }
+        None => format!("no advertisement from anybody within {within}"),
     }
 }
 
@@ -96,6 +105,7 @@ pub fn event(event: &Event) -> (Weight, String) {
                     | Reason::NoPrimaryAddress
                     | Reason::TrackedFault
                     | Reason::StandsBack
+                    | Reason::ActiveUnheard
                     | Reason::EffectFailed
             );
             (if fault { Weight::Warning } else { Weight::Info }, line)
@@ -147,6 +157,12 @@ pub fn event(event: &Event) -> (Weight, String) {
             let (address, priority) = (peer.address, peer.priority);
             let text = format!("to take over from {address} (priority {priority}) when prepared");
             (Weight::Info, format!("{id}: {text}"))
+        }
+        Event::Unheard { id, address, mac } => {
+            let text = format!(
+                "the master is silent, but a host with the MAC {mac} answers for {address}"
+            );
+            (Weight::Warned, format!("{id}: {text}"))
         }
         Event::Contested { id, peer } => {
             let (address, priority) = (peer.address, peer.priority);

@@ -152,7 +152,7 @@ impl Reception {
             let announced = announced || Sockets::is_announcement(place, frame);
             if !announced {
                 sink(Incoming::Frame { host_if, frame });
-            } else if !heard.is_from_us(frame) {
+            } else if is_from_virtual_mac(frame) || !heard.is_from_us(frame) {
                 sink(Incoming::Announcement { host_if, frame });
             }
         }
@@ -191,4 +191,10 @@ impl Reception {
         });
         result
     }
+}
+
+/// Whether a frame comes from a virtual MAC (RFC 9568 section 7.3). An interface of ours may have the same
+/// and be down, while another router serves and answers a neighbour probe.
+fn is_from_virtual_mac(frame: &[u8]) -> bool {
+    matches!(frame.get(6..11), Some([0, 0, 0x5e, 0, 1 | 2]))
 }

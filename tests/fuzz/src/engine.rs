@@ -278,6 +278,13 @@ impl Bench {
                                 served || view.priority() == 0 || self.is_starting(transmit.key)
                             );
                         }
+                        FrameKind::NeighborProbe => {
+                            let has_mac = self.macs.contains(&transmit.key);
+                            assert!(
+                                !has_mac,
+                                "a host with the virtual MAC asks who has the address"
+                            );
+                        }
                         _ => assert!(served, "announced before it is served"),
                     }
                 }

@@ -221,6 +221,13 @@ impl Lab {
         self.hub.partition(&names);
     }
 
+    /// Drops the advertisements of one host to another, and nothing else, as a firewall or IGMP snooping
+    /// does, until [`heal`](Self::heal).
+    #[cfg(target_os = "linux")]
+    pub fn drop_advertisements(&self, from: &Host, to: &Host) {
+        self.hub.drop_advertisements(from.name(), to.name());
+    }
+
     /// Undoes [`partition`](Self::partition).
     pub fn heal(&self) {
         self.hub.heal();

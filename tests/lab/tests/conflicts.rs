@@ -23,12 +23,18 @@ fn virtual_routers(priority: u8, vmac: bool) -> [Vr; 2] {
 
 /// A master and a backup, with the virtual MAC or without.
 fn pair(vmac: [bool; 2]) -> (PaperNetwork, [Daemon; 2]) {
+    pair_with(vmac, "onconflict = takeover")
+}
+
+/// A master and a backup of which the latter has another line of configuration.
+fn pair_with(vmac: [bool; 2], line: &str) -> (PaperNetwork, [Daemon; 2]) {
     eprintln!("--- virtual MAC: {vmac:?}");
     let network = PaperNetwork::new(Segment::Switch);
     let (clarinet, fridge) = (&network.clarinet, &network.fridge);
+    let backup = virtual_routers(100, vmac[1]).map(|vr| vr.line(line));
     let daemons = [
         clarinet.start(Program::Vrrpd, &virtual_routers(200, vmac[0])),
-        fridge.start(Program::Vrrpd, &virtual_routers(100, vmac[1])),
+        fridge.start(Program::Vrrpd, &backup),
     ];
     wait_until(LIMIT, "a master and a backup", || {
         states(clarinet, "master") == 2 && states(fridge, "backup") == 2
@@ -218,5 +224,64 @@ fn a_host_that_has_the_address_and_announces_nothing_is_found_by_the_master() {
             wait_for_warning(&network.clarinet, &[STRANGER, &mac, address]);
         }
         assert_eq!(states(&network.clarinet, "master"), 2);
+    }
+}
+
+/// The series of a host that tells of addresses which others answer for, as far as they are 1.
+fn conflicts(host: &Host) -> usize {
+    let metrics = vrrpctl(host, &["stats", "--prometheus"]);
+    let series = metrics.lines();
+    let series = series.filter(|line| line.starts_with("vrrp_address_conflict{"));
+    series.filter(|line| line.ends_with(" 1")).count()
+}
+
+#[test]
+fn a_takeover_from_a_master_that_is_cut_off_in_one_direction_says_so() {
+    for vmac in [true, false] {
+        let (network, daemons) = pair([vmac, vmac]);
+        let (clarinet, fridge) = (&network.clarinet, &network.fridge);
+        assert_eq!(conflicts(fridge), 0);
+        network.lab.drop_advertisements(clarinet, fridge);
+        wait_until(LIMIT, "two masters", || {
+            states(clarinet, "master") == 2 && states(fridge, "master") == 2
+        });
+        for (address, family) in [(V4, "ipv4"), ("fe80::53", "ipv6")] {
+            wait_for_warning(fridge, &["answers for", address, "this host took over"]);
+            let log = daemons[1].log();
+            let takeover = log
+                .iter()
+                .find(|(_, line)| line.contains("backup -> master") && line.contains(family));
+            let (_, line) = takeover.expect("it is in the log");
+            assert!(
+                line.contains("though a host answers for the address"),
+                "{line}"
+            );
+        }
+        assert_eq!(conflicts(fridge), 2);
+        network.lab.heal();
+        wait_until(LIMIT, "one master", || states(fridge, "backup") == 2);
+        wait_until(LIMIT, "no conflict", || conflicts(fridge) == 0);
+        assert_eq!(warnings(fridge), [""; 0]);
+    }
+}
+
+#[test]
+fn a_backup_that_waits_leaves_the_address_to_a_host_that_answers_and_takes_it_from_a_dead_one() {
+    for vmac in [true, false] {
+        let (network, daemons) = pair_with([vmac, vmac], "onconflict = wait");
+        let (clarinet, fridge) = (&network.clarinet, &network.fridge);
+        network.lab.drop_advertisements(clarinet, fridge);
+        for address in [V4, "fe80::53"] {
+            wait_for_warning(fridge, &["answers for", address, "this host waits"]);
+        }
+        // Ten intervals and more.
+        pause(Duration::from_millis(2_500));
+        assert_eq!(states(fridge, "backup"), 2);
+        assert_eq!(conflicts(fridge), 2);
+        assert!(network.jimbob.ask(V4).is_some());
+        clarinet.pull_cable();
+        wait_until(LIMIT, "it takes over", || states(fridge, "master") == 2);
+        assert!(!daemons[1].has_said("though a host answers"));
+        assert_eq!(conflicts(fridge), 0);
     }
 }

@@ -10,10 +10,13 @@ use crate::port::{Engine, interface, open};
 use crate::rng::Draw;
 use vrrp_core::{
     AddressCheck, AdvertInterval, Announce, Auth, Duration, Family, FrameKind, Instant, MacAddr,
-    MacMode, Output, OwnerReceive, Priority, State, Track, TrackEffect, Version, VirtualAddress,
-    VrKey, Vrid,
+    MacMode, OnConflict, Output, OwnerReceive, Priority, State, Track, TrackEffect, Version,
+    VirtualAddress, VrKey, Vrid,
 };
-use vrrp_core::{Poll, wire::ethernet};
+use vrrp_core::{
+    Poll,
+    wire::{Claim, ethernet},
+};
 
 const IF: u32 = 3;
 const OWN: u8 = 10;
@@ -25,6 +28,7 @@ struct Pair {
     now: u64,
     config: Config,
     said: Vec<Said>,
+    probes: u32,
     log: Vec<String>,
 }
 
@@ -82,6 +86,9 @@ fn config(rng: &mut impl Draw, version: Version, family: Family) -> Config {
     }
     if rng.chance(300_000) {
         c.settings.owner_receive = OwnerReceive::Discard;
+    }
+    if rng.chance(300_000) {
+        c.settings.on_conflict = OnConflict::Wait;
     }
     if rng.chance(200_000) {
         c.peers = vec![address(family, OWN - 1), address(family, OWN + 1)];
@@ -215,6 +222,7 @@ impl Pair {
             now,
             config,
             said: Vec::new(),
+            probes: 0,
             log,
         }
     }
@@ -229,6 +237,9 @@ impl Pair {
             let Output::Transmit(t) = output else {
                 continue;
             };
+            if t.kind == FrameKind::NeighborProbe {
+                self.probes += 1;
+            }
             if t.kind != FrameKind::Advertisement {
                 continue;
             }
@@ -258,6 +269,7 @@ impl Pair {
         assert_eq!(theirs.handing_over, o.is_leaving(), "{}", context());
         assert_eq!(theirs.priority.get(), o.priority(), "{}", context());
         assert_eq!(self.said, o.said, "{}", context());
+        assert_eq!(self.probes, o.probes, "{}", context());
         if o.state != State::Initialize {
             assert_eq!(
                 theirs.active_interval.as_centis(),
@@ -276,6 +288,7 @@ impl Pair {
         }
         self.said.clear();
         self.oracle.said.clear();
+        (self.probes, self.oracle.probes) = (0, 0);
     }
 
     /// Lets time pass to `end`; both handle what is due at each other's deadlines.
@@ -311,6 +324,25 @@ impl Pair {
         let believed = self.oracle.hear(self.now, m);
         let accepted = verdict.accepted() == Some(self.key);
         assert_eq!(accepted, believed, "{verdict:?} {m:?}\n{:?}", self.oracle);
+        self.compare();
+    }
+
+    /// Somebody says that he has an address, shortly before the end of a silence or at any time.
+    fn claim(&mut self, rng: &mut impl Draw) {
+        let address = match rng.chance(900_000) {
+            true => self.config.addresses[0].address,
+            false => address(self.key.family, OWN + 9),
+        };
+        if rng.chance(700_000) {
+            let interval = self.oracle.learned_cs();
+            let end = self.now + rng.below(4 * u64::from(interval) * 10_000);
+            self.pass(end);
+        }
+        self.log.push(format!("{} claim {address}", self.now));
+        let mac = MacAddr([2, 0, 0, 0, 0, rng.pick(&[OWN, OWN + 9, OWN + 9, OWN + 9])]);
+        let found = self.engine.handle_claim(IF, &Claim { address, mac });
+        let expected = mac.0[5] != OWN && self.oracle.claim(address);
+        assert_eq!(found.is_some(), expected, "{:?}", self.oracle);
         self.compare();
     }
 
@@ -389,10 +421,11 @@ impl Pair {
                     self.pass(end);
                 }
             }
-            4..=6 => {
+            4 | 5 => {
                 let end = self.now + rng.below(4 * interval);
                 self.pass(end);
             }
+            6 => self.claim(rng),
             7 => {
                 // The host sleeps, and wakes late.
                 self.now += rng.below(8 * interval);

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
-use vrrp_core::wire::{ethernet, ipv4, ipv6};
+use vrrp_core::wire::{Claim, ethernet, ipv4, ipv6};
 use vrrp_core::{
     Failure, Family, Instant, InterfaceState, MacAddr, Priority, StateChange, Status, VrKey,
 };
@@ -250,6 +250,11 @@ impl Host {
         }
         if !running {
             return None;
+        }
+        if self.power == Power::On
+            && let Some(claim) = Claim::new(frame)
+        {
+            let _ = self.port.engine_mut().handle_claim(ifindex, &claim);
         }
         if let Some(address) = asked(frame) {
             let serving = self.port.held().iter().find(|(key, held)| {

@@ -11,8 +11,10 @@ use std::collections::{HashSet, VecDeque};
 use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 
+use vrrp_core::wire::Claim;
 use vrrp_core::{
-    Announce, Engine, Family, FrameKind, Instant, MacAddr, Output, Poll, State, VrKey, Vrid,
+    Announce, Engine, Family, FrameKind, Instant, MacAddr, OnConflict, Output, Poll, Reason, State,
+    VrKey, Vrid,
 };
 
 use crate::config::Config;
@@ -88,6 +90,13 @@ struct Message {
     delayed: bool,
 }
 
+impl Message {
+    /// Whether it answers a probe; else it is an advertisement.
+    fn is_answer(&self) -> bool {
+        Claim::new(&self.frame).is_some()
+    }
+}
+
 #[derive(Clone)]
 struct Host {
     engine: Option<Box<Small>>,
@@ -96,6 +105,8 @@ struct Host {
     stopped: bool,
     /// Its check fails.
     failing: bool,
+    /// The probe since it came into its state: none, sent, answered.
+    probe: u8,
     /// When state, handover or standing back changed last, and the advertisements since.
     phase: (Option<(State, bool, bool)>, u64, u32),
 }
@@ -106,6 +117,8 @@ struct Node {
     messages: Vec<Message>,
     now: u64,
     left: Budgets,
+    /// An answer to a probe was lost, or came after a timer.
+    unanswered: bool,
     depth: u32,
     path: Option<Rc<Step>>,
 }
@@ -131,7 +144,8 @@ impl Model {
         while let Some(node) = queue.pop_front() {
             covered.states += 1;
             covered.depth = covered.depth.max(node.depth);
-            self.comes_to_rest(&node).map_err(|wrong| Counterexample {
+            let right = self.waits(&node).and_then(|()| self.comes_to_rest(&node));
+            right.map_err(|wrong| Counterexample {
                 path: path_of(&node),
                 wrong,
             })?;
@@ -151,6 +165,7 @@ impl Model {
             recent: Vec::new(),
             stopped: false,
             failing: false,
+            probe: 0,
             phase: (None, 0, 0),
         });
         let mut node = Node {
@@ -158,6 +173,7 @@ impl Model {
             messages: Vec::new(),
             now: 1_000_000,
             left: self.budgets,
+            unanswered: false,
             depth: 0,
             path: None,
         };
@@ -189,6 +205,7 @@ impl Model {
     /// Takes the outputs of a router; its messages are on their way to everybody else.
     fn drain(&self, node: &mut Node, host: usize) {
         let mut frames: Vec<Rc<[u8]>> = Vec::new();
+        let mut probe: Option<Vec<u8>> = None;
         let Some(engine) = &mut node.hosts[host].engine else {
             return;
         };
@@ -198,6 +215,9 @@ impl Model {
                 Output::Transmit(t) if t.kind == FrameKind::Advertisement => {
                     frames.push(t.frame.into());
                 }
+                Output::Transmit(t) if t.kind == FrameKind::NeighborProbe => {
+                    probe = Some(t.frame.to_vec());
+                }
                 _ => {}
             }
         }
@@ -206,6 +226,11 @@ impl Model {
             .map(|s| (s.state, s.handing_over, s.standing_back));
         if node.hosts[host].phase.0 != phase {
             node.hosts[host].phase = (phase, node.now, 0);
+            node.hosts[host].probe = 0;
+        }
+        if let Some(probe) = probe {
+            node.hosts[host].probe = 1;
+            Self::answer(node, host, &probe);
         }
         node.hosts[host].phase.2 += frames.len() as u32;
         if !frames.is_empty() {
@@ -225,12 +250,34 @@ impl Model {
         }
     }
 
+    /// Every router that serves the address answers the probe of another; it hears the answers as it
+    /// hears advertisements.
+    fn answer(node: &mut Node, asker: usize, probe: &[u8]) {
+        let mut buf = [0; 128];
+        for host in (0..node.hosts.len()).filter(|host| *host != asker) {
+            let engine = node.hosts[host].engine.as_ref();
+            if let Some(answer) = engine.and_then(|e| e.answer(1, probe, &mut buf)) {
+                node.messages.push(Message {
+                    to: asker,
+                    frame: answer.frame.into(),
+                    delayed: false,
+                });
+            }
+        }
+    }
+
     fn deliver(&self, node: &mut Node, at: usize) {
         let message = node.messages.remove(at);
         let now = node.now;
         let host = &mut node.hosts[message.to];
         if let Some(engine) = &mut host.engine {
-            let _ = engine.handle_frame(Instant::from_micros(now), 1, &message.frame);
+            match Claim::new(&message.frame) {
+                Some(claim) if engine.handle_claim(1, &claim).is_some() => host.probe = 2,
+                Some(_) => {}
+                None => {
+                    let _ = engine.handle_frame(Instant::from_micros(now), 1, &message.frame);
+                }
+            }
             if engine.status(KEY).is_some_and(|s| s.state == State::Active) {
                 host.recent.push(now);
             }
@@ -291,6 +338,7 @@ impl Model {
             if node.left.losses > 0 {
                 add(format!("lose {text}"), &mut |n| {
                     n.left.losses -= 1;
+                    n.unanswered |= n.messages[at].is_answer();
                     n.messages.remove(at);
                 });
             }
@@ -306,6 +354,7 @@ impl Model {
                 add(format!("timer of {host}"), &mut |n| {
                     n.left.delays -= waiting;
                     n.messages.iter_mut().for_each(|m| m.delayed = true);
+                    n.unanswered |= n.messages.iter().any(Message::is_answer);
                     self.time_out(n, host, at);
                 });
             }
@@ -376,7 +425,7 @@ impl Model {
         for hasher in [&mut one, &mut two] {
             let since = |t: u64| t as i64 - node.now as i64;
             for host in &node.hosts {
-                (host.stopped, host.failing).hash(hasher);
+                (host.stopped, host.failing, host.probe).hash(hasher);
                 if let (Some((State::Active, _, true)), at, adverts) = host.phase {
                     // The time that is left until the next offer.
                     (since(at), adverts).hash(hasher);
@@ -405,11 +454,38 @@ impl Model {
             let mut messages: Vec<_> = messages.map(|m| (m.to, &m.frame[..], m.delayed)).collect();
             messages.sort();
             messages.hash(hasher);
-            node.left.hash(hasher);
+            (node.left, node.unanswered).hash(hasher);
             // The horizon ends a story in true time.
             node.now.hash(hasher);
         }
         (one.finish(), two.finish())
+    }
+
+    /// G-8: one that waits on a conflict has not just taken over from a router that was there to answer.
+    fn waits(&self, node: &Node) -> Result<(), String> {
+        let status = |host: usize| node.hosts[host].engine.as_ref()?.status(KEY);
+        for host in 0..node.hosts.len() {
+            let settings = &self.configs[host].settings;
+            let span = 2 * settings.advert_interval.duration().as_micros();
+            let took_over = status(host).is_some_and(|s| {
+                s.state == State::Active
+                    && matches!(s.reason, Reason::ActiveTimeout | Reason::ActiveUnheard)
+                    && s.since.as_micros() == node.now
+            });
+            let waits = settings.on_conflict == OnConflict::Wait && !node.unanswered;
+            let mut others = (0..node.hosts.len()).filter(|other| *other != host);
+            let was_there = |other: usize| {
+                let there = status(other).is_some_and(|s| s.state == State::Active);
+                there && node.hosts[other].phase.1 + span < node.now
+            };
+            if took_over && waits && others.any(was_there) {
+                let now = node.now;
+                return Err(format!(
+                    "{host} took over at {now} us, though it was answered"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// From here on messages flow, and nothing goes wrong.
@@ -484,6 +560,9 @@ impl Model {
 }
 
 fn describe(message: &Message) -> String {
+    if message.is_answer() {
+        return format!("answer to {}", message.to);
+    }
     let priority = open(&message.frame).and_then(|sent| sent.message.get(2).copied());
     let from = message.frame.get(29).copied().unwrap_or(0);
     format!(

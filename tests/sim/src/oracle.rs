@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use vrrp_core::{
-    AddressCheck, Auth, Family, MacMode, OwnerReceive, State, TrackEffect, Version, VrKey,
+    AddressCheck, Auth, Family, MacMode, OnConflict, OwnerReceive, State, TrackEffect, Version,
+    VrKey,
 };
 
 use crate::config::Config;
@@ -36,6 +37,14 @@ pub struct Heard {
     pub interval_cs: u16,
     /// When.
     pub at: u64,
+}
+
+/// The neighbour probe of a Backup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Probe {
+    At(u64),
+    Sent,
+    Answered,
 }
 
 /// An advertisement to send.
@@ -76,6 +85,7 @@ pub struct Oracle {
     backup_since: u64,
     listen_until: u64,
     stalled: bool,
+    probe: Probe,
     /// When it answered last; `None` since it became Active.
     answered: Option<u64>,
     answer_due: bool,
@@ -83,6 +93,8 @@ pub struct Oracle {
     until_offer: u64,
     /// The messages sent since they were last taken away.
     pub said: Vec<Said>,
+    /// The probes sent since they were last taken away.
+    pub probes: u32,
 }
 
 impl Oracle {
@@ -110,6 +122,8 @@ impl Oracle {
             answer_due: false,
             until_offer: 0,
             said: Vec::new(),
+            probe: Probe::At(NEVER),
+            probes: 0,
         }
     }
 
@@ -125,7 +139,27 @@ impl Oracle {
 
     /// When something happens next.
     pub fn next(&self) -> u64 {
-        self.timer.min(self.preempt_at)
+        let next = self.timer.min(self.preempt_at);
+        match self.probe {
+            Probe::At(at) if self.state == State::Backup => next.min(at),
+            _ => next,
+        }
+    }
+
+    /// Sets Active_Down_Timer, and G-8: an interval before its end the first address is asked for.
+    fn wait_until(&mut self, at: u64) {
+        self.timer = at;
+        self.probe = Probe::At(at.saturating_sub(self.learned()));
+    }
+
+    /// G-8: somebody says that he has an address. Says whether that answers a probe.
+    pub fn claim(&mut self, address: IpAddr) -> bool {
+        let asked = self.config.addresses.first().map(|a| a.address) == Some(address);
+        let answers = self.state == State::Backup && self.probe == Probe::Sent && asked;
+        if answers {
+            self.probe = Probe::Answered;
+        }
+        answers
     }
 
     fn is_down(&self, effect: TrackEffect) -> bool {
@@ -280,7 +314,7 @@ impl Oracle {
         self.backup_since = now;
         self.listen_until = now;
         let heard = self.heard.map_or(now, |h| h.at);
-        self.timer = (heard + self.patience()).max(now + self.learned() + self.skew());
+        self.wait_until((heard + self.patience()).max(now + self.learned() + self.skew()));
     }
 
     fn initialize(&mut self) {
@@ -312,10 +346,11 @@ impl Oracle {
                 }
                 self.state = State::Backup;
                 self.backup_since = now;
-                self.timer = self.listen_until;
-                if !self.is_owner() {
-                    self.timer += self.patience();
-                }
+                let wait = match self.is_owner() {
+                    true => 0,
+                    false => self.patience(),
+                };
+                self.wait_until(self.listen_until + wait);
             }
             (State::Backup, false) => self.initialize(),
             (State::Active, false) if self.mute() => self.initialize(),
@@ -430,10 +465,12 @@ impl Oracle {
             _ => self.patience(),
         };
         let as_started = self.listen_until.max(now) + wait;
-        self.timer = self.timer.min(as_started).max(self.listen_until);
+        let timer = self.timer.min(as_started).max(self.listen_until);
         if self.stands_back() && !stood_back {
             self.stalled = false;
-            self.timer = as_started;
+            self.wait_until(as_started);
+        } else if timer != self.timer {
+            self.wait_until(timer);
         }
     }
 
@@ -611,6 +648,7 @@ impl Oracle {
                 false => self.skew(),
             };
             self.timer = self.listen_until.max(now + wait);
+            self.probe = Probe::At(NEVER);
             return;
         }
         if self.preempts(heard) {
@@ -626,7 +664,7 @@ impl Oracle {
         }
         self.learn(heard);
         self.stalled = false;
-        self.timer = self.listen_until.max(now + self.patience());
+        self.wait_until(self.listen_until.max(now + self.patience()));
     }
 
     fn preempts(&self, heard: Heard) -> bool {
@@ -723,15 +761,44 @@ impl Oracle {
                 self.stay(now)
             }
             (State::Active, Some(_)) if self.timer <= now => self.left(now),
-            (State::Backup, _) if self.timer <= now => {
-                if now - self.timer > self.learned() && !self.stalled {
-                    self.stalled = true;
-                    self.timer = now + self.learned() + self.skew();
-                } else {
-                    self.become_active(now);
+            (State::Backup, _) => {
+                if self.timer <= now {
+                    self.end_of_silence(now);
                 }
+                self.probe_if_due(now);
             }
             _ => {}
+        }
+    }
+
+    fn end_of_silence(&mut self, now: u64) {
+        if now - self.timer > self.learned() && !self.stalled {
+            self.stalled = true;
+            self.wait_until(now + self.learned() + self.skew());
+            return;
+        }
+        let silent = match self.heard {
+            None => self.priority() != 255,
+            Some(h) => h.priority != 0 && now >= h.at + self.patience(),
+        };
+        let waits = self.config.settings.on_conflict == OnConflict::Wait;
+        if silent && waits && self.probe != Probe::Sent {
+            self.wait_until(now + self.learned());
+        } else {
+            self.become_active(now);
+        }
+    }
+
+    /// G-8: not while the Active router is heard, which is about to be preempted.
+    fn probe_if_due(&mut self, now: u64) {
+        if self.state != State::Backup || !matches!(self.probe, Probe::At(at) if at <= now) {
+            return;
+        }
+        if self.heard.is_none_or(|h| now >= h.at + 2 * self.learned()) {
+            self.probe = Probe::Sent;
+            self.probes += 1;
+        } else {
+            self.probe = Probe::At(NEVER);
         }
     }
 }

@@ -11,7 +11,7 @@ use vrrp_core::{
 };
 use vrrp_core::{
     Poll,
-    wire::{Datagram, ethernet},
+    wire::{Claim, Datagram, ethernet},
 };
 
 use crate::config::Config;
@@ -477,6 +477,17 @@ impl Held {
             return Err(broken("frames are whole", self));
         };
         let own = engine.interface(t.key.ifindex).map(|i| i.mac);
+        if t.kind == FrameKind::NeighborProbe {
+            let claims_nothing = Claim::new(t.frame).is_none_or(|c| c.address.is_unspecified());
+            let right = status.state == State::Backup && Some(frame.source()) == own;
+            return match right && claims_nothing {
+                true => Ok(()),
+                false => Err(broken(
+                    "a Backup asks with its own MAC, and claims nothing",
+                    self,
+                )),
+            };
+        }
         let virtual_mac = self.config.settings.mac_mode == MacMode::Virtual;
         let stopping = status.state == State::Initialize && status.reason == Reason::EffectFailed;
         let from = match virtual_mac {

@@ -7,11 +7,11 @@ use std::net::IpAddr;
 
 use vrrp_core::{
     Announce, Duration, Failure, Family, FrameKind, Instant, InterfaceState, MacAddr, MacMode,
-    Output, Poll, Priority, State, Track, TrackEffect, VirtualAddress, VrKey, Vrid,
+    OnConflict, Output, Poll, Priority, State, Track, TrackEffect, VirtualAddress, VrKey, Vrid,
 };
 use vrrp_core::{
     VrSettings,
-    wire::{Advert, WireVersion},
+    wire::{Advert, Claim, WireVersion},
 };
 
 use crate::config::Config;
@@ -135,6 +135,15 @@ impl Single {
         let _ = self.engine.handle_frame(at, IF, &buf[..len]);
     }
 
+    /// A host that is not heard answers for the first address.
+    fn claim(&mut self) {
+        let claim = Claim {
+            address: [10, 0, 1, 1].into(),
+            mac: MacAddr([2, 0, 0, 0, 0, 20]),
+        };
+        let _ = self.engine.handle_claim(IF, &claim);
+    }
+
     fn pass(&mut self, span: u64) {
         let end = self.now + span;
         self.outputs();
@@ -182,6 +191,7 @@ impl Single {
                     (FrameKind::Advertisement, Some(sent)) => {
                         format!("advert {}", sent.message.get(2).copied().unwrap_or(0))
                     }
+                    (FrameKind::NeighborProbe, _) => "probe".into(),
                     _ => "announce".into(),
                 },
                 Output::SetMac { on, .. } => format!("{}mac", sign(on)),
@@ -222,6 +232,14 @@ fn active() -> Single {
     Single::enabled(config(), 3_700_000)
 }
 
+/// A Backup whose Active router has been silent for so long that the first address was asked for (G-8).
+fn silent(config: Config) -> Single {
+    let mut single = Single::enabled(config, 500_000);
+    single.hear(200, 20);
+    single.pass(2_800_000);
+    single
+}
+
 const STARTS: &[Start] = &[
     Start {
         name: "Initialize, disabled",
@@ -254,6 +272,32 @@ const STARTS: &[Start] = &[
             let mut single = Single::enabled(config(), 500_000);
             single.hear(200, 20);
             single.pass(500_000);
+            single
+        },
+    },
+    Start {
+        name: "Backup, has asked",
+        reach: || silent(config()),
+    },
+    Start {
+        name: "Backup, was answered",
+        reach: || {
+            let mut single = silent(config());
+            single.claim();
+            single
+        },
+    },
+    Start {
+        name: "Backup, was answered and waits",
+        reach: || {
+            let mut single = silent(Config {
+                settings: VrSettings {
+                    on_conflict: OnConflict::Wait,
+                    ..config().settings
+                },
+                ..config()
+            });
+            single.claim();
             single
         },
     },
@@ -440,6 +484,10 @@ const EVENTS: &[Event] = &[
                 s.engine.handle_timeout(s.at());
             }
         },
+    },
+    Event {
+        name: "a host has the address",
+        happen: Single::claim,
     },
     Event {
         name: "hears priority 0",

@@ -74,6 +74,15 @@ fn is_active_at(router: &mut Small, micros: u64) {
     assert_eq!(router.status(KEY).unwrap().state, State::Active);
 }
 
+/// Expects a probe one `interval` before Active_Down_Timer ends at `down` (G-8), in microseconds.
+fn expect_timers(router: &Small, down: u64, interval: u64) {
+    let probe_at = Instant::from_micros(down - interval);
+    assert_eq!(router.poll_timeout(), Some(probe_at));
+    let mut later = router.clone();
+    later.handle_timeout(probe_at);
+    assert_eq!(later.poll_timeout(), Some(Instant::from_micros(down)));
+}
+
 /// `whole * 10,000 us * (256 - priority) / 256`, rounded down.
 fn skew(centis: u64, priority: u8) -> u64 {
     centis * 10_000 * (256 - u64::from(priority)) / 256
@@ -90,13 +99,13 @@ fn version_3() {
         for priority in 1..=254 {
             let mut router = backup(Version::V3, priority, interval);
             let down = 3 * own * 10_000 + skew(own, priority);
-            assert_eq!(router.poll_timeout(), Some(Instant::from_micros(down)));
+            expect_timers(&router, down, own * 10_000);
             // T-3: what was learned counts from here on.
             let heard = Instant::from_micros(5);
             let verdict = router.handle_frame(heard, 1, &better);
             assert_eq!(verdict.accepted(), Some(KEY));
             let down = 5 + 3 * learned * 10_000 + skew(learned, priority);
-            assert_eq!(router.poll_timeout(), Some(Instant::from_micros(down)));
+            expect_timers(&router, down, learned * 10_000);
             // T-4
             let _ = router.handle_frame(Instant::from_micros(7), 1, &stopping);
             is_active_at(&mut router, 7 + skew(learned, priority));
@@ -116,11 +125,12 @@ fn version_2() {
         for priority in 1..=254 {
             let mut router = backup(Version::V2, priority, interval);
             let down = 3 * u64::from(seconds) * 1_000_000 + skew(100, priority);
-            assert_eq!(router.poll_timeout(), Some(Instant::from_micros(down)));
+            let interval = u64::from(seconds) * 1_000_000;
+            expect_timers(&router, down, interval);
             let heard = Instant::from_micros(11);
             let verdict = router.handle_frame(heard, 1, &better);
             assert_eq!(verdict.accepted(), Some(KEY));
-            assert_eq!(router.poll_timeout(), Some(Instant::from_micros(11 + down)));
+            expect_timers(&router, 11 + down, interval);
             let _ = router.handle_frame(Instant::from_micros(12), 1, &stopping);
             is_active_at(&mut router, 12 + skew(100, priority));
         }

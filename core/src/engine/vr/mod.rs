@@ -6,6 +6,7 @@
 //! | `entries` | addresses, peers and source, and which addresses the port serves |
 //! | `tracking` | the tracked objects |
 //! | `phase` | Initialize, Backup, Active, Leaving, each with its deadlines |
+//! | `probe` | the neighbour probe of a Backup |
 //! | `transitions` | the ways from phase to phase |
 //! | `change` | what administrator, tracked objects and interface change meanwhile |
 //! | `heard` | the Active router last heard |
@@ -22,6 +23,7 @@ mod entries;
 mod heard;
 mod output;
 mod phase;
+mod probe;
 mod receive;
 mod repeat;
 mod settings;

@@ -5,10 +5,11 @@
 //! The order is that of the design: neighbours hear nothing of an address before it is served, and
 //! the successor hears priority 0 before it is given up.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 
 use super::entries::AddressChange;
 use super::phase::{After, Phase};
+use super::probe::PROBES;
 use super::repeat::CACHED;
 use super::{SMALL, VirtualRouter};
 use crate::IPV6;
@@ -148,7 +149,39 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             })
             .or_else(|| self.event_step())
             .or_else(|| self.last_steps(iface));
-        step.map_or(Next::Idle, Next::Step)
+        match step {
+            Some(step) => Next::Step(step),
+            None if PROBES => self.probe_step(iface, buf),
+            None => Next::Idle,
+        }
+    }
+
+    /// The neighbour probe of a Backup, from the interface's own MAC and without a source address: it
+    /// teaches nobody where the address is (G-8).
+    //= RFC 5227 section 1.1, RFC 4862 section 5.4.2
+    fn probe_step(&mut self, iface: &Interface, buf: &mut [u8]) -> Next {
+        let target = self.addresses().next();
+        let (Phase::Backup(backup), Some(target)) = (&mut self.phase, target) else {
+            return Next::Idle;
+        };
+        if !backup.probe.is_owed() {
+            return Next::Idle;
+        }
+        let mac = iface.state.mac;
+        let emitted = match target {
+            IpAddr::V4(target) => wire::arp::emit_request(buf, mac, Ipv4Addr::UNSPECIFIED, target),
+            IpAddr::V6(_) if !IPV6 => return Next::Idle,
+            IpAddr::V6(target) => wire::ndisc::emit_probe(buf, mac, target),
+        };
+        let Some(emitted) = emitted else {
+            return Next::BufferTooSmall;
+        };
+        backup.probe.note_sent();
+        Next::Step(Step::Frame {
+            emitted,
+            kind: FrameKind::NeighborProbe,
+            unicast: None,
+        })
     }
 
     fn join_group(&mut self, iface: &mut Interface) -> Option<Step> {

@@ -2,6 +2,7 @@
 //! and what follows. Each phase owns its deadlines. [`Instant::NEVER`] is a deadline that is not set.
 
 use super::announcements::Announcements;
+use super::probe::Probe;
 use crate::output::{Reason, State};
 use crate::time::{Duration, Instant};
 
@@ -31,6 +32,7 @@ pub(super) struct Backup {
     pub(super) listen_until: Instant,
     /// Active_Down_Timer was late once and has been given another interval (T-8).
     pub(super) stalled: bool,
+    pub(super) probe: Probe,
 }
 
 /// Serves the addresses.
@@ -92,6 +94,20 @@ impl Initialize {
     }
 }
 
+impl Backup {
+    /// Sets Active_Down_Timer, and plans a probe for one interval before it ends (G-8).
+    pub(super) fn wait_until(&mut self, down_at: Instant, interval: Duration) {
+        self.down_at = down_at;
+        self.probe = Probe::at(down_at - interval);
+    }
+
+    /// Sets Active_Down_Timer, and plans no probe.
+    pub(super) fn wait_unprobed_until(&mut self, down_at: Instant) {
+        self.down_at = down_at;
+        self.probe = Probe::at(Instant::NEVER);
+    }
+}
+
 impl Active {
     /// Asks for an advertisement that answers another router. Returns when it may be given: `now`, or
     /// the end of `pause` after the last answer.
@@ -119,12 +135,13 @@ impl Phase {
     });
 
     /// Backup without a preempt delay.
-    pub(super) fn backup(down_at: Instant, listen_until: Instant) -> Self {
+    pub(super) fn backup(down_at: Instant, interval: Duration, listen_until: Instant) -> Self {
         Phase::Backup(Backup {
             down_at,
             preempt_at: Instant::NEVER,
             listen_until,
             stalled: false,
+            probe: Probe::at(down_at - interval),
         })
     }
 
@@ -153,7 +170,10 @@ impl Phase {
     pub(super) fn deadline(&self) -> Instant {
         match self {
             Phase::Initialize(initialize) => initialize.retry_at,
-            Phase::Backup(backup) => backup.down_at.min(backup.preempt_at),
+            Phase::Backup(backup) => {
+                let first = backup.down_at.min(backup.preempt_at);
+                first.min(backup.probe.due_at())
+            }
             Phase::Active(active) => active.advertise_at.min(active.announcements.next_round()),
             Phase::Leaving(leaving) => leaving.until,
         }

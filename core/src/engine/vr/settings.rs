@@ -8,8 +8,8 @@ use crate::engine::SMALL;
 use crate::error::Error;
 use crate::time::Duration;
 use crate::types::{
-    AddressCheck, AdvertInterval, Auth, ChecksumMode, Family, MacMode, OwnerReceive, Priority,
-    Version, VrKey,
+    AddressCheck, AdvertInterval, Auth, ChecksumMode, Family, MacMode, OnConflict, OwnerReceive,
+    Priority, Version, VrKey,
 };
 
 /// Rounds of announcements are not scheduled closer than this, so that no deadline comes again at
@@ -30,7 +30,8 @@ pub(in crate::engine) struct Settings {
     pub(super) mac_mode: MacMode,
     pub(super) auth: Auth,
     pub(super) checksum: ChecksumMode,
-    /// [`OWNERS`](Self::OWNERS) and [`ADDRESSES`](Self::ADDRESSES), in one octet.
+    /// [`OWNERS`](Self::OWNERS), [`ADDRESSES`](Self::ADDRESSES) and [`CONFLICTS`](Self::CONFLICTS), in one
+    /// octet.
     pub(super) strict: u8,
     /// The repeats of [`Announce`].
     pub(super) repeats: u8,
@@ -65,6 +66,8 @@ impl Settings {
     pub(super) const OWNERS: u8 = 1;
     /// [`AddressCheck::Strict`].
     pub(super) const ADDRESSES: u8 = 2;
+    /// [`OnConflict::Wait`].
+    pub(super) const CONFLICTS: u8 = 4;
 
     /// Checks everything about a configuration that does not depend on what is in the table.
     pub(in crate::engine) fn new(key: VrKey, config: &VrConfig<'_>) -> Result<Self, Error> {
@@ -89,6 +92,7 @@ impl Settings {
             address_check,
             owner_receive,
             announce,
+            on_conflict,
         } = given;
         let owners = match owner_receive {
             OwnerReceive::Discard => Self::OWNERS,
@@ -97,6 +101,10 @@ impl Settings {
         let addresses = match address_check {
             AddressCheck::Strict => Self::ADDRESSES,
             AddressCheck::Warn => 0,
+        };
+        let conflicts = match on_conflict {
+            OnConflict::TakeOver => 0,
+            OnConflict::Wait => Self::CONFLICTS,
         };
         let Announce {
             repeats,
@@ -115,15 +123,15 @@ impl Settings {
             mac_mode,
             auth,
             checksum,
-            strict: owners | addresses,
+            strict: owners | addresses | conflicts,
             repeats,
             repeat_interval: repeat_interval.max(LEAST_ANNOUNCE_PAUSE).try_into()?,
             refresh: refresh.map_or(Duration::ZERO, |r| r.max(LEAST_ANNOUNCE_PAUSE)),
         })
     }
 
-    /// Whether a received packet is judged by this rule: one of [`OWNERS`](Self::OWNERS) and
-    /// [`ADDRESSES`](Self::ADDRESSES).
+    /// Whether this rule is on: one of [`OWNERS`](Self::OWNERS), [`ADDRESSES`](Self::ADDRESSES) and
+    /// [`CONFLICTS`](Self::CONFLICTS).
     pub(super) fn is_strict(&self, rule: u8) -> bool {
         self.strict & rule != 0
     }

@@ -189,6 +189,11 @@ fn a_value_that_cannot_be_meant() {
             &["5: ownerreceive: expected `elect` or `discard`, found `x`"],
         ),
         (
+            "onconflict = x",
+            true,
+            &["5: onconflict: expected `takeover` or `wait`, found `x`"],
+        ),
+        (
             "announcerepeats = 256",
             true,
             &["5: announcerepeats: expected a number from 0 to 255, found `256`"],

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::time::Duration as StdDuration;
 
 use vrrp_core::{
-    AddressCheck, AdvertInterval, Auth, ChecksumMode, Duration, Family, MacMode, OwnerReceive,
-    Priority, TrackEffect, Version,
+    AddressCheck, AdvertInterval, Auth, ChecksumMode, Duration, Family, MacMode, OnConflict,
+    OwnerReceive, Priority, TrackEffect, Version,
 };
 use vrrp_host::{Tracked, VrSpec};
 
@@ -267,6 +267,13 @@ fn each_key_of_the_protocol_means_what_it_says() {
         with("ownerreceive = elect").settings.owner_receive,
         OwnerReceive::Elect
     );
+    for (text, expected) in [
+        ("priority = 1", OnConflict::TakeOver),
+        ("onconflict = takeover", OnConflict::TakeOver),
+        ("onconflict = wait", OnConflict::Wait),
+    ] {
+        assert_eq!(with(text).settings.on_conflict, expected, "{text}");
+    }
     assert_eq!(
         with("version = 2\naddresscheck = strict")
             .settings

@@ -85,6 +85,7 @@ peers=10.0.0.9
 maxhops=2
 checksum=auto
 ownerreceive=elect
+onconflict=wait
 trackinterface=e2:-5,e3
 vridsdep=2
 announcerepeats=3

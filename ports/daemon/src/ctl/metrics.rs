@@ -58,7 +58,7 @@ pub fn render(form: Form, status: &Status, stats: &Stats) -> String {
 type Value = fn(&VirtualRouter) -> Option<f64>;
 
 /// The gauges of each virtual router: name, help, value.
-const GAUGES: [(&str, &str, Value); 12] = [
+const GAUGES: [(&str, &str, Value); 13] = [
     ("vrrp_priority", "Priority that is advertised.", |router| {
         Some(router.priority.into())
     }),
@@ -107,6 +107,11 @@ const GAUGES: [(&str, &str, Value); 12] = [
         "vrrp_refused_peers",
         "Routers that are heard and whose advertisements are refused.",
         |router| Some(router.refused_peers as f64),
+    ),
+    (
+        "vrrp_address_conflict",
+        "Whether a host answers for the first address though no advertisement of it is heard.",
+        |router| Some(flag(router.conflict.is_some())),
     ),
     (
         "vrrp_peer_age_seconds",

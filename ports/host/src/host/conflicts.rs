@@ -10,7 +10,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
-use vrrp_core::wire::{arp, ethernet, ndisc};
+use vrrp_core::wire::Claim;
 use vrrp_core::{Duration, Family, Instant, MacAddr, State, VrKey};
 
 use super::core::Core;
@@ -88,39 +88,6 @@ impl Claimant {
     }
 }
 
-/// The statement of a host that it has an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Claim {
-    address: IpAddr,
-    mac: MacAddr,
-}
-
-impl Claim {
-    /// Reads a frame. Returns `None` if nobody claims an address in it.
-    fn new(frame: &[u8]) -> Option<Self> {
-        let frame = ethernet::View::new(frame)?;
-        let payload = frame.payload();
-        let claim = match frame.ethertype() {
-            ethernet::ARP => {
-                let packet = arp::Packet::new(payload)?;
-                Self {
-                    address: packet.sender_ip.into(),
-                    mac: packet.sender_mac,
-                }
-            }
-            ethernet::IPV6 => {
-                let advertisement = ndisc::Advertisement::new(payload)?;
-                Self {
-                    address: advertisement.target.into(),
-                    mac: advertisement.target_mac.unwrap_or(frame.source()),
-                }
-            }
-            _ => return None,
-        };
-        (claim.mac != MacAddr::default()).then_some(claim)
-    }
-}
-
 impl Conflicts {
     /// Whether another claim may be looked at in this second.
     fn has_time(&mut self, now: Instant) -> bool {
@@ -185,6 +152,13 @@ impl Conflicts {
         }
     }
 
+    /// Whether a host is known to have an address of a virtual router without VRRP.
+    pub(super) fn is_stranger(&self, key: VrKey, mac: MacAddr) -> bool {
+        let hosts = self.claimed.get(&Owner::VirtualRouter(key));
+        let mut hosts = hosts.into_iter().flatten();
+        hosts.any(|host| host.mac == mac && host.stranger_since.is_some())
+    }
+
     /// Forgets the claims to the addresses of a virtual router, whose routers are heard anew.
     pub(super) fn forget(&mut self, key: VrKey) {
         self.claimed.remove(&Owner::VirtualRouter(key));
@@ -206,6 +180,7 @@ impl Core {
         if !self.conflicts.has_time(now) || self.interfaces.iter().any(is_ours) {
             return;
         }
+        self.hear_holder(now, host_if.number(), claim);
         if let Some(owner) = self.owner(host_if, claim) {
             self.conflicts.note(now, owner, claim);
         }
@@ -315,60 +290,6 @@ impl Core {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 9]);
-
-    #[test]
-    fn a_claim_is_read_from_every_arp_packet_with_a_sender() {
-        let mut buf = [0; 128];
-        let emitted = arp::emit_gratuitous(&mut buf, MAC, [10, 0, 0, 100].into()).unwrap();
-        let request = buf[..emitted.len].to_vec();
-        let claim = Claim {
-            address: [10, 0, 0, 100].into(),
-            mac: MAC,
-        };
-        assert_eq!(Claim::new(&request), Some(claim));
-        let mut reply = request.clone();
-        reply[21] = 2;
-        assert_eq!(Claim::new(&reply), Some(claim));
-        for len in 0..request.len() {
-            assert_eq!(Claim::new(&request[..len]), None);
-        }
-        let mut of_nobody = request;
-        of_nobody[22..28].fill(0);
-        assert_eq!(Claim::new(&of_nobody), None);
-    }
-
-    #[test]
-    fn a_claim_is_read_from_advertisements_and_not_from_solicitations() {
-        let mut buf = [0; 128];
-        let address = "2001:db8::1".parse().unwrap();
-        let emitted = ndisc::emit_unsolicited_na(&mut buf, MAC, address).unwrap();
-        let frame = buf[..emitted.len].to_vec();
-        let claim = Claim {
-            address: address.into(),
-            mac: MAC,
-        };
-        assert_eq!(Claim::new(&frame), Some(claim));
-        let with = |at: usize, octet: u8| {
-            let mut frame = frame.clone();
-            frame[at] = octet;
-            frame
-        };
-        assert_eq!(Claim::new(&with(54, 135)), None);
-        assert_eq!(Claim::new(&with(21, 254)), None, "from beyond a router");
-        let mut other_source = with(78, 1);
-        other_source[6..12].copy_from_slice(&[2, 0, 0, 0, 0, 7]);
-        let of_frame = Claim {
-            mac: MacAddr([2, 0, 0, 0, 0, 7]),
-            ..claim
-        };
-        assert_eq!(Claim::new(&other_source), Some(of_frame));
-        assert_eq!(Claim::new(&other_source[..78]), Some(of_frame));
-        for len in 0..78 {
-            assert_eq!(Claim::new(&frame[..len]), None);
-        }
-    }
 
     #[test]
     fn memory_and_time_are_bounded() {

@@ -12,6 +12,7 @@ use vrrp_core::{
 use super::conflicts::Conflicts;
 use super::devices::Rounds;
 use super::healing::Healing;
+use super::holders::Holders;
 use super::partings::Partings;
 use super::preparation::Preparations;
 use super::probes::{Probed, Probes};
@@ -47,6 +48,7 @@ pub(super) struct Core {
     pub(super) conflicts: Conflicts,
     pub(super) probes: Probes,
     pub(super) healing: Healing,
+    pub(super) holders: Holders,
     pub(super) preparations: Preparations,
     pub(super) events: Queue,
     pub(super) answers: Vec<Answer>,
@@ -75,6 +77,7 @@ pub(super) enum Notice {
     Addresses,
     DualOwner,
     Contested,
+    Unheard,
 }
 
 /// Something that the platform was asked to bring about.
@@ -242,6 +245,7 @@ impl Core {
             conflicts: Conflicts::default(),
             probes: Probes::default(),
             healing: Healing::default(),
+            holders: Holders::default(),
             preparations: Preparations::default(),
             events: Queue::default(),
             answers: Vec::new(),

@@ -88,7 +88,10 @@ fn announced(transmit: &Transmit<'_>) -> Option<IpAddr> {
     match transmit.kind {
         FrameKind::GratuitousArp => Some(arp::Packet::new(payload)?.sender_ip.into()),
         FrameKind::UnsolicitedNa => Some(ndisc::Neighbour::new(payload)?.target.into()),
-        FrameKind::Advertisement | FrameKind::ArpReply | FrameKind::NaReply => None,
+        FrameKind::Advertisement
+        | FrameKind::ArpReply
+        | FrameKind::NaReply
+        | FrameKind::NeighborProbe => None,
     }
 }
 

@@ -4,6 +4,7 @@ mod conflicts;
 mod core;
 mod devices;
 mod healing;
+mod holders;
 mod learning;
 mod partings;
 mod perform;

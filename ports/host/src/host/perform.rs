@@ -299,6 +299,7 @@ impl<P: Platform> Host<P> {
         }
         self.core.sightings.judge_anew(key);
         self.core.conflicts.forget(key);
+        self.core.holders.forget(key);
         self.reap_due = true;
         self.admit(now);
     }
@@ -357,6 +358,10 @@ fn send<P: Platform>(
         if let Some(device) = interfaces.get(host_if) {
             devices::announce(platform, host_if, device, address);
         }
+        return;
+    }
+    if transmit.kind == FrameKind::NeighborProbe {
+        platform.probe(HostIf::of(transmit.key), transmit.frame);
         return;
     }
     platform.transmit(transmit);

@@ -54,6 +54,7 @@ impl<P: Platform> Host<P> {
             rejected: vr.rejected,
             refused_peers: refused.get(&key).map_or(0, Vec::len),
             mac_unreached: self.is_unreached(key, spec, &status),
+            holder: self.core.holder(self.now(), key),
         })
     }
 

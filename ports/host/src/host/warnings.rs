@@ -41,6 +41,7 @@ impl<P: Platform> Host<P> {
         self.core.peers_that_disagree(now, &mut list);
         self.core.peers_that_are_refused(now, &mut list);
         self.core.address_conflicts(now, &mut list);
+        self.core.unheard_holders(now, &mut list);
         self.core.failed_preparations(&mut list);
         let mut of_platform = Vec::new();
         self.platform.warnings(&mut of_platform);

@@ -51,6 +51,8 @@ pub(crate) struct Machine {
     pub(crate) announced: Vec<(String, Vec<u8>)>,
     /// Frames that asked for a neighbour, and when.
     pub(crate) probes: Vec<(Instant, Vec<u8>)>,
+    /// Those of the engine, which have no sender.
+    pub(crate) probes_before_takeover: Vec<(Instant, Vec<u8>)>,
     /// The MAC and the addresses of a host without VRRP, which answers them.
     pub(crate) stranger: Option<(MacAddr, Vec<IpAddr>)>,
     /// Frames that were sent from a MAC to itself.
@@ -437,6 +439,7 @@ impl Platform for Fake {
             FrameKind::Advertisement => Call::Advert(vrid, message[2]),
             FrameKind::GratuitousArp | FrameKind::UnsolicitedNa => Call::Announce(vrid),
             FrameKind::ArpReply | FrameKind::NaReply => Call::Answer(vrid),
+            FrameKind::NeighborProbe => panic!("a probe goes the way of probes"),
         };
         let name = self.machine(|m| {
             if let Call::Advert(vrid, priority) = call {
@@ -467,7 +470,15 @@ impl Platform for Fake {
     fn probe(&mut self, host_if: HostIf, frame: &[u8]) {
         self.machine(|m| {
             let name = m.name(host_if);
-            m.probes.push((m.clock.get(), frame.to_vec()));
+            let is_before_takeover = match frame[12..14] {
+                [0x08, 0x06] => frame[28..32] == [0; 4],
+                _ => frame[22..38] == [0; 16],
+            };
+            let probes = match is_before_takeover {
+                true => &mut m.probes_before_takeover,
+                false => &mut m.probes,
+            };
+            probes.push((m.clock.get(), frame.to_vec()));
             let Some((mac, addresses)) = m.stranger.clone() else {
                 return;
             };

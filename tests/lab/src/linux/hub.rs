@@ -225,6 +225,18 @@ impl Hub {
         self.ns.feed(Command::new("nft").args(["-f", "-"]), &rules);
     }
 
+    /// Drops the advertisements of one host to another, and nothing else.
+    pub(crate) fn drop_advertisements(&self, from: &str, to: &str) {
+        let way = format!("iifname {} oifname {}", quoted(&[from]), quoted(&[to]));
+        let rules = format!(
+            "table bridge partition {{\n chain forward {{\n  type filter hook forward priority 0;\n\
+             \x20 {way} ether type ip ip protocol 112 drop\n\
+             \x20 {way} ether type ip6 ip6 nexthdr 112 drop\n }}\n}}\n"
+        );
+        self.heal();
+        self.ns.feed(Command::new("nft").args(["-f", "-"]), &rules);
+    }
+
     pub(crate) fn heal(&self) {
         let nothing = "add table bridge partition\ndelete table bridge partition\n";
         self.ns.feed(Command::new("nft").args(["-f", "-"]), nothing);

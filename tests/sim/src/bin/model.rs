@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use vrrp_core::{AdvertInterval, MacMode, Track, TrackEffect};
+use vrrp_core::{AdvertInterval, MacMode, OnConflict, Track, TrackEffect};
 use vrrp_sim::config::Config;
 use vrrp_sim::model::{Budgets, CHECK, Model, router};
 use vrrp_sim::output::complain;
@@ -83,6 +83,24 @@ fn models(long: bool) -> Vec<Model> {
             add(&[50, 100, 200], largest, mac_mode, true);
         }
     }
+    // Long silences, which some of the routers wait on while they are answered (G-8).
+    let silences = match long {
+        true => budgets(7, 1, 0, 14),
+        false => budgets(6, 1, 0, 11),
+    };
+    for waits in [[false, true], [true, true]] {
+        let mut configs = vec![router(100, true), router(200, true)];
+        for (config, waits) in configs.iter_mut().zip(waits) {
+            if waits {
+                config.settings.on_conflict = OnConflict::Wait;
+            }
+        }
+        models.push(Model {
+            name: format!("[100, 200], silences, waits {waits:?}"),
+            configs,
+            budgets: silences,
+        });
+    }
     let (two, three) = match long {
         true => (budgets(2, 1, 0, 10), budgets(1, 1, 0, 6)),
         false => (budgets(1, 0, 0, 6), budgets(0, 0, 0, 5)),
@@ -94,6 +112,7 @@ fn models(long: bool) -> Vec<Model> {
             settings.mac_mode == MacMode::Virtual
                 && !settings.priority.is_owner()
                 && settings.advert_interval == AdvertInterval::DEFAULT
+                && settings.on_conflict == OnConflict::TakeOver
         };
         if !long && !model.configs.iter().all(simple) {
             continue;

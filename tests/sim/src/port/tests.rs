@@ -97,6 +97,8 @@ fn transmit(kind: FrameKind, frame: &[u8]) -> Output<'_> {
     })
 }
 
+const ASKS: &str = "a Backup asks with its own MAC, and claims nothing";
+
 #[test]
 fn a_backup_that_speaks_is_seen() {
     for (kind, frame) in frames(key().virtual_mac(), 100) {
@@ -104,6 +106,20 @@ fn a_backup_that_speaks_is_seen() {
         assert_eq!(rule, "nothing is sent from a virtual MAC that is not held");
         // The same by a router that is Active is fine.
         assert_eq!(perform(&mut port(true), &transmit(kind, &frame), None), "");
+    }
+    // Unless it asks, with its own MAC.
+    let own = MacAddr([2, 0, 0, 0, 0, 1]);
+    for (active, source, ip, expected) in [
+        (false, own, [0; 4], ""),
+        (false, own, [10, 0, 0, 80], ASKS),
+        (false, key().virtual_mac(), [0; 4], ASKS),
+        (true, own, [0; 4], ASKS),
+    ] {
+        let mut buf = [0; 128];
+        let emitted = arp::emit_request(&mut buf, source, ip.into(), [10, 0, 0, 80].into());
+        let frame = &buf[..emitted.unwrap().len];
+        let probe = transmit(FrameKind::NeighborProbe, frame);
+        assert_eq!(perform(&mut port(active), &probe, None), expected);
     }
     // Not even with the MAC in its hands.
     let [announcement, advert] = frames(key().virtual_mac(), 100);

@@ -1,8 +1,11 @@
 //! Backup: the ways into it, what it hears, and its timers (RFC 9568 section 6.4.2).
 
+use core::net::IpAddr;
+
 use crate::engine::vr::VirtualRouter;
 use crate::engine::vr::phase::Phase;
-use crate::engine::vr::settings::Micros;
+use crate::engine::vr::probe::{PROBES, Probe};
+use crate::engine::vr::settings::{Micros, Settings};
 use crate::output::Reason;
 use crate::status::ActiveRouter;
 use crate::time::{Duration, Instant};
@@ -31,6 +34,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             _ => self.patience(),
         };
         let new_delay = self.preempt_delay().duration();
+        let interval = self.learned.interval().duration();
         let Phase::Backup(backup) = &mut self.phase else {
             return;
         };
@@ -42,7 +46,10 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             backup.preempt_at = (backup.listen_until.max(heard) + new_delay).max(now);
         }
         let from = backup.listen_until.max(now);
-        backup.down_at = backup.down_at.min(from + wait).max(backup.listen_until);
+        let down_at = backup.down_at.min(from + wait).max(backup.listen_until);
+        if !PROBES || down_at != backup.down_at {
+            backup.wait_until(down_at, interval);
+        }
     }
 
     /// Lets Active_Down_Timer begin anew: every other router has its time from now on (G-7).
@@ -55,18 +62,20 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// Sets Active_Down_Timer after an advertisement of the Active router.
     pub(in crate::engine::vr) fn set_down_timer(&mut self, now: Instant, down_interval: Duration) {
+        let interval = self.learned.interval().duration();
         if let Phase::Backup(backup) = &mut self.phase {
             backup.stalled = false;
-            backup.down_at = backup.listen_until.max(now + down_interval);
+            backup.wait_until(backup.listen_until.max(now + down_interval), interval);
         }
     }
 
     /// Leaves Active for a better router, whose advertisement has just been noted.
     pub(super) fn become_backup(&mut self, now: Instant, reason: Reason) {
         // T-8: a host that slept since then hears a healthy Active router within another interval.
-        let awake = now + self.learned.interval().duration() + self.skew();
+        let interval = self.learned.interval().duration();
+        let awake = now + interval + self.skew();
         let down_at = awake.max(self.heard.after_last(now, self.patience()));
-        self.enter(now, Phase::backup(down_at, now), reason);
+        self.enter(now, Phase::backup(down_at, interval, now), reason);
     }
 
     //= RFC 9568 section 6.4.2
@@ -85,7 +94,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         };
         if heard.priority == 0 {
             backup.preempt_at = Instant::NEVER;
-            backup.down_at = backup.listen_until.max(now + skew);
+            backup.wait_unprobed_until(backup.listen_until.max(now + skew));
             return false;
         }
         if !preempts {
@@ -131,6 +140,39 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         if down_at <= now {
             self.handle_down_timer(now);
         }
+        if PROBES
+            && let Phase::Backup(backup) = &self.phase
+            && backup.probe.due_at() <= now
+        {
+            self.plan_probe(now);
+        }
+    }
+
+    /// Has the first address asked for, unless the Active router is heard and is to be preempted (G-8).
+    fn plan_probe(&mut self, now: Instant) {
+        let interval = self.learned.interval().duration();
+        let active = self.heard.active();
+        let silent = active.is_none_or(|active| active.last_heard + interval + interval <= now);
+        if let Phase::Backup(backup) = &mut self.phase {
+            backup.probe = Probe::at(Instant::NEVER);
+            if silent {
+                backup.probe.owe();
+                self.applied.set_differs(true);
+            }
+        }
+    }
+
+    /// Whether it has asked for this address, and nobody has answered.
+    pub(in crate::engine) fn asks_for(&self, address: IpAddr) -> bool {
+        let asks = matches!(&self.phase, Phase::Backup(backup) if backup.probe.is_unanswered());
+        asks && self.addresses().next() == Some(address)
+    }
+
+    /// Notes the answer: a host that is not heard has the address (G-8).
+    pub(in crate::engine) fn note_claim(&mut self) {
+        if let Phase::Backup(backup) = &mut self.phase {
+            backup.probe.note_answer();
+        }
     }
 
     fn handle_down_timer(&mut self, now: Instant) {
@@ -144,7 +186,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             // A healthy Active router will be heard within another interval.
             self.statistics.stalls = self.statistics.stalls.wrapping_add(1);
             backup.stalled = true;
-            backup.down_at = now + interval + skew;
+            backup.wait_until(now + interval + skew, interval);
             return;
         }
         let reason = match self.heard.active() {
@@ -152,6 +194,22 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             Some(a) if a.priority == 0 => Reason::ActiveStopped,
             Some(a) if now < a.last_heard + self.patience() => Reason::Preempted,
             _ => Reason::ActiveTimeout,
+        };
+        let reason = match &mut self.phase {
+            Phase::Backup(backup) if PROBES && reason == Reason::ActiveTimeout => {
+                let waits = self.settings.is_strict(Settings::CONFLICTS);
+                if waits && !backup.probe.is_unanswered() {
+                    // G-8: asks again, and waits for another interval.
+                    backup.wait_until(now + interval, interval);
+                    return;
+                }
+                if backup.probe.is_answered() {
+                    Reason::ActiveUnheard
+                } else {
+                    reason
+                }
+            }
+            _ => reason,
         };
         // S-4
         self.become_active(now, reason);

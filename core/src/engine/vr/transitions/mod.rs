@@ -15,7 +15,7 @@ use super::settings::Micros;
 use crate::log::state_changed;
 use crate::output::{Reason, State};
 use crate::status::{ActiveRouter, InterfaceState};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::types::Version;
 
 pub(in crate::engine) use active::earliness;
@@ -94,7 +94,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             self.become_active(now, Reason::Owner);
         } else {
             // S-2
-            let backup = Phase::backup(Instant::NEVER, Instant::NEVER);
+            let backup = Phase::backup(Instant::NEVER, Duration::ZERO, Instant::NEVER);
             self.enter(now, backup, Reason::Started);
             self.reset_delays(now, Micros::ZERO);
         }
