@@ -18,6 +18,12 @@ fn web_server(host: &Host) -> Daemon {
     Daemon::run(host, "web", command)
 }
 
+fn wait_listening(host: &Host) {
+    wait_until(LIMIT, "the web server listens", || {
+        host.run("ss -ltn sport = :80").contains(":80")
+    });
+}
+
 /// A virtual router with one check, asked every 0.2 s.
 fn checked(effect: &str, question: &str) -> Vr {
     Vr::new(1, "10.10.10.80")
@@ -32,9 +38,7 @@ fn pair(vr: &Vr) -> (Pair, Daemon, Daemon) {
     let network = PaperNetwork::new(Segment::Switch);
     let (one, other) = (web_server(&network.clarinet), web_server(&network.fridge));
     for host in [&network.clarinet, &network.fridge] {
-        wait_until(LIMIT, "the web server listens", || {
-            host.run("ss -ltn sport = :80").contains(":80")
-        });
+        wait_listening(host);
     }
     let capture = network.lab.capture();
     let pair = Pair {
@@ -208,9 +212,10 @@ fn each_kind_is_asked_without_rights() {
         .line("[CHECK]\nname = served\ntcp = virtual:80")
         .line("[CHECK]\nname = lost\nping = 10.10.10.99\ntimeout = 0.2");
     let _web = web_server(&network.clarinet);
+    wait_listening(&network.clarinet);
     let vrrpd = network.clarinet.start(Program::Vrrpd, &[vr]);
     wait_until(LIMIT, "clarinet is master", || {
-        network.clarinet.has_address("10.10.10.80")
+        vrrpctl(&network.clarinet, &["status"]).contains("master for")
     });
     for (name, answer) in [
         ("who", "succeeded: 65534"),

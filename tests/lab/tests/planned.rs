@@ -113,6 +113,20 @@ fn the_old_master_serves_until_the_new_one_is_prepared() {
         events(clarinet).ends_with("preparescript:master\nmasterscript:master\n")
     });
     assert_eq!(jimbob.ask(ADDRESS).as_deref(), Some("clarinet"));
+
+    // Nor does one from a master that says priority 0, which may be gone at once.
+    fridge.plug_cable();
+    wait_until(LIMIT, "fridge is backup", || {
+        vrrpctl(fridge, &["status"]).contains("backup for")
+    });
+    let handed_over = |name: &str| (0, format!("VRID 1 on xl0 (ipv4): {name} is master\n"));
+    let resigned = vrrpctl_status(clarinet, &["resign", "--wait", "1"]);
+    assert_eq!(resigned, handed_over("10.10.10.2"));
+    let resigned = vrrpctl_status(fridge, &["resign", "--wait", "1"]);
+    assert_eq!(resigned, handed_over("10.10.10.6"));
+    wait_until(LIMIT, "clarinet serves, and then prepares", || {
+        events(clarinet).ends_with("preparescript:master\nmasterscript:master\n")
+    });
 }
 
 #[test]
