@@ -389,6 +389,9 @@ pub struct Stats {
     /// For each check.
     #[serde(default)]
     pub checks: Vec<CheckStats>,
+    /// TCP connections that were reset, as their address was given up in a planned move.
+    #[serde(default)]
+    pub connections_reset: u64,
 }
 
 /// Numbers of a check.

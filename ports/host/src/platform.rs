@@ -147,6 +147,12 @@ pub trait Platform {
         None
     }
 
+    /// How many TCP connections of addresses that were given up have been reset, since this platform was
+    /// opened.
+    fn connections_reset(&self) -> u64 {
+        0
+    }
+
     /// The facts that a new configuration is judged against: the host as it would be without what
     /// this platform has installed. An error, as here: nobody can tell.
     fn facts(&self) -> HostFacts {

@@ -380,6 +380,10 @@ impl Platform for LinuxPlatform {
         self.network.state().table.routers.get(key)?.mac.reached
     }
 
+    fn connections_reset(&self) -> u64 {
+        self.network.connections_reset()
+    }
+
     fn facts(&self) -> HostFacts {
         let state = self.network.state();
         let ours = |address: &_| state.is_ours(address);

@@ -139,6 +139,11 @@ fn all_are_reset(address: &'static str, vmac: bool, lines: &[&str]) {
         vrrpctl(&pair.network.clarinet, &["priority", "1", "50"]);
     });
     assert_eq!(lowered, all, "the priority was lowered");
+    let log = format!("reset {SESSIONS} TCP connections of addresses that this host has given up");
+    wait_until(LIMIT, &log, || lab.pair.clarinet.has_said(&log));
+    let metrics = vrrpctl(&lab.pair.network.clarinet, &["stats", "--prometheus"]);
+    let metric = format!("\nvrrp_connections_reset_total {SESSIONS}\n");
+    assert!(metrics.contains(&metric), "{metrics}");
     let preempted = lab.moved("clarinet", |pair| {
         vrrpctl(&pair.network.clarinet, &["priority", "1", "default"]);
     });

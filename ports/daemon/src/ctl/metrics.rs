@@ -48,6 +48,12 @@ pub fn render(form: Form, status: &Status, stats: &Stats) -> String {
         }
     }
     checks(&mut out, stats);
+    out.family(
+        "vrrp_connections_reset",
+        Type::Counter,
+        "TCP connections that were reset, as their address was given up in a planned move.",
+    );
+    out.sample("vrrp_connections_reset_total", "", stats.connections_reset);
     counters(&mut out, stats);
     if form == Form::OpenMetrics {
         out.text.push_str("# EOF\n");
@@ -362,6 +368,7 @@ mod tests {
                 runs: 9,
                 changes: 2,
             }],
+            connections_reset: 16,
         };
         render(form, &status, &stats)
     }
@@ -392,6 +399,7 @@ mod tests {
              vrrp_advertisement_sent_total{vrid=\"1\",interface=\"eth0\",family=\"ipv4\"} 7\n",
             "# TYPE vrrp_priority_override gauge\n\
              vrrp_priority_override{vrid=\"1\",interface=\"eth0\",family=\"ipv4\"} 250\n",
+            "# TYPE vrrp_connections_reset_total counter\nvrrp_connections_reset_total 16\n",
             "vrrp_rejected_total{interface=\"a\\\"b\",reason=\"checksum-errors\"} 2\n",
             "family=\"ipv4\",reason=\"auth-failure\"} 3\n",
         ] {

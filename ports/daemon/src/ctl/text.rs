@@ -159,6 +159,10 @@ pub fn stats(stats: &Stats) -> String {
             let _ = writeln!(out, "  rejected {reason:<23} {n:>10}");
         }
     }
+    if stats.connections_reset > 0 {
+        let n = stats.connections_reset;
+        let _ = writeln!(out, "TCP connections\n  {:<32} {n:>10}", "reset");
+    }
     for (name, drops) in stats
         .interfaces
         .iter()

@@ -41,6 +41,7 @@ impl<P: Platform> Daemon<P> {
                     virtual_routers: Vec::new(),
                     interfaces: report::drops(&self.host.interfaces()),
                     checks: self.board.stats(),
+                    connections_reset: self.host.connections_reset(),
                 };
                 let reports = self.host.statuses();
                 Pieces::of_list(&Answer::Stats(stats), ROUTERS, reports, report::vr_stats)

@@ -25,6 +25,8 @@ pub(super) struct Logged {
     problems: BTreeSet<Warning>,
     limit: WarningLimit,
     looked: Option<Instant>,
+    /// Connections that were reset, as far as they have been logged.
+    connections_reset: u64,
 }
 
 impl Logged {
@@ -91,14 +93,29 @@ impl<P: Platform> Daemon<P> {
     /// Compares the warnings that hold with what the log knows, about once a second. While it stops
     /// there is more to come that ends them.
     pub(super) fn log_warnings(&mut self, now: Instant) {
+        if self.stop.is_some() {
+            self.log_resets();
+        }
         let rested = |at: Instant| now.saturating_duration_since(at) >= REST;
         if self.stop.is_none() && self.logged.looked.is_none_or(rested) {
             self.logged.looked = Some(now);
             self.limit.tell(now);
+            self.log_resets();
             let logged = self.logged.compare(self.host.warnings(), now);
             for (warning, begins) in logged {
                 self.note_warning(&warning, begins, now);
             }
+        }
+    }
+
+    /// Logs how many connections have been reset since the last look.
+    pub(super) fn log_resets(&mut self) {
+        let count = self.host.connections_reset();
+        let more = count - self.logged.connections_reset;
+        if more > 0 {
+            self.logged.connections_reset = count;
+            let s = if more == 1 { "" } else { "s" };
+            log::info!("reset {more} TCP connection{s} of addresses that this host has given up");
         }
     }
 }

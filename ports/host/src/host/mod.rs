@@ -279,6 +279,11 @@ impl<P: Platform> Host<P> {
         self.conditions(self.now())
     }
 
+    /// How many TCP connections of addresses that this host has given up were reset.
+    pub fn connections_reset(&self) -> u64 {
+        self.platform.connections_reset()
+    }
+
     /// Every watched interface.
     pub fn interfaces(&self) -> Vec<InterfaceReport> {
         let interfaces = self.core.interfaces.iter();

@@ -106,6 +106,7 @@ impl Message {
             Message::Open(place) => w.tag(7).place(place),
             Message::Close(place) => w.tag(8).place(place),
             Message::Warnings(warnings) => w.tag(9).warnings(warnings),
+            Message::ConnectionsReset(more) => w.tag(12).raw(&more.to_ne_bytes()),
             Message::Link { index, link } => w.tag(10).u32(*index).link(link.as_ref()),
             Message::Reached { key, reached } => w.tag(11).key(*key).tag(match reached {
                 None => 0,
@@ -151,6 +152,7 @@ impl Message {
                     _ => return None,
                 },
             },
+            12 => Message::ConnectionsReset(r.u64()?),
             _ => return None,
         };
         r.end(message)
@@ -340,6 +342,10 @@ impl<'a> Reader<'a> {
 
     fn u16(&mut self) -> Option<u16> {
         self.array().map(u16::from_ne_bytes)
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        self.array().map(u64::from_ne_bytes)
     }
 
     fn u32(&mut self) -> Option<u32> {

@@ -123,6 +123,8 @@ pub enum Message {
     Lost(Failure),
     /// [`Platform::warnings`], in place of those before.
     Warnings(Vec<PlatformWarning>),
+    /// So many more connections than before: [`Platform::connections_reset`].
+    ConnectionsReset(u64),
     /// A descriptor comes with this datagram, in place of the one before at that place.
     Open(Place),
     /// The descriptor at that place is of no use any more.

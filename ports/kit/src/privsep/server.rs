@@ -165,21 +165,34 @@ struct Told {
     reached: BTreeMap<VrKey, Option<bool>>,
     /// The warnings, as octets. Empty: it knows of none.
     warnings: Vec<u8>,
+    /// Connections that had been reset before it began, and those that it was told of.
+    connections_reset: u64,
     /// Warnings and the like may be others by now.
     is_doubtful: bool,
     /// When they were looked for last, or the worker began to ask.
     looked: Option<Instant>,
 }
 
+impl Told {
+    /// Of a worker that begins now.
+    fn since(platform: &impl Platform) -> Self {
+        Self {
+            connections_reset: platform.connections_reset(),
+            ..Self::default()
+        }
+    }
+}
+
 impl<P: PrivilegedPlatform> Server<P> {
     /// Serves a process at the other end of `stream`, which may ask for what `config` needs.
     pub fn new(mut platform: P, stream: UnixStream, config: HostConfig) -> Self {
         platform.leave_frames();
+        let told = Told::since(&platform);
         Self {
             platform,
             guard: Guard::new(config),
             channel: Channel::new(stream, MAX_DATAGRAM, MOST_QUEUED),
-            told: Told::default(),
+            told,
             states: BTreeMap::new(),
             taken_up: BTreeMap::new(),
         }
@@ -245,7 +258,7 @@ impl<P: PrivilegedPlatform> Server<P> {
         self.states.clear();
         self.guard = Guard::new(config);
         self.channel = Channel::new(stream, MAX_DATAGRAM, MOST_QUEUED);
-        self.told = Told::default();
+        self.told = Told::since(&self.platform);
     }
 
     /// Waits for the platform alone, while there is no worker.
@@ -468,7 +481,20 @@ impl<P: PrivilegedPlatform> Server<P> {
         self.told.looked = Some(now);
         self.told.is_doubtful = false;
         self.tell_reached()?;
+        self.tell_resets()?;
         self.warn()
+    }
+
+    /// Tells how many more connections have been reset.
+    fn tell_resets(&mut self) -> io::Result<()> {
+        let count = self.platform.connections_reset();
+        let more = count.saturating_sub(self.told.connections_reset);
+        if more > 0 {
+            self.told.connections_reset = count;
+            let message = Message::ConnectionsReset(more);
+            self.channel.queue(&message.encode(), None)?;
+        }
+        Ok(())
     }
 
     /// Tells the warnings that hold now, if they are others than before.

@@ -103,6 +103,8 @@ pub struct Worker<F> {
     news: Vec<Message>,
     /// The warnings of the parent.
     warnings: Vec<PlatformWarning>,
+    /// The sum of what the parent has told.
+    connections_reset: u64,
     reached: BTreeMap<VrKey, bool>,
     /// Something was asked for since the last flush.
     unflushed: bool,
@@ -120,6 +122,7 @@ impl<F: Frames> Worker<F> {
             answers: VecDeque::new(),
             news: Vec::new(),
             warnings: Vec::new(),
+            connections_reset: 0,
             reached: BTreeMap::new(),
             unflushed: false,
         })
@@ -194,6 +197,9 @@ impl<F: Frames> Worker<F> {
                 };
             }
             Message::Warnings(warnings) => self.warnings = warnings,
+            Message::ConnectionsReset(more) => {
+                self.connections_reset = self.connections_reset.saturating_add(more);
+            }
             news @ (Message::Interface { .. } | Message::Lost(_)) => self.news.push(news),
         }
         Ok(())
@@ -354,6 +360,10 @@ impl<F: Frames> Platform for Worker<F> {
 
     fn mac_was_reached(&self, key: VrKey) -> Option<bool> {
         self.reached.get(&key).copied()
+    }
+
+    fn connections_reset(&self) -> u64 {
+        self.connections_reset
     }
 
     fn warnings(&self, list: &mut Vec<PlatformWarning>) {

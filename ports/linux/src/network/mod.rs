@@ -255,6 +255,11 @@ impl Network {
             .examine(&self.state, &mut self.installer, index)
     }
 
+    /// How many connections have been reset.
+    pub(crate) fn connections_reset(&self) -> u64 {
+        self.resets.count()
+    }
+
     /// Appends what is wrong now.
     pub(crate) fn warnings(&self, list: &mut Vec<PlatformWarning>) {
         self.sysctls.warnings(&self.state, list);

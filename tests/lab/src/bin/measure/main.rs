@@ -11,6 +11,7 @@
 //!                          memory
 //! measure services [RUNS]  each service of the paper behind a virtual address, and each reason for which
 //!                          the address moves: asks that a client loses, and the longest silence
+//! measure connections [COUNT]  thousands of idle TCP connections at a handover: when their clients learn
 //! measure exact  [RUNS]    the time from the last advertisement to the successor's first
 //! ```
 //!
@@ -19,6 +20,7 @@
 
 mod checks;
 mod clients;
+mod connections;
 mod exact;
 mod outage;
 mod scale;
@@ -34,6 +36,19 @@ fn main() -> ExitCode {
 }
 
 fn run() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [connections::SERVICE, port] => {
+            connections::serve(port.parse().expect("a port"));
+            return ExitCode::SUCCESS;
+        }
+        [connections::CLIENT, port, count] => {
+            let count = count.parse().expect("a number of connections");
+            connections::hold(port.parse().expect("a port"), count);
+            return ExitCode::SUCCESS;
+        }
+        _ => {}
+    }
     if let Err(error) = netns::become_root() {
         complain!("measure: not root, and no user namespace to be had: {error}");
         return ExitCode::FAILURE;
@@ -49,6 +64,12 @@ fn run() -> ExitCode {
         checks::run(count, &only);
         return ExitCode::SUCCESS;
     }
+    if command == Some("connections")
+        && let Ok(count @ 1..=150_000) = number(10_000)
+    {
+        connections::run(count);
+        return ExitCode::SUCCESS;
+    }
     match (command, number(5), number(255), addresses) {
         (Some("outage"), Ok(runs), _, _) => outage::run(runs, &only),
         (Some("clients"), _, Ok(count @ 1..=255), _) => clients::run(count.min(235) as u8),
@@ -60,6 +81,7 @@ fn run() -> ExitCode {
         _ => {
             complain!(
                 "usage: measure outage|exact|services [RUNS] [--only WORD]\n       \
+                 measure connections [COUNT, 1 to 150000]\n       \
                  measure clients [VRIDS, 1 to 235]\n       \
                  measure checks [CHECKS, 1 to 900] [--only WORD]\n       \
                  measure scale [VRIDS, 1 to 255] [--addresses N, 1 to 64] [--only WORD]"
