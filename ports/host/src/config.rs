@@ -98,6 +98,31 @@ pub const fn family_word(family: Family) -> &'static str {
     }
 }
 
+/// The number of the object that is always down, and makes a drained virtual router stand back. Others
+/// are counted from 0.
+pub(crate) const DRAINED: u16 = u16::MAX;
+
+/// The part of the engine's form that is not of the configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Form {
+    /// Whether it takes over from an Active router that is well.
+    pub(crate) preempts: Preempts,
+    /// Whether it stands back.
+    pub(crate) drained: bool,
+}
+
+/// Whether a Backup takes over from an Active router that is well.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Preempts {
+    /// As the configuration says.
+    #[default]
+    AsConfigured,
+    /// No.
+    Never,
+    /// Yes, and without a delay.
+    AtOnce,
+}
+
 /// One virtual router: [`VrConfig`], owned, and with interfaces by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VrSpec {
@@ -148,16 +173,15 @@ impl VrSpec {
         }
     }
 
-    /// Calls `f` with the engine's form, tracked objects numbered by `number`. One that `holds_back` leaves
-    /// an Active router alone that is well.
+    /// Calls `f` with the engine's form, tracked objects numbered by `number`.
     pub(crate) fn with_engine_form<R>(
         &self,
-        holds_back: bool,
+        form: Form,
         mut number: impl FnMut(&Tracked) -> u16,
         f: impl FnOnce(&VrConfig<'_>) -> R,
     ) -> R {
         let addresses: Vec<VirtualAddress> = self.addresses.iter().map(|a| a.address).collect();
-        let tracks: Vec<Track> = self
+        let mut tracks: Vec<Track> = self
             .tracks
             .iter()
             .map(|track| Track {
@@ -165,9 +189,30 @@ impl VrSpec {
                 effect: track.effect,
             })
             .collect();
+        if form.drained {
+            let has_weight = |t: &Track| t.effect != TrackEffect::Fault;
+            let spare = tracks.iter().position(has_weight);
+            // One that stands back has priority 1, whatever its objects weigh: there is room.
+            if let Some(spare) = spare.filter(|_| tracks.len() >= MAX_TRACKS) {
+                tracks.remove(spare);
+            }
+            tracks.push(Track {
+                object: DRAINED,
+                effect: TrackEffect::StandBack,
+            });
+        }
+        let preempt_delay = match form.preempts {
+            Preempts::AtOnce => vrrp_core::Duration::ZERO,
+            _ => self.settings.preempt_delay,
+        };
         f(&VrConfig {
             settings: VrSettings {
-                preempt: self.settings.preempt && !holds_back,
+                preempt: match form.preempts {
+                    Preempts::AsConfigured => self.settings.preempt,
+                    Preempts::Never => false,
+                    Preempts::AtOnce => true,
+                },
+                preempt_delay,
                 ..self.settings
             },
             addresses: &addresses,

@@ -3,7 +3,7 @@
 
 use vrrp_core::{Engine, FrameKind, Instant, InterfaceState, Output, Poll, State, Transmit, VrKey};
 
-use crate::config::VrSpec;
+use crate::config::{Form, VrSpec};
 use crate::limits::{MAX_ADDRESSES, MAX_FRAME};
 
 /// An engine for one virtual router.
@@ -37,7 +37,7 @@ pub fn farewell(
         ..*interface
     };
     let begun = engine.set_interface(now, key.ifindex, up).and_then(|()| {
-        spec.with_engine_form(false, |_| 0, |config| engine.admin(now).insert(key, config))?;
+        spec.with_engine_form(Form::default(), |_| 0, |config| engine.admin(now).insert(key, config))?;
         engine.admin(now).set_enabled(key, true)
     });
     if begun.is_err() {

@@ -16,6 +16,7 @@ use super::holders::Holders;
 use super::partings::Partings;
 use super::preparation::Preparations;
 use super::probes::{Probed, Probes};
+use super::wishes::Wishes;
 use crate::config::{Tracked, VrId, VrSpec};
 use crate::error::PlatformError;
 use crate::event::{Ended, Event, Why};
@@ -116,6 +117,8 @@ pub(super) struct Vr {
     pub(super) enabled: bool,
     /// The administrator's override.
     pub(super) priority: Option<Priority>,
+    /// The administrator's wishes that move or hold it.
+    pub(super) wishes: Wishes,
     /// As last reported.
     pub(super) state: State,
     /// The reason of the last change of state.
@@ -136,6 +139,7 @@ impl Vr {
             rejected: None,
             enabled: true,
             priority: None,
+            wishes: Wishes::default(),
             state: State::Initialize,
             why: None,
             standing_back: None,

@@ -16,6 +16,7 @@ mod refusals;
 mod reload;
 mod views;
 mod warnings;
+mod wishes;
 
 use std::io;
 use std::os::fd::RawFd;
@@ -128,6 +129,7 @@ impl<P: Platform> Host<P> {
             self.advertise();
         }
         self.core.settle_healed(now);
+        self.core.end_returns(now);
         self.review_preparations(now);
         self.announce_on_devices(now);
         self.probe(now);

@@ -23,6 +23,8 @@ const PACE: Duration = Duration::from_millis(5);
 pub(super) enum Parting {
     /// It goes on as Backup.
     Resign,
+    /// It stands back until it is wanted again: every other host serves rather than this one.
+    Drain,
     /// It stops until it is enabled again.
     Disable,
     /// It is removed.
@@ -73,6 +75,10 @@ impl Core {
     fn leave(&mut self, now: Instant, key: VrKey, parting: Parting) -> Result<(), Error> {
         match parting {
             Parting::Resign => self.engine.admin(now).resign(key),
+            Parting::Drain => {
+                self.tell_hold(now, key);
+                Ok(())
+            }
             Parting::Disable => self.engine.admin(now).set_enabled(key, false),
             Parting::Remove => self.engine.admin(now).remove(key),
         }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use vrrp_core::{Engine, Instant, InterfaceState, VrKey};
 
-use crate::config::{ConfigCause, ConfigError, HostConfig, Tracked, VrId, VrSpec};
+use crate::config::{ConfigCause, ConfigError, Form, HostConfig, Tracked, VrId, VrSpec};
 use crate::limits::{MAX_ADDRESSES, MAX_INTERFACES, MAX_VIRTUAL_ROUTERS};
 
 impl HostConfig {
@@ -114,7 +114,7 @@ fn check_engine(spec: &VrSpec) -> Result<(), ConfigError> {
         .set_interface(now, key.ifindex, InterfaceState::default())
         .and_then(|()| {
             spec.with_engine_form(
-                false,
+                Form::default(),
                 |_| objects.next().unwrap_or(u16::MAX),
                 |config| engine.admin(now).insert(key, config),
             )

@@ -122,9 +122,10 @@ impl Core {
     /// The Active router that a Backup would preempt.
     fn weaker_active(&self, now: Instant, key: VrKey) -> Option<ActiveRouter> {
         let status = self.engine.status(key)?;
-        let spec = self.vrs.get(&key)?.current.as_ref()?;
+        let vr = self.vrs.get(&key)?;
+        let spec = vr.current.as_ref()?;
         let may = status.state == State::Backup
-            && spec.settings.preempt
+            && vr.wishes.may_preempt(spec)
             && !status.resigned
             && !status.priority.is_owner();
         let active = status.active.filter(|_| may)?;
@@ -149,22 +150,23 @@ impl Core {
         });
     }
 
-    /// Tells the engine whether a virtual router may preempt.
-    fn tell_hold(&mut self, now: Instant, key: VrKey) {
+    /// Tells the engine whether a virtual router may preempt, and whether it stands back.
+    pub(super) fn tell_hold(&mut self, now: Instant, key: VrKey) {
         let Some(vr) = self.vrs.get(&key).filter(|vr| !vr.leaving) else {
             return;
         };
         let Some(spec) = &vr.current else {
             return;
         };
-        let holds_back = self.preparations.holds_back(key, spec);
+        let form = vr.wishes.form(self.preparations.holds_back(key, spec));
         let (objects, engine) = (&mut self.objects, &mut self.engine);
         let result = spec.with_engine_form(
-            holds_back,
+            form,
             |what| objects.number(what),
             |config| engine.admin(now).reconfigure(key, config),
         );
         self.engine_refused(now, key, result);
+        self.state_drained(now, key);
     }
 
     /// Virtual routers that would take over and could not be prepared.

@@ -245,9 +245,9 @@ impl<P: Platform> Host<P> {
         };
         let objects = &mut core.objects;
         let engine = &mut core.engine;
-        let holds_back = core.preparations.holds_back(key, &spec);
+        let form = vr.wishes.form(core.preparations.holds_back(key, &spec));
         let result = spec.with_engine_form(
-            holds_back,
+            form,
             |what| objects.number(what),
             |config| engine.admin(now).reconfigure(key, config),
         );
@@ -318,9 +318,9 @@ impl<P: Platform> Host<P> {
             return;
         };
         let (objects, engine) = (&mut core.objects, &mut core.engine);
-        let holds_back = core.preparations.holds_back(key, &spec);
+        let form = vr.wishes.form(core.preparations.holds_back(key, &spec));
         let mut result = spec.with_engine_form(
-            holds_back,
+            form,
             |what| objects.number(what),
             |config| engine.admin(now).insert(key, config),
         );
@@ -349,6 +349,7 @@ impl<P: Platform> Host<P> {
             let up = core.objects.is_up(number);
             core.engine.admin(now).set_tracked(number, up);
         }
+        core.state_drained(now, key);
         let status = core.engine.status(key);
         if let Some(vr) = core.vrs.get_mut(&key) {
             vr.note_standing_back(now, status.as_ref());

@@ -18,3 +18,4 @@ mod timer;
 mod tracking;
 mod trouble;
 mod warnings;
+mod wishes;
