@@ -14,10 +14,10 @@ mod words;
 pub use connection::{ConnectError, Connection};
 pub use history::{HISTORY, Log, Notice, Record, Since};
 pub use protocol::{
-    Answer, Check, CheckEvent, CheckStats, Conflict, Event, Peer, Rejected, Request, SCHEMA, Seen,
-    Stats, Status, UsedCheck, VirtualRouter, VrStats, Which,
+    Answer, Check, CheckEvent, CheckStats, Conflict, Event, GivenOverride, Peer, Rejected, Request,
+    SCHEMA, Seen, Stats, Status, Term, Terms, UsedCheck, VirtualRouter, VrStats, Which,
 };
-pub use words::{Family, NoticeKind, State, UnknownWord, Versions};
+pub use words::{Family, NoticeKind, OverrideKind, State, UnknownWord, Versions};
 
 /// The examples of the README.
 #[cfg(doctest)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::history::{Log, Notice, Record, Since};
-use crate::words::{Family, State, Versions};
+use crate::words::{Family, OverrideKind, State, Versions};
 
 /// The number of the form of the answers. It rises when a field changes its meaning or goes.
 pub const SCHEMA: u32 = 1;
@@ -43,7 +43,41 @@ pub enum Request {
         which: Which,
         /// 1 to 255. `None`: the configured one again.
         priority: Option<u8>,
+        /// When it ends, and why it is given.
+        #[serde(flatten)]
+        terms: Terms,
     },
+    /// Have every other host serve rather than this one, until it is taken back.
+    Drain {
+        /// Which virtual router.
+        #[serde(flatten)]
+        which: Which,
+        /// When it ends, and why it is given.
+        #[serde(flatten)]
+        terms: Terms,
+        /// Seconds for which a master lets TCP connections end before it leaves. `None`: it leaves at once.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wait_s: Option<u32>,
+    },
+    /// Take a drain back.
+    Undrain(Which),
+    /// Stay as it is: a better host is no reason to move, on either side.
+    Hold {
+        /// Which virtual router.
+        #[serde(flatten)]
+        which: Which,
+        /// When it ends, and why it is given.
+        #[serde(flatten)]
+        terms: Terms,
+    },
+    /// Take a hold back.
+    Release(Which),
+    /// Move a virtual router that is master here to another host, once.
+    Failover(Which),
+    /// Move a virtual router here whose master has a lower priority, once.
+    Failback(Which),
+    /// Take back everything that these requests have changed.
+    Default(Which),
     /// Cease to be master, in favour of whoever is there, and do not take over again.
     Resign(Which),
     /// Take part again.
@@ -65,6 +99,17 @@ impl Request {
                 | Request::Check { run: false, .. }
         )
     }
+}
+
+/// When an override ends by itself, and why it was given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// The seconds for which it is given. `None`: until it is taken back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub for_s: Option<u64>,
+    /// The reason: at most 200 octets without control characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// A virtual router, as far as it must be named to be the only one meant; or several at once.
@@ -250,8 +295,14 @@ pub struct VirtualRouter {
     pub base_priority: u8,
     /// The priority that the file says.
     pub configured_priority: u8,
-    /// The priority that `vrrpctl priority` has put in its place.
+    /// The priority that vrrpctl has put in its place.
     pub priority_override: Option<u8>,
+    /// The sum that gives the priority, the first term being what objects move.
+    #[serde(default)]
+    pub terms: Vec<Term>,
+    /// The overrides that vrrpctl has given.
+    #[serde(default)]
+    pub overrides: Vec<GivenOverride>,
     /// Whether the administrator lets it take part.
     pub enabled: bool,
     /// It was told to resign and does not preempt.
@@ -310,6 +361,36 @@ pub struct Conflict {
     pub address: String,
     /// The MAC that it answers with.
     pub mac: String,
+}
+
+/// A term of the sum that gives a priority.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Term {
+    /// The value.
+    pub value: i32,
+    /// Where it is from, in words.
+    pub what: String,
+}
+
+/// An override of a virtual router.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GivenOverride {
+    /// Its effect.
+    pub kind: OverrideKind,
+    /// The priority that it sets.
+    pub priority: Option<u8>,
+    /// The number of the user who has given it.
+    pub uid: u32,
+    /// When it was given, in milliseconds since 1970.
+    pub time_ms: u64,
+    /// The time until it ends by itself. `None`: it does not.
+    pub left_s: Option<f64>,
+    /// Why it was given.
+    pub reason: Option<String>,
+    /// A drain that waits for connections to end: the time until it no longer does.
+    pub wait_left_s: Option<f64>,
+    /// TCP connections of the addresses, as long as it waits for them and they can be counted.
+    pub connections: Option<u64>,
 }
 
 /// Another router of a virtual router.
@@ -487,7 +568,8 @@ mod tests {
             parse(r#"{"command":"set-priority","vrid":7,"interface":"eth0","priority":200}"#),
             Some(Request::SetPriority {
                 which: which.clone(),
-                priority: Some(200)
+                priority: Some(200),
+                terms: Terms::default(),
             })
         );
         assert_eq!(

@@ -130,6 +130,19 @@ words! {
     }
 }
 
+words! {
+    /// The kind of an override.
+    OverrideKind, "`drain`, `hold` or `priority`", {
+        /// Every other host serves rather than this one.
+        #[default]
+        Drain = "drain",
+        /// It stays as it is: a better host is no reason to move.
+        Hold = "hold",
+        /// Another priority than the configured one.
+        Priority = "priority",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

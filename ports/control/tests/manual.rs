@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 use vrrp_control::{
-    Answer, Check, CheckEvent, CheckStats, Event, Log, Notice, Peer, Rejected, Request, SCHEMA,
-    Seen, Since, Stats, Status, UsedCheck, VirtualRouter, VrStats, Which,
+    Answer, Check, CheckEvent, CheckStats, Event, GivenOverride, Log, Notice, Peer, Rejected,
+    Request, SCHEMA, Seen, Since, Stats, Status, Term, Terms, UsedCheck, VirtualRouter, VrStats,
+    Which,
 };
 
 const PAGE: &str = include_str!("../../daemon/man/vrrpd_control.5");
@@ -68,6 +69,11 @@ fn every_member_is_described_and_no_other() {
             ".Ss A virtual router of the status",
             members(&VirtualRouter::default()),
         ),
+        (".Ss A term of a priority", members(&Term::default())),
+        (
+            ".Ss An override of a virtual router",
+            members(&GivenOverride::default()),
+        ),
         (".Ss A peer", members(&Peer::default())),
         (".Ss check", members(&Check::default())),
         (
@@ -118,8 +124,13 @@ fn every_member_of_a_request_is_described() {
             family: Some(vrrp_control::Family::Ipv4),
         },
         priority: None,
+        terms: Terms {
+            for_s: Some(1),
+            reason: Some(String::new()),
+        },
     };
     let mut found = members(&request);
+    found.push("wait_s".into());
     found.extend(members(&Request::Check {
         name: String::new(),
         run: true,

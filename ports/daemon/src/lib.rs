@@ -10,6 +10,7 @@
 //! - [`daemon`] is the worker's loop, with reload and graceful stop.
 //! - [`history`] remembers what happened, over a restart.
 //! - [`scripts`] runs the event scripts.
+//! - [`overrides`] are wishes of administrators that last.
 //! - [`state`] is the directory of what outlives a reboot.
 //! - [`checks`] knows whether services work.
 //! - [`control`] is the control socket: its server, its words, and the client's side.
@@ -26,6 +27,7 @@ pub mod history;
 pub mod logging;
 pub mod notify;
 pub mod output;
+pub mod overrides;
 #[cfg(test)]
 #[path = "../../host/tests/bench/patience.rs"]
 mod patience;

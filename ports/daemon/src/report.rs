@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use vrrp_core::{ActiveRouter, Family, Instant, MacMode, Reason, State, Statistics, Version};
-use vrrp_host::{About, InterfaceReport, Sighting, VrId, VrReport, Warning};
+use vrrp_core::{
+    ActiveRouter, Family, Instant, MacMode, Reason, State, Statistics, TrackEffect, Version,
+};
+use vrrp_host::{About, InterfaceReport, Sighting, Tracked, VrId, VrReport, Warning};
 
-use vrrp_control::{Conflict, Peer, Rejected, Seen, Versions, VirtualRouter, VrStats};
+use vrrp_control::{Conflict, Peer, Rejected, Seen, Term, Versions, VirtualRouter, VrStats};
 use vrrp_host::wording;
 
 /// A family in the words of the control protocol.
@@ -58,6 +60,9 @@ pub fn virtual_router(
         base_priority: status.base_priority.get(),
         configured_priority: report.configured_priority.get(),
         priority_override: report.priority_override.map(vrrp_core::Priority::get),
+        terms: terms(report),
+        // For the caller to add.
+        overrides: Vec::new(),
         enabled: status.enabled,
         resigned: status.resigned,
         handing_over: status.handing_over,
@@ -93,6 +98,39 @@ pub fn virtual_router(
             count: last.count,
         }),
     }
+}
+
+/// The sum that gives the priority.
+fn terms(report: &VrReport) -> Vec<Term> {
+    let term = |value: i32, what: String| Term { value, what };
+    let configured = report.configured_priority;
+    let base = match report.priority_override {
+        Some(_) if report.held => format!("held as master, {configured} configured"),
+        Some(_) => format!("set by vrrpctl, {configured} configured"),
+        None => "configured".into(),
+    };
+    let mut terms = vec![term(report.status.base_priority.get().into(), base)];
+    // The owner's is moved by nothing, and one that stands back has the lowest whatever is tracked.
+    if report.status.base_priority.is_owner() || report.status.standing_back {
+        return terms;
+    }
+    for track in &report.tracks {
+        let (value, state) = match track.effect {
+            TrackEffect::WhileDown(weight) if !track.up => (weight, "down"),
+            TrackEffect::WhileUp(weight) if track.up => (weight, "up"),
+            _ => continue,
+        };
+        let what = match &track.what {
+            Tracked::Interface(name) => format!("{name} {state}"),
+            Tracked::VirtualRouter(id) => format!("{id} {state}"),
+            Tracked::Named(name) => match state {
+                "down" => format!("{name} fails"),
+                _ => format!("{name} passes"),
+            },
+        };
+        terms.push(term(value.into(), what));
+    }
+    terms
 }
 
 /// A master on a segment.

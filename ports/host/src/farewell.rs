@@ -37,7 +37,11 @@ pub fn farewell(
         ..*interface
     };
     let begun = engine.set_interface(now, key.ifindex, up).and_then(|()| {
-        spec.with_engine_form(Form::default(), |_| 0, |config| engine.admin(now).insert(key, config))?;
+        spec.with_engine_form(
+            Form::default(),
+            |_| 0,
+            |config| engine.admin(now).insert(key, config),
+        )?;
         engine.admin(now).set_enabled(key, true)
     });
     if begun.is_err() {

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use vrrp_core::{
     AdvertInterval, DropReason, Family, Instant, InterfaceState, MacAddr, MacMode, Priority,
-    Statistics, Status, Vrid,
+    Statistics, Status, TrackEffect, VrSettings, Vrid,
 };
 
-use crate::config::{AddressSpec, VrId};
+use crate::config::{AddressSpec, Tracked, VrId};
 use crate::event::Why;
 
 /// A virtual router as it stands.
@@ -28,6 +28,16 @@ pub struct VrReport {
     pub configured_priority: Priority,
     /// The priority that [`Host::set_priority`](crate::Host::set_priority) has put in its place.
     pub priority_override: Option<Priority>,
+    /// The objects that it tracks.
+    pub tracks: Vec<TrackReport>,
+    /// Its settings.
+    pub settings: VrSettings,
+    /// The unicast peers.
+    pub peers: Vec<IpAddr>,
+    /// It is drained: every other host is to serve rather than this one.
+    pub drained: bool,
+    /// It takes over from no Active router that is well.
+    pub held: bool,
     /// Its counters.
     pub statistics: Statistics,
     /// Its addresses.
@@ -63,6 +73,18 @@ pub struct Holder {
     pub address: IpAddr,
     /// The MAC that it answers with.
     pub mac: MacAddr,
+}
+
+/// A tracked object of a virtual router.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TrackReport {
+    /// The object.
+    pub what: Tracked,
+    /// The effect of its state.
+    pub effect: TrackEffect,
+    /// Its state.
+    pub up: bool,
 }
 
 /// A packet that was refused.

@@ -170,6 +170,38 @@ impl SockDiag {
     }
 }
 
+/// Counts the TCP connections of these local addresses in the network namespace of the calling thread.
+/// It may take long.
+///
+/// # Errors
+/// The kernel does not list them.
+pub fn count_connections(addresses: &[IpAddr]) -> io::Result<u64> {
+    let socket = || sys::socket(libc::AF_NETLINK, libc::SOCK_RAW, libc::NETLINK_SOCK_DIAG);
+    let mut diag = SockDiag {
+        list: socket()?,
+        reset: socket()?,
+        room: vec![0; ROOM],
+        out: Vec::new(),
+    };
+    let mut count = 0;
+    for &address in addresses {
+        // Those of IPv4 may be of sockets for both families.
+        let four = address.is_ipv4().then_some(libc::AF_INET);
+        for family in four.into_iter().chain([libc::AF_INET6]) {
+            diag.out.clear();
+            list_request(&mut diag.out, family as u8, CONNECTED, Some(address));
+            sys::send(&diag.list, &diag.out)?;
+            match diag.take_list(&mut |found| count += found.len() as u64) {
+                // A kernel without IPv6.
+                Err(error)
+                    if family == libc::AF_INET6 && error.raw_os_error() == Some(libc::ENOENT) => {}
+                taken => taken?,
+            }
+        }
+    }
+    Ok(count)
+}
+
 /// Starts the thread that resets connections.
 pub(crate) fn spawn(work: Box<dyn FnOnce() + Send>) -> io::Result<JoinHandle<()>> {
     let builder = std::thread::Builder::new().name("resets".into());
@@ -356,6 +388,8 @@ mod tests {
                 let count = diag.reset(&given_up(one, true), &|| false).unwrap();
                 assert_eq!(count, 0, "one of the host with itself");
                 assert!(!is_reset(&mut meant.0));
+                // Both ends are here.
+                assert_eq!(count_connections(&[one.parse().unwrap()]).unwrap(), 2);
                 let count = diag.reset(&given_up(one, false), &|| false).unwrap();
                 assert!((1..=2).contains(&count), "{count}");
                 assert!(is_reset(&mut meant.0) && is_reset(&mut meant.1));

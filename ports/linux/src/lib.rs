@@ -46,6 +46,7 @@ pub mod testing;
 mod warnings;
 mod worker;
 
+pub use connections::count_connections;
 pub use facts::LinuxFacts;
 pub use platform::{LinuxPlatform, Options};
 pub use vrrp_port_kit::Counters;

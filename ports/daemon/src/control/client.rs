@@ -18,6 +18,8 @@ const IDLE: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(super) struct Client {
     stream: UnixStream,
+    /// Its number, which no other client has.
+    pub(super) number: u64,
     /// The user whose it is.
     pub(super) uid: u32,
     /// Whether it may change things.
@@ -32,6 +34,8 @@ pub(super) struct Client {
     sent: usize,
     /// Hang up when the output is sent.
     closing: bool,
+    /// A request of it is being carried out.
+    waits: bool,
     progress: Instant,
 }
 
@@ -40,9 +44,15 @@ pub(super) struct Client {
 pub(super) struct Gone;
 
 impl Client {
-    pub(super) fn new(stream: UnixStream, uid: u32, admin: bool, now: Instant) -> Self {
+    pub(super) fn new(
+        stream: UnixStream,
+        number: u64,
+        (uid, admin): (u32, bool),
+        now: Instant,
+    ) -> Self {
         Self {
             stream,
+            number,
             uid,
             admin,
             subscribed: None,
@@ -51,6 +61,7 @@ impl Client {
             rest: None,
             sent: 0,
             closing: false,
+            waits: false,
             progress: now,
         }
     }
@@ -66,7 +77,8 @@ impl Client {
 
     /// Whether it may ask: no answer is under way.
     fn is_free(&self) -> bool {
-        !self.has_output() && self.rest.is_none() && !self.closing && self.subscribed.is_none()
+        let between = !self.has_output() && self.rest.is_none();
+        between && !self.closing && !self.waits && self.subscribed.is_none()
     }
 
     /// Whether more is to be read from it: a request, or its end.
@@ -134,8 +146,14 @@ impl Client {
         Some(line)
     }
 
+    /// It has made a request whose answer is to come.
+    pub(super) fn wait(&mut self) {
+        self.waits = true;
+    }
+
     /// Gives it an answer to take.
     pub(super) fn answer(&mut self, answer: &Answer, now: Instant) {
+        self.waits = false;
         // Our own types always have a JSON form; if not, there is nothing to answer with.
         if serde_json::to_writer(&mut self.output, answer).is_ok() {
             self.output.push(b'\n');
@@ -147,6 +165,7 @@ impl Client {
 
     /// Gives it an answer to take in pieces.
     pub(super) fn answer_in_pieces(&mut self, pieces: Pieces, now: Instant) {
+        self.waits = false;
         self.rest = Some(pieces);
         self.go_on(now);
     }

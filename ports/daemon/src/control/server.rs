@@ -44,6 +44,7 @@ pub struct Server {
     /// The user who may do what root may.
     owner: u32,
     clients: Vec<Client>,
+    next_client: u64,
     history: History,
 }
 
@@ -54,7 +55,7 @@ pub struct Asked {
     pub request: Request,
     /// The user whose it is.
     pub uid: u32,
-    place: usize,
+    client: u64,
 }
 
 /// Why there is no control socket.
@@ -139,6 +140,7 @@ impl Server {
             listener,
             owner,
             clients: Vec::new(),
+            next_client: 0,
             history: History::default(),
         }
     }
@@ -207,24 +209,26 @@ impl Server {
             self.clients.rotate_left(served);
         }
         // The client that was served is the last one now.
-        let place = self.clients.len().saturating_sub(1);
+        let client = self.clients.last_mut().filter(|_| asked.is_some());
+        let asked = asked.zip(client).map(|(request, client)| {
+            client.wait();
+            Asked {
+                request,
+                uid: client.uid,
+                client: client.number,
+            }
+        });
         if set.ready(self.listener.as_raw_fd()) {
             self.accept(now);
         }
-        let uid = self
-            .clients
-            .get(place)
-            .map_or(u32::MAX, |client| client.uid);
-        asked.map(|request| Asked {
-            request,
-            uid,
-            place,
-        })
+        asked
     }
 
-    /// Answers a request that was just taken.
+    /// Answers a request that was taken, at once or later. Its client may have gone.
     pub fn answer(&mut self, asked: &Asked, reply: Reply, now: Instant) {
-        let Some(client) = self.clients.get_mut(asked.place) else {
+        let place = self.clients.iter().position(|c| c.number == asked.client);
+        let Some((place, client)) = place.and_then(|at| Some((at, self.clients.get_mut(at)?)))
+        else {
             return;
         };
         match reply {
@@ -232,7 +236,7 @@ impl Server {
             Reply::InPieces(pieces) => client.answer_in_pieces(pieces, now),
         }
         if client.flush(now).is_err() {
-            self.clients.remove(asked.place);
+            self.clients.remove(place);
         }
     }
 
@@ -267,13 +271,14 @@ impl Server {
         }
     }
 
-    fn admit(&self, stream: UnixStream, now: Instant) -> Option<Client> {
+    fn admit(&mut self, stream: UnixStream, now: Instant) -> Option<Client> {
         stream.set_nonblocking(true).ok()?;
         let uid = sys::peer_uid(&stream).ok()?;
         let admin = uid == 0 || uid == self.owner;
         let visitors = self.clients.iter().filter(|c| !c.admin).count();
         let full = self.clients.len() >= MAX_CLIENTS || (!admin && visitors >= MAX_VISITORS);
-        let mut client = Client::new(stream, uid, admin, now);
+        self.next_client += 1;
+        let mut client = Client::new(stream, self.next_client, (uid, admin), now);
         if full {
             client.answer(&Answer::error("too many clients"), now);
             let _ = client.flush(now);

@@ -47,6 +47,7 @@ pub fn render(form: Form, status: &Status, stats: &Stats) -> String {
             }
         }
     }
+    overrides(&mut out, status);
     checks(&mut out, stats);
     out.family(
         "vrrp_connections_reset",
@@ -140,6 +141,24 @@ fn states(out: &mut Exposition, status: &Status) {
         for state in State::ALL {
             let labels = labels(&with(named(router), "state", state.to_string()));
             out.sample("vrrp_state", &labels, u8::from(router.state == *state));
+        }
+    }
+}
+
+fn overrides(out: &mut Exposition, status: &Status) {
+    let routers = &status.virtual_routers;
+    if routers.iter().all(|router| router.overrides.is_empty()) {
+        return;
+    }
+    out.family(
+        "vrrp_override",
+        Type::Gauge,
+        "Override that vrrpctl has given: drain, hold or priority.",
+    );
+    for router in routers {
+        for one in &router.overrides {
+            let labels = labels(&with(named(router), "override", one.kind.to_string()));
+            out.sample("vrrp_override", &labels, 1);
         }
     }
 }
@@ -343,6 +362,8 @@ mod tests {
                 priority_override: Some(250),
                 enabled: true,
                 since_s: 12.5,
+                name: Some("web".into()),
+                overrides: vec![vrrp_control::GivenOverride::default()],
                 ..VirtualRouter::default()
             }],
             ..Status::default()
@@ -393,12 +414,14 @@ mod tests {
         let text = rendered(Form::Prometheus);
         for lines in [
             "# TYPE vrrp_state gauge\n\
-             vrrp_state{vrid=\"1\",interface=\"eth0\",family=\"ipv4\",state=\"master\"} 1\n\
-             vrrp_state{vrid=\"1\",interface=\"eth0\",family=\"ipv4\",state=\"backup\"} 0\n",
+             vrrp_state{vrid=\"1\",interface=\"eth0\",family=\"ipv4\",name=\"web\",state=\"master\"} 1\n\
+             vrrp_state{vrid=\"1\",interface=\"eth0\",family=\"ipv4\",name=\"web\",state=\"backup\"} 0\n",
             "# TYPE vrrp_advertisement_sent_total counter\n\
              vrrp_advertisement_sent_total{vrid=\"1\",interface=\"eth0\",family=\"ipv4\"} 7\n",
             "# TYPE vrrp_priority_override gauge\n\
-             vrrp_priority_override{vrid=\"1\",interface=\"eth0\",family=\"ipv4\"} 250\n",
+             vrrp_priority_override{vrid=\"1\",interface=\"eth0\",family=\"ipv4\",name=\"web\"} 250\n",
+            "# TYPE vrrp_override gauge\n\
+             vrrp_override{vrid=\"1\",interface=\"eth0\",family=\"ipv4\",name=\"web\",override=\"drain\"} 1\n",
             "# TYPE vrrp_connections_reset_total counter\nvrrp_connections_reset_total 16\n",
             "vrrp_rejected_total{interface=\"a\\\"b\",reason=\"checksum-errors\"} 2\n",
             "family=\"ipv4\",reason=\"auth-failure\"} 3\n",

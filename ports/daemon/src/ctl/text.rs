@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use vrrp_control::{
-    Check, CheckEvent, Event, Family, Log, Notice, Record, Seen, State, Stats, Status,
-    VirtualRouter,
+    Check, CheckEvent, Event, Family, GivenOverride, Log, Notice, OverrideKind, Record, Seen,
+    State, Stats, Status, VirtualRouter,
 };
 use vrrp_host::full_name;
 use vrrp_host::wording::{ago, gave_up, span, utc};
@@ -284,12 +284,18 @@ pub fn name(name: Option<&str>, vrid: u8, interface: &str, family: Family) -> St
 }
 
 fn marks(router: &VirtualRouter) -> String {
+    let given = |kind| router.overrides.iter().any(|one| one.kind == kind);
     let marks = [
         (!router.enabled && !router.leaving, "disabled"),
         (router.leaving, "being removed"),
         (router.handing_over, "handing over"),
         (router.resigned, "resigned"),
-        (router.standing_back, "standing back"),
+        (given(OverrideKind::Drain), "drained"),
+        (given(OverrideKind::Hold), "held"),
+        (
+            router.standing_back && !given(OverrideKind::Drain),
+            "standing back",
+        ),
     ];
     let set = marks.iter().filter(|(set, _)| *set);
     set.map(|(_, word)| format!(", {word}")).collect()
@@ -317,17 +323,91 @@ fn master(router: &VirtualRouter) -> String {
 
 /// The priority that is advertised, and how it differs from the configured one.
 fn priority(router: &VirtualRouter) -> String {
-    let set = router.priority_override.map(|set| {
-        let configured = router.configured_priority;
-        format!("set to {set} by vrrpctl, configured {configured}")
-    });
-    let base = router.base_priority;
-    let tracked = (router.priority != base).then(|| format!("{base} without tracked objects"));
-    let remarks: Vec<String> = set.into_iter().chain(tracked).collect();
-    match remarks.as_slice() {
-        [] => router.priority.to_string(),
-        _ => format!("{} ({})", router.priority, remarks.join("; ")),
+    let priority = router.priority;
+    let mut terms = router.terms.iter();
+    let Some(first) = terms.next() else {
+        return priority.to_string();
+    };
+    let mut sum = format!("{} {}", first.value, first.what);
+    let mut total = first.value;
+    for term in terms {
+        let sign = if term.value < 0 { '-' } else { '+' };
+        sum += &format!(" {sign} {} {}", term.value.abs(), term.what);
+        total += term.value;
     }
+    if router.standing_back {
+        format!("{priority} while it stands back, otherwise {sum}")
+    } else if total == i32::from(priority) {
+        format!("{priority} = {sum}")
+    } else {
+        format!("{priority}, as near to {sum} as can be")
+    }
+}
+
+/// An override: `drained since 2026-11-30 14:02 UTC by root (uid 0), 1 h 12 min left: kernel update`.
+pub fn given_override(given: &GivenOverride) -> String {
+    let what = match (given.kind, given.priority) {
+        (OverrideKind::Drain, _) if given.wait_left_s.is_some() => "being drained".to_owned(),
+        (OverrideKind::Drain, _) => "drained".into(),
+        (OverrideKind::Hold, _) => "held".into(),
+        (OverrideKind::Priority, Some(priority)) => format!("priority {priority}"),
+        (OverrideKind::Priority, None) => "another priority".into(),
+    };
+    let since = utc(given.time_ms);
+    let since = since.get(..16).unwrap_or_default().replace('T', " ");
+    let mut text = format!("{what} since {since} UTC by {}", giver(given.uid));
+    if let Some(left) = given.left_s {
+        text += &format!(", {} left", span(left));
+    }
+    if let Some(left) = given.wait_left_s {
+        text += &match given.connections {
+            Some(1) => ", waits for 1 TCP connection".to_owned(),
+            Some(count) => format!(", waits for {count} TCP connections"),
+            None => ", waits for TCP connections that are not counted yet".into(),
+        };
+        text += &format!(", at most {} more", span(left));
+    }
+    if let Some(reason) = &given.reason {
+        text += &format!(": {reason}");
+    }
+    text
+}
+
+/// A drain as the reason of a change of state.
+pub fn drained_by(given: &GivenOverride) -> String {
+    let reason = given.reason.as_deref().map(|reason| format!(": {reason}"));
+    format!(
+        "drained by {}{}",
+        giver(given.uid),
+        reason.unwrap_or_default()
+    )
+}
+
+fn giver(uid: u32) -> String {
+    match uid {
+        0 => "root (uid 0)".into(),
+        n => user(n),
+    }
+}
+
+/// An override as a warning, with the command that ends it.
+pub fn override_warning(router: &VirtualRouter, given: &GivenOverride) -> String {
+    let meant = match &router.name {
+        Some(name) => name.clone(),
+        None => {
+            let family = match router.family {
+                Family::Ipv4 => 4,
+                Family::Ipv6 => 6,
+            };
+            format!("-i {} -{family} {}", router.interface, router.vrid)
+        }
+    };
+    let end = match given.kind {
+        OverrideKind::Drain => format!("undrain {meant}"),
+        OverrideKind::Hold => format!("release {meant}"),
+        OverrideKind::Priority => format!("priority {meant} default"),
+    };
+    format!("{}; to end it: vrrpctl {end}", given_override(given))
 }
 
 fn facts(router: &VirtualRouter) -> Vec<(&'static str, String)> {
@@ -421,7 +501,7 @@ fn aligned(table: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vrrp_control::{Peer, Rejected, Versions};
+    use vrrp_control::{Peer, Rejected, Term, Versions};
 
     fn router() -> VirtualRouter {
         VirtualRouter {
@@ -433,6 +513,7 @@ mod tests {
             reason: "10.10.10.6 (priority 250) advertises, ours is 90".into(),
             priority: 90,
             base_priority: 100,
+            terms: vec![term(100, "configured"), term(-10, "eth2 down")],
             enabled: true,
             version: Versions::V2,
             interval_s: 1.0,
@@ -462,6 +543,11 @@ mod tests {
         }
     }
 
+    fn term(value: i32, what: &str) -> Term {
+        let what = what.to_owned();
+        Term { value, what }
+    }
+
     fn of(router: VirtualRouter) -> Status {
         Status {
             version: "0.1.0".into(),
@@ -478,7 +564,7 @@ mod tests {
 
 VRID 1 on eth0 (ipv4): backup for 2 min 10 s
   why        10.10.10.6 (priority 250) advertises, ours is 90
-  priority   90 (100 without tracked objects)
+  priority   90 = 100 configured - 10 eth2 down
   master     10.10.10.6, priority 250, heard 3 s ago
   addresses  10.10.10.53/32 10.10.10.80/32
   mac        00:00:5e:00:01:01 (virtual, vr4.2.1)
@@ -509,25 +595,99 @@ VRID 1 on eth0 (ipv4): backup for 2 min 10 s
     }
 
     #[test]
-    fn a_priority_set_by_vrrpctl_is_told_from_the_configured_one() {
-        let set = VirtualRouter {
-            priority: 150,
-            base_priority: 150,
-            configured_priority: 100,
-            priority_override: Some(150),
+    fn a_priority_is_shown_as_the_sum_that_it_is() {
+        let line = |priority: u8, terms: Vec<Term>| {
+            super::priority(&VirtualRouter {
+                priority,
+                terms,
+                ..router()
+            })
+        };
+        assert_eq!(
+            line(250, vec![term(250, "configured")]),
+            "250 = 250 configured"
+        );
+        let terms = vec![
+            term(250, "configured"),
+            term(-50, "eth2 down"),
+            term(-50, "check dns fails"),
+        ];
+        assert_eq!(
+            line(150, terms.clone()),
+            "150 = 250 configured - 50 eth2 down - 50 check dns fails"
+        );
+        let set = vec![
+            term(10, "set by vrrpctl, 100 configured"),
+            term(-50, "eth2 down"),
+        ];
+        assert_eq!(
+            line(1, set),
+            "1, as near to 10 set by vrrpctl, 100 configured - 50 eth2 down as can be"
+        );
+        let drained = VirtualRouter {
+            priority: 1,
+            standing_back: true,
+            terms: vec![term(250, "configured")],
             ..router()
         };
-        let text = status(&of(set.clone()));
-        let line = "  priority   150 (set to 150 by vrrpctl, configured 100)\n";
-        assert!(text.contains(line), "{text}");
-        let tracked = VirtualRouter {
-            priority: 120,
-            ..set
+        assert_eq!(
+            super::priority(&drained),
+            "1 while it stands back, otherwise 250 configured"
+        );
+        assert!(
+            brief(&of(VirtualRouter {
+                priority_override: Some(10),
+                ..router()
+            }))
+            .contains(" 90 (set) ")
+        );
+    }
+
+    #[test]
+    fn an_override_says_since_when_by_whom_for_how_long_and_how_to_end_it() {
+        let mut given = GivenOverride {
+            time_ms: 1_795_982_772_345,
+            left_s: Some(4_320.0),
+            reason: Some("kernel update".into()),
+            ..GivenOverride::default()
         };
-        let text = status(&of(tracked.clone()));
-        let line = "120 (set to 150 by vrrpctl, configured 100; 150 without tracked objects)\n";
-        assert!(text.contains(line), "{text}");
-        assert!(brief(&of(tracked)).contains(" 120 (set) "));
+        assert_eq!(
+            given_override(&given),
+            "drained since 2026-11-29 20:06 UTC by root (uid 0), 1 h 12 min left: kernel update"
+        );
+        given.wait_left_s = Some(25.0);
+        given.connections = Some(3);
+        given.uid = 7;
+        given.left_s = None;
+        assert_eq!(
+            override_warning(&router(), &given),
+            "being drained since 2026-11-29 20:06 UTC by uid 7, waits for 3 TCP connections, at most 25 s more: kernel update; to end it: vrrpctl undrain -i eth0 -4 1"
+        );
+        let named = VirtualRouter {
+            name: Some("web".into()),
+            overrides: vec![given],
+            ..router()
+        };
+        let held = GivenOverride {
+            kind: OverrideKind::Hold,
+            ..GivenOverride::default()
+        };
+        assert!(override_warning(&named, &held).ends_with("; to end it: vrrpctl release web"));
+        let set = GivenOverride {
+            kind: OverrideKind::Priority,
+            priority: Some(7),
+            ..GivenOverride::default()
+        };
+        let text = override_warning(&named, &set);
+        assert!(
+            text.starts_with("priority 7 since 1970-01-01 00:00 UTC by root"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("; to end it: vrrpctl priority web default"),
+            "{text}"
+        );
+        assert!(status(&of(named)).contains(": backup for 2 min 10 s, drained\n"));
     }
 
     #[test]

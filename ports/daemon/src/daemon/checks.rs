@@ -63,7 +63,12 @@ impl<P: Platform> Daemon<P> {
                 let faults = self.board.reason(id, |effect| effect == TrackEffect::Fault);
                 faults.unwrap_or(reason)
             }
-            Reason::StandsBack => self.stands_back_for(id).unwrap_or(reason),
+            Reason::StandsBack => {
+                let drained = self.drain_reason(id);
+                drained
+                    .or_else(|| self.stands_back_for(id))
+                    .unwrap_or(reason)
+            }
             Reason::HigherPriority | Reason::HigherAddress => {
                 match self.board.reason(id, |effect| effect != TrackEffect::Fault) {
                     Some(checks) => format!("{reason}; {checks}"),

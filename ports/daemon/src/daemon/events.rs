@@ -28,9 +28,10 @@ impl<P: Platform> Daemon<P> {
             self.note_event(&event, now);
             self.logged.note(&event);
             match &event {
-                Event::StateChange { .. } => {
+                Event::StateChange { id, .. } => {
                     changed = true;
                     self.state_changed(&event);
+                    self.follow_hold(id);
                 }
                 Event::Removed { id } => self.removed(id),
                 Event::Prepare { .. } | Event::Healed { .. } => self.request_script(&event),

@@ -4,13 +4,14 @@ mod checks;
 mod events;
 mod history;
 mod limit;
+mod overrides;
 mod reload;
 mod requests;
 #[cfg(test)]
 mod tests;
 mod warnings;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -20,14 +21,16 @@ use vrrp_host::{Host, Platform, VrId};
 
 use crate::checks::Board;
 use crate::control::Server;
+use crate::overrides::Override;
 use crate::poll::PollSet;
 use crate::privsep::ParentHandle;
 use crate::sys;
 use history::{Clock, Provoked};
 use limit::LogLimit;
+use overrides::Overrides;
 pub use reload::{apply_log_level, log_remark};
 use vrrp_config::{Config, Global};
-use vrrp_control::{NoticeKind, Record};
+use vrrp_control::{Answer, NoticeKind, Record};
 use vrrp_host::wording;
 use warnings::Logged;
 
@@ -61,6 +64,8 @@ pub struct Parts {
     pub log_level_of_file: bool,
     /// The history so far.
     pub history: Vec<Record>,
+    /// The overrides that were given before.
+    pub overrides: Vec<Override>,
 }
 
 /// A running daemon.
@@ -88,6 +93,7 @@ pub struct Daemon<P: Platform> {
     tidy_at: Option<Instant>,
     /// The line that the service manager shows.
     shown: String,
+    overrides: Overrides,
     provoked: Provoked,
     clock: Clock,
 }
@@ -141,10 +147,13 @@ impl<P: Platform> Daemon<P> {
             fault: Fault::default(),
             tidy_at: None,
             shown: String::new(),
+            overrides: Overrides::new(parts.overrides),
             provoked: Provoked::default(),
             clock: Clock::now(),
         };
         daemon.configure(parts.config);
+        daemon.review_overrides();
+        daemon.log_overrides();
         daemon
     }
 
@@ -181,6 +190,7 @@ impl<P: Platform> Daemon<P> {
         let changed = self.take_events(now);
         self.take_signals(now)?;
         self.take_news(now);
+        self.go_on_with_overrides(now);
         self.serve_clients(now);
         let changed = self.take_events(now) || changed;
         self.go_on_stopping(now);
@@ -229,6 +239,7 @@ impl<P: Platform> Daemon<P> {
         let all = [
             warnings,
             self.control.deadline(now),
+            self.overrides.deadline(now),
             (self.backlog || self.parent.is_due()).then_some(now),
             stop,
             self.fault.paused_until,
@@ -269,8 +280,14 @@ impl<P: Platform> Daemon<P> {
     fn serve_clients(&mut self, now: Instant) {
         if let Some(asked) = self.control.take_request(&self.set, now) {
             self.tidy_at = Some(now + TIDY_AFTER);
-            let reply = self.answer(&asked.request, asked.uid);
-            self.control.answer(&asked, reply, now);
+            match self.override_job(&asked.request, asked.uid) {
+                Some(Ok(job)) => self.take_job(job, Some(asked), now),
+                Some(Err(why)) => self.control.answer(&asked, Answer::error(why).into(), now),
+                None => {
+                    let reply = self.answer(&asked.request, asked.uid);
+                    self.control.answer(&asked, reply, now);
+                }
+            }
         }
     }
 
@@ -312,12 +329,15 @@ impl<P: Platform> Daemon<P> {
         let uses = routers.map(|router| (&router.spec.id, router.spec.tracks.as_slice()));
         self.board.configure(&config.checks, uses, now);
         self.state_checks();
+        let mut priorities = BTreeMap::new();
         for router in config.virtual_routers {
             let id = router.spec.id;
             self.parent.configure(&id);
             self.known.insert(id.clone());
+            priorities.insert(id.clone(), router.spec.settings.priority);
             self.configured.insert(id);
         }
+        self.overrides.keep_configured(&priorities);
         self.global = config.global;
         // Unless the command line asked for more.
         if self.log_level_of_file {

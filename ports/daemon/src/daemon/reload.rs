@@ -52,6 +52,7 @@ impl<P: Platform> Daemon<P> {
         }
         said.extend(self.restart_needed(&new));
         self.configure(new);
+        self.review_overrides();
         self.parent.adopted();
         let summary = format!("{} reloaded: {}", file.display(), summary(&reload));
         log::info!("{summary}");

@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use vrrp_core::Priority;
 use vrrp_host::{Platform, VrId};
 
 use super::Daemon;
 use crate::control::Reply;
 use crate::control::pieces::Pieces;
+use crate::ctl::text;
 use crate::report;
 use vrrp_control::{Answer, Request, SCHEMA, Stats, Status, Which};
 
@@ -65,7 +65,15 @@ impl<P: Platform> Daemon<P> {
                     details,
                 },
             },
-            Request::SetPriority { which, priority } => self.set_priority(which, *priority, uid),
+            // Answered when they are written.
+            Request::SetPriority { .. }
+            | Request::Drain { .. }
+            | Request::Undrain(_)
+            | Request::Hold { .. }
+            | Request::Release(_)
+            | Request::Default(_) => Answer::error("this is answered later"),
+            Request::Failover(which) => self.fail_over(which, uid),
+            Request::Failback(which) => self.fail_back(which, uid),
             Request::Resign(which) => self.on(
                 which,
                 uid,
@@ -107,33 +115,25 @@ impl<P: Platform> Daemon<P> {
         let reports = self.host.statuses().into_iter().map(|report| {
             let checks = self.board.of(&report.id);
             let reason = self.reason(&report.id, &report.why);
-            (report, checks, reason)
+            let overrides = self.given_overrides(&report.id);
+            (report, checks, reason, overrides)
         });
         let reports: Vec<_> = reports.collect();
         Pieces::of_list(&Answer::Status(status), ROUTERS, reports, move |row| {
-            let (report, checks, reason) = row;
+            let (report, checks, reason, overrides) = row;
             let mut router = report::virtual_router(report, now, &warnings, reason);
             router.checks.clone_from(checks);
+            router.overrides.clone_from(overrides);
+            let warnings = overrides
+                .iter()
+                .map(|one| text::override_warning(&router, one));
+            let warnings: Vec<String> = warnings.collect();
+            router.warnings.extend(warnings);
             router
         })
     }
 
-    fn set_priority(&mut self, which: &Which, priority: Option<u8>, uid: u32) -> Answer {
-        let Some(wanted) = priority else {
-            return self.on(which, uid, "has its configured priority", |host, id| {
-                host.set_priority(id, None)
-            });
-        };
-        let Some(wanted) = Priority::new(wanted) else {
-            return Answer::error("a priority is 1 to 255");
-        };
-        let what = format!("has priority {wanted} until the configured one changes");
-        self.on(which, uid, &what, |host, id| {
-            host.set_priority(id, Some(wanted))
-        })
-    }
-
-    fn on(
+    pub(super) fn on(
         &mut self,
         which: &Which,
         uid: u32,
@@ -166,7 +166,7 @@ impl<P: Platform> Daemon<P> {
     }
 
     /// The virtual routers that are meant, each once, or why one of them cannot be told.
-    fn find_all(&self, which: &Which) -> Result<Vec<VrId>, String> {
+    pub(super) fn find_all(&self, which: &Which) -> Result<Vec<VrId>, String> {
         if which.all {
             let fits = |id: &&VrId| is_on(id, which);
             let all: Vec<VrId> = self.configured.iter().filter(fits).cloned().collect();

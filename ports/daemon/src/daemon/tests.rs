@@ -20,7 +20,7 @@ use crate::privsep::tests::serve;
 use crate::sys;
 use platform::FakePlatform;
 use vrrp_config as config;
-use vrrp_control::{Answer, NoticeKind, Record, Request, Since, State, Status, Which};
+use vrrp_control::{Answer, NoticeKind, Record, Request, Since, State, Status, Terms, Which};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -75,14 +75,16 @@ impl Bench {
         client
             .set_read_timeout(Some(patient(LONG)))
             .expect("a time limit");
+        let (parent, start) = serve(&file, || FakePlatform::new().facts());
         let parts = Parts {
             control: server,
-            parent: serve(&file, || FakePlatform::new().facts()),
+            parent,
             file,
             config,
             pid: std::process::id(),
             log_level_of_file: false,
             history: Vec::new(),
+            overrides: start.overrides,
         };
         let mut daemon = Daemon::new(host, parts);
         daemon.start();
@@ -113,7 +115,15 @@ impl Bench {
         line.push('\n');
         let said = self.client.get_mut().write_all(line.as_bytes());
         said.expect("room for a request");
-        self.turn();
+        // The answer may wait for the disk.
+        self.client.get_ref().set_nonblocking(true).expect("a flag");
+        self.until("an answer", |b| {
+            b.client.fill_buf().is_ok_and(|buf| !buf.is_empty())
+        });
+        self.client
+            .get_ref()
+            .set_nonblocking(false)
+            .expect("a flag");
         self.turn();
         self.answer()
     }
@@ -169,6 +179,178 @@ fn which(vrid: u8) -> Which {
         vrid,
         ..Which::default()
     }
+}
+
+fn one() -> Which {
+    Which {
+        vrid: 1,
+        ..Which::default()
+    }
+}
+
+fn drain(terms: Terms) -> Request {
+    Request::Drain {
+        which: one(),
+        terms,
+        wait_s: None,
+    }
+}
+
+#[test]
+fn an_override_is_written_before_it_takes_effect_and_ends_by_itself() {
+    let mut bench = Bench::new();
+    bench.until_masters();
+    let terms = Terms {
+        for_s: Some(3),
+        reason: Some("kernel update".into()),
+    };
+    let Answer::Done { messages } = bench.ask(&drain(terms)) else {
+        panic!("refused");
+    };
+    assert_eq!(
+        messages,
+        [
+            "VRID 1 on eth0 (ipv4): drained: every other host serves rather than this one, for 3 s: kernel update"
+        ]
+    );
+    let file = bench.dir.join("state/overrides");
+    let written = fs::read_to_string(&file).expect("written");
+    assert!(
+        written.starts_with("vrrpd overrides 1\n{") && written.contains("kernel update"),
+        "{written}"
+    );
+    let router = bench.status().virtual_routers.remove(0);
+    assert_eq!(router.overrides[0].reason.as_deref(), Some("kernel update"));
+    assert!(router.standing_back && router.priority == 1, "{router:?}");
+    let warning = router.warnings.join("\n");
+    assert!(
+        warning.contains("drained since ") && warning.ends_with("vrrpctl undrain -i eth0 -4 1"),
+        "{warning}"
+    );
+    // A reload is nothing to it.
+    bench.done(&Request::Reload);
+    assert_eq!(bench.status().virtual_routers[0].priority, 1);
+    bench.until("its end", |b| {
+        b.status().virtual_routers[0].overrides.is_empty()
+    });
+    assert_eq!(bench.status().virtual_routers[0].priority, 200);
+    bench.until("an empty file", |_| {
+        fs::read_to_string(&file).is_ok_and(|text| text == "vrrpd overrides 1\n")
+    });
+}
+
+#[test]
+fn what_cannot_be_written_is_not_done_and_can_be_taken_back_all_the_same() {
+    let mut bench = Bench::new();
+    bench.until_masters();
+    bench.done(&drain(Terms::default()));
+    let state = bench.dir.join("state");
+    fs::remove_dir_all(&state).expect("the directory");
+    fs::write(&state, "a file").expect("a file");
+    let hold = Request::Hold {
+        which: one(),
+        terms: Terms::default(),
+    };
+    let Answer::Error { message, .. } = bench.ask(&hold) else {
+        panic!("done");
+    };
+    assert!(
+        message.starts_with("nothing was changed, as it would not last: the state directory "),
+        "{message}"
+    );
+    let router = bench.status().virtual_routers.remove(0);
+    assert_eq!(router.overrides.len(), 1);
+    let Answer::Done { messages } = bench.ask(&Request::Undrain(one())) else {
+        panic!("refused");
+    };
+    assert_eq!(messages[0], "VRID 1 on eth0 (ipv4): not drained any more");
+    assert!(
+        messages[1].starts_with("this holds until vrrpd is restarted"),
+        "{messages:?}"
+    );
+    let status = bench.status();
+    assert_eq!(status.virtual_routers[0].priority, 200);
+    assert!(
+        status
+            .warnings
+            .iter()
+            .any(|w| w.contains("not a directory")),
+        "{status:?}"
+    );
+}
+
+#[test]
+fn a_held_master_has_the_highest_priority_and_default_ends_everything() {
+    let mut bench = Bench::new();
+    bench.until_masters();
+    let hold = Request::Hold {
+        which: one(),
+        terms: Terms::default(),
+    };
+    bench.done(&hold);
+    let router = bench.status().virtual_routers.remove(0);
+    assert_eq!(
+        (router.priority, router.priority_override),
+        (254, Some(254))
+    );
+    assert_eq!(router.terms[0].what, "held as master, 200 configured");
+    bench.done(&Request::SetPriority {
+        which: one(),
+        priority: Some(7),
+        terms: Terms::default(),
+    });
+    assert_eq!(bench.status().virtual_routers[0].priority, 254);
+    // As a backup it advertises what it would anyway, if it has to take over.
+    bench.done(&Request::Disable(one()));
+    bench.until("its own priority", |b| {
+        b.status().virtual_routers[0].priority_override == Some(7)
+    });
+    let all = Which {
+        all: true,
+        ..Which::default()
+    };
+    bench.done(&Request::Default(all));
+    bench.until_masters();
+    let router = bench.status().virtual_routers.remove(0);
+    assert!(router.overrides.is_empty() && router.enabled);
+    assert_eq!((router.priority, router.priority_override), (200, None));
+}
+
+#[test]
+fn overrides_of_before_hold_from_the_start_and_go_with_what_they_are_about() {
+    let state = |dir: &Path, lines: &str| {
+        fs::create_dir_all(dir.join("state")).expect("a directory");
+        fs::write(
+            dir.join("state/overrides"),
+            format!("vrrpd overrides 1\n{lines}"),
+        )
+        .expect("a file");
+    };
+    let line = |interface: &str, kind: &str, more: &str| {
+        format!(
+            "{{\"interface\":\"{interface}\",\"vrid\":1,\"ipv6\":false,\"kind\":\"{kind}\",\"uid\":0,\"since_ms\":5{more}}}\n"
+        )
+    };
+    let lines = line("eth0", "drain", "")
+        + &line("eth9", "hold", "")
+        + &line("eth0", "priority", ",\"priority\":9,\"configured\":77")
+        + &line("eth0", "hold", ",\"until_ms\":6");
+    let mut bench = Bench::with(|dir| {
+        state(dir, &lines);
+        sections(dir, 200)
+    });
+    bench.until_masters();
+    let log = capture::peek();
+    for line in [
+        "WARN: VRID 1 on eth9 (ipv4): the hold is over: it is not configured any more",
+        "WARN: VRID 1 on eth0 (ipv4): the priority of vrrpctl is over: the configured priority is 200 now",
+        "WARN: VRID 1 on eth0 (ipv4): the hold is over: its time has passed",
+    ] {
+        assert!(log.iter().any(|l| l == line), "{line}: {log:#?}");
+    }
+    let router = bench.status().virtual_routers.remove(0);
+    assert_eq!(router.overrides.len(), 1);
+    assert_eq!(router.priority, 1, "from the start");
 }
 
 #[test]
@@ -267,6 +449,7 @@ fn every_command_is_carried_out() {
     let set = Request::SetPriority {
         which: which(2),
         priority: Some(50),
+        terms: Terms::default(),
     };
     let why = bench.status().virtual_routers[1].reason.clone();
     bench.done(&set);
@@ -279,6 +462,7 @@ fn every_command_is_carried_out() {
     let unset = Request::SetPriority {
         which: which(2),
         priority: None,
+        terms: Terms::default(),
     };
     bench.done(&unset);
     let second = &bench.status().virtual_routers[1];
@@ -388,8 +572,12 @@ fn what_cannot_be_meant_is_refused() {
     let zero = Request::SetPriority {
         which: which(1),
         priority: Some(0),
+        terms: Terms::default(),
     };
-    assert_eq!(refused(zero), "a priority is 1 to 255");
+    assert_eq!(
+        refused(zero),
+        "VRID 1 on eth0 (ipv4): a priority is 1 to 255"
+    );
     let elsewhere = Which {
         interface: Some("eth1".into()),
         ..which(1)
@@ -430,6 +618,7 @@ fn several_virtual_routers_are_told_at_once_or_none() {
     let set = Request::SetPriority {
         which: all.clone(),
         priority: Some(7),
+        terms: Terms::default(),
     };
     bench.done(&set);
     let priorities = bench.status().virtual_routers.into_iter();

@@ -14,6 +14,7 @@ use super::messages::{
 };
 use super::services::lasting_refused;
 use crate::checks::News;
+use crate::overrides::Override;
 use crate::scripts::{Happening, Occasion, Prepared};
 use crate::sys::Taken;
 use vrrp_config::{Account, Diagnostic};
@@ -41,6 +42,9 @@ pub struct ParentHandle {
     managed: bool,
     /// Why the state directory cannot be used, if that is so.
     stateless: Option<String>,
+    /// Outcomes of writes and counts that were not taken yet.
+    kept: Vec<(u64, Result<(), String>)>,
+    counted: Vec<(VrId, Result<u64, String>)>,
     /// It is not there any more.
     gone: Option<io::ErrorKind>,
 }
@@ -62,6 +66,8 @@ pub struct Start {
     pub debug: bool,
     /// The history so far.
     pub history: Vec<Record>,
+    /// The overrides.
+    pub overrides: Vec<Override>,
 }
 
 impl ParentHandle {
@@ -78,6 +84,7 @@ impl ParentHandle {
             debug,
             managed,
             stateless,
+            overrides,
             history,
         } = loop {
             match channel.receive()? {
@@ -101,6 +108,8 @@ impl ParentHandle {
             prepared: Vec::new(),
             managed,
             stateless,
+            kept: Vec::new(),
+            counted: Vec::new(),
             gone: None,
         };
         let start = Start {
@@ -111,6 +120,7 @@ impl ParentHandle {
             user: user.map(|(uid, gid)| Account { uid, gid }),
             debug,
             history,
+            overrides,
         };
         Ok((handle, start))
     }
@@ -167,7 +177,10 @@ impl ParentHandle {
     /// Whether [`take`](Self::take) is due though nothing is readable: signals came while something
     /// else was waited for, or the parent is gone.
     pub fn is_due(&self) -> bool {
-        let unread = !self.news.is_empty() || !self.prepared.is_empty();
+        let unread = !self.news.is_empty()
+            || !self.prepared.is_empty()
+            || !self.kept.is_empty()
+            || !self.counted.is_empty();
         self.signals != 0 || self.gone.is_some() || unread
     }
 
@@ -184,6 +197,31 @@ impl ParentHandle {
     /// Has a record of the history kept.
     pub fn record(&mut self, record: Record) {
         self.send(&ToParent::Record(record));
+    }
+
+    /// Has the parent change an override, with the next [`keep_overrides`](Self::keep_overrides).
+    pub fn change_override(&mut self, one: &Override, on: bool) {
+        self.send(&ToParent::Override(one.clone(), on));
+    }
+
+    /// Has the overrides written; [`take_kept`](Self::take_kept) has the outcome, with this number.
+    pub fn keep_overrides(&mut self, ticket: u64) {
+        self.send(&ToParent::KeepOverrides(ticket));
+    }
+
+    /// The outcomes of writes since the last call.
+    pub fn take_kept(&mut self) -> Vec<(u64, Result<(), String>)> {
+        std::mem::take(&mut self.kept)
+    }
+
+    /// Has the TCP connections of a virtual router's addresses counted.
+    pub fn count(&mut self, id: &VrId) {
+        self.send(&ToParent::Count(WireId::new(id)));
+    }
+
+    /// The counts since the last call.
+    pub fn take_counted(&mut self) -> Vec<(VrId, Result<u64, String>)> {
+        std::mem::take(&mut self.counted)
     }
 
     /// Has a check run now.
@@ -261,6 +299,10 @@ impl ParentHandle {
                 ToWorker::Signals(signals) => self.signals |= signals,
                 ToWorker::Configuration(answer) => self.configuration = Some(answer),
                 ToWorker::Checked(news) => self.news.push(news),
+                ToWorker::Kept(ticket, result) => self.kept.push((ticket, result)),
+                ToWorker::Counted(id, count) => {
+                    self.counted.extend(id.id().map(|id| (id, count)));
+                }
                 ToWorker::Stateless(why) => self.stateless = why,
                 ToWorker::Done(count) => self.done = count,
                 ToWorker::Prepared(id, result) => {

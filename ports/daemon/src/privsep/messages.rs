@@ -9,6 +9,7 @@ use vrrp_core::{Family, Peer, Vrid};
 use vrrp_host::VrId;
 
 use crate::checks::News;
+use crate::overrides::Override;
 use crate::scripts::{Happening, Occasion};
 use vrrp_config::{Diagnostic, Severity};
 use vrrp_control::Record;
@@ -49,6 +50,12 @@ pub(super) enum ToParent {
     KillScripts,
     /// The check of this name is to be run now.
     RunCheck(String),
+    /// An override is to be kept, or no longer, with the next [`KeepOverrides`](Self::KeepOverrides).
+    Override(Override, bool),
+    /// The overrides are to be written; the number is that of the answer.
+    KeepOverrides(u64),
+    /// The TCP connections of a virtual router's addresses are to be counted.
+    Count(WireId),
     /// A record of the history, to be kept.
     Record(Record),
 }
@@ -67,6 +74,10 @@ pub(super) enum ToWorker {
     Configuration(Result<(String, Vec<Remark>), String>),
     /// News of checks.
     Checked(News),
+    /// Overrides are written, or why they are not.
+    Kept(u64, Result<(), String>),
+    /// The number of TCP connections, or why it is not known.
+    Counted(WireId, Result<u64, String>),
     /// The state directory cannot be used, for this reason; or it can.
     Stateless(Option<String>),
     /// Every script is done that follows from the first so many happenings.
@@ -96,6 +107,8 @@ pub(super) struct Beginning {
     pub(super) managed: bool,
     /// Why the state directory cannot be used, if that is so.
     pub(super) stateless: Option<String>,
+    /// The overrides.
+    pub(super) overrides: Vec<Override>,
     /// The history so far.
     pub(super) history: Vec<Record>,
 }

@@ -166,6 +166,7 @@ impl<P: PrivilegedPlatform> Parent<P> {
         self.services.scripts.handle(&self.set, now);
         self.services.take_news(&self.set, now);
         self.services.take_written(now);
+        self.services.take_counted();
         self.judge_worker(now);
         if let Some(turn) = self.look_after_worker(now)? {
             return Ok(turn);
@@ -201,6 +202,7 @@ impl<P: PrivilegedPlatform> Parent<P> {
             self.set.read(fd);
         }
         self.services.keeper.register(&mut self.set);
+        self.services.counting.register(&mut self.set);
         self.services.scripts.register(&mut self.set);
         self.services.checkers.register(&mut self.set);
     }

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use vrrp_host::{HostConfig, HostFacts};
+use vrrp_host::{HostConfig, HostFacts, VrId};
 use vrrp_port_kit::privsep::{PrivilegedPlatform, Server};
 
 use super::channel::MessageChannel;
@@ -17,6 +17,7 @@ use crate::checks::{Checkers, News};
 use crate::daemon::apply_log_level;
 use crate::history::Archive;
 use crate::notify::Notifier;
+use crate::overrides::{self, Book, Counting};
 use crate::poll::PollSet;
 use crate::scripts::{PROGRAM, Scripts, script_set};
 use crate::state::{Keeper, StateDir};
@@ -79,6 +80,11 @@ pub(super) struct Services {
     pub(super) lease: Option<u32>,
     /// The user of the next worker. `None`: our own.
     user: Option<Account>,
+    /// The overrides, with the changes that are being written.
+    overrides: Book,
+    /// The overrides as they are written.
+    written: Book,
+    pub(super) counting: Counting,
     /// The state directory.
     pub(super) keeper: Keeper,
     /// Why it cannot be used, if that is so.
@@ -110,6 +116,7 @@ impl Services {
         if let Some(why) = &stateless {
             log::warn!("{}", lasting_refused(why));
         }
+        let overrides = Book::read(&state);
         let mut services = Self {
             channel: MessageChannel::new(stream, MAX_TO_PARENT, MAX_TO_WORKER),
             scripts: Scripts::default(),
@@ -123,6 +130,9 @@ impl Services {
             host: HostConfig::default(),
             lease: None,
             user: None,
+            written: overrides.clone(),
+            overrides,
+            counting: Counting::default(),
             keeper: Keeper::new(state),
             stateless,
             read: None,
@@ -145,6 +155,7 @@ impl Services {
             debug: self.debug,
             managed: self.notifier.is_listening(),
             stateless: self.stateless.clone(),
+            overrides: self.overrides.all().to_vec(),
             history: self.archive.records().cloned().collect(),
         }))?;
         for news in self.reports.values() {
@@ -184,6 +195,15 @@ impl Services {
         self.archive.write(&mut self.keeper, now);
         while let Some(written) = self.keeper.take() {
             self.archive.written(&written, now);
+            if written.name == overrides::FILE.name {
+                match &written.result {
+                    Ok(()) => self.written = self.overrides.clone(),
+                    Err(_) => self.overrides = self.written.clone(),
+                }
+                let kept = ToWorker::Kept(written.ticket, written.result.clone());
+                // Where it fails there is an end to be seen in the next turn.
+                let _ = self.channel.send(&kept);
+            }
             let why = written.result.err();
             if why == self.stateless {
                 continue;
@@ -196,6 +216,16 @@ impl Services {
             let told = ToWorker::Stateless(self.stateless.clone());
             // Where it fails there is an end to be seen in the next turn.
             let _ = self.channel.send(&told);
+        }
+    }
+
+    /// Tells the worker how many connections there are.
+    pub(super) fn take_counted(&mut self) {
+        while let Some((id, count)) = self.counting.take() {
+            // Where it fails there is an end to be seen in the next turn.
+            let _ = self
+                .channel
+                .send(&ToWorker::Counted(WireId::new(&id), count));
         }
     }
 
@@ -258,6 +288,26 @@ impl Services {
                 ToParent::KillScripts => self.scripts.kill_all(),
                 ToParent::RunCheck(name) => {
                     self.checkers.run(&name);
+                }
+                ToParent::Override(one, on) => {
+                    let routers = &self.host.virtual_routers;
+                    let known = |id: &VrId| routers.iter().any(|spec| spec.id == *id);
+                    if !self.overrides.take(one, on, known) {
+                        log::error!("ignored a malformed override from the worker");
+                    }
+                }
+                ToParent::KeepOverrides(ticket) => {
+                    let lines = self.overrides.lines();
+                    self.keeper.write(overrides::FILE, ticket, lines);
+                }
+                ToParent::Count(id) => {
+                    let routers = self.host.virtual_routers.iter();
+                    let id = id.id();
+                    let mut meant = routers.filter(|spec| Some(&spec.id) == id.as_ref());
+                    if let Some(spec) = meant.next() {
+                        let addresses = spec.addresses.iter().map(|a| a.address.address);
+                        self.counting.count(spec.id.clone(), addresses.collect());
+                    }
                 }
                 ToParent::Record(record) => {
                     if !self.archive.take(record) {

@@ -32,7 +32,10 @@ impl<F: Fn() -> HostFacts> Network for Facts<F> {
 }
 
 /// The handle of a parent that changes no network, in a thread that ends with the handle.
-pub(crate) fn serve(file: &Path, facts: impl Fn() -> HostFacts + Send + 'static) -> ParentHandle {
+pub(crate) fn serve(
+    file: &Path,
+    facts: impl Fn() -> HostFacts + Send + 'static,
+) -> (ParentHandle, Start) {
     let (ours, theirs) = UnixStream::pair().expect("a pair");
     let text = std::fs::read(file).expect("the file");
     let mut config = config::parse(file, text.clone()).config.expect("correct");
@@ -51,6 +54,8 @@ pub(crate) fn serve(file: &Path, facts: impl Fn() -> HostFacts + Send + 'static)
             let mut set = PollSet::default();
             services.register(&mut set);
             services.scripts.register(&mut set);
+            services.keeper.register(&mut set);
+            services.counting.register(&mut set);
             // No signal tells of the end of a script.
             let busy = !services.scripts.is_idle();
             let timeout = busy.then_some(Duration::from_millis(5));
@@ -61,9 +66,11 @@ pub(crate) fn serve(file: &Path, facts: impl Fn() -> HostFacts + Send + 'static)
             }
             services.scripts.handle(&set, now);
             services.tell_done();
+            services.take_written(now);
+            services.take_counted();
         }
     });
-    ParentHandle::begin(ours).expect("a parent").0
+    ParentHandle::begin(ours).expect("a parent")
 }
 
 fn beginning() -> Beginning {
@@ -77,6 +84,7 @@ fn beginning() -> Beginning {
         debug: true,
         managed: false,
         stateless: None,
+        overrides: Vec::new(),
         history: Vec::new(),
     }
 }

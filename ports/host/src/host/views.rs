@@ -5,12 +5,12 @@ use vrrp_core::{DropReason, Duration, Instant, MacMode, State, Status, Version, 
 use super::Host;
 use super::core::Vr;
 use super::refusals::RefusedPeers;
-use crate::config::{AddressSpec, VrSpec};
+use crate::config::{AddressSpec, Tracked, VrSpec};
 use crate::event::Why;
 use crate::host_if::HostIf;
 use crate::interfaces::Interface;
 use crate::platform::Platform;
-use crate::report::{InterfaceReport, Sighting, VrReport};
+use crate::report::{InterfaceReport, Sighting, TrackReport, VrReport};
 use crate::sightings::{Place, Seen};
 
 /// Other masters that [`Host::segment`] tells of: those of our virtual routers first, then those
@@ -38,6 +38,11 @@ impl<P: Platform> Host<P> {
             why: self.why(vr, &status),
             configured_priority: spec.settings.priority,
             priority_override: vr.priority,
+            tracks: self.tracks(spec),
+            settings: spec.settings,
+            peers: spec.peers.clone(),
+            drained: vr.wishes.is_drained(),
+            held: vr.wishes.is_held(),
             status,
             refused: self.core.why_not_ready(key).map(str::to_owned),
             statistics: *self.core.engine.statistics(key)?,
@@ -82,6 +87,17 @@ impl<P: Platform> Host<P> {
     fn why(&self, vr: &Vr, status: &Status) -> Why {
         let then = vr.why.filter(|why| why.reason == status.reason);
         then.unwrap_or_else(|| Why::new(status, status.reason, None, vr.ended(self.stopping)))
+    }
+
+    fn tracks(&self, spec: &VrSpec) -> Vec<TrackReport> {
+        let objects = &self.core.objects;
+        let is_up = |what: &Tracked| objects.find(what).is_none_or(|n| objects.is_up(n));
+        let tracks = spec.tracks.iter().map(|track| TrackReport {
+            up: is_up(&track.what),
+            what: track.what.clone(),
+            effect: track.effect,
+        });
+        tracks.collect()
     }
 
     /// As advertised: for IPv6 perhaps with a link-local address that the engine has added.

@@ -23,6 +23,14 @@ pub(super) struct Wishes {
 }
 
 impl Wishes {
+    pub(super) fn is_drained(self) -> bool {
+        self.drained
+    }
+
+    pub(super) fn is_held(self) -> bool {
+        self.held
+    }
+
     /// The form that follows. `holds_back`: it has to be prepared before.
     pub(super) fn form(self, holds_back: bool) -> Form {
         let preempts = match self.returns_by {

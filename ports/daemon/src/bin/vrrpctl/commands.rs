@@ -30,6 +30,8 @@ pub(crate) enum Operands {
     OneVrid,
     /// VRIDs or names, and what to wait for.
     Goal,
+    /// VRIDs, or `--all`, or nothing for the same.
+    MaybeVrids,
     /// VRIDs, or `--all`.
     Vrids,
     /// VRIDs, or `--all`, and a priority.
@@ -46,7 +48,7 @@ impl Operands {
     const fn usage(self) -> &'static str {
         match self {
             Operands::None => "",
-            Operands::Selection => "[VR ...]",
+            Operands::Selection | Operands::MaybeVrids => "[VR ...]",
             Operands::OneVrid => "VR",
             Operands::Goal => "VR ... STATE",
             Operands::Vrids => "VR ...",
@@ -155,11 +157,65 @@ pub(crate) const COMMANDS: &[Command] = &[
         details: "A file with errors changes nothing, and the errors are shown.",
     },
     Command {
+        name: "drain",
+        operands: Operands::Vrids,
+        forms: &[Form::Json],
+        summary: "move away, and stay away",
+        details: "Every other host serves rather than this one; when none does, this one serves on.\n\
+                  It lasts over restarts and reboots until undrain, or as long as --for says.\n\
+                  With --wait=TIME a master first lets TCP connections end, for at most that long.",
+    },
+    Command {
+        name: "undrain",
+        operands: Operands::Vrids,
+        forms: &[Form::Json],
+        summary: "take part as before the drain",
+        details: "",
+    },
+    Command {
+        name: "hold",
+        operands: Operands::Vrids,
+        forms: &[Form::Json],
+        summary: "stay as it is, whoever is better",
+        details: "A backup takes over from no master that is well. A master advertises priority 254, which\n\
+                  only a host of priority 255, or of 254 in a tie, takes it from. Faults move it still.\n\
+                  It lasts over restarts and reboots until release, or as long as --for says.",
+    },
+    Command {
+        name: "release",
+        operands: Operands::Vrids,
+        forms: &[Form::Json],
+        summary: "end a hold",
+        details: "",
+    },
+    Command {
+        name: "failover",
+        operands: Operands::Vrids,
+        forms: &[Form::Json],
+        summary: "move to another host once, and name it",
+        details: "As resign --wait, and refused where this host is not master.",
+    },
+    Command {
+        name: "failback",
+        operands: Operands::Vrids,
+        forms: &[Form::Json],
+        summary: "take over once from a master of lower priority",
+        details: "Whatever preempt, preemptdelay, hold and resign say. Use wait to see it done.",
+    },
+    Command {
         name: "priority",
         operands: Operands::VridsAndPriority,
         forms: &[Form::Json],
         summary: "advertise another priority, 1 to 255",
-        details: "`default` is the configured one again. A reload that changes that one ends it, too.",
+        details: "`default` is the configured one again. A reload that changes that one ends it, too.\n\
+                  It lasts over restarts and reboots, or as long as --for says.",
+    },
+    Command {
+        name: "default",
+        operands: Operands::MaybeVrids,
+        forms: &[Form::Json],
+        summary: "take back all that vrrpctl has changed",
+        details: "Drains, holds, priorities, resign and disable; of all virtual routers where none is given.",
     },
     Command {
         name: "resign",
@@ -218,7 +274,22 @@ pub(crate) const OPTIONS: &[(&str, &str, &str)] = &[
         "TIME",
         "wait: give up after that, such as 30s or 5m",
     ),
-    ("--wait", "", "resign: wait for the successor, and name it"),
+    (
+        "--wait",
+        "",
+        "resign, failover: wait for the successor, and name it",
+    ),
+    (
+        "--wait",
+        "=TIME",
+        "drain: let TCP connections end first, for at most TIME",
+    ),
+    (
+        "--for",
+        "TIME",
+        "drain, hold, priority: until then, such as 30m, 2h or 1d",
+    ),
+    ("--reason", "TEXT", "drain, hold, priority: shown in status"),
     (
         "--since",
         "WHEN",

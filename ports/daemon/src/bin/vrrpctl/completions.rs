@@ -21,7 +21,7 @@ fn names() -> String {
 fn words(command: &Command) -> String {
     let mut words: Vec<&str> = command.forms.iter().map(|form| form.option()).collect();
     match command.operands {
-        Operands::Vrids => words.push("--all"),
+        Operands::Vrids | Operands::MaybeVrids => words.push("--all"),
         Operands::VridsAndPriority => words.extend(["--all", "default"]),
         Operands::Shell => words.extend(["bash", "zsh", "fish"]),
         Operands::Command => words.extend(COMMANDS.iter().map(|command| command.name)),

@@ -37,12 +37,15 @@ struct Leaving {
 /// taken back.
 pub(super) fn run(
     ask: &mut dyn FnMut(&Request) -> Result<Answer, Failure>,
-    which: &Which,
+    request: &Request,
     wait: Duration,
     form: Form,
 ) -> Result<ExitCode, Failure> {
     let before = status(ask)?;
-    ask(&Request::Resign(which.clone()))?;
+    let (Request::Resign(which) | Request::Failover(which)) = request else {
+        return Err((REFUSED, "there is no outcome to wait for".to_owned().into()));
+    };
+    ask(request)?;
     let chosen = before.virtual_routers.iter().filter(|r| fits(which, r));
     let mut all: Vec<Leaving> = chosen
         .map(|router| Leaving {

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use lexopt::prelude::*;
 
 use vrrp_config::DEFAULT_CONTROL_SOCKET;
-use vrrp_control::{Answer, Connection, Family, Record, Request, Since, State, Status, Which};
+use vrrp_control::{Answer, Connection, Family, Record, Request, Since, State, Status, Terms};
 use vrrpd::ctl::filter::Filter;
 use vrrpd::ctl::{metrics, text};
 use vrrpd::output::{self, Printed};
@@ -38,8 +38,8 @@ enum Work {
     IsMaster(Filter),
     /// Wait for a goal, at most so long.
     Wait(Filter, Goal, Duration),
-    /// Resign, and wait for the successor this long.
-    HandOver(Which, Duration),
+    /// Resign or fail over, and wait for the successor this long.
+    HandOver(Request, Duration),
     Check(String),
 }
 
@@ -101,7 +101,7 @@ fn complain(refusal: Refusal, form: Form) {
 /// The request of the command line.
 #[derive(Debug)]
 enum Wish {
-    Run(Args),
+    Run(Box<Args>),
     Print(String),
 }
 
@@ -113,6 +113,7 @@ fn parse() -> Result<Wish, lexopt::Error> {
     let mut words: Vec<String> = Vec::new();
     let mut asks_help = false;
     let (mut wait, mut timeout, mut since) = (None, None, None);
+    let (mut for_s, mut reason) = (None, None);
     while let Some(arg) = parser.next()? {
         match arg {
             Short('s') | Long("socket") => socket = parser.value()?.into(),
@@ -138,6 +139,8 @@ fn parse() -> Result<Wish, lexopt::Error> {
                 });
             }
             Long("timeout") => timeout = Some(span(&parser.value()?.string()?, LONGEST_WAIT)?),
+            Long("for") => for_s = Some(span(&parser.value()?.string()?, LONGEST_FOR)?.as_secs()),
+            Long("reason") => reason = Some(parser.value()?.string()?),
             Long("since") => since = Some(when(&parser.value()?.string()?)?),
             Value(word) => words.push(word.string()?),
             other => return Err(other.unexpected()),
@@ -167,11 +170,36 @@ fn parse() -> Result<Wish, lexopt::Error> {
         };
         *timeout = given;
     }
-    if let Some(wait) = wait {
-        let Work::Ask(Request::Resign(which)) = work else {
-            return Err(format!("--wait goes with resign alone, not with {name}").into());
+    let terms = Terms { for_s, reason };
+    if terms != Terms::default() {
+        let Work::Ask(request) = &mut work else {
+            return Err(NO_TERMS.into());
         };
-        work = Work::HandOver(which, wait);
+        let (Request::Drain { terms: place, .. }
+        | Request::Hold { terms: place, .. }
+        | Request::SetPriority {
+            terms: place,
+            priority: Some(_),
+            ..
+        }) = request
+        else {
+            return Err(NO_TERMS.into());
+        };
+        *place = terms;
+    }
+    match (wait, &mut work) {
+        (None, Work::Ask(Request::Failover(_))) => work = handed_over(work, DEFAULT_WAIT),
+        (None, _) => {}
+        (Some(wait), Work::Ask(Request::Drain { wait_s, .. })) => {
+            *wait_s = u32::try_from(wait.as_secs()).ok();
+        }
+        (Some(wait), Work::Ask(Request::Resign(_) | Request::Failover(_))) => {
+            work = handed_over(work, wait);
+        }
+        _ => {
+            let message = "--wait goes with resign, failover and drain alone, not with";
+            return Err(format!("{message} {name}").into());
+        }
     }
     if let Some(wanted) = since {
         let (Work::Ask(Request::Log(since)) | Work::Ask(Request::Events(since))) = &mut work else {
@@ -186,12 +214,12 @@ fn parse() -> Result<Wish, lexopt::Error> {
     if matches!(work, Work::Ask(Request::Reload)) && !filter.is_empty() {
         return Err("reload concerns all virtual routers: -i, -4 and -6 do not go with it".into());
     }
-    Ok(Wish::Run(Args {
+    Ok(Wish::Run(Box::new(Args {
         socket,
         form,
         filter,
         work,
-    }))
+    })))
 }
 
 /// The argument of `--since`: an age, as `90s`, `10m`, `1h` or `2d`, or the number of a record.
@@ -226,6 +254,14 @@ fn when(given: &str) -> Result<Since, lexopt::Error> {
     }
 }
 
+/// The request, and the wait for its outcome.
+fn handed_over(work: Work, wait: Duration) -> Work {
+    match work {
+        Work::Ask(request) => Work::HandOver(request, wait),
+        other => other,
+    }
+}
+
 fn known(name: &str) -> Result<&'static Command, lexopt::Error> {
     commands::find(name).ok_or_else(|| format!("there is no command `{name}`").into())
 }
@@ -252,6 +288,9 @@ const PROMETHEUS: metrics::Form = metrics::Form::Prometheus;
 const OPENMETRICS: metrics::Form = metrics::Form::OpenMetrics;
 /// The longest wait of `--wait` and `--timeout`.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+/// The longest time for `--for`.
+const LONGEST_FOR: Duration = Duration::from_secs(366 * 24 * 3600);
+const NO_TERMS: &str = "--for and --reason go with drain, hold and priority alone";
 /// The wait when no other is given.
 const DEFAULT_WAIT: Duration = Duration::from_secs(30);
 /// The options of which a command takes one.
@@ -291,6 +330,7 @@ fn work(command: &Command, operands: &[&str], filter: &Filter) -> Result<Work, l
         ("reload", _) => Request::Reload,
         ("priority", [vrids @ .., priority]) => Request::SetPriority {
             which: which(vrids, filter)?,
+            terms: Terms::default(),
             priority: match (*priority, priority.parse()) {
                 ("default", _) => None,
                 (_, Ok(n @ 1..)) => Some(n),
@@ -304,6 +344,21 @@ fn work(command: &Command, operands: &[&str], filter: &Filter) -> Result<Work, l
         },
         ("check", [name]) => return Ok(Work::Check((*name).to_owned())),
         ("resign", vrids) => Request::Resign(which(vrids, filter)?),
+        ("drain", vrids) => Request::Drain {
+            which: which(vrids, filter)?,
+            terms: Terms::default(),
+            wait_s: None,
+        },
+        ("undrain", vrids) => Request::Undrain(which(vrids, filter)?),
+        ("hold", vrids) => Request::Hold {
+            which: which(vrids, filter)?,
+            terms: Terms::default(),
+        },
+        ("release", vrids) => Request::Release(which(vrids, filter)?),
+        ("failover", vrids) => Request::Failover(which(vrids, filter)?),
+        ("failback", vrids) => Request::Failback(which(vrids, filter)?),
+        ("default", []) => Request::Default(which(&[ALL], filter)?),
+        ("default", vrids) => Request::Default(which(vrids, filter)?),
         ("enable", vrids) => Request::Enable(which(vrids, filter)?),
         ("disable", vrids) => Request::Disable(which(vrids, filter)?),
         ("is-master", vrids) => return Ok(Work::IsMaster(narrowed(vrids, filter)?)),
@@ -339,7 +394,9 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
             return is_master(&status, filter);
         }
         Work::Check(name) => return check(&mut ask, name, args.form),
-        Work::HandOver(which, wait) => return handover::run(&mut ask, which, *wait, args.form),
+        Work::HandOver(request, wait) => {
+            return handover::run(&mut ask, request, *wait, args.form);
+        }
         Work::Ask(request) => request,
     };
     let mut answer = ask(request)?;

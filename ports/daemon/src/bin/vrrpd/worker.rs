@@ -33,6 +33,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         user,
         debug,
         history,
+        overrides,
     } = start;
     let level = if debug {
         log::LevelFilter::Debug
@@ -62,6 +63,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         pid,
         log_level_of_file: !debug,
         history,
+        overrides,
     };
     let mut daemon = Daemon::new(host, parts);
     daemon.start();
