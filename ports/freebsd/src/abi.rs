@@ -32,6 +32,7 @@ pub(crate) const fn argument_len(request: u64) -> usize {
 pub const HEADERS: &[&str] = &[
     "sys/param.h",
     "sys/socket.h",
+    "sys/socketvar.h",
     "sys/sockio.h",
     "sys/ioctl.h",
     "sys/sysctl.h",
@@ -47,6 +48,9 @@ pub const HEADERS: &[&str] = &[
     "net/route.h",
     "netinet/in.h",
     "netinet/in_var.h",
+    "netinet/in_pcb.h",
+    "netinet/tcp.h",
+    "netinet/tcp_var.h",
     "netinet6/in6_var.h",
     "netinet6/nd6.h",
     "netgraph/ng_message.h",
@@ -66,7 +70,9 @@ abi! {
     PF_ROUTE: i32 = 17, "PF_ROUTE";
     PF_NETGRAPH: i32 = 32, "PF_NETGRAPH";
     SOCKADDR_IN_LEN: usize = 16, "sizeof(struct sockaddr_in)";
+    SIN_PORT: usize = 2, "offsetof(struct sockaddr_in, sin_port)";
     SIN_ADDR: usize = 4, "offsetof(struct sockaddr_in, sin_addr)";
+    SOCKADDR_STORAGE_LEN: usize = 128, "sizeof(struct sockaddr_storage)";
     SOCKADDR_IN6_LEN: usize = 28, "sizeof(struct sockaddr_in6)";
     SIN6_ADDR: usize = 8, "offsetof(struct sockaddr_in6, sin6_addr)";
     SIN6_SCOPE: usize = 24, "offsetof(struct sockaddr_in6, sin6_scope_id)";
@@ -77,6 +83,17 @@ abi! {
     SDL_DATA: usize = 8, "offsetof(struct sockaddr_dl, sdl_data)";
     SOCKADDR_NG_DATA: usize = 2, "offsetof(struct sockaddr_ng, sg_data)";
     SOCKADDR_NG_PATH: usize = 32, "sizeof(((struct sockaddr_ng *)0)->sg_data)";
+
+    // The list of TCP connections.
+    XINPGEN_LEN: usize = 64, "sizeof(struct xinpgen)";
+    XTCPCB_FLAGS: usize = 256, "offsetof(struct xtcpcb, xt_inp.inp_inc.inc_flags)";
+    XTCPCB_FPORT: usize = 260, "offsetof(struct xtcpcb, xt_inp.inp_inc.inc_fport)";
+    XTCPCB_LPORT: usize = 262, "offsetof(struct xtcpcb, xt_inp.inp_inc.inc_lport)";
+    XTCPCB_FADDR: usize = 264, "offsetof(struct xtcpcb, xt_inp.inp_inc.inc6_faddr)";
+    XTCPCB_FADDR_V4: usize = 276, "offsetof(struct xtcpcb, xt_inp.inp_inc.inc_faddr)";
+    XTCPCB_LADDR: usize = 280, "offsetof(struct xtcpcb, xt_inp.inp_inc.inc6_laddr)";
+    XTCPCB_LADDR_V4: usize = 292, "offsetof(struct xtcpcb, xt_inp.inp_inc.inc_laddr)";
+    INC_ISIPV6: u8 = 1, "INC_ISIPV6";
 
     // Requests about interfaces.
     IFNAMSIZ: usize = 16, "IFNAMSIZ";

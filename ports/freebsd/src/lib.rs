@@ -25,6 +25,7 @@ compile_error!("vrrp-freebsd knows the structures of 64-bit systems only");
 #[doc(hidden)]
 pub mod abi;
 mod bpf;
+mod connections;
 #[doc(hidden)]
 pub mod fuzz_api;
 mod ledger;

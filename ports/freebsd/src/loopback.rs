@@ -53,6 +53,14 @@ impl LoopbackAddresses {
                 Err(why) => result = Err(why),
             }
         }
+        // The note may have gone when a virtual router was released and its address held.
+        let kept = self.installed.intersection(&wanted);
+        let notes = kept.map(|ip| Entry::Address {
+            device: name.into(),
+            address: *ip,
+        });
+        let noted = installer.ledger.add(notes.collect::<Vec<_>>());
+        noted.map_err(|error| format!("cannot note the silent addresses: {error}"))?;
         for ip in wanted {
             // One that is there and not by us stays as it is.
             if state.links.address(index, ip).is_some() {

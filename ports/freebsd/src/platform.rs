@@ -327,6 +327,10 @@ impl Platform for FreebsdPlatform {
         self.network.warnings(list);
     }
 
+    fn connections_reset(&self) -> u64 {
+        self.network.connections_reset()
+    }
+
     fn facts(&self) -> HostFacts {
         let state = self.network.state();
         let ours = |address: &Address| state.is_ours(address);

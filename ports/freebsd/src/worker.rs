@@ -214,6 +214,10 @@ impl FreebsdPlatform {
 }
 
 impl PrivilegedPlatform for FreebsdPlatform {
+    fn hold_silent(&mut self) {
+        self.network_mut().hold_silent();
+    }
+
     fn leave_frames(&mut self) {
         self.network_mut().leave_frames();
     }

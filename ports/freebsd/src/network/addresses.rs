@@ -4,8 +4,10 @@ use std::io;
 use std::net::IpAddr;
 
 use vrrp_core::{Family, VirtualAddress, VrKey};
-use vrrp_host::PlatformError;
-use vrrp_port_kit::{KernelIf, Port as _, Served, Serving, explain, noted, refused, unprepared};
+use vrrp_host::{HostIf, PlatformError};
+use vrrp_port_kit::{
+    GivenUp, KernelIf, Port as _, Served, Serving, explain, noted, refused, unprepared,
+};
 
 use super::Network;
 use crate::abi::ND6_IFF_NO_DAD;
@@ -28,7 +30,9 @@ impl Network {
         };
         if let Some(served) = change.give_up {
             self.compare_later();
+            let address = self.to_reset(key, &served);
             self.give_up(served)?;
+            self.resets.start(address.into_iter().collect());
         }
         if !change.serve {
             return Ok(());
@@ -199,11 +203,35 @@ impl Network {
     /// stays in the ledger for the next life.
     pub(super) fn give_up_addresses(&mut self, key: VrKey) -> bool {
         let mut clean = true;
+        let mut given_up = Vec::new();
         for served in self.state.table.routers.take_served(key) {
             let entry = served.entry.clone();
+            given_up.extend(self.to_reset(key, &served));
             clean &= self.give_up(served).is_ok() && self.installer.ledger.remove(&entry).is_ok();
         }
+        self.resets.start(given_up);
         clean
+    }
+
+    /// Returns the address of which the connections are to be reset, when it is given up: none while the
+    /// interface is down, where nobody could be told, and none that another virtual router serves. The kernel
+    /// sends for a connection whose address is gone, and the switch knows our own MAC.
+    fn to_reset(&self, key: VrKey, served: &Served<Entry>) -> Option<GivenUp> {
+        let table = &self.state.table;
+        let setup = &table.routers.get(key)?.setup;
+        let index = table.interfaces.index(HostIf::of(key))?;
+        let address = served.address.address;
+        let is_meant = setup.reset_connections
+            && served.how == Serving::Installed
+            && self.state.links.state(index, |_| false).up
+            && !table
+                .routers
+                .served()
+                .any(|other| other.address.address == address);
+        is_meant.then_some(GivenUp {
+            address,
+            stays: setup.silent,
+        })
     }
 }
 

@@ -13,14 +13,21 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use vrrp_core::{Duration, Instant};
-use vrrp_host::{HostIf, Incoming, PlatformError, PlatformWarning};
-use vrrp_port_kit::Port as _;
+use vrrp_host::{HostIf, Incoming, PlatformError, PlatformWarning, Subject};
+use vrrp_port_kit::{Port as _, Resets};
 
+use crate::connections::{Drops, spawn};
 use crate::installer::Installer;
 use crate::ledger::Ledger;
 use crate::loopback::LoopbackAddresses;
 use crate::state::State;
 use crate::sys::{self, Queue};
+
+/// How long silent addresses stay without their virtual routers: longer than the pause before another
+/// worker is started.
+const HOLD: Duration = Duration::from_secs(15);
+/// The longest time that an end waits for connections to be reset.
+const RESETS: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// A network stack: our installation in it, and its state.
 #[derive(Debug)]
@@ -34,6 +41,9 @@ pub(crate) struct Network {
     state: State,
     installer: Installer,
     loopback: LoopbackAddresses,
+    resets: Resets<Drops>,
+    /// Until when silent addresses stay whose virtual routers were released.
+    held_until: Option<Instant>,
     /// Filters and bridges may not be as the virtual routers want them.
     doubtful: bool,
     /// Times that the interfaces were listed anew.
@@ -50,6 +60,8 @@ impl Network {
             state: State::default(),
             installer: Installer::new(routing, ledger),
             loopback: LoopbackAddresses::default(),
+            resets: Resets::new(Ok(Drops), spawn),
+            held_until: None,
             doubtful: false,
             resyncs: 0,
         };
@@ -84,6 +96,20 @@ impl Network {
     pub(crate) fn warnings(&self, list: &mut Vec<PlatformWarning>) {
         self.state.warnings(list);
         self.loopback.warnings(list);
+        if let Some(why) = self.resets.failure() {
+            list.push(PlatformWarning {
+                subject: Subject::Host,
+                text: format!(
+                    "cannot reset TCP connections of addresses that are given up, whose clients then \
+                     wait: {why}; connections = leave does without"
+                ),
+            });
+        }
+    }
+
+    /// How many connections have been reset.
+    pub(crate) fn connections_reset(&self) -> u64 {
+        self.resets.count()
     }
 
     /// Returns the state.
@@ -124,6 +150,13 @@ impl Network {
         self.look_at = Some(self.look_at.map_or(at, |before| before.min(at)));
     }
 
+    /// Keeps silent addresses for a while although their virtual routers are released.
+    pub(crate) fn hold_silent(&mut self) {
+        self.state.table.routers.hold_silent();
+        self.held_until = Some(self.now() + HOLD);
+        self.look_again(HOLD);
+    }
+
     /// Looks at the interfaces, if it is time to.
     pub(crate) fn look(&mut self) -> io::Result<()> {
         let now = self.now();
@@ -131,6 +164,15 @@ impl Network {
             return Ok(());
         }
         self.look_at = None;
+        if let Some(until) = self.held_until {
+            if until <= now {
+                self.held_until = None;
+                self.state.table.routers.let_go_silent();
+                self.compare_later();
+            } else {
+                self.look_at = Some(until);
+            }
+        }
         let listed = self.resync();
         self.inspect_bridges();
         listed
@@ -169,6 +211,9 @@ impl Network {
         for key in self.state.table.routers.keys() {
             clean &= self.release_router(key);
         }
+        self.resets.wait(RESETS);
+        self.resets.end();
+        self.state.table.routers.let_go_silent();
         self.loopback.tidy(&self.state, &mut self.installer);
         clean &= self.loopback.is_empty();
         if clean {

@@ -83,6 +83,62 @@ pub(crate) fn set_sysctl_number(name: &CStr, value: i32) -> io::Result<()> {
     Ok(())
 }
 
+/// The octets that sysctl(3) knows by name, which may be many.
+pub(crate) fn sysctl_octets(name: &CStr) -> io::Result<Vec<u8>> {
+    // There may be more of them by the second call.
+    for _ in 0..8 {
+        let mut len = 0;
+        let null = std::ptr::null_mut();
+        // SAFETY: the name ends with a zero; nothing but the length is written.
+        check(unsafe { libc::sysctlbyname(name.as_ptr(), null, &mut len, null, 0) })?;
+        len += len / 4 + 4096;
+        let mut octets = vec![0u8; len];
+        let to = octets.as_mut_ptr().cast();
+        // SAFETY: the name ends with a zero; `to` has room for as many octets as the length says.
+        match check(unsafe { libc::sysctlbyname(name.as_ptr(), to, &mut len, null, 0) }) {
+            Ok(_) => {
+                octets.truncate(len);
+                return Ok(octets);
+            }
+            Err(error) if error.raw_os_error() == Some(libc::ENOMEM) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::from_raw_os_error(libc::ENOMEM))
+}
+
+/// Sets something that sysctl(3) knows by name to these octets.
+pub(crate) fn set_sysctl_octets(name: &CStr, octets: &[u8]) -> io::Result<()> {
+    let null = std::ptr::null_mut();
+    // SAFETY: the name ends with a zero; the octets are as many as the length says, and are only read.
+    check(unsafe {
+        libc::sysctlbyname(
+            name.as_ptr(),
+            null,
+            std::ptr::null_mut(),
+            octets.as_ptr().cast(),
+            octets.len(),
+        )
+    })?;
+    Ok(())
+}
+
+/// Does `work` with all signals of the calling thread held back. A thread that it makes takes none.
+pub(crate) fn without_signals<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: a set of signals is plain numbers, and the calls below fill both.
+    let (mut all, mut before): (libc::sigset_t, libc::sigset_t) =
+        unsafe { (std::mem::zeroed(), std::mem::zeroed()) };
+    // SAFETY: both sets are valid; the mask is the calling thread's own and is put back below.
+    unsafe {
+        libc::sigfillset(&mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &all, &mut before);
+    }
+    let result = work();
+    // SAFETY: `before` was filled above.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut()) };
+    result
+}
+
 /// The effective user of this process.
 pub(crate) fn effective_user() -> u32 {
     // SAFETY: takes nothing and cannot fail.
