@@ -4,6 +4,7 @@
 mod command;
 mod dns;
 mod here;
+mod hostile;
 mod http;
 mod tcp;
 mod tls;
