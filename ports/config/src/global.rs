@@ -16,6 +16,13 @@ pub const DEFAULT_CONTROL_SOCKET: &str = "/run/vrrpd/vrrpd.sock";
 #[cfg(not(target_os = "linux"))]
 pub const DEFAULT_CONTROL_SOCKET: &str = "/var/run/vrrpd/vrrpd.sock";
 
+/// The configuration file that vrrpd reads unless it is told another.
+#[cfg(target_os = "linux")]
+pub const DEFAULT_FILE: &str = "/etc/vrrpd.conf";
+/// The configuration file that vrrpd reads unless it is told another.
+#[cfg(not(target_os = "linux"))]
+pub const DEFAULT_FILE: &str = "/usr/local/etc/vrrpd.conf";
+
 /// Where vrrpd notes what it installs unless `runtimedir` says otherwise.
 #[cfg(target_os = "linux")]
 const DEFAULT_RUNTIME_DIR: &str = "/run/vrrpd";
@@ -89,6 +96,14 @@ pub enum LogLevel {
     Info,
     /// And what helps to find a fault in vrrpd.
     Debug,
+}
+
+/// Reads `controlsocket` alone. `None`: it is wrong.
+pub(super) fn control_socket(reader: &mut Reader<'_, '_>) -> Option<PathBuf> {
+    match reader.entry(Key::ControlSocket) {
+        Some(_) => reader.value(Key::ControlSocket, socket),
+        None => Some(DEFAULT_CONTROL_SOCKET.into()),
+    }
 }
 
 /// Reads `[GLOBAL]`, and beside it the defaults of the other sections.

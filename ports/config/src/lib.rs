@@ -29,6 +29,7 @@ mod keys;
 mod legacy;
 mod lexer;
 mod library;
+mod print;
 mod reader;
 mod router;
 mod script;
@@ -39,7 +40,7 @@ mod tests;
 mod values;
 mod vrid;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use vrrp_host::{HostConfig, HostFacts};
 
@@ -53,7 +54,8 @@ pub use check::{
     Place, Process, Report, Tcp, Tls, check_name, tracked_name, unresolved,
 };
 pub use diagnostic::{Diagnostic, Severity};
-pub use global::{DEFAULT_CONTROL_SOCKET, Global, LogLevel, WorkerUser};
+pub use global::{DEFAULT_CONTROL_SOCKET, DEFAULT_FILE, Global, LogLevel, WorkerUser};
+pub use print::Difference;
 pub use router::VirtualRouter;
 pub use script::{DEFAULT_SCRIPT_TIMEOUT, Script};
 pub use script_security::{Account, Accounts, ScriptSecurity, ScriptUser, insecurity};
@@ -70,6 +72,13 @@ pub struct Config {
 }
 
 impl Config {
+    /// Forgets every password, as [`print_without_passwords`](Self::print_without_passwords) does.
+    pub fn forget_passwords(&mut self) {
+        for router in &mut self.virtual_routers {
+            router.spec.settings.auth = vrrp_core::Auth::None;
+        }
+    }
+
     /// Returns the configuration of the host.
     pub fn host(&self) -> HostConfig {
         HostConfig {
@@ -157,6 +166,18 @@ pub fn judge(
     parsed.diagnostics.extend(report.into_sorted());
     parsed.diagnostics.sort_by_key(|d| d.line);
     parsed
+}
+
+/// Returns the control socket of the vrrpd that has this file, also where the rest of the file has errors.
+/// `None`: its `controlsocket` is wrong.
+pub fn control_socket(file: &Path, octets: impl AsRef<[u8]>) -> Option<PathBuf> {
+    let mut report = diagnostic::Report::new(file);
+    let sections = lexer::split(octets.as_ref(), &mut report);
+    let mut of_global = sections.iter().filter(|s| s.kind == SectionKind::Global);
+    match of_global.next() {
+        Some(section) => global::control_socket(&mut Reader::new(section, &mut report)),
+        None => Some(DEFAULT_CONTROL_SOCKET.into()),
+    }
 }
 
 /// Reads the octets of a file. `file` is its name in messages; nothing is opened.

@@ -46,6 +46,7 @@ pub(super) fn judge(section: &Section<'_>, own_runtime_dir: bool, report: &mut R
             | Key::PrepareTimeout => "only vrrpd runs scripts",
             Key::ControlSocket | Key::ControlGroup => "only vrrpd has a control socket",
             Key::User => "only vrrpd has a process for it",
+            Key::Lease => "only vrrpd renews leases",
             Key::StateDir => "only vrrpd keeps anything over a reboot",
             Key::LogLevel => "only vrrpd writes a log",
             Key::RuntimeDir if own_runtime_dir => "the program has chosen its own directory",

@@ -5,6 +5,7 @@ mod conflicts;
 mod good;
 pub(super) mod host;
 mod manual;
+mod print;
 mod robust;
 
 use std::path::Path;

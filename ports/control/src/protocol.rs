@@ -36,6 +36,10 @@ pub enum Request {
     },
     /// Read the configuration file again.
     Reload,
+    /// Tell what [`Reload`](Request::Reload) would change, and change nothing.
+    Compare,
+    /// Tell the configuration that is in force, a line in each message, without passwords.
+    Config,
     /// Advertise another priority than the configured one.
     SetPriority {
         /// Which virtual router.

@@ -61,6 +61,61 @@ fn check_says_that_a_file_is_correct() {
 }
 
 #[test]
+fn check_prints_what_is_in_force_as_a_file() {
+    let dir = Dir::new("print");
+    let file = dir.file("c", GOOD);
+    let got = run(VRRPD, &["-f", text(&file), "--check", "--print"]);
+    assert_eq!(got.status.code(), Some(0), "{}", out(&got));
+    let printed = out(&got);
+    assert!(printed.contains("\npriority = 100\n"), "{printed}");
+    assert!(printed.starts_with("# "), "{printed}");
+    let again = dir.file("d", &printed);
+    let got = run(VRRPD, &["--check", text(&again), "--print"]);
+    assert_eq!(got.status.code(), Some(0));
+    let without = |text: &str| -> Vec<String> {
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        lines.map(str::to_owned).collect()
+    };
+    assert_eq!(without(&out(&got)), without(&printed));
+}
+
+#[test]
+fn check_compares_with_a_vrrpd_that_runs() {
+    let dir = Dir::new("compare");
+    let socket = dir.0.join("s");
+    let text_of = format!("[GLOBAL]\ncontrolsocket = {}\n{GOOD}", text(&socket));
+    let file = dir.file("c", &text_of);
+    let got = run(VRRPD, &["--check", "--against-running", text(&file)]);
+    assert_eq!(got.status.code(), Some(1));
+    assert!(out(&got).contains(text(&socket)), "{}", out(&got));
+    // vrrpctl asks there, too.
+    let got = run(VRRPCTL, &["-f", text(&file), "status"]);
+    assert_eq!(got.status.code(), Some(3));
+    assert!(err(&got).contains(text(&socket)), "{}", err(&got));
+    let wrong = dir.file("d", "[GLOBAL]\ncontrolsocket = s\n");
+    for args in [
+        &["-f", text(&wrong), "status"][..],
+        &["-f", text(&dir.0.join("none")), "status"],
+        &["-f", text(&file), "-s", "/x", "status"],
+        &["status", "--dry-run"],
+        &["config", "-4"],
+    ] {
+        let got = run(VRRPCTL, args);
+        assert_eq!(got.status.code(), Some(2), "{args:?}: {}", err(&got));
+    }
+    for args in [
+        &["--print"][..],
+        &["some.conf"],
+        &["--check", "--print", "--against-running"],
+        &["--check", "a", "b"],
+        &["--check", "--clean"],
+    ] {
+        let got = run(VRRPD, args);
+        assert_eq!(got.status.code(), Some(2), "{args:?}: {}", err(&got));
+    }
+}
+
+#[test]
 fn check_shows_every_error_at_once_and_ends_with_78() {
     let dir = Dir::new("bad");
     let file = dir.file(

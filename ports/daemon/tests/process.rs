@@ -188,6 +188,43 @@ fn a_file_with_errors_is_refused_and_life_goes_on() {
 }
 
 #[test]
+fn what_a_reload_would_change_is_told_before() {
+    let bench = Bench::new("compare");
+    let child = bench.start(&[], "-F");
+    bench.until_told("READY=1");
+    let check = |args: &[&str]| {
+        let mut command = Command::new(VRRPD);
+        let file = bench.dir.join("conf");
+        command.args(args).arg(file).env_remove("JOURNAL_STREAM");
+        let output = command.output().expect("vrrpd");
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stdout).into_owned(),
+        )
+    };
+    let (code, said) = check(&["--check", "--against-running"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("nothing is different"), "{said}");
+    bench.configure("priority = 120\n");
+    let change = "VRID 7 on eth0 (ipv4): priority 100 -> 120\n";
+    let (code, said) = check(&["--check", "--against-running"]);
+    assert_eq!(code, Some(0));
+    assert!(said.contains(change), "{said}");
+    let ctl = |args: &[&str]| {
+        let output = bench.ctl(args);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    assert!(ctl(&["reload", "--dry-run"]).contains(change));
+    assert!(ctl(&["config"]).contains("\npriority = 100\n"));
+    assert!(ctl(&["reload"]).contains(change));
+    assert!(ctl(&["config"]).contains("\npriority = 120\n"));
+    assert!(ctl(&["reload", "--dry-run"]).contains("nothing is different"));
+    signal(child.id(), "-TERM");
+    end(child);
+}
+
+#[test]
 fn a_second_signal_does_not_wait_for_scripts() {
     let bench = Bench::new("twice");
     fs::write(bench.dir.join("hang"), "").expect("a file");

@@ -273,6 +273,13 @@ impl VrSpec {
         }
     }
 
+    /// Whether a virtual router has to be removed and set up anew to become `new`: the platform and the
+    /// engine know it by one MAC only, and an address that stays is not installed anew.
+    pub fn is_replaced_by(&self, new: &VrSpec) -> bool {
+        let mac = |spec: &VrSpec| (spec.settings.mac_mode, spec.replace_mac);
+        mac(self) != mac(new) || !self.carries_like(new)
+    }
+
     /// Whether each address that `other` has too is on the same interface there.
     pub(crate) fn carries_like(&self, other: &VrSpec) -> bool {
         let moved = |mine: &AddressSpec| {

@@ -16,8 +16,8 @@ use crate::router::VirtualRouter;
 /// A check that a virtual router names.
 #[derive(Clone, Debug)]
 pub(crate) struct Use {
-    name: String,
-    effect: TrackEffect,
+    pub(crate) name: String,
+    pub(crate) effect: TrackEffect,
 }
 
 impl Use {

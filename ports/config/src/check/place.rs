@@ -57,7 +57,7 @@ impl Place {
     }
 
     /// A host and a port, which `default` stands for where it may be left out.
-    pub(super) fn with_port(text: &str, default: Option<u16>) -> Result<(Self, u16), String> {
+    pub(crate) fn with_port(text: &str, default: Option<u16>) -> Result<(Self, u16), String> {
         let expected = || {
             let port = if default.is_some() {
                 "host or host:port"

@@ -5,6 +5,7 @@ use vrrp_core::{Engine, Instant, InterfaceState, Track, VirtualAddress, VrConfig
 use vrrp_host::{MAX_ADDRESSES, VrSpec};
 
 use super::{SAMPLE, errors, parse};
+use crate::Config;
 
 /// A refused file has an error, an accepted one has none and suits the engine.
 fn judge(octets: &[u8]) {
@@ -14,11 +15,27 @@ fn judge(octets: &[u8]) {
     for router in parsed.config.iter().flat_map(|c| &c.virtual_routers) {
         insert(&router.spec);
     }
+    if let Some(config) = &parsed.config {
+        print(config);
+    }
     for diagnostic in &parsed.diagnostics {
         let line = diagnostic.to_string();
         assert!(!line.contains(char::is_control), "{line:?}");
         assert!(line.len() < 1000, "{line:?}");
     }
+}
+
+/// The text of a configuration says the same.
+fn print(config: &Config) {
+    let text = config.print();
+    let parsed = parse(&text);
+    let Some(again) = &parsed.config else {
+        panic!("{text}\n{parsed:?}");
+    };
+    assert_eq!(again.virtual_routers, config.virtual_routers, "{text}");
+    assert_eq!(again.checks, config.checks, "{text}");
+    assert_eq!(again.print(), text);
+    assert_eq!(config.differences(again), []);
 }
 
 /// Gives the virtual router to an engine, which must take it: what the engine refuses has no line.
@@ -178,10 +195,28 @@ fn a_file_with_every_key_is_read() {
         );
         judge(text.as_bytes());
     }
+    // These have no effect of their own.
+    const LEGACY: [&str; 8] = [
+        "monitoredcircuits",
+        "carriertimeout",
+        "spanningtreelatency",
+        "MCClearErrorsCount",
+        "sendgratuitousarp",
+        "AHencryption",
+        "useIKE",
+        "presharedkey",
+    ];
+    let printed = all.map(|text| parse(text).config.map_or_else(String::new, |c| c.print()));
     let keys = super::super::keys::Key::ALL;
     for key in keys {
-        let line = format!("\n{}=", key.name());
+        let name = key.name();
+        let line = format!("\n{name}=");
         assert!(all.iter().any(|text| text.contains(&line)), "{key:?}");
+        let line = format!("\n{name} = ");
+        let is_printed = printed
+            .iter()
+            .any(|text| text.contains(&line) || text.starts_with(&line));
+        assert_eq!(is_printed, !LEGACY.contains(&name), "{key:?}");
     }
 }
 

@@ -1,6 +1,7 @@
 //! The daemon in its worker process: one loop over the host, the control socket and the parent.
 
 mod checks;
+mod compare;
 mod events;
 mod history;
 mod limit;
@@ -53,6 +54,8 @@ pub struct Parts {
     /// The configuration file, read again by a reload.
     pub file: PathBuf,
     /// The contents of the file.
+    pub text: Vec<u8>,
+    /// The same, parsed.
     pub config: Config,
     /// The control socket.
     pub control: Server,
@@ -72,8 +75,10 @@ pub struct Parts {
 pub struct Daemon<P: Platform> {
     host: Host<P>,
     file: PathBuf,
+    /// The contents of the file that are in force.
+    text: Vec<u8>,
     global: Global,
-    /// Virtual routers that the file names. Of the file no more is kept: the host has the rest.
+    /// Virtual routers that the file names.
     configured: BTreeSet<VrId>,
     control: Server,
     parent: ParentHandle,
@@ -130,6 +135,7 @@ impl<P: Platform> Daemon<P> {
         let mut daemon = Self {
             host,
             file: parts.file,
+            text: parts.text,
             global: Global::default(),
             configured: BTreeSet::new(),
             control: parts.control,

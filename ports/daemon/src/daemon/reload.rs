@@ -32,7 +32,7 @@ impl<P: Platform> Daemon<P> {
     fn reload_file(&mut self) -> Result<Vec<String>, Vec<String>> {
         let file = self.file.clone();
         let (octets, diagnostics) = self.parent.configuration().map_err(|e| vec![e])?;
-        let config = config::parse(&file, octets).config;
+        let config = config::parse(&file, &octets).config;
         let judged = Parsed {
             config,
             diagnostics,
@@ -41,6 +41,7 @@ impl<P: Platform> Daemon<P> {
         let Some(new) = judged.config else {
             return Err(errors);
         };
+        let (differences, moves) = self.differences(&new);
         let reload = self
             .host
             .reload(new.host())
@@ -50,7 +51,15 @@ impl<P: Platform> Daemon<P> {
             log_remark(remark);
             said.push(remark.to_string());
         }
-        said.extend(self.restart_needed(&new));
+        for line in differences.into_iter().chain(moves) {
+            log::info!("{line}");
+            said.push(line);
+        }
+        if let Some(text) = self.restart_needed(&new) {
+            log::warn!("{text}");
+            said.push(text);
+        }
+        self.text = octets;
         self.configure(new);
         self.review_overrides();
         self.parent.adopted();
@@ -64,7 +73,7 @@ impl<P: Platform> Daemon<P> {
         Ok(said)
     }
 
-    fn restart_needed(&self, new: &Config) -> Option<String> {
+    pub(super) fn restart_needed(&self, new: &Config) -> Option<String> {
         let (old, new) = (&self.global, &new.global);
         let places = |g: &config::Global| {
             (
@@ -74,11 +83,9 @@ impl<P: Platform> Daemon<P> {
                 g.state_dir.clone(),
             )
         };
-        (places(old) != places(new)).then(|| {
-            let text = "controlsocket, controlgroup, runtimedir and statedir change when vrrpd is restarted";
-            log::warn!("{text}");
-            text.to_owned()
-        })
+        let text =
+            "controlsocket, controlgroup, runtimedir and statedir change when vrrpd is restarted";
+        (places(old) != places(new)).then(|| text.to_owned())
     }
 }
 

@@ -65,6 +65,14 @@ impl<P: Platform> Daemon<P> {
                     details,
                 },
             },
+            Request::Compare => match self.compare() {
+                Ok(messages) => Answer::Done { messages },
+                Err(details) => Answer::Error {
+                    message: "a reload would change nothing, for the file has errors".into(),
+                    details,
+                },
+            },
+            Request::Config => self.config(),
             // Answered when they are written.
             Request::SetPriority { .. }
             | Request::Drain { .. }

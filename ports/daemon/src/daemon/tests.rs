@@ -78,6 +78,7 @@ impl Bench {
         let (parent, start) = serve(&file, || FakePlatform::new().facts());
         let parts = Parts {
             control: server,
+            text: fs::read(&file).expect("the file"),
             parent,
             file,
             config,
@@ -712,6 +713,52 @@ fn a_reload_changes_what_changed_and_nothing_else() {
     assert_eq!(routers[0].priority, 210);
     assert!(routers[1].since_s >= before, "not disturbed");
     assert_eq!(bench.states(), [State::Master, State::Master]);
+}
+
+#[test]
+fn a_comparison_tells_what_a_reload_would_change_and_changes_nothing() {
+    let mut bench = Bench::new();
+    bench.until_masters();
+    let file = bench.dir.join("vrrpd.conf");
+    let same = bench.done(&Request::Compare);
+    assert!(
+        same.last()
+            .is_some_and(|last| last.ends_with(": nothing is different"))
+    );
+    let before = bench.done(&Request::Config);
+
+    let text = sections(&bench.dir, 150);
+    let second = text.rfind("[VRID]").expect("two sections");
+    fs::write(&file, &text[..second]).expect("a file");
+    let told = [
+        "VRID 1 on eth0 (ipv4): priority 200 -> 150",
+        "VRID 2 on eth0 (ipv4): removed",
+        "VRID 1 on eth0 (ipv4): may move away: this host is master, and a backup with a priority above 150 \
+         takes over where it preempts",
+        "VRID 2 on eth0 (ipv4): moves away: this host is master, and hands over",
+    ];
+    assert_eq!(bench.done(&Request::Compare), told);
+    assert_eq!(bench.done(&Request::Config), before);
+    assert_eq!(bench.states(), [State::Master, State::Master]);
+    assert_eq!(bench.status().virtual_routers[0].priority, 200);
+    // The parent has not let anything through, so that a reload is judged anew.
+    capture::take();
+    let said = bench.done(&Request::Reload);
+    assert_eq!(said[..4], told);
+    let log = capture::take();
+    for line in told {
+        assert!(log.contains(&format!("INFO: {line}")), "{line}: {log:?}");
+    }
+    let now = bench.done(&Request::Config);
+    assert!(now.contains(&"priority = 150".to_owned()), "{now:?}");
+    assert_eq!(now.iter().filter(|line| *line == "[VRID]").count(), 1);
+
+    fs::write(&file, "[VRID]\npriority = 300\n").expect("a file");
+    let Answer::Error { message, details } = bench.ask(&Request::Compare) else {
+        panic!("refused");
+    };
+    assert!(message.contains("the file has errors"), "{message}");
+    assert!(details.iter().any(|line| line.contains(":2: priority: ")));
 }
 
 #[test]

@@ -229,9 +229,18 @@ impl ParentHandle {
         self.send(&ToParent::RunCheck(name.to_owned()));
     }
 
-    /// The configuration file as it is now, and the judgement of it.
+    /// The configuration file as it is now, and the judgement of it, for a reload.
     pub fn configuration(&mut self) -> Result<(Vec<u8>, Vec<Diagnostic>), String> {
-        self.send(&ToParent::Configuration);
+        self.read_file(&ToParent::Configuration)
+    }
+
+    /// The same, to be looked at alone.
+    pub fn look_at_file(&mut self) -> Result<(Vec<u8>, Vec<Diagnostic>), String> {
+        self.read_file(&ToParent::Look)
+    }
+
+    fn read_file(&mut self, request: &ToParent) -> Result<(Vec<u8>, Vec<Diagnostic>), String> {
+        self.send(request);
         loop {
             if let Some(answer) = self.configuration.take() {
                 return answer.map(|(text, remarks)| {

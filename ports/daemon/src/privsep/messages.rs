@@ -40,6 +40,8 @@ pub(super) enum ToParent {
     Pong(u64),
     /// The configuration file is to be read again.
     Configuration,
+    /// The configuration file is to be read and judged, to be looked at alone.
+    Look,
     /// The contents read last are in force.
     Adopted,
     /// Something happened that scripts may follow.

@@ -262,7 +262,11 @@ impl Services {
                 ToParent::Status(text) => self.notifier.status(&printable(&text)),
                 ToParent::Pong(number) => said.pong = Some(number),
                 ToParent::Configuration => {
-                    let answer = self.read_file(network);
+                    let answer = self.read_file(network, true);
+                    self.channel.send(&ToWorker::Configuration(answer))?;
+                }
+                ToParent::Look => {
+                    let answer = self.read_file(network, false);
                     self.channel.send(&ToWorker::Configuration(answer))?;
                 }
                 ToParent::Adopted => {
@@ -335,14 +339,18 @@ impl Services {
         }
     }
 
-    /// Reads the file for a reload and judges it, as the worker may not see all that it needs. Lets
+    /// Reads the file and judges it, as the worker may not see all that it needs. For a reload it lets
     /// through what a good one asks for.
-    fn read_file(&mut self, network: &mut dyn Network) -> Result<(String, Vec<Remark>), String> {
+    fn read_file(
+        &mut self,
+        network: &mut dyn Network,
+        reloads: bool,
+    ) -> Result<(String, Vec<Remark>), String> {
         let octets = std::fs::read(&self.file);
         let octets = octets.map_err(|e| format!("{}: {e}", self.file.display()))?;
         let text = characters(&octets);
         let judged = config::judge(&self.file, octets.clone(), PROGRAM, &network.facts());
-        if let Some(config) = judged.config {
+        if let Some(config) = judged.config.filter(|_| reloads) {
             network.allow(config.host());
             self.read = Some((octets, config));
         }

@@ -112,11 +112,7 @@ impl<P: Platform> Host<P> {
                         None => &mut work.report.added,
                     };
                     list.push(id);
-                    // The platform and the engine know a virtual router by one MAC only.
-                    let mac = |spec: &VrSpec| (spec.settings.mac_mode, spec.replace_mac);
-                    let stays = |old: &VrSpec| !vr.leaving && mac(old) == mac(&spec);
-                    // An address that stays is not installed anew, so it stays where it is.
-                    let stays = |old: &VrSpec| stays(old) && old.carries_like(&spec);
+                    let stays = |old: &VrSpec| !vr.leaving && !old.is_replaced_by(&spec);
                     if vr.current.as_ref().is_some_and(stays) {
                         work.change.push((key, spec));
                     } else {

@@ -150,11 +150,20 @@ pub(crate) const COMMANDS: &[Command] = &[
         details: "0: the answer was good; 1: it was not; 4: there is no such check.",
     },
     Command {
+        name: "config",
+        operands: Operands::None,
+        forms: &[Form::Json],
+        summary: "print the configuration that is in force",
+        details: "In the syntax of the file, with every value that has been left to its default. Without\n\
+                  passwords, and without what vrrpctl has changed.",
+    },
+    Command {
         name: "reload",
         operands: Operands::None,
         forms: &[Form::Json],
         summary: "read the configuration file again",
-        details: "A file with errors changes nothing, and the errors are shown.",
+        details: "A file with errors changes nothing, and the errors are shown.\n\
+                  It tells what is different now; --dry-run tells what would be, and changes nothing.",
     },
     Command {
         name: "drain",
@@ -265,6 +274,11 @@ pub(crate) const OPTIONS: &[(&str, &str, &str)] = &[
         "SOCKET",
         "the control socket (see vrrpd.conf(5), controlsocket)",
     ),
+    (
+        "-f",
+        "FILE",
+        "the configuration file that names the control socket",
+    ),
     ("-i", "INTERFACE", "only virtual routers on this interface"),
     ("-4", "", "only virtual routers of IPv4"),
     ("-6", "", "only virtual routers of IPv6"),
@@ -273,6 +287,11 @@ pub(crate) const OPTIONS: &[(&str, &str, &str)] = &[
         "--timeout",
         "TIME",
         "wait: give up after that, such as 30s or 5m",
+    ),
+    (
+        "--dry-run",
+        "",
+        "reload: tell what would change, and change nothing",
     ),
     (
         "--wait",
@@ -346,7 +365,8 @@ impl Command {
 
 /// The text of `vrrpctl help`. Writing to a `String` cannot fail.
 pub(crate) fn usage() -> String {
-    let mut text = String::from("usage: vrrpctl [-s SOCKET] [-i INTERFACE] [-4 | -6] COMMAND\n\n");
+    let mut text =
+        String::from("usage: vrrpctl [-s SOCKET | -f FILE] [-i INTERFACE] [-4 | -6] COMMAND\n\n");
     for command in COMMANDS {
         let synopsis = format!("{} {}", command.name, command.operands.usage());
         let _ = writeln!(text, "  {:<28}  {}", synopsis.trim_end(), command.summary);

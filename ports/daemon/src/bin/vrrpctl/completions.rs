@@ -51,7 +51,7 @@ _vrrpctl() {{
     local word command words
     local current=\"${{COMP_WORDS[COMP_CWORD]}}\" before=\"${{COMP_WORDS[COMP_CWORD-1]}}\"
     case \"$before\" in
-        -s) mapfile -t COMPREPLY < <(compgen -f -- \"$current\"); return ;;
+        -s|-f) mapfile -t COMPREPLY < <(compgen -f -- \"$current\"); return ;;
         -i) mapfile -t COMPREPLY < <(compgen -W \"$(ls /sys/class/net 2>/dev/null)\" -- \"$current\"); return ;;
     esac
     for word in \"${{COMP_WORDS[@]:1:COMP_CWORD-1}}\"; do
@@ -86,7 +86,8 @@ fn zsh() -> String {
 # Completions of vrrpctl for zsh.
 _vrrpctl() {{
     local state
-    _arguments -C '-s[control socket]:file:_files' '-i[interface]:interface:_net_interfaces' \\
+    _arguments -C '(-f)-s[control socket]:file:_files' '(-s)-f[configuration file]:file:_files' \\
+        '-i[interface]:interface:_net_interfaces' \\
         '(-6)-4[IPv4]' '(-4)-6[IPv6]' '1:command:({names})' '*::words:->words'
     if [[ $state == words ]]; then
         case $words[1] in
@@ -104,6 +105,7 @@ fn fish() -> String {
         "# Completions of vrrpctl for fish.
 complete -c vrrpctl -f
 complete -c vrrpctl -s s -r -F -d 'control socket'
+complete -c vrrpctl -s f -r -F -d 'configuration file'
 complete -c vrrpctl -s i -x -a '(__fish_print_interfaces)' -d interface
 complete -c vrrpctl -s 4 -d IPv4
 complete -c vrrpctl -s 6 -d IPv6

@@ -8,13 +8,13 @@ mod waiting;
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use lexopt::prelude::*;
 
-use vrrp_config::DEFAULT_CONTROL_SOCKET;
+use vrrp_config::{DEFAULT_CONTROL_SOCKET, DEFAULT_FILE};
 use vrrp_control::{Answer, Connection, Family, Record, Request, Since, State, Status, Terms};
 use vrrpd::ctl::filter::Filter;
 use vrrpd::ctl::{metrics, text};
@@ -107,16 +107,18 @@ enum Wish {
 
 fn parse() -> Result<Wish, lexopt::Error> {
     let mut parser = lexopt::Parser::from_env();
-    let mut socket = PathBuf::from(DEFAULT_CONTROL_SOCKET);
+    let mut socket: Option<PathBuf> = None;
+    let mut file: Option<PathBuf> = None;
     let mut filter = Filter::default();
     let mut form = None;
     let mut words: Vec<String> = Vec::new();
-    let mut asks_help = false;
+    let (mut asks_help, mut dry_run) = (false, false);
     let (mut wait, mut timeout, mut since) = (None, None, None);
     let (mut for_s, mut reason) = (None, None);
     while let Some(arg) = parser.next()? {
         match arg {
-            Short('s') | Long("socket") => socket = parser.value()?.into(),
+            Short('s') | Long("socket") => socket = Some(parser.value()?.into()),
+            Short('f') | Long("file") => file = Some(parser.value()?.into()),
             Short('i') | Long("interface") => {
                 set(&mut filter.interface, parser.value()?.string()?, "-i")?;
             }
@@ -138,6 +140,7 @@ fn parse() -> Result<Wish, lexopt::Error> {
                     None => DEFAULT_WAIT,
                 });
             }
+            Long("dry-run") => dry_run = true,
             Long("timeout") => timeout = Some(span(&parser.value()?.string()?, LONGEST_WAIT)?),
             Long("for") => for_s = Some(span(&parser.value()?.string()?, LONGEST_FOR)?.as_secs()),
             Long("reason") => reason = Some(parser.value()?.string()?),
@@ -169,6 +172,12 @@ fn parse() -> Result<Wish, lexopt::Error> {
             return Err(format!("--timeout goes with wait alone, not with {name}").into());
         };
         *timeout = given;
+    }
+    if dry_run {
+        let Work::Ask(Request::Reload) = work else {
+            return Err(format!("--dry-run goes with reload alone, not with {name}").into());
+        };
+        work = Work::Ask(Request::Compare);
     }
     let terms = Terms { for_s, reason };
     if terms != Terms::default() {
@@ -211,9 +220,19 @@ fn parse() -> Result<Wish, lexopt::Error> {
         let option = form.option();
         return Err(format!("{name} has no output of the form {option}").into());
     }
-    if matches!(work, Work::Ask(Request::Reload)) && !filter.is_empty() {
-        return Err("reload concerns all virtual routers: -i, -4 and -6 do not go with it".into());
+    let concerns_all = matches!(
+        work,
+        Work::Ask(Request::Reload | Request::Compare | Request::Config)
+    );
+    if concerns_all && !filter.is_empty() {
+        let text = format!("{name} concerns all virtual routers: -i, -4 and -6 do not go with it");
+        return Err(text.into());
     }
+    let socket = match socket {
+        Some(_) if file.is_some() => return Err("-s and -f do not go together".into()),
+        Some(socket) => socket,
+        None => socket_of(file.as_deref())?,
+    };
     Ok(Wish::Run(Box::new(Args {
         socket,
         form,
@@ -259,6 +278,24 @@ fn handed_over(work: Work, wait: Duration) -> Work {
     match work {
         Work::Ask(request) => Work::HandOver(request, wait),
         other => other,
+    }
+}
+
+/// The control socket of the vrrpd that has this configuration file. Without `file` that is the usual one,
+/// which need not be there or readable.
+fn socket_of(file: Option<&Path>) -> Result<PathBuf, lexopt::Error> {
+    let named = file.is_some();
+    let file = file.unwrap_or(DEFAULT_FILE.as_ref());
+    match std::fs::read(file) {
+        Ok(octets) => match vrrp_config::control_socket(file, octets) {
+            Some(socket) => Ok(socket),
+            None if named => {
+                Err(format!("{}: not usable: try vrrpd --check", file.display()).into())
+            }
+            None => Ok(DEFAULT_CONTROL_SOCKET.into()),
+        },
+        Err(error) if named => Err(format!("{}: {error}", file.display()).into()),
+        Err(_) => Ok(DEFAULT_CONTROL_SOCKET.into()),
     }
 }
 
@@ -328,6 +365,7 @@ fn work(command: &Command, operands: &[&str], filter: &Filter) -> Result<Work, l
         ("log", _) => Request::Log(Since::default()),
         ("events", _) => Request::Events(Since::default()),
         ("reload", _) => Request::Reload,
+        ("config", _) => Request::Config,
         ("priority", [vrids @ .., priority]) => Request::SetPriority {
             which: which(vrids, filter)?,
             terms: Terms::default(),

@@ -1,5 +1,6 @@
 //! The daemon: service addresses that survive a failing host.
 
+mod check;
 mod parent;
 mod system;
 mod worker;
@@ -12,7 +13,7 @@ use std::process::ExitCode;
 
 use lexopt::prelude::*;
 
-use vrrp_config::{self as config, Config, Global};
+use vrrp_config::{self as config, Config, DEFAULT_FILE, Global};
 use vrrp_host::{ConfigCause, ConfigError, PlatformError};
 use vrrp_port_kit::privsep::hand_over_left;
 use vrrpd::control::BindError;
@@ -25,14 +26,9 @@ use vrrpd::sys::{self, Background};
 
 use system::open_platform;
 
-#[cfg(target_os = "linux")]
-const DEFAULT_FILE: &str = "/etc/vrrpd.conf";
-#[cfg(not(target_os = "linux"))]
-const DEFAULT_FILE: &str = "/usr/local/etc/vrrpd.conf";
-
 const USAGE: &str = "\
 usage: vrrpd [-F] [-d] [-f FILE] [-p PIDFILE]
-       vrrpd --check FILE
+       vrrpd --check [--print | --against-running] [FILE]
        vrrpd --clean [-f FILE]
 
   -f FILE       the configuration file
@@ -40,6 +36,9 @@ usage: vrrpd [-F] [-d] [-f FILE] [-p PIDFILE]
   -p PIDFILE    write the number of the process there
   -d, --debug   log what helps to find a fault in vrrpd
   --check FILE  say what is wrong with a configuration file, and do nothing else
+  --print       with --check: print the file with every value that is in force
+  --against-running
+                with --check: say what is different from the vrrpd that runs
   --clean       remove what a vrrpd that was killed has left, and do nothing else
   --version, --help
 
@@ -71,10 +70,21 @@ struct Args {
 #[derive(Debug)]
 enum Command {
     Run(Args),
-    Check(PathBuf),
+    Check(PathBuf, Look),
     Clean(PathBuf),
     Worker,
     Print(String),
+}
+
+/// The work of `--check` beside the judgement.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Look {
+    #[default]
+    Judge,
+    /// Print what is in force.
+    Print,
+    /// Compare with the vrrpd that runs.
+    Compare,
 }
 
 fn main() -> ExitCode {
@@ -82,8 +92,8 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| log::error!("internal error: {panic}")));
     let result = match parse() {
         Ok(Command::Run(args)) => run(args),
-        Ok(Command::Check(file)) => {
-            let (code, text) = check(&file);
+        Ok(Command::Check(file, look)) => {
+            let (code, text) = check::run(&file, look);
             return print(&text, code);
         }
         Ok(Command::Clean(file)) => clean(&file),
@@ -118,15 +128,25 @@ fn parse() -> Result<Command, lexopt::Error> {
         debug: false,
         pid_file: None,
     };
-    let mut check: Option<OsString> = None;
-    let (mut cleans, mut works) = (false, false);
+    let (mut checks, mut cleans, mut works) = (false, false, false);
+    let mut checked: Option<OsString> = None;
+    let mut look = Look::default();
     while let Some(arg) = parser.next()? {
         match arg {
             Short('f') | Long("file") => args.file = parser.value()?.into(),
             Short('F') | Long("foreground") => args.foreground = true,
             Short('d') | Long("debug") => args.debug = true,
             Short('p') | Long("pidfile") => args.pid_file = Some(parser.value()?.into()),
-            Long("check") => check = Some(parser.value()?),
+            Long("check") => {
+                checks = true;
+                checked = parser.optional_value().or(checked);
+            }
+            Long("print") | Long("against-running") if look != Look::Judge => {
+                return Err("--print and --against-running do not go together".into());
+            }
+            Long("print") => look = Look::Print,
+            Long("against-running") => look = Look::Compare,
+            Value(file) if checked.is_none() => checked = Some(file),
             Long("clean") => cleans = true,
             // For vrrpd itself.
             Long("worker") => works = true,
@@ -140,9 +160,19 @@ fn parse() -> Result<Command, lexopt::Error> {
             other => return Err(other.unexpected()),
         }
     }
-    Ok(match check {
-        Some(_) if cleans => return Err("--check and --clean do not go together".into()),
-        Some(file) => Command::Check(file.into()),
+    Ok(match checked.map(PathBuf::from) {
+        _ if checks && cleans => return Err("--check and --clean do not go together".into()),
+        file if checks => Command::Check(file.unwrap_or(args.file), look),
+        Some(file) => {
+            let text = format!(
+                "a file without -f goes with --check alone: {}",
+                file.display()
+            );
+            return Err(text.into());
+        }
+        None if look != Look::Judge => {
+            return Err("--print and --against-running go with --check".into());
+        }
         None if works => Command::Worker,
         None if cleans => Command::Clean(args.file),
         None => Command::Run(args),
@@ -159,30 +189,6 @@ fn print(text: &str, code: u8) -> ExitCode {
             ExitCode::from(FAILED)
         }
     }
-}
-
-/// `--check`: the exit status, and everything that there is to say about a file.
-fn check(file: &Path) -> (u8, String) {
-    let octets = match fs::read(file) {
-        Ok(octets) => octets,
-        Err(error) => return (BAD_CONFIG, format!("{}: {error}\n", file.display())),
-    };
-    let judged = config::judge(file, octets, PROGRAM, &facts::read());
-    let unresolved = judged.config.as_ref();
-    let unresolved = unresolved.map(|config| config::unresolved(file, config));
-    let mut judged = judged;
-    judged.diagnostics.extend(unresolved.into_iter().flatten());
-    judged.diagnostics.sort_by_key(|remark| remark.line);
-    let remarks = judged.diagnostics.iter();
-    let mut said: String = remarks.map(|remark| format!("{remark}\n")).collect();
-    let Some(config) = judged.config.as_ref().filter(|_| !judged.has_errors()) else {
-        return (BAD_CONFIG, said);
-    };
-    let routers = config.virtual_routers.len();
-    let s = if routers == 1 { "" } else { "s" };
-    let file = file.display();
-    said += &format!("{file}: correct, {routers} virtual router{s}\n");
-    (0, said)
 }
 
 /// `--clean`: removes what dead processes have left that kept their ledgers where `file` says, and hands

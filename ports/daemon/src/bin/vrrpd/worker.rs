@@ -48,7 +48,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     };
     given_up(sys::give_up_rights(user, pid), log::Level::Warn)?;
     // The parent has judged it.
-    let config = config::parse(&file, text).config;
+    let config = config::parse(&file, &text).config;
     let config = config.ok_or_else(|| (FAILED, "the configuration is not usable".to_owned()))?;
     let platform = worker_platform(UnixStream::from(network)).map_err(cannot_speak)?;
     let host = Host::open(platform, config.host());
@@ -57,6 +57,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     given_up(sys::confine(), log::Level::Info)?;
     let parts = Parts {
         file,
+        text,
         config,
         control: Server::new(UnixListener::from(control), uid),
         parent,
