@@ -15,7 +15,8 @@ pub use connection::{ConnectError, Connection};
 pub use history::{HISTORY, Log, Notice, Record, Since};
 pub use protocol::{
     Answer, Check, CheckEvent, CheckStats, Conflict, Event, GivenOverride, Peer, Rejected, Request,
-    SCHEMA, Seen, Stats, Status, Term, Terms, UsedCheck, VirtualRouter, VrStats, Which,
+    SCHEMA, Seen, Stats, Status, Term, Terms, TrackedObject, UsedCheck, VirtualRouter, VrStats,
+    Which,
 };
 pub use words::{Family, NoticeKind, OverrideKind, State, UnknownWord, Versions};
 

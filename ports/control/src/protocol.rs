@@ -340,6 +340,27 @@ pub struct VirtualRouter {
     /// There is no such interface.
     #[serde(default)]
     pub interface_missing: bool,
+    /// Whether it takes over from a master of lower priority that is well.
+    #[serde(default)]
+    pub preempt: bool,
+    /// How long it leaves such a master alone.
+    #[serde(default)]
+    pub preempt_delay_s: f64,
+    /// How long it only listens after a start.
+    #[serde(default)]
+    pub start_delay_s: f64,
+    /// The rest of that. `None`: it is over.
+    #[serde(default)]
+    pub start_left_s: Option<f64>,
+    /// The unicast peers; empty with multicast.
+    #[serde(default)]
+    pub peers: Vec<String>,
+    /// The form of the checksum of VRRPv3 over IPv4: `auto`, `rfc9568` or `rfc5798`.
+    #[serde(default)]
+    pub checksum: String,
+    /// The objects that it tracks, checks among them.
+    #[serde(default)]
+    pub tracked: Vec<TrackedObject>,
     /// The checks that it names.
     #[serde(default)]
     pub checks: Vec<UsedCheck>,
@@ -365,6 +386,18 @@ pub struct Conflict {
     pub address: String,
     /// The MAC that it answers with.
     pub mac: String,
+}
+
+/// A tracked object of a virtual router.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackedObject {
+    /// The object in words: an interface, a virtual router or a check.
+    pub what: String,
+    /// Its effect: `stand-back` or `fault` while it is down; or the weight while it is down, as `-50`, or
+    /// up, as `+20`.
+    pub effect: String,
+    /// Its state.
+    pub up: bool,
 }
 
 /// A term of the sum that gives a priority.

@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 use vrrp_control::{
     Answer, Check, CheckEvent, CheckStats, Event, GivenOverride, Log, Notice, Peer, Rejected,
-    Request, SCHEMA, Seen, Since, Stats, Status, Term, Terms, UsedCheck, VirtualRouter, VrStats,
-    Which,
+    Request, SCHEMA, Seen, Since, Stats, Status, Term, Terms, TrackedObject, UsedCheck,
+    VirtualRouter, VrStats, Which,
 };
 
 const PAGE: &str = include_str!("../../daemon/man/vrrpd_control.5");
@@ -69,6 +69,7 @@ fn every_member_is_described_and_no_other() {
             ".Ss A virtual router of the status",
             members(&VirtualRouter::default()),
         ),
+        (".Ss A tracked object", members(&TrackedObject::default())),
         (".Ss A term of a priority", members(&Term::default())),
         (
             ".Ss An override of a virtual router",

@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use vrrp_core::{
-    ActiveRouter, Family, Instant, MacMode, Reason, State, Statistics, TrackEffect, Version,
+    ActiveRouter, ChecksumMode, Family, Instant, MacMode, Reason, State, Statistics, TrackEffect,
+    Version,
 };
-use vrrp_host::{About, InterfaceReport, Sighting, Tracked, VrId, VrReport, Warning};
+use vrrp_host::{About, InterfaceReport, Sighting, TrackReport, Tracked, VrId, VrReport, Warning};
 
-use vrrp_control::{Conflict, Peer, Rejected, Seen, Term, Versions, VirtualRouter, VrStats};
+use vrrp_control::{
+    Conflict, Peer, Rejected, Seen, Term, TrackedObject, Versions, VirtualRouter, VrStats,
+};
 use vrrp_host::wording;
 
 /// A family in the words of the control protocol.
@@ -39,7 +42,7 @@ pub fn virtual_router(
     warnings: &[Warning],
     reason: &str,
 ) -> VirtualRouter {
-    let status = &report.status;
+    let (status, settings) = (&report.status, &report.settings);
     let source = report.source.map(|address| address.to_string());
     let missing = wording::is_missing(&report.interface);
     VirtualRouter {
@@ -83,6 +86,18 @@ pub fn virtual_router(
         mac_interface: report.mac_interface.clone(),
         interface_up: report.interface.up,
         interface_missing: missing,
+        preempt: settings.preempt && !report.held,
+        preempt_delay_s: seconds(settings.preempt_delay),
+        start_delay_s: seconds(settings.start_delay),
+        start_left_s: start_left(report, now),
+        peers: report.peers.iter().map(ToString::to_string).collect(),
+        checksum: match settings.checksum {
+            ChecksumMode::Auto => "auto",
+            ChecksumMode::Rfc9568 => "rfc9568",
+            ChecksumMode::Rfc5798 => "rfc5798",
+        }
+        .into(),
+        tracked: report.tracks.iter().map(tracked).collect(),
         checks: Vec::new(),
         warnings: texts(&report.id, warnings),
         notes: notes(report),
@@ -97,6 +112,29 @@ pub fn virtual_router(
             age_s: wording::age(now, last.at),
             count: last.count,
         }),
+    }
+}
+
+/// The rest of the start delay. A Backup that has begun anew waits again.
+fn start_left(report: &VrReport, now: Instant) -> Option<f64> {
+    let delay = seconds(report.settings.start_delay);
+    let left = delay - wording::age(now, report.status.since);
+    (report.status.state == State::Backup && left > 0.0).then_some(left)
+}
+
+fn tracked(track: &TrackReport) -> TrackedObject {
+    TrackedObject {
+        what: match &track.what {
+            Tracked::Interface(name) => format!("interface {name}"),
+            Tracked::VirtualRouter(id) => id.to_string(),
+            Tracked::Named(name) => name.clone(),
+        },
+        effect: match track.effect {
+            TrackEffect::Fault => "fault".into(),
+            TrackEffect::StandBack => "stand-back".into(),
+            TrackEffect::WhileDown(weight) | TrackEffect::WhileUp(weight) => format!("{weight:+}"),
+        },
+        up: track.up,
     }
 }
 

@@ -9,8 +9,8 @@ use vrrp_control::{
 use vrrp_host::full_name;
 use vrrp_host::wording::{ago, gave_up, span, utc};
 
-/// Everything about each virtual router. Writing to a `String` cannot fail.
-pub fn status(status: &Status) -> String {
+/// The state of each virtual router, and with `verbose` its settings. Writing to a `String` cannot fail.
+pub fn status(status: &Status, verbose: bool) -> String {
     let mut out = String::new();
     let _ = writeln!(
         out,
@@ -41,7 +41,11 @@ pub fn status(status: &Status) -> String {
             span(router.since_s),
             marks(router)
         );
-        for (name, value) in facts(router) {
+        let settings = verbose.then(|| settings(router));
+        for (name, value) in facts(router)
+            .into_iter()
+            .chain(settings.into_iter().flatten())
+        {
             let _ = writeln!(out, "  {name:<10} {value}");
         }
     }
@@ -478,6 +482,39 @@ fn facts(router: &VirtualRouter) -> Vec<(&'static str, String)> {
     facts
 }
 
+/// The settings that are in force.
+fn settings(router: &VirtualRouter) -> Vec<(&'static str, String)> {
+    let delay = router.preempt_delay_s;
+    let preempt = match (router.preempt, delay > 0.0) {
+        (false, _) => "no".to_owned(),
+        (true, false) => "yes, without a delay".into(),
+        (true, true) => format!("yes, after {}", span(delay)),
+    };
+    let start = match (router.start_delay_s, router.start_left_s) {
+        (_, Some(left)) => format!("only listens for {} more", span(left)),
+        (0.0, None) => "without a delay".into(),
+        (delay, None) => format!("only listens for {} after a start", span(delay)),
+    };
+    let mut facts = vec![("preempt", preempt), ("start", start)];
+    facts.push((
+        "peers",
+        match router.peers.as_slice() {
+            [] => "multicast".into(),
+            peers => peers.join(" "),
+        },
+    ));
+    facts.push(("checksum", router.checksum.clone()));
+    let tracked = router.tracked.iter().map(|one| {
+        let state = if one.up { "up" } else { "down" };
+        (
+            "tracked",
+            format!("{} is {state} ({})", one.what, one.effect),
+        )
+    });
+    facts.extend(tracked);
+    facts
+}
+
 /// Columns as wide as their widest cell, two spaces apart.
 fn aligned(table: &[Vec<String>]) -> String {
     let columns = table.iter().map(Vec::len).max().unwrap_or(0);
@@ -501,7 +538,7 @@ fn aligned(table: &[Vec<String>]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vrrp_control::{Peer, Rejected, Term, Versions};
+    use vrrp_control::{Peer, Rejected, Term, TrackedObject, Versions};
 
     fn router() -> VirtualRouter {
         VirtualRouter {
@@ -574,7 +611,7 @@ VRID 1 on eth0 (ipv4): backup for 2 min 10 s
   warning    10.10.10.6 advertises another interval (2s) than ours (1s)
   note       no frame has ever arrived
 ";
-        assert_eq!(status(&of(router())), expected);
+        assert_eq!(status(&of(router()), false), expected);
     }
 
     #[test]
@@ -585,7 +622,7 @@ VRID 1 on eth0 (ipv4): backup for 2 min 10 s
             resigned: true,
             ..router()
         };
-        let text = status(&of(lonely));
+        let text = status(&of(lonely), false);
         assert!(text.contains("master for 2 min 10 s, resigned\n"), "{text}");
         assert!(
             text.contains("  master     this host, 10.10.10.5\n"),
@@ -644,6 +681,35 @@ VRID 1 on eth0 (ipv4): backup for 2 min 10 s
     }
 
     #[test]
+    fn verbose_shows_the_settings_in_force() {
+        let router = VirtualRouter {
+            preempt: true,
+            preempt_delay_s: 300.0,
+            start_delay_s: 60.0,
+            start_left_s: Some(12.0),
+            peers: vec!["10.10.10.6".into(), "10.10.10.7".into()],
+            checksum: "auto".into(),
+            tracked: vec![TrackedObject {
+                what: "interface eth2".into(),
+                effect: "-50".into(),
+                up: false,
+            }],
+            ..router()
+        };
+        let expected = "
+  preempt    yes, after 5 min
+  start      only listens for 12 s more
+  peers      10.10.10.6 10.10.10.7
+  checksum   auto
+  tracked    interface eth2 is down (-50)
+";
+        let text = status(&of(router.clone()), true);
+        assert!(text.ends_with(expected), "{text}");
+        let text = status(&of(router), false);
+        assert!(!text.contains("preempt"), "{text}");
+    }
+
+    #[test]
     fn an_override_says_since_when_by_whom_for_how_long_and_how_to_end_it() {
         let mut given = GivenOverride {
             time_ms: 1_795_982_772_345,
@@ -687,7 +753,7 @@ VRID 1 on eth0 (ipv4): backup for 2 min 10 s
             text.ends_with("; to end it: vrrpctl priority web default"),
             "{text}"
         );
-        assert!(status(&of(named)).contains(": backup for 2 min 10 s, drained\n"));
+        assert!(status(&of(named), false).contains(": backup for 2 min 10 s, drained\n"));
     }
 
     #[test]
@@ -747,7 +813,7 @@ VRID  INTERFACE  FAMILY  STATE   SINCE       PRIO  MASTER                       
             vrid: 2,
             ..router()
         });
-        let text = status(&both);
+        let text = status(&both, false);
         assert!(text.contains("\nVRID 1 on eth0 (ipv4): backup"), "{text}");
         assert!(
             text.contains("\nweb (VRID 2 on eth0, ipv4): backup"),

@@ -43,6 +43,8 @@ pub(super) struct Job {
     done: Vec<(VrId, String)>,
     /// Everything that does not last is to be as configured, too.
     resets: bool,
+    /// It is about a priority, which ends a resignation even where it is the same as before.
+    ends_resigning: bool,
 }
 
 impl Job {
@@ -152,6 +154,7 @@ impl<P: Platform> Daemon<P> {
         let mut job = Job {
             uid,
             resets: kind.is_none(),
+            ends_resigning: kind == Some(OverrideKind::Priority),
             ..Job::default()
         };
         for id in ids {
@@ -363,6 +366,9 @@ impl<P: Platform> Daemon<P> {
             if job.resets {
                 self.reset(&id);
             }
+            if job.ends_resigning {
+                self.end_resigning(&id);
+            }
             let message = format!("{id}: {text}");
             log::info!("{message} (by vrrpctl)");
             self.command(Some(&id), job.uid, text);
@@ -389,6 +395,16 @@ impl<P: Platform> Daemon<P> {
             log::error!("{id}: {error}");
         }
         self.take_effect(id);
+    }
+
+    /// Sets the priority that it has.
+    fn end_resigning(&mut self, id: &VrId) {
+        // One that waits for its turn to resign does not say so.
+        if let Some(report) = self.host.status(id)
+            && let Err(error) = self.host.set_priority(id, report.priority_override)
+        {
+            log::error!("{id}: {error}");
+        }
     }
 
     fn is_master(&self, id: &VrId) -> bool {

@@ -66,6 +66,7 @@ pub(crate) enum Form {
     #[default]
     Text,
     Brief,
+    Verbose,
     Json,
     Metrics(metrics::Form),
 }
@@ -76,6 +77,7 @@ impl Form {
         match self {
             Form::Text => "",
             Form::Brief => "--brief",
+            Form::Verbose => "--verbose",
             Form::Json => "--json",
             Form::Metrics(metrics::Form::Prometheus) => "--prometheus",
             Form::Metrics(metrics::Form::OpenMetrics) => "--openmetrics",
@@ -88,9 +90,9 @@ pub(crate) const COMMANDS: &[Command] = &[
     Command {
         name: "status",
         operands: Operands::Selection,
-        forms: &[Form::Json, Form::Brief],
+        forms: &[Form::Json, Form::Brief, Form::Verbose],
         summary: "show the state of each virtual router",
-        details: "With --brief a line for each. With VRIDs, names, -i, -4 and -6 only some of them.",
+        details: "With --brief a line for each, with --verbose the settings, too. With VRIDs, names, -i, -4 and -6 only some of them.",
     },
     Command {
         name: "who",
@@ -381,7 +383,13 @@ pub(crate) fn usage() -> String {
         "  {:<14} another form of output, where a command has it:",
         "--FORM"
     );
-    for form in ["--json", "--brief", "--prometheus", "--openmetrics"] {
+    for form in [
+        "--json",
+        "--brief",
+        "--verbose",
+        "--prometheus",
+        "--openmetrics",
+    ] {
         let with = |command: &&Command| command.forms.iter().any(|f| f.option() == form);
         let names: Vec<&str> = COMMANDS.iter().filter(with).map(|c| c.name).collect();
         let _ = writeln!(text, "    {form:<13} {}", wrapped(&names).join(WRAP));

@@ -126,6 +126,7 @@ fn parse() -> Result<Wish, lexopt::Error> {
             Short('6') => set(&mut filter.family, Family::Ipv6, "-4 or -6")?,
             Short('j') | Long("json") => set(&mut form, Form::Json, FORMS)?,
             Short('b') | Long("brief") => set(&mut form, Form::Brief, FORMS)?,
+            Short('v') | Long("verbose") => set(&mut form, Form::Verbose, FORMS)?,
             Long("prometheus") => set(&mut form, Form::Metrics(PROMETHEUS), FORMS)?,
             Long("openmetrics") => set(&mut form, Form::Metrics(OPENMETRICS), FORMS)?,
             Short('h') | Long("help") => asks_help = true,
@@ -570,7 +571,7 @@ fn show(form: Form, answer: &Answer) -> serde_json::Result<String> {
     }
     Ok(match answer {
         Answer::Status(status) if form == Form::Brief => text::brief(status),
-        Answer::Status(status) => text::status(status),
+        Answer::Status(status) => text::status(status, form == Form::Verbose),
         Answer::Who(list) => text::who(list),
         Answer::Stats(stats) => text::stats(stats),
         Answer::Done { messages } => messages.iter().map(|m| format!("{m}\n")).collect(),
