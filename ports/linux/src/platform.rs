@@ -309,6 +309,12 @@ impl Platform for LinuxPlatform {
         self.queue(host_if, frame);
     }
 
+    fn probe(&mut self, host_if: HostIf, frame: &[u8]) {
+        let from = (self.network.state(), self.network.epoll());
+        self.reception.attend(from);
+        self.queue(host_if, frame);
+    }
+
     fn flush(&mut self) {
         self.send_queued();
         // A failure is tried again, and told, by the next `receive`.

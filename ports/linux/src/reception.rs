@@ -40,6 +40,8 @@ pub(crate) struct Reception {
     polling: FloodPolling,
     /// Sockets that are not waited for, and until when.
     resting: Vec<(u64, u64)>,
+    /// Until when none rests: a neighbour probe waits for its answer.
+    attentive_until_us: u64,
     received: u64,
     too_long: u64,
 }
@@ -50,6 +52,7 @@ impl Reception {
             batch: ReceiveBatch::new(),
             polling: FloodPolling::new()?,
             resting: Vec::new(),
+            attentive_until_us: 0,
             received: 0,
             too_long: 0,
         })
@@ -97,6 +100,9 @@ impl Reception {
     ) -> io::Result<()> {
         if Sockets::is_for_announcements(Sockets::split_token(token).1) {
             self.receive_frames(token, heard, sink)?;
+            if sys::monotonic_us() < self.attentive_until_us {
+                return Ok(());
+            }
             return self.rest(token, (heard, epoll));
         }
         let mut frames = 0;
@@ -157,6 +163,26 @@ impl Reception {
             }
         }
         Ok(taken)
+    }
+
+    /// Makes ready for the answer to a neighbour probe that is about to be sent: no socket of announcements
+    /// rests for a while. What such a socket has taken in before is no answer, and is discarded.
+    pub(crate) fn attend(&mut self, (heard, epoll): (&impl Heard, &Epoll)) {
+        self.attentive_until_us = sys::monotonic_us() + REST.as_micros() as u64;
+        for (_, until_us) in &mut self.resting {
+            *until_us = 0;
+        }
+        let resting = self.resting.iter().map(|(token, _)| *token);
+        for token in resting.collect::<Vec<u64>>() {
+            for _ in 0..BATCHES {
+                let taken = self.receive_frames(token, heard, &mut |_| {});
+                if taken.is_ok_and(|taken| taken < sys::RECEIVE_FRAMES) {
+                    break;
+                }
+            }
+        }
+        // A socket that cannot be waited for is told by the next read.
+        let _ = self.end_rests(heard, epoll);
     }
 
     /// Lets a socket rest that has been read.

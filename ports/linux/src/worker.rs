@@ -218,6 +218,11 @@ impl Frames for LinuxFrames {
         self.send(host_if, frame);
     }
 
+    fn probe(&mut self, host_if: HostIf, frame: &[u8]) {
+        self.reception.attend((&self.heard, &self.epoll));
+        self.send(host_if, frame);
+    }
+
     fn mac_interface(&self, key: VrKey) -> Option<String> {
         self.heard.names.get(&key).map(|(_, name)| name.clone())
     }

@@ -149,11 +149,10 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             })
             .or_else(|| self.event_step())
             .or_else(|| self.last_steps(iface));
-        match step {
-            Some(step) => Next::Step(step),
-            None if PROBES => self.probe_step(iface, buf),
-            None => Next::Idle,
+        if PROBES && step.is_none() {
+            return self.probe_step(iface, buf);
         }
+        step.map_or(Next::Idle, Next::Step)
     }
 
     /// The neighbour probe of a Backup, from the interface's own MAC and without a source address: it

@@ -86,6 +86,11 @@ pub trait Frames {
     /// See [`Platform::announce`].
     fn announce(&mut self, host_if: HostIf, frame: &[u8]);
 
+    /// See [`Platform::probe`].
+    fn probe(&mut self, host_if: HostIf, frame: &[u8]) {
+        self.announce(host_if, frame);
+    }
+
     /// See [`Platform::mac_interface`].
     fn mac_interface(&self, key: VrKey) -> Option<String>;
 }
@@ -292,6 +297,10 @@ impl<F: Frames> Platform for Worker<F> {
 
     fn announce(&mut self, host_if: HostIf, frame: &[u8]) {
         self.frames.announce(host_if, frame);
+    }
+
+    fn probe(&mut self, host_if: HostIf, frame: &[u8]) {
+        self.frames.probe(host_if, frame);
     }
 
     fn flush(&mut self) {
