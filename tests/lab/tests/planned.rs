@@ -141,7 +141,7 @@ fn resigning_waits_for_the_successor_or_for_its_absence() {
         "{said}"
     );
     pair.wait_master("fridge");
-    vrrpctl(clarinet, &["priority", "1", "default"]);
+    vrrpctl(clarinet, &["default", "1"]);
     pair.wait_master("clarinet");
     pair.fridge.stop();
     let (status, said) = vrrpctl_status(&pair.network.clarinet, &["resign", "--wait", "1"]);

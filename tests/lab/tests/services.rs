@@ -56,8 +56,14 @@ fn tell(service: Service) -> Served {
         if event == Event::ServiceKilled {
             // Nothing is lost but in the time without it.
             assert!(moved.away.gaps <= 1, "{event:?}: {moved:?}");
-            let log = format!("master -> backup: {}", service.failure());
-            wait_until(LIMIT, &log, || served.vrrpds[0].has_said(&log));
+            // Perhaps after the priority of fridge, which was heard in the same moment.
+            let reason = service.failure();
+            wait_until(LIMIT, &reason, || {
+                let log = served.vrrpds[0].log();
+                let moved =
+                    |line: &str| line.contains("master -> backup: ") && line.ends_with(&reason);
+                log.iter().any(|(_, line)| moved(line))
+            });
         }
     }
     served
