@@ -8,8 +8,8 @@ use std::fmt::{Display, Write as _};
 use std::time::Duration as StdDuration;
 
 use vrrp_core::{
-    AddressCheck, Auth, ChecksumMode, Duration, Family, MacMode, OwnerReceive, TrackEffect,
-    Version, VirtualAddress,
+    AddressCheck, Auth, ChecksumMode, Duration, Family, MacMode, OnConflict, OwnerReceive,
+    TrackEffect, Version, VirtualAddress,
 };
 use vrrp_host::{AddressSpec, Tracked, VrId};
 
@@ -203,6 +203,14 @@ impl Config {
             match settings.owner_receive {
                 OwnerReceive::Elect => "elect",
                 OwnerReceive::Discard => "discard",
+            }
+            .into(),
+        );
+        put(
+            Key::OnConflict,
+            match settings.on_conflict {
+                OnConflict::TakeOver => "takeover",
+                OnConflict::Wait => "wait",
             }
             .into(),
         );
