@@ -1,8 +1,11 @@
-"""Reads both forms of vrrpctl's metrics with the reference parsers, and compares them.
+"""Reads the metrics of vrrpctl and of the endpoint with the reference parsers, and compares them.
 
-Arguments: a file in Prometheus' text format, and one in OpenMetrics.
+Arguments: a file in Prometheus' text format and one in OpenMetrics, of vrrpctl and of the endpoint, and the
+folder of the rules and the dashboard, which may name no other metric.
 """
 
+import pathlib
+import re
 import sys
 
 from prometheus_client.openmetrics.parser import (
@@ -11,7 +14,9 @@ from prometheus_client.openmetrics.parser import (
 from prometheus_client.parser import text_string_to_metric_families as read_text
 
 # Those that go on between the two readings.
-MOVING = ("_total", "_seconds")
+MOVING = ("_total", "_seconds", "_bucket", "_sum", "_count")
+# Those that the host of the test has nothing for.
+ABSENT = {"vrrp_check_up", "vrrp_script_last_exit_code", "vrrp_peer_age_seconds"}
 
 
 def samples(families):
@@ -23,12 +28,10 @@ def samples(families):
     }
 
 
-def main():
-    """Fails with what differs."""
-    with open(sys.argv[1], encoding="utf-8") as file:
-        text_families = list(read_text(file.read()))
-    with open(sys.argv[2], encoding="utf-8") as file:
-        open_families = list(read_openmetrics(file.read()))
+def read(text_file, open_file):
+    """The families of both forms, which must be alike."""
+    text_families = list(read_text(pathlib.Path(text_file).read_text("utf-8")))
+    open_families = list(read_openmetrics(pathlib.Path(open_file).read_text("utf-8")))
     text, openmetrics = samples(text_families), samples(open_families)
     assert text.keys() == openmetrics.keys(), text.keys() ^ openmetrics.keys()
     for key, value in text.items():
@@ -37,6 +40,25 @@ def main():
     types = [{f.name: f.type for f in families} for families in (text_families, open_families)]
     assert types[0] == types[1], (types[0], types[1])
     assert all(family.documentation for family in open_families)
+    return open_families, openmetrics
+
+
+def check_names(folder, known):
+    """Rules and dashboard name metrics that there are."""
+    for name in ("vrrp-rules.yml", "vrrp-dashboard.json"):
+        text = (pathlib.Path(folder) / name).read_text("utf-8")
+        named = set(re.findall(r"\bvrrpd?_[a-z0-9_]+\b", text))
+        assert named, name
+        unknown = named - known - ABSENT - {"vrrpd_metrics"}
+        assert not unknown, (name, unknown)
+
+
+def main():
+    """Fails with what differs."""
+    open_families, openmetrics = read(sys.argv[1], sys.argv[2])
+    _, scraped = read(sys.argv[3], sys.argv[4])
+    assert scraped.keys() == openmetrics.keys(), scraped.keys() ^ openmetrics.keys()
+    check_names(sys.argv[5], {name for name, _ in openmetrics})
 
     def value(name, **labels):
         return openmetrics[name, tuple(sorted(labels.items()))]
@@ -44,9 +66,13 @@ def main():
     odd = {"vrid": "1", "interface": 'e"0\\', "family": "ipv4"}
     assert value("vrrp_state", state="master", **odd) == 1
     assert value("vrrp_state", state="backup", **odd) == 0
-    assert value("vrrp_priority", **odd) == value("vrrp_priority_override", **odd) == 150
+    assert value("vrrp_effective_priority", **odd) == value("vrrp_priority_override", **odd) == 150
     assert value("vrrp_configured_priority", **odd) == 100
     assert value("vrrp_advertisement_sent_total", **odd) > 0
+    assert value("vrrp_masters_heard", **odd) >= 1
+    assert value("vrrp_transitions_total", state="master", reason="no-response", **odd) == 1
+    assert value("vrrpd_reload_success") == 1
+    assert value("vrrpd_timer_late_seconds_count") > 0
     waiting = {"vrid": "2", "interface": "eth2", "family": "ipv6"}
     assert value("vrrp_state", state="init", **waiting) == 1
     rejected = [value for (name, _), value in openmetrics.items() if name == "vrrp_rejected_total"]

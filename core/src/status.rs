@@ -96,7 +96,7 @@ pub struct ActiveRouter {
 #[cfg_attr(feature = "defmt", derive(defmt::Format))]
 #[non_exhaustive]
 pub struct Statistics {
-    /// Times that it became Active (`master-transitions` of RFC 8347).
+    /// Times that it became Active (`active-transitions` of draft-ietf-rtgwg-vrrp-rfc8347bis).
     pub active_transitions: u32,
     /// Valid advertisements received (`advertisement-rcvd`).
     pub adverts_received: u32,

@@ -1,5 +1,7 @@
 //! The `[GLOBAL]` section.
 
+use std::fmt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::diagnostic::found;
@@ -51,6 +53,8 @@ pub struct Global {
     /// The directory of what outlives a reboot, such as the overrides that vrrpctl has given: an
     /// absolute path.
     pub state_dir: PathBuf,
+    /// Where scrapers of metrics are answered. `None`: nowhere.
+    pub metrics: Option<MetricsAddress>,
     /// The least important messages that are logged.
     pub log_level: LogLevel,
     /// The treatment of scripts that others could replace.
@@ -60,6 +64,25 @@ pub struct Global {
     /// The seconds after which the kernel removes an address that is not renewed, 2 or more. `None`:
     /// addresses stay until they are removed.
     pub lease: Option<u32>,
+}
+
+/// Where scrapers of metrics are answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MetricsAddress {
+    /// At an address and port: of the loopback, unless the file says that others may read as well.
+    Tcp(SocketAddr),
+    /// At a UNIX stream socket: an absolute path.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for MetricsAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            MetricsAddress::Tcp(address) if address.ip().is_loopback() => address.fmt(f),
+            MetricsAddress::Tcp(address) => write!(f, "public:{address}"),
+            MetricsAddress::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
 }
 
 /// The value of `user`, and where it stands.
@@ -77,6 +100,7 @@ impl Default for Global {
             control_group: None,
             runtime_dir: PathBuf::from(DEFAULT_RUNTIME_DIR),
             state_dir: PathBuf::from(DEFAULT_STATE_DIR),
+            metrics: None,
             log_level: LogLevel::Info,
             script_security: ScriptSecurity::Enforce,
             user: None,
@@ -120,6 +144,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> (Global, Defaults) {
         state_dir: reader
             .value(Key::StateDir, directory)
             .unwrap_or(default.state_dir),
+        metrics: reader.value(Key::Metrics, metrics),
         log_level: reader
             .value(Key::LogLevel, log_level)
             .unwrap_or(default.log_level),
@@ -136,6 +161,34 @@ fn user(reader: &mut Reader<'_, '_>) -> Option<WorkerUser> {
     let line = reader.entry(Key::User)?.line;
     let user = reader.value(Key::User, script::user)?;
     Some(WorkerUser { user, line })
+}
+
+/// `127.0.0.1:9112`, `[::1]:9112`, `unix:/run/vrrpd/metrics`, or `public:` and any address and port.
+fn metrics(text: &str) -> Result<MetricsAddress, String> {
+    const EXPECTED: &str = "expected ADDRESS:PORT, public:ADDRESS:PORT or unix:PATH";
+    if let Some(path) = text.strip_prefix("unix:") {
+        return socket(path).map(MetricsAddress::Unix);
+    }
+    let (public, address) = match text.strip_prefix("public:") {
+        Some(address) => (true, address),
+        None => (false, text),
+    };
+    let address: SocketAddr = address
+        .parse()
+        .map_err(|_| format!("{EXPECTED}, found {}", found(text)))?;
+    if address.port() == 0 {
+        return Err(format!(
+            "{EXPECTED} with a port from 1 to 65535, found {}",
+            found(text)
+        ));
+    }
+    if !public && !address.ip().is_loopback() {
+        return Err(format!(
+            "expected an address of the loopback, as 127.0.0.1:9112, found {}: whoever reaches another one could read; if that is wanted, write public:{address}",
+            found(text)
+        ));
+    }
+    Ok(MetricsAddress::Tcp(address))
 }
 
 /// The seconds of a lease. The kernel counts whole ones, and needs time to be told.

@@ -115,6 +115,7 @@ keys! {
     UseIke "useIKE" VRID;
     Preshared "presharedkey" VRID;
     ControlSocket "controlsocket" GLOBAL;
+    Metrics "metrics" GLOBAL;
     ControlGroup "controlgroup" GLOBAL;
     RuntimeDir "runtimedir" GLOBAL;
     StateDir "statedir" GLOBAL;

@@ -54,7 +54,9 @@ pub use check::{
     Place, Process, Report, Tcp, Tls, check_name, tracked_name, unresolved,
 };
 pub use diagnostic::{Diagnostic, Severity};
-pub use global::{DEFAULT_CONTROL_SOCKET, DEFAULT_FILE, Global, LogLevel, WorkerUser};
+pub use global::{
+    DEFAULT_CONTROL_SOCKET, DEFAULT_FILE, Global, LogLevel, MetricsAddress, WorkerUser,
+};
 pub use print::Difference;
 pub use router::VirtualRouter;
 pub use script::{DEFAULT_SCRIPT_TIMEOUT, Script};

@@ -47,6 +47,7 @@ pub(super) fn judge(section: &Section<'_>, own_runtime_dir: bool, report: &mut R
             Key::ControlSocket | Key::ControlGroup => "only vrrpd has a control socket",
             Key::User => "only vrrpd has a process for it",
             Key::Lease => "only vrrpd renews leases",
+            Key::Metrics => "only vrrpd answers scrapers of metrics",
             Key::StateDir => "only vrrpd keeps anything over a reboot",
             Key::LogLevel => "only vrrpd writes a log",
             Key::RuntimeDir if own_runtime_dir => "the program has chosen its own directory",

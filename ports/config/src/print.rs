@@ -284,6 +284,7 @@ fn global(global: &Global) -> Pairs {
         control_group,
         runtime_dir,
         state_dir,
+        metrics,
         log_level,
         script_security,
         user,
@@ -298,6 +299,7 @@ fn global(global: &Global) -> Pairs {
     );
     pairs.push((Key::RuntimeDir, path(runtime_dir)));
     pairs.push((Key::StateDir, path(state_dir)));
+    pairs.extend(metrics.iter().map(|at| (Key::Metrics, at.to_string())));
     let level = match log_level {
         LogLevel::Error => "error",
         LogLevel::Warning => "warning",

@@ -293,6 +293,9 @@ pub struct VirtualRouter {
     pub since_s: f64,
     /// Why, in words.
     pub reason: String,
+    /// Why, in a word that does not change, as the metrics have it.
+    #[serde(default)]
+    pub cause: String,
     /// The priority that it advertises.
     pub priority: u8,
     /// The priority without the effect of tracked objects.
@@ -375,6 +378,16 @@ pub struct VirtualRouter {
     /// A host that answers for the first address although no advertisement of it is heard.
     #[serde(default)]
     pub conflict: Option<Conflict>,
+    /// The first refused routers, as many as warnings name.
+    #[serde(default)]
+    pub refused: Vec<RefusedPeer>,
+    /// The event scripts that have run.
+    #[serde(default)]
+    pub scripts: Vec<Script>,
+    /// Routers that are master of it now, as far as they are heard: this host, and others that are
+    /// accepted or refused.
+    #[serde(default)]
+    pub masters: usize,
     /// The last packet for it that was refused.
     pub last_rejected: Option<Rejected>,
 }
@@ -447,6 +460,30 @@ pub struct Peer {
     pub last_heard_s: f64,
 }
 
+/// A router whose advertisements are refused now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedPeer {
+    /// Its address.
+    pub address: String,
+    /// Why, as in the counters.
+    pub reason: String,
+}
+
+/// An event script that has run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Script {
+    /// The key of the configuration that names it.
+    pub name: String,
+    /// Its exit status when it last ran. `None`: a signal ended it, or it could not be run.
+    pub exit: Option<i32>,
+    /// The time that it took.
+    pub took_s: f64,
+    /// How often it has ended.
+    pub runs: u64,
+    /// How often it has failed.
+    pub failures: u64,
+}
+
 /// A packet that was refused.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Rejected {
@@ -497,7 +534,7 @@ pub struct Seen {
     pub refused: Option<String>,
 }
 
-/// Counters. Names are those of RFC 8347 where it has one.
+/// Counters. Names are those of draft-ietf-rtgwg-vrrp-rfc8347bis where it has one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stats {
     /// For each virtual router.
@@ -510,6 +547,56 @@ pub struct Stats {
     /// TCP connections that were reset, as their address was given up in a planned move.
     #[serde(default)]
     pub connections_reset: u64,
+    /// How late timers were handled.
+    #[serde(default)]
+    pub timer_late: TimerLate,
+    /// How often the configuration was read again.
+    #[serde(default)]
+    pub reloads: Reloads,
+}
+
+/// How late timers were handled: a histogram.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TimerLate {
+    /// The bounds, in microseconds.
+    pub bounds_us: Vec<u64>,
+    /// Timers that were at most as late as the bound of the same place, and later than that before it;
+    /// in the last place those that were later than all bounds.
+    pub counts: Vec<u64>,
+    /// The sum of all delays, in microseconds.
+    pub sum_us: u64,
+}
+
+/// How often the configuration was read again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reloads {
+    /// With success.
+    pub accepted: u64,
+    /// In vain.
+    pub refused: u64,
+    /// Whether the last one succeeded; the start counts as one.
+    pub last_accepted: bool,
+}
+
+impl Default for Reloads {
+    fn default() -> Self {
+        Self {
+            accepted: 0,
+            refused: 0,
+            last_accepted: true,
+        }
+    }
+}
+
+/// Changes to one state for one reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transition {
+    /// The state that was entered.
+    pub to: State,
+    /// Why, as the `cause` of the status.
+    pub cause: String,
+    /// How often.
+    pub count: u64,
 }
 
 /// Numbers of a check.
@@ -545,6 +632,9 @@ pub struct VrStats {
     pub counters: BTreeMap<String, u64>,
     /// Discarded packets by reason; those that occurred.
     pub drops: BTreeMap<String, u64>,
+    /// Changes of state; those that occurred.
+    #[serde(default)]
+    pub transitions: Vec<Transition>,
 }
 
 /// A change of state.

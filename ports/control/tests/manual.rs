@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 use vrrp_control::{
-    Answer, Check, CheckEvent, CheckStats, Event, GivenOverride, Log, Notice, Peer, Rejected,
-    Request, SCHEMA, Seen, Since, Stats, Status, Term, Terms, TrackedObject, UsedCheck,
-    VirtualRouter, VrStats, Which,
+    Answer, Check, CheckEvent, CheckStats, Event, GivenOverride, Log, Notice, Peer, RefusedPeer,
+    Rejected, Reloads, Request, SCHEMA, Script, Seen, Since, Stats, Status, Term, Terms, TimerLate,
+    TrackedObject, Transition, UsedCheck, VirtualRouter, VrStats, Which,
 };
 
 const PAGE: &str = include_str!("../../daemon/man/vrrpd_control.5");
@@ -84,6 +84,14 @@ fn every_member_is_described_and_no_other() {
         (".Ss A check of the stats", members(&CheckStats::default())),
         (".Ss check-event", members(&CheckEvent::default())),
         (".Ss A rejected packet", members(&Rejected::default())),
+        (".Ss A refused peer", members(&RefusedPeer::default())),
+        (".Ss A script", members(&Script::default())),
+        (".Ss A transition", members(&Transition::default())),
+        (
+            ".Ss The timers of the stats",
+            members(&TimerLate::default()),
+        ),
+        (".Ss The reloads of the stats", members(&Reloads::default())),
         (".Ss who", members(&Seen::default())),
         (".Ss stats", members(&Stats::default())),
         (

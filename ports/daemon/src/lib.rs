@@ -9,6 +9,7 @@
 //! - [`privsep`] is the parent, and the way between the two processes.
 //! - [`daemon`] is the worker's loop, with reload and graceful stop.
 //! - [`history`] remembers what happened, over a restart.
+//! - [`scrape`] answers scrapers of metrics.
 //! - [`scripts`] runs the event scripts.
 //! - [`overrides`] are wishes of administrators that last.
 //! - [`state`] is the directory of what outlives a reboot.
@@ -34,6 +35,7 @@ mod patience;
 pub mod poll;
 pub mod privsep;
 pub mod report;
+pub mod scrape;
 pub mod scripts;
 pub mod state;
 pub mod sys;

@@ -6,10 +6,13 @@ use vrrp_core::{
     ActiveRouter, ChecksumMode, Family, Instant, MacMode, Reason, State, Statistics, TrackEffect,
     Version,
 };
-use vrrp_host::{About, InterfaceReport, Sighting, TrackReport, Tracked, VrId, VrReport, Warning};
+use vrrp_host::{
+    About, InterfaceReport, Lateness, Sighting, TrackReport, Tracked, VrId, VrReport, Warning,
+};
 
 use vrrp_control::{
-    Conflict, Peer, Rejected, Seen, Term, TrackedObject, Versions, VirtualRouter, VrStats,
+    Conflict, Peer, RefusedPeer, Rejected, Seen, Term, TimerLate, TrackedObject, Versions,
+    VirtualRouter, VrStats,
 };
 use vrrp_host::wording;
 
@@ -27,6 +30,28 @@ pub const fn state(state: State) -> vrrp_control::State {
         State::Initialize => vrrp_control::State::Init,
         State::Backup => vrrp_control::State::Backup,
         State::Active => vrrp_control::State::Master,
+    }
+}
+
+/// A reason as one word that does not change. The first four are the new-active-reason of
+/// draft-ietf-rtgwg-vrrp-rfc8347bis, where that has the same.
+pub const fn cause(reason: Reason) -> &'static str {
+    match reason {
+        Reason::ActiveTimeout => "no-response",
+        Reason::ActiveUnheard => "unheard",
+        Reason::Preempted => "preempted",
+        Reason::Owner => "priority",
+        Reason::Started => "not-active",
+        Reason::ActiveStopped => "given-up",
+        Reason::HigherPriority => "higher-priority",
+        Reason::HigherAddress => "higher-address",
+        Reason::Resigned => "resigned",
+        Reason::Disabled => "disabled",
+        Reason::InterfaceDown => "interface-down",
+        Reason::NoPrimaryAddress => "no-address",
+        Reason::TrackedFault => "tracked-fault",
+        Reason::EffectFailed => "effect-failed",
+        Reason::StandsBack => "stands-back",
     }
 }
 
@@ -59,6 +84,7 @@ pub fn virtual_router(
             }
             None => reason.to_owned(),
         },
+        cause: cause(report.why.reason).into(),
         priority: status.priority.get(),
         base_priority: status.base_priority.get(),
         configured_priority: report.configured_priority.get(),
@@ -106,6 +132,16 @@ pub fn virtual_router(
             address: holder.address.to_string(),
             mac: holder.mac.to_string(),
         }),
+        refused: report
+            .first_refused
+            .iter()
+            .map(|(address, reason)| RefusedPeer {
+                address: address.to_string(),
+                reason: reason.to_string(),
+            })
+            .collect(),
+        scripts: Vec::new(),
+        masters: report.masters,
         last_rejected: report.rejected.map(|last| Rejected {
             reason: last.reason.to_string(),
             source: Some(last.source.to_string()),
@@ -252,7 +288,16 @@ pub fn warnings_of_host(all: &[Warning]) -> Vec<String> {
     all.iter().filter(of_host).map(wording::warning).collect()
 }
 
-/// The counters of a virtual router.
+/// How late timers were handled.
+pub fn timer_late(lateness: &Lateness) -> TimerLate {
+    TimerLate {
+        bounds_us: Lateness::BOUNDS.to_vec(),
+        counts: lateness.counts.to_vec(),
+        sum_us: u64::try_from(lateness.sum.as_micros()).unwrap_or(u64::MAX),
+    }
+}
+
+/// The counters of a virtual router. Its changes of state are for the caller to add.
 pub fn vr_stats(report: &VrReport) -> VrStats {
     let drops = report.statistics.drops.iter().filter(|(_, n)| *n > 0);
     VrStats {
@@ -265,6 +310,7 @@ pub fn vr_stats(report: &VrReport) -> VrStats {
             .into_iter()
             .map(|(name, n)| (name.to_owned(), u64::from(n)))
             .collect(),
+        transitions: Vec::new(),
         drops: drops
             .map(|(reason, n)| (reason.to_string(), u64::from(n)))
             .collect(),
@@ -273,7 +319,7 @@ pub fn vr_stats(report: &VrReport) -> VrStats {
 
 fn counters(s: &Statistics) -> [(&'static str, u32); 11] {
     [
-        ("master-transitions", s.active_transitions),
+        ("active-transitions", s.active_transitions),
         ("advertisement-rcvd", s.adverts_received),
         ("advertisement-sent", s.adverts_sent),
         ("priority-zero-pkts-rcvd", s.priority_zero_received),

@@ -56,7 +56,7 @@ pub use host_if::HostIf;
 pub use limits::{MAX_ADDRESSES, MAX_INTERFACES, MAX_VIRTUAL_ROUTERS};
 pub use platform::{AddressChange, Incoming, Platform, PlatformWarning, Subject, Waited};
 pub use report::{
-    About, Holder, InterfaceReport, Refused, Rejection, Reload, Sighting, TrackReport, VrReport,
-    Warning,
+    About, Holder, InterfaceReport, Lateness, Refused, Rejection, Reload, Sighting, TrackReport,
+    VrReport, Warning,
 };
 pub use setup::VrSetup;

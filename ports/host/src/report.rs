@@ -58,6 +58,11 @@ pub struct VrReport {
     pub rejected: Option<Rejection>,
     /// Routers that advertise it now and are refused, each for several advertisements.
     pub refused_peers: usize,
+    /// The first of these by address, as many as warnings name, and why.
+    pub first_refused: Vec<(IpAddr, DropReason)>,
+    /// Routers that are master of it now, as far as they are heard: this one, and others that are accepted
+    /// or refused. More than one are a split brain.
+    pub masters: usize,
     /// The virtual MAC may be rejected on the way: it has been served for a while, no frame has ever
     /// arrived at it, and no other router was heard on the interface.
     pub mac_unreached: bool,
@@ -148,6 +153,33 @@ pub struct Refused {
     pub reason: DropReason,
     /// In words.
     pub text: String,
+}
+
+/// How late timers have been handled: a histogram.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Lateness {
+    /// Timers that were at most as late as the bound of the same place in [`Lateness::BOUNDS`], and later
+    /// than the bound before it; in the last place those that were later than all bounds.
+    pub counts: [u64; Self::BOUNDS.len() + 1],
+    /// The sum of all delays.
+    pub sum: Duration,
+}
+
+impl Lateness {
+    /// The bounds, in microseconds.
+    pub const BOUNDS: [u64; 9] = [
+        100, 250, 1_000, 2_500, 10_000, 25_000, 100_000, 250_000, 1_000_000,
+    ];
+
+    pub(crate) fn note(&mut self, late: vrrp_core::Duration) {
+        let micros = late.as_micros();
+        let place = Self::BOUNDS.partition_point(|bound| *bound < micros);
+        if let Some(count) = self.counts.get_mut(place) {
+            *count += 1;
+        }
+        self.sum += Duration::from_micros(micros);
+    }
 }
 
 /// A watched interface.

@@ -99,6 +99,30 @@ fn a_line_that_is_no_key_of_its_section() {
             &["14: name: expected each name once, found `web` again, first in line 9"],
         ),
         (
+            "[GLOBAL]\nmetrics = 10.0.0.1:9112",
+            true,
+            &[
+                "6: metrics: expected an address of the loopback, as 127.0.0.1:9112, found `10.0.0.1:9112`: whoever reaches another one could read; if that is wanted, write public:10.0.0.1:9112",
+            ],
+        ),
+        (
+            "[GLOBAL]\nmetrics = 9112",
+            true,
+            &["6: metrics: expected ADDRESS:PORT, public:ADDRESS:PORT or unix:PATH, found `9112`"],
+        ),
+        (
+            "[GLOBAL]\nmetrics = 127.0.0.1:0",
+            true,
+            &[
+                "6: metrics: expected ADDRESS:PORT, public:ADDRESS:PORT or unix:PATH with a port from 1 to 65535, found `127.0.0.1:0`",
+            ],
+        ),
+        (
+            "[GLOBAL]\nmetrics = unix:m",
+            true,
+            &["6: metrics: expected an absolute path of at most 103 octets, found `m`"],
+        ),
+        (
             "[GLOBAL]\n[GLOBAL]",
             true,
             &["6: expected one [GLOBAL], the first is in line 5"],

@@ -11,7 +11,7 @@ use vrrp_core::{
 use vrrp_host::{Tracked, VrSpec};
 
 use super::{MINIMAL, SAMPLE, good};
-use crate::{DEFAULT_SCRIPT_TIMEOUT, Global, LogLevel, Script, ScriptSecurity};
+use crate::{DEFAULT_SCRIPT_TIMEOUT, Global, LogLevel, MetricsAddress, Script, ScriptSecurity};
 
 const PAPER: &str = "\
 [VRID]
@@ -370,7 +370,7 @@ fn the_global_section_may_come_last() {
         ""
     };
     let (config, said) = good(&format!(
-        "{MINIMAL}[GLOBAL]\ncontrolsocket = /run/a.sock\ncontrolgroup = adm\nruntimedir = /run/v\nstatedir = /var/v\nloglevel = debug\n\
+        "{MINIMAL}[GLOBAL]\ncontrolsocket = /run/a.sock\ncontrolgroup = adm\nruntimedir = /run/v\nstatedir = /var/v\nmetrics = 127.0.0.1:9112\nloglevel = debug\n\
          scriptsecurity = warn\nscriptuser = web:adm\nuser = guest\n{lease}"
     ));
     assert_eq!(said, [""; 0]);
@@ -379,6 +379,7 @@ fn the_global_section_may_come_last() {
         control_group: Some("adm".to_owned()),
         runtime_dir: "/run/v".into(),
         state_dir: "/var/v".into(),
+        metrics: Some(MetricsAddress::Tcp(([127, 0, 0, 1], 9112).into())),
         log_level: LogLevel::Debug,
         script_security: ScriptSecurity::Warn,
         user: config.global.user.clone(),
@@ -389,6 +390,23 @@ fn the_global_section_may_come_last() {
     assert_eq!(worker.map(ToString::to_string).as_deref(), Some("guest"));
     let user = config.virtual_routers[0].script_user.as_ref();
     assert_eq!(user.map(ToString::to_string).as_deref(), Some("web:adm"));
+}
+
+#[test]
+fn metrics_are_for_the_loopback_a_socket_or_whom_the_file_names() {
+    let of = |value: &str| {
+        let (config, _) = good(&format!("{MINIMAL}[GLOBAL]\nmetrics = {value}\n"));
+        let address = config.global.metrics.expect("an address");
+        assert_eq!(address.to_string(), value);
+        address
+    };
+    let tcp = |address: &str| MetricsAddress::Tcp(address.parse().expect("an address"));
+    assert_eq!(of("[::1]:9112"), tcp("[::1]:9112"));
+    assert_eq!(of("public:0.0.0.0:9112"), tcp("0.0.0.0:9112"));
+    assert_eq!(
+        of("unix:/run/vrrpd/metrics"),
+        MetricsAddress::Unix("/run/vrrpd/metrics".into())
+    );
 }
 
 #[test]

@@ -75,6 +75,7 @@ controlsocket=/run/a
 controlgroup=adm
 runtimedir=/run/v
 statedir=/var/v
+metrics=127.0.0.1:9112
 loglevel=info
 scriptsecurity=warn
 user=nobody

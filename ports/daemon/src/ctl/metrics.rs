@@ -3,8 +3,8 @@
 //! The samples are the same in both. The forms differ in how a counter's family is named, in units
 //! and in the end mark.
 
-use std::collections::BTreeSet;
 use std::fmt::{Display, Write as _};
+use std::sync::Arc;
 
 use vrrp_control::{CheckStats, Family, State, Stats, Status, VirtualRouter, VrStats};
 
@@ -17,12 +17,117 @@ pub enum Form {
     OpenMetrics,
 }
 
+impl Form {
+    /// Its media type.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Form::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+            Form::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
+
+/// The numbers of one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// State.
+    pub status: Status,
+    /// Counters.
+    pub stats: Stats,
+}
+
 /// The whole exposition.
-pub fn render(form: Form, status: &Status, stats: &Stats) -> String {
-    let mut out = Exposition {
-        form,
-        text: String::new(),
-    };
+pub fn render(form: Form, status: Status, stats: Stats) -> String {
+    Exposition::new(form, Arc::new(Snapshot { status, stats })).collect()
+}
+
+/// The exposition, family by family.
+#[derive(Debug)]
+pub struct Exposition {
+    form: Form,
+    numbers: Arc<Snapshot>,
+    parts: std::vec::IntoIter<Part>,
+}
+
+/// A piece of the exposition: a family, or a few small ones.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    Daemon,
+    States,
+    Gauge(usize),
+    RefusedPeers,
+    Overrides,
+    Checks,
+    Scripts,
+    Transitions,
+    Counter(usize),
+    Rejected,
+    RouterRejected,
+    End,
+}
+
+impl Exposition {
+    /// Of the numbers of one moment.
+    pub fn new(form: Form, numbers: Arc<Snapshot>) -> Self {
+        let first = [Part::Daemon, Part::States];
+        let gauges = (0..GAUGES.len()).map(Part::Gauge);
+        let middle = [
+            Part::RefusedPeers,
+            Part::Overrides,
+            Part::Checks,
+            Part::Scripts,
+            Part::Transitions,
+        ];
+        let counters = (0..COUNTERS.len()).map(Part::Counter);
+        let last = [Part::Rejected, Part::RouterRejected, Part::End];
+        let parts = first.into_iter().chain(gauges).chain(middle);
+        let parts: Vec<Part> = parts.chain(counters).chain(last).collect();
+        Self {
+            form,
+            numbers,
+            parts: parts.into_iter(),
+        }
+    }
+}
+
+impl Iterator for Exposition {
+    type Item = String;
+
+    /// The next piece, which is not empty.
+    fn next(&mut self) -> Option<String> {
+        loop {
+            let part = self.parts.next()?;
+            let mut out = Page {
+                form: self.form,
+                text: String::new(),
+            };
+            write(part, &mut out, &self.numbers.status, &self.numbers.stats);
+            if !out.text.is_empty() {
+                return Some(out.text);
+            }
+        }
+    }
+}
+
+fn write(part: Part, out: &mut Page, status: &Status, stats: &Stats) {
+    match part {
+        Part::Daemon => daemon(out, status, stats),
+        Part::States => states(out, status),
+        Part::Gauge(place) => gauge(out, place, status),
+        Part::RefusedPeers => refused_peers(out, status),
+        Part::Overrides => overrides(out, status),
+        Part::Checks => checks(out, stats),
+        Part::Scripts => scripts(out, status),
+        Part::Transitions => transitions(out, stats),
+        Part::Counter(place) => counter(out, place, stats),
+        Part::Rejected => rejected(out, stats),
+        Part::RouterRejected => router_rejected(out, stats),
+        Part::End if out.form == Form::OpenMetrics => out.text.push_str("# EOF\n"),
+        Part::End => {}
+    }
+}
+
+fn daemon(out: &mut Page, status: &Status, stats: &Stats) {
     out.family("vrrpd_build_info", Type::Gauge, "The running vrrpd.");
     let version = [("version", status.version.as_str())];
     out.sample("vrrpd_build_info", &labels(&version), 1);
@@ -38,37 +143,230 @@ pub fn render(form: Form, status: &Status, stats: &Stats) -> String {
         "Warnings of vrrpctl status about the host and its interfaces.",
     );
     out.sample("vrrp_host_warnings", "", status.warnings.len());
-    states(&mut out, status);
-    for (name, help, value) in GAUGES {
-        out.family(name, Type::Gauge, help);
-        for router in &status.virtual_routers {
-            if let Some(value) = value(router) {
-                out.sample(name, &labels(&named(router)), value);
-            }
-        }
+    out.family(
+        "vrrpd_reload_success",
+        Type::Gauge,
+        "Whether the configuration was accepted when it was last read.",
+    );
+    let last = flag(stats.reloads.last_accepted);
+    out.sample("vrrpd_reload_success", "", last);
+    out.family(
+        "vrrpd_reloads",
+        Type::Counter,
+        "Times that the configuration was read again.",
+    );
+    for (result, n) in [
+        ("accepted", stats.reloads.accepted),
+        ("refused", stats.reloads.refused),
+    ] {
+        out.sample("vrrpd_reloads_total", &labels(&[("result", result)]), n);
     }
-    overrides(&mut out, status);
-    checks(&mut out, stats);
     out.family(
         "vrrp_connections_reset",
         Type::Counter,
         "TCP connections that were reset, as their address was given up in a planned move.",
     );
     out.sample("vrrp_connections_reset_total", "", stats.connections_reset);
-    counters(&mut out, stats);
-    if form == Form::OpenMetrics {
-        out.text.push_str("# EOF\n");
-    }
-    out.text
+    timer(out, stats);
 }
+
+/// How late timers were handled. The bounds are cumulated, as the format wants.
+fn timer(out: &mut Page, stats: &Stats) {
+    const NAME: &str = "vrrpd_timer_late_seconds";
+    let late = &stats.timer_late;
+    if late.counts.is_empty() {
+        return;
+    }
+    out.family(NAME, Type::Histogram, "How late timers were handled.");
+    let mut sum = 0;
+    let bounds = late.bounds_us.iter().map(|&us| Some(us as f64 / 1e6));
+    for (bound, n) in bounds.chain([None]).zip(&late.counts) {
+        sum += n;
+        let bound = bound.map_or_else(|| "+Inf".to_owned(), |bound| format!("{bound:?}"));
+        out.sample(&format!("{NAME}_bucket"), &labels(&[("le", bound)]), sum);
+    }
+    out.sample(&format!("{NAME}_sum"), "", late.sum_us as f64 / 1e6);
+    out.sample(&format!("{NAME}_count"), "", sum);
+}
+
+fn gauge(out: &mut Page, place: usize, status: &Status) {
+    let Some((name, help, value)) = GAUGES.get(place) else {
+        return;
+    };
+    let routers = status.virtual_routers.iter();
+    let values = routers.filter_map(|router| Some((router, value(router)?)));
+    let mut values = values.peekable();
+    if values.peek().is_some() || status.virtual_routers.is_empty() {
+        out.family(name, Type::Gauge, help);
+    }
+    for (router, value) in values {
+        out.sample(name, &labels(&named(router)), value);
+    }
+}
+
+fn refused_peers(out: &mut Page, status: &Status) {
+    const NAME: &str = "vrrp_refused_peer";
+    out.family(
+        NAME,
+        Type::Gauge,
+        "A router that is heard now and whose advertisements are refused: three of each virtual router.",
+    );
+    for router in &status.virtual_routers {
+        for peer in &router.refused {
+            let named = with(named(router), "peer", peer.address.clone());
+            let labels = labels(&with(named, "reason", peer.reason.clone()));
+            out.sample(NAME, &labels, 1);
+        }
+    }
+}
+
+fn scripts(out: &mut Page, status: &Status) {
+    if status.virtual_routers.iter().all(|r| r.scripts.is_empty()) {
+        return;
+    }
+    type Number = fn(&vrrp_control::Script) -> f64;
+    const ALL: [(&str, Type, &str, Number); 4] = [
+        (
+            "vrrp_script_last_exit_code",
+            Type::Gauge,
+            "Exit status of the script when it last ran: 0 if it was good, -1 if it was ended or could not start.",
+            |script| script.exit.map_or(-1.0, f64::from),
+        ),
+        (
+            "vrrp_script_duration_seconds",
+            Type::Gauge,
+            "Time that the script took when it last ran.",
+            |script| script.took_s,
+        ),
+        (
+            "vrrp_script_runs",
+            Type::Counter,
+            "Times that the script has ended.",
+            |script| script.runs as f64,
+        ),
+        (
+            "vrrp_script_failures",
+            Type::Counter,
+            "Times that the script has failed.",
+            |script| script.failures as f64,
+        ),
+    ];
+    for (name, kind, help, value) in ALL {
+        out.family(name, kind, help);
+        let suffix = if kind == Type::Counter { "_total" } else { "" };
+        for router in &status.virtual_routers {
+            for script in &router.scripts {
+                let labels = labels(&with(named(router), "script", script.name.clone()));
+                out.sample(&format!("{name}{suffix}"), &labels, value(script));
+            }
+        }
+    }
+}
+
+fn transitions(out: &mut Page, stats: &Stats) {
+    out.family(
+        "vrrp_transitions",
+        Type::Counter,
+        "Changes of state, by the state that was entered and the reason: those that occurred.",
+    );
+    for router in &stats.virtual_routers {
+        for change in &router.transitions {
+            let counted = with(counted(router), "state", change.to.to_string());
+            let labels = labels(&with(counted, "reason", change.cause.clone()));
+            out.sample("vrrp_transitions_total", &labels, change.count);
+        }
+    }
+}
+
+fn counter(out: &mut Page, place: usize, stats: &Stats) {
+    let Some((name, help)) = COUNTERS.get(place) else {
+        return;
+    };
+    let metric = format!("vrrp_{}", name.replace('-', "_"));
+    out.family(&metric, Type::Counter, help);
+    for router in &stats.virtual_routers {
+        if let Some(n) = router.counters.get(*name) {
+            out.sample(&format!("{metric}_total"), &labels(&counted(router)), n);
+        }
+    }
+}
+
+fn rejected(out: &mut Page, stats: &Stats) {
+    out.family(
+        "vrrp_rejected",
+        Type::Counter,
+        "Packets discarded on an interface, of virtual routers configured here or not.",
+    );
+    for (interface, drops) in &stats.interfaces {
+        for (reason, n) in drops {
+            let labels = labels(&[("interface", interface), ("reason", reason)]);
+            out.sample("vrrp_rejected_total", &labels, n);
+        }
+    }
+}
+
+fn router_rejected(out: &mut Page, stats: &Stats) {
+    out.family(
+        "vrrp_router_rejected",
+        Type::Counter,
+        "Packets discarded that were for a virtual router.",
+    );
+    for router in &stats.virtual_routers {
+        for (reason, n) in &router.drops {
+            let labels = labels(&with(counted(router), "reason", reason.clone()));
+            out.sample("vrrp_router_rejected_total", &labels, n);
+        }
+    }
+}
+
+/// The counters of each virtual router by their names in the control protocol, and their help.
+pub const COUNTERS: [(&str, &str); 11] = [
+    (
+        "active-transitions",
+        "Times that the virtual router became master.",
+    ),
+    ("advertisement-rcvd", "Advertisements received."),
+    ("advertisement-sent", "Advertisements sent."),
+    (
+        "priority-zero-pkts-rcvd",
+        "Advertisements of priority 0 received.",
+    ),
+    (
+        "priority-zero-pkts-sent",
+        "Advertisements of priority 0 sent.",
+    ),
+    (
+        "announcements-sent",
+        "Gratuitous ARP and unsolicited neighbour advertisements sent.",
+    ),
+    (
+        "effect-failures",
+        "Times that an address, MAC or group could not be installed.",
+    ),
+    ("stalls", "Times that a timer was handled too late."),
+    (
+        "losing-advertisements",
+        "Advertisements received that lose against ours.",
+    ),
+    (
+        "checksum-rfc9568",
+        "Advertisements received with the checksum of RFC 9568 over IPv4.",
+    ),
+    (
+        "checksum-rfc5798",
+        "Advertisements received with the checksum of RFC 5798 over IPv4.",
+    ),
+];
 
 type Value = fn(&VirtualRouter) -> Option<f64>;
 
 /// The gauges of each virtual router: name, help, value.
-const GAUGES: [(&str, &str, Value); 13] = [
-    ("vrrp_priority", "Priority that is advertised.", |router| {
-        Some(router.priority.into())
-    }),
+const GAUGES: [(&str, &str, Value); 14] = [
+    (
+        "vrrp_effective_priority",
+        "Priority that is advertised.",
+        |router| Some(router.priority.into()),
+    ),
     (
         "vrrp_configured_priority",
         "Priority of the configuration file.",
@@ -111,6 +409,11 @@ const GAUGES: [(&str, &str, Value); 13] = [
         Some(router.warnings.len() as f64)
     }),
     (
+        "vrrp_masters_heard",
+        "Routers that are master now, as far as they are heard: this host, and others that are accepted or refused. More than 1: split brain.",
+        |router| Some(router.masters as f64),
+    ),
+    (
         "vrrp_refused_peers",
         "Routers that are heard and whose advertisements are refused.",
         |router| Some(router.refused_peers as f64),
@@ -131,7 +434,7 @@ fn flag(set: bool) -> f64 {
     f64::from(u8::from(set))
 }
 
-fn states(out: &mut Exposition, status: &Status) {
+fn states(out: &mut Page, status: &Status) {
     out.family(
         "vrrp_state",
         Type::Gauge,
@@ -145,7 +448,7 @@ fn states(out: &mut Exposition, status: &Status) {
     }
 }
 
-fn overrides(out: &mut Exposition, status: &Status) {
+fn overrides(out: &mut Page, status: &Status) {
     let routers = &status.virtual_routers;
     if routers.iter().all(|router| router.overrides.is_empty()) {
         return;
@@ -193,7 +496,7 @@ const CHECKS: [(&str, Type, &str, Number); 4] = [
     ),
 ];
 
-fn checks(out: &mut Exposition, stats: &Stats) {
+fn checks(out: &mut Page, stats: &Stats) {
     for (name, kind, help, value) in CHECKS {
         if stats.checks.is_empty() {
             continue;
@@ -207,77 +510,25 @@ fn checks(out: &mut Exposition, stats: &Stats) {
     }
 }
 
-fn counters(out: &mut Exposition, stats: &Stats) {
-    let routers = &stats.virtual_routers;
-    let names: BTreeSet<&String> = routers.iter().flat_map(|r| r.counters.keys()).collect();
-    for name in names {
-        let metric = format!("vrrp_{}", name.replace('-', "_"));
-        out.family(&metric, Type::Counter, help(name));
-        for router in routers {
-            if let Some(n) = router.counters.get(name) {
-                out.sample(&format!("{metric}_total"), &labels(&counted(router)), n);
-            }
-        }
-    }
-    out.family(
-        "vrrp_rejected",
-        Type::Counter,
-        "Packets discarded on an interface, of virtual routers configured here or not.",
-    );
-    for (interface, drops) in &stats.interfaces {
-        for (reason, n) in drops {
-            let labels = labels(&[("interface", interface), ("reason", reason)]);
-            out.sample("vrrp_rejected_total", &labels, n);
-        }
-    }
-    out.family(
-        "vrrp_router_rejected",
-        Type::Counter,
-        "Packets discarded that were for a virtual router.",
-    );
-    for router in routers {
-        for (reason, n) in &router.drops {
-            let labels = labels(&with(counted(router), "reason", reason.clone()));
-            out.sample("vrrp_router_rejected_total", &labels, n);
-        }
-    }
-}
-
-/// The help of a counter, by its name in the control protocol.
-fn help(name: &str) -> &'static str {
-    match name {
-        "master-transitions" => "Times that the virtual router became master.",
-        "advertisement-rcvd" => "Advertisements received.",
-        "advertisement-sent" => "Advertisements sent.",
-        "priority-zero-pkts-rcvd" => "Advertisements of priority 0 received.",
-        "priority-zero-pkts-sent" => "Advertisements of priority 0 sent.",
-        "announcements-sent" => "Gratuitous ARP and unsolicited neighbour advertisements sent.",
-        "effect-failures" => "Times that an address, MAC or group could not be installed.",
-        "stalls" => "Times that a timer was handled too late.",
-        "losing-advertisements" => "Advertisements received that lose against ours.",
-        "checksum-rfc9568" => "Advertisements received with the checksum of RFC 9568 over IPv4.",
-        "checksum-rfc5798" => "Advertisements received with the checksum of RFC 5798 over IPv4.",
-        _ => "See vrrpctl(8).",
-    }
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Type {
     Gauge,
     Counter,
+    Histogram,
 }
 
 /// The text that is being written. Writing to a `String` cannot fail.
-struct Exposition {
+struct Page {
     form: Form,
     text: String,
 }
 
-impl Exposition {
+impl Page {
     /// Begins a family. `name` is without a counter's `_total`.
     fn family(&mut self, name: &str, kind: Type, help: &str) {
         let (suffix, word) = match (kind, self.form) {
             (Type::Gauge, _) => ("", "gauge"),
+            (Type::Histogram, _) => ("", "histogram"),
             (Type::Counter, Form::Prometheus) => ("_total", "counter"),
             (Type::Counter, Form::OpenMetrics) => ("", "counter"),
         };
@@ -347,6 +598,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use vrrp_control::{RefusedPeer, Reloads, Script, TimerLate, Transition};
 
     fn rendered(form: Form) -> String {
         let status = Status {
@@ -364,6 +616,18 @@ mod tests {
                 since_s: 12.5,
                 name: Some("web".into()),
                 overrides: vec![vrrp_control::GivenOverride::default()],
+                masters: 2,
+                refused: vec![RefusedPeer {
+                    address: "10.0.0.9".into(),
+                    reason: "auth-failure".into(),
+                }],
+                scripts: vec![Script {
+                    name: "masterscript".into(),
+                    exit: Some(3),
+                    took_s: 0.25,
+                    runs: 4,
+                    failures: 1,
+                }],
                 ..VirtualRouter::default()
             }],
             ..Status::default()
@@ -374,6 +638,11 @@ mod tests {
                 interface: "eth0".into(),
                 family: Family::Ipv4,
                 counters: [("advertisement-sent".to_owned(), 7)].into(),
+                transitions: vec![Transition {
+                    to: State::Master,
+                    cause: "no-response".into(),
+                    count: 3,
+                }],
                 drops: [("auth-failure".to_owned(), 3)].into(),
                 ..VrStats::default()
             }],
@@ -390,8 +659,18 @@ mod tests {
                 changes: 2,
             }],
             connections_reset: 16,
+            timer_late: TimerLate {
+                bounds_us: vec![1_000, 1_000_000],
+                counts: vec![5, 2, 1],
+                sum_us: 2_500_000,
+            },
+            reloads: Reloads {
+                accepted: 2,
+                refused: 1,
+                last_accepted: true,
+            },
         };
-        render(form, &status, &stats)
+        render(form, status, stats)
     }
 
     #[test]
@@ -407,6 +686,53 @@ mod tests {
                 assert!(text.contains(&format!("\n{line}\n")), "{text}");
             }
         }
+    }
+
+    #[test]
+    fn each_fact_has_a_series() {
+        let router = r#"vrid="1",interface="eth0",family="ipv4",name="web""#;
+        let counted = r#"vrid="1",interface="eth0",family="ipv4""#;
+        for form in [Form::Prometheus, Form::OpenMetrics] {
+            let text = rendered(form);
+            for line in [
+                format!("vrrp_effective_priority{{{router}}} 250"),
+                format!("vrrp_masters_heard{{{router}}} 2"),
+                format!(
+                    "vrrp_transitions_total{{{counted},state=\"master\",reason=\"no-response\"}} 3"
+                ),
+                format!(
+                    "vrrp_refused_peer{{{router},peer=\"10.0.0.9\",reason=\"auth-failure\"}} 1"
+                ),
+                format!("vrrp_script_last_exit_code{{{router},script=\"masterscript\"}} 3"),
+                format!("vrrp_script_duration_seconds{{{router},script=\"masterscript\"}} 0.25"),
+                format!("vrrp_script_failures_total{{{router},script=\"masterscript\"}} 1"),
+                "vrrpd_timer_late_seconds_bucket{le=\"0.001\"} 5".to_owned(),
+                "vrrpd_timer_late_seconds_bucket{le=\"1.0\"} 7".to_owned(),
+                "vrrpd_timer_late_seconds_bucket{le=\"+Inf\"} 8".to_owned(),
+                "vrrpd_timer_late_seconds_count 8".to_owned(),
+                "vrrpd_timer_late_seconds_sum 2.5".to_owned(),
+                "vrrpd_reload_success 1".to_owned(),
+                "vrrpd_reloads_total{result=\"refused\"} 1".to_owned(),
+            ] {
+                assert!(text.contains(&format!("\n{line}\n")), "{line}: {text}");
+            }
+        }
+    }
+
+    /// The manual page and the exposition have the same families.
+    #[test]
+    fn the_manual_page_has_every_family_with_its_type() {
+        const PAGE: &str = include_str!("../../man/vrrpd_metrics.7");
+        let described = PAGE.lines().filter_map(|line| line.strip_prefix(".It Li "));
+        let mut described: Vec<String> = described.map(str::to_owned).collect();
+        let text = rendered(Form::Prometheus);
+        let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        let mut found: Vec<String> = types.map(|line| line.replacen(' ', " , ", 1)).collect();
+        // Only with a peer.
+        found.push("vrrp_peer_age_seconds , gauge".to_owned());
+        described.sort_unstable();
+        found.sort_unstable();
+        assert_eq!(described, found);
     }
 
     #[test]

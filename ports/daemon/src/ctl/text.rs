@@ -143,7 +143,7 @@ pub fn stats(stats: &Stats) -> String {
     const ALWAYS: [&str; 3] = [
         "advertisement-rcvd",
         "advertisement-sent",
-        "master-transitions",
+        "active-transitions",
     ];
     let mut out = String::new();
     for router in &stats.virtual_routers {
@@ -240,7 +240,7 @@ pub fn notice(notice: &Notice) -> String {
     line
 }
 
-fn user(uid: u32) -> String {
+pub(super) fn user(uid: u32) -> String {
     match uid {
         0 => "root".into(),
         n => format!("uid {n}"),

@@ -8,6 +8,7 @@ use vrrp_host::{Ended, Event, Platform, VrId};
 use super::Daemon;
 use crate::report;
 use crate::scripts::{Happening, Occasion};
+use vrrp_control::Transition;
 use vrrp_host::wording::{self, Weight};
 
 /// Events taken in one turn. Each is a line of the log, a script and a line for those who asked for
@@ -81,6 +82,7 @@ impl<P: Platform> Daemon<P> {
             return;
         };
         let reason = self.reason(id, why);
+        self.count_transition(id, *to, why.reason);
         let happening = Happening {
             occasion: occasion(*to, why.reason),
             old_state: wording::state(*from),
@@ -104,6 +106,22 @@ impl<P: Platform> Daemon<P> {
             peer: why.peer.map(|p| p.address.to_string()),
         };
         self.record(told);
+    }
+
+    fn count_transition(&mut self, id: &VrId, to: State, reason: Reason) {
+        let (to, cause) = (report::state(to), report::cause(reason));
+        let all = self.transitions.entry(id.clone()).or_default();
+        match all
+            .iter_mut()
+            .find(|one| one.to == to && one.cause == cause)
+        {
+            Some(known) => known.count += 1,
+            None => all.push(Transition {
+                to,
+                cause: cause.to_owned(),
+                count: 1,
+            }),
+        }
     }
 
     /// Has a script run that follows no change of state.
@@ -167,6 +185,7 @@ impl<P: Platform> Daemon<P> {
         self.tell_stopped(id, Ended::Removed);
         self.parent.remove(id);
         self.known.remove(id);
+        self.transitions.remove(id);
     }
 
     fn tell_stopped(&mut self, id: &VrId, ended: Ended) {

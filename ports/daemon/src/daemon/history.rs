@@ -111,6 +111,11 @@ impl<P: Platform> Daemon<P> {
         outcome: &Result<Vec<String>, Vec<String>>,
         uid: Option<u32>,
     ) {
+        self.reloads.last_accepted = outcome.is_ok();
+        match outcome {
+            Ok(_) => self.reloads.accepted += 1,
+            Err(_) => self.reloads.refused += 1,
+        }
         let text = match outcome {
             Ok(said) => said.join("; "),
             Err(errors) => {

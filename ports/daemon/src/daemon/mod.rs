@@ -25,13 +25,14 @@ use crate::control::Server;
 use crate::overrides::Override;
 use crate::poll::PollSet;
 use crate::privsep::ParentHandle;
+use crate::scrape::Scraper;
 use crate::sys;
 use history::{Clock, Provoked};
 use limit::LogLimit;
 use overrides::Overrides;
 pub use reload::{apply_log_level, log_remark};
 use vrrp_config::{Config, Global};
-use vrrp_control::{Answer, NoticeKind, Record};
+use vrrp_control::{Answer, NoticeKind, Record, Reloads, Transition};
 use vrrp_host::wording;
 use warnings::Logged;
 
@@ -69,6 +70,8 @@ pub struct Parts {
     pub history: Vec<Record>,
     /// The overrides that were given before.
     pub overrides: Vec<Override>,
+    /// The endpoint for scrapers of metrics, if there is one.
+    pub scraper: Option<Scraper>,
 }
 
 /// A running daemon.
@@ -101,6 +104,10 @@ pub struct Daemon<P: Platform> {
     overrides: Overrides,
     provoked: Provoked,
     clock: Clock,
+    /// Changes of state of each virtual router.
+    transitions: BTreeMap<VrId, Vec<Transition>>,
+    reloads: Reloads,
+    scraper: Option<Scraper>,
 }
 
 impl<P: Platform> std::fmt::Debug for Daemon<P> {
@@ -156,6 +163,9 @@ impl<P: Platform> Daemon<P> {
             overrides: Overrides::new(parts.overrides),
             provoked: Provoked::default(),
             clock: Clock::now(),
+            transitions: BTreeMap::new(),
+            reloads: Reloads::default(),
+            scraper: parts.scraper,
         };
         daemon.configure(parts.config);
         daemon.review_overrides();
@@ -198,6 +208,7 @@ impl<P: Platform> Daemon<P> {
         self.take_news(now);
         self.go_on_with_overrides(now);
         self.serve_clients(now);
+        self.serve_scraper(now);
         let changed = self.take_events(now) || changed;
         self.go_on_stopping(now);
         self.log_warnings(now);
@@ -237,6 +248,9 @@ impl<P: Platform> Daemon<P> {
         self.fault.paused_until = self.fault.paused_until.filter(|at| *at > now);
         self.set.read(self.parent.fd());
         self.control.register(&mut self.set);
+        if let Some(scraper) = &self.scraper {
+            scraper.register(&mut self.set);
+        }
     }
 
     fn deadline(&self, now: Instant) -> Option<Instant> {
@@ -246,6 +260,9 @@ impl<P: Platform> Daemon<P> {
             warnings,
             self.control.deadline(now),
             self.overrides.deadline(now),
+            self.scraper
+                .as_ref()
+                .and_then(|scraper| scraper.deadline(now)),
             (self.backlog || self.parent.is_due()).then_some(now),
             stop,
             self.fault.paused_until,
@@ -295,6 +312,14 @@ impl<P: Platform> Daemon<P> {
                 }
             }
         }
+    }
+
+    fn serve_scraper(&mut self, now: Instant) {
+        let Some(mut scraper) = self.scraper.take() else {
+            return;
+        };
+        scraper.serve(&self.set, now, || self.snapshot());
+        self.scraper = Some(scraper);
     }
 
     /// Ends the first half of a stop when the host is done, or its time is over: what scripts have

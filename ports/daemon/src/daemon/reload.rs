@@ -81,10 +81,10 @@ impl<P: Platform> Daemon<P> {
                 g.control_group.clone(),
                 g.runtime_dir.clone(),
                 g.state_dir.clone(),
+                g.metrics.clone(),
             )
         };
-        let text =
-            "controlsocket, controlgroup, runtimedir and statedir change when vrrpd is restarted";
+        let text = "controlsocket, controlgroup, runtimedir, statedir and metrics change when vrrpd is restarted";
         (places(old) != places(new)).then(|| text.to_owned())
     }
 }

@@ -2,14 +2,17 @@
 
 use std::time::Instant;
 
-use vrrp_host::{Platform, VrId};
+use vrrp_host::{Platform, VrId, VrReport, Warning};
 
 use super::Daemon;
 use crate::control::Reply;
 use crate::control::pieces::Pieces;
+use crate::ctl::metrics::Snapshot;
 use crate::ctl::text;
 use crate::report;
-use vrrp_control::{Answer, Request, SCHEMA, Stats, Status, Which};
+use vrrp_control::{
+    Answer, GivenOverride, Request, SCHEMA, Stats, Status, VirtualRouter, VrStats, Which,
+};
 
 /// The part of an answer before its virtual routers.
 const ROUTERS: &str = "\"virtual_routers\":[";
@@ -37,14 +40,13 @@ impl<P: Platform> Daemon<P> {
                 })
             }
             Request::Stats => {
-                let stats = Stats {
-                    virtual_routers: Vec::new(),
-                    interfaces: report::drops(&self.host.interfaces()),
-                    checks: self.board.stats(),
-                    connections_reset: self.host.connections_reset(),
-                };
-                let reports = self.host.statuses();
-                Pieces::of_list(&Answer::Stats(stats), ROUTERS, reports, report::vr_stats)
+                let routers = self.router_stats();
+                Pieces::of_list(
+                    &Answer::Stats(self.host_stats()),
+                    ROUTERS,
+                    routers,
+                    VrStats::clone,
+                )
             }
             _ => self.act(request, uid).into(),
         }
@@ -100,7 +102,29 @@ impl<P: Platform> Daemon<P> {
     fn status(&self) -> Reply {
         let now = self.host.now();
         let warnings = self.host.warnings();
-        let status = Status {
+        let status = self.host_status(&warnings);
+        let reports = self.host.statuses().into_iter().map(|report| {
+            let checks = self.board.of(&report.id);
+            let scripts = self.parent.scripts(&report.id);
+            let reason = self.reason(&report.id, &report.why);
+            let overrides = self.given_overrides(&report.id);
+            (report, checks, scripts, reason, overrides)
+        });
+        let reports: Vec<_> = reports.collect();
+        Pieces::of_list(&Answer::Status(status), ROUTERS, reports, move |row| {
+            let (report, checks, scripts, reason, overrides) = row;
+            let mut router = report::virtual_router(report, now, &warnings, reason);
+            router.checks.clone_from(checks);
+            router.scripts.clone_from(scripts);
+            add_overrides(&mut router, overrides);
+            router
+        })
+    }
+
+    /// The status without its virtual routers.
+    fn host_status(&self, warnings: &[Warning]) -> Status {
+        let of_host = report::warnings_of_host(warnings).into_iter();
+        Status {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION").into(),
             pid: self.pid,
@@ -108,37 +132,52 @@ impl<P: Platform> Daemon<P> {
             file: self.file.display().to_string(),
             stopping: self.stop.is_some(),
             virtual_routers: Vec::new(),
-            warnings: report::warnings_of_host(&warnings),
-            checks: self.board.checks(Instant::now()),
-        };
-        let status = Status {
-            warnings: status
-                .warnings
-                .into_iter()
+            warnings: of_host
                 .chain(self.parent.state_warning())
                 .chain(self.board.troubles())
                 .collect(),
-            ..status
-        };
-        let reports = self.host.statuses().into_iter().map(|report| {
-            let checks = self.board.of(&report.id);
-            let reason = self.reason(&report.id, &report.why);
-            let overrides = self.given_overrides(&report.id);
-            (report, checks, reason, overrides)
-        });
-        let reports: Vec<_> = reports.collect();
-        Pieces::of_list(&Answer::Status(status), ROUTERS, reports, move |row| {
-            let (report, checks, reason, overrides) = row;
-            let mut router = report::virtual_router(report, now, &warnings, reason);
-            router.checks.clone_from(checks);
-            router.overrides.clone_from(overrides);
-            let warnings = overrides
-                .iter()
-                .map(|one| text::override_warning(&router, one));
-            let warnings: Vec<String> = warnings.collect();
-            router.warnings.extend(warnings);
-            router
-        })
+            checks: self.board.checks(Instant::now()),
+        }
+    }
+
+    /// The counters without those of virtual routers.
+    fn host_stats(&self) -> Stats {
+        Stats {
+            virtual_routers: Vec::new(),
+            interfaces: report::drops(&self.host.interfaces()),
+            checks: self.board.stats(),
+            connections_reset: self.host.connections_reset(),
+            timer_late: report::timer_late(self.host.lateness()),
+            reloads: self.reloads.clone(),
+        }
+    }
+
+    fn router_stats(&self) -> Vec<VrStats> {
+        let reports = self.host.statuses().into_iter();
+        reports.map(|report| self.stats_of(&report)).collect()
+    }
+
+    fn stats_of(&self, report: &VrReport) -> VrStats {
+        let mut stats = report::vr_stats(report);
+        let transitions = self.transitions.get(&report.id).cloned();
+        stats.transitions = transitions.unwrap_or_default();
+        stats
+    }
+
+    /// The numbers of this moment, for a scraper.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let now = self.host.now();
+        let warnings = self.host.warnings();
+        let (mut status, mut stats) = (self.host_status(&warnings), self.host_stats());
+        for report in self.host.statuses() {
+            // Their words are not told.
+            let mut router = report::virtual_router(&report, now, &warnings, "");
+            router.scripts = self.parent.scripts(&report.id);
+            add_overrides(&mut router, &self.given_overrides(&report.id));
+            stats.virtual_routers.push(self.stats_of(&report));
+            status.virtual_routers.push(router);
+        }
+        Snapshot { status, stats }
     }
 
     pub(super) fn on(
@@ -236,6 +275,15 @@ impl<P: Platform> Daemon<P> {
             }
         }
     }
+}
+
+/// Adds the overrides, and a warning of each.
+fn add_overrides(router: &mut VirtualRouter, overrides: &[GivenOverride]) {
+    router.overrides = overrides.to_vec();
+    let warnings = overrides.iter();
+    let warnings = warnings.map(|one| text::override_warning(router, one));
+    let warnings: Vec<String> = warnings.collect();
+    router.warnings.extend(warnings);
 }
 
 /// Whether a virtual router is on the interface and of the family that are named.

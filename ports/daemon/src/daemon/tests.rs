@@ -86,6 +86,7 @@ impl Bench {
             log_level_of_file: false,
             history: Vec::new(),
             overrides: start.overrides,
+            scraper: None,
         };
         let mut daemon = Daemon::new(host, parts);
         daemon.start();
@@ -445,7 +446,7 @@ fn every_command_is_carried_out() {
     let Answer::Stats(stats) = bench.ask(&Request::Stats) else {
         panic!("stats");
     };
-    assert_eq!(stats.virtual_routers[1].counters["master-transitions"], 1);
+    assert_eq!(stats.virtual_routers[1].counters["active-transitions"], 1);
 
     let set = Request::SetPriority {
         which: which(2),

@@ -18,7 +18,7 @@ use crate::overrides::Override;
 use crate::scripts::{Happening, Occasion, Prepared};
 use crate::sys::Taken;
 use vrrp_config::{Account, Diagnostic};
-use vrrp_control::Record;
+use vrrp_control::{Record, Script};
 
 /// Octets of messages that may wait for the parent.
 const MOST_QUEUED: usize = 64 * 1024 * 1024;
@@ -37,6 +37,8 @@ pub struct ParentHandle {
     done: u64,
     /// The last occasion of each virtual router that it may be told of.
     occasions: BTreeMap<VrId, Option<Occasion>>,
+    /// The scripts of each virtual router that have run.
+    scripts: BTreeMap<VrId, Vec<Script>>,
     /// Results of preparations that were not taken yet.
     prepared: Vec<Prepared>,
     managed: bool,
@@ -105,6 +107,7 @@ impl ParentHandle {
             told: 0,
             done: 0,
             occasions: BTreeMap::new(),
+            scripts: BTreeMap::new(),
             prepared: Vec::new(),
             managed,
             stateless,
@@ -189,6 +192,11 @@ impl ParentHandle {
         std::mem::take(&mut self.news)
     }
 
+    /// The scripts of a virtual router that have run.
+    pub fn scripts(&self, id: &VrId) -> Vec<Script> {
+        self.scripts.get(id).cloned().unwrap_or_default()
+    }
+
     /// The results of preparations since the last call.
     pub fn take_prepared(&mut self) -> Vec<Prepared> {
         std::mem::take(&mut self.prepared)
@@ -265,6 +273,7 @@ impl ParentHandle {
 
     /// Tells that a virtual router is gone. What runs or waits comes to its end.
     pub fn remove(&mut self, id: &VrId) {
+        self.scripts.remove(id);
         if self.occasions.remove(id).is_some() {
             self.send(&ToParent::Forget(WireId::new(id)));
         }
@@ -314,12 +323,45 @@ impl ParentHandle {
                 }
                 ToWorker::Stateless(why) => self.stateless = why,
                 ToWorker::Done(count) => self.done = count,
+                ToWorker::Ran(id, name, exit, took_us, failed) => {
+                    if let Some(id) = id.id() {
+                        self.note_script(id, name, exit, took_us, failed);
+                    }
+                }
                 ToWorker::Prepared(id, result) => {
                     self.prepared.extend(id.id().map(|id| (id, result)));
                 }
             }
         }
         Ok(())
+    }
+
+    fn note_script(
+        &mut self,
+        id: VrId,
+        name: String,
+        exit: Option<i32>,
+        took_us: u64,
+        failed: bool,
+    ) {
+        if !self.occasions.contains_key(&id) {
+            return;
+        }
+        let scripts = self.scripts.entry(id).or_default();
+        let place = scripts.iter().position(|script| script.name == name);
+        let place = place.unwrap_or_else(|| {
+            scripts.push(Script {
+                name,
+                ..Script::default()
+            });
+            scripts.len() - 1
+        });
+        if let Some(script) = scripts.get_mut(place) {
+            script.exit = exit;
+            script.took_s = took_us as f64 / 1e6;
+            script.runs += 1;
+            script.failures += u64::from(failed);
+        }
     }
 
     fn send(&mut self, message: &ToParent) {

@@ -86,6 +86,9 @@ pub(super) enum ToWorker {
     Done(u64),
     /// A virtual router has been prepared, or why not.
     Prepared(WireId, Result<(), String>),
+    /// A script has ended: the key that names it, its exit status, the microseconds that it took, and
+    /// whether it counts as failed.
+    Ran(WireId, String, Option<i32>, u64, bool),
 }
 
 /// The facts that a worker has to know before it begins.

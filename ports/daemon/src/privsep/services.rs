@@ -332,6 +332,13 @@ impl Services {
                 .channel
                 .send(&ToWorker::Prepared(WireId::new(&id), result));
         }
+        for ran in self.scripts.take_ran() {
+            let took = u64::try_from(ran.took.as_micros()).unwrap_or(u64::MAX);
+            let id = WireId::new(&ran.id);
+            let told = ToWorker::Ran(id, ran.name.to_owned(), ran.exit, took, ran.failed);
+            // Where it fails there is an end to be seen in the next turn.
+            let _ = self.channel.send(&told);
+        }
         if self.scripts.is_idle() && self.done != self.happened {
             self.done = self.happened;
             // Where it fails there is an end to be seen in the next turn.

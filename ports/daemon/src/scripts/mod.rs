@@ -57,6 +57,22 @@ pub struct Scripts {
     running: usize,
     prepared: Vec<Prepared>,
     hold: Hold,
+    ran: Vec<Ran>,
+}
+
+/// A script that has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// Its virtual router.
+    pub id: VrId,
+    /// The key of the configuration that names it.
+    pub name: &'static str,
+    /// Its exit status. `None`: a signal ended it, or it could not be run.
+    pub exit: Option<i32>,
+    /// The time that it took.
+    pub took: Duration,
+    /// It counts as failed.
+    pub failed: bool,
 }
 
 /// Whether scripts that follow the loss of addresses wait for these to be gone.
@@ -98,6 +114,8 @@ struct Line {
     request: Option<Box<Happening>>,
     /// The script that runs now, or ran last.
     attempt: Option<Box<Attempt>>,
+    /// When it began.
+    began: Option<Instant>,
     /// When that one is run again.
     again: Option<Instant>,
     /// It has been prepared since it was last Backup for another reason than that.
@@ -226,6 +244,11 @@ impl Scripts {
     /// Takes the results of preparations that have ended since the last call.
     pub fn take_prepared(&mut self) -> Vec<Prepared> {
         std::mem::take(&mut self.prepared)
+    }
+
+    /// Takes the scripts that have ended since the last call.
+    pub fn take_ran(&mut self) -> Vec<Ran> {
+        std::mem::take(&mut self.ran)
     }
 
     /// Kills what still runs: the time for stopping is over.
@@ -380,6 +403,17 @@ impl Scripts {
         let Some(line) = self.lines.get_mut(id) else {
             return;
         };
+        if let Some(attempt) = &line.attempt {
+            self.ran.push(Ran {
+                id: id.clone(),
+                name: attempt.name,
+                exit: ended.exit,
+                took: line
+                    .began
+                    .map_or(Duration::ZERO, |at| now.saturating_duration_since(at)),
+                failed: ended.result.is_err(),
+            });
+        }
         if let Some(result) = line.note_end(id, ended.result, now) {
             self.prepared.push((id.clone(), result));
         }
@@ -467,6 +501,7 @@ impl Scripts {
         let run = Run::new(self.tickets, label, timeout, now);
         line.run = Some(Box::new(run));
         line.attempt = Some(Box::new(attempt));
+        line.began = Some(now);
         self.running += 1;
         Ok(())
     }
@@ -497,6 +532,7 @@ impl Line {
             pending: None,
             request: None,
             attempt: None,
+            began: None,
             again: None,
             is_prepared: false,
             nothing_to_prepare: false,
@@ -656,6 +692,7 @@ impl Line {
 fn failed(why: String) -> Ended {
     Ended {
         result: Err(why),
+        exit: None,
         pipes: Vec::new(),
     }
 }

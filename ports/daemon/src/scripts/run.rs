@@ -49,6 +49,8 @@ pub(super) enum Outcome {
 pub(super) struct Ended {
     /// Why it counts as failed, if it does.
     pub(super) result: Result<(), String>,
+    /// Its exit status. `None`: a signal ended it, or it could not be run.
+    pub(super) exit: Option<i32>,
     /// Held by processes that it left.
     pub(super) pipes: Vec<Pipe>,
 }
@@ -196,6 +198,7 @@ impl Run {
         };
         Ended {
             result,
+            exit: status.code(),
             pipes: left.into(),
         }
     }

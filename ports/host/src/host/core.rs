@@ -26,6 +26,7 @@ use crate::limiter::Limiter;
 use crate::limits::{HostEngine, MAX_FRAME};
 use crate::objects::Objects;
 use crate::queue::Queue;
+use crate::report::Lateness;
 use crate::report::Rejection;
 use crate::setup::VrSetup;
 use crate::sightings::Sightings;
@@ -61,6 +62,7 @@ pub(super) struct Core {
     /// The platform's last refusal of each effect, until it is done, in the platform's words.
     refused: BTreeMap<Effect, String>,
     stalls: Limiter<()>,
+    pub(super) lateness: Lateness,
     /// The shortest interval of all: being later than this is worth telling.
     pub(super) shortest: Duration,
     pub(super) rounds: Rounds,
@@ -259,6 +261,7 @@ impl Core {
             problems: Limiter::new(),
             refused: BTreeMap::new(),
             stalls: Limiter::new(),
+            lateness: Lateness::default(),
             shortest: Duration::ZERO,
             rounds: Rounds::default(),
             look_at_tracked: false,
@@ -419,6 +422,7 @@ impl Core {
     /// Reports that a timer due at `deadline` is only looked at now.
     pub(super) fn note_stall(&mut self, now: Instant, deadline: Instant) {
         let late = now.since(deadline);
+        self.lateness.note(late);
         if late > self.shortest && self.stalls.note(now, ()).is_some() {
             self.events.push(Event::Stalled { late: late.into() });
         }

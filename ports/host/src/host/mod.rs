@@ -29,7 +29,7 @@ use self::partings::Parting;
 use crate::config::{ConfigCause, ConfigError, HostConfig, Tracked, VrId};
 use crate::event::Event;
 use crate::platform::{Platform, Waited};
-use crate::report::{InterfaceReport, Reload, Sighting, VrReport, Warning};
+use crate::report::{InterfaceReport, Lateness, Reload, Sighting, VrReport, Warning};
 
 /// Calls of [`Platform::receive`] before a timer that is due has its turn.
 const MAX_ROUNDS: usize = 16;
@@ -251,8 +251,8 @@ impl<P: Platform> Host<P> {
     /// Every virtual router, in the order in which interfaces were first named, VRIDs and families.
     pub fn statuses(&self) -> Vec<VrReport> {
         let vrs = self.core.vrs.iter();
-        let refused = self.core.refused_peers(self.now());
-        vrs.filter_map(|(&key, vr)| self.report(key, vr, &refused))
+        let heard = self.core.heard(self.now());
+        vrs.filter_map(|(&key, vr)| self.report(key, vr, &heard))
             .collect()
     }
 
@@ -266,8 +266,8 @@ impl<P: Platform> Host<P> {
     pub fn status(&self, id: &VrId) -> Option<VrReport> {
         let host_if = self.core.interfaces.number(&id.interface)?;
         let key = host_if.key(id.vrid, id.family);
-        let refused = self.core.refused_peers(self.now());
-        self.report(key, self.core.vrs.get(&key)?, &refused)
+        let heard = self.core.heard(self.now());
+        self.report(key, self.core.vrs.get(&key)?, &heard)
     }
 
     /// Every router that is, or lately was, master of a virtual router on our segments.
@@ -284,6 +284,11 @@ impl<P: Platform> Host<P> {
     /// How many TCP connections of addresses that this host has given up were reset.
     pub fn connections_reset(&self) -> u64 {
         self.platform.connections_reset()
+    }
+
+    /// How late timers have been handled.
+    pub fn lateness(&self) -> &Lateness {
+        &self.core.lateness
     }
 
     /// Every watched interface.

@@ -19,6 +19,31 @@ const NAMED: usize = 3;
 /// The routers that are refused now, by virtual router.
 pub(super) type RefusedPeers<'a> = BTreeMap<VrKey, Vec<(IpAddr, &'a Seen, Refusal)>>;
 
+/// The routers that are heard now, by virtual router.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    refused: BTreeMap<VrKey, (usize, Vec<(IpAddr, DropReason)>)>,
+    masters: BTreeMap<VrKey, usize>,
+}
+
+impl Heard {
+    /// The number of those that are refused.
+    pub(super) fn refused(&self, key: VrKey) -> usize {
+        self.refused.get(&key).map_or(0, |(many, _)| *many)
+    }
+
+    /// The first of those that are refused, and why.
+    pub(super) fn first_refused(&self, key: VrKey) -> Vec<(IpAddr, DropReason)> {
+        let first = self.refused.get(&key).map(|(_, first)| first.clone());
+        first.unwrap_or_default()
+    }
+
+    /// The number of other masters, refused or not.
+    pub(super) fn masters(&self, key: VrKey) -> usize {
+        self.masters.get(&key).copied().unwrap_or(0)
+    }
+}
+
 impl Core {
     /// Routers that are refused now, and have been for several advertisements.
     pub(super) fn refused_peers(&self, now: Instant) -> RefusedPeers<'_> {
@@ -34,6 +59,28 @@ impl Core {
             }
         }
         all
+    }
+
+    /// Counts the routers that are heard now.
+    pub(super) fn heard(&self, now: Instant) -> Heard {
+        let mut heard = Heard::default();
+        for (place, seen) in self.sightings.iter() {
+            if !place.refused && !seen.is_stale(now) {
+                *heard.masters.entry(place.key).or_default() += 1;
+            }
+        }
+        for (key, mut peers) in self.refused_peers(now) {
+            // Our own advertisements that come back are no other router's.
+            let others = peers
+                .iter()
+                .filter(|(_, _, refusal)| refusal.reason != DropReason::OwnLoopedBack);
+            *heard.masters.entry(key).or_default() += others.count();
+            peers.sort_by_key(|(peer, ..)| *peer);
+            let first = peers.iter().take(NAMED);
+            let first = first.map(|(peer, _, refusal)| (*peer, refusal.reason));
+            heard.refused.insert(key, (peers.len(), first.collect()));
+        }
+        heard
     }
 
     /// Warns of the routers that are refused now.

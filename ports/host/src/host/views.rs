@@ -4,7 +4,7 @@ use vrrp_core::{DropReason, Duration, Instant, MacMode, State, Status, Version, 
 
 use super::Host;
 use super::core::Vr;
-use super::refusals::RefusedPeers;
+use super::refusals::Heard;
 use crate::config::{AddressSpec, Tracked, VrSpec};
 use crate::event::Why;
 use crate::host_if::HostIf;
@@ -21,13 +21,13 @@ const EXPECTED: Duration = Duration::from_secs(30);
 /// Addresses of them all that it lists.
 const MAX_LISTED: usize = 2048;
 
+/// Whether it is Active and has not said that it stops.
+fn is_master(status: &Status) -> bool {
+    status.state == State::Active && !status.handing_over
+}
+
 impl<P: Platform> Host<P> {
-    pub(super) fn report(
-        &self,
-        key: VrKey,
-        vr: &Vr,
-        refused: &RefusedPeers<'_>,
-    ) -> Option<VrReport> {
+    pub(super) fn report(&self, key: VrKey, vr: &Vr, heard: &Heard) -> Option<VrReport> {
         let spec = vr.current.as_ref()?;
         let interface = self.core.interfaces.get(HostIf::of(key))?.state;
         let mut status = self.core.engine.status(key)?;
@@ -57,7 +57,9 @@ impl<P: Platform> Host<P> {
             source: self.core.source(key, spec),
             leaving: vr.leaving,
             rejected: vr.rejected,
-            refused_peers: refused.get(&key).map_or(0, Vec::len),
+            refused_peers: heard.refused(key),
+            first_refused: heard.first_refused(key),
+            masters: heard.masters(key) + usize::from(is_master(&status)),
             mac_unreached: self.is_unreached(key, spec, &status),
             holder: self.core.holder(self.now(), key),
         })
@@ -179,7 +181,7 @@ impl<P: Platform> Host<P> {
         if status.state != State::Active {
             return None;
         }
-        let report = self.report(key, vr, &RefusedPeers::new())?;
+        let report = self.report(key, vr, &Heard::default())?;
         let address = report.source?;
         Some(Sighting {
             interface: vr.id.interface.clone(),

@@ -1,4 +1,5 @@
-//! The step `metrics`: what vrrpctl gives to monitoring, read by the reference parsers.
+//! The step `metrics`: the metrics of vrrpctl and of the endpoint, read by the reference parsers, and the
+//! rules and the dashboard that use them.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +20,10 @@ ip addr add 10.10.10.6/24 dev 'e"0\'
 ip addr add 10.10.10.7/24 dev eth1
 ip link set 'e"0\' up
 ip link set eth1 up
+ip link set lo up
 cat > /run/conf <<'END'
+[GLOBAL]
+metrics = 127.0.0.1:9112
 [VRID]
 serverid = 1
 interface = e"0\
@@ -51,6 +55,9 @@ done
 for form in prometheus openmetrics; do
     "$programs/vrrpctl" stats --$form > "$results/$form"
 done
+openmetrics='application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5'
+curl -fsS http://127.0.0.1:9112/metrics > "$results/scraped"
+curl -fsS -H "Accept: $openmetrics" http://127.0.0.1:9112/metrics > "$results/scraped-openmetrics"
 kill -TERM $vrrpd
 wait $vrrpd
 "#;
@@ -70,13 +77,37 @@ pub(crate) fn check() -> Result<(), Failure> {
         .arg(target_dir().join("release"))
         .arg(&results);
     run::output(&mut gather)?;
-    promtool(&results.join("prometheus"))?;
+    for file in ["prometheus", "scraped"] {
+        promtool(&results.join(file))?;
+    }
+    rules()?;
     let mut compare = Command::new(python);
     compare.arg(root().join("tests/metrics.py"));
-    for form in ["prometheus", "openmetrics"] {
-        compare.arg(results.join(form));
+    for file in [
+        "prometheus",
+        "openmetrics",
+        "scraped",
+        "scraped-openmetrics",
+    ] {
+        compare.arg(results.join(file));
     }
+    compare.arg(root().join(MONITORING));
     run::run(&mut compare)
+}
+
+/// The folder of the rules and the dashboard.
+const MONITORING: &str = "ports/daemon/monitoring";
+
+/// The alert rules, and their unit tests.
+fn rules() -> Result<(), Failure> {
+    for (command, file) in [("check", "vrrp-rules.yml"), ("test", "vrrp-rules-test.yml")] {
+        let mut promtool = Command::new("promtool");
+        promtool
+            .args([command, "rules"])
+            .arg(root().join(MONITORING).join(file));
+        run::output(&mut promtool)?;
+    }
+    Ok(())
 }
 
 /// Prometheus' own reader, which is a linter as well.

@@ -62,8 +62,8 @@ pub(crate) const BINUTILS: &[&str] = &["binutils-arm-none-eabi"];
 pub(crate) const EMULATOR: &[&str] = &["qemu-system-arm"];
 /// Lints the firmware, where Debian's Rust builds it.
 pub(crate) const CLIPPY: &[&str] = &["rust-web-clippy"];
-/// Reads metrics as Prometheus does: promtool.
-pub(crate) const METRICS: &[&str] = &["prometheus"];
+/// Scrapes metrics, and reads them as Prometheus does: curl, promtool.
+pub(crate) const METRICS: &[&str] = &["curl", "prometheus"];
 /// Brings what the Python package index has.
 pub(crate) const PYTHON: &[&str] = &["python3", "python3-venv"];
 

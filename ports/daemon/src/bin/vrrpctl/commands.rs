@@ -110,7 +110,15 @@ pub(crate) const COMMANDS: &[Command] = &[
             Form::Metrics(metrics::Form::OpenMetrics),
         ],
         summary: "show the counters",
-        details: "Names are those of RFC 8347. --prometheus is for the textfile collector.",
+        details: "Names are those of RFC 8347bis. --prometheus is for the textfile collector.",
+    },
+    Command {
+        name: "explain",
+        operands: Operands::OneVrid,
+        forms: &[],
+        summary: "tell in sentences why it is as it is",
+        details: "The state, why it is no better one, how it came to this, who else is heard, and what\n\
+                  would happen if this host failed now.",
     },
     Command {
         name: "log",

@@ -16,6 +16,7 @@ use lexopt::prelude::*;
 
 use vrrp_config::{DEFAULT_CONTROL_SOCKET, DEFAULT_FILE};
 use vrrp_control::{Answer, Connection, Family, Record, Request, Since, State, Status, Terms};
+use vrrpd::ctl::explain::{self, Facts};
 use vrrpd::ctl::filter::Filter;
 use vrrpd::ctl::{metrics, text};
 use vrrpd::output::{self, Printed};
@@ -41,6 +42,7 @@ enum Work {
     /// Resign or fail over, and wait for the successor this long.
     HandOver(Request, Duration),
     Check(String),
+    Explain(Filter),
 }
 
 #[derive(Debug)]
@@ -400,6 +402,7 @@ fn work(command: &Command, operands: &[&str], filter: &Filter) -> Result<Work, l
         ("default", vrids) => Request::Default(which(vrids, filter)?),
         ("enable", vrids) => Request::Enable(which(vrids, filter)?),
         ("disable", vrids) => Request::Disable(which(vrids, filter)?),
+        ("explain", vrids) => return Ok(Work::Explain(narrowed(vrids, filter)?)),
         ("is-master", vrids) => return Ok(Work::IsMaster(narrowed(vrids, filter)?)),
         ("wait", [words @ .., goal]) if !words.is_empty() => {
             let goal = Goal::read(goal).ok_or_else(|| {
@@ -433,6 +436,7 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
             return is_master(&status, filter);
         }
         Work::Check(name) => return check(&mut ask, name, args.form),
+        Work::Explain(filter) => return explain(&mut ask, filter),
         Work::HandOver(request, wait) => {
             return handover::run(&mut ask, request, *wait, args.form);
         }
@@ -450,7 +454,7 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
             let Answer::Status(status) = status else {
                 return Err((REFUSED, "an answer to another question".to_owned().into()));
             };
-            metrics::render(form, &status, stats)
+            metrics::render(form, status, stats.clone())
         }
         (form, answer) => show(form, answer).map_err(|e| unreachable(&e))?,
     };
@@ -505,6 +509,37 @@ fn check(
         }
         std::thread::sleep(STEP);
     }
+}
+
+/// Explains each virtual router that is meant.
+fn explain(
+    ask: &mut dyn FnMut(&Request) -> Result<Answer, Failure>,
+    filter: &Filter,
+) -> Result<ExitCode, Failure> {
+    let asked = (
+        ask(&Request::Status)?,
+        ask(&Request::Who)?,
+        ask(&Request::Log(Since::default()))?,
+    );
+    let (Answer::Status(status), Answer::Who(seen), Answer::Log(log)) = asked else {
+        return Err((REFUSED, "an answer to another question".to_owned().into()));
+    };
+    let routers = status.virtual_routers.iter();
+    let found = routers.filter(|router| filter.fits_router(router));
+    let texts = found.map(|router| {
+        explain::explain(&Facts {
+            router,
+            seen: &seen,
+            records: &log.records,
+        })
+    });
+    let texts: Vec<String> = texts.collect();
+    if texts.is_empty() {
+        let message = format!("there is no virtual router {filter}");
+        return Err((NOT_FOUND, message.into()));
+    }
+    print(&texts.join("\n"))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn is_master(status: &Status, filter: &Filter) -> Result<ExitCode, Failure> {

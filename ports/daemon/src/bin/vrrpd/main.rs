@@ -21,6 +21,7 @@ use vrrpd::daemon::log_remark;
 use vrrpd::facts;
 use vrrpd::logging::{self, Target};
 use vrrpd::output;
+use vrrpd::scrape::Kind;
 use vrrpd::scripts::PROGRAM;
 use vrrpd::sys::{self, Background};
 
@@ -72,7 +73,7 @@ enum Command {
     Run(Args),
     Check(PathBuf, Look),
     Clean(PathBuf),
-    Worker,
+    Worker(Option<Kind>),
     Print(String),
 }
 
@@ -97,7 +98,7 @@ fn main() -> ExitCode {
             return print(&text, code);
         }
         Ok(Command::Clean(file)) => clean(&file),
-        Ok(Command::Worker) => worker::run(),
+        Ok(Command::Worker(scraped)) => worker::run(scraped),
         Ok(Command::Print(text)) => return print(&text, 0),
         Err(error) => {
             if !is_supervised() {
@@ -131,6 +132,7 @@ fn parse() -> Result<Command, lexopt::Error> {
     let (mut checks, mut cleans, mut works) = (false, false, false);
     let mut checked: Option<OsString> = None;
     let mut look = Look::default();
+    let mut scraped = None;
     while let Some(arg) = parser.next()? {
         match arg {
             Short('f') | Long("file") => args.file = parser.value()?.into(),
@@ -150,6 +152,7 @@ fn parse() -> Result<Command, lexopt::Error> {
             Long("clean") => cleans = true,
             // For vrrpd itself.
             Long("worker") => works = true,
+            Long("metrics") => scraped = Kind::of(&parser.value()?.string()?),
             Short('V') | Long("version") => {
                 return Ok(Command::Print(format!(
                     "vrrpd {}\n",
@@ -173,7 +176,7 @@ fn parse() -> Result<Command, lexopt::Error> {
         None if look != Look::Judge => {
             return Err("--print and --against-running go with --check".into());
         }
-        None if works => Command::Worker,
+        None if works => Command::Worker(scraped),
         None if cleans => Command::Clean(args.file),
         None => Command::Run(args),
     })

@@ -12,6 +12,7 @@ use vrrp_port_kit::privsep::PrivilegedPlatform;
 use vrrpd::control::ControlSocket;
 use vrrpd::notify::Notifier;
 use vrrpd::privsep::{InForce, Parent, Turn, WorkerEnds};
+use vrrpd::scrape::MetricsSocket;
 use vrrpd::sys::{self, Background, Signals};
 
 use crate::system::{open_platform, program};
@@ -54,6 +55,7 @@ fn run(
         Notifier::default()
     });
     log_start(&config);
+    let address = config.global.metrics.clone();
     let in_force = InForce {
         file: args.file.clone(),
         text,
@@ -62,7 +64,13 @@ fn run(
     };
     let listener = control.listener();
     let listener = listener.map_err(|e| failed("cannot copy a descriptor", e))?;
-    let start = Box::new(move || start_worker(&program, &listener));
+    // A host whose metrics nobody can read serves all the same.
+    let metrics = address.and_then(|address| {
+        let bound = MetricsSocket::bind(&address);
+        let told = |error| log::error!("metrics: cannot listen: {error}; nobody can read them");
+        bound.map_err(told).ok()
+    });
+    let start = Box::new(move || start_worker(&program, &listener, metrics.as_ref()));
     let parent = Parent::new(platform, start, signals, notifier, in_force);
     let mut parent = parent.map_err(|e| failed("cannot start the worker process", e))?;
     let status = loop {
@@ -92,7 +100,11 @@ fn run(
 }
 
 /// Starts a worker: this program once more, with nothing but its ends of the ways to us.
-fn start_worker(program: &Path, control: &UnixListener) -> io::Result<WorkerEnds> {
+fn start_worker(
+    program: &Path,
+    control: &UnixListener,
+    metrics: Option<&MetricsSocket>,
+) -> io::Result<WorkerEnds> {
     let (network, messages, log) = (
         UnixStream::pair()?,
         UnixStream::pair()?,
@@ -107,8 +119,18 @@ fn start_worker(program: &Path, control: &UnixListener) -> io::Result<WorkerEnds
         log.1.into(),
         control.try_clone()?.into(),
     ];
+    let pid = match metrics {
+        None => sys::spawn_with(program, &["--worker"], theirs)?,
+        Some(metrics) => {
+            let (kind, fd) = metrics.share()?;
+            let [network, messages, log, control] = theirs;
+            let theirs = [network, messages, log, control, fd];
+            let words = ["--worker", "--metrics", kind.as_str()];
+            sys::spawn_with(program, &words, theirs)?
+        }
+    };
     Ok(WorkerEnds {
-        pid: sys::spawn_with(program, &["--worker"], theirs)?,
+        pid,
         network: network.0,
         messages: messages.0,
         log: log.0,

@@ -9,18 +9,27 @@ use vrrpd::control::Server;
 use vrrpd::daemon::{Daemon, Parts};
 use vrrpd::logging;
 use vrrpd::privsep::{ParentHandle, Start};
+use vrrpd::scrape::{Kind, Listener, Scraper};
 use vrrpd::sys;
 
 use crate::system::worker_platform;
 use crate::{FAILED, Failure, USAGE_ERROR, config_code, failed};
 
 /// Speaks the protocol, by descriptors and for the parent that `vrrpd --worker` was started with.
-pub(crate) fn run() -> Result<(), Failure> {
-    let descriptors = sys::passed::<4>();
-    let [network, messages, log, control] = descriptors.map_err(|error| {
+/// `scraped`: the kind of the socket for scrapers of metrics, if there is one more descriptor.
+pub(crate) fn run(scraped: Option<Kind>) -> Result<(), Failure> {
+    let misused = |error| {
         let text = format!("--worker is for vrrpd itself: {error}");
         (USAGE_ERROR, text)
-    })?;
+    };
+    let ([network, messages, log, control], scraper) = match scraped {
+        None => (sys::passed::<4>().map_err(misused)?, None),
+        Some(kind) => {
+            let [network, messages, log, control, metrics] = sys::passed::<5>().map_err(misused)?;
+            let scraper = Scraper::new(Listener::from_fd(kind, metrics));
+            ([network, messages, log, control], Some(scraper))
+        }
+    };
     logging::relay(UnixDatagram::from(log));
     let cannot_speak = |e| failed("cannot speak with the parent process", e);
     let begun = ParentHandle::begin(UnixStream::from(messages));
@@ -65,6 +74,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         log_level_of_file: !debug,
         history,
         overrides,
+        scraper,
     };
     let mut daemon = Daemon::new(host, parts);
     daemon.start();

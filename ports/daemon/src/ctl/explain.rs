@@ -1,0 +1,839 @@
+//! The answer to "why": a virtual router's state, the facts that led to it, and what would follow.
+
+use std::fmt::Write as _;
+
+use vrrp_control::{Notice, NoticeKind, Peer, Record, Seen, State, Versions, VirtualRouter};
+use vrrp_core::{AdvertInterval, Priority, Version};
+use vrrp_host::wording::{ago, seconds, span, utc};
+
+use super::text::{name, override_warning, record};
+
+/// Records of the past that are shown.
+const PAST: usize = 8;
+
+/// The facts that an explanation is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts<'a> {
+    /// The virtual router.
+    pub router: &'a VirtualRouter,
+    /// The masters of all virtual routers that are heard.
+    pub seen: &'a [Seen],
+    /// The history.
+    pub records: &'a [Record],
+}
+
+/// The explanation, in sentences.
+pub fn explain(facts: &Facts<'_>) -> String {
+    let router = facts.router;
+    let mut out = format!(
+        "{}: {} for {}\n",
+        name(
+            router.name.as_deref(),
+            router.vrid,
+            &router.interface,
+            router.family
+        ),
+        router.state,
+        span(router.since_s)
+    );
+    let mut part = |head: &str, sentences: Vec<String>| {
+        if !sentences.is_empty() {
+            let _ = writeln!(out, "\n{head}");
+        }
+        for sentence in sentences {
+            let _ = writeln!(out, "  {sentence}");
+        }
+    };
+    part("Now", now(facts));
+    part("Other routers", others(facts));
+    part("How it came to this", past(facts));
+    part("If this host failed now", failure(facts));
+    out
+}
+
+/// The state, why it is so, and why it is no better one.
+fn now(facts: &Facts<'_>) -> Vec<String> {
+    let mut all = match facts.router.state {
+        State::Master => master(facts),
+        State::Backup => backup(facts),
+        State::Init => init(facts),
+    };
+    if let Some(set) = facts.router.priority_override
+        && facts.router.overrides.is_empty()
+    {
+        all.push(format!(
+            "Its priority was set to {set} by vrrpctl; the file says {}. \"vrrpctl priority {} default\" ends that.",
+            facts.router.configured_priority, facts.router.vrid
+        ));
+    }
+    let overrides = facts.router.overrides.iter();
+    all.extend(overrides.map(|one| format!("{}.", override_warning(facts.router, one))));
+    let failing = facts.router.checks.iter().filter(|check| !check.passing);
+    all.extend(failing.map(|check| {
+        let effect = match check.effect.as_str() {
+            "fault" => "and keeps it from taking part".to_owned(),
+            "stand-back" => "and makes it stand back: every other host is to serve".to_owned(),
+            weight => format!("and moves its priority by {weight}"),
+        };
+        format!("The check {} fails, {effect}.", check.name)
+    }));
+    all
+}
+
+fn master(facts: &Facts<'_>) -> Vec<String> {
+    let router = facts.router;
+    let priority = router.priority;
+    let mut all = vec![match router.cause.as_str() {
+        "no-response" | "unheard" => format!(
+            "This host serves the addresses because the master before it fell silent: {}.",
+            router.reason
+        ),
+        "preempted" => format!(
+            "This host serves the addresses because its priority, {priority}, is the highest: {}.",
+            router.reason
+        ),
+        "priority" => {
+            "This host serves the addresses because they are its own (priority 255).".to_owned()
+        }
+        _ => format!(
+            "This host serves the addresses, with priority {priority}: {}.",
+            router.reason
+        ),
+    }];
+    if router.handing_over {
+        all.push("It has said that it stops, and serves until the successor is heard.".into());
+    }
+    if router.standing_back {
+        all.push(
+            "It is the last one standing: it should not serve, as a check fails, but no other host takes the addresses when it offers them."
+                .into(),
+        );
+    }
+    all
+}
+
+fn backup(facts: &Facts<'_>) -> Vec<String> {
+    let router = facts.router;
+    let Some(peer) = living(router) else {
+        let left = router.down_interval_s;
+        return vec![format!(
+            "This host is backup and hears no master; it takes over when it has heard none for {left:.3} s."
+        )];
+    };
+    let of = format!("{} (priority {})", peer.address, peer.priority);
+    let heard = ago(peer.last_heard_s);
+    let mut all = vec![format!(
+        "This host is backup: {of} is master and was heard {heard}; ours is {}.",
+        router.priority
+    )];
+    all.extend(match peer.priority.cmp(&router.priority) {
+        std::cmp::Ordering::Greater => Some(
+            "It has the higher priority, so it stays master for as long as it is heard.".into(),
+        ),
+        std::cmp::Ordering::Equal => {
+            Some("The priorities are equal: a master that serves is left alone.".into())
+        }
+        std::cmp::Ordering::Less => Some(why_not_preempt(facts)),
+    });
+    all
+}
+
+/// Why a backup with the higher priority lets another one serve.
+fn why_not_preempt(facts: &Facts<'_>) -> String {
+    let router = facts.router;
+    let prefix = "Ours is the higher priority, and it does not take over, because";
+    if router.resigned {
+        let when = command(facts, "resigns").map_or(String::new(), |by| format!(" ({by})"));
+        return format!(
+            "{prefix} it was told to resign{when}. \"vrrpctl priority {} default\" lets it compete again.",
+            router.vrid
+        );
+    }
+    if router.standing_back {
+        return format!("{prefix} a check fails by which it stands back.");
+    }
+    if !router.preempt {
+        return format!(
+            "{prefix} preempt = no: it waits until the master fails or gives up. \"vrrpctl resign {}\" on the master moves the addresses here.",
+            router.vrid
+        );
+    }
+    if router.preempt_delay_s > 0.0 {
+        return format!(
+            "{prefix} preemptdelay = {} has not gone by since the master was first heard with a lower priority.",
+            router.preempt_delay_s
+        );
+    }
+    format!(
+        "{prefix} the master was heard a moment ago only, or a preparation is awaited (preparescript)."
+    )
+}
+
+fn init(facts: &Facts<'_>) -> Vec<String> {
+    let router = facts.router;
+    let interface = &router.interface;
+    let takes = "This host takes no part:";
+    let vrid = router.vrid;
+    let sentence = if router.leaving {
+        format!("{takes} it is being removed.")
+    } else if !router.enabled {
+        let by = command(facts, "disabled").map_or(String::new(), |by| format!(" ({by})"));
+        format!("{takes} it was disabled by vrrpctl{by}. \"vrrpctl enable {vrid}\" ends that.")
+    } else if router.interface_missing {
+        format!("{takes} there is no interface {interface}. It joins when there is one.")
+    } else if !router.interface_up {
+        format!("{takes} the interface {interface} is down or has no carrier.")
+    } else if router.source.is_none() {
+        format!("{takes} {interface} has no address of this family to advertise from.")
+    } else if router.cause == "tracked-fault" {
+        format!(
+            "{takes} a check or an object that it cannot do without fails: {}.",
+            router.reason
+        )
+    } else {
+        format!("{takes} {}.", router.reason)
+    };
+    vec![sentence]
+}
+
+/// The other routers of the segment, as far as they matter.
+fn others(facts: &Facts<'_>) -> Vec<String> {
+    let router = facts.router;
+    let mut all = Vec::new();
+    if let Some(holder) = &router.conflict {
+        all.push(format!(
+            "A host with the MAC {} answers for {}, and no advertisement of it is heard: the master may be alive and cut off in one direction, or has died and left the address behind.",
+            holder.mac, holder.address
+        ));
+    }
+    let of_ours = facts.seen.iter().filter(|seen| {
+        !seen.is_self
+            && seen.vrid == router.vrid
+            && seen.interface == router.interface
+            && seen.family == router.family
+    });
+    let fresh: Vec<&Seen> = of_ours.filter(|seen| !seen.stale).collect();
+    for seen in &fresh {
+        let Some(why) = &seen.refused else { continue };
+        // The sentence about our own frames begins with "is".
+        if router.source.as_deref() == Some(seen.address.as_str()) {
+            all.push(format!(
+                "Our own address, {}, {why}: look for a loop, a port that mirrors, or a host with the same address.",
+                seen.address
+            ));
+        } else {
+            all.push(format!(
+                "{} (priority {}) is heard and refused: {why}. For the election it does not exist, nor do we for it.",
+                seen.address, seen.priority
+            ));
+        }
+    }
+    let rivals = fresh.iter().filter(|seen| seen.refused.is_none());
+    if router.state == State::Master && !router.handing_over {
+        for seen in rivals {
+            all.push(format!(
+                "There are two masters: {} (priority {}) advertises too, heard {}. One of the two does not hear the other, or refuses it: compare \"vrrpctl explain {}\" there.",
+                seen.address,
+                seen.priority,
+                ago(seen.last_heard_s),
+                router.vrid
+            ));
+        }
+        if router.peer.is_none() && fresh.is_empty() {
+            all.push(
+                "No other router was ever heard. A master hears no backups, so there may be some; but if another host should have been master before, look at the cable, the VLAN and the firewall (protocol 112)."
+                    .into(),
+            );
+        }
+    }
+    if let Some(rejected) = &router.last_rejected
+        && all.is_empty()
+    {
+        let source = rejected.source.as_deref().unwrap_or("an unreadable source");
+        all.push(format!(
+            "A packet from {source} was refused {}: {}; {} in all.",
+            ago(rejected.age_s),
+            rejected.reason,
+            rejected.count
+        ));
+    }
+    all
+}
+
+/// The last records about this virtual router.
+fn past(facts: &Facts<'_>) -> Vec<String> {
+    let of_ours = facts
+        .records
+        .iter()
+        .filter(|one| is_about(facts.router, one));
+    let all: Vec<String> = of_ours.map(record).collect();
+    let first = all.len().saturating_sub(PAST);
+    let prefix = name(
+        facts.router.name.as_deref(),
+        facts.router.vrid,
+        &facts.router.interface,
+        facts.router.family,
+    );
+    let shown = all.into_iter().skip(first);
+    shown
+        .map(|line| line.replacen(&format!(" {prefix}:"), "", 1))
+        .collect()
+}
+
+/// The consequences if this host failed at this moment.
+fn failure(facts: &Facts<'_>) -> Vec<String> {
+    let router = facts.router;
+    match (router.state, living(router)) {
+        (State::Init, _) => vec!["Nothing would change: it takes no part.".into()],
+        (State::Backup, Some(peer)) => vec![
+            format!("Nothing would change: {} goes on serving.", peer.address),
+            format!(
+                "If {} failed, this host would take over {:.3} s after its last advertisement, unless a backup with a higher priority does so before: backups do not hear each other.",
+                peer.address, router.down_interval_s
+            ),
+        ],
+        (State::Backup, None) => vec!["Nobody is known who would serve the addresses.".into()],
+        (State::Master, _) => failure_of_master(facts),
+    }
+}
+
+fn failure_of_master(facts: &Facts<'_>) -> Vec<String> {
+    let router = facts.router;
+    let mut all = vec![
+        "A master hears no backups, so who would take over cannot be known from here.".to_owned(),
+    ];
+    let down = |priority: u8| down_interval(router, priority);
+    if let (Some(quick), Some(slow)) = (down(254), down(1)) {
+        all.push(format!(
+            "A backup would, of whatever priority, {quick} to {slow} after our last advertisement; when vrrpd is stopped in an orderly way, {} to {}.",
+            skew(router, 254),
+            skew(router, 1)
+        ));
+    }
+    if let Some(peer) = &router.peer
+        && peer.priority > 0
+        && let Some(after) = down(peer.priority)
+    {
+        all.push(format!(
+            "{} was last heard as master {} with priority {}: if it is backup still, after {after}.",
+            peer.address,
+            ago(peer.last_heard_s),
+            peer.priority
+        ));
+    }
+    all.push("Ask \"vrrpctl status\" on the other hosts whether one of them is backup.".into());
+    all
+}
+
+/// The other master, if it was heard lately.
+fn living(router: &VirtualRouter) -> Option<&Peer> {
+    let peer = router.peer.as_ref()?;
+    (peer.priority > 0 && peer.last_heard_s <= router.down_interval_s.max(1.0)).then_some(peer)
+}
+
+/// The engine's own Active_Down_Interval of a backup of this priority that hears us.
+fn down_interval(router: &VirtualRouter, priority: u8) -> Option<String> {
+    let (interval, version) = timing(router)?;
+    let down = interval.down_interval(version, Priority::new(priority)?);
+    Some(seconds(down.into()))
+}
+
+/// The skew: the part of the down interval that priority 0 leaves.
+fn skew(router: &VirtualRouter, priority: u8) -> String {
+    let skew = || {
+        let (interval, version) = timing(router)?;
+        let down = interval.down_interval(version, Priority::new(priority)?);
+        let three = 3 * interval.duration().as_micros();
+        let skew = down.as_micros().saturating_sub(three);
+        Some(seconds(std::time::Duration::from_micros(skew)))
+    };
+    skew().unwrap_or_default()
+}
+
+fn timing(router: &VirtualRouter) -> Option<(AdvertInterval, Version)> {
+    let centis = (router.interval_s * 100.0).round();
+    let interval = AdvertInterval::from_centis(centis as u16)?;
+    let version = match router.version {
+        Versions::V2 => Version::V2,
+        Versions::V3 => Version::V3,
+        Versions::Both => Version::Both,
+    };
+    Some((interval, version))
+}
+
+/// The last command with this text about the virtual router: `2026-11-30T18:00:00.000Z by root`.
+fn command(facts: &Facts<'_>, text: &str) -> Option<String> {
+    let of_ours = facts.records.iter().rev();
+    of_ours
+        .filter(|one| is_about(facts.router, one))
+        .find_map(|one| match one {
+            Record::Notice(Notice {
+                kind: NoticeKind::Command,
+                text: said,
+                time_ms,
+                uid,
+                ..
+            }) if said.starts_with(text) => {
+                let by = uid.map_or(String::new(), |uid| {
+                    format!(" by {}", super::text::user(uid))
+                });
+                Some(format!("{}{by}", utc(*time_ms)))
+            }
+            _ => None,
+        })
+}
+
+fn is_about(router: &VirtualRouter, record: &Record) -> bool {
+    let whole = (
+        Some(router.vrid),
+        Some(router.interface.as_str()),
+        Some(router.family),
+    );
+    record.about() == whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vrrp_control::{Conflict, Event, Family, Rejected, UsedCheck};
+
+    /// A master with priority 200 that has never heard anybody.
+    fn router() -> VirtualRouter {
+        VirtualRouter {
+            vrid: 1,
+            interface: "eth0".into(),
+            family: Family::Ipv4,
+            state: State::Master,
+            since_s: 61.0,
+            reason: "no advertisement from anybody within 3.218 s".into(),
+            cause: "no-response".into(),
+            priority: 200,
+            base_priority: 200,
+            configured_priority: 200,
+            enabled: true,
+            preempt: true,
+            interval_s: 1.0,
+            down_interval_s: 3.218,
+            source: Some("10.0.0.2".into()),
+            interface_up: true,
+            masters: 1,
+            ..VirtualRouter::default()
+        }
+    }
+
+    fn peer(priority: u8) -> Option<Peer> {
+        Some(Peer {
+            address: "10.0.0.3".into(),
+            priority,
+            version: 3,
+            interval_s: 1.0,
+            last_heard_s: 0.4,
+            ..Peer::default()
+        })
+    }
+
+    fn backup(priority: u8) -> VirtualRouter {
+        VirtualRouter {
+            state: State::Backup,
+            cause: "higher-priority".into(),
+            peer: peer(priority),
+            ..router()
+        }
+    }
+
+    fn init(cause: &str) -> VirtualRouter {
+        VirtualRouter {
+            state: State::Init,
+            cause: cause.into(),
+            reason: "a reason".into(),
+            ..router()
+        }
+    }
+
+    fn other(refused: Option<&str>) -> Seen {
+        Seen {
+            interface: "eth0".into(),
+            vrid: 1,
+            family: Family::Ipv4,
+            address: "10.0.0.3".into(),
+            priority: 100,
+            last_heard_s: 0.2,
+            ours: true,
+            refused: refused.map(str::to_owned),
+            ..Seen::default()
+        }
+    }
+
+    fn told(text: &str, time_ms: u64) -> Record {
+        Record::Notice(Notice {
+            seq: 3,
+            time_ms,
+            kind: NoticeKind::Command,
+            vrid: Some(1),
+            interface: Some("eth0".into()),
+            family: Some(Family::Ipv4),
+            uid: Some(0),
+            text: text.into(),
+            ..Notice::default()
+        })
+    }
+
+    #[track_caller]
+    fn says(router: &VirtualRouter, seen: &[Seen], records: &[Record], parts: &[&str]) -> String {
+        let text = explain(&Facts {
+            router,
+            seen,
+            records,
+        });
+        for part in parts {
+            assert!(text.contains(part), "{part}\nis not in\n{text}");
+        }
+        text
+    }
+
+    #[test]
+    fn master_because_the_other_fell_silent() {
+        says(
+            &VirtualRouter {
+                reason: "no advertisement within 3.218 s from 10.0.0.3 (priority 250)".into(),
+                peer: Some(Peer {
+                    last_heard_s: 64.0,
+                    ..peer(250).unwrap_or_default()
+                }),
+                ..router()
+            },
+            &[],
+            &[],
+            &[
+                "because the master before it fell silent: no advertisement within 3.218 s from 10.0.0.3 (priority 250).",
+                "10.0.0.3 was last heard as master 1 min 4 s ago with priority 250: if it is backup still, after 3.023 s.",
+                "3.008 s to 3.996 s after our last advertisement; when vrrpd is stopped in an orderly way, 0.008 s to 0.996 s.",
+            ],
+        );
+    }
+
+    #[test]
+    fn master_by_priority() {
+        says(
+            &VirtualRouter {
+                cause: "preempted".into(),
+                reason: "we preempt 10.0.0.3 (priority 100), ours is 200".into(),
+                ..router()
+            },
+            &[],
+            &[],
+            &["because its priority, 200, is the highest: we preempt 10.0.0.3"],
+        );
+        says(
+            &VirtualRouter {
+                cause: "priority".into(),
+                ..router()
+            },
+            &[],
+            &[],
+            &["because they are its own (priority 255)."],
+        );
+    }
+
+    #[test]
+    fn master_that_never_heard_anybody() {
+        let text = says(&router(), &[], &[], &["No other router was ever heard."]);
+        assert!(text.contains("cannot be known from here"), "{text}");
+    }
+
+    #[test]
+    fn two_masters() {
+        says(
+            &router(),
+            &[other(None)],
+            &[],
+            &["There are two masters: 10.0.0.3 (priority 100) advertises too, heard just now."],
+        );
+    }
+
+    #[test]
+    fn a_peer_that_is_refused() {
+        let text = says(
+            &router(),
+            &[other(Some("it has another password"))],
+            &[],
+            &["10.0.0.3 (priority 100) is heard and refused: it has another password."],
+        );
+        assert!(!text.contains("ever heard"), "{text}");
+    }
+
+    #[test]
+    fn a_master_that_is_not_heard_answers_for_the_address() {
+        let unheard = VirtualRouter {
+            cause: "unheard".into(),
+            conflict: Some(Conflict {
+                address: "10.0.0.1".into(),
+                mac: "00:00:5e:00:01:01".into(),
+            }),
+            ..router()
+        };
+        says(
+            &unheard,
+            &[],
+            &[],
+            &[
+                "because the master before it fell silent",
+                "A host with the MAC 00:00:5e:00:01:01 answers for 10.0.0.1, and no advertisement of it is heard",
+            ],
+        );
+    }
+
+    #[test]
+    fn our_own_frames_are_heard() {
+        let own = Seen {
+            address: "10.0.0.2".into(),
+            ..other(Some(
+                "is advertised from by another host (MAC 02:00:00:00:00:01), or what we send comes back to us",
+            ))
+        };
+        says(
+            &router(),
+            &[own],
+            &[],
+            &[
+                "Our own address, 10.0.0.2, is advertised from by another host (MAC 02:00:00:00:00:01), or what we send comes back to us: look for a loop",
+            ],
+        );
+    }
+
+    #[test]
+    fn the_last_one_standing() {
+        says(
+            &VirtualRouter {
+                standing_back: true,
+                checks: vec![UsedCheck {
+                    name: "web".into(),
+                    effect: "stand-back".into(),
+                    passing: false,
+                }],
+                ..router()
+            },
+            &[],
+            &[],
+            &[
+                "It is the last one standing",
+                "The check web fails, and makes it stand back",
+            ],
+        );
+    }
+
+    #[test]
+    fn backup_to_a_better_host() {
+        says(
+            &backup(250),
+            &[],
+            &[],
+            &[
+                "This host is backup: 10.0.0.3 (priority 250) is master and was heard just now; ours is 200.",
+                "It has the higher priority",
+                "Nothing would change: 10.0.0.3 goes on serving.",
+                "If 10.0.0.3 failed, this host would take over 3.218 s after its last advertisement",
+            ],
+        );
+        says(&backup(200), &[], &[], &["The priorities are equal"]);
+    }
+
+    #[test]
+    fn backup_with_a_better_priority_by_each_reason() {
+        let better = || backup(100);
+        let because = "Ours is the higher priority, and it does not take over, because";
+        let off = VirtualRouter {
+            preempt: false,
+            ..better()
+        };
+        says(&off, &[], &[], &[&format!("{because} preempt = no")]);
+        let delayed = VirtualRouter {
+            preempt_delay_s: 60.0,
+            ..better()
+        };
+        says(
+            &delayed,
+            &[],
+            &[],
+            &[&format!("{because} preemptdelay = 60 has not")],
+        );
+        let resigned = VirtualRouter {
+            resigned: true,
+            ..better()
+        };
+        says(
+            &resigned,
+            &[],
+            &[told("resigns; it serves on", 0)],
+            &[&format!(
+                "{because} it was told to resign (1970-01-01T00:00:00.000Z by root)."
+            )],
+        );
+        let back = VirtualRouter {
+            standing_back: true,
+            ..better()
+        };
+        says(&back, &[], &[], &[&format!("{because} a check fails")]);
+        says(
+            &better(),
+            &[],
+            &[],
+            &[&format!("{because} the master was heard a moment ago")],
+        );
+    }
+
+    #[test]
+    fn init_by_each_reason() {
+        let takes = "This host takes no part:";
+        let nothing = "Nothing would change: it takes no part.";
+        let missing = VirtualRouter {
+            interface_missing: true,
+            interface_up: false,
+            ..init("interface-down")
+        };
+        says(
+            &missing,
+            &[],
+            &[],
+            &[&format!("{takes} there is no interface eth0."), nothing],
+        );
+        let down = VirtualRouter {
+            interface_up: false,
+            ..init("interface-down")
+        };
+        says(
+            &down,
+            &[],
+            &[],
+            &[&format!("{takes} the interface eth0 is down")],
+        );
+        let bare = VirtualRouter {
+            source: None,
+            ..init("no-address")
+        };
+        says(&bare, &[], &[], &[&format!("{takes} eth0 has no address")]);
+        let disabled = VirtualRouter {
+            enabled: false,
+            ..init("disabled")
+        };
+        says(
+            &disabled,
+            &[],
+            &[told("disabled", 1_000)],
+            &[&format!(
+                "{takes} it was disabled by vrrpctl (1970-01-01T00:00:01.000Z by root). \"vrrpctl enable 1\" ends that."
+            )],
+        );
+        let fault = VirtualRouter {
+            checks: vec![UsedCheck {
+                name: "db".into(),
+                effect: "fault".into(),
+                passing: false,
+            }],
+            ..init("tracked-fault")
+        };
+        says(
+            &fault,
+            &[],
+            &[],
+            &[
+                "cannot do without fails: a reason.",
+                "The check db fails, and keeps it",
+            ],
+        );
+        let leaving = VirtualRouter {
+            leaving: true,
+            ..init("disabled")
+        };
+        says(
+            &leaving,
+            &[],
+            &[],
+            &[&format!("{takes} it is being removed.")],
+        );
+        says(
+            &init("effect-failed"),
+            &[],
+            &[],
+            &[&format!("{takes} a reason.")],
+        );
+    }
+
+    #[test]
+    fn a_priority_that_was_set_and_a_lost_packet_are_told() {
+        says(
+            &VirtualRouter {
+                priority_override: Some(50),
+                configured_priority: 200,
+                last_rejected: Some(Rejected {
+                    reason: "ip-ttl-errors".into(),
+                    source: Some("10.0.0.9".into()),
+                    age_s: 5.0,
+                    count: 2,
+                }),
+                ..backup(250)
+            },
+            &[],
+            &[],
+            &[
+                "Its priority was set to 50 by vrrpctl; the file says 200. \"vrrpctl priority 1 default\" ends that.",
+                "A packet from 10.0.0.9 was refused 5 s ago: ip-ttl-errors; 2 in all.",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_drain_is_told_and_how_to_end_it() {
+        let drained = VirtualRouter {
+            overrides: vec![vrrp_control::GivenOverride {
+                kind: vrrp_control::OverrideKind::Drain,
+                ..vrrp_control::GivenOverride::default()
+            }],
+            ..backup(100)
+        };
+        says(
+            &drained,
+            &[],
+            &[],
+            &["drained", "to end it: vrrpctl undrain"],
+        );
+    }
+
+    #[test]
+    fn nobody_is_heard_yet() {
+        let alone = VirtualRouter {
+            peer: None,
+            ..backup(0)
+        };
+        says(
+            &alone,
+            &[],
+            &[],
+            &["hears no master; it takes over when it has heard none for 3.218 s."],
+        );
+    }
+
+    #[test]
+    fn the_past_is_that_of_the_virtual_router() {
+        let event = |vrid| {
+            Record::Event(Event {
+                seq: 9,
+                time_ms: 0,
+                vrid,
+                interface: "eth0".into(),
+                family: Family::Ipv4,
+                from: State::Init,
+                to: State::Backup,
+                reason: "started".into(),
+                ..Event::default()
+            })
+        };
+        let text = says(
+            &router(),
+            &[],
+            &[event(1), event(2)],
+            &["\n  9 1970-01-01T00:00:00.000Z init -> backup: started\n"],
+        );
+        assert_eq!(text.matches("started").count(), 1, "{text}");
+    }
+}
