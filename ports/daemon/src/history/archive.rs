@@ -228,7 +228,7 @@ mod tests {
             }
         }
         assert!((5..=7).contains(&writes), "{writes} in a minute");
-        let kept = texts(&Archive::open(&place.dir()));
+        let kept = texts(&Archive::open(keeper.dir()));
         assert_eq!(kept.len(), HISTORY);
         assert_eq!(kept.last().map(|(seq, _)| *seq), Some(archive.kept));
     }

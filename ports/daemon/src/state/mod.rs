@@ -14,6 +14,9 @@ use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use vrrp_port_kit::ledger::try_lock;
 
 use crate::sys;
 
@@ -43,6 +46,8 @@ impl StateFile {
 #[derive(Clone, Debug)]
 pub struct StateDir {
     path: PathBuf,
+    /// The lock that keeps another vrrpd out, once it is held.
+    lock: Arc<Mutex<Option<File>>>,
 }
 
 impl StateDir {
@@ -50,6 +55,7 @@ impl StateDir {
     pub fn new(path: &Path) -> Self {
         Self {
             path: path.to_path_buf(),
+            lock: Arc::default(),
         }
     }
 
@@ -69,6 +75,10 @@ impl StateDir {
     /// Reads the contents of a file. `None`: there is none, or it is damaged, in which case it is set
     /// aside and the log says so.
     pub fn read(&self, file: StateFile) -> Option<Vec<u8>> {
+        // That of another vrrpd says nothing about this one.
+        if self.path.is_dir() && self.prepare().is_err() {
+            return None;
+        }
         let path = self.path.join(file.name);
         match read_whole(&path, file) {
             Ok(contents) => contents,
@@ -128,7 +138,30 @@ impl StateDir {
         if !meta.is_dir() {
             return refused("it is not a directory, or a symbolic link to one".into());
         }
-        trust(&meta)
+        trust(&meta)?;
+        self.hold_lock()
+    }
+
+    /// Takes the lock, unless it is held already. The kernel lets go of it however this process ends.
+    fn hold_lock(&self) -> io::Result<()> {
+        // Nothing panics while it is held.
+        let mut lock = self.lock.lock().unwrap_or_else(|e| e.into_inner());
+        if lock.is_some() {
+            return Ok(());
+        }
+        let file = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .custom_flags(sys::CAREFUL)
+            .open(self.path.join("lock"))?;
+        // A file system without locks is used without.
+        if !try_lock(&file).unwrap_or(true) {
+            return refused("another vrrpd uses it: give this one a statedir of its own".into());
+        }
+        *lock = Some(file);
+        Ok(())
     }
 
     fn refusal(&self, error: &io::Error) -> String {

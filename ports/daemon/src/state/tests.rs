@@ -54,7 +54,8 @@ fn a_file_is_replaced_as_a_whole_and_read_again() {
     let mode = |path: PathBuf| fs::metadata(path).expect("there").permissions().mode() & 0o777;
     assert_eq!(mode(place.path()), 0o700);
     assert_eq!(mode(place.path().join("things")), 0o600);
-    assert_eq!(fs::read_dir(place.path()).expect("a directory").count(), 1);
+    // The file and the lock.
+    assert_eq!(fs::read_dir(place.path()).expect("a directory").count(), 2);
     // A crash may leave the file under its other name.
     fs::write(place.path().join("things.new"), "half").expect("a file");
     dir.write(FILE, b"whole").expect("written");
@@ -145,4 +146,22 @@ fn the_keeper_writes_in_order_and_tells_each_outcome() {
     assert!(done[..10].iter().all(|one| one.result.is_ok()));
     assert!(done[10].result.is_err());
     assert_eq!(keeper.dir().read(FILE), Some(b"9".to_vec()));
+}
+
+#[test]
+fn two_daemons_do_not_share_a_directory() {
+    let place = Place::new("shared");
+    let first = place.dir();
+    first.write(FILE, b"of the first").expect("written");
+    let second = place.dir();
+    let why = second.probe().expect_err("locked");
+    assert!(
+        why.ends_with("another vrrpd uses it: give this one a statedir of its own"),
+        "{why}"
+    );
+    assert_eq!(second.write(FILE, b"x"), Err(why));
+    assert_eq!(second.read(FILE), None);
+    assert_eq!(first.read(FILE), Some(b"of the first".to_vec()));
+    drop(first);
+    assert_eq!(second.read(FILE), Some(b"of the first".to_vec()));
 }
