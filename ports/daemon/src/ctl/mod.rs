@@ -1,5 +1,6 @@
 //! How vrrpctl shows answers.
 
+pub mod doctor;
 pub mod explain;
 pub mod filter;
 pub mod metrics;

@@ -619,6 +619,23 @@ pub fn enter_sandbox() -> io::Result<()> {
     Ok(())
 }
 
+/// Whether the kernel knows that its clock is synchronised. `None`: it cannot be asked.
+#[cfg(target_os = "linux")]
+pub fn clock_is_synchronised() -> Option<bool> {
+    // SAFETY: zeros are a valid request: nothing is changed; the struct outlives the call.
+    let state = unsafe {
+        let mut request: libc::timex = std::mem::zeroed();
+        libc::adjtimex(&mut request)
+    };
+    (state >= 0).then_some(state != libc::TIME_ERROR)
+}
+
+/// Whether the kernel knows that its clock is synchronised. `None`: it cannot be asked.
+#[cfg(target_os = "freebsd")]
+pub fn clock_is_synchronised() -> Option<bool> {
+    None
+}
+
 /// The user for a process that needs no rights: `_vrrp` where there is one, else `nobody`.
 pub fn nobody() -> Account {
     let users = ["_vrrp", "nobody"].into_iter();

@@ -121,6 +121,14 @@ pub(crate) const COMMANDS: &[Command] = &[
                   would happen if this host failed now.",
     },
     Command {
+        name: "doctor",
+        operands: Operands::None,
+        forms: &[Form::Json],
+        summary: "look for what will do harm on this host and on the wire",
+        details: "Each finding with why it matters and what to type. As root it reads the firewall, too.\n\
+                  0: nothing was found; 1: something was.",
+    },
+    Command {
         name: "log",
         operands: Operands::Selection,
         forms: &[Form::Json],

@@ -16,6 +16,7 @@ use lexopt::prelude::*;
 
 use vrrp_config::{DEFAULT_CONTROL_SOCKET, DEFAULT_FILE};
 use vrrp_control::{Answer, Connection, Family, Record, Request, Since, State, Status, Terms};
+use vrrpd::ctl::doctor;
 use vrrpd::ctl::explain::{self, Facts};
 use vrrpd::ctl::filter::Filter;
 use vrrpd::ctl::{metrics, text};
@@ -43,6 +44,7 @@ enum Work {
     HandOver(Request, Duration),
     Check(String),
     Explain(Filter),
+    Doctor,
 }
 
 #[derive(Debug)]
@@ -402,6 +404,7 @@ fn work(command: &Command, operands: &[&str], filter: &Filter) -> Result<Work, l
         ("default", vrids) => Request::Default(which(vrids, filter)?),
         ("enable", vrids) => Request::Enable(which(vrids, filter)?),
         ("disable", vrids) => Request::Disable(which(vrids, filter)?),
+        ("doctor", _) => return Ok(Work::Doctor),
         ("explain", vrids) => return Ok(Work::Explain(narrowed(vrids, filter)?)),
         ("is-master", vrids) => return Ok(Work::IsMaster(narrowed(vrids, filter)?)),
         ("wait", [words @ .., goal]) if !words.is_empty() => {
@@ -417,6 +420,8 @@ fn work(command: &Command, operands: &[&str], filter: &Filter) -> Result<Work, l
 fn run(args: &Args) -> Result<ExitCode, Failure> {
     let unreachable = |error: &dyn std::fmt::Display| (UNREACHABLE, error.to_string().into());
     let mut vrrpd = Connection::open(&args.socket).map_err(|e| unreachable(&e))?;
+    // Before the files are out of reach.
+    let host = host(&args.work);
     // Answers are read without access to anything else.
     sys::enter_sandbox().map_err(|e| unreachable(&e))?;
     let mut ask = |request: &Request| -> Result<Answer, Failure> {
@@ -437,6 +442,7 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
         }
         Work::Check(name) => return check(&mut ask, name, args.form),
         Work::Explain(filter) => return explain(&mut ask, filter),
+        Work::Doctor => return doctor(&mut ask, &args.filter, &host, args.form),
         Work::HandOver(request, wait) => {
             return handover::run(&mut ask, request, *wait, args.form);
         }
@@ -509,6 +515,50 @@ fn check(
         }
         std::thread::sleep(STEP);
     }
+}
+
+/// This host, as far as the doctor looks at it.
+fn host(work: &Work) -> doctor::Host {
+    let mut host = doctor::Host::of("/");
+    if matches!(work, Work::Doctor) {
+        host.synchronised = sys::clock_is_synchronised();
+        let rules = [("nft", &["list", "ruleset"][..]), ("iptables-save", &[])];
+        let rules = rules.into_iter().filter_map(|(program, words)| {
+            let output = std::process::Command::new(program)
+                .args(words)
+                .output()
+                .ok()?;
+            let text = String::from_utf8(output.stdout).ok()?;
+            (output.status.success() && !text.trim().is_empty()).then_some(text)
+        });
+        host.firewall = Some(rules.collect::<String>()).filter(|text| !text.is_empty());
+    }
+    host
+}
+
+/// Tells what was found. The exit status tells whether anything was.
+fn doctor(
+    ask: &mut dyn FnMut(&Request) -> Result<Answer, Failure>,
+    filter: &Filter,
+    host: &doctor::Host,
+    form: Form,
+) -> Result<ExitCode, Failure> {
+    let mut asked = (ask(&Request::Status)?, ask(&Request::Who)?);
+    filter.apply(&mut asked.0);
+    let (Answer::Status(status), Answer::Who(seen)) = asked else {
+        return Err((REFUSED, "an answer to another question".to_owned().into()));
+    };
+    let findings = doctor::examine(&status, &seen, host);
+    let text = match form {
+        Form::Json => serde_json::to_string_pretty(&findings).map(|text| text + "\n"),
+        _ => Ok(doctor::text(&findings)),
+    };
+    print(&text.map_err(|e| (REFUSED, e.to_string().into()))?)?;
+    Ok(ExitCode::from(if findings.is_empty() {
+        0
+    } else {
+        REFUSED
+    }))
 }
 
 /// Explains each virtual router that is meant.

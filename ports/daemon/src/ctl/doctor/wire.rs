@@ -1,0 +1,284 @@
+//! Conditions that the daemon knows of.
+
+use vrrp_control::{Seen, State, Status, VirtualRouter};
+
+use super::{Finding, Host};
+use crate::ctl::text::name;
+
+pub(super) fn findings(status: &Status, seen: &[Seen], host: &Host) -> Vec<Finding> {
+    let mut all: Vec<Finding> = status
+        .warnings
+        .iter()
+        .map(|text| warning("", text))
+        .collect();
+    for router in &status.virtual_routers {
+        let about = name(
+            router.name.as_deref(),
+            router.vrid,
+            &router.interface,
+            router.family,
+        );
+        let of_ours = seen.iter().filter(|seen| {
+            !seen.is_self
+                && !seen.stale
+                && seen.vrid == router.vrid
+                && seen.interface == router.interface
+                && seen.family == router.family
+        });
+        let others: Vec<&Seen> = of_ours.collect();
+        let of_router = of_router(router, &others, host);
+        let told = !of_router.is_empty();
+        all.extend(of_router.into_iter().map(|finding| Finding {
+            about: about.clone(),
+            ..finding
+        }));
+        // A warning says most of these in other words.
+        if !told {
+            all.extend(router.warnings.iter().map(|text| warning(&about, text)));
+        }
+    }
+    all
+}
+
+fn warning(about: &str, text: &str) -> Finding {
+    Finding {
+        id: "warning",
+        about: about.to_owned(),
+        found: text.to_owned(),
+        matters: "vrrpd warns of it for as long as it lasts.".into(),
+        todo: "vrrpctl status; vrrpctl log".into(),
+    }
+}
+
+fn finding(id: &'static str, found: String, matters: &str, todo: String) -> Finding {
+    Finding {
+        id,
+        about: String::new(),
+        found,
+        matters: matters.to_owned(),
+        todo,
+    }
+}
+
+fn of_router(router: &VirtualRouter, others: &[&Seen], host: &Host) -> Vec<Finding> {
+    let mut all = Vec::new();
+    let vrid = router.vrid;
+    let is_own = |seen: &Seen| router.source.as_deref() == Some(seen.address.as_str());
+    let accepted = others.iter().filter(|seen| seen.refused.is_none());
+    let rivals: Vec<&str> = accepted.clone().map(|seen| seen.address.as_str()).collect();
+    if router.masters > 1 {
+        all.push(finding(
+            "two-masters",
+            format!(
+                "{} masters are heard: {}",
+                router.masters,
+                rivals.join(", ")
+            ),
+            "Addresses are served twice; clients reach now the one, now the other.",
+            format!("vrrpctl explain {vrid}, on each of the hosts"),
+        ));
+    }
+    for seen in others {
+        let Some(why) = &seen.refused else { continue };
+        let (address, reason) = (&seen.address, why);
+        all.push(match is_own(seen) {
+            true => finding(
+                "own-frames",
+                format!("advertisements from our own address {address} arrive"),
+                "A loop or a mirrored port sends back what we send, or another host has the same address.",
+                format!("arping -D -I {} {address}; look for a loop of switches", router.interface),
+            ),
+            false => finding(
+                "refused",
+                format!("{address} is heard and refused: {reason}"),
+                "Neither host knows the other: both become master.",
+                "vrrpctl who; compare vrrpd.conf of both".into(),
+            ),
+        });
+    }
+    let lonely = router.peer.is_none() && others.is_empty() && router.state != State::Init;
+    if lonely {
+        let strict = host.number(&format!(
+            "proc/sys/net/ipv4/conf/{}/rp_filter",
+            router.interface
+        ));
+        let strict = strict.max(host.number("proc/sys/net/ipv4/conf/all/rp_filter")) == Some(1);
+        let more = if strict { "; rp_filter is 1 there" } else { "" };
+        all.push(finding(
+            "never-heard",
+            format!("no other router was ever heard{more}"),
+            "That is so on a master whose backups were never master, and where a cable, a VLAN or a firewall is in the way.",
+            format!("tcpdump -ni {} ip proto 112, here and on the other host", router.interface),
+        ));
+    }
+    for seen in accepted {
+        if seen.priority == router.priority && router.state != State::Init {
+            let (id, matters) = match router.priority {
+                255 => (
+                    "two-owners",
+                    "Two hosts claim to own the addresses; neither gives way.",
+                ),
+                _ => (
+                    "equal-priority",
+                    "The higher address decides, which nobody wrote down.",
+                ),
+            };
+            all.push(finding(
+                id,
+                format!("{} has our priority, {}", seen.address, router.priority),
+                matters,
+                "give each host its own priority in vrrpd.conf".into(),
+            ));
+        }
+    }
+    if router.priority_override.is_some() || router.resigned {
+        all.push(finding(
+            "override",
+            match router.priority_override {
+                Some(set) => format!("the priority is {set} by vrrpctl, {} by the file", router.configured_priority),
+                None => "it was told to resign and does not compete".into(),
+            },
+            "A host that was taken out for maintenance and forgotten is missing when the other fails.",
+            format!("vrrpctl priority {vrid} default"),
+        ));
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vrrp_control::{Family, Peer};
+
+    fn router() -> VirtualRouter {
+        VirtualRouter {
+            vrid: 1,
+            interface: "eth0".into(),
+            family: Family::Ipv4,
+            state: State::Master,
+            priority: 200,
+            configured_priority: 200,
+            enabled: true,
+            masters: 1,
+            source: Some("10.0.0.2".into()),
+            peer: Some(Peer::default()),
+            ..VirtualRouter::default()
+        }
+    }
+
+    fn seen(address: &str, refused: Option<&str>) -> Seen {
+        Seen {
+            interface: "eth0".into(),
+            vrid: 1,
+            family: Family::Ipv4,
+            address: address.into(),
+            priority: 100,
+            refused: refused.map(str::to_owned),
+            ..Seen::default()
+        }
+    }
+
+    #[track_caller]
+    fn found(router: VirtualRouter, seen: &[Seen]) -> Vec<(&'static str, String)> {
+        let status = Status {
+            virtual_routers: vec![router],
+            ..Status::default()
+        };
+        let all = findings(&status, seen, &Host::of("/nonexistent"));
+        let about = |finding: &Finding| finding.about == "VRID 1 on eth0 (ipv4)";
+        assert!(all.iter().all(about), "{all:?}");
+        all.into_iter().map(|one| (one.id, one.found)).collect()
+    }
+
+    #[test]
+    fn a_healthy_one_has_no_findings() {
+        assert_eq!(found(router(), &[]), []);
+        let backup = VirtualRouter {
+            state: State::Backup,
+            masters: 1,
+            ..router()
+        };
+        assert_eq!(found(backup, &[seen("10.0.0.3", None)]), []);
+    }
+
+    #[test]
+    fn each_condition_of_the_wire_is_found() {
+        let one = |id, text: &str| vec![(id, text.to_owned())];
+        let two = VirtualRouter {
+            masters: 2,
+            ..router()
+        };
+        assert_eq!(
+            found(two, &[seen("10.0.0.3", None)]),
+            one("two-masters", "2 masters are heard: 10.0.0.3")
+        );
+        assert_eq!(
+            found(router(), &[seen("10.0.0.2", Some("is a loop"))]),
+            one(
+                "own-frames",
+                "advertisements from our own address 10.0.0.2 arrive"
+            )
+        );
+        assert_eq!(
+            found(
+                router(),
+                &[seen("10.0.0.3", Some("it has another password"))]
+            ),
+            one(
+                "refused",
+                "10.0.0.3 is heard and refused: it has another password"
+            )
+        );
+        let lonely = || VirtualRouter {
+            peer: None,
+            ..router()
+        };
+        assert_eq!(
+            found(lonely(), &[]),
+            one("never-heard", "no other router was ever heard")
+        );
+        // Heard and refused is not never heard.
+        assert_eq!(
+            found(lonely(), &[seen("10.0.0.3", Some("x"))])[0].0,
+            "refused"
+        );
+        let equal = VirtualRouter {
+            priority: 100,
+            ..router()
+        };
+        assert_eq!(
+            found(equal, &[seen("10.0.0.3", None)]),
+            one("equal-priority", "10.0.0.3 has our priority, 100")
+        );
+        let owner = VirtualRouter {
+            priority: 255,
+            ..router()
+        };
+        let other = Seen {
+            priority: 255,
+            ..seen("10.0.0.3", None)
+        };
+        assert_eq!(found(owner, &[other])[0].0, "two-owners");
+        let set = VirtualRouter {
+            priority_override: Some(50),
+            ..router()
+        };
+        assert_eq!(
+            found(set, &[]),
+            one("override", "the priority is 50 by vrrpctl, 200 by the file")
+        );
+        let resigned = VirtualRouter {
+            resigned: true,
+            ..router()
+        };
+        assert_eq!(found(resigned, &[])[0].0, "override");
+        let warned = VirtualRouter {
+            warnings: vec!["somebody changed a sysctl".into()],
+            ..router()
+        };
+        assert_eq!(
+            found(warned, &[]),
+            one("warning", "somebody changed a sysctl")
+        );
+    }
+}
