@@ -54,8 +54,9 @@ usage: cargo xtask COMMAND, or COMMAND --help
              writes the transition table and the state diagram anew
   compliance writes the table from rule to code to test; --mutate breaks each rule once
   measure    outages, precision and scale beside keepalived, on this machine (takes a
-             while): outage [RUNS], exact [RUNS], scale [VRIDS] [--addresses N], clients [VRIDS];
-             --only WORD for the rows with that word
+             while): outage [RUNS], exact [RUNS], scale [VRIDS] [--addresses N], clients [VRIDS],
+             checks [CHECKS], services [RUNS], connections [COUNT]; --only WORD for the rows with
+             that word
   soak [SECONDS]
              hosts in the lab, 72 virtual routers, and random faults, for two hours or as
              long as asked for; --seed N does what another run did, --routers N takes
@@ -179,6 +180,13 @@ fn deep() -> Result<(), Failure> {
 
 fn measure(args: &[String]) -> Result<(), Failure> {
     packages::need(packages::LAB)?;
+    if args
+        .first()
+        .is_some_and(|what| what == "checks" || what == "services")
+    {
+        packages::need(packages::HTTPD)?;
+        packages::need(packages::LAB_SERVICES)?;
+    }
     steps::build_programs()?;
     lab_program("measure", args)
 }
