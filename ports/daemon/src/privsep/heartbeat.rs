@@ -6,6 +6,8 @@ use vrrp_host::HostConfig;
 
 /// The shortest time after which a worker counts as frozen: a busy host may take as long to run it.
 const LEAST: Duration = Duration::from_millis(250);
+/// How long a worker that starts may do nothing: one with thousands of virtual routers is busy all the while.
+const START: Duration = Duration::from_secs(60);
 /// With no virtual router there is no hurry.
 const MOST: Duration = Duration::from_secs(10);
 
@@ -34,6 +36,8 @@ pub(super) struct Heartbeat {
 
 #[derive(Clone, Copy, Debug)]
 enum State {
+    /// It has not started well yet, and did something last at this time.
+    Starting(Instant),
     /// The next ping is due.
     Quiet(Instant),
     /// A ping was sent, or was given more time, and is not answered.
@@ -41,6 +45,23 @@ enum State {
 }
 
 impl Heartbeat {
+    /// Waits from `now` on for a worker to start, and does not ask it.
+    pub(super) fn starting(now: Instant) -> Self {
+        Self {
+            patience: MOST,
+            rest: MOST,
+            number: 0,
+            state: State::Starting(now),
+        }
+    }
+
+    /// The worker has asked for something, which is a sign of life of one that starts.
+    pub(super) fn heard(&mut self, now: Instant) {
+        if let State::Starting(last) = &mut self.state {
+            *last = now;
+        }
+    }
+
     /// Begins at `now`.
     pub(super) fn new(config: &HostConfig, lease: Option<u32>, now: Instant) -> Self {
         let mut heartbeat = Self {
@@ -69,6 +90,7 @@ impl Heartbeat {
     /// When [`look`](Self::look) is due.
     pub(super) fn deadline(&self) -> Instant {
         match self.state {
+            State::Starting(last) => last + START,
             State::Quiet(next) => next,
             State::Asked(since) => since + self.patience,
         }
@@ -81,7 +103,7 @@ impl Heartbeat {
 
     /// The parent was late: a worker that is to be judged gets its time anew.
     pub(super) fn excuse(&mut self, now: Instant) {
-        if let State::Asked(since) = &mut self.state {
+        if let State::Asked(since) | State::Starting(since) = &mut self.state {
             *since = now;
         }
     }
@@ -105,6 +127,7 @@ impl Heartbeat {
                 Beat::Ping(self.number)
             }
             State::Asked(_) => Beat::Frozen(self.patience),
+            State::Starting(_) => Beat::Frozen(START),
         }
     }
 }
@@ -139,6 +162,27 @@ mod tests {
         assert_eq!(heartbeat.deadline(), now + Duration::from_secs(1));
         // Its patience is not that of the lease.
         assert_eq!(heartbeat.patience, MOST);
+    }
+
+    #[test]
+    fn a_worker_that_does_nothing_before_it_has_started_is_frozen() {
+        let now = Instant::now();
+        let mut heartbeat = Heartbeat::starting(now);
+        let last = now + START - Duration::from_secs(1);
+        assert_eq!(heartbeat.look(last), Beat::Wait);
+        heartbeat.heard(last);
+        assert_eq!(heartbeat.deadline(), last + START);
+        // The parent was late, which says nothing about the worker.
+        let late = last + 2 * START;
+        heartbeat.excuse(late);
+        assert_eq!(heartbeat.look(late), Beat::Wait);
+        assert_eq!(heartbeat.look(late + START), Beat::Frozen(START));
+        // A later request is no answer to a ping.
+        let (mut heartbeat, now) = begin();
+        assert_eq!(heartbeat.look(now), Beat::Ping(1));
+        let end = now + heartbeat.patience;
+        heartbeat.heard(end);
+        assert_eq!(heartbeat.look(end), Beat::Frozen(heartbeat.patience));
     }
 
     #[test]

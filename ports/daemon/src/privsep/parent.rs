@@ -79,8 +79,7 @@ enum Worker {
     Served {
         pid: u32,
         since: Instant,
-        /// From its first sign of life on.
-        heartbeat: Option<Heartbeat>,
+        heartbeat: Heartbeat,
     },
     /// It has closed its ends, or makes no sense, and has to have ended by `end_by`.
     Ending {
@@ -210,8 +209,8 @@ impl<P: PrivilegedPlatform> Parent<P> {
     fn deadline(&self) -> Option<Instant> {
         let of_worker = match &self.worker {
             Worker::Served { heartbeat, .. } => {
-                let heartbeat = heartbeat.as_ref().map(Heartbeat::deadline);
-                heartbeat.into_iter().chain(self.network.deadline()).min()
+                let dues = [Some(heartbeat.deadline()), self.network.deadline()];
+                dues.into_iter().flatten().min()
             }
             Worker::Ending { end_by, .. } => Some(*end_by),
             Worker::Gone { start_at } => Some(*start_at),
@@ -235,13 +234,7 @@ impl<P: PrivilegedPlatform> Parent<P> {
 
     /// This process was woken late, or was busy: the worker is not judged by that.
     fn excuse_lateness(&mut self, due: Option<Instant>, now: Instant) {
-        if let (
-            Some(due),
-            Worker::Served {
-                heartbeat: Some(heartbeat),
-                ..
-            },
-        ) = (due, &mut self.worker)
+        if let (Some(due), Worker::Served { heartbeat, .. }) = (due, &mut self.worker)
             && now.saturating_duration_since(due) > heartbeat.tolerance()
         {
             heartbeat.excuse(now);
@@ -260,6 +253,11 @@ impl<P: PrivilegedPlatform> Parent<P> {
             }
             self.hold_scripts(now);
             return Ok(Said::default());
+        }
+        if let Worker::Served { heartbeat, .. } = &mut self.worker
+            && self.set.ready(self.network.fd())
+        {
+            heartbeat.heard(now);
         }
         // Its end of the network may be closed while there are messages that were sent before.
         let due = self.network.deadline().is_some_and(|at| at <= now);
@@ -303,11 +301,9 @@ impl<P: PrivilegedPlatform> Parent<P> {
         };
         if said.adopted {
             self.network.set_lease(self.services.lease);
-            if let Some(heartbeat) = heartbeat {
-                heartbeat.configure(&self.services.host, self.services.lease);
-            }
+            heartbeat.configure(&self.services.host, self.services.lease);
         }
-        if let (Some(number), Some(heartbeat)) = (said.pong, &mut *heartbeat) {
+        if let Some(number) = said.pong {
             heartbeat.answered(number, now);
             // A worker that is frozen does not speak for its addresses, and neither does a parent that is.
             if let Err(error) = self.network.renew_leases() {
@@ -316,11 +312,7 @@ impl<P: PrivilegedPlatform> Parent<P> {
         }
         self.stopping |= said.stopping;
         if said.ready {
-            *heartbeat = Some(Heartbeat::new(
-                &self.services.host,
-                self.services.lease,
-                now,
-            ));
+            *heartbeat = Heartbeat::new(&self.services.host, self.services.lease, now);
             if !std::mem::replace(&mut self.was_ready, true) {
                 return Turn::Ready;
             }
@@ -331,11 +323,7 @@ impl<P: PrivilegedPlatform> Parent<P> {
 
     /// Looks whether the worker answers.
     fn judge_worker(&mut self, now: Instant) {
-        let Worker::Served {
-            heartbeat: Some(heartbeat),
-            ..
-        } = &mut self.worker
-        else {
+        let Worker::Served { heartbeat, .. } = &mut self.worker else {
             return;
         };
         match heartbeat.look(now) {
@@ -472,10 +460,11 @@ impl<P: PrivilegedPlatform> Parent<P> {
 
 impl Worker {
     fn begun(pid: u32) -> Self {
+        let now = Instant::now();
         Worker::Served {
             pid,
-            since: Instant::now(),
-            heartbeat: None,
+            since: now,
+            heartbeat: Heartbeat::starting(now),
         }
     }
 }
