@@ -47,7 +47,8 @@ fn used_once(routers: &[VirtualRouter], report: &mut Report) {
         let line = router.lines.of_key(Key::ServerId);
         if let Some(before) = first.get(id) {
             let message = format!(
-                "expected each VRID once on an interface, found {id} again, first in line {before}"
+                "expected each VRID once on an interface, found {id} again, first in {}",
+                report.place(*before)
             );
             report.error(line, Some(Key::ServerId.name()), message);
         } else {
@@ -66,8 +67,8 @@ fn named_once(routers: &[VirtualRouter], report: &mut Report) {
         let before = *first.entry(name).or_insert(router);
         if before.section_line != router.section_line {
             let message = format!(
-                "expected each name once, found `{name}` again, first in line {}",
-                before.lines.of_key(Key::Name)
+                "expected each name once, found `{name}` again, first in {}",
+                report.place(before.lines.of_key(Key::Name))
             );
             report.error(
                 router.lines.of_key(Key::Name),
@@ -100,17 +101,17 @@ fn addresses_once(routers: &[VirtualRouter], report: &mut Report) {
                 // The same virtual router again: said already.
                 if other.spec.id != router.spec.id {
                     let message = format!(
-                        "expected each address in one virtual router, found `{address}` of {} again, first in line {}",
+                        "expected each address in one virtual router, found `{address}` of {} again, first in {}",
                         other.spec.id,
-                        other.lines.of_key(Key::Addr)
+                        report.place(other.lines.of_key(Key::Addr))
                     );
                     report.error(line, key, message);
                 }
             } else if let Some((_, other)) = elsewhere {
                 let message = format!(
-                    "`{address}` belongs to {} too, in line {}",
+                    "`{address}` belongs to {} too, in {}",
                     other.spec.id,
-                    other.lines.of_key(Key::Addr)
+                    report.place(other.lines.of_key(Key::Addr))
                 );
                 report.warning(line, key, message);
             }

@@ -1,7 +1,9 @@
 //! Diagnostics of the configuration's reader, each with its place.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+
+use crate::source::{Files, Source};
 
 /// How much a diagnostic matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,19 +52,30 @@ impl fmt::Display for Diagnostic {
     }
 }
 
-/// Collects the diagnostics of one file.
+/// Collects the diagnostics of a configuration. Lines are those of its whole text, see [`Source`].
 #[derive(Debug)]
 pub(super) struct Report {
-    file: PathBuf,
-    list: Vec<Diagnostic>,
+    files: Files,
+    /// Each with its line.
+    list: Vec<(usize, Diagnostic)>,
 }
 
 impl Report {
-    pub(super) fn new(file: &Path) -> Self {
+    pub(super) fn new(source: &Source) -> Self {
         Self {
-            file: file.to_path_buf(),
+            files: source.files.clone(),
             list: Vec::new(),
         }
+    }
+
+    /// Another line in a message: `line 5`, or `line 5 of FILE` where that is an included one.
+    pub(super) fn place(&self, line: usize) -> String {
+        self.files.line(line)
+    }
+
+    /// Whether a line is the first of a file.
+    pub(super) fn begins_file(&self, line: usize) -> bool {
+        self.files.begins(line)
     }
 
     pub(super) fn error(&mut self, line: usize, key: Option<&str>, message: impl Into<String>) {
@@ -89,7 +102,7 @@ impl Report {
 
     fn has_said(&self, line: usize, key: Option<&str>, message: &str) -> bool {
         let mut list = self.list.iter();
-        list.any(|d| d.line == line && d.key.as_deref() == key && d.message == message)
+        list.any(|(at, d)| *at == line && d.key.as_deref() == key && d.message == message)
     }
 
     pub(super) fn note(&mut self, line: usize, key: Option<&str>, message: impl Into<String>) {
@@ -97,23 +110,26 @@ impl Report {
     }
 
     pub(super) fn has_errors(&self) -> bool {
-        self.list.iter().any(|d| d.severity == Severity::Error)
+        let mut list = self.list.iter();
+        list.any(|(_, d)| d.severity == Severity::Error)
     }
 
-    /// All diagnostics in the order of the file's lines.
+    /// All diagnostics in the order of the files and their lines.
     pub(super) fn into_sorted(mut self) -> Vec<Diagnostic> {
-        self.list.sort_by_key(|d| d.line);
-        self.list
+        self.list.sort_by_key(|(line, _)| *line);
+        self.list.into_iter().map(|(_, d)| d).collect()
     }
 
     fn push(&mut self, severity: Severity, line: usize, key: Option<&str>, message: String) {
-        self.list.push(Diagnostic {
+        let (file, number) = self.files.place(line);
+        let diagnostic = Diagnostic {
             severity,
-            file: self.file.clone(),
-            line,
+            file: file.to_path_buf(),
+            line: number,
             key: key.map(str::to_owned),
             message,
-        });
+        };
+        self.list.push((line, diagnostic));
     }
 }
 
@@ -144,7 +160,8 @@ mod tests {
 
     #[test]
     fn one_line_names_file_line_key_and_message() {
-        let mut report = Report::new(Path::new("vrrpd.conf"));
+        let source = Source::new("vrrpd.conf".as_ref(), "");
+        let mut report = Report::new(&source);
         report.error(12, Some("priority"), "expected a number, found `x`");
         report.warning(3, Some("password"), "too long");
         report.note(0, None, "seen");

@@ -9,7 +9,7 @@ use super::keys::Key;
 use super::reader::Reader;
 use super::script::{self, Defaults};
 use super::script_security::{ScriptSecurity, ScriptUser};
-use super::values;
+use super::{source, values};
 
 /// Where vrrpd listens for vrrpctl unless `controlsocket` says otherwise.
 #[cfg(target_os = "linux")]
@@ -132,6 +132,8 @@ pub(super) fn control_socket(reader: &mut Reader<'_, '_>) -> Option<PathBuf> {
 
 /// Reads `[GLOBAL]`, and beside it the defaults of the other sections.
 pub(super) fn read(reader: &mut Reader<'_, '_>) -> (Global, Defaults) {
+    // Read before: see `Source`.
+    reader.items(Key::Include, source::pattern);
     let default = Global::default();
     let global = Global {
         control_socket: reader

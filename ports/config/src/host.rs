@@ -19,6 +19,7 @@ use super::global::WorkerUser;
 use super::keys::Key;
 use super::script_security::{Accounts, ScriptSecurity, ScriptUser, insecurity};
 use super::{Config, VirtualRouter, script};
+use crate::Source;
 
 /// Judges a configuration against the host that it is to run on.
 pub(super) fn judge(config: &Config, facts: &dyn Facts, report: &mut Report) {
@@ -112,22 +113,27 @@ fn judge_insecurity(config: &Config, line: usize, key: Key, fault: &str, report:
 }
 
 /// Looks whether somebody else can read a file that holds a password. Reads the file system.
-pub(super) fn judge_secrecy(config: &Config, file: &Path, report: &mut Report) {
+pub(super) fn judge_secrecy(config: &Config, source: &Source, report: &mut Report) {
     const GROUP: u32 = 0o040;
     const OTHERS: u32 = 0o004;
-    let mut routers = config.virtual_routers.iter();
-    let secret = routers.find(|router| router.spec.settings.auth != Auth::None);
-    let (Some(router), Ok(meta)) = (secret, file.metadata()) else {
-        return;
-    };
-    let mode = meta.mode() & 0o777;
-    if mode & OTHERS != 0 || mode & GROUP != 0 && meta.gid() != 0 {
-        let message = format!(
-            "others can read this file (mode {mode:o}); make it readable for root alone: chmod 600 {}",
-            file.display()
-        );
+    let mut said: Vec<&Path> = Vec::new();
+    let routers = config.virtual_routers.iter();
+    for router in routers.filter(|router| router.spec.settings.auth != Auth::None) {
         let line = router.lines.of_key(Key::Password);
-        report.warning_once(line, Some(Key::Password.name()), message);
+        let (file, _) = source.files.place(line);
+        let Ok(meta) = file.metadata() else {
+            continue;
+        };
+        let mode = meta.mode() & 0o777;
+        let open = mode & OTHERS != 0 || mode & GROUP != 0 && meta.gid() != 0;
+        if open && !said.contains(&file) {
+            said.push(file);
+            let message = format!(
+                "others can read this file (mode {mode:o}); make it readable for root alone: chmod 600 {}",
+                file.display()
+            );
+            report.warning(line, Some(Key::Password.name()), message);
+        }
     }
 }
 
@@ -245,7 +251,8 @@ impl<'a> Host<'a> {
             let (first, before) = *names.entry(&interface.name).or_insert((name, line));
             if first != name {
                 let message = format!(
-                    "expected one name for one interface, found `{name}`, which is `{first}` of line {before}"
+                    "expected one name for one interface, found `{name}`, which is `{first}` of {}",
+                    report.place(before)
                 );
                 report.error_once(line, Some(key.name()), message);
             }

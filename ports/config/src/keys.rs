@@ -114,6 +114,7 @@ keys! {
     AhEncryption "AHencryption" VRID;
     UseIke "useIKE" VRID;
     Preshared "presharedkey" VRID;
+    Include "include" GLOBAL;
     ControlSocket "controlsocket" GLOBAL;
     Metrics "metrics" GLOBAL;
     ControlGroup "controlgroup" GLOBAL;

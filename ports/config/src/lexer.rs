@@ -10,7 +10,7 @@ use super::keys::{Key, SectionKind, nearest_key, nearest_section};
 /// The longest line, in octets. A section's addresses with names and prefixes fit it twice.
 const MAX_LINE: usize = 65_536;
 /// The largest file, in octets.
-const MAX_FILE: usize = 4 << 20;
+pub(super) const MAX_FILE: usize = 4 << 20;
 
 /// A section and what it says.
 #[derive(Debug)]
@@ -57,6 +57,10 @@ pub(super) fn split<'a>(octets: &'a [u8], report: &mut Report) -> Vec<Section<'a
         place: Place::Before,
     };
     for (index, line) in octets.split(|&octet| octet == b'\n').enumerate() {
+        if splitter.report.begins_file(index + 1) {
+            // The keys of a file stand in sections of its own.
+            splitter.place = Place::Before;
+        }
         splitter.line(index + 1, line);
     }
     splitter.sections
@@ -171,7 +175,8 @@ impl<'a> Splitter<'_, 'a> {
         if kind == SectionKind::Global
             && let Some(first) = self.sections.iter().find(|s| s.kind == kind)
         {
-            let message = format!("expected one [GLOBAL], the first is in line {}", first.line);
+            let place = self.report.place(first.line);
+            let message = format!("expected one [GLOBAL], the first is in {place}");
             self.report.error(number, None, message);
         }
         self.sections.push(Section {
@@ -214,8 +219,8 @@ impl<'a> Splitter<'_, 'a> {
         };
         if let Some(first) = section.entries.iter().find(|e| e.key == key) {
             let message = format!(
-                "given twice in one section, first in line {}; expected it once",
-                first.line
+                "given twice in one section, first in {}; expected it once",
+                self.report.place(first.line)
             );
             self.report.error(number, Some(key.name()), message);
             return;

@@ -35,6 +35,7 @@ mod router;
 mod script;
 mod script_security;
 mod settings;
+mod source;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -61,6 +62,7 @@ pub use print::Difference;
 pub use router::VirtualRouter;
 pub use script::{DEFAULT_SCRIPT_TIMEOUT, Script};
 pub use script_security::{Account, Accounts, ScriptSecurity, ScriptUser, insecurity};
+pub use source::Source;
 
 /// A configuration without errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,16 +143,22 @@ pub fn judge(
     program: Program<'_>,
     facts: &HostFacts,
 ) -> Parsed {
+    judge_source(&Source::new(file, octets.as_ref()), program, facts)
+}
+
+/// Reads a file and those that it includes, and compares them with the host that they are to run on. Event
+/// scripts are looked for in the file system.
+pub fn judge_source(source: &Source, program: Program<'_>, facts: &HostFacts) -> Parsed {
     let mut parsed = match program {
-        Program::Vrrpd { .. } => parse(file, octets),
-        Program::Other { own_runtime_dir } => read(file, octets.as_ref(), |section, report| {
+        Program::Vrrpd { .. } => read(source, |_, _| {}),
+        Program::Other { own_runtime_dir } => read(source, |section, report| {
             library::judge(section, own_runtime_dir, report);
         }),
     };
     let Some(config) = &parsed.config else {
         return parsed;
     };
-    let mut report = diagnostic::Report::new(file);
+    let mut report = diagnostic::Report::new(source);
     match facts {
         Ok(facts) => host::judge(config, facts.as_ref(), &mut report),
         Err(error) => {
@@ -163,18 +171,19 @@ pub fn judge(
         host::judge_user(config, accounts, &mut report);
         host::judge_scripts(config, accounts, &mut report);
         check::judge(config, accounts, &mut report);
-        host::judge_secrecy(config, file, &mut report);
+        host::judge_secrecy(config, source, &mut report);
     }
     parsed.diagnostics.extend(report.into_sorted());
-    parsed.diagnostics.sort_by_key(|d| d.line);
+    source.sort(&mut parsed.diagnostics);
     parsed
 }
 
 /// Returns the control socket of the vrrpd that has this file, also where the rest of the file has errors.
 /// `None`: its `controlsocket` is wrong.
 pub fn control_socket(file: &Path, octets: impl AsRef<[u8]>) -> Option<PathBuf> {
-    let mut report = diagnostic::Report::new(file);
-    let sections = lexer::split(octets.as_ref(), &mut report);
+    let source = Source::new(file, octets.as_ref());
+    let mut report = diagnostic::Report::new(&source);
+    let sections = lexer::split(source.text(), &mut report);
     let mut of_global = sections.iter().filter(|s| s.kind == SectionKind::Global);
     match of_global.next() {
         Some(section) => global::control_socket(&mut Reader::new(section, &mut report)),
@@ -184,17 +193,14 @@ pub fn control_socket(file: &Path, octets: impl AsRef<[u8]>) -> Option<PathBuf> 
 
 /// Reads the octets of a file. `file` is its name in messages; nothing is opened.
 pub fn parse(file: &Path, octets: impl AsRef<[u8]>) -> Parsed {
-    read(file, octets.as_ref(), |_, _| {})
+    read(&Source::new(file, octets.as_ref()), |_, _| {})
 }
 
 /// Reads a file; `more` may add diagnostics about each section.
-fn read(
-    file: &Path,
-    octets: &[u8],
-    more: impl Fn(&Section<'_>, &mut diagnostic::Report),
-) -> Parsed {
-    let mut report = diagnostic::Report::new(file);
-    let sections = lexer::split(octets, &mut report);
+fn read(source: &Source, more: impl Fn(&Section<'_>, &mut diagnostic::Report)) -> Parsed {
+    let mut report = diagnostic::Report::new(source);
+    source.judge(&mut report);
+    let sections = lexer::split(source.text(), &mut report);
     let well_formed = !report.has_errors();
     for section in &sections {
         more(section, &mut report);

@@ -46,6 +46,7 @@ pub(super) fn judge(section: &Section<'_>, own_runtime_dir: bool, report: &mut R
             | Key::PrepareTimeout => "only vrrpd runs scripts",
             Key::ControlSocket | Key::ControlGroup => "only vrrpd has a control socket",
             Key::User => "only vrrpd has a process for it",
+            Key::Include => "only vrrpd includes files",
             Key::Lease => "only vrrpd renews leases",
             Key::Metrics => "only vrrpd answers scrapers of metrics",
             Key::StateDir => "only vrrpd keeps anything over a reboot",

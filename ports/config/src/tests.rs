@@ -4,6 +4,7 @@ mod bad;
 mod conflicts;
 mod good;
 pub(super) mod host;
+mod include;
 mod manual;
 mod print;
 mod robust;

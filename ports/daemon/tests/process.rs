@@ -225,6 +225,39 @@ fn what_a_reload_would_change_is_told_before() {
 }
 
 #[test]
+fn included_files_are_read_at_a_start_and_a_reload() {
+    let bench = Bench::new("include");
+    let include = format!("[GLOBAL]\ninclude = {}/*.inc\n", bench.dir.display());
+    let conf = bench.dir.join("conf");
+    let text = fs::read_to_string(&conf).expect("the file");
+    fs::write(&conf, text.replacen("[GLOBAL]\n", &include, 1)).expect("a file");
+    let write = |vrid: u8| {
+        let text =
+            format!("[VRID]\nserverid = {vrid}\ninterface = eth0\naddr = 10.0.1.{vrid}/32\n");
+        fs::write(bench.dir.join(format!("{vrid}.inc")), text).expect("a file");
+    };
+    write(8);
+    let child = bench.start(&[], "-F");
+    bench.until_told("READY=1");
+    let ctl = |args: &[&str]| {
+        let output = bench.ctl(args);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let config = ctl(&["config"]);
+    assert!(config.contains("\nserverid = 7\n") && config.contains("\nserverid = 8\n"));
+    write(9);
+    assert!(ctl(&["reload"]).contains("VRID 9 on eth0 (ipv4): added"));
+    fs::write(bench.dir.join("9.inc"), "[VRID]\npriority = 0\n").expect("a file");
+    let refused = bench.ctl(&["reload"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.contains("/9.inc:2: priority: "), "{said}");
+    assert!(ctl(&["config"]).contains("\nserverid = 9\n"));
+    signal(child.id(), "-TERM");
+    end(child);
+}
+
+#[test]
 fn a_second_signal_does_not_wait_for_scripts() {
     let bench = Bench::new("twice");
     fs::write(bench.dir.join("hang"), "").expect("a file");

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::{Check, CheckKind, Place};
 use crate::Config;
+use crate::Source;
 use crate::diagnostic::{Diagnostic, Report};
 use crate::keys::Key;
 use crate::script;
@@ -76,8 +77,8 @@ fn insecure(check: &Check, security: ScriptSecurity, fault: &str, report: &mut R
 
 /// Looks up the names of hosts that checks ask, and reports those that cannot be found. May wait for
 /// servers: for `vrrpd --check`, never for a daemon that serves.
-pub fn unresolved(file: &Path, config: &Config) -> Vec<Diagnostic> {
-    let mut report = Report::new(file);
+pub fn unresolved(source: &Source, config: &Config) -> Vec<Diagnostic> {
+    let mut report = Report::new(source);
     let mut answers: HashMap<&str, Option<String>> = HashMap::new();
     for check in &config.checks {
         let (key, place) = match &check.spec.kind {

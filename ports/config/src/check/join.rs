@@ -86,8 +86,8 @@ pub(crate) fn join(
         let line = check.lines.of_key(Key::Name);
         if let Some(first) = places.get(name).and_then(|first| checks.get(*first)) {
             let message = format!(
-                "expected each name once, found `{name}` again, first in line {}",
-                first.lines.of_key(Key::Name)
+                "expected each name once, found `{name}` again, first in {}",
+                report.place(first.lines.of_key(Key::Name))
             );
             report.error(line, Some(Key::Name.name()), message);
         } else {

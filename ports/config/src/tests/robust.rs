@@ -71,6 +71,7 @@ fn insert(spec: &VrSpec) {
 /// A file in which every key occurs, beside the sample, whose lines are mostly comments.
 const ALL_KEYS: &str = "\
 [GLOBAL]
+include=/etc/vrrpd.conf.d/*.conf
 controlsocket=/run/a
 controlgroup=adm
 runtimedir=/run/v
@@ -197,7 +198,8 @@ fn a_file_with_every_key_is_read() {
         judge(text.as_bytes());
     }
     // These have no effect of their own.
-    const LEGACY: [&str; 8] = [
+    const LEGACY: [&str; 9] = [
+        "include",
         "monitoredcircuits",
         "carriertimeout",
         "spanningtreelatency",

@@ -22,7 +22,7 @@ use crate::poll::PollSet;
 use crate::scripts::{PROGRAM, Scripts, script_set};
 use crate::state::{Keeper, StateDir};
 use crate::sys::{self, SystemAccounts, Taken};
-use vrrp_config::{self as config, Account, Config};
+use vrrp_config::{self as config, Account, Config, Source};
 
 /// The network, as far as a configuration has to do with it.
 pub(super) trait Network {
@@ -353,10 +353,11 @@ impl Services {
         network: &mut dyn Network,
         reloads: bool,
     ) -> Result<(String, Vec<Remark>), String> {
-        let octets = std::fs::read(&self.file);
-        let octets = octets.map_err(|e| format!("{}: {e}", self.file.display()))?;
-        let text = characters(&octets);
-        let judged = config::judge(&self.file, octets.clone(), PROGRAM, &network.facts());
+        let source = Source::read(&self.file);
+        let source = source.map_err(|e| format!("{}: {e}", self.file.display()))?;
+        let text = characters(source.text());
+        let judged = config::judge_source(&source, PROGRAM, &network.facts());
+        let octets = source.into_text();
         if let Some(config) = judged.config.filter(|_| reloads) {
             network.allow(config.host());
             self.read = Some((octets, config));

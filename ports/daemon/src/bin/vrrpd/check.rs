@@ -1,9 +1,8 @@
 //! `vrrpd --check`.
 
-use std::fs;
 use std::path::Path;
 
-use vrrp_config::{self as config, Config};
+use vrrp_config::{self as config, Config, Source};
 use vrrp_control::{Answer, Connection, Request};
 use vrrpd::facts;
 use vrrpd::scripts::PROGRAM;
@@ -12,15 +11,15 @@ use crate::{BAD_CONFIG, FAILED, Look};
 
 /// Returns the exit status, and everything that there is to say about a file.
 pub(crate) fn run(file: &Path, look: Look) -> (u8, String) {
-    let octets = match fs::read(file) {
-        Ok(octets) => octets,
+    let source = match Source::read(file) {
+        Ok(source) => source,
         Err(error) => return (BAD_CONFIG, format!("{}: {error}\n", file.display())),
     };
-    let mut judged = config::judge(file, octets, PROGRAM, &facts::read());
+    let mut judged = config::judge_source(&source, PROGRAM, &facts::read());
     let unresolved = judged.config.as_ref();
-    let unresolved = unresolved.map(|config| config::unresolved(file, config));
+    let unresolved = unresolved.map(|config| config::unresolved(&source, config));
     judged.diagnostics.extend(unresolved.into_iter().flatten());
-    judged.diagnostics.sort_by_key(|remark| remark.line);
+    source.sort(&mut judged.diagnostics);
     let remarks = judged.diagnostics.iter();
     let said =
         |begin: &str| -> String { remarks.map(|remark| format!("{begin}{remark}\n")).collect() };

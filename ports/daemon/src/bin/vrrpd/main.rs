@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use lexopt::prelude::*;
 
-use vrrp_config::{self as config, Config, DEFAULT_FILE, Global};
+use vrrp_config::{self as config, Config, DEFAULT_FILE, Global, Source};
 use vrrp_host::{ConfigCause, ConfigError, PlatformError};
 use vrrp_port_kit::privsep::hand_over_left;
 use vrrpd::control::BindError;
@@ -197,8 +197,8 @@ fn print(text: &str, code: u8) -> ExitCode {
 /// `--clean`: removes what dead processes have left that kept their ledgers where `file` says, and hands
 /// over what they served. Those that live are left alone.
 fn clean(file: &Path) -> Result<(), Failure> {
-    let octets = fs::read(file).unwrap_or_default();
-    let config = config::parse(file, octets).config;
+    let octets = Source::read(file).map(Source::into_text);
+    let config = config::parse(file, octets.unwrap_or_default()).config;
     let host = config.as_ref().map(Config::host).unwrap_or_default();
     let global = config.map(|config| config.global).unwrap_or_else(|| {
         log::warn!(
@@ -258,17 +258,18 @@ struct ReadConfig {
 }
 
 fn read_config(file: &Path) -> Result<ReadConfig, Failure> {
-    let text = fs::read(file).map_err(|error| {
+    let source = Source::read(file).map_err(|error| {
         let message = format!("{}: {error}", file.display());
         match is_denied(&error) {
             true => (NOT_PERMITTED, message + &rights()),
             false => (BAD_CONFIG, message),
         }
     })?;
-    let judged = config::judge(file, text.clone(), PROGRAM, &facts::read());
+    let judged = config::judge_source(&source, PROGRAM, &facts::read());
     judged.diagnostics.iter().for_each(log_remark);
     let config = judged.config;
     let config = config.ok_or_else(|| (BAD_CONFIG, format!("{}: not usable", file.display())))?;
+    let text = source.into_text();
     Ok(ReadConfig { config, text })
 }
 
