@@ -4,12 +4,12 @@
 
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use vrrp_lab::daemons::{vrrpctl, vrrpd_binary, vrrpd_control_socket};
 use vrrp_lab::pair::{LIMIT, Pair};
 use vrrp_lab::probe::Ask;
-use vrrp_lab::{Host, Program, Segment, Vr, pause, wait_until};
+use vrrp_lab::{Capture, Host, PaperNetwork, Program, Segment, Vr, patience, pause, wait_until};
 
 const ADDRESS: &str = "10.10.10.80";
 
@@ -200,4 +200,71 @@ fn a_hold_keeps_either_side_and_moves_are_made_once() {
     assert!(vrrpctl(clarinet, &["status"]).contains(", held\n"));
     done(clarinet, &["default", "--all"]);
     assert!(!vrrpctl(clarinet, &["status"]).contains("held"));
+}
+
+/// The longest time for which no host advertised a virtual router, of all of them.
+fn longest_silence(capture: &Capture) -> Duration {
+    let mut last = [None; 256];
+    let mut longest = 0;
+    for seen in capture.seen() {
+        if let Some(advert) = seen.advert()
+            && let Some(before) = last[usize::from(advert.vrid)].replace(seen.at_us)
+        {
+            longest = longest.max(seen.at_us - before);
+        }
+    }
+    Duration::from_micros(longest)
+}
+
+#[test]
+fn a_hundred_are_drained_by_one_command_and_none_is_silent() {
+    let network = PaperNetwork::new(Segment::Switch);
+    let PaperNetwork {
+        clarinet,
+        fridge,
+        lab,
+        ..
+    } = &network;
+    let all = |priority: u8| -> Vec<Vr> {
+        let vr = |vrid| Vr::new(vrid, &format!("10.10.20.{vrid}")).vmac(false);
+        let vr = |vrid| vr(vrid).priority(priority).interval_cs(100);
+        (1..=100).map(vr).collect()
+    };
+    let states = |host: &Host, state: &str| {
+        let text = vrrpctl(host, &["status", "--brief"]);
+        let in_state = |line: &&str| line.split_whitespace().nth(3) == Some(state);
+        let lines = text.lines().map(|line| line.replace(',', " "));
+        lines.filter(|line| in_state(&line.as_str())).count()
+    };
+    let _clarinet = clarinet.start(Program::Vrrpd, &all(250));
+    wait_until(LIMIT, "clarinet is master of all", || {
+        states(clarinet, "master") == 100
+    });
+    let _fridge = fridge.start(Program::Vrrpd, &all(100));
+    wait_up(fridge);
+    pause(Duration::from_secs(2));
+    let capture = lab.capture();
+    pause(Duration::from_secs(1));
+    let began = Instant::now();
+    done(clarinet, &["drain", "--all", "--reason=switch"]);
+    let answered = began.elapsed();
+    wait_until(LIMIT, "fridge is master of all", || {
+        states(fridge, "master") == 100
+    });
+    let moved = began.elapsed();
+    pause(Duration::from_secs(2));
+    let silence = longest_silence(&capture);
+    println!(
+        "100 drained: answered after {answered:?}, moved after {moved:?}, longest silence {silence:?}"
+    );
+    // One that is late by an interval would be taken for dead.
+    assert!(
+        silence < Duration::from_millis(2_500) * patience(),
+        "{silence:?}"
+    );
+    assert_eq!(states(clarinet, "backup"), 100);
+    done(clarinet, &["default"]);
+    wait_until(LIMIT, "clarinet is master of all again", || {
+        states(clarinet, "master") == 100
+    });
 }

@@ -17,6 +17,8 @@ use crate::overrides::{Book, LONGEST_MS, MAX_REASON, Override};
 const HELD: u8 = 254;
 /// The time between two counts of connections.
 const COUNT_PAUSE: Duration = Duration::from_millis(500);
+/// The time between two looks at those that wait. There are many turns between.
+const LOOK_PAUSE: Duration = Duration::from_millis(100);
 /// Commands that may wait for the disk.
 const MOST_JOBS: usize = 32;
 
@@ -29,6 +31,8 @@ pub(super) struct Overrides {
     ticket: u64,
     writing: bool,
     waits: BTreeMap<VrId, Wait>,
+    /// When those that wait are looked at again.
+    look_at: Option<Instant>,
 }
 
 /// A command.
@@ -77,12 +81,9 @@ impl Overrides {
     pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
         let end = self.book.next_end_ms(now_ms());
         let end = end.map(|ms| now + Duration::from_millis(ms));
-        let waits = self.waits.values().map(|wait| match wait.asked {
-            true => wait.until,
-            false => wait.until.min(wait.count_at),
-        });
+        let look = (!self.waits.is_empty()).then(|| self.look_at.unwrap_or(now));
         let unwritten = (!self.writing && !self.jobs.is_empty()).then_some(now);
-        waits.chain(end).chain(unwritten).min()
+        look.into_iter().chain(end).chain(unwritten).min()
     }
 
     /// Drops those of virtual routers that are not configured any more, and priorities in the place of
@@ -465,6 +466,10 @@ impl<P: Platform> Daemon<P> {
     }
 
     fn go_on_waiting(&mut self, now: Instant) {
+        if self.overrides.look_at.is_some_and(|at| at > now) {
+            return;
+        }
+        self.overrides.look_at = Some(now + LOOK_PAUSE);
         let ids: Vec<VrId> = self.overrides.waits.keys().cloned().collect();
         for id in ids {
             let is_master = self.is_master(&id);

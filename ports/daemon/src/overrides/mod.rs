@@ -84,12 +84,16 @@ impl Override {
         })
     }
 
+    // There may be a thousand to be compared with a thousand others.
     fn is_of(&self, id: &VrId) -> bool {
-        self.id().as_ref() == Some(id)
+        self.vrid == id.vrid.get()
+            && self.ipv6 == (id.family == Family::Ipv6)
+            && self.interface == id.interface
     }
 
     fn is_like(&self, other: &Self) -> bool {
-        self.kind == other.kind && self.id() == other.id()
+        let who = |one: &Self| (one.kind, one.vrid, one.ipv6);
+        who(self) == who(other) && self.interface == other.interface
     }
 
     /// Whether each value is one that vrrpd gives: the file or the worker may be damaged.
