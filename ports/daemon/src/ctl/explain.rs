@@ -84,6 +84,10 @@ fn master(facts: &Facts<'_>) -> Vec<String> {
     let router = facts.router;
     let priority = router.priority;
     let mut all = vec![match router.cause.as_str() {
+        "no-response" if router.peer.is_none() => format!(
+            "This host serves the addresses because it heard no master: {}.",
+            router.reason
+        ),
         "no-response" | "unheard" => format!(
             "This host serves the addresses because the master before it fell silent: {}.",
             router.reason
@@ -537,7 +541,11 @@ mod tests {
 
     #[test]
     fn master_that_never_heard_anybody() {
-        let text = says(&router(), &[], &[], &["No other router was ever heard."]);
+        let parts = [
+            "because it heard no master: no",
+            "No other router was ever heard.",
+        ];
+        let text = says(&router(), &[], &[], &parts);
         assert!(text.contains("cannot be known from here"), "{text}");
     }
 

@@ -327,6 +327,7 @@ pub(crate) const OPTIONS: &[(&str, &str, &str)] = &[
         "drain, hold, priority: until then, such as 30m, 2h or 1d",
     ),
     ("--reason", "TEXT", "drain, hold, priority: shown in status"),
+    ("--watch", "", "status: draw it anew at each event; q ends"),
     (
         "--since",
         "WHEN",

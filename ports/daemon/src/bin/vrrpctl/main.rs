@@ -5,6 +5,7 @@ mod completions;
 mod handover;
 mod selection;
 mod waiting;
+mod watch;
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -53,6 +54,8 @@ struct Args {
     form: Form,
     filter: Filter,
     work: Work,
+    /// Draw it again and again.
+    watch: bool,
 }
 
 /// Why it did not work: the exit status and what to say.
@@ -116,7 +119,7 @@ fn parse() -> Result<Wish, lexopt::Error> {
     let mut filter = Filter::default();
     let mut form = None;
     let mut words: Vec<String> = Vec::new();
-    let (mut asks_help, mut dry_run) = (false, false);
+    let (mut asks_help, mut dry_run, mut watch) = (false, false, false);
     let (mut wait, mut timeout, mut since) = (None, None, None);
     let (mut for_s, mut reason) = (None, None);
     while let Some(arg) = parser.next()? {
@@ -149,6 +152,7 @@ fn parse() -> Result<Wish, lexopt::Error> {
             Long("timeout") => timeout = Some(span(&parser.value()?.string()?, LONGEST_WAIT)?),
             Long("for") => for_s = Some(span(&parser.value()?.string()?, LONGEST_FOR)?.as_secs()),
             Long("reason") => reason = Some(parser.value()?.string()?),
+            Long("watch") => watch = true,
             Long("since") => since = Some(when(&parser.value()?.string()?)?),
             Value(word) => words.push(word.string()?),
             other => return Err(other.unexpected()),
@@ -238,12 +242,17 @@ fn parse() -> Result<Wish, lexopt::Error> {
         Some(socket) => socket,
         None => socket_of(file.as_deref())?,
     };
-    Ok(Wish::Run(Box::new(Args {
+    let args = Args {
         socket,
         form,
         filter,
         work,
-    })))
+        watch,
+    };
+    if watch && !args.can_watch() {
+        return Err(format!("--watch goes with status and status --brief, not with {name}").into());
+    }
+    Ok(Wish::Run(Box::new(args)))
 }
 
 /// The argument of `--since`: an age, as `90s`, `10m`, `1h` or `2d`, or the number of a record.
@@ -420,6 +429,9 @@ fn work(command: &Command, operands: &[&str], filter: &Filter) -> Result<Work, l
 fn run(args: &Args) -> Result<ExitCode, Failure> {
     let unreachable = |error: &dyn std::fmt::Display| (UNREACHABLE, error.to_string().into());
     let mut vrrpd = Connection::open(&args.socket).map_err(|e| unreachable(&e))?;
+    if args.watch {
+        return watch(vrrpd, args);
+    }
     // Before the files are out of reach.
     let host = host(&args.work);
     // Answers are read without access to anything else.
@@ -515,6 +527,21 @@ fn check(
         }
         std::thread::sleep(STEP);
     }
+}
+
+/// Draws the status again and again.
+fn watch(mut vrrpd: Connection, args: &Args) -> Result<ExitCode, Failure> {
+    let unreachable = |error: &dyn std::fmt::Display| (UNREACHABLE, error.to_string().into());
+    let mut events = Connection::open(&args.socket).map_err(|e| unreachable(&e))?;
+    sys::enter_sandbox().map_err(|e| unreachable(&e))?;
+    let mut ask = |request: &Request| -> Result<Answer, Failure> {
+        match vrrpd.ask(request).map_err(|e| unreachable(&e))? {
+            Answer::Error { message, details } => Err((REFUSED, Refusal { message, details })),
+            answer => Ok(answer),
+        }
+    };
+    watch::run(&mut ask, &mut events, args)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// This host, as far as the doctor looks at it.
