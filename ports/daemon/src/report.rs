@@ -178,8 +178,9 @@ fn tracked(track: &TrackReport) -> TrackedObject {
 fn terms(report: &VrReport) -> Vec<Term> {
     let term = |value: i32, what: String| Term { value, what };
     let configured = report.configured_priority;
+    let serves = report.status.state == State::Active;
     let base = match report.priority_override {
-        Some(_) if report.held => format!("held as master, {configured} configured"),
+        Some(_) if report.held && serves => format!("held as master, {configured} configured"),
         Some(_) => format!("set by vrrpctl, {configured} configured"),
         None => "configured".into(),
     };
