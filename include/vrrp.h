@@ -866,7 +866,7 @@ struct vrrp_config {
      */
     uint8_t address_check;
     /**
-     * What a Backup does when its Active router is silent while a host answers for the first address:
+     * The choice of a Backup whose Active router is silent while a host answers for the first address:
      * `VRRP_CONFLICT_TAKE_OVER` (default) or `VRRP_CONFLICT_WAIT`. It hears of answers by
      * `vrrp_handle_claim()`.
      */

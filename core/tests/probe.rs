@@ -152,7 +152,7 @@ fn one_that_waits_follows_a_router_that_is_heard_again() {
     line.accept(&active).skip();
     line.at(10.6).expect(&[]);
     line.at(11.6).expect(&["10.609375 probe"]);
-    // Nobody answered this one.
+    // This one is not answered.
     line.at(11.7).expect_state(State::Active);
 }
 

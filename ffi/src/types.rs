@@ -143,7 +143,7 @@ pub struct vrrp_config {
     /// How VRRPv2 advertisements of other addresses than ours are treated: `VRRP_ADDRESSES_WARN`
     /// (default) or `VRRP_ADDRESSES_STRICT`.
     pub address_check: u8,
-    /// What a Backup does when its Active router is silent while a host answers for the first address:
+    /// The choice of a Backup whose Active router is silent while a host answers for the first address:
     /// `VRRP_CONFLICT_TAKE_OVER` (default) or `VRRP_CONFLICT_WAIT`. It hears of answers by
     /// `vrrp_handle_claim()`.
     pub on_conflict: u8,

@@ -22,7 +22,7 @@ const TROUBLES: [Trouble; 6] = [
 /// The trouble with a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trouble {
-    /// Nobody listens; there is no such program.
+    /// It does not listen; there is no such program.
     Gone,
     /// It takes what is asked and never answers.
     Hangs,

@@ -14,13 +14,13 @@ pub use host::{Host, Listening};
 pub struct Finding {
     /// A word that does not change.
     pub id: &'static str,
-    /// What it is about: a virtual router, an interface, or empty for the host.
+    /// The subject: a virtual router, an interface, or empty for the host.
     pub about: String,
     /// The condition.
     pub found: String,
     /// Why it matters.
     pub matters: String,
-    /// What to type, or to do.
+    /// The command to type, or the thing to do.
     pub todo: String,
 }
 
