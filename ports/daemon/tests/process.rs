@@ -544,3 +544,44 @@ fn the_history_goes_on_over_a_crash_of_the_worker_and_a_restart() {
     signal(child.id(), "-TERM");
     end(child);
 }
+
+#[test]
+fn a_scraper_is_answered_by_the_confined_worker() {
+    use std::io::{Read, Write};
+    let bench = Bench::new("metrics");
+    let conf = fs::read_to_string(bench.dir.join("conf")).expect("the file");
+    let metrics = bench.dir.join("metrics");
+    let line = format!("[GLOBAL]\nmetrics = unix:{}\n", metrics.display());
+    let conf = conf.replacen("[GLOBAL]\n", &line, 1);
+    fs::write(bench.dir.join("conf"), conf).expect("a file");
+    let child = bench.start(&[], "-F");
+    bench.until_told("READY=1");
+    let scrape = || {
+        let mut stream = std::os::unix::net::UnixStream::connect(&metrics).expect("a socket");
+        let limit = Some(patient(LONG));
+        stream.set_read_timeout(limit).expect("a time limit");
+        stream
+            .write_all(b"GET /metrics HTTP/1.0\r\n\r\n")
+            .expect("room");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer
+    };
+    let answer = scrape();
+    let state = "\nvrrp_state{vrid=\"7\",interface=\"eth0\",family=\"ipv4\",state=\"init\"} 1\n";
+    assert!(answer.contains(state), "{answer}");
+    assert!(answer.contains("\nvrrpd_reload_success 1\n"), "{answer}");
+    // A file that is refused is seen by monitoring.
+    fs::write(bench.dir.join("conf"), "[VRID]\n").expect("a file");
+    assert_eq!(bench.ctl(&["reload"]).status.code(), Some(1));
+    // Scrapes that follow each other at once get the same numbers.
+    let end_by = Instant::now() + patient(LONG);
+    while !scrape().contains("\nvrrpd_reload_success 0\n") {
+        assert!(Instant::now() < end_by, "{}", scrape());
+        thread::sleep(Duration::from_millis(50));
+    }
+    signal(child.id(), "-TERM");
+    let (status, log) = end(child);
+    assert_eq!(status, Some(0), "{log}");
+    assert!(!metrics.exists(), "the name goes with vrrpd");
+}
