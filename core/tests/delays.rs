@@ -519,3 +519,25 @@ fn announcements_keep_their_time_and_take_new_ones() {
         ]
     );
 }
+
+#[test]
+fn the_end_of_a_preempt_delay_is_told_while_it_runs() {
+    let list = addresses(&["10.10.10.80"]);
+    let mut line = Line::new(&VrConfig {
+        settings: VrSettings {
+            preempt_delay: secs(5.0),
+            ..VrSettings::DEFAULT
+        },
+        addresses: &list,
+        ..VrConfig::DEFAULT
+    });
+    let ends = |line: &Line| line.router.preempts_at(line.key).map(|at| at.as_micros());
+    assert_eq!(ends(&line), None);
+    let worse = Peer::fridge(&line, 50);
+    line.at(1.0).accept(&worse);
+    line.at(1.5).accept(&worse);
+    assert_eq!(ends(&line), Some(6_000_000), "from when it was heard first");
+    let better = Peer::fridge(&line, 200);
+    line.accept(&better);
+    assert_eq!(ends(&line), None);
+}

@@ -5,6 +5,7 @@ use core::net::{IpAddr, Ipv6Addr};
 
 use super::Engine;
 use crate::status::{DropCounters, InterfaceState, Statistics, Status};
+use crate::time::Instant;
 use crate::types::{Family, MacAddr, VirtualAddress, VrKey, Vrid};
 
 impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, ADDRS> {
@@ -19,6 +20,12 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
         self.table
             .get(self.table.find(key.into())?)
             .map(|vr| vr.status())
+    }
+
+    /// When the preempt delay of a Backup ends that hears an Active router of lower priority. `None`: no
+    /// such delay runs.
+    pub fn preempts_at(&self, key: impl Into<VrKey>) -> Option<Instant> {
+        self.table.get(self.table.find(key.into())?)?.preempts_at()
     }
 
     /// The keys of all virtual routers, in no order.

@@ -349,6 +349,9 @@ pub struct VirtualRouter {
     /// How long it leaves such a master alone.
     #[serde(default)]
     pub preempt_delay_s: f64,
+    /// The rest of that, while such a master is heard. `None`: none is.
+    #[serde(default)]
+    pub preempt_left_s: Option<f64>,
     /// How long it only listens after a start.
     #[serde(default)]
     pub start_delay_s: f64,

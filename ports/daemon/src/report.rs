@@ -114,6 +114,7 @@ pub fn virtual_router(
         interface_missing: missing,
         preempt: settings.preempt && !report.held,
         preempt_delay_s: seconds(settings.preempt_delay),
+        preempt_left_s: report.preempts_at.map(|at| seconds(at.since(now))),
         start_delay_s: seconds(settings.start_delay),
         start_left_s: start_left(report, now),
         peers: report.peers.iter().map(ToString::to_string).collect(),

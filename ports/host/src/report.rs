@@ -66,6 +66,8 @@ pub struct VrReport {
     /// The virtual MAC may be rejected on the way: it has been served for a while, no frame has ever
     /// arrived at it, and no other router was heard on the interface.
     pub mac_unreached: bool,
+    /// When it takes over from a master of lower priority that is well; `None`: no preempt delay runs.
+    pub preempts_at: Option<Instant>,
     /// A host that answers for its first address although no advertisement of it is heard: the master is
     /// cut off in one direction, or died and left the address behind.
     pub holder: Option<Holder>,

@@ -300,6 +300,14 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         }
     }
 
+    /// The end of the preempt delay, while it runs.
+    pub(super) fn preempts_at(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Backup(backup) if backup.preempt_at != Instant::NEVER => Some(backup.preempt_at),
+            _ => None,
+        }
+    }
+
     /// The router whose advertisement, or whose silence, decided last.
     fn peer(&self) -> Option<Peer> {
         self.heard.active().map(|active| Peer {

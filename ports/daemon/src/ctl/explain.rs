@@ -149,7 +149,7 @@ fn why_not_preempt(facts: &Facts<'_>) -> String {
     if router.resigned {
         let when = command(facts, "resigns").map_or(String::new(), |by| format!(" ({by})"));
         return format!(
-            "{prefix} it was told to resign{when}. \"vrrpctl priority {} default\" lets it compete again.",
+            "{prefix} it was told to resign{when}. \"vrrpctl default {}\" lets it compete again.",
             router.vrid
         );
     }
@@ -163,8 +163,10 @@ fn why_not_preempt(facts: &Facts<'_>) -> String {
         );
     }
     if router.preempt_delay_s > 0.0 {
+        let left = router.preempt_left_s;
+        let left = left.map_or(String::new(), |left| format!(": {left:.1} s are left"));
         return format!(
-            "{prefix} preemptdelay = {} has not gone by since the master was first heard with a lower priority.",
+            "{prefix} preemptdelay = {} has not gone by since the master was first heard with a lower priority{left}.",
             router.preempt_delay_s
         );
     }
@@ -657,13 +659,17 @@ mod tests {
         says(&off, &[], &[], &[&format!("{because} preempt = no")]);
         let delayed = VirtualRouter {
             preempt_delay_s: 60.0,
+            preempt_left_s: Some(12.34),
             ..better()
         };
         says(
             &delayed,
             &[],
             &[],
-            &[&format!("{because} preemptdelay = 60 has not")],
+            &[
+                &format!("{because} preemptdelay = 60 has not"),
+                "with a lower priority: 12.3 s are left.",
+            ],
         );
         let resigned = VirtualRouter {
             resigned: true,

@@ -488,7 +488,11 @@ fn settings(router: &VirtualRouter) -> Vec<(&'static str, String)> {
     let preempt = match (router.preempt, delay > 0.0) {
         (false, _) => "no".to_owned(),
         (true, false) => "yes, without a delay".into(),
-        (true, true) => format!("yes, after {}", span(delay)),
+        (true, true) => {
+            let left = router.preempt_left_s;
+            let left = left.map_or(String::new(), |left| format!(", {} left", span(left)));
+            format!("yes, after {}{left}", span(delay))
+        }
     };
     let start = match (router.start_delay_s, router.start_left_s) {
         (_, Some(left)) => format!("only listens for {} more", span(left)),
@@ -685,6 +689,7 @@ VRID 1 on eth0 (ipv4): backup for 2 min 10 s
         let router = VirtualRouter {
             preempt: true,
             preempt_delay_s: 300.0,
+            preempt_left_s: Some(42.0),
             start_delay_s: 60.0,
             start_left_s: Some(12.0),
             peers: vec!["10.10.10.6".into(), "10.10.10.7".into()],
@@ -697,7 +702,7 @@ VRID 1 on eth0 (ipv4): backup for 2 min 10 s
             ..router()
         };
         let expected = "
-  preempt    yes, after 5 min
+  preempt    yes, after 5 min, 42 s left
   start      only listens for 12 s more
   peers      10.10.10.6 10.10.10.7
   checksum   auto

@@ -61,6 +61,7 @@ impl<P: Platform> Host<P> {
             first_refused: heard.first_refused(key),
             masters: heard.masters(key) + usize::from(is_master(&status)),
             mac_unreached: self.is_unreached(key, spec, &status),
+            preempts_at: self.core.engine.preempts_at(key),
             holder: self.core.holder(self.now(), key),
         })
     }
