@@ -87,7 +87,9 @@ pub(crate) fn build_for(
     paths::remap(&mut command);
     run::run(&mut command)?;
     let built = target_dir.join("release");
-    paths::check(&built.join("libvrrp.so"))?;
+    for library in ["libvrrp.so", "libvrrp.a"] {
+        paths::check(&built.join(library))?;
+    }
     // Programs look for the soname.
     link(
         "libvrrp.so",
