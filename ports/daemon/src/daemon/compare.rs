@@ -103,6 +103,8 @@ fn changed(
         State::Active if anew => {
             Some("is set up anew: this host is master, and hands over meanwhile".into())
         }
+        // It advertises another priority for as long as it is held.
+        State::Active if report.held => None,
         State::Active => {
             let lower = priority.filter(|priority| *priority < report.configured_priority)?;
             Some(format!(
@@ -110,6 +112,8 @@ fn changed(
                  takes over where it preempts"
             ))
         }
+        // It leaves a master that is well alone, whatever its priority.
+        State::Backup if report.held || status.standing_back => None,
         State::Backup => {
             let (priority, master) = (priority?, status.active?);
             let (address, of_master) = (master.address, master.priority);

@@ -763,6 +763,27 @@ fn a_comparison_tells_what_a_reload_would_change_and_changes_nothing() {
 }
 
 #[test]
+fn a_comparison_knows_that_a_held_master_does_not_move() {
+    let mut bench = Bench::new();
+    bench.until_masters();
+    bench.done(&Request::Hold {
+        which: one(),
+        terms: Terms::default(),
+    });
+    fs::write(bench.dir.join("vrrpd.conf"), sections(&bench.dir, 150)).expect("a file");
+    let said = bench.done(&Request::Compare);
+    assert_eq!(
+        said,
+        [
+            "VRID 1 on eth0 (ipv4): priority 200 -> 150",
+            "no virtual router moves to another host by that"
+        ]
+    );
+    bench.done(&Request::Reload);
+    assert_eq!(bench.status().virtual_routers[0].priority, 254);
+}
+
+#[test]
 fn a_file_with_errors_leaves_everything_and_every_error_is_told() {
     let mut bench = Bench::new();
     bench.until_masters();
