@@ -14,7 +14,7 @@ struct host {
     int connected;
     int packets;                /* hand over IP payloads instead of frames */
     int has_mac, has_address, has_group, removed;
-    int sent[VRRP_FRAME_NEIGHBOR_PROBE + 1];               /* by kind of frame */
+    int sent[VRRP_FRAME_NEIGHBOR_PROBE + 1]; /* by kind of frame */
     uint8_t state, reason;
 };
 
