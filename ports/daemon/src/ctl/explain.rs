@@ -6,7 +6,7 @@ use vrrp_control::{Notice, NoticeKind, Peer, Record, Seen, State, Versions, Virt
 use vrrp_core::{AdvertInterval, Priority, Version};
 use vrrp_host::wording::{ago, seconds, span, utc};
 
-use super::text::{name, override_warning, record};
+use super::text::{is_master_now, name, override_warning, record};
 
 /// Records of the past that are shown.
 const PAST: usize = 8;
@@ -234,7 +234,8 @@ fn others(facts: &Facts<'_>) -> Vec<String> {
             ));
         }
     }
-    let rivals = fresh.iter().filter(|seen| seen.refused.is_none());
+    let rivals = fresh.iter();
+    let rivals = rivals.filter(|seen| seen.refused.is_none() && is_master_now(router, seen));
     if router.state == State::Master && !router.handing_over {
         for seen in rivals {
             all.push(format!(
@@ -559,6 +560,13 @@ mod tests {
             &[],
             &["There are two masters: 10.0.0.3 (priority 100) advertises too, heard just now."],
         );
+        // The former master gave way: it was heard last before this host took over.
+        let fresh = VirtualRouter {
+            since_s: 0.3,
+            ..router()
+        };
+        let text = says(&fresh, &[other(None)], &[], &[]);
+        assert!(!text.contains("two masters"), "{text}");
     }
 
     #[test]

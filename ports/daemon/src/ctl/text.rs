@@ -240,6 +240,15 @@ pub fn notice(notice: &Notice) -> String {
     line
 }
 
+/// Seconds after this host became master in which the last advertisement of the former one may arrive.
+const CROSSED: f64 = 0.25;
+
+/// Whether a router that is heard is a master now: the former master, which gave way when this host took
+/// over, is none.
+pub(super) fn is_master_now(router: &VirtualRouter, seen: &Seen) -> bool {
+    router.state != State::Master || seen.last_heard_s + CROSSED < router.since_s
+}
+
 pub(super) fn user(uid: u32) -> String {
     match uid {
         0 => "root".into(),

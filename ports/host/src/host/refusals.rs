@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use vrrp_core::{Auth, DropReason, Instant, Version, VrKey};
+use vrrp_core::{Auth, DropReason, Duration, Instant, State, Version, VrKey};
 
 use super::core::{Core, Vr};
 use crate::config::VrSpec;
@@ -15,6 +15,9 @@ use crate::sightings::{Refusal, Seen};
 const REFUSALS: u32 = 2;
 /// Refused routers of one virtual router that are named.
 const NAMED: usize = 3;
+/// How long after we became Active the last advertisement of the former master may arrive: it was on its
+/// way when ours was sent.
+const CROSSED: Duration = Duration::from_millis(250);
 
 /// The routers that are refused now, by virtual router.
 pub(super) type RefusedPeers<'a> = BTreeMap<VrKey, Vec<(IpAddr, &'a Seen, Refusal)>>;
@@ -61,19 +64,27 @@ impl Core {
         all
     }
 
+    /// Whether a router that is heard is a master now, as far as can be known: the former master, which
+    /// gave way when we became Active, is none, though its last advertisement is not stale yet.
+    fn is_master_now(&self, key: VrKey, seen: &Seen) -> bool {
+        let status = self.engine.status(key);
+        let active = status.filter(|status| status.state == State::Active);
+        active.is_none_or(|active| seen.last_heard > active.since + CROSSED)
+    }
+
     /// Counts the routers that are heard now.
     pub(super) fn heard(&self, now: Instant) -> Heard {
         let mut heard = Heard::default();
         for (place, seen) in self.sightings.iter() {
-            if !place.refused && !seen.is_stale(now) {
+            if !place.refused && !seen.is_stale(now) && self.is_master_now(place.key, seen) {
                 *heard.masters.entry(place.key).or_default() += 1;
             }
         }
         for (key, mut peers) in self.refused_peers(now) {
             // Our own advertisements that come back are no other router's.
-            let others = peers
-                .iter()
-                .filter(|(_, _, refusal)| refusal.reason != DropReason::OwnLoopedBack);
+            let others = peers.iter().filter(|(_, seen, refusal)| {
+                refusal.reason != DropReason::OwnLoopedBack && self.is_master_now(key, seen)
+            });
             *heard.masters.entry(key).or_default() += others.count();
             peers.sort_by_key(|(peer, ..)| *peer);
             let first = peers.iter().take(NAMED);

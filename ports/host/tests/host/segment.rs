@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use vrrp_core::VrSettings;
+use vrrp_core::{State, VrSettings};
 use vrrp_host::{Sighting, VrSpec};
 
 use crate::fake::Call;
@@ -82,6 +82,38 @@ fn virtual_routers_that_are_not_ours() {
     assert!(masters.iter().all(|s| !s.stale));
     sim.run_to(5_600);
     assert!(seen(&sim, 0, 77).iter().all(|s| s.stale));
+}
+
+#[test]
+fn a_master_that_gave_way_to_us_is_none_beside_us() {
+    // Host 0 preempts host 1 when it joins.
+    let mut sim = Sim::new(&[config(&[spec(1, 200)]), config(&[spec(1, 100)])]);
+    sim.frozen.insert(0);
+    sim.run_to(8_000);
+    assert_eq!(sim.state(1, 1), State::Active);
+    sim.frozen.clear();
+    let masters = |sim: &Sim| {
+        let report = sim.report(0, &id("eth0", 1));
+        (report.status.state, report.masters)
+    };
+    let mut until = 8_000;
+    while masters(&sim).0 != State::Active {
+        until += 10;
+        assert!(until < 30_000, "host 0 takes over");
+        sim.run_to(until);
+    }
+    let others = |sim: &Sim| seen(sim, 0, 1).into_iter().filter(|s| !s.is_self);
+    assert!(others(&sim).any(|s| !s.stale), "it was heard a moment ago");
+    for _ in 0..50 {
+        assert_eq!(masters(&sim), (State::Active, 1), "at {until} ms");
+        until += 100;
+        sim.run_to(until);
+    }
+    // A master that is heard after that is one beside us.
+    let frame = advert("10.0.0.7", 1, 150, &["10.0.0.101"]);
+    sim.machine(0).deliver("eth0", frame);
+    sim.run_to(until + 10);
+    assert_eq!(masters(&sim), (State::Active, 2));
 }
 
 // V-1, V-5: whoever is not on this link, or is garbled, is no master.

@@ -3,7 +3,7 @@
 use vrrp_control::{Seen, State, Status, VirtualRouter};
 
 use super::{Finding, Host};
-use crate::ctl::text::name;
+use crate::ctl::text::{is_master_now, name};
 
 pub(super) fn findings(status: &Status, seen: &[Seen], host: &Host) -> Vec<Finding> {
     let mut all: Vec<Finding> = status
@@ -65,15 +65,21 @@ fn of_router(router: &VirtualRouter, others: &[&Seen], host: &Host) -> Vec<Findi
     let vrid = router.vrid;
     let is_own = |seen: &Seen| router.source.as_deref() == Some(seen.address.as_str());
     let accepted = others.iter().filter(|seen| seen.refused.is_none());
-    let rivals: Vec<&str> = accepted.clone().map(|seen| seen.address.as_str()).collect();
+    let rivals = others.iter();
+    let rivals = rivals.filter(|seen| !is_own(seen) && is_master_now(router, seen));
+    let rivals: Vec<&str> = rivals.map(|seen| seen.address.as_str()).collect();
     if router.masters > 1 {
+        let rivals = rivals.join(", ");
         all.push(finding(
             "two-masters",
-            format!(
-                "{} masters are heard: {}",
-                router.masters,
-                rivals.join(", ")
-            ),
+            match router.state {
+                State::Master => {
+                    format!("this host is master, and {rivals} is heard as master, too")
+                }
+                State::Backup | State::Init => {
+                    format!("{} masters are heard: {rivals}", router.masters)
+                }
+            },
             "Addresses are served twice; clients reach now the one, now the other.",
             format!("vrrpctl explain {vrid}, on each of the hosts"),
         ));
@@ -159,6 +165,7 @@ mod tests {
             priority: 200,
             configured_priority: 200,
             enabled: true,
+            since_s: 61.0,
             masters: 1,
             source: Some("10.0.0.2".into()),
             peer: Some(Peer::default()),
@@ -210,7 +217,19 @@ mod tests {
         };
         assert_eq!(
             found(two, &[seen("10.0.0.3", None)]),
-            one("two-masters", "2 masters are heard: 10.0.0.3")
+            one(
+                "two-masters",
+                "this host is master, and 10.0.0.3 is heard as master, too"
+            )
+        );
+        let backup = VirtualRouter {
+            state: State::Backup,
+            masters: 2,
+            ..router()
+        };
+        assert_eq!(
+            found(backup, &[seen("10.0.0.3", None), seen("10.0.0.4", None)]),
+            one("two-masters", "2 masters are heard: 10.0.0.3, 10.0.0.4")
         );
         assert_eq!(
             found(router(), &[seen("10.0.0.2", Some("is a loop"))]),
