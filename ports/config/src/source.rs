@@ -143,13 +143,14 @@ impl Files {
         found.is_ok()
     }
 
-    /// A line for a message about another one: `line 5`, or `line 5 of /etc/vrrpd.conf.d/a.conf`.
+    /// A line for a message about another one: `line 5`, or, where there are several files,
+    /// `line 5 of /etc/vrrpd.conf.d/a.conf`.
     pub(crate) fn line(&self, line: usize) -> String {
         let (file, number) = self.place(line);
-        let is_first = self.0.first().is_none_or(|(first, _)| first == file);
-        match is_first {
-            true => format!("line {number}"),
-            false => format!("line {number} of {}", file.display()),
+        if self.0.len() > 1 {
+            format!("line {number} of {}", file.display())
+        } else {
+            format!("line {number}")
         }
     }
 }
@@ -167,8 +168,8 @@ pub(crate) fn pattern(text: &str) -> Result<(), String> {
     ))
 }
 
-/// The files that a pattern names, sorted. Hidden ones are named by no `*`. Without a `*` the file has to be
-/// there.
+/// The names that fit a pattern, sorted, files or not. Hidden ones are named by no `*`. Without a `*` the
+/// file has to be there.
 fn matching(text: &str) -> Result<Vec<PathBuf>, String> {
     // A wrong one is said when the key is read.
     if pattern(text).is_err() {
@@ -186,7 +187,7 @@ fn matching(text: &str) -> Result<Vec<PathBuf>, String> {
             .file_name()
             .to_str()
             .is_some_and(|found| !found.starts_with('.') && is_like(name, found));
-        if is_meant && item.path().is_file() {
+        if is_meant {
             files.push(item.path());
         }
     }
@@ -213,8 +214,11 @@ fn is_like(pattern: &str, name: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// The octets of a file, of which at most `most` are read.
+/// The octets of a file, of which at most `most` are read. A pipe is not opened: it might never end.
 fn read_at_most(file: &Path, most: usize) -> io::Result<Vec<u8>> {
+    if !fs::metadata(file)?.is_file() {
+        return Err(io::Error::other("it is no regular file"));
+    }
     let mut octets = Vec::new();
     let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
     fs::File::open(file)?.take(limit).read_to_end(&mut octets)?;
@@ -258,7 +262,8 @@ mod tests {
         assert_eq!(place(2), ("a".into(), 2));
         // An empty file has no line.
         assert_eq!(place(3), ("c".into(), 1));
-        assert_eq!(source.files.line(2), "line 2");
+        assert_eq!(source.files.line(2), "line 2 of a");
         assert_eq!(source.files.line(4), "line 2 of c");
+        assert_eq!(Source::new("a".as_ref(), "1\n2").files.line(2), "line 2");
     }
 }

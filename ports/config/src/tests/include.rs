@@ -1,6 +1,7 @@
 //! A configuration of several files.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 
 use super::lines;
@@ -93,7 +94,7 @@ fn messages_name_the_file_and_its_line() {
             "~/d/b.conf:6: priority: expected a number from 1 to 255, found `300`",
             "~/d/c.conf:3: serverid: expected each VRID once on an interface, found VRID 1 on eth0 (ipv4) again, first in line 2 of ~/d/a.conf",
             "~/d/d.conf:1: expected `[VRID]`, `[GLOBAL]` or `[CHECK]` before the first key, found `priority`",
-            "~/d/e.conf:1: expected one [GLOBAL], the first is in line 1",
+            "~/d/e.conf:1: expected one [GLOBAL], the first is in line 1 of ~/main",
         ]
     );
 }
@@ -127,7 +128,29 @@ fn what_cannot_be_included_is_an_error_of_its_line() {
         let expected = format!("~/main:2: include: {said}");
         assert!(lines.contains(&expected), "{include}: {lines:?}");
     }
-    // A folder is no file, and is no reason to read none.
+}
+
+// A file system that is not mounted must not take its virtual routers away without a word.
+#[test]
+fn a_name_that_fits_and_is_no_readable_file_is_an_error() {
+    let folder = Folder::new("no-file");
+    folder.write("d/a.conf", &section(1));
     fs::create_dir(folder.0.join("d/b.conf")).expect("a folder");
-    assert!(folder.read("~/d/*.conf").0.config.is_some());
+    symlink("/nonexistent/c.conf", folder.0.join("d/c.conf")).expect("a link");
+    symlink(folder.0.join("e"), folder.0.join("d/d.conf")).expect("a link");
+    folder.write("e", &section(2));
+    let (parsed, said) = folder.read("~/d/*.conf");
+    assert!(parsed.config.is_none());
+    assert_eq!(
+        said,
+        [
+            "~/main:2: include: `~/d/b.conf` cannot be read: it is no regular file",
+            "~/main:2: include: `~/d/c.conf` cannot be read: No such file or directory (os error 2)",
+        ]
+    );
+    // A name that does not fit is nobody's concern, and a link to a file is a file.
+    let (parsed, said) = folder.read("~/d/a*, ~/d/d*");
+    assert_eq!(said, [""; 0]);
+    let config = parsed.config.expect("a correct file");
+    assert_eq!(config.virtual_routers.len(), 2);
 }
