@@ -133,7 +133,7 @@ impl<P: Platform> Daemon<P> {
             stopping: self.stop.is_some(),
             virtual_routers: Vec::new(),
             warnings: of_host
-                .chain(self.parent.state_warning())
+                .chain(self.parent.state_warnings())
                 .chain(self.board.troubles())
                 .collect(),
             checks: self.board.checks(Instant::now()),

@@ -4,6 +4,7 @@ mod platform;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -84,7 +85,7 @@ impl Bench {
             config,
             pid: std::process::id(),
             log_level_of_file: false,
-            history: Vec::new(),
+            history: start.history,
             overrides: start.overrides,
             scraper: None,
         };
@@ -353,6 +354,59 @@ fn overrides_of_before_hold_from_the_start_and_go_with_what_they_are_about() {
     let router = bench.status().virtual_routers.remove(0);
     assert_eq!(router.overrides.len(), 1);
     assert_eq!(router.priority, 1, "from the start");
+}
+
+#[test]
+fn overrides_that_could_not_be_read_are_not_replaced_when_the_directory_is_mended() {
+    let mode = |dir: &Path, mode: u32| {
+        fs::set_permissions(dir.join("state"), fs::Permissions::from_mode(mode)).expect("a mode");
+    };
+    let kept = "vrrpd overrides 1\n{\"interface\":\"eth0\",\"vrid\":2,\"ipv6\":false,\"kind\":\"drain\",\"uid\":0,\"since_ms\":5}\n";
+    let mut bench = Bench::with(|dir| {
+        fs::create_dir_all(dir.join("state")).expect("a directory");
+        fs::write(dir.join("state/overrides"), kept).expect("a file");
+        mode(dir, 0o777);
+        sections(dir, 200)
+    });
+    bench.until_masters();
+    assert!(bench.status().virtual_routers[1].overrides.is_empty());
+    mode(&bench.dir, 0o700);
+    let Answer::Error { message, .. } = bench.ask(&drain(Terms::default())) else {
+        panic!("accepted");
+    };
+    assert!(
+        message.contains("others may write to it (mode 777)")
+            && message.ends_with("mend this and restart vrrpd"),
+        "{message}"
+    );
+    let warnings = bench.status().warnings.join("\n");
+    assert!(
+        warnings.contains("mend this and restart vrrpd; commands of vrrpctl"),
+        "{warnings}"
+    );
+    let file = bench.dir.join("state/overrides");
+    assert_eq!(fs::read_to_string(&file).expect("the file"), kept);
+}
+
+#[test]
+fn overrides_that_make_no_sense_are_told_in_the_status_and_in_the_history() {
+    let mut bench = Bench::with(|dir| {
+        fs::create_dir_all(dir.join("state")).expect("a directory");
+        fs::write(dir.join("state/overrides"), "vrrpd overrides 1\n{").expect("a file");
+        sections(dir, 200)
+    });
+    let aside = bench.dir.join("state/overrides.bad");
+    let expected = format!("; kept as {}", aside.display());
+    let warnings = bench.status().warnings;
+    assert!(
+        warnings.iter().any(|line| line.ends_with(&expected)),
+        "{warnings:?}"
+    );
+    let Answer::Log(log) = bench.ask(&Request::Log(Since::default())) else {
+        panic!("no log");
+    };
+    let told = |record: &Record| matches!(record, Record::Notice(notice) if notice.kind == NoticeKind::Problem && notice.text.ends_with(&expected));
+    assert!(log.records.iter().any(told), "{:?}", log.records);
 }
 
 #[test]

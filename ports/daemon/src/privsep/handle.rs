@@ -44,6 +44,8 @@ pub struct ParentHandle {
     managed: bool,
     /// Why the state directory cannot be used, if that is so.
     stateless: Option<String>,
+    /// A line about each file of the state directory that was set aside at the start.
+    lost: Vec<String>,
     /// Outcomes of writes and counts that were not taken yet.
     kept: Vec<(u64, Result<(), String>)>,
     counted: Vec<(VrId, Result<u64, String>)>,
@@ -86,6 +88,7 @@ impl ParentHandle {
             debug,
             managed,
             stateless,
+            lost,
             overrides,
             history,
         } = loop {
@@ -111,6 +114,7 @@ impl ParentHandle {
             prepared: Vec::new(),
             managed,
             stateless,
+            lost,
             kept: Vec::new(),
             counted: Vec::new(),
             gone: None,
@@ -133,9 +137,11 @@ impl ParentHandle {
         self.channel.fd()
     }
 
-    /// The warning for as long as the state directory cannot be used.
-    pub fn state_warning(&self) -> Option<String> {
-        self.stateless.as_deref().map(lasting_refused)
+    /// The warnings about the state directory: for as long as it cannot be used, and of each file that
+    /// was set aside at the start.
+    pub fn state_warnings(&self) -> impl Iterator<Item = String> {
+        let stateless = self.stateless.as_deref().map(lasting_refused);
+        stateless.into_iter().chain(self.lost.iter().cloned())
     }
 
     /// Tells that the start has succeeded.

@@ -112,6 +112,8 @@ pub(super) struct Beginning {
     pub(super) managed: bool,
     /// Why the state directory cannot be used, if that is so.
     pub(super) stateless: Option<String>,
+    /// A line about each file of the state directory that was set aside at the start.
+    pub(super) lost: Vec<String>,
     /// The overrides.
     pub(super) overrides: Vec<Override>,
     /// The history so far.

@@ -23,6 +23,7 @@ use crate::scripts::{PROGRAM, Scripts, script_set};
 use crate::state::{Keeper, StateDir};
 use crate::sys::{self, SystemAccounts, Taken};
 use vrrp_config::{self as config, Account, Config, Source};
+use vrrp_control::{Notice, NoticeKind};
 
 /// The network, as far as a configuration has to do with it.
 pub(super) trait Network {
@@ -89,6 +90,8 @@ pub(super) struct Services {
     pub(super) keeper: Keeper,
     /// Why it cannot be used, if that is so.
     stateless: Option<String>,
+    /// Files of the state directory that were set aside at the start.
+    lost: Vec<String>,
     /// The file's contents when it was last read, while they are not in force.
     read: Option<(Vec<u8>, Config)>,
     happened: u64,
@@ -112,18 +115,29 @@ impl Services {
     /// Serves no worker yet, at the other end of `stream`.
     pub(super) fn new(stream: UnixStream, notifier: Notifier, in_force: InForce) -> Self {
         let state = StateDir::new(&in_force.config.global.state_dir);
-        let stateless = state.probe().err();
+        let probed = state.probe().err();
+        let overrides = Book::read(&state);
+        let mut archive = Archive::open(&state);
+        // A directory that becomes usable later has overrides that nobody knows.
+        let stateless = state.unread(overrides::FILE).or(probed);
         if let Some(why) = &stateless {
             log::warn!("{}", lasting_refused(why));
         }
-        let overrides = Book::read(&state);
+        let lost = state.take_aside();
+        for text in &lost {
+            archive.push(Notice {
+                kind: NoticeKind::Problem,
+                text: text.clone(),
+                ..Notice::default()
+            });
+        }
         let mut services = Self {
             channel: MessageChannel::new(stream, MAX_TO_PARENT, MAX_TO_WORKER),
             scripts: Scripts::default(),
             checkers: Checkers::default(),
             reports: BTreeMap::new(),
             notifier,
-            archive: Archive::open(&state),
+            archive,
             file: in_force.file,
             debug: in_force.debug,
             text: in_force.text,
@@ -135,6 +149,7 @@ impl Services {
             counting: Counting::default(),
             keeper: Keeper::new(state),
             stateless,
+            lost,
             read: None,
             happened: 0,
             done: 0,
@@ -155,6 +170,7 @@ impl Services {
             debug: self.debug,
             managed: self.notifier.is_listening(),
             stateless: self.stateless.clone(),
+            lost: self.lost.clone(),
             overrides: self.overrides.all().to_vec(),
             history: self.archive.records().cloned().collect(),
         }))?;

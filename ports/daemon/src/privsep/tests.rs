@@ -84,6 +84,7 @@ fn beginning() -> Beginning {
         debug: true,
         managed: false,
         stateless: None,
+        lost: Vec::new(),
         overrides: Vec::new(),
         history: Vec::new(),
     }

@@ -5,16 +5,20 @@
 //!
 //! A file begins with a line of its name and the number of its format; a file with another line is set
 //! aside and not read. It is replaced as a whole: written to another name, flushed to the disk, renamed.
+//!
+//! A file that could not be read at the start is not written until vrrpd is restarted: what stands in it
+//! is not known, and would be lost.
 
 mod keeper;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use vrrp_port_kit::ledger::try_lock;
 
@@ -48,6 +52,16 @@ pub struct StateDir {
     path: PathBuf,
     /// The lock that keeps another vrrpd out, once it is held.
     lock: Arc<Mutex<Option<File>>>,
+    read: Arc<Mutex<Reading>>,
+}
+
+/// The files that were not read.
+#[derive(Debug, Default)]
+struct Reading {
+    /// The reason for each file that may be there and must not be replaced.
+    unread: BTreeMap<&'static str, String>,
+    /// A line about each file that was set aside.
+    aside: Vec<String>,
 }
 
 impl StateDir {
@@ -56,6 +70,7 @@ impl StateDir {
         Self {
             path: path.to_path_buf(),
             lock: Arc::default(),
+            read: Arc::default(),
         }
     }
 
@@ -72,13 +87,17 @@ impl StateDir {
         probed.map_err(|error| self.refusal(&error))
     }
 
-    /// Reads the contents of a file. `None`: there is none, or it is damaged, in which case it is set
-    /// aside and the log says so.
+    /// Reads the contents of a file. Returns `None` if there is none, if it is damaged, in which case it
+    /// is set aside and the log says so, or if the directory cannot be used. In the last case the file is
+    /// not written until it has been read.
     pub fn read(&self, file: StateFile) -> Option<Vec<u8>> {
         // That of another vrrpd says nothing about this one.
-        if self.path.is_dir() && self.prepare().is_err() {
+        if let Err(error) = self.prepare() {
+            let why = self.refusal(&error);
+            self.reading().unread.insert(file.name, why);
             return None;
         }
+        self.reading().unread.remove(file.name);
         let path = self.path.join(file.name);
         match read_whole(&path, file) {
             Ok(contents) => contents,
@@ -89,22 +108,50 @@ impl StateDir {
         }
     }
 
+    /// Returns why a file must not be written: it was not read, and may hold what nobody knows.
+    pub fn unread(&self, file: StateFile) -> Option<String> {
+        let reading = self.reading();
+        let why = reading.unread.get(file.name)?;
+        Some(format!(
+            "{why}; files in it were not read and are not written: mend this and restart vrrpd"
+        ))
+    }
+
+    /// Returns a line about each file that was set aside since the last call.
+    pub fn take_aside(&self) -> Vec<String> {
+        std::mem::take(&mut self.reading().aside)
+    }
+
+    fn reading(&self) -> MutexGuard<'_, Reading> {
+        // Nothing panics while it is held.
+        self.read.lock().unwrap_or_else(|e| e.into_inner())
+    }
+
     /// Renames a file whose contents make no sense, so that it is not read again, and says so.
     pub fn set_aside(&self, file: StateFile, why: &str) {
         let path = self.path.join(file.name);
         let aside = self.path.join(format!("{}.bad", file.name));
         let shown = path.display();
-        match fs::rename(&path, &aside) {
-            Ok(()) => log::error!("{shown} is not used: {why}; kept as {}", aside.display()),
-            Err(error) => log::error!("{shown} is not used: {why}; it cannot be renamed: {error}"),
-        }
+        let text = match fs::rename(&path, &aside) {
+            Ok(()) => format!("{shown} is not used: {why}; kept as {}", aside.display()),
+            Err(error) => {
+                let text = format!("{shown} is not used: {why}; it cannot be renamed: {error}");
+                self.reading().unread.insert(file.name, text.clone());
+                text
+            }
+        };
+        log::error!("{text}");
+        self.reading().aside.push(text);
     }
 
     /// Replaces a file as a whole. When this returns well the disk has it.
     ///
     /// # Errors
-    /// The file is as it was; the reason in words.
+    /// The file is as it was; the reason in words. One that could not be read is never replaced.
     pub fn write(&self, file: StateFile, contents: &[u8]) -> Result<(), String> {
+        if let Some(why) = self.unread(file) {
+            return Err(why);
+        }
         let written = self.prepare().and_then(|()| self.replace(file, contents));
         written.map_err(|error| self.refusal(&error))
     }

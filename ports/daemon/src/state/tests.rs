@@ -128,6 +128,38 @@ fn a_directory_that_cannot_be_trusted_or_made_is_refused_with_the_reason() {
 }
 
 #[test]
+fn a_file_that_could_not_be_read_is_not_replaced_until_it_has_been() {
+    let place = Place::new("unread");
+    place.dir().write(FILE, b"of before").expect("written");
+    fs::set_permissions(place.path(), Permissions::from_mode(0o777)).expect("a mode");
+    let dir = place.dir();
+    assert_eq!(dir.read(FILE), None);
+    fs::set_permissions(place.path(), Permissions::from_mode(0o700)).expect("a mode");
+    let why = dir.write(FILE, b"new").expect_err("never read");
+    assert!(
+        why.contains("others may write to it (mode 777)")
+            && why.ends_with("were not read and are not written: mend this and restart vrrpd"),
+        "{why}"
+    );
+    assert_eq!(dir.unread(FILE), Some(why));
+    drop(dir);
+    let dir = place.dir();
+    assert_eq!(dir.read(FILE), Some(b"of before".to_vec()));
+    assert_eq!(dir.unread(FILE), None);
+    dir.write(FILE, b"new").expect("it has been read");
+}
+
+#[test]
+fn a_directory_that_is_missing_at_the_start_is_not_written_when_it_is_mounted_later() {
+    let place = Place::new("mounted");
+    let dir = StateDir::new(&place.0.join("later/state"));
+    assert_eq!(dir.read(FILE), None);
+    fs::create_dir(place.0.join("later")).expect("a directory");
+    let why = dir.write(FILE, b"new").expect_err("never read");
+    assert!(why.contains("No such file"), "{why}");
+}
+
+#[test]
 fn the_keeper_writes_in_order_and_tells_each_outcome() {
     let place = Place::new("keeper");
     let mut keeper = Keeper::new(place.dir());
