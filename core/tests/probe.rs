@@ -5,7 +5,9 @@ mod common;
 
 use common::*;
 use vrrp_core::wire::{Claim, arp, ethernet, ipv6, mld, ndisc};
-use vrrp_core::{MacAddr, OnConflict, Reason, State, VirtualAddress, VrConfig, VrSettings};
+use vrrp_core::{
+    Failure, MacAddr, OnConflict, Reason, State, VirtualAddress, VrConfig, VrSettings,
+};
 
 fn config(on_conflict: OnConflict, list: &[VirtualAddress]) -> VrConfig<'_> {
     VrConfig {
@@ -167,4 +169,38 @@ fn one_that_waits_and_woke_too_late_to_ask_asks_before_it_takes_over() {
     let mut line = silent(OnConflict::TakeOver, &["10.10.10.80"]);
     line.sleep_until(5.0).wake();
     line.expect_state(State::Active);
+}
+
+#[test]
+fn an_owner_that_starts_again_with_a_short_delay_asks_at_once() {
+    // G-8, S-14: after effects that failed, no deadline stays behind.
+    let list = addresses(&["10.10.10.80"]);
+    let mut line = Line::new(&VrConfig {
+        settings: VrSettings {
+            priority: priority(255),
+            start_delay: secs(0.5),
+            ..VrSettings::DEFAULT
+        },
+        addresses: &list,
+        ..VrConfig::DEFAULT
+    });
+    line.sees_probes = true;
+    line.at(1.0).expect_state(State::Active);
+    for _ in 0..8 {
+        let key = line.key;
+        line.fail(Failure::Mac { key });
+    }
+    line.expect_state(State::Initialize).skip();
+    line.at(2.0).expect_state(State::Backup);
+    assert!(
+        line.seen.iter().any(|seen| seen == "2 probe"),
+        "{:?}",
+        line.seen
+    );
+    assert!(
+        line.router
+            .poll_timeout()
+            .is_some_and(|next| next > line.now)
+    );
+    line.at(2.5).expect_state(State::Active);
 }

@@ -11,6 +11,7 @@ mod leaving;
 use super::VirtualRouter;
 use super::heard::Heard;
 use super::phase::{Initialize, Phase, Then};
+use super::probe::PROBES;
 use super::settings::Micros;
 use crate::log::state_changed;
 use crate::output::{Reason, State};
@@ -157,6 +158,10 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             Phase::Initialize(initialize) if initialize.retry_at <= now => {
                 self.phase = Phase::INITIALIZE;
                 self.evaluate(now, iface);
+                if PROBES {
+                    // An owner that starts with a short delay asks at once (G-8).
+                    self.handle_backup(now);
+                }
             }
             Phase::Backup(_) => self.handle_backup(now),
             Phase::Active(_) => self.handle_active(now),
