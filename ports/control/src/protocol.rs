@@ -402,6 +402,9 @@ pub struct Conflict {
     pub address: String,
     /// The MAC that it answers with.
     pub mac: String,
+    /// Whether this host stays backup for as long as it answers (`onconflict = wait`).
+    #[serde(default)]
+    pub waits: bool,
 }
 
 /// A tracked object of a virtual router.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use vrrp_core::{
-    ActiveRouter, ChecksumMode, Family, Instant, MacMode, Reason, State, Statistics, TrackEffect,
-    Version,
+    ActiveRouter, ChecksumMode, Family, Instant, MacMode, OnConflict, Reason, State, Statistics,
+    TrackEffect, Version,
 };
 use vrrp_host::{
     About, InterfaceReport, Lateness, Sighting, TrackReport, Tracked, VrId, VrReport, Warning,
@@ -132,6 +132,7 @@ pub fn virtual_router(
         conflict: report.holder.map(|holder| Conflict {
             address: holder.address.to_string(),
             mac: holder.mac.to_string(),
+            waits: status.state == State::Backup && settings.on_conflict == OnConflict::Wait,
         }),
         refused: report
             .first_refused

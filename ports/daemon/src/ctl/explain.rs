@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use vrrp_control::{Notice, NoticeKind, Peer, Record, Seen, State, Versions, VirtualRouter};
+use vrrp_control::{
+    Conflict, Notice, NoticeKind, OverrideKind, Peer, Record, Seen, State, Versions, VirtualRouter,
+};
 use vrrp_core::{AdvertInterval, Priority, Version};
 use vrrp_host::wording::{ago, seconds, span, utc};
 
@@ -108,17 +110,43 @@ fn master(facts: &Facts<'_>) -> Vec<String> {
         all.push("It has said that it stops, and serves until the successor is heard.".into());
     }
     if router.standing_back {
-        all.push(
-            "It is the last one standing: it should not serve, as a check fails, but no other host takes the addresses when it offers them."
-                .into(),
-        );
+        let why = match (is_drained(router), checks_hold_back(router)) {
+            (true, false) => "it is drained",
+            (true, true) => "it is drained, and a check fails",
+            (false, _) => "it should not serve, as a check fails",
+        };
+        all.push(format!(
+            "It is the last one standing: {why}, and it serves all the same, as no other host takes the addresses when it offers them."
+        ));
     }
     all
+}
+
+fn is_drained(router: &VirtualRouter) -> bool {
+    let mut kinds = router.overrides.iter().map(|one| one.kind);
+    kinds.any(|kind| kind == OverrideKind::Drain)
+}
+
+/// Whether a check fails by which it stands back.
+fn checks_hold_back(router: &VirtualRouter) -> bool {
+    let mut failing = router.checks.iter().filter(|check| !check.passing);
+    failing.any(|check| check.effect == "stand-back")
+}
+
+/// The host that answers for the address and keeps a backup from taking over.
+fn awaited(router: &VirtualRouter) -> Option<&Conflict> {
+    let conflict = router.conflict.as_ref();
+    conflict.filter(|conflict| conflict.waits)
 }
 
 fn backup(facts: &Facts<'_>) -> Vec<String> {
     let router = facts.router;
     let Some(peer) = living(router) else {
+        if let Some(Conflict { address, mac, .. }) = awaited(router) {
+            return vec![format!(
+                "This host is backup and hears no master, and it does not take over (onconflict = wait), as a host with the MAC {mac} answers for {address}. It takes over an interval after the last answer."
+            )];
+        }
         let left = router.down_interval_s;
         return vec![format!(
             "This host is backup and hears no master; it takes over when it has heard none for {left:.3} s."
@@ -154,7 +182,10 @@ fn why_not_preempt(facts: &Facts<'_>) -> String {
         );
     }
     if router.standing_back {
-        return format!("{prefix} a check fails by which it stands back.");
+        return match is_drained(router) {
+            true => format!("{prefix} it is drained."),
+            false => format!("{prefix} a check fails by which it stands back."),
+        };
     }
     if !router.preempt {
         return format!(
@@ -299,7 +330,12 @@ fn failure(facts: &Facts<'_>) -> Vec<String> {
                 peer.address, router.down_interval_s
             ),
         ],
-        (State::Backup, None) => vec!["Nobody is known who would serve the addresses.".into()],
+        (State::Backup, None) => vec![match &router.conflict {
+            Some(Conflict { address, mac, .. }) => format!(
+                "The host with the MAC {mac} goes on answering for {address}; whether it serves cannot be known from here."
+            ),
+            None => "Nobody is known who would serve the addresses.".into(),
+        }],
         (State::Master, _) => failure_of_master(facts),
     }
 }
@@ -402,7 +438,7 @@ fn is_about(router: &VirtualRouter, record: &Record) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vrrp_control::{Conflict, Event, Family, Rejected, UsedCheck};
+    use vrrp_control::{Event, Family, Rejected, UsedCheck};
 
     /// A master with priority 200 that has never heard anybody.
     fn router() -> VirtualRouter {
@@ -587,6 +623,7 @@ mod tests {
             conflict: Some(Conflict {
                 address: "10.0.0.1".into(),
                 mac: "00:00:5e:00:01:01".into(),
+                waits: false,
             }),
             ..router()
         };
@@ -599,6 +636,74 @@ mod tests {
                 "A host with the MAC 00:00:5e:00:01:01 answers for 10.0.0.1, and no advertisement of it is heard",
             ],
         );
+    }
+
+    #[test]
+    fn a_backup_waits_for_the_host_that_answers() {
+        let waits = |waits| VirtualRouter {
+            peer: None,
+            conflict: Some(Conflict {
+                address: "10.0.0.1".into(),
+                mac: "00:00:5e:00:01:01".into(),
+                waits,
+            }),
+            ..backup(0)
+        };
+        let goes_on = "  The host with the MAC 00:00:5e:00:01:01 goes on answering for 10.0.0.1;";
+        let text = says(
+            &waits(true),
+            &[],
+            &[],
+            &[
+                "hears no master, and it does not take over (onconflict = wait), as a host with the MAC 00:00:5e:00:01:01 answers for 10.0.0.1.",
+                goes_on,
+            ],
+        );
+        assert!(!text.contains("it takes over when"), "{text}");
+        let parts = ["it takes over when it has heard none for 3.218 s.", goes_on];
+        says(&waits(false), &[], &[], &parts);
+    }
+
+    #[test]
+    fn the_last_one_standing_says_why_it_should_not_serve() {
+        let checks = vec![UsedCheck {
+            name: "web".into(),
+            effect: "stand-back".into(),
+            ..UsedCheck::default()
+        }];
+        let overrides = vec![vrrp_control::GivenOverride {
+            kind: OverrideKind::Drain,
+            ..vrrp_control::GivenOverride::default()
+        }];
+        for (checks, overrides, why) in [
+            (vec![], overrides.clone(), "it is drained, and it serves"),
+            (
+                checks.clone(),
+                overrides.clone(),
+                "it is drained, and a check fails, and it serves",
+            ),
+            (
+                checks,
+                vec![],
+                "it should not serve, as a check fails, and it serves",
+            ),
+        ] {
+            let last = VirtualRouter {
+                standing_back: true,
+                checks,
+                overrides,
+                ..router()
+            };
+            let expected = format!("It is the last one standing: {why} all the same, as no other");
+            says(&last, &[], &[], &[&expected]);
+        }
+        let drained = VirtualRouter {
+            standing_back: true,
+            overrides,
+            ..backup(100)
+        };
+        let parts = ["it does not take over, because it is drained."];
+        says(&drained, &[], &[], &parts);
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use vrrp_core::wire::Claim;
-use vrrp_core::{Duration, Instant, Reason, State, VrKey};
+use vrrp_core::{Duration, Instant, OnConflict, Reason, State, VrKey};
 
-use super::core::{Core, Notice};
+use super::core::{Core, Notice, Vr};
 use crate::event::Event;
 use crate::report::{About, Holder, Warning};
 
@@ -21,6 +21,12 @@ impl Holders {
     pub(super) fn forget(&mut self, key: VrKey) {
         self.0.remove(&key);
     }
+}
+
+/// Whether a virtual router stays Backup for as long as a host answers.
+fn waits(vr: &Vr) -> bool {
+    let spec = vr.current.as_ref();
+    spec.is_some_and(|spec| spec.settings.on_conflict == OnConflict::Wait)
 }
 
 impl Core {
@@ -70,7 +76,9 @@ impl Core {
             }
             let what = match vr.state {
                 State::Active => "this host took over",
-                State::Backup | State::Initialize => "this host waits",
+                State::Backup | State::Initialize if waits(vr) => "this host waits",
+                // It takes over in a moment, and then says so.
+                State::Backup | State::Initialize => continue,
             };
             list.push(Warning {
                 about: About::VirtualRouter(vr.id.clone()),

@@ -112,11 +112,17 @@ impl Core {
                 .filter(|(_, number)| !self.objects.is_up(*number))
                 .map(|(name, _)| name.as_str())
                 .collect();
+            let failed = down.join(", ");
+            let why = match (vr.wishes.is_drained(), down.is_empty()) {
+                (true, true) => "it is drained".to_owned(),
+                (true, false) => format!("it is drained and stands back ({failed} failed)"),
+                (false, true) => "it stands back".to_owned(),
+                (false, false) => format!("it stands back ({failed} failed)"),
+            };
             list.push(Warning {
                 about: About::VirtualRouter(vr.id.clone()),
                 text: format!(
-                    "it stands back ({} failed) and serves all the same: no other host takes the addresses, which are offered again and again",
-                    down.join(", ")
+                    "{why} and serves all the same, as no other host takes over: the addresses are offered again and again"
                 ),
             });
         }

@@ -67,6 +67,11 @@ fn a_dead_master_is_asked_for_once_and_replaced_in_time() {
 fn a_takeover_from_a_master_that_answers_is_in_time_and_says_so() {
     let mut sim = frozen_master(OnConflict::TakeOver);
     answers(&sim, Some(key(1).virtual_mac()));
+    // It is found before, and is no reason to speak of waiting.
+    sim.run_to(12_800);
+    assert_eq!(sim.report(1, &id("eth0", 1)).holder, Some(holder()));
+    assert_eq!(sim.state(1, 1), State::Backup);
+    assert_eq!(warnings(&sim), [""; 0]);
     sim.run_to(20_000);
     let at = sim.last_change(1, 1, State::Active);
     assert_eq!(at, (9_218_750 + 3_609_375, Reason::ActiveUnheard));

@@ -285,7 +285,7 @@ fn the_last_one_standing_is_a_warning_for_as_long_as_it_serves() {
     assert!(sim.hosts[1].set_tracked("check web", false));
     sim.run_to(22_000);
     assert_eq!(warnings(&sim, 1), [""; 0], "the first offer may be taken");
-    let expected = "1: it stands back (check web failed) and serves all the same: no other host takes the addresses, which are offered again and again";
+    let expected = "1: it stands back (check web failed) and serves all the same, as no other host takes over: the addresses are offered again and again";
     // Offers come and go meanwhile.
     for until in 24..60 {
         sim.run_to(until * 1_000);
@@ -293,8 +293,17 @@ fn the_last_one_standing_is_a_warning_for_as_long_as_it_serves() {
         assert_eq!(warnings(&sim, 1), [expected], "at {until} s");
         assert_eq!(warnings(&sim, 0), [""; 0]);
     }
-    assert!(sim.hosts[1].set_tracked("check web", true));
+    // A drain is named beside the check, and alone when the check passes.
+    sim.hosts[1].set_drained(&id("eth0", 1), true).unwrap();
     sim.run_to(61_000);
+    let both = "1: it is drained and stands back (check web failed) and serves all the same, as no other host takes over: the addresses are offered again and again";
+    assert_eq!(warnings(&sim, 1), [both]);
+    assert!(sim.hosts[1].set_tracked("check web", true));
+    sim.run_to(62_000);
+    let drained = "1: it is drained and serves all the same, as no other host takes over: the addresses are offered again and again";
+    assert_eq!(warnings(&sim, 1), [drained]);
+    sim.hosts[1].set_drained(&id("eth0", 1), false).unwrap();
+    sim.run_to(63_000);
     assert_eq!(warnings(&sim, 1), [""; 0]);
     assert_eq!(sim.states(1), [State::Backup, State::Active]);
 }
