@@ -1,6 +1,6 @@
 //! Conditions that the daemon knows of.
 
-use vrrp_control::{Seen, State, Status, VirtualRouter};
+use vrrp_control::{Family, Seen, State, Status, VirtualRouter};
 
 use super::{Finding, Host};
 use crate::ctl::text::{is_master_now, name};
@@ -9,7 +9,7 @@ pub(super) fn findings(status: &Status, seen: &[Seen], host: &Host) -> Vec<Findi
     let mut all: Vec<Finding> = status
         .warnings
         .iter()
-        .map(|text| warning("", text))
+        .map(|text| warning("", text, "vrrpctl log".into()))
         .collect();
     for router in &status.virtual_routers {
         let about = name(
@@ -34,19 +34,27 @@ pub(super) fn findings(status: &Status, seen: &[Seen], host: &Host) -> Vec<Findi
         }));
         // A warning says most of these in other words.
         if !told {
-            all.extend(router.warnings.iter().map(|text| warning(&about, text)));
+            let todo = format!("vrrpctl explain {}", word(router));
+            let warnings = router.warnings.iter();
+            all.extend(warnings.map(|text| warning(&about, text, todo.clone())));
         }
     }
     all
 }
 
-fn warning(about: &str, text: &str) -> Finding {
+/// The word by which commands name a virtual router.
+fn word(router: &VirtualRouter) -> String {
+    let name = router.name.clone();
+    name.unwrap_or_else(|| router.vrid.to_string())
+}
+
+fn warning(about: &str, text: &str, todo: String) -> Finding {
     Finding {
         id: "warning",
         about: about.to_owned(),
         found: text.to_owned(),
         matters: "vrrpd warns of it for as long as it lasts.".into(),
-        todo: "vrrpctl status; vrrpctl log".into(),
+        todo,
     }
 }
 
@@ -62,7 +70,6 @@ fn finding(id: &'static str, found: String, matters: &str, todo: String) -> Find
 
 fn of_router(router: &VirtualRouter, others: &[&Seen], host: &Host) -> Vec<Finding> {
     let mut all = Vec::new();
-    let vrid = router.vrid;
     let is_own = |seen: &Seen| router.source.as_deref() == Some(seen.address.as_str());
     let accepted = others.iter().filter(|seen| seen.refused.is_none());
     let rivals = others.iter();
@@ -81,7 +88,7 @@ fn of_router(router: &VirtualRouter, others: &[&Seen], host: &Host) -> Vec<Findi
                 }
             },
             "Addresses are served twice; clients reach now the one, now the other.",
-            format!("vrrpctl explain {vrid}, on each of the hosts"),
+            format!("vrrpctl explain {}, on each of the hosts", word(router)),
         ));
     }
     for seen in others {
@@ -114,7 +121,14 @@ fn of_router(router: &VirtualRouter, others: &[&Seen], host: &Host) -> Vec<Findi
             "never-heard",
             format!("no other router was ever heard{more}"),
             "That is so on a master whose backups were never master, and where a cable, a VLAN or a firewall is in the way.",
-            format!("tcpdump -ni {} ip proto 112, here and on the other host", router.interface),
+            format!(
+                "tcpdump -ni {} {} proto 112, here and on the other host",
+                router.interface,
+                match router.family {
+                    Family::Ipv4 => "ip",
+                    Family::Ipv6 => "ip6",
+                }
+            ),
         ));
     }
     for seen in accepted {
@@ -145,7 +159,10 @@ fn of_router(router: &VirtualRouter, others: &[&Seen], host: &Host) -> Vec<Findi
                 None => "it was told to resign and does not compete".into(),
             },
             "A host that was taken out for maintenance and forgotten is missing when the other fails.",
-            format!("vrrpctl priority {vrid} default"),
+            match router.resigned {
+                true => format!("vrrpctl default {}", word(router)),
+                false => format!("vrrpctl priority {} default", word(router)),
+            },
         ));
     }
     all
@@ -154,7 +171,7 @@ fn of_router(router: &VirtualRouter, others: &[&Seen], host: &Host) -> Vec<Findi
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vrrp_control::{Family, Peer};
+    use vrrp_control::Peer;
 
     fn router() -> VirtualRouter {
         VirtualRouter {
@@ -299,5 +316,70 @@ mod tests {
             found(warned, &[]),
             one("warning", "somebody changed a sysctl")
         );
+    }
+
+    #[test]
+    fn the_advice_names_the_virtual_router_and_its_family() {
+        #[track_caller]
+        fn todo(router: VirtualRouter) -> String {
+            let status = Status {
+                virtual_routers: vec![router],
+                ..Status::default()
+            };
+            let all = findings(&status, &[], &Host::of("/nonexistent"));
+            let [one] = &all[..] else {
+                panic!("{all:?}");
+            };
+            one.todo.clone()
+        }
+        let named = || VirtualRouter {
+            name: Some("web".into()),
+            ..router()
+        };
+        let lonely = |family| VirtualRouter {
+            family,
+            peer: None,
+            ..router()
+        };
+        for (router, expected) in [
+            (
+                lonely(Family::Ipv4),
+                "tcpdump -ni eth0 ip proto 112, here and on the other host",
+            ),
+            (
+                lonely(Family::Ipv6),
+                "tcpdump -ni eth0 ip6 proto 112, here and on the other host",
+            ),
+            (
+                VirtualRouter {
+                    warnings: vec!["x".into()],
+                    ..named()
+                },
+                "vrrpctl explain web",
+            ),
+            (
+                VirtualRouter {
+                    warnings: vec!["x".into()],
+                    ..router()
+                },
+                "vrrpctl explain 1",
+            ),
+            (
+                VirtualRouter {
+                    resigned: true,
+                    ..named()
+                },
+                "vrrpctl default web",
+            ),
+            (
+                VirtualRouter {
+                    priority_override: Some(50),
+                    ..router()
+                },
+                "vrrpctl priority 1 default",
+            ),
+        ] {
+            assert_eq!(todo(router), expected);
+        }
     }
 }
