@@ -513,7 +513,9 @@ fn the_history_goes_on_over_a_crash_of_the_worker_and_a_restart() {
             thread::sleep(Duration::from_millis(50));
         }
     };
-    until(" crash: the worker process was ended by signal 9; another is started in 0.1 s");
+    until(
+        " crash: the worker process was ended by signal 9; another is started in 0.1 s; `disable` and `resign` of vrrpctl are forgotten",
+    );
     signal(child.id(), "-TERM");
     end(child);
 

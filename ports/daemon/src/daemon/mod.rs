@@ -9,7 +9,7 @@ mod overrides;
 mod reload;
 mod requests;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod warnings;
 
 use std::collections::{BTreeMap, BTreeSet};

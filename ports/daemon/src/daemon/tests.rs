@@ -1,6 +1,6 @@
 //! The whole daemon over a platform that is not there.
 
-mod platform;
+pub(crate) mod platform;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -86,6 +86,8 @@ enum Worker {
         pid: u32,
         since: Instant,
         end_by: Instant,
+        /// Why it was ended and what was handed over, for the record of the crash.
+        story: String,
     },
     /// Another one is started at this time.
     Gone { start_at: Instant },
@@ -346,18 +348,24 @@ impl<P: PrivilegedPlatform> Parent<P> {
         let Worker::Served { pid, since, .. } = self.worker else {
             return;
         };
-        let ends = is_end(error);
-        if !ends {
+        let mut story = String::new();
+        if !is_end(error) {
             sys::kill(pid);
             log::error!("the worker process is ended: {error}");
+            story = format!(": {error}");
         }
-        let end_by = now + END_PATIENCE;
-        self.worker = Worker::Ending { pid, since, end_by };
         let active = self.network.withdraw();
         if !active.is_empty() {
             let many = active.iter().map(VrId::to_string).collect::<Vec<_>>();
             log::warn!("handed over by priority 0: {}", many.join(", "));
+            story += &format!("; handed over by priority 0: {}", first_of(&many));
         }
+        self.worker = Worker::Ending {
+            pid,
+            since,
+            end_by: now + END_PATIENCE,
+            story,
+        };
     }
 
     /// Takes the end of the worker, and starts another.
@@ -381,18 +389,22 @@ impl<P: PrivilegedPlatform> Parent<P> {
                 if now.saturating_duration_since(since) >= LONG_LIFE {
                     self.pause = FIRST_PAUSE;
                 }
-                self.worker = Worker::Gone {
+                let gone = Worker::Gone {
                     start_at: now + self.pause,
                 };
-                let text = format!(
-                    "the worker process {}; another is started in {} s",
-                    ending(status),
+                let story = match std::mem::replace(&mut self.worker, gone) {
+                    Worker::Ending { story, .. } => story,
+                    Worker::Served { .. } | Worker::Gone { .. } => String::new(),
+                };
+                let next = format!(
+                    "another is started in {} s; `disable` and `resign` of vrrpctl are forgotten",
                     self.pause.as_secs_f64()
                 );
-                log::error!("{text}");
+                let ending = ending(status);
+                log::error!("the worker process {ending}; {next}");
                 self.services.archive.push(Notice {
                     kind: NoticeKind::Crash,
-                    text,
+                    text: format!("the worker process {ending}{story}; {next}"),
                     ..Notice::default()
                 });
                 self.pause = (2 * self.pause).min(LONGEST_PAUSE);
@@ -402,10 +414,11 @@ impl<P: PrivilegedPlatform> Parent<P> {
                 return Ok(Some(Turn::Ended(ExitStatus::from_raw(0))));
             }
             Worker::Gone { start_at } if start_at <= now => {
-                if let Err(error) = self.restart() {
+                if let Err(error) = self.restart(now) {
                     log::error!("cannot start a worker process: {error}");
                     let start_at = now + self.pause;
                     self.worker = Worker::Gone { start_at };
+                    self.pause = (2 * self.pause).min(LONGEST_PAUSE);
                 }
             }
             Worker::Gone { .. } => {}
@@ -413,20 +426,34 @@ impl<P: PrivilegedPlatform> Parent<P> {
         Ok(None)
     }
 
-    fn restart(&mut self) -> io::Result<()> {
+    /// Starts a worker. One that has ended before it was told to begin is given up as any other, so that
+    /// its end is taken and recorded.
+    ///
+    /// # Errors
+    /// There is no process.
+    fn restart(&mut self, now: Instant) -> io::Result<()> {
         let worker = (self.start)()?;
         self.worker = Worker::begun(worker.pid);
+        if let Err(error) = self.begin(worker) {
+            self.give_up(&error, now);
+        }
+        Ok(())
+    }
+
+    /// Begins with a worker that has been started.
+    fn begin(&mut self, worker: WorkerEnds) -> io::Result<()> {
         worker.log.set_nonblocking(true)?;
         self.log = worker.log;
         let config = self.services.host.clone();
         self.network.restart(worker.network, config);
         self.services.replace(worker.messages);
         self.services.begin()?;
-        let held = std::mem::take(&mut self.held);
-        match held {
-            0 => Ok(()),
-            bits => self.services.signal(Taken::of(bits)),
+        if self.held != 0 {
+            // A worker that has ended leaves them to the next one.
+            self.services.signal(Taken::of(self.held))?;
+            self.held = 0;
         }
+        Ok(())
     }
 
     /// As PID 1 the children of the dead are ours. While a script is being started its number is
@@ -477,8 +504,158 @@ fn ending(status: ExitStatus) -> String {
     }
 }
 
+/// A list for a record of the history, which has to stay short.
+fn first_of(names: &[String]) -> String {
+    const MOST: usize = 16;
+    let (first, rest) = names.split_at(names.len().min(MOST));
+    match rest.len() {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
 /// Whether the worker ended, or is about to.
 fn is_end(error: &io::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionReset, NotConnected, UnexpectedEof};
     [BrokenPipe, ConnectionReset, NotConnected, UnexpectedEof].contains(&error.kind())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::path::{Path, PathBuf};
+    use std::process::{Command, Stdio};
+    use std::rc::Rc;
+
+    use vrrp_control::Record;
+
+    use super::*;
+    use crate::daemon::tests::platform::FakePlatform;
+    use crate::patience::patient;
+    use crate::privsep::channel::MessageChannel;
+    use crate::privsep::messages::{MAX_TO_PARENT, MAX_TO_WORKER, ToParent};
+
+    /// The worker's ends, and the number of its process, which sleeps.
+    struct Far {
+        pid: u32,
+        messages: MessageChannel,
+        _network: UnixStream,
+        _log: UnixDatagram,
+    }
+
+    fn start() -> (WorkerEnds, Far) {
+        let mut command = Command::new("sleep");
+        let child = command.arg("1000").stdin(Stdio::null()).spawn();
+        let pid = child.expect("sleep(1)").id();
+        let network = UnixStream::pair().expect("a pair");
+        let messages = UnixStream::pair().expect("a pair");
+        let log = UnixDatagram::pair().expect("a pair");
+        let ends = WorkerEnds {
+            pid,
+            network: network.0,
+            messages: messages.0,
+            log: log.0,
+        };
+        let far = Far {
+            pid,
+            messages: MessageChannel::new(messages.1, MAX_TO_WORKER, MAX_TO_PARENT),
+            _network: network.1,
+            _log: log.1,
+        };
+        (ends, far)
+    }
+
+    fn in_force(dir: &Path) -> InForce {
+        let text = format!(
+            "[GLOBAL]\nstatedir = {}\n[VRID]\nserverid = 1\ninterface = eth0\naddr = 10.0.0.1/32\nadvertinterval = 0.05\n",
+            dir.join("state").display()
+        );
+        let file = PathBuf::from("vrrpd.conf");
+        let config = vrrp_config::parse(&file, text.as_str()).config;
+        InForce {
+            file,
+            text: text.into(),
+            config: config.expect("correct"),
+            debug: true,
+        }
+    }
+
+    fn crashes<P: PrivilegedPlatform>(parent: &Parent<P>) -> Vec<String> {
+        let text = |record: &Record| match record {
+            Record::Notice(notice) if notice.kind == NoticeKind::Crash => Some(notice.text.clone()),
+            _ => None,
+        };
+        parent.services.archive.records().filter_map(text).collect()
+    }
+
+    #[test]
+    fn each_end_of_a_worker_is_taken_and_recorded_with_its_cause() {
+        let dir = std::env::temp_dir().join(format!("vrrpd-parent-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).expect("a directory");
+        let fars = Rc::new(RefCell::new(Vec::<Far>::new()));
+        let started = fars.clone();
+        let mut pids = Vec::new();
+        let start = Box::new(move || {
+            let (ends, far) = start();
+            pids.push(far.pid);
+            match pids.as_slice() {
+                // It ends before it is told to begin.
+                [_, pid] => sys::kill(*pid),
+                _ => started.borrow_mut().push(far),
+            }
+            Ok(ends)
+        });
+        let signals = Signals::deaf().expect("a pipe");
+        let notifier = Notifier::default();
+        let platform = FakePlatform::new();
+        let mut parent =
+            Parent::new(platform, start, signals, notifier, in_force(&dir)).expect("a parent");
+        let ready = || {
+            let mut fars = fars.borrow_mut();
+            let far = fars.last_mut().expect("a worker");
+            far.messages.send(&ToParent::Ready).expect("room");
+        };
+        let end = Instant::now() + patient(Duration::from_secs(60));
+        let until = |parent: &mut Parent<FakePlatform>, done: &dyn Fn(&Parent<_>) -> bool| {
+            while !done(parent) {
+                assert!(Instant::now() < end, "{parent:?}: {:?}", crashes(parent));
+                parent.turn().expect("a turn");
+            }
+        };
+        ready();
+        until(&mut parent, &|parent| parent.was_ready);
+        let first = fars.borrow_mut().pop().expect("a worker");
+        sys::kill(first.pid);
+        drop(first);
+        // The second one is gone before the third is started.
+        until(&mut parent, &|_| !fars.borrow().is_empty());
+        assert_eq!(
+            crashes(&parent),
+            ["0.1", "0.2"].map(|pause| format!(
+                "the worker process was ended by signal 9; another is started in {pause} s; `disable` and `resign` of vrrpctl are forgotten"
+            ))
+        );
+        let next = fars.borrow().first().expect("a worker").pid;
+        assert_eq!(sys::ended(next).expect("a child of ours"), None);
+        ready();
+        // It does nothing after that.
+        until(&mut parent, &|parent| crashes(parent).len() == 3);
+        let last = crashes(&parent).pop().expect("a crash");
+        assert!(
+            last.starts_with("the worker process was ended by signal 9: it has done nothing for "),
+            "{last}"
+        );
+        assert!(
+            sys::ended(next).is_err(),
+            "its end was taken: it is no zombie"
+        );
+        std::fs::remove_dir_all(dir).expect("the directory");
+    }
+
+    #[test]
+    fn a_record_names_the_first_virtual_routers_of_many() {
+        let names: Vec<String> = (1..=18).map(|n| n.to_string()).collect();
+        assert_eq!(first_of(&names[..2]), "1, 2");
+        assert!(first_of(&names).ends_with("15, 16 and 2 more"));
+    }
 }

@@ -127,6 +127,16 @@ impl Signals {
         Ok(Self { read })
     }
 
+    /// Hears nothing, and leaves the handlers of a process of tests alone.
+    #[cfg(test)]
+    pub(crate) fn deaf() -> io::Result<Self> {
+        let (read, write) = io::pipe()?;
+        let read = OwnedFd::from(read);
+        set_nonblocking(&read)?;
+        std::mem::forget(write);
+        Ok(Self { read })
+    }
+
     /// The descriptor that becomes readable when a signal has come.
     pub fn fd(&self) -> RawFd {
         self.read.as_raw_fd()

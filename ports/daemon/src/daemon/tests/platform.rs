@@ -1,10 +1,10 @@
 //! A platform on which nothing is ever heard, and refused on a tunnel alone. Its clock is the real one.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, PipeReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time;
@@ -14,11 +14,12 @@ use vrrp_host::{
     HostFacts, HostIf, Incoming, OwnAddress, OwnInterface, Platform, PlatformError,
     PlatformWarning, VrSetup,
 };
+use vrrp_port_kit::privsep::{Place, PrivilegedPlatform};
 use vrrp_port_kit::{WakeUp, refused};
 
 use crate::sys;
 
-pub(super) struct FakePlatform {
+pub(crate) struct FakePlatform {
     wake: PipeReader,
     alarm: Sender<Option<time::Instant>>,
     wakeup: WakeUp,
@@ -31,7 +32,7 @@ pub(super) struct FakePlatform {
 }
 
 impl FakePlatform {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let (wake, mut ring) = io::pipe().expect("a pipe");
         sys::set_nonblocking(&wake).expect("non-blocking");
         sys::set_nonblocking(&ring).expect("non-blocking");
@@ -186,5 +187,21 @@ impl Platform for FakePlatform {
             own("eth0", None),
             own("wg0", Some("it is a tunnel")),
         ]))
+    }
+}
+
+impl PrivilegedPlatform for FakePlatform {
+    fn leave_frames(&mut self) {}
+
+    fn devices(&self) -> BTreeMap<Place, u64> {
+        BTreeMap::new()
+    }
+
+    fn duplicate(&self, _: &Place) -> io::Result<OwnedFd> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn close(self) -> Result<(), PlatformError> {
+        Ok(())
     }
 }
