@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use vrrp_control::{Answer, Family, Record, VirtualRouter};
+use vrrp_control::{Answer, Family, Record, Status, VirtualRouter};
 
 /// The virtual routers that are wanted; all of them where nothing is named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,7 +25,7 @@ impl Filter {
     }
 
     /// Whether no VRID and no name is given.
-    const fn names_all(&self) -> bool {
+    pub const fn names_all(&self) -> bool {
         self.vrids.is_empty() && self.names.is_empty()
     }
 
@@ -59,6 +59,18 @@ impl Filter {
         let interface = self.interface.is_none() || interface.is_some_and(|i| self.is_on(i));
         let family = self.family.is_none() || family == self.family;
         named && interface && family
+    }
+
+    /// Whether a VRID or a name that is given is one of this host, or of what is left of the answer: a
+    /// master elsewhere, or a record of the past.
+    pub fn is_known(&self, status: &Status, answer: &Answer) -> bool {
+        let mut here = status.virtual_routers.iter();
+        let in_answer = match answer {
+            Answer::Who(seen) => !seen.is_empty(),
+            Answer::Log(log) => !log.records.is_empty(),
+            _ => false,
+        };
+        self.names_all() || in_answer || here.any(|router| self.fits_router(router))
     }
 
     /// Leaves of an answer what is wanted. False: it had virtual routers of this host, and none of
@@ -114,7 +126,7 @@ impl fmt::Display for Filter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vrrp_control::Status;
+    use vrrp_control::{Log, Notice, Seen};
 
     #[test]
     fn vrids_and_names_choose_any_of_them() {
@@ -159,5 +171,35 @@ mod tests {
         let nobody = by(&[9], &["dns"], Some("eth1"));
         assert_eq!(left(&nobody), "");
         assert_eq!(nobody.to_string(), "VRID 9 or dns on eth1");
+    }
+
+    #[test]
+    fn a_vrid_is_known_here_or_elsewhere_or_of_old() {
+        let status = Status {
+            virtual_routers: vec![VirtualRouter {
+                vrid: 1,
+                ..VirtualRouter::default()
+            }],
+            ..Status::default()
+        };
+        let by = |vrid| Filter {
+            vrids: vec![vrid],
+            ..Filter::default()
+        };
+        let log = |records| {
+            Answer::Log(Log {
+                records,
+                ..Log::default()
+            })
+        };
+        for (nothing, something) in [
+            (Answer::Who(vec![]), Answer::Who(vec![Seen::default()])),
+            (log(vec![]), log(vec![Record::Notice(Notice::default())])),
+        ] {
+            assert!(by(1).is_known(&status, &nothing));
+            assert!(!by(9).is_known(&status, &nothing));
+            assert!(by(9).is_known(&status, &something));
+            assert!(Filter::default().is_known(&Status::default(), &nothing));
+        }
     }
 }

@@ -358,14 +358,36 @@ pub(crate) fn find(name: &str) -> Option<&'static Command> {
 }
 
 impl Command {
-    /// `priority VRID ... N|default`, with the forms of its output.
+    /// The options that go with it and no form of output, each with its value.
+    pub(crate) fn options(&self) -> &'static [&'static str] {
+        match self.name {
+            "status" => &["--watch"],
+            "log" | "events" => &["--since WHEN"],
+            "wait" => &["--timeout TIME"],
+            "reload" => &["--dry-run"],
+            "drain" => &["--for TIME", "--wait=TIME", "--reason TEXT"],
+            "hold" | "priority" => &["--for TIME", "--reason TEXT"],
+            "failover" | "resign" => &["--wait[=TIME]"],
+            _ => &[],
+        }
+    }
+
+    /// `priority VRID ... N|default`, with its options and the forms of its output.
     fn synopsis(&self) -> String {
         let mut line = self.name.to_owned();
         let forms: Vec<&str> = self.forms.iter().map(|form| form.option()).collect();
         if !forms.is_empty() {
             line += &format!(" [{}]", forms.join(" | "));
         }
-        let operands = self.operands.usage();
+        for option in self.options() {
+            line += &format!(" [{option}]");
+        }
+        let operands = match self.operands {
+            Operands::MaybeVrids => "[VR ...|--all]",
+            Operands::Vrids => "VR ...|--all",
+            Operands::VridsAndPriority => "VR ...|--all N|default",
+            operands => operands.usage(),
+        };
         if !operands.is_empty() {
             line += &format!(" {operands}");
         }
@@ -392,7 +414,8 @@ pub(crate) fn usage() -> String {
     }
     text.push('\n');
     for (option, value, meaning) in OPTIONS {
-        let option = format!("{option} {value}");
+        let blank = if value.starts_with('=') { "" } else { " " };
+        let option = format!("{option}{blank}{value}");
         let _ = writeln!(text, "  {:<14} {meaning}", option.trim_end());
     }
     let _ = writeln!(
@@ -450,5 +473,35 @@ mod tests {
             assert!(command.help().contains(command.summary));
         }
         assert!(usage.lines().all(|line| line.len() <= 90), "{usage}");
+        assert!(usage.contains("\n  --wait=TIME "), "{usage}");
+    }
+
+    #[test]
+    fn the_help_of_a_command_has_the_options_that_go_with_it() {
+        let first = |name: &str| {
+            let help = find(name).expect(name).help();
+            help.lines().next().unwrap_or_default().to_owned()
+        };
+        for (name, line) in [
+            (
+                "drain",
+                "usage: vrrpctl drain [--json] [--for TIME] [--wait=TIME] [--reason TEXT] VR ...|--all",
+            ),
+            ("wait", "usage: vrrpctl wait [--timeout TIME] VR ... STATE"),
+            ("undrain", "usage: vrrpctl undrain [--json] VR ...|--all"),
+        ] {
+            assert_eq!(first(name), line);
+        }
+        // The list of options names the commands of each before a colon.
+        for (option, _, meaning) in OPTIONS {
+            let (names, _) = meaning.split_once(':').unwrap_or_default();
+            for command in names.split(", ").filter_map(find) {
+                assert!(
+                    first(command.name).contains(option),
+                    "{option} of {}",
+                    command.name
+                );
+            }
+        }
     }
 }

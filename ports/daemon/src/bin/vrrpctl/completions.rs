@@ -20,6 +20,8 @@ fn names() -> String {
 /// The words that may follow a command, as far as they are known without asking vrrpd.
 fn words(command: &Command) -> String {
     let mut words: Vec<&str> = command.forms.iter().map(|form| form.option()).collect();
+    let options = command.options().iter();
+    words.extend(options.filter_map(|option| option.split([' ', '=', '[']).next()));
     match command.operands {
         Operands::Vrids | Operands::MaybeVrids => words.push("--all"),
         Operands::VridsAndPriority => words.extend(["--all", "default"]),
@@ -136,7 +138,7 @@ mod tests {
         for (typed, expected) in [
             (vec!["vrrpctl", "sta"], "stats status"),
             (vec!["vrrpctl", "stats", "--o"], "--openmetrics"),
-            (vec!["vrrpctl", "-4", "resign", "--"], "--all --json"),
+            (vec!["vrrpctl", "-4", "resign", "--"], "--all --json --wait"),
             (vec!["vrrpctl", "-s", "/run/x", "is-"], "is-master"),
         ] {
             let program = format!(

@@ -460,10 +460,20 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
         }
         Work::Ask(request) => request,
     };
+    // These may be of virtual routers that are not of this host, or not any more. Events are asked for
+    // last: nothing else comes after them.
+    let is_open = matches!(request, Request::Who | Request::Log(_) | Request::Events(_));
+    let here = match is_open && !args.filter.names_all() {
+        true => Some(ask(&Request::Status)?),
+        false => None,
+    };
     let mut answer = ask(request)?;
-    let found = args.filter.apply(&mut answer);
+    let mut found = args.filter.apply(&mut answer);
     if let Answer::Log(log) = &mut answer {
         log.records.retain(|record| args.filter.wants(record));
+    }
+    if let Some(Answer::Status(status)) = &here {
+        found = args.filter.is_known(status, &answer);
     }
     let shown = match (args.form, &answer) {
         (Form::Metrics(form), Answer::Stats(stats)) => {
@@ -477,7 +487,7 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
         (form, answer) => show(form, answer).map_err(|e| unreachable(&e))?,
     };
     let printed = print(&shown)?;
-    if matches!(answer, Answer::Events { .. }) && printed == Printed::Whole {
+    if matches!(answer, Answer::Events { .. }) && found && printed == Printed::Whole {
         follow(&mut vrrpd, args)?;
     }
     if !found {

@@ -24,6 +24,18 @@ fn read(word: &str) -> Result<Word<'_>, Error> {
     }
 }
 
+/// Whether the words are `--all`, which goes with no VRID and no name.
+fn names_all(words: &[&str]) -> Result<bool, Error> {
+    let other = words.iter().find(|word| **word != ALL);
+    match (words.contains(&ALL), other) {
+        (true, Some(other)) => Err(format!(
+            "--all means every virtual router: leave out `{other}`, or leave out --all"
+        )
+        .into()),
+        (all, _) => Ok(all),
+    }
+}
+
 /// The virtual routers that words name on the interface and in the family of the options.
 pub(super) fn which(words: &[&str], filter: &Filter) -> Result<Which, Error> {
     let mut which = Which {
@@ -32,7 +44,7 @@ pub(super) fn which(words: &[&str], filter: &Filter) -> Result<Which, Error> {
         ..Which::default()
     };
     match words {
-        [all] if *all == ALL => which.all = true,
+        _ if names_all(words)? => which.all = true,
         [] => return Err("expected a VRID or a name, or --all".into()),
         words => {
             for word in words {
@@ -50,7 +62,7 @@ pub(super) fn which(words: &[&str], filter: &Filter) -> Result<Which, Error> {
 /// The filter with the virtual routers that words name, all where there are none.
 pub(super) fn narrowed(words: &[&str], filter: &Filter) -> Result<Filter, Error> {
     let mut filter = filter.clone();
-    if words == [ALL] {
+    if names_all(words)? {
         return Ok(filter);
     }
     for word in words {
@@ -123,5 +135,14 @@ mod tests {
         for bad in [&["0"][..], &["256"], &["-x"], &[], &["1", ALL]] {
             assert!(super::which(bad, &Filter::default()).is_err(), "{bad:?}");
         }
+        for both in [&[ALL, "web"], &["web", ALL]] {
+            let error = super::which(both, &Filter::default()).expect_err("both");
+            let expected = "--all means every virtual router: leave out `web`, or leave out --all";
+            assert_eq!(error.to_string(), expected);
+            let error = narrowed(both, &Filter::default()).expect_err("both");
+            assert_eq!(error.to_string(), expected);
+        }
+        let all = super::which(&[ALL], &Filter::default()).expect("all");
+        assert!(all.all);
     }
 }
