@@ -217,6 +217,9 @@ pub struct Status {
     pub pid: u32,
     /// How long it has been running.
     pub uptime_s: f64,
+    /// Times that its worker process has ended unexpectedly since then.
+    #[serde(default)]
+    pub worker_crashes: u64,
     /// The configuration file.
     pub file: String,
     /// It is stopping.

@@ -516,6 +516,13 @@ fn the_history_goes_on_over_a_crash_of_the_worker_and_a_restart() {
     until(
         " crash: the worker process was ended by signal 9; another is started in 0.1 s; `disable` and `resign` of vrrpctl are forgotten",
     );
+    let status = || String::from_utf8_lossy(&bench.ctl(&["status"]).stdout).into_owned();
+    let counted = ", 1 crash of its worker process";
+    let limit = Instant::now() + patient(LONG);
+    while !status().contains(counted) {
+        assert!(Instant::now() < limit, "{}", status());
+        thread::sleep(Duration::from_millis(50));
+    }
     signal(child.id(), "-TERM");
     end(child);
 

@@ -138,6 +138,12 @@ fn daemon(out: &mut Page, status: &Status, stats: &Stats) {
     );
     out.sample("vrrpd_uptime_seconds", "", status.uptime_s);
     out.family(
+        "vrrpd_worker_crashes",
+        Type::Counter,
+        "Times that the worker process has ended unexpectedly since vrrpd was started.",
+    );
+    out.sample("vrrpd_worker_crashes_total", "", status.worker_crashes);
+    out.family(
         "vrrp_host_warnings",
         Type::Gauge,
         "Warnings of vrrpctl status about the host and its interfaces.",
@@ -604,6 +610,7 @@ mod tests {
         let status = Status {
             version: "0.1.0".into(),
             uptime_s: 13.25,
+            worker_crashes: 2,
             virtual_routers: vec![VirtualRouter {
                 vrid: 1,
                 interface: "eth0".into(),
@@ -711,6 +718,7 @@ mod tests {
                 "vrrpd_timer_late_seconds_bucket{le=\"+Inf\"} 8".to_owned(),
                 "vrrpd_timer_late_seconds_count 8".to_owned(),
                 "vrrpd_timer_late_seconds_sum 2.5".to_owned(),
+                "vrrpd_worker_crashes_total 2".to_owned(),
                 "vrrpd_reload_success 1".to_owned(),
                 "vrrpd_reloads_total{result=\"refused\"} 1".to_owned(),
             ] {

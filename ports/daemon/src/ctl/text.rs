@@ -14,10 +14,15 @@ pub fn status(status: &Status, verbose: bool) -> String {
     let mut out = String::new();
     let _ = writeln!(
         out,
-        "vrrpd {}, process {}, running for {}{}",
+        "vrrpd {}, process {}, running for {}{}{}",
         status.version,
         status.pid,
         span(status.uptime_s),
+        match status.worker_crashes {
+            0 => String::new(),
+            1 => ", 1 crash of its worker process".into(),
+            many => format!(", {many} crashes of its worker process"),
+        },
         if status.stopping { ", stopping" } else { "" }
     );
     for text in &status.warnings {

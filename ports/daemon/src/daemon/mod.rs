@@ -64,6 +64,10 @@ pub struct Parts {
     pub parent: ParentHandle,
     /// The number of the process that stands for vrrpd.
     pub pid: u32,
+    /// When that process was started.
+    pub began: Instant,
+    /// Workers that have ended unexpectedly since then.
+    pub crashes: u64,
     /// Whether `loglevel` of the file counts: not when the command line asked for debug lines.
     pub log_level_of_file: bool,
     /// The history so far.
@@ -95,7 +99,10 @@ pub struct Daemon<P: Platform> {
     /// Virtual routers that the file names, or named and that are still leaving.
     known: BTreeSet<VrId>,
     stop: Option<Stop>,
+    /// When vrrpd was started: the parent, not this worker.
     began: Instant,
+    /// Workers that have ended unexpectedly before.
+    crashes: u64,
     set: PollSet,
     fault: Fault,
     tidy_at: Option<Instant>,
@@ -155,7 +162,8 @@ impl<P: Platform> Daemon<P> {
             backlog: false,
             known: BTreeSet::new(),
             stop: None,
-            began: Instant::now(),
+            began: parts.began,
+            crashes: parts.crashes,
             set: PollSet::default(),
             fault: Fault::default(),
             tidy_at: None,

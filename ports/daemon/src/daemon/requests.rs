@@ -129,6 +129,7 @@ impl<P: Platform> Daemon<P> {
             version: env!("CARGO_PKG_VERSION").into(),
             pid: self.pid,
             uptime_s: self.began.elapsed().as_secs_f64(),
+            worker_crashes: self.crashes,
             file: self.file.display().to_string(),
             stopping: self.stop.is_some(),
             virtual_routers: Vec::new(),

@@ -84,6 +84,8 @@ impl Bench {
             file,
             config,
             pid: std::process::id(),
+            began: start.began,
+            crashes: start.crashes,
             log_level_of_file: false,
             history: start.history,
             overrides: start.overrides,

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use vrrp_host::VrId;
 
@@ -62,6 +63,10 @@ pub struct Start {
     pub text: Vec<u8>,
     /// The process that stands for vrrpd.
     pub pid: u32,
+    /// When that process was started.
+    pub began: Instant,
+    /// Workers that have ended unexpectedly since then.
+    pub crashes: u64,
     /// The user who may do what root may by the control socket.
     pub uid: u32,
     /// The user to become. `None`: stay what we are.
@@ -83,6 +88,8 @@ impl ParentHandle {
             file,
             text,
             pid,
+            age_ms,
+            crashes,
             uid,
             user,
             debug,
@@ -119,10 +126,16 @@ impl ParentHandle {
             counted: Vec::new(),
             gone: None,
         };
+        let now = Instant::now();
         let start = Start {
             file,
             text: octets(&text),
             pid,
+            // The clock of a host is as old as any process on it.
+            began: now
+                .checked_sub(Duration::from_millis(age_ms))
+                .unwrap_or(now),
+            crashes,
             uid,
             user: user.map(|(uid, gid)| Account { uid, gid }),
             debug,

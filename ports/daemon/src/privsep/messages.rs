@@ -102,6 +102,10 @@ pub(super) struct Beginning {
     pub(super) text: String,
     /// The process that stands for vrrpd.
     pub(super) pid: u32,
+    /// The milliseconds since that process was started.
+    pub(super) age_ms: u64,
+    /// Workers that have ended unexpectedly since then.
+    pub(super) crashes: u64,
     /// The user of the parent, who may do what root may by the control socket.
     pub(super) uid: u32,
     /// The user and the group that the worker becomes. `None`: it stays what it is.

@@ -402,6 +402,7 @@ impl<P: PrivilegedPlatform> Parent<P> {
                 );
                 let ending = ending(status);
                 log::error!("the worker process {ending}; {next}");
+                self.services.crashes += 1;
                 self.services.archive.push(Notice {
                     kind: NoticeKind::Crash,
                     text: format!("the worker process {ending}{story}; {next}"),
@@ -640,6 +641,7 @@ mod tests {
         ready();
         // It does nothing after that.
         until(&mut parent, &|parent| crashes(parent).len() == 3);
+        assert_eq!(parent.services.crashes, 3);
         let last = crashes(&parent).pop().expect("a crash");
         assert!(
             last.starts_with("the worker process was ended by signal 9: it has done nothing for "),

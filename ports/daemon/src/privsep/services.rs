@@ -72,6 +72,9 @@ pub(super) struct Services {
     reports: BTreeMap<String, News>,
     pub(super) notifier: Notifier,
     pub(super) archive: Archive,
+    began: Instant,
+    /// Workers that have ended unexpectedly.
+    pub(super) crashes: u64,
     file: PathBuf,
     debug: bool,
     /// The file's contents that are in force.
@@ -138,6 +141,8 @@ impl Services {
             reports: BTreeMap::new(),
             notifier,
             archive,
+            began: Instant::now(),
+            crashes: 0,
             file: in_force.file,
             debug: in_force.debug,
             text: in_force.text,
@@ -165,6 +170,8 @@ impl Services {
             file: self.file.clone(),
             text: characters(&self.text),
             pid: std::process::id(),
+            age_ms: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
+            crashes: self.crashes,
             uid: sys::effective_uid(),
             user: self.user.map(|user| (user.uid, user.gid)),
             debug: self.debug,

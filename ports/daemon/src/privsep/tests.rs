@@ -79,6 +79,8 @@ fn beginning() -> Beginning {
         file: "/etc/vrrpd.conf".into(),
         text: characters(b"# \xff\n"),
         pid: 7,
+        age_ms: 60_000,
+        crashes: 3,
         uid: 8,
         user: None,
         debug: true,
@@ -96,6 +98,11 @@ fn pair() -> (ParentHandle, MessageChannel) {
     let mut other = MessageChannel::new(other, MAX_TO_PARENT, 1 << 24);
     other.send(&ToWorker::Begin(beginning())).unwrap();
     let (handle, start) = ParentHandle::begin(one).unwrap();
+    assert!(
+        start.began.elapsed() >= Duration::from_secs(60),
+        "a minute old"
+    );
+    assert_eq!(start.crashes, 3);
     let Start { text, pid, uid, .. } = start;
     assert_eq!((text.as_slice(), pid, uid), (&b"# \xff\n"[..], 7, 8));
     (handle, other)
