@@ -19,6 +19,8 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+use std::time::Duration;
 
 use vrrp_port_kit::ledger::try_lock;
 
@@ -26,6 +28,10 @@ use crate::sys;
 
 pub use keeper::{Keeper, Written};
 
+/// How often the lock is tried: a vrrpd that was killed may leave it to a child process for a moment.
+const TRIES: u32 = 10;
+/// The time between two tries.
+const TRY_AGAIN: Duration = Duration::from_millis(10);
 /// Write permission of the group and of others.
 const WRITABLE: u32 = 0o022;
 
@@ -51,7 +57,7 @@ impl StateFile {
 pub struct StateDir {
     path: PathBuf,
     /// The lock that keeps another vrrpd out, once it is held.
-    lock: Arc<Mutex<Option<File>>>,
+    lock: Arc<Mutex<Option<Lock>>>,
     read: Arc<Mutex<Reading>>,
 }
 
@@ -203,16 +209,30 @@ impl StateDir {
             .mode(0o600)
             .custom_flags(sys::CAREFUL)
             .open(self.path.join("lock"))?;
-        // A file system without locks is used without.
-        if !try_lock(&file).unwrap_or(true) {
-            return refused("another vrrpd uses it: give this one a statedir of its own".into());
+        for _ in 0..TRIES {
+            // A file system without locks is used without.
+            if try_lock(&file).unwrap_or(true) {
+                *lock = Some(Lock(file));
+                return Ok(());
+            }
+            thread::sleep(TRY_AGAIN);
         }
-        *lock = Some(file);
-        Ok(())
+        refused("another vrrpd uses it: give this one a statedir of its own".into())
     }
 
     fn refusal(&self, error: &io::Error) -> String {
         format!("the state directory {}: {error}", self.path.display())
+    }
+}
+
+/// The lock of a state directory.
+#[derive(Debug)]
+struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // A child process that is about to run another program may have the file open, too.
+        let _ = self.0.unlock();
     }
 }
 
