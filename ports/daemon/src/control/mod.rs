@@ -10,4 +10,4 @@ mod server;
 mod tests;
 
 pub use pieces::Reply;
-pub use server::{Asked, BindError, ControlSocket, Server};
+pub use server::{Asked, BindError, ControlSocket, Server, allow_search};

@@ -4,7 +4,9 @@ use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, OpenOptionsExt, PermissionsExt, chown};
+use std::os::unix::fs::{
+    DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown,
+};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -22,6 +24,9 @@ use vrrp_port_kit::ledger::try_lock;
 const MAX_CLIENTS: usize = 16;
 /// Of them, those who may only look: root always finds a place.
 const MAX_VISITORS: usize = 12;
+
+/// The right of the group and of others to reach what is in a directory.
+const SEARCH: u32 = 0o011;
 
 /// How long another daemon, which may be about to end, is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -114,6 +119,9 @@ impl ControlSocket {
         if let Some(gid) = gid {
             chown(path, None, Some(gid)).map_err(io)?;
             fs::set_permissions(path, Permissions::from_mode(0o660)).map_err(io)?;
+            if let Some(why) = unreachable(path, gid) {
+                log::warn!("controlgroup: its members cannot use the control socket: {why}");
+            }
         }
         Ok(Self {
             listener,
@@ -383,6 +391,46 @@ fn make_folder(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// Lets everybody reach what is in a directory of ours, without seeing what there is.
+///
+/// # Errors
+/// It is no directory of ours, or the operating system refused.
+pub fn allow_search(folder: &Path) -> io::Result<()> {
+    let meta = match fs::symlink_metadata(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        meta => meta?,
+    };
+    let mode = meta.mode() & 0o7777;
+    if !meta.is_dir() || meta.uid() != sys::effective_uid() {
+        return Err(io::Error::other("it is not a directory of ours"));
+    }
+    if mode & SEARCH == SEARCH {
+        return Ok(());
+    }
+    fs::set_permissions(folder, Permissions::from_mode(mode | SEARCH))?;
+    log::info!(
+        "{}: mode {mode:o} is {:o} now, as controlgroup has to reach the control socket in it",
+        folder.display(),
+        mode | SEARCH
+    );
+    Ok(())
+}
+
+/// Returns which directory above a socket keeps the members of a group out, if one does.
+pub(super) fn unreachable(path: &Path, gid: u32) -> Option<String> {
+    path.ancestors().skip(1).find_map(|folder| {
+        let meta = fs::metadata(folder).ok()?;
+        let searched = if meta.gid() == gid { 0o010 } else { 0o001 };
+        (meta.mode() & searched == 0).then(|| {
+            let (shown, mode) = (folder.display(), meta.mode() & 0o7777);
+            format!(
+                "the directory {shown} has mode {mode:o}: chmod {:o} {shown}",
+                mode | searched
+            )
+        })
+    })
 }
 
 /// Takes the lock, which a daemon that was just killed holds for a moment. `None`: somebody else

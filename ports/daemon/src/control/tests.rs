@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::pieces::{PIECE, Pieces};
-use super::{BindError, ControlSocket, Reply, Server};
+use super::server::unreachable;
+use super::{BindError, ControlSocket, Reply, Server, allow_search};
+use crate::logging::capture;
 use crate::patience::patient;
 use crate::poll::PollSet;
 use crate::sys;
@@ -380,6 +382,54 @@ fn the_socket_is_for_its_owner_or_a_group_only() {
     assert!(ControlSocket::bind(&bench.dir.join("no/such/s"), None).is_err());
     let error = ControlSocket::bind(&path, Some("no-such-group")).expect_err("no group");
     assert!(matches!(error, BindError::NoSuchGroup(_)));
+}
+
+#[test]
+fn a_directory_that_keeps_the_group_out_is_named_and_may_be_opened() {
+    let bench = Bench::new();
+    let folder = bench.dir.join("run");
+    fs::create_dir(&folder).expect("a directory");
+    let set = |mode| {
+        let mode = fs::Permissions::from_mode(mode);
+        fs::set_permissions(&folder, mode).expect("a mode");
+    };
+    let mode = || {
+        let meta = fs::metadata(&folder).expect("a directory");
+        meta.permissions().mode() & 0o7777
+    };
+    set(0o700);
+    let group = fs::metadata(&folder).map(|meta| std::os::unix::fs::MetadataExt::gid(&meta));
+    let group = group.expect("a group of ours").to_string();
+    capture::start();
+    drop(ControlSocket::bind(&folder.join("s"), Some(&group)).expect("a server"));
+    let shown = folder.display();
+    assert_eq!(
+        capture::take(),
+        [format!(
+            "WARN: controlgroup: its members cannot use the control socket: the directory {shown} has mode 700: chmod 710 {shown}"
+        )]
+    );
+    assert_eq!(mode(), 0o700, "not ours to change");
+    allow_search(&folder).expect("a directory of ours");
+    assert_eq!(mode(), 0o711);
+    capture::start();
+    drop(ControlSocket::bind(&folder.join("s"), Some(&group)).expect("a server"));
+    // A directory above that of the test may keep others out.
+    let named = format!("the directory {shown} has");
+    assert!(!capture::take().iter().any(|line| line.contains(&named)));
+    let stranger = group.parse::<u32>().expect("a number") + 1;
+    let kept_out =
+        || unreachable(&folder.join("s"), stranger).is_some_and(|why| why.contains(&named));
+    assert!(!kept_out());
+    set(0o710);
+    assert!(kept_out(), "of another group");
+    set(0o755);
+    allow_search(&folder).expect("a directory of ours");
+    assert_eq!(mode(), 0o755);
+    let link = bench.dir.join("link");
+    std::os::unix::fs::symlink(&folder, &link).expect("a link");
+    assert!(allow_search(&link).is_err());
+    allow_search(&bench.dir.join("none")).expect("it is made later");
 }
 
 #[test]

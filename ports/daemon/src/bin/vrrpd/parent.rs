@@ -9,7 +9,7 @@ use std::process::ExitStatus;
 use std::time::Instant;
 
 use vrrp_port_kit::privsep::PrivilegedPlatform;
-use vrrpd::control::ControlSocket;
+use vrrpd::control::{ControlSocket, allow_search};
 use vrrpd::notify::Notifier;
 use vrrpd::privsep::{InForce, Parent, Turn, WorkerEnds};
 use vrrpd::scrape::MetricsSocket;
@@ -46,6 +46,13 @@ fn run(
     let program = program().map_err(|e| failed("cannot find this program", e))?;
     let signals = Signals::install().map_err(|e| failed("signals", e))?;
     let global = &config.global;
+    // The directory of ledgers is ours alone where nothing else is in it.
+    if global.control_group.is_some()
+        && global.control_socket.parent() == Some(&global.runtime_dir)
+        && let Err(error) = allow_search(&global.runtime_dir)
+    {
+        log::warn!("runtimedir {}: {error}", global.runtime_dir.display());
+    }
     let control = ControlSocket::bind(&global.control_socket, global.control_group.as_deref());
     let control = control.map_err(|error| cannot_bind(&error))?;
     let platform = open_platform(&global.runtime_dir)
