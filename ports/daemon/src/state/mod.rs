@@ -119,7 +119,7 @@ impl StateDir {
         let reading = self.reading();
         let why = reading.unread.get(file.name)?;
         Some(format!(
-            "{why}; files in it were not read and are not written: mend this and restart vrrpd"
+            "{why}; this was so when vrrpd started: files in it were not read and are not written before a restart; mend this and restart vrrpd"
         ))
     }
 

@@ -138,7 +138,7 @@ fn a_file_that_could_not_be_read_is_not_replaced_until_it_has_been() {
     let why = dir.write(FILE, b"new").expect_err("never read");
     assert!(
         why.contains("others may write to it (mode 777)")
-            && why.ends_with("were not read and are not written: mend this and restart vrrpd"),
+            && why.ends_with("before a restart; mend this and restart vrrpd"),
         "{why}"
     );
     assert_eq!(dir.unread(FILE), Some(why));
