@@ -145,11 +145,13 @@ fn the_status_has_the_down_interval_that_the_timer_is_set_to() {
         line.accept(&peer);
         let found = line.status().down_interval;
         assert_eq!(found.as_micros(), down_interval);
-        // An interval before, the first address is asked for (G-8).
-        let asked_at = line.now + found - cs(interval).duration();
-        assert_eq!(line.router.poll_timeout(), Some(asked_at));
         let end = line.now + found;
-        line.at(asked_at.as_micros() as f64 / 1e6);
+        if cfg!(feature = "large") {
+            // An interval before, the first address is asked for (G-8).
+            let asked_at = end - cs(interval).duration();
+            assert_eq!(line.router.poll_timeout(), Some(asked_at));
+            line.at(asked_at.as_micros() as f64 / 1e6);
+        }
         assert_eq!(line.router.poll_timeout(), Some(end));
     }
 }

@@ -70,6 +70,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "ipv6")]
     fn a_claim_is_read_from_advertisements_and_not_from_solicitations() {
         let mut buf = [0; 128];
         let address = "2001:db8::1".parse().unwrap();
