@@ -39,3 +39,4 @@ pub mod scrape;
 pub mod scripts;
 pub mod state;
 pub mod sys;
+mod work_thread;

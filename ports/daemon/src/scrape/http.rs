@@ -13,14 +13,14 @@ const END: &[u8] = b"\r\n\r\n";
 pub(super) enum Request {
     /// More is to come.
     Incomplete,
-    /// One that is answered.
+    /// A request for the metrics, which is answered.
     Get {
         /// The form that the scraper wants.
         form: Form,
         /// It understands an answer in chunks.
         chunks: bool,
     },
-    /// One that is refused: the status and its reason.
+    /// A request that is refused: the status and its reason.
     Refused(u16, &'static str),
 }
 

@@ -3,14 +3,11 @@
 //! A write waits for the disk, and the loop serves the network. One thread does the waiting; it is made
 //! for the first write.
 
-use std::io::{self, PipeReader, PipeWriter, Read, Write};
-use std::os::fd::AsRawFd;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
+use std::io;
 
 use super::{StateDir, StateFile};
 use crate::poll::PollSet;
-use crate::sys;
+use crate::work_thread::WorkThread;
 
 /// Writes that may wait. More of them mean that the disk hangs.
 const MOST_WAITING: usize = 64;
@@ -30,8 +27,7 @@ pub struct Written {
 #[derive(Debug)]
 pub struct Keeper {
     dir: StateDir,
-    thread: Option<Writer>,
-    in_flight: usize,
+    thread: Option<WorkThread<Job, Written>>,
     /// Outcomes of writes that never reached the thread.
     refused: Vec<Written>,
 }
@@ -43,20 +39,12 @@ struct Job {
     contents: Vec<u8>,
 }
 
-#[derive(Debug)]
-struct Writer {
-    jobs: Sender<Job>,
-    results: Receiver<Written>,
-    wake: PipeReader,
-}
-
 impl Keeper {
     /// Writes into `dir`.
     pub fn new(dir: StateDir) -> Self {
         Self {
             dir,
             thread: None,
-            in_flight: 0,
             refused: Vec::new(),
         }
     }
@@ -83,23 +71,23 @@ impl Keeper {
     }
 
     fn hand_over(&mut self, job: Job) -> io::Result<()> {
-        if self.in_flight >= MOST_WAITING {
+        let thread = match &mut self.thread {
+            Some(thread) => thread,
+            none => none.insert(writer(self.dir.clone())?),
+        };
+        if thread.in_flight() >= MOST_WAITING {
             return Err(io::Error::other("the disk does not answer"));
         }
-        let writer = match &mut self.thread {
-            Some(writer) => writer,
-            none => none.insert(Writer::new(self.dir.clone())?),
-        };
-        let sent = writer.jobs.send(job);
-        sent.map_err(|_| io::Error::other("the thread that writes has ended"))?;
-        self.in_flight += 1;
-        Ok(())
+        match thread.start(job) {
+            true => Ok(()),
+            false => Err(io::Error::other("the thread that writes has ended")),
+        }
     }
 
     /// Adds the descriptor that is readable when [`take`](Self::take) has an outcome.
     pub fn register(&self, set: &mut PollSet) {
-        if let Some(writer) = &self.thread {
-            set.read(writer.wake.as_raw_fd());
+        if let Some(thread) = &self.thread {
+            set.read(thread.fd());
         }
     }
 
@@ -108,43 +96,15 @@ impl Keeper {
         if let Some(refused) = self.refused.pop() {
             return Some(refused);
         }
-        let writer = self.thread.as_ref()?;
-        let _ = (&writer.wake).read(&mut [0; 64]);
-        let written = writer.results.try_recv().ok()?;
-        self.in_flight -= 1;
-        Some(written)
+        self.thread.as_mut()?.next()
     }
 }
 
-impl Writer {
-    /// Makes the thread. It ends when the writer is dropped.
-    fn new(dir: StateDir) -> io::Result<Self> {
-        let (jobs, work) = channel::<Job>();
-        let (done, results) = channel();
-        let (wake, signal): (PipeReader, PipeWriter) = io::pipe()?;
-        sys::set_nonblocking(&wake)?;
-        sys::set_nonblocking(&signal)?;
-        thread::Builder::new()
-            .name("keeper".into())
-            .stack_size(128 * 1024)
-            .spawn(move || {
-                for job in work {
-                    let written = Written {
-                        name: job.file.name,
-                        ticket: job.ticket,
-                        result: dir.write(job.file, &job.contents),
-                    };
-                    if done.send(written).is_err() {
-                        break;
-                    }
-                    // A full pipe wakes as well as one octet more.
-                    let _ = (&signal).write(&[0]);
-                }
-            })?;
-        Ok(Self {
-            jobs,
-            results,
-            wake,
-        })
-    }
+/// Makes the thread.
+fn writer(dir: StateDir) -> io::Result<WorkThread<Job, Written>> {
+    WorkThread::new("keeper", move |job: Job| Written {
+        name: job.file.name,
+        ticket: job.ticket,
+        result: dir.write(job.file, &job.contents),
+    })
 }
