@@ -6,6 +6,7 @@
 //! - [`Port`]: the steps that every port takes in the same order, over a [`Table`] of interfaces and
 //!   virtual routers.
 //! - [`Resets`]: the thread that resets TCP connections of addresses that are given up.
+//! - [`trust`]: whether others can have written a file or a directory.
 //! - [`WakeUp`]: the one place that knows what the timer is set to.
 
 mod announcement;
@@ -21,6 +22,7 @@ pub mod privsep;
 mod routers;
 mod served;
 mod sys;
+pub mod trust;
 mod wakeup;
 mod watched;
 

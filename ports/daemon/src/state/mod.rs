@@ -14,15 +14,16 @@ mod keeper;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
 use vrrp_port_kit::ledger::try_lock;
+use vrrp_port_kit::trust;
 
 use crate::sys;
 
@@ -32,8 +33,6 @@ pub use keeper::{Keeper, Written};
 const TRIES: u32 = 10;
 /// The time between two tries.
 const TRY_AGAIN: Duration = Duration::from_millis(10);
-/// Write permission of the group and of others.
-const WRITABLE: u32 = 0o022;
 
 /// A kind of file in the state directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -183,15 +182,7 @@ impl StateDir {
     }
 
     fn prepare(&self) -> io::Result<()> {
-        match DirBuilder::new().mode(0o700).create(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
-        let meta = fs::symlink_metadata(&self.path)?;
-        if !meta.is_dir() {
-            return refused("it is not a directory, or a symbolic link to one".into());
-        }
-        trust(&meta)?;
+        trust::own_directory(&self.path, sys::effective_uid())?;
         self.hold_lock()
     }
 
@@ -217,7 +208,7 @@ impl StateDir {
             }
             thread::sleep(TRY_AGAIN);
         }
-        refused("another vrrpd uses it: give this one a statedir of its own".into())
+        trust::distrusted("another vrrpd uses it: give this one a statedir of its own".into())
     }
 
     fn refusal(&self, error: &io::Error) -> String {
@@ -270,7 +261,7 @@ fn read_whole(path: &Path, file: StateFile) -> Result<Option<Vec<u8>>, String> {
     if !meta.is_file() {
         return Err("it is not a regular file".into());
     }
-    trust(&meta).map_err(words)?;
+    trust::trust(&meta, sys::effective_uid()).map_err(words)?;
     let head = file.head();
     let most = head.len() + file.most;
     let mut octets = Vec::new();
@@ -283,24 +274,4 @@ fn read_whole(path: &Path, file: StateFile) -> Result<Option<Vec<u8>>, String> {
         Some(contents) => Ok(Some(contents.to_vec())),
         None => Err(format!("it does not begin with `{}`", head.trim_end())),
     }
-}
-
-/// Whether nobody but us can have written it.
-fn trust(meta: &Metadata) -> io::Result<()> {
-    let (owner, user, mode) = (meta.uid(), sys::effective_uid(), meta.mode() & 0o7777);
-    if owner != user {
-        return refused(format!(
-            "it belongs to user {owner} and not to {user}, the user of this process"
-        ));
-    }
-    if mode & WRITABLE != 0 {
-        return refused(format!(
-            "others may write to it (mode {mode:o}); it must be writable for its owner alone (chmod 700)"
-        ));
-    }
-    Ok(())
-}
-
-fn refused<T>(why: String) -> io::Result<T> {
-    Err(io::Error::new(io::ErrorKind::InvalidInput, why))
 }

@@ -1,30 +1,20 @@
 //! The directory of ledgers and the files in it: their names, and who may have written them.
 
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::System;
-
-/// Write permission of the group and of others.
-const WRITABLE: u32 = 0o022;
+use crate::trust;
 
 /// Makes the directory, or finds out whether what is written in it can be trusted.
 pub(super) fn prepare_directory(directory: &Path, system: System) -> io::Result<()> {
     if let Some(parent) = directory.parent() {
         fs::create_dir_all(parent)?;
     }
-    match DirBuilder::new().mode(0o700).create(directory) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => {}
-    }
-    let meta = fs::symlink_metadata(directory)?;
-    if !meta.is_dir() {
-        return refused("it is not a directory, or a symbolic link to one".into());
-    }
-    trust(&meta, system)?;
+    let meta = trust::own_directory(directory, system.user)?;
     // Where it is ours alone, nobody else need look into it. It may hold other files: /run.
     if meta.mode() & 0o077 != 0 && holds_ledgers_only(directory)? {
         fs::set_permissions(directory, Permissions::from_mode(0o700))?;
@@ -42,32 +32,12 @@ fn holds_ledgers_only(directory: &Path) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Whether nobody but us can have written it.
-fn trust(meta: &Metadata, system: System) -> io::Result<()> {
-    let (owner, user, mode) = (meta.uid(), system.user, meta.mode() & 0o7777);
-    if owner != user {
-        return refused(format!(
-            "it belongs to user {owner} and not to {user}, the user of this process"
-        ));
-    }
-    if mode & WRITABLE != 0 {
-        return refused(format!(
-            "others may write to it (mode {mode:o}); it must be writable for its owner alone (chmod 700)"
-        ));
-    }
-    Ok(())
-}
-
-fn refused<T>(why: String) -> io::Result<T> {
-    Err(io::Error::new(io::ErrorKind::InvalidInput, why))
-}
-
 /// Opens a regular file that is ours, and nothing else: opening a FIFO or a device may wait, or do
 /// something. `None`: it is gone.
 pub(super) fn open_careful(path: &Path, system: System) -> io::Result<Option<File>> {
     let check = |meta: &Metadata| match meta.is_file() {
-        true => trust(meta, system),
-        false => refused("it is not a regular file".into()),
+        true => trust::trust(meta, system.user),
+        false => trust::distrusted("it is not a regular file".into()),
     };
     let there = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => Ok(None),
