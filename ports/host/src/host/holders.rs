@@ -65,6 +65,10 @@ impl Core {
     /// Warns of hosts that have an address and are not heard. Where a peer is refused, or the host is a
     /// stranger without VRRP, another warning says so.
     pub(super) fn unheard_holders(&self, now: Instant, list: &mut Vec<Warning>) {
+        if self.holders.0.is_empty() {
+            // No need to go through all routers that are heard.
+            return;
+        }
         let refused = self.refused_peers(now);
         for &key in self.holders.0.keys() {
             let (Some(holder), Some(vr)) = (self.holder(now, key), self.vrs.get(&key)) else {
