@@ -3,10 +3,9 @@
 #![cfg(target_os = "linux")]
 
 use std::net::{TcpListener, TcpStream};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
-use vrrp_lab::daemons::{vrrpctl, vrrpd_binary, vrrpd_control_socket};
+use vrrp_lab::daemons::{vrrpctl, vrrpctl_status};
 use vrrp_lab::pair::{LIMIT, Pair};
 use vrrp_lab::probe::Ask;
 use vrrp_lab::{Capture, Host, PaperNetwork, Program, Segment, Vr, patience, pause, wait_until};
@@ -20,18 +19,8 @@ fn pair() -> Pair {
 
 /// Runs vrrpctl and returns its exit status and all that it has said.
 fn told(host: &Host, words: &[&str]) -> (i32, String) {
-    let mut command = Command::new(vrrpd_binary("vrrpctl"));
-    command
-        .arg("-s")
-        .arg(vrrpd_control_socket(host))
-        .args(words);
-    let output = host
-        .netns()
-        .enter(|| command.output())
-        .expect("run vrrpctl");
-    let text = [output.stdout, output.stderr].concat();
-    let text = String::from_utf8_lossy(&text).into_owned();
-    (output.status.code().unwrap_or(-1), text)
+    let (status, texts) = vrrpctl_status(host, words);
+    (status, texts.concat())
 }
 
 /// Runs vrrpctl, which succeeds.

@@ -4,10 +4,9 @@
 #![cfg(target_os = "linux")]
 
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
 use std::time::Duration;
 
-use vrrp_lab::daemons::{vrrpctl, vrrpd_binary, vrrpd_control_socket};
+use vrrp_lab::daemons::{vrrpctl, vrrpctl_status};
 use vrrp_lab::pair::{LIMIT, Pair, wait_master};
 use vrrp_lab::probe::Ask;
 use vrrp_lab::{Host, PaperNetwork, Program, Segment, Vr, pause, wait_until};
@@ -33,19 +32,10 @@ fn events(host: &Host) -> String {
     std::fs::read_to_string(host.dir().join("events")).unwrap_or_default()
 }
 
-/// Runs vrrpctl and returns its exit status and output.
-fn vrrpctl_status(host: &Host, words: &[&str]) -> (i32, String) {
-    let mut command = Command::new(vrrpd_binary("vrrpctl"));
-    command
-        .arg("-s")
-        .arg(vrrpd_control_socket(host))
-        .args(words);
-    let output = host
-        .netns()
-        .enter(|| command.output())
-        .expect("run vrrpctl");
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    (output.status.code().unwrap_or(-1), text)
+/// Runs vrrpctl and returns its exit status and standard output.
+fn told(host: &Host, words: &[&str]) -> (i32, String) {
+    let (status, [output, _]) = vrrpctl_status(host, words);
+    (status, output)
 }
 
 #[test]
@@ -102,7 +92,7 @@ fn the_old_master_serves_until_the_new_one_is_prepared() {
     });
 
     // A takeover from a master that is silent does not wait.
-    let (status, said) = vrrpctl_status(clarinet, &["resign", "--wait", "1"]);
+    let (status, said) = told(clarinet, &["resign", "--wait", "1"]);
     assert_eq!(
         (status, said.as_str()),
         (0, "VRID 1 on xl0 (ipv4): 10.10.10.2 is master\n")
@@ -120,9 +110,9 @@ fn the_old_master_serves_until_the_new_one_is_prepared() {
         vrrpctl(fridge, &["status"]).contains("backup for")
     });
     let handed_over = |name: &str| (0, format!("VRID 1 on xl0 (ipv4): {name} is master\n"));
-    let resigned = vrrpctl_status(clarinet, &["resign", "--wait", "1"]);
+    let resigned = told(clarinet, &["resign", "--wait", "1"]);
     assert_eq!(resigned, handed_over("10.10.10.2"));
-    let resigned = vrrpctl_status(fridge, &["resign", "--wait", "1"]);
+    let resigned = told(fridge, &["resign", "--wait", "1"]);
     assert_eq!(resigned, handed_over("10.10.10.6"));
     wait_until(LIMIT, "clarinet serves, and then prepares", || {
         events(clarinet).ends_with("preparescript:master\nmasterscript:master\n")
@@ -134,7 +124,7 @@ fn resigning_waits_for_the_successor_or_for_its_absence() {
     let vr = vr();
     let mut pair = Pair::start(Segment::Switch, Program::Vrrpd, Program::Vrrpd, &vr);
     let clarinet = &pair.network.clarinet;
-    let (status, said) = vrrpctl_status(clarinet, &["resign", "--wait=10", "--json", "--all"]);
+    let (status, said) = told(clarinet, &["resign", "--wait=10", "--json", "--all"]);
     assert_eq!(status, 0, "{said}");
     assert!(
         said.contains(r#""outcome":"handed-over","successor":"10.10.10.2""#),
@@ -144,7 +134,7 @@ fn resigning_waits_for_the_successor_or_for_its_absence() {
     vrrpctl(clarinet, &["default", "1"]);
     pair.wait_master("clarinet");
     pair.fridge.stop();
-    let (status, said) = vrrpctl_status(&pair.network.clarinet, &["resign", "--wait", "1"]);
+    let (status, said) = told(&pair.network.clarinet, &["resign", "--wait", "1"]);
     assert_eq!(
         (status, said.as_str()),
         (
@@ -156,7 +146,7 @@ fn resigning_waits_for_the_successor_or_for_its_absence() {
         pair.network.jimbob.ask(ADDRESS).as_deref(),
         Some("clarinet")
     );
-    let (status, _) = vrrpctl_status(&pair.network.clarinet, &["status", "--wait"]);
+    let (status, _) = told(&pair.network.clarinet, &["status", "--wait"]);
     assert_eq!(status, 2, "of resign alone");
 }
 

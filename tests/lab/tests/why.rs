@@ -5,7 +5,7 @@
 
 use std::process::Command;
 
-use vrrp_lab::daemons::{vrrpctl, vrrpd_binary, vrrpd_control_socket};
+use vrrp_lab::daemons::{vrrpctl, vrrpctl_status};
 use vrrp_lab::pair::{LIMIT, Pair};
 use vrrp_lab::{Host, Program, Segment, Vr, wait_until};
 
@@ -25,13 +25,8 @@ fn wait_for(host: &Host, words: &[&str], parts: &[&str]) {
 
 /// The identifiers of what the doctor finds.
 fn findings(host: &Host) -> String {
-    let mut doctor = Command::new(vrrpd_binary("vrrpctl"));
-    doctor
-        .arg("-s")
-        .arg(vrrpd_control_socket(host))
-        .arg("doctor");
-    let output = host.netns().enter(|| doctor.output());
-    String::from_utf8_lossy(&output.expect("vrrpctl").stdout).into_owned()
+    let (_, [output, _]) = vrrpctl_status(host, &["doctor"]);
+    output
 }
 
 #[test]

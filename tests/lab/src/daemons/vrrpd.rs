@@ -76,6 +76,23 @@ pub fn vrrpctl(host: &Host, words: &[&str]) -> String {
     host.stack().output(&mut vrrpctl)
 }
 
+/// Runs vrrpctl on a host and returns its exit status, -1 for a signal, and what it wrote to its standard
+/// output and error.
+///
+/// # Panics
+///
+/// When it cannot be run.
+#[cfg(target_os = "linux")]
+pub fn vrrpctl_status(host: &Host, words: &[&str]) -> (i32, [String; 2]) {
+    let mut vrrpctl = Command::new(binary("vrrpctl"));
+    vrrpctl.arg("-s").arg(control_socket(host)).args(words);
+    let output = host.netns().enter(|| vrrpctl.output());
+    let output = output.expect("run vrrpctl");
+    let texts = [output.stdout, output.stderr];
+    let texts = texts.map(|text| String::from_utf8_lossy(&text).into_owned());
+    (output.status.code().unwrap_or(-1), texts)
+}
+
 /// The path of `name`, `vrrpd`, `vrrpctl` or `vrrp-checker`: beside `$VRRPD` if that is set, otherwise in release
 /// mode from this workspace, built on the first call.
 ///
