@@ -162,15 +162,34 @@ pub(super) fn sources(
         };
         reader.error(Key::Source, message);
     }
-    let chosen = reader.entry(Key::Source).is_some();
-    let global = peers.iter().find(|p| p.is_ipv6() && !link_local(**p));
-    if let Some(peer) = global.filter(|_| !chosen) {
-        let message = format!(
-            "`{peer}` is not link-local, but advertisements leave from a link-local address, and a peer takes them only from an address in its own list; choose another with `source`"
-        );
-        reader.warning(Key::Peers, message);
-    }
+    global_peers(reader, peers, link_local);
     sources
+}
+
+/// Warns of IPv6 peers that are not link-local (U-6). Beyond a router there are no others.
+fn global_peers(
+    reader: &mut Reader<'_, '_>,
+    peers: &[IpAddr],
+    link_local: impl Fn(IpAddr) -> bool,
+) {
+    let beyond = reader
+        .entry(Key::MaxHops)
+        .is_some_and(|hops| hops.value != "1");
+    let Some(peer) = peers.iter().find(|p| p.is_ipv6() && !link_local(**p)) else {
+        return;
+    };
+    let message = if reader.entry(Key::Source).is_none() {
+        format!(
+            "`{peer}` is not link-local, but advertisements leave from a link-local address, and a peer takes them only from an address in its own list; choose another with `source`"
+        )
+    } else if beyond {
+        return;
+    } else {
+        format!(
+            "`{peer}` is not link-local: a router on the way can forge what comes from it; list the link-local addresses of peers on the same link"
+        )
+    };
+    reader.warning(Key::Peers, message);
 }
 
 /// Reads `trackinterface`. What is returned holds no interface twice.

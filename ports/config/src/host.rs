@@ -1,8 +1,8 @@
 //! The part of the judgement that needs the host: interfaces, addresses, event scripts.
 //!
 //! An error is what cannot work as long as the host is as it is, and has to be changed in the file or
-//! on the host: an interface without Ethernet, one interface under two names, peers that are all
-//! addresses of this host, and whatever the port refuses ([`Facts::refusals`]). A warning is what
+//! on the host: an interface without Ethernet, one interface under two names, a peer that is an
+//! address of this host, and whatever the port refuses ([`Facts::refusals`]). A warning is what
 //! works later without a change of the file (an interface that is not there yet), or works and is
 //! probably not what was meant.
 
@@ -315,18 +315,25 @@ impl<'a> Host<'a> {
         let spec = &router.spec;
         let (line, key) = (router.lines.of_key(Key::Peers), Some(Key::Peers.name()));
         for peer in &spec.peers {
-            if self.own(*peer).is_some() {
-                let message = format!("`{peer}` is an address of this host");
-                report.warning(line, key, message);
+            if self.has(&spec.id.interface, *peer) {
+                // U-5: one file for all hosts would do, but whoever lists itself has miscounted its group.
+                let message = format!(
+                    "expected the addresses of the other hosts alone, found `{peer}`, which is an address of this host"
+                );
+                report.error(line, key, message);
             } else if let Some(message) = self.unreached(router, *peer) {
                 report.warning(line, key, message);
             }
         }
-        let mut peers = spec.peers.iter();
-        if !spec.peers.is_empty() && peers.all(|peer| self.own(*peer).is_some()) {
-            let message = "expected the address of another host, found this host's own alone";
-            report.error(line, key, message);
-        }
+    }
+
+    /// Whether this host has an address. A link-local one is another on another link.
+    fn has(&self, interface: &str, address: IpAddr) -> bool {
+        let here = |i: &OwnInterface| match address {
+            IpAddr::V6(v6) if v6.is_unicast_link_local() => i.is_called(interface),
+            _ => true,
+        };
+        self.all().any(|(i, own)| own.address == address && here(i))
     }
 
     /// The reason why a peer on a network of this host does not get our advertisements, or refuses

@@ -48,10 +48,21 @@ fn a_source_is_an_own_address_of_a_family_of_the_addresses() {
         )
     );
     let peer = "peers = 2001:db8::2\n";
+    // U-6: a peer on the same link has a link-local address.
     assert_eq!(
         v6(&format!("source = 2001:db8::9\n{peer}")),
-        (false, Vec::new())
+        (
+            false,
+            to_owned(&[
+                "6: warning: peers: `2001:db8::2` is not link-local: a router on the way can forge what comes from it; list the link-local addresses of peers on the same link"
+            ])
+        )
     );
+    for more in ["maxhops = 3\n", "maxhops = 255\n"] {
+        let beyond = format!("source = 2001:db8::9\n{peer}{more}");
+        assert_eq!(v6(&beyond), (false, Vec::new()));
+    }
+    assert_eq!(v6("peers = fe80::2, fe80::3\n"), (false, Vec::new()));
     assert_eq!(
         v6(peer),
         (

@@ -67,7 +67,7 @@ impl Accounts for TestAccounts {
     }
 }
 
-const PROGRAM: Program<'_> = Program::Vrrpd {
+pub(super) const PROGRAM: Program<'_> = Program::Vrrpd {
     accounts: &TestAccounts,
 };
 
@@ -241,15 +241,25 @@ fn an_address_that_another_host_has_too_is_named() {
 
 #[test]
 fn a_host_is_not_its_own_peer() {
-    assert_eq!(
-        check("peers = 10.0.0.2, 10.0.0.3\n", &[eth0()]),
-        ["vrrpd.conf:5: warning: peers: `10.0.0.2` is an address of this host"]
-    );
-    let alone = "peers = 10.0.0.2\n";
-    assert_eq!(
-        judged(&format!("{MINIMAL}{alone}"), &[eth0()]).errors(),
-        ["vrrpd.conf:5: peers: expected the address of another host, found this host's own alone"]
-    );
+    // U-5, whether there are others or not.
+    for peers in ["peers = 10.0.0.2, 10.0.0.3\n", "peers = 10.0.0.2\n"] {
+        assert_eq!(
+            judged(&format!("{MINIMAL}{peers}"), &[eth0()]).errors(),
+            [
+                "vrrpd.conf:5: peers: expected the addresses of the other hosts alone, found `10.0.0.2`, which is an address of this host"
+            ]
+        );
+    }
+    assert_eq!(check("peers = 10.0.0.3\n", &[eth0()]), [""; 0]);
+    // A link-local address is another one on another link.
+    let text = MINIMAL.replace("10.0.0.1/24", "fe80::1/64") + "peers = fe80::2\n";
+    let own = interface("eth0", &["fe80::2/64"]);
+    assert_eq!(judged(&text, &[own]).errors().len(), 1);
+    let other = [
+        interface("eth0", &["fe80::9/64"]),
+        interface("eth1", &["fe80::2/64"]),
+    ];
+    assert_eq!(judged(&text, &other).errors(), [""; 0]);
 }
 
 #[test]
@@ -303,7 +313,7 @@ fn a_source_is_where_the_advertisements_leave_and_the_peers_are() {
     // It need not be one that would be chosen without.
     let global = interface("eth0", &["2001:db8::2/64"]);
     let text = MINIMAL.replace("10.0.0.1/24", "fe80::1/64");
-    let text = format!("{text}source = 2001:db8::2\npeers = 2001:db8::3\n");
+    let text = format!("{text}source = 2001:db8::2\npeers = 2001:db8::3\nmaxhops = 2\n");
     assert_eq!(said(&text, &[global]), [""; 0]);
 }
 
