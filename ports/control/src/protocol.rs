@@ -103,6 +103,32 @@ impl Request {
                 | Request::Check { run: false, .. }
         )
     }
+
+    /// The virtual routers that it is to change. `None`: it concerns none in particular.
+    pub const fn which(&self) -> Option<&Which> {
+        match self {
+            Request::SetPriority { which, .. }
+            | Request::Drain { which, .. }
+            | Request::Hold { which, .. }
+            | Request::Undrain(which)
+            | Request::Release(which)
+            | Request::Failover(which)
+            | Request::Failback(which)
+            | Request::Default(which)
+            | Request::Resign(which)
+            | Request::Enable(which)
+            | Request::Disable(which) => Some(which),
+            Request::Status
+            | Request::Who
+            | Request::Stats
+            | Request::Events(_)
+            | Request::Log(_)
+            | Request::Check { .. }
+            | Request::Reload
+            | Request::Compare
+            | Request::Config => None,
+        }
+    }
 }
 
 /// When an override ends by itself, and why it was given.

@@ -167,7 +167,7 @@ fn the_second_daemon_of_a_control_socket_is_refused() {
 }
 
 #[test]
-fn wrong_usage_ends_with_2_and_shows_the_right_one() {
+fn wrong_usage_ends_with_2_and_says_where_the_right_one_is() {
     for args in [&["--bogus"][..], &["-f"], &["stray"]] {
         let got = run(VRRPD, args);
         assert_eq!(got.status.code(), Some(2), "{args:?}");
@@ -185,7 +185,10 @@ fn wrong_usage_ends_with_2_and_shows_the_right_one() {
     for args in cases {
         let got = run(VRRPCTL, args);
         assert_eq!(got.status.code(), Some(2), "{args:?}");
-        assert!(err(&got).contains("usage: vrrpctl"), "{args:?}");
+        let said = err(&got);
+        assert!(said.starts_with("vrrpctl: "), "{args:?}: {said}");
+        assert!(said.ends_with("; see vrrpctl(8)\n"), "{args:?}: {said}");
+        assert_eq!(said.lines().count(), 1, "{args:?}: {said}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::mem;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
@@ -233,4 +233,39 @@ impl FrameSender {
         })?;
         Ok(sent as usize)
     }
+}
+
+/// Makes a pseudo-terminal of so many rows and columns: the end that plays the person at it, whose reads
+/// do not wait, and the terminal itself.
+pub fn terminal(rows: u16, columns: u16) -> io::Result<(OwnedFd, OwnedFd)> {
+    let size = libc::winsize {
+        ws_row: rows,
+        ws_col: columns,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    let (mut person, mut terminal) = (-1, -1);
+    let none = std::ptr::null_mut();
+    // SAFETY: both numbers and the size outlive the call; no name and no settings are asked for.
+    check(unsafe { libc::openpty(&mut person, &mut terminal, none, none.cast(), &size) })?;
+    // SAFETY: both were just opened and nobody else has them.
+    let (person, terminal) =
+        unsafe { (OwnedFd::from_raw_fd(person), OwnedFd::from_raw_fd(terminal)) };
+    // SAFETY: plain numbers.
+    check(unsafe { libc::fcntl(person.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) })?;
+    for fd in [&person, &terminal] {
+        // SAFETY: plain numbers.
+        check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) })?;
+    }
+    Ok((person, terminal))
+}
+
+/// Whether a terminal gives its lines to programs when they are complete, and shows what is typed.
+pub fn is_cooked(terminal: &OwnedFd) -> io::Result<bool> {
+    // SAFETY: plain data, for which zero is a value.
+    let mut settings: libc::termios = unsafe { mem::zeroed() };
+    // SAFETY: `settings` outlives the call.
+    check(unsafe { libc::tcgetattr(terminal.as_raw_fd(), &mut settings) })?;
+    let cooked = libc::ICANON | libc::ECHO;
+    Ok(settings.c_lflag & cooked == cooked)
 }

@@ -118,7 +118,8 @@ pub(crate) const COMMANDS: &[Command] = &[
         forms: &[],
         summary: "tell in sentences why it is as it is",
         details: "The state, why it is no better one, how it came to this, who else is heard, and what\n\
-                  would happen if this host failed now.",
+                  would happen if this host failed now.\n\
+                  0: explained; 4: there is no such virtual router.",
     },
     Command {
         name: "doctor",

@@ -25,7 +25,7 @@ use vrrpd::output::{self, Printed};
 use vrrpd::sys;
 
 use commands::{Command, Form, Operands};
-use selection::{ALL, narrowed, span, which};
+use selection::{ALL, is_missing, narrowed, span, which};
 use waiting::Goal;
 
 const REFUSED: u8 = 1;
@@ -80,8 +80,7 @@ fn main() -> ExitCode {
         Ok(Wish::Run(args)) => (run(&args), args.form),
         Ok(Wish::Print(text)) => (print(&text).map(|_| ExitCode::SUCCESS), Form::Text),
         Err(error) => {
-            let usage = commands::usage();
-            output::complain(format_args!("vrrpctl: {error}\n\n{usage}"));
+            output::complain(format_args!("vrrpctl: {error}; see vrrpctl(8)\n"));
             return ExitCode::from(USAGE_ERROR);
         }
     };
@@ -438,7 +437,18 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
     sys::enter_sandbox().map_err(|e| unreachable(&e))?;
     let mut ask = |request: &Request| -> Result<Answer, Failure> {
         match vrrpd.ask(request).map_err(|e| unreachable(&e))? {
-            Answer::Error { message, details } => Err((REFUSED, Refusal { message, details })),
+            Answer::Error { message, details } => {
+                let status = request
+                    .which()
+                    .map(|which| (which, vrrpd.ask(&Request::Status)));
+                let code = match status {
+                    Some((which, Ok(Answer::Status(status)))) if is_missing(which, &status) => {
+                        NOT_FOUND
+                    }
+                    _ => REFUSED,
+                };
+                Err((code, Refusal { message, details }))
+            }
             answer => Ok(answer),
         }
     };
@@ -486,6 +496,7 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
         }
         (form, answer) => show(form, answer).map_err(|e| unreachable(&e))?,
     };
+    tell_of_future(request, &answer);
     let printed = print(&shown)?;
     if matches!(answer, Answer::Events { .. }) && found && printed == Printed::Whole {
         follow(&mut vrrpd, args)?;
@@ -495,6 +506,25 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
         return Err((NOT_FOUND, message.into()));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says so where records were asked for after one that there is not yet: the number is of another host,
+/// or the history began anew.
+fn tell_of_future(request: &Request, answer: &Answer) {
+    let (Request::Log(Since { since, .. }) | Request::Events(Since { since, .. })) = request else {
+        return;
+    };
+    let (next, shown) = match answer {
+        Answer::Log(log) => (log.next, "none are shown"),
+        Answer::Events { next } => (*next, "all that are remembered are shown"),
+        _ => return,
+    };
+    if let Some(asked) = since.filter(|asked| *asked >= next) {
+        let last = next.saturating_sub(1);
+        output::complain(format_args!(
+            "vrrpctl: there is no record {asked}, the last one is {last}: the number is of another host, or the history began anew; {shown}\n"
+        ));
+    }
 }
 
 /// Has a check run, waits for its answer and shows it.

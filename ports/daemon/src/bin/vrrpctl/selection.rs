@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lexopt::Error;
 
-use vrrp_control::Which;
+use vrrp_control::{Status, Which};
 use vrrpd::ctl::filter::Filter;
 
 /// In the place of VRIDs: every virtual router.
@@ -74,6 +74,27 @@ pub(super) fn narrowed(words: &[&str], filter: &Filter) -> Result<Filter, Error>
     Ok(filter)
 }
 
+/// Whether a VRID or a name of a request is none of this host's.
+pub(super) fn is_missing(which: &Which, status: &Status) -> bool {
+    let narrow = |vrid: Option<u8>, name: Option<&String>| Filter {
+        interface: which.interface.clone(),
+        family: which.family,
+        vrids: vrid.into_iter().collect(),
+        names: name.into_iter().cloned().collect(),
+    };
+    let vrids = (which.vrid != 0).then_some(&which.vrid).into_iter();
+    let vrids = vrids
+        .chain(&which.more)
+        .map(|vrid| narrow(Some(*vrid), None));
+    let names = which.names.iter().map(|name| narrow(None, Some(name)));
+    let all = which.all.then(|| narrow(None, None));
+    let mut filters = vrids.chain(names).chain(all);
+    filters.any(|filter| {
+        let mut routers = status.virtual_routers.iter();
+        !routers.any(|router| filter.fits_router(router))
+    })
+}
+
 /// A time: `90`, `30s`, `5m`, `2h` or `1d`, from a second to `most`.
 pub(super) fn span(text: &str, most: Duration) -> Result<Duration, Error> {
     let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -100,6 +121,35 @@ pub(super) fn span(text: &str, most: Duration) -> Result<Duration, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use vrrp_control::VirtualRouter;
+
+    #[test]
+    fn a_word_that_fits_no_virtual_router_is_missing() {
+        let router = |vrid, name: &str| VirtualRouter {
+            vrid,
+            name: Some(name.to_owned()),
+            interface: "eth0".into(),
+            ..VirtualRouter::default()
+        };
+        let status = Status {
+            virtual_routers: vec![router(1, "web"), router(2, "mail")],
+            ..Status::default()
+        };
+        let on = |interface: &str| Filter {
+            interface: Some(interface.to_owned()),
+            ..Filter::default()
+        };
+        let missing = |words: &[&str], filter: &Filter| {
+            is_missing(&which(words, filter).expect("words"), &status)
+        };
+        for there in [&["1"][..], &["web", "2"], &["mail"], &[ALL]] {
+            assert!(!missing(there, &on("eth0")), "{there:?}");
+            assert!(missing(there, &on("eth1")), "{there:?}");
+        }
+        for absent in [&["3"][..], &["web", "dns"], &["1", "9"]] {
+            assert!(missing(absent, &Filter::default()), "{absent:?}");
+        }
+    }
 
     #[test]
     fn times_have_units() {
