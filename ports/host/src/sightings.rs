@@ -42,6 +42,8 @@ pub(crate) struct Seen {
     /// The engine found other addresses than ours (V-14).
     pub(crate) address_mismatch: bool,
     pub(crate) last_heard: Instant,
+    /// When it was heard first without a pause in which it was stale.
+    pub(crate) since: Instant,
     /// How many advertisements in a row came while we were Active.
     pub(crate) contests: u32,
     /// The reason why the last one was refused, if it was.
@@ -80,6 +82,7 @@ impl Seen {
             interval_mismatch: false,
             address_mismatch: false,
             last_heard: now,
+            since: now,
             contests: 0,
             refusal: None,
             refusals: 0,
@@ -87,10 +90,21 @@ impl Seen {
         }
     }
 
-    /// It has stopped, or three intervals and the longest skew (one interval) have gone by.
+    /// It has stopped, or three intervals and the longest skew (one interval) have gone by. Our own address
+    /// with priority 0 is no router that stops.
     pub(crate) fn is_stale(&self, now: Instant) -> bool {
         let patience = self.interval.duration().as_micros().saturating_mul(4);
-        self.priority == 0 || now.since(self.last_heard) > Duration::from_micros(patience)
+        let own = self.refusal.map(|refusal| refusal.reason) == Some(DropReason::OwnLoopedBack);
+        let stops = self.priority == 0 && !own;
+        stops || now.since(self.last_heard) > Duration::from_micros(patience)
+    }
+
+    /// Notes that it is heard.
+    fn hear(&mut self, now: Instant) {
+        if self.is_stale(now) {
+            self.since = now;
+        }
+        self.last_heard = now;
     }
 
     fn says(&self, mac: MacAddr, advert: &vrrp::View<'_>) -> bool {
@@ -129,7 +143,8 @@ impl Sightings {
             refused: false,
         });
         if let Some(seen) = seen {
-            (seen.last_heard, seen.contests) = (now, 0);
+            seen.hear(now);
+            seen.contests = 0;
             return true;
         }
         false
@@ -175,7 +190,7 @@ impl Sightings {
         advert: &vrrp::View<'_>,
     ) -> (&mut Seen, bool) {
         let seen = self.at(now, key, datagram, false);
-        seen.last_heard = now;
+        seen.hear(now);
         let news = seen.update(mac(datagram), advert);
         (seen, news)
     }
@@ -229,7 +244,7 @@ impl Sightings {
         } else {
             seen.refusals.saturating_add(1)
         };
-        seen.last_heard = now;
+        seen.hear(now);
         seen.refusal = Some(Refusal {
             reason: why,
             destination: datagram.destination,

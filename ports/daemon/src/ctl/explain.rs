@@ -254,10 +254,13 @@ fn others(facts: &Facts<'_>) -> Vec<String> {
         let Some(why) = &seen.refused else { continue };
         // The sentence about our own frames begins with "is".
         if router.source.as_deref() == Some(seen.address.as_str()) {
-            all.push(format!(
-                "Our own address, {}, {why}: look for a loop, a port that mirrors, or a host with the same address.",
-                seen.address
-            ));
+            let todo = match seen.priority {
+                0 | 255 if seen.priority != router.priority => {
+                    "look for the host with that MAC: it forges advertisements"
+                }
+                _ => "look for a loop, a port that mirrors, or a host with the same address",
+            };
+            all.push(format!("Our own address, {}, {why}: {todo}.", seen.address));
         } else {
             all.push(format!(
                 "{} (priority {}) is heard and refused: {why}. For the election it does not exist, nor do we for it.",
@@ -415,10 +418,11 @@ fn command(facts: &Facts<'_>, text: &str) -> Option<String> {
                 text: said,
                 time_ms,
                 uid,
+                user,
                 ..
             }) if said.starts_with(text) => {
                 let by = uid.map_or(String::new(), |uid| {
-                    format!(" by {}", super::text::user(uid))
+                    format!(" by {}", super::text::user(uid, user.as_deref()))
                 });
                 Some(format!("{}{by}", utc(*time_ms)))
             }
@@ -722,6 +726,18 @@ mod tests {
                 "Our own address, 10.0.0.2, is advertised from by another host (MAC 02:00:00:00:00:01), or what we send comes back to us: look for a loop",
             ],
         );
+    }
+
+    #[test]
+    fn a_forged_priority_from_our_own_address_is_no_loop() {
+        let forged = Seen {
+            address: "10.0.0.2".into(),
+            priority: 255,
+            ..other(Some("is advertised from with priority 255"))
+        };
+        let parts =
+            ["with priority 255: look for the host with that MAC: it forges advertisements."];
+        says(&router(), &[forged], &[], &parts);
     }
 
     #[test]

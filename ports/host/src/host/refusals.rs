@@ -15,8 +15,8 @@ use crate::sightings::{Refusal, Seen};
 const REFUSALS: u32 = 2;
 /// Refused routers of one virtual router that are named.
 const NAMED: usize = 3;
-/// How long after we became Active the last advertisement of the former master may arrive: it was on its
-/// way when ours was sent.
+/// How long after another router became master the last advertisement of the former one may arrive: it was
+/// on its way when the new one was sent.
 const CROSSED: Duration = Duration::from_millis(250);
 
 /// The routers that are refused now, by virtual router.
@@ -65,25 +65,46 @@ impl Core {
     }
 
     /// Whether a router that is heard is a master now, as far as can be known: the former master, which
-    /// gave way when we became Active, is none, though its last advertisement is not stale yet.
-    fn is_master_now(&self, key: VrKey, seen: &Seen) -> bool {
+    /// gave way when we became Active, or when another router did at `successor`, is none, though its last
+    /// advertisement is not stale yet.
+    fn is_master_now(&self, key: VrKey, seen: &Seen, successor: Option<Instant>) -> bool {
         let status = self.engine.status(key);
         let active = status.filter(|status| status.state == State::Active);
-        active.is_none_or(|active| seen.last_heard > active.since + CROSSED)
+        match (active, successor) {
+            (Some(active), _) => seen.last_heard > active.since + CROSSED,
+            (None, Some(began)) => seen.since == began || seen.last_heard > began + CROSSED,
+            (None, None) => true,
+        }
+    }
+
+    /// When the accepted router that was heard for the first time last was so, by virtual router.
+    fn successors(&self, now: Instant) -> BTreeMap<VrKey, Instant> {
+        let mut newest = BTreeMap::new();
+        for (place, seen) in self.sightings.iter() {
+            if !place.refused && !seen.is_stale(now) {
+                let began = newest.entry(place.key).or_insert(seen.since);
+                *began = seen.since.max(*began);
+            }
+        }
+        newest
     }
 
     /// Counts the routers that are heard now.
     pub(super) fn heard(&self, now: Instant) -> Heard {
         let mut heard = Heard::default();
+        let successors = self.successors(now);
+        let successor = |key: &VrKey| successors.get(key).copied();
         for (place, seen) in self.sightings.iter() {
-            if !place.refused && !seen.is_stale(now) && self.is_master_now(place.key, seen) {
-                *heard.masters.entry(place.key).or_default() += 1;
+            let key = place.key;
+            let fresh = !place.refused && !seen.is_stale(now);
+            if fresh && self.is_master_now(key, seen, successor(&key)) {
+                *heard.masters.entry(key).or_default() += 1;
             }
         }
         for (key, mut peers) in self.refused_peers(now) {
             // Our own advertisements that come back are no other router's.
             let others = peers.iter().filter(|(_, seen, refusal)| {
-                refusal.reason != DropReason::OwnLoopedBack && self.is_master_now(key, seen)
+                refusal.reason != DropReason::OwnLoopedBack && self.is_master_now(key, seen, None)
             });
             *heard.masters.entry(key).or_default() += others.count();
             peers.sort_by_key(|(peer, ..)| *peer);
@@ -173,11 +194,27 @@ impl Core {
             DropReason::Owner => {
                 "it advertises our addresses, which are our own (ownerreceive = discard)".into()
             }
-            DropReason::OwnLoopedBack => format!(
-                "is advertised from by another host (MAC {}), or what we send comes back to us",
-                seen.mac
-            ),
+            DropReason::OwnLoopedBack => self.own_address(key, seen),
             reason => format!("its packets are wrong ({reason})"),
+        }
+    }
+
+    /// An advertisement from our own address, in words: one with a priority that we do not send is forged.
+    fn own_address(&self, key: VrKey, seen: &Seen) -> String {
+        let (mac, priority) = (seen.mac, seen.priority);
+        let ours = self.engine.status(key).map(|status| status.priority.get());
+        let forged = match priority {
+            0 => Some("hand over though we do not"),
+            255 if ours != Some(255) => Some("own the addresses"),
+            _ => None,
+        };
+        match forged {
+            Some(claim) => format!(
+                "is advertised from with priority {priority} by another host (MAC {mac}), which makes us seem to {claim}"
+            ),
+            None => format!(
+                "is advertised from by another host (MAC {mac}), or what we send comes back to us"
+            ),
         }
     }
 

@@ -203,6 +203,36 @@ fn who_is_accepted_is_present_whatever_is_sent_in_its_name() {
 }
 
 #[test]
+fn a_priority_that_we_do_not_send_is_forged() {
+    for (priority, claim) in [
+        (0, "which makes us seem to hand over though we do not"),
+        (255, "which makes us seem to own the addresses"),
+    ] {
+        let mut sim = Sim::new(&[config(&[spec(1, 200)])]);
+        sim.run_to(8_000);
+        for second in 8..12 {
+            let frame = advert("10.0.0.1", 1, priority, &["10.0.0.101"]);
+            sim.machine(0).deliver("eth0", frame);
+            sim.run_to(1_000 * second + 500);
+        }
+        let said = warnings(&sim, 0);
+        let [line] = &said[..] else {
+            panic!("{said:?}");
+        };
+        assert!(
+            line.starts_with(&format!(
+                "10.0.0.1, our own address, is advertised from with priority {priority} by another host (MAC "
+            )) && line.ends_with(claim),
+            "{line}"
+        );
+        // It is not counted as another master, and goes as it has come.
+        assert_eq!(sim.report(0, &id("eth0", 1)).masters, 1);
+        sim.run_to(20_000);
+        assert_eq!(warnings(&sim, 0), [""; 0]);
+    }
+}
+
+#[test]
 fn another_host_with_our_own_address_is_named() {
     let mut sim = Sim::new(&[config(&[spec(1, 200)]), config(&[spec(1, 100)])]);
     let same = vrrp_core::InterfaceState {

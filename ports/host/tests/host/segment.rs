@@ -116,6 +116,37 @@ fn a_master_that_gave_way_to_us_is_none_beside_us() {
     assert_eq!(masters(&sim), (State::Active, 2));
 }
 
+#[test]
+fn a_third_host_does_not_count_the_master_that_gave_way_to_another() {
+    // Host 2 looks on while host 0 preempts host 1.
+    let mut sim = Sim::new(&[
+        config(&[spec(1, 200)]),
+        config(&[spec(1, 100)]),
+        config(&[spec(1, 50)]),
+    ]);
+    sim.frozen.insert(0);
+    sim.run_to(8_000);
+    assert_eq!(sim.state(1, 1), State::Active);
+    sim.frozen.clear();
+    let masters = |sim: &Sim| sim.report(2, &id("eth0", 1)).masters;
+    let mut until = 8_000;
+    while sim.state(0, 1) != State::Active {
+        until += 10;
+        assert!(until < 30_000, "host 0 takes over");
+        sim.run_to(until);
+    }
+    for _ in 0..60 {
+        until += 100;
+        sim.run_to(until);
+        assert_eq!(masters(&sim), 1, "at {until} ms");
+    }
+    // The former one is heard again although the other goes on: two masters.
+    let frame = advert("10.0.0.2", 1, 100, &["10.0.0.101"]);
+    sim.machine(2).deliver("eth0", frame);
+    sim.run_to(until + 1_500);
+    assert_eq!(masters(&sim), 2);
+}
+
 // V-1, V-5: whoever is not on this link, or is garbled, is no master.
 #[test]
 fn what_is_not_sound_is_not_believed() {

@@ -48,6 +48,23 @@ fn word(router: &VirtualRouter) -> String {
     name.unwrap_or_else(|| router.vrid.to_string())
 }
 
+/// The name of a family for tcpdump(1).
+const fn protocol(family: Family) -> &'static str {
+    match family {
+        Family::Ipv4 => "ip",
+        Family::Ipv6 => "ip6",
+    }
+}
+
+/// Whether an advertisement from our own address has a priority that we do not send.
+fn is_forged(router: &VirtualRouter, seen: &Seen) -> bool {
+    match seen.priority {
+        0 => !router.handing_over && !router.leaving,
+        255 => router.priority != 255,
+        _ => false,
+    }
+}
+
 fn warning(about: &str, text: &str, todo: String) -> Finding {
     Finding {
         id: "warning",
@@ -95,6 +112,16 @@ fn of_router(router: &VirtualRouter, others: &[&Seen], host: &Host) -> Vec<Findi
         let Some(why) = &seen.refused else { continue };
         let (address, reason) = (&seen.address, why);
         all.push(match is_own(seen) {
+            true if is_forged(router, seen) => finding(
+                "forged",
+                format!("{address}, our own address, {reason}"),
+                "Other hosts believe it: priority 0 makes a backup take over, 255 keeps every host from it. A loop of switches does not do that.",
+                format!(
+                    "tcpdump -eni {} {} proto 112 on each host: the MAC leads to the port of a switch",
+                    router.interface,
+                    protocol(router.family)
+                ),
+            ),
             true => finding(
                 "own-frames",
                 format!("advertisements from our own address {address} arrive"),
@@ -124,10 +151,7 @@ fn of_router(router: &VirtualRouter, others: &[&Seen], host: &Host) -> Vec<Findi
             format!(
                 "tcpdump -ni {} {} proto 112, here and on the other host",
                 router.interface,
-                match router.family {
-                    Family::Ipv4 => "ip",
-                    Family::Ipv6 => "ip6",
-                }
+                protocol(router.family)
             ),
         ));
     }
@@ -255,6 +279,14 @@ mod tests {
                 "advertisements from our own address 10.0.0.2 arrive"
             )
         );
+        for priority in [0, 255] {
+            let forged = Seen {
+                priority,
+                ..seen("10.0.0.2", Some("is advertised from with another"))
+            };
+            let expected = "10.0.0.2, our own address, is advertised from with another";
+            assert_eq!(found(router(), &[forged]), one("forged", expected));
+        }
         assert_eq!(
             found(
                 router(),
