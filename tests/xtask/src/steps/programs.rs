@@ -107,6 +107,9 @@ struct File {
     mode: u32,
 }
 
+/// The alert rules and the dashboard. Their test is for this repository.
+const MONITORING: [&str; 2] = ["vrrp-rules.yml", "vrrp-dashboard.json"];
+
 /// All files that are installed, on any machine of this system.
 fn files(system: System) -> Result<Vec<File>, Failure> {
     let in_repository = |path: &str| root().join(path);
@@ -133,6 +136,10 @@ fn files(system: System) -> Result<Vec<File>, Failure> {
             files.push(data(sample, "share/doc/vrrpd/vrrpd.conf.sample"));
             let drop_in = "ports/daemon/etc/without-scripts.conf";
             files.push(data(drop_in, "share/doc/vrrpd/without-scripts.conf"));
+            files.extend(MONITORING.map(|name| {
+                let from = format!("ports/daemon/monitoring/{name}");
+                data(&from, &format!("share/doc/vrrpd/{name}"))
+            }));
             files.push(File {
                 from: Origin::Template(
                     in_repository("ports/daemon/etc/vrrpd.service"),
@@ -151,6 +158,10 @@ fn files(system: System) -> Result<Vec<File>, Failure> {
             ] {
                 files.push(data(&format!("{port}/{name}"), to));
             }
+            files.extend(MONITORING.map(|name| {
+                let from = format!("ports/daemon/monitoring/{name}");
+                data(&from, &format!("share/examples/vrrpd/{name}"))
+            }));
             files.push(File {
                 from: Origin::Template(in_repository(&format!("{port}/vrrpd.in")), "%%PREFIX%%"),
                 to: "etc/rc.d/vrrpd".into(),
@@ -336,8 +347,10 @@ mod tests {
     #[test]
     fn freebsd_gets_the_files_of_its_port_and_the_script_that_the_ports_tree_adds() {
         let plist = include_str!("../../../../ports/freebsd/port/pkg-plist");
+        // Directories are made by the port, and by vrrpd itself.
         let mut listed: Vec<&str> = plist
             .lines()
+            .filter(|line| !line.starts_with("@dir"))
             .map(|line| line.strip_prefix("@sample ").unwrap_or(line))
             .map(|line| line.strip_suffix(".gz").unwrap_or(line))
             .chain(["etc/rc.d/vrrpd"])
