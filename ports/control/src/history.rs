@@ -56,6 +56,9 @@ pub struct Notice {
     /// The number of the user who asked for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uid: Option<u32>,
+    /// The name of that user, where it is known: that of the user of vrrpd, if that is not root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
     /// The happening in words.
     pub text: String,
 }

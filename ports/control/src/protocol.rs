@@ -466,6 +466,9 @@ pub struct GivenOverride {
     pub priority: Option<u8>,
     /// The number of the user who has given it.
     pub uid: u32,
+    /// The name of that user, where it is known: that of the user of vrrpd, if that is not root.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
     /// When it was given, in milliseconds since 1970.
     pub time_ms: u64,
     /// The time until it ends by itself. `None`: it does not.

@@ -153,6 +153,11 @@ impl Server {
         }
     }
 
+    /// The user who may do what root may.
+    pub const fn owner(&self) -> u32 {
+        self.owner
+    }
+
     /// Goes on after the history of an earlier process.
     pub fn restore(&mut self, records: Vec<Record>) {
         self.history.restore(records);

@@ -240,7 +240,7 @@ pub fn notice(notice: &Notice) -> String {
     }
     line += &format!("{}: {}", notice.kind, notice.text);
     if let Some(uid) = notice.uid {
-        line += &format!(" (by {})", user(uid));
+        line += &format!(" (by {})", user(uid, notice.user.as_deref()));
     }
     line
 }
@@ -254,10 +254,12 @@ pub(super) fn is_master_now(router: &VirtualRouter, seen: &Seen) -> bool {
     router.state != State::Master || seen.last_heard_s + CROSSED < router.since_s
 }
 
-pub(super) fn user(uid: u32) -> String {
-    match uid {
-        0 => "root".into(),
-        n => format!("uid {n}"),
+/// A user by name, as far as it is known, and number.
+pub(super) fn user(uid: u32, name: Option<&str>) -> String {
+    match (uid, name) {
+        (0, _) => "root".into(),
+        (n, Some(name)) => format!("{name} (uid {n})"),
+        (n, None) => format!("uid {n}"),
     }
 }
 
@@ -373,7 +375,7 @@ pub fn given_override(given: &GivenOverride) -> String {
     };
     let since = utc(given.time_ms);
     let since = since.get(..16).unwrap_or_default().replace('T', " ");
-    let mut text = format!("{what} since {since} UTC by {}", giver(given.uid));
+    let mut text = format!("{what} since {since} UTC by {}", giver(given));
     if let Some(left) = given.left_s {
         text += &format!(", {} left", span(left));
     }
@@ -394,17 +396,13 @@ pub fn given_override(given: &GivenOverride) -> String {
 /// A drain as the reason of a change of state.
 pub fn drained_by(given: &GivenOverride) -> String {
     let reason = given.reason.as_deref().map(|reason| format!(": {reason}"));
-    format!(
-        "drained by {}{}",
-        giver(given.uid),
-        reason.unwrap_or_default()
-    )
+    format!("drained by {}{}", giver(given), reason.unwrap_or_default())
 }
 
-fn giver(uid: u32) -> String {
-    match uid {
+fn giver(given: &GivenOverride) -> String {
+    match given.uid {
         0 => "root (uid 0)".into(),
-        n => user(n),
+        n => user(n, given.user.as_deref()),
     }
 }
 
@@ -744,9 +742,12 @@ VRID 1 on eth0 (ipv4): backup for 2 min 10 s
         given.connections = Some(3);
         given.uid = 7;
         given.left_s = None;
+        assert!(drained_by(&given).ends_with("drained by uid 7: kernel update"));
+        given.user = Some("alice".into());
+        assert!(drained_by(&given).ends_with("drained by alice (uid 7): kernel update"));
         assert_eq!(
             override_warning(&router(), &given),
-            "being drained since 2026-11-29 20:06 UTC by uid 7, waits for 3 TCP connections, at most 25 s more: kernel update; to end it: vrrpctl undrain -i eth0 -4 1"
+            "being drained since 2026-11-29 20:06 UTC by alice (uid 7), waits for 3 TCP connections, at most 25 s more: kernel update; to end it: vrrpctl undrain -i eth0 -4 1"
         );
         let named = VirtualRouter {
             name: Some("web".into()),

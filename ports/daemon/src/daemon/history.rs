@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use vrrp_control::{Notice, NoticeKind, Record};
-use vrrp_host::wording::{self, Weight};
+use vrrp_host::wording::{self, Weight, utc};
 use vrrp_host::{About, Event, Platform, VrId, Warning};
 
 use super::Daemon;
@@ -101,6 +101,7 @@ impl<P: Platform> Daemon<P> {
         let notice = about(NoticeKind::Command, id, text);
         self.record(Notice {
             uid: Some(uid),
+            user: self.user_name(uid),
             ..notice
         });
     }
@@ -116,6 +117,15 @@ impl<P: Platform> Daemon<P> {
             Ok(_) => self.reloads.accepted += 1,
             Err(_) => self.reloads.refused += 1,
         }
+        self.refused_reload = outcome.as_ref().err().map(|errors| {
+            let first = errors.first().map_or("", String::as_str);
+            let time = utc(now_ms());
+            let time = time.get(..16).unwrap_or_default().replace('T', " ");
+            format!(
+                "{} is not what runs: the reload at {time} UTC was refused: {first}; see vrrpd --check, and type vrrpctl reload",
+                self.file.display()
+            )
+        });
         let text = match outcome {
             Ok(said) => said.join("; "),
             Err(errors) => {
@@ -123,8 +133,13 @@ impl<P: Platform> Daemon<P> {
                 format!("not reloaded: everything stays as it was: {errors}")
             }
         };
+        let user = uid.and_then(|uid| self.user_name(uid));
         let notice = about(NoticeKind::Reload, None, text);
-        self.record(Notice { uid, ..notice });
+        self.record(Notice {
+            uid,
+            user,
+            ..notice
+        });
     }
 
     /// Records an event that is no change of state.

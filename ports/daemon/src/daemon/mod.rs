@@ -74,6 +74,8 @@ pub struct Parts {
     pub history: Vec<Record>,
     /// The overrides that were given before.
     pub overrides: Vec<Override>,
+    /// The name of the user of the process that stands for vrrpd, where it is not root.
+    pub user_name: Option<String>,
     /// The endpoint for scrapers of metrics, if there is one.
     pub scraper: Option<Scraper>,
 }
@@ -114,6 +116,10 @@ pub struct Daemon<P: Platform> {
     /// Changes of state of each virtual router.
     transitions: BTreeMap<VrId, Vec<Transition>>,
     reloads: Reloads,
+    /// A warning about the last reload, if it was refused.
+    refused_reload: Option<String>,
+    /// See [`Parts::user_name`].
+    user_name: Option<String>,
     scraper: Option<Scraper>,
 }
 
@@ -173,6 +179,8 @@ impl<P: Platform> Daemon<P> {
             clock: Clock::now(),
             transitions: BTreeMap::new(),
             reloads: Reloads::default(),
+            refused_reload: None,
+            user_name: parts.user_name,
             scraper: parts.scraper,
         };
         daemon.configure(parts.config);
@@ -402,6 +410,12 @@ impl<P: Platform> Daemon<P> {
             self.parent.status(text.clone());
             self.shown = text;
         }
+    }
+
+    /// The name of a user who may give commands. `None`: it is root, or was the user of another vrrpd.
+    fn user_name(&self, uid: u32) -> Option<String> {
+        let is_own = uid != 0 && uid == self.control.owner();
+        self.user_name.clone().filter(|_| is_own)
     }
 
     /// Writes how everything stands to the log.

@@ -560,6 +560,7 @@ impl<P: Platform> Daemon<P> {
                 kind: one.kind,
                 priority: one.priority,
                 uid: one.uid,
+                user: self.user_name(one.uid),
                 time_ms: one.since_ms,
                 left_s: one.left_ms(now_ms).map(|ms| ms as f64 / 1e3),
                 reason: one.reason.clone(),

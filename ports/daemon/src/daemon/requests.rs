@@ -134,7 +134,8 @@ impl<P: Platform> Daemon<P> {
             stopping: self.stop.is_some(),
             virtual_routers: Vec::new(),
             warnings: of_host
-                .chain(self.parent.state_warnings())
+                .chain(self.parent.start_warnings())
+                .chain(self.refused_reload.clone())
                 .chain(self.board.troubles())
                 .collect(),
             checks: self.board.checks(Instant::now()),

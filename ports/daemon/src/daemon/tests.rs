@@ -89,6 +89,7 @@ impl Bench {
             log_level_of_file: false,
             history: start.history,
             overrides: start.overrides,
+            user_name: start.user_name,
             scraper: None,
         };
         let mut daemon = Daemon::new(host, parts);
@@ -725,6 +726,11 @@ fn the_log_has_changes_commands_with_their_user_and_reloads() {
     bench.done(&Request::Reload);
     fs::write(bench.dir.join("vrrpd.conf"), "[VRID]\n").expect("a file");
     assert!(matches!(bench.ask(&Request::Reload), Answer::Error { .. }));
+    let warnings = bench.status().warnings;
+    let refused = |text: &String| {
+        text.contains("vrrpd.conf is not what runs: the reload at ") && text.contains("refused: ")
+    };
+    assert!(warnings.iter().any(refused), "{warnings:?}");
     bench
         .daemon
         .look_at_clock(Instant::now() + Duration::from_secs(100));
@@ -734,9 +740,10 @@ fn the_log_has_changes_commands_with_their_user_and_reloads() {
     let seqs: Vec<u64> = log.records.iter().map(Record::seq).collect();
     assert!(seqs.iter().copied().eq(1..log.next), "{seqs:?}");
     let lines: Vec<String> = log.records.iter().map(crate::ctl::text::record).collect();
-    let user = match sys::effective_uid() {
-        0 => "root".to_owned(),
-        uid => format!("uid {uid}"),
+    let user = match (sys::effective_uid(), sys::user_name(sys::effective_uid())) {
+        (0, _) => "root".to_owned(),
+        (uid, Some(name)) => format!("{name} (uid {uid})"),
+        (uid, None) => format!("uid {uid}"),
     };
     for part in [
         "VRID 1 on eth0 (ipv4): init -> backup: started".to_owned(),
@@ -762,6 +769,7 @@ fn a_reload_changes_what_changed_and_nothing_else() {
     fs::write(bench.dir.join("vrrpd.conf"), sections(&bench.dir, 210)).expect("a file");
     let said = bench.done(&Request::Reload);
     let last = said.last().expect("a summary");
+    assert_eq!(bench.status().warnings, [""; 0]);
     assert!(
         last.ends_with("0 added, 1 changed, 0 removed, 1 unchanged"),
         "{last}"

@@ -69,6 +69,8 @@ pub struct Start {
     pub crashes: u64,
     /// The user who may do what root may by the control socket.
     pub uid: u32,
+    /// The name of that user, where it is not root.
+    pub user_name: Option<String>,
     /// The user to become. `None`: stay what we are.
     pub user: Option<Account>,
     /// Debug lines were asked for.
@@ -91,6 +93,7 @@ impl ParentHandle {
             age_ms,
             crashes,
             uid,
+            user_name,
             user,
             debug,
             managed,
@@ -137,6 +140,7 @@ impl ParentHandle {
                 .unwrap_or(now),
             crashes,
             uid,
+            user_name,
             user: user.map(|(uid, gid)| Account { uid, gid }),
             debug,
             history,
@@ -150,9 +154,9 @@ impl ParentHandle {
         self.channel.fd()
     }
 
-    /// The warnings about the state directory: for as long as it cannot be used, and of each file that
-    /// was set aside at the start.
-    pub fn state_warnings(&self) -> impl Iterator<Item = String> {
+    /// The warnings about the start of vrrpd: the state directory, for as long as it cannot be used, each file
+    /// of it that was set aside, and what else could not be done.
+    pub fn start_warnings(&self) -> impl Iterator<Item = String> {
         let stateless = self.stateless.as_deref().map(lasting_refused);
         stateless.into_iter().chain(self.lost.iter().cloned())
     }

@@ -108,6 +108,8 @@ pub(super) struct Beginning {
     pub(super) crashes: u64,
     /// The user of the parent, who may do what root may by the control socket.
     pub(super) uid: u32,
+    /// The name of that user, where it is not root.
+    pub(super) user_name: Option<String>,
     /// The user and the group that the worker becomes. `None`: it stays what it is.
     pub(super) user: Option<(u32, u32)>,
     /// Debug lines were asked for.
@@ -116,7 +118,8 @@ pub(super) struct Beginning {
     pub(super) managed: bool,
     /// Why the state directory cannot be used, if that is so.
     pub(super) stateless: Option<String>,
-    /// A line about each file of the state directory that was set aside at the start.
+    /// A line about each file of the state directory that was set aside at the start, and about what else
+    /// could not be done then.
     pub(super) lost: Vec<String>,
     /// The overrides.
     pub(super) overrides: Vec<Override>,

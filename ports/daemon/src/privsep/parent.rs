@@ -578,6 +578,7 @@ mod tests {
             text: text.into(),
             config: config.expect("correct"),
             debug: true,
+            troubles: Vec::new(),
         }
     }
 

@@ -60,6 +60,8 @@ pub struct InForce {
     pub config: Config,
     /// Whether debug lines were asked for by the command line.
     pub debug: bool,
+    /// Lines about what could not be done at the start, without which vrrpd does.
+    pub troubles: Vec<String>,
 }
 
 /// Reads the configuration, runs scripts and speaks with the service manager.
@@ -93,10 +95,13 @@ pub(super) struct Services {
     pub(super) keeper: Keeper,
     /// Why it cannot be used, if that is so.
     stateless: Option<String>,
-    /// Files of the state directory that were set aside at the start.
+    /// Lines about files of the state directory that were set aside at the start, and about what else could
+    /// not be done.
     lost: Vec<String>,
     /// The file's contents when it was last read, while they are not in force.
     read: Option<(Vec<u8>, Config)>,
+    /// The name of our own user, if that is not root.
+    user_name: Option<String>,
     happened: u64,
     done: u64,
 }
@@ -126,7 +131,8 @@ impl Services {
         if let Some(why) = &stateless {
             log::warn!("{}", lasting_refused(why));
         }
-        let lost = state.take_aside();
+        let mut lost = state.take_aside();
+        lost.extend(in_force.troubles);
         for text in &lost {
             archive.push(Notice {
                 kind: NoticeKind::Problem,
@@ -156,6 +162,7 @@ impl Services {
             stateless,
             lost,
             read: None,
+            user_name: sys::user_name(sys::effective_uid()),
             happened: 0,
             done: 0,
         };
@@ -173,6 +180,7 @@ impl Services {
             age_ms: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
             crashes: self.crashes,
             uid: sys::effective_uid(),
+            user_name: self.user_name.clone(),
             user: self.user.map(|user| (user.uid, user.gid)),
             debug: self.debug,
             managed: self.notifier.is_listening(),

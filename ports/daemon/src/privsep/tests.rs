@@ -45,6 +45,7 @@ pub(crate) fn serve(
         text,
         config,
         debug: true,
+        troubles: Vec::new(),
     };
     thread::spawn(move || {
         let mut services = Services::new(theirs, Notifier::default(), in_force);
@@ -82,6 +83,7 @@ fn beginning() -> Beginning {
         age_ms: 60_000,
         crashes: 3,
         uid: 8,
+        user_name: Some("alice".into()),
         user: None,
         debug: true,
         managed: false,

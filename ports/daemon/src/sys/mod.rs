@@ -12,7 +12,7 @@
 mod calls;
 mod confine;
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
@@ -338,6 +338,22 @@ pub fn set_send_buffer(socket: &impl AsRawFd, octets: libc::c_int) -> io::Result
 pub fn effective_uid() -> u32 {
     // SAFETY: geteuid cannot fail.
     unsafe { libc::geteuid() }
+}
+
+/// The name of a user that is not root, as the host knows it.
+pub fn user_name(uid: u32) -> Option<String> {
+    let mut buffer = vec![0; 16 * 1024];
+    // SAFETY: every pointer is valid for the call and the buffer's length is given; the entry is read
+    // only when the call says that it filled it in, and its name ends with a zero in the buffer.
+    let name = unsafe {
+        let mut entry: libc::passwd = std::mem::zeroed();
+        let mut found = std::ptr::null_mut();
+        let (room, len) = (buffer.as_mut_ptr(), buffer.len());
+        libc::getpwuid_r(uid, &mut entry, room, len, &mut found);
+        (!found.is_null()).then(|| CStr::from_ptr(entry.pw_name).to_owned())
+    };
+    let name = name?.into_string().ok()?;
+    (uid != 0 && !name.contains(char::is_control)).then_some(name)
 }
 
 /// The users and groups of this host.

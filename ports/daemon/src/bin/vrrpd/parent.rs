@@ -63,20 +63,28 @@ fn run(
     });
     log_start(&config);
     let address = config.global.metrics.clone();
+    let listener = control.listener();
+    let listener = listener.map_err(|e| failed("cannot copy a descriptor", e))?;
+    // A host whose metrics nobody can read serves all the same.
+    let mut troubles = Vec::new();
+    let metrics = address.and_then(|address| match MetricsSocket::bind(&address) {
+        Ok(socket) => Some(socket),
+        Err(error) => {
+            let text = format!(
+                "metrics: cannot listen: {error}; nobody can read them before vrrpd is restarted"
+            );
+            log::error!("{text}");
+            troubles.push(text);
+            None
+        }
+    });
     let in_force = InForce {
         file: args.file.clone(),
         text,
         config,
         debug: args.debug,
+        troubles,
     };
-    let listener = control.listener();
-    let listener = listener.map_err(|e| failed("cannot copy a descriptor", e))?;
-    // A host whose metrics nobody can read serves all the same.
-    let metrics = address.and_then(|address| {
-        let bound = MetricsSocket::bind(&address);
-        let told = |error| log::error!("metrics: cannot listen: {error}; nobody can read them");
-        bound.map_err(told).ok()
-    });
     let start = Box::new(move || start_worker(&program, &listener, metrics.as_ref()));
     let parent = Parent::new(platform, start, signals, notifier, in_force);
     let mut parent = parent.map_err(|e| failed("cannot start the worker process", e))?;

@@ -41,6 +41,7 @@ pub(crate) fn run(scraped: Option<Kind>) -> Result<(), Failure> {
         began,
         crashes,
         uid,
+        user_name,
         user,
         debug,
         history,
@@ -78,6 +79,7 @@ pub(crate) fn run(scraped: Option<Kind>) -> Result<(), Failure> {
         log_level_of_file: !debug,
         history,
         overrides,
+        user_name,
         scraper,
     };
     let mut daemon = Daemon::new(host, parts);
