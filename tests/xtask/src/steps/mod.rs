@@ -16,6 +16,7 @@ pub(crate) mod manual;
 pub(crate) mod metrics;
 pub(crate) mod mutants;
 pub(crate) mod mutations;
+mod package;
 pub(crate) mod port;
 pub(crate) mod programs;
 pub(crate) mod proof;
@@ -62,7 +63,7 @@ const STEPS: &[Step] = {
         step("no-std", &[BARE_METAL], no_std),
         step("compliance", &[], compliance::check),
         step("dependencies", &[], dependencies::check),
-        step("package", &[], package),
+        step("package", &[], package::check),
         step("manuals", &[MANUALS], manuals),
         step("cost", &[COST, C], bench::check),
         step("stack", &[COST], stack::check),
@@ -90,16 +91,6 @@ const WITHIN: &str = "XTASK_TEST_SCRATCH";
 
 /// The crates whose tests need root or packages.
 const NOT_QUICK: &[&str] = &["vrrp-linux", "vrrp-sim", "vrrp-lab"];
-
-/// The crates that are no product, and libvrrp, which is installed from the repository.
-const NOT_PUBLISHED: &[&str] = &[
-    "vrrp-ffi",
-    "vrrp-fuzz",
-    "vrrp-sim",
-    "vrrp-lab",
-    "vrrp-tools",
-    "xtask",
-];
 
 /// The steps, in their order.
 pub(crate) fn names() -> Vec<&'static str> {
@@ -274,16 +265,6 @@ fn no_std() -> Result<(), Failure> {
         run::run(&mut build)?;
     }
     Ok(())
-}
-
-/// The crates that are published, built from their packages alone.
-fn package() -> Result<(), Failure> {
-    let mut command = cargo();
-    command.args(["package", "--workspace", "--allow-dirty"]);
-    for tool in NOT_PUBLISHED {
-        command.args(["--exclude", tool]);
-    }
-    here(&mut command)
 }
 
 fn manuals() -> Result<(), Failure> {
