@@ -119,16 +119,23 @@
 #define VRRP_MAX_ADDRESSES VRRP_HOSTED_OR(16, 4)
 #endif
 
+/* 1 if the library signs advertisements (vrrp_set_auth()), as one for an operating system does, 0 if not. */
+#ifndef VRRP_HMAC
+#define VRRP_HMAC VRRP_HOSTED_OR(1, 0)
+#endif
+
 /* The octets of storage that each virtual router takes. */
-#define VRRP_ROUTER_SIZE (((18u * (VRRP_MAX_ADDRESSES) + 421u) & ~7u) + 26u)
+#define VRRP_ROUTER_SIZE \
+    (((18u * (VRRP_MAX_ADDRESSES) + 421u) & ~7u) + 26u + \
+     (VRRP_HMAC) * (40u * (VRRP_MAX_ADDRESSES) + 968u))
 
 /* The octets of storage that an engine needs, or a little more: vrrp_storage_size() is exact. */
 #define VRRP_STORAGE_SIZE \
-    ((192u + 44u * (VRRP_MAX_INTERFACES) + (VRRP_MAX_ROUTERS) * VRRP_ROUTER_SIZE + 7u) & ~7u)
+    ((192u + 64u * (VRRP_HMAC) + 44u * (VRRP_MAX_INTERFACES) + (VRRP_MAX_ROUTERS) * VRRP_ROUTER_SIZE + 7u) & ~7u)
 
 /* The length in octets of the longest frame that vrrp_poll_output() and vrrp_answer() write. */
 #define VRRP_MAX_FRAME_LEN \
-    (62u + 16u * ((VRRP_MAX_ADDRESSES) < 2 ? 2u : (VRRP_MAX_ADDRESSES)))
+    (62u + 28u * (VRRP_HMAC) + 16u * ((VRRP_MAX_ADDRESSES) < 2 ? 2u : (VRRP_MAX_ADDRESSES)))
 
 /* Storage for one engine: static, on a stack, in a struct of yours, or from malloc(). */
 union vrrp_storage {
@@ -688,6 +695,41 @@ union vrrp_storage {
  * An advertisement of carp(4), whose `carpver 3` alone is VRRP.
  */
 #define VRRP_DROP_CARP 23
+
+/**
+ * It is signed, and this virtual router has no key.
+ */
+#define VRRP_DROP_AUTHENTICATION_TRAILER 24
+
+/**
+ * It is not signed, and this virtual router hears signed advertisements only.
+ */
+#define VRRP_DROP_AUTH_MISSING 25
+
+/**
+ * The scheme of its signature is unknown, or reserved octets are not zero.
+ */
+#define VRRP_DROP_AUTH_MALFORMED 26
+
+/**
+ * It was signed longer ago than the time window, or a clock is wrong.
+ */
+#define VRRP_DROP_AUTH_STALE 27
+
+/**
+ * It is signed with a key whose id is not known here.
+ */
+#define VRRP_DROP_AUTH_UNKNOWN_KEY 28
+
+/**
+ * The signature is not that of the key.
+ */
+#define VRRP_DROP_AUTH_INVALID_HMAC 29
+
+/**
+ * Its number is not after that of the last one: it was recorded and sent again.
+ */
+#define VRRP_DROP_AUTH_REPLAY 30
 
 /**
  * A discard that this library has no number for.

@@ -71,11 +71,13 @@
 
 /* The octets of storage that a gate needs, or a little more: vrrp_gate_storage_size() is exact. */
 #define VRRP_GATE_STORAGE_SIZE \
-    (((192u + 44u + (VRRP_MAX_ROUTERS) * VRRP_ROUTER_SIZE + 7u) & ~7u) + 464u)
+    (((192u + 64u * (VRRP_HMAC) + 44u + (VRRP_MAX_ROUTERS) * VRRP_ROUTER_SIZE + 7u) & ~7u) + 464u)
 
 /* The length in octets of the longest frame that a gate writes. */
 #define VRRP_GATE_MAX_FRAME_LEN \
-    (62u + 16u * (VRRP_MAX_ADDRESSES) < 172u ? 172u : 62u + 16u * (VRRP_MAX_ADDRESSES))
+    (62u + 28u * (VRRP_HMAC) + 16u * (VRRP_MAX_ADDRESSES) < 172u \
+         ? 172u \
+         : 62u + 28u * (VRRP_HMAC) + 16u * (VRRP_MAX_ADDRESSES))
 
 /* Storage for one gate: static, on a stack, in a struct of yours, or from malloc(). */
 union vrrp_gate_storage {

@@ -42,6 +42,17 @@ pub enum Error {
     NoSource,
     /// An IPv6 virtual router, without the feature `ipv6`.
     NoIpv6,
+    /// A key of fewer than 32 or more than 64 octets, with the id 0 or that of another one, or no key
+    /// with the id to sign with.
+    BadAuthKey,
+    /// More keys than one virtual router can have: four.
+    AuthKeyTableFull,
+    /// The time window is not 1 to 300 seconds.
+    BadAuthWindow,
+    /// Keys and a password for one virtual router.
+    AuthConflict,
+    /// Monotonic numbers, and neither a boot count nor a clock to begin them with.
+    NoClock,
     /// A delay or the interval between announcements is longer than 4,294 seconds.
     BadDelay,
 }
@@ -70,6 +81,13 @@ impl fmt::Display for Error {
             Error::NoIpv6 => "this engine is built without IPv6",
             Error::NoPeers => "unicast peers need a neighbour table, which is not there",
             Error::NoSource => "this build advertises from the address of the interface only",
+            Error::BadAuthKey => {
+                "a key needs 32 to 64 octets and an id of its own, and the active key has to be one of them"
+            }
+            Error::AuthKeyTableFull => "more than four keys for one virtual router",
+            Error::BadAuthWindow => "a time window is 1 to 300 seconds",
+            Error::AuthConflict => "a virtual router has keys or a password, not both",
+            Error::NoClock => "monotonic numbers need a boot count or a clock to begin with",
             Error::BadDelay => "a delay is longer than 4,294 seconds",
         })
     }

@@ -70,6 +70,9 @@
 //! `ipv6`, on by default, can be left out where the stack has none: virtual routers of that family are
 //! then refused ([`Error::NoIpv6`]), and IPv6 frames are for somebody else.
 //!
+//! `hmac` signs advertisements and verifies them with keys, which the module `auth` describes. Without
+//! it, as without keys, a signed advertisement is refused ([`DropReason::AuthenticationTrailer`]).
+//!
 //! `large`, on by default, is for hosts. It adds speed for tables of many virtual routers, counters of
 //! discarded packets that are 32 bits wide and not 16, and [`VrConfig::source`], all in exchange for
 //! memory and code. A microcontroller does without: `default-features = false`. Features only add, as
@@ -83,6 +86,8 @@ extern crate std;
 /// Whether the engine knows IPv6. A constant and no `cfg`: code for it is compiled and left out.
 pub(crate) const IPV6: bool = cfg!(feature = "ipv6");
 
+#[cfg(feature = "hmac")]
+pub mod auth;
 mod config;
 mod engine;
 mod error;
@@ -97,6 +102,11 @@ mod types;
 mod verdict;
 pub mod wire;
 
+#[cfg(feature = "hmac")]
+pub use auth::{
+    AntiReplay, AuthConfig, AuthKey, AuthMode, AuthSender, AuthSettings, AuthStatus, HeldBy,
+    MAX_AUTH_KEYS, MAX_AUTH_SENDERS, Signed, WallClock,
+};
 pub use config::{Announce, MAX_TRACKS, Track, TrackEffect, VrConfig, VrSettings};
 pub use engine::{Admin, Engine, Key};
 pub use error::Error;

@@ -36,6 +36,9 @@ pub struct Accepted<'f> {
     pub interval_mismatch: bool,
     /// The datagram itself.
     pub datagram: Datagram<'f>,
+    /// The signature that it was believed for. `None`: it has none, or there are no keys.
+    #[cfg(feature = "hmac")]
+    pub signed: Option<crate::auth::Signed>,
 }
 
 /// A packet that was discarded.
@@ -47,6 +50,10 @@ pub struct Dropped<'f> {
     pub reason: DropReason,
     /// The datagram. `None`: its headers could not be read.
     pub datagram: Option<Datagram<'f>>,
+    /// With [`DropReason::AuthStale`], the signature if it was found to be right: the peer is present, and the
+    /// clocks differ. It is looked at once a second at most, unless our own clock is in doubt.
+    #[cfg(feature = "hmac")]
+    pub genuine: Option<crate::auth::Signed>,
 }
 
 impl Verdict<'_> {
@@ -79,8 +86,13 @@ macro_rules! drop_reasons {
         }
 
         impl DropReason {
-            /// Every reason, in the order of the counters.
-            pub const ALL: &'static [DropReason] = &[$(DropReason::$name,)*];
+            const EVERY: &'static [DropReason] = &[$(DropReason::$name,)*];
+            /// Every reason that this build gives, in the order of the counters.
+            pub const ALL: &'static [DropReason] = if cfg!(feature = "hmac") {
+                DropReason::EVERY
+            } else {
+                DropReason::EVERY.split_at(DropReason::AuthMissing as usize).0
+            };
             /// How many reasons, the first of [`ALL`](Self::ALL), no single virtual router counts: such a
             /// packet is for none.
             pub(crate) const BEFORE_ADDRESSEE: usize = DropReason::UnknownVrid as usize + 1;
@@ -142,6 +154,22 @@ drop_reasons! {
     /// An advertisement of carp(4) of the BSDs, which shares protocol number and group with VRRP, has
     /// the version and type of VRRPv2, and no address list. Its `carpver 3` on FreeBSD is VRRPv3.
     Carp = "carp, not VRRP",
+    /// It is signed (a trailer of 28 octets follows the message), and this virtual router has no key: it
+    /// cannot be told from a forged one (H-1).
+    AuthenticationTrailer = "authentication-trailer",
+    // The reasons below need the feature `hmac`: see `ALL`.
+    /// It is not signed, and this virtual router hears signed advertisements only.
+    AuthMissing = "auth-missing",
+    /// The scheme of its signature is unknown, or reserved octets are not zero.
+    AuthMalformed = "auth-malformed",
+    /// It was signed longer ago than the time window, or our clock or the sender's is wrong.
+    AuthStale = "auth-stale",
+    /// It is signed with a key whose id is not known here.
+    AuthUnknownKey = "auth-unknown-key",
+    /// The signature is not that of the key.
+    AuthInvalidHmac = "auth-invalid-hmac",
+    /// Its number is not after that of the last one: it was recorded and sent again.
+    AuthReplay = "auth-replay",
 }
 
 impl fmt::Display for DropReason {

@@ -564,3 +564,75 @@ fn an_advertisement_of_carp_is_named() {
         assert_eq!(drops.count(DropReason::Carp), 1);
     }
 }
+
+/// The payload of a v3 advertisement with a trailer of `extra` octets, its checksum right for the family.
+fn with_trailer(line: &Line, extra: usize) -> Vec<u8> {
+    let peer = Peer::fridge(line, 200);
+    let frame = peer.frame();
+    let ip_len = if peer.source.is_ipv4() { 20 } else { 40 };
+    let mut message = frame[14 + ip_len..].to_vec();
+    message.extend((0..extra).map(|i| i as u8));
+    if peer.source.is_ipv6() {
+        // It covers the trailer.
+        message[6..8].fill(0);
+        let mut octets = Vec::new();
+        for address in [peer.source, line.key.family.group()] {
+            if let std::net::IpAddr::V6(v6) = address {
+                octets.extend(v6.octets());
+            }
+        }
+        octets.extend((message.len() as u32).to_be_bytes());
+        octets.extend([0, 0, 0, 112]);
+        octets.extend(&message);
+        let sum: u32 = octets
+            .chunks(2)
+            .map(|two| u32::from(two[0]) << 8 | u32::from(*two.get(1).unwrap_or(&0)))
+            .sum();
+        let folded = !((sum >> 16) + (sum & 0xffff)) as u16;
+        message[6..8].copy_from_slice(&folded.to_be_bytes());
+    }
+    message
+}
+
+#[test]
+fn a_signed_advertisement_is_refused_without_a_key() {
+    // H-1
+    for (address, source) in [("10.10.10.80", "10.10.10.2"), ("fe80::80", "fe80::2")] {
+        let list = addresses(&[address]);
+        let mut line = Line::new(&VrConfig {
+            addresses: &list,
+            ..VrConfig::DEFAULT
+        });
+        let mut hear = |extra: usize| {
+            let message = with_trailer(&line, extra);
+            let datagram = Datagram {
+                source: ip(source),
+                destination: line.key.family.group(),
+                ttl: 255,
+                source_mac: None,
+                message: &message,
+            };
+            Verdict::from(line.router.handle_datagram(line.now, IF, &datagram))
+        };
+        let refused = Verdict::Dropped(DropReason::AuthenticationTrailer);
+        assert_eq!(hear(28), refused);
+        // not H-1: other lengths are no trailer, and mean nothing over IPv4. Over IPv6 our checksum is that
+        // of the message.
+        for extra in [0, 27, 29] {
+            assert_ne!(hear(extra), refused, "{extra}");
+        }
+        assert_eq!(hear(0), Verdict::Accepted(line.key));
+        let drops = line.router.statistics(line.key).unwrap().drops;
+        assert_eq!(drops.count(DropReason::AuthenticationTrailer), 1);
+    }
+}
+
+#[test]
+fn padding_of_ethernet_is_no_trailer() {
+    // not H-1: 34 octets of headers, 12 of the message, 28 of padding beyond what IP says.
+    let mut line = v3();
+    let mut frame = Peer::fridge(&line, 200).frame();
+    frame.extend([0; 28]);
+    let verdict = line.router.handle_frame(line.now, IF, &frame);
+    assert_eq!(Verdict::from(verdict), Verdict::Accepted(line.key));
+}

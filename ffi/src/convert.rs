@@ -331,6 +331,13 @@ pub(crate) fn drop_reason(reason: DropReason) -> c_int {
         DropReason::V2ShadowedByV3 => VRRP_DROP_V2_SHADOWED_BY_V3,
         DropReason::NotRunning => VRRP_DROP_NOT_RUNNING,
         DropReason::Carp => VRRP_DROP_CARP,
+        DropReason::AuthenticationTrailer => VRRP_DROP_AUTHENTICATION_TRAILER,
+        DropReason::AuthMissing => VRRP_DROP_AUTH_MISSING,
+        DropReason::AuthMalformed => VRRP_DROP_AUTH_MALFORMED,
+        DropReason::AuthStale => VRRP_DROP_AUTH_STALE,
+        DropReason::AuthUnknownKey => VRRP_DROP_AUTH_UNKNOWN_KEY,
+        DropReason::AuthInvalidHmac => VRRP_DROP_AUTH_INVALID_HMAC,
+        DropReason::AuthReplay => VRRP_DROP_AUTH_REPLAY,
         _ => VRRP_DROP_OTHER,
     }
 }

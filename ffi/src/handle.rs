@@ -75,12 +75,15 @@ unsafe impl Handle for vrrp {
 
 /// The octets of storage that the virtual routers take, by the formula of the header.
 const fn router_table_size(routers: usize, addresses: usize) -> usize {
-    routers * (((18 * addresses + 414 + 7) & !7) + 26)
+    routers * (((18 * addresses + 414 + 7) & !7) + 26 + HMAC * (40 * addresses + 968))
 }
+
+/// `VRRP_HMAC` of the header.
+const HMAC: usize = cfg!(feature = "hmac") as usize;
 
 /// `VRRP_STORAGE_SIZE` of the header, by the same formula.
 pub const fn storage_size(interfaces: usize, routers: usize, addresses: usize) -> usize {
-    (192 + 44 * interfaces + router_table_size(routers, addresses) + 7) & !7
+    (192 + 64 * HMAC + 44 * interfaces + router_table_size(routers, addresses) + 7) & !7
 }
 
 /// `VRRP_GATE_STORAGE_SIZE` of the header, by the same formula.

@@ -92,6 +92,13 @@ pub extern "C" fn vrrp_drop_reason_name(reason: c_int) -> *const c_char {
         VRRP_DROP_V2_SHADOWED_BY_V3 => Some(c"v2-shadowed-by-v3"),
         VRRP_DROP_NOT_RUNNING => Some(c"not-running"),
         VRRP_DROP_CARP => Some(c"carp, not VRRP"),
+        VRRP_DROP_AUTHENTICATION_TRAILER => Some(c"authentication-trailer"),
+        VRRP_DROP_AUTH_MISSING => Some(c"auth-missing"),
+        VRRP_DROP_AUTH_MALFORMED => Some(c"auth-malformed"),
+        VRRP_DROP_AUTH_STALE => Some(c"auth-stale"),
+        VRRP_DROP_AUTH_UNKNOWN_KEY => Some(c"auth-unknown-key"),
+        VRRP_DROP_AUTH_INVALID_HMAC => Some(c"auth-invalid-hmac"),
+        VRRP_DROP_AUTH_REPLAY => Some(c"auth-replay"),
         _ => None,
     })
 }

@@ -245,6 +245,20 @@ pub const VRRP_DROP_V2_SHADOWED_BY_V3: c_int = 21;
 pub const VRRP_DROP_NOT_RUNNING: c_int = 22;
 /// An advertisement of carp(4), whose `carpver 3` alone is VRRP.
 pub const VRRP_DROP_CARP: c_int = 23;
+/// It is signed, and this virtual router has no key.
+pub const VRRP_DROP_AUTHENTICATION_TRAILER: c_int = 24;
+/// It is not signed, and this virtual router hears signed advertisements only.
+pub const VRRP_DROP_AUTH_MISSING: c_int = 25;
+/// The scheme of its signature is unknown, or reserved octets are not zero.
+pub const VRRP_DROP_AUTH_MALFORMED: c_int = 26;
+/// It was signed longer ago than the time window, or a clock is wrong.
+pub const VRRP_DROP_AUTH_STALE: c_int = 27;
+/// It is signed with a key whose id is not known here.
+pub const VRRP_DROP_AUTH_UNKNOWN_KEY: c_int = 28;
+/// The signature is not that of the key.
+pub const VRRP_DROP_AUTH_INVALID_HMAC: c_int = 29;
+/// Its number is not after that of the last one: it was recorded and sent again.
+pub const VRRP_DROP_AUTH_REPLAY: c_int = 30;
 /// A discard that this library has no number for.
 pub const VRRP_DROP_OTHER: c_int = 255;
 /// Not VRRP: for somebody else, such as the rest of your network stack.

@@ -196,6 +196,14 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize, K: Key> Admin<'_, I
     }
 }
 
+#[cfg(feature = "hmac")]
+impl<const IFS: usize, const VRS: usize, const ADDRS: usize, K> Admin<'_, IFS, VRS, ADDRS, K> {
+    /// The time of the calls, and the engine.
+    pub(super) fn parts(&mut self) -> (Instant, &mut Engine<IFS, VRS, ADDRS>) {
+        (self.now, self.engine)
+    }
+}
+
 fn check_peers<K: Key>(config: &VrConfig<'_>) -> Result<(), Error> {
     if K::OF_A_GATE && !config.peers.is_empty() {
         return Err(Error::NoPeers);

@@ -68,6 +68,8 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
                 Verdict::Dropped(Dropped {
                     reason,
                     datagram: None,
+                    #[cfg(feature = "hmac")]
+                    genuine: None,
                 })
             }
         }
@@ -87,12 +89,16 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
                 address_mismatch: found.address_mismatch,
                 interval_mismatch: found.interval_mismatch,
                 datagram: *datagram,
+                #[cfg(feature = "hmac")]
+                signed: found.signed,
             }),
             Err(reason) => {
                 packet_dropped(ifindex, reason);
                 Verdict::Dropped(Dropped {
                     reason,
                     datagram: Some(*datagram),
+                    #[cfg(feature = "hmac")]
+                    genuine: self.genuine(ifindex, datagram, reason),
                 })
             }
         }

@@ -3,6 +3,7 @@
 //! | file | content |
 //! |---|---|
 //! | `admin` | the calls of the administrator, tracked objects among them |
+//! | `auth` | keys, clocks, and who signs |
 //! | `input` | frames, time, interfaces and failures |
 //! | `output` | the effects and frames for the port |
 //! | `query` | status, counters, and how addresses are served |
@@ -13,6 +14,8 @@
 //! | `vr` | one virtual router |
 
 mod admin;
+#[cfg(feature = "hmac")]
+mod auth;
 mod deadlines;
 mod input;
 mod interfaces;
@@ -28,6 +31,7 @@ use crate::error::Error;
 use crate::status::DropCounters;
 use crate::time::Duration;
 use crate::types::VrKey;
+use crate::wire::vrrp::TRAILER_LEN;
 pub use admin::{Admin, Key};
 use deadlines::Deadlines;
 use interfaces::Interface;
@@ -57,6 +61,8 @@ pub struct Engine<const IFS: usize, const VRS: usize, const ADDRS: usize> {
     /// The most that an advertisement of any virtual router may leave early.
     earliness: Duration,
     drops: DropCounters,
+    #[cfg(feature = "hmac")]
+    clock: vr::Clock,
 }
 
 impl<const IFS: usize, const VRS: usize, const ADDRS: usize> core::fmt::Debug
@@ -80,7 +86,15 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
     /// The length in octets of the longest frame that [`poll_output`](Self::poll_output) and
     /// [`answer`](Self::answer) write: an IPv6 advertisement of `ADDRS` addresses, or a neighbour
     /// advertisement.
-    pub const MAX_FRAME_LEN: usize = 14 + 40 + 8 + 16 * if ADDRS < 2 { 2 } else { ADDRS };
+    pub const MAX_FRAME_LEN: usize = 14
+        + 40
+        + 8
+        + 16 * if ADDRS < 2 { 2 } else { ADDRS }
+        + if cfg!(feature = "hmac") {
+            TRAILER_LEN
+        } else {
+            0
+        };
 
     /// An empty table.
     pub const fn new() -> Self {
@@ -93,6 +107,8 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
             deadlines: Deadlines::new(),
             earliness: Duration::ZERO,
             drops: DropCounters::new(),
+            #[cfg(feature = "hmac")]
+            clock: vr::Clock::UNKNOWN,
         }
     }
 

@@ -52,6 +52,7 @@ use crate::status::InterfaceState;
 use crate::time::{Duration, Instant};
 use crate::types::{Family, MacAddr, VirtualAddress, VrKey, Vrid};
 use crate::wire::mld;
+use crate::wire::vrrp::TRAILER_LEN;
 use asking::Asking;
 use groups::Groups;
 
@@ -101,7 +102,12 @@ impl fmt::Display for GateKey {
 
 /// The most octets that a gate with `ADDRS` addresses writes at once.
 pub const fn max_frame_len(addrs: usize) -> usize {
-    let advert = 14 + 40 + 8 + 16 * addrs;
+    let trailer = if cfg!(feature = "hmac") {
+        TRAILER_LEN
+    } else {
+        0
+    };
+    let advert = 14 + 40 + 8 + 16 * addrs + trailer;
     // An answer and a lesson, which need more than the reports of memberships.
     if advert < 172 { 172 } else { advert }
 }

@@ -89,6 +89,11 @@ impl<'f> Datagram<'f> {
     /// The form in which the checksum of a message is right that came in this packet (V-5).
     #[inline]
     pub fn checksum(&self, advert: &vrrp::View<'_>) -> vrrp::ChecksumForm {
+        #[cfg(feature = "hmac")]
+        if advert.has_trailer(self.message) && self.family().is_ipv6() {
+            // H-9
+            return advert.checksum_with(self.message, self.source, self.destination);
+        }
         advert.checksum(self.source, self.destination)
     }
 }

@@ -22,6 +22,8 @@ pub mod ipv4;
 pub mod ipv6;
 pub mod mld;
 pub mod ndisc;
+#[cfg(feature = "hmac")]
+pub mod trailer;
 pub mod vrrp;
 
 pub use advert::{Advert, WireVersion};

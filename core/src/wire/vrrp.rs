@@ -11,6 +11,9 @@ use crate::verdict::DropReason;
 pub const HEADER_LEN: usize = 8;
 /// The length of the authentication data that ends a version 2 message, in octets.
 pub const AUTH_LEN: usize = 8;
+/// The length of the trailer that signs a message, in octets (draft-cassen-vrrp-auth-hmac). It follows the
+/// message within the IP payload, and the header of the message does not tell of it.
+pub const TRAILER_LEN: usize = 28;
 
 /// How the checksum of a message was made (V-5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -164,6 +167,13 @@ impl<'a> View<'a> {
         self.pdu
     }
 
+    /// Whether `message`, the IP payload that this view was made of, ends in a trailer that signs it
+    /// (H-1). Padding cannot be taken for one: Ethernet's is behind the length that IP says.
+    #[inline]
+    pub const fn has_trailer(&self, message: &[u8]) -> bool {
+        message.len() == self.pdu.len() + TRAILER_LEN
+    }
+
     /// The checksum field as it arrived (RFC 9568 section 5.2.8).
     #[inline]
     pub const fn checksum_field(&self) -> u16 {
@@ -177,12 +187,23 @@ impl<'a> View<'a> {
     // V-5
     #[inline]
     pub fn checksum(&self, source: IpAddr, destination: IpAddr) -> ChecksumForm {
-        let message = checksum::sum(self.pdu);
+        self.checksum_with(self.pdu, source, destination)
+    }
+
+    /// As [`checksum`](Self::checksum), with what the checksum covers.
+    #[inline]
+    pub(super) fn checksum_with(
+        &self,
+        covered: &[u8],
+        source: IpAddr,
+        destination: IpAddr,
+    ) -> ChecksumForm {
+        let message = checksum::sum(covered);
         if self.family == Family::Ipv4 && checksum::fold(message) == 0xffff {
             return ChecksumForm::Plain;
         }
-        // At most 8 + 255 * 16 + 8 octets.
-        let len = self.pdu.len() as u16;
+        // At most 8 + 255 * 16 + 28 octets.
+        let len = covered.len() as u16;
         let pseudo = match (source, destination) {
             (IpAddr::V4(s), IpAddr::V4(d)) if self.version() == 3 => {
                 checksum::pseudo_v4(s, d, PROTOCOL, len)

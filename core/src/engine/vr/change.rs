@@ -1,15 +1,19 @@
 //! The changes of administrator, tracked objects and interface while a virtual router runs.
 
 use super::VirtualRouter;
+#[cfg(feature = "hmac")]
+use super::auth::Clock;
 use super::entries::Entries;
 use super::phase::{After, Phase};
 use super::settings::{Micros, Settings};
 use super::tracking::Tracking;
+#[cfg(feature = "hmac")]
+use crate::auth::AuthConfig;
 use crate::config::VrConfig;
 use crate::error::Error;
 use crate::status::InterfaceState;
 use crate::time::Instant;
-use crate::types::{Priority, Version};
+use crate::types::{Auth, Priority, Version};
 
 /// The values that a change may move: those of the next advertisement, and the delay before preemption.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,6 +43,9 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         let settings = Settings::new(self.key, config)?;
         if settings.mac_mode != self.settings.mac_mode {
             return Err(Error::MacModeFixed);
+        }
+        if self.auth.is_on() && settings.auth != Auth::None {
+            return Err(Error::AuthConflict);
         }
         let entries = self.entries.merged(self.key, config)?;
         let tracking = self.tracking.merged(config)?;
@@ -180,6 +187,37 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         }
         if self.source(before) != self.source(after) {
             self.advertise(now);
+        }
+    }
+
+    /// Takes over the keys of signed advertisements, or changes nothing.
+    #[cfg(feature = "hmac")]
+    pub(in crate::engine) fn set_auth(
+        &mut self,
+        now: Instant,
+        config: Option<&AuthConfig<'_>>,
+        clock: Clock,
+    ) -> Result<(), Error> {
+        if config.is_some() && self.settings.auth != Auth::None {
+            return Err(Error::AuthConflict);
+        }
+        self.auth.set(config, clock)?;
+        // The cache has what is not signed, both ways.
+        self.repeat.invalidate();
+        if self.owed.left > 0 {
+            self.auth.take_numbers(now, self.versions());
+        }
+        self.reset_delays(now, self.preempt_delay());
+        Ok(())
+    }
+
+    /// Takes in the wall clock, by which a Backup may wait longer or no longer (H-11).
+    #[cfg(feature = "hmac")]
+    pub(in crate::engine) fn set_clock(&mut self, now: Instant, clock: Clock, stepped: bool) {
+        let doubted = self.auth.clock_is_in_doubt();
+        self.auth.set_clock(clock, stepped);
+        if doubted && !self.auth.clock_is_in_doubt() {
+            self.reset_delays(now, self.preempt_delay());
         }
     }
 

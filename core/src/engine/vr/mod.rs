@@ -3,6 +3,7 @@
 //! | file | part |
 //! |---|---|
 //! | `settings` | the configuration, checked |
+//! | `auth` | keys and numbers of signed advertisements |
 //! | `entries` | addresses, peers and source, and which addresses the port serves |
 //! | `tracking` | the tracked objects |
 //! | `phase` | Initialize, Backup, Active, Leaving, each with its deadlines |
@@ -18,6 +19,7 @@
 
 mod announcements;
 mod applied;
+mod auth;
 mod change;
 mod entries;
 mod heard;
@@ -34,6 +36,9 @@ use core::net::IpAddr;
 
 use announcements::Bucket;
 use applied::Applied;
+use auth::Auth;
+#[cfg(feature = "hmac")]
+pub(super) use auth::Clock;
 use heard::{Heard, Learned};
 use phase::{After, Phase};
 use repeat::Repeat;
@@ -75,6 +80,7 @@ pub(super) struct VirtualRouter<const ADDRS: usize> {
     bucket: Bucket,
     applied: Applied,
     repeat: Repeat,
+    auth: Auth<ADDRS>,
     statistics: Statistics,
     links: Links,
 }
@@ -123,6 +129,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             bucket: Bucket::full(now),
             applied: Applied::NOTHING,
             repeat: Repeat::EMPTY,
+            auth: Auth::NONE,
             statistics: Statistics::default(),
             links,
         }
@@ -149,6 +156,11 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     pub(super) fn links_mut(&mut self) -> &mut Links {
         &mut self.links
+    }
+
+    #[cfg(feature = "hmac")]
+    pub(super) fn auth(&self) -> &Auth<ADDRS> {
+        &self.auth
     }
 
     pub(super) fn statistics(&self) -> &Statistics {
@@ -207,6 +219,12 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.tracking.stands_back()
     }
 
+    /// Whether it leaves the addresses to every other router while it is Backup: it stands back, or cannot
+    /// tell by its clock whether the Active router is there (H-11).
+    fn holds_back(&self) -> bool {
+        self.stands_back() || self.auth.clock_is_in_doubt()
+    }
+
     /// The priority that is advertised and compared: the least, while it stands back (G-7).
     fn priority(&self) -> Priority {
         if self.stands_back() {
@@ -240,11 +258,11 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         interval.down_interval(self.settings.version, self.rank())
     }
 
-    /// The silence after which it takes over: Active_Down_Interval and, while it stands back, two
-    /// intervals more, in which every other router has taken over (G-7).
+    /// The silence after which it takes over: Active_Down_Interval and, while it holds back, two
+    /// intervals more, in which every other router has taken over (G-7, H-11).
     fn patience(&self) -> Duration {
         let mut patience = self.down_interval();
-        if self.stands_back() {
+        if self.holds_back() {
             let interval = self.learned.interval().duration();
             patience = patience + interval + interval;
         }

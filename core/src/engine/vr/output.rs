@@ -249,10 +249,12 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             && !self.owed.priority_zero
             && unicast.is_none()
             && self.settings.version != Version::Both
-            && self.is_in_charge();
+            && self.is_in_charge()
+            // Each signed one has another number, so its checksum over IPv6 is another one.
+            && !self.auth.signs();
         let said = if periodic { self.repeat.said() } else { None };
         let advert = |family| self.advert(family, iface, unicast);
-        let emitted = if said.is_some() {
+        let mut emitted = if said.is_some() {
             // Each family by itself, so that its branches are decided once: saves 38 instructions.
             match self.key.family {
                 Family::Ipv4 => advert(Family::Ipv4)?.emit_with(said, buf, self.addresses())?,
@@ -266,6 +268,13 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             }
             emitted
         };
+        if self.auth.signs() {
+            let second =
+                self.settings.version == Version::Both && !self.owed.left.is_multiple_of(2);
+            let (source, group) = (self.source(&iface.state)?, self.key.family.group());
+            let addresses = (source, unicast.unwrap_or(group));
+            emitted = self.auth.sign(second, buf, emitted, addresses)?;
+        }
         self.owed.left -= 1;
         let s = &mut self.statistics;
         s.adverts_sent = s.adverts_sent.wrapping_add(1);

@@ -24,6 +24,8 @@ pub(in crate::engine) struct Found {
     pub(in crate::engine) repeated: bool,
     pub(in crate::engine) address_mismatch: bool,
     pub(in crate::engine) interval_mismatch: bool,
+    #[cfg(feature = "hmac")]
+    pub(in crate::engine) signed: Option<crate::auth::Signed>,
 }
 
 impl<const ADDRS: usize> VirtualRouter<ADDRS> {
@@ -51,12 +53,23 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.check_way(iface, datagram)?;
         let view = View::new(datagram.message, self.key.family)?;
         self.check_version(&view)?;
+        let proof = match self.auth.check(now, datagram, &view) {
+            Ok(proof) => proof,
+            Err(reason) => {
+                if let Some(interval) = self.auth.take_hold() {
+                    self.wait_for_refused(now, interval);
+                }
+                return Err(reason);
+            }
+        };
         let form = datagram.checksum(&view);
         if form == ChecksumForm::Wrong {
             // V-5
             return Err(DropReason::Checksum);
         }
         self.check_source(datagram.source)?;
+        self.auth
+            .believe(now, datagram.source, &proof, self.is_unicast());
         let heard = self.check_message(now, datagram, &view)?;
         if self.is_idle() {
             return Err(DropReason::NotRunning);
@@ -67,7 +80,12 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         }
         self.count_accepted(&heard, form);
         self.repeat.invalidate();
-        let repeats = CACHED && !self.is_unicast() && self.settings.version != Version::Both;
+        // A signed one never repeats another octet for octet, and one that is not signed has to be
+        // counted: with keys nothing is remembered (H-2).
+        let repeats = CACHED
+            && !self.is_unicast()
+            && self.settings.version != Version::Both
+            && !self.auth.is_on();
         if self.hear(now, iface, &heard) && repeats {
             self.remember(datagram.message, form);
         }
@@ -75,6 +93,8 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             repeated: false,
             address_mismatch: heard.address_mismatch,
             interval_mismatch: heard.interval_mismatch,
+            #[cfg(feature = "hmac")]
+            signed: proof.signed(),
         })
     }
 
@@ -101,6 +121,8 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             // It ends as ours do.
             address_mismatch: false,
             interval_mismatch,
+            #[cfg(feature = "hmac")]
+            signed: None,
         })
     }
 

@@ -36,6 +36,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         let announcements = Announcements::after_takeover(now, &self.settings);
         let active = Phase::active(announcements, self.until_offer());
         self.enter(now, active, reason);
+        self.auth.release();
         self.admin.resigned = false;
         self.statistics.active_transitions = self.statistics.active_transitions.wrapping_add(1);
         self.advertise_after(now, After::Installation);
@@ -59,15 +60,21 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         }
         active.advertise_at = now + self.settings.advert_interval.duration();
         active.note_answer(now);
-        self.owe(false);
+        self.owe(now, false);
     }
 
-    pub(super) fn owe(&mut self, priority_zero: bool) {
-        let versions = match self.settings.version {
+    /// The number of messages that make an advertisement.
+    pub(in crate::engine::vr) fn versions(&self) -> u16 {
+        match self.settings.version {
             Version::V2 | Version::V3 => 1,
             //
             Version::Both => 2,
-        };
+        }
+    }
+
+    pub(super) fn owe(&mut self, now: Instant, priority_zero: bool) {
+        let versions = self.versions();
+        self.auth.take_numbers(now, versions);
         self.owed.left = versions * self.entries.peer_count().max(1);
         self.owed.priority_zero = priority_zero;
     }
@@ -160,7 +167,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             why,
             announcements,
         });
-        self.owe(false);
+        self.owe(now, false);
     }
 
     /// Whether an advertisement that is scheduled for then may leave now.

@@ -9,11 +9,12 @@ use crate::engine::vr::settings::{Micros, Settings};
 use crate::output::Reason;
 use crate::status::ActiveRouter;
 use crate::time::{Duration, Instant};
+use crate::types::AdvertInterval;
 
 impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     /// Whether it takes over from anybody, as the owner of the addresses.
     pub(super) fn is_owner(&self) -> bool {
-        self.priority().is_owner() && !self.admin.resigned
+        self.priority().is_owner() && !self.admin.resigned && !self.auth.clock_is_in_doubt()
     }
 
     /// How long an Active router of lower priority is left alone. An owner does not wait (S-13).
@@ -69,6 +70,17 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         }
     }
 
+    /// Waits for another Active_Down_Interval: a router that advertises this interval was refused because
+    /// its clock is not ours, and is present (H-12).
+    pub(in crate::engine::vr) fn wait_for_refused(
+        &mut self,
+        now: Instant,
+        interval: AdvertInterval,
+    ) {
+        let theirs = interval.down_interval(self.settings.version, self.rank());
+        self.set_down_timer(now, self.patience().max(theirs));
+    }
+
     /// Leaves Active for a better router, whose advertisement has just been noted.
     pub(super) fn become_backup(&mut self, now: Instant, reason: Reason) {
         // T-8: a host that slept since then hears a healthy Active router within another interval.
@@ -83,7 +95,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.heard.set_active(heard);
         // S-5, T-4: the skew of the interval learned before.
         // G-7: one that stands back lets an offer pass.
-        let skew = if self.stands_back() {
+        let skew = if self.holds_back() {
             self.down_interval()
         } else {
             self.skew()
@@ -116,8 +128,8 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         let local = self.priority();
         // S-13: an owner preempts whatever Preempt_Mode says, but not what it was told to leave.
         let may = !self.admin.resigned && (self.settings.preempt || local.is_owner());
-        // G-7
-        may && active.priority < local.get() && !self.stands_back()
+        // G-7, H-11
+        may && active.priority < local.get() && !self.holds_back()
     }
 
     pub(super) fn handle_backup(&mut self, now: Instant) {

@@ -52,7 +52,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             why,
             announcements,
         });
-        self.owe(true);
+        self.owe(now, true);
     }
 
     /// Gives up being Active, and does not preempt whoever takes over.

@@ -114,7 +114,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         match self.applied.give_up_after(patience) {
             None => self.announce(now, false),
             Some(wait) => {
-                self.owe(true);
+                self.owe(now, true);
                 let retry_at = now + wait;
                 let phase = Phase::Initialize(Initialize { retry_at });
                 self.enter(now, phase, Reason::EffectFailed);
