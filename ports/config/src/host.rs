@@ -64,6 +64,7 @@ pub(super) fn judge_scripts(config: &Config, accounts: &dyn Accounts, report: &m
             (Key::StopScript, &router.stop_script),
             (Key::PrepareScript, &router.prepare_script),
             (Key::ReclaimScript, &router.reclaim_script),
+            (Key::NotifyScript, &router.notify_script),
         ];
         for (key, script) in scripts {
             let Some(script) = script else { continue };

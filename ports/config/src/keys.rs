@@ -103,6 +103,7 @@ keys! {
     PrepareScript "preparescript" VRID;
     PrepareTimeout "preparetimeout" VRID;
     ReclaimScript "reclaimscript" VRID;
+    NotifyScript "notifyscript" RUNS;
     ScriptRetry "scriptretry" RUNS;
     ScriptTimeout "scripttimeout" RUNS;
     ScriptUser "scriptuser" RUNS_AS;

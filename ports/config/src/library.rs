@@ -22,7 +22,8 @@ pub(super) fn judge(section: &Section<'_>, own_runtime_dir: bool, report: &mut R
             | Key::FaultScript
             | Key::StopScript
             | Key::PrepareScript
-            | Key::ReclaimScript => {
+            | Key::ReclaimScript
+            | Key::NotifyScript => {
                 let message = "expected no event script, as only vrrpd runs them: take the key out, and let the program act on the change of state";
                 report.error(line, key, message);
                 continue;
@@ -117,6 +118,7 @@ mod tests {
             "stopscript",
             "preparescript",
             "reclaimscript",
+            "notifyscript",
         ] {
             let text = format!("{TEXT}{key} = /bin/true\n");
             assert!(parse("some.conf".as_ref(), &text).config.is_some());

@@ -246,6 +246,7 @@ impl Config {
             (Key::StopScript, &first.stop_script),
             (Key::PrepareScript, &first.prepare_script),
             (Key::ReclaimScript, &first.reclaim_script),
+            (Key::NotifyScript, &first.notify_script),
         ];
         for (key, script) in scripts {
             if let Some(script) = script {

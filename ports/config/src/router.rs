@@ -29,6 +29,8 @@ pub struct VirtualRouter {
     pub prepare_script: Option<Script>,
     /// Runs when this host stays master and another master has given way.
     pub reclaim_script: Option<Script>,
+    /// Runs at every change of state, with the arguments that keepalived gives.
+    pub notify_script: Option<Script>,
     /// How long a script may run.
     pub script_timeout: Duration,
     /// How long `prepare_script` may run.
@@ -55,6 +57,7 @@ impl PartialEq for VirtualRouter {
             stop_script,
             prepare_script,
             reclaim_script,
+            notify_script,
             script_timeout,
             prepare_timeout,
             script_retry,
@@ -71,6 +74,7 @@ impl PartialEq for VirtualRouter {
             && *stop_script == other.stop_script
             && *prepare_script == other.prepare_script
             && *reclaim_script == other.reclaim_script
+            && *notify_script == other.notify_script
             && *script_timeout == other.script_timeout
             && *prepare_timeout == other.prepare_timeout
             && *script_retry == other.script_retry
@@ -93,6 +97,12 @@ impl Lines {
             section: section.line,
             keys: section.entries.iter().map(|e| (e.key, e.line)).collect(),
         }
+    }
+
+    /// Notes the line from which a key has its value where the section does not have it.
+    pub(crate) fn or_default(mut self, key: Key, line: Option<usize>) -> Self {
+        self.keys.extend(line.map(|line| (key, line)));
+        self
     }
 
     /// The line of a key, or of the section when it does not have it.

@@ -61,6 +61,8 @@ pub(super) struct Defaults {
     pub(super) timeout: Duration,
     pub(super) user: Option<ScriptUser>,
     pub(super) retry: bool,
+    /// `notifyscript`, and its line.
+    pub(super) notify: Option<(Script, usize)>,
 }
 
 impl Default for Defaults {
@@ -69,18 +71,24 @@ impl Default for Defaults {
             timeout: DEFAULT_SCRIPT_TIMEOUT,
             user: None,
             retry: false,
+            notify: None,
         }
     }
 }
 
 impl Defaults {
-    /// Reads `scripttimeout`, `scriptuser` and `scriptretry` of a section that may change them.
+    /// Reads `notifyscript`, `scripttimeout`, `scriptuser` and `scriptretry` of a section that may change
+    /// them.
     pub(super) fn read(&self, reader: &mut Reader<'_, '_>) -> Self {
+        let notify = script(reader, Key::NotifyScript);
+        let line = reader.entry(Key::NotifyScript).map(|entry| entry.line);
+        let notify = notify.zip(line).or_else(|| self.notify.clone());
         let retry = reader.value(Key::ScriptRetry, values::yes_no);
         Self {
             timeout: timeout(reader, Key::ScriptTimeout).unwrap_or(self.timeout),
             user: self.read_user(reader),
             retry: retry.unwrap_or(self.retry),
+            notify,
         }
     }
 

@@ -89,12 +89,16 @@ fn with_scripts(
         prepare_script: scripts.prepare.clone(),
         reclaim_script: scripts.reclaim.clone(),
         prepare_timeout: scripts.prepare_timeout,
+        notify_script: run.notify.as_ref().map(|(script, _)| script.clone()),
         script_retry: run.retry,
         script_timeout: run.timeout,
         script_user: run.user.clone(),
         checks: Vec::new(),
         section_line: section.line,
-        lines: Lines::new(section),
+        lines: Lines::new(section).or_default(
+            Key::NotifyScript,
+            run.notify.as_ref().map(|(_, line)| *line),
+        ),
     }
 }
 

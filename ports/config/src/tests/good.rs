@@ -332,10 +332,11 @@ faultscript = /a/fault
 stopscript = /a/stop
 preparescript = /a/prepare
 reclaimscript = /a/reclaim
+notifyscript = /a/notify
 preparetimeout = 2.5
 ";
     let (config, said) = good(&format!(
-        "[GLOBAL]\nscripttimeout = 5\nscriptretry = yes\n{MINIMAL}{scripts}scripttimeout = 1.5\nscriptretry = no\n\
+        "[GLOBAL]\nscripttimeout = 5\nscriptretry = yes\nnotifyscript = /a/all\n{MINIMAL}{scripts}scripttimeout = 1.5\nscriptretry = no\n\
          [VRID]\nserverid=2\ninterface=eth0\naddr=10.0.0.2/24\n"
     ));
     assert_eq!(said, [""; 0]);
@@ -354,6 +355,8 @@ preparetimeout = 2.5
     assert_eq!(first.stop_script, script("/a/stop"));
     assert_eq!(first.prepare_script, script("/a/prepare"));
     assert_eq!(first.reclaim_script, script("/a/reclaim"));
+    assert_eq!(first.notify_script, script("/a/notify"));
+    assert_eq!(second.notify_script, script("/a/all"));
     assert_eq!(first.prepare_timeout, StdDuration::from_millis(2500));
     assert_eq!(second.prepare_timeout, StdDuration::from_secs(10));
     assert!(first.spec.prepares && !second.spec.prepares);

@@ -117,6 +117,7 @@ stopscript=/d
 preparescript=/e
 preparetimeout=3
 reclaimscript=/f
+notifyscript=/g
 scriptretry=yes
 scripttimeout=1
 scriptuser=a:b

@@ -9,6 +9,9 @@ use vrrp_host::{VrId, family_word};
 
 use vrrp_config::{Script, ScriptSecurity, ScriptUser};
 
+/// The key of the script that has the arguments of keepalived's.
+pub(super) const NOTIFY: &str = "notifyscript";
+
 /// The scripts of one virtual router.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScriptSet {
@@ -24,11 +27,13 @@ pub struct ScriptSet {
     pub prepare: Option<Script>,
     /// `reclaimscript`: it stays master, and another one has given way.
     pub reclaim: Option<Script>,
+    /// `notifyscript`: its state has changed.
+    pub notify: Option<Script>,
     /// How long each may run, but for `prepare`.
     pub timeout: Duration,
     /// How long `prepare` may run.
     pub prepare_timeout: Duration,
-    /// Whether `master`, `backup` and `reclaim` are run again until they succeed.
+    /// Whether `master`, `backup`, `reclaim` and `notify` are run again until they succeed.
     pub retry: bool,
     /// The user that they run as. `None`: the user of this process.
     pub user: Option<ScriptUser>,
@@ -46,6 +51,7 @@ impl ScriptSet {
             &self.stop,
             &self.prepare,
             &self.reclaim,
+            &self.notify,
         ];
         scripts.iter().all(|script| script.is_none())
     }
@@ -107,16 +113,40 @@ pub struct Happening {
 }
 
 impl Happening {
-    /// The command that runs `script` with all this in its arguments and environment.
-    pub(super) fn command(&self, id: &VrId, script: &Script) -> Command {
+    /// The arguments that vrrpd's own scripts have: VRID, interface, event and family.
+    fn arguments(&self, id: &VrId) -> [String; 4] {
+        [
+            id.vrid.to_string(),
+            id.interface.clone(),
+            self.occasion.word().to_owned(),
+            family_word(id.family).to_owned(),
+        ]
+    }
+
+    /// The arguments that keepalived gives to the script of its `notify`: type, name, state, priority.
+    fn notify_arguments(&self, id: &VrId) -> [String; 4] {
+        let name = id.name.as_deref().map(str::to_owned);
+        [
+            "INSTANCE".to_owned(),
+            name.unwrap_or_else(|| id.vrid.to_string()),
+            self.occasion.word().to_ascii_uppercase(),
+            self.priority.unwrap_or_default().to_string(),
+        ]
+    }
+
+    /// The command that runs `script` with all this in its arguments and environment. `name` is the key
+    /// that names the script.
+    pub(super) fn command(&self, id: &VrId, name: &str, script: &Script) -> Command {
         let family = family_word(id.family);
+        let arguments = if name == NOTIFY {
+            self.notify_arguments(id)
+        } else {
+            self.arguments(id)
+        };
         let mut command = Command::new(&script.path);
         command
             .args(&script.args)
-            .arg(id.vrid.to_string())
-            .arg(&id.interface)
-            .arg(self.occasion.word())
-            .arg(family)
+            .args(arguments)
             .env("VRRP_VRID", id.vrid.to_string())
             .env("VRRP_NAME", id.name.as_deref().unwrap_or_default())
             .env("VRRP_INTERFACE", &id.interface)

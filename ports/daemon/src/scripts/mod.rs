@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use vrrp_host::VrId;
 
+use happening::NOTIFY;
 pub use happening::{Happening, Occasion, ScriptSet};
 pub(crate) use launch::Launch;
 use output::Pipe;
@@ -116,8 +117,8 @@ struct Line {
     attempt: Option<Box<Attempt>>,
     /// When it began.
     began: Option<Instant>,
-    /// When that one is run again.
-    again: Option<Instant>,
+    /// Those that failed in this state, and when each is run again.
+    again: Vec<(Instant, Attempt)>,
     /// It has been prepared since it was last Backup for another reason than that.
     is_prepared: bool,
     /// It was asked to be prepared, and has no script for that any more.
@@ -141,7 +142,9 @@ struct Attempt {
 impl Attempt {
     /// Whether it is repeated where a configuration asks for that.
     fn is_repeatable(&self) -> bool {
+        let stopped = self.happening.occasion == Occasion::Stop;
         ["masterscript", "backupscript", "reclaimscript"].contains(&self.name)
+            || self.name == NOTIFY && !stopped
     }
 
     /// Whether its success is waited for.
@@ -165,6 +168,8 @@ struct Told {
     master: Option<bool>,
     /// The state in the words of the environment.
     state: Option<&'static str>,
+    /// The last priority that an event named.
+    priority: Option<u8>,
 }
 
 impl Scripts {
@@ -212,7 +217,7 @@ impl Scripts {
             line.skipped(id, &older);
         }
         if changes {
-            line.again = None;
+            line.again.clear();
         }
         if !self.waiting.contains(id) {
             self.waiting.push_back(id.clone());
@@ -276,7 +281,9 @@ impl Scripts {
     /// When [`Scripts::handle`] is due even though nothing is ready.
     pub fn deadline(&self) -> Option<Instant> {
         let runs = self.runs().map(Run::deadline);
-        let again = self.lines.values().filter_map(|line| line.again);
+        // One that waits for its turn, or for another script of its virtual router, has no deadline.
+        let again = self.lines.iter().filter(|(id, _)| self.is_free(id));
+        let again = again.flat_map(|(_, line)| &line.again).map(|(at, _)| *at);
         let held = match self.hold {
             Hold::Until(until) => Some(until),
             Hold::No | Hold::Over => None,
@@ -308,12 +315,17 @@ impl Scripts {
 
     /// Queues scripts that have failed and are to be run again by now.
     fn queue_again(&mut self, now: Instant) {
-        for (id, line) in &mut self.lines {
-            if line.again.is_some_and(|at| at <= now) && !line.leaving && !self.waiting.contains(id)
-            {
-                self.waiting.push_back(id.clone());
-            }
-        }
+        let due = |line: &Line| line.again.iter().any(|(at, _)| *at <= now);
+        let lines = self.lines.iter().filter(|(_, line)| due(line));
+        let ready = lines.filter(|(id, line)| !line.leaving && self.is_free(id));
+        let ready: Vec<VrId> = ready.map(|(id, _)| id.clone()).collect();
+        self.waiting.extend(ready);
+    }
+
+    /// Whether no script of `id` runs and none waits for its turn.
+    fn is_free(&self, id: &VrId) -> bool {
+        let runs = self.lines.get(id).is_some_and(|line| line.run.is_some());
+        !runs && !self.waiting.contains(id)
     }
 
     /// Whether a process may come into being at this moment, so that [`Scripts::reaped`] must not
@@ -493,7 +505,7 @@ impl Scripts {
         };
         let launch = Launch {
             label: label.clone(),
-            command: attempt.happening.command(id, script),
+            command: attempt.happening.command(id, name, script),
             user,
             security: Some(security),
         };
@@ -516,6 +528,7 @@ pub fn script_set(router: VirtualRouter, security: ScriptSecurity) -> ScriptSet 
         stop: router.stop_script,
         prepare: router.prepare_script,
         reclaim: router.reclaim_script,
+        notify: router.notify_script,
         prepare_timeout: router.prepare_timeout,
         retry: router.script_retry,
         timeout: router.script_timeout,
@@ -533,7 +546,7 @@ impl Line {
             request: None,
             attempt: None,
             began: None,
-            again: None,
+            again: Vec::new(),
             is_prepared: false,
             nothing_to_prepare: false,
             current: None,
@@ -579,8 +592,8 @@ impl Line {
                 attempt.name,
                 pause.as_secs()
             );
-            self.again = Some(now + pause);
             attempt.pause = (2 * pause).min(PAUSES[1]);
+            self.again.push((now + pause, attempt.as_ref().clone()));
         }
         None
     }
@@ -595,6 +608,7 @@ impl Line {
             }
             // With what was skipped left out, the state before is the one last told.
             happening.old_state = self.told.state.unwrap_or(happening.old_state);
+            happening.priority = happening.priority.or(self.told.priority);
             let rest = self.due(&happening);
             self.current = Some(Box::new(Current {
                 happening: *happening,
@@ -602,9 +616,8 @@ impl Line {
             }));
         }
         if self.current.as_ref().is_none_or(|c| c.rest.is_empty()) {
-            if self.again.is_some_and(|at| at <= now) {
-                self.again = None;
-                return self.attempt.as_deref().cloned();
+            if let Some(due) = self.again.iter().position(|(at, _)| *at <= now) {
+                return Some(self.again.remove(due).1);
             }
             let request = self.request.take();
             self.current = request.map(|happening| {
@@ -642,8 +655,10 @@ impl Line {
                 occasion: Some(occasion),
                 master: Some(master),
                 state: Some(happening.new_state),
+                priority: happening.priority.or(before.priority),
             };
         }
+        let news = before.occasion != Some(occasion);
         let lost = before.master == Some(true);
         let Some(set) = &self.set else {
             return VecDeque::new();
@@ -666,14 +681,16 @@ impl Line {
             ],
             Occasion::Fault => [
                 (lost, "backupscript", &set.backup),
-                (before.occasion != Some(occasion), "faultscript", &set.fault),
+                (news, "faultscript", &set.fault),
             ],
             Occasion::Stop => [
                 (lost, "backupscript", &set.backup),
-                (before.occasion != Some(occasion), "stopscript", &set.stop),
+                (news, "stopscript", &set.stop),
             ],
         };
-        let due = wanted.into_iter().filter(|(due, ..)| *due);
+        let notify = (occasion.is_change() && news, NOTIFY, &set.notify);
+        let due = wanted.into_iter().chain([notify]);
+        let due = due.filter(|(due, ..)| *due);
         due.filter_map(|(_, name, script)| Some((name, script.clone()?)))
             .collect()
     }

@@ -71,6 +71,7 @@ impl Bench {
             stop: one("stop"),
             prepare: None,
             reclaim: one("reclaim"),
+            notify: None,
             prepare_timeout: LONG,
             retry: false,
             timeout: LONG,
@@ -676,4 +677,83 @@ fn a_script_that_fails_is_repeated_until_it_succeeds_or_the_state_changes() {
     let expected = "master:master\n".repeat(4) + &"backup:backup\n".repeat(2);
     assert_eq!(bench.read("log"), expected);
     assert_eq!(bench.scripts.deadline(), None, "it has succeeded");
+}
+
+#[test]
+fn the_notifyscript_hears_every_change_with_the_arguments_of_keepalived() {
+    use Occasion::{Backup, Fault, Master, Prepare, Reclaim, Stop};
+    let mut bench = Bench::new();
+    let out = bench.dir.join("out");
+    let mut set = bench.recording("");
+    let text = format!("echo \"$*:$VRRP_EVENT:$VRRP_VRID\" >>{}", out.display());
+    set.notify = bench.script("n", &text);
+    let named = VrId {
+        name: Some("web".into()),
+        ..id(7)
+    };
+    bench.scripts.configure(&named, set.clone());
+    for occasion in [
+        Backup, Prepare, Master, Master, Reclaim, Fault, Backup, Stop, Stop,
+    ] {
+        bench.scripts.submit(&id(7), happening(occasion));
+        bench.until_idle();
+    }
+    let expected = "INSTANCE web BACKUP 100:backup:7
+INSTANCE web MASTER 100:master:7
+INSTANCE web FAULT 100:fault:7
+INSTANCE web BACKUP 100:backup:7
+INSTANCE web STOP 100:stop:7
+";
+    assert_eq!(bench.read("out"), expected);
+
+    // Without a name its VRID; without a priority of its own the last one.
+    bench.scripts.configure(&id(8), set);
+    bench.scripts.submit(&id(8), happening(Master));
+    bench.until_idle();
+    let mut removed = happening(Stop);
+    removed.priority = None;
+    bench.scripts.submit(&id(8), removed);
+    bench.until_idle();
+    let expected = "INSTANCE 8 MASTER 100:master:8\nINSTANCE 8 STOP 100:stop:8\n";
+    assert!(
+        bench.read("out").ends_with(expected),
+        "{}",
+        bench.read("out")
+    );
+}
+
+#[test]
+fn the_notifyscript_comes_after_the_others_and_each_is_repeated_by_itself() {
+    use Occasion::{Fault, Master, Stop};
+    let mut bench = Bench::new();
+    let (ready, log) = (bench.dir.join("ready"), bench.dir.join("log"));
+    let fails = format!("test -e {}", ready.display());
+    let mut set = bench.recording(&fails);
+    set.retry = true;
+    let text = format!("echo notify:$3 >>{}\n{fails}", log.display());
+    set.notify = bench.script("n", &text);
+    bench.scripts.configure(&id(1), set);
+    bench.scripts.submit(&id(1), happening(Master));
+    bench.until_idle();
+    let once = "master:master\nnotify:MASTER\n";
+    assert_eq!(bench.read("log"), once);
+    bench.reach_deadline(Duration::from_secs(1));
+    bench.until_idle();
+    assert_eq!(bench.read("log"), once.repeat(2));
+
+    // A faultscript is not repeated; the script before it is, and not the other in its place.
+    bench.scripts.submit(&id(1), happening(Fault));
+    bench.until_idle();
+    fs::write(&ready, "").expect("a file");
+    bench.reach_deadline(Duration::from_secs(1));
+    bench.until_idle();
+    let fault = "backup:fault\nfault:fault\nnotify:FAULT\nbackup:fault\nnotify:FAULT\n";
+    assert_eq!(bench.read("log"), once.repeat(2) + fault);
+    assert_eq!(bench.scripts.deadline(), None);
+
+    // One that fails as it stops has no state to be repeated in.
+    fs::remove_file(&ready).expect("remove a file");
+    bench.scripts.submit(&id(1), happening(Stop));
+    bench.until_idle();
+    assert_eq!(bench.scripts.deadline(), None);
 }
