@@ -229,7 +229,7 @@ pub struct AuthConfig<'a> {
 }
 
 impl AuthConfig<'_> {
-    /// Refuses what cannot be kept to. Nothing is signed with, or believed for, a key that is not there.
+    /// Refuses what cannot be kept to (H-10). Nothing is signed with, or believed for, a key that is not there.
     pub(crate) fn check(&self) -> Result<(), Error> {
         let settings = &self.settings;
         if self.keys.len() > MAX_AUTH_KEYS {

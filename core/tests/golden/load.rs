@@ -1,11 +1,12 @@
 //! Reads the files of frames beside it.
 
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 6] = [
     ("keepalived", include_str!("keepalived.hex")),
     ("frr", include_str!("frr.hex")),
     ("linux", include_str!("linux.hex")),
     ("groups", include_str!("groups.hex")),
     ("vectors", include_str!("vectors.hex")),
+    ("signed", include_str!("signed.hex")),
 ];
 
 /// Every frame with its name, `file/name`.

@@ -126,6 +126,7 @@ FRAMES = {
 }
 FRAMES["bad_ns_hop_limit"] = FRAMES["ns"][:21] + b"\xfe" + FRAMES["ns"][22:]
 
-print("# Written by vectors.py from the formats of the RFCs.")
-for name, frame in FRAMES.items():
-    print(name, frame.hex())
+if __name__ == "__main__":
+    print("# Written by vectors.py from the formats of the RFCs.")
+    for name, frame in FRAMES.items():
+        print(name, frame.hex())

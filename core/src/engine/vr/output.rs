@@ -250,7 +250,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             && unicast.is_none()
             && self.settings.version != Version::Both
             && self.is_in_charge()
-            // Each signed one has another number, so its checksum over IPv6 is another one.
+            // H-13: each signed one has another number, and over IPv6 another checksum.
             && !self.auth.signs();
         let said = if periodic { self.repeat.said() } else { None };
         let advert = |family| self.advert(family, iface, unicast);

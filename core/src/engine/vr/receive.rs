@@ -68,8 +68,13 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             return Err(DropReason::Checksum);
         }
         self.check_source(datagram.source)?;
-        self.auth
-            .believe(now, datagram.source, &proof, self.is_unicast());
+        let doubted = self.auth.clock_is_in_doubt();
+        let is_unicast = self.is_unicast();
+        self.auth.believe(now, datagram.source, &proof, is_unicast);
+        if doubted && !self.auth.clock_is_in_doubt() {
+            // H-11: the clocks agree, so what is left to wait is shorter.
+            self.reset_delays(now, self.preempt_delay());
+        }
         let heard = self.check_message(now, datagram, &view)?;
         if self.is_idle() {
             return Err(DropReason::NotRunning);
@@ -81,7 +86,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.count_accepted(&heard, form);
         self.repeat.invalidate();
         // A signed one never repeats another octet for octet, and one that is not signed has to be
-        // counted: with keys nothing is remembered (H-2).
+        // counted: with keys nothing is remembered (H-13).
         let repeats = CACHED
             && !self.is_unicast()
             && self.settings.version != Version::Both

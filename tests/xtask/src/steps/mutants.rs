@@ -20,7 +20,14 @@ pub(crate) fn mutants(args: &[String]) -> Result<(), Failure> {
     run::run(
         Command::new("cargo")
             .current_dir(&copy)
-            .args(["mutants", "--in-place", "--package", "vrrp-core"])
+            .args([
+                "mutants",
+                "--in-place",
+                "--package",
+                "vrrp-core",
+                "--features",
+                "hmac",
+            ])
             .args(args)
             .env("CARGO_TARGET_DIR", copy.join("target"))
             .env("CARGO_PROFILE_DEV_DEBUG", "0"),

@@ -134,6 +134,8 @@ fn failed_tests(copy: &Path) -> Result<Vec<String>, Failure> {
             "--offline",
             "--package",
             "vrrp-core",
+            "--features",
+            "hmac",
             "--no-fail-fast",
         ])
         .args(["--lib", "--tests", "--", "--test-threads", "2"]);
