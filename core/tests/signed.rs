@@ -746,6 +746,33 @@ fn a_step_of_the_clock_opens_no_gap() {
 }
 
 #[test]
+fn monotonic_numbers_go_on_when_the_clock_is_set_back() {
+    // not H-8
+    let list = addresses(&["10.10.10.80"]);
+    let auth = AuthSettings {
+        replay: AntiReplay::Monotonic,
+        ..settings(AuthMode::Enforce)
+    };
+    let mut line = line_with(&config(&list, 200, Version::V3), auth, 0, true);
+    line.at(3.4).expect_state(State::Active);
+    let before = *sent(&line).last().unwrap();
+    line.act(|r, now| r.set_wall_clock(now, clock(now, -3_600, true)));
+    line.at(5.5);
+    assert_eq!(sent(&line)[1..], [before + 1, before + 2]);
+}
+
+#[test]
+fn the_checksum_of_ipv4_knows_no_trailer() {
+    // not H-9: a frame whose checksum covers its trailer is wrong over IPv4, and right over IPv6.
+    let mut line = line(AuthMode::Enforce);
+    let mut frame = sign(number(&line), &Peer::fridge(&line, 200).frame());
+    frame[40..42].fill(0);
+    let sum = load::checksum(&[&frame[34..]]);
+    frame[40..42].copy_from_slice(&sum);
+    assert_eq!(refused(&mut line, &frame), DropReason::Checksum);
+}
+
+#[test]
 fn a_receiver_whose_clock_was_stepped_believes_who_is_fresh_now() {
     // H-7: its mark is an hour ahead of the numbers that come.
     let mut line = line(AuthMode::Enforce);

@@ -178,7 +178,7 @@ struct Id(String);
 
 impl Ord for Id {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        const CHAPTERS: &str = "VTSMAXG";
+        const CHAPTERS: &str = "VTSMAXGH";
         let key = |id: &Id| {
             let (chapter, number) = id.0.split_once('-').unwrap_or((&id.0, "0"));
             (CHAPTERS.find(chapter), number.parse::<u32>().ok())
@@ -337,7 +337,7 @@ fn citations(line: &str) -> Vec<(String, bool)> {
             .collect();
         let ends = line[at + 1 + digits.len()..].chars().next();
         let ended = ends.is_none_or(|c| !c.is_ascii_alphanumeric());
-        if let Some(letter @ (b'V' | b'T' | b'S' | b'M' | b'A' | b'X' | b'G')) = letter
+        if let Some(letter @ (b'V' | b'T' | b'S' | b'M' | b'A' | b'X' | b'G' | b'H')) = letter
             && begins
             && ended
             && (1..=2).contains(&digits.len())
