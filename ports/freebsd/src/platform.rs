@@ -217,6 +217,14 @@ impl Platform for FreebsdPlatform {
         self.network.now()
     }
 
+    fn since_epoch(&self) -> Option<vrrp_core::Duration> {
+        Some(vrrp_port_kit::clock::since_epoch())
+    }
+
+    fn is_clock_synchronised(&self) -> bool {
+        vrrp_port_kit::clock::is_synchronised()
+    }
+
     fn set_wakeup(&mut self, at: Option<Instant>) -> io::Result<()> {
         self.network.queue_mut().set_wakeup(at);
         self.network.arm()

@@ -25,6 +25,17 @@ pub trait Platform {
     /// The monotonic clock.
     fn now(&self) -> Instant;
 
+    /// The wall clock: the time since 1970 in UTC. It is read at each step of a host that has keys, so it is
+    /// to be cheap. `None`, as here: there is none, and nothing can be signed by the time.
+    fn since_epoch(&self) -> Option<vrrp_core::Duration> {
+        None
+    }
+
+    /// Whether the wall clock is known to be right, as adjtimex(2) knows it. Asked about once a second.
+    fn is_clock_synchronised(&self) -> bool {
+        false
+    }
+
     /// Makes [`fd`](Platform::fd) readable at `at`, or at once if that has passed; `None`: the host
     /// wants no wake-up. Replaces the deadline that the host has set before.
     ///

@@ -1,6 +1,7 @@
 //! Parts for authors of a [`Platform`](vrrp_host::Platform), the same on every operating system.
 //!
 //! - [`bpf`]: classic BPF programs that let in what a host has to hear.
+//! - [`clock`]: the wall clock, and whether it is right.
 //! - [`ledger`]: the file that notes what is installed, for clean-up after a crash.
 //! - [`privsep`]: a platform in two processes, of which one has the rights and the other parses.
 //! - [`Port`]: the steps that every port takes in the same order, over a [`Table`] of interfaces and
@@ -11,6 +12,7 @@
 
 mod announcement;
 pub mod bpf;
+pub mod clock;
 mod connections;
 mod counters;
 mod errors;

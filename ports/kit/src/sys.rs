@@ -1,10 +1,12 @@
-//! The system calls of the channel between two processes. All that is `unsafe` in this crate.
+//! The system calls of the channel between two processes, and of the wall clock. All that is `unsafe` in
+//! this crate.
 #![allow(unsafe_code)]
 
 use std::io;
 use std::mem::zeroed;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 /// Words of a control buffer with room for one descriptor.
 const CONTROL: usize = 8;
@@ -105,4 +107,39 @@ pub(crate) fn wait(fd: &UnixStream, write: bool, patience_ms: Option<u16>) -> io
             error => Err(error),
         },
     }
+}
+
+/// CLOCK_REALTIME, as the time since 1970.
+pub(crate) fn wall_clock() -> Duration {
+    let mut now = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `now` is a timespec that the call fills. This clock always exists.
+    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &mut now) };
+    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
+    let nanos = u32::try_from(now.tv_nsec).unwrap_or(0);
+    Duration::new(seconds, nanos)
+}
+
+/// Whether the kernel was told that the clock is right, by a program that compares it with others. Where it
+/// does not say, it was not.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_clock_synchronised() -> bool {
+    // SAFETY: zeros are a valid timex, which asks for no change.
+    let mut state: libc::timex = unsafe { zeroed() };
+    // SAFETY: the call fills the structure.
+    let result = unsafe { libc::adjtimex(&mut state) };
+    result >= 0 && state.status & libc::STA_UNSYNC == 0
+}
+
+/// Whether the kernel was told that the clock is right, by a program that compares it with others. Where it
+/// does not say, it was not. Capability mode allows this call, and not ntp_adjtime(2).
+#[cfg(target_os = "freebsd")]
+pub(crate) fn is_clock_synchronised() -> bool {
+    // SAFETY: zeros are a valid answer.
+    let mut state: libc::ntptimeval = unsafe { zeroed() };
+    // SAFETY: the call fills the structure.
+    let result = unsafe { libc::ntp_gettime(&mut state) };
+    result >= 0 && result != libc::TIME_ERROR
 }

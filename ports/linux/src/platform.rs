@@ -243,6 +243,14 @@ impl Platform for LinuxPlatform {
         Instant::from_micros(sys::monotonic_us())
     }
 
+    fn since_epoch(&self) -> Option<vrrp_core::Duration> {
+        Some(vrrp_port_kit::clock::since_epoch())
+    }
+
+    fn is_clock_synchronised(&self) -> bool {
+        vrrp_port_kit::clock::is_synchronised()
+    }
+
     fn set_wakeup(&mut self, at: Option<Instant>) -> io::Result<()> {
         self.wakeup.set_host(at);
         self.arm()

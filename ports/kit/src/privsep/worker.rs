@@ -226,6 +226,14 @@ impl<F: Frames> Platform for Worker<F> {
         self.frames.now()
     }
 
+    fn since_epoch(&self) -> Option<vrrp_core::Duration> {
+        Some(crate::clock::since_epoch())
+    }
+
+    fn is_clock_synchronised(&self) -> bool {
+        crate::clock::is_synchronised()
+    }
+
     fn set_wakeup(&mut self, at: Option<Instant>) -> io::Result<()> {
         let now = (!self.news.is_empty()).then(Instant::default);
         self.frames.set_own_wakeup(now)?;
