@@ -166,6 +166,7 @@ unsafe fn router(path: &str, given: &vrrp_host_router, objects: &[Tracked]) -> R
         source: at(&format!("{path}.source"), source)?,
         peers: Vec::new(),
         tracks: Vec::new(),
+        hmac: None,
     };
     for (i, peer) in lists.peers.iter().enumerate() {
         spec.peers

@@ -76,6 +76,13 @@ keys! {
     Version "version" VRID;
     AdvertInterval "advertinterval" VRID;
     Password "password" VRID;
+    Auth "auth" VRID;
+    KeyFile "keyfile" VRID;
+    Credential "credential" VRID;
+    ActiveKey "activekey" VRID;
+    AuthMode "authmode" VRID;
+    AntiReplay "antireplay" VRID;
+    TimeWindow "timewindow" VRID;
     Preempt "preempt" VRID;
     PreemptDelay "preemptdelay" VRID;
     StartDelay "startdelay" VRID;

@@ -24,6 +24,7 @@ mod check;
 mod cross;
 mod diagnostic;
 mod global;
+mod hmac;
 mod host;
 mod keys;
 mod legacy;
@@ -43,7 +44,7 @@ mod vrid;
 
 use std::path::{Path, PathBuf};
 
-use vrrp_host::{HostConfig, HostFacts};
+use vrrp_host::{HostConfig, HostFacts, Secret};
 
 use keys::SectionKind;
 use lexer::Section;
@@ -76,11 +77,43 @@ pub struct Config {
 }
 
 impl Config {
-    /// Forgets every password, as [`print_without_passwords`](Self::print_without_passwords) does.
+    /// Forgets every password and secret, as [`print_without_passwords`](Self::print_without_passwords) does.
     pub fn forget_passwords(&mut self) {
         for router in &mut self.virtual_routers {
             router.spec.settings.auth = vrrp_core::Auth::None;
+            let keys = router.spec.hmac.iter_mut().flat_map(|hmac| &mut hmac.keys);
+            keys.for_each(|key| key.secret = None);
         }
+    }
+
+    /// Reads the keys that the configuration of `source` names. Returns an error for each that cannot be used.
+    pub fn read_secrets(&mut self, source: &Source, accounts: &dyn Accounts) -> Vec<Diagnostic> {
+        let mut report = diagnostic::Report::new(source);
+        hmac::load(self, Some(accounts.own_uid()), &mut report);
+        report.into_sorted()
+    }
+
+    /// Returns every secret that was read, in the order of the virtual routers and their keys.
+    pub fn secrets(&self) -> Vec<Secret> {
+        let hmacs = self.virtual_routers.iter();
+        let hmacs = hmacs.filter_map(|router| router.spec.hmac.as_ref());
+        let keys = hmacs.flat_map(|hmac| &hmac.keys);
+        keys.filter_map(|key| key.secret.clone()).collect()
+    }
+
+    /// Puts in the secrets that another process has read for the same file, as
+    /// [`secrets`](Self::secrets) gave them. False: they are not as many as there are keys.
+    pub fn put_secrets(&mut self, secrets: Vec<Secret>) -> bool {
+        let mut secrets = secrets.into_iter();
+        let hmacs = self.virtual_routers.iter_mut();
+        let hmacs = hmacs.filter_map(|router| router.spec.hmac.as_mut());
+        for key in hmacs.flat_map(|hmac| &mut hmac.keys) {
+            key.secret = secrets.next();
+            if key.secret.is_none() {
+                return false;
+            }
+        }
+        secrets.next().is_none()
     }
 
     /// Returns the configuration of the host.
@@ -173,9 +206,25 @@ pub fn judge_source(source: &Source, program: Program<'_>, facts: &HostFacts) ->
         check::judge(config, accounts, &mut report);
         host::judge_secrecy(config, source, &mut report);
     }
+    let user = match program {
+        Program::Vrrpd { accounts } => Some(accounts.own_uid()),
+        Program::Other { .. } => None,
+    };
+    if !load_keys(&mut parsed, user, &mut report) {
+        parsed.config = None;
+    }
     parsed.diagnostics.extend(report.into_sorted());
     source.sort(&mut parsed.diagnostics);
     parsed
+}
+
+/// Reads the files of keys. False: one cannot be used, and so neither can the configuration, which would
+/// leave advertisements unsigned.
+fn load_keys(parsed: &mut Parsed, user: Option<u32>, report: &mut diagnostic::Report) -> bool {
+    parsed
+        .config
+        .as_mut()
+        .is_none_or(|config| hmac::load(config, user, report))
 }
 
 /// Returns the control socket of the vrrpd that has this file, also where the rest of the file has errors.

@@ -14,6 +14,7 @@ use vrrp_core::{
 use vrrp_host::{AddressSpec, Tracked, VrId};
 
 use crate::check::{Check, CheckKind, Place, Process};
+use crate::hmac;
 use crate::keys::{Key, SectionKind};
 use crate::script::Script;
 use crate::script_security::{ScriptSecurity, ScriptUser};
@@ -92,12 +93,18 @@ impl Config {
             all.map(|r| (r.spec.id.clone(), config.vrid(&[r])))
                 .collect()
         };
-        let compared = compare(routers(self), routers(new), |pairs| {
+        let mut compared = compare(routers(self), routers(new), |pairs| {
             format!(
                 "added: {}",
                 shown(pairs, &[Key::Priority, Key::Addr, Key::Peers])
             )
         });
+        for (id, keys) in self.changed_keys(new) {
+            match compared.iter_mut().find(|(known, _)| *known == id) {
+                Some((_, text)) => *text = format!("{text}, {keys}"),
+                None => compared.push((id, keys)),
+            }
+        }
         all.extend(compared.into_iter().map(|(id, text)| Difference {
             text: format!("{id}: {text}"),
             id: Some(id),
@@ -115,6 +122,34 @@ impl Config {
             id: None,
             text: format!("check {name}: {text}"),
         }));
+        all
+    }
+
+    /// The virtual routers whose keys have the same ids and other octets, where these were read.
+    fn changed_keys(&self, new: &Config) -> Vec<(VrId, String)> {
+        let mut all = Vec::new();
+        for router in &new.virtual_routers {
+            let mut olds = self.virtual_routers.iter();
+            let old = olds.find(|old| old.spec.id == router.spec.id);
+            let (Some(old), Some(new)) =
+                (old.and_then(|r| r.spec.hmac.as_ref()), &router.spec.hmac)
+            else {
+                continue;
+            };
+            let changed = new.keys.iter().filter(|key| {
+                let mut olds = old.keys.iter();
+                let old = olds.find(|old| old.id == key.id);
+                old.is_some_and(|old| {
+                    old.secret.is_some() && key.secret.is_some() && old.secret != key.secret
+                })
+            });
+            let changed: Vec<String> = changed
+                .map(|key| format!("key {} has other octets", key.id))
+                .collect();
+            if !changed.is_empty() {
+                all.push((router.spec.id.clone(), changed.join(", ")));
+            }
+        }
         all
     }
 
@@ -147,6 +182,11 @@ impl Config {
         put(Key::AdvertInterval, decimal(u64::from(centis) * 10));
         if let Auth::Simple(octets) = settings.auth {
             put(Key::Password, password(&octets));
+        }
+        if let Some(hmac) = &spec.hmac {
+            for (key, value) in hmac::printed(hmac) {
+                put(key, value);
+            }
         }
         put(Key::Preempt, yes_no(settings.preempt));
         put(Key::PreemptDelay, seconds(settings.preempt_delay));
@@ -563,8 +603,10 @@ fn changes(old: &Pairs, new: &Pairs) -> Option<String> {
 }
 
 fn change(key: Key, old: Option<&str>, new: Option<&str>) -> String {
-    const LISTS: [Key; 5] = [
+    const LISTS: [Key; 7] = [
         Key::Addr,
+        Key::KeyFile,
+        Key::Credential,
         Key::Peers,
         Key::TrackInterface,
         Key::VridsDep,

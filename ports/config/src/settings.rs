@@ -6,12 +6,12 @@ use vrrp_core::{
     AddressCheck, AdvertInterval, Announce, Auth, ChecksumMode, Duration, Family, MacMode,
     OnConflict, OwnerReceive, Priority, Version, VrSettings,
 };
-use vrrp_host::{AddressSpec, MAX_ADDRESSES, TrackSpec, VrId, VrSpec};
+use vrrp_host::{AddressSpec, HmacSpec, MAX_ADDRESSES, TrackSpec, VrId, VrSpec};
 
 use super::diagnostic::found;
 use super::keys::Key;
 use super::reader::Reader;
-use super::{address, legacy, values};
+use super::{address, hmac, legacy, values};
 
 /// The settings that the virtual routers of a section have in common.
 pub(super) struct Settings {
@@ -22,6 +22,7 @@ pub(super) struct Settings {
     sources: Vec<IpAddr>,
     peers: Vec<IpAddr>,
     tracks: Vec<TrackSpec>,
+    hmac: Option<HmacSpec>,
 }
 
 impl Settings {
@@ -42,6 +43,7 @@ impl Settings {
         address::match_peers(reader, &peers, addresses);
         let sources = address::sources(reader, &peers, addresses);
         let advert_interval = advert_interval(reader, version);
+        let hmac = hmac::read(reader, advert_interval);
         let start_delay = legacy::start_delay(reader);
         let accept = accept(reader, interface, addresses);
         let silent = silent(reader, accept, addresses);
@@ -78,6 +80,7 @@ impl Settings {
             sources,
             peers,
             tracks: address::tracks(reader, interface),
+            hmac,
         }
     }
 
@@ -126,6 +129,7 @@ impl Settings {
             source,
             peers,
             tracks: self.tracks.clone(),
+            hmac: self.hmac.clone(),
         })
     }
 }

@@ -3,6 +3,7 @@
 mod bad;
 mod conflicts;
 mod good;
+mod hmac;
 pub(super) mod host;
 mod include;
 mod manual;

@@ -13,6 +13,7 @@ use vrrp_core::{
 };
 
 use crate::error::PlatformError;
+use crate::hmac::HmacSpec;
 use crate::limits::{MAX_INTERFACES, MAX_VIRTUAL_ROUTERS};
 use crate::setup::VrSetup;
 
@@ -150,6 +151,8 @@ pub struct VrSpec {
     pub peers: Vec<IpAddr>,
     /// Objects that move its priority or hold it back; at most [`vrrp_core::MAX_TRACKS`].
     pub tracks: Vec<TrackSpec>,
+    /// Signatures of advertisements. `None`: none are sent, and none verified.
+    pub hmac: Option<HmacSpec>,
 }
 
 impl VrSpec {
@@ -170,6 +173,7 @@ impl VrSpec {
             source: None,
             peers: Vec::new(),
             tracks: Vec::new(),
+            hmac: None,
         }
     }
 
@@ -371,6 +375,8 @@ pub enum ConfigCause {
     },
     /// Silent addresses need accept mode: services bind them.
     SilentNeedsAccept,
+    /// A key was not read. The number is its id.
+    NoSecret(u8),
     /// A tracked virtual router does not exist.
     NoSuchVirtualRouter(VrId),
     /// It tracks itself.
@@ -410,6 +416,12 @@ impl fmt::Display for ConfigCause {
             ConfigCause::SilentNeedsAccept => f.write_str(
                 "its addresses cannot be silent without accept mode: no packet to them is taken",
             ),
+            ConfigCause::NoSecret(id) => {
+                write!(
+                    f,
+                    "its key {id} was not read, so that nothing can be signed"
+                )
+            }
             ConfigCause::NoSuchVirtualRouter(id) => {
                 write!(f, "it depends on {id}, which is not configured")
             }

@@ -1,7 +1,10 @@
 //! The advertisements by which a virtual router is handed over on behalf of a host that is not there
 //! any more.
 
-use vrrp_core::{Engine, FrameKind, Instant, InterfaceState, Output, Poll, State, Transmit, VrKey};
+use vrrp_core::{
+    Duration, Engine, FrameKind, Instant, InterfaceState, Output, Poll, State, Transmit, VrKey,
+    WallClock,
+};
 
 use crate::config::{Form, VrSpec};
 use crate::limits::{MAX_ADDRESSES, MAX_FRAME};
@@ -14,7 +17,8 @@ const MOST_STEPS: usize = 10_000;
 
 /// Composes what a virtual router that is Active says when it ends: the advertisements with priority 0,
 /// in each version that it speaks and to each peer. `interface` is the state of its interface when it
-/// was Active.
+/// was Active, `since_epoch` the wall clock by which they are signed: it has to be after all that was signed
+/// before. Returns whether anything was said: nothing is that should be signed and cannot be.
 ///
 /// It is the engine that composes them, of a life of its own in which no time passes: they have the form
 /// of those before.
@@ -22,8 +26,9 @@ pub fn farewell(
     spec: &VrSpec,
     key: VrKey,
     interface: &InterfaceState,
+    since_epoch: Option<Duration>,
     send: &mut dyn FnMut(&Transmit<'_>),
-) {
+) -> bool {
     let mut engine = Box::new(OneRouter::new());
     let mut buffer = [0; MAX_FRAME];
     let mut now = Instant::from_micros(0);
@@ -45,7 +50,7 @@ pub fn farewell(
         engine.admin(now).set_enabled(key, true)
     });
     if begun.is_err() {
-        return;
+        return false;
     }
     let is_active = |engine: &OneRouter| {
         let status = engine.status(key);
@@ -59,37 +64,57 @@ pub fn farewell(
             break;
         }
         let Some(at) = engine.poll_timeout() else {
-            return;
+            return false;
         };
         now = at.max(now);
         engine.handle_timeout(now);
     }
-    if !is_active(&engine) || engine.admin(now).remove(key).is_err() {
-        return;
+    if !is_active(&engine) {
+        return false;
     }
+    // Its keys come last, for they bear the time of now and not of that life.
+    engine.set_wall_clock(
+        now,
+        since_epoch.map(|since_epoch| WallClock {
+            since_epoch,
+            synchronised: true,
+        }),
+    );
+    let signs = spec.hmac.as_ref().map_or(Ok(()), |hmac| {
+        hmac.with_engine_form(|auth| engine.admin(now).set_auth(key, Some(auth)))
+    });
+    if signs.is_err() || engine.admin(now).remove(key).is_err() {
+        return false;
+    }
+    let mut any = false;
     for _ in 0..MOST_STEPS {
         match engine.poll_output(&mut buffer) {
             Poll::Output(Output::Transmit(transmit)) => {
                 if transmit.kind == FrameKind::Advertisement {
+                    any = true;
                     send(&transmit);
                 }
             }
             Poll::Output(_) => {}
-            _ => return,
+            _ => break,
         }
     }
+    any
 }
 
 #[cfg(test)]
 mod tests {
     use std::net::IpAddr;
 
-    use vrrp_core::{Family, MacAddr, MacMode, VirtualAddress, Vrid};
+    use vrrp_core::{AuthMode, AuthSettings, Family, MacAddr, MacMode, VirtualAddress, Vrid};
 
     use super::*;
     use crate::config::{AddressSpec, VrId};
+    use crate::hmac::{HmacSpec, KeySource, KeySpec, Secret};
     use crate::host_if::HostIf;
 
+    /// The wall clock, in seconds.
+    const NOW: u64 = 1_796_000_000;
     const OWN: MacAddr = MacAddr([2, 0, 0, 0, 0, 9]);
 
     /// The frames' sources, destinations, and messages, and the peer of each.
@@ -116,7 +141,8 @@ mod tests {
             ipv6: None,
         };
         let mut all = Vec::new();
-        farewell(&spec, key, &state, &mut |transmit| {
+        let clock = Some(Duration::from_secs(NOW));
+        farewell(&spec, key, &state, clock, &mut |transmit| {
             let (frame, at) = (transmit.frame.to_vec(), transmit.payload_offset);
             all.push((frame, usize::from(at), transmit.unicast));
         });
@@ -146,6 +172,50 @@ mod tests {
         }
     }
 
+    fn hmac(mode: AuthMode, secret: Option<Secret>) -> HmacSpec {
+        let source = KeySource::Credential("k".into());
+        let id = 9;
+        HmacSpec {
+            settings: AuthSettings {
+                mode,
+                active_key: id,
+                ..AuthSettings::DEFAULT
+            },
+            keys: vec![KeySpec { id, source, secret }],
+        }
+    }
+
+    #[test]
+    fn it_is_signed_with_the_time_of_now_or_not_said() {
+        let secret = Secret::new((0..32).collect()).unwrap();
+        for mode in [AuthMode::Enforce, AuthMode::Permissive] {
+            let all = said(|spec| {
+                // It waits before it is Active, and that is of no moment.
+                spec.settings.start_delay = vrrp_core::Duration::from_secs(60);
+                spec.hmac = Some(hmac(mode, Some(secret.clone())));
+            });
+            let [(frame, at, _)] = all.as_slice() else {
+                panic!("{all:?}");
+            };
+            let trailer = &frame[*at + 12..];
+            assert_eq!(frame[*at + 2], 0, "priority 0");
+            assert_eq!(trailer.len(), 28);
+            assert_eq!(trailer[..4], [1, 9, 0, 0]);
+            assert_eq!(trailer[4..8], (NOW as u32).to_be_bytes());
+            assert_ne!(trailer[12..], [0; 16]);
+        }
+        // A host that signs nothing yet goes without a signature, as it was heard before.
+        let bare = said(|spec| spec.hmac = Some(hmac(AuthMode::ReceiveOnly, Some(secret.clone()))));
+        let [(frame, at, _)] = bare.as_slice() else {
+            panic!("{bare:?}");
+        };
+        assert_eq!(frame.len(), at + 12);
+        assert_eq!(
+            said(|spec| spec.hmac = Some(hmac(AuthMode::Enforce, None))),
+            []
+        );
+    }
+
     #[test]
     fn both_versions_and_every_peer_are_told() {
         let both = said(|spec| spec.settings.version = vrrp_core::Version::Both);
@@ -170,8 +240,9 @@ mod tests {
         };
         let key = HostIf::new(3).key(id.vrid, Family::Ipv4);
         let spec = VrSpec::new(id, Vec::new());
-        farewell(&spec, key, &InterfaceState::default(), &mut |_| {
-            panic!("a frame")
-        });
+        let state = InterfaceState::default();
+        assert!(!farewell(&spec, key, &state, None, &mut |_| panic!(
+            "a frame"
+        )));
     }
 }

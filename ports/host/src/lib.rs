@@ -30,6 +30,7 @@ mod error;
 mod event;
 mod facts;
 mod farewell;
+mod hmac;
 mod host;
 mod host_if;
 mod interfaces;
@@ -51,12 +52,13 @@ pub use error::PlatformError;
 pub use event::{Ended, Event, Why};
 pub use facts::{Facts, HostFacts, OwnAddress, OwnInterface};
 pub use farewell::farewell;
+pub use hmac::{HmacSpec, KeySource, KeySpec, Secret};
 pub use host::Host;
 pub use host_if::HostIf;
 pub use limits::{MAX_ADDRESSES, MAX_INTERFACES, MAX_VIRTUAL_ROUTERS};
 pub use platform::{AddressChange, Incoming, Platform, PlatformWarning, Subject, Waited};
 pub use report::{
-    About, Holder, InterfaceReport, Lateness, Refused, Rejection, Reload, Sighting, TrackReport,
-    VrReport, Warning,
+    About, AuthReport, Holder, InterfaceReport, Lateness, Refused, Rejection, Reload, Sighting,
+    TrackReport, VrReport, Warning,
 };
 pub use setup::VrSetup;

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use vrrp_core::{
-    AdvertInterval, DropReason, Family, Instant, InterfaceState, MacAddr, MacMode, Priority,
-    Statistics, Status, TrackEffect, VrSettings, Vrid,
+    AdvertInterval, AuthSender, AuthStatus, DropReason, Family, Instant, InterfaceState, MacAddr,
+    MacMode, Priority, Statistics, Status, TrackEffect, VrSettings, Vrid,
 };
 
 use crate::config::{AddressSpec, Tracked, VrId};
@@ -71,6 +71,36 @@ pub struct VrReport {
     /// A host that answers for its first address although no advertisement of it is heard: the master is
     /// cut off in one direction, or died and left the address behind.
     pub holder: Option<Holder>,
+    /// Its signatures and those of others. `None`: it has no keys.
+    pub auth: Option<AuthReport>,
+}
+
+/// The signatures of a virtual router with keys.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AuthReport {
+    /// Settings, clock and counters.
+    pub status: AuthStatus,
+    /// The routers that were heard since it has keys, by address.
+    pub senders: Vec<AuthSender>,
+    /// The peers of a unicast group that were never heard since.
+    pub unheard: Vec<IpAddr>,
+}
+
+impl AuthReport {
+    /// The senders that [`AuthMode::Enforce`](vrrp_core::AuthMode::Enforce) would not hear: those whose last
+    /// advertisement had no signature.
+    pub fn bare(&self) -> impl Iterator<Item = &AuthSender> {
+        self.senders.iter().filter(|sender| !sender.signed)
+    }
+
+    /// The senders whose last advertisement was signed and refused, and why.
+    pub fn refused(&self) -> impl Iterator<Item = (&AuthSender, DropReason)> {
+        self.senders.iter().filter_map(|sender| {
+            let (reason, at) = sender.refusal?;
+            (sender.signed && at == sender.last_heard).then_some((sender, reason))
+        })
+    }
 }
 
 /// A host that was found to have a virtual address.

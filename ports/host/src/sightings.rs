@@ -60,6 +60,8 @@ pub(crate) struct Refusal {
     pub(crate) reason: DropReason,
     pub(crate) destination: IpAddr,
     pub(crate) ttl: u8,
+    /// The seconds by which the sender's clock is ahead of ours, where a right signature has told.
+    pub(crate) skew: Option<i32>,
 }
 
 /// The news of an advertisement about its sender.
@@ -214,13 +216,15 @@ impl Sightings {
     }
 
     /// Takes in an advertisement for a virtual router of ours that was refused. One that makes no sense
-    /// counts as sent every second.
+    /// counts as sent every second. `skew`: the seconds by which its clock is ahead of ours, if its signature
+    /// is known to be right.
     pub(crate) fn refuse(
         &mut self,
         now: Instant,
         key: VrKey,
         datagram: &Datagram<'_>,
         why: DropReason,
+        skew: Option<i32>,
     ) {
         // Every version has them in the same places.
         let [version_type, _, priority, ..] = *datagram.message else {
@@ -245,10 +249,12 @@ impl Sightings {
             seen.refusals.saturating_add(1)
         };
         seen.hear(now);
+        let before = seen.refusal.filter(|before| before.reason == why);
         seen.refusal = Some(Refusal {
             reason: why,
             destination: datagram.destination,
             ttl: datagram.ttl,
+            skew: steady(before.and_then(|before| before.skew), skew),
         });
     }
 
@@ -304,6 +310,15 @@ impl Sightings {
         for (_, _, place) in ages.iter().take(many) {
             self.table.remove(place);
         }
+    }
+}
+
+/// The difference of two clocks that is told: that of before for as long as it is about right, for whole
+/// seconds of both turn at different times.
+fn steady(before: Option<i32>, now: Option<i32>) -> Option<i32> {
+    match (before, now) {
+        (Some(before), Some(now)) if before.abs_diff(now) > 2 => Some(now),
+        (before, now) => before.or(now),
     }
 }
 

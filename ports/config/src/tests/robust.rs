@@ -184,9 +184,23 @@ name=h
 unit=a.service
 ";
 
+const AUTH_KEYS: &str = "\
+[VRID]
+serverid=3
+interface=eth0
+addr=10.0.0.3/24
+auth=hmac
+keyfile=1:/etc/vrrpd/key1, 2:/etc/vrrpd/key2
+credential=3:vrrp3
+activekey=2
+authmode=permissive
+antireplay=time
+timewindow=7
+";
+
 #[test]
 fn a_file_with_every_key_is_read() {
-    let all = [ALL_KEYS, CHECK_KEYS];
+    let all = [ALL_KEYS, AUTH_KEYS, CHECK_KEYS];
     for text in all {
         let parsed = parse(text);
         // Only Linux has leases.
@@ -226,12 +240,12 @@ fn a_file_with_every_key_is_read() {
 
 #[test]
 fn every_truncation_and_every_flipped_bit_is_judged() {
-    for text in [SAMPLE, ALL_KEYS, CHECK_KEYS] {
+    for text in [SAMPLE, ALL_KEYS, AUTH_KEYS, CHECK_KEYS] {
         for length in 0..text.len() {
             judge(&text.as_bytes()[..length]);
         }
     }
-    for text in [ALL_KEYS, CHECK_KEYS] {
+    for text in [ALL_KEYS, AUTH_KEYS, CHECK_KEYS] {
         let mut octets = text.as_bytes().to_vec();
         for at in 0..octets.len() {
             let original = octets[at];

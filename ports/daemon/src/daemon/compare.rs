@@ -1,6 +1,6 @@
 //! The difference between the configuration that is in force and the file.
 
-use vrrp_config::{self as config, Config, Parsed};
+use vrrp_config::{self as config, Config};
 use vrrp_core::{Priority, State};
 use vrrp_host::{Platform, VrReport};
 
@@ -13,12 +13,8 @@ const MOST: usize = 100;
 impl<P: Platform> Daemon<P> {
     /// Tells what a reload would change, or each error of the file. Nothing is changed.
     pub(super) fn compare(&mut self) -> Result<Vec<String>, Vec<String>> {
-        let (octets, diagnostics) = self.parent.look_at_file().map_err(|e| vec![e])?;
-        let config = config::parse(&self.file, &octets).config;
-        let judged = Parsed {
-            config,
-            diagnostics,
-        };
+        let read = self.parent.look_at_file().map_err(|e| vec![e])?;
+        let (_, judged) = read.parse(&self.file);
         let Some(new) = &judged.config else {
             return Err(judged.errors());
         };
@@ -53,9 +49,10 @@ impl<P: Platform> Daemon<P> {
 
     /// Returns the differences of `new`, and the effect of each on who is master; of many the first ones.
     pub(super) fn differences(&self, new: &Config) -> (Vec<String>, Vec<String>) {
-        let Some(old) = config::parse(&self.file, &self.text).config else {
+        let Some(mut old) = config::parse(&self.file, &self.text).config else {
             return Default::default();
         };
+        old.put_secrets(self.secrets.clone());
         let all = old.differences(new);
         let mut reports = self.host.statuses();
         reports.retain(|report| {

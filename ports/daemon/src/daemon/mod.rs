@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use vrrp_core::State;
-use vrrp_host::{Host, Platform, VrId};
+use vrrp_host::{Host, Platform, Secret, VrId};
 
 use crate::checks::Board;
 use crate::control::Server;
@@ -86,6 +86,8 @@ pub struct Daemon<P: Platform> {
     file: PathBuf,
     /// The contents of the file that are in force.
     text: Vec<u8>,
+    /// The keys that it names.
+    secrets: Vec<Secret>,
     global: Global,
     /// Virtual routers that the file names.
     configured: BTreeSet<VrId>,
@@ -156,6 +158,7 @@ impl<P: Platform> Daemon<P> {
             host,
             file: parts.file,
             text: parts.text,
+            secrets: parts.config.secrets(),
             global: Global::default(),
             configured: BTreeSet::new(),
             control: parts.control,

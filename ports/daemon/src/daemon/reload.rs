@@ -3,7 +3,7 @@
 use vrrp_host::{Platform, Reload};
 
 use super::Daemon;
-use vrrp_config::{self as config, Config, Diagnostic, LogLevel, Parsed, Severity};
+use vrrp_config::{self as config, Config, Diagnostic, LogLevel, Severity};
 
 /// Follows the errors about this host that do not refuse a reload.
 const UNFIT: &str =
@@ -31,12 +31,8 @@ impl<P: Platform> Daemon<P> {
 
     fn reload_file(&mut self) -> Result<Vec<String>, Vec<String>> {
         let file = self.file.clone();
-        let (octets, diagnostics) = self.parent.configuration().map_err(|e| vec![e])?;
-        let config = config::parse(&file, &octets).config;
-        let judged = Parsed {
-            config,
-            diagnostics,
-        };
+        let read = self.parent.configuration().map_err(|e| vec![e])?;
+        let (octets, judged) = read.parse(&file);
         let errors = judged.errors();
         let Some(new) = judged.config else {
             return Err(errors);
@@ -60,6 +56,7 @@ impl<P: Platform> Daemon<P> {
             said.push(text);
         }
         self.text = octets;
+        self.secrets = new.secrets();
         self.configure(new);
         self.review_overrides();
         self.parent.adopted();

@@ -4,21 +4,22 @@ use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::RawFd;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use vrrp_host::VrId;
+use vrrp_host::{Secret, VrId};
 
 use super::channel::MessageChannel;
 use super::messages::{
-    Beginning, MAX_TO_WORKER, Remark, ToParent, ToWorker, WireHappening, WireId, octets,
+    Beginning, FileRead, MAX_TO_WORKER, ToParent, ToWorker, WireHappening, WireId, WireSecret,
+    octets,
 };
 use super::services::lasting_refused;
 use crate::checks::News;
 use crate::overrides::Override;
 use crate::scripts::{Happening, Occasion, Prepared};
 use crate::sys::Taken;
-use vrrp_config::{Account, Diagnostic};
+use vrrp_config::{self as config, Account, Diagnostic, Parsed};
 use vrrp_control::{Record, Script};
 
 /// Octets of messages that may wait for the parent.
@@ -30,7 +31,7 @@ const MOST_QUEUED: usize = 64 * 1024 * 1024;
 pub struct ParentHandle {
     channel: MessageChannel,
     signals: u32,
-    configuration: Option<Result<(String, Vec<Remark>), String>>,
+    configuration: Option<Result<FileRead, String>>,
     /// News of checks that were not taken yet.
     news: Vec<News>,
     /// Happenings that it was told of, and how many of them it is done with.
@@ -61,6 +62,8 @@ pub struct Start {
     pub file: PathBuf,
     /// Its contents.
     pub text: Vec<u8>,
+    /// The keys that it names, in order.
+    pub secrets: Vec<Secret>,
     /// The process that stands for vrrpd.
     pub pid: u32,
     /// When that process was started.
@@ -81,6 +84,33 @@ pub struct Start {
     pub overrides: Vec<Override>,
 }
 
+/// The configuration file as the parent has read it.
+#[derive(Debug)]
+pub struct ReadFile {
+    /// Its octets.
+    pub text: Vec<u8>,
+    /// The judgement of them, and of the files of its keys.
+    pub diagnostics: Vec<Diagnostic>,
+    secrets: Option<Vec<Secret>>,
+}
+
+impl ReadFile {
+    /// Parses the text as the file called `file`, with the keys and the judgement of the parent, who may see
+    /// more of it than a worker. The octets come with it.
+    pub fn parse(self, file: &Path) -> (Vec<u8>, Parsed) {
+        let mut config = config::parse(file, &self.text).config;
+        let complete = config
+            .as_mut()
+            .zip(self.secrets)
+            .is_some_and(|(config, secrets)| config.put_secrets(secrets));
+        let parsed = Parsed {
+            config: config.filter(|_| complete),
+            diagnostics: self.diagnostics,
+        };
+        (self.text, parsed)
+    }
+}
+
 impl ParentHandle {
     /// Waits for the first message of the parent at the other end of `stream`.
     pub fn begin(stream: UnixStream) -> io::Result<(Self, Start)> {
@@ -89,6 +119,7 @@ impl ParentHandle {
             version,
             file,
             text,
+            secrets,
             pid,
             age_ms,
             crashes,
@@ -133,6 +164,7 @@ impl ParentHandle {
         let start = Start {
             file,
             text: octets(&text),
+            secrets: secrets.iter().filter_map(WireSecret::secret).collect(),
             pid,
             // The clock of a host is as old as any process on it.
             began: now
@@ -261,22 +293,25 @@ impl ParentHandle {
     }
 
     /// The configuration file as it is now, and the judgement of it, for a reload.
-    pub fn configuration(&mut self) -> Result<(Vec<u8>, Vec<Diagnostic>), String> {
+    pub fn configuration(&mut self) -> Result<ReadFile, String> {
         self.read_file(&ToParent::Configuration)
     }
 
     /// The same, to be looked at alone.
-    pub fn look_at_file(&mut self) -> Result<(Vec<u8>, Vec<Diagnostic>), String> {
+    pub fn look_at_file(&mut self) -> Result<ReadFile, String> {
         self.read_file(&ToParent::Look)
     }
 
-    fn read_file(&mut self, request: &ToParent) -> Result<(Vec<u8>, Vec<Diagnostic>), String> {
+    fn read_file(&mut self, request: &ToParent) -> Result<ReadFile, String> {
         self.send(request);
         loop {
             if let Some(answer) = self.configuration.take() {
-                return answer.map(|(text, remarks)| {
-                    let diagnostics = remarks.into_iter().map(|remark| remark.0);
-                    (octets(&text), diagnostics.collect())
+                return answer.map(|read| ReadFile {
+                    text: octets(&read.text),
+                    diagnostics: read.remarks.into_iter().map(|remark| remark.0).collect(),
+                    secrets: read
+                        .secrets
+                        .map(|all| all.iter().filter_map(WireSecret::secret).collect()),
                 });
             }
             let waited = self.channel.wait().and_then(|()| self.listen());

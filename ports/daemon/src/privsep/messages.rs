@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use vrrp_core::{Family, Peer, Vrid};
-use vrrp_host::VrId;
+use vrrp_host::{Secret, VrId};
+
+use zeroize::Zeroize;
 
 use crate::checks::News;
 use crate::overrides::Override;
@@ -71,9 +73,8 @@ pub(super) enum ToWorker {
     Ping(u64),
     /// Signals that have come, a bit for each.
     Signals(u32),
-    /// The configuration file: its octets as characters, and the judgement of them. Or why it cannot
-    /// be read.
-    Configuration(Result<(String, Vec<Remark>), String>),
+    /// The configuration file. Or why it cannot be read.
+    Configuration(Result<FileRead, String>),
     /// News of checks.
     Checked(News),
     /// Overrides are written, or why they are not.
@@ -100,6 +101,8 @@ pub(super) struct Beginning {
     pub(super) file: PathBuf,
     /// Its contents, as [`characters`].
     pub(super) text: String,
+    /// The keys that it names, in order.
+    pub(super) secrets: Vec<WireSecret>,
     /// The process that stands for vrrpd.
     pub(super) pid: u32,
     /// The milliseconds since that process was started.
@@ -125,6 +128,56 @@ pub(super) struct Beginning {
     pub(super) overrides: Vec<Override>,
     /// The history so far.
     pub(super) history: Vec<Record>,
+}
+
+/// The configuration file as the parent has read it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct FileRead {
+    /// Its octets, as [`characters`].
+    pub(super) text: String,
+    /// The judgement of them.
+    pub(super) remarks: Vec<Remark>,
+    /// The keys that it names, in order. `None`: the file cannot be used.
+    pub(super) secrets: Option<Vec<WireSecret>>,
+}
+
+/// The octets of a key, in hexadecimal digits. `Debug` does not show them.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct WireSecret(String);
+
+impl Drop for WireSecret {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+impl std::fmt::Debug for WireSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("WireSecret(..)")
+    }
+}
+
+impl WireSecret {
+    pub(super) fn new(secret: &Secret) -> Self {
+        let mut text = String::with_capacity(2 * Secret::LONGEST);
+        for octet in secret.octets() {
+            for digit in [octet >> 4, octet & 15] {
+                text.extend(char::from_digit(digit.into(), 16));
+            }
+        }
+        Self(text)
+    }
+
+    /// `None`: no key is like that.
+    pub(super) fn secret(&self) -> Option<Secret> {
+        let digit = |octet: u8| char::from(octet).to_digit(16);
+        let pairs = self.0.as_bytes().chunks(2);
+        let octets = pairs.map(|pair| match pair {
+            [high, low] => u8::try_from(digit(*high)? * 16 + digit(*low)?).ok(),
+            _ => None,
+        });
+        Secret::new(octets.collect::<Option<Vec<u8>>>()?)
+    }
 }
 
 /// A diagnostic, as it is sent.
@@ -292,6 +345,26 @@ mod tests {
         assert_eq!(what.happening(), Some(happening()));
         let all: Vec<u8> = (0..=255).collect();
         assert_eq!(octets(&characters(&all)), all);
+    }
+
+    #[test]
+    fn a_key_arrives_and_is_not_shown() {
+        let secret = Secret::new((0x80..0xc0).collect()).unwrap();
+        let sent = WireSecret::new(&secret);
+        assert!(!format!("{sent:?}").contains("80"));
+        let text = serde_json::to_vec(&sent).unwrap();
+        let came: WireSecret = serde_json::from_slice(&text).unwrap();
+        assert_eq!(came.secret(), Some(secret));
+        for odd in [
+            "",
+            "8",
+            "zz",
+            &"8".repeat(65),
+            &"80".repeat(31),
+            &"80".repeat(65),
+        ] {
+            assert_eq!(WireSecret(odd.into()).secret(), None, "{odd}");
+        }
     }
 
     #[test]

@@ -22,6 +22,6 @@ mod services;
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use handle::{ParentHandle, Start};
+pub use handle::{ParentHandle, ReadFile, Start};
 pub use parent::{Parent, StartWorker, Turn, WorkerEnds};
 pub use services::InForce;

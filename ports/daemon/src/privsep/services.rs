@@ -6,12 +6,13 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use vrrp_host::{HostConfig, HostFacts, VrId};
+use vrrp_host::{HostConfig, HostFacts, Secret, VrId};
 use vrrp_port_kit::privsep::{PrivilegedPlatform, Server};
 
 use super::channel::MessageChannel;
 use super::messages::{
-    Beginning, MAX_TO_PARENT, MAX_TO_WORKER, Remark, ToParent, ToWorker, WireId, characters,
+    Beginning, FileRead, MAX_TO_PARENT, MAX_TO_WORKER, Remark, ToParent, ToWorker, WireId,
+    WireSecret, characters,
 };
 use crate::checks::{Checkers, News};
 use crate::daemon::apply_log_level;
@@ -81,6 +82,8 @@ pub(super) struct Services {
     debug: bool,
     /// The file's contents that are in force.
     text: Vec<u8>,
+    /// The keys that it names, for the next worker.
+    secrets: Vec<Secret>,
     pub(super) host: HostConfig,
     /// The lease of addresses, in seconds.
     pub(super) lease: Option<u32>,
@@ -152,6 +155,7 @@ impl Services {
             file: in_force.file,
             debug: in_force.debug,
             text: in_force.text,
+            secrets: Vec::new(),
             host: HostConfig::default(),
             lease: None,
             user: None,
@@ -176,6 +180,7 @@ impl Services {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             file: self.file.clone(),
             text: characters(&self.text),
+            secrets: self.secrets.iter().map(WireSecret::new).collect(),
             pid: std::process::id(),
             age_ms: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
             crashes: self.crashes,
@@ -379,25 +384,27 @@ impl Services {
 
     /// Reads the file and judges it, as the worker may not see all that it needs. For a reload it lets
     /// through what a good one asks for.
-    fn read_file(
-        &mut self,
-        network: &mut dyn Network,
-        reloads: bool,
-    ) -> Result<(String, Vec<Remark>), String> {
+    fn read_file(&mut self, network: &mut dyn Network, reloads: bool) -> Result<FileRead, String> {
         let source = Source::read(&self.file);
         let source = source.map_err(|e| format!("{}: {e}", self.file.display()))?;
         let text = characters(source.text());
         let judged = config::judge_source(&source, PROGRAM, &network.facts());
         let octets = source.into_text();
+        let secrets = judged.config.as_ref().map(Config::secrets);
         if let Some(config) = judged.config.filter(|_| reloads) {
             network.allow(config.host());
             self.read = Some((octets, config));
         }
-        Ok((text, judged.diagnostics.into_iter().map(Remark).collect()))
+        Ok(FileRead {
+            text,
+            remarks: judged.diagnostics.into_iter().map(Remark).collect(),
+            secrets: secrets.map(|all| all.iter().map(WireSecret::new).collect()),
+        })
     }
 
     fn configure(&mut self, config: Config) {
         self.host = config.host();
+        self.secrets = config.secrets();
         self.lease = config.global.lease;
         // Another user than root has no way to become a third.
         self.user = (sys::effective_uid() == 0).then(|| {

@@ -5,11 +5,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use vrrp_core::{Family, Vrid};
-use vrrp_host::{HostConfig, HostFacts, VrId};
+use vrrp_host::{HostConfig, HostFacts, Secret, VrId};
 
 use super::channel::MessageChannel;
 use super::messages::{
-    Beginning, MAX_TO_PARENT, Remark, ToParent, ToWorker, WireHappening, WireId, characters,
+    Beginning, FileRead, MAX_TO_PARENT, Remark, ToParent, ToWorker, WireHappening, WireId,
+    WireSecret, characters,
 };
 use super::services::{InForce, Network, Services};
 use super::{ParentHandle, Start};
@@ -79,6 +80,7 @@ fn beginning() -> Beginning {
         version: env!("CARGO_PKG_VERSION").into(),
         file: "/etc/vrrpd.conf".into(),
         text: characters(b"# \xff\n"),
+        secrets: vec![WireSecret::new(&Secret::new(vec![9; 32]).unwrap())],
         pid: 7,
         age_ms: 60_000,
         crashes: 3,
@@ -105,7 +107,14 @@ fn pair() -> (ParentHandle, MessageChannel) {
         "a minute old"
     );
     assert_eq!(start.crashes, 3);
-    let Start { text, pid, uid, .. } = start;
+    let Start {
+        text,
+        secrets,
+        pid,
+        uid,
+        ..
+    } = start;
+    assert_eq!(secrets, [Secret::new(vec![9; 32]).unwrap()]);
     assert_eq!((text.as_slice(), pid, uid), (&b"# \xff\n"[..], 7, 8));
     (handle, other)
 }
@@ -162,12 +171,16 @@ fn a_file_of_any_octets_is_read_while_signals_come() {
         other
             .send_all(&ToWorker::Signals(1 << libc::SIGUSR1))
             .unwrap();
-        let answer = Ok((characters(&sent), vec![Remark(remark())]));
+        let answer = Ok(FileRead {
+            text: characters(&sent),
+            remarks: vec![Remark(remark())],
+            secrets: None,
+        });
         other.send_all(&ToWorker::Configuration(answer)).unwrap();
         other
     });
-    let (octets, remarks) = handle.configuration().unwrap();
-    assert!(octets == file && remarks == [remark()]);
+    let read = handle.configuration().unwrap();
+    assert!(read.text == file && read.diagnostics == [remark()]);
     assert!(handle.is_due() && handle.take().unwrap().dump());
     drop(reader.join().unwrap());
     assert!(handle.configuration().is_err());
@@ -244,4 +257,30 @@ fn a_worker_that_takes_in_nothing_is_given_up() {
     let mut channel = MessageChannel::new(one, MAX_TO_PARENT, 100_000);
     let sent = (0..1_000_000).find(|&number| channel.send(&ToWorker::Ping(number)).is_err());
     assert!(channel.has_output() && sent.is_some());
+}
+
+#[test]
+fn a_file_is_used_with_all_of_its_keys_or_not_at_all() {
+    let (mut handle, mut other) = pair();
+    let file = Path::new("/etc/vrrpd.conf");
+    let text = "[VRID]\nserverid = 1\ninterface = em0\naddr = 10.0.0.1/24\n\
+                auth = hmac\nkeyfile = 1:/a, 2:/b\nactivekey = 1\n";
+    let secret = |octet: u8| Secret::new(vec![octet; 32]).unwrap();
+    let mut answer = |secrets: Option<Vec<Secret>>| {
+        let read = FileRead {
+            text: characters(text.as_bytes()),
+            remarks: Vec::new(),
+            secrets: secrets.map(|all| all.iter().map(WireSecret::new).collect()),
+        };
+        other.send_all(&ToWorker::Configuration(Ok(read))).unwrap();
+        let (octets, parsed) = handle.configuration().unwrap().parse(file);
+        assert_eq!(octets, text.as_bytes());
+        parsed.config
+    };
+    let config = answer(Some(vec![secret(1), secret(2)])).expect("complete");
+    assert_eq!(config.secrets(), [secret(1), secret(2)]);
+    // The parent has found a fault, or the two disagree on the number.
+    assert_eq!(answer(None), None);
+    assert_eq!(answer(Some(vec![secret(1)])), None);
+    assert_eq!(answer(Some(vec![secret(1); 3])), None);
 }

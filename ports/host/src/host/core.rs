@@ -16,6 +16,7 @@ use super::holders::Holders;
 use super::partings::Partings;
 use super::preparation::Preparations;
 use super::probes::{Probed, Probes};
+use super::signing::ClockReader;
 use super::wishes::Wishes;
 use crate::config::{Tracked, VrId, VrSpec};
 use crate::error::PlatformError;
@@ -52,6 +53,7 @@ pub(super) struct Core {
     pub(super) healing: Healing,
     pub(super) holders: Holders,
     pub(super) preparations: Preparations,
+    pub(super) clock: ClockReader,
     pub(super) events: Queue,
     pub(super) answers: Vec<Answer>,
     /// Of VRIDs that are not ours.
@@ -253,6 +255,7 @@ impl Core {
             healing: Healing::default(),
             holders: Holders::default(),
             preparations: Preparations::default(),
+            clock: ClockReader::default(),
             events: Queue::default(),
             answers: Vec::new(),
             rejected: Limiter::new(),

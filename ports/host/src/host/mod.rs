@@ -14,6 +14,7 @@ mod probes;
 mod receive;
 mod refusals;
 mod reload;
+mod signing;
 mod views;
 mod warnings;
 mod wishes;
@@ -117,6 +118,7 @@ impl<P: Platform> Host<P> {
     pub fn step(&mut self) -> io::Result<()> {
         let now = self.now();
         self.assert_armed();
+        self.read_clock(now);
         if let Some(deadline) = self.core.engine.poll_timeout() {
             self.core.note_stall(now, deadline);
         }
@@ -224,7 +226,9 @@ impl<P: Platform> Host<P> {
         if ready && self.core.in_engine(key) {
             if on {
                 self.core.partings.cancel(key, Parting::Disable);
-                self.core.engine.admin(now).set_enabled(key, true)?;
+                if self.core.is_armed(key) {
+                    self.core.engine.admin(now).set_enabled(key, true)?;
+                }
             } else {
                 self.part(now, key, Parting::Disable)?;
             }

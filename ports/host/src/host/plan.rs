@@ -3,10 +3,16 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-use vrrp_core::{Engine, Instant, InterfaceState, VrKey};
+use vrrp_core::{Duration, Engine, Instant, InterfaceState, VrKey, WallClock};
 
 use crate::config::{ConfigCause, ConfigError, Form, HostConfig, Tracked, VrId, VrSpec};
 use crate::limits::{MAX_ADDRESSES, MAX_INTERFACES, MAX_VIRTUAL_ROUTERS};
+
+/// A wall clock for an engine that is asked whether it takes a configuration.
+const SOME_CLOCK: WallClock = WallClock {
+    since_epoch: Duration::from_secs(1),
+    synchronised: true,
+};
 
 impl HostConfig {
     /// Finds what [`Host::open`](crate::Host::open) would refuse it for, without a host.
@@ -100,6 +106,17 @@ fn check_tracks(spec: &VrSpec, ids: &HashSet<&VrId>) -> Result<(), ConfigError> 
     Ok(())
 }
 
+/// Finds the first virtual router with a key that was not read: it would neither sign nor verify.
+pub(super) fn check_secrets(config: &HostConfig) -> Result<(), ConfigError> {
+    for spec in &config.virtual_routers {
+        let mut keys = spec.hmac.iter().flat_map(|hmac| &hmac.keys);
+        if let Some(key) = keys.find(|key| key.secret.is_none()) {
+            return Err(refuse(Some(spec), ConfigCause::NoSecret(key.id)));
+        }
+    }
+    Ok(())
+}
+
 /// Asks an engine with room for one.
 fn check_engine(spec: &VrSpec) -> Result<(), ConfigError> {
     let mut engine = Engine::<1, 1, MAX_ADDRESSES>::new();
@@ -110,6 +127,8 @@ fn check_engine(spec: &VrSpec) -> Result<(), ConfigError> {
         family: spec.id.family,
     };
     let mut objects = 0..;
+    // A host knows the time, or says so when it comes to that.
+    engine.set_wall_clock(now, Some(SOME_CLOCK));
     engine
         .set_interface(now, key.ifindex, InterfaceState::default())
         .and_then(|()| {
@@ -117,7 +136,12 @@ fn check_engine(spec: &VrSpec) -> Result<(), ConfigError> {
                 Form::default(),
                 |_| objects.next().unwrap_or(u16::MAX),
                 |config| engine.admin(now).insert(key, config),
-            )
+            )?;
+            // A file is looked at before its keys are read.
+            let hmac = spec.hmac.as_ref().filter(|hmac| hmac.is_complete());
+            hmac.map_or(Ok(()), |hmac| {
+                hmac.with_engine_form(|auth| engine.admin(now).set_auth(key, Some(auth)))
+            })
         })
         .map_err(|error| refuse(Some(spec), ConfigCause::Engine(error)))
 }

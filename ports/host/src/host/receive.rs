@@ -212,7 +212,7 @@ impl Core {
             if reason == DropReason::UnknownVrid {
                 self.foreign(now, key, datagram);
             }
-            self.refused_by_us(now, key, datagram, reason);
+            self.refused_by_us(now, key, datagram, dropped);
         }
         if is_ordinary(reason) {
             return;
@@ -241,8 +241,9 @@ impl Core {
         now: Instant,
         key: VrKey,
         datagram: &Datagram<'_>,
-        reason: DropReason,
+        dropped: &Dropped<'_>,
     ) {
+        let reason = dropped.reason;
         let Some(vr) = self.vrs.get_mut(&key) else {
             return;
         };
@@ -256,7 +257,8 @@ impl Core {
             });
         }
         if !is_ordinary(reason) || reason == DropReason::OwnLoopedBack {
-            self.sightings.refuse(now, key, datagram, reason);
+            let skew = dropped.genuine.map(|signed| signed.skew);
+            self.sightings.refuse(now, key, datagram, reason, skew);
         }
     }
 

@@ -194,6 +194,25 @@ impl Core {
             DropReason::Owner => {
                 "it advertises our addresses, which are our own (ownerreceive = discard)".into()
             }
+            DropReason::AuthenticationTrailer => {
+                "it signs its advertisements, and we have no key to tell them from forged ones (auth, keyfile)"
+                    .into()
+            }
+            DropReason::AuthMissing => {
+                "it does not sign its advertisements, and authmode is enforce".into()
+            }
+            DropReason::AuthMalformed => "its signature is of no form that we know".into(),
+            DropReason::AuthUnknownKey => {
+                "it signs with a key whose id we do not have (keyfile)".into()
+            }
+            DropReason::AuthInvalidHmac => {
+                "its signature is wrong: it has another key under the same id, or is forged".into()
+            }
+            DropReason::AuthReplay => {
+                "its advertisements were sent before: somebody who recorded them sends them again, or its clock was set back"
+                    .into()
+            }
+            DropReason::AuthStale => self.explain_stale(spec, refusal),
             DropReason::OwnLoopedBack => self.own_address(key, seen),
             reason => format!("its packets are wrong ({reason})"),
         }
@@ -214,6 +233,21 @@ impl Core {
             ),
             None => format!(
                 "is advertised from by another host (MAC {mac}), or what we send comes back to us"
+            ),
+        }
+    }
+
+    /// The clocks of two routers that differ, or advertisements of another time.
+    fn explain_stale(&self, spec: &VrSpec, refusal: &Refusal) -> String {
+        let window = spec.hmac.as_ref().map_or(0, |hmac| hmac.settings.window);
+        match refusal.skew {
+            Some(skew) => format!(
+                "its signature is right, but its clock is {} s {} ours, and timewindow is {window} s: set both clocks",
+                skew.unsigned_abs(),
+                if skew < 0 { "behind" } else { "ahead of" }
+            ),
+            None => format!(
+                "its signature is of a time that is not ours by more than timewindow ({window} s): its clock is wrong, or somebody sends what was recorded"
             ),
         }
     }

@@ -10,6 +10,7 @@ use vrrp_core::{Instant, VrKey};
 use super::core::{Retry, Vr};
 use super::partings::Parting;
 use super::perform::Slice;
+use super::signing::set_auth;
 use super::{Host, plan};
 use crate::config::{ConfigCause, ConfigError, HostConfig, Tracked, VrSpec};
 use crate::host_if::HostIf;
@@ -45,6 +46,7 @@ impl<P: Platform> Host<P> {
         let known = self.core.interfaces.iter();
         let occupied = known.filter_map(|(_, i)| i.in_engine.then_some(i.name.as_str()));
         plan::check(&config, occupied)?;
+        plan::check_secrets(&config)?;
         let shortest = config
             .virtual_routers
             .iter()
@@ -55,6 +57,12 @@ impl<P: Platform> Host<P> {
         for spec in &mut config.virtual_routers {
             spec.track_devices();
         }
+        // Keys are of no use without the time.
+        self.core.clock.wanted |= config
+            .virtual_routers
+            .iter()
+            .any(|spec| spec.hmac.is_some());
+        self.read_clock(now);
         let work = self.sort_out(config);
         self.core.shortest = shortest.unwrap_or_default();
         Ok(self.commit(now, work))
@@ -242,11 +250,20 @@ impl<P: Platform> Host<P> {
         let objects = &mut core.objects;
         let engine = &mut core.engine;
         let form = vr.wishes.form(core.preparations.holds_back(key, &spec));
-        let result = spec.with_engine_form(
+        let mut result = spec.with_engine_form(
             form,
             |what| objects.number(what),
-            |config| engine.admin(now).reconfigure(key, config),
+            |config| {
+                if spec.hmac.is_none() {
+                    // It may have got a password instead.
+                    engine.admin(now).set_auth(key, None)?;
+                }
+                engine.admin(now).reconfigure(key, config)
+            },
         );
+        if result.is_ok() {
+            result = set_auth(engine, now, key, &spec);
+        }
         if result.is_err() {
             // Old and new addresses do not fit the table together.
             self.remove(now, key, Some(spec));
@@ -320,6 +337,9 @@ impl<P: Platform> Host<P> {
             |what| objects.number(what),
             |config| engine.admin(now).insert(key, config),
         );
+        if result.is_ok() {
+            result = set_auth(engine, now, key, &spec);
+        }
         if vr.priority.is_some() {
             result = result.and(engine.admin(now).set_priority(key, vr.priority));
         }
@@ -364,7 +384,7 @@ impl<P: Platform> Host<P> {
             self.platform.release(key);
             return;
         }
-        if enabled {
+        if enabled && self.core.is_armed(key) {
             let result = self.core.engine.admin(now).set_enabled(key, true);
             self.core.engine_refused(now, key, result);
         }
@@ -454,6 +474,7 @@ impl<P: Platform> Host<P> {
         let tracks = specs().flat_map(|spec| &spec.tracks);
         core.objects
             .retain(&tracks.map(|track| &track.what).collect());
+        core.clock.wanted = specs().any(|spec| spec.hmac.is_some());
         let known = core.interfaces.iter();
         let unused = known.filter(|(_, interface)| !names.contains(interface.name.as_str()));
         for host_if in unused.map(|(host_if, _)| host_if).collect::<Vec<_>>() {

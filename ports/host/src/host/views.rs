@@ -1,6 +1,8 @@
 //! Answers questions about the host.
 
-use vrrp_core::{DropReason, Duration, Instant, MacMode, State, Status, Version, VrKey};
+use vrrp_core::{
+    AuthSender, DropReason, Duration, Instant, MacMode, State, Status, Version, VrKey,
+};
 
 use super::Host;
 use super::core::Vr;
@@ -10,7 +12,7 @@ use crate::event::Why;
 use crate::host_if::HostIf;
 use crate::interfaces::Interface;
 use crate::platform::Platform;
-use crate::report::{InterfaceReport, Sighting, TrackReport, VrReport};
+use crate::report::{AuthReport, InterfaceReport, Sighting, TrackReport, VrReport};
 use crate::sightings::{Place, Seen};
 
 /// Other masters that [`Host::segment`] tells of: those of our virtual routers first, then those
@@ -63,6 +65,20 @@ impl<P: Platform> Host<P> {
             mac_unreached: self.is_unreached(key, spec, &status),
             preempts_at: self.core.engine.preempts_at(key),
             holder: self.core.holder(self.now(), key),
+            auth: self.auth(key, spec),
+        })
+    }
+
+    fn auth(&self, key: VrKey, spec: &VrSpec) -> Option<AuthReport> {
+        let status = self.core.engine.auth(key)?;
+        let mut senders: Vec<AuthSender> = self.core.engine.auth_senders(key).collect();
+        senders.sort_by_key(|sender| sender.address);
+        let unheard = spec.peers.iter().copied();
+        let unheard = unheard.filter(|peer| senders.iter().all(|sender| sender.address != *peer));
+        Some(AuthReport {
+            status,
+            unheard: unheard.collect(),
+            senders,
         })
     }
 

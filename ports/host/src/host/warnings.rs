@@ -6,7 +6,9 @@
 
 use std::net::IpAddr;
 
-use vrrp_core::{AdvertInterval, Duration, Instant, Priority, State, Status, TrackEffect, VrKey};
+use vrrp_core::{
+    AdvertInterval, AuthMode, Duration, Instant, Priority, State, Status, TrackEffect, VrKey,
+};
 
 use super::Host;
 use super::core::{Core, Effect, Vr};
@@ -21,6 +23,8 @@ use crate::sightings::Seen;
 const SETTLED: Duration = Duration::from_secs(5);
 /// Intervals after which nobody has taken the addresses of a router that offers them.
 const OFFER_INTERVALS: u64 = 3;
+/// Intervals after which a router without signatures is not heard any more.
+const BARE_INTERVALS: u64 = 4;
 /// Addresses that a text names.
 const LISTED: usize = 4;
 
@@ -43,6 +47,7 @@ impl<P: Platform> Host<P> {
         self.core.address_conflicts(now, &mut list);
         self.core.unheard_holders(now, &mut list);
         self.core.failed_preparations(&mut list);
+        self.core.signatures(now, &mut list);
         let mut of_platform = Vec::new();
         self.platform.warnings(&mut of_platform);
         for warning in of_platform {
@@ -139,6 +144,52 @@ impl Core {
         match self.interfaces.get(host_if) {
             Some(interface) => About::Interface(interface.name.clone()),
             None => About::Host,
+        }
+    }
+
+    /// Clocks that signatures cannot be judged by, and routers that stand in the way of stricter rules.
+    fn signatures(&self, now: Instant, list: &mut Vec<Warning>) {
+        for (&key, vr) in &self.vrs {
+            let (Some(spec), Some(auth)) = (&vr.current, self.engine.auth(key)) else {
+                continue;
+            };
+            let about = || About::VirtualRouter(vr.id.clone());
+            if let Some(held) = auth.held_by {
+                let text = format!(
+                    "it stays backup, as {} is present and signs by another clock, and ours is not known to be right: set the clocks of both",
+                    held.address
+                );
+                list.push(Warning {
+                    about: about(),
+                    text,
+                });
+            } else if auth.waits_for_clock {
+                let text = "its clock is not synchronised, and no signed advertisement has shown it right: it takes over late and from no master; let an NTP client set the clock".to_owned();
+                list.push(Warning {
+                    about: about(),
+                    text,
+                });
+            }
+            if auth.settings.mode == AuthMode::Permissive {
+                let patience = Duration::from_micros(
+                    spec.settings.advert_interval.duration().as_micros() * BARE_INTERVALS,
+                );
+                let bare = self
+                    .engine
+                    .auth_senders(key)
+                    .filter(|sender| !sender.signed && now.since(sender.last_heard) <= patience);
+                let bare: Vec<IpAddr> = bare.map(|sender| sender.address).collect();
+                if !bare.is_empty() {
+                    let text = format!(
+                        "advertisements without a signature are taken from {}, which authmode = enforce would refuse",
+                        self::list(&bare)
+                    );
+                    list.push(Warning {
+                        about: about(),
+                        text,
+                    });
+                }
+            }
         }
     }
 

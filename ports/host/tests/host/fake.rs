@@ -77,6 +77,10 @@ pub(crate) struct Machine {
     pub(crate) reached: Option<bool>,
     /// The warnings of the operating system.
     pub(crate) warnings: Vec<PlatformWarning>,
+    /// The seconds by which its wall clock is ahead.
+    pub(crate) clock_ahead: i64,
+    /// Its kernel was not told that the wall clock is right.
+    pub(crate) unsynchronised: bool,
     timer: WakeUp,
     /// The platform misbehaves as kernels and ports do: its calls set the timer for themselves, and
     /// what it reports comes late, more than once, or only when it looks by itself.
@@ -329,6 +333,16 @@ impl Platform for Fake {
 
     fn now(&self) -> Instant {
         self.net.borrow().clock.get()
+    }
+
+    fn since_epoch(&self) -> Option<Duration> {
+        let right = 1_796_000_000_000_000 + self.now().as_micros();
+        let micros = right.saturating_add_signed(self.machine(|m| m.clock_ahead) * 1_000_000);
+        Some(Duration::from_micros(micros))
+    }
+
+    fn is_clock_synchronised(&self) -> bool {
+        !self.machine(|m| m.unsynchronised)
     }
 
     fn set_wakeup(&mut self, at: Option<Instant>) -> io::Result<()> {

@@ -12,6 +12,7 @@ mod refused;
 mod refused_peers;
 mod reload;
 mod segment;
+mod signing;
 mod sim;
 mod slow;
 mod timer;

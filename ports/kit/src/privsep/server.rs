@@ -7,11 +7,13 @@ use std::os::fd::{OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use vrrp_core::{InterfaceState, VirtualAddress, VrKey};
+use vrrp_core::{AntiReplay, Duration as CoreDuration, InterfaceState, VirtualAddress, VrKey};
 use vrrp_host::{
     AddressChange, HostConfig, HostFacts, HostIf, Incoming, Platform, PlatformError, VrId, VrSpec,
     farewell,
 };
+
+use crate::clock::LatestClock;
 
 use super::{Channel, Guard, Link, MAX_DATAGRAM, Message, Place, Request, perform};
 
@@ -125,10 +127,13 @@ pub fn hand_over_left<P: PrivilegedPlatform>(platform: &mut P, config: &HostConf
         };
         if let Some(state) = states.get(host_if) {
             let key = host_if.key(spec.id.vrid, spec.id.family);
-            farewell(spec, key, state, &mut |transmit| {
+            let clock = platform.since_epoch();
+            let said = farewell(spec, key, state, clock, &mut |transmit| {
                 platform.transmit(transmit)
             });
-            handed_over.push(spec.id.clone());
+            if said {
+                handed_over.push(spec.id.clone());
+            }
         }
     }
     platform.send_queued();
@@ -145,6 +150,8 @@ pub struct Server<P> {
     /// The state of each interface that the worker was told last.
     states: BTreeMap<HostIf, InterfaceState>,
     taken_up: BTreeMap<VrKey, TakenUp>,
+    /// The wall clock, as the worker may have read it for what it has signed.
+    clock: LatestClock,
 }
 
 /// The MAC and the addresses that a virtual router has taken up: it is Active.
@@ -195,6 +202,7 @@ impl<P: PrivilegedPlatform> Server<P> {
             told,
             states: BTreeMap::new(),
             taken_up: BTreeMap::new(),
+            clock: LatestClock::default(),
         }
     }
 
@@ -217,6 +225,12 @@ impl<P: PrivilegedPlatform> Server<P> {
         active
     }
 
+    fn look_at_clock(&mut self) {
+        if let Some(wall) = self.platform.since_epoch() {
+            self.clock.look(self.platform.now(), wall);
+        }
+    }
+
     /// The addresses go first, that no other host may have them, too.
     fn give_up(&mut self, key: VrKey, taken: &TakenUp) {
         let changes: Vec<AddressChange> = taken
@@ -235,7 +249,14 @@ impl<P: PrivilegedPlatform> Server<P> {
         let state = self.states.get(&HostIf::of(key));
         if let (Some(spec), Some(state)) = (self.guard.spec_of(key), state) {
             let platform = &mut self.platform;
-            farewell(spec, key, state, &mut |transmit| {
+            let now = platform.now();
+            let clock = platform.since_epoch().map(|wall| {
+                let time = spec.hmac.as_ref().map(|hmac| &hmac.settings);
+                let time = time.filter(|settings| settings.replay == AntiReplay::Time);
+                let window = time.map(|settings| CoreDuration::from_secs(settings.window.into()));
+                self.clock.latest(now, wall, window)
+            });
+            farewell(spec, key, state, clock, &mut |transmit| {
                 platform.transmit(transmit)
             });
         }
@@ -314,6 +335,7 @@ impl<P: PrivilegedPlatform> Server<P> {
     /// # Errors
     /// The state of the system cannot be read.
     pub fn renew_leases(&mut self) -> io::Result<()> {
+        self.look_at_clock();
         self.platform.renew_leases()
     }
 
@@ -333,6 +355,7 @@ impl<P: PrivilegedPlatform> Server<P> {
     /// There is no worker any more, or it makes no sense. What the network refused is in `trouble`.
     pub fn handle(&mut self, news: bool, trouble: &mut dyn FnMut(io::Error)) -> io::Result<()> {
         self.told.looked.get_or_insert_with(Instant::now);
+        self.look_at_clock();
         let end = self.serve_burst()?;
         if news {
             self.told.is_doubtful = true;

@@ -23,7 +23,7 @@ use vrrpd::logging::{self, Target};
 use vrrpd::output;
 use vrrpd::scrape::Kind;
 use vrrpd::scripts::PROGRAM;
-use vrrpd::sys::{self, Background};
+use vrrpd::sys::{self, Background, SystemAccounts};
 
 use system::open_platform;
 
@@ -197,8 +197,13 @@ fn print(text: &str, code: u8) -> ExitCode {
 /// `--clean`: removes what dead processes have left that kept their ledgers where `file` says, and hands
 /// over what they served. Those that live are left alone.
 fn clean(file: &Path) -> Result<(), Failure> {
-    let octets = Source::read(file).map(Source::into_text);
-    let config = config::parse(file, octets.unwrap_or_default()).config;
+    let source = Source::read(file).unwrap_or_else(|_| Source::new(file, []));
+    let mut config = config::parse(file, source.text()).config;
+    if let Some(config) = &mut config {
+        // Without its keys a virtual router is cleaned up after, and not handed over.
+        let faults = config.read_secrets(&source, &SystemAccounts);
+        faults.iter().for_each(log_remark);
+    }
     let host = config.as_ref().map(Config::host).unwrap_or_default();
     let global = config.map(|config| config.global).unwrap_or_else(|| {
         log::warn!(

@@ -37,6 +37,7 @@ pub(crate) fn run(scraped: Option<Kind>) -> Result<(), Failure> {
     let Start {
         file,
         text,
+        secrets,
         pid,
         began,
         crashes,
@@ -60,7 +61,10 @@ pub(crate) fn run(scraped: Option<Kind>) -> Result<(), Failure> {
     };
     given_up(sys::give_up_rights(user, pid), log::Level::Warn)?;
     // The parent has judged it.
-    let config = config::parse(&file, &text).config;
+    let config = config::parse(&file, &text).config.and_then(|mut config| {
+        // Without its keys it would say and believe what is not signed.
+        config.put_secrets(secrets).then_some(config)
+    });
     let config = config.ok_or_else(|| (FAILED, "the configuration is not usable".to_owned()))?;
     let platform = worker_platform(UnixStream::from(network)).map_err(cannot_speak)?;
     let host = Host::open(platform, config.host());
