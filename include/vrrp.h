@@ -309,6 +309,37 @@ union vrrp_storage {
 #define VRRP_ERR_SOURCE (-26)
 
 /**
+ * A key of fewer than 32 or more than 64 octets, with the id 0 or that of another one, or no key with
+ * the id `active_key`.
+ */
+#define VRRP_ERR_AUTH_KEY (-27)
+
+/**
+ * More keys than `VRRP_MAX_AUTH_KEYS`.
+ */
+#define VRRP_ERR_AUTH_KEYS_FULL (-28)
+
+/**
+ * `window_s` is not 0 to 300.
+ */
+#define VRRP_ERR_AUTH_WINDOW (-29)
+
+/**
+ * A virtual router has keys or a password, not both.
+ */
+#define VRRP_ERR_AUTH_CONFLICT (-30)
+
+/**
+ * `VRRP_REPLAY_MONOTONIC` before `vrrp_set_boot_count()` or `vrrp_set_wall_clock()`.
+ */
+#define VRRP_ERR_NO_CLOCK (-31)
+
+/**
+ * The library was built without signed advertisements (the feature `hmac`).
+ */
+#define VRRP_ERR_NO_HMAC (-32)
+
+/**
  * IPv4, as a family. 0 is no family, and an address of family 0 is no address.
  */
 #define VRRP_IPV4 4
@@ -352,6 +383,42 @@ union vrrp_storage {
  * A password of up to eight octets (RFC 2338), readable by anyone on the segment. Needs `VRRP_V2`.
  */
 #define VRRP_AUTH_SIMPLE 1
+
+/**
+ * Does not sign, hears what is signed and what is not: the first of three sweeps over the hosts.
+ */
+#define VRRP_AUTH_MODE_RECEIVE_ONLY 0
+
+/**
+ * Signs, hears both: the second.
+ */
+#define VRRP_AUTH_MODE_PERMISSIVE 1
+
+/**
+ * Signs, and hears signed advertisements only.
+ */
+#define VRRP_AUTH_MODE_ENFORCE 2
+
+/**
+ * An advertisement that was signed longer ago than the window, or whose number is not after the last
+ * one, is refused.
+ */
+#define VRRP_REPLAY_TIME 0
+
+/**
+ * By the number alone, for hosts without a clock: see `vrrp_set_boot_count()`.
+ */
+#define VRRP_REPLAY_MONOTONIC 1
+
+/**
+ * Keys that one virtual router can have at once.
+ */
+#define VRRP_MAX_AUTH_KEYS 4
+
+/**
+ * Senders that `vrrp_auth_senders()` knows at most.
+ */
+#define VRRP_MAX_AUTH_SENDERS 8
 
 /**
  * Checksum of VRRPv3 over IPv4: begin with the pseudo-header form, then follow the peers.
@@ -1093,6 +1160,171 @@ struct vrrp_output {
 };
 
 /**
+ * A key for signed advertisements.
+ */
+struct vrrp_auth_key {
+    /**
+     * The secret, 32 to 64 octets. The library copies it: wipe yours when the call has returned.
+     */
+    const uint8_t *secret;
+    /**
+     * How many octets.
+     */
+    size_t secret_len;
+    /**
+     * Its id, 1 to 255, which is sent with each advertisement.
+     */
+    uint8_t id;
+};
+
+/**
+ * How a virtual router signs advertisements and verifies them (HMAC-SHA-256 in a trailer of 28 octets,
+ * draft-cassen-vrrp-auth-hmac). Set all of it to zero and `size`, then `active_key` and `keys` at least.
+ */
+struct vrrp_auth {
+    /**
+     * sizeof(struct vrrp_auth).
+     */
+    uint32_t size;
+    /**
+     * One of `VRRP_AUTH_MODE_RECEIVE_ONLY`, `VRRP_AUTH_MODE_PERMISSIVE` and `VRRP_AUTH_MODE_ENFORCE`. A wrong signature is
+     * refused in each.
+     */
+    uint8_t mode;
+    /**
+     * `VRRP_REPLAY_TIME` or `VRRP_REPLAY_MONOTONIC`.
+     */
+    uint8_t replay;
+    /**
+     * How far in seconds the clock of a sender may be from ours, 1 to 300; 0: 5 seconds, which is enough
+     * for intervals of up to a second.
+     */
+    uint16_t window_s;
+    /**
+     * The id of the key to sign with, one of `keys`.
+     */
+    uint8_t active_key;
+    /**
+     * Zero.
+     */
+    uint8_t reserved[7];
+    /**
+     * The keys.
+     */
+    const struct vrrp_auth_key *keys;
+    /**
+     * How many: 1 to `VRRP_MAX_AUTH_KEYS`.
+     */
+    size_t keys_len;
+};
+
+/**
+ * The authentication of a virtual router as it stands.
+ */
+struct vrrp_auth_status {
+    /**
+     * Set it to sizeof(struct vrrp_auth_status). On return: the octets that were filled in, no more than that.
+     */
+    uint32_t size;
+    /**
+     * As in `vrrp_auth`.
+     */
+    uint8_t mode;
+    /**
+     * As in `vrrp_auth`.
+     */
+    uint8_t replay;
+    /**
+     * In seconds.
+     */
+    uint16_t window_s;
+    /**
+     * The id of the key to sign with.
+     */
+    uint8_t active_key;
+    /**
+     * The ids of the keys; 0: none.
+     */
+    uint8_t keys[4];
+    /**
+     * 1: the wall clock was last said to be synchronised.
+     */
+    uint8_t synchronised;
+    /**
+     * 1: the clock is not known to be right. A Backup takes over two intervals late and does not preempt.
+     */
+    uint8_t waits_for_clock;
+    /**
+     * 1: `held_by` and `held_skew_s` are there.
+     */
+    uint8_t is_held;
+    /**
+     * The seconds by which the clock of `held_by` is ahead of ours.
+     */
+    int32_t held_skew_s;
+    /**
+     * The peer that is present although its advertisements are refused as stale: a Backup whose clock
+     * is not synchronised does not take over from it.
+     */
+    struct vrrp_address held_by;
+    /**
+     * Advertisements that were believed for their signature. It wraps.
+     */
+    uint32_t signed_received;
+    /**
+     * Advertisements without a signature, believed or not. It wraps.
+     */
+    uint32_t bare_received;
+};
+
+/**
+ * A router that was heard by a virtual router with keys.
+ */
+struct vrrp_auth_sender {
+    /**
+     * The source of its advertisements.
+     */
+    struct vrrp_address address;
+    /**
+     * 1: its last advertisement was signed, rightly or not.
+     */
+    uint8_t is_signed;
+    /**
+     * The key id of the last signature that was right; 0: there was none.
+     */
+    uint8_t key_id;
+    /**
+     * 1: `skew_s` is known.
+     */
+    uint8_t has_skew;
+    /**
+     * The seconds by which its clock is ahead of ours, below zero if it is behind.
+     */
+    int32_t skew_s;
+    /**
+     * Why an advertisement was refused last by the rules of signatures, one of `VRRP_DROP_AUTH_*`; 0: none
+     * was.
+     */
+    int32_t refusal;
+    /**
+     * How many advertisements were believed. It wraps.
+     */
+    uint32_t believed;
+    /**
+     * How many were refused by the rules of signatures. It wraps.
+     */
+    uint32_t refused;
+    /**
+     * When it was heard last, believed or not.
+     */
+    uint64_t last_heard_us;
+    /**
+     * When the last one was refused.
+     */
+    uint64_t refused_at_us;
+};
+
+/**
  * A virtual router as it stands.
  */
 struct vrrp_status {
@@ -1495,6 +1727,72 @@ int vrrp_handle_claim(struct vrrp *vrrp,
                       const uint8_t *frame,
                       size_t frame_len,
                       struct vrrp_key *key);
+
+/**
+ * Gives a virtual router keys for signed advertisements, in the place of those of before; with an `auth`
+ * of NULL it has none. Call it before `vrrp_set_enabled()`, so that nothing is said or heard without a
+ * signature. Its state stays, and a change of keys loses no advertisement: give the new key to every
+ * host, then make it the active one on each, then take the old one away.
+ *
+ * Errors: `VRRP_ERR_NOT_FOUND`; `VRRP_ERR_AUTH_KEY`, `VRRP_ERR_AUTH_KEYS_FULL`, `VRRP_ERR_AUTH_WINDOW`,
+ * `VRRP_ERR_AUTH_CONFLICT`, `VRRP_ERR_NO_CLOCK`, `VRRP_ERR_NO_HMAC`; `VRRP_ERR_SIZE`; `VRRP_ERR_VALUE` for
+ * what is none of the values that a field allows. The keys are then as before.
+ */
+VRRP_EXPORT
+VRRP_CHECK_RESULT
+int vrrp_set_auth(struct vrrp *vrrp,
+                  uint64_t now_us,
+                  const struct vrrp_key *key,
+                  const struct vrrp_auth *auth);
+
+/**
+ * States what the wall clock says: microseconds since 1970-01-01 00:00 UTC, or `VRRP_NEVER` for none.
+ * `synchronised` is not 0 if it is known to be right. Call it before the first keys, each few seconds,
+ * when the clock was stepped and after the host slept; it goes on with `now_us` from there.
+ *
+ * Errors: `VRRP_ERR_NO_HMAC`.
+ */
+VRRP_EXPORT
+int vrrp_set_wall_clock(struct vrrp *vrrp,
+                        uint64_t now_us,
+                        uint64_t unix_us,
+                        uint8_t synchronised);
+
+/**
+ * States how often this host has booted, for `VRRP_REPLAY_MONOTONIC` without a clock: a number that is
+ * greater after each boot, and is kept over them. `now_us` counts from the boot.
+ *
+ * Errors: `VRRP_ERR_NO_HMAC`.
+ */
+VRRP_EXPORT
+int vrrp_set_boot_count(struct vrrp *vrrp,
+                        uint64_t now_us,
+                        uint32_t boots);
+
+/**
+ * Describes the authentication of a virtual router. Set `status->size` before.
+ *
+ * Errors: `VRRP_ERR_NULL`; `VRRP_ERR_SIZE`; `VRRP_ERR_NOT_FOUND`, also for one that has no keys;
+ * `VRRP_ERR_NO_HMAC`.
+ */
+VRRP_EXPORT
+int vrrp_auth_status(const struct vrrp *vrrp,
+                     const struct vrrp_key *key,
+                     struct vrrp_auth_status *status);
+
+/**
+ * Answers how many routers were heard since a virtual router has keys, `VRRP_MAX_AUTH_SENDERS` at most,
+ * and writes them, in no order, to `senders`, which has room for `capacity`. With a `senders` of NULL
+ * nothing is written. A router whose last advertisement was not signed is not heard any more with
+ * `VRRP_AUTH_MODE_ENFORCE`; one that has only been Backup has said nothing, and is not among them.
+ *
+ * Errors: `VRRP_ERR_NOT_FOUND`; `VRRP_ERR_BUFFER`: there are more than `capacity`; `VRRP_ERR_NO_HMAC`.
+ */
+VRRP_EXPORT
+int vrrp_auth_senders(const struct vrrp *vrrp,
+                      const struct vrrp_key *key,
+                      struct vrrp_auth_sender *senders,
+                      size_t capacity);
 
 /**
  * Describes a virtual router as it stands. Set `status->size` before.

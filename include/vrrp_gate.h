@@ -464,6 +464,36 @@ int vrrp_gate_poll(struct vrrp_gate *gate,
                    struct vrrp_gate_action *action);
 
 /**
+ * Gives a virtual router keys for signed advertisements: see `vrrp_set_auth()`.
+ *
+ * Errors: as there.
+ */
+VRRP_EXPORT
+VRRP_CHECK_RESULT
+int vrrp_gate_set_auth(struct vrrp_gate *gate,
+                       uint64_t now_us,
+                       const struct vrrp_gate_key *key,
+                       const struct vrrp_auth *auth);
+
+/**
+ * States what the wall clock says: see `vrrp_set_wall_clock()`.
+ *
+ * Errors: `VRRP_ERR_NO_HMAC`.
+ */
+VRRP_EXPORT
+int vrrp_gate_set_wall_clock(struct vrrp_gate *gate,
+                             uint64_t now_us,
+                             uint64_t unix_us,
+                             uint8_t synchronised);
+
+/**
+ * States how often this host has booted: see `vrrp_set_boot_count()`.
+ *
+ * Errors: `VRRP_ERR_NO_HMAC`.
+ */
+VRRP_EXPORT int vrrp_gate_set_boot_count(struct vrrp_gate *gate, uint64_t now_us, uint32_t boots);
+
+/**
  * Writes to `deadline_us` when `vrrp_gate_handle_timeout()` and `vrrp_gate_poll()` are to be called at
  * the latest; `VRRP_NEVER`: not before something else happens. Ask again after every input.
  *

@@ -291,6 +291,11 @@ pub(crate) fn error(error: Error) -> c_int {
         Error::BadDelay => VRRP_ERR_BAD_DELAY,
         Error::NoPeers => VRRP_ERR_PEERS,
         Error::NoSource => VRRP_ERR_SOURCE,
+        Error::BadAuthKey => VRRP_ERR_AUTH_KEY,
+        Error::AuthKeyTableFull => VRRP_ERR_AUTH_KEYS_FULL,
+        Error::BadAuthWindow => VRRP_ERR_AUTH_WINDOW,
+        Error::AuthConflict => VRRP_ERR_AUTH_CONFLICT,
+        Error::NoClock => VRRP_ERR_NO_CLOCK,
         _ => VRRP_ERR_OTHER,
     }
 }

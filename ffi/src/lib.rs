@@ -6,6 +6,7 @@
 //!
 //! - `numbers`, `types` and `host::types` are what both sides see.
 //! - `engine`, `status`, `names` and `host::calls` are the functions.
+//! - `auth` has the keys and clocks of signed advertisements.
 //! - `gate` is the gate for stacks that have one MAC, `include/vrrp_gate.h`.
 //! - `admin` has what the administrator's calls of engine and gate have in common.
 //! - `handle` is the engine in the caller's storage.
@@ -24,6 +25,7 @@
 #![allow(clippy::missing_safety_doc)]
 
 mod admin;
+mod auth;
 mod convert;
 mod engine;
 mod gate;
@@ -36,6 +38,7 @@ mod raw;
 mod status;
 mod types;
 
+pub use auth::*;
 pub use engine::*;
 pub use gate::*;
 pub use handle::{gate_storage_size, storage_size, vrrp};

@@ -153,6 +153,14 @@ fn error_text(error: c_int) -> Option<&'static CStr> {
         VRRP_ERR_PEERS => c"unicast peers need a neighbour table, which is not there",
         VRRP_ERR_SOURCE => c"this build advertises from the address of the interface only",
         VRRP_ERR_BAD_DELAY => c"a delay is longer than 4,294 seconds",
+        VRRP_ERR_AUTH_KEY => {
+            c"a key needs 32 to 64 octets and an id of its own, and the active key has to be one of them"
+        }
+        VRRP_ERR_AUTH_KEYS_FULL => c"more than four keys for one virtual router",
+        VRRP_ERR_AUTH_WINDOW => c"a time window is 1 to 300 seconds",
+        VRRP_ERR_AUTH_CONFLICT => c"a virtual router has keys or a password, not both",
+        VRRP_ERR_NO_CLOCK => c"monotonic numbers need a boot count or a clock to begin with",
+        VRRP_ERR_NO_HMAC => c"the library was built without signed advertisements",
         VRRP_ERR_OTHER => c"the engine refused",
         #[cfg(feature = "host")]
         _ => return crate::host::error_text(error),

@@ -73,6 +73,19 @@ pub const VRRP_ERR_OTHER: c_int = -24;
 pub const VRRP_ERR_PEERS: c_int = -25;
 /// A library built without the feature `large` advertises from the address of the interface only.
 pub const VRRP_ERR_SOURCE: c_int = -26;
+/// A key of fewer than 32 or more than 64 octets, with the id 0 or that of another one, or no key with
+/// the id `active_key`.
+pub const VRRP_ERR_AUTH_KEY: c_int = -27;
+/// More keys than `VRRP_MAX_AUTH_KEYS`.
+pub const VRRP_ERR_AUTH_KEYS_FULL: c_int = -28;
+/// `window_s` is not 0 to 300.
+pub const VRRP_ERR_AUTH_WINDOW: c_int = -29;
+/// A virtual router has keys or a password, not both.
+pub const VRRP_ERR_AUTH_CONFLICT: c_int = -30;
+/// `VRRP_REPLAY_MONOTONIC` before `vrrp_set_boot_count()` or `vrrp_set_wall_clock()`.
+pub const VRRP_ERR_NO_CLOCK: c_int = -31;
+/// The library was built without signed advertisements (the feature `hmac`).
+pub const VRRP_ERR_NO_HMAC: c_int = -32;
 
 /// IPv4, as a family. 0 is no family, and an address of family 0 is no address.
 pub const VRRP_IPV4: u8 = 4;
@@ -95,6 +108,24 @@ pub const VRRP_MAC_INTERFACE: u8 = 1;
 pub const VRRP_AUTH_NONE: u8 = 0;
 /// A password of up to eight octets (RFC 2338), readable by anyone on the segment. Needs `VRRP_V2`.
 pub const VRRP_AUTH_SIMPLE: u8 = 1;
+
+/// Does not sign, hears what is signed and what is not: the first of three sweeps over the hosts.
+pub const VRRP_AUTH_MODE_RECEIVE_ONLY: u8 = 0;
+/// Signs, hears both: the second.
+pub const VRRP_AUTH_MODE_PERMISSIVE: u8 = 1;
+/// Signs, and hears signed advertisements only.
+pub const VRRP_AUTH_MODE_ENFORCE: u8 = 2;
+
+/// An advertisement that was signed longer ago than the window, or whose number is not after the last
+/// one, is refused.
+pub const VRRP_REPLAY_TIME: u8 = 0;
+/// By the number alone, for hosts without a clock: see `vrrp_set_boot_count()`.
+pub const VRRP_REPLAY_MONOTONIC: u8 = 1;
+
+/// Keys that one virtual router can have at once.
+pub const VRRP_MAX_AUTH_KEYS: usize = 4;
+/// Senders that `vrrp_auth_senders()` knows at most.
+pub const VRRP_MAX_AUTH_SENDERS: usize = 8;
 
 /// Checksum of VRRPv3 over IPv4: begin with the pseudo-header form, then follow the peers.
 pub const VRRP_CHECKSUM_AUTO: u8 = 0;

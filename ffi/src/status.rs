@@ -219,7 +219,7 @@ pub(crate) unsafe fn write_drops<const IFS: usize, C: Plain + Legal<K>, K: Into<
 ///
 /// # Safety
 /// As [`raw::items_mut`].
-unsafe fn list<T: Plain + From<I>, I, L: Iterator<Item = I>>(
+pub(crate) unsafe fn list<T: Plain + From<I>, I, L: Iterator<Item = I>>(
     items: impl Fn() -> Result<L, c_int>,
     to: *mut T,
     capacity: usize,

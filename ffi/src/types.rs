@@ -296,6 +296,109 @@ pub struct vrrp_statistics {
     pub checksum_pseudo: u32,
 }
 
+/// A key for signed advertisements.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct vrrp_auth_key {
+    /// The secret, 32 to 64 octets. The library copies it: wipe yours when the call has returned.
+    pub secret: *const u8,
+    /// How many octets.
+    pub secret_len: usize,
+    /// Its id, 1 to 255, which is sent with each advertisement.
+    pub id: u8,
+}
+
+impl core::fmt::Debug for vrrp_auth_key {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "vrrp_auth_key({}, ..)", self.id)
+    }
+}
+
+/// How a virtual router signs advertisements and verifies them (HMAC-SHA-256 in a trailer of 28 octets,
+/// draft-cassen-vrrp-auth-hmac). Set all of it to zero and `size`, then `active_key` and `keys` at least.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct vrrp_auth {
+    /// sizeof(struct vrrp_auth).
+    pub size: u32,
+    /// One of `VRRP_AUTH_MODE_RECEIVE_ONLY`, `VRRP_AUTH_MODE_PERMISSIVE` and `VRRP_AUTH_MODE_ENFORCE`. A wrong signature is
+    /// refused in each.
+    pub mode: u8,
+    /// `VRRP_REPLAY_TIME` or `VRRP_REPLAY_MONOTONIC`.
+    pub replay: u8,
+    /// How far in seconds the clock of a sender may be from ours, 1 to 300; 0: 5 seconds, which is enough
+    /// for intervals of up to a second.
+    pub window_s: u16,
+    /// The id of the key to sign with, one of `keys`.
+    pub active_key: u8,
+    /// Zero.
+    pub reserved: [u8; 7],
+    /// The keys.
+    pub keys: *const vrrp_auth_key,
+    /// How many: 1 to `VRRP_MAX_AUTH_KEYS`.
+    pub keys_len: usize,
+}
+
+/// The authentication of a virtual router as it stands.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct vrrp_auth_status {
+    /// Set it to sizeof(struct vrrp_auth_status). On return: the octets that were filled in, no more than that.
+    pub size: u32,
+    /// As in `vrrp_auth`.
+    pub mode: u8,
+    /// As in `vrrp_auth`.
+    pub replay: u8,
+    /// In seconds.
+    pub window_s: u16,
+    /// The id of the key to sign with.
+    pub active_key: u8,
+    /// The ids of the keys; 0: none.
+    pub keys: [u8; 4],
+    /// 1: the wall clock was last said to be synchronised.
+    pub synchronised: u8,
+    /// 1: the clock is not known to be right. A Backup takes over two intervals late and does not preempt.
+    pub waits_for_clock: u8,
+    /// 1: `held_by` and `held_skew_s` are there.
+    pub is_held: u8,
+    /// The seconds by which the clock of `held_by` is ahead of ours.
+    pub held_skew_s: i32,
+    /// The peer that is present although its advertisements are refused as stale: a Backup whose clock
+    /// is not synchronised does not take over from it.
+    pub held_by: vrrp_address,
+    /// Advertisements that were believed for their signature. It wraps.
+    pub signed_received: u32,
+    /// Advertisements without a signature, believed or not. It wraps.
+    pub bare_received: u32,
+}
+
+/// A router that was heard by a virtual router with keys.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct vrrp_auth_sender {
+    /// The source of its advertisements.
+    pub address: vrrp_address,
+    /// 1: its last advertisement was signed, rightly or not.
+    pub is_signed: u8,
+    /// The key id of the last signature that was right; 0: there was none.
+    pub key_id: u8,
+    /// 1: `skew_s` is known.
+    pub has_skew: u8,
+    /// The seconds by which its clock is ahead of ours, below zero if it is behind.
+    pub skew_s: i32,
+    /// Why an advertisement was refused last by the rules of signatures, one of `VRRP_DROP_AUTH_*`; 0: none
+    /// was.
+    pub refusal: i32,
+    /// How many advertisements were believed. It wraps.
+    pub believed: u32,
+    /// How many were refused by the rules of signatures. It wraps.
+    pub refused: u32,
+    /// When it was heard last, believed or not.
+    pub last_heard_us: u64,
+    /// When the last one was refused.
+    pub refused_at_us: u64,
+}
+
 /// The answer of a call: `VRRP_OK` or above, or an error.
 pub(crate) type Answer = Result<c_int, c_int>;
 
@@ -308,7 +411,10 @@ macro_rules! plain {
 
 plain!(vrrp_address vrrp_virtual_address vrrp_key vrrp_peer vrrp_interface vrrp_track);
 plain!(vrrp_config vrrp_packet vrrp_output vrrp_status vrrp_statistics);
+plain!(vrrp_auth vrrp_auth_key vrrp_auth_status vrrp_auth_sender);
 sized! {
+    vrrp_auth up to keys_len;
+    vrrp_auth_status up to bare_received;
     vrrp_interface up to reserved;
     vrrp_packet up to reserved;
     vrrp_output up to peer;

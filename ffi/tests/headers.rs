@@ -57,6 +57,7 @@ fn the_engine() {
         "types.rs",
         "handle.rs",
         "engine.rs",
+        "auth.rs",
         "status.rs",
         "names.rs",
     ];
@@ -70,6 +71,7 @@ fn the_gate() {
         "gate/types.rs",
         "gate/handle.rs",
         "gate/calls.rs",
+        "gate/auth.rs",
         "gate/views.rs",
     ];
     compare("vrrp_gate", &sources);

@@ -24,6 +24,10 @@ SAME(sizeof(struct vrrp_output), 88, output);
 SAME(sizeof(struct vrrp_status), 80, status);
 SAME(sizeof(struct vrrp_statistics), 48, statistics);
 SAME(sizeof(struct vrrp_config), WORDS(128, 104), config);
+SAME(sizeof(struct vrrp_auth), WORDS(32, 24), auth);
+SAME(sizeof(struct vrrp_auth_key), WORDS(24, 12), auth_key);
+SAME(sizeof(struct vrrp_auth_status), 48, auth_status);
+SAME(sizeof(struct vrrp_auth_sender), 56, auth_sender);
 
 SAME(offsetof(struct vrrp_interface, ipv4), 11, interface_ipv4);
 SAME(offsetof(struct vrrp_packet, source), 8, packet_source);

@@ -437,12 +437,12 @@ static void names(void)
 {
     int n, reasons = 0;
 
-    for (n = VRRP_ERR_OTHER; n <= VRRP_OK; n++)
+    for (n = VRRP_ERR_NO_HMAC; n <= VRRP_OK; n++)
         CHECK(strcmp(vrrp_strerror(n), vrrp_strerror(1)) != 0);
     CHECK_INT(0, strcmp("unknown error", vrrp_strerror(-32768)));
     for (n = 1; vrrp_drop_reason_name(n) != NULL; n++)
         reasons++;
-    CHECK_INT(VRRP_DROP_CARP, reasons);
+    CHECK_INT(VRRP_DROP_AUTH_REPLAY, reasons);
     CHECK(vrrp_drop_reason_name(0) == NULL && vrrp_drop_reason_name(-1) == NULL);
     CHECK(vrrp_state_name(VRRP_STATE_ACTIVE) != NULL && vrrp_state_name(3) == NULL);
     CHECK(vrrp_reason_text(VRRP_REASON_ACTIVE_UNHEARD) != NULL && vrrp_reason_text(15) == NULL);

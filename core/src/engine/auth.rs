@@ -105,4 +105,16 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize, K: Key> Admin<'_, I
         let clock = engine.clock;
         engine.with(key.into(), |vr, _| vr.set_auth(now, config, clock))?
     }
+
+    /// As [`Engine::set_wall_clock`], for whoever has this face of the engine alone.
+    pub fn set_wall_clock(&mut self, clock: Option<WallClock>) {
+        let (now, engine) = self.parts();
+        engine.set_wall_clock(now, clock);
+    }
+
+    /// As [`Engine::set_boot_count`].
+    pub fn set_boot_count(&mut self, boots: u32) {
+        let (now, engine) = self.parts();
+        engine.set_boot_count(now, boots);
+    }
 }

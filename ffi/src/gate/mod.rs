@@ -4,6 +4,7 @@
 //! - `calls` are the functions that change a gate, `views` those that ask it.
 //! - `convert` goes from the gate's values to the structs of C.
 
+mod auth;
 mod calls;
 mod convert;
 mod handle;
@@ -11,6 +12,7 @@ mod numbers;
 mod types;
 mod views;
 
+pub use auth::*;
 pub use calls::*;
 pub use handle::vrrp_gate;
 pub use numbers::*;

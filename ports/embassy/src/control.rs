@@ -179,6 +179,13 @@ impl<const VRS: usize, const ADDRS: usize> Control<'_, VRS, ADDRS> {
         self.with(|gate| gate.engine().status(key))?
     }
 
+    /// The keys and the clock of a virtual router that signs, which
+    /// [`admin`](Self::admin) is given. `None`: it has no keys.
+    #[cfg(feature = "hmac")]
+    pub fn auth(&self, key: GateKey) -> Option<vrrp_core::AuthStatus> {
+        self.with(|gate| gate.engine().auth(key))?
+    }
+
     /// The counters of a virtual router. `None`: there is none with this key.
     pub fn statistics(&self, key: GateKey) -> Option<Statistics> {
         self.with(|gate| gate.engine().statistics(key).copied())?

@@ -24,6 +24,13 @@ impl<D, const VRS: usize, const ADDRS: usize, const FRAME: usize> Vrrp<D, VRS, A
         self.gate.try_borrow().ok()?.engine().status(key)
     }
 
+    /// The keys and the clock of a virtual router that signs, which
+    /// [`admin`](Self::admin) is given. `None`: it has no keys.
+    #[cfg(feature = "hmac")]
+    pub fn auth(&self, key: GateKey) -> Option<vrrp_core::AuthStatus> {
+        self.gate.try_borrow().ok()?.engine().auth(key)
+    }
+
     /// The counters of a virtual router. `None`: there is none with this key.
     pub fn statistics(&self, key: GateKey) -> Option<Statistics> {
         let gate = self.gate.try_borrow().ok()?;

@@ -47,7 +47,7 @@ pub(crate) fn check() -> Result<(), Failure> {
         )?;
     }
     let engine = install::build(Library::Engine, None)?;
-    let tests = ["layout", "gate_layout", "memory", "misuse", "gate"];
+    let tests = ["layout", "gate_layout", "memory", "misuse", "auth", "gate"];
     programs(&engine, &tests, &[])?;
     symbols(&engine)?;
     superloop(&engine)?;

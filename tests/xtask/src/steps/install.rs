@@ -9,7 +9,7 @@ use crate::tools::paths;
 use crate::tools::run::{self, Failure, cargo, root, target_dir};
 
 /// The features of the library that is the engine and the gate, for hosts.
-pub(crate) const ENGINE_ALONE: [&str; 3] = ["--no-default-features", "--features", "large"];
+pub(crate) const ENGINE_ALONE: [&str; 3] = ["--no-default-features", "--features", "large,hmac"];
 
 /// The environment variables of the capacities, which are the macros of the header.
 const CAPACITIES: [&str; 3] = [

@@ -236,7 +236,14 @@ fn docs() -> Result<(), Failure> {
 /// Every combination of the features of the engine and of what stands on it without std.
 fn features() -> Result<(), Failure> {
     for package in bare_metal::PACKAGES {
-        for adds in ["", "ipv6", "vrrp-core/large", "ipv6,vrrp-core/large"] {
+        for adds in [
+            "",
+            "ipv6",
+            "vrrp-core/large",
+            "ipv6,vrrp-core/large",
+            "vrrp-core/hmac",
+            "ipv6,vrrp-core/hmac",
+        ] {
             for logs in ["", "log", "defmt", "log,defmt"] {
                 let args = ["clippy", "--package", package];
                 let features = [
