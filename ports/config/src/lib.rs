@@ -26,6 +26,7 @@ mod diagnostic;
 mod global;
 mod hmac;
 mod host;
+pub mod import;
 mod keys;
 mod legacy;
 mod lexer;

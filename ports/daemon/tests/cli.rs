@@ -302,3 +302,79 @@ fn a_closed_pipe_is_no_failure_and_a_full_disk_is_one() {
         }
     }
 }
+
+const KEEPALIVED: &str = "vrrp_instance A {
+    interface none0
+    virtual_router_id 5
+    priority 90
+    @other nopreempt
+    virtual_ipaddress {
+        192.0.2.5
+    }
+}
+";
+
+#[test]
+fn an_import_gives_a_file_a_report_and_a_status() {
+    let dir = Dir::new("import");
+    let file = dir.file("keepalived.conf", KEEPALIVED);
+    let got = run(VRRPD, &["--import", text(&file), "--config-id", "web"]);
+    assert_eq!(got.status.code(), Some(0), "{}", err(&got));
+    assert!(
+        out(&got).contains("\n[VRID]\nname = A\nserverid = 5\n"),
+        "{}",
+        out(&got)
+    );
+    assert!(
+        err(&got).ends_with("1 virtual router: 5 carried over, 1 note\n"),
+        "{}",
+        err(&got)
+    );
+    let made = dir.file("vrrpd.conf", &out(&got));
+    let checked = run(VRRPD, &["--check", text(&made)]);
+    assert_eq!(checked.status.code(), Some(0), "{}", out(&checked));
+
+    let other = run(
+        VRRPD,
+        &[&format!("--import={}", text(&file)), "--config-id=other"],
+    );
+    assert!(out(&other).contains("\npreempt = no\n"), "{}", out(&other));
+
+    let lost = dir.file(
+        "lost.conf",
+        &KEEPALIVED.replace("priority 90", "smtp_alert"),
+    );
+    let got = run(VRRPD, &["--import", text(&lost), "--config-id", "web"]);
+    assert_eq!(got.status.code(), Some(1), "{}", err(&got));
+    assert!(
+        err(&got).contains("lost.conf:4: not carried over: smtp_alert"),
+        "{}",
+        err(&got)
+    );
+}
+
+#[test]
+fn an_import_of_nothing_gives_no_file() {
+    let dir = Dir::new("import-nothing");
+    let file = dir.file("keepalived.conf", "virtual_server 192.0.2.1 80 {\n}\n");
+    for path in [text(&file), "/nowhere/keepalived.conf", "/"] {
+        let got = run(VRRPD, &["--import", path]);
+        assert_eq!(got.status.code(), Some(78), "{}", err(&got));
+        assert_eq!(out(&got), "");
+        assert!(err(&got).contains(path), "{}", err(&got));
+    }
+}
+
+#[test]
+fn an_import_wants_a_file_and_nothing_beside_it() {
+    for args in [
+        &["--import"][..],
+        &["--import", "a", "--check"],
+        &["--import", "a", "b"],
+        &["--config-id", "a"],
+        &["--check", "--config-id", "a"],
+    ] {
+        let got = run(VRRPD, args);
+        assert_eq!(got.status.code(), Some(2), "{args:?} {}", err(&got));
+    }
+}

@@ -13,6 +13,7 @@ mod facts;
 pub mod frames;
 pub mod gate;
 mod guard;
+pub mod imports;
 pub mod ioctl;
 pub mod netgraph;
 pub mod netlink;

@@ -92,3 +92,8 @@ fn ioctl() {
 fn answers() {
     run("answers", vrrp_fuzz::answers::check);
 }
+
+#[test]
+fn imports() {
+    run("imports", vrrp_fuzz::imports::check);
+}

@@ -360,6 +360,19 @@ pub fn user_name(uid: u32) -> Option<String> {
 #[derive(Clone, Copy, Debug)]
 pub struct SystemAccounts;
 
+/// Returns the name of this host. Empty when the system does not tell it.
+pub fn host_name() -> String {
+    let mut name = [0_u8; 256];
+    // SAFETY: the pointer and the length are those of an array that outlives the call.
+    let result = unsafe { libc::gethostname(name.as_mut_ptr().cast(), name.len()) };
+    let name = name.split(|octet| *octet == 0).next().unwrap_or_default();
+    if result == 0 {
+        String::from_utf8_lossy(name).into_owned()
+    } else {
+        String::new()
+    }
+}
+
 impl Accounts for SystemAccounts {
     fn user(&self, name: &str) -> Option<Account> {
         let name = CString::new(name).ok()?;

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::tools::run::{self, Failure, cargo, root, target_dir};
 
-pub(crate) const TARGETS: [&str; 13] = [
+pub(crate) const TARGETS: [&str; 14] = [
     "frames",
     "operations",
     "oracle",
@@ -18,6 +18,7 @@ pub(crate) const TARGETS: [&str; 13] = [
     "ioctl",
     "remote",
     "answers",
+    "imports",
 ];
 
 /// `cargo xtask fuzz TARGET [SECONDS]`, a minute unless it is said otherwise.

@@ -1,6 +1,7 @@
 //! The daemon: service addresses that survive a failing host.
 
 mod check;
+mod import;
 mod parent;
 mod system;
 mod worker;
@@ -31,6 +32,7 @@ const USAGE: &str = "\
 usage: vrrpd [-F] [-d] [-f FILE] [-p PIDFILE]
        vrrpd --check [--print | --against-running] [FILE]
        vrrpd --clean [-f FILE]
+       vrrpd --import FILE [--config-id ID]
 
   -f FILE       the configuration file
   -F            stay in the foreground
@@ -40,6 +42,9 @@ usage: vrrpd [-F] [-d] [-f FILE] [-p PIDFILE]
   --print       with --check: print the file with every value that is in force
   --against-running
                 with --check: say what is different from the vrrpd that runs
+  --import FILE print a configuration made from one of keepalived, and what is lost
+  --config-id ID
+                with --import: the id for lines with @, instead of the host's name
   --clean       remove what a vrrpd that was killed has left, and do nothing else
   --version, --help
 
@@ -73,6 +78,7 @@ enum Command {
     Run(Args),
     Check(PathBuf, Look),
     Clean(PathBuf),
+    Import(PathBuf, Option<String>),
     Worker(Option<Kind>),
     Print(String),
 }
@@ -96,6 +102,12 @@ fn main() -> ExitCode {
         Ok(Command::Check(file, look)) => {
             let (code, text) = check::run(&file, look);
             return print(&text, code);
+        }
+        Ok(Command::Import(file, id)) => {
+            let (code, text, report) = import::run(&file, id.as_deref());
+            let code = print(&text, code);
+            output::complain(report);
+            return code;
         }
         Ok(Command::Clean(file)) => clean(&file),
         Ok(Command::Worker(scraped)) => worker::run(scraped),
@@ -129,7 +141,8 @@ fn parse() -> Result<Command, lexopt::Error> {
         debug: false,
         pid_file: None,
     };
-    let (mut checks, mut cleans, mut works) = (false, false, false);
+    let (mut checks, mut cleans, mut works, mut imports) = (false, false, false, false);
+    let mut id = None;
     let mut checked: Option<OsString> = None;
     let mut look = Look::default();
     let mut scraped = None;
@@ -143,6 +156,11 @@ fn parse() -> Result<Command, lexopt::Error> {
                 checks = true;
                 checked = parser.optional_value().or(checked);
             }
+            Long("import") => {
+                imports = true;
+                checked = parser.optional_value().or(checked);
+            }
+            Long("config-id") => id = Some(parser.value()?.string()?),
             Long("print") | Long("against-running") if look != Look::Judge => {
                 return Err("--print and --against-running do not go together".into());
             }
@@ -165,6 +183,12 @@ fn parse() -> Result<Command, lexopt::Error> {
     }
     Ok(match checked.map(PathBuf::from) {
         _ if checks && cleans => return Err("--check and --clean do not go together".into()),
+        _ if imports && (checks || cleans) => {
+            return Err("--import does not go with --check or --clean".into());
+        }
+        _ if id.is_some() && !imports => return Err("--config-id goes with --import".into()),
+        None if imports => return Err("--import needs the file to read".into()),
+        Some(file) if imports => Command::Import(file, id),
         file if checks => Command::Check(file.unwrap_or(args.file), look),
         Some(file) => {
             let text = format!(

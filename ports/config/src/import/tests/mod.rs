@@ -1,0 +1,355 @@
+//! Imports as files: `NAME.conf` beside `NAME.expected`, which has the configuration, a line of dashes and
+//! the report. `UPDATE_EXPECTED=1 cargo test -p vrrp-config import` writes what is expected anew.
+
+mod properties;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use super::{Imported, Surroundings, Verdict, from_keepalived};
+use crate::{Diagnostic, parse};
+
+/// A host that has what a test gives it.
+#[derive(Debug, Default)]
+pub(super) struct Host {
+    /// The files by their paths.
+    files: BTreeMap<PathBuf, String>,
+    users: Vec<String>,
+    networks: Vec<(IpAddr, u8)>,
+}
+
+impl Surroundings for Host {
+    fn read(&self, file: &Path) -> io::Result<Vec<u8>> {
+        let text = self.files.get(file);
+        let text = text.ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        Ok(text.clone().into_bytes())
+    }
+
+    fn begin(&self, file: &Path) -> io::Result<Vec<u8>> {
+        if file.starts_with("/usr/bin") || file.starts_with("/bin") {
+            return Ok(b"\x7fELF".to_vec());
+        }
+        self.read(file)
+    }
+
+    fn names(&self, folder: &Path) -> Vec<String> {
+        let inner = self.files.keys().filter_map(|path| {
+            let rest = path.strip_prefix(folder).ok()?;
+            Some(rest.iter().next()?.to_str()?.to_owned())
+        });
+        inner.collect()
+    }
+
+    fn program(&self, name: &str) -> Option<PathBuf> {
+        let known = [
+            "killall",
+            "pidof",
+            "pgrep",
+            "curl",
+            "grep",
+            "systemctl",
+            "true",
+            "logger",
+        ];
+        known
+            .contains(&name)
+            .then(|| Path::new("/usr/bin").join(name))
+    }
+
+    fn has_user(&self, name: &str) -> bool {
+        name == "root" || self.users.iter().any(|user| user == name)
+    }
+
+    fn host_name(&self) -> String {
+        "web1.example.org".into()
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        (name == "SITE").then(|| "north".into())
+    }
+
+    fn networks(&self, interface: &str) -> Vec<(IpAddr, u8)> {
+        if interface == "eth0" {
+            self.networks.clone()
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn judge(&self, text: &str) -> Vec<Diagnostic> {
+        parse(Path::new("vrrpd.conf"), text).diagnostics
+    }
+}
+
+/// The host of the examples.
+pub(super) fn host() -> Host {
+    let files = [
+        (
+            "/etc/keepalived/stops.sh",
+            "#!/bin/sh\n# killall keepalived\npidof nginx || systemctl stop keepalived\nexit 0\n",
+        ),
+        (
+            "/etc/keepalived/check.sh",
+            "#!/bin/sh\ncurl -s http://localhost/ || exit 1\n",
+        ),
+        (
+            "conf.d/b.conf",
+            "vrrp_instance B {\n interface eth0\n virtual_router_id 2\n priority ${BEST}\n virtual_ipaddress { 10.0.0.2 }\n}\n",
+        ),
+        ("conf.d/a.conf", "$BEST=200\n"),
+        ("conf.d/.hidden.conf", "error\n"),
+    ];
+    let files = files.map(|(name, text)| (PathBuf::from(name), text.to_owned()));
+    Host {
+        files: files.into(),
+        users: vec!["monitor".into()],
+        networks: vec![("192.0.2.10".parse().unwrap(), 24)],
+    }
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/import/tests/keepalived")
+}
+
+/// The examples: names and texts.
+pub(super) fn examples() -> Vec<(String, String)> {
+    let entries = fs::read_dir(folder()).expect("the examples");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let examples = paths.filter(|path| path.extension().is_some_and(|e| e == "conf"));
+    let mut examples: Vec<(String, String)> = examples
+        .map(|path| {
+            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            (name, fs::read_to_string(&path).expect("an example"))
+        })
+        .collect();
+    examples.sort();
+    examples
+}
+
+pub(super) fn import(text: &str) -> Imported {
+    let file = Path::new("keepalived.conf");
+    from_keepalived(file, text.as_bytes(), None, &host())
+}
+
+/// A text with lines in an instance that is complete without them.
+fn instance(lines: &str) -> String {
+    format!(
+        "vrrp_instance A {{\n interface eth0\n virtual_router_id 1\n priority 100\n virtual_ipaddress {{\n 10.0.0.1/24\n }}\n{lines}\n}}\n"
+    )
+}
+
+/// The configuration that an import gives.
+fn written(text: &str) -> String {
+    let imported = import(text);
+    imported
+        .text
+        .unwrap_or_else(|| panic!("{:#?}", imported.findings))
+}
+
+#[test]
+fn examples_give_what_is_expected() {
+    let examples = examples();
+    assert!(examples.len() >= 10);
+    let mut wrong = Vec::new();
+    for (name, text) in examples {
+        let imported = import(&text);
+        let written = imported.text.as_deref().unwrap_or_default();
+        let found = format!(
+            "{written}----- {}\n{}",
+            imported.status(),
+            imported.report()
+        );
+        let path = folder().join(format!("{name}.expected"));
+        if std::env::var_os("UPDATE_EXPECTED").is_some() {
+            fs::write(&path, &found).expect("written");
+        }
+        if fs::read_to_string(&path).ok().as_deref() != Some(&found) {
+            wrong.push(format!("{name}:\n{found}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_line_of_an_example_is_unknown_to_the_importer() {
+    for (name, text) in examples() {
+        for finding in import(&text).findings {
+            let left = finding.message.contains("not known to this importer");
+            assert!(!left, "{name}: {finding}");
+        }
+    }
+}
+
+#[test]
+fn what_decides_an_election_is_what_keepalived_makes_of_it() {
+    let table = [
+        ("", "version = 2\nuseVMAC = no\n"),
+        ("version 3", "version = 3\n"),
+        ("use_vmac", "useVMAC = yes\n"),
+        ("advert_int 1.5", "advertinterval = 2\n"),
+        ("advert_int 0.4", "version = 2\n"),
+        ("version 3\nadvert_int 0.25", "advertinterval = 0.25\n"),
+        ("version 3\nadvert_int 50", "advertinterval = 40.95\n"),
+        ("nopreempt", "preempt = no\n"),
+        ("state BACKUP\npreempt_delay 5.5", "preemptdelay = 5.5\n"),
+        ("no_accept", "accept = no\n"),
+        (
+            "authentication {\nauth_type PASS\nauth_pass abcdefghij\n}",
+            "password = abcdefgh\n",
+        ),
+        (
+            "authentication {\nauth_type PASS\nauth_pass \"#1\"\n}",
+            "password=#1\n",
+        ),
+        (
+            "unicast_src_ip 192.0.2.10\nunicast_peer {\n192.0.2.11\n}",
+            "source = 192.0.2.10\npeers = 192.0.2.11\n",
+        ),
+        ("unicast_peer {\n198.51.100.1\n}", "maxhops = 255\n"),
+        ("garp_master_refresh 60", "announcerefresh = 60\n"),
+        ("garp_master_delay 0", "announcerepeats = 0\n"),
+        (
+            "track_interface {\neth1\neth2 weight -20\n}",
+            "trackinterface = eth1, eth2:-20\n",
+        ),
+        ("strict_mode", "accept = no\n"),
+        ("owner_ignore_adverts", "ownerreceive = discard\n"),
+        ("version 3\nv3_checksum_as_v2", "checksum = rfc9568\n"),
+    ];
+    for (lines, expected) in table {
+        let text = written(&instance(lines));
+        assert!(text.contains(expected), "{lines}\n{text}");
+    }
+    let absent = [
+        ("advert_int 0.4", "advertinterval"),
+        ("state MASTER\nnopreempt", "preempt ="),
+        ("state MASTER\npreempt_delay 5", "preemptdelay"),
+        ("nopreempt\npreempt_delay 5", "preemptdelay"),
+        (
+            "version 3\nauthentication {\nauth_type PASS\nauth_pass abc\n}",
+            "password",
+        ),
+        (
+            "strict_mode\nauthentication {\nauth_type PASS\nauth_pass abc\n}",
+            "password",
+        ),
+        ("authentication {\nauth_pass abc\n}", "password"),
+        ("unicast_peer {\n192.0.2.11\n}", "maxhops"),
+        ("accept", "accept"),
+        ("track_interface {\neth0\n}", "trackinterface"),
+    ];
+    for (lines, key) in absent {
+        let text = written(&instance(lines));
+        assert!(!text.contains(key), "{lines}\n{text}");
+    }
+}
+
+#[test]
+fn the_priority_that_is_absent_depends_on_the_state() {
+    let without = instance("").replace(" priority 100\n", "");
+    assert!(written(&without).contains("priority = 100\n"));
+    let master = without.replace("interface eth0", "interface eth0\nstate MASTER");
+    assert!(written(&master).contains("priority = 255\n"));
+    let wrong = without.replace("interface eth0", "interface eth0\npriority 300");
+    assert!(written(&wrong).contains("priority = 100\n"));
+    let twice = without.replace("interface eth0", "interface eth0\npriority 20\npriority 30");
+    let imported = import(&twice);
+    assert!(imported.text.unwrap().contains("priority = 30\n"));
+    assert!(
+        imported
+            .findings
+            .iter()
+            .any(|f| f.line == 3 && f.verdict == Verdict::Error)
+    );
+}
+
+#[test]
+fn what_the_others_would_not_hear_is_not_written() {
+    let lines = [
+        "authentication {\nauth_type AH\nauth_pass abc\n}",
+        "authentication {\nauth_type PASS\nauth_pass \"a\u{7}\"\n}",
+        "authentication {\nauth_type PASS\nauth_pass \" a\"\n}",
+        "auth_hmac {\nkey 1 0123456789abcdef0123456789abcdef\nactive_key 1\n}",
+    ];
+    for lines in lines {
+        let imported = import(&instance(lines));
+        assert_eq!(imported.text, None, "{lines}");
+        assert_eq!(imported.status(), super::NOTHING);
+    }
+}
+
+#[test]
+fn no_report_tells_a_secret() {
+    let secrets = [
+        "authentication {\nauth_type PASS\nauth_pass s3cret more\n}",
+        "authentication {\nauth_type AH\nauth_pass s3cret\n}",
+        "version 3\nauthentication {\nauth_type PASS\nauth_pass s3cret\n}",
+        "authentication {\nauth_pass s3cret\n}",
+        "authentication {\nauth_type FOO\nauth_pass \"s3cret\n}",
+        "auth_hmac {\nkey 1 s3cret\nkey 0 s3cret\nactive_key 1\n}",
+    ];
+    for lines in secrets {
+        let report = import(&instance(lines)).report();
+        assert!(!report.contains("s3cret"), "{report}");
+    }
+}
+
+#[test]
+fn an_id_chooses_lines() {
+    let text = instance("@web1 nopreempt\n@^web1 use_vmac\n@web2 no_accept");
+    let host = host();
+    let with = |id| {
+        from_keepalived(Path::new("k"), text.as_bytes(), id, &host)
+            .text
+            .unwrap()
+    };
+    let own = with(None);
+    assert!(
+        own.contains("preempt = no") && own.contains("useVMAC = no") && !own.contains("accept")
+    );
+    let other = with(Some("web2"));
+    assert!(other.contains("useVMAC = yes") && other.contains("accept = no"));
+    let none = with(Some("x"));
+    assert!(none.contains("useVMAC = yes") && !none.contains("accept"));
+}
+
+#[test]
+fn what_never_ends_is_cut_off() {
+    let texts = [
+        "$A=$A x\n$A\n".to_owned(),
+        "$A= \\\n $A \\\n $A \\\n\n$A\n".to_owned(),
+        "~SEQ(A,1,1000000000000) $X=1\n".to_owned(),
+        "~SEQ(A,1,100000) ~SEQ(B,1,100000) ~SEQ(C,1,100000) x\n".to_owned(),
+        "include keepalived.conf\ninclude *\n".to_owned(),
+        "{".repeat(100_000),
+        "}".repeat(100_000),
+        "a {\n".repeat(50_000),
+        format!("{}\n", "$A".repeat(8_000)),
+        format!("$A={}\n{}\n", "x".repeat(900), "$A ".repeat(4_000)),
+        "include {a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}\n".to_owned(),
+    ];
+    for text in texts {
+        let begin = std::time::Instant::now();
+        let imported = import(&text);
+        assert_eq!(imported.status(), super::NOTHING);
+        assert!(!imported.findings.is_empty());
+        println!("{:?} {}", begin.elapsed(), &text[..text.len().min(60)]);
+        assert!(
+            begin.elapsed().as_secs() < 60,
+            "{}",
+            &text[..text.len().min(60)]
+        );
+    }
+}
+
+#[test]
+fn a_whole_fleet_is_imported() {
+    let text = "~SEQ(N,1,200) $VI\n";
+    let definition = "$VI= \\\nvrrp_instance V${N} { \\\n interface eth0 \\\n virtual_router_id ${N} \\\n priority 100 \\\n virtual_ipaddress { \\\n 10.1.${N}.1/24 \\\n } \\\n}\n\n";
+    let imported = import(&format!("{definition}{text}"));
+    assert_eq!(imported.virtual_routers, 200, "{}", imported.report());
+    assert!(imported.text.unwrap().contains("addr = 10.1.200.1/24"));
+}
