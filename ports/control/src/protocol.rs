@@ -422,6 +422,66 @@ pub struct VirtualRouter {
     pub masters: usize,
     /// The last packet for it that was refused.
     pub last_rejected: Option<Rejected>,
+    /// Its signatures and those of others. `None`: it has no keys.
+    #[serde(default)]
+    pub auth: Option<Auth>,
+}
+
+/// The signatures of a virtual router with keys.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Auth {
+    /// `receive-only`, `permissive` or `enforce`.
+    pub mode: String,
+    /// `time` or `monotonic`.
+    pub anti_replay: String,
+    /// The seconds by which clocks may differ.
+    pub window_s: u16,
+    /// The ids of the keys.
+    pub keys: Vec<u8>,
+    /// The id of the key that signs.
+    pub active_key: u8,
+    /// The kernel was told that the clock is right.
+    pub synchronised: bool,
+    /// The clock is not known to be right: it takes over late, and from no master.
+    pub waits_for_clock: bool,
+    /// The peer with another clock beside which it stays backup.
+    pub held_by: Option<String>,
+    /// Advertisements that were believed for their signature. It wraps at 2^32.
+    pub signed_received: u32,
+    /// Advertisements without a signature, believed or not. It wraps at 2^32.
+    pub bare_received: u32,
+    /// Nothing that was heard stands in the way of `enforce` on all hosts.
+    pub ready: bool,
+    /// What stands in the way, in words.
+    pub obstacles: Vec<String>,
+    /// The routers that were heard since it has keys.
+    pub senders: Vec<AuthSender>,
+    /// Peers of a unicast group that were never heard since.
+    pub unheard: Vec<String>,
+}
+
+/// A router that was heard by a virtual router with keys.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AuthSender {
+    /// Its address.
+    pub address: String,
+    /// Whether its last advertisement was signed, rightly or not.
+    pub signed: bool,
+    /// The id of the key of its last signature that was right. `None`: there was none.
+    pub key_id: Option<u8>,
+    /// The seconds by which its clock is ahead of ours, below zero if it is behind. `None`: no right
+    /// signature has told.
+    pub skew_s: Option<i32>,
+    /// How long ago it was heard.
+    pub last_heard_s: f64,
+    /// Why an advertisement was last refused, as in the counters.
+    pub refusal: Option<String>,
+    /// How long ago that was.
+    pub refused_s: Option<f64>,
+    /// Advertisements that were believed. It wraps at 2^32.
+    pub believed: u32,
+    /// Advertisements that were refused for their signature, or for having none. It wraps at 2^32.
+    pub refused: u32,
 }
 
 /// A host that has a virtual address, and is not heard as a router.

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 use vrrp_control::{
-    Answer, Check, CheckEvent, CheckStats, Event, GivenOverride, Log, Notice, Peer, RefusedPeer,
-    Rejected, Reloads, Request, SCHEMA, Script, Seen, Since, Stats, Status, Term, Terms, TimerLate,
-    TrackedObject, Transition, UsedCheck, VirtualRouter, VrStats, Which,
+    Answer, Auth, AuthSender, Check, CheckEvent, CheckStats, Event, GivenOverride, Log, Notice,
+    Peer, RefusedPeer, Rejected, Reloads, Request, SCHEMA, Script, Seen, Since, Stats, Status,
+    Term, Terms, TimerLate, TrackedObject, Transition, UsedCheck, VirtualRouter, VrStats, Which,
 };
 
 const PAGE: &str = include_str!("../../daemon/man/vrrpd_control.5");
@@ -46,6 +46,7 @@ fn whole_notice() -> Notice {
         interface: Some("eth0".into()),
         family: Some(vrrp_control::Family::Ipv4),
         uid: Some(0),
+        user: Some("vrrp".into()),
         ..Notice::default()
     }
 }
@@ -69,11 +70,22 @@ fn every_member_is_described_and_no_other() {
             ".Ss A virtual router of the status",
             members(&VirtualRouter::default()),
         ),
+        (
+            ".Ss The signatures of a virtual router",
+            members(&Auth::default()),
+        ),
+        (
+            ".Ss A sender of advertisements",
+            members(&AuthSender::default()),
+        ),
         (".Ss A tracked object", members(&TrackedObject::default())),
         (".Ss A term of a priority", members(&Term::default())),
         (
             ".Ss An override of a virtual router",
-            members(&GivenOverride::default()),
+            members(&GivenOverride {
+                user: Some("vrrp".into()),
+                ..GivenOverride::default()
+            }),
         ),
         (".Ss A peer", members(&Peer::default())),
         (".Ss check", members(&Check::default())),

@@ -7,12 +7,13 @@ use vrrp_core::{
     TrackEffect, Version,
 };
 use vrrp_host::{
-    About, InterfaceReport, Lateness, Sighting, TrackReport, Tracked, VrId, VrReport, Warning,
+    About, AuthReport, InterfaceReport, Lateness, Sighting, TrackReport, Tracked, VrId, VrReport,
+    Warning,
 };
 
 use vrrp_control::{
-    Conflict, Peer, RefusedPeer, Rejected, Seen, Term, TimerLate, TrackedObject, Versions,
-    VirtualRouter, VrStats,
+    Auth, AuthSender, Conflict, Peer, RefusedPeer, Rejected, Seen, Term, TimerLate, TrackedObject,
+    Versions, VirtualRouter, VrStats,
 };
 use vrrp_host::wording;
 
@@ -150,6 +151,55 @@ pub fn virtual_router(
             age_s: wording::age(now, last.at),
             count: last.count,
         }),
+        auth: report.auth.as_ref().map(|auth| signatures(auth, now)),
+    }
+}
+
+/// The signatures of a virtual router, and what stands in the way of refusing whoever has none.
+fn signatures(report: &AuthReport, now: Instant) -> Auth {
+    let status = &report.status;
+    let heard = |at| wording::ago(wording::age(now, at));
+    let bare = report.bare().map(|sender| {
+        format!(
+            "{} still sends bare advertisements (heard {})",
+            sender.address,
+            heard(sender.last_heard)
+        )
+    });
+    let refused = report.refused().map(|(sender, reason)| {
+        format!(
+            "{} is refused: {reason} (heard {})",
+            sender.address,
+            heard(sender.last_heard)
+        )
+    });
+    let obstacles: Vec<String> = bare.chain(refused).collect();
+    let senders = report.senders.iter().map(|sender| AuthSender {
+        address: sender.address.to_string(),
+        signed: sender.signed,
+        key_id: sender.key_id,
+        skew_s: sender.skew,
+        last_heard_s: wording::age(now, sender.last_heard),
+        refusal: sender.refusal.map(|(reason, _)| reason.to_string()),
+        refused_s: sender.refusal.map(|(_, at)| wording::age(now, at)),
+        believed: sender.believed,
+        refused: sender.refused,
+    });
+    Auth {
+        mode: status.settings.mode.to_string(),
+        anti_replay: status.settings.replay.to_string(),
+        window_s: status.settings.window,
+        keys: status.keys.iter().copied().filter(|id| *id != 0).collect(),
+        active_key: status.settings.active_key,
+        synchronised: status.synchronised,
+        waits_for_clock: status.waits_for_clock,
+        held_by: status.held_by.map(|held| held.address.to_string()),
+        signed_received: status.signed_received,
+        bare_received: status.bare_received,
+        ready: obstacles.is_empty(),
+        obstacles,
+        senders: senders.collect(),
+        unheard: report.unheard.iter().map(ToString::to_string).collect(),
     }
 }
 
@@ -311,6 +361,7 @@ pub fn vr_stats(report: &VrReport) -> VrStats {
         master: report.status.state == State::Active,
         counters: counters(&report.statistics)
             .into_iter()
+            .chain(report.auth.iter().flat_map(of_signatures))
             .map(|(name, n)| (name.to_owned(), u64::from(n)))
             .collect(),
         transitions: Vec::new(),
@@ -318,6 +369,13 @@ pub fn vr_stats(report: &VrReport) -> VrStats {
             .map(|(reason, n)| (reason.to_string(), u64::from(n)))
             .collect(),
     }
+}
+
+fn of_signatures(report: &AuthReport) -> [(&'static str, u32); 2] {
+    [
+        ("signed-advertisement-rcvd", report.status.signed_received),
+        ("bare-advertisement-rcvd", report.status.bare_received),
+    ]
 }
 
 fn counters(s: &Statistics) -> [(&'static str, u32); 11] {

@@ -139,8 +139,26 @@ fn awaited(router: &VirtualRouter) -> Option<&Conflict> {
     conflict.filter(|conflict| conflict.waits)
 }
 
+/// The peer beside which a backup stays so, as the two sign by different clocks.
+fn held_by_clock(router: &VirtualRouter) -> Option<String> {
+    let auth = router.auth.as_ref()?;
+    let peer = auth.held_by.as_ref()?;
+    let mut senders = auth.senders.iter();
+    let sender = senders.find(|sender| sender.address == *peer);
+    let differ = match sender.and_then(|sender| sender.skew_s) {
+        Some(skew) => format!("clocks differ by {} s", skew.unsigned_abs()),
+        None => "clocks differ".into(),
+    };
+    Some(format!(
+        "This host is backup: peer {peer} is present, {differ}, and nobody has told this kernel that its clock is right. It takes over when {peer} is silent. Set the clocks of both."
+    ))
+}
+
 fn backup(facts: &Facts<'_>) -> Vec<String> {
     let router = facts.router;
+    if let Some(held) = held_by_clock(router) {
+        return vec![held];
+    }
     let Some(peer) = living(router) else {
         if let Some(Conflict { address, mac, .. }) = awaited(router) {
             return vec![format!(

@@ -326,7 +326,7 @@ fn router_rejected(out: &mut Page, stats: &Stats) {
 }
 
 /// The counters of each virtual router by their names in the control protocol, and their help.
-pub const COUNTERS: [(&str, &str); 11] = [
+pub const COUNTERS: [(&str, &str); 13] = [
     (
         "active-transitions",
         "Times that the virtual router became master.",
@@ -362,12 +362,20 @@ pub const COUNTERS: [(&str, &str); 11] = [
         "checksum-rfc5798",
         "Advertisements received with the checksum of RFC 5798 over IPv4.",
     ),
+    (
+        "signed-advertisement-rcvd",
+        "Advertisements believed for their signature.",
+    ),
+    (
+        "bare-advertisement-rcvd",
+        "Advertisements without a signature, believed or not, where there are keys.",
+    ),
 ];
 
 type Value = fn(&VirtualRouter) -> Option<f64>;
 
 /// The gauges of each virtual router: name, help, value.
-const GAUGES: [(&str, &str, Value); 14] = [
+const GAUGES: [(&str, &str, Value); 17] = [
     (
         "vrrp_effective_priority",
         "Priority that is advertised.",
@@ -428,6 +436,26 @@ const GAUGES: [(&str, &str, Value); 14] = [
         "vrrp_address_conflict",
         "Whether a host answers for the first address though no advertisement of it is heard.",
         |router| Some(flag(router.conflict.is_some())),
+    ),
+    (
+        "vrrp_auth_ready",
+        "Whether nothing that was heard stands in the way of authmode = enforce.",
+        |router| router.auth.as_ref().map(|auth| flag(auth.ready)),
+    ),
+    (
+        "vrrp_auth_clock_in_doubt",
+        "Whether the clock that signatures go by is not known to be right.",
+        |router| router.auth.as_ref().map(|auth| flag(auth.waits_for_clock)),
+    ),
+    (
+        "vrrp_auth_held_by_clock",
+        "Whether it stays backup beside a peer that signs by another clock.",
+        |router| {
+            router
+                .auth
+                .as_ref()
+                .map(|auth| flag(auth.held_by.is_some()))
+        },
     ),
     (
         "vrrp_peer_age_seconds",
@@ -623,6 +651,7 @@ mod tests {
                 since_s: 12.5,
                 name: Some("web".into()),
                 overrides: vec![vrrp_control::GivenOverride::default()],
+                auth: Some(vrrp_control::Auth::default()),
                 masters: 2,
                 refused: vec![RefusedPeer {
                     address: "10.0.0.9".into(),

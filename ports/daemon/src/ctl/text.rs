@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use vrrp_control::{
-    Check, CheckEvent, Event, Family, GivenOverride, Log, Notice, OverrideKind, Record, Seen,
-    State, Stats, Status, VirtualRouter,
+    Auth, AuthSender, Check, CheckEvent, Event, Family, GivenOverride, Log, Notice, OverrideKind,
+    Record, Seen, State, Stats, Status, VirtualRouter,
 };
 use vrrp_host::full_name;
 use vrrp_host::wording::{ago, gave_up, span, utc};
@@ -289,6 +289,100 @@ fn state_of(check: &Check) -> String {
     };
     let _ = writeln!(out, "  {:<10} {answer}{took}", "last");
     out
+}
+
+/// The signatures of each virtual router that has keys.
+pub fn auth(status: &Status) -> String {
+    let mut out = String::new();
+    for router in &status.virtual_routers {
+        let Some(auth) = &router.auth else { continue };
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        let named = name(
+            router.name.as_deref(),
+            router.vrid,
+            &router.interface,
+            router.family,
+        );
+        let keys: Vec<String> = auth.keys.iter().map(u8::to_string).collect();
+        let window = match auth.anti_replay.as_str() {
+            "time" => format!(", time window {} s", auth.window_s),
+            other => format!(", {other}"),
+        };
+        let _ = writeln!(
+            out,
+            "{named}: {}, key {} of {}{window}",
+            auth.mode,
+            auth.active_key,
+            keys.join(", ")
+        );
+        let mut line = |name: &str, text: String| {
+            let _ = writeln!(out, "  {name:<10} {text}");
+        };
+        if let Some(peer) = &auth.held_by {
+            line(
+                "clock",
+                format!(
+                    "{peer} signs by another clock, and ours is not known to be right: it stays backup"
+                ),
+            );
+        } else if auth.waits_for_clock {
+            line("clock", "not known to be right".into());
+        }
+        if auth.senders.is_empty() {
+            line("senders", "none was heard since it has keys".into());
+        }
+        for sender in &auth.senders {
+            line("sender", sender_line(sender));
+        }
+        if !auth.unheard.is_empty() {
+            line("unheard", auth.unheard.join(", "));
+        }
+        line("ready", readiness(auth));
+    }
+    if out.is_empty() {
+        out.push_str("no virtual router has keys (auth = hmac)\n");
+    }
+    out
+}
+
+fn sender_line(sender: &AuthSender) -> String {
+    let mut text = format!("{} ", sender.address);
+    text += match sender.signed {
+        true => "signed",
+        false => "bare",
+    };
+    if let Some(id) = sender.key_id {
+        text += &format!(", key {id}");
+    }
+    if let Some(skew) = sender.skew_s {
+        text += &match skew {
+            0 => ", same clock".to_owned(),
+            ahead @ 1.. => format!(", clock {ahead} s ahead"),
+            behind => format!(", clock {} s behind", behind.unsigned_abs()),
+        };
+    }
+    text += &format!(", heard {}", ago(sender.last_heard_s));
+    if let (Some(reason), Some(age)) = (&sender.refusal, sender.refused_s) {
+        text += &format!(", last refused {}: {reason}", ago(age));
+    }
+    text
+}
+
+/// Whether a group can refuse whoever does not sign: what `vrrpctl auth` says in one line.
+fn readiness(auth: &Auth) -> String {
+    if !auth.ready {
+        return format!("for enforce: no, {}", auth.obstacles.join("; "));
+    }
+    let mut text = "for enforce: yes, as far as was heard".to_owned();
+    if auth.mode == "receive-only" {
+        text += "; this host signs nothing yet";
+    }
+    if auth.senders.is_empty() {
+        text += "; a backup says nothing until it is master";
+    }
+    text
 }
 
 /// A change of a check's state in one line.
@@ -848,6 +942,70 @@ VRID  INTERFACE  FAMILY  STATE   SINCE       PRIO  MASTER                       
         };
         let rows: Vec<String> = table.lines().map(first).collect();
         assert_eq!(rows, ["NAME VRID", "- 1", "web 2"]);
+    }
+
+    #[test]
+    fn signatures_are_told_with_who_stands_in_the_way() {
+        let router = |auth: Option<Auth>| VirtualRouter {
+            vrid: 7,
+            interface: "eth0".into(),
+            auth,
+            ..VirtualRouter::default()
+        };
+        let status = |auth| Status {
+            virtual_routers: vec![router(auth)],
+            ..Status::default()
+        };
+        assert_eq!(
+            auth(&status(None)),
+            "no virtual router has keys (auth = hmac)\n"
+        );
+        let sender = |address: &str, signed| AuthSender {
+            address: address.into(),
+            signed,
+            last_heard_s: 0.4,
+            ..AuthSender::default()
+        };
+        let mut group = Auth {
+            mode: "permissive".into(),
+            anti_replay: "time".into(),
+            window_s: 5,
+            keys: vec![1, 2],
+            active_key: 2,
+            ready: true,
+            ..Auth::default()
+        };
+        assert_eq!(
+            auth(&status(Some(group.clone()))),
+            "VRID 7 on eth0 (ipv4): permissive, key 2 of 1, 2, time window 5 s\n\
+             \u{20} senders    none was heard since it has keys\n\
+             \u{20} ready      for enforce: yes, as far as was heard; a backup says nothing until it is master\n"
+        );
+        group.senders = vec![
+            AuthSender {
+                key_id: Some(2),
+                skew_s: Some(-312),
+                refusal: Some("auth-stale".into()),
+                refused_s: Some(0.4),
+                ..sender("192.0.2.2", true)
+            },
+            sender("192.0.2.3", false),
+        ];
+        group.unheard = vec!["192.0.2.4".into()];
+        group.ready = false;
+        group.obstacles =
+            vec!["192.0.2.3 still sends bare advertisements (heard 0.4 s ago)".into()];
+        let ago = ago(0.4);
+        assert_eq!(
+            auth(&status(Some(group))),
+            format!(
+                "VRID 7 on eth0 (ipv4): permissive, key 2 of 1, 2, time window 5 s\n\
+                 \u{20} sender     192.0.2.2 signed, key 2, clock 312 s behind, heard {ago}, last refused {ago}: auth-stale\n\
+                 \u{20} sender     192.0.2.3 bare, heard {ago}\n\
+                 \u{20} unheard    192.0.2.4\n\
+                 \u{20} ready      for enforce: no, 192.0.2.3 still sends bare advertisements (heard 0.4 s ago)\n"
+            )
+        );
     }
 
     #[test]

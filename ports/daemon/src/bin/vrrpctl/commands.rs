@@ -113,6 +113,14 @@ pub(crate) const COMMANDS: &[Command] = &[
         details: "Names are those of RFC 8347bis. --prometheus is for the textfile collector.",
     },
     Command {
+        name: "auth",
+        operands: Operands::Selection,
+        forms: &[Form::Json],
+        summary: "show who signs, with which key, and whether all do",
+        details: "Of virtual routers with auth = hmac: each router that was heard, signed or bare, its key and\n\
+                  its clock, why it was refused last; and whether the group is ready for authmode = enforce.",
+    },
+    Command {
         name: "explain",
         operands: Operands::OneVrid,
         forms: &[],

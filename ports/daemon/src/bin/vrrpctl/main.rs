@@ -45,6 +45,7 @@ enum Work {
     HandOver(Request, Duration),
     Check(String),
     Explain(Filter),
+    Auth,
     Doctor,
 }
 
@@ -412,6 +413,7 @@ fn work(command: &Command, operands: &[&str], filter: &Filter) -> Result<Work, l
         ("default", vrids) => Request::Default(which(vrids, filter)?),
         ("enable", vrids) => Request::Enable(which(vrids, filter)?),
         ("disable", vrids) => Request::Disable(which(vrids, filter)?),
+        ("auth", _) => return Ok(Work::Auth),
         ("doctor", _) => return Ok(Work::Doctor),
         ("explain", vrids) => return Ok(Work::Explain(narrowed(vrids, filter)?)),
         ("is-master", vrids) => return Ok(Work::IsMaster(narrowed(vrids, filter)?)),
@@ -464,6 +466,7 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
         }
         Work::Check(name) => return check(&mut ask, name, args.form),
         Work::Explain(filter) => return explain(&mut ask, filter),
+        Work::Auth => return auth(&mut ask, &args.filter, args.form),
         Work::Doctor => return doctor(&mut ask, &args.filter, &host, args.form),
         Work::HandOver(request, wait) => {
             return handover::run(&mut ask, request, *wait, args.form);
@@ -626,6 +629,52 @@ fn doctor(
     } else {
         REFUSED
     }))
+}
+
+/// A virtual router with keys, as `auth --json` has it.
+#[derive(serde::Serialize)]
+struct Signatures {
+    vrid: u8,
+    name: Option<String>,
+    interface: String,
+    family: Family,
+    auth: vrrp_control::Auth,
+}
+
+/// Tells who signs.
+fn auth(
+    ask: &mut dyn FnMut(&Request) -> Result<Answer, Failure>,
+    filter: &Filter,
+    form: Form,
+) -> Result<ExitCode, Failure> {
+    let mut answer = ask(&Request::Status)?;
+    let found = filter.apply(&mut answer);
+    let Answer::Status(status) = answer else {
+        return Err((REFUSED, "an answer to another question".to_owned().into()));
+    };
+    if !found {
+        let message = format!("there is no virtual router {filter}");
+        return Err((NOT_FOUND, message.into()));
+    }
+    let text = match form {
+        Form::Json => {
+            let all = status.virtual_routers.into_iter();
+            let all = all.filter_map(|router| {
+                Some(Signatures {
+                    vrid: router.vrid,
+                    name: router.name,
+                    interface: router.interface,
+                    family: router.family,
+                    auth: router.auth?,
+                })
+            });
+            let all: Vec<Signatures> = all.collect();
+            serde_json::to_string_pretty(&all).map(|text| text + "\n")
+        }
+        _ => Ok(text::auth(&status)),
+    };
+    print(&text.map_err(|e| (REFUSED, e.to_string().into()))?)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Explains each virtual router that is meant.

@@ -1,6 +1,6 @@
 //! Conditions that the daemon knows of.
 
-use vrrp_control::{Family, Seen, State, Status, VirtualRouter};
+use vrrp_control::{Auth, Family, Seen, State, Status, VirtualRouter};
 
 use super::{Finding, Host};
 use crate::ctl::text::{is_master_now, name};
@@ -175,6 +175,7 @@ fn of_router(router: &VirtualRouter, others: &[&Seen], host: &Host) -> Vec<Findi
             ));
         }
     }
+    all.extend(router.auth.iter().flat_map(|auth| of_auth(auth, router)));
     if router.priority_override.is_some() || router.resigned {
         all.push(finding(
             "override",
@@ -192,10 +193,67 @@ fn of_router(router: &VirtualRouter, others: &[&Seen], host: &Host) -> Vec<Findi
     all
 }
 
+fn of_auth(auth: &Auth, router: &VirtualRouter) -> Vec<Finding> {
+    /// Advertisements of a router that was not heard for so long are of the past.
+    const LATELY: f64 = 3_600.0;
+    let mut all = Vec::new();
+    if let Some(peer) = &auth.held_by {
+        all.push(finding(
+            "clocks-differ",
+            format!("{peer} is present and signs by another clock, and ours is not known to be right"),
+            "This host takes over from nobody while it hears that peer, and each refuses the other.",
+            "timedatectl, or ntpq -p, on both hosts".into(),
+        ));
+    } else if auth.waits_for_clock {
+        all.push(finding(
+            "clock-in-doubt",
+            "the clock is not synchronised, and signatures go by it".into(),
+            "It takes over two intervals late and from no master, until a signed advertisement shows the clock right.",
+            "let an NTP client set the clock, or use antireplay = monotonic on all hosts".into(),
+        ));
+    }
+    for sender in auth.senders.iter().filter(|s| s.last_heard_s <= LATELY) {
+        if !sender.signed && auth.mode != "receive-only" {
+            all.push(finding(
+                "bare-peer",
+                format!(
+                    "{} sends advertisements without a signature",
+                    sender.address
+                ),
+                "authmode = enforce refuses them; without it anybody on the segment can send some.",
+                format!(
+                    "auth = hmac on {}; vrrpctl auth {}",
+                    sender.address,
+                    word(router)
+                ),
+            ));
+        }
+        if let Some(skew) = sender.skew_s
+            && sender.signed
+            && auth.anti_replay == "time"
+            && skew.unsigned_abs() * 2 > auth.window_s.into()
+            && skew.unsigned_abs() <= auth.window_s.into()
+        {
+            all.push(finding(
+                "clock-skew",
+                format!(
+                    "the clock of {} differs by {} s, and timewindow is {} s",
+                    sender.address,
+                    skew.unsigned_abs(),
+                    auth.window_s
+                ),
+                "Beyond the window both hosts refuse each other and become master.",
+                "timedatectl, or ntpq -p, on both hosts".into(),
+            ));
+        }
+    }
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vrrp_control::Peer;
+    use vrrp_control::{AuthSender, Peer};
 
     fn router() -> VirtualRouter {
         VirtualRouter {
@@ -340,6 +398,65 @@ mod tests {
             ..router()
         };
         assert_eq!(found(resigned, &[])[0].0, "override");
+        let auth = |change: &dyn Fn(&mut Auth)| {
+            let mut auth = Auth {
+                mode: "permissive".into(),
+                anti_replay: "time".into(),
+                window_s: 5,
+                senders: vec![AuthSender {
+                    address: "10.0.0.3".into(),
+                    signed: true,
+                    skew_s: Some(2),
+                    ..AuthSender::default()
+                }],
+                ..Auth::default()
+            };
+            change(&mut auth);
+            VirtualRouter {
+                auth: Some(auth),
+                ..router()
+            }
+        };
+        assert_eq!(found(auth(&|_| {}), &[]), []);
+        for (id, text, change) in [
+            (
+                "clocks-differ",
+                "10.0.0.3 is present and signs by another clock, and ours is not known to be right",
+                (&|a: &mut Auth| a.held_by = Some("10.0.0.3".into())) as &dyn Fn(&mut Auth),
+            ),
+            (
+                "clock-in-doubt",
+                "the clock is not synchronised, and signatures go by it",
+                &|a| a.waits_for_clock = true,
+            ),
+            (
+                "bare-peer",
+                "10.0.0.3 sends advertisements without a signature",
+                &|a| a.senders[0].signed = false,
+            ),
+            (
+                "clock-skew",
+                "the clock of 10.0.0.3 differs by 3 s, and timewindow is 5 s",
+                &|a| a.senders[0].skew_s = Some(-3),
+            ),
+        ] {
+            assert_eq!(found(auth(change), &[]), one(id, text));
+        }
+        // Those of long ago, and a group that has just begun.
+        assert_eq!(
+            found(
+                auth(&|a| (a.senders[0].signed, a.senders[0].last_heard_s) = (false, 9e3)),
+                &[]
+            ),
+            []
+        );
+        assert_eq!(
+            found(
+                auth(&|a| (a.senders[0].signed, a.mode) = (false, "receive-only".into())),
+                &[]
+            ),
+            []
+        );
         let warned = VirtualRouter {
             warnings: vec!["somebody changed a sysctl".into()],
             ..router()
