@@ -639,7 +639,7 @@ impl<'s> Instance<'s> {
         importer: &mut Importer<'_>,
     ) -> bool {
         if let Some(hmac) = self.hmac {
-            return authenticate_by_hmac(hmac, section, importer);
+            return authenticate_by_hmac(hmac, strict, section, importer);
         }
         let said = |at: At, text: &str, importer: &mut Importer<'_>| importer.report.note(at, text);
         let password = match (&self.auth_type, &self.password) {
@@ -1361,18 +1361,89 @@ fn routes(
 /// Takes over signatures. `false`: the others would discard every advertisement.
 fn authenticate_by_hmac(
     block: &Statement,
+    strict: bool,
     section: &mut Section,
     importer: &mut Importer<'_>,
 ) -> bool {
-    let mode = block.inner().iter().find(|s| s.keyword() == "mode");
-    let mode = mode.map_or("enforce", |s| s.word(1));
-    let text = format!(
-        "auth_hmac (mode {}): its keys are not carried over",
-        found(mode)
-    );
-    let _ = section;
-    importer.report.lost(block.at, text);
-    mode == "receive-only"
+    let at = block.at;
+    let owner = section.get("name").map(str::to_owned);
+    let owner = owner.unwrap_or_else(|| section.get("serverid").unwrap_or_default().to_owned());
+    let mut keys: Vec<(i64, String)> = Vec::new();
+    let mut active = None;
+    for s in block.inner() {
+        let value = s.word(1);
+        match s.keyword() {
+            "key" => {
+                let id = number(value).filter(|id| (1..=255).contains(id));
+                let Some(id) = id.filter(|id| keys.iter().all(|(other, _)| other != id)) else {
+                    let text = "auth_hmac: expected the ID of a key, 1 to 255, each once";
+                    importer.report.error(s.at, text);
+                    continue;
+                };
+                let path = match s.word(2).strip_prefix("file:") {
+                    Some(path) => path.to_owned(),
+                    None => format!("/etc/vrrpd/{owner}-{id}.key"),
+                };
+                let inline = !s.word(2).starts_with("file:");
+                if inline
+                    && importer
+                        .surroundings
+                        .begin(std::path::Path::new(&path))
+                        .is_err()
+                {
+                    let text = format!(
+                        "key {id}: vrrpd.conf has no keys: write the value of this line to `{path}`, one line in a file that root alone can read, and import again"
+                    );
+                    importer.report.lost(s.at, text);
+                } else {
+                    importer.report.carry();
+                }
+                keys.push((id, path));
+            }
+            "active_key" => {
+                active = number(value);
+                section.put("activekey", value, s.at);
+                importer.report.carry();
+            }
+            "mode" if ["receive-only", "permissive", "enforce"].contains(&value) => {
+                section.put("authmode", value, s.at);
+                importer.report.carry();
+            }
+            "anti_replay" if ["time", "monotonic"].contains(&value) => {
+                section.put("antireplay", value, s.at);
+                importer.report.carry();
+            }
+            "time_window" if number(value).is_some_and(|n| (1..=300).contains(&n)) => {
+                section.put("timewindow", value, s.at);
+                importer.report.carry();
+            }
+            word => {
+                // The value may be a key.
+                let text = format!(
+                    "auth_hmac: {} is not known, or its value is out of range",
+                    found(word)
+                );
+                importer.report.error(s.at, text);
+            }
+        }
+    }
+    if strict {
+        section.put("authmode", "enforce", at);
+    }
+    let known = |id: i64| keys.iter().any(|(other, _)| *other == id);
+    let usable = !keys.is_empty() && active.map_or(keys.len() == 1, known);
+    if !usable {
+        let text = "auth_hmac: its active_key is none of its keys, so that keepalived goes without signatures, and says so in its log alone: mend it there first";
+        importer.report.lost(at, text);
+        return false;
+    }
+    let keys: Vec<String> = keys
+        .iter()
+        .map(|(id, path)| format!("{id}:{path}"))
+        .collect();
+    section.put("auth", "hmac", at);
+    section.put("keyfile", keys.join(", "), at);
+    true
 }
 
 /// Words that have no part in elections, or none that vrrpd has.

@@ -272,7 +272,7 @@ fn what_the_others_would_not_hear_is_not_written() {
         "authentication {\nauth_type AH\nauth_pass abc\n}",
         "authentication {\nauth_type PASS\nauth_pass \"a\u{7}\"\n}",
         "authentication {\nauth_type PASS\nauth_pass \" a\"\n}",
-        "auth_hmac {\nkey 1 0123456789abcdef0123456789abcdef\nactive_key 1\n}",
+        "auth_hmac {\nkey 1 0123456789abcdef0123456789abcdef\nactive_key 2\n}",
     ];
     for lines in lines {
         let imported = import(&instance(lines));
