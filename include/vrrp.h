@@ -981,9 +981,19 @@ struct vrrp_config {
      */
     uint8_t on_conflict;
     /**
+     * How many of the addresses, counted from the last, are served but not advertised; default 0. At
+     * least one has to be left.
+     */
+    uint8_t unadvertised;
+    /**
+     * Not 0: the addresses are advertised and nothing else: not served, announced or asked for; default
+     * 0. With VRRPv2 alone there may then be no address.
+     */
+    uint8_t advertise_only;
+    /**
      * Zero.
      */
-    uint8_t reserved[5];
+    uint8_t reserved[3];
 };
 
 /**

@@ -54,6 +54,12 @@ pub struct VrSettings {
     /// Whether to take over from an Active router that is silent while a host answers for the first
     /// address.
     pub on_conflict: OnConflict,
+    /// How many of the addresses, counted from the last, are served but not advertised. At least one has
+    /// to be left. A small build, without the feature `large`, has none.
+    pub unadvertised: u8,
+    /// Whether the addresses are advertised and nothing else: not served, announced or asked for. With
+    /// VRRPv2 alone there may then be no address. A small build serves them always.
+    pub advertise_only: bool,
 }
 
 impl VrSettings {
@@ -74,6 +80,8 @@ impl VrSettings {
         owner_receive: OwnerReceive::Elect,
         announce: Announce::DEFAULT,
         on_conflict: OnConflict::TakeOver,
+        unadvertised: 0,
+        advertise_only: false,
     };
 }
 
@@ -89,7 +97,8 @@ impl Default for VrSettings {
 pub struct VrConfig<'a> {
     /// The plain values.
     pub settings: VrSettings,
-    /// Virtual addresses, all of the family of the virtual router, 1 to `ADDRS`.
+    /// Virtual addresses, all of the family of the virtual router, 1 to `ADDRS`; none is possible where
+    /// VRRPv2 [elects alone](VrSettings::advertise_only).
     pub addresses: &'a [VirtualAddress],
     /// The address to advertise from, one of the interface's own: whether it has it is for the port to
     /// know. `None`: the one that the interface's [state](crate::InterfaceState) names.

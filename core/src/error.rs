@@ -21,7 +21,8 @@ pub enum Error {
     NotFound,
     /// The interface still has virtual routers.
     InUse,
-    /// No virtual address was given.
+    /// No virtual address is left to be advertised; or, without the feature `large`, one is not to be
+    /// advertised or not to be served.
     NoAddresses,
     /// An address or peer is not of the virtual router's family, not unicast, given twice, or its
     /// prefix is too long.

@@ -233,6 +233,8 @@ impl vrrp_config {
                 refresh: (refresh != Duration::ZERO).then_some(refresh),
             },
             on_conflict: self.on_conflict.legal().map_err(bad("on_conflict"))?,
+            unadvertised: self.unadvertised,
+            advertise_only: self.advertise_only != 0,
         })
     }
 
@@ -266,7 +268,9 @@ impl vrrp_config {
             source: vrrp_address::default(),
             address_check: VRRP_ADDRESSES_WARN,
             on_conflict: VRRP_CONFLICT_TAKE_OVER,
-            reserved: [0; 5],
+            unadvertised: from.unadvertised,
+            advertise_only: from.advertise_only.into(),
+            reserved: [0; 3],
         }
     }
 }

@@ -147,8 +147,14 @@ pub struct vrrp_config {
     /// `VRRP_CONFLICT_TAKE_OVER` (default) or `VRRP_CONFLICT_WAIT`. It hears of answers by
     /// `vrrp_handle_claim()`.
     pub on_conflict: u8,
+    /// How many of the addresses, counted from the last, are served but not advertised; default 0. At
+    /// least one has to be left.
+    pub unadvertised: u8,
+    /// Not 0: the addresses are advertised and nothing else: not served, announced or asked for; default
+    /// 0. With VRRPv2 alone there may then be no address.
+    pub advertise_only: u8,
     /// Zero.
-    pub reserved: [u8; 5],
+    pub reserved: [u8; 3],
 }
 
 /// Where a VRRP message came from, when you hand over the IP payload alone.

@@ -33,7 +33,8 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
         self.table.iter().map(|vr| vr.key())
     }
 
-    /// The virtual addresses of a virtual router in the order in which they are advertised.
+    /// The virtual addresses of a virtual router in the order in which they are advertised, and then those
+    /// that are not. None where it [elects alone](crate::VrSettings::advertise_only).
     pub fn addresses<K: Into<VrKey>>(
         &self,
         key: K,
@@ -42,6 +43,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
         let vr = self.table.find(key).and_then(|index| self.table.get(index));
         vr.into_iter().flat_map(move |vr| {
             let entries = vr.entries().addresses().iter();
+            let entries = entries.filter(|_| vr.serves_addresses());
             entries.map(move |e| e.virtual_address(key.family))
         })
     }

@@ -54,8 +54,8 @@ impl Advert {
     /// Writes the frame with these addresses to the beginning of `buf`, without padding and FCS.
     ///
     /// `None` when `buf` is too small, when source, destination and addresses are not of one family
-    /// that the version has, and with 0 or more than 255 addresses; `buf` may then hold a part of
-    /// the frame.
+    /// that the version has, with more than 255 addresses, or with none in version 3; `buf` may then
+    /// hold a part of the frame.
     #[inline]
     pub fn emit(&self, buf: &mut [u8], addresses: impl Iterator<Item = IpAddr>) -> Option<Emitted> {
         self.emit_with(None, buf, addresses)
@@ -185,11 +185,11 @@ impl Advert {
     }
 
     /// The fixed part of the message, with the checksum over itself and over what `sum` has summed.
-    /// `None` without addresses.
+    /// `None` without addresses in version 3.
     //= RFC 9568 section 5.2, RFC 3768 section 5.3
     // V-8, V-12, G-1
     fn message_header(&self, count: u8, sum: u32) -> Option<[u8; HEADER_LEN]> {
-        if count == 0 {
+        if count == 0 && self.version == WireVersion::V3 {
             return None;
         }
         let (version_type, interval) = match (self.version, self.auth) {

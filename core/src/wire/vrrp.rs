@@ -70,7 +70,8 @@ impl<'a> View<'a> {
         if version_type & 0x0f != 1 {
             return Err(DropReason::Type);
         }
-        if count == 0 {
+        // V-8; VRRPv2 has no such rule, and a router that elects alone no address.
+        if count == 0 && auth_len == 0 {
             return Err(DropReason::NoAddresses);
         }
         // V-11: the addresses are of the family that carries them.
@@ -110,7 +111,7 @@ impl<'a> View<'a> {
         priority
     }
 
-    /// The number of addresses, 1 to 255 (RFC 9568 section 5.2.5).
+    /// The number of addresses, 1 to 255 (RFC 9568 section 5.2.5); version 2 says 0 as well.
     #[inline]
     pub const fn count(&self) -> u8 {
         let [_, _, _, count, ..] = self.header;

@@ -159,7 +159,12 @@ pub struct Line {
 impl Line {
     /// Inserts and enables one virtual router at time 0 on an interface that is up.
     pub fn new(config: &VrConfig<'_>) -> Line {
-        let mut line = Line::disabled(config);
+        Line::new_of(config, Family::of(config.addresses[0].address))
+    }
+
+    /// As [`new`](Self::new), of this family: there may be no address.
+    pub fn new_of(config: &VrConfig<'_>, family: Family) -> Line {
+        let mut line = Line::disabled_of(config, family);
         line.router
             .admin(line.now)
             .set_enabled(line.key, true)
@@ -169,7 +174,10 @@ impl Line {
     }
 
     pub fn disabled(config: &VrConfig<'_>) -> Line {
-        let family = Family::of(config.addresses[0].address);
+        Line::disabled_of(config, Family::of(config.addresses[0].address))
+    }
+
+    fn disabled_of(config: &VrConfig<'_>, family: Family) -> Line {
         let mut line = Line {
             router: TestRouter::new(),
             key: key(1, family),

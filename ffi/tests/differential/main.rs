@@ -270,6 +270,8 @@ impl Both {
         c.checksum = r.below(3) as u8;
         c.owner_receive = r.below(2) as u8;
         c.on_conflict = r.below(2) as u8;
+        c.unadvertised = *pick(r, &[0, 0, 0, 1, 2]);
+        c.advertise_only = r.chance(10).into();
         c.address_check = r.below(2) as u8;
         if v4 && r.chance(20) {
             c.source = octets(*pick(r, &[[10, 0, 0, 3].into(), [10, 0, 0, 1].into()]));

@@ -104,6 +104,8 @@ pub(crate) fn legal<'a>(
                 refresh: (c.announce_refresh_us > 0).then_some(refresh),
             },
             on_conflict: [OnConflict::TakeOver, OnConflict::Wait][usize::from(c.on_conflict)],
+            unadvertised: c.unadvertised,
+            advertise_only: c.advertise_only == 1,
         },
         addresses,
         peers,

@@ -61,7 +61,9 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         entries: Entries<ADDRS>,
         tracking: Tracking,
     ) {
-        let same_entries = self.entries.same_as(&entries);
+        let same_entries = self.entries.same_as(&entries)
+            && self.settings.unadvertised() == settings.unadvertised()
+            && self.settings.serves_addresses() == settings.serves_addresses();
         let before = self.judged_by();
         if settings.checksum != self.settings.checksum {
             self.learned.reset_checksum(settings.checksum);

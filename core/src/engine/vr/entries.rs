@@ -214,7 +214,7 @@ impl<const ADDRS: usize> Entries<ADDRS> {
         self.list.iter()
     }
 
-    /// The virtual addresses in the order in which they are advertised.
+    /// The virtual addresses, in the order in which they are advertised.
     pub(in crate::engine) fn addresses(&self) -> &[Entry] {
         let addresses = self.list.get(..self.addresses.into());
         addresses.unwrap_or_default()

@@ -44,7 +44,7 @@ use phase::{After, Phase};
 use repeat::Repeat;
 use tracking::Tracking;
 
-use entries::Entries;
+use entries::{Entries, Entry};
 pub(super) use output::{Next, Step, transmit};
 pub(super) use receive::Found;
 pub(super) use settings::Settings;
@@ -204,10 +204,21 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.entries.peers(self.key.family)
     }
 
-    /// The virtual addresses in the order in which they are advertised.
+    /// The virtual addresses that are advertised, in that order.
     fn addresses(&self) -> impl ExactSizeIterator<Item = IpAddr> + Clone + '_ {
         let family = self.key.family;
-        self.entries.addresses().iter().map(move |e| e.ip(family))
+        self.advertised().iter().map(move |e| e.ip(family))
+    }
+
+    /// Whether it serves, announces and asks for its addresses.
+    pub(super) fn serves_addresses(&self) -> bool {
+        self.settings.serves_addresses()
+    }
+
+    fn advertised(&self) -> &[Entry] {
+        let all = self.entries.addresses();
+        let count = all.len().saturating_sub(self.settings.unadvertised());
+        all.get(..count).unwrap_or_default()
     }
 
     fn base_priority(&self) -> Priority {

@@ -207,7 +207,10 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// The next address to give up or to serve, noted as applied.
     pub(in crate::engine) fn next_address_change(&mut self) -> Option<AddressChange> {
-        let (serves, accepts) = (self.serves(), self.accepts());
+        let (serves, accepts) = (
+            self.serves() && self.settings.serves_addresses(),
+            self.accepts(),
+        );
         self.entries.next_change(serves, accepts)
     }
 
@@ -327,6 +330,9 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     /// M-5, M-6: only once MAC and addresses are in place, which is why it comes after them.
     fn announcement_step(&mut self, iface: &Interface, buf: &mut [u8]) -> Option<Next> {
         let mac = self.mac(&iface.state);
+        if !self.settings.serves_addresses() {
+            return None;
+        }
         let Phase::Active(active) = &mut self.phase else {
             return None;
         };

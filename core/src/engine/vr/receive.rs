@@ -3,7 +3,7 @@
 
 use core::net::{IpAddr, Ipv6Addr};
 
-use super::VirtualRouter;
+use super::{SMALL, VirtualRouter};
 
 use super::repeat::{CACHED, Heard};
 use super::settings::{Settings, is_unicast};
@@ -146,7 +146,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// Whether what follows the header of a message is what would follow it in ours, and no more.
     fn is_our_body(&self, mut body: &[u8]) -> bool {
-        for entry in self.entries.addresses() {
+        for entry in self.advertised() {
             let Some(rest) = entry.strip(self.key.family, body) else {
                 return false;
             };
@@ -262,6 +262,10 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         datagram: &Datagram<'_>,
         view: &View<'_>,
     ) -> Result<(), DropReason> {
+        if view.count() == 0 && (SMALL || !self.advertised().is_empty()) {
+            // V-8: a router without addresses is believed by its like.
+            return Err(DropReason::NoAddresses);
+        }
         // V-17
         match (self.settings.auth, view.auth_type()) {
             (Auth::None, 0) => {}
@@ -293,7 +297,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// Whether the advertised addresses are ours, in any order (V-14).
     fn same_addresses(&self, view: &View<'_>) -> bool {
-        let (family, ours) = (self.key.family, self.entries.addresses());
+        let (family, ours) = (self.key.family, self.advertised());
         let is_ours = |theirs| ours.iter().any(|ours| ours.octets(family) == theirs);
         let mut theirs = view.address_octets().chunks_exact(family.address_len());
         usize::from(view.count()) == ours.len() && theirs.all(is_ours)

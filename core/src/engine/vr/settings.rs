@@ -30,9 +30,12 @@ pub(in crate::engine) struct Settings {
     pub(super) mac_mode: MacMode,
     pub(super) auth: Auth,
     pub(super) checksum: ChecksumMode,
-    /// [`OWNERS`](Self::OWNERS), [`ADDRESSES`](Self::ADDRESSES) and [`CONFLICTS`](Self::CONFLICTS), in one
-    /// octet.
+    /// [`OWNERS`](Self::OWNERS), [`ADDRESSES`](Self::ADDRESSES), [`CONFLICTS`](Self::CONFLICTS) and
+    /// [`UNSERVED`](Self::UNSERVED), in one octet.
     pub(super) strict: u8,
+    /// The addresses that are served but not advertised: the last ones. A small build has none.
+    #[cfg(feature = "large")]
+    unadvertised: u8,
     /// The repeats of [`Announce`].
     pub(super) repeats: u8,
     pub(super) repeat_interval: Micros,
@@ -68,6 +71,8 @@ impl Settings {
     pub(super) const ADDRESSES: u8 = 2;
     /// [`OnConflict::Wait`].
     pub(super) const CONFLICTS: u8 = 4;
+    /// [`VrSettings::advertise_only`].
+    pub(super) const UNSERVED: u8 = 8;
 
     /// Checks everything about a configuration that does not depend on what is in the table.
     pub(in crate::engine) fn new(key: VrKey, config: &VrConfig<'_>) -> Result<Self, Error> {
@@ -93,6 +98,9 @@ impl Settings {
             owner_receive,
             announce,
             on_conflict,
+            // Kept by `large` alone.
+            unadvertised: _,
+            advertise_only,
         } = given;
         let owners = match owner_receive {
             OwnerReceive::Discard => Self::OWNERS,
@@ -105,6 +113,11 @@ impl Settings {
         let conflicts = match on_conflict {
             OnConflict::TakeOver => 0,
             OnConflict::Wait => Self::CONFLICTS,
+        };
+        // No address is asked for, so no answer is waited for.
+        let (conflicts, unserved) = match advertise_only {
+            true => (0, Self::UNSERVED),
+            false => (conflicts, 0),
         };
         let Announce {
             repeats,
@@ -123,17 +136,32 @@ impl Settings {
             mac_mode,
             auth,
             checksum,
-            strict: owners | addresses | conflicts,
+            strict: owners | addresses | conflicts | unserved,
+            #[cfg(feature = "large")]
+            unadvertised: given.unadvertised,
             repeats,
             repeat_interval: repeat_interval.max(LEAST_ANNOUNCE_PAUSE).try_into()?,
             refresh: refresh.map_or(Duration::ZERO, |r| r.max(LEAST_ANNOUNCE_PAUSE)),
         })
     }
 
-    /// Whether this rule is on: one of [`OWNERS`](Self::OWNERS), [`ADDRESSES`](Self::ADDRESSES) and
-    /// [`CONFLICTS`](Self::CONFLICTS).
+    /// Whether this rule is on: one of [`OWNERS`](Self::OWNERS), [`ADDRESSES`](Self::ADDRESSES),
+    /// [`CONFLICTS`](Self::CONFLICTS) and [`UNSERVED`](Self::UNSERVED).
     pub(super) fn is_strict(&self, rule: u8) -> bool {
         self.strict & rule != 0
+    }
+
+    /// How many of the addresses, the last ones, are served but not advertised.
+    pub(super) fn unadvertised(&self) -> usize {
+        #[cfg(feature = "large")]
+        return self.unadvertised.into();
+        #[cfg(not(feature = "large"))]
+        return 0;
+    }
+
+    /// Whether addresses are served, announced and asked for.
+    pub(super) fn serves_addresses(&self) -> bool {
+        SMALL || !self.is_strict(Self::UNSERVED)
     }
 
     /// The settings of announcements.
@@ -145,7 +173,15 @@ impl Settings {
 /// Refuses what does not go together.
 fn check(key: VrKey, config: &VrConfig<'_>) -> Result<(), Error> {
     let given = &config.settings;
-    if config.addresses.is_empty() {
+    if SMALL && (given.unadvertised > 0 || given.advertise_only) {
+        return Err(Error::NoAddresses);
+    }
+    let alone = !SMALL && given.advertise_only && given.version == Version::V2;
+    let advertised = config
+        .addresses
+        .len()
+        .checked_sub(given.unadvertised.into());
+    if advertised.is_none_or(|count| count == 0 && !alone) {
         return Err(Error::NoAddresses);
     }
     if SMALL && config.source.is_some() {

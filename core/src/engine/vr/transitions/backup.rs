@@ -165,9 +165,10 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         let interval = self.learned.interval().duration();
         let active = self.heard.active();
         let silent = active.is_none_or(|active| active.last_heard + interval + interval <= now);
+        let asks = silent && self.settings.serves_addresses();
         if let Phase::Backup(backup) = &mut self.phase {
             backup.probe = Probe::at(Instant::NEVER);
-            if silent {
+            if asks {
                 backup.probe.owe();
                 self.applied.set_differs(true);
             }
