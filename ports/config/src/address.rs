@@ -1,27 +1,81 @@
 //! The addresses, peers and tracked interfaces of a section.
 
-use std::collections::HashSet;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
-use vrrp_core::{Family, MacAddr, TrackEffect, VirtualAddress, Vrid};
-use vrrp_host::{AddressSpec, TrackSpec, Tracked};
+use vrrp_core::{Family, TrackEffect, VirtualAddress, Vrid};
+use vrrp_host::{AddressSpec, TrackSpec, Tracked, link_local_of};
 
 use super::diagnostic::found;
 use super::keys::Key;
 use super::reader::Reader;
 use super::values;
 
-/// Reads `addr`. What is returned holds no address twice.
-pub(super) fn addresses(reader: &mut Reader<'_, '_>) -> Vec<AddressSpec> {
-    let mut seen = HashSet::new();
-    let mut specs = Vec::new();
-    for (address, interface) in reader.items(Key::Addr, values::virtual_address) {
-        if !seen.insert(address.address) {
+/// The addresses of a section, none of them twice.
+#[derive(Debug, Default)]
+pub(super) struct Addresses {
+    /// Those of `addr`, and then those of `extra`.
+    pub(super) all: Vec<AddressSpec>,
+    /// How many of them are of `extra`.
+    pub(super) extra: usize,
+    /// `addr = none`.
+    pub(super) none: bool,
+}
+
+impl Addresses {
+    /// The addresses of a family: of `addr`, and of `extra`.
+    pub(super) fn of(&self, family: Family) -> [Vec<AddressSpec>; 2] {
+        let (advertised, extra) = self.all.split_at(self.all.len() - self.extra);
+        [advertised, extra].map(|list| {
+            let list = list.iter();
+            let of_family = list.filter(|spec| Family::of(spec.address.address) == family);
+            of_family.cloned().collect()
+        })
+    }
+}
+
+/// Reads `addr` and `extra`.
+pub(super) fn addresses(reader: &mut Reader<'_, '_>) -> Addresses {
+    const NONE: &str = "none";
+    let entry = reader.entry(Key::Addr);
+    let none = entry.is_some_and(|entry| entry.value.trim_ascii().eq_ignore_ascii_case(NONE));
+    let mut all = Vec::new();
+    if !none {
+        read_addresses(reader, Key::Addr, &mut all);
+    }
+    let advertised = all.len();
+    read_addresses(reader, Key::Extra, &mut all);
+    let addresses = Addresses {
+        extra: all.len() - advertised,
+        all,
+        none,
+    };
+    if none && reader.entry(Key::Extra).is_some() {
+        let message = "expected no further addresses beside `addr = none`; put them into `addr`";
+        reader.error(Key::Extra, message);
+        return addresses;
+    }
+    for family in [Family::Ipv4, Family::Ipv6] {
+        let [advertised, extra] = addresses.of(family);
+        if let Some(first) = extra.first().filter(|_| advertised.is_empty()) {
+            let message = format!(
+                "expected addresses of the family of `addr`, found `{}`; there is no {family} address in it: put one there, and {family} is elected by itself",
+                first.address.address
+            );
+            reader.error(Key::Extra, message);
+        }
+    }
+    addresses
+}
+
+fn read_addresses(reader: &mut Reader<'_, '_>, key: Key, specs: &mut Vec<AddressSpec>) {
+    for (address, interface) in reader.items(key, values::virtual_address) {
+        let seen = |spec: &AddressSpec| spec.address.address == address.address;
+        if specs.iter().any(seen) {
             let message = format!(
                 "expected each address once, found `{}` twice",
                 address.address
             );
-            reader.error(Key::Addr, message);
+            reader.error(key, message);
             continue;
         }
         if let Some(oddity) = values::odd_address(address) {
@@ -29,11 +83,10 @@ pub(super) fn addresses(reader: &mut Reader<'_, '_>) -> Vec<AddressSpec> {
                 address,
                 prefix_len,
             } = address;
-            reader.warning(Key::Addr, format!("`{address}/{prefix_len}` {oddity}"));
+            reader.warning(key, format!("`{address}/{prefix_len}` {oddity}"));
         }
         specs.push(AddressSpec { address, interface });
     }
-    specs
 }
 
 /// Puts a link-local address first, as VRRPv3 advertises IPv6 (RFC 9568 section 5.2.9): one that is
@@ -250,22 +303,6 @@ pub(super) fn weight(text: &str) -> Option<TrackEffect> {
 
 fn is_link_local(spec: &AddressSpec) -> bool {
     matches!(spec.address.address, IpAddr::V6(v6) if v6.is_unicast_link_local())
-}
-
-/// The link-local address that the virtual MAC would form by itself (RFC 4291 appendix A).
-fn link_local_of(vrid: Vrid) -> Ipv6Addr {
-    let [a, b, c, d, e, f] = MacAddr::virtual_router(Family::Ipv6, vrid).0;
-    let word = |high: u8, low: u8| u16::from_be_bytes([high, low]);
-    Ipv6Addr::new(
-        0xfe80,
-        0,
-        0,
-        0,
-        word(a ^ 0x02, b),
-        word(c, 0xff),
-        word(0xfe, d),
-        word(e, f),
-    )
 }
 
 #[cfg(test)]

@@ -95,15 +95,17 @@ fn addresses_once(routers: &[VirtualRouter], report: &mut Report) {
             let elsewhere = places
                 .first()
                 .filter(|_| !matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local()));
-            let line = router.lines.of_key(Key::Addr);
-            let key = Some(Key::Addr.name());
+            let place_of =
+                |router: &VirtualRouter| router.lines.of_key(router.key_of_address(address));
+            let line = place_of(router);
+            let key = Some(router.key_of_address(address).name());
             if let Some((_, other)) = taken {
                 // The same virtual router again: said already.
                 if other.spec.id != router.spec.id {
                     let message = format!(
                         "expected each address in one virtual router, found `{address}` of {} again, first in {}",
                         other.spec.id,
-                        report.place(other.lines.of_key(Key::Addr))
+                        report.place(place_of(other))
                     );
                     report.error(line, key, message);
                 }
@@ -111,7 +113,7 @@ fn addresses_once(routers: &[VirtualRouter], report: &mut Report) {
                 let message = format!(
                     "`{address}` belongs to {} too, in {}",
                     other.spec.id,
-                    report.place(other.lines.of_key(Key::Addr))
+                    report.place(place_of(other))
                 );
                 report.warning(line, key, message);
             }

@@ -194,7 +194,8 @@ impl<'a> Host<'a> {
         }
         for spec in &router.spec.addresses {
             if let Some(name) = spec.interface.as_deref().filter(|n| self.find(n).is_none()) {
-                self.missing(router, Key::Addr, name, report);
+                let key = router.key_of_address(spec.address.address);
+                self.missing(router, key, name, report);
             }
         }
         for track in &router.spec.tracks {
@@ -305,8 +306,8 @@ impl<'a> Host<'a> {
                     "`{}` has `{address}` already and answers for it while this host is backup, too; remove it there, or use priority 255 if it belongs to this host",
                     interface.name
                 );
-                let line = router.lines.of_key(Key::Addr);
-                report.warning_once(line, Some(Key::Addr.name()), message);
+                let key = router.key_of_address(address);
+                report.warning_once(router.lines.of_key(key), Some(key.name()), message);
             }
         }
     }

@@ -72,6 +72,7 @@ keys! {
     ServerId "serverid" VRID;
     Interface "interface" VRID;
     Addr "addr" VRID;
+    Extra "extra" VRID;
     Priority "priority" VRID;
     Version "version" VRID;
     AdvertInterval "advertinterval" VRID;

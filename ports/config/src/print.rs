@@ -166,8 +166,21 @@ impl Config {
             put(Key::Name, name.to_string());
         }
         put(Key::Interface, spec.id.interface.clone());
-        let addresses = routers.iter().flat_map(|r| &r.spec.addresses);
-        put(Key::Addr, joined(addresses.map(address)));
+        let lists = |r: &&VirtualRouter| {
+            let (all, settings) = (&r.spec.addresses, &r.spec.settings);
+            let advertised = all.len().saturating_sub(settings.unadvertised.into());
+            let (advertised, extra) = all.split_at(advertised);
+            (advertised.to_vec(), extra.to_vec())
+        };
+        let (advertised, extra): (Vec<_>, Vec<_>) = routers.iter().map(lists).unzip();
+        match advertised.concat().as_slice() {
+            [] => put(Key::Addr, "none".into()),
+            all => put(Key::Addr, joined(all.iter().map(address))),
+        }
+        match extra.concat().as_slice() {
+            [] => {}
+            all => put(Key::Extra, joined(all.iter().map(address))),
+        }
         put(Key::Priority, settings.priority.to_string());
         put(
             Key::Version,
@@ -603,8 +616,9 @@ fn changes(old: &Pairs, new: &Pairs) -> Option<String> {
 }
 
 fn change(key: Key, old: Option<&str>, new: Option<&str>) -> String {
-    const LISTS: [Key; 7] = [
+    const LISTS: [Key; 8] = [
         Key::Addr,
+        Key::Extra,
         Key::KeyFile,
         Key::Credential,
         Key::Peers,

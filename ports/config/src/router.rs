@@ -1,5 +1,6 @@
 //! One virtual router of the file, with the places of its keys.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use vrrp_host::VrSpec;
@@ -45,6 +46,18 @@ pub struct VirtualRouter {
     pub section_line: usize,
     /// Where its keys stand, for messages.
     pub(crate) lines: Lines,
+}
+
+impl VirtualRouter {
+    /// The key that gives it an address: `addr`, or `extra`.
+    pub(crate) fn key_of_address(&self, address: IpAddr) -> Key {
+        let unadvertised = self.spec.settings.unadvertised.into();
+        let mut extra = self.spec.addresses.iter().rev().take(unadvertised);
+        match extra.any(|spec| spec.address.address == address) {
+            true => Key::Extra,
+            false => Key::Addr,
+        }
+    }
 }
 
 impl PartialEq for VirtualRouter {

@@ -8,6 +8,7 @@ use vrrp_core::{
 };
 use vrrp_host::{AddressSpec, HmacSpec, MAX_ADDRESSES, TrackSpec, VrId, VrSpec};
 
+use super::address::Addresses;
 use super::diagnostic::found;
 use super::keys::Key;
 use super::reader::Reader;
@@ -30,8 +31,10 @@ impl Settings {
     pub(super) fn read(
         reader: &mut Reader<'_, '_>,
         interface: Option<&str>,
-        addresses: &[AddressSpec],
+        addresses: &Addresses,
     ) -> Self {
+        let advertise_only = addresses.none;
+        let addresses = addresses.all.as_slice();
         let auth = password(reader);
         let version = version(reader, auth.is_some());
         match_version(reader, version, addresses);
@@ -46,11 +49,28 @@ impl Settings {
         let hmac = hmac::read(reader, advert_interval);
         let start_delay = legacy::start_delay(reader);
         let accept = accept(reader, interface, addresses);
-        let silent = silent(reader, accept, addresses);
+        let silent = silent(reader, accept, advertise_only, addresses);
         let max_hops = max_hops(reader, &peers);
         let (mac_mode, replace_mac) = reader
             .value(Key::UseVmac, |text| mac(text, cfg!(target_os = "freebsd")))
-            .unwrap_or((MacMode::Virtual, false));
+            .unwrap_or(match advertise_only {
+                true => (MacMode::Interface, false),
+                false => (MacMode::Virtual, false),
+            });
+        let mut named = sources.iter().chain(&peers).map(|ip| Family::of(*ip));
+        let mixed = named.next().is_some_and(|first| named.any(|f| f != first));
+        if advertise_only && mixed {
+            reader.error(
+                Key::Peers,
+                "expected peers and source of one family beside `addr = none`; give the other a section of its own",
+            );
+        }
+        if advertise_only && mac_mode == MacMode::Virtual {
+            reader.error(
+                Key::UseVmac,
+                "expected `no` beside `addr = none`: no address is reached by a virtual MAC",
+            );
+        }
         let plain = VrSettings {
             version,
             priority,
@@ -71,6 +91,9 @@ impl Settings {
             on_conflict: reader
                 .value(Key::OnConflict, on_conflict)
                 .unwrap_or(OnConflict::TakeOver),
+            // Of each family by itself.
+            unadvertised: 0,
+            advertise_only,
         };
         Self {
             plain,
@@ -84,25 +107,33 @@ impl Settings {
         }
     }
 
+    /// The family of an election without addresses: that of the source or of the peers, or else IPv4.
+    fn family_without_addresses(&self) -> Family {
+        let named = self.sources.iter().chain(&self.peers).next();
+        named.map_or(Family::Ipv4, |address| Family::of(*address))
+    }
+
     /// The virtual router of one family. `None`: no address is of it.
     pub(super) fn spec(
         &self,
         reader: &mut Reader<'_, '_>,
         id: VrId,
-        addresses: &[AddressSpec],
+        addresses: &Addresses,
     ) -> Option<VrSpec> {
         let family = id.family;
-        let mut own: Vec<AddressSpec> = addresses
-            .iter()
-            .filter(|spec| Family::of(spec.address.address) == family)
-            .cloned()
-            .collect();
-        if own.is_empty() {
+        let [mut own, extra] = addresses.of(family);
+        if addresses.none {
+            if family != self.family_without_addresses() {
+                return None;
+            }
+        } else if own.is_empty() {
             return None;
-        }
-        if family == Family::Ipv6 && self.plain.version == Version::V3 {
+        } else if family == Family::Ipv6 && self.plain.version == Version::V3 {
             address::link_local_first(reader, id.vrid, &mut own);
         }
+        let mut settings = self.plain;
+        settings.unadvertised = u8::try_from(extra.len()).unwrap_or(u8::MAX);
+        own.extend(extra);
         let mut peers = self.peers.clone();
         peers.retain(|peer| Family::of(*peer) == family);
         let source = self.sources.iter().copied();
@@ -120,7 +151,7 @@ impl Settings {
         }
         Some(VrSpec {
             id,
-            settings: self.plain,
+            settings,
             replace_mac: self.replace_mac,
             silent: self.silent,
             reset_connections: self.reset_connections,
@@ -315,8 +346,20 @@ fn accept(reader: &mut Reader<'_, '_>, interface: Option<&str>, addresses: &[Add
 }
 
 /// Reads `silent`.
-fn silent(reader: &mut Reader<'_, '_>, accept: bool, addresses: &[AddressSpec]) -> bool {
+fn silent(
+    reader: &mut Reader<'_, '_>,
+    accept: bool,
+    advertise_only: bool,
+    addresses: &[AddressSpec],
+) -> bool {
     let silent = reader.value(Key::Silent, values::yes_no).unwrap_or(false);
+    if silent && advertise_only {
+        reader.error(
+            Key::Silent,
+            "expected `no` beside `addr = none`, as there is no address to hold, found `yes`",
+        );
+        return false;
+    }
     if silent && !accept {
         reader.error(
             Key::Silent,
@@ -325,6 +368,7 @@ fn silent(reader: &mut Reader<'_, '_>, accept: bool, addresses: &[AddressSpec]) 
     }
     let is_link_local = |ip| matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local());
     if silent
+        && !addresses.is_empty()
         && addresses
             .iter()
             .all(|spec| is_link_local(spec.address.address))

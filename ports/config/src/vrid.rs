@@ -39,7 +39,7 @@ pub(super) fn read(
         .then(|| reader.value(Key::Interface, one_interface))
         .flatten();
     let name = reader.value(Key::Name, name);
-    required(reader, Key::Addr, "`address/prefix`");
+    required(reader, Key::Addr, "`address/prefix`, or `none`");
     let addresses = address::addresses(reader);
     let settings = Settings::read(reader, interface.as_deref(), &addresses);
     let scripts = script::scripts(reader);

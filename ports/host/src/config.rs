@@ -4,12 +4,12 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use vrrp_core::{
-    Error, Family, MAX_TRACKS, Track, TrackEffect, VirtualAddress, VrConfig, VrKey, VrSettings,
-    Vrid,
+    Error, Family, MAX_TRACKS, MacAddr, Track, TrackEffect, Version, VirtualAddress, VrConfig,
+    VrKey, VrSettings, Vrid,
 };
 
 use crate::error::PlatformError;
@@ -143,7 +143,8 @@ pub struct VrSpec {
     /// [`Host::set_prepared`](crate::Host::set_prepared). It does not wait where the Active router is
     /// silent or says that it stops, nor as the owner of the addresses.
     pub prepares: bool,
-    /// Its addresses: at least one; with `peers` at most [`MAX_ADDRESSES`](crate::MAX_ADDRESSES).
+    /// Its addresses: at least one, or none where it [elects alone](VrSettings::advertise_only); with
+    /// `peers` at most [`MAX_ADDRESSES`](crate::MAX_ADDRESSES).
     pub addresses: Vec<AddressSpec>,
     /// See [`VrConfig::source`]. While the interface does not have it there is a warning.
     pub source: Option<IpAddr>,
@@ -184,7 +185,10 @@ impl VrSpec {
         mut number: impl FnMut(&Tracked) -> u16,
         f: impl FnOnce(&VrConfig<'_>) -> R,
     ) -> R {
-        let addresses: Vec<VirtualAddress> = self.addresses.iter().map(|a| a.address).collect();
+        let mut addresses: Vec<VirtualAddress> = self.addresses.iter().map(|a| a.address).collect();
+        if addresses.is_empty() && self.settings.advertise_only {
+            addresses.extend(dummy_address(self.settings.version, &self.id));
+        }
         let mut tracks: Vec<Track> = self
             .tracks
             .iter()
@@ -304,6 +308,39 @@ impl VrSpec {
             .chain(carriers)
             .chain(tracked)
     }
+}
+
+/// The address that is advertised where there is none: VRRPv3 forbids an advertisement without one (RFC
+/// 9568 section 5.2.5), and all hosts have to name the same. VRRPv2 needs none, and keepalived sends none.
+fn dummy_address(version: Version, id: &VrId) -> Option<VirtualAddress> {
+    /// The IPv4 dummy address (RFC 7600), which belongs to no host.
+    const DUMMY: Ipv4Addr = Ipv4Addr::new(192, 0, 0, 8);
+    let (address, prefix_len) = match id.family {
+        _ if version == Version::V2 => return None,
+        Family::Ipv4 => (DUMMY.into(), 32),
+        Family::Ipv6 => (link_local_of(id.vrid).into(), 64),
+    };
+    Some(VirtualAddress {
+        address,
+        prefix_len,
+    })
+}
+
+/// Returns the link-local address that the virtual MAC of an IPv6 virtual router would form by itself (RFC
+/// 4291 appendix A).
+pub fn link_local_of(vrid: Vrid) -> Ipv6Addr {
+    let [a, b, c, d, e, f] = MacAddr::virtual_router(Family::Ipv6, vrid).0;
+    let word = |high: u8, low: u8| u16::from_be_bytes([high, low]);
+    Ipv6Addr::new(
+        0xfe80,
+        0,
+        0,
+        0,
+        word(a ^ 0x02, b),
+        word(c, 0xff),
+        word(0xfe, d),
+        word(e, f),
+    )
 }
 
 /// A virtual address and where it is installed.

@@ -46,7 +46,7 @@ pub mod wording;
 
 pub use config::{
     AddressSpec, ConfigCause, ConfigError, HostConfig, TrackSpec, Tracked, VrId, VrSpec,
-    family_word, full_name,
+    family_word, full_name, link_local_of,
 };
 pub use error::PlatformError;
 pub use event::{Ended, Event, Why};

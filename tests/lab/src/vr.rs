@@ -141,7 +141,16 @@ impl Vr {
 
     /// Whether its addresses are IPv6.
     pub fn is_v6(&self) -> bool {
-        self.addresses[0].is_ipv6()
+        self.addresses.first().is_some_and(IpAddr::is_ipv6)
+    }
+
+    /// Without an address.
+    #[must_use]
+    pub fn addressless(self) -> Self {
+        Self {
+            addresses: Vec::new(),
+            ..self
+        }
     }
 
     /// The address that a client asks: the last one, which for IPv6 is not the link-local one.

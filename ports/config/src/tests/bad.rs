@@ -133,7 +133,7 @@ fn a_line_that_is_no_key_of_its_section() {
             &[
                 "5: serverid: missing in this [VRID] section, expected a number from 1 to 255",
                 "5: interface: missing in this [VRID] section, expected the name of an interface",
-                "5: addr: missing in this [VRID] section, expected `address/prefix`",
+                "5: addr: missing in this [VRID] section, expected `address/prefix`, or `none`",
             ],
         ),
     ]);
@@ -500,4 +500,63 @@ fn octets_that_are_no_text() {
             to_owned(&["4: expected a line of at most 65536 octets, found 65554"])
         )
     );
+}
+
+#[test]
+fn extra_addresses() {
+    check_more(&[
+        (
+            "extra = 10.0.0.2",
+            true,
+            &[
+                "5: extra: expected a prefix length after the address, as in `10.0.0.2/32`, found `10.0.0.2`",
+            ],
+        ),
+        (
+            "extra = 10.0.0.1/24",
+            true,
+            &["5: extra: expected each address once, found `10.0.0.1` twice"],
+        ),
+        (
+            "extra = 2001:db8::1/64",
+            true,
+            &[
+                "5: extra: expected addresses of the family of `addr`, found `2001:db8::1`; there is no IPv6 address in it: put one there, and IPv6 is elected by itself",
+            ],
+        ),
+        (
+            "extra =",
+            true,
+            &["5: extra: expected at least one item, found nothing"],
+        ),
+    ]);
+}
+
+#[test]
+fn an_election_without_addresses() {
+    let table: &[(&str, &str)] = &[
+        (
+            "extra = 10.0.0.2/24",
+            "extra: expected no further addresses beside `addr = none`; put them into `addr`",
+        ),
+        (
+            "useVMAC = yes",
+            "useVMAC: expected `no` beside `addr = none`: no address is reached by a virtual MAC",
+        ),
+        (
+            "silent = yes",
+            "silent: expected `no` beside `addr = none`, as there is no address to hold, found `yes`",
+        ),
+        (
+            "peers = 10.0.0.2, fe80::2",
+            "peers: expected peers and source of one family beside `addr = none`; give the other a section of its own",
+        ),
+    ];
+    for (more, expected) in table {
+        let (is_refused, lines) = said(format!(
+            "[VRID]\nserverid = 1\ninterface = eth0\naddr = none\n{more}\n"
+        ));
+        assert!(is_refused, "{more}");
+        assert_eq!(lines, [format!("5: {expected}")], "{more}");
+    }
 }

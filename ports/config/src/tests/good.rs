@@ -513,3 +513,67 @@ fn two_virtual_routers_may_depend_on_each_other_and_each_family_on_its_own() {
         ]
     );
 }
+
+#[test]
+fn extra_addresses_follow_those_of_their_family() {
+    let text = "[VRID]\nserverid=1\ninterface=eth0\naddr=10.0.0.1/24, 2001:db8::1/64\n\
+                extra=10.0.0.2/24, eth1:10.1.0.2/16, 2001:db8::2/64\n";
+    let (config, said) = good(text);
+    assert_eq!(said.len(), 1, "the link-local address: {said:?}");
+    let addresses: Vec<(Vec<String>, u8)> = config
+        .virtual_routers
+        .iter()
+        .map(|router| {
+            let all = router.spec.addresses.iter();
+            let all = all.map(|spec| spec.address.address.to_string());
+            (all.collect(), router.spec.settings.unadvertised)
+        })
+        .collect();
+    let expected: [(&[&str], u8); 2] = [
+        (&["10.0.0.1", "10.0.0.2", "10.1.0.2"], 2),
+        (
+            &["fe80::200:5eff:fe00:201", "2001:db8::1", "2001:db8::2"],
+            1,
+        ),
+    ];
+    for ((found, hidden), (wanted, count)) in addresses.iter().zip(expected) {
+        assert_eq!(
+            (
+                found.iter().map(String::as_str).collect::<Vec<_>>(),
+                *hidden
+            ),
+            (wanted.to_vec(), count)
+        );
+    }
+    let printed = config.print();
+    assert!(
+        printed.contains("\nextra = 10.0.0.2/24, eth1:10.1.0.2/16, 2001:db8::2/64\n"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn an_election_without_addresses_is_of_the_family_of_its_source_and_peers() {
+    let text = "[VRID]\nserverid=1\ninterface=eth0\naddr=none\n";
+    for (more, family) in [
+        ("", Family::Ipv4),
+        ("version = 2\n", Family::Ipv4),
+        ("peers = 10.0.0.2\nsource = 10.0.0.3\n", Family::Ipv4),
+        ("source = fe80::1\n", Family::Ipv6),
+        ("peers = fe80::2\n", Family::Ipv6),
+    ] {
+        let (config, said) = good(&format!("{text}{more}"));
+        assert_eq!(said, [""; 0], "{more}");
+        let [router] = config.virtual_routers.as_slice() else {
+            panic!("{config:?}");
+        };
+        assert_eq!(router.spec.id.family, family, "{more}");
+        assert!(router.spec.addresses.is_empty() && router.spec.settings.advertise_only);
+        assert_eq!(router.spec.settings.mac_mode, MacMode::Interface);
+        assert!(config.print().contains("\naddr = none\n"));
+        assert_eq!(
+            good(&config.print()).0.virtual_routers,
+            config.virtual_routers
+        );
+    }
+}

@@ -87,6 +87,7 @@ serverid=1
 name=web
 interface=e0
 addr=e0:10.0.0.1/24,10.0.0.2/32
+extra=10.0.0.3/32
 priority=9
 version=2
 source=10.0.0.8

@@ -35,6 +35,9 @@ fn write(text: &mut String, vr: &Vr) -> std::fmt::Result {
         writeln!(text, "  authentication {{\n    auth_type PASS")?;
         writeln!(text, "    auth_pass {password}\n  }}")?;
     }
+    if vr.addresses.is_empty() {
+        return writeln!(text, "}}");
+    }
     writeln!(text, "  virtual_ipaddress {{")?;
     for address in &vr.addresses {
         writeln!(text, "    {address}/{}", if vr.is_v6() { 128 } else { 32 })?;

@@ -38,7 +38,10 @@ fn write(text: &mut String, vr: &Vr) -> std::fmt::Result {
     writeln!(text, "\n[VRID]\nserverid = {}", vr.vrid)?;
     writeln!(text, "interface = {}", vr.interface)?;
     writeln!(text, "priority = {}", vr.priority)?;
-    writeln!(text, "addr = {}", addresses.join(","))?;
+    match addresses.is_empty() {
+        true => writeln!(text, "addr = none")?,
+        false => writeln!(text, "addr = {}", addresses.join(","))?,
+    }
     writeln!(text, "version = {}", vr.version)?;
     writeln!(
         text,
