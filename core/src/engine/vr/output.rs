@@ -329,10 +329,10 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// M-5, M-6: only once MAC and addresses are in place, which is why it comes after them.
     fn announcement_step(&mut self, iface: &Interface, buf: &mut [u8]) -> Option<Next> {
-        let mac = self.mac(&iface.state);
         if !self.settings.serves_addresses() {
             return None;
         }
+        let mac = self.mac(&iface.state);
         let Phase::Active(active) = &mut self.phase else {
             return None;
         };
