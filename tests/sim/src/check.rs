@@ -231,6 +231,11 @@ impl World<'_> {
                 return false;
             }
         }
+        // Signatures are as good as the clocks.
+        let signed = configs.iter().any(|c| c.signed);
+        if signed && !able.iter().all(|h| self.hosts[*h].has_right_clock()) {
+            return false;
+        }
         let unicast = configs.iter().filter(|c| !c.peers.is_empty()).count();
         let moved = |h: &usize| !self.hosts[*h].is_where_peers_think(group.lan);
         if unicast != 0 && (unicast != configs.len() || able.iter().any(moved)) {

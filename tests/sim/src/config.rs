@@ -13,6 +13,8 @@ pub struct Config {
     pub source: Option<IpAddr>,
     pub peers: Vec<IpAddr>,
     pub tracks: Vec<Track>,
+    /// It has a key, and hears signed advertisements only.
+    pub signed: bool,
 }
 
 impl Config {
@@ -24,6 +26,7 @@ impl Config {
             source: None,
             peers: Vec::new(),
             tracks: Vec::new(),
+            signed: false,
         }
     }
 
@@ -72,6 +75,9 @@ impl std::fmt::Debug for Config {
         }
         if given.auth != default.auth {
             f.write_str(" password")?;
+        }
+        if self.signed {
+            f.write_str(" signed")?;
         }
         if given.checksum != default.checksum {
             write!(f, " {:?}", given.checksum)?;

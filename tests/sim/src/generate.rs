@@ -39,17 +39,63 @@ pub fn plan(seed: u64) -> Plan {
     };
     story.rest = story.time_to_rest();
     story.tell(&mut rng);
-    let (ops, end) = (story.ops, story.now);
+    let (mut ops, end) = (story.ops, story.now);
+    // By draws of their own, so that the seeds of before tell the stories of before.
+    let mut rng = Rng::new(seed ^ 0x7369_676e_6564);
+    let mut skew = vec![0; hosts];
+    if rng.chance(400_000) {
+        skew.fill_with(|| rng.between(0, 2_000_000) as i64 - 1_000_000);
+        sign(&mut rng, &mut ops, lans.len(), &skew);
+    }
     Plan {
         seed,
         hosts,
         lans,
         groups,
         drift,
+        skew,
         ask_every: 100_000,
         ops,
         end,
     }
+}
+
+/// Gives every virtual router a key, and adds to a story clocks that are stepped and an attacker who sends
+/// what was recorded while nothing happens.
+fn sign(rng: &mut Rng, ops: &mut Vec<(Micros, Op)>, lans: usize, skew: &[i64]) {
+    let mut signed = Vec::new();
+    let mut at_rest = false;
+    for (at, mut op) in std::mem::take(ops) {
+        if let Op::Admin(_, _, Admin::Insert(config) | Admin::Reconfigure(config)) = &mut op {
+            config.signed = true;
+            config.settings.auth = Auth::None;
+        }
+        let expects = op == Op::Expect;
+        let host = rng.below(skew.len() as u64) as usize;
+        if !expects && rng.chance(200_000) {
+            let off = skew[host];
+            let (skew, synchronised) = match rng.below(4) {
+                // As after a correction: every window has room for it.
+                0 | 1 => (off + rng.between(0, 1_800_000) as i64 - 900_000, true),
+                2 => (
+                    off + rng.pick(&[-31_536_000, -3_600, -60, 60, 3_600]) * 1_000_000,
+                    true,
+                ),
+                _ => (
+                    off + rng.pick(&[-31_536_000, -3_600, -60, 60, 3_600]) * 1_000_000,
+                    false,
+                ),
+            };
+            signed.push((at, Op::Fault(host, Fault::Clock(skew, synchronised))));
+        }
+        signed.push((at, op));
+        let attack = Op::Attack(rng.below(lans as u64) as usize, 60, rng.bits());
+        if expects && !at_rest {
+            signed.push((at + 1_000, attack));
+        }
+        at_rest = expects;
+    }
+    *ops = signed;
 }
 
 fn groups(rng: &mut Rng, lans: usize) -> Vec<Group> {

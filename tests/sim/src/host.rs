@@ -6,7 +6,8 @@ use std::net::IpAddr;
 
 use vrrp_core::wire::{Claim, ethernet, ipv4, ipv6};
 use vrrp_core::{
-    Failure, Family, Instant, InterfaceState, MacAddr, Priority, StateChange, Status, VrKey,
+    Duration, Failure, Family, Instant, InterfaceState, MacAddr, Priority, StateChange, Status,
+    VrKey, WallClock,
 };
 
 use crate::client;
@@ -19,6 +20,15 @@ use crate::world::asked;
 
 /// Frames that wait for a host that does not read them; further ones are lost.
 const QUEUE: usize = 256;
+/// What the right wall clock says at time 0, in microseconds: 2026-11-30.
+const EPOCH: u64 = 1_796_000_000_000_000;
+/// The seconds of Unix time at a moment of true time.
+pub(crate) fn right_seconds(now: Micros) -> u64 {
+    (EPOCH + now) / 1_000_000
+}
+
+/// A step of the wall clock that every window has room for, in microseconds.
+pub(crate) const SMALL_STEP: u64 = 1_000_000;
 /// How late a host wakes at best.
 const PROMPT: Micros = 60;
 
@@ -50,6 +60,11 @@ pub(crate) struct Host {
     tracks: BTreeMap<u16, bool>,
     queue: VecDeque<(u32, Vec<u8>)>,
     drift: i64,
+    /// How far its wall clock is ahead of true time, at the start and now, and whether it says to be
+    /// synchronised.
+    first_skew: i64,
+    skew: i64,
+    synchronised: bool,
     late: Micros,
     failing: u64,
     /// Effects have failed since the last time that it was healthy.
@@ -59,7 +74,7 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    pub(crate) fn new(number: usize, lans: usize, drift: i64, rng: Rng) -> Self {
+    pub(crate) fn new(number: usize, lans: usize, (drift, skew): (i64, i64), rng: Rng) -> Self {
         let interfaces = (0..lans).map(|lan| {
             let mac = MacAddr([2, 0, 0, lan as u8, 0, number as u8 + 1]);
             port::interface(mac, number as u8 + 1)
@@ -74,6 +89,9 @@ impl Host {
             tracks: BTreeMap::new(),
             queue: VecDeque::new(),
             drift,
+            first_skew: skew,
+            skew,
+            synchronised: true,
             late: 0,
             failing: 0,
             has_failed: false,
@@ -162,6 +180,27 @@ impl Host {
         Instant::from_micros(ran as u64 + 1_000_000 * (self.number as u64 + 1))
     }
 
+    /// Whether its wall clock is as right as at the start.
+    pub(crate) fn has_right_clock(&self) -> bool {
+        self.synchronised && self.skew.abs_diff(self.first_skew) <= SMALL_STEP
+    }
+
+    /// The fault that sets its wall clock right.
+    pub(crate) fn set_clock_right(&self) -> Fault {
+        Fault::Clock(self.first_skew, true)
+    }
+
+    /// Tells the engine what the wall clock says.
+    fn tell_wall_clock(&mut self, now: Micros) {
+        let since_epoch = EPOCH.saturating_add(now).saturating_add_signed(self.skew);
+        let wall = WallClock {
+            since_epoch: Duration::from_micros(since_epoch),
+            synchronised: self.synchronised,
+        };
+        let clock = self.clock(now);
+        self.port.engine_mut().set_wall_clock(clock, Some(wall));
+    }
+
     /// The first moment of true time at which the host's clock shows `at`.
     fn true_time(&self, at: Instant) -> Micros {
         let ran = at
@@ -207,6 +246,7 @@ impl Host {
     /// Reads what has arrived, then handles what is due.
     pub(crate) fn wake(&mut self, now: Micros) -> Checked<Vec<Sent>> {
         self.wake_at = None;
+        self.tell_wall_clock(now);
         let clock = self.clock(now);
         while let Some((ifindex, frame)) = self.queue.pop_front() {
             let opened = self.rng.chance(300_000);
@@ -306,6 +346,7 @@ impl Host {
                 return Ok(Vec::new());
             }
         }
+        self.tell_wall_clock(now);
         let clock = self.clock(now);
         let engine = self.port.engine_mut();
         let done = match admin {
@@ -397,6 +438,10 @@ impl Host {
             }
             Fault::Effects(failing) => self.failing = failing,
             Fault::Late(most) => self.late = most,
+            Fault::Clock(skew, synchronised) => {
+                (self.skew, self.synchronised) = (skew, synchronised);
+                self.port.forget_numbers();
+            }
             _ => {}
         }
         if self.power != Power::On {
@@ -404,6 +449,7 @@ impl Host {
         }
         match *fault {
             Fault::Carrier(..) | Fault::Source(..) => self.describe_interfaces(now),
+            Fault::Clock(..) => self.tell_wall_clock(now),
             Fault::Track(object, up) => self.port.engine_mut().admin(clock).set_tracked(object, up),
             _ => {}
         }
@@ -464,6 +510,7 @@ impl Host {
         self.power = Power::On;
         self.has_failed = false;
         self.describe_interfaces(now);
+        self.tell_wall_clock(now);
         let clock = self.clock(now);
         for (key, wish) in &self.wishes {
             let inserted = self.port.insert(clock, *key, &wish.config);

@@ -1,8 +1,11 @@
-//! Frames that nobody asked for: advertisements that are nearly right, and noise.
+//! Frames that nobody asked for: advertisements that are nearly right, noise, and what an attacker has
+//! recorded.
 
 use std::net::IpAddr;
+use std::rc::Rc;
 
-use vrrp_core::wire::{Advert, WireVersion};
+use vrrp_core::wire::vrrp::TRAILER_LEN;
+use vrrp_core::wire::{Advert, Datagram, WireVersion, checksum};
 use vrrp_core::{AdvertInterval, Auth, Family, MacAddr, Vrid};
 
 use crate::plan::Group;
@@ -41,6 +44,75 @@ pub fn frame(rng: &mut Rng, lan: usize, groups: &[Group]) -> Vec<u8> {
         _ => frame.truncate(rng.below(frame.len() as u64 + 1) as usize),
     }
     frame
+}
+
+/// Whether a frame is VRRP.
+pub(crate) fn is_advertisement(frame: &[u8]) -> bool {
+    matches!(Datagram::new(frame), Ok(Some(_)))
+}
+
+/// The seconds of Unix time at which a recorded frame was signed; 0 for one that is not signed.
+pub(crate) fn seconds_of(frame: &[u8]) -> u64 {
+    let at = frame.len().checked_sub(TRAILER_LEN - 4);
+    let seconds = at.and_then(|at| frame.get(at..)?.first_chunk().copied());
+    seconds.map_or(0, |seconds| u32::from_be_bytes(seconds).into())
+}
+
+/// A recorded frame as it was, or with something changed and every checksum right again.
+pub(crate) fn changed(rng: &mut Rng, recorded: &[Rc<[u8]>]) -> Vec<u8> {
+    let mut frame = recorded[rng.below(recorded.len() as u64) as usize].to_vec();
+    let v6 = frame.get(12..14) == Some(&[0x86, 0xdd]);
+    let (message, trailer) = (
+        if v6 { 54 } else { 34 },
+        frame.len().saturating_sub(TRAILER_LEN),
+    );
+    if trailer <= message {
+        return frame;
+    }
+    match rng.below(6) {
+        0 | 1 => return frame,
+        // Without its trailer.
+        2 => frame.truncate(trailer),
+        // An octet of the message or of the trailer.
+        3 => {
+            let at = rng.between(message as u64, frame.len() as u64 - 1) as usize;
+            frame[at] ^= 1 << rng.below(8);
+        }
+        // The trailer of another one.
+        4 => {
+            let other = &recorded[rng.below(recorded.len() as u64) as usize];
+            if let Some(from) = other.len().checked_sub(TRAILER_LEN) {
+                frame[trailer..].copy_from_slice(&other[from..]);
+            }
+        }
+        // A later number.
+        _ => {
+            let number = rng.between(1, 1 << 20);
+            let slot = &mut frame[trailer + 4..trailer + 12];
+            let old = u64::from_be_bytes(std::array::from_fn(|i| slot[i]));
+            slot.copy_from_slice(&old.wrapping_add(number).to_be_bytes());
+        }
+    }
+    complete(&mut frame, v6);
+    frame
+}
+
+/// Makes lengths and checksums right, over IPv6 that of the message, too.
+fn complete(frame: &mut [u8], v6: bool) {
+    let len = frame.len();
+    if v6 {
+        let payload = (len - 54) as u16;
+        frame[18..20].copy_from_slice(&payload.to_be_bytes());
+        frame[60..62].fill(0);
+        let sum = checksum::sum(&frame[22..54]) + 112 + u32::from(payload);
+        let sum = checksum::field(sum + checksum::sum(&frame[54..]));
+        frame[60..62].copy_from_slice(&sum.to_be_bytes());
+    } else {
+        frame[16..18].copy_from_slice(&((len - 14) as u16).to_be_bytes());
+        frame[24..26].fill(0);
+        let sum = checksum::field(checksum::sum(&frame[14..34]));
+        frame[24..26].copy_from_slice(&sum.to_be_bytes());
+    }
 }
 
 fn advertisement(rng: &mut Rng, group: &Group) -> Vec<u8> {

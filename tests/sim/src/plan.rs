@@ -69,6 +69,9 @@ pub enum Fault {
     Effects(u64),
     /// It wakes up to so much later than it asked for.
     Late(Micros),
+    /// Its wall clock is stepped to so many microseconds ahead of true time, and says that it is
+    /// synchronised or not.
+    Clock(i64, bool),
 }
 
 /// One thing that happens.
@@ -86,6 +89,9 @@ pub enum Op {
     Noise(usize, Noise),
     /// Frames are sent by a stranger: so many, made from a seed.
     Intrude(usize, u32, u64),
+    /// An attacker at the client's place, who has recorded everything that it heard and has no key, sends
+    /// so many frames, made from a seed. Unlike a stranger's they disturb nothing.
+    Attack(usize, u32, u64),
     /// Everything works again: links, hosts, effects, tracked objects.
     Heal,
     /// By now everything must have come to rest, as the protocol says.
@@ -106,6 +112,8 @@ pub struct Plan {
     pub groups: Vec<Group>,
     /// How fast each host's clock runs, in millionths more than true time.
     pub drift: Vec<i64>,
+    /// How far each host's wall clock is ahead of true time, in microseconds.
+    pub skew: Vec<i64>,
     /// How often a client asks each address.
     pub ask_every: Micros,
     /// The operations with their times, in order.

@@ -6,12 +6,13 @@ use std::fmt;
 use std::net::IpAddr;
 
 use vrrp_core::{
-    Error, Failure, Family, FrameKind, Instant, InterfaceState, MacAddr, MacMode, Output, Priority,
-    Reason, State, StateChange, Status, Transmit, Verdict, VrKey,
+    AuthConfig, AuthKey, AuthSettings, Error, Failure, Family, FrameKind, Instant, InterfaceState,
+    MacAddr, MacMode, Output, Priority, Reason, State, StateChange, Status, Transmit, Verdict,
+    VrKey,
 };
 use vrrp_core::{
     Poll,
-    wire::{Claim, Datagram, ethernet},
+    wire::{Claim, Datagram, ethernet, vrrp::TRAILER_LEN},
 };
 
 use crate::config::Config;
@@ -74,6 +75,9 @@ pub struct Held {
     removing: bool,
 }
 
+/// The senders to a group whose last numbers the engine keeps.
+const MARKS: usize = 4;
+
 /// Decides whether an effect fails.
 pub type Fails<'a> = &'a mut dyn FnMut() -> bool;
 
@@ -86,6 +90,8 @@ pub struct Port {
     pub changes: Vec<(Instant, StateChange)>,
     /// Effects that failed since the port was made.
     pub failures: u64,
+    /// The numbers of signed advertisements that were believed, by sender.
+    believed: BTreeMap<VrKey, BTreeMap<IpAddr, BTreeSet<u64>>>,
 }
 
 impl std::fmt::Debug for Port {
@@ -111,7 +117,27 @@ impl Port {
             groups: BTreeSet::new(),
             changes: Vec::new(),
             failures: 0,
+            believed: BTreeMap::new(),
         }
+    }
+
+    /// Forgets which numbers were believed: the wall clock was stepped, and old ones may be fresh again.
+    pub(crate) fn forget_numbers(&mut self) {
+        self.believed.clear();
+    }
+
+    /// Checks that no number of a sender is believed twice, as long as there are no more senders than
+    /// the engine has marks for.
+    fn check_number(&mut self, key: VrKey, message: &[u8], source: IpAddr) -> Checked {
+        let at = message.len() - TRAILER_LEN + 4;
+        let number = u64::from_be_bytes(std::array::from_fn(|i| message[at + i]));
+        let senders = self.believed.entry(key).or_default();
+        let new = senders.entry(source).or_default().insert(number);
+        check(
+            new || senders.len() > MARKS,
+            "a signed advertisement is believed once",
+            || format!("{key:?}: number {number:#x} of {source}"),
+        )
     }
 
     /// The engine, to be asked.
@@ -137,6 +163,8 @@ impl Port {
     /// As [`vrrp_core::Admin::insert`].
     pub fn insert(&mut self, now: Instant, key: VrKey, config: &Config) -> Result<(), Error> {
         self.engine.admin(now).insert(key, &config.as_vr_config())?;
+        self.set_auth(now, key, config)?;
+        self.believed.remove(&key);
         let held = Held {
             config: config.clone(),
             mac: false,
@@ -154,10 +182,29 @@ impl Port {
         self.engine
             .admin(now)
             .reconfigure(key, &config.as_vr_config())?;
+        self.set_auth(now, key, config)?;
         if let Some(held) = self.vrs.get_mut(&key) {
             held.config = config.clone();
         }
         Ok(())
+    }
+
+    /// Gives a virtual router the key that its group has on this interface.
+    fn set_auth(&mut self, now: Instant, key: VrKey, config: &Config) -> Result<(), Error> {
+        if !config.signed {
+            return Ok(());
+        }
+        let family = u8::from(key.family == Family::Ipv6);
+        let secret = [key.vrid.get() ^ family ^ (key.ifindex as u8) << 4; 32];
+        let keys = [AuthKey::new(1, &secret)?];
+        let settings = AuthSettings {
+            window: AuthSettings::window_for(config.settings.advert_interval),
+            active_key: 1,
+            ..AuthSettings::DEFAULT
+        };
+        let keys = &keys;
+        let auth = AuthConfig { settings, keys };
+        self.engine.admin(now).set_auth(key, Some(&auth))
     }
 
     /// As [`vrrp_core::Admin::remove`].
@@ -189,6 +236,18 @@ impl Port {
             check(before == after, "a refused packet changes nothing", || {
                 format!("{verdict:?}: {before:?} became {after:?}")
             })?;
+        }
+        if let Verdict::Accepted(accepted) = &verdict
+            && let Some(held) = self.vrs.get(&accepted.key)
+            && held.config.signed
+        {
+            let datagram = accepted.datagram;
+            check(
+                accepted.signed.is_some(),
+                "who hears signed advertisements hears no others",
+                || format!("{datagram:?}"),
+            )?;
+            self.check_number(accepted.key, datagram.message, datagram.source)?;
         }
         Ok(verdict)
     }

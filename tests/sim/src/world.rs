@@ -2,19 +2,24 @@
 //! segments between them. Time jumps from event to event.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::net::IpAddr;
 use std::rc::Rc;
 
 use vrrp_core::{Duration, State, TrackEffect, Version};
 
 use crate::client::{self, Client};
-use crate::host::{Host, Power};
+use crate::host::{self, Host, Power};
 use crate::intruder;
 use crate::lan::{Arrival, Lan, Micros, Node};
 use crate::plan::{Fault, Group, Op, Plan};
 use crate::port::{Checked, Sent, Violation};
-use crate::rng::Rng;
+use crate::rng::{Draw, Rng};
+
+/// Advertisements that an attacker has recorded at most.
+const RECORDED: usize = 4_096;
+/// The age at which every window is over, whatever the clocks.
+const STALE: Micros = 20_000_000;
 
 /// A run of the plan that ended well.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,6 +32,8 @@ pub struct Outcome {
     pub changes: u64,
     /// Advertisements and announcements that were sent.
     pub frames: u64,
+    /// Frames that an attacker without the key sent.
+    pub attacks: u64,
     /// Virtual routers of a partition that were checked after they had come to rest.
     pub verdicts: u64,
 }
@@ -52,6 +59,8 @@ pub(crate) struct World<'a> {
     pub(crate) disturbed: Micros,
     /// For each group the longest interval, preempt and start delay that it ever had.
     pub(crate) slowest: Vec<Slowest>,
+    /// The advertisements that each client heard, with their times: what an attacker has recorded.
+    recorded: Vec<VecDeque<(Micros, Rc<[u8]>)>>,
     /// Everything has come to rest: nothing may change until the next disturbance.
     at_rest: bool,
     events: BinaryHeap<Reverse<(Micros, u64)>>,
@@ -129,9 +138,11 @@ impl<'a> World<'a> {
         }
         let hosts = (0..plan.hosts).map(|number| {
             let drift = plan.drift.get(number).copied().unwrap_or(0);
-            Host::new(number, plan.lans.len(), drift, rng.fork())
+            let skew = plan.skew.get(number).copied().unwrap_or(0);
+            Host::new(number, plan.lans.len(), (drift, skew), rng.fork())
         });
         let hosts = hosts.collect();
+        let recorded = lans.iter().map(|_| VecDeque::new()).collect();
         let mut world = Self {
             plan,
             now: 0,
@@ -140,6 +151,7 @@ impl<'a> World<'a> {
             clients,
             disturbed: 0,
             slowest: vec![Slowest::default(); plan.groups.len()],
+            recorded,
             at_rest: false,
             events: BinaryHeap::new(),
             bodies: BTreeMap::new(),
@@ -189,6 +201,13 @@ impl<'a> World<'a> {
                 self.arrivals(next);
             }
             Node::Client(client) => {
+                if intruder::is_advertisement(&arrival.frame) {
+                    let recorded = &mut self.recorded[client];
+                    recorded.push_back((self.now, arrival.frame.clone()));
+                    if recorded.len() > RECORDED {
+                        recorded.pop_front();
+                    }
+                }
                 if let Some(reply) = self.clients[client].receive(&arrival.frame) {
                     self.send(lan, Node::Client(client), reply);
                 }
@@ -277,6 +296,10 @@ impl<'a> World<'a> {
             }
             return Ok(());
         }
+        if let Op::Attack(lan, frames, seed) = *op {
+            self.attack(lan, frames, seed);
+            return Ok(());
+        }
         self.at_rest = false;
         self.disturbed = self.now;
         self.disturb(op)?;
@@ -328,7 +351,7 @@ impl<'a> World<'a> {
             Op::Noise(lan, noise) => self.lans[*lan].noise = *noise,
             Op::Intrude(lan, frames, seed) => self.intrude(*lan, *frames, *seed),
             Op::Heal => self.heal()?,
-            Op::Expect => {}
+            Op::Attack(..) | Op::Expect => {}
         }
         Ok(())
     }
@@ -360,12 +383,38 @@ impl<'a> World<'a> {
         }
     }
 
+    /// Sends again, as they were or changed, advertisements that were recorded since everything is as it
+    /// is now, or that were signed so long ago that they are stale. A host whose clock is wrong can be told
+    /// lies, and what a clock that ran ahead has signed is fresh when that time comes: no receiver can
+    /// tell, so neither is tried.
+    fn attack(&mut self, lan: usize, frames: u32, seed: u64) {
+        if !self.hosts.iter().all(Host::has_right_clock) {
+            return;
+        }
+        let mut rng = Rng::new(seed);
+        let since = self.at_rest.then_some(self.disturbed);
+        let stale = host::right_seconds(self.now.saturating_sub(STALE));
+        let recorded = self.recorded[lan].iter().filter(|(at, frame)| {
+            since.is_some_and(|since| *at > since) || intruder::seconds_of(frame) < stale
+        });
+        let recorded: Vec<Rc<[u8]>> = recorded.map(|(_, frame)| frame.clone()).collect();
+        for _ in 0..frames {
+            let frame = match rng.chance(800_000) && !recorded.is_empty() {
+                true => intruder::changed(&mut rng, &recorded),
+                false => intruder::frame(&mut rng, lan, &self.plan.groups),
+            };
+            self.outcome.attacks += 1;
+            self.send(lan, Node::Client(lan), frame);
+        }
+    }
+
     fn heal(&mut self) -> Checked {
         for lan in &mut self.lans {
             lan.heal();
         }
         for host in 0..self.hosts.len() {
-            let mut faults = vec![Fault::Effects(0), Fault::Late(0)];
+            let right = self.hosts[host].set_clock_right();
+            let mut faults = vec![right, Fault::Effects(0), Fault::Late(0)];
             match self.hosts[host].power() {
                 Power::Off => faults.push(Fault::Restart),
                 Power::Frozen | Power::Suspended => faults.push(Fault::Thaw),

@@ -37,6 +37,7 @@ fn ten_by_ten() -> Plan {
         hosts: 10,
         lans: vec![2],
         groups,
+        skew: Vec::new(),
         drift: vec![0; 10],
         ask_every: SECOND,
         ops,

@@ -57,7 +57,7 @@ fn main() -> ExitCode {
     let wall = started.elapsed().as_secs_f64();
     sayln!(
         "{} seeds from {}: {} simulated hours, {} events, {} frames sent, {} changes of state, \
-         {} virtual routers at rest checked; {wall:.1} s, {:.0} times real time",
+         {} virtual routers at rest checked, {} frames of attackers; {wall:.1} s, {:.0} times real time",
         args.runs,
         args.seed,
         sum.time / 3_600_000_000,
@@ -65,6 +65,7 @@ fn main() -> ExitCode {
         sum.frames,
         sum.changes,
         sum.verdicts,
+        sum.attacks,
         sum.time as f64 / 1e6 / wall
     );
     ExitCode::SUCCESS
@@ -76,6 +77,7 @@ fn add(sum: &mut Outcome, outcome: &Outcome) {
     sum.changes += outcome.changes;
     sum.frames += outcome.frames;
     sum.verdicts += outcome.verdicts;
+    sum.attacks += outcome.attacks;
 }
 
 /// Shrinks the story and says how to see it again.
