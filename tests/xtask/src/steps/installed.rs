@@ -28,6 +28,7 @@ const EXPOSURE_WITHOUT_SCRIPTS: u32 = 28;
 /// are where they will be. Arguments: the stage, the prefix, the unit below it.
 const SERVICE: &str = r#"
 stage=$1 prefix=$2 unit=$2/$3
+mount -t proc proc /proc
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /var/lib
 mkdir -p /run/etc /run/vrrpd
@@ -36,6 +37,8 @@ for file in passwd group nsswitch.conf ld.so.cache manpath.config; do
 done
 mount --bind /run/etc /etc
 mount --bind "$stage$prefix" "$prefix"
+systemd-sysusers "$prefix/lib/sysusers.d/vrrpd.conf"
+bash -n "$prefix/share/bash-completion/completions/vrrpctl"
 ip link add eth0 type veth peer name eth1
 ip addr add 10.10.10.6/24 dev eth0
 ip link set eth0 up
@@ -66,6 +69,8 @@ begin() {
     done
 }
 begin
+worker=$(cat /proc/$vrrpd/task/$vrrpd/children)
+grep -q "^Uid:.$(id -u _vrrp)[^0-9]" /proc/${worker% }/status
 $(line ExecReload)
 kill -TERM $vrrpd
 wait $vrrpd

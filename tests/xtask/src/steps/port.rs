@@ -5,17 +5,18 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::tools::run::{self, Failure, root};
+use crate::tools::run::{self, Failure, root, target_dir};
 
-/// Runs the recipe `do-install` with the `programs` into a folder in `target_dir`, as the ports tree does, and compares what came of it with `pkg-plist`.
-pub(crate) fn check(target_dir: &Path, programs: &Path) -> Result<(), Failure> {
+/// Runs the recipe `do-install` with the `programs` into a folder in
+/// `folder`, as the ports tree does, and compares what came of it with `pkg-plist`.
+pub(crate) fn check(folder: &Path, programs: &Path) -> Result<(), Failure> {
     let port = root().join("ports/freebsd/port");
     let makefile = read(&port.join("Makefile"))?;
     let version = format!("\nDISTVERSION=\t{}\n", env!("CARGO_PKG_VERSION"));
     if !makefile.contains(&version) {
         return Err(Failure("the port has another version than vrrpd".into()));
     }
-    let stage = target_dir.join("stage");
+    let stage = folder.join("stage");
     // The files of an earlier run would be taken for this one's.
     let _ = fs::remove_dir_all(&stage);
     let prefix = stage.join("usr/local");
@@ -29,6 +30,8 @@ pub(crate) fn check(target_dir: &Path, programs: &Path) -> Result<(), Failure> {
     ] {
         fs::create_dir_all(prefix.join(folder)).map_err(cannot("make", &prefix))?;
     }
+    // The completions are printed by the vrrpctl of this machine.
+    run::build(&["build", "--quiet", "--package", "vrrpd", "--bin", "vrrpctl"])?;
     let recipe = recipe(&makefile);
     let mut install = Command::new("sh");
     install
@@ -41,6 +44,7 @@ pub(crate) fn check(target_dir: &Path, programs: &Path) -> Result<(), Failure> {
         .env("STAGEDIR", &stage)
         .env("WRKSRC", root())
         .env("FILESDIR", port.join("files"))
+        .env("VRRPCTL", target_dir().join("debug/vrrpctl"))
         .env("PROGRAMS", programs);
     run::run(&mut install)?;
     let mut installed = BTreeSet::new();

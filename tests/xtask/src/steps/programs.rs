@@ -1,10 +1,11 @@
-//! `cargo xtask install` and `uninstall`: the programs, their manual pages, the sample and the
-//! service, below one prefix.
+//! `cargo xtask install` and `uninstall`: the programs, their manual pages, the sample, the service,
+//! completions and files for monitoring, below one prefix.
 
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use crate::steps;
 use crate::tools::paths;
@@ -17,6 +18,13 @@ const DEFAULT_PREFIX: &str = "/usr/local";
 
 /// The folders with manual pages, all of which are installed: they refer to each other.
 const PAGES: [&str; 2] = ["ports/daemon/man", "ports/freebsd/man"];
+
+/// The shells that vrrpctl has completions for, and where they look.
+const COMPLETIONS: [(&str, &str); 3] = [
+    ("bash", "share/bash-completion/completions/vrrpctl"),
+    ("zsh", "share/zsh/site-functions/_vrrpctl"),
+    ("fish", "share/fish/vendor_completions.d/vrrpctl.fish"),
+];
 
 /// The service manager that the files are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +105,8 @@ enum Origin {
     File(PathBuf),
     /// A file of the repository that names the prefix in this form.
     Template(PathBuf, &'static str),
+    /// The completions of vrrpctl for a shell, which it prints.
+    Completion(&'static str),
 }
 
 /// A file to install: its origin, its path below the prefix, its mode.
@@ -140,6 +150,8 @@ fn files(system: System) -> Result<Vec<File>, Failure> {
                 let from = format!("ports/daemon/monitoring/{name}");
                 data(&from, &format!("share/doc/vrrpd/{name}"))
             }));
+            let user = "ports/daemon/etc/sysusers.conf";
+            files.push(data(user, "lib/sysusers.d/vrrpd.conf"));
             files.push(File {
                 from: Origin::Template(
                     in_repository("ports/daemon/etc/vrrpd.service"),
@@ -168,6 +180,13 @@ fn files(system: System) -> Result<Vec<File>, Failure> {
                 mode: 0o755,
             });
         }
+    }
+    for (shell, to) in COMPLETIONS {
+        files.push(File {
+            from: Origin::Completion(shell),
+            to: to.into(),
+            mode: 0o644,
+        });
     }
     for folder in PAGES.map(in_repository) {
         for page in pages(&folder)? {
@@ -215,6 +234,12 @@ fn build() -> Result<(), Failure> {
     run::run(&mut command)
 }
 
+/// The folder of the programs as they are installed, once they are built.
+pub(crate) fn built() -> Result<PathBuf, Failure> {
+    build()?;
+    Ok(target().join("release"))
+}
+
 fn target() -> PathBuf {
     target_dir().join("install")
 }
@@ -227,8 +252,12 @@ fn next(place: &Place, unit: &Path) -> String {
         return format!("{older} takes precedence over the unit just installed: remove it");
     }
     match place.prefix.as_str() {
-        "/usr" | "/usr/local" => "next: systemctl daemon-reload".into(),
-        _ => format!("next: systemctl link {}", unit.display()),
+        "/usr" | "/usr/local" => "next: systemd-sysusers && systemctl daemon-reload".into(),
+        _ => {
+            let users = place.path("lib/sysusers.d/vrrpd.conf");
+            let (users, unit) = (users.display(), unit.display());
+            format!("next: systemd-sysusers {users} && systemctl link {unit}")
+        }
     }
 }
 
@@ -249,6 +278,10 @@ fn put(place: &Place, system: System) -> Result<(), Failure> {
             Origin::Template(path, form) => {
                 let text = fs::read_to_string(path).map_err(|e| cannot("read", path, &e))?;
                 text.replace(form, &place.prefix).into_bytes()
+            }
+            Origin::Completion(shell) => {
+                let vrrpctl = target().join("release/vrrpctl");
+                run::stdout(Command::new(vrrpctl).args(["completion", shell]))?.into_bytes()
             }
         };
         let to = place.path(&file.to);
