@@ -2,22 +2,20 @@
 //! and FreeBSD's own headers.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::steps::install::FREEBSD_LIBS;
 use crate::steps::port;
 use crate::tools::packages;
-use crate::tools::python;
 use crate::tools::run::{self, Failure, cargo, root, target_dir};
+use crate::tools::zig::Zig;
 
 const AMD64: &str = "x86_64-unknown-freebsd";
 const ARM64: &str = "aarch64-unknown-freebsd";
-/// The compiler, linker and headers, from the Python package index.
-const ZIG: &str = "ziglang>=0.15";
-/// Libraries that the libc crate asks for and nothing of ours needs; zig has no stubs for them.
-const UNNEEDED: &str = "-lkvm|-lmemstat|-lprocstat|-ldevstat";
+/// Libraries that the libc crate asks for and nothing of ours needs, as zig has no stubs for them; and the
+/// target as clang names it.
+const LEFT_OUT: &str = "-lkvm|-lmemstat|-lprocstat|-ldevstat|--target=*";
 
 /// Test programs that run on a bare system: of the packages whose own tests do, of the port, and
 /// the scenarios of the lab. Its programs, which cargo would build beside them, need Linux.
@@ -223,7 +221,7 @@ fn programs(zig: &Zig) -> Result<PathBuf, Failure> {
 
 /// Links the program around poll(2) with libvrrp in `built`.
 fn example(zig: &Zig, built: &Path) -> Result<(), Failure> {
-    let mut compile = zig.cc("x86_64");
+    let mut compile = zig.cc(&zig_target("x86_64"));
     compile
         .args(["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"])
         .args(["-O2", "-I"])
@@ -248,7 +246,7 @@ fn headers(zig: &Zig) -> Result<(), Failure> {
     write(&file, &text)?;
     for machine in ["x86_64", "aarch64"] {
         let object = folder().join(format!("asserts-{machine}.o"));
-        let mut compile = zig.cc(machine);
+        let mut compile = zig.cc(&zig_target(machine));
         run::run(compile.arg("-c").arg(&file).arg("-o").arg(object))?;
     }
     sayln!("{count} numbers, sizes and offsets are those of FreeBSD's headers");
@@ -258,7 +256,7 @@ fn headers(zig: &Zig) -> Result<(), Failure> {
 /// A cargo command for FreeBSD. `-Z` and `--target` must come before everything else.
 fn build(verb: &str, target: &str, zig: &Zig) -> Result<Command, Failure> {
     packages::need(packages::FREEBSD)?;
-    let linker = zig.linker()?;
+    let linker = linker(zig)?;
     let mut command = Command::new("/usr/bin/cargo");
     command
         .current_dir(root())
@@ -273,8 +271,8 @@ fn build(verb: &str, target: &str, zig: &Zig) -> Result<Command, Failure> {
         .env("CARGO_INCREMENTAL", "0")
         .env("CARGO_TARGET_X86_64_UNKNOWN_FREEBSD_LINKER", linker)
         // The cryptography of vrrp-checker is partly C.
-        .env("CC_x86_64_unknown_freebsd", zig.compiler("x86_64")?)
-        .env("CC_aarch64_unknown_freebsd", zig.compiler("aarch64")?)
+        .env("CC_x86_64_unknown_freebsd", compiler(zig, "x86_64")?)
+        .env("CC_aarch64_unknown_freebsd", compiler(zig, "aarch64")?)
         .env_remove("RUSTUP_TOOLCHAIN")
         .env_remove("CARGO")
         .env_remove("RUSTDOC");
@@ -292,58 +290,18 @@ fn write(file: &Path, text: &str) -> Result<(), Failure> {
         .map_err(|e| Failure(format!("cannot write {}: {e}", file.display())))
 }
 
-/// A Python that has zig.
-struct Zig {
-    python: PathBuf,
+/// zig's name of FreeBSD on a processor.
+fn zig_target(machine: &str) -> String {
+    format!("{machine}-freebsd")
 }
 
-impl Zig {
-    /// The system's, if it has it; else an environment of our own.
-    fn find() -> Result<Self, Failure> {
-        let python = python::with("ziglang", ZIG)?;
-        Ok(Self { python })
-    }
+/// A script that rustc can call as its linker.
+fn linker(zig: &Zig) -> Result<PathBuf, Failure> {
+    zig.script(&folder().join("linker"), &zig_target("x86_64"), LEFT_OUT)
+}
 
-    fn command(&self) -> Command {
-        let mut command = Command::new(&self.python);
-        command.args(["-m", "ziglang"]);
-        command
-    }
-
-    fn cc(&self, machine: &str) -> Command {
-        let mut command = self.command();
-        command.args(["cc", "-target", &format!("{machine}-freebsd")]);
-        command
-    }
-
-    /// A script that rustc can call as its linker.
-    fn linker(&self) -> Result<PathBuf, Failure> {
-        self.script("linker", "x86_64")
-    }
-
-    /// A script that build scripts can call as the C compiler.
-    fn compiler(&self, machine: &str) -> Result<PathBuf, Failure> {
-        self.script(&format!("cc-{machine}"), machine)
-    }
-
-    fn script(&self, name: &str, machine: &str) -> Result<PathBuf, Failure> {
-        let file = std::path::absolute(folder().join(name))
-            .map_err(|e| Failure(format!("cannot find {}: {e}", folder().display())))?;
-        let python = run::output(
-            Command::new(&self.python).args(["-c", "import sys; print(sys.executable)"]),
-        )?;
-        let script = format!(
-            "#!/bin/sh\n\
-             for arg in \"$@\"; do\n\
-             \x20   shift\n\
-             \x20   case $arg in {UNNEEDED}|--target=*) ;; *) set -- \"$@\" \"$arg\" ;; esac\n\
-             done\n\
-             exec {} -m ziglang cc -target {machine}-freebsd \"$@\"\n",
-            python.trim()
-        );
-        write(&file, &script)?;
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755))
-            .map_err(|e| Failure(format!("cannot make {} a program: {e}", file.display())))?;
-        Ok(file)
-    }
+/// A script that build scripts can call as the C compiler.
+fn compiler(zig: &Zig, machine: &str) -> Result<PathBuf, Failure> {
+    let file = folder().join(format!("cc-{machine}"));
+    zig.script(&file, &zig_target(machine), LEFT_OUT)
 }

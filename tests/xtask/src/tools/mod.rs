@@ -7,3 +7,4 @@ pub(crate) mod paths;
 pub(crate) mod python;
 pub(crate) mod run;
 pub(crate) mod scratch;
+pub(crate) mod zig;
