@@ -13,6 +13,8 @@
 //!                          the address moves: asks that a client loses, and the longest silence
 //! measure connections [COUNT]  thousands of idle TCP connections at a handover: when their clients learn
 //! measure exact  [RUNS]    the time from the last advertisement to the successor's first
+//! measure --plot [FILE]    draws a failover, a return and a graceful stop as a client sees them, into
+//!                          tests/failover.svg or FILE
 //! ```
 //!
 //! `--only WORD` keeps the rows in which WORD occurs. Needs root, or a kernel that allows user
@@ -23,6 +25,7 @@ mod clients;
 mod connections;
 mod exact;
 mod outage;
+mod plot;
 mod scale;
 mod services;
 
@@ -58,6 +61,16 @@ fn run() -> ExitCode {
     let addresses = take_option(&mut words, "--addresses").map_or(Ok(1), |word| word.parse());
     let number = |default| words.get(1).map_or(Ok(default), |word| word.parse::<u32>());
     let command = words.first().map(String::as_str);
+    if command == Some("--plot") {
+        let file = words.get(1).map_or("tests/failover.svg", String::as_str);
+        return match plot::run(file) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                complain!("measure: cannot write {file}: {error}");
+                ExitCode::FAILURE
+            }
+        };
+    }
     if command == Some("checks")
         && let Ok(count @ 1..=900) = number(500)
     {
@@ -81,6 +94,7 @@ fn run() -> ExitCode {
         _ => {
             complain!(
                 "usage: measure outage|exact|services [RUNS] [--only WORD]\n       \
+                 measure --plot [FILE]\n       \
                  measure connections [COUNT, 1 to 150000]\n       \
                  measure clients [VRIDS, 1 to 235]\n       \
                  measure checks [CHECKS, 1 to 900] [--only WORD]\n       \
