@@ -16,7 +16,8 @@ mod tools;
 use std::process::ExitCode;
 
 use steps::{
-    bench, capi, compliance, firmware, freebsd, fuzz, install, mutants, programs, proof, soak,
+    bench, capi, compliance, deb, firmware, freebsd, fuzz, install, mutants, portable, programs,
+    proof, soak,
 };
 use tools::run::{self, Failure};
 use tools::{output, packages};
@@ -37,6 +38,11 @@ usage: cargo xtask COMMAND, or COMMAND --help
   install    build the programs and install them with manual pages, sample and service;
              --prefix PREFIX (/usr/local), --destdir FOLDER for packagers
   uninstall  remove what install with the same options has installed
+  package deb [--revision N]
+             build Debian's packages vrrpd, libvrrp0, libvrrp-dev and libapache2-mod-vrrp
+  package static [PROCESSOR...]
+             build programs that need no library, for x86_64, aarch64, armv7 and riscv64,
+             and run them; that of this machine in the lab (takes a while)
   freebsd    make an archive for FreeBSD: the programs, their tests, and a script that
              runs them all there
   firmware   build the firmware and show it at work on QEMU's board
@@ -44,8 +50,9 @@ usage: cargo xtask COMMAND, or COMMAND --help
   bench      the engine's cost in instructions, as counted by callgrind
   csize      what the engine costs a C program in code and storage
   cargo-c    install libvrrp with cargo-c, which has to be there, and test it
-  install-c [--engine] PREFIX
-             build libvrrp (or the engine alone) and install it with its headers
+  install-c [--engine] [--destdir FOLDER] [--libdir FOLDER] PREFIX
+             build libvrrp (or the engine alone) and install it with its headers;
+             --destdir is for packagers, --libdir (lib) is below the prefix
   simulate   many simulated networks, checked after every step; --seed N tells one story,
              --runs N as many as asked for
   model      every order of messages, losses and crashes among two and three routers;
@@ -56,7 +63,7 @@ usage: cargo xtask COMMAND, or COMMAND --help
   measure    outages, precision and scale beside keepalived, on this machine (takes a
              while): outage [RUNS], exact [RUNS], scale [VRIDS] [--addresses N], clients [VRIDS],
              checks [CHECKS], services [RUNS], connections [COUNT]; --only WORD for the rows with
-             that word
+             that word; --plot [FILE] draws a failover (tests/failover.svg)
   soak [SECONDS]
              hosts in the lab, 72 virtual routers, and random faults, for two hours or as
              long as asked for; --seed N does what another run did, --routers N takes
@@ -106,6 +113,7 @@ fn main() -> ExitCode {
         "lab" => steps::some_stories(rest),
         "install" => programs::install(rest),
         "uninstall" => programs::uninstall(rest),
+        "package" => package(rest),
         "freebsd" => freebsd::archive(),
         "bench" => bench::print(),
         "firmware" => firmware::demo(),
@@ -155,6 +163,15 @@ fn help(command: &str) -> String {
         wanted
     });
     lines.map(|line| format!("{line}\n")).collect()
+}
+
+/// `cargo xtask package KIND`.
+fn package(args: &[String]) -> Result<(), Failure> {
+    match args.split_first() {
+        Some((kind, rest)) if kind == "deb" => deb::command(rest),
+        Some((kind, rest)) if kind == "static" => portable::command(rest),
+        _ => Err(Failure("package: expected deb or static".into())),
+    }
 }
 
 fn usage() -> String {

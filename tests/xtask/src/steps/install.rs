@@ -120,21 +120,70 @@ pub(crate) fn defines(capacities: [u32; 3]) -> [String; 3] {
     ]
 }
 
-/// `cargo xtask install-c [--engine] PREFIX`.
-pub(crate) fn command(args: &[String]) -> Result<(), Failure> {
-    let (library, prefix) = match args {
-        [prefix] if !prefix.starts_with('-') => (Library::Whole, prefix),
-        [engine, prefix] if engine == "--engine" => (Library::Engine, prefix),
-        _ => {
-            return Err(Failure(
-                "usage: cargo xtask install-c [--engine] PREFIX".into(),
-            ));
+const USAGE: &str =
+    "usage: cargo xtask install-c [--engine] [--destdir FOLDER] [--libdir FOLDER] PREFIX";
+
+/// Where the library goes.
+#[derive(Debug, PartialEq, Eq)]
+struct Layout {
+    /// The prefix that programs will find it below, as written into vrrp.pc.
+    prefix: PathBuf,
+    /// The folder of libraries, below the prefix.
+    libdir: String,
+    /// A folder that stands for the root of the file system, for packagers.
+    destdir: Option<PathBuf>,
+}
+
+impl Layout {
+    /// Reads the arguments of `install-c`.
+    fn parse(args: &[String]) -> Result<(Library, Self), Failure> {
+        let usage = || Failure(USAGE.into());
+        let (mut library, mut libdir) = (Library::Whole, "lib".to_owned());
+        let (mut destdir, mut prefix) = (None, None);
+        let mut args = args.iter();
+        while let Some(arg) = args.next() {
+            match arg.as_str() {
+                "--engine" => library = Library::Engine,
+                "--libdir" => libdir = args.next().ok_or_else(usage)?.clone(),
+                "--destdir" => destdir = Some(PathBuf::from(args.next().ok_or_else(usage)?)),
+                option if option.starts_with('-') => return Err(usage()),
+                path if prefix.is_none() => prefix = Some(PathBuf::from(path)),
+                _ => return Err(usage()),
+            }
         }
-    };
-    // vrrp.pc names it, wherever it is read.
-    let prefix = std::path::absolute(prefix).map_err(failed(Path::new(prefix)))?;
-    install(library, &prefix)?;
-    tell_linker(&prefix)
+        if libdir.is_empty() || libdir.starts_with('/') {
+            return Err(Failure(format!(
+                "--libdir: expected a folder below the prefix, such as lib/x86_64-linux-gnu, found '{libdir}'"
+            )));
+        }
+        // vrrp.pc names it, wherever it is read.
+        let absolute = |path: PathBuf| std::path::absolute(&path).map_err(failed(&path));
+        let layout = Self {
+            prefix: absolute(prefix.ok_or_else(usage)?)?,
+            libdir,
+            destdir: destdir.map(absolute).transpose()?,
+        };
+        Ok((library, layout))
+    }
+
+    /// The path of a folder below the prefix on this machine, now.
+    fn path(&self, below_prefix: &str) -> PathBuf {
+        let path = self.prefix.join(below_prefix);
+        match &self.destdir {
+            Some(destdir) => destdir.join(path.strip_prefix("/").unwrap_or(&path)),
+            None => path,
+        }
+    }
+}
+
+/// `cargo xtask install-c`.
+pub(crate) fn command(args: &[String]) -> Result<(), Failure> {
+    let (library, layout) = Layout::parse(args)?;
+    install_at(library, &layout)?;
+    match layout.destdir {
+        Some(_) => Ok(()),
+        None => tell_linker(&layout.prefix),
+    }
 }
 
 /// Lets the dynamic linker know of a new library where it looks anyway.
@@ -157,12 +206,21 @@ fn tell_linker(prefix: &Path) -> Result<(), Failure> {
 
 /// Builds the library and installs it below `prefix`.
 pub(crate) fn install(library: Library, prefix: &Path) -> Result<(), Failure> {
+    let layout = Layout {
+        prefix: prefix.into(),
+        libdir: "lib".into(),
+        destdir: None,
+    };
+    install_at(library, &layout)
+}
+
+fn install_at(library: Library, layout: &Layout) -> Result<(), Failure> {
     let built = build(library, None)?;
     let version = env!("CARGO_PKG_VERSION");
     let major = env!("CARGO_PKG_VERSION_MAJOR");
-    let lib = folder(prefix, "lib")?;
-    let include = folder(prefix, "include")?;
-    let manual = folder(prefix, "share/man/man3")?;
+    let lib = folder(layout, &layout.libdir)?;
+    let include = folder(layout, "include")?;
+    let manual = folder(layout, "share/man/man3")?;
     let shared = format!("libvrrp.so.{version}");
     copy(&built.join("libvrrp.so"), &lib.join(&shared))?;
     copy(&built.join("libvrrp.a"), &lib.join("libvrrp.a"))?;
@@ -182,31 +240,32 @@ pub(crate) fn install(library: Library, prefix: &Path) -> Result<(), Failure> {
     for page in pages {
         copy(&root().join("ffi/man").join(page), &manual.join(page))?;
     }
-    let file = folder(prefix, "lib/pkgconfig")?.join("vrrp.pc");
-    fs::write(&file, pkg_config(library, prefix, version)).map_err(failed(&file))
+    let file = folder(layout, &format!("{}/pkgconfig", layout.libdir))?.join("vrrp.pc");
+    fs::write(&file, pkg_config(library, layout, version)).map_err(failed(&file))
 }
 
 /// The text of the pkg-config file: also the capacities, where they are not the header's own.
-fn pkg_config(library: Library, prefix: &Path, version: &str) -> String {
+fn pkg_config(library: Library, layout: &Layout, version: &str) -> String {
     let chosen: String = CAPACITIES
         .iter()
         .filter_map(|name| Some(format!(" -D{name}={}", std::env::var(name).ok()?)))
         .collect();
     format!(
-        "prefix={}\nlibdir=${{prefix}}/lib\nincludedir=${{prefix}}/include\n\n\
+        "prefix={}\nlibdir=${{prefix}}/{}\nincludedir=${{prefix}}/include\n\n\
          Name: libvrrp\n\
          Description: Service addresses that survive a failing host (VRRP, RFC 9568)\n\
          Version: {version}\n\
          Libs: -L${{libdir}} -lvrrp\n\
          Libs.private: {}\n\
          Cflags: -I${{includedir}}{chosen}\n",
-        prefix.display(),
+        layout.prefix.display(),
+        layout.libdir,
         library.private_libs()
     )
 }
 
-fn folder(prefix: &Path, name: &str) -> Result<PathBuf, Failure> {
-    let folder = prefix.join(name);
+fn folder(layout: &Layout, name: &str) -> Result<PathBuf, Failure> {
+    let folder = layout.path(name);
     fs::create_dir_all(&folder).map_err(failed(&folder))?;
     Ok(folder)
 }
@@ -222,4 +281,36 @@ fn link(to: &str, at: &Path) -> Result<(), Failure> {
 
 fn failed(path: &Path) -> impl Fn(std::io::Error) -> Failure + '_ {
     move |error| Failure(format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(args: &[&str]) -> Result<(Library, Layout), Failure> {
+        let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
+        Layout::parse(&args)
+    }
+
+    #[test]
+    fn a_library_for_a_package_is_staged_and_names_where_it_will_be() {
+        let args = ["--destdir", "/stage", "--libdir", "lib/riscv64", "/usr"];
+        let (library, layout) = parse(&args).expect("good arguments");
+        assert!(library == Library::Whole);
+        assert_eq!(layout.path("include"), Path::new("/stage/usr/include"));
+        let text = pkg_config(library, &layout, "1.2.3");
+        assert!(
+            text.starts_with("prefix=/usr\nlibdir=${prefix}/lib/riscv64\n"),
+            "{text}"
+        );
+        for bad in [
+            &[][..],
+            &["/usr", "/opt"],
+            &["--libdir"],
+            &["--libdir", "/lib", "/usr"],
+            &["--static", "/usr"],
+        ] {
+            assert!(parse(bad).is_err(), "{bad:?}");
+        }
+    }
 }

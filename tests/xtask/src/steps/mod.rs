@@ -6,10 +6,12 @@ pub(crate) mod bench;
 pub(crate) mod capi;
 pub(crate) mod capi_host;
 pub(crate) mod compliance;
+pub(crate) mod deb;
 pub(crate) mod dependencies;
 pub(crate) mod firmware;
 pub(crate) mod freebsd;
 pub(crate) mod fuzz;
+pub(crate) mod init_scripts;
 pub(crate) mod install;
 pub(crate) mod installed;
 pub(crate) mod manual;
@@ -18,6 +20,7 @@ pub(crate) mod mutants;
 pub(crate) mod mutations;
 mod package;
 pub(crate) mod port;
+pub(crate) mod portable;
 pub(crate) mod programs;
 pub(crate) mod proof;
 pub(crate) mod soak;
@@ -74,6 +77,12 @@ const STEPS: &[Step] = {
         step("freebsd", &[FREEBSD, PYTHON], freebsd::check),
         step("units", &[LAB, REFUSALS], units),
         step("install", &[LAB, SYSTEMD], installed::check),
+        step("deb", &[DEB, NETWORK], deb::check),
+        step(
+            "init-scripts",
+            &[INIT_SCRIPTS, NETWORK],
+            init_scripts::check,
+        ),
         step("metrics", &[NETWORK, METRICS, PYTHON], metrics::check),
         step("lab", &[LAB, C_HOST, LWIP, HTTPD, LAB_SERVICES], lab),
         step("soak", &[LAB, C_HOST], soak::briefly),

@@ -14,6 +14,28 @@ pub(crate) const LAB: &[&str] = &["iproute2", "iputils-ping", "nftables", "keepa
 pub(crate) const NETWORK: &[&str] = &["iproute2"];
 /// Judges the unit.
 pub(crate) const SYSTEMD: &[&str] = &["systemd"];
+/// Builds and judges Debian packages, and installs them in a root of their own.
+pub(crate) const DEB: &[&str] = &[
+    "apache2-dev",
+    "debhelper",
+    "debootstrap",
+    "dpkg-dev",
+    "iputils-ping",
+    "lintian",
+    "pkg-config",
+];
+/// Builds static programs, and runs those of other processors.
+pub(crate) const STATIC: &[&str] = &[
+    "binutils",
+    "cargo-web",
+    "python3",
+    "python3-venv",
+    "qemu-user-static",
+    "rust-web-src",
+    "rustc-web",
+];
+/// Judges the services of OpenWrt and Alpine, and has their shell.
+pub(crate) const INIT_SCRIPTS: &[&str] = &["busybox", "shellcheck"];
 /// Makes the kernel refuse one system call after the other.
 pub(crate) const REFUSALS: &[&str] = &["strace"];
 /// The packages for the lab's C programs: httpd, as it comes.

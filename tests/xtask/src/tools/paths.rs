@@ -20,6 +20,11 @@ fn cargo_home() -> Option<PathBuf> {
 /// Has a build name its sources without the paths of this machine: those in Rust and those in C.
 /// Options that the environment sets stay.
 pub(crate) fn remap(command: &mut Command) {
+    remap_with(command, &[]);
+}
+
+/// As [`remap`], with further options for rustc.
+pub(crate) fn remap_with(command: &mut Command, options: &[&str]) {
     let encoded = env::var("CARGO_ENCODED_RUSTFLAGS");
     let plain = || {
         let words = env::var("RUSTFLAGS").unwrap_or_default();
@@ -35,6 +40,9 @@ pub(crate) fn remap(command: &mut Command) {
         let from = from.display();
         rust += &format!("--remap-path-prefix={from}={to}");
         c += &format!(" -ffile-prefix-map={from}={to}");
+    }
+    for option in options {
+        rust = rust + SEPARATOR + option;
     }
     command
         .env("CARGO_ENCODED_RUSTFLAGS", rust)

@@ -1,0 +1,343 @@
+//! `cargo xtask package static`: the programs for Linux as files that need no library of the system, for
+//! containers, routers and distributions without a package.
+//!
+//! A Rust of Debian's that brings its library's source builds them, and zig links them with musl.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::steps::{PROGRAMS, stories};
+use crate::tools::packages;
+use crate::tools::paths;
+use crate::tools::run::{self, Failure, PROOF, root, target_dir};
+use crate::tools::scratch::Scratch;
+use crate::tools::zig::Zig;
+
+/// The programs.
+const NAMES: [&str; 3] = ["vrrpd", "vrrpctl", "vrrp-checker"];
+
+/// The stories that are told with the static vrrpd of this machine's processor.
+const STORIES: [&str; 2] = ["failures::a_lost_host", "failures::a_graceful_stop"];
+
+/// A processor.
+struct Target {
+    /// As the option names it.
+    name: &'static str,
+    rust: &'static str,
+    /// As zig names it, with the options that go with it.
+    zig: &'static str,
+    /// The program that runs programs for it.
+    emulator: &'static str,
+    /// The most octets of the three programs.
+    most: u64,
+}
+
+const TARGETS: [Target; 4] = [
+    Target {
+        name: "x86_64",
+        rust: "x86_64-unknown-linux-musl",
+        zig: "x86_64-linux-musl",
+        emulator: "qemu-x86_64-static",
+        most: 7_500_000,
+    },
+    Target {
+        name: "aarch64",
+        rust: "aarch64-unknown-linux-musl",
+        zig: "aarch64-linux-musl",
+        emulator: "qemu-aarch64-static",
+        most: 7_500_000,
+    },
+    Target {
+        name: "armv7",
+        rust: "armv7-unknown-linux-musleabihf",
+        zig: "arm-linux-musleabihf -mcpu=generic+v7a+vfp3-d32+thumb2-neon",
+        emulator: "qemu-arm-static",
+        most: 7_500_000,
+    },
+    Target {
+        name: "riscv64",
+        rust: "riscv64gc-unknown-linux-musl",
+        zig: "riscv64-linux-musl",
+        emulator: "qemu-riscv64-static",
+        most: 7_500_000,
+    },
+];
+
+/// A container without a container engine: the root, the command lines and the capabilities are those of the
+/// Containerfile; it is killed once with the host's network and once with its own. Arguments: a folder to
+/// make roots in, the folder of the programs, the Containerfile.
+const CONTAINER: &str = r#"
+folder=$1 built=$2 file=$3
+words() { sed -n "s/^$1.*\[\(.*\)\]\$/\1/p" "$file" | tr -d '",'; }
+ENTRYPOINT=$(words ENTRYPOINT)
+CAPABILITIES=+$(sed -n 's/.*--cap-add \([A-Z_,]*\).*/\1/p' "$file" | tr A-Z a-z | sed 's/,/,+/g')
+ip link add segment type bridge
+ip link set segment up
+ip addr add 10.10.10.6/24 dev segment
+ip link add port-b type veth peer name eth0
+ip link set port-b master segment up
+mount -t tmpfs tmpfs /run
+ip netns add b
+ip link set eth0 netns b
+ip -n b addr add 10.10.10.2/24 dev eth0
+ip -n b link set eth0 up
+image() { # NAME INTERFACE PRIORITY
+    root=$folder/$1
+    grep '^COPY' "$file" | while read -r _ files; do
+        to=${files##* }
+        mkdir -p "$root$to"
+        for name in ${files% *}; do cp "$built/$name" "$root$to"; done
+    done
+    mkdir -p "$root/etc" "$root/proc" "$root/run" "$root/dev" "$root/var/lib/vrrpd"
+    # Of /dev, which an engine makes.
+    mknod -m 666 "$root/dev/null" c 1 3
+    printf '%s\n' '[GLOBAL]' 'lease = 2' '[VRID]' 'serverid = 1' "interface = $2" "priority = $3" \
+        'advertinterval = 0.1' 'addr = 10.10.10.80/32' > "$root/etc/vrrpd.conf"
+}
+# Process 1 of the namespaces is vrrpd.
+run() { # NAME [OPTION OF UNSHARE]
+    root=$folder/$1
+    shift
+    unshare --pid --fork --kill-child --mount "$@" sh -euc '
+        root=$1 capabilities=$2
+        shift 2
+        mount -t proc proc "$root/proc"
+        mount -t tmpfs tmpfs "$root/run"
+        exec setpriv --bounding-set "-all,+sys_chroot,$capabilities" chroot "$root" "$@"' \
+        container "$root" "$CAPABILITIES" $ENTRYPOINT > "$root.log" 2>&1 &
+    unshare=$!
+}
+# The child of unshare, once it is vrrpd.
+pid() { grep -o '[0-9]*' "/proc/$unshare/task/$unshare/children"; }
+soon() {
+    tries=0
+    until "$@" > /dev/null 2>&1; do
+        tries=$((tries + 1))
+        if [ $tries -ge 300 ]; then echo "in vain: $*"; cat "$folder"/*.log; exit 1; fi
+        sleep 0.1
+    done
+}
+master() { inside "$1" "$2" /usr/sbin/vrrpctl is-master 1; }
+inside() { # ROOT PID COMMAND...
+    root=$1 pid=$2
+    shift 2
+    nsenter --target $pid --mount --net chroot "$root" "$@"
+}
+image a segment 250
+image own eth0 250
+image b eth0 100
+mount -t proc proc "$folder/b/proc"
+ip netns exec b chroot "$folder/b" $(words ENTRYPOINT) > "$folder/b.log" 2>&1 &
+b() { ip netns exec b chroot "$folder/b" /usr/sbin/vrrpctl is-master 1; }
+soon b
+# The host's network: the kernel takes the address away when the lease is over.
+run a
+soon pid
+container=$(pid)
+soon master "$folder/a" $container
+inside "$folder/a" $container $(words HEALTHCHECK) > /dev/null
+[ -n "$(ip -o address show to 10.10.10.80)" ]
+kill -KILL $container
+gone() { [ -z "$(ip -o address show to 10.10.10.80)" ]; }
+soon gone
+soon b
+# A network of its own: it goes with the address.
+run own --net
+soon pid
+container=$(pid)
+ip link add port-own type veth peer name moved
+ip link set moved netns $container name eth0
+ip link set port-own master segment up
+nsenter --target $container --net ip addr add 10.10.10.7/24 dev eth0
+nsenter --target $container --net ip link set eth0 up
+soon master "$folder/own" $container
+soon ping -q -c 1 -W 1 10.10.10.80
+kill -KILL $container
+soon b
+soon ping -q -c 1 -W 1 10.10.10.80
+# A graceful stop of process 1.
+run a
+soon pid
+container=$(pid)
+soon master "$folder/a" $container
+kill -TERM $container
+wait $unshare
+gone
+b
+"#;
+
+/// `cargo xtask package static [PROCESSOR...]`.
+pub(crate) fn command(args: &[String]) -> Result<(), Failure> {
+    let known = TARGETS.map(|target| target.name).join(", ");
+    for arg in args {
+        if !TARGETS.iter().any(|target| target.name == arg) {
+            return Err(Failure(format!(
+                "package static: there is no processor '{arg}'; there are {known}"
+            )));
+        }
+    }
+    packages::need(packages::STATIC)?;
+    let zig = Zig::find()?;
+    let wanted = |target: &&Target| args.is_empty() || args.iter().any(|arg| arg == target.name);
+    for target in TARGETS.iter().filter(wanted) {
+        let built = build(target, &zig)?;
+        judge(target, &built)?;
+        archive(target, &built)?;
+        if target.name == std::env::consts::ARCH {
+            tell_stories(&built)?;
+            contain(&built)?;
+        }
+    }
+    Ok(())
+}
+
+/// Builds the programs; the folder that has them.
+fn build(target: &Target, zig: &Zig) -> Result<PathBuf, Failure> {
+    let folder = target_dir().join("static");
+    let script = folder.join(format!("cc-{}", target.name));
+    let linker = zig.script(&script, target.zig, "--target=*")?;
+    let mut command = Command::new("/usr/bin/cargo");
+    command
+        .current_dir(root())
+        .args(["build", "--release", "-Zbuild-std=std,panic_abort"])
+        .args(["--target", target.rust, "--target-dir"])
+        .arg(&folder)
+        .args(PROGRAMS);
+    paths::remap_with(
+        &mut command,
+        // zig has musl's own files, which Rust's target would bring otherwise.
+        &["-Ctarget-feature=+crt-static", "-Clink-self-contained=no"],
+    );
+    let name = target.rust.replace('-', "_");
+    command
+        .env("PATH", "/usr/bin:/bin")
+        .env("RUSTC", "/usr/bin/rustc")
+        .env("RUSTC_BOOTSTRAP", "1")
+        .env("CARGO_INCREMENTAL", "0")
+        .env(
+            format!("CARGO_TARGET_{}_LINKER", name.to_uppercase()),
+            &linker,
+        )
+        // The cryptography of vrrp-checker is partly C.
+        .env(format!("CC_{name}"), &linker)
+        .env_remove("RUSTUP_TOOLCHAIN")
+        .env_remove("CARGO")
+        .env_remove("RUSTDOC");
+    run::run(&mut command)?;
+    Ok(folder.join(target.rust).join("release"))
+}
+
+/// Compares the sizes with the bound, and has each program do something.
+fn judge(target: &Target, built: &Path) -> Result<(), Failure> {
+    let mut sum = 0;
+    for name in NAMES {
+        let program = built.join(name);
+        paths::check(&program)?;
+        let size = fs::metadata(&program).map_err(failed(&program))?.len();
+        sum += size;
+        sayln!("{:>6} kB  {name} for {}", size / 1000, target.name);
+        let text = run::output(
+            Command::new("readelf")
+                .arg("--program-headers")
+                .arg(&program),
+        )?;
+        if text.contains("INTERP") {
+            return Err(Failure(format!("{} is not static", program.display())));
+        }
+    }
+    let most = target.most;
+    if sum > most {
+        return Err(Failure(format!(
+            "the programs for {} have {sum} octets, at most {most} are allowed",
+            target.name
+        )));
+    }
+    let emulated = |name: &str| {
+        let mut command = Command::new(target.emulator);
+        command.current_dir(root()).arg(built.join(name));
+        command
+    };
+    let sample = "ports/daemon/etc/vrrpd.conf.sample";
+    let text = run::output(emulated("vrrpd").args(["--check", sample]))?;
+    if !text.contains("correct, 2 virtual routers") {
+        return Err(Failure(format!("vrrpd --check says:\n{text}")));
+    }
+    run::output(emulated("vrrpctl").arg("help"))?;
+    // It is no program for people, and says so.
+    let alone = emulated("vrrp-checker").output();
+    let alone = alone.map_err(|e| Failure(format!("{}: {e}", target.emulator)))?;
+    let words = String::from_utf8_lossy(&alone.stderr);
+    if alone.status.code() != Some(1) || !words.contains("is started by vrrpd") {
+        return Err(Failure(format!("vrrp-checker says:\n{words}")));
+    }
+    Ok(())
+}
+
+/// Puts the programs, the sample and the licences into an archive.
+fn archive(target: &Target, built: &Path) -> Result<(), Failure> {
+    let version = env!("CARGO_PKG_VERSION");
+    let name = format!("vrrpd-{version}-linux-{}.tar.gz", target.name);
+    let file = target_dir().join("static").join(name);
+    let mut tar = Command::new("tar");
+    tar.args(["--owner=0", "--group=0", "-czf"])
+        .arg(&file)
+        .arg("-C")
+        .arg(built)
+        .args(NAMES)
+        .arg("-C")
+        .arg(root().join("ports/daemon/etc"))
+        .args(["vrrpd.conf.sample", "-C"])
+        .arg(root())
+        .args(["LICENSE-APACHE", "LICENSE-MIT"]);
+    run::run(&mut tar)?;
+    let size = fs::metadata(&file).map_err(failed(&file))?.len();
+    sayln!("{:>6} kB  {}", size / 1000, file.display());
+    Ok(())
+}
+
+/// An election and a takeover in the lab.
+fn tell_stories(built: &Path) -> Result<(), Failure> {
+    packages::need(packages::LAB)?;
+    let vrrpd = std::path::absolute(built.join("vrrpd")).map_err(failed(built))?;
+    stories::run(&stories::Plan {
+        build: &[
+            "--profile",
+            PROOF,
+            "--package",
+            "vrrp-lab",
+            "--test",
+            "failures",
+        ],
+        words: &STORIES.map(str::to_owned),
+        environment: &[("VRRPD", vrrpd.as_os_str())],
+        at_once: None,
+    })
+}
+
+/// Runs the container's story.
+fn contain(built: &Path) -> Result<(), Failure> {
+    let scratch = Scratch::new("vrrp-container")?;
+    let mut story = Command::new("unshare");
+    story
+        .args([
+            "--mount",
+            "--net",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "--mount-proc",
+        ])
+        .args(["sh", "-eu", "-c", CONTAINER, "story"])
+        .arg(scratch.path())
+        .arg(built)
+        .arg(root().join("ports/daemon/packaging/container/Containerfile"))
+        .env_remove("NOTIFY_SOCKET");
+    run::output(&mut story)?;
+    sayln!("a container that is killed keeps no address");
+    Ok(())
+}
+
+fn failed(path: &Path) -> impl Fn(std::io::Error) -> Failure + '_ {
+    move |error| Failure(format!("{}: {error}", path.display()))
+}
