@@ -57,6 +57,7 @@ config b 100
 # The host's own /run, state and configuration.
 HOST='mount -t tmpfs tmpfs "$1/run"
 mkdir "$1/run/vrrpd"
+mkdir -p "$1/var/lib/vrrpd"
 mount -t tmpfs -o mode=700 tmpfs "$1/var/lib/vrrpd"
 touch "$1/etc/vrrpd.conf"
 mount --bind "$2" "$1/etc/vrrpd.conf"
