@@ -167,6 +167,7 @@ unsafe fn router(path: &str, given: &vrrp_host_router, objects: &[Tracked]) -> R
         peers: Vec::new(),
         tracks: Vec::new(),
         hmac: None,
+        heartbeat: None,
     };
     for (i, peer) in lists.peers.iter().enumerate() {
         spec.peers

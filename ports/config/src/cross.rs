@@ -30,6 +30,7 @@ pub(super) fn join(sections: Vec<VridSection>, report: &mut Report) -> Vec<Virtu
     used_once(&routers, report);
     named_once(&routers, report);
     addresses_once(&routers, report);
+    second_paths(&routers, report);
     // A section that could not be read may be the one that is depended on.
     if !unclear {
         depend(&mut routers, &depended, report);
@@ -118,6 +119,40 @@ fn addresses_once(routers: &[VirtualRouter], report: &mut Report) {
                 report.warning(line, key, message);
             }
             places.push((place, router));
+        }
+    }
+}
+
+/// On a second path the VRID is used by no virtual router, and by the copies of one.
+fn second_paths(routers: &[VirtualRouter], report: &mut Report) {
+    let ids: HashSet<&VrId> = routers.iter().map(|router| &router.spec.id).collect();
+    let mut first: HashMap<VrId, usize> = HashMap::new();
+    for router in routers {
+        let Some(interface) = &router.spec.heartbeat else {
+            continue;
+        };
+        let id = &router.spec.id;
+        let copy = VrId {
+            interface: interface.clone(),
+            name: None,
+            ..id.clone()
+        };
+        let line = router.lines.of_key(Key::Heartbeat);
+        let key = Some(Key::Heartbeat.name());
+        if ids.contains(&copy) {
+            let message = format!(
+                "expected an interface on which no virtual router has this VRID, found `{interface}`, where {copy} is"
+            );
+            report.error(line, key, message);
+        } else if let Some(before) = first.get(&copy) {
+            let message = format!(
+                "expected one virtual router with a VRID on each second path, found `{interface}` again for VRID {}, first in {}",
+                id.vrid,
+                report.place(*before)
+            );
+            report.error(line, key, message);
+        } else {
+            first.insert(copy, line);
         }
     }
 }

@@ -205,6 +205,19 @@ impl<'a> Host<'a> {
                 self.missing(router, Key::TrackInterface, name, report);
             }
         }
+        if let Some(name) = &router.spec.heartbeat {
+            match self.find(name) {
+                None => self.missing(router, Key::Heartbeat, name, report),
+                Some(OwnInterface {
+                    unfit: Some(why), ..
+                }) => {
+                    let key = Key::Heartbeat;
+                    let message = format!("`{name}` is no second path: {why}");
+                    report.warning_once(router.lines.of_key(key), Some(key.name()), message);
+                }
+                Some(_) => {}
+            }
+        }
     }
 
     /// The address to advertise from is where the advertisements leave.
@@ -246,7 +259,9 @@ impl<'a> Host<'a> {
         let carriers = carriers.filter_map(|spec| spec.interface.as_deref());
         let carriers = carriers.map(|name| (name, router.lines.of_key(Key::Addr), Key::Addr));
         let used = std::iter::once((router.spec.id.interface.as_str(), line, key));
-        for (name, line, key) in used.chain(carriers) {
+        let second = router.spec.heartbeat.as_deref();
+        let second = second.map(|name| (name, router.lines.of_key(Key::Heartbeat), Key::Heartbeat));
+        for (name, line, key) in used.chain(carriers).chain(second) {
             let Some(interface) = self.find(name) else {
                 continue;
             };

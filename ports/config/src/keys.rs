@@ -98,6 +98,7 @@ keys! {
     AddressCheck "addresscheck" VRID;
     OwnerReceive "ownerreceive" VRID;
     OnConflict "onconflict" VRID;
+    Heartbeat "heartbeat" VRID;
     TrackInterface "trackinterface" VRID;
     VridsDep "vridsdep" VRID;
     Check "check" VRID;

@@ -267,6 +267,9 @@ impl Config {
             }
             .into(),
         );
+        if let Some(interface) = &spec.heartbeat {
+            put(Key::Heartbeat, interface.clone());
+        }
         let tracks = spec.tracks.iter().filter_map(|track| match &track.what {
             Tracked::Interface(name) => Some(weighted(name, track.effect)),
             Tracked::VirtualRouter(_) | Tracked::Named(_) => None,

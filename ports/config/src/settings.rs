@@ -24,6 +24,7 @@ pub(super) struct Settings {
     peers: Vec<IpAddr>,
     tracks: Vec<TrackSpec>,
     hmac: Option<HmacSpec>,
+    heartbeat: Option<String>,
 }
 
 impl Settings {
@@ -104,6 +105,7 @@ impl Settings {
             peers,
             tracks: address::tracks(reader, interface),
             hmac,
+            heartbeat: heartbeat(reader, interface),
         }
     }
 
@@ -161,8 +163,22 @@ impl Settings {
             peers,
             tracks: self.tracks.clone(),
             hmac: self.hmac.clone(),
+            heartbeat: self.heartbeat.clone(),
         })
     }
+}
+
+/// Reads `heartbeat`, the interface of the second path.
+fn heartbeat(reader: &mut Reader<'_, '_>, own: Option<&str>) -> Option<String> {
+    let name = reader.value(Key::Heartbeat, values::interface)?;
+    if own == Some(name.as_str()) {
+        let message = format!(
+            "expected another interface than that of the virtual router, `{name}`: a second path"
+        );
+        reader.error(Key::Heartbeat, message);
+        return None;
+    }
+    Some(name)
 }
 
 /// Reads `password`. What is wrong with it never says what it is: diagnostics end up in logs.

@@ -14,9 +14,9 @@ mod words;
 pub use connection::{ConnectError, Connection};
 pub use history::{HISTORY, Log, Notice, Record, Since};
 pub use protocol::{
-    Answer, Auth, AuthSender, Check, CheckEvent, CheckStats, Conflict, Event, GivenOverride, Peer,
-    RefusedPeer, Rejected, Reloads, Request, SCHEMA, Script, Seen, Stats, Status, Term, Terms,
-    TimerLate, TrackedObject, Transition, UsedCheck, VirtualRouter, VrStats, Which,
+    Answer, Auth, AuthSender, Check, CheckEvent, CheckStats, Conflict, Event, GivenOverride,
+    Heartbeat, Peer, RefusedPeer, Rejected, Reloads, Request, SCHEMA, Script, Seen, Stats, Status,
+    Term, Terms, TimerLate, TrackedObject, Transition, UsedCheck, VirtualRouter, VrStats, Which,
 };
 pub use words::{Family, NoticeKind, OverrideKind, State, UnknownWord, Versions};
 

@@ -410,6 +410,9 @@ pub struct VirtualRouter {
     /// A host that answers for the first address although no advertisement of it is heard.
     #[serde(default)]
     pub conflict: Option<Conflict>,
+    /// The second path, and what it tells of other routers. `None`: there is none.
+    #[serde(default)]
+    pub heartbeat: Option<Heartbeat>,
     /// The first refused routers, as many as warnings name.
     #[serde(default)]
     pub refused: Vec<RefusedPeer>,
@@ -484,6 +487,31 @@ pub struct AuthSender {
     pub refused: u32,
 }
 
+/// The second path of a virtual router.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Heartbeat {
+    /// Its interface.
+    pub interface: String,
+    /// The comparison of both paths: one of [`Heartbeat::STATES`].
+    pub state: String,
+    /// The other router that the state is about.
+    pub peer: Option<String>,
+    /// The priority that it advertised last.
+    pub priority: Option<u8>,
+    /// The time since that was heard, on the path that hears it.
+    pub last_heard_s: Option<f64>,
+}
+
+impl Heartbeat {
+    /// The states: `down`, the second interface is; `silent`, no other master is heard there nor missed;
+    /// `both`, one is heard on both paths; `missed`, on the interface of the virtual router alone; `cut`, on
+    /// the second path alone; `one-way`, on both, and it does not hear this host; `frozen`, the master fell
+    /// silent on both and its address is answered for; `dead`, it fell silent on both.
+    pub const STATES: [&str; 8] = [
+        "down", "silent", "both", "missed", "cut", "one-way", "frozen", "dead",
+    ];
+}
+
 /// A host that has a virtual address, and is not heard as a router.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conflict {
@@ -527,7 +555,7 @@ pub struct GivenOverride {
     /// The number of the user who has given it.
     pub uid: u32,
     /// The name of that user, where it is known: that of the user of vrrpd, if that is not root.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub user: Option<String>,
     /// When it was given, in milliseconds since 1970.
     pub time_ms: u64,
@@ -625,6 +653,9 @@ pub struct Seen {
     pub stale: bool,
     /// The virtual router is configured here.
     pub ours: bool,
+    /// Copies of its advertisements are heard on the second path of a virtual router of this host.
+    #[serde(default)]
+    pub heartbeat: bool,
     /// It is this host.
     pub is_self: bool,
     /// Its advertisements are refused: why, in words.

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 use vrrp_control::{
-    Answer, Auth, AuthSender, Check, CheckEvent, CheckStats, Event, GivenOverride, Log, Notice,
-    Peer, RefusedPeer, Rejected, Reloads, Request, SCHEMA, Script, Seen, Since, Stats, Status,
-    Term, Terms, TimerLate, TrackedObject, Transition, UsedCheck, VirtualRouter, VrStats, Which,
+    Answer, Auth, AuthSender, Check, CheckEvent, CheckStats, Event, GivenOverride, Heartbeat, Log,
+    Notice, Peer, RefusedPeer, Rejected, Reloads, Request, SCHEMA, Script, Seen, Since, Stats,
+    Status, Term, Terms, TimerLate, TrackedObject, Transition, UsedCheck, VirtualRouter, VrStats,
+    Which,
 };
 
 const PAGE: &str = include_str!("../../daemon/man/vrrpd_control.5");
@@ -87,6 +88,7 @@ fn every_member_is_described_and_no_other() {
                 ..GivenOverride::default()
             }),
         ),
+        (".Ss A second path", members(&Heartbeat::default())),
         (".Ss A peer", members(&Peer::default())),
         (".Ss check", members(&Check::default())),
         (

@@ -12,8 +12,8 @@ use vrrp_host::{
 };
 
 use vrrp_control::{
-    Auth, AuthSender, Conflict, Peer, RefusedPeer, Rejected, Seen, Term, TimerLate, TrackedObject,
-    Versions, VirtualRouter, VrStats,
+    Auth, AuthSender, Conflict, Heartbeat, Peer, RefusedPeer, Rejected, Seen, Term, TimerLate,
+    TrackedObject, Versions, VirtualRouter, VrStats,
 };
 use vrrp_host::wording;
 
@@ -134,6 +134,13 @@ pub fn virtual_router(
             address: holder.address.to_string(),
             mac: holder.mac.to_string(),
             waits: status.state == State::Backup && settings.on_conflict == OnConflict::Wait,
+        }),
+        heartbeat: report.second_path.as_ref().map(|path| Heartbeat {
+            interface: path.interface.clone(),
+            state: path.state.word().to_owned(),
+            peer: path.peer.map(|peer| peer.to_string()),
+            priority: path.priority,
+            last_heard_s: path.last_heard.map(|at| wording::age(now, at)),
         }),
         refused: report
             .first_refused
@@ -276,6 +283,7 @@ pub fn seen(sighting: &Sighting, name: Option<&str>) -> Seen {
         last_heard_s: seconds(sighting.age.into()),
         stale: sighting.stale,
         ours: sighting.ours,
+        heartbeat: sighting.heartbeat,
         is_self: sighting.is_self,
         refused: sighting.refused.as_ref().map(|r| r.text.clone()),
     }
@@ -392,4 +400,15 @@ fn counters(s: &Statistics) -> [(&'static str, u32); 11] {
         ("checksum-rfc9568", s.checksum_plain),
         ("checksum-rfc5798", s.checksum_pseudo),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use vrrp_control::Heartbeat;
+    use vrrp_host::PathState;
+
+    #[test]
+    fn the_states_of_second_paths_have_the_same_words() {
+        assert_eq!(PathState::ALL.map(PathState::word), Heartbeat::STATES);
+    }
 }

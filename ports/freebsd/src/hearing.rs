@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 
+use vrrp_core::Family;
 use vrrp_host::{HostIf, PlatformError};
 use vrrp_port_kit::{Serving, VirtualMac as _};
 
@@ -19,6 +20,11 @@ impl State {
         let mut wanted = Wanted::default();
         let mut groups = BTreeSet::new();
         let name = self.table.interfaces.name(host_if);
+        // Also without a virtual router.
+        for family in [Family::Ipv4, Family::Ipv6] {
+            let watched = self.table.interfaces.get(host_if);
+            wanted.vrrp[family as usize] = watched.is_some_and(|w| w.wants_group(family));
+        }
         for (key, router) in self.table.routers.on(host_if) {
             wanted.vrrp[key.family as usize] = true;
             wanted.announced.extend(router.setup.source);

@@ -322,8 +322,7 @@ impl Platform for FreebsdPlatform {
         family: Family,
         on: bool,
     ) -> Result<(), PlatformError> {
-        let interfaces = &mut self.network.state_mut().table.interfaces;
-        interfaces.set_group(host_if, family, on)
+        self.network.set_group(host_if, family, on)
     }
 
     fn mac_interface(&self, key: VrKey) -> Option<String> {

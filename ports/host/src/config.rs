@@ -154,6 +154,10 @@ pub struct VrSpec {
     pub tracks: Vec<TrackSpec>,
     /// Signatures of advertisements. `None`: none are sent, and none verified.
     pub hmac: Option<HmacSpec>,
+    /// The interface of its second path, on which copies of its advertisements are sent and heard: they show
+    /// whether a master that is silent is dead or cut off, and are no part of the election. On that
+    /// interface the VRID is to be used by no virtual router of this family.
+    pub heartbeat: Option<String>,
 }
 
 impl VrSpec {
@@ -175,6 +179,7 @@ impl VrSpec {
             peers: Vec::new(),
             tracks: Vec::new(),
             hmac: None,
+            heartbeat: None,
         }
     }
 
@@ -307,6 +312,7 @@ impl VrSpec {
         std::iter::once(self.id.interface.as_str())
             .chain(carriers)
             .chain(tracked)
+            .chain(self.heartbeat.as_deref())
     }
 }
 
@@ -414,6 +420,9 @@ pub enum ConfigCause {
     SilentNeedsAccept,
     /// A key was not read. The number is its id.
     NoSecret(u8),
+    /// Copies of its advertisements on this interface would be taken for those of a virtual router there, or
+    /// for copies of another one.
+    SecondPathTaken(String),
     /// A tracked virtual router does not exist.
     NoSuchVirtualRouter(VrId),
     /// It tracks itself.
@@ -459,6 +468,10 @@ impl fmt::Display for ConfigCause {
                     "its key {id} was not read, so that nothing can be signed"
                 )
             }
+            ConfigCause::SecondPathTaken(interface) => write!(
+                f,
+                "its VRID is used on {interface}, which is to be its second path"
+            ),
             ConfigCause::NoSuchVirtualRouter(id) => {
                 write!(f, "it depends on {id}, which is not configured")
             }

@@ -58,7 +58,7 @@ pub use host_if::HostIf;
 pub use limits::{MAX_ADDRESSES, MAX_INTERFACES, MAX_VIRTUAL_ROUTERS};
 pub use platform::{AddressChange, Incoming, Platform, PlatformWarning, Subject, Waited};
 pub use report::{
-    About, AuthReport, Holder, InterfaceReport, Lateness, Refused, Rejection, Reload, Sighting,
-    TrackReport, VrReport, Warning,
+    About, AuthReport, Holder, InterfaceReport, Lateness, PathState, Refused, Rejection, Reload,
+    SecondPath, Sighting, TrackReport, VrReport, Warning,
 };
 pub use setup::VrSetup;

@@ -143,7 +143,9 @@ pub trait Platform {
             .collect()
     }
 
-    /// Performs [`Output::SetGroup`](vrrp_core::Output::SetGroup).
+    /// Performs [`Output::SetGroup`](vrrp_core::Output::SetGroup). For as long as a group is joined, VRRP of
+    /// its family is heard on the interface, be a virtual router there or not: the host listens so for copies
+    /// of advertisements ([`VrSpec::heartbeat`](crate::VrSpec::heartbeat)).
     fn set_group(&mut self, host_if: HostIf, family: Family, on: bool)
     -> Result<(), PlatformError>;
 

@@ -73,6 +73,8 @@ pub struct VrReport {
     pub holder: Option<Holder>,
     /// Its signatures and those of others. `None`: it has no keys.
     pub auth: Option<AuthReport>,
+    /// Its second path, and what that tells. `None`: it has none.
+    pub second_path: Option<SecondPath>,
 }
 
 /// The signatures of a virtual router with keys.
@@ -100,6 +102,72 @@ impl AuthReport {
             let (reason, at) = sender.refusal?;
             (sender.signed && at == sender.last_heard).then_some((sender, reason))
         })
+    }
+}
+
+/// The second path of a virtual router: see [`VrSpec::heartbeat`](crate::VrSpec::heartbeat).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SecondPath {
+    /// The interface of the copies.
+    pub interface: String,
+    /// The comparison of both paths.
+    pub state: PathState,
+    /// The other router that the state is about.
+    pub peer: Option<IpAddr>,
+    /// The priority that it advertised last.
+    pub priority: Option<u8>,
+    /// When that was, on the path that hears it.
+    pub last_heard: Option<Instant>,
+}
+
+/// The comparison of the interface of a virtual router with its second path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PathState {
+    /// The second interface is down or missing.
+    Down,
+    /// No other master is heard there, nor missed.
+    Silent,
+    /// Another master is heard on both.
+    Both,
+    /// The master is heard on the interface of the virtual router and not on the second one.
+    Missed,
+    /// Another master is heard on the second path and not on the interface of the virtual router.
+    Cut,
+    /// Another master goes on beside this one and is heard on both: it does not hear us.
+    OneWay,
+    /// The master fell silent on both, and a host answers for the address.
+    Frozen,
+    /// The master fell silent on both.
+    Dead,
+}
+
+impl PathState {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Down,
+        Self::Silent,
+        Self::Both,
+        Self::Missed,
+        Self::Cut,
+        Self::OneWay,
+        Self::Frozen,
+        Self::Dead,
+    ];
+
+    /// A word that does not change.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Silent => "silent",
+            Self::Both => "both",
+            Self::Missed => "missed",
+            Self::Cut => "cut",
+            Self::OneWay => "one-way",
+            Self::Frozen => "frozen",
+            Self::Dead => "dead",
+        }
     }
 }
 
@@ -170,6 +238,8 @@ pub struct Sighting {
     pub stale: bool,
     /// This virtual router is configured here, too.
     pub ours: bool,
+    /// It was heard on the second path of a virtual router of ours.
+    pub heartbeat: bool,
     /// It is this host.
     pub is_self: bool,
     /// Its advertisements are refused, for this reason: to us it does not exist, and it may be

@@ -95,10 +95,14 @@ impl Seen {
     /// It has stopped, or three intervals and the longest skew (one interval) have gone by. Our own address
     /// with priority 0 is no router that stops.
     pub(crate) fn is_stale(&self, now: Instant) -> bool {
-        let patience = self.interval.duration().as_micros().saturating_mul(4);
         let own = self.refusal.map(|refusal| refusal.reason) == Some(DropReason::OwnLoopedBack);
         let stops = self.priority == 0 && !own;
-        stops || now.since(self.last_heard) > Duration::from_micros(patience)
+        stops || now.since(self.last_heard) > self.patience()
+    }
+
+    /// The silence after which it is stale.
+    pub(crate) fn patience(&self) -> Duration {
+        Duration::from_micros(self.interval.duration().as_micros().saturating_mul(4))
     }
 
     /// Notes that it is heard.
@@ -267,6 +271,15 @@ impl Sightings {
         };
         let seen = self.table.get(&place);
         seen.is_some_and(|seen| !seen.is_stale(now))
+    }
+
+    /// The last advertisement of a router, if it is remembered.
+    pub(crate) fn get(&self, key: VrKey, address: IpAddr, refused: bool) -> Option<&Seen> {
+        self.table.get(&Place {
+            key,
+            address,
+            refused,
+        })
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Place, &Seen)> {

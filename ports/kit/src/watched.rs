@@ -61,6 +61,11 @@ impl<S: InterfaceSockets> Watched<S> {
         result.map_err(|error| PlatformError::new(group_change(family, on, &self.name), error))
     }
 
+    /// Whether the host wants the group of a family joined.
+    pub fn wants_group(&self, family: Family) -> bool {
+        self.groups[family as usize]
+    }
+
     /// The interface is there. What is returned are the groups that cannot be joined: IPv6 may be
     /// off on it, which is no reason to be deaf to IPv4.
     pub fn arrive(&mut self, mut sockets: S) -> Vec<Family> {
@@ -172,7 +177,9 @@ mod tests {
     #[test]
     fn groups_are_joined_again_as_far_as_they_can_be() {
         let mut watched = Watched::new("a0");
+        assert!(!watched.wants_group(Family::Ipv4));
         watched.set_group(Family::Ipv4, true).unwrap();
+        assert!(watched.wants_group(Family::Ipv4));
         watched.set_group(Family::Ipv6, true).unwrap();
         assert_eq!(watched.arrive(Ipv4Only::default()), [Family::Ipv6]);
         assert!(watched.sockets.as_ref().unwrap().joined);

@@ -218,6 +218,20 @@ fn a_value_that_cannot_be_meant() {
             &["5: onconflict: expected `takeover` or `wait`, found `x`"],
         ),
         (
+            "heartbeat = a b",
+            true,
+            &[
+                "5: heartbeat: expected the name of an interface without blanks, `/` and `:`, found `a b`",
+            ],
+        ),
+        (
+            "heartbeat = eth0",
+            true,
+            &[
+                "5: heartbeat: expected another interface than that of the virtual router, `eth0`: a second path",
+            ],
+        ),
+        (
             "announcerepeats = 256",
             true,
             &["5: announcerepeats: expected a number from 0 to 255, found `256`"],

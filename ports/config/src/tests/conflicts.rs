@@ -419,6 +419,25 @@ fn what_freevrrpd_has_and_vrrpd_has_not() {
 fn sections_that_contradict_each_other() {
     check_more(&[
         (
+            "heartbeat = eth1\n[VRID]\nserverid = 1\ninterface = eth1\naddr = 10.1.0.1/24",
+            true,
+            &[
+                "5: heartbeat: expected an interface on which no virtual router has this VRID, found `eth1`, where VRID 1 on eth1 (ipv4) is",
+            ],
+        ),
+        (
+            "heartbeat = eth9\n[VRID]\nserverid = 1\ninterface = eth1\naddr = 10.1.0.1/24\nheartbeat = eth9",
+            true,
+            &[
+                "10: heartbeat: expected one virtual router with a VRID on each second path, found `eth9` again for VRID 1, first in line 5",
+            ],
+        ),
+        (
+            "heartbeat = eth1\n[VRID]\nserverid = 2\ninterface = eth1\naddr = 10.1.0.1/24\nheartbeat = eth0",
+            false,
+            &[],
+        ),
+        (
             "[VRID]\nserverid = 1\ninterface = eth0\naddr = 10.0.0.2/24",
             true,
             &[

@@ -274,6 +274,8 @@ fn each_key_of_the_protocol_means_what_it_says() {
     ] {
         assert_eq!(with(text).settings.on_conflict, expected, "{text}");
     }
+    assert_eq!(with("heartbeat = eth1").heartbeat.as_deref(), Some("eth1"));
+    assert_eq!(with("priority = 1").heartbeat, None);
     assert_eq!(
         with("version = 2\naddresscheck = strict")
             .settings

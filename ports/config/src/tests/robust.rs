@@ -106,6 +106,7 @@ maxhops=2
 checksum=auto
 ownerreceive=elect
 onconflict=wait
+heartbeat=e4
 trackinterface=e2:-5,e3
 vridsdep=2
 announcerepeats=3

@@ -261,6 +261,7 @@ fn others(facts: &Facts<'_>) -> Vec<String> {
             holder.mac, holder.address
         ));
     }
+    all.extend(second_path(router));
     let of_ours = facts.seen.iter().filter(|seen| {
         !seen.is_self
             && seen.vrid == router.vrid
@@ -317,6 +318,36 @@ fn others(facts: &Facts<'_>) -> Vec<String> {
         ));
     }
     all
+}
+
+/// The second path, in sentences, where it tells anything.
+fn second_path(router: &VirtualRouter) -> Option<String> {
+    let path = router.heartbeat.as_ref()?;
+    let (here, there) = (&router.interface, &path.interface);
+    let peer = path.peer.as_deref().unwrap_or("The master");
+    let heard = path
+        .last_heard_s
+        .map_or_else(String::new, |age| format!(", last {}", ago(age)));
+    Some(match path.state.as_str() {
+        "down" => format!("The second path, {there}, is down or missing: it tells nothing."),
+        "both" => format!("{peer} is heard on the second path, {there}, as on {here}."),
+        "missed" => format!(
+            "{peer} is heard on {here}{heard}, and not on {there}: the second path is broken, or heartbeat is not set on that host."
+        ),
+        "cut" => format!(
+            "{peer} is alive: it is heard on the second path, {there}{heard}, and not on {here}, where it is cut off from this host, in one direction at least. That is evidence for people; the election goes by {here} alone."
+        ),
+        "one-way" => format!(
+            "{peer} is heard on {here} and on the second path, {there}, and goes on as master: our advertisements do not reach it on {here}, or it refuses them."
+        ),
+        "frozen" => format!(
+            "{peer} is silent on {here} and on the second path, {there}{heard}, and its address is answered for: its vrrpd stands still, or was killed and left the address behind."
+        ),
+        "dead" => format!(
+            "{peer} fell silent on {here} and on the second path, {there}, at once{heard}: it is dead, or cut off from both."
+        ),
+        _ => return None,
+    })
 }
 
 /// The last records about this virtual router.
@@ -744,6 +775,46 @@ mod tests {
                 "Our own address, 10.0.0.2, is advertised from by another host (MAC 02:00:00:00:00:01), or what we send comes back to us: look for a loop",
             ],
         );
+    }
+
+    #[test]
+    fn the_second_path_tells_dead_from_cut_off() {
+        for (state, part) in [
+            ("down", "The second path, eth1, is down or missing"),
+            (
+                "both",
+                "10.0.0.3 is heard on the second path, eth1, as on eth0.",
+            ),
+            (
+                "missed",
+                "10.0.0.3 is heard on eth0, last 1 s ago, and not on eth1",
+            ),
+            (
+                "cut",
+                "10.0.0.3 is alive: it is heard on the second path, eth1, last 1 s ago, and not on eth0",
+            ),
+            (
+                "one-way",
+                "our advertisements do not reach it on eth0, or it refuses them.",
+            ),
+            ("frozen", "its vrrpd stands still, or was killed"),
+            (
+                "dead",
+                "10.0.0.3 fell silent on eth0 and on the second path, eth1, at once, last 1 s ago: it is dead",
+            ),
+        ] {
+            let router = VirtualRouter {
+                heartbeat: Some(vrrp_control::Heartbeat {
+                    interface: "eth1".into(),
+                    state: state.into(),
+                    peer: Some("10.0.0.3".into()),
+                    priority: Some(200),
+                    last_heard_s: Some(1.2),
+                }),
+                ..router()
+            };
+            says(&router, &[], &[], &[part]);
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::fmt::{Display, Write as _};
 use std::sync::Arc;
 
-use vrrp_control::{CheckStats, Family, State, Stats, Status, VirtualRouter, VrStats};
+use vrrp_control::{CheckStats, Family, Heartbeat, State, Stats, Status, VirtualRouter, VrStats};
 
 /// A form of the exposition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +56,7 @@ enum Part {
     States,
     Gauge(usize),
     RefusedPeers,
+    Heartbeats,
     Overrides,
     Checks,
     Scripts,
@@ -73,6 +74,7 @@ impl Exposition {
         let gauges = (0..GAUGES.len()).map(Part::Gauge);
         let middle = [
             Part::RefusedPeers,
+            Part::Heartbeats,
             Part::Overrides,
             Part::Checks,
             Part::Scripts,
@@ -115,6 +117,7 @@ fn write(part: Part, out: &mut Page, status: &Status, stats: &Stats) {
         Part::States => states(out, status),
         Part::Gauge(place) => gauge(out, place, status),
         Part::RefusedPeers => refused_peers(out, status),
+        Part::Heartbeats => heartbeats(out, status),
         Part::Overrides => overrides(out, status),
         Part::Checks => checks(out, stats),
         Part::Scripts => scripts(out, status),
@@ -222,6 +225,29 @@ fn refused_peers(out: &mut Page, status: &Status) {
             let named = with(named(router), "peer", peer.address.clone());
             let labels = labels(&with(named, "reason", peer.reason.clone()));
             out.sample(NAME, &labels, 1);
+        }
+    }
+}
+
+fn heartbeats(out: &mut Page, status: &Status) {
+    const NAME: &str = "vrrp_heartbeat";
+    let routers = &status.virtual_routers;
+    if routers.iter().all(|router| router.heartbeat.is_none()) {
+        return;
+    }
+    out.family(
+        NAME,
+        Type::Gauge,
+        "Comparison of the interface with the second path: 1 for the state that holds.",
+    );
+    for router in routers {
+        let Some(path) = &router.heartbeat else {
+            continue;
+        };
+        for state in Heartbeat::STATES {
+            let named = with(named(router), "path", path.interface.clone());
+            let labels = labels(&with(named, "state", state.to_owned()));
+            out.sample(NAME, &labels, u8::from(path.state == state));
         }
     }
 }
@@ -653,6 +679,11 @@ mod tests {
                 overrides: vec![vrrp_control::GivenOverride::default()],
                 auth: Some(vrrp_control::Auth::default()),
                 masters: 2,
+                heartbeat: Some(Heartbeat {
+                    interface: "eth1".into(),
+                    state: "cut".into(),
+                    ..Heartbeat::default()
+                }),
                 refused: vec![RefusedPeer {
                     address: "10.0.0.9".into(),
                     reason: "auth-failure".into(),
@@ -739,6 +770,8 @@ mod tests {
                 format!(
                     "vrrp_refused_peer{{{router},peer=\"10.0.0.9\",reason=\"auth-failure\"}} 1"
                 ),
+                format!("vrrp_heartbeat{{{router},path=\"eth1\",state=\"cut\"}} 1"),
+                format!("vrrp_heartbeat{{{router},path=\"eth1\",state=\"dead\"}} 0"),
                 format!("vrrp_script_last_exit_code{{{router},script=\"masterscript\"}} 3"),
                 format!("vrrp_script_duration_seconds{{{router},script=\"masterscript\"}} 0.25"),
                 format!("vrrp_script_failures_total{{{router},script=\"masterscript\"}} 1"),

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use vrrp_control::{
-    Auth, AuthSender, Check, CheckEvent, Event, Family, GivenOverride, Log, Notice, OverrideKind,
-    Record, Seen, State, Stats, Status, VirtualRouter,
+    Auth, AuthSender, Check, CheckEvent, Event, Family, GivenOverride, Heartbeat, Log, Notice,
+    OverrideKind, Record, Seen, State, Stats, Status, VirtualRouter,
 };
 use vrrp_host::full_name;
 use vrrp_host::wording::{ago, gave_up, span, utc};
@@ -127,7 +127,11 @@ pub fn who(list: &[Seen]) -> String {
             format!(
                 "{}{}",
                 seen.vrid,
-                if seen.ours { "" } else { " (not ours)" }
+                match (seen.ours, seen.heartbeat) {
+                    (true, _) => "",
+                    (false, true) => " (heartbeat)",
+                    (false, false) => " (not ours)",
+                }
             ),
             seen.interface.clone(),
             seen.family.to_string(),
@@ -574,6 +578,9 @@ fn facts(router: &VirtualRouter) -> Vec<(&'static str, String)> {
             router.version, router.interval_s, router.down_interval_s
         ),
     ));
+    if let Some(path) = &router.heartbeat {
+        facts.push(("heartbeat", heartbeat(router, path)));
+    }
     if let Some(rejected) = &router.last_rejected {
         let source = rejected.source.as_deref().unwrap_or("an unreadable source");
         let (reason, n) = (&rejected.reason, rejected.count);
@@ -586,6 +593,30 @@ fn facts(router: &VirtualRouter) -> Vec<(&'static str, String)> {
     facts.extend(router.warnings.iter().map(|text| ("warning", text.clone())));
     facts.extend(router.notes.iter().map(|text| ("note", text.clone())));
     facts
+}
+
+/// The second path in a line: `eth1: cut: 10.0.0.2, priority 200, is heard there and not on eth0`.
+pub(super) fn heartbeat(router: &VirtualRouter, path: &Heartbeat) -> String {
+    let (here, there) = (&router.interface, &path.interface);
+    let peer = path.peer.as_deref().unwrap_or("the master");
+    let peer = match path.priority {
+        Some(priority) => format!("{peer}, priority {priority},"),
+        None => peer.to_owned(),
+    };
+    let told = match path.state.as_str() {
+        "down" => "it is down or missing".to_owned(),
+        "silent" => "no other master is heard there".into(),
+        "both" => format!("{peer} is heard there and on {here}"),
+        "missed" => format!("{peer} is heard on {here} and not there"),
+        "cut" => format!("{peer} is heard there and not on {here}"),
+        "one-way" => format!("{peer} is heard there and on {here}, and does not hear us"),
+        "frozen" => {
+            format!("{peer} is silent there and on {here}, and its address is answered for")
+        }
+        "dead" => format!("{peer} is silent there and on {here}"),
+        _ => peer,
+    };
+    format!("{there}: {}: {told}", path.state)
 }
 
 /// The settings that are in force.
@@ -722,6 +753,55 @@ VRID 1 on eth0 (ipv4): backup for 2 min 10 s
   note       no frame has ever arrived
 ";
         assert_eq!(status(&of(router()), false), expected);
+    }
+
+    #[test]
+    fn the_second_path_has_a_line_for_each_state() {
+        for (state, expected) in [
+            ("down", "eth1: down: it is down or missing"),
+            ("silent", "eth1: silent: no other master is heard there"),
+            (
+                "both",
+                "eth1: both: 10.10.10.6, priority 250, is heard there and on eth0",
+            ),
+            (
+                "missed",
+                "eth1: missed: 10.10.10.6, priority 250, is heard on eth0 and not there",
+            ),
+            (
+                "cut",
+                "eth1: cut: 10.10.10.6, priority 250, is heard there and not on eth0",
+            ),
+            (
+                "one-way",
+                "eth1: one-way: 10.10.10.6, priority 250, is heard there and on eth0, and does not hear us",
+            ),
+            (
+                "frozen",
+                "eth1: frozen: 10.10.10.6, priority 250, is silent there and on eth0, and its address is answered for",
+            ),
+            (
+                "dead",
+                "eth1: dead: 10.10.10.6, priority 250, is silent there and on eth0",
+            ),
+        ] {
+            assert!(Heartbeat::STATES.contains(&state));
+            let path = Heartbeat {
+                interface: "eth1".into(),
+                state: state.into(),
+                peer: Some("10.10.10.6".into()),
+                priority: Some(250),
+                last_heard_s: Some(0.5),
+            };
+            assert_eq!(heartbeat(&router(), &path), expected);
+            let with = VirtualRouter {
+                heartbeat: Some(path),
+                ..router()
+            };
+            let line = format!("\n  heartbeat  {expected}\n");
+            let text = status(&of(with), false);
+            assert!(text.contains(&line), "{text}");
+        }
     }
 
     #[test]

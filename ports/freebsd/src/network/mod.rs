@@ -12,7 +12,7 @@ mod port;
 use std::io;
 use std::os::fd::OwnedFd;
 
-use vrrp_core::{Duration, Instant};
+use vrrp_core::{Duration, Family, Instant};
 use vrrp_host::{HostIf, Incoming, PlatformError, PlatformWarning, Subject};
 use vrrp_port_kit::{Port as _, Resets};
 
@@ -198,6 +198,19 @@ impl Network {
         }
         self.doubtful = false;
         Ok(())
+    }
+
+    /// Joins or leaves the group of a family on an interface. VRRP is heard there, too, for as long: there
+    /// need be no virtual router on it.
+    pub(crate) fn set_group(
+        &mut self,
+        host_if: HostIf,
+        family: Family,
+        on: bool,
+    ) -> Result<(), PlatformError> {
+        let interfaces = &mut self.state.table.interfaces;
+        interfaces.set_group(host_if, family, on)?;
+        self.hear(host_if)
     }
 
     fn hear(&mut self, host_if: HostIf) -> Result<(), PlatformError> {

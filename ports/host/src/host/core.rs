@@ -16,6 +16,7 @@ use super::holders::Holders;
 use super::partings::Partings;
 use super::preparation::Preparations;
 use super::probes::{Probed, Probes};
+use super::second_path::SecondPaths;
 use super::signing::ClockReader;
 use super::wishes::Wishes;
 use crate::config::{Tracked, VrId, VrSpec};
@@ -54,6 +55,7 @@ pub(super) struct Core {
     pub(super) holders: Holders,
     pub(super) preparations: Preparations,
     pub(super) clock: ClockReader,
+    pub(super) second_paths: SecondPaths,
     pub(super) events: Queue,
     pub(super) answers: Vec<Answer>,
     /// Of VRIDs that are not ours.
@@ -256,6 +258,7 @@ impl Core {
             holders: Holders::default(),
             preparations: Preparations::default(),
             clock: ClockReader::default(),
+            second_paths: SecondPaths::default(),
             events: Queue::default(),
             answers: Vec::new(),
             rejected: Limiter::new(),

@@ -14,6 +14,7 @@ mod probes;
 mod receive;
 mod refusals;
 mod reload;
+mod second_path;
 mod signing;
 mod views;
 mod warnings;
@@ -134,6 +135,7 @@ impl<P: Platform> Host<P> {
         self.core.end_returns(now);
         self.review_preparations(now);
         self.announce_on_devices(now);
+        self.go_on_with_second_paths(now, false);
         self.probe(now);
         let settled = self.settle(now);
         received.and(settled)

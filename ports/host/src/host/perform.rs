@@ -80,6 +80,8 @@ impl<P: Platform> Host<P> {
         while let Some(transmit) = self.core.engine.poll_advertisement(&mut self.core.buf[..]) {
             let (vrs, interfaces) = (&self.core.vrs, &self.core.interfaces);
             send(&mut self.platform, vrs, interfaces, &transmit);
+            let paths = &self.core.second_paths;
+            paths.send_copy(&mut self.platform, interfaces, &transmit);
             any = true;
         }
         if any {
@@ -137,6 +139,8 @@ impl<P: Platform> Host<P> {
                 Output::Transmit(transmit) => {
                     let (vrs, interfaces) = (&self.core.vrs, &self.core.interfaces);
                     send(&mut self.platform, vrs, interfaces, &transmit);
+                    let paths = &self.core.second_paths;
+                    paths.send_copy(&mut self.platform, interfaces, &transmit);
                     queued = true;
                     if transmit.kind == FrameKind::Advertisement {
                         continue;
@@ -165,6 +169,9 @@ impl<P: Platform> Host<P> {
                     on,
                 } => {
                     let host_if = HostIf::new(ifindex);
+                    if !on && self.core.second_paths.needs(host_if, family) {
+                        continue;
+                    }
                     let result = self.platform.set_group(host_if, family, on);
                     let effect = Effect::Group(host_if, family);
                     self.performed(now, effect, on, result, Failure::Group { ifindex, family });
@@ -331,7 +338,8 @@ impl<P: Platform> Host<P> {
             .into_iter()
             .chain(self.core.rounds.next())
             .chain(self.core.healing.next())
-            .chain(self.core.partings.next());
+            .chain(self.core.partings.next())
+            .chain(self.core.second_paths.next());
         deadline.into_iter().chain(others).min()
     }
 

@@ -44,12 +44,32 @@ pub(super) fn check<'a>(
             return Err(refuse(Some(spec), ConfigCause::TooManyInterfaces));
         }
     }
+    check_second_paths(specs, &ids)?;
     let mut owners: HashMap<(&str, IpAddr), &VrId> = HashMap::new();
     for spec in specs {
         check_addresses(spec, &mut owners)?;
         check_devices(spec)?;
         check_tracks(spec, &ids)?;
         check_engine(spec)?;
+    }
+    Ok(())
+}
+
+/// A copy is known by the interface, the VRID and the family.
+fn check_second_paths(specs: &[VrSpec], ids: &HashSet<&VrId>) -> Result<(), ConfigError> {
+    let mut copies: HashSet<VrId> = HashSet::new();
+    for spec in specs {
+        let Some(interface) = &spec.heartbeat else {
+            continue;
+        };
+        let copy = VrId {
+            interface: interface.clone(),
+            ..spec.id.clone()
+        };
+        if ids.contains(&copy) || !copies.insert(copy) {
+            let cause = ConfigCause::SecondPathTaken(interface.clone());
+            return Err(refuse(Some(spec), cause));
+        }
     }
     Ok(())
 }

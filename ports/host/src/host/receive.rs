@@ -29,6 +29,7 @@ impl Core {
                 let (key, what) = self.describe(failure);
                 self.problem(now, key, format!("{what} was taken away; putting it back"));
                 self.engine.handle_failure(now, failure);
+                self.copies_lost(now, failure);
                 self.look_at_tracked = true;
             }
             Incoming::Frame { host_if, frame } => self.frame(now, host_if, frame),
@@ -84,6 +85,9 @@ impl Core {
     }
 
     fn frame(&mut self, now: Instant, host_if: HostIf, frame: &[u8]) {
+        if self.take_copy(now, host_if, frame) {
+            return;
+        }
         match self.engine.handle_frame(now, host_if.number(), frame) {
             Verdict::NotVrrp => {
                 self.claimed(now, host_if, frame);
@@ -264,7 +268,7 @@ impl Core {
 
     /// Remembers the master of a virtual router that is not ours, if it could be one: its message
     /// came from this link (V-1) with a good checksum (V-5).
-    fn foreign(&mut self, now: Instant, key: VrKey, datagram: &Datagram<'_>) {
+    pub(super) fn foreign(&mut self, now: Instant, key: VrKey, datagram: &Datagram<'_>) {
         if let Ok(advert) = datagram.advert()
             && datagram.ttl == 255
             && datagram.checksum(&advert) != ChecksumForm::Wrong

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use vrrp_core::{Auth, DropReason, Duration, Instant, State, Version, VrKey};
 
 use super::core::{Core, Vr};
+use super::second_path::Copies;
 use crate::config::VrSpec;
 use crate::report::{About, Refused, Warning};
 use crate::sightings::{Refusal, Seen};
@@ -24,12 +25,14 @@ pub(super) type RefusedPeers<'a> = BTreeMap<VrKey, Vec<(IpAddr, &'a Seen, Refusa
 
 /// The routers that are heard now, by virtual router.
 #[derive(Debug, Default)]
-pub(super) struct Heard {
+pub(super) struct Heard<'a> {
     refused: BTreeMap<VrKey, (usize, Vec<(IpAddr, DropReason)>)>,
     masters: BTreeMap<VrKey, usize>,
+    /// Those on second paths.
+    pub(super) copies: Copies<'a>,
 }
 
-impl Heard {
+impl Heard<'_> {
     /// The number of those that are refused.
     pub(super) fn refused(&self, key: VrKey) -> usize {
         self.refused.get(&key).map_or(0, |(many, _)| *many)
@@ -90,8 +93,11 @@ impl Core {
     }
 
     /// Counts the routers that are heard now.
-    pub(super) fn heard(&self, now: Instant) -> Heard {
-        let mut heard = Heard::default();
+    pub(super) fn heard(&self, now: Instant) -> Heard<'_> {
+        let mut heard = Heard {
+            copies: self.copies(),
+            ..Heard::default()
+        };
         let successors = self.successors(now);
         let successor = |key: &VrKey| successors.get(key).copied();
         for (place, seen) in self.sightings.iter() {

@@ -162,6 +162,7 @@ impl<P: Platform> Host<P> {
         }
         self.reconfigure_all(now, work.change);
         self.admit(now);
+        self.configure_second_paths(now);
         self.core.look_at_tracked = true;
         self.reap_due = true;
         work.report
@@ -463,6 +464,7 @@ impl<P: Platform> Host<P> {
 
     /// Forgets interfaces and tracked objects that nothing names any more.
     pub(super) fn reap(&mut self, now: Instant) {
+        self.configure_second_paths(now);
         let core = &mut self.core;
         core.forget_refused();
         let specs = || {

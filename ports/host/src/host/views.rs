@@ -29,7 +29,7 @@ fn is_master(status: &Status) -> bool {
 }
 
 impl<P: Platform> Host<P> {
-    pub(super) fn report(&self, key: VrKey, vr: &Vr, heard: &Heard) -> Option<VrReport> {
+    pub(super) fn report(&self, key: VrKey, vr: &Vr, heard: &Heard<'_>) -> Option<VrReport> {
         let spec = vr.current.as_ref()?;
         let interface = self.core.interfaces.get(HostIf::of(key))?.state;
         let mut status = self.core.engine.status(key)?;
@@ -65,6 +65,7 @@ impl<P: Platform> Host<P> {
             mac_unreached: self.is_unreached(key, spec, &status),
             preempts_at: self.core.engine.preempts_at(key),
             holder: self.core.holder(self.now(), key),
+            second_path: self.core.second_path(self.now(), key, &heard.copies),
             auth: self.auth(key, spec),
         })
     }
@@ -182,6 +183,7 @@ impl<P: Platform> Host<P> {
                 age: now.since(seen.last_heard).into(),
                 stale: seen.is_stale(now),
                 ours: self.core.vrs.contains_key(&key),
+                heartbeat: self.core.is_of_copies(key),
                 is_self: false,
                 refused: self.core.refusal(key, seen),
             };
@@ -214,6 +216,7 @@ impl<P: Platform> Host<P> {
             age: Duration::ZERO.into(),
             stale: false,
             ours: true,
+            heartbeat: false,
             is_self: true,
             refused: None,
         })

@@ -46,6 +46,7 @@ impl<P: Platform> Host<P> {
         self.core.peers_that_are_refused(now, &mut list);
         self.core.address_conflicts(now, &mut list);
         self.core.unheard_holders(now, &mut list);
+        self.core.second_path_warnings(now, &mut list);
         self.core.failed_preparations(&mut list);
         self.core.signatures(now, &mut list);
         let mut of_platform = Vec::new();

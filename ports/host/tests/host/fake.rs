@@ -43,6 +43,8 @@ pub(crate) struct Machine {
     pub(crate) interfaces: BTreeMap<String, InterfaceState>,
     /// Interfaces whose frames go nowhere and to whom nothing comes, with carrier all the same.
     pub(crate) cut: BTreeSet<String>,
+    /// Interfaces to whom nothing comes.
+    pub(crate) deaf: BTreeSet<String>,
     pub(crate) calls: Vec<Call>,
     /// Addresses that are served now.
     pub(crate) addresses: BTreeSet<IpAddr>,
@@ -214,7 +216,8 @@ impl Machine {
     }
 
     pub(crate) fn deliver(&mut self, name: &str, frame: Vec<u8>) {
-        if !self.cut.contains(name) && self.interfaces.get(name).is_some_and(|i| i.up) {
+        let deaf = self.cut.contains(name) || self.deaf.contains(name);
+        if !deaf && self.interfaces.get(name).is_some_and(|i| i.up) {
             self.inbox.push_back((name.to_owned(), frame));
         }
     }

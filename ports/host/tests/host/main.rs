@@ -11,6 +11,7 @@ mod random;
 mod refused;
 mod refused_peers;
 mod reload;
+mod second_path;
 mod segment;
 mod signing;
 mod sim;

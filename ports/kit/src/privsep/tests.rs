@@ -323,6 +323,34 @@ fn what_the_configuration_does_not_ask_for_is_refused() {
 }
 
 #[test]
+fn a_second_path_is_heard_on_and_serves_nothing() {
+    let mut one = spec("em0", 7, &[address("10.0.0.7", 24)]);
+    let group = |on| Request::SetGroup {
+        host_if: HostIf::new(2),
+        family: Family::Ipv4,
+        on,
+    };
+    let mut without = Guard::new(config(std::slice::from_ref(&one)));
+    without.admit(&watch(2, "em1")).unwrap_err();
+    without.admit(&group(true)).unwrap_err();
+    one.heartbeat = Some("em1".into());
+    let mut guard = Guard::new(config(std::slice::from_ref(&one)));
+    guard.admit(&watch(1, "em0")).unwrap();
+    guard.admit(&watch(2, "em1")).unwrap();
+    guard.admit(&group(true)).unwrap();
+    guard.admit(&group(false)).unwrap();
+    // The virtual router is on its own interface alone.
+    let there = one.setup(key(2, 7, Family::Ipv4));
+    guard.admit(&Request::Prepare(there)).unwrap_err();
+    let mac = Request::SetMac {
+        key: key(2, 7, Family::Ipv4),
+        mac: key(2, 7, Family::Ipv4).virtual_mac(),
+        on: true,
+    };
+    guard.admit(&mac).unwrap_err();
+}
+
+#[test]
 fn the_link_local_address_that_the_engine_forms_is_let_through() {
     let key = key(1, 7, Family::Ipv6);
     let spec = spec("em0", 7, &[address("fd00::80", 64)]);

@@ -28,7 +28,7 @@ use crate::neighbor_requests::NeighborRequests;
 use crate::netlink::{Monitor, Netlink};
 use crate::reached::Reached;
 use crate::routes::Routes;
-use crate::state::State;
+use crate::state::{State, Table};
 use crate::sys::{self, Epoll};
 use crate::sysctl::apply::Sysctls;
 use crate::sysctl::files;
@@ -192,14 +192,43 @@ impl Network {
         sockets.send_ip(packet, to)
     }
 
-    /// Joins or leaves the group of a family on an interface.
+    /// Joins or leaves the group of a family on an interface. VRRP is heard there, too, for as long: there
+    /// need be no virtual router on it.
     pub(crate) fn set_group(
         &mut self,
         host_if: HostIf,
         family: Family,
         on: bool,
     ) -> Result<(), PlatformError> {
-        self.state.table.interfaces.set_group(host_if, family, on)
+        let Table {
+            interfaces,
+            routers,
+            ..
+        } = &mut self.state.table;
+        interfaces.set_group(host_if, family, on)?;
+        if on {
+            return self.hear(host_if, family);
+        }
+        let used = routers.on(host_if).any(|(key, _)| key.family == family);
+        if !used && let Some(sockets) = interfaces.sockets_mut(host_if) {
+            sockets.unlisten(family);
+        }
+        Ok(())
+    }
+
+    /// Hears VRRP of a family on an interface, if that is there.
+    fn hear(&mut self, host_if: HostIf, family: Family) -> Result<(), PlatformError> {
+        let interfaces = &mut self.state.table.interfaces;
+        let Some(watched) = interfaces.get_mut(host_if) else {
+            return Ok(());
+        };
+        let Some(sockets) = &mut watched.sockets else {
+            return Ok(());
+        };
+        sockets.listen(&self.epoll, family).map_err(|error| {
+            let what = format!("listen to VRRP over {family} on {}", watched.name);
+            PlatformError::new(what, error)
+        })
     }
 
     /// Makes sysctls and sockets as the virtual routers want them, where that may have changed.

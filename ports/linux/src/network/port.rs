@@ -3,9 +3,9 @@
 use std::io;
 use std::net::IpAddr;
 
-use vrrp_core::{InterfaceState, MacMode, VirtualAddress, VrKey};
+use vrrp_core::{Family, InterfaceState, MacMode, VirtualAddress, VrKey};
 use vrrp_host::{HostIf, PlatformError, VrSetup};
-use vrrp_port_kit::{KernelIf, Port, refused};
+use vrrp_port_kit::{KernelIf, Port, Watched, refused};
 
 use super::Network;
 use crate::facts::SILENT_IS_ON_LOOPBACK;
@@ -88,8 +88,17 @@ impl Port for Network {
         let index = table.interfaces.index(host_if);
         let link = index.and_then(|index| links.get(index));
         if link.is_some_and(|link| links.judge(link).is_ok()) {
-            for key in table.routers.keys_on(host_if) {
-                let _ = self.listen(key);
+            for family in [Family::Ipv4, Family::Ipv6] {
+                let table = &self.state.table;
+                let joined = |watched: &Watched<Sockets>| watched.wants_group(family);
+                let used = table
+                    .routers
+                    .on(host_if)
+                    .any(|(key, _)| key.family == family);
+                if used || table.interfaces.get(host_if).is_some_and(joined) {
+                    // Virtual routers are prepared again, and then the host hears why not.
+                    let _ = self.hear(host_if, family);
+                }
             }
         }
     }
@@ -159,17 +168,7 @@ impl Port for Network {
     }
 
     fn listen(&mut self, key: VrKey) -> Result<(), PlatformError> {
-        let interfaces = &mut self.state.table.interfaces;
-        let Some(watched) = interfaces.get_mut(HostIf::of(key)) else {
-            return Ok(());
-        };
-        let Some(sockets) = &mut watched.sockets else {
-            return Ok(());
-        };
-        sockets.listen(&self.epoll, key.family).map_err(|error| {
-            let what = format!("listen to VRRP over {} on {}", key.family, watched.name);
-            PlatformError::new(what, error)
-        })
+        self.hear(HostIf::of(key), key.family)
     }
 
     fn released(&mut self, key: VrKey) -> bool {
@@ -179,8 +178,13 @@ impl Port for Network {
             routers,
             ..
         } = &mut self.state.table;
-        let last = !routers.on(host_if).any(|(k, _)| k.family == key.family);
-        if last && let Some(sockets) = interfaces.sockets_mut(host_if) {
+        let used = routers.on(host_if).any(|(k, _)| k.family == key.family);
+        let joined = interfaces.get(host_if);
+        let joined = joined.is_some_and(|watched| watched.wants_group(key.family));
+        if !used
+            && !joined
+            && let Some(sockets) = interfaces.sockets_mut(host_if)
+        {
             sockets.unlisten(key.family);
         }
         true

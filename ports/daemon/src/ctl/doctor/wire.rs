@@ -3,7 +3,7 @@
 use vrrp_control::{Auth, Family, Seen, State, Status, VirtualRouter};
 
 use super::{Finding, Host};
-use crate::ctl::text::{is_master_now, name};
+use crate::ctl::text::{heartbeat, is_master_now, name};
 
 pub(super) fn findings(status: &Status, seen: &[Seen], host: &Host) -> Vec<Finding> {
     let mut all: Vec<Finding> = status
@@ -46,6 +46,47 @@ pub(super) fn findings(status: &Status, seen: &[Seen], host: &Host) -> Vec<Findi
 fn word(router: &VirtualRouter) -> String {
     let name = router.name.clone();
     name.unwrap_or_else(|| router.vrid.to_string())
+}
+
+/// The fault that the second path of a virtual router shows.
+fn second_path(router: &VirtualRouter) -> Option<Finding> {
+    let path = router.heartbeat.as_ref()?;
+    let (here, there, family) = (&router.interface, &path.interface, protocol(router.family));
+    let (id, matters, todo) = match path.state.as_str() {
+        "down" | "missed" => (
+            "second-path",
+            "Without it a master that is dead cannot be told from one that is cut off.",
+            format!(
+                "vrrpctl config on both hosts; tcpdump -ni {there} {family} proto 112, here and there"
+            ),
+        ),
+        "cut" => (
+            "cut",
+            "Both hosts live and one does not hear the other: both become master.",
+            format!(
+                "tcpdump -ni {here} {family} proto 112, on both hosts: look for the cable, the VLAN or the firewall between"
+            ),
+        ),
+        "one-way" => (
+            "one-way",
+            "The other host does not hear this one, and serves the addresses, too.",
+            format!(
+                "tcpdump -ni {here} {family} proto 112, on the other host: does it see this one?"
+            ),
+        ),
+        "frozen" => (
+            "frozen",
+            "Addresses that a host answers for beside the master lead clients astray.",
+            "systemctl restart vrrpd on that host, or vrrpd --clean where it was killed".into(),
+        ),
+        "dead" => (
+            "dead",
+            "There is one host less to take over.",
+            "look after that host".into(),
+        ),
+        _ => return None,
+    };
+    Some(finding(id, heartbeat(router, path), matters, todo))
 }
 
 /// The name of a family for tcpdump(1).
@@ -136,6 +177,7 @@ fn of_router(router: &VirtualRouter, others: &[&Seen], host: &Host) -> Vec<Findi
             ),
         });
     }
+    all.extend(second_path(router));
     let lonely = router.peer.is_none() && others.is_empty() && router.state != State::Init;
     if lonely {
         let strict = host.number(&format!(
@@ -253,7 +295,7 @@ fn of_auth(auth: &Auth, router: &VirtualRouter) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vrrp_control::{AuthSender, Peer};
+    use vrrp_control::{AuthSender, Heartbeat, Peer};
 
     fn router() -> VirtualRouter {
         VirtualRouter {
@@ -368,6 +410,27 @@ mod tests {
             found(lonely(), &[seen("10.0.0.3", Some("x"))])[0].0,
             "refused"
         );
+        for (state, id) in [
+            ("down", Some("second-path")),
+            ("missed", Some("second-path")),
+            ("cut", Some("cut")),
+            ("one-way", Some("one-way")),
+            ("frozen", Some("frozen")),
+            ("dead", Some("dead")),
+            ("both", None),
+            ("silent", None),
+        ] {
+            let with = VirtualRouter {
+                heartbeat: Some(Heartbeat {
+                    interface: "eth1".into(),
+                    state: state.into(),
+                    ..Heartbeat::default()
+                }),
+                ..router()
+            };
+            let ids: Vec<&str> = found(with, &[]).iter().map(|one| one.0).collect();
+            assert_eq!(ids, id.into_iter().collect::<Vec<_>>(), "{state}");
+        }
         let equal = VirtualRouter {
             priority: 100,
             ..router()
