@@ -4,7 +4,7 @@ use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use vrrp_config::import::{Imported, NOTHING, Surroundings, from_keepalived};
+use vrrp_config::import::{Imported, NOTHING, Surroundings, from_carp, from_keepalived};
 use vrrp_config::{Diagnostic, parse};
 
 /// A host with one more file, and a user.
@@ -64,6 +64,7 @@ pub fn check(octets: &[u8]) {
     let host = Host(more.unwrap_or_default());
     let file = Path::new("keepalived.conf");
     judge(&from_keepalived(file, text, None, &host), text);
+    judge(&from_carp(file, octets, &host), octets);
     assert_eq!(
         from_keepalived(file, text, Some("id"), &host),
         from_keepalived(file, text, Some("id"), &host)

@@ -10,10 +10,12 @@ mod report;
 mod surroundings;
 mod values;
 
+mod carp;
 mod keepalived;
 #[cfg(test)]
 mod tests;
 
+pub use carp::import as from_carp;
 pub use keepalived::import as from_keepalived;
 pub use report::{Finding, Verdict};
 pub use surroundings::{Surroundings, ThisHost};

@@ -1,10 +1,10 @@
-//! `vrrpd --import`.
+//! `vrrpd --import` and `--import-carp`.
 
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use vrrp_config::import::{self, Surroundings, ThisHost};
+use vrrp_config::import::{self, Imported, Surroundings, ThisHost};
 use vrrp_config::{Accounts, Diagnostic, Source, judge_source};
 use vrrp_host::HostFacts;
 use vrrpd::facts;
@@ -13,8 +13,19 @@ use vrrpd::sys::{self, SystemAccounts};
 
 use crate::BAD_CONFIG;
 
-/// Returns the exit status, the configuration, and the report.
-pub(crate) fn run(file: &Path, id: Option<&str>) -> (u8, String, String) {
+/// Imports a configuration of keepalived. Returns the exit status, the configuration, and the report.
+pub(crate) fn keepalived(file: &Path, id: Option<&str>) -> (u8, String, String) {
+    run(file, |octets, host| {
+        import::from_keepalived(file, octets, id, host)
+    })
+}
+
+/// Imports the lines of an rc.conf with carp. Returns as [`keepalived`].
+pub(crate) fn carp(file: &Path) -> (u8, String, String) {
+    run(file, |octets, host| import::from_carp(file, octets, host))
+}
+
+fn run(file: &Path, import: impl FnOnce(&[u8], &Host) -> Imported) -> (u8, String, String) {
     let octets = match ThisHost.read(file) {
         Ok(octets) => octets,
         Err(error) => {
@@ -23,7 +34,7 @@ pub(crate) fn run(file: &Path, id: Option<&str>) -> (u8, String, String) {
         }
     };
     let host = Host(facts::read());
-    let imported = import::from_keepalived(file, &octets, id, &host);
+    let imported = import(&octets, &host);
     let (status, report) = (imported.status(), imported.report());
     (status, imported.text.unwrap_or_default(), report)
 }

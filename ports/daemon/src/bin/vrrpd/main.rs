@@ -33,6 +33,7 @@ usage: vrrpd [-F] [-d] [-f FILE] [-p PIDFILE]
        vrrpd --check [--print | --against-running] [FILE]
        vrrpd --clean [-f FILE]
        vrrpd --import FILE [--config-id ID]
+       vrrpd --import-carp FILE
 
   -f FILE       the configuration file
   -F            stay in the foreground
@@ -43,6 +44,8 @@ usage: vrrpd [-F] [-d] [-f FILE] [-p PIDFILE]
   --against-running
                 with --check: say what is different from the vrrpd that runs
   --import FILE print a configuration made from one of keepalived, and what is lost
+  --import-carp FILE
+                the same from the lines of an rc.conf with carp of FreeBSD
   --config-id ID
                 with --import: the id for lines with @, instead of the host's name
   --clean       remove what a vrrpd that was killed has left, and do nothing else
@@ -79,6 +82,7 @@ enum Command {
     Check(PathBuf, Look),
     Clean(PathBuf),
     Import(PathBuf, Option<String>),
+    ImportCarp(PathBuf),
     Worker(Option<Kind>),
     Print(String),
 }
@@ -103,12 +107,8 @@ fn main() -> ExitCode {
             let (code, text) = check::run(&file, look);
             return print(&text, code);
         }
-        Ok(Command::Import(file, id)) => {
-            let (code, text, report) = import::run(&file, id.as_deref());
-            let code = print(&text, code);
-            output::complain(report);
-            return code;
-        }
+        Ok(Command::Import(file, id)) => return show(import::keepalived(&file, id.as_deref())),
+        Ok(Command::ImportCarp(file)) => return show(import::carp(&file)),
         Ok(Command::Clean(file)) => clean(&file),
         Ok(Command::Worker(scraped)) => worker::run(scraped),
         Ok(Command::Print(text)) => return print(&text, 0),
@@ -142,7 +142,7 @@ fn parse() -> Result<Command, lexopt::Error> {
         pid_file: None,
     };
     let (mut checks, mut cleans, mut works, mut imports) = (false, false, false, false);
-    let mut id = None;
+    let (mut id, mut of_carp) = (None, false);
     let mut checked: Option<OsString> = None;
     let mut look = Look::default();
     let mut scraped = None;
@@ -158,6 +158,10 @@ fn parse() -> Result<Command, lexopt::Error> {
             }
             Long("import") => {
                 imports = true;
+                checked = parser.optional_value().or(checked);
+            }
+            Long("import-carp") => {
+                (imports, of_carp) = (true, true);
                 checked = parser.optional_value().or(checked);
             }
             Long("config-id") => id = Some(parser.value()?.string()?),
@@ -186,6 +190,8 @@ fn parse() -> Result<Command, lexopt::Error> {
         _ if imports && (checks || cleans) => {
             return Err("--import does not go with --check or --clean".into());
         }
+        _ if id.is_some() && of_carp => return Err("--config-id goes with --import".into()),
+        Some(file) if of_carp => Command::ImportCarp(file),
         _ if id.is_some() && !imports => return Err("--config-id goes with --import".into()),
         None if imports => return Err("--import needs the file to read".into()),
         Some(file) if imports => Command::Import(file, id),
@@ -204,6 +210,13 @@ fn parse() -> Result<Command, lexopt::Error> {
         None if cleans => Command::Clean(args.file),
         None => Command::Run(args),
     })
+}
+
+/// Shows an import: the configuration and the report.
+fn show((code, text, report): (u8, String, String)) -> ExitCode {
+    let code = print(&text, code);
+    output::complain(report);
+    code
 }
 
 /// Writes a text to the standard output, and ends with `code` unless it cannot be written. A reader
