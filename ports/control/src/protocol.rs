@@ -455,7 +455,7 @@ pub struct Auth {
     pub bare_received: u32,
     /// Nothing that was heard stands in the way of `enforce` on all hosts.
     pub ready: bool,
-    /// What stands in the way, in words.
+    /// The obstacles to that, in words.
     pub obstacles: Vec<String>,
     /// The routers that were heard since it has keys.
     pub senders: Vec<AuthSender>,

@@ -27,6 +27,8 @@ pub mod built;
 #[cfg(target_os = "linux")]
 pub mod c;
 pub mod capture;
+#[cfg(target_os = "linux")]
+pub mod clock;
 pub mod conform;
 pub mod daemons;
 pub mod decode;

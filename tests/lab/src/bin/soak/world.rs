@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 use vrrp_lab::linux::kernel;
@@ -179,7 +178,7 @@ impl World {
             Wire::new(lab, interface, &servers, &vrs)
         });
         let wires = wires.collect();
-        let shim = build_shim(&labs[0]);
+        let shim = vrrp_lab::clock::build_shim(&labs[0]);
         Self {
             servers,
             clients,
@@ -711,21 +710,4 @@ fn client(lab: &Lab, name: &str, interface: usize) -> Host {
         }
     }
     client
-}
-
-/// Compiles what gives the daemons clocks of their own.
-fn build_shim(lab: &Lab) -> PathBuf {
-    let shim = lab.dir().join("clock.so");
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../c/clock.c");
-    let mut cc = Command::new("cc");
-    cc.args(["-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"])
-        .arg(source)
-        .arg("-o")
-        .arg(&shim);
-    let status = cc.status();
-    assert!(
-        status.is_ok_and(|status| status.success()),
-        "cannot compile {source}: it needs gcc and libc6-dev"
-    );
-    shim
 }

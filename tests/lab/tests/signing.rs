@@ -1,0 +1,439 @@
+//! Signed advertisements: a group goes over to them and to another key without a change of master, who
+//! has recorded everything achieves nothing, and a host with a wrong clock stays backup. Needs root, and gcc
+//! for the clocks. Where `KEEPALIVED_HMAC` names a keepalived of 2.4.2 or later with authentication it is one
+//! of the hosts of the sweeps; vrrpd is in its place otherwise.
+#![cfg(target_os = "linux")]
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use vrrp_lab::clock::{Clock, build_shim};
+use vrrp_lab::daemons::{vrrpctl, vrrpd_binary};
+use vrrp_lab::linux::flooder::Flooder;
+use vrrp_lab::probe::Ask;
+use vrrp_lab::{
+    Capture, Daemon, HZ, Host, Lab, Probe, Program, Segment, Vr, patience, pause, wait_until,
+};
+
+const LIMIT: Duration = Duration::from_secs(30);
+const VRID: u8 = 51;
+const ADDRESS: &str = "10.10.10.80";
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// A step of the way: how to sign, with which keys.
+#[derive(Clone, Copy)]
+struct Step {
+    mode: &'static str,
+    keys: &'static [u8],
+    active: u8,
+}
+
+/// First nothing, then the three sweeps, then a change of keys in three.
+const STEPS: [Step; 6] = [
+    step("receive-only", &[1], 1),
+    step("permissive", &[1], 1),
+    step("enforce", &[1], 1),
+    step("enforce", &[1, 2], 1),
+    step("enforce", &[1, 2], 2),
+    step("enforce", &[2], 2),
+];
+
+const fn step(mode: &'static str, keys: &'static [u8], active: u8) -> Step {
+    Step { mode, keys, active }
+}
+
+/// The file of a key, which its owner alone can read.
+fn key_file(dir: &Path, id: u8) -> PathBuf {
+    let path = dir.join(format!("key{id}"));
+    let mut options = std::fs::OpenOptions::new();
+    let file = options.create(true).write(true).truncate(true).mode(0o600);
+    let mut file = file.open(&path).expect("make a key");
+    let line = format!("hex:{}\n", format!("{id:02x}5a").repeat(16));
+    std::io::Write::write_all(&mut file, line.as_bytes()).expect("write a key");
+    path
+}
+
+fn vr(priority: u8) -> Vr {
+    Vr::new(VRID, ADDRESS).priority(priority)
+}
+
+fn signed(host: &Host, priority: u8, step: Step) -> Vr {
+    let keys = step.keys.iter();
+    let keys = keys.map(|id| format!("{id}:{}", key_file(&host.dir(), *id).display()));
+    let keys: Vec<String> = keys.collect();
+    vr(priority)
+        .line("auth = hmac")
+        .line(&format!("keyfile = {}", keys.join(", ")))
+        .line(&format!("activekey = {}", step.active))
+        .line(&format!("authmode = {}", step.mode))
+}
+
+/// A host of the group, and its daemon.
+struct Member {
+    daemon: Daemon,
+    host: Host,
+    priority: u8,
+    /// The configuration of keepalived, where that is the daemon.
+    foreign: Option<PathBuf>,
+}
+
+impl Member {
+    fn start(lab: &Lab, name: &str, number: u8, priority: u8, keepalived: Option<&str>) -> Self {
+        let host = lab.host(name, number);
+        host.serve();
+        let Some(program) = keepalived else {
+            let daemon = host.start(Program::Vrrpd, &[vr(priority)]);
+            return Self {
+                daemon,
+                host,
+                priority,
+                foreign: None,
+            };
+        };
+        let path = host.dir().join("keepalived.conf");
+        std::fs::write(&path, foreign_text(&host, priority, None)).expect("a configuration");
+        let owner = std::fs::Permissions::from_mode(0o600);
+        std::fs::set_permissions(&path, owner).expect("its mode");
+        let mut command = Command::new(program);
+        command.args(["--dont-fork", "--log-console", "--log-detail"]);
+        command.arg("-f").arg(&path);
+        command.arg("--pid").arg(host.dir().join("keepalived.pid"));
+        command
+            .arg("--vrrp_pid")
+            .arg(host.dir().join("keepalived-vrrp.pid"));
+        Self {
+            daemon: Daemon::run(&host, "keepalived", command),
+            host,
+            priority,
+            foreign: Some(path),
+        }
+    }
+
+    fn go_over_to(&self, step: Step) {
+        match &self.foreign {
+            None => {
+                let vr = signed(&self.host, self.priority, step);
+                let text = Program::Vrrpd.config(&self.host, &[vr]);
+                self.daemon.write_config(&text);
+                let said = vrrpctl(&self.host, &["reload"]);
+                assert!(said.contains("1 changed"), "{said}");
+            }
+            Some(path) => {
+                let text = foreign_text(&self.host, self.priority, Some(step));
+                std::fs::write(path, text).expect("a configuration");
+                self.daemon.signal(libc::SIGHUP);
+            }
+        }
+    }
+
+    /// The words of vrrpctl about its signatures. Empty: it is not ours.
+    fn auth(&self) -> String {
+        match self.foreign {
+            None => vrrpctl(&self.host, &["auth"]),
+            Some(_) => String::new(),
+        }
+    }
+}
+
+fn foreign_text(host: &Host, priority: u8, step: Option<Step>) -> String {
+    let signs = step.map(|step| {
+        let keys = step.keys.iter();
+        let keys = keys.map(|id| {
+            let file = key_file(&host.dir(), *id);
+            format!("    key {id} file:{}\n", file.display())
+        });
+        let keys: String = keys.collect();
+        format!(
+            "  auth_hmac {{\n{keys}    active_key {}\n    anti_replay time\n    mode {}\n  }}\n",
+            step.active, step.mode
+        )
+    });
+    format!(
+        "global_defs {{\n  router_id lab\n}}\nvrrp_instance lab {{\n  interface xl0\n  state BACKUP\n  version 3\n  virtual_router_id {VRID}\n  priority {priority}\n  advert_int 1\n{}  virtual_ipaddress {{\n    {ADDRESS}/32\n  }}\n}}\n",
+        signs.unwrap_or_default()
+    )
+}
+
+/// Waits until `name` has advertised `count` times from now on, and nobody else.
+fn wait_adverts(capture: &Capture, name: &str, count: usize) {
+    let from_us = vrrp_lab::sys::now_us();
+    wait_until(LIMIT, &format!("{name} advertises {count} times"), || {
+        let adverts = capture.find(|seen| {
+            seen.at_us >= from_us && seen.advert().is_some_and(|advert| advert.vrid == VRID)
+        });
+        let others: Vec<_> = adverts.iter().filter(|seen| &*seen.host != name).collect();
+        assert!(others.is_empty(), "{others:#?}");
+        adverts.len() >= count
+    });
+}
+
+/// The packets that a host has discarded for its virtual router, by reason.
+fn drops(host: &Host) -> BTreeMap<String, u64> {
+    let stats = vrrpctl(host, &["stats"]);
+    let of_router = stats
+        .lines()
+        .take_while(|line| !line.contains("all virtual routers"));
+    let drops = of_router.filter_map(|line| {
+        let mut words = line.trim().strip_prefix("rejected ")?.split_whitespace();
+        Some((words.next()?.to_owned(), words.next()?.parse().ok()?))
+    });
+    drops.collect()
+}
+
+fn state(host: &Host) -> String {
+    let status = vrrpctl(host, &["status"]);
+    let line = status.lines().find(|line| line.starts_with("VRID "));
+    let words = line.and_then(|line| line.split_once("): "));
+    let state = words.and_then(|(_, state)| state.split_whitespace().next());
+    state.unwrap_or_default().to_owned()
+}
+
+/// Three hosts, one of them keepalived where it is there, go through all steps, one host after the other.
+fn sweep(place: usize) {
+    let foreign = std::env::var("KEEPALIVED_HMAC").ok();
+    let lab = Lab::new(Segment::Hub);
+    let client = lab.host("jimbob", 5);
+    let capture = lab.capture();
+    let hosts = [("clarinet", 6, 250), ("fridge", 2, 150), ("violin", 3, 100)];
+    let mut group = Vec::new();
+    for (index, (name, number, priority)) in hosts.into_iter().enumerate() {
+        let keepalived = foreign.as_deref().filter(|_| index == place);
+        group.push(Member::start(&lab, name, number, priority, keepalived));
+        if index == 0 {
+            wait_until(LIMIT, "the first is master", || {
+                client.ask(ADDRESS).as_deref() == Some(name)
+            });
+        }
+    }
+    wait_adverts(&capture, "clarinet", 3);
+    let began_us = vrrp_lab::sys::now_us();
+    let probe = Probe::start(&client, ADDRESS, HZ, Ask::Name);
+    for step in STEPS {
+        for member in &group {
+            member.go_over_to(step);
+            wait_adverts(&capture, "clarinet", 2);
+        }
+        let ours = group
+            .iter()
+            .find(|m| m.foreign.is_none() && m.priority < 250);
+        let said = ours.expect("two of three are ours").auth();
+        let expected = match step.mode {
+            "receive-only" => "for enforce: no, 10.10.10.6 still sends bare advertisements",
+            _ => "for enforce: yes",
+        };
+        assert!(said.contains(expected), "{}: {said}", step.mode);
+        let key = format!("signed, key {}", step.active);
+        assert!(step.mode == "receive-only" || said.contains(&key), "{said}");
+    }
+    wait_adverts(&capture, "clarinet", 3);
+    let report = probe.stop();
+    assert_eq!(report.lost(), 0, "{:#?}", report.timeline());
+    assert_eq!(report.answerers(), ["clarinet"]);
+    // The master alone has said anything, and none of its advertisements is missing.
+    let adverts = capture.find(|seen| {
+        seen.at_us >= began_us && seen.advert().is_some_and(|advert| advert.vrid == VRID)
+    });
+    assert!(adverts.iter().all(|seen| &*seen.host == "clarinet"));
+    let most = u64::try_from(INTERVAL.as_micros()).unwrap_or(u64::MAX) * 2 * u64::from(patience());
+    for pair in adverts.windows(2) {
+        let gap = pair[1].at_us - pair[0].at_us;
+        assert!(gap < most, "{gap} us without an advertisement");
+    }
+    for member in &mut group {
+        let name = member.host.name();
+        assert!(member.daemon.is_running(), "the daemon of {name} runs");
+    }
+    for member in group.iter().filter(|member| member.foreign.is_none()) {
+        assert_eq!(
+            drops(&member.host),
+            BTreeMap::new(),
+            "{}",
+            member.host.name()
+        );
+    }
+}
+
+#[test]
+fn a_group_with_a_foreign_backup_goes_over_to_signatures_without_a_loss() {
+    sweep(2);
+}
+
+#[test]
+fn a_group_with_a_foreign_master_goes_over_to_signatures_without_a_loss() {
+    sweep(0);
+}
+
+#[test]
+fn who_has_recorded_everything_and_sends_it_again_achieves_nothing() {
+    let lab = Lab::new(Segment::Hub);
+    let client = lab.host("jimbob", 5);
+    let mallory = lab.host("mallory", 66);
+    let recorded: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
+    let kept = Arc::clone(&recorded);
+    let tap = lab.tap(move |seen, octets| {
+        if seen.advert().is_some() {
+            kept.lock().expect("no panic").push(octets.to_vec());
+        }
+    });
+    let step = step("enforce", &[1], 1);
+    let (clarinet, fridge) = (lab.host("clarinet", 6), lab.host("fridge", 2));
+    let mut daemons = Vec::new();
+    for (host, priority) in [(&clarinet, 250), (&fridge, 100)] {
+        host.serve();
+        daemons.push(host.start(Program::Vrrpd, &[signed(host, priority, step)]));
+    }
+    let answers = |name: &str| client.ask(ADDRESS).as_deref() == Some(name);
+    wait_until(LIMIT, "clarinet is master", || answers("clarinet"));
+    // Both have spoken, and both have said that they stop.
+    for (from, to) in [("clarinet", "fridge"), ("fridge", "clarinet")] {
+        let host = if from == "clarinet" {
+            &clarinet
+        } else {
+            &fridge
+        };
+        vrrpctl(host, &["resign", &VRID.to_string()]);
+        wait_until(LIMIT, &format!("{to} is master"), || answers(to));
+        vrrpctl(host, &["default", &VRID.to_string()]);
+        pause(Duration::from_secs(2));
+        if answers("clarinet") {
+            break;
+        }
+    }
+    wait_until(LIMIT, "clarinet is master again", || answers("clarinet"));
+    pause(INTERVAL * 2);
+    drop(tap);
+    let frames = recorded.lock().expect("no panic").clone();
+    assert!(frames.len() >= 6, "{} were recorded", frames.len());
+    // Each bit of a signature counts.
+    let forged: Vec<Vec<u8>> = frames.iter().map(|frame| altered(frame)).collect();
+    let capture = lab.capture();
+    let probe = Probe::start(&client, ADDRESS, HZ, Ask::Name);
+    let transitions = |host: &Host| vrrpctl(host, &["log"]).matches(" -> ").count();
+    let before = (transitions(&clarinet), transitions(&fridge));
+    for round in 0..3 {
+        Flooder::once(&mallory, &frames, 200);
+        Flooder::once(&mallory, &forged, 200);
+        // The last round comes when all of it is older than the window.
+        pause(Duration::from_secs(if round == 1 { 6 } else { 1 }));
+    }
+    let said = drops(&fridge);
+    for reason in ["auth-replay", "auth-invalid-hmac", "auth-stale"] {
+        assert!(said.contains_key(reason), "{reason}: {said:?}");
+    }
+    assert_eq!((transitions(&clarinet), transitions(&fridge)), before);
+    assert_eq!(state(&clarinet), "master");
+    assert_eq!(state(&fridge), "backup");
+    let ours = capture.find(|seen| &*seen.host == "fridge" && seen.advert().is_some());
+    assert!(ours.is_empty(), "{ours:#?}");
+    assert_eq!(probe.stop().answerers(), ["clarinet"]);
+}
+
+/// The frame with another octet at its end, which is that of the signature.
+fn altered(frame: &[u8]) -> Vec<u8> {
+    let mut frame = frame.to_vec();
+    if let Some(last) = frame.last_mut() {
+        *last ^= 1;
+    }
+    frame
+}
+
+#[test]
+fn a_host_with_a_wrong_clock_stays_backup_until_it_is_set() {
+    let lab = Lab::new(Segment::Hub);
+    let shim = build_shim(&lab);
+    let client = lab.host("jimbob", 5);
+    let step = step("enforce", &[1], 1);
+    let (clarinet, fridge) = (lab.host("clarinet", 6), lab.host("fridge", 2));
+    let mut clocks = Vec::new();
+    let mut daemons = Vec::new();
+    for (host, priority, seconds, synchronised) in
+        [(&fridge, 100, 0, true), (&clarinet, 250, -312, false)]
+    {
+        host.serve();
+        let clock = Clock::new(host.dir().join("clock"));
+        clock.set(seconds, synchronised);
+        let text = Program::Vrrpd.config(host, &[signed(host, priority, step)]);
+        let path = host.dir().join("vrrpd.conf");
+        std::fs::write(&path, text).expect("a configuration");
+        let mut command = Command::new(vrrpd_binary("vrrpd"));
+        command.arg("-F").arg("-f").arg(&path);
+        clock.give(&mut command, &shim);
+        daemons.push(Daemon::run(host, "vrrpd", command));
+        clocks.push(clock);
+        if priority == 100 {
+            wait_until(LIMIT, "fridge is master", || {
+                client.ask(ADDRESS).as_deref() == Some("fridge")
+            });
+        }
+    }
+    let vrid = VRID.to_string();
+    let explained = || vrrpctl(&clarinet, &["explain", &vrid]);
+    wait_until(LIMIT, "clarinet says that the clocks differ", || {
+        let said = explained();
+        said.contains("peer 10.10.10.2 is present, clocks differ by 31")
+    });
+    // Longer than any down interval, with the patience of a host that is not sure of its clock.
+    pause(INTERVAL * 8);
+    assert_eq!(state(&clarinet), "backup", "{}", explained());
+    assert_eq!(state(&fridge), "master");
+    let said = vrrpctl(&clarinet, &["status"]);
+    assert!(
+        said.contains("its signature is right, but its clock is 31"),
+        "{said}"
+    );
+    // An NTP client sets the clock.
+    clocks[1].set(0, true);
+    wait_until(LIMIT, "clarinet takes over", || {
+        client.ask(ADDRESS).as_deref() == Some("clarinet")
+    });
+    assert_eq!(state(&fridge), "backup");
+}
+
+#[test]
+fn a_key_file_that_others_can_read_refuses_a_reload_and_the_old_keys_stay() {
+    let lab = Lab::new(Segment::Hub);
+    let step = step("enforce", &[1], 1);
+    let (clarinet, fridge) = (lab.host("clarinet", 6), lab.host("fridge", 2));
+    let hosts = [(&clarinet, 250), (&fridge, 100)];
+    let capture = lab.capture();
+    let daemons =
+        hosts.map(|(host, priority)| host.start(Program::Vrrpd, &[signed(host, priority, step)]));
+    wait_adverts(&capture, "clarinet", 3);
+    let key = key_file(&fridge.dir(), 2);
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o640)).expect("a mode");
+    let both = self::step("enforce", &[1, 2], 1);
+    let text = signed(&fridge, 100, both);
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o640)).expect("a mode");
+    daemons[1].write_config(&Program::Vrrpd.config(&fridge, &[text]));
+    let (code, said) = vrrp_lab::daemons::vrrpctl_status(&fridge, &["reload"]);
+    let said = said.concat();
+    assert_eq!(code, 1, "{said}");
+    let expected = format!(
+        "keyfile: key 2, {}: expected a file that its owner alone can read, found mode 640",
+        key.display()
+    );
+    assert!(said.contains(&expected), "{said}");
+    assert!(said.contains("everything stays as it was"), "{said}");
+    wait_adverts(&capture, "clarinet", 3);
+    let said = vrrpctl(&fridge, &["auth"]);
+    assert!(
+        said.contains("enforce, key 1 of 1, time window 5 s"),
+        "{said}"
+    );
+    // Where a worker dies the next one has the keys, too, and the old one's farewell was signed.
+    let from_us = vrrp_lab::sys::now_us();
+    vrrp_lab::sys::signal(daemons[0].worker(), libc::SIGKILL).expect("kill the worker");
+    capture.wait_for(LIMIT, "clarinet hands over by priority 0", |seen| {
+        seen.at_us >= from_us
+            && seen.is_advert("clarinet", VRID)
+            && seen.advert().is_some_and(|advert| advert.priority == 0)
+    });
+    wait_until(LIMIT, "fridge has heard it", || {
+        vrrpctl(&fridge, &["log"]).contains("gave up")
+    });
+    assert_eq!(drops(&fridge), BTreeMap::new());
+}
