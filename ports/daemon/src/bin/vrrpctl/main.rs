@@ -592,7 +592,10 @@ fn host(work: &Work) -> doctor::Host {
     let mut host = doctor::Host::of("/");
     if matches!(work, Work::Doctor) {
         host.synchronised = sys::clock_is_synchronised();
-        let rules = [("nft", &["list", "ruleset"][..]), ("iptables-save", &[])];
+        let rules = [
+            ("nft", &["list", "ruleset"][..]),
+            ("iptables-save", &["-c"]),
+        ];
         let rules = rules.into_iter().filter_map(|(program, words)| {
             let output = std::process::Command::new(program)
                 .args(words)
