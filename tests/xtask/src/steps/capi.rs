@@ -175,7 +175,9 @@ fn symbols(library: &Path) -> Result<(), Failure> {
     let unwanted = ["core::panicking", "__rust_alloc", "malloc"];
     // Nor is there memory that is not the caller's.
     let variables = [" b ", " B ", " d ", " D ", " C "];
-    for line in names.lines() {
+    // But for what the processor can do, which SHA-256 asks it once.
+    let asked = |line: &&str| !line.contains("sha2::sha256::shani_cpuid::STORAGE");
+    for line in names.lines().filter(asked) {
         if unwanted.iter().chain(&variables).any(|w| line.contains(w)) {
             return Err(Failure(format!("the engine-only library holds:\n{line}")));
         }

@@ -76,46 +76,49 @@ impl<const ADDRS: usize> Marks<ADDRS> {
 
     /// Sets the mark of a sender.
     pub(super) fn set(&mut self, of: Of, source: IpAddr, number: u64, is_unicast: bool) {
+        self.uses = self.uses.wrapping_add(1);
+        let (uses, source) = (self.uses, octets(source));
+        let known = self.list.iter().position(|mark| mark.source == source);
+        let index = known.unwrap_or_else(|| self.make_room(source, is_unicast));
+        let Some(mark) = self.list.get_mut(index) else {
+            return;
+        };
+        mark.used = uses;
+        if let (Some(last), Some(is_set)) = (
+            mark.numbers.get_mut(of as usize),
+            mark.is_set.get_mut(of as usize),
+        ) {
+            (*last, *is_set) = (number, true);
+        }
+    }
+
+    /// Makes an empty mark for a sender, in the place of the least recently used if there is no room.
+    /// Returns its place.
+    fn make_room(&mut self, source: [u8; 16], is_unicast: bool) -> usize {
         let room = if is_unicast {
             ADDRS
         } else {
             OF_A_GROUP.min(ADDRS)
         };
-        self.uses = self.uses.wrapping_add(1);
-        let (uses, source) = (self.uses, octets(source));
-        let index = match self.list.iter().position(|mark| mark.source == source) {
-            Some(index) => index,
-            None => {
-                while self.list.len() >= room.max(1) {
-                    self.forget_oldest();
-                }
-                let mark = Mark {
-                    source,
-                    numbers: [0; 2],
-                    is_set: [false; 2],
-                    used: uses,
-                };
-                let _ = self.list.push(mark);
-                self.list.len().saturating_sub(1)
-            }
+        let empty = Mark {
+            source,
+            numbers: [0; 2],
+            is_set: [false; 2],
+            used: self.uses,
         };
-        if let Some(mark) = self.list.get_mut(index) {
-            mark.used = uses;
-            if let (Some(last), Some(is_set)) = (
-                mark.numbers.get_mut(of as usize),
-                mark.is_set.get_mut(of as usize),
-            ) {
-                (*last, *is_set) = (number, true);
-            }
+        // More than a group has room for are left of peers that the virtual router had before.
+        self.list.truncate(room.max(1));
+        if self.list.len() < room && self.list.push(empty).is_ok() {
+            return self.list.len().saturating_sub(1);
         }
-    }
-
-    fn forget_oldest(&mut self) {
         let uses = self.uses;
         let ages = self.list.iter().map(|mark| uses.wrapping_sub(mark.used));
-        if let Some((index, _)) = ages.enumerate().max_by_key(|(_, age)| *age) {
-            self.list.swap_remove(index);
+        let oldest = ages.enumerate().max_by_key(|(_, age)| *age);
+        let index = oldest.map_or(0, |(index, _)| index);
+        if let Some(mark) = self.list.get_mut(index) {
+            *mark = empty;
         }
+        index
     }
 }
 

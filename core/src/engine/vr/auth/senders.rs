@@ -62,9 +62,6 @@ impl Senders {
         let index = match self.list.iter().position(|s| s.address == address) {
             Some(index) => index,
             None => {
-                if self.list.is_full() {
-                    self.forget_one();
-                }
                 let sender = AuthSender {
                     address,
                     last_heard: now,
@@ -75,8 +72,14 @@ impl Senders {
                     believed: 0,
                     refused: 0,
                 };
-                self.list.push(sender).ok()?;
-                self.list.len().saturating_sub(1)
+                match self.list.push(sender) {
+                    Ok(()) => self.list.len().saturating_sub(1),
+                    Err(sender) => {
+                        let index = self.least_of_all();
+                        *self.list.get_mut(index)? = sender;
+                        index
+                    }
+                }
             }
         };
         let sender = self.list.get_mut(index)?;
@@ -85,12 +88,12 @@ impl Senders {
         Some(sender)
     }
 
-    fn forget_one(&mut self) {
+    /// The place of the one that gives way.
+    fn least_of_all(&self) -> usize {
         let worth = |s: &AuthSender| (s.key_id.is_some(), s.believed > 0, s.last_heard);
         let worths = self.list.iter().map(worth).enumerate();
-        if let Some((index, _)) = worths.min_by_key(|(_, worth)| *worth) {
-            self.list.swap_remove(index);
-        }
+        let least = worths.min_by_key(|(_, worth)| *worth);
+        least.map_or(0, |(index, _)| index)
     }
 }
 
