@@ -279,9 +279,10 @@ fn minimal(library: &Path) -> Result<(), Failure> {
     let engine = with.saturating_sub(without);
     sayln!("{engine} octets of text in a minimal C program with --gc-sections");
     say!("{said}");
-    match (8_000..60_000).contains(&engine) {
+    // A third of it signs and verifies: SHA-256 in two forms, one of them for processors that know it.
+    match (8_000..100_000).contains(&engine) {
         true => Ok(()),
-        false => Err(Failure("expected 8,000 to 60,000".into())),
+        false => Err(Failure("expected 8,000 to 100,000".into())),
     }
 }
 
