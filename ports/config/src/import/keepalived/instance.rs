@@ -482,7 +482,7 @@ impl<'s> Instance<'s> {
             return self.drop(statement, section, trackers, importer);
         }
         self.preemption(priority, strict, master, section, importer);
-        self.acceptance(priority, strict, section, importer);
+        self.acceptance(priority, version, strict, section, importer);
         if !self.put_addresses(&name, is_v6, &interface, section, importer) {
             return self.drop(statement, section, trackers, importer);
         }
@@ -750,12 +750,18 @@ impl<'s> Instance<'s> {
     fn acceptance(
         &self,
         priority: i64,
+        version: u8,
         strict: bool,
         section: &mut Section,
         importer: &mut Importer<'_>,
     ) {
         match self.accept {
             Some((false, at)) if priority != 255 => section.put("accept", "no", at),
+            Some((true, at)) if strict && version == 2 && priority != 255 => {
+                section.put("accept", "no", at);
+                let text = "accept has no effect, with keepalived neither, as vrrp_strict is set and the version is 2 (accept = no)";
+                importer.report.note(at, text);
+            }
             Some(_) => {}
             None if strict && priority != 255 => {
                 section.put("accept", "no", section.at);

@@ -216,6 +216,8 @@ fn what_decides_an_election_is_what_keepalived_makes_of_it() {
             "trackinterface = eth1, eth2:-20\n",
         ),
         ("strict_mode", "accept = no\n"),
+        ("strict_mode\naccept", "accept = no\n"),
+        ("strict_mode\nnopreempt\nstate MASTER", "preempt = no\n"),
         ("owner_ignore_adverts", "ownerreceive = discard\n"),
         ("version 3\nv3_checksum_as_v2", "checksum = rfc9568\n"),
     ];
@@ -278,6 +280,52 @@ fn what_the_others_would_not_hear_is_not_written() {
         let imported = import(&instance(lines));
         assert_eq!(imported.text, None, "{lines}");
         assert_eq!(imported.status(), super::NOTHING);
+    }
+}
+
+/// A key that this vrrpd lacks is reported, one that it has is used.
+#[test]
+fn keys_are_used_as_far_as_they_are_there() {
+    use super::output::knows;
+    let given = |known: bool, text: &str, key: &str| {
+        let imported = import(text);
+        let written = imported.text.clone().unwrap_or_default();
+        let line = format!("\n{key}");
+        assert_eq!(
+            written.contains(&line),
+            known,
+            "{}\n{written}",
+            imported.report()
+        );
+        assert!(known || imported.status() != super::COMPLETE, "{text}");
+    };
+    let v4 = instance("mcast_dst_ip 224.0.0.99");
+    given(knows("group = 224.0.0.99"), &v4, "group = 224.0.0.99\n");
+    let extra = instance("virtual_ipaddress_excluded {\n10.0.0.2/24\n}");
+    given(
+        knows("extra = 10.0.0.2/24"),
+        &extra,
+        "extra = 10.0.0.2/24\n",
+    );
+    let none = instance("").replace(" 10.0.0.1/24\n", "");
+    given(knows("addr = none"), &none, "addr = none\n");
+    let script = instance("notify /bin/true");
+    given(
+        knows("notifyscript = /bin/true"),
+        &script,
+        "notifyscript = /bin/true\n",
+    );
+    let signed = instance("auth_hmac {\nkey 1 file:/k\nactive_key 1\n}");
+    given(
+        knows("auth = hmac\nkeyfile = 1:/k"),
+        &signed,
+        "auth = hmac\n",
+    );
+    for lines in [
+        "virtual_routes {\ndefault via 10.0.0.9\n}",
+        "virtual_rules {\nfrom all\n}",
+    ] {
+        assert_eq!(import(&instance(lines)).status(), super::INCOMPLETE);
     }
 }
 
