@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use vrrp_core::MAX_TRACKS;
+use vrrp_host::MAX_VIRTUAL_ROUTERS;
 
 use super::globals::{Announce, Globals};
 use super::programs::Command;
@@ -436,19 +437,22 @@ impl<'s> Instance<'s> {
             return self.drop(statement, section, trackers, importer);
         }
         section.put("interface", interface.clone(), interface_at);
-        let same = importer.output.routers.iter().find(|other| {
-            let same = |key| other.get(key) == section.get(key);
-            same("serverid") && same("interface") && other.is_v6 == is_v6
-        });
-        if let Some(other) = same {
-            let text = format!(
-                "vrrp_instance {}: {} has virtual_router_id {vrid} on {interface} already; vrrpd takes each once on an interface and in a family",
-                found(&name),
-                other.title
-            );
+        let full = importer.output.routers.len() >= MAX_VIRTUAL_ROUTERS;
+        let taken = importer.taken.get(&(vrid, interface.clone(), is_v6));
+        let why = match taken {
+            Some(other) => format!(
+                "{other} has virtual_router_id {vrid} on {interface} already; vrrpd takes each once on an interface and in a family"
+            ),
+            None if full => format!("vrrpd serves at most {MAX_VIRTUAL_ROUTERS} virtual routers"),
+            None => String::new(),
+        };
+        if !why.is_empty() {
+            let text = format!("vrrp_instance {}: {why}", found(&name));
             importer.report.lost(vrid_at, text);
             return self.drop(statement, section, trackers, importer);
         }
+        let key = (vrid, interface.clone(), is_v6);
+        importer.taken.insert(key, section.title.clone());
         section.is_v6 = is_v6;
 
         // The priority, and whatever depends on a beginning as master.

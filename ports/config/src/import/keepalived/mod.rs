@@ -16,6 +16,7 @@ mod trackers;
 mod tree;
 mod words;
 
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::output::Output;
@@ -42,6 +43,7 @@ pub fn import(
         surroundings,
         report,
         output: Output::new(),
+        taken: HashMap::new(),
     };
     importer.surplus(&statements);
     importer.convert(&statements);
@@ -133,18 +135,20 @@ struct Importer<'a> {
     surroundings: &'a dyn Surroundings,
     report: Report,
     output: Output,
+    /// The virtual routers that are written, by VRID, interface and whether their family is IPv6.
+    taken: HashMap<(i64, String, bool), String>,
 }
 
 impl Importer<'_> {
     fn convert(&mut self, statements: &[Statement]) {
         let globals = Globals::read(statements, self);
         let mut trackers = Trackers::read(statements, self);
-        let mut names: Vec<&str> = Vec::new();
+        let mut names: HashSet<&str> = HashSet::new();
         for statement in statements {
             match statement.keyword() {
                 "vrrp_instance" => {
                     let name = statement.word(1);
-                    if names.contains(&name) {
+                    if !names.insert(name) {
                         let text = format!(
                             "vrrp_instance {} is there already; keepalived passes over this one",
                             found(name)
@@ -153,7 +157,6 @@ impl Importer<'_> {
                         statement.settle_all();
                         continue;
                     }
-                    names.push(name);
                     instance::convert(statement, &globals, &mut trackers, self);
                 }
                 "vrrp_sync_group" | "global_defs" | "vrrp_script" | "vrrp_track_process"

@@ -1,10 +1,13 @@
 //! `vrrp_script`, `vrrp_track_process` and `track_file`, which become checks.
 
+use std::collections::HashMap;
+
 use vrrp_core::MAX_TRACKS;
 
 use super::programs::{self, Command};
 use super::tree::Statement;
 use super::{Importer, User};
+use crate::MAX_CHECKS;
 use crate::diagnostic::found;
 use crate::import::output::Section;
 use crate::import::values::{check_name, micros, number, seconds, shell_line};
@@ -13,7 +16,7 @@ use crate::import::values::{check_name, micros, number, seconds, shell_line};
 pub(super) const MAX_WEIGHT: i64 = 253;
 
 /// The kind of a tracker, by the block of those who track it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     Script,
     Process,
@@ -43,7 +46,6 @@ impl Kind {
 /// Something that is tracked.
 #[derive(Debug)]
 struct Tracker<'s> {
-    kind: Kind,
     statement: &'s Statement,
     weight: i64,
     reverse: bool,
@@ -64,11 +66,14 @@ impl Tracker<'_> {
 #[derive(Debug)]
 pub(super) struct Trackers<'s> {
     list: Vec<Tracker<'s>>,
+    /// The places in the list, by kind and name.
+    places: HashMap<(Kind, &'s str), usize>,
 }
 
 impl<'s> Trackers<'s> {
     pub(super) fn read(statements: &'s [Statement], importer: &mut Importer<'_>) -> Self {
         let mut list: Vec<Tracker<'s>> = Vec::new();
+        let mut places = HashMap::new();
         for statement in statements {
             let kind = match statement.keyword() {
                 "vrrp_script" => Kind::Script,
@@ -78,7 +83,7 @@ impl<'s> Trackers<'s> {
             };
             statement.settle();
             let name = statement.word(1);
-            let twice = list.iter().any(|t| t.kind == kind && t.name() == name);
+            let twice = places.contains_key(&(kind, name));
             if name.is_empty() || twice {
                 let why = if twice {
                     "is there already"
@@ -94,13 +99,14 @@ impl<'s> Trackers<'s> {
                 statement.settle_all();
                 continue;
             }
+            places.insert((kind, name), list.len());
             list.push(match kind {
                 Kind::Script => script(statement, importer),
                 Kind::Process => process(statement, importer),
                 Kind::File => file(statement, importer),
             });
         }
-        Self { list }
+        Self { list, places }
     }
 
     /// Lets a virtual router track what a line of one of its blocks names.
@@ -114,8 +120,8 @@ impl<'s> Trackers<'s> {
     ) {
         let name = line.keyword().to_owned();
         let found_name = found(&name);
-        let mut trackers = self.list.iter_mut();
-        let Some(tracker) = trackers.find(|t| t.kind == kind && t.name() == name) else {
+        let place = self.places.get(&(kind, name.as_str())).copied();
+        let Some(tracker) = place.and_then(|place| self.list.get_mut(place)) else {
             let text = format!(
                 "there is no {} {found_name}; keepalived passes over the line",
                 kind.definition()
@@ -156,6 +162,10 @@ impl<'s> Trackers<'s> {
             section
                 .remarks
                 .push((line.at, format!("NOT CARRIED OVER: {text}")));
+            return importer.lost(line, text);
+        }
+        if tracker.written.is_none() && importer.output.checks.len() >= MAX_CHECKS {
+            let text = format!("{found_name}: vrrpd has at most {MAX_CHECKS} checks");
             return importer.lost(line, text);
         }
         let check = match &tracker.check {
@@ -385,7 +395,6 @@ fn script<'s>(statement: &'s Statement, importer: &mut Importer<'_>) -> Tracker<
         section
     });
     Tracker {
-        kind: Kind::Script,
         statement,
         weight,
         reverse,
@@ -526,7 +535,6 @@ fn process<'s>(statement: &'s Statement, importer: &mut Importer<'_>) -> Tracker
     section.put("rise", rise.to_string(), at);
     section.put("initially", "down", at);
     Tracker {
-        kind: Kind::Process,
         statement,
         weight,
         reverse,
@@ -578,7 +586,6 @@ fn file<'s>(statement: &'s Statement, importer: &mut Importer<'_>) -> Tracker<'s
         section
     });
     Tracker {
-        kind: Kind::File,
         statement,
         weight,
         reverse,

@@ -394,6 +394,21 @@ fn what_never_ends_is_cut_off() {
 }
 
 #[test]
+fn more_than_vrrpd_serves_is_said_in_time() {
+    let definition = "$VI= \\\nvrrp_script S${N} { \\\n script /bin/true \\\n} \\\nvrrp_instance V${N} { \\\n interface eth${I} \\\n virtual_router_id ${V} \\\n track_script { \\\n S${N} \\\n } \\\n virtual_ipaddress { \\\n 10.1.${I}.${V}/24 \\\n } \\\n}\n\n";
+    let text = format!("{definition}~SEQ(I,0,40) ~SEQ(V,1,254) $VI\n");
+    let many = text.replace("${N}", "${I}x${V}");
+    let imported = import(&many);
+    assert_eq!(
+        imported.virtual_routers,
+        1024,
+        "{}",
+        imported.findings.len()
+    );
+    assert_eq!(imported.status(), super::INCOMPLETE);
+}
+
+#[test]
 fn a_whole_fleet_is_imported() {
     let text = "~SEQ(N,1,200) $VI\n";
     let definition = "$VI= \\\nvrrp_instance V${N} { \\\n interface eth0 \\\n virtual_router_id ${N} \\\n priority 100 \\\n virtual_ipaddress { \\\n 10.1.${N}.1/24 \\\n } \\\n}\n\n";
