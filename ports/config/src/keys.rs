@@ -41,6 +41,10 @@ impl SectionKind {
 macro_rules! keys {
     ($($variant:ident $name:literal $sections:expr;)*) => {
         /// Every key of the configuration file.
+        #[expect(
+            clippy::enum_variant_names,
+            reason = "`keyfile` and `activekey` are words of the file"
+        )]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub(super) enum Key { $($variant,)* }
 
