@@ -2,7 +2,7 @@
 
 use vrrp_core::{AntiReplay, AuthMode, AuthSettings, DropReason, State, VrSettings};
 use vrrp_host::{
-    AuthReport, ConfigCause, Event, HmacSpec, Host, KeySource, KeySpec, Secret, VrSpec,
+    AuthReport, ConfigCause, Event, HmacSpec, Host, KeySource, KeySpec, PathState, Secret, VrSpec,
 };
 
 use crate::sim::{Sim, advert, config, id, ip, spec};
@@ -293,4 +293,24 @@ fn a_password_gives_way_to_keys_and_comes_back() {
         assert_eq!(report.status.state, State::Active);
     }
     assert_eq!(changes(&sim, 0), 2, "from the start on it stays master");
+}
+
+#[test]
+fn copies_of_signed_advertisements_are_heard_on_a_second_path() {
+    let both = [200, 100].map(|priority| {
+        let with_path = VrSpec {
+            heartbeat: Some("eth1".into()),
+            ..signed(priority, AuthMode::Enforce, &[key(1, 7)], 1)
+        };
+        config(&[with_path])
+    });
+    let mut sim = Sim::new(&both);
+    sim.run_to(20_000);
+    assert_eq!(sim.states(1), [State::Active, State::Backup]);
+    let path = sim.report(1, &id("eth0", 1)).second_path;
+    assert_eq!(path.map(|path| path.state), Some(PathState::Both));
+    // The engine has judged none of them, so that none is a replay.
+    let drops = sim.report(1, &id("eth0", 1)).statistics.drops;
+    assert!(drops.iter().all(|(_, n)| n == 0), "{drops:?}");
+    assert_eq!(warnings(&sim, 1), [""; 0]);
 }
