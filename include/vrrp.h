@@ -340,6 +340,11 @@ union vrrp_storage {
 #define VRRP_ERR_NO_HMAC (-32)
 
 /**
+ * The group is not multicast or of another family, or this engine has the usual one only.
+ */
+#define VRRP_ERR_GROUP (-33)
+
+/**
  * IPv4, as a family. 0 is no family, and an address of family 0 is no address.
  */
 #define VRRP_IPV4 4
@@ -994,6 +999,11 @@ struct vrrp_config {
      * Zero.
      */
     uint8_t reserved[3];
+    /**
+     * The multicast group to advertise to and to hear; of family 0 (default): 224.0.0.18 or ff02::12. To
+     * join another one is for you: no `VRRP_OUTPUT_SET_GROUP` comes. Without effect beside peers.
+     */
+    struct vrrp_address group;
 };
 
 /**

@@ -60,6 +60,10 @@ pub struct VrSettings {
     /// Whether the addresses are advertised and nothing else: not served, announced or asked for. With
     /// VRRPv2 alone there may then be no address. A small build serves them always.
     pub advertise_only: bool,
+    /// The multicast group to advertise to and to hear, of the family of the virtual router. `None`: the
+    /// [RFC's](crate::Family::group). A small build has no other, nor has a gate. Without effect beside
+    /// unicast peers. It takes the room of an address.
+    pub group: Option<IpAddr>,
 }
 
 impl VrSettings {
@@ -82,6 +86,7 @@ impl VrSettings {
         on_conflict: OnConflict::TakeOver,
         unadvertised: 0,
         advertise_only: false,
+        group: None,
     };
 }
 

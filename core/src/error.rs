@@ -54,6 +54,9 @@ pub enum Error {
     AuthConflict,
     /// Monotonic numbers, and neither a boot count nor a clock to begin them with.
     NoClock,
+    /// The group is not multicast or not of the family; or it is not the RFC's, without the feature
+    /// `large` or behind a [`Gate`](crate::gate::Gate).
+    BadGroup,
     /// A delay or the interval between announcements is longer than 4,294 seconds.
     BadDelay,
 }
@@ -82,6 +85,7 @@ impl fmt::Display for Error {
             Error::NoIpv6 => "this engine is built without IPv6",
             Error::NoPeers => "unicast peers need a neighbour table, which is not there",
             Error::NoSource => "this build advertises from the address of the interface only",
+            Error::BadGroup => "a group is a multicast address of the family, and here perhaps the usual one only",
             Error::BadAuthKey => {
                 "a key needs 32 to 64 octets and an id of its own, and the active key has to be one of them"
             }

@@ -60,6 +60,7 @@ fn every_word_is_another() {
         Error::MacModeFixed,
         Error::BadMaxHops,
         Error::NoPeers,
+        Error::BadGroup,
         Error::BadDelay,
     ]);
 }

@@ -106,7 +106,7 @@ impl Legal<AddressCheck> for u8 {
     }
 }
 
-/// The address to advertise from; none when its family is 0.
+/// An address that may be left out: none when its family is 0.
 pub(crate) fn source(given: vrrp_address) -> Result<Option<IpAddr>, c_int> {
     match given.family {
         0 => Ok(None),
@@ -235,6 +235,7 @@ impl vrrp_config {
             on_conflict: self.on_conflict.legal().map_err(bad("on_conflict"))?,
             unadvertised: self.unadvertised,
             advertise_only: self.advertise_only != 0,
+            group: source(self.group).map_err(bad("group"))?,
         })
     }
 
@@ -271,6 +272,7 @@ impl vrrp_config {
             unadvertised: from.unadvertised,
             advertise_only: from.advertise_only.into(),
             reserved: [0; 3],
+            group: vrrp_address::default(),
         }
     }
 }
@@ -295,6 +297,7 @@ pub(crate) fn error(error: Error) -> c_int {
         Error::BadDelay => VRRP_ERR_BAD_DELAY,
         Error::NoPeers => VRRP_ERR_PEERS,
         Error::NoSource => VRRP_ERR_SOURCE,
+        Error::BadGroup => VRRP_ERR_GROUP,
         Error::BadAuthKey => VRRP_ERR_AUTH_KEY,
         Error::AuthKeyTableFull => VRRP_ERR_AUTH_KEYS_FULL,
         Error::BadAuthWindow => VRRP_ERR_AUTH_WINDOW,

@@ -160,6 +160,7 @@ fn error_text(error: c_int) -> Option<&'static CStr> {
         VRRP_ERR_AUTH_WINDOW => c"a time window is 1 to 300 seconds",
         VRRP_ERR_AUTH_CONFLICT => c"a virtual router has keys or a password, not both",
         VRRP_ERR_NO_CLOCK => c"monotonic numbers need a boot count or a clock to begin with",
+        VRRP_ERR_GROUP => c"a group is a multicast address of the family, and here perhaps the usual one only",
         VRRP_ERR_NO_HMAC => c"the library was built without signed advertisements",
         VRRP_ERR_OTHER => c"the engine refused",
         #[cfg(feature = "host")]

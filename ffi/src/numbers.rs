@@ -86,6 +86,8 @@ pub const VRRP_ERR_AUTH_CONFLICT: c_int = -30;
 pub const VRRP_ERR_NO_CLOCK: c_int = -31;
 /// The library was built without signed advertisements (the feature `hmac`).
 pub const VRRP_ERR_NO_HMAC: c_int = -32;
+/// The group is not multicast or of another family, or this engine has the usual one only.
+pub const VRRP_ERR_GROUP: c_int = -33;
 
 /// IPv4, as a family. 0 is no family, and an address of family 0 is no address.
 pub const VRRP_IPV4: u8 = 4;

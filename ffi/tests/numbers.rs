@@ -56,14 +56,14 @@ fn numbers_are_only_added() {
 #[test]
 fn errors_have_numbers_without_a_gap_and_words() {
     let mut words = Vec::new();
-    for error in VRRP_ERR_NO_HMAC..=VRRP_OK {
+    for error in VRRP_ERR_GROUP..=VRRP_OK {
         let found = text(vrrp_strerror(error)).expect("never NULL");
         assert_ne!(found, "unknown error", "{error}");
         assert!(!words.contains(&found), "{error}: {found}");
         words.push(found);
     }
     assert_eq!(
-        text(vrrp_strerror(VRRP_ERR_NO_HMAC - 1)),
+        text(vrrp_strerror(VRRP_ERR_GROUP - 1)),
         Some("unknown error")
     );
     assert_eq!(text(vrrp_strerror(1)), Some("unknown error"));
@@ -86,6 +86,7 @@ fn errors_have_numbers_without_a_gap_and_words() {
         (VRRP_ERR_BAD_MAX_HOPS, Error::BadMaxHops),
         (VRRP_ERR_BAD_DELAY, Error::BadDelay),
         (VRRP_ERR_PEERS, Error::NoPeers),
+        (VRRP_ERR_GROUP, Error::BadGroup),
         (VRRP_ERR_AUTH_KEY, Error::BadAuthKey),
         (VRRP_ERR_AUTH_KEYS_FULL, Error::AuthKeyTableFull),
         (VRRP_ERR_AUTH_WINDOW, Error::BadAuthWindow),

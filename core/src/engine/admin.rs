@@ -208,5 +208,8 @@ fn check_peers<K: Key>(config: &VrConfig<'_>) -> Result<(), Error> {
     if K::OF_A_GATE && !config.peers.is_empty() {
         return Err(Error::NoPeers);
     }
+    if K::OF_A_GATE && config.settings.group.is_some() {
+        return Err(Error::BadGroup);
+    }
     Ok(())
 }

@@ -106,6 +106,7 @@ pub(crate) fn legal<'a>(
             on_conflict: [OnConflict::TakeOver, OnConflict::Wait][usize::from(c.on_conflict)],
             unadvertised: c.unadvertised,
             advertise_only: c.advertise_only == 1,
+            group: None,
         },
         addresses,
         peers,

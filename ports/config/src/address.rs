@@ -245,6 +245,48 @@ fn global_peers(
     reader.warning(Key::Peers, message);
 }
 
+/// Reads `group`: at most one of each family of the addresses.
+pub(super) fn groups(
+    reader: &mut Reader<'_, '_>,
+    peers: &[IpAddr],
+    addresses: &[AddressSpec],
+) -> Vec<IpAddr> {
+    let mut groups: Vec<IpAddr> = Vec::new();
+    for group in reader.items(Key::Group, multicast) {
+        let family = Family::of(group);
+        let other = groups.iter().find(|known| Family::of(**known) == family);
+        let of_family = |a: &AddressSpec| Family::of(a.address.address) == family;
+        let message = if let Some(other) = other {
+            format!("expected one {family} group, found `{other}` and `{group}`")
+        } else if !addresses.is_empty() && !addresses.iter().any(of_family) {
+            format!(
+                "expected a group of the family of the addresses, found `{group}`; there is no {family} address"
+            )
+        } else if !peers.is_empty() {
+            format!("expected no group beside `peers`, which are sent to instead, found `{group}`")
+        } else {
+            groups.push(group);
+            continue;
+        };
+        reader.error(Key::Group, message);
+    }
+    groups
+}
+
+/// A multicast address; in IPv6 of the scope of a link, as the source is.
+fn multicast(text: &str) -> Result<IpAddr, String> {
+    let group = text.parse().ok().filter(|ip| match ip {
+        IpAddr::V4(v4) => v4.is_multicast(),
+        IpAddr::V6(v6) => matches!(v6.octets(), [0xff, flags, ..] if flags & 0x0f == 2),
+    });
+    group.ok_or_else(|| {
+        format!(
+            "expected a multicast address, 224.0.0.0 to 239.255.255.255 or ff02::, found {}",
+            found(text)
+        )
+    })
+}
+
 /// Reads `trackinterface`. What is returned holds no interface twice.
 pub(super) fn tracks(reader: &mut Reader<'_, '_>, own: Option<&str>) -> Vec<TrackSpec> {
     let mut tracks: Vec<TrackSpec> = Vec::new();

@@ -96,6 +96,7 @@ keys! {
     Connections "connections" VRID;
     UseVmac "useVMAC" VRID;
     Source "source" VRID;
+    Group "group" VRID;
     Peers "peers" VRID;
     MaxHops "maxhops" VRID;
     Checksum "checksum" VRID;

@@ -226,9 +226,15 @@ impl Config {
         );
         let sources = routers.iter().filter_map(|r| r.spec.source);
         let sources: Vec<String> = sources.map(|ip| ip.to_string()).collect();
+        let groups = routers.iter().filter_map(|r| r.spec.settings.group);
+        let groups: Vec<String> = groups.map(|ip| ip.to_string()).collect();
         let peers = routers.iter().flat_map(|r| &r.spec.peers);
         let peers: Vec<String> = peers.map(ToString::to_string).collect();
-        for (key, items) in [(Key::Source, sources), (Key::Peers, peers)] {
+        for (key, items) in [
+            (Key::Source, sources),
+            (Key::Group, groups),
+            (Key::Peers, peers),
+        ] {
             if !items.is_empty() {
                 put(key, joined(items));
             }

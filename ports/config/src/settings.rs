@@ -21,6 +21,7 @@ pub(super) struct Settings {
     silent: bool,
     reset_connections: bool,
     sources: Vec<IpAddr>,
+    groups: Vec<IpAddr>,
     peers: Vec<IpAddr>,
     tracks: Vec<TrackSpec>,
     hmac: Option<HmacSpec>,
@@ -46,6 +47,7 @@ impl Settings {
         let peers = address::peers(reader);
         address::match_peers(reader, &peers, addresses);
         let sources = address::sources(reader, &peers, addresses);
+        let groups = address::groups(reader, &peers, addresses);
         let advert_interval = advert_interval(reader, version);
         let hmac = hmac::read(reader, advert_interval);
         let start_delay = legacy::start_delay(reader);
@@ -58,12 +60,13 @@ impl Settings {
                 true => (MacMode::Interface, false),
                 false => (MacMode::Virtual, false),
             });
-        let mut named = sources.iter().chain(&peers).map(|ip| Family::of(*ip));
+        let named = sources.iter().chain(&peers).chain(&groups);
+        let mut named = named.map(|ip| Family::of(*ip));
         let mixed = named.next().is_some_and(|first| named.any(|f| f != first));
         if advertise_only && mixed {
             reader.error(
                 Key::Peers,
-                "expected peers and source of one family beside `addr = none`; give the other a section of its own",
+                "expected peers, source and group of one family beside `addr = none`; give the other a section of its own",
             );
         }
         if advertise_only && mac_mode == MacMode::Virtual {
@@ -95,6 +98,7 @@ impl Settings {
             // Of each family by itself.
             unadvertised: 0,
             advertise_only,
+            group: None,
         };
         Self {
             plain,
@@ -102,6 +106,7 @@ impl Settings {
             silent,
             reset_connections: reader.value(Key::Connections, connections).unwrap_or(true),
             sources,
+            groups,
             peers,
             tracks: address::tracks(reader, interface),
             hmac,
@@ -111,7 +116,8 @@ impl Settings {
 
     /// The family of an election without addresses: that of the source or of the peers, or else IPv4.
     fn family_without_addresses(&self) -> Family {
-        let named = self.sources.iter().chain(&self.peers).next();
+        let named = self.sources.iter().chain(&self.peers).chain(&self.groups);
+        let named = named.into_iter().next();
         named.map_or(Family::Ipv4, |address| Family::of(*address))
     }
 
@@ -136,13 +142,16 @@ impl Settings {
         let mut settings = self.plain;
         settings.unadvertised = u8::try_from(extra.len()).unwrap_or(u8::MAX);
         own.extend(extra);
+        let mut groups = self.groups.iter().copied();
+        settings.group = groups.find(|group| Family::of(*group) == family);
         let mut peers = self.peers.clone();
         peers.retain(|peer| Family::of(*peer) == family);
         let source = self.sources.iter().copied();
         let source = source
             .into_iter()
             .find(|source| Family::of(*source) == family);
-        let count = own.len() + peers.len() + usize::from(source.is_some());
+        let others = usize::from(source.is_some()) + usize::from(settings.group.is_some());
+        let count = own.len() + peers.len() + others;
         if count > MAX_ADDRESSES {
             reader.error(
                 Key::Addr,

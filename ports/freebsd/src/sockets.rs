@@ -168,10 +168,10 @@ impl InterfaceSockets for Sockets {
     }
 
     /// So that switches forward to us and the interface lets it in.
-    fn set_group(&mut self, family: Family, on: bool) -> io::Result<()> {
+    fn set_membership(&mut self, group: IpAddr, on: bool) -> io::Result<()> {
         let index = self.index;
-        let fd = self.member(family)?;
-        let result = sys::member(fd, family.group(), index, on);
+        let fd = self.member(Family::of(group))?;
+        let result = sys::member(fd, group, index, on);
         match result.as_ref().map_err(io::Error::raw_os_error) {
             // Already as wanted.
             Err(Some(libc::EADDRINUSE)) if on => Ok(()),

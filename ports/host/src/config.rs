@@ -250,6 +250,7 @@ impl VrSpec {
                 .map(|a| (a.address, a.interface.clone()))
                 .collect(),
             unicast: !self.peers.is_empty(),
+            group: self.settings.group.filter(|_| self.peers.is_empty()),
             source: self.source,
         }
     }

@@ -29,6 +29,8 @@ pub struct VrSetup {
     pub addresses: Vec<(VirtualAddress, Option<String>)>,
     /// Whether advertisements go to unicast peers.
     pub unicast: bool,
+    /// The multicast group to hear, if that is not the RFC's and there are no unicast peers.
+    pub group: Option<IpAddr>,
     /// The address to advertise from, where one is chosen. The platform warns while its interface does not
     /// have it.
     pub source: Option<IpAddr>,

@@ -225,9 +225,23 @@ pub trait Port {
         self.compare_later();
         if attached {
             self.listen(key)?;
+            self.join_groups(HostIf::of(key))?;
             self.attach_router(key)?;
         }
         Ok(())
+    }
+
+    /// Joins the groups that virtual routers on an interface have for themselves, and leaves those of
+    /// virtual routers that are gone.
+    fn join_groups(&mut self, host_if: HostIf) -> Result<(), PlatformError> {
+        let table = self.table_mut();
+        let here = table.routers.iter();
+        let here = here.filter(|(key, _)| HostIf::of(**key) == host_if);
+        let wanted: BTreeSet<IpAddr> = here.filter_map(|(_, router)| router.setup.group).collect();
+        match table.interfaces.get_mut(host_if) {
+            Some(watched) => watched.join_others(&wanted),
+            None => Ok(()),
+        }
     }
 
     /// Makes the interface that carries the MAC of a virtual router on an interface that is there, and
@@ -295,6 +309,8 @@ pub trait Port {
             };
             let _ = self.ledger().remove_where(is_over);
         }
+        // A group that only it has heard is left: that cannot fail.
+        let _ = self.join_groups(HostIf::of(key));
         let rest = self.released(key);
         self.compare_later();
         clean && rest

@@ -1,6 +1,8 @@
 //! Interfaces that the host watches: they come and go, and have another number when they come back.
 
+use std::collections::BTreeSet;
 use std::io;
+use std::net::IpAddr;
 
 use vrrp_core::{Family, InterfaceState};
 use vrrp_host::{HostIf, Incoming, PlatformError};
@@ -16,7 +18,12 @@ pub trait InterfaceSockets {
     fn index(&self) -> KernelIf;
 
     /// Joins or leaves the group of a family; to be asked twice is no error.
-    fn set_group(&mut self, family: Family, on: bool) -> io::Result<()>;
+    fn set_group(&mut self, family: Family, on: bool) -> io::Result<()> {
+        self.set_membership(family.group(), on)
+    }
+
+    /// Joins or leaves any group; to be asked twice is no error.
+    fn set_membership(&mut self, group: IpAddr, on: bool) -> io::Result<()>;
 }
 
 /// An interface that the host watches, whether it exists or not.
@@ -28,6 +35,8 @@ pub struct Watched<S> {
     pub sockets: Option<S>,
     /// The groups that the host wants joined, to be joined again when the interface returns.
     groups: [bool; 2],
+    /// Other groups that are joined.
+    others: BTreeSet<IpAddr>,
     /// The state that the host was told last.
     reported: Option<InterfaceState>,
     /// It went, and the host has not been told.
@@ -41,6 +50,7 @@ impl<S: InterfaceSockets> Watched<S> {
             name: name.into(),
             sockets: None,
             groups: [false; 2],
+            others: BTreeSet::new(),
             reported: None,
             departed: false,
         }
@@ -66,6 +76,37 @@ impl<S: InterfaceSockets> Watched<S> {
         self.groups[family as usize]
     }
 
+    /// Joins these groups beside those of the families, and leaves every other one.
+    ///
+    /// # Errors
+    /// A group cannot be joined. The others are.
+    pub fn join_others(&mut self, wanted: &BTreeSet<IpAddr>) -> Result<(), PlatformError> {
+        let Some(sockets) = &mut self.sockets else {
+            return Ok(());
+        };
+        for group in self.others.difference(wanted) {
+            // It ends with the sockets at the latest.
+            let _ = sockets.set_membership(*group, false);
+        }
+        self.others.retain(|group| wanted.contains(group));
+        let mut result = Ok(());
+        for group in wanted {
+            if self.others.contains(group) {
+                continue;
+            }
+            match sockets.set_membership(*group, true) {
+                Ok(()) => {
+                    self.others.insert(*group);
+                }
+                Err(error) => {
+                    let what = format!("join {group} on {}", self.name);
+                    result = Err(PlatformError::new(what, error));
+                }
+            }
+        }
+        result
+    }
+
     /// The interface is there. What is returned are the groups that cannot be joined: IPv6 may be
     /// off on it, which is no reason to be deaf to IPv4.
     pub fn arrive(&mut self, mut sockets: S) -> Vec<Family> {
@@ -75,12 +116,14 @@ impl<S: InterfaceSockets> Watched<S> {
         let refused = wanted.filter(|family| sockets.set_group(*family, true).is_err());
         let refused = refused.collect();
         self.sockets = Some(sockets);
+        self.others.clear();
         refused
     }
 
     /// The interface is gone, or has another name.
     pub fn depart(&mut self) {
         self.departed |= self.sockets.take().is_some();
+        self.others.clear();
     }
 
     /// Tells the host the state of the interface, unless it knows. A departure is told first, even
@@ -134,7 +177,8 @@ mod tests {
             KernelIf::new(3).unwrap()
         }
 
-        fn set_group(&mut self, family: Family, on: bool) -> io::Result<()> {
+        fn set_membership(&mut self, group: IpAddr, on: bool) -> io::Result<()> {
+            let family = Family::of(group);
             match family {
                 Family::Ipv4 => self.joined = on,
                 Family::Ipv6 => return Err(io::ErrorKind::Unsupported.into()),
@@ -189,5 +233,58 @@ mod tests {
         watched.depart();
         watched.arrive(Ipv4Only::default());
         assert!(!watched.sockets.as_ref().unwrap().joined);
+    }
+
+    /// Sockets that note the groups they are members of, and know no more than two.
+    #[derive(Debug, Default)]
+    struct Few(BTreeSet<IpAddr>);
+
+    impl InterfaceSockets for Few {
+        const NO_INTERFACE: i32 = 6;
+
+        fn index(&self) -> KernelIf {
+            KernelIf::new(3).unwrap()
+        }
+
+        fn set_membership(&mut self, group: IpAddr, on: bool) -> io::Result<()> {
+            if on && self.0.len() >= 2 {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            match on {
+                true => self.0.insert(group),
+                false => self.0.remove(&group),
+            };
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn other_groups_are_joined_and_left_as_they_are_wanted() {
+        let wanted = |list: &[&str]| -> BTreeSet<IpAddr> {
+            list.iter().map(|group| group.parse().unwrap()).collect()
+        };
+        let mut watched: Watched<Few> = Watched::new("a0");
+        let two = wanted(&["224.0.0.99", "ff02::99"]);
+        // There is no interface yet: it is joined when there is.
+        watched.join_others(&two).unwrap();
+        assert_eq!(watched.arrive(Few::default()), []);
+        let joined = |watched: &Watched<Few>| watched.sockets.as_ref().unwrap().0.clone();
+        watched.join_others(&two).unwrap();
+        assert_eq!(joined(&watched), two);
+        // One is left before another one is joined, and what cannot be joined has its name in the error.
+        let other = wanted(&["224.0.0.98", "ff02::99"]);
+        watched.join_others(&other).unwrap();
+        assert_eq!(joined(&watched), other);
+        let three = wanted(&["224.0.0.98", "224.0.0.97", "ff02::99"]);
+        let error = watched.join_others(&three).unwrap_err();
+        assert!(
+            error.to_string().contains("join 224.0.0.97 on a0"),
+            "{error}"
+        );
+        // An interface that comes back has joined none.
+        watched.depart();
+        assert_eq!(watched.arrive(Few::default()), []);
+        watched.join_others(&two).unwrap();
+        assert_eq!(joined(&watched), two);
     }
 }

@@ -26,7 +26,7 @@ impl InterfaceSockets for Sockets {
         self.0
     }
 
-    fn set_group(&mut self, _: Family, _: bool) -> io::Result<()> {
+    fn set_membership(&mut self, _: IpAddr, _: bool) -> io::Result<()> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }
@@ -260,6 +260,7 @@ fn setup(vrid: u8, mac_mode: MacMode, last: u8) -> VrSetup {
         reset_connections: false,
         addresses: vec![(address(last), None)],
         unicast: false,
+        group: None,
         source: None,
     }
 }

@@ -332,9 +332,9 @@ impl InterfaceSockets for Sockets {
     }
 
     /// So that switches forward to us and the interface lets it in.
-    fn set_group(&mut self, family: Family, on: bool) -> io::Result<()> {
-        let fd = members(&mut self.members, family)?;
-        let result = match family.group() {
+    fn set_membership(&mut self, group: IpAddr, on: bool) -> io::Result<()> {
+        let fd = members(&mut self.members, Family::of(group))?;
+        let result = match group {
             IpAddr::V4(group) => member4(fd, group, self.index, on),
             IpAddr::V6(group) => member6(fd, group, self.index, on),
         };

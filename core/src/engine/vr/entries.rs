@@ -26,7 +26,8 @@ enum Role {
     /// An address that was removed from the configuration while it is served.
     Leaving = 1,
     Peer = 2,
-    /// The address to advertise from.
+    /// The address to advertise from, or the group to advertise to: by the
+    /// [prefix](Entry::OF_GROUP).
     Source = 3,
 }
 
@@ -36,6 +37,8 @@ impl Entry {
     const SERVED: u8 = 0b0100;
     /// The port serves it with Accept_Mode.
     const ACCEPT: u8 = 0b1000;
+    /// The prefix length of a group among those of [`Role::Source`], where the source has 0.
+    const OF_GROUP: u8 = 1;
 
     fn new(address: &VirtualAddress, bits: u8) -> Self {
         Self {
@@ -141,7 +144,7 @@ impl AddressChange {
     }
 }
 
-/// Addresses, then peers, then the source, then addresses that are leaving.
+/// Addresses, then peers, then the source, then the group, then addresses that are leaving.
 #[derive(Clone)]
 pub(in crate::engine) struct Entries<const ADDRS: usize> {
     // Its length, too, is as short as it can be.
@@ -180,6 +183,13 @@ impl<const ADDRS: usize> Entries<ADDRS> {
         merged.peers = config.peers.len() as u16;
         if let Some(source) = config.source.filter(|_| !SMALL) {
             merged.add(&host(source), Role::Source as u8)?;
+        }
+        if let Some(address) = config.settings.group.filter(|_| !SMALL) {
+            let group = VirtualAddress {
+                address,
+                prefix_len: Entry::OF_GROUP,
+            };
+            merged.add(&group, Role::Source as u8)?;
         }
         for old in self.list.iter().filter(|e| e.is_served()) {
             let same = merged.list.iter_mut().find(|e| {
@@ -237,8 +247,23 @@ impl<const ADDRS: usize> Entries<ADDRS> {
         if SMALL {
             return None;
         }
-        let entry = self.list.get(usize::from(self.addresses + self.peers))?;
-        (entry.role() == Role::Source).then(|| entry.ip(family))
+        self.of_source(0, family)
+    }
+
+    /// The group to advertise to, where that is not the RFC's.
+    pub(super) fn group(&self, family: Family) -> Option<IpAddr> {
+        if SMALL {
+            return None;
+        }
+        self.of_source(Entry::OF_GROUP, family)
+    }
+
+    /// The entry of [`Role::Source`] with this prefix length: there are two at most.
+    fn of_source(&self, prefix_len: u8, family: Family) -> Option<IpAddr> {
+        let rest = self.list.get(usize::from(self.addresses + self.peers)..)?;
+        let mut entries = rest.iter().take(2);
+        let entry = entries.find(|e| e.role() == Role::Source && e.prefix_len == prefix_len)?;
+        Some(entry.ip(family))
     }
 
     /// The first difference between what is wanted and what the port serves, noted as applied.

@@ -299,6 +299,12 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         self.source(iface) == Some(address)
     }
 
+    /// The group that advertisements go to without peers.
+    fn group(&self) -> IpAddr {
+        let own = self.entries.group(self.key.family);
+        own.unwrap_or(self.key.family.group())
+    }
+
     /// The MAC that serves the addresses.
     #[cfg_attr(not(feature = "large"), inline(never))]
     pub(super) fn mac(&self, iface: &InterfaceState) -> MacAddr {

@@ -184,7 +184,8 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     }
 
     fn join_group(&mut self, iface: &mut Interface) -> Option<Step> {
-        if self.is_unicast() {
+        // A group of its own is for the port to join, by the settings.
+        if self.is_unicast() || self.entries.group(self.key.family).is_some() {
             return self.leave_group(iface);
         }
         let join = self.applied.join(iface.membership(self.key.family));
@@ -274,7 +275,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         if self.auth.signs() {
             let second =
                 self.settings.version == Version::Both && !self.owed.left.is_multiple_of(2);
-            let (source, group) = (self.source(&iface.state)?, self.key.family.group());
+            let (source, group) = (self.source(&iface.state)?, self.group());
             let addresses = (source, unicast.unwrap_or(group));
             emitted = self.auth.sign(second, buf, emitted, addresses)?;
         }
@@ -306,10 +307,14 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             source_mac: self.mac(&iface.state),
             destination_mac: match unicast {
                 Some(_) => MacAddr([0; 6]),
-                None => family.group_mac(),
+                None => match self.entries.group(family) {
+                    Some(IpAddr::V4(group)) => wire::igmp::group_mac(group),
+                    Some(IpAddr::V6(group)) => wire::mld::group_mac(group),
+                    None => family.group_mac(),
+                },
             },
             source: self.source(&iface.state)?,
-            destination: unicast.unwrap_or(family.group()),
+            destination: unicast.unwrap_or(self.group()),
             ttl: 255,
             version,
             vrid: self.key.vrid,

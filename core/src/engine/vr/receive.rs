@@ -111,7 +111,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         let repeated = u64::from_ne_bytes(*header) == u64::from_ne_bytes(heard.header)
             && active.address == datagram.source
             && active.mac == datagram.source_mac
-            && datagram.destination == self.key.family.group()
+            && datagram.destination == self.group()
             && datagram.ttl == 255
             && self.is_our_body(body);
         if !repeated {
@@ -175,7 +175,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             let to_us = self.is_own(iface, datagram.destination);
             (to_us, 0u8.wrapping_sub(self.settings.max_hops))
         } else {
-            (datagram.destination == self.key.family.group(), 255)
+            (datagram.destination == self.group(), 255)
         };
         if !to_us {
             return Err(DropReason::WrongDestination);

@@ -100,6 +100,8 @@ impl Settings {
             on_conflict,
             // Kept by `large` alone.
             unadvertised: _,
+            // Among the entries.
+            group: _,
             advertise_only,
         } = given;
         let owners = match owner_receive {
@@ -202,6 +204,10 @@ fn check(key: VrKey, config: &VrConfig<'_>) -> Result<(), Error> {
         || (given.version != Version::V2 && centis > 4095)
     {
         return Err(Error::BadInterval);
+    }
+    let fits = |group: IpAddr| !SMALL && group.is_multicast() && Family::of(group) == key.family;
+    if given.group.is_some_and(|group| !fits(group)) {
+        return Err(Error::BadGroup);
     }
     if given.max_hops == 0 || (given.max_hops > 1 && config.peers.is_empty()) {
         return Err(Error::BadMaxHops);

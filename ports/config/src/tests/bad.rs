@@ -563,7 +563,7 @@ fn an_election_without_addresses() {
         ),
         (
             "peers = 10.0.0.2, fe80::2",
-            "peers: expected peers and source of one family beside `addr = none`; give the other a section of its own",
+            "peers: expected peers, source and group of one family beside `addr = none`; give the other a section of its own",
         ),
     ];
     for (more, expected) in table {
@@ -573,4 +573,35 @@ fn an_election_without_addresses() {
         assert!(is_refused, "{more}");
         assert_eq!(lines, [format!("5: {expected}")], "{more}");
     }
+}
+
+#[test]
+fn groups() {
+    let expected = "expected a multicast address, 224.0.0.0 to 239.255.255.255 or ff02::, found";
+    for bad in ["10.0.0.1", "ff05::12", "fe80::1", "all", "240.0.0.1"] {
+        let (is_refused, lines) = said(format!("{MINIMAL}group = {bad}\n"));
+        assert!(is_refused, "{bad}");
+        assert_eq!(lines, [format!("5: group: {expected} `{bad}`")]);
+    }
+    check_more(&[
+        (
+            "group = ff02::12",
+            true,
+            &[
+                "5: group: expected a group of the family of the addresses, found `ff02::12`; there is no IPv6 address",
+            ],
+        ),
+        (
+            "group = 224.0.0.1, 224.0.0.2",
+            true,
+            &["5: group: expected one IPv4 group, found `224.0.0.1` and `224.0.0.2`"],
+        ),
+        (
+            "peers = 10.0.0.2\ngroup = 224.0.0.99",
+            true,
+            &[
+                "6: group: expected no group beside `peers`, which are sent to instead, found `224.0.0.99`",
+            ],
+        ),
+    ]);
 }

@@ -579,3 +579,20 @@ fn an_election_without_addresses_is_of_the_family_of_its_source_and_peers() {
         );
     }
 }
+
+#[test]
+fn a_group_is_of_its_family() {
+    let text = "[VRID]\nserverid=1\ninterface=eth0\naddr=10.0.0.1/24, fe80::1/64\n\
+                group=239.1.2.3, ff02::99\n";
+    let (config, said) = good(text);
+    assert_eq!(said, [""; 0]);
+    let groups = config.virtual_routers.iter();
+    let groups: Vec<String> = groups
+        .filter_map(|router| Some(router.spec.settings.group?.to_string()))
+        .collect();
+    assert_eq!(groups, ["239.1.2.3", "ff02::99"]);
+    assert!(config.print().contains("\ngroup = 239.1.2.3, ff02::99\n"));
+    let alone = "[VRID]\nserverid=1\ninterface=eth0\naddr=none\ngroup=ff02::99\n";
+    let (config, _) = good(alone);
+    assert_eq!(config.virtual_routers[0].spec.id.family, Family::Ipv6);
+}

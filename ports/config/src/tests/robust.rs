@@ -135,6 +135,7 @@ presharedkey=x
 serverid=2
 interface=e0
 addr=2001:db8::1/64,e1:[fe80::1]/64
+group=ff02::99
 ";
 
 /// A file in which every key of checks occurs.

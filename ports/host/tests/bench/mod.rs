@@ -47,6 +47,7 @@ pub fn setup(key: VrKey, mac_mode: MacMode, address: VirtualAddress) -> VrSetup 
         reset_connections: false,
         addresses: vec![(address, None)],
         unicast: false,
+        group: None,
         source: None,
     }
 }

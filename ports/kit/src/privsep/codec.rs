@@ -240,6 +240,7 @@ impl Writer {
             .flag(setup.silent)
             .flag(setup.reset_connections)
             .flag(setup.unicast)
+            .maybe_ip(setup.group)
             .maybe_ip(setup.source)
             .u32(setup.addresses.len() as u32);
         for (address, interface) in &setup.addresses {
@@ -424,7 +425,7 @@ impl<'a> Reader<'a> {
         };
         let (replace_mac, accept) = (self.flag()?, self.flag()?);
         let (silent, reset_connections, unicast) = (self.flag()?, self.flag()?, self.flag()?);
-        let source = self.maybe_ip()?;
+        let (group, source) = (self.maybe_ip()?, self.maybe_ip()?);
         let count = self.u32()? as usize;
         if count > MAX_ADDRESSES {
             return None;
@@ -444,6 +445,7 @@ impl<'a> Reader<'a> {
             replace_mac,
             accept,
             silent,
+            group,
             reset_connections,
             addresses,
             unicast,

@@ -13,7 +13,7 @@ use crate::auth::{
 };
 use crate::error::Error;
 use crate::time::{Duration, Instant};
-use crate::types::{AdvertInterval, Family};
+use crate::types::AdvertInterval;
 use crate::verdict::DropReason;
 use crate::wire::trailer::{self, Trailer};
 use crate::wire::vrrp::View;
@@ -363,7 +363,7 @@ impl<const ADDRS: usize> On<ADDRS> {
         // longer than was recorded.
         let number = trailer.number();
         if in_doubt && self.marks.is_news(Of::Stale, source, number, None) {
-            let is_unicast = datagram.destination != Family::of(source).group();
+            let is_unicast = !datagram.destination.is_multicast();
             self.marks.set(Of::Stale, source, number, is_unicast);
             let by = HeldBy {
                 address: source,
