@@ -158,7 +158,15 @@ pub fn virtual_router(
             age_s: wording::age(now, last.at),
             count: last.count,
         }),
-        auth: report.auth.as_ref().map(|auth| signatures(auth, now)),
+        auth: report.auth.as_ref().map(|auth| Auth {
+            // A master hears such a peer, too, and nothing holds it.
+            held_by: auth
+                .status
+                .held_by
+                .filter(|_| status.state == State::Backup)
+                .map(|held| held.address.to_string()),
+            ..signatures(auth, now)
+        }),
     }
 }
 
@@ -200,7 +208,8 @@ fn signatures(report: &AuthReport, now: Instant) -> Auth {
         active_key: status.settings.active_key,
         synchronised: status.synchronised,
         waits_for_clock: status.waits_for_clock,
-        held_by: status.held_by.map(|held| held.address.to_string()),
+        // For the caller to add.
+        held_by: None,
         signed_received: status.signed_received,
         bare_received: status.bare_received,
         ready: obstacles.is_empty(),

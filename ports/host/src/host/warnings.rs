@@ -155,7 +155,9 @@ impl Core {
                 continue;
             };
             let about = || About::VirtualRouter(vr.id.clone());
-            if let Some(held) = auth.held_by {
+            let state = self.engine.status(key).map(|status| status.state);
+            let held = auth.held_by.filter(|_| state == Some(State::Backup));
+            if let Some(held) = held {
                 let text = format!(
                     "it stays backup, as {} is present and signs by another clock, and ours is not known to be right: set the clocks of both",
                     held.address

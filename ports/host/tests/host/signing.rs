@@ -204,6 +204,23 @@ fn a_host_with_a_wrong_clock_that_nobody_vouches_for_stays_backup() {
 }
 
 #[test]
+fn a_master_whose_clock_is_set_wrong_is_not_said_to_stay_backup() {
+    let one = [key(1, 7)];
+    let mut sim = Sim::new(&[
+        config(&[signed(200, AuthMode::Enforce, &one, 1)]),
+        config(&[signed(100, AuthMode::Enforce, &one, 1)]),
+    ]);
+    sim.run_to(10_000);
+    // As by settimeofday(2), after which the kernel knows the clock for unsynchronised.
+    (sim.machine(0).clock_ahead, sim.machine(0).unsynchronised) = (-3_600, true);
+    sim.run_to(30_000);
+    assert_eq!(sim.states(1), [State::Active, State::Active]);
+    let found = warnings(&sim, 0).concat();
+    assert!(found.contains("its clock is not synchronised"), "{found}");
+    assert!(!found.contains("it stays backup"), "{found}");
+}
+
+#[test]
 fn a_step_of_the_clock_is_known_at_the_next_wake_up() {
     let one = [key(1, 7)];
     for ahead in [-3, -3600, 3600, 31_536_000] {
