@@ -39,6 +39,25 @@ static CALLS: Calls = Calls {
     drops: Engine::drops,
 };
 
+/// And those of keys.
+#[cfg(feature = "hmac")]
+#[used]
+static CALLS_OF_KEYS: CallsOfKeys = CallsOfKeys {
+    set_auth: |engine, now, key, config| engine.admin(now).set_auth(key, config),
+    set_wall_clock: Engine::set_wall_clock,
+    set_boot_count: Engine::set_boot_count,
+    auth: Engine::auth,
+};
+
+#[cfg(feature = "hmac")]
+#[allow(dead_code)] // Kept for the linker.
+struct CallsOfKeys {
+    set_auth: fn(&mut Engine, Instant, VrKey, Option<&AuthConfig<'_>>) -> Done,
+    set_wall_clock: fn(&mut Engine, Instant, Option<WallClock>),
+    set_boot_count: fn(&mut Engine, Instant, u32),
+    auth: fn(&Engine, VrKey) -> Option<AuthStatus>,
+}
+
 type Done = Result<(), Error>;
 
 #[allow(dead_code)] // Kept for the linker.
