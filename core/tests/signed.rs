@@ -815,7 +815,7 @@ fn a_configuration_that_cannot_be_kept_to_is_refused() {
         let (key, now) = (line.key, line.now);
         let answer = line.router.admin(now).set_auth(key, Some(&given));
         assert_eq!(answer, Err(error), "{ids:?}");
-        // What was there is in force.
+        // The settings before it are in force.
         assert_eq!(status(line), before);
     };
     let auth = settings(AuthMode::Enforce);

@@ -362,7 +362,7 @@ impl<P: Platform> Host<P> {
             self.core.second_paths.joined.remove(&(host_if, family));
             let mut others = self.core.vrs_on(host_if);
             if !others.any(|(key, _)| key.family == family) {
-                // What is left of it goes with the interface.
+                // The rest of it goes with the interface.
                 let _ = self.platform.set_group(host_if, family, false);
             }
         }

@@ -239,7 +239,7 @@ impl<const ADDRS: usize> Auth<ADDRS> {
         self.on.as_mut()?.held.as_mut()?.interval.take()
     }
 
-    /// Nobody keeps it from taking over any longer.
+    /// Lets it take over again: no peer keeps it from that.
     pub(in crate::engine::vr) fn release(&mut self) {
         if let Some(on) = &mut self.on {
             on.held = None;
