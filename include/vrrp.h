@@ -996,14 +996,14 @@ struct vrrp_config {
      */
     uint8_t advertise_only;
     /**
-     * Zero.
-     */
-    uint8_t reserved[3];
-    /**
      * The multicast group to advertise to and to hear; of family 0 (default): 224.0.0.18 or ff02::12. To
      * join another one is for you: no `VRRP_OUTPUT_SET_GROUP` comes. Without effect beside peers.
      */
     struct vrrp_address group;
+    /**
+     * Zero.
+     */
+    uint8_t reserved[2];
 };
 
 /**

@@ -271,8 +271,8 @@ impl vrrp_config {
             on_conflict: VRRP_CONFLICT_TAKE_OVER,
             unadvertised: from.unadvertised,
             advertise_only: from.advertise_only.into(),
-            reserved: [0; 3],
             group: vrrp_address::default(),
+            reserved: [0; 2],
         }
     }
 }

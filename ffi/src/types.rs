@@ -153,11 +153,11 @@ pub struct vrrp_config {
     /// Not 0: the addresses are advertised and nothing else: not served, announced or asked for; default
     /// 0. With VRRPv2 alone there may then be no address.
     pub advertise_only: u8,
-    /// Zero.
-    pub reserved: [u8; 3],
     /// The multicast group to advertise to and to hear; of family 0 (default): 224.0.0.18 or ff02::12. To
     /// join another one is for you: no `VRRP_OUTPUT_SET_GROUP` comes. Without effect beside peers.
     pub group: vrrp_address,
+    /// Zero.
+    pub reserved: [u8; 2],
 }
 
 /// Where a VRRP message came from, when you hand over the IP payload alone.

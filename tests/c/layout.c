@@ -23,7 +23,7 @@ SAME(sizeof(struct vrrp_packet), 52, packet);
 SAME(sizeof(struct vrrp_output), 88, output);
 SAME(sizeof(struct vrrp_status), 80, status);
 SAME(sizeof(struct vrrp_statistics), 48, statistics);
-SAME(sizeof(struct vrrp_config), WORDS(128, 104), config);
+SAME(sizeof(struct vrrp_config), WORDS(144, 120), config);
 SAME(sizeof(struct vrrp_auth), WORDS(32, 24), auth);
 SAME(sizeof(struct vrrp_auth_key), WORDS(24, 12), auth_key);
 SAME(sizeof(struct vrrp_auth_status), 48, auth_status);
@@ -43,6 +43,7 @@ SAME(offsetof(struct vrrp_config, password), 16, config_password);
 SAME(offsetof(struct vrrp_config, addresses), 56, config_addresses);
 SAME(offsetof(struct vrrp_config, tracks_len), WORDS(96, 76), config_tracks_len);
 SAME(offsetof(struct vrrp_config, source), WORDS(104, 80), config_source);
+SAME(offsetof(struct vrrp_config, group), WORDS(125, 101), config_group);
 
 SAME(VRRP_ABI, 2, abi);
 SAME(VRRP_OK, 0, ok);

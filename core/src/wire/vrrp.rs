@@ -4,6 +4,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{PROTOCOL, checksum};
 use crate::IPV6;
+use crate::engine::SMALL;
 use crate::types::Family;
 use crate::verdict::DropReason;
 
@@ -71,7 +72,7 @@ impl<'a> View<'a> {
             return Err(DropReason::Type);
         }
         // V-8; VRRPv2 has no such rule, and a router that elects alone no address.
-        if count == 0 && auth_len == 0 {
+        if count == 0 && (SMALL || auth_len == 0) {
             return Err(DropReason::NoAddresses);
         }
         // V-11: the addresses are of the family that carries them.

@@ -251,10 +251,9 @@ impl<const ADDRS: usize> Entries<ADDRS> {
     }
 
     /// The group to advertise to, where that is not the RFC's.
+    // Out of line, as few have one.
+    #[cold]
     pub(super) fn group(&self, family: Family) -> Option<IpAddr> {
-        if SMALL {
-            return None;
-        }
         self.of_source(Entry::OF_GROUP, family)
     }
 

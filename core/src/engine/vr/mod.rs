@@ -301,8 +301,15 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
 
     /// The group that advertisements go to without peers.
     fn group(&self) -> IpAddr {
-        let own = self.entries.group(self.key.family);
-        own.unwrap_or(self.key.family.group())
+        self.own_group().unwrap_or(self.key.family.group())
+    }
+
+    /// The group that advertisements go to, where that is not the RFC's.
+    fn own_group(&self) -> Option<IpAddr> {
+        if !self.settings.has_own_group() {
+            return None;
+        }
+        self.entries.group(self.key.family)
     }
 
     /// The MAC that serves the addresses.

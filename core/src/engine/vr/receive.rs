@@ -262,7 +262,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         datagram: &Datagram<'_>,
         view: &View<'_>,
     ) -> Result<(), DropReason> {
-        if view.count() == 0 && (SMALL || !self.advertised().is_empty()) {
+        if !SMALL && view.count() == 0 && !self.advertised().is_empty() {
             // V-8: a router without addresses is believed by its like.
             return Err(DropReason::NoAddresses);
         }

@@ -30,8 +30,8 @@ pub(in crate::engine) struct Settings {
     pub(super) mac_mode: MacMode,
     pub(super) auth: Auth,
     pub(super) checksum: ChecksumMode,
-    /// [`OWNERS`](Self::OWNERS), [`ADDRESSES`](Self::ADDRESSES), [`CONFLICTS`](Self::CONFLICTS) and
-    /// [`UNSERVED`](Self::UNSERVED), in one octet.
+    /// [`OWNERS`](Self::OWNERS), [`ADDRESSES`](Self::ADDRESSES), [`CONFLICTS`](Self::CONFLICTS),
+    /// [`UNSERVED`](Self::UNSERVED) and [`GROUP`](Self::GROUP), in one octet.
     pub(super) strict: u8,
     /// The addresses that are served but not advertised: the last ones. A small build has none.
     #[cfg(feature = "large")]
@@ -73,6 +73,8 @@ impl Settings {
     pub(super) const CONFLICTS: u8 = 4;
     /// [`VrSettings::advertise_only`].
     pub(super) const UNSERVED: u8 = 8;
+    /// The entries have a group of its own to advertise to.
+    const GROUP: u8 = 16;
 
     /// Checks everything about a configuration that does not depend on what is in the table.
     pub(in crate::engine) fn new(key: VrKey, config: &VrConfig<'_>) -> Result<Self, Error> {
@@ -100,8 +102,8 @@ impl Settings {
             on_conflict,
             // Kept by `large` alone.
             unadvertised: _,
-            // Among the entries.
-            group: _,
+            // Itself among the entries.
+            group,
             advertise_only,
         } = given;
         let owners = match owner_receive {
@@ -121,6 +123,7 @@ impl Settings {
             true => (0, Self::UNSERVED),
             false => (conflicts, 0),
         };
+        let grouped = if group.is_some() { Self::GROUP } else { 0 };
         let Announce {
             repeats,
             repeat_interval,
@@ -138,7 +141,7 @@ impl Settings {
             mac_mode,
             auth,
             checksum,
-            strict: owners | addresses | conflicts | unserved,
+            strict: owners | addresses | conflicts | unserved | grouped,
             #[cfg(feature = "large")]
             unadvertised: given.unadvertised,
             repeats,
@@ -164,6 +167,12 @@ impl Settings {
     /// Whether addresses are served, announced and asked for.
     pub(super) fn serves_addresses(&self) -> bool {
         SMALL || !self.is_strict(Self::UNSERVED)
+    }
+
+    /// Whether advertisements go to another group than the RFC's. Every advertisement asks for it, so it is
+    /// a bit here: to look through the entries costs 190 instructions.
+    pub(super) fn has_own_group(&self) -> bool {
+        !SMALL && self.is_strict(Self::GROUP)
     }
 
     /// The settings of announcements.

@@ -153,10 +153,15 @@ impl<const ADDRS: usize> Auth<ADDRS> {
     /// Takes the number of an advertisement that is now owed (H-8). All destinations get the same one. The
     /// messages of two versions have two, for a router that hears both takes equal ones for a replay.
     pub(in crate::engine::vr) fn take_numbers(&mut self, now: Instant, versions: u16) {
-        let Some(on) = &self.on else {
-            return;
-        };
-        let settings = &on.settings;
+        if let Some(on) = &self.on {
+            let settings = on.settings;
+            self.number_next(now, &settings, versions);
+        }
+    }
+
+    // Out of the way of what is not signed.
+    #[cold]
+    fn number_next(&mut self, now: Instant, settings: &AuthSettings, versions: u16) {
         let clock = self.clock.number(now, settings.replay);
         self.owed = next_number(self.last, clock, settings.replay, settings.window);
         let further = u64::from(versions).saturating_sub(1);
