@@ -13,7 +13,7 @@ const HTTP_PORT: u16 = 80;
 const WHO_PORT: u16 = 7;
 /// A client that says nothing for so long is not waited for.
 const PATIENCE: Duration = Duration::from_secs(3);
-const HEADER: &[u8] = b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n";
+const HEADER: &[u8] = b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n";
 
 /// Serves the web page for ever, to one client after the other. Whatever is asked for, this is it.
 pub(crate) async fn web(stack: Stack<'static>, app: &App) -> ! {
