@@ -44,7 +44,8 @@ END
 vrrpd=$!
 tries=0
 until "$programs/vrrpctl" -i 'e"0\' is-master 1 &&
-    "$programs/vrrpctl" stats | grep -q rejected
+    "$programs/vrrpctl" stats | grep -q rejected &&
+    "$programs/vrrpctl" stats --prometheus | grep vrrp_refused_peer | grep -q eth1
 do
     kill -0 $vrrpd
     tries=$((tries + 1))
