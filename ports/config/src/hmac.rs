@@ -212,13 +212,24 @@ pub(super) fn load(config: &mut Config, user: Option<u32>, report: &mut Report) 
         };
         for key in &mut hmac.keys {
             match secret(&key.source, folder.as_deref(), user) {
-                Ok(secret) => key.secret = Some(secret),
+                Ok(secret) => {
+                    if is_bare_hex(secret.octets()) {
+                        let place = place_of(&key.source);
+                        let message = format!(
+                            "key {}, {}: the hexadecimal digits are a text of {BARE_DIGITS} octets here, as there is no `hex:` before them; all hosts of the group have to agree on that",
+                            key.id, key.source
+                        );
+                        report.warning_once(
+                            router.lines.of_key(place),
+                            Some(place.name()),
+                            message,
+                        );
+                    }
+                    key.secret = Some(secret);
+                }
                 Err(why) => {
                     all = false;
-                    let place = match key.source {
-                        KeySource::File(_) => Key::KeyFile,
-                        KeySource::Credential(_) => Key::Credential,
-                    };
+                    let place = place_of(&key.source);
                     let message = format!("key {}, {}: {why}", key.id, key.source);
                     report.error_once(router.lines.of_key(place), Some(place.name()), message);
                 }
@@ -226,6 +237,22 @@ pub(super) fn load(config: &mut Config, user: Option<u32>, report: &mut Report) 
         }
     }
     all
+}
+
+/// The digits of 32 octets, as `openssl rand -hex 32` writes them.
+const BARE_DIGITS: usize = 64;
+
+/// Whether a key is a text that looks like the digits of another one, whose `hex:` was left out.
+fn is_bare_hex(key: &[u8]) -> bool {
+    key.len() == BARE_DIGITS && key.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// The key of the configuration that names a source.
+fn place_of(source: &KeySource) -> Key {
+    match source {
+        KeySource::File(_) => Key::KeyFile,
+        KeySource::Credential(_) => Key::Credential,
+    }
 }
 
 /// The octets of a key, or why there are none. No message has any of them.

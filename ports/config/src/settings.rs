@@ -60,12 +60,19 @@ impl Settings {
                 true => (MacMode::Interface, false),
                 false => (MacMode::Virtual, false),
             });
-        let named = sources.iter().chain(&peers).chain(&groups);
-        let mut named = named.map(|ip| Family::of(*ip));
-        let mixed = named.next().is_some_and(|first| named.any(|f| f != first));
-        if advertise_only && mixed {
+        let mut named = sources.iter().chain(&peers).chain(&groups);
+        let first = named.next().map(|ip| Family::of(*ip));
+        let lists = [
+            (Key::Source, &sources),
+            (Key::Peers, &peers),
+            (Key::Group, &groups),
+        ];
+        let is_other = |ip: &IpAddr| Some(Family::of(*ip)) != first;
+        let mixed = lists.iter().find(|(_, list)| list.iter().any(is_other));
+        let mixed = mixed.map(|(key, _)| *key);
+        if advertise_only && let Some(key) = mixed {
             reader.error(
-                Key::Peers,
+                key,
                 "expected peers, source and group of one family beside `addr = none`; give the other a section of its own",
             );
         }

@@ -24,8 +24,8 @@ pub(crate) fn judge(link: &Link, master: Option<&Link>) -> Result<(), String> {
         libc::ARPHRD_ETHER => {}
         libc::ARPHRD_LOOPBACK => {
             return Err(String::from(
-                "it is the loopback interface, on which there is no other router: name the \
-                 Ethernet interface that the routers share with their clients",
+                "it is the loopback interface, on which there is no other router: name an \
+                 Ethernet interface that the routers share",
             ));
         }
         hardware => {

@@ -565,6 +565,14 @@ fn an_election_without_addresses() {
             "peers = 10.0.0.2, fe80::2",
             "peers: expected peers, source and group of one family beside `addr = none`; give the other a section of its own",
         ),
+        (
+            "source = 10.0.0.2, fe80::2",
+            "source: expected peers, source and group of one family beside `addr = none`; give the other a section of its own",
+        ),
+        (
+            "group = ff02::99\nsource = 10.0.0.2",
+            "group: expected peers, source and group of one family beside `addr = none`; give the other a section of its own",
+        ),
     ];
     for (more, expected) in table {
         let (is_refused, lines) = said(format!(

@@ -296,6 +296,29 @@ fn a_key_is_one_line_of_text_or_of_hexadecimal_digits() {
 }
 
 #[test]
+fn digits_without_their_prefix_are_a_text_and_a_warning() {
+    let folder = Folder::new("key-digits");
+    let said = |octets: &str| {
+        let path = folder.key(octets, 0o600);
+        let text = format!("{MINIMAL}auth = hmac\nkeyfile = 3:{}\n", path.display());
+        let facts = Ok(Box::new(vec![super::host::eth0()]) as Box<dyn vrrp_host::Facts>);
+        let parsed = judge(Path::new("vrrpd.conf"), &text, PROGRAM, &facts);
+        assert!(parsed.config.is_some(), "{octets}");
+        lines(&parsed.diagnostics)
+    };
+    let digits = HEX.strip_prefix("hex:").expect("a prefix");
+    assert_eq!(
+        said(digits),
+        [format!(
+            "vrrpd.conf:6: warning: keyfile: key 3, {}: the hexadecimal digits are a text of 64 octets here, as there is no `hex:` before them; all hosts of the group have to agree on that",
+            folder.0.join("key").display()
+        )]
+    );
+    assert_eq!(said(HEX), [""; 0]);
+    assert_eq!(said(&digits.replace('0', "g")), [""; 0]);
+}
+
+#[test]
 fn a_key_that_others_can_read_or_replace_is_refused() {
     let folder = Folder::new("key-modes");
     let said = |mode| {

@@ -85,24 +85,32 @@ fn now(facts: &Facts<'_>) -> Vec<String> {
 fn master(facts: &Facts<'_>) -> Vec<String> {
     let router = facts.router;
     let priority = router.priority;
+    let serves = if router.addresses.is_empty() {
+        "is master"
+    } else {
+        "serves the addresses"
+    };
     let mut all = vec![match router.cause.as_str() {
         "no-response" if router.peer.is_none() => format!(
-            "This host serves the addresses because it heard no master: {}.",
+            "This host {serves} because it heard no master: {}.",
             router.reason
         ),
         "no-response" | "unheard" => format!(
-            "This host serves the addresses because the master before it fell silent: {}.",
+            "This host {serves} because the master before it fell silent: {}.",
             router.reason
         ),
         "preempted" => format!(
-            "This host serves the addresses because its priority, {priority}, is the highest: {}.",
+            "This host {serves} because its priority, {priority}, is the highest: {}.",
             router.reason
         ),
+        "priority" if router.addresses.is_empty() => {
+            "This host is master because its priority is 255.".to_owned()
+        }
         "priority" => {
             "This host serves the addresses because they are its own (priority 255).".to_owned()
         }
         _ => format!(
-            "This host serves the addresses, with priority {priority}: {}.",
+            "This host {serves}, with priority {priority}: {}.",
             router.reason
         ),
     }];
@@ -261,7 +269,6 @@ fn others(facts: &Facts<'_>) -> Vec<String> {
             holder.mac, holder.address
         ));
     }
-    all.extend(second_path(router));
     let of_ours = facts.seen.iter().filter(|seen| {
         !seen.is_self
             && seen.vrid == router.vrid
@@ -269,6 +276,8 @@ fn others(facts: &Facts<'_>) -> Vec<String> {
             && seen.family == router.family
     });
     let fresh: Vec<&Seen> = of_ours.filter(|seen| !seen.stale).collect();
+    let is_alone = router.peer.is_none() && fresh.is_empty();
+    all.extend(second_path(router, is_alone));
     for seen in &fresh {
         let Some(why) = &seen.refused else { continue };
         // The sentence about our own frames begins with "is".
@@ -299,11 +308,15 @@ fn others(facts: &Facts<'_>) -> Vec<String> {
                 router.vrid
             ));
         }
-        if router.peer.is_none() && fresh.is_empty() {
-            all.push(
-                "No other router was ever heard. A master hears no backups, so there may be some; but if another host should have been master before, look at the cable, the VLAN and the firewall (protocol 112)."
-                    .into(),
-            );
+        if is_alone {
+            let path = router.heartbeat.as_ref();
+            let there = match path.and_then(|path| path.peer.as_ref()) {
+                Some(_) => format!(" on {}", router.interface),
+                None => String::new(),
+            };
+            all.push(format!(
+                "No other router was ever heard{there}. A master hears no backups, so there may be some; but if another host should have been master before, look at the cable, the VLAN and the firewall (protocol 112)."
+            ));
         }
     }
     if let Some(rejected) = &router.last_rejected
@@ -320,8 +333,9 @@ fn others(facts: &Facts<'_>) -> Vec<String> {
     all
 }
 
-/// The second path, in sentences, where it tells anything.
-fn second_path(router: &VirtualRouter) -> Option<String> {
+/// The second path, in sentences, where it tells anything. `is_alone`: no other router was ever heard on the
+/// interface of the virtual router.
+fn second_path(router: &VirtualRouter, is_alone: bool) -> Option<String> {
     let path = router.heartbeat.as_ref()?;
     let (here, there) = (&router.interface, &path.interface);
     let peer = path.peer.as_deref().unwrap_or("The master");
@@ -330,6 +344,7 @@ fn second_path(router: &VirtualRouter) -> Option<String> {
         .map_or_else(String::new, |age| format!(", last {}", ago(age)));
     Some(match path.state.as_str() {
         "down" => format!("The second path, {there}, is down or missing: it tells nothing."),
+        "both" if is_alone => format!("{peer} is heard on the second path, {there}."),
         "both" => format!("{peer} is heard on the second path, {there}, as on {here}."),
         "missed" => format!(
             "{peer} is heard on {here}{heard}, and not on {there}: the second path is broken, or heartbeat is not set on that host."
@@ -386,6 +401,7 @@ fn failure(facts: &Facts<'_>) -> Vec<String> {
             Some(Conflict { address, mac, .. }) => format!(
                 "The host with the MAC {mac} goes on answering for {address}; whether it serves cannot be known from here."
             ),
+            None if router.addresses.is_empty() => "Nobody is known who would be master.".into(),
             None => "Nobody is known who would serve the addresses.".into(),
         }],
         (State::Master, _) => failure_of_master(facts),
@@ -511,6 +527,7 @@ mod tests {
             interval_s: 1.0,
             down_interval_s: 3.218,
             source: Some("10.0.0.2".into()),
+            addresses: vec!["10.0.0.100/24".into()],
             interface_up: true,
             masters: 1,
             ..VirtualRouter::default()
@@ -811,10 +828,41 @@ mod tests {
                     priority: Some(200),
                     last_heard_s: Some(1.2),
                 }),
+                peer: peer(200),
                 ..router()
             };
             says(&router, &[], &[], &[part]);
+            let alone = VirtualRouter {
+                peer: None,
+                ..router
+            };
+            let text = says(
+                &alone,
+                &[],
+                &[],
+                &["No other router was ever heard on eth0."],
+            );
+            assert!(!text.contains("as on eth0"), "{text}");
         }
+    }
+
+    #[test]
+    fn an_election_without_addresses_serves_none() {
+        for cause in ["no-response", "unheard", "preempted", "priority", "other"] {
+            let router = VirtualRouter {
+                addresses: Vec::new(),
+                cause: cause.into(),
+                ..router()
+            };
+            let text = says(&router, &[], &[], &["This host is master"]);
+            assert!(!text.contains("the addresses"), "{text}");
+        }
+        let backup = VirtualRouter {
+            addresses: Vec::new(),
+            peer: None,
+            ..backup(100)
+        };
+        says(&backup, &[], &[], &["Nobody is known who would be master."]);
     }
 
     #[test]

@@ -551,7 +551,11 @@ fn facts(router: &VirtualRouter) -> Vec<(&'static str, String)> {
         let checks: Vec<String> = checks.collect();
         facts.push(("checks", checks.join(", ")));
     }
-    facts.push(("addresses", router.addresses.join(" ")));
+    let addresses = match router.addresses.as_slice() {
+        [] => "none".to_owned(),
+        all => all.join(" "),
+    };
+    facts.push(("addresses", addresses));
     facts.push((
         "mac",
         match (&router.mac_interface, router.virtual_mac) {
@@ -753,6 +757,16 @@ VRID 1 on eth0 (ipv4): backup for 2 min 10 s
   note       no frame has ever arrived
 ";
         assert_eq!(status(&of(router()), false), expected);
+    }
+
+    #[test]
+    fn an_election_without_addresses_has_none() {
+        let none = VirtualRouter {
+            addresses: Vec::new(),
+            ..router()
+        };
+        let text = status(&of(none), false);
+        assert!(text.contains("\n  addresses  none\n"), "{text}");
     }
 
     #[test]

@@ -391,6 +391,7 @@ impl Services {
         let judged = config::judge_source(&source, PROGRAM, &network.facts());
         let octets = source.into_text();
         let secrets = judged.config.as_ref().map(Config::secrets);
+        hide(secrets.as_deref().unwrap_or_default());
         if let Some(config) = judged.config.filter(|_| reloads) {
             network.allow(config.host());
             self.read = Some((octets, config));
@@ -405,6 +406,7 @@ impl Services {
     fn configure(&mut self, config: Config) {
         self.host = config.host();
         self.secrets = config.secrets();
+        hide(&self.secrets);
         self.lease = config.global.lease;
         // Another user than root has no way to become a third.
         self.user = (sys::effective_uid() == 0).then(|| {
@@ -426,6 +428,15 @@ impl Services {
             let id = router.spec.id.clone();
             self.scripts.configure(&id, script_set(router, security));
         }
+    }
+}
+
+/// Keeps this process out of core dumps where it has keys.
+fn hide(secrets: &[Secret]) {
+    if !secrets.is_empty()
+        && let Err(error) = sys::hide_memory()
+    {
+        log::warn!("the keys are not kept out of core dumps of this process: {error}");
     }
 }
 

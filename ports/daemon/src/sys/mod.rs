@@ -631,6 +631,31 @@ pub fn release_memory() {
     }
 }
 
+/// Keeps the memory of this process out of core dumps and debuggers, until it executes another program.
+pub fn hide_memory() -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        let none: libc::c_ulong = 0;
+        // SAFETY: PR_SET_DUMPABLE takes plain numbers.
+        check(unsafe { libc::prctl(libc::PR_SET_DUMPABLE, none, none, none, none) }).map(drop)
+    }
+    #[cfg(target_os = "freebsd")]
+    {
+        let mut mode = libc::PROC_TRACE_CTL_DISABLE;
+        let own = libc::id_t::from(std::process::id());
+        // SAFETY: PROC_TRACE_CTL reads one integer, which outlives the call.
+        check(unsafe {
+            libc::procctl(
+                libc::P_PID,
+                own,
+                libc::PROC_TRACE_CTL,
+                (&raw mut mode).cast(),
+            )
+        })
+        .map(drop)
+    }
+}
+
 /// Sends without waiting and without SIGPIPE; how many octets were taken.
 pub fn send_now(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
     let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
@@ -742,6 +767,18 @@ mod tests {
     use std::os::unix::net::UnixDatagram;
 
     use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn hidden_memory_is_in_no_core_dump() {
+        let is_dumped = || {
+            let none: libc::c_ulong = 0;
+            // SAFETY: PR_GET_DUMPABLE takes nothing.
+            unsafe { libc::prctl(libc::PR_GET_DUMPABLE, none, none, none, none) }
+        };
+        hide_memory().expect("hidden");
+        assert_eq!(is_dumped(), 0);
+    }
 
     #[test]
     fn what_is_sent_waits_as_far_as_there_is_room() {

@@ -140,6 +140,13 @@ impl Core {
         self.interfaces.named(name).is_some_and(|i| i.state.up)
     }
 
+    /// Whether the platform has told that an interface is down or missing. Before its first word nothing is
+    /// known.
+    fn is_told_down(&self, name: &str) -> bool {
+        let device = self.interfaces.named(name);
+        device.is_none_or(|device| device.reported && !device.state.up)
+    }
+
     /// Devices that are down, with the addresses that nobody reaches there.
     pub(super) fn devices_down(&self, list: &mut Vec<Warning>) {
         for (key, vr) in &self.vrs {
@@ -149,7 +156,7 @@ impl Core {
             for entry in &spec.addresses {
                 let address = entry.address.address;
                 let device = spec.device_of(address);
-                let Some(device) = device.filter(|device| !self.is_up(device)) else {
+                let Some(device) = device.filter(|device| self.is_told_down(device)) else {
                     continue;
                 };
                 if !self.is_refused(Effect::Address(*key, address)) {

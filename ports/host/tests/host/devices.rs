@@ -126,6 +126,21 @@ fn a_device_without_neighbours_is_told_nothing() {
 }
 
 #[test]
+fn a_device_whose_state_is_not_known_yet_is_no_warning() {
+    let sim = Sim::new(&[config(&[on_both(200)])]);
+    assert_eq!(sim.hosts[0].warnings(), [], "nothing was told yet");
+    let mut sim = Sim::new(&[]);
+    let platform = sim.add_machine();
+    sim.machine(0).remove_interface("eth1");
+    sim.open(platform, config(&[on_both(200)]));
+    assert_eq!(sim.hosts[0].warnings(), [], "nothing was told yet");
+    sim.run_to(100);
+    let warnings = sim.hosts[0].warnings();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].text.contains("eth1 is down or missing"));
+}
+
+#[test]
 fn a_device_that_goes_down_is_a_warning_and_moves_the_master_to_who_reaches_it() {
     let mut sim = Sim::new(&[config(&[on_both(200)]), config(&[on_both(100)])]);
     sim.run_to(10_000);

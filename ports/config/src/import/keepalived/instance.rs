@@ -246,6 +246,13 @@ impl<'s> Instance<'s> {
                     let text = "use_vmac with a MAC address of its own: vrrpd takes that of RFC 9568, and neighbours learn it by the announcements";
                     return importer.differs(s, text);
                 }
+                if !s.word(1).is_empty() {
+                    let text = format!(
+                        "use_vmac {}: vrrpd names the interface of the virtual MAC itself, `vrrpctl status` shows it (mac): change what names it, as rules of the firewall",
+                        found(s.word(1))
+                    );
+                    return importer.differs(s, text);
+                }
             }
             "use_ipvlan" => {
                 let text = "use_ipvlan: vrrpd has no ipvlan, the addresses are served by the MAC of the interface";
@@ -815,14 +822,19 @@ impl<'s> Instance<'s> {
                 importer.carried(line);
             } else if address.address.is_ipv6() == is_v6 && !own.is_empty() {
                 let text = format!(
-                    "{}: vrrpd has no excluded addresses, it is advertised here, so that all hosts of the group have to change at one time",
+                    "{}: vrrpd cannot have it in `extra`, it is advertised here, so that all hosts of the group have to change at one time",
                     address.address
                 );
                 importer.differs(line, text);
                 own.push((address.address, value, line.at));
             } else {
+                let why = if address.address.is_ipv6() == is_v6 {
+                    "vrrpd cannot have it in `extra`"
+                } else {
+                    "`extra` has no addresses of another family than `addr`"
+                };
                 let text = format!(
-                    "{}: vrrpd has no excluded addresses; give it a section of its own, which is elected by itself",
+                    "{}: {why}; give it a section of its own, which is elected by itself",
                     address.address
                 );
                 section

@@ -330,6 +330,27 @@ fn keys_are_used_as_far_as_they_are_there() {
 }
 
 #[test]
+fn a_lost_name_and_an_address_of_the_other_family_are_reported() {
+    let named = import(&instance("use_vmac vrrp61"));
+    let report = named.report();
+    assert!(
+        report.contains("differs: use_vmac `vrrp61`: vrrpd names the interface"),
+        "{report}"
+    );
+    assert!(named.text.unwrap_or_default().contains("useVMAC = yes\n"));
+    let report = import(&instance("use_vmac")).report();
+    assert!(!report.contains("use_vmac"), "{report}");
+    let other = import(&instance("virtual_ipaddress_excluded {\n2001:db8::7/64\n}"));
+    let report = other.report();
+    assert!(
+        report.contains(
+            "2001:db8::7: `extra` has no addresses of another family than `addr`; give it a section of its own"
+        ),
+        "{report}"
+    );
+}
+
+#[test]
 fn no_report_tells_a_secret() {
     let secrets = [
         "authentication {\nauth_type PASS\nauth_pass s3cret more\n}",
