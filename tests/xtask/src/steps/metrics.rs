@@ -38,6 +38,7 @@ addr = 10.10.10.81/32
 [VRID]
 serverid = 2
 interface = eth2
+heartbeat = eth1
 addr = fe80::2/64
 END
 "$programs/vrrpd" -F -f /run/conf &
@@ -45,7 +46,7 @@ vrrpd=$!
 tries=0
 until "$programs/vrrpctl" -i 'e"0\' is-master 1 &&
     "$programs/vrrpctl" stats | grep -q rejected &&
-    "$programs/vrrpctl" stats --prometheus | grep vrrp_refused_peer | grep -q eth1
+    "$programs/vrrpctl" stats --prometheus | grep -q "vrrp_refused_peer{.*eth1"
 do
     kill -0 $vrrpd
     tries=$((tries + 1))
