@@ -103,6 +103,18 @@ impl AuthReport {
             (sender.signed && at == sender.last_heard).then_some((sender, reason))
         })
     }
+
+    /// The senders whose last advertisement was believed for a key that has been taken away since, and its
+    /// id.
+    pub fn of_keys_that_are_gone(&self) -> impl Iterator<Item = (&AuthSender, u8)> {
+        self.senders.iter().filter_map(|sender| {
+            let id = sender.key_id.filter(|_| sender.signed)?;
+            let is_refused = sender
+                .refusal
+                .is_some_and(|(_, at)| at == sender.last_heard);
+            (!is_refused && !self.status.keys.contains(&id)).then_some((sender, id))
+        })
+    }
 }
 
 /// The second path of a virtual router: see [`VrSpec::heartbeat`](crate::VrSpec::heartbeat).

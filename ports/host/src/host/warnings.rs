@@ -166,8 +166,9 @@ impl Core {
                     about: about(),
                     text,
                 });
-            } else if auth.waits_for_clock {
-                let text = "its clock is not synchronised, and no signed advertisement has shown it right: it takes over late and from no master; let an NTP client set the clock".to_owned();
+            } else if auth.waits_for_clock && state != Some(State::Active) {
+                // A master serves on: its clock matters to it when it is backup again.
+                let text = "it takes over late and from no master, as its clock is not synchronised and no signed advertisement has shown it right: let an NTP client set the clock".to_owned();
                 list.push(Warning {
                     about: about(),
                     text,

@@ -216,8 +216,27 @@ fn a_master_whose_clock_is_set_wrong_is_not_said_to_stay_backup() {
     sim.run_to(30_000);
     assert_eq!(sim.states(1), [State::Active, State::Active]);
     let found = warnings(&sim, 0).concat();
-    assert!(found.contains("its clock is not synchronised"), "{found}");
+    assert!(found.contains("set both clocks"), "{found}");
     assert!(!found.contains("it stays backup"), "{found}");
+    assert!(!found.contains("it takes over late"), "{found}");
+}
+
+#[test]
+fn a_clock_that_nobody_sets_is_a_fault_of_a_backup_and_none_of_a_master() {
+    let mut sim = Sim::new(&[config(&[signed(100, AuthMode::Enforce, &[key(1, 7)], 1)])]);
+    sim.machine(0).unsynchronised = true;
+    sim.run_to(3_000);
+    assert_eq!(sim.states(1), [State::Backup]);
+    assert_eq!(
+        warnings(&sim, 0),
+        [
+            "it takes over late and from no master, as its clock is not synchronised and no signed advertisement has shown it right: let an NTP client set the clock"
+        ]
+    );
+    sim.run_to(20_000);
+    assert_eq!(sim.states(1), [State::Active]);
+    assert!(auth(&sim, 0).status.waits_for_clock);
+    assert_eq!(warnings(&sim, 0), [""; 0]);
 }
 
 #[test]
@@ -264,6 +283,30 @@ fn a_key_that_was_not_read_is_refused_and_the_old_ones_stay() {
     let other = config(&[signed(200, AuthMode::Enforce, &one, 3)]);
     assert!(other.check().is_err());
     assert!(sim.hosts[0].reload(other).is_err());
+}
+
+#[test]
+fn a_sender_whose_key_was_taken_away_is_told() {
+    let (old, new) = (key(1, 7), key(2, 8));
+    let both = [old.clone(), new.clone()];
+    let mut sim = Sim::new(&[
+        config(&[signed(200, AuthMode::Enforce, &both, 1)]),
+        config(&[signed(100, AuthMode::Enforce, &both, 2)]),
+    ]);
+    sim.run_to(10_000);
+    assert_eq!(sim.states(1), [State::Active, State::Backup]);
+    assert_eq!(auth(&sim, 1).of_keys_that_are_gone().count(), 0);
+    let without = config(&[signed(100, AuthMode::Enforce, &[new], 2)]);
+    sim.hosts[1].reload(without).expect("a good configuration");
+    let report = auth(&sim, 1);
+    let gone: Vec<_> = report.of_keys_that_are_gone().collect();
+    assert_eq!(gone.len(), 1);
+    assert_eq!((gone[0].0.address, gone[0].1), (ip("10.0.0.1"), 1));
+    // The next one is refused, which says the same.
+    sim.run_to(12_000);
+    let report = auth(&sim, 1);
+    assert_eq!(report.of_keys_that_are_gone().count(), 0);
+    assert_eq!(report.refused().count(), 1);
 }
 
 #[test]
