@@ -188,7 +188,14 @@ fn signatures(report: &AuthReport, now: Instant) -> Auth {
             heard(sender.last_heard)
         )
     });
-    let obstacles: Vec<String> = bare.chain(refused).collect();
+    let gone = report.of_keys_that_are_gone().map(|(sender, id)| {
+        format!(
+            "{} signed with key {id}, which is not here any more (heard {})",
+            sender.address,
+            heard(sender.last_heard)
+        )
+    });
+    let obstacles: Vec<String> = bare.chain(refused).chain(gone).collect();
     let senders = report.senders.iter().map(|sender| AuthSender {
         address: sender.address.to_string(),
         signed: sender.signed,

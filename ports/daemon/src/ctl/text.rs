@@ -357,10 +357,11 @@ fn sender_line(sender: &AuthSender) -> String {
         true => "signed",
         false => "bare",
     };
-    if let Some(id) = sender.key_id {
+    // A key and a clock are those of the last signature that was right.
+    if let Some(id) = sender.key_id.filter(|_| sender.signed) {
         text += &format!(", key {id}");
     }
-    if let Some(skew) = sender.skew_s {
+    if let Some(skew) = sender.skew_s.filter(|_| sender.signed) {
         text += &match skew {
             0 => ", same clock".to_owned(),
             ahead @ 1.. => format!(", clock {ahead} s ahead"),
@@ -369,7 +370,10 @@ fn sender_line(sender: &AuthSender) -> String {
     }
     text += &format!(", heard {}", ago(sender.last_heard_s));
     if let (Some(reason), Some(age)) = (&sender.refusal, sender.refused_s) {
-        text += &format!(", last refused {}: {reason}", ago(age));
+        text += &match age > sender.last_heard_s {
+            true => format!(", believed since it was refused {}: {reason}", ago(age)),
+            false => format!(", refused: {reason}"),
+        };
     }
     text
 }
@@ -383,10 +387,7 @@ fn readiness(auth: &Auth) -> String {
     if auth.mode == "receive-only" {
         text += "; this host signs nothing yet";
     }
-    if auth.senders.is_empty() {
-        text += "; a backup says nothing until it is master";
-    }
-    text
+    text + "; a backup says nothing until it is master"
 }
 
 /// A change of a check's state in one line.
@@ -1085,6 +1086,10 @@ VRID  INTERFACE  FAMILY  STATE   SINCE       PRIO  MASTER                       
             },
             sender("192.0.2.3", false),
         ];
+        assert_eq!(
+            readiness(&group),
+            "for enforce: yes, as far as was heard; a backup says nothing until it is master"
+        );
         group.unheard = vec!["192.0.2.4".into()];
         group.ready = false;
         group.obstacles =
@@ -1094,10 +1099,40 @@ VRID  INTERFACE  FAMILY  STATE   SINCE       PRIO  MASTER                       
             auth(&status(Some(group))),
             format!(
                 "VRID 7 on eth0 (ipv4): permissive, key 2 of 1, 2, time window 5 s\n\
-                 \u{20} sender     192.0.2.2 signed, key 2, clock 312 s behind, heard {ago}, last refused {ago}: auth-stale\n\
+                 \u{20} sender     192.0.2.2 signed, key 2, clock 312 s behind, heard {ago}, refused: auth-stale\n\
                  \u{20} sender     192.0.2.3 bare, heard {ago}\n\
                  \u{20} unheard    192.0.2.4\n\
                  \u{20} ready      for enforce: no, 192.0.2.3 still sends bare advertisements (heard 0.4 s ago)\n"
+            )
+        );
+    }
+
+    #[test]
+    fn a_sender_is_shown_by_its_last_advertisement() {
+        let sender = AuthSender {
+            address: "192.0.2.2".into(),
+            signed: false,
+            key_id: Some(1),
+            skew_s: Some(0),
+            last_heard_s: 0.4,
+            ..AuthSender::default()
+        };
+        let heard = ago(0.4);
+        assert_eq!(
+            sender_line(&sender),
+            format!("192.0.2.2 bare, heard {heard}")
+        );
+        let believed = AuthSender {
+            signed: true,
+            refusal: Some("auth-missing".into()),
+            refused_s: Some(90.0),
+            ..sender
+        };
+        assert_eq!(
+            sender_line(&believed),
+            format!(
+                "192.0.2.2 signed, key 1, same clock, heard {heard}, believed since it was refused {}: auth-missing",
+                ago(90.0)
             )
         );
     }
