@@ -1,8 +1,8 @@
 //! The difference between the configuration that is in force and the file.
 
 use vrrp_config::{self as config, Config};
-use vrrp_core::{Priority, State};
-use vrrp_host::{Platform, VrReport};
+use vrrp_core::{AuthMode, Priority, State};
+use vrrp_host::{HmacSpec, Platform, VrReport};
 
 use super::Daemon;
 use vrrp_control::Answer;
@@ -59,13 +59,17 @@ impl<P: Platform> Daemon<P> {
             let mut all = all.iter();
             all.any(|one| one.id.as_ref() == Some(&report.id))
         });
-        let moves = reports.iter().filter_map(|report| {
+        let moves = reports.iter().map(|report| {
             let spec = |config: &Config| {
                 let mut routers = config.virtual_routers.iter();
                 let found = routers.find(|router| router.spec.id == report.id);
                 found.map(|router| router.spec.clone())
             };
             let (old, new) = (spec(&old), spec(new));
+            let parts = match (&old, &new) {
+                (Some(old), Some(new)) => parts(old.hmac.as_ref(), new.hmac.as_ref()),
+                _ => None,
+            };
             let what = match (old, new) {
                 (_, None) => removed(report),
                 (Some(old), Some(new)) => {
@@ -76,9 +80,11 @@ impl<P: Platform> Daemon<P> {
                 }
                 (None, Some(_)) => None,
             };
-            what.map(|what| format!("{}: {what}", report.id))
+            let all = [what, parts].into_iter().flatten();
+            let all: Vec<String> = all.map(|what| format!("{}: {what}", report.id)).collect();
+            all
         });
-        let moves = short(moves.collect());
+        let moves = short(moves.flatten().collect());
         (short(all.into_iter().map(|one| one.text).collect()), moves)
     }
 }
@@ -123,6 +129,55 @@ fn changed(
     }
 }
 
+/// The hosts of the group that do not believe this one any more, or are not believed, until they have got
+/// the same change. They and this one become master.
+fn parts(old: Option<&HmacSpec>, new: Option<&HmacSpec>) -> Option<String> {
+    let mode = |hmac: Option<&HmacSpec>| hmac.map(|hmac| hmac.settings.mode);
+    let signs = |hmac| !matches!(mode(hmac), None | Some(AuthMode::ReceiveOnly));
+    let enforces = |hmac| mode(hmac) == Some(AuthMode::Enforce);
+    let mut all = Vec::new();
+    match (signs(old), signs(new)) {
+        (false, true) => all.push("hosts without the key will refuse us, as we sign".to_owned()),
+        (true, false) => {
+            all.push("hosts with authmode = enforce will refuse us, as we sign no more".into());
+        }
+        _ => {}
+    }
+    if enforces(new) && !enforces(old) {
+        all.push("we refuse hosts that do not sign".into());
+    }
+    if let (Some(old), Some(new)) = (old, new) {
+        let id = new.settings.active_key;
+        if signs(Some(old)) && signs(Some(new)) && old.settings.active_key != id {
+            all.push(format!("hosts that have not got key {id} will refuse us"));
+        }
+        for key in &old.keys {
+            let id = key.id;
+            match new.keys.iter().find(|new| new.id == id) {
+                None => all.push(format!("we refuse hosts that sign with key {id}")),
+                // Those that were not read are not known to differ.
+                Some(new) if new.secret.is_some() && key.secret.is_some() => {
+                    if new.secret != key.secret {
+                        all.push(format!(
+                            "hosts that have not got the other octets of key {id} will refuse us"
+                        ));
+                    }
+                }
+                Some(_) => {}
+            }
+        }
+        if old.settings.replay != new.settings.replay {
+            all.push(format!(
+                "hosts that have not got antireplay = {} and we refuse each other",
+                new.settings.replay
+            ));
+        }
+    } else if old.is_some() {
+        all.push("we refuse hosts that sign".into());
+    }
+    (!all.is_empty()).then(|| format!("{}: with such a host there are two masters", all.join("; ")))
+}
+
 /// The first of many lines, and how many more there are.
 fn short(mut lines: Vec<String>) -> Vec<String> {
     let more = lines.len().saturating_sub(MOST);
@@ -131,4 +186,91 @@ fn short(mut lines: Vec<String>) -> Vec<String> {
         lines.push(format!("and {more} more"));
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vrrp_core::{AntiReplay, AuthSettings};
+    use vrrp_host::{KeySource, KeySpec, Secret};
+
+    fn hmac(mode: AuthMode, keys: &[(u8, u8)], active_key: u8) -> HmacSpec {
+        let key = |&(id, octet): &(u8, u8)| KeySpec {
+            id,
+            source: KeySource::Credential("key".into()),
+            secret: Secret::new(vec![octet; 32]),
+        };
+        HmacSpec {
+            settings: AuthSettings {
+                mode,
+                active_key,
+                ..AuthSettings::DEFAULT
+            },
+            keys: keys.iter().map(key).collect(),
+        }
+    }
+
+    #[test]
+    fn a_change_of_signatures_names_the_hosts_that_it_parts_from() {
+        use AuthMode::{Enforce, Permissive, ReceiveOnly};
+        let says = |old: Option<&HmacSpec>, new: Option<&HmacSpec>, expected: &str| {
+            let said = parts(old, new).unwrap_or_default();
+            let end = match expected {
+                "" => "",
+                _ => ": with such a host there are two masters",
+            };
+            assert_eq!(said, format!("{expected}{end}"));
+        };
+        let one = |mode| hmac(mode, &[(1, 7)], 1);
+        let (hears, signs, enforces) = (one(ReceiveOnly), one(Permissive), one(Enforce));
+        // The way there, and back.
+        says(None, Some(&hears), "");
+        says(
+            Some(&hears),
+            Some(&signs),
+            "hosts without the key will refuse us, as we sign",
+        );
+        says(
+            Some(&signs),
+            Some(&enforces),
+            "we refuse hosts that do not sign",
+        );
+        says(Some(&enforces), Some(&signs), "");
+        says(
+            Some(&signs),
+            Some(&hears),
+            "hosts with authmode = enforce will refuse us, as we sign no more",
+        );
+        says(Some(&hears), None, "we refuse hosts that sign");
+        says(
+            None,
+            Some(&enforces),
+            "hosts without the key will refuse us, as we sign; we refuse hosts that do not sign",
+        );
+        // Another key.
+        let both = |active| hmac(Enforce, &[(1, 7), (2, 8)], active);
+        says(Some(&enforces), Some(&both(1)), "");
+        says(
+            Some(&both(1)),
+            Some(&both(2)),
+            "hosts that have not got key 2 will refuse us",
+        );
+        says(
+            Some(&both(2)),
+            Some(&hmac(Enforce, &[(2, 8)], 2)),
+            "we refuse hosts that sign with key 1",
+        );
+        says(
+            Some(&enforces),
+            Some(&hmac(Enforce, &[(1, 9)], 1)),
+            "hosts that have not got the other octets of key 1 will refuse us",
+        );
+        let mut monotonic = one(Enforce);
+        monotonic.settings.replay = AntiReplay::Monotonic;
+        says(
+            Some(&enforces),
+            Some(&monotonic),
+            "hosts that have not got antireplay = monotonic and we refuse each other",
+        );
+    }
 }

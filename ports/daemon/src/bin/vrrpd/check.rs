@@ -66,7 +66,7 @@ fn compare(new: &Config) -> Result<String, String> {
     let differences = running.differences(&new);
     if differences.is_empty() {
         return Ok(
-            "nothing is different from the vrrpd that runs; passwords are not compared\n".into(),
+            "nothing is different from the vrrpd that runs; passwords and the octets of keys are not compared\n".into(),
         );
     }
     let lines = differences.iter();
