@@ -219,6 +219,15 @@ fn why_not_preempt(facts: &Facts<'_>) -> String {
             router.vrid
         );
     }
+    if router
+        .auth
+        .as_ref()
+        .is_some_and(|auth| auth.waits_for_clock)
+    {
+        return format!(
+            "{prefix} the clock of this host is not known to be right: it is not synchronised, and no signed advertisement was found fresh. Let an NTP client set the clock."
+        );
+    }
     if router.preempt_delay_s > 0.0 {
         let left = router.preempt_left_s;
         let left = left.map_or(String::new(), |left| format!(": {left:.1} s are left"));
@@ -507,7 +516,7 @@ fn is_about(router: &VirtualRouter, record: &Record) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vrrp_control::{Event, Family, Rejected, UsedCheck};
+    use vrrp_control::{Auth, Event, Family, Rejected, UsedCheck};
 
     /// A master with priority 200 that has never heard anybody.
     fn router() -> VirtualRouter {
@@ -954,6 +963,21 @@ mod tests {
             ..better()
         };
         says(&back, &[], &[], &[&format!("{because} a check fails")]);
+        let doubts = VirtualRouter {
+            auth: Some(Auth {
+                waits_for_clock: true,
+                ..Auth::default()
+            }),
+            ..better()
+        };
+        says(
+            &doubts,
+            &[],
+            &[],
+            &[&format!(
+                "{because} the clock of this host is not known to be right"
+            )],
+        );
         says(
             &better(),
             &[],

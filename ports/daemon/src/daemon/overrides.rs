@@ -535,9 +535,15 @@ impl<P: Platform> Daemon<P> {
         }
         let report = self.host.status(id).ok_or("it waits for its turn")?;
         let status = &report.status;
+        let auth = report.auth.as_ref();
+        let waits = auth.is_some_and(|auth| auth.status.waits_for_clock);
         match (status.state, &status.active) {
             (State::Active, _) => Err("it is master here: there is nothing to move".into()),
             (State::Initialize, _) => Err("it cannot take part now: see vrrpctl status".into()),
+            (State::Backup, _) if waits => Err(
+                "its clock is not known to be right, so that it takes over from no master that is heard: let an NTP client set the clock, see vrrpd_auth(7)"
+                    .into(),
+            ),
             (State::Backup, Some(master)) if master.priority >= status.priority.get() => {
                 Err(format!(
                     "{} advertises priority {} and ours is {}: a backup takes over from a lower one only; use `vrrpctl priority`",

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use vrrp_core::VrKey;
-use vrrp_host::{Host, Platform, PlatformWarning, Subject};
+use vrrp_host::{Host, Platform, PlatformWarning, Secret, Subject};
 
 use super::{Daemon, Parts};
 use crate::control::{ControlSocket, Server};
@@ -68,7 +68,12 @@ impl Bench {
         let file = dir.join("vrrpd.conf");
         fs::write(&file, text(&dir)).expect("a file");
         let parsed = config::parse(&file, fs::read(&file).expect("the file"));
-        let config = parsed.config.expect("a correct file");
+        let mut config = parsed.config.expect("a correct file");
+        let secrets = config.virtual_routers.iter().filter_map(|router| {
+            let hmac = router.spec.hmac.as_ref()?;
+            Some(hmac.keys.iter().filter_map(|_| Secret::new(vec![7; 32])))
+        });
+        assert!(config.put_secrets(secrets.flatten().collect()));
         let host = Host::open(FakePlatform::new(), config.host()).expect("a host");
         let control = ControlSocket::bind(&dir.join("socket"), None).expect("a socket");
         let server = Server::new(control.listener().expect("a copy"), sys::effective_uid());
@@ -243,6 +248,26 @@ fn an_override_is_written_before_it_takes_effect_and_ends_by_itself() {
     bench.until("an empty file", |_| {
         fs::read_to_string(&file).is_ok_and(|text| text == "vrrpd overrides 1\n")
     });
+}
+
+#[test]
+fn nothing_is_brought_back_while_the_clock_is_in_doubt() {
+    // The platform has no clock, and as nobody is heard for long it stays backup.
+    let mut bench = Bench::with(|dir| {
+        let keys = format!("auth = hmac\nkeyfile = 1:{}\n", dir.join("key").display());
+        sections(dir, 200).replace("advertinterval = 0.05\n", "advertinterval = 40\n") + &keys
+    });
+    bench.until("both backup", |b| {
+        b.states() == [State::Backup, State::Backup]
+    });
+    bench.done(&Request::Failback(one()));
+    let Answer::Error { message, .. } = bench.ask(&Request::Failback(which(2))) else {
+        panic!("done");
+    };
+    assert!(
+        message.contains("VRID 2 on eth0 (ipv4): its clock is not known to be right"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -824,6 +849,26 @@ fn a_comparison_tells_what_a_reload_would_change_and_changes_nothing() {
     };
     assert!(message.contains("the file has errors"), "{message}");
     assert!(details.iter().any(|line| line.contains(":2: priority: ")));
+}
+
+#[test]
+fn a_comparison_names_the_hosts_that_other_signatures_part_from() {
+    let text = |dir: &Path, mode: &str| {
+        let key = dir.join("key");
+        fs::write(&key, format!("hex:{}\n", "07".repeat(32))).expect("a key");
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("a mode");
+        let key = key.display();
+        sections(dir, 200) + &format!("auth = hmac\nkeyfile = 1:{key}\nauthmode = {mode}\n")
+    };
+    let mut bench = Bench::with(|dir| text(dir, "permissive"));
+    fs::write(bench.dir.join("vrrpd.conf"), text(&bench.dir, "enforce")).expect("a file");
+    assert_eq!(
+        bench.done(&Request::Compare),
+        [
+            "VRID 2 on eth0 (ipv4): authmode permissive -> enforce",
+            "VRID 2 on eth0 (ipv4): we refuse hosts that do not sign: with such a host there are two masters",
+        ]
+    );
 }
 
 #[test]

@@ -250,8 +250,8 @@ fn of_auth(auth: &Auth, router: &VirtualRouter) -> Vec<Finding> {
         all.push(finding(
             "clock-in-doubt",
             "the clock is not synchronised, and signatures go by it".into(),
-            "It takes over two intervals late and from no master, until a signed advertisement shows the clock right.",
-            "let an NTP client set the clock, or use antireplay = monotonic on all hosts".into(),
+            "As a backup it takes over two intervals late and from no master, until a signed advertisement shows the clock right.",
+            "let an NTP client set the clock; see vrrpd_auth(7), Clocks".into(),
         ));
     }
     for sender in auth.senders.iter().filter(|s| s.last_heard_s <= LATELY) {
