@@ -21,8 +21,10 @@ ip addr add 10.10.10.7/24 dev eth1
 ip link set 'e"0\' up
 ip link set eth1 up
 ip link set lo up
+mkdir -m 700 /run/state
 cat > /run/conf <<'END'
 [GLOBAL]
+statedir = /run/state
 metrics = 127.0.0.1:9112
 [VRID]
 serverid = 1
