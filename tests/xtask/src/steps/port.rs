@@ -50,8 +50,16 @@ pub(crate) fn check(folder: &Path, programs: &Path) -> Result<(), Failure> {
     let mut installed = BTreeSet::new();
     list(&prefix, &prefix, &mut installed)?;
     let plist = read(&port.join("pkg-plist"))?;
-    let listed: BTreeSet<String> = plist
-        .lines()
+    let (folders, files): (Vec<&str>, Vec<&str>) =
+        plist.lines().partition(|line| line.starts_with("@dir"));
+    for line in folders {
+        let folder = line.split_whitespace().last().unwrap_or_default();
+        if !stage.join(folder.trim_start_matches('/')).is_dir() {
+            return Err(Failure(format!("the port does not make {folder}")));
+        }
+    }
+    let listed: BTreeSet<String> = files
+        .into_iter()
         .map(|line| line.strip_prefix("@sample ").unwrap_or(line))
         // Which the ports tree compresses.
         .map(|line| line.strip_suffix(".gz").unwrap_or(line).to_owned())
