@@ -203,11 +203,17 @@ fn changes_of_a_version_3_message() {
 // V-4, V-5
 #[test]
 fn changes_of_a_version_2_message() {
+    // A small build has no router that elects alone, and looks no further.
+    let none = if cfg!(feature = "large") {
+        Checksum
+    } else {
+        NoAddresses
+    };
     #[rustfmt::skip]
     let changes: &[Change] = &[
         ("version 3: a shorter message", 34, &[0x31], Nothing, Dropped(Checksum)),
         ("type 3", 34, &[0x23], All, Dropped(Type)),
-        ("no addresses, and so a shorter message than was mended", 37, &[0], All, Dropped(Checksum)),
+        ("no addresses, and so a shorter message than was mended", 37, &[0], All, Dropped(none)),
         ("one address fewer", 37, &[1], Nothing, Dropped(Checksum)),
         ("one address more, in the place of the authentication data", 37, &[3], All, Dropped(Length)),
         ("authentication type", 38, &[0], Nothing, Dropped(Checksum)),

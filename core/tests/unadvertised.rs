@@ -1,4 +1,5 @@
 //! Addresses that are served and not advertised, and advertisements without anything to serve.
+#![cfg(feature = "large")]
 
 mod common;
 
