@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use vrrp_lab::conform::{Rules, answers};
-use vrrp_lab::{INTERVAL_CS, Pair, Program, Segment, Vr, pause};
+use vrrp_lab::{INTERVAL_CS, Pair, Program, Segment, Vr, pause, wait_until};
 
 fn life(vr: &Vr) {
     let mut pair = Pair::start(Segment::Hub, Program::Vrrpd, Program::Vrrpd, vr);
@@ -41,6 +41,10 @@ fn one_answers(pair: &Pair, master: &str) {
         for _ in 0..3 {
             pair.network.jimbob.solicit(*address);
         }
+        wait_until(Duration::from_secs(2), "an answer", || {
+            !answers(&pair.capture.seen()[from..], *address).is_empty()
+        });
+        // Time for a second one.
         pause(Duration::from_millis(100));
         let seen = pair.capture.seen();
         let expected = BTreeSet::from([(master.to_owned(), rules.mac())]);
