@@ -263,9 +263,7 @@ impl Output {
                     && let Some((name, _, at)) = section.checks.pop()
                 {
                     let text = format!("the check `{name}` of {}: {message}", section.title);
-                    section
-                        .remarks
-                        .push((at, format!("NOT CARRIED OVER: {text}")));
+                    section.remark_lost(at, &text);
                     return report.lost(at, text);
                 }
                 if key == Some("scriptuser") && !whole {
@@ -276,9 +274,7 @@ impl Output {
                     Some(key) => {
                         let at = section.remove(key);
                         let text = format!("{key}: {message}");
-                        section
-                            .remarks
-                            .push((at, format!("NOT CARRIED OVER: {text}")));
+                        section.remark_lost(at, &text);
                         report.lost(at, text);
                     }
                     None => {
@@ -308,8 +304,7 @@ impl Output {
                         .cloned();
                     if let Some((name, how, at)) = used {
                         router.checks.retain(|(used, _, _)| *used != name);
-                        let remark = format!("NOT CARRIED OVER: check = {name}{how}");
-                        router.remarks.push((at, remark));
+                        router.remark_lost(at, &format!("check = {name}{how}"));
                     }
                 }
             }
@@ -369,6 +364,11 @@ impl Section {
 }
 
 impl Section {
+    /// Remarks below its keys what of the input it does not have.
+    pub(super) fn remark_lost(&mut self, at: At, text: &str) {
+        self.remarks.push((at, format!("NOT CARRIED OVER: {text}")));
+    }
+
     /// Takes out the scripts: the user that they run as does not do.
     fn remove_scripts(&mut self, message: &str, report: &mut Report) {
         let keys: Vec<&str> = self.entries.iter().map(|entry| entry.key).collect();
@@ -376,7 +376,7 @@ impl Section {
         for key in keys.into_iter().filter(is_script) {
             let at = self.remove(key);
             let text = format!("{key}: {message}");
-            self.remarks.push((at, format!("NOT CARRIED OVER: {text}")));
+            self.remark_lost(at, &text);
             report.lost(at, text);
         }
     }

@@ -837,9 +837,7 @@ impl<'s> Instance<'s> {
                     "{}: {why}; give it a section of its own, which is elected by itself",
                     address.address
                 );
-                section
-                    .remarks
-                    .push((line.at, format!("NOT CARRIED OVER: {text}")));
+                section.remark_lost(line.at, &text);
                 importer.lost(line, text);
             }
         }
@@ -1182,9 +1180,7 @@ fn track_interface(
             "track_interface {}: vrrpd has no weight in reverse",
             found(&name)
         );
-        section
-            .remarks
-            .push((line.at, format!("NOT CARRIED OVER: {text}")));
+        section.remark_lost(line.at, &text);
         return importer.lost(line, text);
     }
     if is_full(section) {
@@ -1192,9 +1188,7 @@ fn track_interface(
             "track_interface {}: a virtual router tracks at most {MAX_TRACKS} checks and interfaces",
             found(&name)
         );
-        section
-            .remarks
-            .push((line.at, format!("NOT CARRIED OVER: {text}")));
+        section.remark_lost(line.at, &text);
         return importer.lost(line, text);
     }
     let one = match how.weight {
@@ -1255,9 +1249,7 @@ fn scripts(
         };
         let lost = |text: String, section: &mut Section, importer: &mut Importer<'_>| {
             let text = format!("{keyword}: {text}");
-            section
-                .remarks
-                .push((at, format!("NOT CARRIED OVER: {text}")));
+            section.remark_lost(at, &text);
             importer.report.lost(at, text);
         };
         if keyword == "notify_deleted" {
@@ -1372,9 +1364,7 @@ fn routes(
             "{key} {}: vrrpd has no {key}s; let masterscript and backupscript set and remove it",
             found(&line.text)
         );
-        section
-            .remarks
-            .push((line.at, format!("NOT CARRIED OVER: {text}")));
+        section.remark_lost(line.at, &text);
         importer.lost(line, text);
         line.settle_all();
     }

@@ -141,27 +141,21 @@ impl<'s> Trackers<'s> {
             let text = format!(
                 "{found_name}: vrrpd has no weight in reverse; turn the check round, so that it passes when it failed"
             );
-            section
-                .remarks
-                .push((line.at, format!("NOT CARRIED OVER: {text}")));
+            section.remark_lost(line.at, &text);
             return importer.lost(line, text);
         }
         if kind == Kind::File && how.weight != 0 {
             let text = format!(
                 "{found_name}: vrrpd adds no number of a file to a priority; set it by `vrrpctl priority`"
             );
-            section
-                .remarks
-                .push((line.at, format!("NOT CARRIED OVER: {text}")));
+            section.remark_lost(line.at, &text);
             return importer.lost(line, text);
         }
         if is_full(section) {
             let text = format!(
                 "{found_name}: a virtual router tracks at most {MAX_TRACKS} checks and interfaces"
             );
-            section
-                .remarks
-                .push((line.at, format!("NOT CARRIED OVER: {text}")));
+            section.remark_lost(line.at, &text);
             return importer.lost(line, text);
         }
         if tracker.written.is_none() && importer.output.checks.len() >= MAX_CHECKS {
@@ -172,9 +166,7 @@ impl<'s> Trackers<'s> {
             Ok(check) => check,
             Err(why) => {
                 let text = format!("{} {found_name}: {why}", kind.definition());
-                section
-                    .remarks
-                    .push((line.at, format!("NOT CARRIED OVER: {text}")));
+                section.remark_lost(line.at, &text);
                 return importer.lost(line, text);
             }
         };
