@@ -342,20 +342,8 @@ impl Fresh {
     }
 
     fn tell_story(&self) -> Result<(), Failure> {
-        let mut story = Command::new("unshare");
-        story
-            .args([
-                "--mount",
-                "--net",
-                "--pid",
-                "--fork",
-                "--kill-child",
-                "--mount-proc",
-            ])
-            .args(["sh", "-eu", "-c", STORY, "story"])
-            .arg(&self.root)
-            .arg(UNIT)
-            .env_remove("NOTIFY_SOCKET");
+        let mut story = run::story(STORY);
+        story.arg(&self.root).arg(UNIT);
         run::output(&mut story)?;
         let _ = fs::remove_file(self.path("etc/vrrpd.conf"));
         Ok(())

@@ -246,20 +246,8 @@ impl Root {
     }
 
     fn tell_story(&self, change: &str) -> Result<(), Failure> {
-        let mut story = Command::new("unshare");
-        story
-            .args([
-                "--mount",
-                "--net",
-                "--pid",
-                "--fork",
-                "--kill-child",
-                "--mount-proc",
-            ])
-            .args(["sh", "-eu", "-c", STORY, "story"])
-            .arg(&self.0)
-            .args(["/etc/init.d/vrrpd", change])
-            .env_remove("NOTIFY_SOCKET");
+        let mut story = run::story(STORY);
+        story.arg(&self.0).args(["/etc/init.d/vrrpd", change]);
         run::output(&mut story).map(drop)
     }
 

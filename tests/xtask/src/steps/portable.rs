@@ -318,21 +318,11 @@ fn tell_stories(built: &Path) -> Result<(), Failure> {
 /// Runs the container's story.
 fn contain(built: &Path) -> Result<(), Failure> {
     let scratch = Scratch::new("vrrp-container")?;
-    let mut story = Command::new("unshare");
+    let mut story = run::story(CONTAINER);
     story
-        .args([
-            "--mount",
-            "--net",
-            "--pid",
-            "--fork",
-            "--kill-child",
-            "--mount-proc",
-        ])
-        .args(["sh", "-eu", "-c", CONTAINER, "story"])
         .arg(scratch.path())
         .arg(built)
-        .arg(root().join("ports/daemon/packaging/container/Containerfile"))
-        .env_remove("NOTIFY_SOCKET");
+        .arg(root().join("ports/daemon/packaging/container/Containerfile"));
     run::output(&mut story)?;
     sayln!("a container that is killed keeps no address");
     Ok(())

@@ -36,6 +36,18 @@ pub(crate) fn target_dir() -> PathBuf {
     }
 }
 
+/// A shell script of the name `story` in namespaces of its own: mounts, network, and processes, which end
+/// with it. For the caller to add the script's arguments to.
+pub(crate) fn story(script: &str) -> Command {
+    let mut command = Command::new("unshare");
+    command
+        .args(["--mount", "--net", "--pid", "--fork"])
+        .args(["--kill-child", "--mount-proc"])
+        .args(["sh", "-eu", "-c", script, "story"])
+        .env_remove("NOTIFY_SOCKET");
+    command
+}
+
 /// Runs a command to its end and shows its output.
 pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     let status = command
