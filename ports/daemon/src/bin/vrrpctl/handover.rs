@@ -104,7 +104,7 @@ impl Leaving {
 fn status(ask: &mut dyn FnMut(&Request) -> Result<Answer, Failure>) -> Result<Status, Failure> {
     match ask(&Request::Status)? {
         Answer::Status(status) => Ok(status),
-        _ => Err((REFUSED, "an answer to another question".to_owned().into())),
+        _ => Err(super::other_answer()),
     }
 }
 

@@ -460,7 +460,7 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
         }
         Work::IsMaster(filter) => {
             let Answer::Status(status) = ask(&Request::Status)? else {
-                return Err((REFUSED, "an answer to another question".to_owned().into()));
+                return Err(other_answer());
             };
             return is_master(&status, filter);
         }
@@ -493,7 +493,7 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
             let mut status = ask(&Request::Status)?;
             args.filter.apply(&mut status);
             let Answer::Status(status) = status else {
-                return Err((REFUSED, "an answer to another question".to_owned().into()));
+                return Err(other_answer());
             };
             metrics::render(form, status, stats.clone())
         }
@@ -505,8 +505,7 @@ fn run(args: &Args) -> Result<ExitCode, Failure> {
         follow(&mut vrrpd, args)?;
     }
     if !found {
-        let message = format!("there is no virtual router {}", args.filter);
-        return Err((NOT_FOUND, message.into()));
+        return Err(not_there(&args.filter));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -540,7 +539,7 @@ fn check(
     const PATIENCE: Duration = Duration::from_secs(10);
     const STEP: Duration = Duration::from_millis(20);
     let Answer::Status(status) = ask(&Request::Status)? else {
-        return Err((REFUSED, "an answer to another question".to_owned().into()));
+        return Err(other_answer());
     };
     if !status.checks.iter().any(|check| check.name == name) {
         let message = format!("there is no check `{name}`");
@@ -554,7 +553,7 @@ fn check(
             run: before.is_none(),
         };
         let Answer::Check(check) = ask(&request)? else {
-            return Err((REFUSED, "an answer to another question".to_owned().into()));
+            return Err(other_answer());
         };
         let before = *before.get_or_insert(check.explained);
         if check.explained > before {
@@ -619,7 +618,7 @@ fn doctor(
     let mut asked = (ask(&Request::Status)?, ask(&Request::Who)?);
     filter.apply(&mut asked.0);
     let (Answer::Status(status), Answer::Who(seen)) = asked else {
-        return Err((REFUSED, "an answer to another question".to_owned().into()));
+        return Err(other_answer());
     };
     let findings = doctor::examine(&status, &seen, host);
     let text = match form {
@@ -644,21 +643,40 @@ struct Signatures {
     auth: vrrp_control::Auth,
 }
 
+/// Asks for the status of the virtual routers that are meant. It is an error that there is none.
+fn filtered_status(
+    ask: &mut dyn FnMut(&Request) -> Result<Answer, Failure>,
+    filter: &Filter,
+) -> Result<Status, Failure> {
+    let mut answer = ask(&Request::Status)?;
+    let found = filter.apply(&mut answer);
+    let Answer::Status(status) = answer else {
+        return Err(other_answer());
+    };
+    if !found {
+        return Err(not_there(filter));
+    }
+    Ok(status)
+}
+
+/// The failure of a filter that fits no virtual router.
+fn not_there(filter: &Filter) -> Failure {
+    let message = format!("there is no virtual router {filter}");
+    (NOT_FOUND, message.into())
+}
+
+/// The failure of an answer that does not belong to its question.
+fn other_answer() -> Failure {
+    (REFUSED, "an answer to another question".to_owned().into())
+}
+
 /// Tells who signs.
 fn auth(
     ask: &mut dyn FnMut(&Request) -> Result<Answer, Failure>,
     filter: &Filter,
     form: Form,
 ) -> Result<ExitCode, Failure> {
-    let mut answer = ask(&Request::Status)?;
-    let found = filter.apply(&mut answer);
-    let Answer::Status(status) = answer else {
-        return Err((REFUSED, "an answer to another question".to_owned().into()));
-    };
-    if !found {
-        let message = format!("there is no virtual router {filter}");
-        return Err((NOT_FOUND, message.into()));
-    }
+    let status = filtered_status(ask, filter)?;
     let text = match form {
         Form::Json => {
             let all = status.virtual_routers.into_iter();
@@ -691,7 +709,7 @@ fn explain(
         ask(&Request::Log(Since::default()))?,
     );
     let (Answer::Status(status), Answer::Who(seen), Answer::Log(log)) = asked else {
-        return Err((REFUSED, "an answer to another question".to_owned().into()));
+        return Err(other_answer());
     };
     let routers = status.virtual_routers.iter();
     let found = routers.filter(|router| filter.fits_router(router));
@@ -704,8 +722,7 @@ fn explain(
     });
     let texts: Vec<String> = texts.collect();
     if texts.is_empty() {
-        let message = format!("there is no virtual router {filter}");
-        return Err((NOT_FOUND, message.into()));
+        return Err(not_there(filter));
     }
     print(&texts.join("\n"))?;
     Ok(ExitCode::SUCCESS)
@@ -715,10 +732,7 @@ fn is_master(status: &Status, filter: &Filter) -> Result<ExitCode, Failure> {
     let routers = status.virtual_routers.iter();
     let found: Vec<_> = routers.filter(|r| filter.fits_router(r)).collect();
     match found.as_slice() {
-        [] => {
-            let message = format!("there is no virtual router {filter}");
-            Err((NOT_FOUND, message.into()))
-        }
+        [] => Err(not_there(filter)),
         // Several of one VRID: all of them have to be.
         all if all.iter().all(|r| r.state == State::Master) => Ok(ExitCode::SUCCESS),
         _ => Ok(ExitCode::from(REFUSED)),

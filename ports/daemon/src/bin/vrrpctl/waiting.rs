@@ -7,7 +7,7 @@ use vrrp_control::{Answer, Request, State, VirtualRouter};
 use vrrpd::ctl::filter::Filter;
 use vrrpd::ctl::text;
 
-use super::{Failure, NOT_FOUND, REFUSED, UNDECIDED};
+use super::{Failure, UNDECIDED};
 
 /// The time between two questions.
 const STEP: Duration = Duration::from_millis(50);
@@ -57,15 +57,7 @@ pub(super) fn run(
 ) -> Result<ExitCode, Failure> {
     let began = Instant::now();
     loop {
-        let mut answer = ask(&Request::Status)?;
-        let found = filter.apply(&mut answer);
-        let Answer::Status(status) = answer else {
-            return Err((REFUSED, "an answer to another question".to_owned().into()));
-        };
-        if !found {
-            let message = format!("there is no virtual router {filter}");
-            return Err((NOT_FOUND, message.into()));
-        }
+        let status = super::filtered_status(ask, filter)?;
         let routers = status.virtual_routers.iter();
         let late: Vec<String> = routers
             .filter(|router| !goal.is_reached(router))
