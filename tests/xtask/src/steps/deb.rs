@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::tools::packages;
-use crate::tools::run::{self, Failure, root, target_dir};
+use crate::tools::run::{self, Failure, failed, root, target_dir};
 use crate::tools::scratch::Scratch;
 
 /// The folder `debian` of the source package.
@@ -399,8 +399,4 @@ fn mirror() -> Result<(String, String), Failure> {
     let site = targets.lines().find_map(|line| line.strip_prefix(&ours));
     let site = site.ok_or_else(|| Failure(format!("apt has no mirror of Debian {codename}")))?;
     Ok((site.to_owned(), codename.to_owned()))
-}
-
-fn failed(path: &Path) -> impl Fn(std::io::Error) -> Failure + '_ {
-    move |error| Failure(format!("{}: {error}", path.display()))
 }

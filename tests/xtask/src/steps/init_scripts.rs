@@ -8,7 +8,7 @@ use std::process::Command;
 
 use crate::steps::programs;
 use crate::tools::packages;
-use crate::tools::run::{self, Failure, root};
+use crate::tools::run::{self, Failure, failed, root};
 use crate::tools::scratch::Scratch;
 
 const PACKAGING: &str = "ports/daemon/packaging";
@@ -287,7 +287,3 @@ for library in $(ldd /bin/busybox "$2" | grep -o '/[^ :)]*' | grep '\.so' | sort
 done
 mknod -m 666 "$1/dev/null" c 1 3
 "#;
-
-fn failed(path: &Path) -> impl Fn(std::io::Error) -> Failure + '_ {
-    move |error| Failure(format!("{}: {error}", path.display()))
-}

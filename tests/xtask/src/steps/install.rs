@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::tools::paths;
-use crate::tools::run::{self, Failure, cargo, root, target_dir};
+use crate::tools::run::{self, Failure, cargo, failed, root, target_dir};
 
 /// The features of the library that is the engine and the gate, for hosts.
 pub(crate) const ENGINE_ALONE: [&str; 3] = ["--no-default-features", "--features", "large,hmac"];
@@ -277,10 +277,6 @@ fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
 fn link(to: &str, at: &Path) -> Result<(), Failure> {
     let _ = fs::remove_file(at);
     symlink(to, at).map_err(failed(at))
-}
-
-fn failed(path: &Path) -> impl Fn(std::io::Error) -> Failure + '_ {
-    move |error| Failure(format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]

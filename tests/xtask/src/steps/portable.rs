@@ -10,7 +10,7 @@ use std::process::Command;
 use crate::steps::{PROGRAMS, stories};
 use crate::tools::packages;
 use crate::tools::paths;
-use crate::tools::run::{self, Failure, PROOF, root, target_dir};
+use crate::tools::run::{self, Failure, PROOF, failed, root, target_dir};
 use crate::tools::scratch::Scratch;
 use crate::tools::zig::Zig;
 
@@ -326,8 +326,4 @@ fn contain(built: &Path) -> Result<(), Failure> {
     run::output(&mut story)?;
     sayln!("a container that is killed keeps no address");
     Ok(())
-}
-
-fn failed(path: &Path) -> impl Fn(std::io::Error) -> Failure + '_ {
-    move |error| Failure(format!("{}: {error}", path.display()))
 }
