@@ -38,7 +38,10 @@ pub(crate) unsafe fn config(config: *const vrrp_host_config) -> Read<HostConfig>
         for (i, given) in routers(&config)?.into_iter().enumerate() {
             virtual_routers.push(router(&format!("routers[{i}]"), &given, &objects)?);
         }
-        Ok(HostConfig { virtual_routers })
+        Ok(HostConfig {
+            virtual_routers,
+            ..HostConfig::default()
+        })
     }
 }
 

@@ -45,6 +45,7 @@ mod vrid;
 
 use std::path::{Path, PathBuf};
 
+use vrrp_core::AntiReplay;
 use vrrp_host::{HostConfig, HostFacts, Secret};
 
 use keys::SectionKind;
@@ -75,9 +76,18 @@ pub struct Config {
     pub virtual_routers: Vec<VirtualRouter>,
     /// The checks in the order of the file.
     pub checks: Vec<Check>,
+    /// The boot count of the host, which no file has: see [`HostConfig::boot_count`].
+    pub boot_count: Option<u32>,
 }
 
 impl Config {
+    /// Whether a virtual router signs with numbers that begin with a boot count: `antireplay = monotonic`.
+    pub fn needs_boot_count(&self) -> bool {
+        let hmacs = self.virtual_routers.iter();
+        let mut hmacs = hmacs.filter_map(|router| router.spec.hmac.as_ref());
+        hmacs.any(|hmac| hmac.settings.replay == AntiReplay::Monotonic)
+    }
+
     /// Forgets every password and secret, as [`print_without_passwords`](Self::print_without_passwords) does.
     pub fn forget_passwords(&mut self) {
         for router in &mut self.virtual_routers {
@@ -125,6 +135,7 @@ impl Config {
                 .iter()
                 .map(|router| router.spec.clone())
                 .collect(),
+            boot_count: self.boot_count,
         }
     }
 }
@@ -286,6 +297,7 @@ fn read(source: &Source, more: impl Fn(&Section<'_>, &mut diagnostic::Report)) -
         global,
         virtual_routers,
         checks,
+        boot_count: None,
     };
     // Found by nobody before: the host is the last to say what it takes.
     if !report.has_errors()

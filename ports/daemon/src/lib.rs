@@ -19,6 +19,7 @@
 //! - [`logging`], [`notify`], [`poll`] and [`sys`] are the ground: log, service manager, poll(2),
 //!   system calls.
 
+pub mod boot_count;
 pub mod checks;
 pub mod control;
 pub mod ctl;

@@ -141,6 +141,7 @@ impl Bench {
         });
         let config = HostConfig {
             virtual_routers: virtual_routers.collect(),
+            ..HostConfig::default()
         };
         let host = Host::open(platform, config).expect("a good configuration");
         let mut bench = Self {

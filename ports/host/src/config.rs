@@ -22,6 +22,10 @@ use crate::setup::VrSetup;
 pub struct HostConfig {
     /// The virtual routers, each named once.
     pub virtual_routers: Vec<VrSpec>,
+    /// The boot count of this host, for [`AntiReplay::Monotonic`](vrrp_core::AntiReplay::Monotonic): a number
+    /// after every one that it has signed with before. `None`: the number that was given before stays in
+    /// force, or else the wall clock counts.
+    pub boot_count: Option<u32>,
 }
 
 /// The identity of a virtual router: `VRID 1 on eth0 (ipv4)`, or with a name

@@ -15,10 +15,19 @@ type OneRouter = Engine<1, 1, MAX_ADDRESSES>;
 /// Outputs and deadlines on the way to Active: some for each address, and each repeated announcement.
 const MOST_STEPS: usize = 10_000;
 
+/// The clocks by which a farewell is signed, each of them after all that was signed before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FarewellClock {
+    /// The wall clock: the time since 1970 in UTC.
+    pub since_epoch: Option<Duration>,
+    /// The boot count of the life that has ended ([`HostConfig::boot_count`](crate::HostConfig::boot_count)).
+    /// The farewell has the number after it, which no other life may have.
+    pub boot_count: Option<u32>,
+}
+
 /// Composes what a virtual router that is Active says when it ends: the advertisements with priority 0,
 /// in each version that it speaks and to each peer. `interface` is the state of its interface when it
-/// was Active, `since_epoch` the wall clock by which they are signed: it has to be after all that was signed
-/// before. Returns whether anything was said: nothing is that should be signed and cannot be.
+/// was Active. Returns whether anything was said: nothing is that should be signed and cannot be.
 ///
 /// It is the engine that composes them, of a life of its own in which no time passes: they have the form
 /// of those before.
@@ -26,7 +35,7 @@ pub fn farewell(
     spec: &VrSpec,
     key: VrKey,
     interface: &InterfaceState,
-    since_epoch: Option<Duration>,
+    clock: FarewellClock,
     send: &mut dyn FnMut(&Transmit<'_>),
 ) -> bool {
     let mut engine = Box::new(OneRouter::new());
@@ -75,11 +84,14 @@ pub fn farewell(
     // Its keys come last, for they bear the time of now and not of that life.
     engine.set_wall_clock(
         now,
-        since_epoch.map(|since_epoch| WallClock {
+        clock.since_epoch.map(|since_epoch| WallClock {
             since_epoch,
             synchronised: true,
         }),
     );
+    if let Some(boots) = clock.boot_count {
+        engine.set_boot_count(now, boots.wrapping_add(1));
+    }
     let signs = spec.hmac.as_ref().map_or(Ok(()), |hmac| {
         hmac.with_engine_form(|auth| engine.admin(now).set_auth(key, Some(auth)))
     });
@@ -106,7 +118,9 @@ pub fn farewell(
 mod tests {
     use std::net::IpAddr;
 
-    use vrrp_core::{AuthMode, AuthSettings, Family, MacAddr, MacMode, VirtualAddress, Vrid};
+    use vrrp_core::{
+        AntiReplay, AuthMode, AuthSettings, Family, MacAddr, MacMode, VirtualAddress, Vrid,
+    };
 
     use super::*;
     use crate::config::{AddressSpec, VrId};
@@ -115,6 +129,10 @@ mod tests {
 
     /// The wall clock, in seconds.
     const NOW: u64 = 1_796_000_000;
+    const CLOCK: FarewellClock = FarewellClock {
+        since_epoch: Some(Duration::from_secs(NOW)),
+        boot_count: Some(41),
+    };
     const OWN: MacAddr = MacAddr([2, 0, 0, 0, 0, 9]);
 
     /// The frames' sources, destinations, and messages, and the peer of each.
@@ -141,8 +159,7 @@ mod tests {
             ipv6: None,
         };
         let mut all = Vec::new();
-        let clock = Some(Duration::from_secs(NOW));
-        farewell(&spec, key, &state, clock, &mut |transmit| {
+        farewell(&spec, key, &state, CLOCK, &mut |transmit| {
             let (frame, at) = (transmit.frame.to_vec(), transmit.payload_offset);
             all.push((frame, usize::from(at), transmit.unicast));
         });
@@ -217,6 +234,21 @@ mod tests {
     }
 
     #[test]
+    fn with_monotonic_numbers_it_comes_after_the_life_that_has_ended() {
+        let secret = Secret::new((0..32).collect()).unwrap();
+        let all = said(|spec| {
+            let mut hmac = hmac(AuthMode::Enforce, Some(secret));
+            hmac.settings.replay = AntiReplay::Monotonic;
+            spec.hmac = Some(hmac);
+        });
+        let [(frame, at, _)] = all.as_slice() else {
+            panic!("{all:?}");
+        };
+        // The clock does not count.
+        assert_eq!(frame[*at + 16..*at + 20], 42_u32.to_be_bytes());
+    }
+
+    #[test]
     fn both_versions_and_every_peer_are_told() {
         let both = said(|spec| spec.settings.version = vrrp_core::Version::Both);
         let versions: Vec<u8> = both.iter().map(|(frame, at, _)| frame[*at]).collect();
@@ -241,7 +273,8 @@ mod tests {
         let key = HostIf::new(3).key(id.vrid, Family::Ipv4);
         let spec = VrSpec::new(id, Vec::new());
         let state = InterfaceState::default();
-        assert!(!farewell(&spec, key, &state, None, &mut |_| panic!(
+        let clock = FarewellClock::default();
+        assert!(!farewell(&spec, key, &state, clock, &mut |_| panic!(
             "a frame"
         )));
     }

@@ -51,7 +51,7 @@ pub use config::{
 pub use error::PlatformError;
 pub use event::{Ended, Event, Why};
 pub use facts::{Facts, HostFacts, OwnAddress, OwnInterface};
-pub use farewell::farewell;
+pub use farewell::{FarewellClock, farewell};
 pub use hmac::{HmacSpec, KeySource, KeySpec, Secret};
 pub use host::Host;
 pub use host_if::HostIf;

@@ -203,6 +203,7 @@ fn some_config(octets: &mut Octets<'_>) -> HostConfig {
     let count = octets.u8() % 4;
     HostConfig {
         virtual_routers: (0..count).map(|_| some_spec(octets)).collect(),
+        ..HostConfig::default()
     }
 }
 

@@ -341,6 +341,90 @@ fn altered(frame: &[u8]) -> Vec<u8> {
     frame
 }
 
+fn config_file(host: &Host) -> PathBuf {
+    host.dir().join("vrrpd.conf")
+}
+
+/// vrrpd with these words and the file of a host, by a clock.
+fn command(host: &Host, words: &[&str], clock: &Clock, shim: &Path) -> Command {
+    let mut command = Command::new(vrrpd_binary("vrrpd"));
+    command.args(words).arg("-f").arg(config_file(host));
+    clock.give(&mut command, shim);
+    command
+}
+
+/// Waits until a host says priority 0, and the other one has understood it and refused nothing.
+fn wait_farewell(capture: &Capture, from_us: u64, of: &str, to: &Host) {
+    let what = format!("{of} hands over by priority 0");
+    let said = capture.wait_for(LIMIT, &what, |seen| {
+        seen.at_us >= from_us
+            && seen.is_advert(of, VRID)
+            && seen.advert().is_some_and(|advert| advert.priority == 0)
+    });
+    assert!(said.at_us >= from_us);
+    assert_eq!(drops(to), BTreeMap::new());
+}
+
+#[test]
+fn a_host_whose_clock_is_set_back_over_restarts_is_believed_by_its_boot_count() {
+    let lab = Lab::new(Segment::Hub);
+    let shim = build_shim(&lab);
+    let client = lab.host("jimbob", 5);
+    let capture = lab.capture();
+    let step = step("enforce", &[1], 1);
+    let (clarinet, fridge) = (lab.host("clarinet", 6), lab.host("fridge", 2));
+    let clock = Clock::new(clarinet.dir().join("clock"));
+    clock.set(86_400, false);
+    for (host, priority) in [(&clarinet, 250), (&fridge, 100)] {
+        host.serve();
+        let vr = signed(host, priority, step).line("antireplay = monotonic");
+        let text = Program::Vrrpd.config(host, &[vr]);
+        std::fs::write(config_file(host), text).expect("a configuration");
+    }
+    let of_machine = Clock::new(fridge.dir().join("clock"));
+    let start = |host: &Host, clock: &Clock| {
+        let command = command(host, &["-F"], clock, &shim);
+        Daemon::run(host, "vrrpd", command)
+    };
+    let answers = |name: &str| {
+        wait_until(LIMIT, &format!("{name} is master"), || {
+            client.ask(ADDRESS).as_deref() == Some(name)
+        });
+    };
+    let mut daemon = start(&clarinet, &clock);
+    answers("clarinet");
+    let _other = start(&fridge, &of_machine);
+    wait_until(LIMIT, "fridge hears it", || {
+        vrrpctl(&fridge, &["auth"]).contains("10.10.10.6 signed")
+    });
+    // Asked to stop, and started by a clock a day behind; its worker dies; and all of it, another day behind.
+    let now = vrrp_lab::sys::now_us;
+    daemon.stop();
+    answers("fridge");
+    clock.set(0, false);
+    daemon = start(&clarinet, &clock);
+    answers("clarinet");
+    let from_us = now();
+    vrrp_lab::sys::signal(daemon.worker(), libc::SIGKILL).expect("kill the worker");
+    wait_farewell(&capture, from_us, "clarinet", &fridge);
+    answers("clarinet");
+    wait_until(LIMIT, "another worker speaks", || {
+        state(&clarinet) == "master"
+    });
+    clock.set(-86_400, false);
+    let from_us = now();
+    daemon.crash();
+    let mut clean = command(&clarinet, &["--clean"], &clock, &shim);
+    clarinet.stack().output(&mut clean);
+    wait_farewell(&capture, from_us, "clarinet", &fridge);
+    answers("fridge");
+    let _last = start(&clarinet, &clock);
+    answers("clarinet");
+    wait_until(LIMIT, "fridge is backup", || state(&fridge) == "backup");
+    wait_adverts(&capture, "clarinet", 3);
+    assert_eq!(drops(&fridge), BTreeMap::new());
+}
+
 #[test]
 fn a_host_with_a_wrong_clock_stays_backup_until_it_is_set() {
     let lab = Lab::new(Segment::Hub);
@@ -357,11 +441,8 @@ fn a_host_with_a_wrong_clock_stays_backup_until_it_is_set() {
         let clock = Clock::new(host.dir().join("clock"));
         clock.set(seconds, synchronised);
         let text = Program::Vrrpd.config(host, &[signed(host, priority, step)]);
-        let path = host.dir().join("vrrpd.conf");
-        std::fs::write(&path, text).expect("a configuration");
-        let mut command = Command::new(vrrpd_binary("vrrpd"));
-        command.arg("-F").arg("-f").arg(&path);
-        clock.give(&mut command, &shim);
+        std::fs::write(config_file(host), text).expect("a configuration");
+        let command = command(host, &["-F"], &clock, &shim);
         daemons.push(Daemon::run(host, "vrrpd", command));
         clocks.push(clock);
         if priority == 100 {

@@ -15,6 +15,7 @@ use super::messages::{
     octets,
 };
 use super::services::lasting_refused;
+use crate::boot_count;
 use crate::checks::News;
 use crate::overrides::Override;
 use crate::scripts::{Happening, Occasion, Prepared};
@@ -46,6 +47,8 @@ pub struct ParentHandle {
     managed: bool,
     /// Why the state directory cannot be used, if that is so.
     stateless: Option<String>,
+    /// Why the boot count is not on the disk, if that is so.
+    uncounted: Option<String>,
     /// A line about each file of the state directory that was set aside at the start.
     lost: Vec<String>,
     /// Outcomes of writes and counts that were not taken yet.
@@ -64,6 +67,8 @@ pub struct Start {
     pub text: Vec<u8>,
     /// The keys that it names, in order.
     pub secrets: Vec<Secret>,
+    /// The boot count, where a virtual router signs with it.
+    pub boot_count: Option<u32>,
     /// The process that stands for vrrpd.
     pub pid: u32,
     /// When that process was started.
@@ -92,17 +97,21 @@ pub struct ReadFile {
     /// The judgement of them, and of the files of its keys.
     pub diagnostics: Vec<Diagnostic>,
     secrets: Option<Vec<Secret>>,
+    boot_count: Option<u32>,
 }
 
 impl ReadFile {
-    /// Parses the text as the file called `file`, with the keys and the judgement of the parent, who may see
-    /// more of it than a worker. The octets come with it.
+    /// Parses the text as the file called `file`, with the keys, the boot count and the judgement of the parent,
+    /// who may see more of it than a worker. The octets come with it.
     pub fn parse(self, file: &Path) -> (Vec<u8>, Parsed) {
         let mut config = config::parse(file, &self.text).config;
         let complete = config
             .as_mut()
             .zip(self.secrets)
-            .is_some_and(|(config, secrets)| config.put_secrets(secrets));
+            .is_some_and(|(config, secrets)| {
+                config.boot_count = self.boot_count;
+                config.put_secrets(secrets)
+            });
         let parsed = Parsed {
             config: config.filter(|_| complete),
             diagnostics: self.diagnostics,
@@ -120,6 +129,7 @@ impl ParentHandle {
             file,
             text,
             secrets,
+            boot_count,
             pid,
             age_ms,
             crashes,
@@ -129,6 +139,7 @@ impl ParentHandle {
             debug,
             managed,
             stateless,
+            uncounted,
             lost,
             overrides,
             history,
@@ -155,6 +166,7 @@ impl ParentHandle {
             prepared: Vec::new(),
             managed,
             stateless,
+            uncounted,
             lost,
             kept: Vec::new(),
             counted: Vec::new(),
@@ -165,6 +177,7 @@ impl ParentHandle {
             file,
             text: octets(&text),
             secrets: secrets.iter().filter_map(WireSecret::secret).collect(),
+            boot_count,
             pid,
             // The clock of a host is as old as any process on it.
             began: now
@@ -186,11 +199,13 @@ impl ParentHandle {
         self.channel.fd()
     }
 
-    /// The warnings about the start of vrrpd: the state directory, for as long as it cannot be used, each file
-    /// of it that was set aside, and what else could not be done.
+    /// The warnings about the start of vrrpd: the state directory, for as long as it cannot be used or has no
+    /// boot count that it should have, each file of it that was set aside, and what else could not be done.
     pub fn start_warnings(&self) -> impl Iterator<Item = String> {
         let stateless = self.stateless.as_deref().map(lasting_refused);
-        stateless.into_iter().chain(self.lost.iter().cloned())
+        let uncounted = self.uncounted.as_deref().map(boot_count::not_kept);
+        let now = stateless.into_iter().chain(uncounted);
+        now.chain(self.lost.iter().cloned())
     }
 
     /// Tells that the start has succeeded.
@@ -312,6 +327,7 @@ impl ParentHandle {
                     secrets: read
                         .secrets
                         .map(|all| all.iter().filter_map(WireSecret::secret).collect()),
+                    boot_count: read.boot_count,
                 });
             }
             let waited = self.channel.wait().and_then(|()| self.listen());
@@ -380,6 +396,7 @@ impl ParentHandle {
                     self.counted.extend(id.id().map(|id| (id, count)));
                 }
                 ToWorker::Stateless(why) => self.stateless = why,
+                ToWorker::Uncounted(why) => self.uncounted = why,
                 ToWorker::Done(count) => self.done = count,
                 ToWorker::Ran(id, name, exit, took_us, failed) => {
                     if let Some(id) = id.id() {

@@ -83,6 +83,8 @@ pub(super) enum ToWorker {
     Counted(WireId, Result<u64, String>),
     /// The state directory cannot be used, for this reason; or it can.
     Stateless(Option<String>),
+    /// The boot count is not on the disk, for this reason; or it is.
+    Uncounted(Option<String>),
     /// Every script is done that follows from the first so many happenings.
     Done(u64),
     /// A virtual router has been prepared, or why not.
@@ -121,6 +123,9 @@ pub(super) struct Beginning {
     pub(super) managed: bool,
     /// Why the state directory cannot be used, if that is so.
     pub(super) stateless: Option<String>,
+    /// The boot count, where a virtual router signs with it, and why it is not on the disk, if that is so.
+    pub(super) boot_count: Option<u32>,
+    pub(super) uncounted: Option<String>,
     /// A line about each file of the state directory that was set aside at the start, and about what else
     /// could not be done then.
     pub(super) lost: Vec<String>,
@@ -139,6 +144,8 @@ pub(super) struct FileRead {
     pub(super) remarks: Vec<Remark>,
     /// The keys that it names, in order. `None`: the file cannot be used.
     pub(super) secrets: Option<Vec<WireSecret>>,
+    /// Another boot count, where a virtual router signs with it and it is to be put in force.
+    pub(super) boot_count: Option<u32>,
 }
 
 /// The octets of a key, in hexadecimal digits. `Debug` does not show them.

@@ -123,8 +123,8 @@ impl<P: PrivilegedPlatform> Parent<P> {
     ) -> io::Result<Self> {
         let worker = start()?;
         worker.log.set_nonblocking(true)?;
-        let mut network = Server::new(platform, worker.network, in_force.config.host());
         let mut services = Services::new(worker.messages, notifier, in_force);
+        let mut network = Server::new(platform, worker.network, services.host.clone());
         services.archive.push(Notice {
             kind: NoticeKind::Start,
             text: format!("vrrpd {} starts", env!("CARGO_PKG_VERSION")),
@@ -445,9 +445,9 @@ impl<P: PrivilegedPlatform> Parent<P> {
     fn begin(&mut self, worker: WorkerEnds) -> io::Result<()> {
         worker.log.set_nonblocking(true)?;
         self.log = worker.log;
+        self.services.replace(worker.messages);
         let config = self.services.host.clone();
         self.network.restart(worker.network, config);
-        self.services.replace(worker.messages);
         self.services.begin()?;
         if self.held != 0 {
             // A worker that has ended leaves them to the next one.

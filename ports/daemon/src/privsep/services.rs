@@ -14,6 +14,7 @@ use super::messages::{
     Beginning, FileRead, MAX_TO_PARENT, MAX_TO_WORKER, Remark, ToParent, ToWorker, WireId,
     WireSecret, characters,
 };
+use crate::boot_count::{self, BootCount};
 use crate::checks::{Checkers, News};
 use crate::daemon::apply_log_level;
 use crate::history::Archive;
@@ -98,6 +99,10 @@ pub(super) struct Services {
     pub(super) keeper: Keeper,
     /// Why it cannot be used, if that is so.
     stateless: Option<String>,
+    /// The boot count, once a virtual router has signed with it.
+    boots: Option<BootCount>,
+    /// Why it is not on the disk, if that is so.
+    uncounted: Option<String>,
     /// Lines about files of the state directory that were set aside at the start, and about what else could
     /// not be done.
     lost: Vec<String>,
@@ -164,14 +169,49 @@ impl Services {
             counting: Counting::default(),
             keeper: Keeper::new(state),
             stateless,
+            boots: None,
+            uncounted: None,
             lost,
             read: None,
             user_name: sys::user_name(sys::effective_uid()),
             happened: 0,
             done: 0,
         };
+        let needs_boot_count = in_force.config.needs_boot_count();
         services.configure(in_force.config);
+        if needs_boot_count {
+            let (number, contents) = services.take_boot_count();
+            services.host.boot_count = Some(number);
+            // Nobody waits yet, and it is on the disk before anything is signed with it.
+            let written = services.keeper.dir().write(boot_count::FILE, &contents);
+            services.note_boot_count(written.err());
+        }
         services
+    }
+
+    /// Takes the next boot count. Returns it with the contents of its file.
+    fn take_boot_count(&mut self) -> (u32, Vec<u8>) {
+        let dir = self.keeper.dir();
+        let boots = self.boots.get_or_insert_with(|| BootCount::read(dir));
+        (boots.take(), boots.contents())
+    }
+
+    /// Takes the next boot count, which is written beside the loop: a crash before it is on the disk does harm
+    /// only where the clock is set back, too.
+    fn next_boot_count(&mut self) -> u32 {
+        let (number, contents) = self.take_boot_count();
+        self.keeper.write(boot_count::FILE, 0, contents);
+        number
+    }
+
+    /// Notes whether the boot count is on the disk. Returns whether that is news.
+    fn note_boot_count(&mut self, why: Option<String>) -> bool {
+        let is_news = why != self.uncounted;
+        if let Some(why) = why.as_deref().filter(|_| is_news) {
+            log::warn!("{}", boot_count::not_kept(why));
+        }
+        self.uncounted = why;
+        is_news
     }
 
     /// Begins with the worker at the other end of the channel.
@@ -190,6 +230,8 @@ impl Services {
             debug: self.debug,
             managed: self.notifier.is_listening(),
             stateless: self.stateless.clone(),
+            boot_count: self.host.boot_count,
+            uncounted: self.uncounted.clone(),
             lost: self.lost.clone(),
             overrides: self.overrides.all().to_vec(),
             history: self.archive.records().cloned().collect(),
@@ -211,8 +253,11 @@ impl Services {
         }
     }
 
-    /// Serves another worker.
+    /// Serves another worker. What it signs comes after everything that the one before has signed.
     pub(super) fn replace(&mut self, stream: UnixStream) {
+        if self.host.boot_count.is_some() {
+            self.host.boot_count = Some(self.next_boot_count());
+        }
         self.channel = MessageChannel::new(stream, MAX_TO_PARENT, MAX_TO_WORKER);
         self.read = None;
         (self.happened, self.done) = (0, 0);
@@ -241,6 +286,11 @@ impl Services {
                 let _ = self.channel.send(&kept);
             }
             let why = written.result.err();
+            if written.name == boot_count::FILE.name && self.note_boot_count(why.clone()) {
+                let told = ToWorker::Uncounted(self.uncounted.clone());
+                // Where it fails there is an end to be seen in the next turn.
+                let _ = self.channel.send(&told);
+            }
             if why == self.stateless {
                 continue;
             }
@@ -392,7 +442,11 @@ impl Services {
         let octets = source.into_text();
         let secrets = judged.config.as_ref().map(Config::secrets);
         hide(secrets.as_deref().unwrap_or_default());
-        if let Some(config) = judged.config.filter(|_| reloads) {
+        let mut boot_count = None;
+        if let Some(mut config) = judged.config.filter(|_| reloads) {
+            // A virtual router that went by time may have signed with more than the number in force.
+            boot_count = config.needs_boot_count().then(|| self.next_boot_count());
+            config.boot_count = boot_count;
             network.allow(config.host());
             self.read = Some((octets, config));
         }
@@ -400,6 +454,7 @@ impl Services {
             text,
             remarks: judged.diagnostics.into_iter().map(Remark).collect(),
             secrets: secrets.map(|all| all.iter().map(WireSecret::new).collect()),
+            boot_count,
         })
     }
 

@@ -1,6 +1,8 @@
+use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,6 +17,7 @@ use super::messages::{
 use super::services::{InForce, Network, Services};
 use super::{ParentHandle, Start};
 use crate::notify::Notifier;
+use crate::patience::patient;
 use crate::poll::PollSet;
 use crate::scripts::{Happening, Occasion};
 use vrrp_config::{self as config, Diagnostic};
@@ -90,6 +93,8 @@ fn beginning() -> Beginning {
         debug: true,
         managed: false,
         stateless: None,
+        boot_count: None,
+        uncounted: None,
         lost: Vec::new(),
         overrides: Vec::new(),
         history: Vec::new(),
@@ -175,6 +180,7 @@ fn a_file_of_any_octets_is_read_while_signals_come() {
             text: characters(&sent),
             remarks: vec![Remark(remark())],
             secrets: None,
+            boot_count: None,
         });
         other.send_all(&ToWorker::Configuration(answer)).unwrap();
         other
@@ -271,6 +277,7 @@ fn a_file_is_used_with_all_of_its_keys_or_not_at_all() {
             text: characters(text.as_bytes()),
             remarks: Vec::new(),
             secrets: secrets.map(|all| all.iter().map(WireSecret::new).collect()),
+            boot_count: Some(7),
         };
         other.send_all(&ToWorker::Configuration(Ok(read))).unwrap();
         let (octets, parsed) = handle.configuration().unwrap().parse(file);
@@ -279,8 +286,163 @@ fn a_file_is_used_with_all_of_its_keys_or_not_at_all() {
     };
     let config = answer(Some(vec![secret(1), secret(2)])).expect("complete");
     assert_eq!(config.secrets(), [secret(1), secret(2)]);
+    assert_eq!(config.boot_count, Some(7));
     // The parent has found a fault, or the two disagree on the number.
     assert_eq!(answer(None), None);
     assert_eq!(answer(Some(vec![secret(1)])), None);
     assert_eq!(answer(Some(vec![secret(1); 3])), None);
+}
+
+/// Services of a directory, whose file has monotonic numbers or not, and the worker's end of the channel.
+struct Counted {
+    dir: PathBuf,
+    services: Services,
+    worker: MessageChannel,
+}
+
+fn no_interfaces() -> HostFacts {
+    Ok(Box::new(Vec::new()))
+}
+
+impl Counted {
+    fn start(name: &str, monotonic: bool) -> Self {
+        let name = format!("vrrpd-counted-{}-{name}", std::process::id());
+        let dir = std::env::temp_dir().join(name);
+        fs::create_dir_all(&dir).expect("a directory");
+        let key = dir.join("key");
+        fs::write(&key, format!("hex:{}\n", "07".repeat(32))).expect("a key");
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("a mode");
+        Self::again(dir, monotonic)
+    }
+
+    fn again(dir: PathBuf, monotonic: bool) -> Self {
+        Self::write_file(&dir, monotonic);
+        let file = dir.join("vrrpd.conf");
+        let text = fs::read(&file).expect("the file");
+        let mut config = config::parse(&file, &text).config.expect("correct");
+        assert!(config.put_secrets(vec![Secret::new(vec![7; 32]).unwrap()]));
+        let in_force = InForce {
+            file,
+            text,
+            config,
+            debug: true,
+            troubles: Vec::new(),
+        };
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let services = Services::new(ours, Notifier::default(), in_force);
+        let worker = MessageChannel::new(theirs, 1 << 24, MAX_TO_PARENT);
+        Self {
+            dir,
+            services,
+            worker,
+        }
+    }
+
+    fn write_file(dir: &Path, monotonic: bool) {
+        let kind = if monotonic { "monotonic" } else { "time" };
+        let text = format!(
+            "[GLOBAL]\nstatedir = {}\n[VRID]\nserverid = 1\ninterface = em0\naddr = 10.0.0.1/24\n\
+             auth = hmac\nkeyfile = 1:{}\nantireplay = {kind}\n",
+            dir.join("state").display(),
+            dir.join("key").display()
+        );
+        fs::write(dir.join("vrrpd.conf"), text).expect("a file");
+    }
+
+    fn begin(&mut self) -> Beginning {
+        self.services.begin().unwrap();
+        match self.worker.receive().unwrap() {
+            Some(ToWorker::Begin(beginning)) => beginning,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn begin_again(&mut self) -> Beginning {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        self.services.replace(ours);
+        self.worker = MessageChannel::new(theirs, 1 << 24, MAX_TO_PARENT);
+        self.begin()
+    }
+
+    /// The boot count that comes with the file.
+    fn read_file(&mut self, request: &ToParent) -> Option<u32> {
+        self.worker.send(request).unwrap();
+        let mut network = Facts(no_interfaces);
+        self.services.serve(&mut network, Instant::now()).unwrap();
+        match self.worker.receive().unwrap() {
+            Some(ToWorker::Configuration(Ok(read))) => {
+                assert!(read.secrets.is_some(), "{:?}", read.remarks);
+                read.boot_count
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Waits until the file holds a number.
+    fn until_written(&mut self, number: u32) {
+        let end = Instant::now() + patient(Duration::from_secs(60));
+        let path = self.dir.join("state/boot-count");
+        let wanted = format!("vrrpd boot-count 1\n{number}\n");
+        while fs::read_to_string(&path).ok().as_ref() != Some(&wanted) {
+            assert!(Instant::now() < end, "{:?}", fs::read_to_string(&path));
+            thread::sleep(Duration::from_millis(5));
+        }
+        self.services.take_written(Instant::now());
+    }
+}
+
+#[test]
+fn each_life_and_each_reload_has_a_boot_count_after_those_before() {
+    let mut one = Counted::start("lives", false);
+    let state = one.dir.join("state");
+    assert_eq!(one.begin().boot_count, None);
+    assert!(!state.join("boot-count").exists(), "nobody needs it");
+    // A reload turns it on. To look at the file takes no number.
+    Counted::write_file(&one.dir, true);
+    assert_eq!(one.read_file(&ToParent::Look), None);
+    let first = one.read_file(&ToParent::Configuration).expect("a number");
+    one.until_written(first + 1);
+    one.worker.send(&ToParent::Adopted).unwrap();
+    let mut network = Facts(no_interfaces);
+    one.services.serve(&mut network, Instant::now()).unwrap();
+    let second = one.begin_again().boot_count.expect("a number");
+    assert!(second >= first + 2, "{first} {second}");
+    one.until_written(second + 1);
+    let dir = one.dir.clone();
+    drop(one);
+    // The clock was set back by years.
+    let ahead = 4_000_000_000_u32.min(second + 1_000_000);
+    fs::write(
+        state.join("boot-count"),
+        format!("vrrpd boot-count 1\n{ahead}\n"),
+    )
+    .expect("a file");
+    let mut again = Counted::again(dir, true);
+    let beginning = again.begin();
+    assert_eq!(
+        (beginning.boot_count, beginning.uncounted),
+        (Some(ahead + 1), None)
+    );
+    // It was on the disk before it was handed over.
+    let text = fs::read_to_string(state.join("boot-count")).expect("the file");
+    assert_eq!(text, format!("vrrpd boot-count 1\n{}\n", ahead + 2));
+    assert_eq!(again.services.host.boot_count, Some(ahead + 1));
+    fs::remove_dir_all(&again.dir).expect("the directory");
+}
+
+#[test]
+fn a_boot_count_that_cannot_be_kept_begins_with_the_clock_and_is_told() {
+    let mut one = Counted::start("unkept", true);
+    let kept = one.begin().boot_count.expect("a number");
+    let dir = one.dir.clone();
+    drop(one);
+    let state = dir.join("state");
+    fs::remove_dir_all(&state).expect("the directory");
+    fs::write(&state, "a file").expect("a file");
+    let mut one = Counted::again(dir, true);
+    let beginning = one.begin();
+    assert!(beginning.boot_count >= Some(kept));
+    let why = beginning.uncounted.expect("a reason");
+    assert!(why.contains("the state directory"), "{why}");
+    fs::remove_dir_all(&one.dir).expect("the directory");
 }

@@ -35,7 +35,11 @@ fn serve(spec: VrSpec) -> (WorkerPlatform, JoinHandle<()>) {
         let runtime_dir = directory();
         let platform = FreebsdPlatform::open(Options { runtime_dir }).unwrap();
         let virtual_routers = vec![spec];
-        let mut server = Server::new(platform, theirs, HostConfig { virtual_routers });
+        let config = HostConfig {
+            virtual_routers,
+            ..HostConfig::default()
+        };
+        let mut server = Server::new(platform, theirs, config);
         loop {
             let mut channel = [Waited {
                 fd: server.fd(),

@@ -63,6 +63,9 @@ impl<P: Platform> Host<P> {
             .iter()
             .any(|spec| spec.hmac.is_some());
         self.read_clock(now);
+        if let Some(boots) = config.boot_count {
+            self.core.engine.set_boot_count(now, boots);
+        }
         let work = self.sort_out(config);
         self.core.shortest = shortest.unwrap_or_default();
         Ok(self.commit(now, work))

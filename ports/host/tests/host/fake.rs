@@ -63,6 +63,8 @@ pub(crate) struct Machine {
     pub(crate) broken: Vec<String>,
     /// How long the calls take that change something: prefixes of what `PlatformError::what` says.
     pub(crate) slow: Vec<(&'static str, Duration)>,
+    /// The seconds in the number of the last advertisement that was sent, if it was signed.
+    pub(crate) number: Option<u32>,
     /// Every advertisement that was sent: when, VRID and priority.
     pub(crate) adverts: Vec<(Instant, u8, u8)>,
     /// They fail because somebody else has what is wanted.
@@ -461,6 +463,7 @@ impl Platform for Fake {
         let name = self.machine(|m| {
             if let Call::Advert(vrid, priority) = call {
                 m.adverts.push((m.clock.get(), vrid, priority));
+                m.number = seconds_of_trailer(message);
             }
             if transmit.frame[..6] == transmit.frame[6..12] {
                 m.to_itself.push(transmit.frame.to_vec());
@@ -582,4 +585,10 @@ impl Platform for Fake {
     fn warnings(&self, list: &mut Vec<PlatformWarning>) {
         self.machine(|m| list.extend_from_slice(&m.warnings));
     }
+}
+
+/// The seconds in the number of a message for one IPv4 address. `None`: it is not signed.
+fn seconds_of_trailer(message: &[u8]) -> Option<u32> {
+    let octets = message.get(12..)?.get(4..8)?;
+    Some(u32::from_be_bytes(octets.try_into().ok()?))
 }

@@ -2,7 +2,8 @@
 
 use vrrp_core::{AntiReplay, AuthMode, AuthSettings, DropReason, State, VrSettings};
 use vrrp_host::{
-    AuthReport, ConfigCause, Event, HmacSpec, Host, KeySource, KeySpec, PathState, Secret, VrSpec,
+    AuthReport, ConfigCause, Event, HmacSpec, Host, HostConfig, KeySource, KeySpec, PathState,
+    Secret, VrSpec,
 };
 
 use crate::sim::{Sim, advert, config, id, ip, spec};
@@ -328,6 +329,63 @@ fn monotonic_numbers_need_no_clock_that_is_right() {
     assert_eq!(sim.states(1), [State::Active, State::Backup]);
     assert_eq!(changes(&sim, 1), 1);
     assert_eq!(warnings(&sim, 1), [""; 0]);
+}
+
+#[test]
+fn a_boot_count_lets_a_host_restart_with_its_clock_set_back() {
+    let one = [key(1, 7)];
+    let counted = |priority, boot_count| {
+        let mut spec = signed(priority, AuthMode::Enforce, &one, 1);
+        if let Some(hmac) = &mut spec.hmac {
+            hmac.settings.replay = AntiReplay::Monotonic;
+        }
+        HostConfig {
+            boot_count,
+            ..config(&[spec])
+        }
+    };
+    // Without one it is refused by the other for an hour, and both are master.
+    for (boots, both_masters) in [(None, true), (Some(1_800_000_000), false)] {
+        let mut sim = Sim::new(&[counted(200, boots), counted(100, None)]);
+        sim.run_to(10_000);
+        assert_eq!(sim.states(1), [State::Active, State::Backup]);
+        sim.hosts[0].shutdown();
+        sim.run_to(15_000);
+        assert!(sim.hosts[0].is_stopped());
+        let platform = sim.hosts.remove(0).into_platform();
+        sim.machine(0).clock_ahead = -3_600;
+        let next = counted(200, boots.map(|boots| boots + 2));
+        let host = Host::open(platform, next).expect("a good configuration");
+        sim.hosts.insert(0, host);
+        sim.run_to(30_000);
+        let second = [State::Backup, State::Active][usize::from(both_masters)];
+        assert_eq!(sim.states(1), [State::Active, second], "{boots:?}");
+        let drops = sim.report(1, &id("eth0", 1)).statistics.drops;
+        assert_eq!(drops.count(DropReason::AuthReplay) > 0, both_masters);
+    }
+}
+
+#[test]
+fn a_reload_gives_another_boot_count() {
+    let one = [key(1, 7)];
+    let of = |replay, boot_count| {
+        let mut spec = signed(200, AuthMode::Enforce, &one, 1);
+        if let Some(hmac) = &mut spec.hmac {
+            hmac.settings.replay = replay;
+        }
+        HostConfig {
+            boot_count,
+            ..config(&[spec])
+        }
+    };
+    let mut sim = Sim::new(&[of(AntiReplay::Time, None)]);
+    sim.run_to(10_000);
+    for (millis, boots) in [(12_000, 1_900_000_000_u32), (14_000, 1_900_000_002)] {
+        let new = of(AntiReplay::Monotonic, Some(boots));
+        sim.hosts[0].reload(new).expect("a good configuration");
+        sim.run_to(millis);
+        assert_eq!(sim.machine(0).number, Some(boots));
+    }
 }
 
 #[test]

@@ -70,6 +70,7 @@ pub(crate) fn spec(number: u8, priority: u8) -> VrSpec {
 pub(crate) fn config(specs: &[VrSpec]) -> HostConfig {
     HostConfig {
         virtual_routers: specs.to_vec(),
+        ..HostConfig::default()
     }
 }
 

@@ -249,6 +249,7 @@ fn spec() -> VrSpec {
 fn config() -> HostConfig {
     HostConfig {
         virtual_routers: vec![spec()],
+        ..HostConfig::default()
     }
 }
 

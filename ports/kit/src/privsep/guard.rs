@@ -137,6 +137,12 @@ impl Guard {
         self.prepared.keys().copied()
     }
 
+    /// The boot count that the worker may sign with: of the newest configuration that has one.
+    pub(super) fn boot_count(&self) -> Option<u32> {
+        let mut configs = [&self.offered, &self.current, &self.before].into_iter();
+        configs.find_map(|config| config.boot_count)
+    }
+
     /// The interfaces that are watched.
     pub(super) fn interfaces(&self) -> Vec<HostIf> {
         self.names.keys().copied().collect()

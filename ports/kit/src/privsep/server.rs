@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use vrrp_core::{AntiReplay, Duration as CoreDuration, InterfaceState, VirtualAddress, VrKey};
 use vrrp_host::{
-    AddressChange, HostConfig, HostFacts, HostIf, Incoming, Platform, PlatformError, VrId, VrSpec,
-    farewell,
+    AddressChange, FarewellClock, HostConfig, HostFacts, HostIf, Incoming, Platform, PlatformError,
+    VrId, VrSpec, farewell,
 };
 
 use crate::clock::LatestClock;
@@ -127,7 +127,10 @@ pub fn hand_over_left<P: PrivilegedPlatform>(platform: &mut P, config: &HostConf
         };
         if let Some(state) = states.get(host_if) {
             let key = host_if.key(spec.id.vrid, spec.id.family);
-            let clock = platform.since_epoch();
+            let clock = FarewellClock {
+                since_epoch: platform.since_epoch(),
+                boot_count: config.boot_count,
+            };
             let said = farewell(spec, key, state, clock, &mut |transmit| {
                 platform.transmit(transmit)
             });
@@ -250,12 +253,16 @@ impl<P: PrivilegedPlatform> Server<P> {
         if let (Some(spec), Some(state)) = (self.guard.spec_of(key), state) {
             let platform = &mut self.platform;
             let now = platform.now();
-            let clock = platform.since_epoch().map(|wall| {
+            let since_epoch = platform.since_epoch().map(|wall| {
                 let time = spec.hmac.as_ref().map(|hmac| &hmac.settings);
                 let time = time.filter(|settings| settings.replay == AntiReplay::Time);
                 let window = time.map(|settings| CoreDuration::from_secs(settings.window.into()));
                 self.clock.latest(now, wall, window)
             });
+            let clock = FarewellClock {
+                since_epoch,
+                boot_count: self.guard.boot_count(),
+            };
             farewell(spec, key, state, clock, &mut |transmit| {
                 platform.transmit(transmit)
             });

@@ -34,6 +34,7 @@ fn spec(interface: &str, vrid: u8, addresses: &[VirtualAddress]) -> VrSpec {
 fn config(specs: &[VrSpec]) -> HostConfig {
     HostConfig {
         virtual_routers: specs.to_vec(),
+        ..HostConfig::default()
     }
 }
 

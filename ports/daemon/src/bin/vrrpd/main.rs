@@ -16,7 +16,8 @@ use lexopt::prelude::*;
 
 use vrrp_config::{self as config, Config, DEFAULT_FILE, Global, Source};
 use vrrp_host::{ConfigCause, ConfigError, PlatformError};
-use vrrp_port_kit::privsep::hand_over_left;
+use vrrp_port_kit::privsep::{PrivilegedPlatform, hand_over_left};
+use vrrpd::boot_count::{self, BootCount};
 use vrrpd::control::BindError;
 use vrrpd::daemon::log_remark;
 use vrrpd::facts;
@@ -24,6 +25,7 @@ use vrrpd::logging::{self, Target};
 use vrrpd::output;
 use vrrpd::scrape::Kind;
 use vrrpd::scripts::PROGRAM;
+use vrrpd::state::StateDir;
 use vrrpd::sys::{self, Background, SystemAccounts};
 
 use system::open_platform;
@@ -241,7 +243,8 @@ fn clean(file: &Path) -> Result<(), Failure> {
         let faults = config.read_secrets(&source, &SystemAccounts);
         faults.iter().for_each(log_remark);
     }
-    let host = config.as_ref().map(Config::host).unwrap_or_default();
+    let counts = config.as_ref().is_some_and(Config::needs_boot_count);
+    let mut host = config.as_ref().map(Config::host).unwrap_or_default();
     let global = config.map(|config| config.global).unwrap_or_else(|| {
         log::warn!(
             "{}: not usable, so the default runtimedir is taken",
@@ -252,10 +255,24 @@ fn clean(file: &Path) -> Result<(), Failure> {
     // Opening removes them; the platform has installed nothing itself.
     let cleaned = open_platform(&global.runtime_dir);
     let mut platform = cleaned.map_err(|error| (platform_code(&error), hint(&error)))?;
+    if counts && !platform.left_served().is_empty() {
+        host.boot_count = Some(take_boot_count(&global.state_dir));
+    }
     for id in hand_over_left(&mut platform, &host) {
         log::info!("{id}: handed over by priority 0");
     }
     Ok(())
+}
+
+/// Takes a boot count for what is handed over. Others refuse it if the dead process has signed with more.
+fn take_boot_count(state_dir: &Path) -> u32 {
+    let dir = StateDir::new(state_dir);
+    let mut count = BootCount::read(&dir);
+    let number = count.take();
+    if let Err(why) = dir.write(boot_count::FILE, &count.contents()) {
+        log::warn!("{}", boot_count::not_kept(&why));
+    }
+    number
 }
 
 fn run(mut args: Args) -> Result<(), Failure> {

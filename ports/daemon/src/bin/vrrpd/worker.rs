@@ -38,6 +38,7 @@ pub(crate) fn run(scraped: Option<Kind>) -> Result<(), Failure> {
         file,
         text,
         secrets,
+        boot_count,
         pid,
         began,
         crashes,
@@ -62,6 +63,7 @@ pub(crate) fn run(scraped: Option<Kind>) -> Result<(), Failure> {
     given_up(sys::give_up_rights(user, pid), log::Level::Warn)?;
     // The parent has judged it.
     let config = config::parse(&file, &text).config.and_then(|mut config| {
+        config.boot_count = boot_count;
         // Without its keys it would say and believe what is not signed.
         config.put_secrets(secrets).then_some(config)
     });

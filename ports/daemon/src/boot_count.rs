@@ -1,0 +1,119 @@
+//! The boot count: the number that the signatures of `antireplay = monotonic` begin with, in the state
+//! directory, so that a host whose clock was set back over a restart is not refused by the others.
+//!
+//! The file holds the greatest number that may have been signed with. Each life of a worker, and each reload,
+//! takes the one after it, or the seconds of the clock where those are further on: the numbers of a host
+//! that had no file yet were of the clock. It takes two, of which the second is for the farewell.
+
+use vrrp_port_kit::clock;
+
+use crate::state::{StateDir, StateFile};
+
+/// The file in the state directory: a number and the end of the line.
+pub const FILE: StateFile = StateFile {
+    name: "boot-count",
+    format: 1,
+    most: "4294967295\n".len(),
+};
+
+/// The numbers that have been taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BootCount {
+    /// The greatest one. `None`: there is no file, or it cannot be read.
+    taken: Option<u32>,
+}
+
+impl BootCount {
+    /// Reads the file. One that makes no sense is set aside.
+    pub fn read(dir: &StateDir) -> Self {
+        let octets = dir.read(FILE);
+        let taken = octets.and_then(|octets| {
+            let text = str::from_utf8(&octets).unwrap_or_default();
+            let number = text.strip_suffix('\n').and_then(|text| text.parse().ok());
+            if number.is_none() {
+                dir.set_aside(FILE, "it does not hold a number");
+            }
+            number
+        });
+        Self { taken }
+    }
+
+    /// Takes the next number. It counts once [`contents`](Self::contents) are on the disk.
+    pub fn take(&mut self) -> u32 {
+        self.take_at((clock::since_epoch().as_micros() / 1_000_000) as u32)
+    }
+
+    fn take_at(&mut self, clock: u32) -> u32 {
+        let number = match self.taken.map(|taken| taken.wrapping_add(1)) {
+            // Which is further on is judged as receivers judge it (RFC 1982).
+            Some(next) if clock.wrapping_sub(next) as i32 <= 0 => next,
+            _ => clock,
+        };
+        self.taken = Some(number.wrapping_add(1));
+        number
+    }
+
+    /// The contents of the file.
+    pub fn contents(&self) -> Vec<u8> {
+        let taken = self.taken.unwrap_or_default();
+        format!("{taken}\n").into_bytes()
+    }
+}
+
+/// The warning about a number that is not on the disk.
+pub fn not_kept(why: &str) -> String {
+    format!(
+        "the boot count of antireplay = monotonic is not kept: {why}; if the clock is set back before the next start, other hosts refuse this one: mend this and reload"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn directory(name: &str) -> PathBuf {
+        let name = format!("vrrpd-boot-count-{name}-{}", std::process::id());
+        std::env::temp_dir().join(name)
+    }
+
+    #[test]
+    fn each_number_is_after_those_before_and_not_behind_the_clock() {
+        let mut count = BootCount { taken: None };
+        assert_eq!(count.take_at(1_000), 1_000);
+        // 1001 is that of the farewell.
+        assert_eq!(count.take_at(1_000), 1_002);
+        // The clock was set back.
+        assert_eq!(count.take_at(10), 1_004);
+        assert_eq!(count.take_at(5_000), 5_000);
+        assert_eq!(count.contents(), b"5001\n");
+        // Over the end of 32 bits, in 2106.
+        let mut count = BootCount {
+            taken: Some(u32::MAX),
+        };
+        assert_eq!(count.take_at(u32::MAX - 9), 0);
+        assert_eq!(count.take_at(7), 7);
+    }
+
+    #[test]
+    fn a_file_is_read_again_and_one_that_makes_no_sense_is_set_aside() {
+        let path = directory("file");
+        let dir = StateDir::new(&path);
+        let mut count = BootCount::read(&dir);
+        assert_eq!(count.taken, None);
+        let number = count.take();
+        dir.write(FILE, &count.contents()).expect("written");
+        assert_eq!(BootCount::read(&dir).taken, Some(number + 1));
+        let head = "vrrpd boot-count 1\n";
+        for bad in ["", "7", "x\n", "-1\n", "4294967296\n", "7\n8\n"] {
+            fs::write(path.join(FILE.name), format!("{head}{bad}")).expect("a file");
+            assert_eq!(BootCount::read(&dir).taken, None, "{bad}");
+            let aside = dir.take_aside().concat();
+            assert!(aside.contains("boot-count is not used"), "{bad}: {aside}");
+            assert!(!path.join(FILE.name).exists());
+        }
+        fs::remove_dir_all(path).expect("the directory");
+    }
+}
