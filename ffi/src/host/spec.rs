@@ -167,6 +167,7 @@ unsafe fn router(path: &str, given: &vrrp_host_router, objects: &[Tracked]) -> R
         prepares: false,
         addresses,
         source: at(&format!("{path}.source"), source)?,
+        routing: Vec::new(),
         peers: Vec::new(),
         tracks: Vec::new(),
         hmac: None,

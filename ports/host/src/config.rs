@@ -15,6 +15,7 @@ use vrrp_core::{
 use crate::error::PlatformError;
 use crate::hmac::HmacSpec;
 use crate::limits::{MAX_INTERFACES, MAX_VIRTUAL_ROUTERS};
+use crate::routing::RoutingItem;
 use crate::setup::VrSetup;
 
 /// Everything that a host is to do.
@@ -152,6 +153,8 @@ pub struct VrSpec {
     pub addresses: Vec<AddressSpec>,
     /// See [`VrConfig::source`]. While the interface does not have it there is a warning.
     pub source: Option<IpAddr>,
+    /// See [`VrSetup::routing`]; at most [`MAX_ROUTING`](crate::MAX_ROUTING).
+    pub routing: Vec<RoutingItem>,
     /// See [`VrConfig::peers`].
     pub peers: Vec<IpAddr>,
     /// Objects that move its priority or hold it back; at most [`vrrp_core::MAX_TRACKS`].
@@ -180,6 +183,7 @@ impl VrSpec {
             prepares: false,
             addresses,
             source: None,
+            routing: Vec::new(),
             peers: Vec::new(),
             tracks: Vec::new(),
             hmac: None,
@@ -256,6 +260,7 @@ impl VrSpec {
             unicast: !self.peers.is_empty(),
             group: self.settings.group.filter(|_| self.peers.is_empty()),
             source: self.source,
+            routing: self.routing.clone(),
         }
     }
 

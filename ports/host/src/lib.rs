@@ -40,6 +40,7 @@ mod objects;
 mod platform;
 mod queue;
 mod report;
+mod routing;
 mod setup;
 mod sightings;
 pub mod wording;
@@ -60,5 +61,8 @@ pub use platform::{AddressChange, Incoming, Platform, PlatformWarning, Subject, 
 pub use report::{
     About, AuthReport, Holder, InterfaceReport, Lateness, PathState, Refused, Rejection, Reload,
     SecondPath, Sighting, TrackReport, VrReport, Warning,
+};
+pub use routing::{
+    MAX_ROUTING, Network, Route, RouteKind, RouteScope, RoutingError, RoutingItem, Rule, RuleAction,
 };
 pub use setup::VrSetup;

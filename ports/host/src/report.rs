@@ -10,6 +10,7 @@ use vrrp_core::{
 
 use crate::config::{AddressSpec, Tracked, VrId};
 use crate::event::Why;
+use crate::routing::RoutingItem;
 
 /// A virtual router as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +43,8 @@ pub struct VrReport {
     pub statistics: Statistics,
     /// Its addresses.
     pub addresses: Vec<AddressSpec>,
+    /// The routes and rules that come and go with them.
+    pub routing: Vec<RoutingItem>,
     /// Which MAC it is configured to serve them with.
     pub mac_mode: MacMode,
     /// The MAC that serves them while it is Active.

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use vrrp_core::{MacMode, VirtualAddress, VrKey};
 
+use crate::routing::RoutingItem;
+
 /// The facts that a port must know of a virtual router before it can take part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VrSetup {
@@ -34,4 +36,8 @@ pub struct VrSetup {
     /// The address to advertise from, where one is chosen. The platform warns while its interface does not
     /// have it.
     pub source: Option<IpAddr>,
+    /// Routes and rules that are installed while it serves an address, and no longer. One that is there
+    /// already, put by somebody else, is left alone; one that the system refuses is tried again, with a
+    /// warning, and keeps nothing else from being served.
+    pub routing: Vec<RoutingItem>,
 }

@@ -7,6 +7,7 @@
 //! - [`Port`]: the steps that every port takes in the same order, over a [`Table`] of interfaces and
 //!   virtual routers.
 //! - [`Resets`]: the thread that resets TCP connections of addresses that are given up.
+//! - [`Routing`]: the routes and rules that come and go with addresses.
 //! - [`trust`]: whether others can have written a file or a directory.
 //! - [`WakeUp`]: the one place that knows what the timer is set to.
 
@@ -22,6 +23,7 @@ pub mod ledger;
 mod port;
 pub mod privsep;
 mod routers;
+mod routing;
 mod served;
 mod sys;
 pub mod trust;
@@ -36,6 +38,7 @@ pub use interfaces::Interfaces;
 pub use kernel_if::KernelIf;
 pub use port::{Port, Table, VirtualMac};
 pub use routers::{Router, Routers};
+pub use routing::{Routing, Step};
 pub use served::{Change, Served, Serving};
 pub use wakeup::WakeUp;
 pub use watched::{InterfaceSockets, Watched};

@@ -262,6 +262,7 @@ fn setup(vrid: u8, mac_mode: MacMode, last: u8) -> VrSetup {
         unicast: false,
         group: None,
         source: None,
+        routing: Vec::new(),
     }
 }
 

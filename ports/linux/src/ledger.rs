@@ -8,6 +8,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use vrrp_core::{MacAddr, VirtualAddress};
+use vrrp_host::RoutingItem;
 use vrrp_port_kit::ledger;
 
 use crate::names;
@@ -71,6 +72,8 @@ pub(crate) enum Entry {
     },
     /// A blackhole route.
     Route { address: IpAddr },
+    /// A route or a rule of a virtual router.
+    Routing(RoutingItem),
     /// A setting of an interface, below /proc/sys/net/ipv4/conf.
     Setting {
         device: String,
@@ -113,6 +116,8 @@ fn is_undoable(entry: &Entry) -> bool {
             is_device(device) && is_virtual(*address) && *prefix_len <= longest
         }
         Entry::Route { address } => is_virtual(*address),
+        // Only one with our mark is removed.
+        Entry::Routing(_) => true,
         Entry::Setting {
             device,
             name,
@@ -143,6 +148,7 @@ impl fmt::Display for Entry {
                 prefix_len,
             } => write!(f, "address {device} {address} {prefix_len}"),
             Entry::Route { address } => write!(f, "route {address}"),
+            Entry::Routing(item) => write!(f, "virtual {item}"),
             Entry::Setting {
                 device,
                 name,
@@ -163,6 +169,9 @@ fn parse_mac(text: &str) -> Option<MacAddr> {
 }
 
 fn read(text: &str) -> Option<Entry> {
+    if let Some(item) = text.strip_prefix("virtual ") {
+        return item.parse().ok().map(Entry::Routing);
+    }
     let words: Vec<&str> = text.split_ascii_whitespace().collect();
     match *words.as_slice() {
         ["link", name, mac] => Some(Entry::Link {
@@ -207,6 +216,12 @@ mod tests {
             Entry::Route {
                 address: [10, 0, 0, 1].into(),
             },
+            Entry::Routing(
+                "route 10.0.0.0/8 via 192.0.2.1 dev eth0 table 7"
+                    .parse()
+                    .unwrap(),
+            ),
+            Entry::Routing("rule from all priority 7 lookup 7".parse().unwrap()),
             Entry::Setting {
                 device: "eth0".into(),
                 name: "arp_ignore".into(),
@@ -241,6 +256,10 @@ mod tests {
             "address eth0  10.0.0.1 24",
             "route 0.0.0.0",
             "route 10.0.0.0/8",
+            "virtual route 10.0.0.0/8 dev eth0 proto static",
+            "virtual route default dev eth0",
+            "virtual rule from all lookup 7",
+            "virtual address 10.0.0.1",
             "setting eth0 forwarding 0 1",
             "setting eth0 ../../../kernel/core_pattern 0 1",
             "setting all arp_ignore 0 1",

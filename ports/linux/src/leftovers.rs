@@ -6,6 +6,7 @@ use std::io;
 use std::net::IpAddr;
 
 use vrrp_core::VirtualAddress;
+use vrrp_host::RoutingItem;
 use vrrp_port_kit::KernelIf;
 
 use crate::instances::Instance;
@@ -13,6 +14,7 @@ use crate::ledger::{self, Entry, Leftover};
 use crate::links::Links;
 use crate::names::{self, ALIAS, link_alias, link_group};
 use crate::netlink::{self, Address, Event, Link, Netlink, OUR_PROTOCOL, Requests};
+use crate::network::gone;
 use crate::sys;
 use crate::sysctl::apply::restore;
 
@@ -114,6 +116,20 @@ fn clean(
             Entry::Route { address } => {
                 remove(netlink, |to| netlink::blackhole(to, *address, false))
             }
+            Entry::Routing(item) => {
+                let device = match item {
+                    RoutingItem::Route(route) => route.device.as_ref(),
+                    RoutingItem::Rule(_) => None,
+                };
+                let index = device.map(|device| links.find(device));
+                match index {
+                    // It went with its interface.
+                    Some(None) => Ok(()),
+                    index => gone(netlink.perform(|to| {
+                        netlink::item(to, item, index.flatten(), false);
+                    })),
+                }
+            }
             Entry::Setting {
                 device,
                 name,
@@ -138,7 +154,8 @@ struct Swept {
     macvlans: usize,
     addresses: usize,
     routes: usize,
-    /// There are marked addresses or routes, and a running platform whose ledger cannot be read.
+    rules: usize,
+    /// There are marked addresses, routes or rules, and a running platform whose ledger cannot be read.
     unsure: bool,
 }
 
@@ -149,6 +166,7 @@ impl Swept {
             (self.macvlans, "macvlan"),
             (self.addresses, "address"),
             (self.routes, "route"),
+            (self.rules, "rule"),
         ];
         let parts: Vec<String> = parts
             .into_iter()
@@ -168,7 +186,7 @@ impl Swept {
         }
         if self.unsure {
             remarks.push(
-                "left addresses or routes that bear the marks of vrrpd: another one runs in this \
+                "left addresses, routes or rules that bear the marks of vrrpd: another one runs in this \
                  network namespace, and its ledger cannot be read from here"
                     .into(),
             );
@@ -213,14 +231,21 @@ fn sweep(netlink: &mut Netlink, living: &[Instance]) -> io::Result<Swept> {
     // An address or a route on a macvlan of ours goes or stays with it.
     let marked = links.addresses().filter(|a| a.protocol == OUR_PROTOCOL);
     let addresses: Vec<&Address> = marked.filter(|a| !on_macvlan(a.index)).collect();
-    let mut routes = routes(netlink)?;
+    let mut routes = marked_items(
+        netlink,
+        [netlink::dump_routes_ipv4, netlink::dump_routes_ipv6],
+    )?;
+    let rules = marked_items(
+        netlink,
+        [netlink::dump_rules_ipv4, netlink::dump_rules_ipv6],
+    )?;
     routes.retain(|route| !netlink::route_device(route).is_some_and(on_macvlan));
     let noted: Option<Vec<BTreeSet<Entry>>> = living
         .iter()
         .map(|i| ledger::entries_of(i.directory.as_ref()?, &i.token))
         .collect();
     let Some(noted) = noted else {
-        swept.unsure = !addresses.is_empty() || !routes.is_empty();
+        swept.unsure = !addresses.is_empty() || !routes.is_empty() || !rules.is_empty();
         return Ok(swept);
     };
     let is_noted = |is: &dyn Fn(&Entry) -> bool| noted.iter().flatten().any(is);
@@ -241,12 +266,25 @@ fn sweep(netlink: &mut Netlink, living: &[Instance]) -> io::Result<Swept> {
         }
     }
     for route in &routes {
-        let target = netlink::route_target(route);
-        let is =
-            |entry: &Entry| matches!(entry, Entry::Route { address } if Some(*address) == target);
+        let network = netlink::route_network(route);
+        let is = |entry: &Entry| match entry {
+            Entry::Route { address } => network.is_some_and(|(to, _)| to == *address),
+            Entry::Routing(RoutingItem::Route(route)) => {
+                network == Some((route.to.address, route.to.prefix_len))
+            }
+            _ => false,
+        };
         if !is_noted(&is) {
             remove(netlink, |to| netlink::delete_route(to, route))?;
             swept.routes += 1;
+        }
+    }
+    for rule in &rules {
+        let priority = netlink::rule_priority(rule);
+        let is = |entry: &Entry| matches!(entry, Entry::Routing(RoutingItem::Rule(rule)) if Some(rule.priority) == priority);
+        if !is_noted(&is) {
+            remove(netlink, |to| netlink::delete_rule(to, rule))?;
+            swept.rules += 1;
         }
     }
     Ok(swept)
@@ -271,21 +309,28 @@ fn list(netlink: &mut Netlink) -> io::Result<Links> {
     Ok(links)
 }
 
-/// The routes that bear our mark, as a dump tells them.
-fn routes(netlink: &mut Netlink) -> io::Result<Vec<Vec<u8>>> {
-    let mut routes = Vec::new();
-    for ask in [netlink::dump_routes_ipv4, netlink::dump_routes_ipv6] {
+/// The routes or rules that bear our mark, as dumps tell them.
+fn marked_items(netlink: &mut Netlink, asks: [fn(&mut Requests); 2]) -> io::Result<Vec<Vec<u8>>> {
+    let mut found = Vec::new();
+    for ask in asks {
         let events = match netlink.dump(ask) {
-            // A kernel without the family.
-            Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => continue,
+            // A kernel without the family, or without rules.
+            Err(error)
+                if matches!(
+                    error.raw_os_error(),
+                    Some(libc::EOPNOTSUPP | libc::EAFNOSUPPORT)
+                ) =>
+            {
+                continue;
+            }
             other => other?,
         };
-        routes.extend(events.into_iter().filter_map(|event| match event {
-            Event::Route(route) => Some(route),
+        found.extend(events.into_iter().filter_map(|event| match event {
+            Event::Route(one) | Event::Rule(one) => Some(one),
             _ => None,
         }));
     }
-    Ok(routes)
+    Ok(found)
 }
 
 /// Has something removed that may be gone meanwhile.
@@ -294,7 +339,7 @@ fn remove(netlink: &mut Netlink, fill: impl FnOnce(&mut Requests)) -> io::Result
         Err(error)
             if matches!(
                 error.raw_os_error(),
-                Some(libc::ENODEV | libc::ESRCH | libc::EADDRNOTAVAIL)
+                Some(libc::ENODEV | libc::ESRCH | libc::ENOENT | libc::EADDRNOTAVAIL)
             ) =>
         {
             Ok(())

@@ -103,7 +103,11 @@ impl Links {
                     entry.addresses.remove(&address);
                 }
             }
-            Event::Route(_) | Event::Sysctl(_) | Event::Done | Event::Result(_) => {}
+            Event::Route(_)
+            | Event::Rule(_)
+            | Event::Sysctl(_)
+            | Event::Done
+            | Event::Result(_) => {}
         }
     }
 

@@ -261,6 +261,7 @@ fn setup_of(spec: &VrSpec, key: VrKey) -> VrSetup {
         unicast: !spec.peers.is_empty(),
         group: spec.settings.group.filter(|_| spec.peers.is_empty()),
         source: spec.source,
+        routing: spec.routing.clone(),
     }
 }
 

@@ -49,6 +49,7 @@ impl<P: Platform> Host<P> {
             refused: self.core.why_not_ready(key).map(str::to_owned),
             statistics: *self.core.engine.statistics(key)?,
             addresses: self.addresses(key, spec),
+            routing: spec.routing.clone(),
             mac_mode: spec.settings.mac_mode,
             mac: match spec.settings.mac_mode {
                 MacMode::Virtual => key.virtual_mac(),

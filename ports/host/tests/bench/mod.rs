@@ -49,6 +49,7 @@ pub fn setup(key: VrKey, mac_mode: MacMode, address: VirtualAddress) -> VrSetup 
         unicast: false,
         group: None,
         source: None,
+        routing: Vec::new(),
     }
 }
 

@@ -7,7 +7,10 @@ use std::net::IpAddr;
 use vrrp_core::{Failure, Family, InterfaceState, MacAddr, MacMode, VirtualAddress, VrKey, Vrid};
 
 use super::{Link, LinkRole, MAX_DATAGRAM, Message, Place, Request, Unicast};
-use vrrp_host::{HostIf, MAX_ADDRESSES, PlatformError, PlatformWarning, Subject, VrSetup};
+use vrrp_host::{
+    HostIf, MAX_ADDRESSES, MAX_ROUTING, PlatformError, PlatformWarning, RoutingItem, Subject,
+    VrSetup,
+};
 
 /// The longest name of an interface, with room to spare.
 const MAX_NAME: usize = 255;
@@ -246,6 +249,10 @@ impl Writer {
         for (address, interface) in &setup.addresses {
             self.address(*address).maybe(interface.as_deref());
         }
+        self.u32(setup.routing.len() as u32);
+        for item in &setup.routing {
+            self.text(&item.to_string());
+        }
         self
     }
 
@@ -439,6 +446,14 @@ impl<'a> Reader<'a> {
             };
             addresses.push((address, interface));
         }
+        let count = self.u32()? as usize;
+        if count > MAX_ROUTING {
+            return None;
+        }
+        let mut routing: Vec<RoutingItem> = Vec::new();
+        for _ in 0..count {
+            routing.push(self.text()?.parse().ok()?);
+        }
         Some(VrSetup {
             key,
             mac_mode,
@@ -450,6 +465,7 @@ impl<'a> Reader<'a> {
             addresses,
             unicast,
             source,
+            routing,
         })
     }
 

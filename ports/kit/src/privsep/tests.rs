@@ -58,6 +58,12 @@ fn every_request() -> Vec<Request> {
     let mut one = spec("em0", 7, &[address("fe80::7", 64), address("fd00::7", 64)]);
     one.addresses[1].interface = Some("em1".into());
     one.peers = vec!["fd00::2".parse().unwrap()];
+    for text in [
+        "route default via fe80::9 dev em0",
+        "rule inet6 from all priority 7 lookup 7",
+    ] {
+        one.routing.push(text.parse().unwrap());
+    }
     vec![
         watch(3, "em0"),
         Request::Unwatch {

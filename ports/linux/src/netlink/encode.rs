@@ -7,12 +7,12 @@ use vrrp_port_kit::KernelIf;
 
 use super::*;
 
-const REQUEST: u16 = 1;
-const ACK: u16 = 4;
-const DUMP: u16 = 0x300;
+pub(super) const REQUEST: u16 = 1;
+pub(super) const ACK: u16 = 4;
+pub(super) const DUMP: u16 = 0x300;
 const REPLACE: u16 = 0x100;
-const EXCLUSIVE: u16 = 0x200;
-const CREATE: u16 = 0x400;
+pub(super) const EXCLUSIVE: u16 = 0x200;
+pub(super) const CREATE: u16 = 0x400;
 
 const IFLA_INFO_DATA: u16 = 2;
 const IFLA_MACVLAN_MODE: u16 = 1;
@@ -32,12 +32,12 @@ const IFA_F_NOPREFIXROUTE: u32 = 0x200;
 /// The lifetime of an address that stays until it is removed.
 const FOR_EVER: u32 = u32::MAX;
 
-const RT_SCOPE_HOST: u8 = 254;
-const RT_SCOPE_LINK: u8 = 253;
+pub(super) const RT_SCOPE_HOST: u8 = 254;
+pub(super) const RT_SCOPE_LINK: u8 = 253;
 const RTPROT_KERNEL: u8 = 2;
-const RTN_UNICAST: u8 = 1;
+pub(super) const RTN_UNICAST: u8 = 1;
 const RT_TABLE_MAIN: u8 = 254;
-const RTN_BLACKHOLE: u8 = 6;
+pub(super) const RTN_BLACKHOLE: u8 = 6;
 
 /// Messages with the sequence numbers by which their answers are known.
 #[derive(Debug, Default)]
@@ -80,7 +80,13 @@ impl Requests {
         first..=self.sequence
     }
 
-    fn message(&mut self, kind: u16, flags: u16, body: &[u8], attributes: impl FnOnce(&mut Self)) {
+    pub(super) fn message(
+        &mut self,
+        kind: u16,
+        flags: u16,
+        body: &[u8],
+        attributes: impl FnOnce(&mut Self),
+    ) {
         // Numbers do not wrap within one batch; 2^32 requests are more than a life.
         self.sequence = self.sequence.wrapping_add(1);
         let start = self.octets.len();
@@ -96,11 +102,11 @@ impl Requests {
         self.patch(start, &len.to_ne_bytes());
     }
 
-    fn attribute(&mut self, kind: u16, value: &[u8]) {
+    pub(super) fn attribute(&mut self, kind: u16, value: &[u8]) {
         self.nest(kind, |m| m.octets.extend_from_slice(value));
     }
 
-    fn nest(&mut self, kind: u16, inside: impl FnOnce(&mut Self)) {
+    pub(super) fn nest(&mut self, kind: u16, inside: impl FnOnce(&mut Self)) {
         let start = self.octets.len();
         self.octets.extend_from_slice(&[0; 2]);
         self.octets.extend_from_slice(&kind.to_ne_bytes());
@@ -116,7 +122,7 @@ impl Requests {
         }
     }
 
-    fn text(&mut self, kind: u16, text: &str) {
+    pub(super) fn text(&mut self, kind: u16, text: &str) {
         self.nest(kind, |m| {
             m.octets.extend_from_slice(text.as_bytes());
             m.octets.push(0);
@@ -522,7 +528,7 @@ pub(crate) fn dump_addresses(to: &mut Requests) {
     );
 }
 
-fn ip_attribute(to: &mut Requests, kind: u16, address: IpAddr) {
+pub(super) fn ip_attribute(to: &mut Requests, kind: u16, address: IpAddr) {
     match address {
         IpAddr::V4(ip) => to.attribute(kind, &ip.octets()),
         IpAddr::V6(ip) => to.attribute(kind, &ip.octets()),

@@ -3,6 +3,7 @@
 mod answers;
 mod encode;
 mod parse;
+mod routing;
 mod socket;
 
 pub(crate) use encode::{
@@ -11,11 +12,14 @@ pub(crate) use encode::{
     link_flags, link_named, link_route, link_settings, link_sysctls, link_with_counters,
     loopback_address, network_of, network_of_ipv6, network_route, renew_address,
 };
-pub(crate) use parse::{Address, Event, Link, decode, messages, route_device, route_target};
+pub(crate) use parse::{
+    Address, Event, Link, decode, messages, route_device, route_network, rule_priority,
+};
+pub(crate) use routing::{delete_rule, dump_rules_ipv4, dump_rules_ipv6, item};
 pub(crate) use socket::{Monitor, Netlink};
 
-/// The mark of our addresses (IFA_PROTO) and routes (rtm_protocol): the IP protocol number of
-/// VRRP, which no other user of either field is known to use.
+/// The mark of our addresses (IFA_PROTO), routes (rtm_protocol) and rules (FRA_PROTOCOL): the IP protocol number of
+/// VRRP, which no other user of these fields is known to use.
 pub(crate) const OUR_PROTOCOL: u8 = 112;
 
 const NLMSG_ERROR: u16 = 2;
@@ -30,6 +34,9 @@ const RTM_GETADDR: u16 = 22;
 const RTM_NEWROUTE: u16 = 24;
 const RTM_DELROUTE: u16 = 25;
 const RTM_GETROUTE: u16 = 26;
+const RTM_NEWRULE: u16 = 32;
+const RTM_DELRULE: u16 = 33;
+const RTM_GETRULE: u16 = 34;
 const RTM_NEWNETCONF: u16 = 80;
 
 const IFLA_ADDRESS: u16 = 1;
@@ -57,8 +64,21 @@ const IFA_PROTO: u16 = 11;
 
 const RTA_DST: u16 = 1;
 const RTA_OIF: u16 = 4;
+const RTA_GATEWAY: u16 = 5;
 const RTA_PRIORITY: u16 = 6;
 const RTA_PREFSRC: u16 = 7;
+const RTA_METRICS: u16 = 8;
+const RTA_TABLE: u16 = 15;
+
+const FRA_DST: u16 = 1;
+const FRA_SRC: u16 = 2;
+const FRA_IIFNAME: u16 = 3;
+const FRA_PRIORITY: u16 = 6;
+const FRA_FWMARK: u16 = 10;
+const FRA_TABLE: u16 = 15;
+const FRA_FWMASK: u16 = 16;
+const FRA_OIFNAME: u16 = 17;
+const FRA_PROTOCOL: u16 = 21;
 
 const AF_UNSPEC: u8 = libc::AF_UNSPEC as u8;
 const AF_INET: u8 = libc::AF_INET as u8;

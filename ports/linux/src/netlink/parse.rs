@@ -33,6 +33,8 @@ pub(crate) enum Event {
     Sysctl(Option<KernelIf>),
     /// A route that bears our mark: the message, as the kernel wants it back to remove the route.
     Route(Vec<u8>),
+    /// A rule that bears our mark, likewise.
+    Rule(Vec<u8>),
     /// The end of a dump.
     Done,
     /// The answer to a request: 0, or a number of errno.
@@ -166,6 +168,7 @@ pub(crate) fn decode(message: &Message<'_>) -> Option<Event> {
         RTM_DELLINK => link(message.body).map(|link| Event::LinkGone(link.index)),
         RTM_NEWADDR => address(message.body).map(Event::Address),
         RTM_NEWROUTE => route(message.body).map(Event::Route),
+        RTM_NEWRULE => rule(message.body).map(Event::Rule),
         RTM_DELADDR => address(message.body).map(Event::AddressGone),
         RTM_NEWNETCONF => sysctl(message.body),
         _ => None,
@@ -261,12 +264,33 @@ fn route(body: &[u8]) -> Option<Vec<u8>> {
     (*body.get(PROTOCOL)? == OUR_PROTOCOL).then(|| body.to_vec())
 }
 
-/// The address that a route is to, where it is a host route.
-pub(crate) fn route_target(route: &[u8]) -> Option<IpAddr> {
+fn rule(body: &[u8]) -> Option<Vec<u8>> {
+    let mut attributes = attributes(body.get(12..)?);
+    let marked = attributes.any(|(kind, value)| kind == FRA_PROTOCOL && value == [OUR_PROTOCOL]);
+    marked.then(|| body.to_vec())
+}
+
+/// The priority of a rule.
+pub(crate) fn rule_priority(rule: &[u8]) -> Option<u32> {
+    let (_, value) = attributes(rule.get(12..)?).find(|(kind, _)| *kind == FRA_PRIORITY)?;
+    u32_at(value, 0)
+}
+
+/// The network that a route is to: its address and the length of its prefix.
+pub(crate) fn route_network(route: &[u8]) -> Option<(IpAddr, u8)> {
     let (family, len) = (*route.first()?, *route.get(1)?);
-    let (_, value) = attributes(route.get(12..)?).find(|(kind, _)| *kind == RTA_DST)?;
-    let address = ip(family, value)?;
-    (len == if address.is_ipv4() { 32 } else { 128 }).then_some(address)
+    let mut attributes = attributes(route.get(12..)?);
+    match attributes.find(|(kind, _)| *kind == RTA_DST) {
+        Some((_, value)) => Some((ip(family, value)?, len)),
+        // All of them.
+        None => Some((
+            ip(
+                family,
+                [0; 16].get(..if family == AF_INET { 4 } else { 16 })?,
+            )?,
+            len,
+        )),
+    }
 }
 
 /// The number of the link that a route leads out by.

@@ -139,6 +139,8 @@ impl Network {
         {
             *last = Err(error);
         }
+        self.doubt_routing();
+        self.tidy_routing();
         results
     }
 
@@ -406,6 +408,8 @@ impl Network {
                 clean &= gone && self.installer.ledger.remove(&entry).is_ok();
             }
         }
+        self.doubt_routing();
+        self.tidy_routing();
         clean
     }
 }

@@ -9,6 +9,7 @@ mod macs;
 mod notices;
 mod port;
 mod removals;
+mod routing;
 
 use std::io;
 use std::net::IpAddr;
@@ -16,7 +17,7 @@ use std::time::Duration;
 
 use vrrp_core::{Family, Instant, VrKey};
 use vrrp_host::{HostIf, Incoming, PlatformError, PlatformWarning, Subject};
-use vrrp_port_kit::{KernelIf, Port as _, Resets};
+use vrrp_port_kit::{KernelIf, Port as _, Resets, Routing};
 
 use crate::announcements::Announcements;
 use crate::connections::{SockDiag, spawn};
@@ -35,6 +36,7 @@ use crate::sysctl::files;
 
 pub(crate) use addresses::AT_ONCE;
 use leases::Leases;
+pub(crate) use routing::gone;
 
 /// The longest time that an end waits for connections to be reset.
 const RESETS: Duration = Duration::from_secs(1);
@@ -52,6 +54,7 @@ pub(crate) struct Network {
     requests: NeighborRequests,
     announcements: Announcements,
     routes: Routes,
+    routing: Routing,
     loopback: LoopbackAddresses,
     leases: Leases,
     resets: Resets<SockDiag>,
@@ -92,6 +95,7 @@ impl Network {
             requests: NeighborRequests::default(),
             announcements: Announcements::default(),
             routes: Routes::default(),
+            routing: Routing::default(),
             loopback: LoopbackAddresses::default(),
             leases: Leases::default(),
             resets: Resets::new(opened.connections, spawn),
@@ -239,6 +243,7 @@ impl Network {
         self.requests
             .tidy(&mut self.state, &self.sysctls, &self.epoll)?;
         self.announcements.tidy(&mut self.state, &self.epoll);
+        self.tidy_routing();
         self.routes
             .tidy(&self.state, &mut self.installer)
             .map_err(|error| PlatformError::new("add the route to a network", error))
@@ -271,6 +276,7 @@ impl Network {
         for index in self.sysctls.take_due(&self.state, all) {
             result = result.and(self.examine(index));
         }
+        self.look_at_routing(all);
         let ended = self.sysctls.end_look();
         result.map_err(io::Error::other).and(ended)
     }
@@ -296,6 +302,7 @@ impl Network {
         self.announcements.warnings(list);
         self.loopback.warnings(&self.state, list);
         self.leases.warnings(list);
+        self.routing.warnings(list);
         let mut setups = self.state.table.routers.iter().map(|(_, r)| &r.setup);
         if let Some(why) = self.resets.failure()
             && setups.any(|setup| setup.reset_connections && setup.accept)

@@ -35,6 +35,7 @@ impl Network {
                     // It may have been down, and lost its routes.
                     if foreign {
                         self.routes.doubt();
+                        self.routing.doubt();
                         self.sysctls.note_link();
                     }
                     foreign
@@ -48,6 +49,7 @@ impl Network {
                     if foreign {
                         self.sysctls.doubt();
                         self.routes.doubt();
+                        self.routing.doubt();
                         self.announcements.doubt();
                     }
                     foreign

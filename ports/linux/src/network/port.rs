@@ -42,7 +42,7 @@ impl Port for Network {
     fn address_of(entry: &Entry) -> Option<IpAddr> {
         match entry {
             Entry::Address { address, .. } | Entry::Route { address } => Some(*address),
-            Entry::Link { .. } | Entry::Setting { .. } => None,
+            Entry::Link { .. } | Entry::Setting { .. } | Entry::Routing(_) => None,
         }
     }
 
@@ -112,6 +112,7 @@ impl Port for Network {
         self.sysctls.doubt();
         self.announcements.doubt();
         self.loopback.doubt();
+        self.doubt_routing();
     }
 
     fn judge(&self, setup: &VrSetup) -> Result<(), PlatformError> {

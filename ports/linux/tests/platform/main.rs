@@ -6,6 +6,7 @@ mod common;
 mod frames;
 mod macs;
 mod process;
+mod routing;
 mod silent;
 mod sources;
 mod sysctls;
