@@ -76,6 +76,7 @@ abi! {
     SOCKADDR_IN6_LEN: usize = 28, "sizeof(struct sockaddr_in6)";
     SIN6_ADDR: usize = 8, "offsetof(struct sockaddr_in6, sin6_addr)";
     SIN6_SCOPE: usize = 24, "offsetof(struct sockaddr_in6, sin6_scope_id)";
+    SOCKADDR_DL_LEN: usize = 54, "sizeof(struct sockaddr_dl)";
     SDL_INDEX: usize = 2, "offsetof(struct sockaddr_dl, sdl_index)";
     SDL_TYPE: usize = 4, "offsetof(struct sockaddr_dl, sdl_type)";
     SDL_NLEN: usize = 5, "offsetof(struct sockaddr_dl, sdl_nlen)";
@@ -166,7 +167,9 @@ abi! {
     RTA_IFP: u32 = 0x10, "RTA_IFP";
     RTA_IFA: u32 = 0x20, "RTA_IFA";
     RTF_UP: u32 = 1, "RTF_UP";
+    RTF_GATEWAY: u32 = 2, "RTF_GATEWAY";
     RTF_HOST: u32 = 4, "RTF_HOST";
+    RTF_REJECT: u32 = 8, "RTF_REJECT";
     RTF_STATIC: u32 = 0x800, "RTF_STATIC";
     RTF_BLACKHOLE: u32 = 0x1000, "RTF_BLACKHOLE";
     RT_MSGHDR_LEN: usize = 152, "sizeof(struct rt_msghdr)";

@@ -4,7 +4,8 @@ use std::io;
 use std::os::fd::OwnedFd;
 
 use vrrp_core::{Family, VirtualAddress};
-use vrrp_port_kit::explain;
+use vrrp_host::Route;
+use vrrp_port_kit::{KernelIf, explain};
 
 use crate::abi::*;
 use crate::graph::Graph;
@@ -85,6 +86,18 @@ impl Installer {
     pub(crate) fn blackhole(&mut self, address: VirtualAddress, on: bool) -> io::Result<()> {
         self.sequence = self.sequence.wrapping_add(1);
         let message = request::blackhole(address, on, self.sequence);
+        sys::write(&self.routing, &message).map(drop)
+    }
+
+    /// Adds or removes a route of a virtual router; `index` is the interface that it names.
+    pub(crate) fn route(
+        &mut self,
+        route: &Route,
+        index: Option<KernelIf>,
+        on: bool,
+    ) -> io::Result<()> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let message = request::route(route, index, on, self.sequence);
         sys::write(&self.routing, &message).map(drop)
     }
 

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use vrrp_core::MacAddr;
+use vrrp_host::Route;
 use vrrp_port_kit::ledger;
 
 use crate::names;
@@ -74,6 +75,8 @@ pub(crate) enum Entry {
     Address { device: String, address: IpAddr },
     /// A blackhole route.
     Route { address: IpAddr },
+    /// A route of a virtual router.
+    Routing(Route),
     /// The MAC of an interface that a virtual one replaces.
     Mac {
         device: String,
@@ -102,6 +105,7 @@ fn is_undoable(entry: &Entry) -> bool {
         Entry::Source { device } | Entry::Detection { device } => is_device(device),
         Entry::Address { device, address } => is_device(device) && is_virtual(*address),
         Entry::Route { address } => is_virtual(*address),
+        Entry::Routing(_) => true,
         Entry::Mac { device, old, new } => {
             let (own, taken) = (old.0, names::is_virtual(*new));
             is_device(device) && taken && own[0] & 1 == 0 && own != [0; 6]
@@ -120,6 +124,9 @@ fn is_virtual(address: IpAddr) -> bool {
 }
 
 fn read(text: &str) -> Option<Entry> {
+    if let Some(route) = text.strip_prefix("virtual route ") {
+        return route.parse().ok().map(Entry::Routing);
+    }
     let words: Vec<&str> = text.split_ascii_whitespace().collect();
     Some(match *words.as_slice() {
         ["bridge", node] => Entry::Bridge { node: node.into() },
@@ -154,6 +161,7 @@ impl fmt::Display for Entry {
             Entry::Source { device } => write!(f, "source {device}"),
             Entry::Address { device, address } => write!(f, "address {device} {address}"),
             Entry::Route { address } => write!(f, "route {address}"),
+            Entry::Routing(route) => write!(f, "virtual route {route}"),
             Entry::Mac { device, old, new } => write!(f, "mac {device} {old} {new}"),
             Entry::Detection { device } => write!(f, "detection {device}"),
         }
@@ -191,6 +199,7 @@ mod tests {
             Entry::Route {
                 address: [10, 0, 0, 1].into(),
             },
+            Entry::Routing("10.0.0.0/8 via 192.0.2.1 dev em0".parse().unwrap()),
             Entry::Mac {
                 device: device(),
                 old: MacAddr([2, 0, 0, 0, 0, 1]),
@@ -220,6 +229,8 @@ mod tests {
             "address em0 ::",
             "address em0  10.0.0.1",
             "route 224.0.0.18",
+            "virtual route default dev em0",
+            "virtual rule from all priority 7 lookup 7",
             "mac em0 1:2:3 4:5:6",
             "mac em0 02:00:00:00:00:01 02:00:00:00:00:02",
             "mac em0 01:00:00:00:00:01 00:00:5e:00:01:01",

@@ -118,6 +118,14 @@ fn clean_entry(
             };
             installer.blackhole(address, false)
         }
+        Entry::Routing(route) => {
+            let index = route.device.as_ref().map(|device| links.find(device));
+            match index {
+                // It went with its interface.
+                Some(None) => Ok(()),
+                index => installer.route(route, index.flatten(), false),
+            }
+        }
         Entry::Mac { device, old, new } => {
             let index = links.find(device);
             let mac = index.and_then(|index| links.get(index)).map(|l| l.mac);

@@ -4,6 +4,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use vrrp_core::{MacAddr, VirtualAddress};
+use vrrp_host::{Route, RouteKind};
 use vrrp_port_kit::KernelIf;
 
 use crate::abi::*;
@@ -199,6 +200,88 @@ pub(crate) fn blackhole(address: VirtualAddress, on: bool, sequence: u32) -> Vec
     message
 }
 
+/// A route of a virtual router, to be written to a routing socket; `index` is the interface that it names.
+pub(crate) fn route(route: &Route, index: Option<KernelIf>, on: bool, sequence: u32) -> Vec<u8> {
+    let to = route.to.address;
+    let widest = if to.is_ipv4() { 32 } else { 128 };
+    let is_host = route.to.prefix_len == widest;
+    let mut flags = RTF_UP | RTF_STATIC;
+    if is_host {
+        flags |= RTF_HOST;
+    }
+    let loopback = match to {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+    };
+    let link = index.map(sockaddr_dl);
+    let gateway = match (route.kind, route.via) {
+        (RouteKind::Unicast, Some(via)) => {
+            flags |= RTF_GATEWAY;
+            // Of a link-local one the link is a part.
+            sockaddr(via, index.filter(|_| is_link_local(via)))
+        }
+        (RouteKind::Unicast, None) => link.clone().unwrap_or_default(),
+        (kind, _) => {
+            flags |= match kind {
+                RouteKind::Blackhole => RTF_BLACKHOLE,
+                _ => RTF_REJECT,
+            };
+            sockaddr(loopback, None)
+        }
+    };
+    let mut addresses = vec![(RTA_DST, sockaddr(to, None)), (RTA_GATEWAY, gateway)];
+    if !is_host {
+        addresses.push((RTA_NETMASK, sockaddr(mask(to, route.to.prefix_len), None)));
+    }
+    addresses.extend(link.map(|link| (RTA_IFP, link)));
+    let mut message = vec![0; RT_MSGHDR_LEN];
+    let mut there = 0;
+    for (bit, address) in addresses {
+        there |= bit;
+        message.extend(address);
+        // Each is padded to a multiple of a long.
+        message.resize(message.len().next_multiple_of(8), 0);
+    }
+    let len = (message.len() as u16).to_ne_bytes();
+    put(&mut message, RTM_MSGLEN, &len);
+    message[RTM_MSG_VERSION] = RTM_VERSION;
+    message[RTM_TYPE] = if on { RTM_ADD } else { RTM_DELETE };
+    put(&mut message, RTM_FLAGS, &flags.to_ne_bytes());
+    put(&mut message, RTM_ADDRS, &there.to_ne_bytes());
+    put(&mut message, RTM_SEQ, &sequence.to_ne_bytes());
+    message
+}
+
+fn is_link_local(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
+}
+
+/// The mask of a prefix.
+fn mask(of: IpAddr, len: u8) -> IpAddr {
+    let len = u32::from(len);
+    match of {
+        IpAddr::V4(_) => {
+            let bits = u32::MAX.checked_shl(32 - len.min(32)).unwrap_or(0);
+            IpAddr::V4(Ipv4Addr::from_bits(bits))
+        }
+        IpAddr::V6(_) => {
+            let bits = u128::MAX.checked_shl(128 - len.min(128)).unwrap_or(0);
+            IpAddr::V6(Ipv6Addr::from_bits(bits))
+        }
+    }
+}
+
+/// The octets of a struct sockaddr_dl that names an interface.
+fn sockaddr_dl(index: KernelIf) -> Vec<u8> {
+    let mut address = vec![0; SOCKADDR_DL_LEN];
+    address[0] = SOCKADDR_DL_LEN as u8;
+    address[1] = AF_LINK;
+    // The kernel has no more than 65,535 interfaces.
+    let number = u16::try_from(index.number()).unwrap_or(0);
+    put(&mut address, SDL_INDEX, &number.to_ne_bytes());
+    address
+}
+
 /// Writes octets, of which those that have no room are left out.
 pub(crate) fn put(to: &mut [u8], at: usize, octets: &[u8]) {
     if let Some(room) = to.get_mut(at..) {
@@ -292,6 +375,35 @@ mod tests {
             [0, 1, 2, 3].map(answer),
             [None, Some(false), None, Some(true)]
         );
+    }
+
+    #[test]
+    fn a_route_has_its_network_next_hop_mask_and_interface() {
+        let made = |text: &str, index: Option<u32>, on| {
+            let index = index.and_then(KernelIf::new);
+            route(&text.parse().unwrap(), index, on, 7)
+        };
+        let message = made("10.0.0.0/8 via 192.0.2.1 dev em0", Some(3), true);
+        assert_eq!(message.len(), 152 + 16 + 16 + 16 + 56);
+        assert_eq!(message[..4], [0, 1, 5, 1]);
+        // RTF_UP, RTF_GATEWAY, RTF_STATIC; RTA_DST, RTA_GATEWAY, RTA_NETMASK, RTA_IFP.
+        assert_eq!(message[8..16], [0x03, 0x08, 0, 0, 0x17, 0, 0, 0]);
+        assert_eq!(message[152..160], [16, 2, 0, 0, 10, 0, 0, 0]);
+        assert_eq!(message[168..176], [16, 2, 0, 0, 192, 0, 2, 1]);
+        assert_eq!(message[184..192], [16, 2, 0, 0, 255, 0, 0, 0]);
+        assert_eq!(message[200..204], [54, 18, 3, 0]);
+        let message = made("blackhole 2001:db8::7/128", None, false);
+        assert_eq!(message.len(), 152 + 32 + 32);
+        assert_eq!(message[3], 2);
+        assert_eq!(message[8..16], [0x05, 0x18, 0, 0, 3, 0, 0, 0]);
+        let message = made("default via fe80::1 dev em0", Some(3), true);
+        assert_eq!(message[184..186], [28, 28], "the next hop");
+        assert_eq!(message[208..212], [3, 0, 0, 0], "its link");
+        let message = made("10.0.0.0/8 dev em0", Some(3), true);
+        assert_eq!(message[8..16], [0x01, 0x08, 0, 0, 0x17, 0, 0, 0]);
+        assert_eq!(message[168..172], [54, 18, 3, 0]);
+        let message = made("unreachable 10.0.0.0/8", None, true);
+        assert_eq!(message[8..16], [0x09, 0x08, 0, 0, 7, 0, 0, 0]);
     }
 
     #[test]

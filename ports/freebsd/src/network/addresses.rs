@@ -24,6 +24,19 @@ impl Network {
         accept: bool,
         on: bool,
     ) -> Result<(), PlatformError> {
+        let changed = self.change_address(key, address, accept, on);
+        self.routing.doubt();
+        self.tidy_routing();
+        changed
+    }
+
+    fn change_address(
+        &mut self,
+        key: VrKey,
+        address: VirtualAddress,
+        accept: bool,
+        on: bool,
+    ) -> Result<(), PlatformError> {
         let routers = &mut self.state.table.routers;
         let Some(change) = routers.change(key, address, accept, on) else {
             return Err(unprepared(key));
@@ -210,6 +223,8 @@ impl Network {
             clean &= self.give_up(served).is_ok() && self.installer.ledger.remove(&entry).is_ok();
         }
         self.resets.start(given_up);
+        self.routing.doubt();
+        self.tidy_routing();
         clean
     }
 

@@ -8,13 +8,14 @@ mod bridges;
 mod macs;
 mod notices;
 mod port;
+mod routing;
 
 use std::io;
 use std::os::fd::OwnedFd;
 
 use vrrp_core::{Duration, Family, Instant};
 use vrrp_host::{HostIf, Incoming, PlatformError, PlatformWarning, Subject};
-use vrrp_port_kit::{Port as _, Resets};
+use vrrp_port_kit::{Port as _, Resets, Routing};
 
 use crate::connections::{Drops, spawn};
 use crate::installer::Installer;
@@ -42,6 +43,7 @@ pub(crate) struct Network {
     installer: Installer,
     loopback: LoopbackAddresses,
     resets: Resets<Drops>,
+    routing: Routing,
     /// Until when silent addresses stay whose virtual routers were released.
     held_until: Option<Instant>,
     /// Filters and bridges may not be as the virtual routers want them.
@@ -61,6 +63,7 @@ impl Network {
             installer: Installer::new(routing, ledger),
             loopback: LoopbackAddresses::default(),
             resets: Resets::new(Ok(Drops), spawn),
+            routing: Routing::default(),
             held_until: None,
             doubtful: false,
             resyncs: 0,
@@ -96,6 +99,7 @@ impl Network {
     pub(crate) fn warnings(&self, list: &mut Vec<PlatformWarning>) {
         self.state.warnings(list);
         self.loopback.warnings(list);
+        self.routing.warnings(list);
         if let Some(why) = self.resets.failure() {
             list.push(PlatformWarning {
                 subject: Subject::Host,
@@ -175,6 +179,8 @@ impl Network {
         }
         let listed = self.resync();
         self.inspect_bridges();
+        self.routing.doubt();
+        self.tidy_routing();
         listed
     }
 
@@ -188,6 +194,7 @@ impl Network {
     /// Makes filters, memberships and bridges as the virtual routers want them, where that may have
     /// changed.
     pub(crate) fn tidy(&mut self) -> Result<(), PlatformError> {
+        self.tidy_routing();
         if !self.doubtful {
             return Ok(());
         }

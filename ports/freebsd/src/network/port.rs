@@ -103,6 +103,7 @@ impl Port for Network {
 
     fn compare_later(&mut self) {
         self.doubtful = true;
+        self.routing.doubt();
     }
 
     /// Says what cannot be had, and what to do about it, all at once.
