@@ -77,6 +77,8 @@ keys! {
     Interface "interface" VRID;
     Addr "addr" VRID;
     Extra "extra" VRID;
+    Route "route" VRID;
+    Rule "rule" VRID;
     Priority "priority" VRID;
     Version "version" VRID;
     AdvertInterval "advertinterval" VRID;

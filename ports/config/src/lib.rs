@@ -34,6 +34,7 @@ mod library;
 mod print;
 mod reader;
 mod router;
+mod routing;
 mod script;
 mod script_security;
 mod settings;

@@ -11,7 +11,7 @@ use vrrp_core::{
     AddressCheck, Auth, ChecksumMode, Duration, Family, MacMode, OnConflict, OwnerReceive,
     TrackEffect, Version, VirtualAddress,
 };
-use vrrp_host::{AddressSpec, Tracked, VrId};
+use vrrp_host::{AddressSpec, RoutingItem, Tracked, VrId};
 
 use crate::check::{Check, CheckKind, Place, Process};
 use crate::hmac;
@@ -180,6 +180,11 @@ impl Config {
         match extra.concat().as_slice() {
             [] => {}
             all => put(Key::Extra, joined(all.iter().map(address))),
+        }
+        for (key, items) in routing(routers) {
+            if !items.is_empty() {
+                put(key, joined(items));
+            }
         }
         put(Key::Priority, settings.priority.to_string());
         put(
@@ -588,6 +593,19 @@ fn completed(octets: &[u8]) -> String {
     whole.unwrap_or_else(|| String::from_utf8_lossy(octets).into_owned())
 }
 
+/// The routes and rules of a section.
+fn routing(routers: &[&VirtualRouter]) -> [(Key, Vec<String>); 2] {
+    let items = routers.iter().flat_map(|router| &router.spec.routing);
+    let (mut routes, mut rules) = (Vec::new(), Vec::new());
+    for item in items {
+        match item {
+            RoutingItem::Route(route) => routes.push(route.to_string()),
+            RoutingItem::Rule(rule) => rules.push(rule.to_string()),
+        }
+    }
+    [(Key::Route, routes), (Key::Rule, rules)]
+}
+
 /// The differences of sections that are known by `T`.
 fn compare<T: Clone + Ord>(
     old: Vec<(T, Pairs)>,
@@ -625,9 +643,11 @@ fn changes(old: &Pairs, new: &Pairs) -> Option<String> {
 }
 
 fn change(key: Key, old: Option<&str>, new: Option<&str>) -> String {
-    const LISTS: [Key; 8] = [
+    const LISTS: [Key; 10] = [
         Key::Addr,
         Key::Extra,
+        Key::Route,
+        Key::Rule,
         Key::KeyFile,
         Key::Credential,
         Key::Peers,

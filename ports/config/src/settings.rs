@@ -6,13 +6,13 @@ use vrrp_core::{
     AddressCheck, AdvertInterval, Announce, Auth, ChecksumMode, Duration, Family, MacMode,
     OnConflict, OwnerReceive, Priority, Version, VrSettings,
 };
-use vrrp_host::{AddressSpec, HmacSpec, MAX_ADDRESSES, TrackSpec, VrId, VrSpec};
+use vrrp_host::{AddressSpec, HmacSpec, MAX_ADDRESSES, RoutingItem, TrackSpec, VrId, VrSpec};
 
 use super::address::Addresses;
 use super::diagnostic::found;
 use super::keys::Key;
 use super::reader::Reader;
-use super::{address, hmac, legacy, values};
+use super::{address, hmac, legacy, routing, values};
 
 /// The settings that the virtual routers of a section have in common.
 pub(super) struct Settings {
@@ -21,6 +21,7 @@ pub(super) struct Settings {
     silent: bool,
     reset_connections: bool,
     sources: Vec<IpAddr>,
+    routing: Vec<RoutingItem>,
     groups: Vec<IpAddr>,
     peers: Vec<IpAddr>,
     tracks: Vec<TrackSpec>,
@@ -35,6 +36,7 @@ impl Settings {
         interface: Option<&str>,
         addresses: &Addresses,
     ) -> Self {
+        let routing = routing::read(reader, addresses);
         let advertise_only = addresses.none;
         let addresses = addresses.all.as_slice();
         let auth = password(reader);
@@ -113,6 +115,7 @@ impl Settings {
             silent,
             reset_connections: reader.value(Key::Connections, connections).unwrap_or(true),
             sources,
+            routing,
             groups,
             peers,
             tracks: address::tracks(reader, interface),
@@ -176,6 +179,7 @@ impl Settings {
             prepares: false,
             addresses: own,
             source,
+            routing: routing::of(&self.routing, family, addresses),
             peers,
             tracks: self.tracks.clone(),
             hmac: self.hmac.clone(),

@@ -361,6 +361,12 @@ pub struct VirtualRouter {
     pub peer: Option<Peer>,
     /// The virtual addresses, with prefix lengths.
     pub addresses: Vec<String>,
+    /// The routes that come and go with them, in the words of ip-route(8).
+    #[serde(default)]
+    pub routes: Vec<String>,
+    /// The policy rules that come and go with them, in the words of ip-rule(8).
+    #[serde(default)]
+    pub rules: Vec<String>,
     /// The MAC that serves them.
     pub mac: String,
     /// Whether that is the virtual MAC.

@@ -7,8 +7,8 @@ use vrrp_core::{
     TrackEffect, Version,
 };
 use vrrp_host::{
-    About, AuthReport, InterfaceReport, Lateness, Sighting, TrackReport, Tracked, VrId, VrReport,
-    Warning,
+    About, AuthReport, InterfaceReport, Lateness, RoutingItem, Sighting, TrackReport, Tracked,
+    VrId, VrReport, Warning,
 };
 
 use vrrp_control::{
@@ -71,6 +71,7 @@ pub fn virtual_router(
     let (status, settings) = (&report.status, &report.settings);
     let source = report.source.map(|address| address.to_string());
     let missing = wording::is_missing(&report.interface);
+    let (routes, rules) = routing(&report.routing);
     VirtualRouter {
         vrid: report.id.vrid.get(),
         name: report.id.name.as_deref().map(str::to_owned),
@@ -108,6 +109,8 @@ pub fn virtual_router(
         source,
         peer: status.active.as_ref().map(|active| peer(active, now)),
         addresses: report.addresses.iter().map(address).collect(),
+        routes,
+        rules,
         mac: report.mac.to_string(),
         virtual_mac: report.mac_mode == MacMode::Virtual,
         mac_interface: report.mac_interface.clone(),
@@ -231,6 +234,18 @@ fn start_left(report: &VrReport, now: Instant) -> Option<f64> {
     let delay = seconds(report.settings.start_delay);
     let left = delay - wording::age(now, report.status.since);
     (report.status.state == State::Backup && left > 0.0).then_some(left)
+}
+
+/// The routes and the rules, apart.
+fn routing(items: &[RoutingItem]) -> (Vec<String>, Vec<String>) {
+    let (mut routes, mut rules) = (Vec::new(), Vec::new());
+    for item in items {
+        match item {
+            RoutingItem::Route(route) => routes.push(route.to_string()),
+            RoutingItem::Rule(rule) => rules.push(rule.to_string()),
+        }
+    }
+    (routes, rules)
 }
 
 fn tracked(track: &TrackReport) -> TrackedObject {

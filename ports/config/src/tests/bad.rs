@@ -584,6 +584,52 @@ fn an_election_without_addresses() {
 }
 
 #[test]
+fn routes_and_rules() {
+    check_more(&[
+        (
+            "route = 10.8.0.0/16 via 10.0.0.9, 10.9.0.1/16 dev eth0",
+            true,
+            &[
+                "5: route: expected a network without bits of a host, as in `10.9.0.0/16`, found `10.9.0.1/16`",
+            ],
+        ),
+        (
+            "route = 10.8.0.0/16 dev eth0, to 10.8.0.0/16 dev eth0",
+            true,
+            &["5: route: expected each route once, found `route 10.8.0.0/16 dev eth0` twice"],
+        ),
+        (
+            "route =",
+            true,
+            &["5: route: expected at least one item, found nothing"],
+        ),
+        (
+            "rule = from 10.0.0.1 table 7",
+            true,
+            &[
+                "5: rule: expected `priority` and a number: without one the place of the rule among the others is left to chance, found nothing",
+            ],
+        ),
+    ]);
+    let many: Vec<String> = (0..65).map(|n| format!("10.{n}.0.0/16 dev e")).collect();
+    let (is_refused, lines) = said(format!("{MINIMAL}route = {}\n", many.join(",")));
+    assert!(is_refused);
+    assert_eq!(
+        lines,
+        ["5: route: expected at most 64 routes and rules together, found 65"]
+    );
+    let (is_refused, lines) =
+        said("[VRID]\nserverid = 1\ninterface = eth0\naddr = none\nrule = priority 7 table 7\n");
+    assert!(is_refused);
+    assert_eq!(
+        lines,
+        [
+            "5: rule: expected no routes and rules beside `addr = none`: they come and go with addresses"
+        ]
+    );
+}
+
+#[test]
 fn groups() {
     let expected = "expected a multicast address, 224.0.0.0 to 239.255.255.255 or ff02::, found";
     for bad in ["10.0.0.1", "ff05::12", "fe80::1", "all", "240.0.0.1"] {

@@ -555,6 +555,52 @@ fn extra_addresses_follow_those_of_their_family() {
 }
 
 #[test]
+fn routes_and_rules_go_with_the_addresses_of_their_family() {
+    let text = "[VRID]\nserverid=1\ninterface=eth0\naddr=10.0.0.1/24, fe80::1/64\n\
+                route=default via 10.0.0.9, default via fe80::9 dev eth0 table 7,\n\
+                rule=from 10.0.0.1 pref 9 table 7, inet6 pref 9 prohibit\n";
+    let routing = |config: &crate::Config| -> Vec<Vec<String>> {
+        let routers = config.virtual_routers.iter();
+        let texts = |router: &crate::VirtualRouter| -> Vec<String> {
+            let items = router.spec.routing.iter();
+            items.map(ToString::to_string).collect()
+        };
+        routers.map(texts).collect()
+    };
+    let (config, said) = good(text);
+    assert_eq!(said, [""; 0]);
+    assert_eq!(
+        routing(&config),
+        [
+            [
+                "route 0.0.0.0/0 via 10.0.0.9",
+                "rule from 10.0.0.1/32 priority 9 lookup 7",
+            ],
+            [
+                "route ::/0 via fe80::9 dev eth0 table 7",
+                "rule inet6 from all priority 9 prohibit",
+            ],
+        ]
+    );
+    let printed = config.print();
+    let expected = "\nroute = 0.0.0.0/0 via 10.0.0.9, ::/0 via fe80::9 dev eth0 table 7\n\
+                    rule = from 10.0.0.1/32 priority 9 lookup 7, inet6 from all priority 9 prohibit\n";
+    assert!(printed.contains(expected), "{printed}");
+    assert_eq!(good(&printed).0.virtual_routers, config.virtual_routers);
+    // Without an address of its family it goes with the others.
+    let text = "[VRID]\nserverid=1\ninterface=eth0\naddr=10.0.0.1/24\n\
+                route=2001:db8::/32 dev eth1\n";
+    let (config, _) = good(text);
+    assert_eq!(routing(&config), [["route 2001:db8::/32 dev eth1"]]);
+    let changed = good(&text.replace("eth1", "eth2")).0;
+    let differences = config.differences(&changed);
+    assert_eq!(
+        differences[0].text,
+        "VRID 1 on eth0 (ipv4): route +2001:db8::/32 dev eth2 -2001:db8::/32 dev eth1"
+    );
+}
+
+#[test]
 fn an_election_without_addresses_is_of_the_family_of_its_source_and_peers() {
     let text = "[VRID]\nserverid=1\ninterface=eth0\naddr=none\n";
     for (more, family) in [

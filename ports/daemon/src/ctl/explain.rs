@@ -114,6 +114,12 @@ fn master(facts: &Facts<'_>) -> Vec<String> {
             router.reason
         ),
     }];
+    let routes = router.routes.iter().map(|one| format!("route {one}"));
+    let rules = router.rules.iter().map(|one| format!("rule {one}"));
+    let routing: Vec<String> = routes.chain(rules).collect();
+    if !routing.is_empty() {
+        all.push(format!("With the addresses go: {}.", routing.join("; ")));
+    }
     if router.handing_over {
         all.push("It has said that it stops, and serves until the successor is heard.".into());
     }
@@ -853,6 +859,19 @@ mod tests {
             );
             assert!(!text.contains("as on eth0"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_master_has_the_routes_and_rules_that_go_with_the_addresses() {
+        let router = VirtualRouter {
+            routes: vec!["10.0.0.0/8 dev eth1".into()],
+            rules: vec!["from all priority 7 lookup 7".into()],
+            ..router()
+        };
+        let text = says(&router, &[], &[], &["This host serves the addresses"]);
+        let expected =
+            "With the addresses go: route 10.0.0.0/8 dev eth1; rule from all priority 7 lookup 7.";
+        assert!(text.contains(expected), "{text}");
     }
 
     #[test]

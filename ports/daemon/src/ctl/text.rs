@@ -557,6 +557,11 @@ fn facts(router: &VirtualRouter) -> Vec<(&'static str, String)> {
         all => all.join(" "),
     };
     facts.push(("addresses", addresses));
+    for (name, items) in [("routes", &router.routes), ("rules", &router.rules)] {
+        if !items.is_empty() {
+            facts.push((name, items.join(", ")));
+        }
+    }
     facts.push((
         "mac",
         match (&router.mac_interface, router.virtual_mac) {
@@ -709,6 +714,8 @@ mod tests {
                 ..Peer::default()
             }),
             addresses: vec!["10.10.10.53/32".into(), "10.10.10.80/32".into()],
+            routes: vec!["10.0.0.0/8 dev eth1".into(), "::/0 dev eth1".into()],
+            rules: vec!["from all priority 7 lookup 7".into()],
             mac: "00:00:5e:00:01:01".into(),
             virtual_mac: true,
             mac_interface: Some("vr4.2.1".into()),
@@ -750,6 +757,8 @@ VRID 1 on eth0 (ipv4): backup for 2 min 10 s
   priority   90 = 100 configured - 10 eth2 down
   master     10.10.10.6, priority 250, heard 3 s ago
   addresses  10.10.10.53/32 10.10.10.80/32
+  routes     10.0.0.0/8 dev eth1, ::/0 dev eth1
+  rules      from all priority 7 lookup 7
   mac        00:00:5e:00:01:01 (virtual, vr4.2.1)
   interface  eth0 is up, 10.10.10.5
   protocol   VRRPv2, every 1 s, down after 3.648 s
