@@ -321,12 +321,67 @@ fn keys_are_used_as_far_as_they_are_there() {
         &signed,
         "auth = hmac\n",
     );
-    for lines in [
-        "virtual_routes {\ndefault via 10.0.0.9\n}",
-        "virtual_rules {\nfrom all\n}",
+    let routes = instance("virtual_routes {\ndefault via 10.0.0.9\n}");
+    given(
+        knows("route = 10.0.0.0/8 via 10.0.0.9"),
+        &routes,
+        "route = 0.0.0.0/0 via 10.0.0.9\n",
+    );
+    let rules = instance("virtual_rules {\nfrom 10.0.0.1 table 7 pref 9\n}");
+    given(
+        knows("rule = from all priority 9 lookup 7"),
+        &rules,
+        "rule = from 10.0.0.1/32 priority 9 lookup 7\n",
+    );
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn routes_and_rules_are_carried_over_in_the_words_of_ip() {
+    let lines = "virtual_routes {\n\
+                 src 10.0.0.1 to 10.9.0.0/16 via 10.0.0.9 dev eth0 no_track\n\
+                 0.0.0.0/0 gw 10.0.0.9 table 100 protocol static\n\
+                 blackhole 10.8.0.0/16\n\
+                 inet6 2001:db8::/32 via inet6 fe80::9 dev eth0 metric 5\n\
+                 10.7.0.0/16 via 10.0.0.9 or 10.0.0.8 dev eth0\n\
+                 10.6.0.0/16 dev eth0 table small\n\
+                 10.5.0.1/16 dev eth0\n\
+                 10.4.0.0/16 dev eth2\n}\n\
+                 virtual_rules {\n\
+                 from 10.0.0.0/24 table 7 no_track\n\
+                 to 10.0.0.0/24 table 7\n\
+                 from 2001:db8::/32 table 7\n\
+                 not from 10.0.0.0/24 preference 9 prohibit protocol 12\n\
+                 from 10.0.0.0/24 tos 22 table 7\n}";
+    let imported = import(&instance(lines));
+    let (report, text) = (imported.report(), imported.text.clone().unwrap());
+    for expected in [
+        "route = 10.9.0.0/16 via 10.0.0.9 dev eth0 src 10.0.0.1, \
+         0.0.0.0/0 via 10.0.0.9 table 100, blackhole 10.8.0.0/16, \
+         2001:db8::/32 via fe80::9 dev eth0 metric 5, 10.4.0.0/16 dev eth2\n",
+        "rule = from 10.0.0.0/24 priority 16384 lookup 7, \
+         from all to 10.0.0.0/24 priority 16383 lookup 7, \
+         from 2001:db8::/32 priority 16384 lookup 7, \
+         not from 10.0.0.0/24 priority 9 prohibit\n",
     ] {
-        assert_eq!(import(&instance(lines)).status(), super::INCOMPLETE);
+        assert!(text.contains(expected), "{text}");
     }
+    for expected in [
+        "not carried over: route `10.7.0.0/16 via 10.0.0.9 or 10.0.0.8 dev eth0`: vrrpd takes one next hop for a route; let masterscript",
+        "not carried over: route `10.6.0.0/16 dev eth0 table small`: expected `main`, `local`",
+        "not carried over: route `10.5.0.1/16 dev eth0`: expected a network without bits of a host, as in `10.5.0.0/16`",
+        "differs: route `10.4.0.0/16 dev eth2`: keepalived gives up the addresses while eth2 is down",
+        "note: rule `to 10.0.0.0/24 table 7` has no priority; keepalived takes 16383",
+        "not carried over: rule `from 10.0.0.0/24 tos 22 table 7`: expected `from`",
+    ] {
+        assert!(report.contains(expected), "{report}");
+    }
+    assert_eq!(imported.status(), super::INCOMPLETE);
+    // Without addresses they have nothing to go with.
+    let none = instance("virtual_routes {\n10.9.0.0/16 via 10.0.0.9\n}");
+    let imported = import(&none.replace(" 10.0.0.1/24\n", ""));
+    assert_eq!(imported.virtual_routers, 1, "{}", imported.report());
+    assert_eq!(imported.status(), super::INCOMPLETE);
 }
 
 #[test]

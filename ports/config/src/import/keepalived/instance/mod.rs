@@ -26,7 +26,7 @@ pub(super) use interfaces::track_for_group;
 
 use addresses::{Address, addresses};
 use interfaces::track_interface;
-use routing::routes;
+use routing::{routes, rules};
 use scripts::scripts;
 
 /// The keywords of an instance that have a block.
@@ -444,9 +444,8 @@ impl<'s> Instance<'s> {
             importer.report.note(at, text);
         }
         scripts(&self.scripts, globals, section, importer);
-        for (lines, key) in [(&self.routes, "route"), (&self.rules, "rule")] {
-            routes(lines, key, &interface, section, importer);
-        }
+        routes(&self.routes, &interface, section, importer);
+        rules(&self.rules, section, importer);
         importer.report.carry();
         importer.output.routers.push(section.clone());
     }
