@@ -166,6 +166,7 @@ unsafe fn router(path: &str, given: &vrrp_host_router, objects: &[Tracked]) -> R
         // A program prepares itself before it opens the host, or raises the priority.
         prepares: false,
         addresses,
+        followers: Vec::new(),
         source: at(&format!("{path}.source"), source)?,
         routing: Vec::new(),
         peers: Vec::new(),

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use vrrp_core::{Family, TrackEffect, VirtualAddress, Vrid};
-use vrrp_host::{AddressSpec, TrackSpec, Tracked, link_local_of};
+use vrrp_host::{AddressSpec, MAX_ADDRESSES, TrackSpec, Tracked, link_local_of};
 
 use super::diagnostic::found;
 use super::keys::Key;
@@ -17,6 +17,8 @@ pub(super) struct Addresses {
     pub(super) all: Vec<AddressSpec>,
     /// How many of them are of `extra`.
     pub(super) extra: usize,
+    /// Those of `extra` that are of IPv6 where `addr` has IPv4 alone. They follow its virtual router.
+    pub(super) followers: Vec<AddressSpec>,
     /// `addr = none`.
     pub(super) none: bool,
 }
@@ -44,9 +46,25 @@ pub(super) fn addresses(reader: &mut Reader<'_, '_>) -> Addresses {
     }
     let advertised = all.len();
     read_addresses(reader, Key::Extra, &mut all);
+    let has = |family| {
+        let mut advertised = all.iter().take(advertised);
+        advertised.any(|spec| Family::of(spec.address.address) == family)
+    };
+    let mut followers = Vec::new();
+    if has(Family::Ipv4) && !has(Family::Ipv6) {
+        let is_v6 = |spec: &AddressSpec| spec.address.address.is_ipv6();
+        followers.extend(all.iter().filter(|spec| is_v6(spec)).cloned());
+        all.retain(|spec| !is_v6(spec));
+    }
+    if followers.len() > MAX_ADDRESSES {
+        let count = followers.len();
+        let message = format!("expected at most {MAX_ADDRESSES} IPv6 addresses, found {count}");
+        reader.error(Key::Extra, message);
+    }
     let addresses = Addresses {
         extra: all.len() - advertised,
         all,
+        followers,
         none,
     };
     if none && reader.entry(Key::Extra).is_some() {

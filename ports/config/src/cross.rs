@@ -84,7 +84,7 @@ fn named_once(routers: &[VirtualRouter], report: &mut Report) {
 fn addresses_once(routers: &[VirtualRouter], report: &mut Report) {
     let mut first: HashMap<IpAddr, Vec<(&str, &VirtualRouter)>> = HashMap::new();
     for router in routers {
-        for spec in &router.spec.addresses {
+        for spec in router.all_addresses() {
             let address = spec.address.address;
             let place = spec
                 .interface

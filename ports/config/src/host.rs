@@ -192,7 +192,7 @@ impl<'a> Host<'a> {
                 }
             }
         }
-        for spec in &router.spec.addresses {
+        for spec in router.all_addresses() {
             if let Some(name) = spec.interface.as_deref().filter(|n| self.find(n).is_none()) {
                 let key = router.key_of_address(spec.address.address);
                 self.missing(router, key, name, report);
@@ -255,7 +255,7 @@ impl<'a> Host<'a> {
         'a: 'c,
     {
         let (line, key) = (router.lines.of_key(Key::Interface), Key::Interface);
-        let carriers = router.spec.addresses.iter();
+        let carriers = router.all_addresses();
         let carriers = carriers.filter_map(|spec| spec.interface.as_deref());
         let carriers = carriers.map(|name| (name, router.lines.of_key(Key::Addr), Key::Addr));
         let used = std::iter::once((router.spec.id.interface.as_str(), line, key));
@@ -302,7 +302,7 @@ impl<'a> Host<'a> {
         if router.spec.settings.priority.is_owner() {
             return;
         }
-        for spec in &router.spec.addresses {
+        for spec in router.all_addresses() {
             let address = spec.address.address;
             let place = spec
                 .interface

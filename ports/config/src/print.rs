@@ -170,7 +170,8 @@ impl Config {
             let (all, settings) = (&r.spec.addresses, &r.spec.settings);
             let advertised = all.len().saturating_sub(settings.unadvertised.into());
             let (advertised, extra) = all.split_at(advertised);
-            (advertised.to_vec(), extra.to_vec())
+            let extra = [extra, r.spec.followers.as_slice()].concat();
+            (advertised.to_vec(), extra)
         };
         let (advertised, extra): (Vec<_>, Vec<_>) = routers.iter().map(lists).unzip();
         match advertised.concat().as_slice() {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use vrrp_host::VrSpec;
+use vrrp_host::{AddressSpec, VrSpec};
 
 use crate::check::Use;
 use crate::keys::Key;
@@ -49,11 +49,18 @@ pub struct VirtualRouter {
 }
 
 impl VirtualRouter {
+    /// Its addresses, and those that follow it.
+    pub(crate) fn all_addresses(&self) -> impl Iterator<Item = &AddressSpec> {
+        self.spec.addresses.iter().chain(&self.spec.followers)
+    }
+
     /// The key that gives it an address: `addr`, or `extra`.
     pub(crate) fn key_of_address(&self, address: IpAddr) -> Key {
         let unadvertised = self.spec.settings.unadvertised.into();
         let mut extra = self.spec.addresses.iter().rev().take(unadvertised);
-        match extra.any(|spec| spec.address.address == address) {
+        let followers = &self.spec.followers;
+        let is_follower = || followers.iter().any(|spec| spec.address.address == address);
+        match extra.any(|spec| spec.address.address == address) || is_follower() {
             true => Key::Extra,
             false => Key::Addr,
         }

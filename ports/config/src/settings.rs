@@ -38,6 +38,7 @@ impl Settings {
     ) -> Self {
         let routing = routing::read(reader, addresses);
         let advertise_only = addresses.none;
+        let followers = addresses.followers.clone();
         let addresses = addresses.all.as_slice();
         let auth = password(reader);
         let version = version(reader, auth.is_some());
@@ -53,7 +54,7 @@ impl Settings {
         let advert_interval = advert_interval(reader, version);
         let hmac = hmac::read(reader, advert_interval);
         let start_delay = legacy::start_delay(reader);
-        let accept = accept(reader, interface, addresses);
+        let accept = accept(reader, interface, addresses, &followers);
         let silent = silent(reader, accept, advertise_only, addresses);
         let max_hops = max_hops(reader, &peers);
         let (mac_mode, replace_mac) = reader
@@ -178,6 +179,7 @@ impl Settings {
             reset_connections: self.reset_connections,
             prepares: false,
             addresses: own,
+            followers: addresses.followers.clone(),
             source,
             routing: routing::of(&self.routing, family, addresses),
             peers,
@@ -365,7 +367,12 @@ fn preempt(reader: &mut Reader<'_, '_>, priority: Priority) -> (bool, Duration) 
 }
 
 /// Reads `accept`.
-fn accept(reader: &mut Reader<'_, '_>, interface: Option<&str>, addresses: &[AddressSpec]) -> bool {
+fn accept(
+    reader: &mut Reader<'_, '_>,
+    interface: Option<&str>,
+    addresses: &[AddressSpec],
+    followers: &[AddressSpec],
+) -> bool {
     let accept = reader.value(Key::Accept, values::yes_no).unwrap_or(true);
     let elsewhere = addresses.iter().find_map(|spec| {
         let device = spec.interface.as_deref();
@@ -375,6 +382,13 @@ fn accept(reader: &mut Reader<'_, '_>, interface: Option<&str>, addresses: &[Add
     if let Some((device, address)) = elsewhere.filter(|_| !accept) {
         let message = format!(
             "expected `yes`, as `{device}:{address}` is on another interface than the virtual router, found `no`"
+        );
+        reader.error(Key::Accept, message);
+    }
+    if let Some(first) = followers.first().filter(|_| !accept) {
+        let message = format!(
+            "expected `yes`, as `{}` of `extra` is on an interface of the host, found `no`",
+            first.address.address
         );
         reader.error(Key::Accept, message);
     }

@@ -151,6 +151,9 @@ pub struct VrSpec {
     /// Its addresses: at least one, or none where it [elects alone](VrSettings::advertise_only); with
     /// `peers` at most [`MAX_ADDRESSES`](crate::MAX_ADDRESSES).
     pub addresses: Vec<AddressSpec>,
+    /// Addresses of another family that follow it: served on an interface of the host while this host is
+    /// Active, and not advertised; at most [`MAX_ADDRESSES`](crate::MAX_ADDRESSES). They need accept mode.
+    pub followers: Vec<AddressSpec>,
     /// See [`VrConfig::source`]. While the interface does not have it there is a warning.
     pub source: Option<IpAddr>,
     /// See [`VrSetup::routing`]; at most [`MAX_ROUTING`](crate::MAX_ROUTING).
@@ -182,6 +185,7 @@ impl VrSpec {
             reset_connections: true,
             prepares: false,
             addresses,
+            followers: Vec::new(),
             source: None,
             routing: Vec::new(),
             peers: Vec::new(),
@@ -257,6 +261,11 @@ impl VrSpec {
                 .iter()
                 .map(|a| (a.address, a.interface.clone()))
                 .collect(),
+            followers: self
+                .followers
+                .iter()
+                .map(|a| (a.address, a.interface.clone()))
+                .collect(),
             unicast: !self.peers.is_empty(),
             group: self.settings.group.filter(|_| self.peers.is_empty()),
             source: self.source,
@@ -266,7 +275,16 @@ impl VrSpec {
 
     /// Where each address is: the interface that carries it, or that of the virtual router.
     pub(crate) fn places(&self) -> impl Iterator<Item = (&str, IpAddr)> {
-        self.addresses.iter().map(|entry| {
+        let own = self.addresses.iter().map(|entry| {
+            let carrier = entry.interface.as_ref().unwrap_or(&self.id.interface);
+            (carrier.as_str(), entry.address.address)
+        });
+        own.chain(self.follower_places())
+    }
+
+    /// Where each address is that follows it.
+    pub(crate) fn follower_places(&self) -> impl Iterator<Item = (&str, IpAddr)> {
+        self.followers.iter().map(|entry| {
             let carrier = entry.interface.as_ref().unwrap_or(&self.id.interface);
             (carrier.as_str(), entry.address.address)
         })
@@ -305,16 +323,18 @@ impl VrSpec {
 
     /// Whether each address that `other` has too is on the same interface there.
     pub(crate) fn carries_like(&self, other: &VrSpec) -> bool {
+        let theirs = || other.addresses.iter().chain(&other.followers);
         let moved = |mine: &AddressSpec| {
-            let theirs = other.addresses.iter().find(|a| a.address == mine.address);
+            let theirs = theirs().find(|a| a.address == mine.address);
             theirs.is_some_and(|theirs| theirs.interface != mine.interface)
         };
-        !self.addresses.iter().any(moved)
+        !self.addresses.iter().chain(&self.followers).any(moved)
     }
 
     /// Every interface that it names: its own first.
     pub fn interfaces(&self) -> impl Iterator<Item = &str> {
-        let carriers = self.addresses.iter().filter_map(|a| a.interface.as_deref());
+        let all = self.addresses.iter().chain(&self.followers);
+        let carriers = all.filter_map(|a| a.interface.as_deref());
         let tracked = self.tracks.iter().filter_map(|track| match &track.what {
             Tracked::Interface(name) => Some(name.as_str()),
             _ => None,

@@ -29,6 +29,9 @@ pub struct VrSetup {
     /// That one also carries an address that is not listed: the engine gives an IPv6 virtual router
     /// a link-local address when it has none (V-9).
     pub addresses: Vec<(VirtualAddress, Option<String>)>,
+    /// Addresses of another family that it serves besides, on an interface of the host and not with the
+    /// virtual MAC; `None`: on that of the virtual router.
+    pub followers: Vec<(VirtualAddress, Option<String>)>,
     /// Whether advertisements go to unicast peers.
     pub unicast: bool,
     /// The multicast group to hear, if that is not the RFC's and there are no unicast peers.

@@ -329,9 +329,15 @@ pub trait Port {
             let error = io::Error::from_raw_os_error(Self::Sockets::NO_INTERFACE);
             PlatformError::new(what, error)
         };
+        let follower = router.setup.followers.iter().find(|(a, _)| *a == address);
+        if let Some((_, None)) = follower {
+            return Ok(parent);
+        }
         let named = router.setup.addresses.iter().find(|(a, _)| *a == address);
+        let named = named.or(follower);
         match named.and_then(|(_, device)| device.as_ref()) {
             // To name the interface itself says nothing about the MAC.
+            Some(device) if device == parent_name && follower.is_some() => Ok(parent),
             Some(device) if device != parent_name => self.find(device).ok_or_else(|| {
                 let ip = address.address;
                 absent(format!("find {device}, which is to carry {ip}"))

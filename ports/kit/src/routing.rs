@@ -200,6 +200,7 @@ mod tests {
             silent: false,
             reset_connections: false,
             addresses: Vec::new(),
+            followers: Vec::new(),
             unicast: false,
             group: None,
             source: None,

@@ -259,6 +259,7 @@ fn setup(vrid: u8, mac_mode: MacMode, last: u8) -> VrSetup {
         silent: false,
         reset_connections: false,
         addresses: vec![(address(last), None)],
+        followers: Vec::new(),
         unicast: false,
         group: None,
         source: None,

@@ -258,6 +258,7 @@ fn setup_of(spec: &VrSpec, key: VrKey) -> VrSetup {
         silent: spec.silent,
         reset_connections: spec.reset_connections,
         addresses: placed.map(|a| (a.address, a.interface.clone())).collect(),
+        followers: Vec::new(),
         unicast: !spec.peers.is_empty(),
         group: spec.settings.group.filter(|_| spec.peers.is_empty()),
         source: spec.source,

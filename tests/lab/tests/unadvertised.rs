@@ -63,6 +63,40 @@ fn addresses_that_are_not_advertised_move_with_the_others() {
     answers("fridge");
 }
 
+#[test]
+fn an_ipv6_address_follows_a_virtual_router_of_ipv4() {
+    const FOLLOWER: &str = "fd00:10::53";
+    for vmac in [true, false] {
+        let vr = Vr::new(1, ADDRESS)
+            .interval_cs(10)
+            .vmac(vmac)
+            .no_preempt()
+            .line(&format!("extra = {FOLLOWER}/64"));
+        let mut pair = Pair::start(Segment::Switch, Program::Vrrpd, Program::Vrrpd, &vr);
+        let answers = |pair: &Pair, name: &str| {
+            wait_until(LIMIT, &format!("{name} answers for {FOLLOWER}"), || {
+                pair.network.jimbob.ask(FOLLOWER).as_deref() == Some(name)
+            });
+        };
+        answers(&pair, "clarinet");
+        assert!(!pair.network.fridge.has_address(FOLLOWER));
+        pair.clarinet.stop();
+        // The client knows the MAC of the host before: it is told of the other one.
+        answers(&pair, "fridge");
+        assert!(!pair.network.clarinet.has_address(FOLLOWER));
+        let status = vrrpctl(&pair.network.fridge, &["status"]);
+        assert!(
+            status.contains(FOLLOWER) && !status.contains("warning"),
+            "{status}"
+        );
+        pair.clarinet.start_again(&pair.network.clarinet);
+        pair.fridge.crash();
+        pair.fridge.clean_up();
+        answers(&pair, "clarinet");
+        assert!(!pair.network.fridge.has_address(FOLLOWER));
+    }
+}
+
 /// Two hosts elect without an address, each in its turn.
 fn election_without_addresses(vr: &Vr, other: Program, count: usize) {
     let network = PaperNetwork::new(Segment::Switch);

@@ -532,11 +532,16 @@ fn extra_addresses() {
             &["5: extra: expected each address once, found `10.0.0.1` twice"],
         ),
         (
-            "extra = 2001:db8::1/64",
+            "extra = 2001:db8::1/64\naccept = no",
             true,
             &[
-                "5: extra: expected addresses of the family of `addr`, found `2001:db8::1`; there is no IPv6 address in it: put one there, and IPv6 is elected by itself",
+                "6: accept: expected `yes`, as `2001:db8::1` of `extra` is on an interface of the host, found `no`",
             ],
+        ),
+        (
+            "extra = 2001:db8::1/64, 2001:db8::1/64",
+            true,
+            &["5: extra: expected each address once, found `2001:db8::1` twice"],
         ),
         (
             "extra =",

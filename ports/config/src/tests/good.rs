@@ -555,6 +555,31 @@ fn extra_addresses_follow_those_of_their_family() {
 }
 
 #[test]
+fn extra_addresses_of_ipv6_follow_a_virtual_router_of_ipv4() {
+    let text = "[VRID]\nserverid=1\ninterface=eth0\naddr=10.0.0.1/24\nversion=2\npeers=10.0.0.9\n\
+                extra=10.0.0.2/24, 2001:db8::2/64, eth1:fe80::2/64\n";
+    let (config, said) = good(text);
+    assert_eq!(said, [""; 0]);
+    let [router] = config.virtual_routers.as_slice() else {
+        panic!("{config:?}");
+    };
+    assert_eq!(router.spec.settings.unadvertised, 1);
+    let followers = router.spec.followers.iter();
+    let followers: Vec<_> = followers
+        .map(|spec| (spec.address.address.to_string(), spec.interface.as_deref()))
+        .collect();
+    let expected = [("2001:db8::2", None), ("fe80::2", Some("eth1"))];
+    assert_eq!(
+        followers,
+        expected.map(|(address, device)| (address.to_owned(), device))
+    );
+    let printed = config.print();
+    let expected = "\nextra = 10.0.0.2/24, 2001:db8::2/64, eth1:fe80::2/64\n";
+    assert!(printed.contains(expected), "{printed}");
+    assert_eq!(good(&printed).0.virtual_routers, config.virtual_routers);
+}
+
+#[test]
 fn routes_and_rules_go_with_the_addresses_of_their_family() {
     let text = "[VRID]\nserverid=1\ninterface=eth0\naddr=10.0.0.1/24, fe80::1/64\n\
                 route=default via 10.0.0.9, default via fe80::9 dev eth0 table 7,\n\

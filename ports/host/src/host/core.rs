@@ -11,6 +11,7 @@ use vrrp_core::{
 
 use super::conflicts::Conflicts;
 use super::devices::Rounds;
+use super::followers::Followers;
 use super::healing::Healing;
 use super::holders::Holders;
 use super::partings::Partings;
@@ -70,6 +71,8 @@ pub(super) struct Core {
     /// The shortest interval of all: being later than this is worth telling.
     pub(super) shortest: Duration,
     pub(super) rounds: Rounds,
+    /// Addresses of the other family that follow their virtual routers.
+    pub(super) followers: Followers,
     /// Tracked virtual routers may have changed.
     pub(super) look_at_tracked: bool,
     /// Interfaces that have come. The platform has to be asked again for their virtual routers
@@ -270,6 +273,7 @@ impl Core {
             lateness: Lateness::default(),
             shortest: Duration::ZERO,
             rounds: Rounds::default(),
+            followers: Followers::default(),
             look_at_tracked: false,
             arrived: BTreeMap::new(),
         })
@@ -365,6 +369,9 @@ impl Core {
             }
             Effect::Mac(key) => serving(key),
             Effect::Address(key, address) => {
+                if self.is_follower(key, address) {
+                    return serving(key);
+                }
                 serving(key) && self.engine.addresses(key).any(|a| a.address == address)
             }
             Effect::Group(host_if, family) => {

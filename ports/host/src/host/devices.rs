@@ -13,6 +13,7 @@ use vrrp_core::{Announce, Failure, FrameKind, Instant, MacAddr, State, Transmit,
 
 use super::Host;
 use super::core::{Core, Effect, Vr};
+use crate::config::VrSpec;
 use crate::host_if::HostIf;
 use crate::interfaces::{Interface, Interfaces};
 use crate::platform::Platform;
@@ -33,7 +34,7 @@ struct Round {
 }
 
 impl Rounds {
-    fn begin(&mut self, now: Instant, host_if: HostIf) {
+    pub(super) fn begin(&mut self, now: Instant, host_if: HostIf) {
         let repeats = Announce::DEFAULT.repeats;
         self.0.insert(host_if, Round { at: now, repeats });
     }
@@ -175,11 +176,14 @@ impl Core {
     fn served_on(&self, device: &Interface) -> Vec<IpAddr> {
         let active = self.vrs.values().filter(|vr| vr.state == State::Active);
         let specs = active.filter_map(|vr| vr.current.as_ref());
-        let all = specs.flat_map(|spec| spec.addresses.iter().map(move |a| (spec, a)));
-        all.map(|(spec, a)| (spec, a.address.address))
-            .filter(|(spec, address)| spec.device_of(*address) == Some(&device.name))
-            .map(|(_, address)| address)
-            .collect()
+        let on_device = |spec: &'_ VrSpec| -> Vec<IpAddr> {
+            let own = spec.addresses.iter().map(|a| a.address.address);
+            let own = own.filter(|address| spec.device_of(*address) == Some(&device.name));
+            let followers = spec.follower_places();
+            let followers = followers.filter(|(name, _)| *name == device.name);
+            own.chain(followers.map(|(_, address)| address)).collect()
+        };
+        specs.flat_map(on_device).collect()
     }
 }
 

@@ -3,6 +3,7 @@
 mod conflicts;
 mod core;
 mod devices;
+mod followers;
 mod healing;
 mod holders;
 mod learning;

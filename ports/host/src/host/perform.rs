@@ -60,6 +60,7 @@ impl<P: Platform> Host<P> {
                 break;
             }
         }
+        self.follow(now);
         if self.reap_due && !self.unfinished {
             self.reap_due = false;
             self.reap(now);
@@ -262,6 +263,7 @@ impl<P: Platform> Host<P> {
             return;
         };
         vr.state = change.to;
+        self.core.followers.doubt();
         self.core.healing.forget(change.key);
         let Some(vr) = self.core.vrs.get_mut(&change.key) else {
             return;
@@ -285,6 +287,7 @@ impl<P: Platform> Host<P> {
     /// The engine has let go of a virtual router: undo its setup, and put in its place what waits
     /// for it.
     fn removed(&mut self, now: Instant, key: VrKey) {
+        self.leave_followers(now, key);
         let Some(vr) = self.core.vrs.get_mut(&key) else {
             return;
         };
@@ -337,6 +340,7 @@ impl<P: Platform> Host<P> {
             .next_retry()
             .into_iter()
             .chain(self.core.rounds.next())
+            .chain(self.core.followers.next())
             .chain(self.core.healing.next())
             .chain(self.core.partings.next())
             .chain(self.core.second_paths.next());

@@ -98,11 +98,17 @@ fn check_devices(spec: &VrSpec) -> Result<(), ConfigError> {
     if spec.silent && !spec.settings.accept {
         return Err(refuse(Some(spec), ConfigCause::SilentNeedsAccept));
     }
-    let mut elsewhere = spec.addresses.iter().filter_map(|entry| {
+    let elsewhere = spec.addresses.iter().filter_map(|entry| {
         let address = entry.address.address;
         Some((address, spec.device_of(address)?.to_owned()))
     });
-    match elsewhere.next().filter(|_| !spec.settings.accept) {
+    let followers = spec.follower_places();
+    let followers = followers.map(|(name, address)| (address, name.to_owned()));
+    match elsewhere
+        .chain(followers)
+        .next()
+        .filter(|_| !spec.settings.accept)
+    {
         Some((address, interface)) => {
             let cause = ConfigCause::NeedsAccept { address, interface };
             Err(refuse(Some(spec), cause))

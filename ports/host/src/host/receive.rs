@@ -30,6 +30,7 @@ impl Core {
                 self.problem(now, key, format!("{what} was taken away; putting it back"));
                 self.engine.handle_failure(now, failure);
                 self.copies_lost(now, failure);
+                self.followers.lost(failure);
                 self.look_at_tracked = true;
             }
             Incoming::Frame { host_if, frame } => self.frame(now, host_if, frame),

@@ -283,6 +283,7 @@ impl<P: Platform> Host<P> {
         core.sightings.judge_anew(key);
         core.conflicts.forget(key);
         core.preparations.retry(key);
+        core.followers.doubt();
         vr.current = Some(spec);
         if moved && vr.priority.take().is_some() {
             let result = engine.admin(now).set_priority(key, None);

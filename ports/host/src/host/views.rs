@@ -130,6 +130,7 @@ impl<P: Platform> Host<P> {
                 .cloned()
         };
         let advertised = self.core.engine.addresses(key);
+        let followers = spec.followers.iter().cloned();
         advertised
             .map(|address| {
                 named(address).unwrap_or(AddressSpec {
@@ -137,6 +138,7 @@ impl<P: Platform> Host<P> {
                     interface: None,
                 })
             })
+            .chain(followers)
             .collect()
     }
 

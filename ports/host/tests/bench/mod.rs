@@ -46,6 +46,7 @@ pub fn setup(key: VrKey, mac_mode: MacMode, address: VirtualAddress) -> VrSetup 
         silent: false,
         reset_connections: false,
         addresses: vec![(address, None)],
+        followers: Vec::new(),
         unicast: false,
         group: None,
         source: None,

@@ -5,6 +5,7 @@ mod conflicts;
 mod devices;
 mod failover;
 mod fake;
+mod followers;
 mod holders;
 mod planned;
 mod random;

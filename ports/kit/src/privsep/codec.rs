@@ -245,13 +245,19 @@ impl Writer {
             .flag(setup.unicast)
             .maybe_ip(setup.group)
             .maybe_ip(setup.source)
-            .u32(setup.addresses.len() as u32);
-        for (address, interface) in &setup.addresses {
-            self.address(*address).maybe(interface.as_deref());
-        }
+            .placed(&setup.addresses)
+            .placed(&setup.followers);
         self.u32(setup.routing.len() as u32);
         for item in &setup.routing {
             self.text(&item.to_string());
+        }
+        self
+    }
+
+    fn placed(&mut self, addresses: &[(VirtualAddress, Option<String>)]) -> &mut Self {
+        self.u32(addresses.len() as u32);
+        for (address, interface) in addresses {
+            self.address(*address).maybe(interface.as_deref());
         }
         self
     }
@@ -433,19 +439,7 @@ impl<'a> Reader<'a> {
         let (replace_mac, accept) = (self.flag()?, self.flag()?);
         let (silent, reset_connections, unicast) = (self.flag()?, self.flag()?, self.flag()?);
         let (group, source) = (self.maybe_ip()?, self.maybe_ip()?);
-        let count = self.u32()? as usize;
-        if count > MAX_ADDRESSES {
-            return None;
-        }
-        let mut addresses = Vec::new();
-        for _ in 0..count {
-            let address = self.address()?;
-            let interface = match self.flag()? {
-                true => Some(self.name()?),
-                false => None,
-            };
-            addresses.push((address, interface));
-        }
+        let (addresses, followers) = (self.placed()?, self.placed()?);
         let count = self.u32()? as usize;
         if count > MAX_ROUTING {
             return None;
@@ -463,10 +457,28 @@ impl<'a> Reader<'a> {
             group,
             reset_connections,
             addresses,
+            followers,
             unicast,
             source,
             routing,
         })
+    }
+
+    fn placed(&mut self) -> Option<Vec<(VirtualAddress, Option<String>)>> {
+        let count = self.u32()? as usize;
+        if count > MAX_ADDRESSES {
+            return None;
+        }
+        let mut addresses = Vec::new();
+        for _ in 0..count {
+            let address = self.address()?;
+            let interface = match self.flag()? {
+                true => Some(self.name()?),
+                false => None,
+            };
+            addresses.push((address, interface));
+        }
+        Some(addresses)
     }
 
     fn state(&mut self) -> Option<InterfaceState> {

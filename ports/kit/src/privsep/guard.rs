@@ -196,7 +196,8 @@ impl Guard {
 /// Whether an address is one of a virtual router's, or the link-local one that the engine gives to
 /// one that has none (V-9).
 fn serves(setup: &VrSetup, address: VirtualAddress) -> bool {
-    let listed = setup.addresses.iter().any(|(listed, _)| *listed == address);
+    let mut listed = setup.addresses.iter().chain(&setup.followers);
+    let listed = listed.any(|(listed, _)| *listed == address);
     let formed = setup.key.family == Family::Ipv6
         && address.address == IpAddr::V6(link_local(setup.key.virtual_mac()))
         && address.prefix_len == 64;

@@ -33,7 +33,7 @@ use vrrp_host::{HostIf, Incoming, Platform, PlatformError, PlatformWarning, Subj
 
 /// The longest request or message in octets; what is longer is refused. A virtual router with all the
 /// addresses, routes and rules that it may have, each as long as it can be, fits.
-pub const MAX_DATAGRAM: usize = 48 * 1024;
+pub const MAX_DATAGRAM: usize = 56 * 1024;
 
 /// A request of the worker. Each is answered with [`Message::Done`], in order.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -58,6 +58,10 @@ fn every_request() -> Vec<Request> {
     let mut one = spec("em0", 7, &[address("fe80::7", 64), address("fd00::7", 64)]);
     one.addresses[1].interface = Some("em1".into());
     one.peers = vec!["fd00::2".parse().unwrap()];
+    one.followers = vec![vrrp_host::AddressSpec {
+        address: address("10.0.0.7", 24),
+        interface: Some("em1".into()),
+    }];
     for text in [
         "route default via fe80::9 dev em0",
         "rule inet6 from all priority 7 lookup 7",

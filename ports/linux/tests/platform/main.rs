@@ -3,6 +3,7 @@
 mod announcements;
 #[path = "../common/mod.rs"]
 mod common;
+mod followers;
 mod frames;
 mod macs;
 mod process;

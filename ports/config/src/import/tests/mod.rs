@@ -385,7 +385,7 @@ fn routes_and_rules_are_carried_over_in_the_words_of_ip() {
 }
 
 #[test]
-fn a_lost_name_and_an_address_of_the_other_family_are_reported() {
+fn a_lost_name_is_reported_and_an_address_of_ipv6_carried_over() {
     let named = import(&instance("use_vmac vrrp61"));
     let report = named.report();
     assert!(
@@ -397,9 +397,15 @@ fn a_lost_name_and_an_address_of_the_other_family_are_reported() {
     assert!(!report.contains("use_vmac"), "{report}");
     let other = import(&instance("virtual_ipaddress_excluded {\n2001:db8::7/64\n}"));
     let report = other.report();
+    assert!(!report.contains("2001:db8::7"), "{report}");
+    let text = other.text.unwrap_or_default();
+    assert!(text.contains("\nextra = 2001:db8::7/64\n"), "{text}");
+    // The other way round it is elected by itself.
+    let other = instance("virtual_ipaddress_excluded {\n10.0.0.7/24\n}");
+    let report = import(&other.replace(" 10.0.0.1/24\n", " fe80::1/64\n")).report();
     assert!(
         report.contains(
-            "2001:db8::7: `extra` has no addresses of another family than `addr`; give it a section of its own"
+            "10.0.0.7: `extra` has no IPv4 addresses beside `addr` of IPv6; give it a section of its own"
         ),
         "{report}"
     );

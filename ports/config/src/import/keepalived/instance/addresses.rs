@@ -81,7 +81,7 @@ impl Instance<'_> {
                 let why = if address.address.is_ipv6() == is_v6 {
                     "vrrpd cannot have it in `extra`"
                 } else {
-                    "`extra` has no addresses of another family than `addr`"
+                    "`extra` has no IPv4 addresses beside `addr` of IPv6"
                 };
                 let text = format!(
                     "{}: {why}; give it a section of its own, which is elected by itself",
