@@ -53,6 +53,8 @@
  *             give_to_stack(buffer, action.frame_len);
  *         else if (action.kind == VRRP_GATE_SET_ADDRESS)
  *             set_address_of_stack(&action.address, action.on);
+ *         else if (action.kind == VRRP_GATE_SET_FILTER)
+ *             set_filter_of_driver(macs, vrrp_gate_macs(gate, macs, 8));
  *
  * In this order the header has: the storage; numbers (verdicts, addressees, kinds of actions, discard
  * reasons); structs; functions (a gate's making, the administrator's calls, facts and frames, actions,
@@ -71,7 +73,7 @@
 
 /* The octets of storage that a gate needs, or a little more: vrrp_gate_storage_size() is exact. */
 #define VRRP_GATE_STORAGE_SIZE \
-    (((192u + 64u * (VRRP_HMAC) + 44u + (VRRP_MAX_ROUTERS) * VRRP_ROUTER_SIZE + 7u) & ~7u) + 464u)
+    (((192u + 64u * (VRRP_HMAC) + 44u + (VRRP_MAX_ROUTERS) * VRRP_ROUTER_SIZE + 7u) & ~7u) + 552u)
 
 /* The length in octets of the longest frame that a gate writes. */
 #define VRRP_GATE_MAX_FRAME_LEN \
@@ -141,6 +143,12 @@ union vrrp_gate_storage {
  * A virtual router that was to be removed is gone; its key is free.
  */
 #define VRRP_GATE_REMOVED 5
+
+/**
+ * Have the driver let in other MACs: `vrrp_gate_macs()` gives them. Nothing to do where it lets
+ * everything in, or all virtual MACs.
+ */
+#define VRRP_GATE_SET_FILTER 6
 
 /**
  * Received, and shorter than an Ethernet header. The first discard reason: the others follow without
@@ -267,6 +275,31 @@ struct vrrp_gate_action {
      * Of `STATE_CHANGE`: the router whose advertisement, or whose silence, decided it; else family 0.
      */
     struct vrrp_peer peer;
+};
+
+/**
+ * Whether the frames to the virtual MACs come in.
+ */
+struct vrrp_gate_reception {
+    /**
+     * Set it to sizeof(struct vrrp_gate_reception). On return: the octets that were filled in, no more
+     * than that.
+     */
+    uint32_t size;
+    /**
+     * Frames to a virtual MAC that was taken up. The counter wraps.
+     */
+    uint32_t frames;
+    /**
+     * A virtual address that this host answers for while no frame to its virtual MAC comes in, which a
+     * neighbour that was probed from both MACs bears out: the driver filters MACs. Family 0 otherwise,
+     * and again with the first frame.
+     */
+    struct vrrp_address unheard;
+    /**
+     * Zeros.
+     */
+    uint8_t reserved[3];
 };
 
 #ifdef __cplusplus
@@ -544,6 +577,29 @@ int vrrp_gate_drops(const struct vrrp_gate *gate,
  * Errors: `VRRP_ERR_NULL`; `VRRP_ERR_VALUE`: no such reason.
  */
 VRRP_EXPORT int vrrp_gate_discards(const struct vrrp_gate *gate, int reason, uint32_t *count);
+
+/**
+ * Says whether the frames to the virtual MACs come in. Set `reception->size` before. A black hole is
+ * found five seconds after a neighbour has asked for a virtual address: the gate probes it.
+ *
+ * Errors: `VRRP_ERR_NULL`; `VRRP_ERR_SIZE`.
+ */
+VRRP_EXPORT
+int vrrp_gate_reception(const struct vrrp_gate *gate,
+                        struct vrrp_gate_reception *reception);
+
+/**
+ * Writes to `macs` the MACs that the driver has to let in besides its own, broadcast, and the groups
+ * that the stack has joined, six octets each: the virtual MACs that are taken up, and groups. Answers
+ * how many there are; one may come twice. `len` is the room for whole MACs: where it is below the
+ * answer, that many were written, and a driver that has no more room lets everything in.
+ *
+ * Errors: `VRRP_ERR_NULL`, also for `macs` if `len` is not 0; `VRRP_ERR_VALUE`: `len` is more than memory.
+ */
+VRRP_EXPORT
+int vrrp_gate_macs(const struct vrrp_gate *gate,
+                   uint8_t *macs,
+                   size_t len);
 
 /**
  * A short name of one of `VRRP_GATE_DISCARD_*` for logs and statistics, such as "other-station".

@@ -1,8 +1,10 @@
 //! Where the engine speaks to a log: `defmt`, `log`, or nobody.
 
+use core::net::IpAddr;
+
 use crate::gate::Discard;
 use crate::output::{Reason, State};
-use crate::types::VrKey;
+use crate::types::{MacAddr, VrKey};
 use crate::verdict::DropReason;
 
 /// A state changed.
@@ -35,4 +37,22 @@ pub(crate) fn frame_discarded(reason: Discard) {
     defmt::debug!("frame discarded: {}", reason);
     #[cfg(feature = "log")]
     log::debug!("frame discarded: {reason}");
+}
+
+/// A neighbour answers our own MAC and is not heard at a virtual one.
+#[allow(unused_variables)] // Without a log nobody reads them.
+pub(crate) fn virtual_mac_unheard(address: IpAddr, neighbour: IpAddr, mac: MacAddr) {
+    #[cfg(feature = "defmt")]
+    defmt::warn!(
+        "answered {} for {}, and heard no frame to {}, though it answers our own MAC: does the device \
+         filter MACs? Let it receive this one, or use MacMode::Interface",
+        address,
+        neighbour,
+        mac
+    );
+    #[cfg(feature = "log")]
+    log::warn!(
+        "answered {address} for {neighbour}, and heard no frame to {mac}, though it answers our own \
+         MAC: does the device filter MACs? Let it receive this one, or use MacMode::Interface"
+    );
 }

@@ -113,7 +113,7 @@ fn drain(gate: &mut TestGate, now: Instant) -> (Vec<Vec<u8>>, Vec<(IpAddr, bool)
         match action {
             Action::Send(frame) => frames.push(frame.to_vec()),
             Action::SetAddress { address, on, .. } => addresses.push((address.address, on)),
-            Action::StateChange(_) | Action::Removed { .. } => {}
+            Action::SetFilter | Action::StateChange(_) | Action::Removed { .. } => {}
         }
     }
     (frames, addresses)
@@ -677,7 +677,7 @@ fn drain_blocked(gate: &mut TestGate, now: Instant) -> Vec<(IpAddr, bool)> {
         match action {
             Action::SetAddress { address, on, .. } => addresses.push((address.address, on)),
             Action::Send(_) => panic!("it can send nothing"),
-            Action::StateChange(_) | Action::Removed { .. } => {}
+            Action::SetFilter | Action::StateChange(_) | Action::Removed { .. } => {}
         }
     }
     addresses

@@ -88,7 +88,7 @@ pub const fn storage_size(interfaces: usize, routers: usize, addresses: usize) -
 
 /// `VRRP_GATE_STORAGE_SIZE` of the header, by the same formula.
 pub const fn gate_storage_size(routers: usize, addresses: usize) -> usize {
-    storage_size(1, routers, addresses) + 464
+    storage_size(1, routers, addresses) + 552
 }
 
 const _: () = {

@@ -19,6 +19,9 @@ struct host {
     uint32_t sent_len, frames;
     uint8_t hint[VRRP_GATE_MAX_FRAME_LEN];
     uint32_t hint_len;              /* of what the stack was given to learn from */
+    uint8_t macs[8][6];             /* that the driver is to let in */
+    int macs_len;
+    int answered;                   /* probes of the client that went from the host's own MAC */
 };
 
 static struct host a, b;
@@ -123,6 +126,9 @@ static void run(struct host *host)
         case VRRP_GATE_STATE_CHANGE:
             host->state[action.key.family == VRRP_IPV6] = action.to;
             CHECK(vrrp_reason_text(action.reason) != NULL);
+            break;
+        case VRRP_GATE_SET_FILTER:
+            host->macs_len = vrrp_gate_macs(host->gate, host->macs[0], 8);
             break;
         default:
             CHECK_INT(VRRP_GATE_REMOVED, action.kind);
@@ -369,7 +375,9 @@ static void blocked(void)
     start(&a, 6);
     action.size = sizeof action;
     insert(&a, VRRP_IPV4, 255, 1);
-    CHECK_INT(1, vrrp_gate_poll(a.gate, now, 0, buffer, sizeof buffer, &action));
+    do
+        CHECK_INT(1, vrrp_gate_poll(a.gate, now, 0, buffer, sizeof buffer, &action));
+    while (action.kind == VRRP_GATE_SET_FILTER);
     CHECK_INT(VRRP_GATE_SET_ADDRESS, action.kind);
     CHECK_INT(0, vrrp_gate_poll(a.gate, now, 0, buffer, sizeof buffer, &action));
     CHECK_INT(0, discards(VRRP_GATE_DISCARD_NO_ROOM));
@@ -382,6 +390,81 @@ static void blocked(void)
     pass(600);
     CHECK_INT(0, vrrp_gate_shutdown(a.gate, now));
     CHECK_INT(VRRP_STATE_INITIALIZE, state_of(&a, VRRP_IPV4));
+}
+
+static int lets_in(const uint8_t mac[6])
+{
+    int i;
+
+    for (i = 0; i < a.macs_len; i++)
+        if (memcmp(a.macs[i], mac, 6) == 0)
+            return 1;
+    return 0;
+}
+
+/* Until then the client answers what was sent last, if that asked from the host's own MAC. */
+static void pass_with_client(int centiseconds)
+{
+    uint8_t frame[64], own_mac[6], own[4];
+
+    mac_of(6, own_mac);
+    memcpy(own, virtual_address(VRRP_IPV4, 6).address.octets, 4);
+    while (centiseconds-- > 0) {
+        a.sent_len = 0;
+        pass(1);
+        if (a.sent_len != 42 || memcmp(a.sent + 38, client, 4) != 0 ||
+            memcmp(a.sent + 22, own_mac, 6) != 0)
+            continue;
+        a.answered++;
+        arp_request(frame, own);
+        frame[21] = 2;
+        memcpy(frame, own_mac, 6);
+        memcpy(frame + 32, own_mac, 6);
+        CHECK_INT(VRRP_GATE_STACK, vrrp_gate_receive(a.gate, now, frame, 42, NULL));
+    }
+}
+
+/* A driver that lets in no frame to the virtual MAC, though it was told. */
+static void black_hole(void)
+{
+    static const uint8_t group[6] = {1, 0, 0x5e, 0, 0, 0x12};
+    struct vrrp_gate_reception reception;
+    uint8_t frame[64];
+    size_t len;
+
+    memset(&b, 0, sizeof b);
+    start(&a, 6);
+    insert(&a, VRRP_IPV4, 100, 1);
+    run(&a);
+    CHECK(lets_in(group) && !lets_in(virtual_mac));
+    pass(400);
+    CHECK_INT(VRRP_STATE_ACTIVE, state_of(&a, VRRP_IPV4));
+    CHECK(lets_in(group) && lets_in(virtual_mac));
+    CHECK_INT(a.macs_len, vrrp_gate_macs(a.gate, NULL, 0));
+    CHECK_INT(VRRP_ERR_NULL, vrrp_gate_macs(a.gate, NULL, 1));
+
+    reception.size = sizeof reception;
+    len = arp_request(frame, service);
+    receive(VRRP_GATE_TAKEN, frame, len);
+    pass_with_client(350);
+    CHECK_INT(VRRP_OK, vrrp_gate_reception(a.gate, &reception));
+    CHECK_INT(0, reception.unheard.family);
+    pass_with_client(150);
+    CHECK_INT(3, a.answered);
+    CHECK_INT(VRRP_OK, vrrp_gate_reception(a.gate, &reception));
+    CHECK_INT(sizeof reception, reception.size);
+    CHECK_INT(VRRP_IPV4, reception.unheard.family);
+    CHECK(memcmp(reception.unheard.octets, service, 4) == 0);
+    CHECK_INT(0, reception.frames);
+
+    len = packet(frame, virtual_mac, client_mac, service, client);
+    receive(VRRP_GATE_STACK, frame, len);
+    CHECK_INT(VRRP_OK, vrrp_gate_reception(a.gate, &reception));
+    CHECK_INT(0, reception.unheard.family);
+    CHECK_INT(1, reception.frames);
+    CHECK_INT(VRRP_ERR_NULL, vrrp_gate_reception(a.gate, NULL));
+    reception.size = 4;
+    CHECK_INT(VRRP_ERR_SIZE, vrrp_gate_reception(a.gate, &reception));
 }
 
 /* Without a link nothing is Active. */
@@ -450,6 +533,7 @@ int main(void)
     election();
     failures();
     blocked();
+    black_hole();
     link_down();
     misuse();
     puts("gate: passed");

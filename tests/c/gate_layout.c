@@ -18,10 +18,16 @@ SAME(offsetof(struct vrrp_gate_action, key), 10, action_key);
 SAME(offsetof(struct vrrp_gate_action, address), 12, action_address);
 SAME(offsetof(struct vrrp_gate_action, peer), 33, action_peer);
 
+SAME(sizeof(struct vrrp_gate_reception), 28, reception);
+SAME(offsetof(struct vrrp_gate_reception, frames), 4, reception_frames);
+SAME(offsetof(struct vrrp_gate_reception, unheard), 8, reception_unheard);
+SAME(offsetof(struct vrrp_gate_reception, reserved), 25, reception_reserved);
+
 SAME(VRRP_GATE_TAKEN, 0, taken);
 SAME(VRRP_GATE_STACK, 1, stack);
 SAME(VRRP_GATE_SEND, 1, send);
 SAME(VRRP_GATE_REMOVED, 5, removed);
+SAME(VRRP_GATE_SET_FILTER, 6, set_filter);
 SAME(sizeof(union vrrp_gate_storage), VRRP_GATE_STORAGE_SIZE, storage);
 SAME(VRRP_GATE_STORAGE_SIZE % 8, 0, storage_padding);
 

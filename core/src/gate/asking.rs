@@ -16,11 +16,11 @@ const REMEMBERED: usize = 16;
 /// The least time between two questions, so that forged senders cost little.
 const LEAST_PAUSE: Duration = Duration::from_millis(5);
 
-/// A virtual address, and the neighbour that is asked for.
+/// An address of this host, and the neighbour that is asked for.
 #[derive(Clone, Copy)]
-struct Question {
-    from: IpAddr,
-    about: IpAddr,
+pub(super) struct Question {
+    pub(super) from: IpAddr,
+    pub(super) about: IpAddr,
 }
 
 pub(super) struct Asking {
@@ -64,14 +64,18 @@ impl Asking {
         buf: &mut [u8],
     ) -> Option<Emitted> {
         let question = self.pending.take()?;
-        let mac = mac_of(question.from)?;
-        match (question.from, question.about) {
-            (IpAddr::V4(from), IpAddr::V4(about)) => arp::emit_request(buf, mac, from, about),
-            (IpAddr::V6(from), IpAddr::V6(about)) if IPV6 => {
-                ndisc::emit_solicitation(buf, mac, from, about)
-            }
-            _ => None,
+        emit_probe(buf, mac_of(question.from)?, question)
+    }
+}
+
+/// Writes a neighbour probe from a MAC.
+pub(super) fn emit_probe(buf: &mut [u8], mac: MacAddr, question: Question) -> Option<Emitted> {
+    match (question.from, question.about) {
+        (IpAddr::V4(from), IpAddr::V4(about)) => arp::emit_request(buf, mac, from, about),
+        (IpAddr::V6(from), IpAddr::V6(about)) if IPV6 => {
+            ndisc::emit_solicitation(buf, mac, from, about)
         }
+        _ => None,
     }
 }
 

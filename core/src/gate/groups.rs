@@ -120,6 +120,14 @@ impl Groups {
         }
     }
 
+    /// Whether the group of the advertisements of a family is joined.
+    pub(super) fn has_joined(&self, family: Family) -> bool {
+        match family {
+            Family::Ipv4 => self.v4.joined,
+            Family::Ipv6 => self.v6.joined,
+        }
+    }
+
     /// An address is served from now on, or no longer. `shared`: another one that is served has the
     /// same solicited-node group.
     pub(super) fn set_address(&mut self, address: IpAddr, on: bool, shared: bool) {

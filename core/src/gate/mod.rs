@@ -26,6 +26,8 @@
 //! - The stack hears no question for its virtual addresses, and so knows nobody who asked. The gate
 //!   passes on who it was ([`Received::Answer`]), and asks itself for who talks to an address that
 //!   was taken over.
+//! - [`Gate::macs`] are what the device's filter has to let in ([`mac_filter`]), and
+//!   [`Gate::reception`] says when it does not.
 //!
 //! The gate has one interface, so that a [`GateKey`] names none. Unicast peers need a neighbour table and are refused.
 #![deny(
@@ -38,11 +40,13 @@
 
 mod asking;
 mod groups;
+pub mod mac_filter;
 mod receive;
+mod reception;
 mod send;
 
 use core::fmt;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 
 use crate::IPV6;
 use crate::engine::{Admin, Engine};
@@ -51,12 +55,16 @@ use crate::output::{Failure, Output, Poll, StateChange};
 use crate::status::InterfaceState;
 use crate::time::{Duration, Instant};
 use crate::types::{Family, MacAddr, VirtualAddress, VrKey, Vrid};
-use crate::wire::mld;
 use crate::wire::vrrp::TRAILER_LEN;
+use crate::wire::{igmp, mld, ndisc};
 use asking::Asking;
 use groups::Groups;
+use reception::Trials;
 
+pub use mac_filter::MacFilter;
 pub use receive::{Addressee, Received};
+pub use reception::Reception;
+pub use send::zero_checksums;
 
 /// The number of a gate's one interface, to its engine.
 const IFINDEX: u32 = 1;
@@ -121,6 +129,9 @@ pub struct Gate<const VRS: usize, const ADDRS: usize> {
     engine: Engine<1, VRS, ADDRS>,
     groups: Groups,
     asking: Asking,
+    trials: Trials,
+    /// The MACs that the device has to let in are others than the port was told.
+    macs_changed: bool,
     /// Since when a frame of the engine waits for a device that can send none.
     blocked_at: Option<Instant>,
     discards: DiscardCounters,
@@ -149,6 +160,8 @@ pub enum Action<'b> {
         /// Give or take away.
         on: bool,
     },
+    /// Have the device let in other MACs: [`Gate::macs`] gives them.
+    SetFilter,
     /// A virtual router changed its state.
     StateChange(StateChange<GateKey>),
     /// A virtual router that was to be removed is gone; its key is free.
@@ -166,6 +179,8 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
             engine: Engine::new(),
             groups: Groups::new(seed),
             asking: Asking::NONE,
+            trials: Trials::NONE,
+            macs_changed: false,
             blocked_at: None,
             discards: DiscardCounters([0; Discard::ALL.len()]),
         }
@@ -196,6 +211,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
     /// States how the interface is: link, MAC, and the stack's own addresses.
     pub fn set_interface(&mut self, now: Instant, state: InterfaceState) {
         let was_up = self.interface().up;
+        self.macs_changed = true;
         // The table has room for the one interface.
         let _ = self.engine.set_interface(now, IFINDEX, state);
         if state.up && !was_up {
@@ -214,6 +230,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let mut at = self.engine.poll_timeout().unwrap_or(Instant::NEVER);
         at = at.min(self.groups.next_deadline());
+        at = at.min(self.trials.next_deadline());
         if let Some(blocked_at) = self.blocked_at {
             at = at.min(blocked_at + PATIENCE);
         }
@@ -224,6 +241,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
     pub fn handle_timeout(&mut self, now: Instant) {
         self.engine.handle_timeout(now);
         self.groups.handle_timeout(now);
+        self.trials.handle_timeout(now);
     }
 
     /// The next thing to do, in order; to be called until it gives `None` after any input, and when
@@ -243,6 +261,10 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
             self.blocked_at = None;
         }
         let frame_len = loop {
+            // Before neighbours are told of a MAC.
+            if core::mem::take(&mut self.macs_changed) {
+                return Some(Action::SetFilter);
+            }
             // Before the next one: only one group can wait to be reported as left.
             if can_send
                 && iface.up
@@ -275,12 +297,16 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
             let holding = self.engine.virtual_address(IFINDEX, from);
             holding.filter(|h| h.served).map(|h| h.mac)
         };
-        let question = || self.asking.emit(mac_of, buf).map(|emitted| emitted.len);
-        let len = frame_len.or_else(question).or_else(|| {
-            let served = self.engine.served_ipv6(IFINDEX);
-            let report = self.groups.emit_report(now, &iface, served, buf);
-            report.map(|emitted| emitted.len)
-        })?;
+        let probe = || {
+            let asked = self.asking.emit(mac_of, buf);
+            let probe = asked.or_else(|| self.trials.emit_probe(mac_of, &iface, buf));
+            let emitted = probe.or_else(|| {
+                let served = self.engine.served_ipv6(IFINDEX);
+                self.groups.emit_report(now, &iface, served, buf)
+            });
+            emitted.map(|emitted| emitted.len)
+        };
+        let len = frame_len.or_else(probe)?;
         Some(Action::Send(buf.get(..len)?))
     }
 
@@ -298,9 +324,15 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
     /// Does what concerns the gate alone, and gives what concerns the port.
     fn perform(&mut self, output: Output<'_>) -> Option<Action<'static>> {
         match output {
-            // The gate need not act on a MAC, and frames have gone their way.
-            Output::Transmit(_) | Output::SetMac { .. } => None,
+            // Frames have gone their way.
+            Output::Transmit(_) => None,
+            Output::SetMac { mac, .. } => {
+                self.macs_changed = true;
+                self.trials.forget(mac);
+                None
+            }
             Output::SetGroup { family, on, .. } => {
+                self.macs_changed = true;
                 self.groups.set(family, on);
                 None
             }
@@ -315,6 +347,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
                 }
                 let shared = self.shares_group(address.address);
                 self.groups.set_address(address.address, on, shared);
+                self.macs_changed |= address.address.is_ipv6();
                 let key = GateKey::from_engine(key);
                 accept.then_some(Action::SetAddress { key, address, on })
             }
@@ -343,6 +376,28 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
         served.any(|other| mld::solicited_node(other) == group)
     }
 
+    /// The MACs that the device has to let in beside its own, broadcast, and the groups that the stack
+    /// has joined: the virtual MACs that are taken up, the groups of the advertisements and of the
+    /// queries for members, and the solicited-node groups of the virtual addresses that are served and
+    /// of the link-local address. Groups may come twice. Ask after [`Action::SetFilter`].
+    pub fn macs(&self) -> impl Iterator<Item = MacAddr> + '_ {
+        let taken_up = |mac: &MacAddr| self.engine.is_mac_taken_up(IFINDEX, *mac) == Some(true);
+        let virtual_macs = self.keys().map(GateKey::virtual_mac).filter(taken_up);
+        let families = [Family::Ipv4, Family::Ipv6].into_iter();
+        let joined = families.filter(|family| self.groups.has_joined(*family));
+        let groups = joined.flat_map(|family| [family.group_mac(), all_nodes_mac(family)]);
+        let own = self.interface().ipv6.filter(|_| IPV6);
+        let nodes = self.engine.served_ipv6(IFINDEX).chain(own);
+        let nodes = nodes.map(|node| mld::group_mac(mld::solicited_node(node)));
+        virtual_macs.chain(groups).chain(nodes)
+    }
+
+    /// Whether the frames to the virtual MACs come in. Stays as it was while nobody asks for a virtual
+    /// address.
+    pub fn reception(&self) -> Reception {
+        self.trials.reception()
+    }
+
     /// How many frames were discarded that are not VRRP.
     pub fn discards(&self) -> &DiscardCounters {
         &self.discards
@@ -352,6 +407,14 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
     pub fn count_discard(&mut self, reason: Discard) {
         self.discards.add(reason);
         frame_discarded(reason);
+    }
+}
+
+/// The Ethernet address of the group of all nodes, to which queriers ask for members.
+const fn all_nodes_mac(family: Family) -> MacAddr {
+    match family {
+        Family::Ipv4 => igmp::group_mac(Ipv4Addr::new(224, 0, 0, 1)),
+        Family::Ipv6 => ndisc::ALL_NODES_MAC,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use core::net::IpAddr;
 
-use super::asking::is_on_link;
+use super::asking::{Question, is_on_link};
 use super::{Discard, Gate, IFINDEX};
 use crate::IPV6;
 use crate::engine::{SMALL, VirtualAddressState};
@@ -60,10 +60,12 @@ enum Content {
         target: IpAddr,
         valid: bool,
     },
-    /// Goes to an address. Without a source it is the answer of a neighbour.
+    /// Goes to an address.
     Packet {
-        source: Option<IpAddr>,
+        source: IpAddr,
         destination: IpAddr,
+        /// The answer of a neighbour to a probe.
+        is_answer: bool,
     },
     NeighbourNews,
     Other,
@@ -76,7 +78,7 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
         match self.judge(now, frame) {
             Ok(Judged::Stack { to, virtual_mac }) => Received::Stack { to, virtual_mac },
             Ok(Judged::Engine) => Received::Engine,
-            Ok(Judged::Question(learner)) => match self.answer(frame, learner, buf) {
+            Ok(Judged::Question(asked)) => match self.answer(now, frame, asked, buf) {
                 Some(answer) => answer,
                 None => {
                     self.count_discard(Discard::NoRoom);
@@ -91,17 +93,23 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
     }
 
     fn answer<'b>(
-        &self,
+        &mut self,
+        now: Instant,
         question: &[u8],
-        learner: Option<IpAddr>,
+        Asked { target, state }: Asked,
         buf: &'b mut [u8],
     ) -> Option<Received<'b>> {
         let (answer_buf, lesson_buf) = buf.split_at_mut_checked(ANSWER_LEN)?;
         let frame = self.engine.answer(IFINDEX, question, answer_buf)?.frame;
         let own = self.interface().mac;
-        let lesson = learner.and_then(|learner| {
-            let emitted = lesson(lesson_buf, own, question)?;
-            Some((learner, lesson_buf.get(..emitted.len)?))
+        let lesson = lesson(lesson_buf, own, question).and_then(|(asker, emitted)| {
+            if state.mac != own {
+                let (from, about) = (target, asker);
+                let question = Question { from, about };
+                self.trials.answered(now, question, state.mac);
+            }
+            let lesson = lesson_buf.get(..emitted.len)?;
+            state.accept.then_some((target, lesson))
         });
         Some(Received::Answer { frame, lesson })
     }
@@ -132,26 +140,26 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
             Content::NeighbourNews => Addressee::All,
             Content::Question { target, valid } => match self.held(target)? {
                 None => Addressee::Own,
-                Some(holding) if valid => {
-                    return Ok(Judged::Question(holding.accept.then_some(target)));
-                }
+                Some(state) if valid => return Ok(Judged::Question(Asked { target, state })),
                 Some(_) => return Err(Discard::BadSolicitation),
             },
             Content::Packet {
                 source,
                 destination,
+                is_answer,
             } => match self.held(destination)? {
-                None => Addressee::Own,
+                None => {
+                    self.trials.hear_elsewhere(source);
+                    Addressee::Own
+                }
                 Some(holding) if holding.accept => {
-                    if let Some(source) = source
-                        && is_on_link(source, destination, holding.prefix_len)
-                    {
+                    if !is_answer && is_on_link(source, destination, holding.prefix_len) {
                         self.asking.hear(now, destination, source);
                     }
                     Addressee::Virtual(destination)
                 }
                 // what neighbours say of themselves is never dropped.
-                Some(_) if source.is_none() => Addressee::Own,
+                Some(_) if is_answer => Addressee::Own,
                 //
                 Some(_) => return Err(Discard::NotAccepted),
             },
@@ -161,12 +169,15 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
 
     /// Whether a destination is a virtual MAC that is taken up. An error for those that are not for
     /// this host.
-    fn destination(&self, mac: MacAddr) -> Result<bool, Discard> {
+    fn destination(&mut self, mac: MacAddr) -> Result<bool, Discard> {
         if ethernet::is_group(mac) || mac == self.interface().mac {
             return Ok(false);
         }
         match self.engine.is_mac_taken_up(IFINDEX, mac) {
-            Some(true) => Ok(true),
+            Some(true) => {
+                self.trials.hear(mac);
+                Ok(true)
+            }
             Some(false) => Err(Discard::MacNotTakenUp),
             None => Err(Discard::OtherStation),
         }
@@ -200,24 +211,32 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
 }
 
 enum Judged {
-    Stack {
-        to: Addressee,
-        virtual_mac: bool,
-    },
+    Stack { to: Addressee, virtual_mac: bool },
     Engine,
-    /// The address whose stack may learn who asks.
-    Question(Option<IpAddr>),
+    Question(Asked),
 }
 
-/// Writes what an asker would say if the stack asked for its MAC. `None`: it has no address yet.
-fn lesson(buf: &mut [u8], own: MacAddr, question: &[u8]) -> Option<Emitted> {
+/// A virtual address that a neighbour asks for.
+struct Asked {
+    target: IpAddr,
+    state: VirtualAddressState,
+}
+
+/// Writes what an asker would say if the stack asked for its MAC, and gives the asker's address.
+/// Returns `None` if it has none yet.
+fn lesson(buf: &mut [u8], own: MacAddr, question: &[u8]) -> Option<(IpAddr, Emitted)> {
     let ethernet = ethernet::View::new(question)?;
     match ethernet.ethertype() {
-        ethernet::ARP => arp::emit_lesson(buf, own, &arp::Request::new(ethernet.payload())?),
+        ethernet::ARP => {
+            let request = arp::Request::new(ethernet.payload())?;
+            let emitted = arp::emit_lesson(buf, own, &request)?;
+            Some((request.sender_ip.into(), emitted))
+        }
         _ if !IPV6 => None,
         _ => {
             let solicitation = ndisc::Solicitation::new(ethernet.payload())?;
-            ndisc::emit_lesson(buf, own, &solicitation, ethernet.source())
+            let emitted = ndisc::emit_lesson(buf, own, &solicitation, ethernet.source())?;
+            Some((solicitation.source.into(), emitted))
         }
     }
 }
@@ -233,14 +252,16 @@ fn content(ethernet: &ethernet::View<'_>) -> Content {
             },
             // Its sender says where it is.
             Some(packet) => Content::Packet {
-                source: None,
+                source: packet.sender_ip.into(),
                 destination: packet.target_ip.into(),
+                is_answer: true,
             },
         },
         ethernet::IPV4 => match ipv4::addresses_of(payload) {
             Some((source, destination)) => Content::Packet {
-                source: Some(source.into()),
+                source: source.into(),
                 destination: destination.into(),
+                is_answer: false,
             },
             None => Content::Other,
         },
@@ -252,8 +273,9 @@ fn content(ethernet: &ethernet::View<'_>) -> Content {
             Some(_) if ethernet::is_group(ethernet.destination()) => Content::NeighbourNews,
             message => match ipv6::addresses_of(payload) {
                 Some((source, destination)) => Content::Packet {
-                    source: message.is_none().then_some(source.into()),
+                    source: source.into(),
                     destination: destination.into(),
+                    is_answer: message.is_some(),
                 },
                 None => Content::Other,
             },

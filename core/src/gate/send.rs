@@ -78,3 +78,21 @@ fn sender(frame: &[u8]) -> Sender {
     };
     sender.unwrap_or(Sender::None)
 }
+
+/// Writes zero in the place of checksums that the device fills in: that of the IPv4 header (`ipv4`),
+/// that of ICMPv6 (`icmpv6`). For each frame that goes to a device which sums what it finds there and
+/// so wants zero; others overwrite it.
+pub fn zero_checksums(frame: &mut [u8], ipv4: bool, icmpv6: bool) {
+    let Some(ethernet) = ethernet::View::new(frame) else {
+        return;
+    };
+    let at = match ethernet.ethertype() {
+        ethernet::IPV4 if ipv4 => Some(ipv4::CHECKSUM_AT),
+        ethernet::IPV6 if IPV6 && icmpv6 => ndisc::checksum_at(ethernet.payload()),
+        _ => None,
+    };
+    let field = at.and_then(|at| frame.get_mut(ethernet::HEADER_LEN + at..));
+    if let Some(field) = field.and_then(|field| field.first_chunk_mut()) {
+        *field = [0; 2];
+    }
+}

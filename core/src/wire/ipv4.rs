@@ -7,6 +7,8 @@ use crate::verdict::DropReason;
 
 /// The length of a header without options, in octets.
 pub const HEADER_LEN: usize = 20;
+/// The offset of the checksum in the header.
+pub(crate) const CHECKSUM_AT: usize = 10;
 
 /// A received packet whose header agrees with itself.
 #[derive(Clone, Copy, Debug)]

@@ -9,7 +9,7 @@ use super::{Emitted, checksum, ethernet, ipv6};
 use crate::time::Duration;
 use crate::types::MacAddr;
 
-const HOP_BY_HOP: u8 = 0;
+pub(super) const HOP_BY_HOP: u8 = 0;
 /// Next header ICMPv6, no more octets, Router Alert for MLD (RFC 2711), padding.
 const ROUTER_ALERT: [u8; 8] = [ICMPV6, 0, 5, 2, 0, 0, 1, 0];
 

@@ -24,7 +24,8 @@ const FLAG_SOLICITED: u8 = 0x40;
 const FLAG_OVERRIDE: u8 = 0x20;
 
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
-const ALL_NODES_MAC: MacAddr = MacAddr([0x33, 0x33, 0, 0, 0, 1]);
+/// The Ethernet address of the group of all nodes.
+pub(crate) const ALL_NODES_MAC: MacAddr = MacAddr([0x33, 0x33, 0, 0, 0, 1]);
 
 /// Writes an unsolicited neighbour advertisement to all nodes that says that `address` lives at
 /// `mac`: a router, overriding what they know.
@@ -282,6 +283,21 @@ pub(crate) fn replace_mac(frame: &mut [u8], old: MacAddr, new: MacAddr) {
             *mac = new.0;
         }
         rest = tail;
+    }
+}
+
+/// The offset of the checksum of ICMPv6 in an IPv6 packet, also of a message of MLD, which stands behind
+/// a hop-by-hop header. Returns `None` if the packet is something else.
+pub(crate) fn checksum_at(packet: &[u8]) -> Option<usize> {
+    const FIELD_AT: usize = 2;
+    let option = packet.get(ipv6::HEADER_LEN..)?;
+    match (ipv6::next_header_of(packet)?, option) {
+        (ICMPV6, _) => Some(ipv6::HEADER_LEN + FIELD_AT),
+        (mld::HOP_BY_HOP, [ICMPV6, eighths, ..]) => {
+            let option_len = 8 + 8 * usize::from(*eighths);
+            Some(ipv6::HEADER_LEN + option_len + FIELD_AT)
+        }
+        _ => None,
     }
 }
 

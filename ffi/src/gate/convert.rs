@@ -83,6 +83,7 @@ impl From<Action<'_>> for vrrp_gate_action {
                 address: address.into(),
                 ..Self::of_kind(VRRP_GATE_SET_ADDRESS)
             },
+            Action::SetFilter => Self::of_kind(VRRP_GATE_SET_FILTER),
             Action::StateChange(change) => Self {
                 key: change.key.into(),
                 from: convert::state(change.from),

@@ -30,6 +30,9 @@ pub const VRRP_GATE_SET_ADDRESS: u8 = 3;
 pub const VRRP_GATE_STATE_CHANGE: u8 = 4;
 /// A virtual router that was to be removed is gone; its key is free.
 pub const VRRP_GATE_REMOVED: u8 = 5;
+/// Have the driver let in other MACs: `vrrp_gate_macs()` gives them. Nothing to do where it lets
+/// everything in, or all virtual MACs.
+pub const VRRP_GATE_SET_FILTER: u8 = 6;
 
 /// Received, and shorter than an Ethernet header. The first discard reason: the others follow without
 /// a gap, to where `vrrp_gate_discard_name()` gives NULL.

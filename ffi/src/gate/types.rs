@@ -50,6 +50,23 @@ pub struct vrrp_gate_action {
     pub peer: vrrp_peer,
 }
 
+/// Whether the frames to the virtual MACs come in.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct vrrp_gate_reception {
+    /// Set it to sizeof(struct vrrp_gate_reception). On return: the octets that were filled in, no more
+    /// than that.
+    pub size: u32,
+    /// Frames to a virtual MAC that was taken up. The counter wraps.
+    pub frames: u32,
+    /// A virtual address that this host answers for while no frame to its virtual MAC comes in, which a
+    /// neighbour that was probed from both MACs bears out: the driver filters MACs. Family 0 otherwise,
+    /// and again with the first frame.
+    pub unheard: vrrp_address,
+    /// Zeros.
+    pub reserved: [u8; 3],
+}
+
 macro_rules! plain {
     ($($name:ident)*) => {$(
         // SAFETY: numbers, of which any octets are one.
@@ -57,7 +74,8 @@ macro_rules! plain {
     )*};
 }
 
-plain!(vrrp_gate_key vrrp_gate_addressee vrrp_gate_action);
+plain!(vrrp_gate_key vrrp_gate_addressee vrrp_gate_action vrrp_gate_reception);
 sized! {
     vrrp_gate_action up to peer;
+    vrrp_gate_reception up to reserved;
 }

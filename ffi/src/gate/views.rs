@@ -1,6 +1,7 @@
 //! The functions that ask a gate. None of them changes it.
 
 use core::ffi::{c_char, c_int};
+use core::mem::size_of;
 use core::ptr;
 
 use vrrp_core::gate::Discard;
@@ -100,6 +101,60 @@ pub unsafe extern "C" fn vrrp_gate_discards(
             let reason = *reason.ok_or(VRRP_ERR_VALUE)?;
             raw::write(count, gate.discards().count(reason));
             Ok(VRRP_OK)
+        })
+    }
+}
+
+/// Says whether the frames to the virtual MACs come in. Set `reception->size` before. A black hole is
+/// found five seconds after a neighbour has asked for a virtual address: the gate probes it.
+///
+/// Errors: `VRRP_ERR_NULL`; `VRRP_ERR_SIZE`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_gate_reception(
+    gate: *const vrrp_gate,
+    reception: *mut vrrp_gate_reception,
+) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe {
+        answer(|| {
+            let gate = &content(gate)?.gate;
+            let size = raw::check_sized(reception)?;
+            let found = gate.reception();
+            let found = vrrp_gate_reception {
+                size: size_of::<vrrp_gate_reception>() as u32,
+                frames: found.frames,
+                unheard: found.unheard.map_or_else(Default::default, Into::into),
+                reserved: [0; 3],
+            };
+            raw::write_sized(reception, size, found);
+            Ok(VRRP_OK)
+        })
+    }
+}
+
+/// Writes to `macs` the MACs that the driver has to let in besides its own, broadcast, and the groups
+/// that the stack has joined, six octets each: the virtual MACs that are taken up, and groups. Answers
+/// how many there are; one may come twice. `len` is the room for whole MACs: where it is below the
+/// answer, that many were written, and a driver that has no more room lets everything in.
+///
+/// Errors: `VRRP_ERR_NULL`, also for `macs` if `len` is not 0; `VRRP_ERR_VALUE`: `len` is more than memory.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn vrrp_gate_macs(
+    gate: *const vrrp_gate,
+    macs: *mut u8,
+    len: usize,
+) -> c_int {
+    // SAFETY: the caller keeps the contract of the header.
+    unsafe {
+        answer(|| {
+            let gate = &content(gate)?.gate;
+            let octets = len.saturating_mul(6);
+            let (room, _) = raw::items_mut(macs, octets)?.as_chunks_mut();
+            for (place, mac) in room.iter_mut().zip(gate.macs()) {
+                *place = mac.0;
+            }
+            // No more than some for each virtual router and address.
+            Ok(gate.macs().count() as c_int)
         })
     }
 }

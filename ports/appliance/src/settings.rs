@@ -9,7 +9,7 @@ use core::str::FromStr;
 use defmt::intern;
 use heapless::{String, Vec};
 use vrrp_embassy::vrrp_core::{
-    AdvertInterval, Auth, Family, Priority, Version, VirtualAddress, VrSettings, Vrid,
+    AdvertInterval, Auth, Family, MacMode, Priority, Version, VirtualAddress, VrSettings, Vrid,
 };
 
 /// Virtual routers; each address family of a VRID is one.
@@ -198,11 +198,18 @@ impl VirtualRouter {
                 }
                 settings.auth = Auth::Simple(octets);
             }
+            "mac" => {
+                settings.mac_mode = match value {
+                    "virtual" => MacMode::Virtual,
+                    "interface" => MacMode::Interface,
+                    _ => return Err(intern!("virtual or interface")),
+                };
+            }
             "accept" => settings.accept = yes_or_no(value)?,
             "preempt" => settings.preempt = yes_or_no(value)?,
             _ => {
                 return Err(intern!(
-                    "one of vrid, address, priority, interval_cs, version, password, accept, preempt after a vrid"
+                    "one of vrid, address, priority, interval_cs, version, password, mac, accept, preempt after a vrid"
                 ));
             }
         }

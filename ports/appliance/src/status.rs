@@ -35,6 +35,8 @@ pub(crate) fn part(app: &App, number: usize, out: &mut Text) -> bool {
         }
     } else if number == routers {
         host(app, out);
+    } else if number == routers + 1 {
+        reception(app, out);
     } else {
         return false;
     }
@@ -68,4 +70,13 @@ fn host(app: &App, out: &mut Text) {
     out.say(", without room ").number(without_room);
     out.say("\nlate ").number(app.vrrp.worst_delay_us());
     out.say(" us at most\n");
+}
+
+fn reception(app: &App, out: &mut Text) {
+    let reception = app.vrrp.reception();
+    out.say("frames to virtual MACs ").number(reception.frames);
+    out.say(match reception.unheard {
+        Some(_) => ", unheard: does the device filter MACs?\n",
+        None => "\n",
+    });
 }

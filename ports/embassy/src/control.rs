@@ -7,11 +7,11 @@ use core::task::{Poll, Waker};
 
 use embassy_net_driver::Capabilities;
 use embassy_sync::waitqueue::WakerRegistration;
-use vrrp_core::gate::{DiscardCounters, Gate, GateKey};
+use vrrp_core::gate::{DiscardCounters, Gate, GateKey, Reception};
 use vrrp_core::{Admin, DropCounters, Error, Instant, MacAddr, Statistics, Status};
 
 use crate::StackDriver;
-use crate::frames::Frames;
+use crate::frames::{FRAME_LEN, Frames};
 use crate::stack::Seat;
 
 /// Tasks that can wait for a change at once.
@@ -110,28 +110,35 @@ pub struct OwnAddresses {
 /// The handle: as many copies as are wanted, for any task of the executor.
 ///
 /// Calls take effect when the [`Runner`](crate::Runner) task runs next, which they bring about.
-pub struct Control<'d, const VRS: usize, const ADDRS: usize> {
+pub struct Control<'d, const VRS: usize, const ADDRS: usize, const FRAME: usize = FRAME_LEN> {
     pub(crate) inner: &'d Inner<VRS, ADDRS>,
     pub(crate) seats: &'d [Seat],
-    pub(crate) frames: Frames<'d>,
+    pub(crate) frames: Frames<'d, FRAME>,
 }
 
-impl<const VRS: usize, const ADDRS: usize> core::fmt::Debug for Control<'_, VRS, ADDRS> {
+impl<const VRS: usize, const ADDRS: usize, const FRAME: usize> core::fmt::Debug
+    for Control<'_, VRS, ADDRS, FRAME>
+{
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Control").finish_non_exhaustive()
     }
 }
 
-impl<const VRS: usize, const ADDRS: usize> Clone for Control<'_, VRS, ADDRS> {
+impl<const VRS: usize, const ADDRS: usize, const FRAME: usize> Clone
+    for Control<'_, VRS, ADDRS, FRAME>
+{
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<const VRS: usize, const ADDRS: usize> Copy for Control<'_, VRS, ADDRS> {}
+impl<const VRS: usize, const ADDRS: usize, const FRAME: usize> Copy
+    for Control<'_, VRS, ADDRS, FRAME>
+{
+}
 
 /// The administrator's side.
-impl<'d, const VRS: usize, const ADDRS: usize> Control<'d, VRS, ADDRS> {
+impl<'d, const VRS: usize, const ADDRS: usize, const FRAME: usize> Control<'d, VRS, ADDRS, FRAME> {
     /// Makes calls of the administrator: `control.admin(|admin| admin.resign(key))`.
     ///
     /// # Errors
@@ -158,7 +165,7 @@ impl<'d, const VRS: usize, const ADDRS: usize> Control<'d, VRS, ADDRS> {
         &self,
         ipv4: Option<Ipv4Addr>,
         ipv6: Option<Ipv6Addr>,
-    ) -> Option<StackDriver<'d, VRS, ADDRS>> {
+    ) -> Option<StackDriver<'d, VRS, ADDRS, FRAME>> {
         let (index, seat) = self
             .seats
             .iter()
@@ -173,7 +180,7 @@ impl<'d, const VRS: usize, const ADDRS: usize> Control<'d, VRS, ADDRS> {
 }
 
 /// Questions.
-impl<const VRS: usize, const ADDRS: usize> Control<'_, VRS, ADDRS> {
+impl<const VRS: usize, const ADDRS: usize, const FRAME: usize> Control<'_, VRS, ADDRS, FRAME> {
     /// A virtual router as it stands. `None`: there is none with this key.
     pub fn status(&self, key: GateKey) -> Option<Status> {
         self.with(|gate| gate.engine().status(key))?
@@ -202,6 +209,13 @@ impl<const VRS: usize, const ADDRS: usize> Control<'_, VRS, ADDRS> {
         self.with(|gate| *gate.discards()).unwrap_or_default()
     }
 
+    /// Whether frames to the virtual MACs come in. Within five seconds of an answer to a neighbour it
+    /// says which virtual address is not heard, where the device filters its MAC; the log says it
+    /// once, in words.
+    pub fn reception(&self) -> Reception {
+        self.with(|gate| gate.reception()).unwrap_or_default()
+    }
+
     /// How late VRRP was at most, in microseconds: from the moment when something was due, such as an
     /// advertisement or a takeover, until the last frame of it had been handed to the device. Other
     /// tasks that keep the executor to themselves make it grow.
@@ -226,7 +240,7 @@ impl<const VRS: usize, const ADDRS: usize> Control<'_, VRS, ADDRS> {
     }
 }
 
-impl<const VRS: usize, const ADDRS: usize> Control<'_, VRS, ADDRS> {
+impl<const VRS: usize, const ADDRS: usize, const FRAME: usize> Control<'_, VRS, ADDRS, FRAME> {
     /// Returns `None` if the gate is already borrowed, which no call ends with.
     pub(crate) fn with<R>(&self, f: impl FnOnce(&mut Gate<VRS, ADDRS>) -> R) -> Option<R> {
         self.inner

@@ -5,16 +5,16 @@
 
 use core::cell::{Cell, RefCell};
 
-/// The longest frame in octets, without FCS.
+/// The longest frame of Ethernet in octets, without FCS.
 pub(crate) const FRAME_LEN: usize = 1514;
 
 /// Room for one frame.
-pub(crate) struct Slot {
+pub(crate) struct Slot<const FRAME: usize> {
     pub(crate) state: Cell<State>,
     /// Which of two frames came first.
     order: Cell<u32>,
     len: Cell<usize>,
-    octets: RefCell<[u8; FRAME_LEN]>,
+    octets: RefCell<[u8; FRAME]>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,13 +28,13 @@ pub(crate) enum State {
     ToWire,
 }
 
-impl Slot {
+impl<const FRAME: usize> Slot<FRAME> {
     pub(crate) const fn new() -> Self {
         Self {
             state: Cell::new(State::Free),
             order: Cell::new(0),
             len: Cell::new(0),
-            octets: RefCell::new([0; FRAME_LEN]),
+            octets: RefCell::new([0; FRAME]),
         }
     }
 
@@ -57,7 +57,7 @@ impl Slot {
 
     /// Lets `f` write a frame of `len` octets.
     pub(crate) fn write<R>(&self, len: usize, f: impl FnOnce(&mut [u8]) -> R) -> R {
-        let len = len.min(FRAME_LEN);
+        let len = len.min(FRAME);
         self.len.set(len);
         self.with(len, f)
     }
@@ -83,14 +83,14 @@ pub(crate) fn bit(stack: u8) -> u16 {
 
 /// The pool.
 #[derive(Clone, Copy)]
-pub(crate) struct Frames<'d> {
-    pub(crate) slots: &'d [Slot],
+pub(crate) struct Frames<'d, const FRAME: usize> {
+    pub(crate) slots: &'d [Slot<FRAME>],
     pub(crate) order: &'d Cell<u32>,
 }
 
-impl<'d> Frames<'d> {
+impl<'d, const FRAME: usize> Frames<'d, FRAME> {
     /// A slot for a stack to write to.
-    pub(crate) fn reserve(&self) -> Option<&'d Slot> {
+    pub(crate) fn reserve(&self) -> Option<&'d Slot<FRAME>> {
         let slot = self.free().next()?;
         slot.state.set(State::Reserved);
         Some(slot)
@@ -98,14 +98,14 @@ impl<'d> Frames<'d> {
 
     /// A slot for a received frame. The last free one is left to the stacks, which take no frame
     /// without being able to answer it.
-    pub(crate) fn room(&self) -> Option<&'d Slot> {
+    pub(crate) fn room(&self) -> Option<&'d Slot<FRAME>> {
         let mut free = self.free();
         let slot = free.next()?;
         free.next().map(|_| slot)
     }
 
     /// The frame that has waited longest of those in a state that `wanted` accepts.
-    pub(crate) fn first(&self, wanted: impl Fn(State) -> bool) -> Option<&'d Slot> {
+    pub(crate) fn first(&self, wanted: impl Fn(State) -> bool) -> Option<&'d Slot<FRAME>> {
         let waiting = self.slots.iter().filter(|s| wanted(s.state.get()));
         // The order wraps; a frame never waits for half of its numbers.
         let newest = self.order.get();
@@ -113,13 +113,13 @@ impl<'d> Frames<'d> {
     }
 
     /// Puts a slot that was written behind all others.
-    pub(crate) fn put(&self, slot: &Slot, state: State) {
+    pub(crate) fn put(&self, slot: &Slot<FRAME>, state: State) {
         self.order.set(self.order.get().wrapping_add(1));
         slot.order.set(self.order.get());
         slot.state.set(state);
     }
 
-    fn free(&self) -> impl Iterator<Item = &'d Slot> + use<'d> {
+    fn free(&self) -> impl Iterator<Item = &'d Slot<FRAME>> + use<'d, FRAME> {
         self.slots.iter().filter(|s| s.state.get() == State::Free)
     }
 }

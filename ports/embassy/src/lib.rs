@@ -98,34 +98,46 @@ pub use control::{Control, OwnAddresses};
 pub use runner::Runner;
 pub use stack::{RxToken, StackDriver, TxToken};
 pub use vrrp_core;
-pub use vrrp_core::gate::{Discard, DiscardCounters, GateKey};
+pub use vrrp_core::gate::{Discard, DiscardCounters, GateKey, MacFilter, Reception, mac_filter};
 
 use control::Inner;
 use frames::{FRAME_LEN, Frames, Slot};
+use mac_filter::Unfiltered;
 use stack::Seat;
 
 /// The longest frame that VRRP itself sends: an IPv6 advertisement of 28 addresses.
 const MAX_FRAME_LEN: usize = 512;
 
+/// An Ethernet header and the octets that every host of IPv4 takes (RFC 791 section 3.1).
+const SHORTEST_FRAME_LEN: usize = 14 + 576;
+
 /// The memory of VRRP on one device: for `VRS` virtual routers of `ADDRS` addresses each, for
-/// `STACKS` embassy-net stacks, the host's own among them, and for `FRAMES` frames of 1,514 octets
-/// on their way between the device and the stacks.
+/// `STACKS` embassy-net stacks, the host's own among them, and for `FRAMES` frames of up to `FRAME`
+/// octets, without FCS, on their way between the device and the stacks.
 ///
-/// `ADDRS` is at most 28, `STACKS` 1 to 16, `FRAMES` at least 3.
+/// `ADDRS` is at most 28, `STACKS` 1 to 16, `FRAMES` at least 3, `FRAME` at least 590: the least MTU of
+/// IPv4 and the header. Longer frames to a stack are discarded and counted, so that less than 1,514 is
+/// for networks or services with a smaller MTU; with IPv6 it is 1,294 at least (RFC 8200 section 5).
 pub struct Resources<
     const VRS: usize,
     const ADDRS: usize,
     const STACKS: usize = 2,
     const FRAMES: usize = 4,
+    const FRAME: usize = FRAME_LEN,
 > {
     inner: Option<Inner<VRS, ADDRS>>,
     seats: [Seat; STACKS],
-    slots: [Slot; FRAMES],
+    slots: [Slot<FRAME>; FRAMES],
     order: Cell<u32>,
 }
 
-impl<const VRS: usize, const ADDRS: usize, const STACKS: usize, const FRAMES: usize>
-    core::fmt::Debug for Resources<VRS, ADDRS, STACKS, FRAMES>
+impl<
+    const VRS: usize,
+    const ADDRS: usize,
+    const STACKS: usize,
+    const FRAMES: usize,
+    const FRAME: usize,
+> core::fmt::Debug for Resources<VRS, ADDRS, STACKS, FRAMES, FRAME>
 {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Resources")
@@ -134,14 +146,20 @@ impl<const VRS: usize, const ADDRS: usize, const STACKS: usize, const FRAMES: us
     }
 }
 
-impl<const VRS: usize, const ADDRS: usize, const STACKS: usize, const FRAMES: usize>
-    Resources<VRS, ADDRS, STACKS, FRAMES>
+impl<
+    const VRS: usize,
+    const ADDRS: usize,
+    const STACKS: usize,
+    const FRAMES: usize,
+    const FRAME: usize,
+> Resources<VRS, ADDRS, STACKS, FRAMES, FRAME>
 {
     /// Memory that is not in use.
     pub const fn new() -> Self {
         const {
             assert!(vrrp_core::gate::max_frame_len(ADDRS) <= MAX_FRAME_LEN);
             assert!(STACKS >= 1 && STACKS <= 16 && FRAMES >= 3);
+            assert!(FRAME >= SHORTEST_FRAME_LEN);
         }
         Self {
             inner: None,
@@ -152,8 +170,13 @@ impl<const VRS: usize, const ADDRS: usize, const STACKS: usize, const FRAMES: us
     }
 }
 
-impl<const VRS: usize, const ADDRS: usize, const STACKS: usize, const FRAMES: usize> Default
-    for Resources<VRS, ADDRS, STACKS, FRAMES>
+impl<
+    const VRS: usize,
+    const ADDRS: usize,
+    const STACKS: usize,
+    const FRAMES: usize,
+    const FRAME: usize,
+> Default for Resources<VRS, ADDRS, STACKS, FRAMES, FRAME>
 {
     fn default() -> Self {
         Self::new()
@@ -171,15 +194,16 @@ pub fn new<
     const ADDRS: usize,
     const STACKS: usize,
     const FRAMES: usize,
+    const FRAME: usize,
 >(
     device: D,
     own: OwnAddresses,
-    resources: &'d mut Resources<VRS, ADDRS, STACKS, FRAMES>,
+    resources: &'d mut Resources<VRS, ADDRS, STACKS, FRAMES, FRAME>,
     random_seed: u64,
 ) -> (
-    Control<'d, VRS, ADDRS>,
-    StackDriver<'d, VRS, ADDRS>,
-    Runner<'d, D, VRS, ADDRS>,
+    Control<'d, VRS, ADDRS, FRAME>,
+    StackDriver<'d, VRS, ADDRS, FRAME>,
+    Runner<'d, D, VRS, ADDRS, FRAME>,
 ) {
     let mac = match device.hardware_address() {
         HardwareAddress::Ethernet(mac) => MacAddr(mac),
@@ -188,7 +212,7 @@ pub fn new<
     };
     let mut capabilities = device.capabilities();
     let mtu = &mut capabilities.max_transmission_unit;
-    *mtu = (*mtu).min(FRAME_LEN);
+    *mtu = (*mtu).min(FRAME);
     let burst = capabilities.max_burst_size.unwrap_or(FRAMES);
     capabilities.max_burst_size = Some(burst.min(FRAMES - 1));
     let control = Control {
@@ -207,6 +231,7 @@ pub fn new<
     let driver = StackDriver { control, index: 0 };
     let runner = Runner {
         device,
+        filter: Unfiltered,
         control,
         waited: 0,
     };

@@ -5,9 +5,10 @@ use core::net::IpAddr;
 use core::pin::pin;
 use core::task::{Context, Poll};
 
-use embassy_net_driver::{Driver, HardwareAddress, LinkState, RxToken as _};
+use embassy_net_driver::{Checksum, Driver, HardwareAddress, LinkState, RxToken as _};
 use embassy_time::Timer;
-use vrrp_core::gate::{Action, Addressee, Discard, Received, max_frame_len};
+use vrrp_core::gate::mac_filter::{MacFilter, Unfiltered};
+use vrrp_core::gate::{Action, Addressee, Discard, Received, max_frame_len, zero_checksums};
 use vrrp_core::{Instant, InterfaceState, MacAddr};
 
 use crate::frames::{FRAME_LEN, Slot, State, bit};
@@ -21,15 +22,23 @@ const PATIENCE: u8 = 2;
 const BURST: usize = 64;
 
 /// The VRRP task. It owns the device; call [`run`](Self::run) in a task of its own.
-pub struct Runner<'d, D: Driver, const VRS: usize, const ADDRS: usize> {
+pub struct Runner<
+    'd,
+    D: Driver,
+    const VRS: usize,
+    const ADDRS: usize,
+    const FRAME: usize = FRAME_LEN,
+    F = Unfiltered,
+> {
     pub(crate) device: D,
-    pub(crate) control: Control<'d, VRS, ADDRS>,
+    pub(crate) filter: F,
+    pub(crate) control: Control<'d, VRS, ADDRS, FRAME>,
     /// How often in a row the stacks were waited for in vain.
     pub(crate) waited: u8,
 }
 
-impl<D: Driver, const VRS: usize, const ADDRS: usize> core::fmt::Debug
-    for Runner<'_, D, VRS, ADDRS>
+impl<D: Driver, const VRS: usize, const ADDRS: usize, const FRAME: usize, F> core::fmt::Debug
+    for Runner<'_, D, VRS, ADDRS, FRAME, F>
 {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Runner").finish_non_exhaustive()
@@ -43,7 +52,24 @@ enum Taken {
     NoRoom,
 }
 
-impl<D: Driver, const VRS: usize, const ADDRS: usize> Runner<'_, D, VRS, ADDRS> {
+impl<'d, D: Driver, const VRS: usize, const ADDRS: usize, const FRAME: usize>
+    Runner<'d, D, VRS, ADDRS, FRAME>
+{
+    /// Has a filter told which MACs the device has to let in, whenever that changes.
+    #[must_use = "the runner with the filter takes the place of this one"]
+    pub fn with_filter<F: MacFilter<D>>(self, filter: F) -> Runner<'d, D, VRS, ADDRS, FRAME, F> {
+        Runner {
+            device: self.device,
+            filter,
+            control: self.control,
+            waited: self.waited,
+        }
+    }
+}
+
+impl<D: Driver, const VRS: usize, const ADDRS: usize, const FRAME: usize, F: MacFilter<D>>
+    Runner<'_, D, VRS, ADDRS, FRAME, F>
+{
     /// Runs VRRP for as long as the task lives. It sleeps until a frame, a deadline, or a call of
     /// the [`Control`] handle.
     pub async fn run(&mut self) -> ! {
@@ -103,6 +129,7 @@ impl<D: Driver, const VRS: usize, const ADDRS: usize> Runner<'_, D, VRS, ADDRS> 
 
     /// Sends what the stacks have written, if it may be sent still. Without a link it is gone.
     fn send_from_stacks(&mut self, cx: &mut Context<'_>) {
+        let inserts = Inserts::of(&self.device);
         let mut sent = false;
         while let Some(slot) = self.control.frames.first(|s| s == State::ToWire) {
             if self.control.inner.link_up.get() {
@@ -111,7 +138,7 @@ impl<D: Driver, const VRS: usize, const ADDRS: usize> Runner<'_, D, VRS, ADDRS> 
                 };
                 let passes = |frame: &mut [u8]| self.control.with(|gate| gate.send(frame).is_ok());
                 if slot.read(passes) == Some(true) {
-                    slot.read(|frame| send(token, frame));
+                    slot.read(|frame| send(token, frame, inserts));
                 }
             }
             slot.state.set(State::Free);
@@ -152,6 +179,7 @@ impl<D: Driver, const VRS: usize, const ADDRS: usize> Runner<'_, D, VRS, ADDRS> 
         if room.is_none() && self.waited < PATIENCE {
             return Taken::NoRoom;
         }
+        let inserts = Inserts::of(&self.device);
         let Some((received, token)) = self.device.receive(cx) else {
             return Taken::NoFrame;
         };
@@ -176,7 +204,7 @@ impl<D: Driver, const VRS: usize, const ADDRS: usize> Runner<'_, D, VRS, ADDRS> 
             }
         });
         if let Some(frame) = answer {
-            send(token, frame);
+            send(token, frame, inserts);
         }
         Taken::Frame
     }
@@ -184,6 +212,7 @@ impl<D: Driver, const VRS: usize, const ADDRS: usize> Runner<'_, D, VRS, ADDRS> 
     /// Does what the gate asks for.
     fn act(&mut self, now: Instant, cx: &mut Context<'_>) {
         let control = self.control;
+        let inserts = Inserts::of(&self.device);
         let mut buf = [0; MAX_FRAME_LEN];
         loop {
             let token = match control.inner.link_up.get() {
@@ -195,19 +224,25 @@ impl<D: Driver, const VRS: usize, const ADDRS: usize> Runner<'_, D, VRS, ADDRS> 
             };
             let action = gate.poll(now, token.is_some(), &mut buf);
             drop(gate);
-            match (action, token) {
-                (None, _) => return,
-                (Some(Action::Send(frame)), Some(token)) => send(token, frame),
-                (Some(Action::Send(_)), None) => {}
-                (Some(Action::SetAddress { address, on, .. }), _) => {
+            match action {
+                None => return,
+                Some(Action::Send(frame)) => {
+                    if let Some(token) = token {
+                        send(token, frame, inserts);
+                    }
+                }
+                Some(Action::SetFilter) => {
+                    drop(token);
+                    let (filter, device) = (&mut self.filter, &mut self.device);
+                    control.with(|gate| filter.set(device, &mut gate.macs()));
+                }
+                Some(Action::SetAddress { address, on, .. }) => {
                     let seats = control.seats.iter();
                     for seat in seats.filter(|seat| seat.has(address.address)) {
                         seat.set_served(address.address, on);
                     }
                 }
-                (Some(Action::StateChange(_) | Action::Removed { .. }), _) => {
-                    control.inner.changed();
-                }
+                Some(Action::StateChange(_) | Action::Removed { .. }) => control.inner.changed(),
             }
         }
     }
@@ -226,15 +261,15 @@ impl<D: Driver, const VRS: usize, const ADDRS: usize> Runner<'_, D, VRS, ADDRS> 
 
 /// Puts a frame where the stacks of a bitmap find it: without room, in the place of the one that
 /// has waited longest, so that a stack that does not run keeps nothing from the others.
-fn hand_over<'d, const VRS: usize, const ADDRS: usize>(
-    control: &Control<'d, VRS, ADDRS>,
-    room: Option<&'d Slot>,
+fn hand_over<'d, const VRS: usize, const ADDRS: usize, const FRAME: usize>(
+    control: &Control<'d, VRS, ADDRS, FRAME>,
+    room: Option<&'d Slot<FRAME>>,
     stacks: u16,
     frame: &[u8],
-) -> Option<&'d Slot> {
+) -> Option<&'d Slot<FRAME>> {
     let waiting = |state| matches!(state, State::ToStacks(_));
     let slot = room.or_else(|| control.frames.first(waiting));
-    let slot = slot.filter(|_| frame.len() <= FRAME_LEN);
+    let slot = slot.filter(|_| frame.len() <= FRAME);
     if room.is_none() || slot.is_none() {
         control.with(|gate| gate.count_discard(Discard::NoRoom));
     }
@@ -245,8 +280,32 @@ fn hand_over<'d, const VRS: usize, const ADDRS: usize>(
     Some(slot)
 }
 
-fn send(token: impl embassy_net_driver::TxToken, frame: &[u8]) {
-    token.consume(frame.len(), |buf| copy(frame, buf));
+/// The checksums that a device fills in, and wants to be zero until then.
+#[derive(Clone, Copy)]
+struct Inserts {
+    ipv4: bool,
+    icmpv6: bool,
+}
+
+impl Inserts {
+    // A driver that has them as constants leaves nothing of this in the program.
+    fn of(device: &impl Driver) -> Self {
+        let checksum = device.capabilities().checksum;
+        let inserts = |kind| !matches!(kind, Checksum::Both | Checksum::Tx);
+        Self {
+            ipv4: inserts(checksum.ipv4),
+            icmpv6: inserts(checksum.icmpv6),
+        }
+    }
+}
+
+fn send(token: impl embassy_net_driver::TxToken, frame: &[u8], inserts: Inserts) {
+    token.consume(frame.len(), |buf| {
+        copy(frame, buf);
+        if inserts.ipv4 || inserts.icmpv6 {
+            zero_checksums(buf, inserts.ipv4, inserts.icmpv6);
+        }
+    });
 }
 
 fn copy(from: &[u8], to: &mut [u8]) {
@@ -257,8 +316,8 @@ fn copy(from: &[u8], to: &mut [u8]) {
 }
 
 /// The bitmap of the stacks that a frame is for.
-fn stacks_of<const VRS: usize, const ADDRS: usize>(
-    control: &Control<'_, VRS, ADDRS>,
+fn stacks_of<const VRS: usize, const ADDRS: usize, const FRAME: usize>(
+    control: &Control<'_, VRS, ADDRS, FRAME>,
     to: Addressee,
 ) -> u16 {
     const OWN: u16 = 1;
@@ -278,7 +337,10 @@ fn stacks_of<const VRS: usize, const ADDRS: usize>(
     }
 }
 
-fn wake<const VRS: usize, const ADDRS: usize>(control: &Control<'_, VRS, ADDRS>, stacks: u16) {
+fn wake<const VRS: usize, const ADDRS: usize, const FRAME: usize>(
+    control: &Control<'_, VRS, ADDRS, FRAME>,
+    stacks: u16,
+) {
     for (index, seat) in (0u8..).zip(control.seats) {
         if stacks & bit(index) != 0 {
             seat.wake();

@@ -8,7 +8,7 @@ use embassy_net_driver::{Capabilities, Driver, HardwareAddress, LinkState};
 use embassy_sync::waitqueue::WakerRegistration;
 
 use crate::Control;
-use crate::frames::{Slot, State, bit};
+use crate::frames::{FRAME_LEN, Slot, State, bit};
 
 /// The state kept for one stack.
 pub(crate) struct Seat {
@@ -75,12 +75,14 @@ impl Seat {
 ///
 /// The link of a stack for virtual addresses is up while one of them is served: its
 /// `wait_link_up().await` waits for becoming Active, and `wait_link_down().await` for the end.
-pub struct StackDriver<'d, const VRS: usize, const ADDRS: usize> {
-    pub(crate) control: Control<'d, VRS, ADDRS>,
+pub struct StackDriver<'d, const VRS: usize, const ADDRS: usize, const FRAME: usize = FRAME_LEN> {
+    pub(crate) control: Control<'d, VRS, ADDRS, FRAME>,
     pub(crate) index: u8,
 }
 
-impl<const VRS: usize, const ADDRS: usize> core::fmt::Debug for StackDriver<'_, VRS, ADDRS> {
+impl<const VRS: usize, const ADDRS: usize, const FRAME: usize> core::fmt::Debug
+    for StackDriver<'_, VRS, ADDRS, FRAME>
+{
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("StackDriver")
             .field("index", &self.index)
@@ -88,7 +90,9 @@ impl<const VRS: usize, const ADDRS: usize> core::fmt::Debug for StackDriver<'_, 
     }
 }
 
-impl<'d, const VRS: usize, const ADDRS: usize> StackDriver<'d, VRS, ADDRS> {
+impl<'d, const VRS: usize, const ADDRS: usize, const FRAME: usize>
+    StackDriver<'d, VRS, ADDRS, FRAME>
+{
     fn seat(&self) -> Option<&'d Seat> {
         self.control.seats.get(usize::from(self.index))
     }
@@ -100,13 +104,15 @@ impl<'d, const VRS: usize, const ADDRS: usize> StackDriver<'d, VRS, ADDRS> {
     }
 }
 
-impl<'d, const VRS: usize, const ADDRS: usize> Driver for StackDriver<'d, VRS, ADDRS> {
+impl<'d, const VRS: usize, const ADDRS: usize, const FRAME: usize> Driver
+    for StackDriver<'d, VRS, ADDRS, FRAME>
+{
     type RxToken<'a>
-        = RxToken<'d, VRS, ADDRS>
+        = RxToken<'d, VRS, ADDRS, FRAME>
     where
         Self: 'a;
     type TxToken<'a>
-        = TxToken<'d, VRS, ADDRS>
+        = TxToken<'d, VRS, ADDRS, FRAME>
     where
         Self: 'a;
 
@@ -147,13 +153,15 @@ impl<'d, const VRS: usize, const ADDRS: usize> Driver for StackDriver<'d, VRS, A
 }
 
 /// A received frame.
-pub struct RxToken<'d, const VRS: usize, const ADDRS: usize> {
-    control: Control<'d, VRS, ADDRS>,
-    slot: &'d Slot,
+pub struct RxToken<'d, const VRS: usize, const ADDRS: usize, const FRAME: usize = FRAME_LEN> {
+    control: Control<'d, VRS, ADDRS, FRAME>,
+    slot: &'d Slot<FRAME>,
     index: u8,
 }
 
-impl<const VRS: usize, const ADDRS: usize> core::fmt::Debug for RxToken<'_, VRS, ADDRS> {
+impl<const VRS: usize, const ADDRS: usize, const FRAME: usize> core::fmt::Debug
+    for RxToken<'_, VRS, ADDRS, FRAME>
+{
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("RxToken")
             .field("index", &self.index)
@@ -161,7 +169,9 @@ impl<const VRS: usize, const ADDRS: usize> core::fmt::Debug for RxToken<'_, VRS,
     }
 }
 
-impl<const VRS: usize, const ADDRS: usize> embassy_net_driver::RxToken for RxToken<'_, VRS, ADDRS> {
+impl<const VRS: usize, const ADDRS: usize, const FRAME: usize> embassy_net_driver::RxToken
+    for RxToken<'_, VRS, ADDRS, FRAME>
+{
     fn consume<R, F>(self, f: F) -> R
     where
         F: FnOnce(&mut [u8]) -> R,
@@ -175,25 +185,29 @@ impl<const VRS: usize, const ADDRS: usize> embassy_net_driver::RxToken for RxTok
 }
 
 /// Room for a frame to send.
-pub struct TxToken<'d, const VRS: usize, const ADDRS: usize> {
-    control: Control<'d, VRS, ADDRS>,
-    slot: &'d Slot,
+pub struct TxToken<'d, const VRS: usize, const ADDRS: usize, const FRAME: usize = FRAME_LEN> {
+    control: Control<'d, VRS, ADDRS, FRAME>,
+    slot: &'d Slot<FRAME>,
 }
 
-impl<const VRS: usize, const ADDRS: usize> core::fmt::Debug for TxToken<'_, VRS, ADDRS> {
+impl<const VRS: usize, const ADDRS: usize, const FRAME: usize> core::fmt::Debug
+    for TxToken<'_, VRS, ADDRS, FRAME>
+{
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("TxToken").finish_non_exhaustive()
     }
 }
 
-impl<'d, const VRS: usize, const ADDRS: usize> TxToken<'d, VRS, ADDRS> {
-    fn new(control: Control<'d, VRS, ADDRS>) -> Option<Self> {
+impl<'d, const VRS: usize, const ADDRS: usize, const FRAME: usize> TxToken<'d, VRS, ADDRS, FRAME> {
+    fn new(control: Control<'d, VRS, ADDRS, FRAME>) -> Option<Self> {
         let slot = control.frames.reserve()?;
         Some(Self { control, slot })
     }
 }
 
-impl<const VRS: usize, const ADDRS: usize> embassy_net_driver::TxToken for TxToken<'_, VRS, ADDRS> {
+impl<const VRS: usize, const ADDRS: usize, const FRAME: usize> embassy_net_driver::TxToken
+    for TxToken<'_, VRS, ADDRS, FRAME>
+{
     fn consume<R, F>(self, len: usize, f: F) -> R
     where
         F: FnOnce(&mut [u8]) -> R,
@@ -206,7 +220,9 @@ impl<const VRS: usize, const ADDRS: usize> embassy_net_driver::TxToken for TxTok
     }
 }
 
-impl<const VRS: usize, const ADDRS: usize> Drop for TxToken<'_, VRS, ADDRS> {
+impl<const VRS: usize, const ADDRS: usize, const FRAME: usize> Drop
+    for TxToken<'_, VRS, ADDRS, FRAME>
+{
     fn drop(&mut self) {
         // Not used.
         if self.slot.state.get() == State::Reserved {

@@ -1,12 +1,12 @@
 //! The administrator's side.
 
 use smoltcp::time::Instant;
-use vrrp_core::gate::{DiscardCounters, GateKey};
+use vrrp_core::gate::{DiscardCounters, GateKey, Reception};
 use vrrp_core::{Admin, DropCounters, Statistics, Status};
 
 use crate::{Vrrp, engine_time};
 
-impl<D, const VRS: usize, const ADDRS: usize, const FRAME: usize> Vrrp<D, VRS, ADDRS, FRAME> {
+impl<D, const VRS: usize, const ADDRS: usize, const FRAME: usize, F> Vrrp<D, VRS, ADDRS, FRAME, F> {
     /// The calls of the administrator, as made at `now`. They take effect with the next
     /// [`poll`](Vrrp::poll).
     pub fn admin(&mut self, now: Instant) -> Admin<'_, 1, VRS, ADDRS, GateKey> {
@@ -47,5 +47,13 @@ impl<D, const VRS: usize, const ADDRS: usize, const FRAME: usize> Vrrp<D, VRS, A
     pub fn discards(&self) -> DiscardCounters {
         let gate = self.gate.try_borrow();
         gate.map(|gate| *gate.discards()).unwrap_or_default()
+    }
+
+    /// Whether frames to the virtual MACs come in. Within five seconds of an answer to a neighbour it
+    /// says which virtual address is not heard, where the device filters its MAC; the log says it
+    /// once, in words.
+    pub fn reception(&self) -> Reception {
+        let gate = self.gate.try_borrow();
+        gate.map(|gate| gate.reception()).unwrap_or_default()
     }
 }

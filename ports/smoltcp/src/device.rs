@@ -4,13 +4,13 @@ use core::cell::{Cell, RefCell};
 
 use smoltcp::phy::{self, Device, DeviceCapabilities, PacketMeta};
 use smoltcp::time::Instant;
-use vrrp_core::gate::{Discard, Gate, Received};
+use vrrp_core::gate::{Discard, Gate, Received, zero_checksums};
 
 use crate::{Vrrp, engine_time};
 
 /// For `Interface::new`. Poll it by [`Vrrp::poll`], not by `Interface::poll`.
-impl<D: Device, const VRS: usize, const ADDRS: usize, const FRAME: usize> Device
-    for Vrrp<D, VRS, ADDRS, FRAME>
+impl<D: Device, const VRS: usize, const ADDRS: usize, const FRAME: usize, F> Device
+    for Vrrp<D, VRS, ADDRS, FRAME, F>
 {
     type RxToken<'a>
         = RxToken<'a, D::RxToken<'a>, VRS, ADDRS>
@@ -23,6 +23,7 @@ impl<D: Device, const VRS: usize, const ADDRS: usize, const FRAME: usize> Device
 
     fn receive(&mut self, now: Instant) -> Option<(Self::RxToken<'_>, Self::TxToken<'_>)> {
         self.send_answer(now);
+        let inserts = Inserts::of(&self.device);
         let (received, token) = self.device.receive(now)?;
         let received = RxToken {
             inner: received,
@@ -35,16 +36,19 @@ impl<D: Device, const VRS: usize, const ADDRS: usize, const FRAME: usize> Device
             inner: token,
             gate: &self.gate,
             staged: &mut self.staged,
+            inserts,
         };
         Some((received, token))
     }
 
     fn transmit(&mut self, now: Instant) -> Option<Self::TxToken<'_>> {
         self.send_answer(now);
+        let inserts = Inserts::of(&self.device);
         Some(TxToken {
             inner: self.device.transmit(now)?,
             gate: &self.gate,
             staged: &mut self.staged,
+            inserts,
         })
     }
 
@@ -56,8 +60,8 @@ impl<D: Device, const VRS: usize, const ADDRS: usize, const FRAME: usize> Device
     }
 }
 
-impl<D: Device, const VRS: usize, const ADDRS: usize, const FRAME: usize>
-    Vrrp<D, VRS, ADDRS, FRAME>
+impl<D: Device, const VRS: usize, const ADDRS: usize, const FRAME: usize, F>
+    Vrrp<D, VRS, ADDRS, FRAME, F>
 {
     /// Sends the answer that the last received frame has left. If the device takes none now it is
     /// gone: who asked asks again.
@@ -68,16 +72,40 @@ impl<D: Device, const VRS: usize, const ADDRS: usize, const FRAME: usize>
         if answer.is_empty() {
             return;
         }
+        let inserts = Inserts::of(&self.device);
         match self.device.transmit(now) {
-            Some(token) => send(token, answer),
+            Some(token) => send(token, answer, inserts),
             None => self.gate.get_mut().count_discard(Discard::NoRoom),
         }
     }
 }
 
+/// The checksums that a device fills in, and wants to be zero until then.
+#[derive(Clone, Copy)]
+pub(crate) struct Inserts {
+    ipv4: bool,
+    icmpv6: bool,
+}
+
+impl Inserts {
+    pub(crate) fn of(device: &impl Device) -> Self {
+        let checksum = device.capabilities().checksum;
+        Self {
+            ipv4: !checksum.ipv4.tx(),
+            #[cfg(feature = "ipv6")]
+            icmpv6: !checksum.icmpv6.tx(),
+            #[cfg(not(feature = "ipv6"))]
+            icmpv6: false,
+        }
+    }
+}
+
 /// Sends a frame.
-pub(crate) fn send(token: impl phy::TxToken, frame: &[u8]) {
-    phy::TxToken::consume(token, frame.len(), |buf| copy(frame, buf));
+pub(crate) fn send(token: impl phy::TxToken, frame: &[u8], inserts: Inserts) {
+    phy::TxToken::consume(token, frame.len(), |buf| {
+        copy(frame, buf);
+        zero_checksums(buf, inserts.ipv4, inserts.icmpv6);
+    });
 }
 
 fn copy(from: &[u8], to: &mut [u8]) {
@@ -162,6 +190,7 @@ pub struct TxToken<'a, T, const VRS: usize, const ADDRS: usize> {
     inner: T,
     gate: &'a RefCell<Gate<VRS, ADDRS>>,
     staged: &'a mut [u8],
+    inserts: Inserts,
 }
 
 impl<T, const VRS: usize, const ADDRS: usize> core::fmt::Debug for TxToken<'_, T, VRS, ADDRS> {
@@ -186,7 +215,7 @@ impl<T: phy::TxToken, const VRS: usize, const ADDRS: usize> phy::TxToken
         if let Ok(mut gate) = self.gate.try_borrow_mut()
             && gate.send(frame).is_ok()
         {
-            send(self.inner, frame);
+            send(self.inner, frame, self.inserts);
         }
         result
     }

@@ -98,8 +98,9 @@ use smoltcp::config::IFACE_MAX_ADDR_COUNT;
 pub use device::{RxToken, TxToken};
 pub use poll::Polled;
 pub use vrrp_core;
-pub use vrrp_core::gate::{Discard, DiscardCounters, GateKey};
+pub use vrrp_core::gate::{Discard, DiscardCounters, GateKey, MacFilter, Reception, mac_filter};
 
+use mac_filter::Unfiltered;
 use vrrp_core::gate::{Gate, max_frame_len};
 
 /// An Ethernet device `D` with VRRP: `VRS` virtual routers of `ADDRS` addresses each. See the
@@ -108,8 +109,10 @@ use vrrp_core::gate::{Gate, max_frame_len};
 /// `FRAME` is the longest frame in octets, without FCS; two such frames are kept here. It limits
 /// what the device can do, and must hold an IPv6 advertisement of `ADDRS` addresses, which takes
 /// 62 octets and 16 for each.
-pub struct Vrrp<D, const VRS: usize, const ADDRS: usize, const FRAME: usize = 1514> {
+pub struct Vrrp<D, const VRS: usize, const ADDRS: usize, const FRAME: usize = 1514, F = Unfiltered>
+{
     device: D,
+    filter: F,
     gate: RefCell<Gate<VRS, ADDRS>>,
     /// A frame as the stack is to see it, or an answer that waits to be sent, or one of the engine's
     /// frames: each for a moment.
@@ -125,8 +128,8 @@ pub struct Vrrp<D, const VRS: usize, const ADDRS: usize, const FRAME: usize = 15
     installed: Vec<IpAddr, IFACE_MAX_ADDR_COUNT>,
 }
 
-impl<D, const VRS: usize, const ADDRS: usize, const FRAME: usize> core::fmt::Debug
-    for Vrrp<D, VRS, ADDRS, FRAME>
+impl<D, const VRS: usize, const ADDRS: usize, const FRAME: usize, F> core::fmt::Debug
+    for Vrrp<D, VRS, ADDRS, FRAME, F>
 {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Vrrp")
@@ -135,8 +138,11 @@ impl<D, const VRS: usize, const ADDRS: usize, const FRAME: usize> core::fmt::Deb
     }
 }
 
-impl<D, const VRS: usize, const ADDRS: usize, const FRAME: usize> Vrrp<D, VRS, ADDRS, FRAME> {
-    /// Wraps a device. `random_seed` is any number that differs from host to host, such as the one
+impl<D, const VRS: usize, const ADDRS: usize, const FRAME: usize>
+    Vrrp<D, VRS, ADDRS, FRAME, Unfiltered>
+{
+    /// Wraps a device, which lets in the virtual MACs by itself: see
+    /// [`with_filter`](Self::with_filter). `random_seed` is any number that differs from host to host, such as the one
     /// given to the `Interface`.
     pub const fn new(device: D, random_seed: u64) -> Self {
         const {
@@ -144,6 +150,7 @@ impl<D, const VRS: usize, const ADDRS: usize, const FRAME: usize> Vrrp<D, VRS, A
         }
         Self {
             device,
+            filter: Unfiltered,
             gate: RefCell::new(Gate::new(random_seed)),
             scratch: [0; FRAME],
             answer_len: Cell::new(0),
@@ -154,6 +161,24 @@ impl<D, const VRS: usize, const ADDRS: usize, const FRAME: usize> Vrrp<D, VRS, A
         }
     }
 
+    /// Has a filter told which MACs the device has to let in, whenever that changes.
+    #[must_use = "the device with the filter takes the place of this one"]
+    pub fn with_filter<F: MacFilter<D>>(self, filter: F) -> Vrrp<D, VRS, ADDRS, FRAME, F> {
+        Vrrp {
+            device: self.device,
+            filter,
+            gate: self.gate,
+            scratch: self.scratch,
+            answer_len: self.answer_len,
+            staged: self.staged,
+            link_up: self.link_up,
+            behind: self.behind,
+            installed: self.installed,
+        }
+    }
+}
+
+impl<D, const VRS: usize, const ADDRS: usize, const FRAME: usize, F> Vrrp<D, VRS, ADDRS, FRAME, F> {
     /// The device.
     pub fn device(&self) -> &D {
         &self.device

@@ -8,10 +8,10 @@ use smoltcp::time::Instant;
 #[cfg(feature = "ipv6")]
 use smoltcp::wire::Ipv6Cidr;
 use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr, Ipv4Cidr};
-use vrrp_core::gate::{Action, GateKey};
+use vrrp_core::gate::{Action, GateKey, MacFilter};
 use vrrp_core::{InterfaceState, MacAddr, VirtualAddress};
 
-use crate::device::send;
+use crate::device::{Inserts, send};
 use crate::{Vrrp, engine_time, smoltcp_time};
 
 /// Frames that one poll takes in at most, so that a flood leaves time for the timers. More than a
@@ -29,8 +29,8 @@ pub struct Polled {
     pub routers_changed: bool,
 }
 
-impl<D: Device, const VRS: usize, const ADDRS: usize, const FRAME: usize>
-    Vrrp<D, VRS, ADDRS, FRAME>
+impl<D: Device, const VRS: usize, const ADDRS: usize, const FRAME: usize, F: MacFilter<D>>
+    Vrrp<D, VRS, ADDRS, FRAME, F>
 {
     /// Takes in what has arrived, does what has come due, and sends what is to be sent: the stack's
     /// poll and VRRP's. Virtual addresses are put into `iface` and taken from it here.
@@ -124,6 +124,7 @@ impl<D: Device, const VRS: usize, const ADDRS: usize, const FRAME: usize>
     fn act(&mut self, now: Instant, iface: &mut Interface) -> bool {
         let mut changed = false;
         loop {
+            let inserts = Inserts::of(&self.device);
             let token = match self.link_up {
                 true => self.device.transmit(now),
                 false => None,
@@ -134,8 +135,12 @@ impl<D: Device, const VRS: usize, const ADDRS: usize, const FRAME: usize>
                 None => return changed,
                 Some(Action::Send(frame)) => {
                     if let Some(token) = token {
-                        send(token, frame);
+                        send(token, frame, inserts);
                     }
+                }
+                Some(Action::SetFilter) => {
+                    drop(token);
+                    self.filter.set(&mut self.device, &mut gate.macs());
                 }
                 Some(Action::SetAddress { key, address, on }) => {
                     drop(token);

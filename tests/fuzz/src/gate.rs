@@ -236,7 +236,7 @@ impl Bench {
                     };
                     assert!(known, "{address:?} of {key:?}: {on} twice");
                 }
-                Action::StateChange(_) => {}
+                Action::SetFilter | Action::StateChange(_) => {}
                 Action::Removed { key } => {
                     assert!(self.stack.iter().all(|(of, _)| *of != key));
                 }

@@ -154,6 +154,13 @@ impl Board {
         self.hub.set_port(&self.name, false);
     }
 
+    /// The controller lets in frames to the board's own MAC and to groups alone, as most do until somebody
+    /// tells them; or to any MAC again, as the emulated one does. The port stands in for it.
+    pub fn filter_macs(&self, on: bool) {
+        let mac = format!("{:?}", self.mac());
+        self.hub.confine_port(&self.name, &mac, on);
+    }
+
     /// The hub's port works again.
     pub fn mend_port(&self) {
         self.hub.set_port(&self.name, true);
@@ -241,6 +248,9 @@ fn settings(name: &str, number: u8, vrs: &[Vr]) -> String {
             " vrid={} version={} priority={} interval_cs={} preempt={preempt}",
             vr.vrid, vr.version, vr.priority, vr.interval_cs
         );
+        if !vr.vmac {
+            words += " mac=interface";
+        }
         if let Some(password) = &vr.password {
             let password: String = password.chars().take(8).collect();
             words += &format!(" password={password}");

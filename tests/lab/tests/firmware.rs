@@ -51,6 +51,8 @@ impl Party {
         match kind {
             Kind::Firmware => {
                 let mut board = lab.board(name, number);
+                // Where it needs no other MAC than its own.
+                board.filter_macs(!vr.vmac);
                 board.start(std::slice::from_ref(&vr));
                 Party::Board(board, vr)
             }
@@ -229,6 +231,11 @@ fn v3() -> Vr {
     vr.vmac(true)
 }
 
+/// As on a station of Wi-Fi: nobody sends from another MAC than its own.
+fn own_macs() -> [Vr; 2] {
+    [v3(), v6()].map(|vr| vr.vmac(false))
+}
+
 fn v6() -> Vr {
     let vr = Vr::new(51, "fe80::53,fd00:10::53").interval_cs(20);
     vr.vmac(true)
@@ -266,6 +273,22 @@ fn with_keepalived_version_2() {
 fn with_keepalived_ipv6() {
     story(FIRMWARE, KEEPALIVED, &v6());
     story(KEEPALIVED, FIRMWARE, &v6());
+}
+
+#[test]
+fn with_vrrpd_and_the_interfaces_own_macs() {
+    for vr in own_macs() {
+        story(FIRMWARE, VRRPD, &vr);
+        story(VRRPD, FIRMWARE, &vr);
+    }
+}
+
+#[test]
+fn with_keepalived_and_the_interfaces_own_macs() {
+    for vr in own_macs() {
+        story(FIRMWARE, KEEPALIVED, &vr);
+        story(KEEPALIVED, FIRMWARE, &vr);
+    }
 }
 
 #[test]

@@ -7,6 +7,9 @@ use vrrp_lab::pair::{LIMIT, wait_master};
 use vrrp_lab::sys::{self, PacketSocket};
 use vrrp_lab::{Board, Capture, Daemon, Host, Lab, Program, Segment, Vr, wait_until};
 
+/// The question in the log of a board whose controller filters.
+const FILTERS: &str = "does the device filter MACs?";
+
 /// The protocol's limit may be passed by this much.
 const LATE_US: u64 = 2_000;
 
@@ -185,4 +188,57 @@ fn no_takeover_is_more_than_2_ms_late() {
         .and_then(|at| words[at + 1].parse().ok())
         .expect("a number of microseconds");
     assert!(worst_us <= LATE_US, "{worst_us} us");
+}
+
+/// The board is Active, is asked and answers, and its controller drops what is sent to the virtual MAC.
+#[test]
+fn a_controller_that_filters_is_found_within_ten_seconds() {
+    for (vr, address) in [
+        (vr(), "10.10.10.80"),
+        (
+            Vr::new(51, "fe80::51,fd00:10::80").vmac(true),
+            "fd00:10::80",
+        ),
+    ] {
+        let lab = Lab::new(Segment::Switch);
+        let capture = lab.capture();
+        let jimbob = lab.host("jimbob", 5);
+        let mut oboe = lab.board("oboe", 9);
+        oboe.start(std::slice::from_ref(&vr));
+        capture.wait_for(LIMIT, "the board is master", |seen| {
+            seen.is_advert("oboe", vr.vrid)
+        });
+        // Nobody has asked, and then somebody is served.
+        sleep(Duration::from_secs(6));
+        assert_eq!(jimbob.ask(address).as_deref(), Some("oboe"));
+        sleep(Duration::from_secs(6));
+        assert!(!oboe.has_said(FILTERS));
+
+        oboe.filter_macs(true);
+        jimbob.run("ip neigh flush all");
+        let asked_us = sys::now_us();
+        assert_eq!(jimbob.ask(address), None);
+        wait_until(LIMIT, "the board finds out", || oboe.has_said(FILTERS));
+        let took_us = sys::now_us() - asked_us;
+        println!("{address}: found after {took_us} us");
+        assert!(took_us < 10_000_000, "{took_us} us");
+        oboe.type_line("status");
+        wait_until(LIMIT, "the status says so, too", || {
+            oboe.times_said("unheard: ") == 1
+        });
+
+        // It is said once, and is over with the first frame.
+        assert_eq!(jimbob.ask(address), None);
+        sleep(Duration::from_secs(6));
+        assert_eq!(oboe.times_said(FILTERS), 2, "in the log and in the status");
+        oboe.filter_macs(false);
+        wait_until(LIMIT, "the board answers", || {
+            jimbob.ask(address).as_deref() == Some("oboe")
+        });
+        oboe.type_line("status");
+        wait_until(LIMIT, "it tells its status", || {
+            oboe.times_said(" us at most") == 2
+        });
+        assert_eq!(oboe.times_said("unheard: "), 1);
+    }
 }

@@ -1,5 +1,6 @@
 //! The runner and several stacks of each host, as tasks of an executor, on a segment in memory.
 
+mod controllers;
 mod election;
 mod limits;
 mod world;

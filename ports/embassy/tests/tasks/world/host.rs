@@ -14,7 +14,8 @@ use vrrp_core::{
 };
 use vrrp_embassy::{Control, GateKey, OwnAddresses, Resources};
 
-use super::World;
+use super::nic::Nic;
+use super::{World, set_filter};
 
 /// The port of the service that answers with its host's number.
 const WHO: u16 = 7;
@@ -32,12 +33,18 @@ pub(crate) struct Host {
 impl Host {
     /// A host with its own stack, and room for two more.
     pub(crate) fn new(world: &mut World, number: u8) -> Self {
+        Self::with_nic(world, number, |_| {})
+    }
+
+    /// The same with another controller.
+    pub(crate) fn with_nic(world: &mut World, number: u8, change: impl FnOnce(&mut Nic)) -> Self {
         let device = world.hub.plug(number);
         let plug = device.plug;
+        world.hub.set_nic(plug, change);
         let resources = Box::leak(Box::new(Resources::<4, 8, 3>::new()));
         let own = own(number);
-        let (control, device, mut runner) =
-            vrrp_embassy::new(device, own, resources, number.into());
+        let (control, device, runner) = vrrp_embassy::new(device, own, resources, number.into());
+        let mut runner = runner.with_filter(set_filter);
         world.spawn(async move { runner.run().await });
         let own = stack(world, device, own.ipv4, own.ipv6, number);
         Self {

@@ -2,6 +2,8 @@
 //! a clock that is moved by hand.
 
 pub(crate) mod host;
+#[path = "../../../../smoltcp/tests/middleware/world/nic.rs"]
+pub(crate) mod nic;
 #[path = "../../../../smoltcp/tests/middleware/world/wire.rs"]
 pub(crate) mod wire;
 
@@ -15,9 +17,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Wake, Waker};
 
 use embassy_net::driver::{
-    Capabilities, Driver, HardwareAddress, LinkState, RxToken as RxTokenOf, TxToken as TxTokenOf,
+    Capabilities, Checksum, Driver, HardwareAddress, LinkState, RxToken as RxTokenOf,
+    TxToken as TxTokenOf,
 };
 use embassy_time::{Duration, Instant, MockDriver};
+use vrrp_embassy::vrrp_core::MacAddr;
+
+use nic::Nic;
 
 /// embassy-time has one clock for the process: one test at a time.
 static CLOCK: Mutex<()> = Mutex::new(());
@@ -110,7 +116,8 @@ impl World {
     }
 }
 
-/// A repeater: every frame reaches every other plug, whoever it is for.
+/// A repeater: every frame reaches every other plug, whoever it is for; its controller may not let it
+/// in.
 #[derive(Default)]
 pub(crate) struct Hub {
     plugs: RefCell<Vec<Plug>>,
@@ -134,17 +141,26 @@ struct Plug {
     pulled: bool,
     side: bool,
     deaf: bool,
+    nic: Nic,
 }
 
 impl Hub {
     /// A device for one more host.
     pub(crate) fn plug(self: &Rc<Self>, last_octet: u8) -> Device {
-        self.plugs.borrow_mut().push(Plug::default());
+        let mac = [2, 0, 0, 0, 0, last_octet];
+        let mut plug = Plug::default();
+        plug.nic.own = mac;
+        self.plugs.borrow_mut().push(plug);
         Device {
             hub: self.clone(),
             plug: self.plugs.borrow().len() - 1,
-            mac: [2, 0, 0, 0, 0, last_octet],
+            mac,
         }
+    }
+
+    /// Changes a host's controller.
+    pub(crate) fn set_nic(&self, plug: usize, change: impl FnOnce(&mut Nic)) {
+        change(&mut self.plugs.borrow_mut()[plug].nic);
     }
 
     /// Pulls a host's cable, or puts it back.
@@ -171,12 +187,15 @@ impl Hub {
         self.carry(usize::MAX, frame.to_vec());
     }
 
-    fn carry(&self, from: usize, frame: Vec<u8>) {
+    fn carry(&self, from: usize, mut frame: Vec<u8>) {
         let mut plugs = self.plugs.borrow_mut();
+        if let Some(plug) = plugs.get(from) {
+            plug.nic.fill_in(&mut frame);
+        }
         let side = plugs.get(from).map(|p| p.side);
         for (index, plug) in plugs.iter_mut().enumerate() {
             let apart = self.parted.get() && side.is_some_and(|side| side != plug.side);
-            if index == from || plug.pulled || apart {
+            if index == from || plug.pulled || apart || !plug.nic.lets_in(&frame) {
                 continue;
             }
             plug.arrived.push_back(frame.clone());
@@ -226,12 +245,22 @@ impl Driver for Device {
     fn capabilities(&self) -> Capabilities {
         let mut capabilities = Capabilities::default();
         capabilities.max_transmission_unit = 1514;
+        if self.hub.plugs.borrow()[self.plug].nic.fills_in {
+            capabilities.checksum.ipv4 = Checksum::Rx;
+            capabilities.checksum.icmpv6 = Checksum::Rx;
+        }
         capabilities
     }
 
     fn hardware_address(&self) -> HardwareAddress {
         HardwareAddress::Ethernet(self.mac)
     }
+}
+
+/// The driver's part: tells the controller which MACs to let in.
+pub(crate) fn set_filter(device: &mut Device, macs: &mut dyn Iterator<Item = MacAddr>) {
+    let hub = device.hub.clone();
+    hub.set_nic(device.plug, |nic| nic.set_let_in(macs.map(|mac| mac.0)));
 }
 
 impl Device {

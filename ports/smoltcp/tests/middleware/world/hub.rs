@@ -4,10 +4,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use smoltcp::phy::{self, DeviceCapabilities, Medium};
+use smoltcp::phy::{self, Checksum, DeviceCapabilities, Medium};
 use smoltcp::time::Instant;
+use vrrp_smoltcp::vrrp_core::MacAddr;
 
-/// Every frame reaches every other plug, whoever it is for.
+use super::nic::Nic;
+
+/// Every frame reaches every other plug, whoever it is for; its controller may not let it in.
 pub(crate) struct Hub {
     plugs: RefCell<Vec<Plug>>,
     /// Every frame that was sent.
@@ -30,6 +33,7 @@ struct Plug {
     pulled: bool,
     side: bool,
     stuck: bool,
+    nic: Nic,
 }
 
 impl Hub {
@@ -68,20 +72,28 @@ impl Hub {
         self.plugs.borrow_mut()[plug].stuck = stuck;
     }
 
+    /// Changes a host's controller.
+    pub(crate) fn set_nic(&self, plug: usize, change: impl FnOnce(&mut Nic)) {
+        change(&mut self.plugs.borrow_mut()[plug].nic);
+    }
+
     pub(crate) fn has_arrived(&self, plug: usize) -> bool {
         !self.plugs.borrow()[plug].arrived.is_empty()
     }
 
     /// Puts a frame on the wire. A stranger has no plug: `usize::MAX`.
-    pub(crate) fn carry(&self, from: usize, frame: Vec<u8>) {
+    pub(crate) fn carry(&self, from: usize, mut frame: Vec<u8>) {
         let mut plugs = self.plugs.borrow_mut();
+        if let Some(plug) = plugs.get(from) {
+            plug.nic.fill_in(&mut frame);
+        }
         if plugs.get(from).is_some_and(|plug| plug.pulled) {
             return;
         }
         let side = plugs.get(from).map(|plug| plug.side);
         for (index, plug) in plugs.iter_mut().enumerate() {
             let apart = self.parted.get() && side.is_some_and(|side| side != plug.side);
-            if index != from && !plug.pulled && !apart {
+            if index != from && !plug.pulled && !apart && plug.nic.lets_in(&frame) {
                 plug.arrived.push_back(frame.clone());
             }
         }
@@ -113,8 +125,18 @@ impl phy::Device for Device {
         let mut capabilities = DeviceCapabilities::default();
         capabilities.medium = Medium::Ethernet;
         capabilities.max_transmission_unit = 1514;
+        if self.hub.plugs.borrow()[self.plug].nic.fills_in {
+            capabilities.checksum.ipv4 = Checksum::Rx;
+            capabilities.checksum.icmpv6 = Checksum::Rx;
+        }
         capabilities
     }
+}
+
+/// The driver's part: tells the controller which MACs to let in.
+pub(crate) fn set_filter(device: &mut Device, macs: &mut dyn Iterator<Item = MacAddr>) {
+    let hub = device.hub.clone();
+    hub.set_nic(device.plug, |nic| nic.set_let_in(macs.map(|mac| mac.0)));
 }
 
 impl Device {

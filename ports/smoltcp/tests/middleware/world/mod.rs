@@ -5,6 +5,7 @@
 //! speaks for a virtual address names another MAC than the virtual one.
 
 pub(crate) mod hub;
+pub(crate) mod nic;
 pub(crate) mod wire;
 
 use std::collections::BTreeSet;
@@ -20,8 +21,8 @@ use smoltcp::wire::{
     IpEndpoint,
 };
 use vrrp_smoltcp::vrrp_core::{
-    AdvertInterval, Family, MacMode, Priority, Reason, State, VirtualAddress, VrConfig, VrSettings,
-    Vrid,
+    AdvertInterval, Family, MacAddr, MacMode, Priority, Reason, State, VirtualAddress, VrConfig,
+    VrSettings, Vrid,
 };
 use vrrp_smoltcp::{GateKey, Vrrp};
 
@@ -32,7 +33,9 @@ pub(crate) const TALK: u16 = 80;
 /// The client asks this often.
 pub(crate) const EVERY: Duration = Duration::from_millis(10);
 
-pub(crate) type Middleware = Vrrp<Device, 4, 8>;
+/// The driver's function for the filter of its controller.
+type SetFilter = fn(&mut Device, &mut dyn Iterator<Item = MacAddr>);
+pub(crate) type Middleware = Vrrp<Device, 4, 8, 1514, SetFilter>;
 
 /// A virtual router as all hosts have it.
 #[derive(Clone)]
@@ -303,7 +306,9 @@ fn tcp_socket() -> tcp::Socket<'static> {
 }
 
 pub(crate) fn host(hub: &Rc<Hub>, now: Instant, number: u8) -> Host {
-    let mut vrrp = Middleware::new(hub.plug(), number.into());
+    let vrrp = Vrrp::<_, 4, 8>::new(hub.plug(), number.into());
+    let mut vrrp = vrrp.with_filter(hub::set_filter as SetFilter);
+    hub.set_nic(vrrp.device().plug, |nic| nic.own = [2, 0, 0, 0, 0, number]);
     let iface = interface(&mut vrrp, now, number);
     let mut sockets = SocketSet::new(Vec::new());
     let mut who = udp_socket();
