@@ -23,6 +23,7 @@ pub(crate) mod port;
 pub(crate) mod portable;
 pub(crate) mod programs;
 pub(crate) mod proof;
+pub(crate) mod smoltcp;
 pub(crate) mod soak;
 pub(crate) mod stack;
 pub(crate) mod stories;
@@ -242,7 +243,8 @@ fn docs() -> Result<(), Failure> {
     here(cargo().args(args).env("RUSTDOCFLAGS", "-D warnings"))
 }
 
-/// Every combination of the features of the engine and of what stands on it without std.
+/// Every combination of the features of the engine and of what stands on it without std, and the newest
+/// smoltcp.
 fn features() -> Result<(), Failure> {
     for package in bare_metal::PACKAGES {
         for adds in [
@@ -267,7 +269,7 @@ fn features() -> Result<(), Failure> {
             }
         }
     }
-    Ok(())
+    smoltcp::check_newest()
 }
 
 /// The libraries for microcontrollers, where there is no std to lean on by mistake.
