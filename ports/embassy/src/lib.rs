@@ -61,11 +61,33 @@
 //!
 //! # What it needs
 //!
-//! - **A device that hears more than its own MAC**: embassy-net's driver trait has no call that sets a
-//!   MAC filter. Make it promiscuous, or have it receive 00:00:5e:00:01:VRID and 00:00:5e:00:02:VRID,
-//!   01:00:5e:00:00:12, 33:33:00:00:00:12 and the solicited-node groups of the virtual addresses.
+//! - **A device that hears more than its own MAC**: see below.
 //! - **Memory**: [`Resources`], of which the frames are most. A frame is copied once each way.
 //! - **Every stack's own runner spawned.** Frames for one that does not run give way to newer ones.
+//!
+//! # The filter of the device
+//!
+//! Nearly every Ethernet controller drops unicast frames to another MAC than its own. Then this host
+//! becomes Active and answers ARP with the virtual MAC, and no packet arrives. embassy-net's driver
+//! trait has no call for it, so one of these is needed; the README says which for the drivers that there
+//! are:
+//!
+//! - the controller lets everything in, or all virtual MACs, by registers that are written once after
+//!   the driver has started ([`mac_filter::synopsys_registers`]);
+//! - a [`MacFilter`], given to [`Runner::with_filter`], is told of all MACs that have to come in,
+//!   whenever they change: 00:00:5e:00:01:VRID and 00:00:5e:00:02:VRID while they are taken up,
+//!   01:00:5e:00:00:12, 33:33:00:00:00:12, and the solicited-node groups of the virtual addresses;
+//! - virtual routers with [`MacMode::Interface`](vrrp_core::MacMode::Interface) have no other MAC than the
+//!   interface's own, as keepalived without `use_vmac`: a controller needs no help, and neighbours learn
+//!   of a move by gratuitous ARP and unsolicited NA. It is the only way for a station of Wi-Fi, for
+//!   which an access point carries frames of one MAC.
+//!
+//! Where frames to a virtual MAC do not come in all the same, the log says so within five seconds of an
+//! answer to a neighbour, and so does [`Control::reception`]. The neighbour is probed from both MACs for
+//! this, and has to answer the interface's own.
+//!
+//! A device that fills in the checksums of IPv4 headers or of ICMPv6 (`Capabilities::checksum`) finds
+//! zero there.
 //!
 //! A stack hears broadcasts and groups only if it is the host's own. No stack reaches another one of
 //! the same host.

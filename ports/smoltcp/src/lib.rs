@@ -49,9 +49,7 @@
 //!
 //! # What it needs
 //!
-//! - **A device that hears more than its own MAC**: smoltcp has no call that sets a MAC filter. Make
-//!   it promiscuous, or have it receive 00:00:5e:00:01:VRID and 00:00:5e:00:02:VRID, 01:00:5e:00:00:12,
-//!   33:33:00:00:00:12 and the solicited-node groups of the virtual addresses.
+//! - **A device that hears more than its own MAC**: see below.
 //! - **Room in the `Interface`** for its own addresses and for all virtual ones of virtual routers with
 //!   Accept_Mode: smoltcp's feature `iface-max-addr-count-N`, 2 by default and 8 at most, or more by its
 //!   variable `SMOLTCP_IFACE_MAX_ADDR_COUNT` in the environment of the build. An address that finds no
@@ -61,6 +59,43 @@
 //! - **An own address** of each family in the `Interface`: the first IPv4 address that is not
 //!   virtual, and the first link-local IPv6 address, are what it advertises from. They may come
 //!   and go, as with DHCP.
+//!
+//! # The filter of the device
+//!
+//! Nearly every Ethernet controller drops unicast frames to another MAC than its own. Then this host
+//! becomes Active and answers ARP with the virtual MAC, and no packet arrives. smoltcp has no call for
+//! it, so one of these is needed:
+//!
+//! - the controller lets everything in, or all virtual MACs, by registers that are written once after
+//!   the driver has started ([`mac_filter::synopsys_registers`]);
+//! - a [`MacFilter`], given to [`Vrrp::with_filter`], is told of all MACs that have to come in, whenever
+//!   they change: 00:00:5e:00:01:VRID and 00:00:5e:00:02:VRID while they are taken up,
+//!   01:00:5e:00:00:12, 33:33:00:00:00:12, and the solicited-node groups of the virtual addresses;
+//! - virtual routers with [`MacMode::Interface`](vrrp_core::MacMode::Interface) have no other MAC than the
+//!   interface's own, as keepalived without `use_vmac`: a controller needs no help, and neighbours learn
+//!   of a move by gratuitous ARP and unsolicited NA. It is the only way for a station of Wi-Fi, for
+//!   which an access point carries frames of one MAC.
+//!
+//! ```
+//! # use smoltcp::phy::{Loopback, Medium};
+//! # use vrrp_smoltcp::Vrrp;
+//! use vrrp_smoltcp::mac_filter::Promiscuous;
+//!
+//! # struct Registers;
+//! # impl Registers { fn set_promiscuous(&mut self, _: bool) {} }
+//! # let mut registers = Registers;
+//! # let device = Loopback::new(Medium::Ethernet);
+//! let filter = Promiscuous(|_: &mut Loopback, on| registers.set_promiscuous(on));
+//! let device = Vrrp::<_, 4, 8>::new(device, 0x1234).with_filter(filter);
+//! # let _ = device;
+//! ```
+//!
+//! Where frames to a virtual MAC do not come in all the same, the log says so within five seconds of an
+//! answer to a neighbour, and so does [`Vrrp::reception`]. The neighbour is probed from both MACs for
+//! this, and has to answer the interface's own.
+//!
+//! A device that fills in the checksums of IPv4 headers or of ICMPv6 (`DeviceCapabilities::checksum`)
+//! finds zero there.
 //!
 //! # Accept_Mode
 //!

@@ -23,9 +23,10 @@ const ENGINE: Budget = Budget {
     flash: 20 * 1024 + 512,
     memory: 2 * 1024,
 };
-/// The most octets of the whole firmware, its stack not counted: the lab measures that.
+/// The most octets of the whole firmware, its stack not counted: the lab measures that. To find that a
+/// controller filters the virtual MACs took it past 80 KB.
 const FIRMWARE: Budget = Budget {
-    flash: 80 * 1024,
+    flash: 81 * 1024,
     memory: 18_100,
 };
 
