@@ -1,8 +1,9 @@
 //! Ethernet controllers that do not let in everything, or fill in checksums; and small frames.
 
 use vrrp_core::{Family, MacMode, State, VrConfig, VrSettings};
+use vrrp_embassy::{Discard, Resources};
 
-use crate::world::host::{Answers, Host, client, fast, vr};
+use crate::world::host::{Answers, Host, client, fast, own, vr};
 use crate::world::nic::{MacFilter, Nic, assert_sums};
 use crate::world::{World, wire};
 
@@ -158,4 +159,29 @@ fn checksums_are_left_to_a_controller_that_fills_them_in() {
         adverts += usize::from(wire::is_advert(&sent.frame));
     }
     assert!(adverts > 10);
+}
+
+/// The length of the slots is what the stacks are told, and longer frames to them are lost alone.
+#[test]
+fn slots_are_as_long_as_there_is_memory() {
+    use embassy_net::driver::Driver as _;
+    let mut world = World::new();
+    let device = world.hub.plug(1);
+    let memory = Box::leak(Box::new(Resources::<1, 8, 1, 3, 590>::new()));
+    let (control, stack, mut runner) = vrrp_embassy::new(device, own(1), memory, 1);
+    assert_eq!(stack.capabilities().max_transmission_unit, 590);
+    world.spawn(async move { runner.run().await });
+    world.run_ms(10);
+    let frame = |len: usize| {
+        let mut frame = vec![0; len];
+        frame[..6].copy_from_slice(&[2, 0, 0, 0, 0, 1]);
+        frame[12..14].copy_from_slice(&[0x88, 0xb5]);
+        frame
+    };
+    world.hub.inject(&frame(590));
+    world.run_ms(10);
+    assert_eq!(control.discards().count(Discard::NoRoom), 0);
+    world.hub.inject(&frame(591));
+    world.run_ms(10);
+    assert_eq!(control.discards().count(Discard::NoRoom), 1);
 }
