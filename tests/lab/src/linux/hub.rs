@@ -173,7 +173,11 @@ impl Hub {
         bridge(&format!(
             "link set dev {port} learning {state} flood {state}"
         ));
-        if !on {
+        if on {
+            // Other MACs that it has learned there.
+            self.ns
+                .ip(&format!("link set {port} type bridge_slave fdb_flush"));
+        } else {
             bridge(&format!("fdb del {mac} dev {port} master"));
         }
     }
