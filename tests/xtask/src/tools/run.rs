@@ -95,6 +95,11 @@ pub(crate) fn program(package: &str, name: &str, features: &[&str]) -> Result<Co
 
 /// Builds a program of `tests/tools` as a product is built; its path.
 pub(crate) fn release_tool(name: &str) -> Result<PathBuf, Failure> {
+    release_tool_with(name, "")
+}
+
+/// The same with features of it, in the place of the one without.
+pub(crate) fn release_tool_with(name: &str, features: &str) -> Result<PathBuf, Failure> {
     build(&[
         "build",
         "--release",
@@ -102,6 +107,8 @@ pub(crate) fn release_tool(name: &str) -> Result<PathBuf, Failure> {
         "vrrp-tools",
         "--bin",
         name,
+        "--features",
+        features,
     ])?;
     Ok(target_dir().join("release").join(name))
 }

@@ -2,8 +2,12 @@
 //!
 //! `engine-cost receive|send ROUTERS ROUNDS` makes a table of that many virtual routers on one interface.
 //! `receive`: all are Backup, and in each round each hears an advertisement of its Active router.
-//! `send`: all are Active, and in each round each sends one. What is counted is the function
+//! `send`: all are Active, and in each round each sends one. With the feature `hmac` there are `send-signed`,
+//! `receive-signed`, and `refuse-stale` and `refuse-forged` for floods of what was recorded or is made up. What is counted is the function
 //! `measured`: everything that a port calls for it, but for the port's own work.
+
+#[cfg(feature = "hmac")]
+mod signed;
 
 use std::hint::black_box;
 use std::io::Write;
@@ -47,13 +51,15 @@ fn main() -> ExitCode {
             measured_send(&mut table, &mut now, 3 * routers as u64);
             counted(|| measured_send(&mut table, &mut now, rounds * routers as u64));
         }
+        #[cfg(feature = "hmac")]
+        signed if signed::run(signed, routers, rounds, &mut now) => {}
         _ => return usage(),
     }
     ExitCode::SUCCESS
 }
 
 fn usage() -> ExitCode {
-    let usage = b"usage: engine-cost receive|send ROUTERS(1..=1024) ROUNDS\n";
+    let usage = b"usage: engine-cost receive|send|send-signed|receive-signed|refuse-stale|refuse-forged ROUTERS(1..=1024) ROUNDS\n";
     // There is nowhere to report that this failed.
     let _ = std::io::stderr().write_all(usage);
     ExitCode::from(2)
@@ -135,14 +141,19 @@ fn interval() -> AdvertInterval {
 }
 
 fn table(routers: usize, priority: u8, start: u64) -> Box<Table> {
+    table_of(1, routers, priority, start)
+}
+
+/// The virtual routers of the host 10.0.0.`host`.
+fn table_of(host: u8, routers: usize, priority: u8, start: u64) -> Box<Table> {
     let mut table = Box::new(Table::new());
     for (n, key) in keys(routers).enumerate() {
         // Their timers are spread over the interval, as those of hosts that started apart.
         let now = Instant::from_micros(start + n as u64 * INTERVAL_US / routers as u64);
         let state = InterfaceState {
             up: true,
-            mac: MacAddr([2, 0, 0, 0, 0, 1]),
-            ipv4: Some([10, 0, 0, 1].into()),
+            mac: MacAddr([2, 0, 0, 0, 0, host]),
+            ipv4: Some([10, 0, 0, host].into()),
             ipv6: None,
         };
         table.set_interface(now, key.ifindex, state).expect("fits");
