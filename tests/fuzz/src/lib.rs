@@ -23,3 +23,4 @@ pub mod oracle;
 mod packets;
 pub mod remote;
 pub mod routing;
+pub mod signed;

@@ -34,6 +34,11 @@ fn frames() {
 }
 
 #[test]
+fn signed() {
+    run("signed", vrrp_fuzz::signed::check);
+}
+
+#[test]
 fn operations() {
     run("operations", vrrp_fuzz::operations::check);
 }

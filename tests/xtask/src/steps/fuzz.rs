@@ -4,8 +4,9 @@ use std::process::Command;
 
 use crate::tools::run::{self, Failure, cargo, root, target_dir};
 
-pub(crate) const TARGETS: [&str; 14] = [
+pub(crate) const TARGETS: [&str; 15] = [
     "frames",
+    "signed",
     "operations",
     "oracle",
     "gate",
