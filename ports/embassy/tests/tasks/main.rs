@@ -3,4 +3,5 @@
 mod controllers;
 mod election;
 mod limits;
+mod signed;
 mod world;

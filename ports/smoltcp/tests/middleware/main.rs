@@ -5,4 +5,5 @@ mod controllers;
 mod election;
 mod hostile;
 mod random;
+mod signed;
 mod world;
