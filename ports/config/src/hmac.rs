@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use vrrp_core::{AdvertInterval, AntiReplay, AuthMode, AuthSettings, MAX_AUTH_KEYS};
-use vrrp_host::{HmacSpec, KeySource, KeySpec, Secret};
+use vrrp_host::{HmacSpec, KeySource, KeySpec, Secret, octets_of_hex};
 use zeroize::Zeroizing;
 
 use super::diagnostic::Report;
@@ -320,30 +320,19 @@ fn key(octets: &[u8]) -> Result<Secret, String> {
     if line.iter().any(|o| matches!(o, b'\n' | b'\r' | 0)) {
         return Err("expected one line, found more, or an octet of zero".into());
     }
-    let key = match line.strip_prefix(b"hex:") {
-        Some(digits) => from_hex(digits)
+    let mut key = match line.strip_prefix(b"hex:") {
+        Some(digits) => octets_of_hex(digits)
             .ok_or("expected pairs of hexadecimal digits after `hex:`, found something else")?,
-        None => line.to_vec(),
+        None => Zeroizing::new(line.to_vec()),
     };
     let len = key.len();
-    Secret::new(key).ok_or_else(|| {
+    Secret::new(std::mem::take(&mut *key)).ok_or_else(|| {
         format!(
             "expected a key of {} to {} octets, found {len}",
             Secret::SHORTEST,
             Secret::LONGEST
         )
     })
-}
-
-fn from_hex(digits: &[u8]) -> Option<Vec<u8>> {
-    let digit = |octet: u8| char::from(octet).to_digit(16);
-    let pairs = digits.chunks(2);
-    pairs
-        .map(|pair| match pair {
-            [high, low] => u8::try_from(digit(*high)? * 16 + digit(*low)?).ok(),
-            _ => None,
-        })
-        .collect()
 }
 
 /// The words of a configuration, for `print`.

@@ -85,6 +85,20 @@ impl Secret {
     }
 }
 
+/// The octets that pairs of hexadecimal digits stand for, in memory that is wiped and does not grow, which would
+/// leave copies. `None`: they are not such pairs.
+pub fn octets_of_hex(digits: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let mut octets = Zeroizing::new(Vec::with_capacity(digits.len() / 2));
+    let digit = |octet: u8| char::from(octet).to_digit(16);
+    for pair in digits.chunks(2) {
+        let [high, low] = *pair else {
+            return None;
+        };
+        octets.push(u8::try_from(digit(high)? * 16 + digit(low)?).ok()?);
+    }
+    Some(octets)
+}
+
 impl PartialEq for Secret {
     /// Compares all octets, whichever differ: how long it takes tells nothing but the length.
     fn eq(&self, other: &Self) -> bool {

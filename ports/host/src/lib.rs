@@ -53,7 +53,7 @@ pub use error::PlatformError;
 pub use event::{Ended, Event, Why};
 pub use facts::{Facts, HostFacts, OwnAddress, OwnInterface};
 pub use farewell::{FarewellClock, farewell};
-pub use hmac::{HmacSpec, KeySource, KeySpec, Secret};
+pub use hmac::{HmacSpec, KeySource, KeySpec, Secret, octets_of_hex};
 pub use host::Host;
 pub use host_if::HostIf;
 pub use limits::{MAX_ADDRESSES, MAX_INTERFACES, MAX_VIRTUAL_ROUTERS};

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use vrrp_core::{Family, Peer, Vrid};
-use vrrp_host::{Secret, VrId};
+use vrrp_host::{Secret, VrId, octets_of_hex};
 
 use zeroize::Zeroize;
 
@@ -177,13 +177,8 @@ impl WireSecret {
 
     /// `None`: no key is like that.
     pub(super) fn secret(&self) -> Option<Secret> {
-        let digit = |octet: u8| char::from(octet).to_digit(16);
-        let pairs = self.0.as_bytes().chunks(2);
-        let octets = pairs.map(|pair| match pair {
-            [high, low] => u8::try_from(digit(*high)? * 16 + digit(*low)?).ok(),
-            _ => None,
-        });
-        Secret::new(octets.collect::<Option<Vec<u8>>>()?)
+        let mut octets = octets_of_hex(self.0.as_bytes())?;
+        Secret::new(std::mem::take(&mut *octets))
     }
 }
 

@@ -446,3 +446,96 @@ fn a_boot_count_that_cannot_be_kept_begins_with_the_clock_and_is_told() {
     assert!(why.contains("the state directory"), "{why}");
     fs::remove_dir_all(&one.dir).expect("the directory");
 }
+
+/// Whether the digits of a key are anywhere in the memory of this process that can be written.
+#[cfg(target_os = "linux")]
+fn is_in_memory(digit: impl Fn(usize) -> u8, digits: usize) -> bool {
+    use std::os::unix::fs::FileExt;
+    let maps = fs::read_to_string("/proc/self/maps").expect("the maps");
+    let memory = fs::File::open("/proc/self/mem").expect("the memory");
+    let mut buffer = vec![0; 1 << 20];
+    maps.lines()
+        .filter(|line| line.contains(" rw"))
+        .any(|line| {
+            let range = line
+                .split_whitespace()
+                .next()
+                .and_then(|range| range.split_once('-'));
+            let (from, to) = range.expect("a range");
+            let number = |text| u64::from_str_radix(text, 16).expect("an address");
+            let (mut at, end) = (number(from), number(to));
+            while at < end {
+                let most = buffer.len().min((end - at) as usize);
+                // What another thread gives back meanwhile cannot be read.
+                let Ok(len @ 1..) = memory.read_at(&mut buffer[..most], at) else {
+                    break;
+                };
+                let windows = buffer[..len].windows(digits);
+                let mut found = windows.filter(|window| {
+                    window
+                        .iter()
+                        .enumerate()
+                        .all(|(i, octet)| *octet == digit(i))
+                });
+                if found.next().is_some() {
+                    return true;
+                }
+                at += (len.max(digits) - digits + 1) as u64;
+                if len == most && at + digits as u64 > end {
+                    break;
+                }
+            }
+            false
+        })
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_copy_of_a_key_is_left_of_the_messages_that_had_it() {
+    // They are nowhere in a row but in what is looked for.
+    let octet = |i: usize| (i as u8).wrapping_mul(73) ^ 0x5a;
+    let digit = |i: usize| {
+        let nibble = if i.is_multiple_of(2) {
+            octet(i / 2) >> 4
+        } else {
+            octet(i / 2) & 15
+        };
+        b"0123456789abcdef"[usize::from(nibble)]
+    };
+    let secret = Secret::new((0..32).map(octet).collect()).expect("long enough");
+    let wire = WireSecret::new(&secret);
+    assert!(is_in_memory(digit, 64), "it is found where it is");
+    drop(wire);
+    assert!(!is_in_memory(digit, 64), "before anything was sent");
+    let (one, other) = UnixStream::pair().unwrap();
+    let mut other = MessageChannel::new(other, MAX_TO_PARENT, 1 << 24);
+    let begin = || {
+        ToWorker::Begin(Beginning {
+            // More than one read, and in the midst of it.
+            text: "# a comment\n".repeat(5_000),
+            secrets: vec![WireSecret::new(&secret)],
+            ..beginning()
+        })
+    };
+    let reader = thread::spawn(move || ParentHandle::begin(one).unwrap());
+    other.send_all(&begin()).unwrap();
+    let (handle, start) = reader.join().unwrap();
+    assert_eq!(start.secrets, [secret]);
+    assert!(!is_in_memory(digit, 64), "after it has come");
+    // One that nobody takes.
+    drop((handle, start));
+    let (one, _other) = UnixStream::pair().unwrap();
+    let mut full = MessageChannel::new(one, MAX_TO_PARENT, 1 << 24);
+    let secret = Secret::new((0..32).map(octet).collect()).expect("long enough");
+    for _ in 0..20 {
+        full.send(&ToWorker::Begin(Beginning {
+            text: "# a comment\n".repeat(5_000),
+            secrets: vec![WireSecret::new(&secret)],
+            ..beginning()
+        }))
+        .unwrap();
+    }
+    assert!(full.has_output());
+    drop(full);
+    assert!(!is_in_memory(digit, 64), "after the end of the channel");
+}

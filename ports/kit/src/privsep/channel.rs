@@ -5,6 +5,8 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
 
+use zeroize::Zeroize;
+
 use super::{Inbox, packed};
 use crate::sys;
 
@@ -23,6 +25,8 @@ pub struct Channel {
     queued: usize,
     most_queued: usize,
     buffer: Vec<u8>,
+    /// Nothing is left in memory of what has gone through it.
+    wipes: bool,
 }
 
 /// Octets that the kernel has not taken yet, and a descriptor that goes with the first of them.
@@ -44,7 +48,17 @@ impl Channel {
             queued: 0,
             most_queued,
             buffer: vec![0; READ],
+            wipes: false,
         }
+    }
+
+    /// The same for datagrams some of which are secret: no copy is left of what was sent, or was received and
+    /// taken. Datagrams themselves are the caller's to wipe.
+    #[must_use]
+    pub fn wiping(mut self) -> Self {
+        self.wipes = true;
+        self.inbox.keep_secret();
+        self
     }
 
     /// The descriptor to wait on: readable when [`receive`](Self::receive) has something.
@@ -69,7 +83,8 @@ impl Channel {
             return Err(io::Error::new(io::ErrorKind::TimedOut, why));
         }
         match self.outgoing.back_mut() {
-            Some(last) if passed.is_none() => last.octets.extend_from_slice(&octets),
+            // To grow would leave a copy.
+            Some(last) if passed.is_none() && !self.wipes => last.octets.extend_from_slice(&octets),
             _ => self.outgoing.push_back(Outgoing { octets, passed }),
         }
         Ok(())
@@ -84,6 +99,9 @@ impl Channel {
                     first.passed = None;
                     first.octets.drain(..sent.min(first.octets.len()));
                     if first.octets.is_empty() {
+                        if self.wipes {
+                            first.octets.zeroize();
+                        }
                         self.outgoing.pop_front();
                     }
                 }
@@ -142,7 +160,11 @@ impl Channel {
             match sys::receive_with(&self.stream, &mut self.buffer) {
                 Ok((0, _)) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok((len, passed)) => {
-                    self.inbox.push(self.buffer.get(..len).unwrap_or_default());
+                    let came = self.buffer.get_mut(..len).unwrap_or_default();
+                    self.inbox.push(came);
+                    if self.wipes {
+                        came.zeroize();
+                    }
                     self.passed.extend(passed);
                     return Ok(true);
                 }
@@ -161,5 +183,15 @@ impl Channel {
     /// Closes descriptors that nothing asked for.
     pub fn refuse_passed(&mut self) {
         self.passed.clear();
+    }
+}
+
+impl Drop for Channel {
+    fn drop(&mut self) {
+        if self.wipes {
+            self.inbox.wipe();
+            let left = self.outgoing.iter_mut();
+            left.for_each(|outgoing| outgoing.octets.zeroize());
+        }
     }
 }

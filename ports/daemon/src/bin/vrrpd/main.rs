@@ -239,6 +239,9 @@ fn clean(file: &Path) -> Result<(), Failure> {
     let source = Source::read(file).unwrap_or_else(|_| Source::new(file, []));
     let mut config = config::parse(file, source.text()).config;
     if let Some(config) = &mut config {
+        if let Err(error) = sys::hide_memory() {
+            log::warn!("keys are not kept out of core dumps of this process: {error}");
+        }
         // Without its keys a virtual router is cleaned up after, and not handed over.
         let faults = config.read_secrets(&source, &SystemAccounts);
         faults.iter().for_each(log_remark);
