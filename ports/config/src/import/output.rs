@@ -72,11 +72,11 @@ impl Section {
         entries.find(|e| e.key == key).map(|e| e.value.as_str())
     }
 
-    /// Writes it; as a comment when it was taken out, for the reader to mend.
-    fn write(&self, name: &str, files: &Files<'_>, text: &mut Text<Place>, place: Place) {
-        let (begin, place) = match &self.dropped {
-            Some(_) => ("# ", None),
-            None => ("", Some(place)),
+    /// Writes it; as a comment when it was taken out, for the reader to mend, or without a place.
+    fn write(&self, name: &str, files: &Files<'_>, text: &mut Text<Place>, place: Option<Place>) {
+        let (begin, place) = match (&self.dropped, place) {
+            (None, Some(place)) => ("", Some(place)),
+            _ => ("# ", None),
         };
         text.line(&format!("# {}, {}", self.title, files.place(self.at)), None);
         if let Some(why) = &self.dropped {
@@ -147,6 +147,8 @@ pub(super) struct Output {
     pub(super) global: Section,
     pub(super) routers: Vec<Section>,
     pub(super) checks: Vec<Section>,
+    /// Checks that are written as comments.
+    pub(super) proposals: Vec<Section>,
     /// Remarks that belong to no section.
     pub(super) remarks: Vec<(At, String)>,
 }
@@ -158,6 +160,7 @@ impl Output {
             global: Section::new(At::default(), ""),
             routers: Vec::new(),
             checks: Vec::new(),
+            proposals: Vec::new(),
             remarks: Vec::new(),
         }
     }
@@ -345,11 +348,15 @@ impl Output {
         }
         for (index, section) in self.routers.iter().enumerate() {
             blank(&mut text);
-            section.write("VRID", &files, &mut text, Place::Vrid(index));
+            section.write("VRID", &files, &mut text, Some(Place::Vrid(index)));
         }
         for (index, section) in self.checks.iter().enumerate() {
             blank(&mut text);
-            section.write("CHECK", &files, &mut text, Place::Check(index));
+            section.write("CHECK", &files, &mut text, Some(Place::Check(index)));
+        }
+        for section in &self.proposals {
+            blank(&mut text);
+            section.write("CHECK", &files, &mut text, None);
         }
         text
     }

@@ -25,7 +25,7 @@ impl Network {
     }
 
     /// Installs and removes routes and rules as the virtual routers want them, where that may have changed.
-    /// What fails is a warning, and tried again.
+    /// A step that fails is a warning, and tried again.
     pub(super) fn tidy_routing(&mut self) {
         let steps = self.routing.steps(&self.state.table.routers);
         if steps.is_empty() {

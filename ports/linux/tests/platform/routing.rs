@@ -8,7 +8,7 @@ use vrrp_linux::{LinuxPlatform, Options};
 
 use crate::common::*;
 
-/// What the kernel has that bears our mark, sorted.
+/// The routes and rules that bear our mark, sorted.
 fn marked() -> Vec<String> {
     let mut found = Vec::new();
     for family in ["-4", "-6"] {

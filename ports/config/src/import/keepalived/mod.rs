@@ -12,6 +12,7 @@ mod groups;
 mod instance;
 mod lines;
 mod programs;
+mod servers;
 mod trackers;
 mod tree;
 mod words;
@@ -166,6 +167,9 @@ impl Importer<'_> {
         }
         groups::convert(statements, &globals, &mut trackers, self);
         trackers.finish(self);
+        let is_server = |s: &&Statement| s.keyword() == "virtual_server";
+        let virtual_servers: Vec<&Statement> = statements.iter().filter(is_server).collect();
+        servers::propose(&virtual_servers, self);
         self.scripts_of_others(&globals);
     }
 

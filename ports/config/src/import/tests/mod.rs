@@ -412,6 +412,42 @@ fn a_lost_name_is_reported_and_an_address_of_ipv6_carried_over() {
 }
 
 #[test]
+fn checks_of_real_servers_are_proposed_in_comments() {
+    let servers = "virtual_server 10.0.0.1 80 {\ndelay_loop 6\n\
+        real_server 127.0.0.1 80 {\nHTTP_GET {\nurl {\npath /up\nstatus_code 200\n}\nconnect_timeout 3\n}\n}\n\
+        real_server 127.0.0.2 443 {\nSSL_GET {\nurl {\npath /\n}\n}\n}\n\
+        real_server 127.0.0.3 25 {\nTCP_CHECK {\nconnect_port 26\nconnect_timeout 2\n}\n}\n\
+        real_server ::1 80 {\nMISC_CHECK {\nmisc_path \"/bin/true x\"\n}\n}\n\
+        real_server 127.0.0.5 80 {\nSMTP_CHECK {\n}\n}\n\
+        real_server 192.0.2.7 80 {\nTCP_CHECK {\n}\n}\n}\n";
+    let imported = import(&format!("{}{servers}", instance("")));
+    assert_eq!(imported.status(), super::INCOMPLETE, "LVS stays");
+    let text = imported.text.unwrap();
+    for expected in [
+        "# [CHECK]\n# name = server-127.0.0.1_80\n# http = http://127.0.0.1:80/up\n# status = 200\n# interval = 6\n# timeout = 3\n",
+        "# http = https://127.0.0.2:443/\n# verify = no\n# interval = 6\n",
+        "# tcp = 127.0.0.3:26\n# interval = 6\n# timeout = 2\n",
+        "# command = /bin/true x\n",
+        "real_server 192.0.2.7:80, TCP_CHECK: stays with keepalived; if vrrpd is to go by it, a [CHECK] with tcp = 192.0.2.7:80\n",
+    ] {
+        assert!(text.contains(expected), "{text}");
+    }
+    assert!(!text.contains("127.0.0.5"), "{text}");
+    // They are a configuration when they are no comments any more.
+    let (before, proposals) = text.split_once("# real_server 127.0.0.1:80").unwrap();
+    let keys: String = proposals
+        .lines()
+        .filter_map(|line| line.strip_prefix("# "))
+        .filter(|line| {
+            line.starts_with('[') || line.contains(" = ") && !line.contains("real_server")
+        })
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let whole = parse("x".as_ref(), format!("{before}\n{keys}"));
+    assert!(whole.config.is_some(), "{:?}", whole.diagnostics);
+}
+
+#[test]
 fn no_report_tells_a_secret() {
     let secrets = [
         "authentication {\nauth_type PASS\nauth_pass s3cret more\n}",
