@@ -16,8 +16,8 @@ mod tools;
 use std::process::ExitCode;
 
 use steps::{
-    bench, capi, compliance, deb, firmware, freebsd, fuzz, install, mutants, portable, programs,
-    proof, soak,
+    bench, capi, compliance, deb, firmware, freebsd, fuzz, imports, install, mutants, portable,
+    programs, proof, soak,
 };
 use tools::run::{self, Failure};
 use tools::{output, packages};
@@ -71,6 +71,8 @@ usage: cargo xtask COMMAND, or COMMAND --help
   flood [PER_SECOND]
              bad and spoofed advertisements, 50000 a second: what becomes of them, of the
              master, and of the service beside it
+  imports FOLDER
+             a table of what vrrpd --import carries over of the keepalived.conf in a folder
   fuzz TARGET [SECONDS]
              looks for octets that break something
   mutants    breaks the engine in every place, one at a time, and sees a test fail (takes
@@ -130,6 +132,7 @@ fn main() -> ExitCode {
         "flood" => soak::flood(rest),
         "fuzz" => fuzz::fuzz(rest),
         "mutants" => mutants::mutants(rest),
+        "imports" => imports::command(rest),
         "help" | "--help" | "-h" => {
             say!("{}", usage());
             Ok(())

@@ -11,6 +11,7 @@ pub(crate) mod dependencies;
 pub(crate) mod firmware;
 pub(crate) mod freebsd;
 pub(crate) mod fuzz;
+pub(crate) mod imports;
 pub(crate) mod init_scripts;
 pub(crate) mod install;
 pub(crate) mod installed;
