@@ -15,6 +15,8 @@ enum Outcome {
     WithNotes,
     /// Everything that keepalived acts on; it passes over the rest, too.
     WithErrors,
+    /// Everything but for programs and users that this host does not have: it is that of another.
+    OtherHost,
     /// Something works otherwise.
     Approximate,
     /// Something is missing.
@@ -23,10 +25,14 @@ enum Outcome {
     Nothing,
 }
 
-const RESULTS: [(Outcome, &str); 6] = [
+const RESULTS: [(Outcome, &str); 7] = [
     (Outcome::Whole, "completely, nothing to say"),
     (Outcome::WithNotes, "completely, with notes"),
     (Outcome::WithErrors, "completely but for errors of the file"),
+    (
+        Outcome::OtherHost,
+        "completely, on a host with its programs and users",
+    ),
     (Outcome::Approximate, "approximately"),
     (Outcome::Incomplete, "not completely"),
     (Outcome::Nothing, "not at all"),
@@ -97,11 +103,20 @@ fn judge(status: Option<i32>, report: &str, has_lvs: bool) -> Option<Import> {
             Some((verdict.to_owned(), subject.to_owned()))
         })
         .collect();
+    // Those of another host: a program or a user that this one does not have.
+    let is_elsewhere = |line: &str| {
+        let absent = ["cannot be run: No such file", "this host has no user"];
+        absent.iter().any(|words| line.contains(words))
+    };
+    let mut lines = report.lines();
+    let is_lost = |line: &str| line.contains(": not carried over: ");
+    let is_missing = lines.any(|line| is_lost(line) && !is_elsewhere(line));
     let has = |verdict: &str| findings.iter().any(|(known, _)| known == verdict);
     let result = match status? {
         78 => Outcome::Nothing,
-        0 | 1 if has("not carried over") => Outcome::Incomplete,
+        0 | 1 if is_missing => Outcome::Incomplete,
         0 | 1 if has("differs") => Outcome::Approximate,
+        0 | 1 if has("not carried over") => Outcome::OtherHost,
         0 | 1 if has("error") => Outcome::WithErrors,
         0 if has("note") => Outcome::WithNotes,
         0 => Outcome::Whole,
@@ -154,6 +169,7 @@ mod tests {
         let note = "k.conf:3: note: router_id, smtp_server (lines 3, 5): no effect here\n";
         let differs = "k.conf:3: differs: notify x\n";
         let lost = "k.conf:9: not carried over: virtual_server: LVS stays\n";
+        let absent = "k.conf:1: not carried over: vrrp_script x: command: `/y` cannot be run: No such file or directory (os error 2)\n";
         let error = "k.conf:9: error: `foo`: keepalived passes over it\n";
         let count = "1 virtual router: 9 carried over, 1 note\n";
         for (status, lines, expected) in [
@@ -162,6 +178,8 @@ mod tests {
             (1, format!("{note}{error}{count}"), Outcome::WithErrors),
             (1, format!("{differs}{error}"), Outcome::Approximate),
             (1, format!("{differs}{lost}"), Outcome::Incomplete),
+            (1, format!("{absent}{error}"), Outcome::OtherHost),
+            (1, format!("{absent}{lost}"), Outcome::Incomplete),
             (78, lost.to_owned(), Outcome::Nothing),
         ] {
             let import = judge(Some(status), &lines, false).expect("an import");
