@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::tools::packages;
 use crate::tools::run::{self, Failure, cargo, root};
+use crate::tools::{debian_rust, packages};
 
 /// The targets that the libraries are built for: Cortex-M0, M3, M4F and a RISC-V.
 pub(crate) const TARGETS: &[&str] = &[
@@ -41,15 +41,13 @@ pub(crate) fn cargo_with_core(subcommand: &str, target: &str) -> Result<Command,
 
 /// Whether a command of [`cargo_for`] builds core, too.
 pub(crate) fn builds_core(command: &Command) -> bool {
-    command.get_program() == DEBIAN_CARGO
+    command.get_program() == debian_rust::CARGO
 }
 
 /// Where [`cargo_for`] builds: `TARGET/PROFILE/` below it holds what was made.
 pub(crate) fn target_dir() -> PathBuf {
     run::target_dir().join("bare-metal")
 }
-
-const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 
 /// Whose cargo builds for a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,34 +69,16 @@ impl Cargo {
         let mut command = match self {
             Self::Readers => {
                 let mut command = cargo();
-                command.arg(subcommand);
+                command.args([subcommand, "--target", target, "--target-dir"]);
+                command.arg(target_dir()).current_dir(root());
                 command
             }
-            Self::Debian => debian_cargo(subcommand),
+            Self::Debian => debian_rust::cargo(subcommand, "core", target, &target_dir()),
         };
-        command
-            .arg("--target")
-            .arg(target)
-            .arg("--target-dir")
-            .arg(target_dir())
-            // Flash is dear.
-            .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s")
-            .current_dir(root());
+        // Flash is dear.
+        command.env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s");
         command
     }
-}
-
-fn debian_cargo(subcommand: &str) -> Command {
-    let mut command = Command::new(DEBIAN_CARGO);
-    command
-        .args([subcommand, "-Zbuild-std=core"])
-        .env("PATH", "/usr/bin:/bin")
-        .env("RUSTC", "/usr/bin/rustc")
-        .env("RUSTC_BOOTSTRAP", "1")
-        .env_remove("RUSTUP_TOOLCHAIN")
-        .env_remove("CARGO")
-        .env_remove("RUSTDOC");
-    command
 }
 
 #[cfg(test)]

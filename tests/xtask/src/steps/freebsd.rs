@@ -7,9 +7,9 @@ use std::process::Command;
 
 use crate::steps::install::FREEBSD_LIBS;
 use crate::steps::port;
-use crate::tools::packages;
 use crate::tools::run::{self, Failure, cargo, root, target_dir};
 use crate::tools::zig::Zig;
+use crate::tools::{debian_rust, packages};
 
 const AMD64: &str = "x86_64-unknown-freebsd";
 const ARM64: &str = "aarch64-unknown-freebsd";
@@ -253,29 +253,15 @@ fn headers(zig: &Zig) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A cargo command for FreeBSD. `-Z` and `--target` must come before everything else.
+/// A cargo command for FreeBSD.
 fn build(verb: &str, target: &str, zig: &Zig) -> Result<Command, Failure> {
     packages::need(packages::FREEBSD)?;
-    let linker = linker(zig)?;
-    let mut command = Command::new("/usr/bin/cargo");
-    command
-        .current_dir(root())
-        .arg(verb)
-        .arg("-Zbuild-std=std,test,panic_unwind,panic_abort")
-        .args(["--target", target, "--target-dir"])
-        .arg(folder())
-        .env("PATH", "/usr/bin:/bin")
-        .env("RUSTC", "/usr/bin/rustc")
-        .env("RUSTC_BOOTSTRAP", "1")
-        // An incremental build would only cost space here.
-        .env("CARGO_INCREMENTAL", "0")
-        .env("CARGO_TARGET_X86_64_UNKNOWN_FREEBSD_LINKER", linker)
-        // The cryptography of vrrp-checker is partly C.
-        .env("CC_x86_64_unknown_freebsd", compiler(zig, "x86_64")?)
-        .env("CC_aarch64_unknown_freebsd", compiler(zig, "aarch64")?)
-        .env_remove("RUSTUP_TOOLCHAIN")
-        .env_remove("CARGO")
-        .env_remove("RUSTDOC");
+    let library = "std,test,panic_unwind,panic_abort";
+    let mut command = debian_rust::cargo(verb, library, target, &folder());
+    let machine = target.split('-').next().unwrap_or_default();
+    debian_rust::link_with(&mut command, target, &compiler(zig, machine)?);
+    // An incremental build would only cost space here.
+    command.env("CARGO_INCREMENTAL", "0");
     Ok(command)
 }
 
@@ -295,12 +281,7 @@ fn zig_target(machine: &str) -> String {
     format!("{machine}-freebsd")
 }
 
-/// A script that rustc can call as its linker.
-fn linker(zig: &Zig) -> Result<PathBuf, Failure> {
-    zig.script(&folder().join("linker"), &zig_target("x86_64"), LEFT_OUT)
-}
-
-/// A script that build scripts can call as the C compiler.
+/// A script that rustc can call as its linker, and build scripts as the C compiler.
 fn compiler(zig: &Zig, machine: &str) -> Result<PathBuf, Failure> {
     let file = folder().join(format!("cc-{machine}"));
     zig.script(&file, &zig_target(machine), LEFT_OUT)

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::steps::{PROGRAMS, stories};
-use crate::tools::packages;
 use crate::tools::paths;
 use crate::tools::run::{self, Failure, PROOF, failed, root, target_dir};
 use crate::tools::scratch::Scratch;
 use crate::tools::zig::Zig;
+use crate::tools::{debian_rust, packages};
 
 /// The programs.
 const NAMES: [&str; 3] = ["vrrpd", "vrrpctl", "vrrp-checker"];
@@ -197,33 +197,15 @@ fn build(target: &Target, zig: &Zig) -> Result<PathBuf, Failure> {
     let folder = target_dir().join("static");
     let script = folder.join(format!("cc-{}", target.name));
     let linker = zig.script(&script, target.zig, "--target=*")?;
-    let mut command = Command::new("/usr/bin/cargo");
-    command
-        .current_dir(root())
-        .args(["build", "--release", "-Zbuild-std=std,panic_abort"])
-        .args(["--target", target.rust, "--target-dir"])
-        .arg(&folder)
-        .args(PROGRAMS);
+    let mut command = debian_rust::cargo("build", "std,panic_abort", target.rust, &folder);
+    command.arg("--release").args(PROGRAMS);
     paths::remap_with(
         &mut command,
         // zig has musl's own files, which Rust's target would bring otherwise.
         &["-Ctarget-feature=+crt-static", "-Clink-self-contained=no"],
     );
-    let name = target.rust.replace('-', "_");
-    command
-        .env("PATH", "/usr/bin:/bin")
-        .env("RUSTC", "/usr/bin/rustc")
-        .env("RUSTC_BOOTSTRAP", "1")
-        .env("CARGO_INCREMENTAL", "0")
-        .env(
-            format!("CARGO_TARGET_{}_LINKER", name.to_uppercase()),
-            &linker,
-        )
-        // The cryptography of vrrp-checker is partly C.
-        .env(format!("CC_{name}"), &linker)
-        .env_remove("RUSTUP_TOOLCHAIN")
-        .env_remove("CARGO")
-        .env_remove("RUSTDOC");
+    debian_rust::link_with(&mut command, target.rust, &linker);
+    command.env("CARGO_INCREMENTAL", "0");
     run::run(&mut command)?;
     Ok(folder.join(target.rust).join("release"))
 }
