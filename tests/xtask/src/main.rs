@@ -13,6 +13,7 @@ macro_rules! sayln {
 mod steps;
 mod tools;
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use steps::{
@@ -183,8 +184,7 @@ fn usage() -> String {
 
 fn demo() -> Result<(), Failure> {
     packages::install(packages::NETWORK)?;
-    steps::build_programs()?;
-    lab_program("demo", &[])
+    lab_program("demo", &[], &steps::build_programs()?)
 }
 
 /// `cargo xtask deep`: the commands that take hours, one after the other.
@@ -207,13 +207,13 @@ fn measure(args: &[String]) -> Result<(), Failure> {
         packages::need(packages::HTTPD)?;
         packages::need(packages::LAB_SERVICES)?;
     }
-    steps::build_programs()?;
-    lab_program("measure", args)
+    lab_program("measure", args, &steps::build_programs()?)
 }
 
-/// Builds and runs a program of the lab.
-pub(crate) fn lab_program(name: &str, args: &[String]) -> Result<(), Failure> {
-    run::run(run::program("vrrp-lab", name, &[])?.args(args))
+/// Builds and runs a program of the lab, with this vrrpd and the programs beside it.
+pub(crate) fn lab_program(name: &str, args: &[String], vrrpd: &Path) -> Result<(), Failure> {
+    let mut program = run::program("vrrp-lab", name, &[])?;
+    run::run(program.args(args).env("VRRPD", vrrpd))
 }
 
 #[cfg(test)]

@@ -58,9 +58,9 @@ pub(crate) fn demo() -> Result<(), Failure> {
     packages::need(packages::LAB)?;
     packages::need(packages::EMULATOR)?;
     let elf = build_firmware()?;
-    steps::build_programs()?;
+    let vrrpd = steps::build_programs()?;
     let mut demo = run::program("vrrp-lab", "firmware", FEATURE)?;
-    run::run(demo.env("VRRP_FIRMWARE", elf))
+    run::run(demo.env("VRRP_FIRMWARE", elf).env("VRRPD", vrrpd))
 }
 
 /// The firmware on QEMU's board, in the lab.
@@ -75,11 +75,10 @@ pub(crate) fn test() -> Result<(), Failure> {
     guide()?;
     let elf = build_firmware()?;
     lint()?;
-    steps::build_programs()?;
+    let vrrpd = steps::build_programs()?;
     let package = ["--profile", PROOF, "--package", "vrrp-lab"];
     let stories = ["--test", "firmware", "--test", "firmware_faults"];
     let tests = [&package, FEATURE, &stories].concat();
-    let vrrpd = steps::release("vrrpd");
     stories::run(&stories::Plan {
         build: &tests,
         words: &[],

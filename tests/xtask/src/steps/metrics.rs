@@ -71,14 +71,14 @@ pub(crate) fn check() -> Result<(), Failure> {
     packages::need(packages::NETWORK)?;
     packages::need(packages::METRICS)?;
     let python = python::with("prometheus_client", "prometheus_client>=0.20")?;
-    steps::build_programs()?;
+    let vrrpd = steps::build_programs()?;
     let results = target_dir().join("metrics");
     fs::create_dir_all(&results).map_err(|e| Failure(format!("{}: {e}", results.display())))?;
     let mut gather = Command::new("unshare");
     gather
         .args(["--mount", "--net", "--pid", "--fork", "--kill-child"])
         .args(["sh", "-eu", "-c", GATHER, "gather"])
-        .arg(target_dir().join("release"))
+        .args(vrrpd.parent())
         .arg(&results);
     run::output(&mut gather)?;
     for file in ["prometheus", "scraped"] {

@@ -218,9 +218,10 @@ fn print_times(took: &[(&str, f64)]) {
 /// The options that name the packages of vrrpd, vrrpctl and vrrp-checker.
 pub(crate) const PROGRAMS: [&str; 4] = ["--package", "vrrpd", "--package", "vrrp-checks"];
 
-/// Builds vrrpd, vrrpctl and vrrp-checker in release mode.
-pub(crate) fn build_programs() -> Result<(), Failure> {
-    here(cargo().args(["build", "--release"]).args(PROGRAMS))
+/// Builds vrrpd, vrrpctl and vrrp-checker as they are installed. The path of vrrpd, which has the others
+/// beside it.
+pub(crate) fn build_programs() -> Result<PathBuf, Failure> {
+    Ok(programs::built()?.join("vrrpd"))
 }
 
 fn here(command: &mut Command) -> Result<(), Failure> {
@@ -369,17 +370,11 @@ fn tell_stories(words: &[String], at_once: Option<usize>) -> Result<(), Failure>
     packages::need(packages::LWIP)?;
     packages::need(packages::HTTPD)?;
     packages::need(packages::LAB_SERVICES)?;
-    build_programs()?;
-    let vrrpd = release("vrrpd");
+    let vrrpd = build_programs()?;
     stories::run(&stories::Plan {
         build: &["--profile", PROOF, "--package", "vrrp-lab"],
         words,
         environment: &[("VRRPD", vrrpd.as_os_str())],
         at_once,
     })
-}
-
-/// A program of [`build_programs`].
-pub(crate) fn release(name: &str) -> PathBuf {
-    run::target_dir().join("release").join(name)
 }

@@ -1,5 +1,7 @@
 //! Hours of random faults, and floods, in the lab.
 
+use std::path::{Path, PathBuf};
+
 use crate::tools::packages;
 use crate::tools::run::{self, Failure, PROOF};
 use crate::{lab_program, steps};
@@ -19,17 +21,16 @@ fn checked(args: &[String]) -> Result<(), Failure> {
     packages::need(packages::LAB)?;
     packages::need(packages::C_HOST)?;
     run::build(&[&["build", "--profile", PROOF][..], &steps::PROGRAMS].concat())?;
-    let mut soak = run::program("vrrp-lab", "soak", &[])?;
     let vrrpd = run::target_dir().join(PROOF).join("vrrpd");
-    run::run(soak.env("VRRPD", vrrpd).args(args))
+    lab_program("soak", args, &vrrpd)
 }
 
 /// `cargo xtask flood [PER_SECOND]`: what becomes of each packet, then what it costs the service.
 pub(crate) fn flood(args: &[String]) -> Result<(), Failure> {
-    prepare()?;
+    let vrrpd = prepare()?;
     let per_second = args.first().map_or("50000", String::as_str);
-    flood_part(&["facts", per_second, "3"])?;
-    flood_part(&["rate", per_second, "15"])
+    flood_part(&["facts", per_second, "3"], &vrrpd)?;
+    flood_part(&["rate", per_second, "15"], &vrrpd)
 }
 
 /// Always the same faults and reloads: what fails is what was changed. This seed adds, moves and removes
@@ -39,17 +40,16 @@ pub(crate) fn briefly() -> Result<(), Failure> {
     // With one virtual router a host may be left to itself for a whole interval. This seed names an
     // interface for the first time soon: a wake-up that is lost by that is seen within nine seconds.
     checked(&["15", "--seed", "5", "--routers", "1"].map(str::to_owned))?;
-    prepare()?;
-    flood_part(&["facts", "5000", "1"])
+    flood_part(&["facts", "5000", "1"], &prepare()?)
 }
 
-fn prepare() -> Result<(), Failure> {
+fn prepare() -> Result<PathBuf, Failure> {
     packages::need(packages::LAB)?;
     packages::need(packages::C_HOST)?;
     steps::build_programs()
 }
 
-fn flood_part(words: &[&str]) -> Result<(), Failure> {
+fn flood_part(words: &[&str], vrrpd: &Path) -> Result<(), Failure> {
     let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-    lab_program("flood", &words)
+    lab_program("flood", &words, vrrpd)
 }
