@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::steps::call_filter;
 use crate::tools::packages;
 use crate::tools::run::{self, Failure, target_dir};
 use crate::tools::scratch::Scratch;
@@ -16,18 +17,21 @@ const PREFIXES: [&str; 3] = ["/usr/local", "/usr", "/opt/vrrp-1.0"];
 /// Where systemd's unit is, below the prefix.
 const UNIT: &str = "lib/systemd/system/vrrpd.service";
 
+/// Where the drop-in for hosts without event scripts is, below the prefix.
+const DROP_IN: &str = "share/doc/vrrpd/without-scripts.conf";
+
 /// The most that `systemd-analyze security` may say of the unit, in tenths.
 const EXPOSURE: u32 = 56;
 
 /// The same with the drop-in for hosts without event scripts. Three tenths of it are the capabilities by
 /// which vrrpd gives its worker process another user and takes all capabilities from it, which this
-/// score does not see.
-const EXPOSURE_WITHOUT_SCRIPTS: u32 = 28;
+/// score does not see. One tenth is sched_setscheduler(2), which gives checks ordinary priority.
+const EXPOSURE_WITHOUT_SCRIPTS: u32 = 29;
 
 /// Starts the service by the command lines of its unit, in namespaces in which the staged files
-/// are where they will be. Arguments: the stage, the prefix, the unit below it.
+/// are where they will be. Arguments: the stage, the prefix, the unit below it, a file for the system calls.
 const SERVICE: &str = r#"
-stage=$1 prefix=$2 unit=$2/$3
+stage=$1 prefix=$2 unit=$2/$3 calls=$4
 mount -t proc proc /proc
 mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /var/lib
@@ -43,12 +47,20 @@ ip link add eth0 type veth peer name eth1
 ip addr add 10.10.10.6/24 dev eth0
 ip link set eth0 up
 ip link set eth1 up
+ip link set lo up
 cat > /etc/vrrpd.conf <<END
+[GLOBAL]
+metrics = 127.0.0.1:9112
+[CHECK]
+name = own
+http = http://127.0.0.1:9112/metrics
+interval = 1
 [VRID]
 serverid = 1
 interface = eth0
 advertinterval = 0.1
 addr = 10.10.10.80/32
+check = own
 END
 if command -v systemd-analyze > /dev/null; then
     man=no
@@ -58,7 +70,7 @@ fi
 line() { sed -n "s/^$1=//p" "$unit"; }
 "$prefix/sbin/vrrpd" --check /etc/vrrpd.conf
 begin() {
-    $(line ExecStart) &
+    "$@" $(line ExecStart) &
     vrrpd=$!
     tries=0
     until "$prefix/sbin/vrrpctl" is-master 1; do
@@ -80,11 +92,17 @@ wait $vrrpd || true
 [ -n "$(ip -o address show to 10.10.10.80)" ]
 $(line ExecStopPost)
 [ -z "$(ip -o address show to 10.10.10.80)" ]
+# The life of a service, with the calls of vrrp-checker.
+begin strace -f -qq -e signal=none -o "$calls"
+$(line ExecReload)
+kill -TERM $(cat /proc/$vrrpd/task/$vrrpd/children)
+wait $vrrpd
 "#;
 
 /// The step of `cargo xtask test`.
 pub(crate) fn check() -> Result<(), Failure> {
     packages::need(packages::LAB)?;
+    packages::need(packages::REFUSALS)?;
     packages::need(packages::SYSTEMD)?;
     let stage = target_dir().join("installed");
     let stage = std::path::absolute(&stage).map_err(|e| at(&stage, &e))?;
@@ -98,8 +116,11 @@ pub(crate) fn check() -> Result<(), Failure> {
         ourselves("install", prefix, &stage)?;
         programs_of_unit(prefix, &stage)?;
         if at == 0 {
-            run_service(prefix, &stage)?;
+            let calls = Scratch::new("vrrp-calls")?;
+            let calls = calls.path().join("trace");
+            run_service(prefix, &stage, &calls)?;
             exposures(prefix, &stage)?;
+            call_filter::check(&stage.join(&prefix[1..]).join(DROP_IN), &calls)?;
         }
         // Over a version that is there already, as an upgrade does.
         ourselves("install", prefix, &stage)?;
@@ -147,14 +168,15 @@ fn programs_of_unit(prefix: &str, stage: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Starts, reloads and stops the service as the unit says.
-fn run_service(prefix: &str, stage: &Path) -> Result<(), Failure> {
+/// Starts, reloads and stops the service as the unit says, at last under strace.
+fn run_service(prefix: &str, stage: &Path, calls: &Path) -> Result<(), Failure> {
     let mut service = Command::new("unshare");
     service
         .args(["--mount", "--net", "--pid", "--fork", "--kill-child"])
         .args(["sh", "-eu", "-c", SERVICE, "service"])
         .arg(stage)
         .args([prefix, UNIT])
+        .arg(calls)
         .env_remove("NOTIFY_SOCKET");
     run::output(&mut service).map(drop)
 }
@@ -171,10 +193,7 @@ fn exposures(prefix: &str, stage: &Path) -> Result<(), Failure> {
     };
     copy(UNIT, "vrrpd.service")?;
     exposure(units.path(), EXPOSURE)?;
-    copy(
-        "share/doc/vrrpd/without-scripts.conf",
-        "vrrpd.service.d/without-scripts.conf",
-    )?;
+    copy(DROP_IN, "vrrpd.service.d/without-scripts.conf")?;
     exposure(units.path(), EXPOSURE_WITHOUT_SCRIPTS)
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod bare_c;
 pub(crate) mod bare_metal;
 pub(crate) mod bench;
+pub(crate) mod call_filter;
 pub(crate) mod capi;
 pub(crate) mod capi_host;
 pub(crate) mod compliance;
@@ -78,7 +79,7 @@ const STEPS: &[Step] = {
         step("c-host", &[C, C_HOST], capi_host::check),
         step("freebsd", &[FREEBSD, PYTHON], freebsd::check),
         step("units", &[LAB, REFUSALS], units),
-        step("install", &[LAB, SYSTEMD], installed::check),
+        step("install", &[LAB, REFUSALS, SYSTEMD], installed::check),
         step("deb", &[DEB, NETWORK], deb::check),
         step(
             "init-scripts",
