@@ -177,7 +177,8 @@ union vrrp_gate_storage {
 #define VRRP_GATE_DISCARD_NOT_ACCEPTED 5
 
 /**
- * Received, a neighbour solicitation for a virtual address that breaks RFC 4861 section 7.1.1.
+ * Received, a neighbour solicitation for a virtual address that breaks RFC 4861 section 7.1.1, or a
+ * gratuitous ARP for one that this host serves.
  */
 #define VRRP_GATE_DISCARD_BAD_SOLICITATION 6
 

@@ -6,7 +6,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use vrrp_core::gate::mac_filter::{
     HashTable, MacList, Promiscuous, Unfiltered, crc_hash, synopsys_hash, synopsys_registers,
 };
-use vrrp_core::gate::{Action, Gate, GateKey, MacFilter, Received, max_frame_len, zero_checksums};
+use vrrp_core::gate::{
+    Action, Discard, Gate, GateKey, MacFilter, Received, max_frame_len, zero_checksums,
+};
 use vrrp_core::wire::{Emitted, arp, igmp, mld, ndisc};
 use vrrp_core::*;
 
@@ -551,4 +553,17 @@ fn checksums_are_left_to_the_device() {
             zero_checksums(&mut short, true, true);
         }
     }
+}
+
+/// Another host announces an address before its advertisement arrives: to answer would be to say that
+/// it still lives here, and to teach the stack another MAC for an address of its own.
+#[test]
+fn a_gratuitous_arp_is_no_question() {
+    let mut scene = v4_scene(ALIVE);
+    let announcement = written(|buf| arp::emit_gratuitous(buf, ASKER, SERVICE));
+    let mut buf = [0; 172];
+    let received = scene.gate.receive(scene.now, &announcement, &mut buf);
+    assert_eq!(received, Received::Discarded(Discard::BadSolicitation));
+    scene.run_ms(60_000);
+    assert_eq!(scene.probes, []);
 }

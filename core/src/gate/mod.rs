@@ -451,7 +451,8 @@ discards! {
     ToUnserved = "to-address-not-served",
     /// Received, to a virtual address that is served without accepting packets.
     NotAccepted = "to-address-not-accepted",
-    /// Received, a neighbour solicitation for a virtual address that RFC 4861 section 7.1.1 discards.
+    /// Received, a neighbour solicitation for a virtual address that RFC 4861 section 7.1.1 discards, or
+    /// a gratuitous ARP for one that this host serves.
     BadSolicitation = "bad-solicitation",
     /// Sent by the stack from a virtual address that is not served, or without being in the stack.
     FromUnserved = "from-address-not-served",

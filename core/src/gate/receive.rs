@@ -248,7 +248,8 @@ fn content(ethernet: &ethernet::View<'_>) -> Content {
             None => Content::Other,
             Some(packet) if packet.is_request => Content::Question {
                 target: packet.target_ip.into(),
-                valid: arp::Request::new(payload).is_some(),
+                // A gratuitous ARP, of another host that has just taken the address over, asks nothing.
+                valid: packet.sender_ip != packet.target_ip && arp::Request::new(payload).is_some(),
             },
             // Its sender says where it is.
             Some(packet) => Content::Packet {

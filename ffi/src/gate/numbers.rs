@@ -45,7 +45,8 @@ pub const VRRP_GATE_DISCARD_MAC_NOT_TAKEN_UP: c_int = 3;
 pub const VRRP_GATE_DISCARD_TO_UNSERVED: c_int = 4;
 /// Received, to a virtual address that is served without accepting packets.
 pub const VRRP_GATE_DISCARD_NOT_ACCEPTED: c_int = 5;
-/// Received, a neighbour solicitation for a virtual address that breaks RFC 4861 section 7.1.1.
+/// Received, a neighbour solicitation for a virtual address that breaks RFC 4861 section 7.1.1, or a
+/// gratuitous ARP for one that this host serves.
 pub const VRRP_GATE_DISCARD_BAD_SOLICITATION: c_int = 6;
 /// Sent by the stack from a virtual address that is not served, or without being in the stack.
 pub const VRRP_GATE_DISCARD_FROM_UNSERVED: c_int = 7;
