@@ -51,8 +51,10 @@ impl Party {
         match kind {
             Kind::Firmware => {
                 let mut board = lab.board(name, number);
-                // Where it needs no other MAC than its own.
-                board.filter_macs(!vr.vmac);
+                if !vr.vmac {
+                    // It needs no other MAC than its own.
+                    board.filter_macs(true);
+                }
                 board.start(std::slice::from_ref(&vr));
                 Party::Board(board, vr)
             }
