@@ -73,6 +73,9 @@
 //! `hmac` signs advertisements and verifies them with keys, which the module `auth` describes. Without
 //! it, as without keys, a signed advertisement is refused ([`DropReason::AuthenticationTrailer`]).
 //!
+//! `groups` keeps the virtual routers of a synchronisation group on one host: the module `group` decides, and
+//! `Admin::set_group_state` tells.
+//!
 //! `large`, on by default, is for hosts. It adds speed for tables of many virtual routers, counters of
 //! discarded packets that are 32 bits wide and not 16, and [`VrConfig::source`], all in exchange for
 //! memory and code. A microcontroller does without: `default-features = false`. Features only add, as
@@ -92,6 +95,8 @@ mod config;
 mod engine;
 mod error;
 pub mod gate;
+#[cfg(feature = "groups")]
+pub mod group;
 mod log;
 mod output;
 #[doc = include_str!("../RULES.md")]

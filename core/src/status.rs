@@ -42,6 +42,9 @@ pub struct Status {
     pub handing_over: bool,
     /// It has resigned and will not preempt until it has been Active again or its priority is set.
     pub resigned: bool,
+    /// Backup, and it would be Active if it did not wait for its synchronisation group.
+    #[cfg(feature = "groups")]
+    pub due: bool,
     /// The versions that it speaks.
     pub version: Version,
     /// The priority that it advertises: configured, overridden, and moved by tracked objects; 1 while it

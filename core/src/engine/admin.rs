@@ -184,6 +184,26 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize, K: Key> Admin<'_, I
         self.engine.with(key.into(), |vr, _| vr.resign(now))
     }
 
+    /// States the state of the synchronisation group that a virtual router is a member of, as
+    /// [`group`](crate::group) decides it; `None`: it is in no group. With a group that is Backup it waits
+    /// where it would become Active, and is [due](crate::Status::due); one that is Active hands over, and
+    /// becomes Backup also if nobody takes over. When the group becomes Active one that is due does so at
+    /// once, and takes part as if it was alone. A group in Initialize holds it there.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    #[cfg(feature = "groups")]
+    pub fn set_group_state(
+        &mut self,
+        key: K,
+        state: Option<crate::output::State>,
+    ) -> Result<(), Error> {
+        let now = self.now;
+        self.engine.with(key.into(), |vr, iface| {
+            vr.set_group_state(now, &iface.state, state);
+        })
+    }
+
     /// States whether a tracked object is up: a link, a sensor, the application's health. Objects that
     /// nobody tracks are ignored; one that was never described is up.
     pub fn set_tracked(&mut self, object: u16, up: bool) {

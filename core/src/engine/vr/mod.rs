@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `settings` | the configuration, checked |
 //! | `auth` | keys and numbers of signed advertisements |
+//! | `group` | the synchronisation group that it waits for |
 //! | `entries` | addresses, peers and source, and which addresses the port serves |
 //! | `tracking` | the tracked objects |
 //! | `phase` | Initialize, Backup, Active, Leaving, each with its deadlines |
@@ -22,6 +23,7 @@ mod applied;
 mod auth;
 mod change;
 mod entries;
+mod group;
 mod heard;
 mod output;
 mod phase;
@@ -45,6 +47,7 @@ use repeat::Repeat;
 use tracking::Tracking;
 
 use entries::{Entries, Entry};
+use group::Membership;
 pub(super) use output::{Next, Step, transmit};
 pub(super) use receive::Found;
 pub(super) use settings::Settings;
@@ -92,6 +95,7 @@ struct Admin {
     enabled: bool,
     removing: bool,
     resigned: bool,
+    group: Membership,
 }
 
 /// Advertisements that are owed, counted down as they are emitted: one for each version and
@@ -116,6 +120,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
                 enabled: false,
                 removing: false,
                 resigned: false,
+                group: Membership::NONE,
             },
             phase: Phase::INITIALIZE,
             reason: Reason::Disabled,
@@ -330,6 +335,8 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             enabled: self.admin.enabled,
             handing_over: matches!(self.phase, Phase::Leaving(_)),
             resigned: self.admin.resigned,
+            #[cfg(feature = "groups")]
+            due: matches!(&self.phase, Phase::Backup(backup) if backup.due.is_set()),
             version: self.settings.version,
             priority: self.priority(),
             base_priority: self.base_priority(),

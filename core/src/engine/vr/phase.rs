@@ -2,6 +2,7 @@
 //! and what follows. Each phase owns its deadlines. [`Instant::NEVER`] is a deadline that is not set.
 
 use super::announcements::Announcements;
+use super::group::Due;
 use super::probe::Probe;
 use crate::output::{Reason, State};
 use crate::time::{Duration, Instant};
@@ -33,6 +34,8 @@ pub(super) struct Backup {
     /// Active_Down_Timer was late once and has been given another interval (T-8).
     pub(super) stalled: bool,
     pub(super) probe: Probe,
+    /// It would be Active but for its group.
+    pub(super) due: Due,
 }
 
 /// Serves the addresses.
@@ -99,12 +102,22 @@ impl Backup {
     pub(super) fn wait_until(&mut self, down_at: Instant, interval: Duration) {
         self.down_at = down_at;
         self.probe = Probe::at(down_at - interval);
+        self.due = Due::NOT;
     }
 
     /// Sets Active_Down_Timer, and plans no probe.
     pub(super) fn wait_unprobed_until(&mut self, down_at: Instant) {
         self.down_at = down_at;
         self.probe = Probe::at(Instant::NEVER);
+        self.due = Due::NOT;
+    }
+
+    /// Waits for the group, which is to make it Active for this reason.
+    pub(super) fn wait_for_group(&mut self, reason: Reason) {
+        self.down_at = Instant::NEVER;
+        self.preempt_at = Instant::NEVER;
+        self.probe = Probe::at(Instant::NEVER);
+        self.due = Due::to(reason);
     }
 }
 
@@ -142,6 +155,7 @@ impl Phase {
             listen_until,
             stalled: false,
             probe: Probe::at(down_at - interval),
+            due: Due::NOT,
         })
     }
 

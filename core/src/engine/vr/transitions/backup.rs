@@ -3,6 +3,7 @@
 use core::net::IpAddr;
 
 use crate::engine::vr::VirtualRouter;
+use crate::engine::vr::group::Due;
 use crate::engine::vr::phase::Phase;
 use crate::engine::vr::probe::{PROBES, Probe};
 use crate::engine::vr::settings::{Micros, Settings};
@@ -39,6 +40,10 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         let Phase::Backup(backup) = &mut self.phase else {
             return;
         };
+        if backup.due.is_set() {
+            // An advertisement that it would not preempt ends that.
+            return;
+        }
         if backup.listen_until > now {
             backup.listen_until = self.since + self.settings.start_delay.duration();
         }
@@ -58,6 +63,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         if let Phase::Backup(backup) = &mut self.phase {
             backup.stalled = false;
             backup.down_at = Instant::NEVER;
+            backup.due = Due::NOT;
         }
     }
 
@@ -111,6 +117,9 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         }
         if !preempts {
             backup.preempt_at = Instant::NEVER;
+        } else if backup.due.is_set() {
+            // It waits for its group and for nothing else.
+            return false;
         } else if delay == Micros::ZERO {
             // S-7: the down timer runs on.
             return false;
@@ -145,7 +154,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
                 .active()
                 .is_some_and(|active| self.preempts(active))
             {
-                self.become_active(now, Reason::Preempted);
+                self.wait_or_take_over(now, Reason::Preempted);
                 return;
             }
         }
@@ -225,6 +234,6 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             _ => reason,
         };
         // S-4
-        self.become_active(now, reason);
+        self.wait_or_take_over(now, reason);
     }
 }

@@ -155,8 +155,10 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
     pub(super) fn handle_leaving(&mut self, now: Instant, leaving: Leaving) {
         match leaving.then {
             // No successor was heard, and we were asked for no more than to let one take over.
-            Then::Resign | Then::Offer => self.stay_active(now, leaving.announcements),
-            Then::Initialize | Then::Yield => self.finish_leaving(now, leaving.then, leaving.why),
+            Then::Resign | Then::Offer if !self.admin.group.waits() => {
+                self.stay_active(now, leaving.announcements);
+            }
+            _ => self.finish_leaving(now, leaving.then, leaving.why),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod active;
 mod backup;
+mod group;
 mod leaving;
 
 use super::VirtualRouter;
@@ -65,7 +66,7 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
             Some(Reason::InterfaceDown)
         } else if self.source(iface).is_none() {
             Some(Reason::NoPrimaryAddress)
-        } else if self.tracking.has_fault() {
+        } else if self.tracking.has_fault() || self.admin.group.is_in_fault() {
             Some(Reason::TrackedFault)
         } else {
             None
@@ -90,7 +91,8 @@ impl<const ADDRS: usize> VirtualRouter<ADDRS> {
         // T-2: until the Active router is heard, its interval is taken to be ours.
         self.heard = Heard::NOTHING;
         self.learned.set_interval(self.settings.advert_interval);
-        if self.is_owner() && self.settings.start_delay == Micros::ZERO {
+        let waits = self.admin.group.waits();
+        if self.is_owner() && self.settings.start_delay == Micros::ZERO && !waits {
             // S-1
             self.become_active(now, Reason::Owner);
         } else {
