@@ -27,6 +27,18 @@ pub struct HostConfig {
     /// after every one that it has signed with before. `None`: the number that was given before stays in
     /// force, or else the wall clock counts.
     pub boot_count: Option<u32>,
+    /// The synchronisation groups, each named once.
+    pub groups: Vec<GroupSpec>,
+}
+
+/// A synchronisation group: virtual routers that are Active together or not at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupSpec {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Its members, at least two, each in no other group, in the order that all hosts agree on: the
+    /// election of the first one decides where those of several disagree.
+    pub members: Vec<VrId>,
 }
 
 /// The identity of a virtual router: `VRID 1 on eth0 (ipv4)`, or with a name
@@ -457,12 +469,49 @@ pub enum ConfigCause {
     NoSuchVirtualRouter(VrId),
     /// It tracks itself.
     TracksItself,
+    /// A synchronisation group cannot be.
+    Group {
+        /// Its name.
+        name: Arc<str>,
+        /// Its fault.
+        cause: GroupCause,
+    },
     /// More virtual routers than [`MAX_VIRTUAL_ROUTERS`](crate::MAX_VIRTUAL_ROUTERS).
     TooManyVirtualRouters,
     /// Virtual routers on more interfaces than [`MAX_INTERFACES`](crate::MAX_INTERFACES).
     TooManyInterfaces,
     /// The host is shutting down.
     ShuttingDown,
+}
+
+/// The fault of a synchronisation group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupCause {
+    /// The group is named twice.
+    Twice,
+    /// A member is not configured.
+    NoSuchVirtualRouter,
+    /// A member is in another group, too, or named twice.
+    InAnother,
+    /// It has less than two members.
+    Alone,
+    /// Its members track so many different objects, more than [`MAX_TRACKS`].
+    Tracks(usize),
+}
+
+impl fmt::Display for GroupCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            GroupCause::Twice => f.write_str("is configured twice"),
+            GroupCause::NoSuchVirtualRouter => f.write_str("has a member that is not configured"),
+            GroupCause::InAnother => f.write_str("has a member that is in a group already"),
+            GroupCause::Alone => f.write_str("has less than two members"),
+            GroupCause::Tracks(count) => write!(
+                f,
+                "depends on {count} interfaces, virtual routers and checks, expected at most {MAX_TRACKS}"
+            ),
+        }
+    }
 }
 
 impl fmt::Display for ConfigError {
@@ -506,6 +555,7 @@ impl fmt::Display for ConfigCause {
                 write!(f, "it depends on {id}, which is not configured")
             }
             ConfigCause::TracksItself => f.write_str("it depends on itself"),
+            ConfigCause::Group { name, cause } => write!(f, "group {name} {cause}"),
             ConfigCause::TooManyVirtualRouters => {
                 write!(f, "more than {} virtual routers", MAX_VIRTUAL_ROUTERS)
             }

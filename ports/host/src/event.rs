@@ -1,6 +1,7 @@
 //! The events of a host for its user.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use vrrp_core::{
@@ -9,6 +10,7 @@ use vrrp_core::{
 };
 
 use crate::config::VrId;
+use crate::report::GroupWhy;
 
 /// The reason of a change of state, with the numbers of that moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +73,24 @@ pub enum Event {
         why: Why,
         /// Its addresses.
         addresses: Vec<VirtualAddress>,
+    },
+    /// A synchronisation group changed its state, and its members have followed.
+    Group {
+        /// Its name.
+        name: Arc<str>,
+        /// The state before; of a group that is new Initialize.
+        from: State,
+        /// The state now.
+        to: State,
+        /// Why.
+        why: GroupWhy,
+        /// The priority that its first member advertises.
+        priority: Option<Priority>,
+    },
+    /// A synchronisation group is not in the configuration any more.
+    GroupRemoved {
+        /// Its name.
+        name: Arc<str>,
     },
     /// A watched interface changed, or is reported for the first time.
     Interface {

@@ -46,8 +46,8 @@ mod sightings;
 pub mod wording;
 
 pub use config::{
-    AddressSpec, ConfigCause, ConfigError, HostConfig, TrackSpec, Tracked, VrId, VrSpec,
-    family_word, full_name, link_local_of,
+    AddressSpec, ConfigCause, ConfigError, GroupCause, GroupSpec, HostConfig, TrackSpec, Tracked,
+    VrId, VrSpec, family_word, full_name, link_local_of,
 };
 pub use error::PlatformError;
 pub use event::{Ended, Event, Why};
@@ -59,8 +59,8 @@ pub use host_if::HostIf;
 pub use limits::{MAX_ADDRESSES, MAX_INTERFACES, MAX_VIRTUAL_ROUTERS};
 pub use platform::{AddressChange, Incoming, Platform, PlatformWarning, Subject, Waited};
 pub use report::{
-    About, AuthReport, Holder, InterfaceReport, Lateness, PathState, Refused, Rejection, Reload,
-    SecondPath, Sighting, TrackReport, VrReport, Warning,
+    About, AuthReport, GroupReport, GroupWhy, Holder, InterfaceReport, Lateness, PathState,
+    Refused, Rejection, Reload, SecondPath, Sighting, TrackReport, VrReport, Warning,
 };
 pub use routing::{
     MAX_ROUTING, Network, Route, RouteKind, RouteScope, RoutingError, RoutingItem, Rule, RuleAction,

@@ -1,11 +1,13 @@
 //! The reports of a host: owned copies, for status and logs.
 
+use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use vrrp_core::{
     AdvertInterval, AuthSender, AuthStatus, DropReason, Family, Instant, InterfaceState, MacAddr,
-    MacMode, Priority, Statistics, Status, TrackEffect, VrSettings, Vrid,
+    MacMode, Priority, State, Statistics, Status, TrackEffect, VrSettings, Vrid,
 };
 
 use crate::config::{AddressSpec, Tracked, VrId};
@@ -33,6 +35,8 @@ pub struct VrReport {
     pub tracks: Vec<TrackReport>,
     /// Its settings.
     pub settings: VrSettings,
+    /// The name of its synchronisation group. `None`: it is in none.
+    pub group: Option<Arc<str>>,
     /// The unicast peers.
     pub peers: Vec<IpAddr>,
     /// It is drained: every other host is to serve rather than this one.
@@ -78,6 +82,63 @@ pub struct VrReport {
     pub auth: Option<AuthReport>,
     /// Its second path, and what that tells. `None`: it has none.
     pub second_path: Option<SecondPath>,
+}
+
+/// A synchronisation group as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GroupReport {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The state that all members have reached last.
+    pub state: State,
+    /// The state that they are to reach.
+    pub wanted: State,
+    /// Since when it is in its state.
+    pub since: Instant,
+    /// Why its state is to be, or became, what it is.
+    pub why: GroupWhy,
+    /// Its members, in the order in which their elections count.
+    pub members: Vec<VrId>,
+}
+
+/// Why a synchronisation group changed its state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GroupWhy {
+    /// Every member can take part.
+    Started,
+    /// Every member would be Active.
+    Won,
+    /// This member cannot take part.
+    Fault(VrId),
+    /// The administrator has disabled or removed it, or the host stops.
+    Stopped,
+    /// A member has lost its election.
+    Lost {
+        /// The member.
+        member: VrId,
+        /// The router that has won.
+        to: Option<IpAddr>,
+    },
+}
+
+impl fmt::Display for GroupWhy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            GroupWhy::Started => f.write_str("every member can take part"),
+            GroupWhy::Won => f.write_str("every member has won its election"),
+            GroupWhy::Stopped => f.write_str("stopped"),
+            GroupWhy::Fault(member) => write!(f, "{member} cannot take part"),
+            GroupWhy::Lost {
+                member,
+                to: Some(to),
+            } => write!(f, "{member} is served by {to}"),
+            GroupWhy::Lost { member, to: None } => {
+                write!(f, "{member} is served by another router")
+            }
+        }
+    }
 }
 
 /// The signatures of a virtual router with keys.

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::{About, Ended, Event, VrId, Warning, Why};
+use crate::{About, Ended, Event, GroupWhy, VrId, Warning, Why};
 use vrrp_core::{Instant, InterfaceState, Peer, Reason, State};
 
 /// `master`, `backup` or `init`.
@@ -110,6 +110,18 @@ pub fn event(event: &Event) -> (Weight, String) {
             );
             (if fault { Weight::Warning } else { Weight::Info }, line)
         }
+        Event::Group {
+            name,
+            from,
+            to,
+            why,
+            ..
+        } => {
+            let line = format!("group {name}: {} -> {}: {why}", state(*from), state(*to));
+            let fault = matches!(why, GroupWhy::Fault(_));
+            (if fault { Weight::Warning } else { Weight::Info }, line)
+        }
+        Event::GroupRemoved { name } => (Weight::Info, format!("group {name}: removed")),
         Event::Interface { name, state } => (Weight::Info, interface(name, state)),
         Event::Rejected { .. } => (Weight::Warning, rejected(event)),
         Event::Problem { id: Some(id), text } => (Weight::Warning, format!("{id}: {text}")),

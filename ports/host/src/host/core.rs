@@ -12,6 +12,7 @@ use vrrp_core::{
 use super::conflicts::Conflicts;
 use super::devices::Rounds;
 use super::followers::Followers;
+use super::groups::Groups;
 use super::healing::Healing;
 use super::holders::Holders;
 use super::partings::Partings;
@@ -53,6 +54,7 @@ pub(super) struct Core {
     pub(super) conflicts: Conflicts,
     pub(super) probes: Probes,
     pub(super) healing: Healing,
+    pub(super) groups: Groups,
     pub(super) holders: Holders,
     pub(super) preparations: Preparations,
     pub(super) clock: ClockReader,
@@ -128,6 +130,8 @@ pub(super) struct Vr {
     pub(super) priority: Option<Priority>,
     /// The administrator's wishes that move or hold it.
     pub(super) wishes: Wishes,
+    /// The state of its group that the engine was told. `None`: it is in none.
+    pub(super) told_group: Option<State>,
     /// As last reported.
     pub(super) state: State,
     /// The reason of the last change of state.
@@ -149,6 +153,7 @@ impl Vr {
             enabled: true,
             priority: None,
             wishes: Wishes::default(),
+            told_group: None,
             state: State::Initialize,
             why: None,
             standing_back: None,
@@ -258,6 +263,7 @@ impl Core {
             conflicts: Conflicts::default(),
             probes: Probes::default(),
             healing: Healing::default(),
+            groups: Groups::default(),
             holders: Holders::default(),
             preparations: Preparations::default(),
             clock: ClockReader::default(),

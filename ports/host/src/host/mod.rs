@@ -4,6 +4,7 @@ mod conflicts;
 mod core;
 mod devices;
 mod followers;
+mod groups;
 mod healing;
 mod holders;
 mod learning;
@@ -25,14 +26,14 @@ use std::io;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
-use vrrp_core::{DropCounters, Error, Instant, Priority, State};
+use vrrp_core::{DropCounters, Error, Instant, Priority, State, VrKey};
 
 use self::core::Core;
 use self::partings::Parting;
 use crate::config::{ConfigCause, ConfigError, HostConfig, Tracked, VrId};
 use crate::event::Event;
 use crate::platform::{Platform, Waited};
-use crate::report::{InterfaceReport, Lateness, Reload, Sighting, VrReport, Warning};
+use crate::report::{GroupReport, InterfaceReport, Lateness, Reload, Sighting, VrReport, Warning};
 
 /// Calls of [`Platform::receive`] before a timer that is due has its turn.
 const MAX_ROUNDS: usize = 16;
@@ -188,6 +189,19 @@ impl<P: Platform> Host<P> {
         let key = self.core.find(id)?;
         self.keep_up();
         let now = self.now();
+        for key in self.core.together(key) {
+            self.override_priority(now, key, priority)?;
+        }
+        self.settle_or_tell(now);
+        Ok(())
+    }
+
+    fn override_priority(
+        &mut self,
+        now: Instant,
+        key: VrKey,
+        priority: Option<Priority>,
+    ) -> Result<(), Error> {
         if self.core.in_engine(key) {
             if self.core.partings.cancel(key, Parting::Resign) {
                 // It was asked for before, and is taken back by this.
@@ -199,18 +213,21 @@ impl<P: Platform> Host<P> {
             vr.priority = priority;
         }
         self.core.preparations.retry(key);
-        self.settle_or_tell(now);
         Ok(())
     }
 
     /// Gives up being Active, in favour of whoever is there, and does not take over again by
     /// preemption. When many are told at once they leave one after the other, as their successors
-    /// can keep up.
+    /// can keep up. As each of these calls it is for all members of a virtual router's group.
     pub fn resign(&mut self, id: &VrId) -> Result<(), Error> {
         let key = self.core.find(id)?;
         self.keep_up();
         let now = self.now();
-        self.part(now, key, Parting::Resign)?;
+        for key in self.core.together(key) {
+            if self.core.in_engine(key) {
+                self.part(now, key, Parting::Resign)?;
+            }
+        }
         self.settle_or_tell(now);
         Ok(())
     }
@@ -221,6 +238,15 @@ impl<P: Platform> Host<P> {
         let key = self.core.find(id)?;
         self.keep_up();
         let now = self.now();
+        for key in self.core.together(key) {
+            self.enable(now, key, on)?;
+        }
+        self.core.look_at_tracked = true;
+        self.settle_or_tell(now);
+        Ok(())
+    }
+
+    fn enable(&mut self, now: Instant, key: VrKey, on: bool) -> Result<(), Error> {
         let Some(vr) = self.core.vrs.get_mut(&key) else {
             return Err(Error::NotFound);
         };
@@ -236,9 +262,12 @@ impl<P: Platform> Host<P> {
                 self.part(now, key, Parting::Disable)?;
             }
         }
-        self.core.look_at_tracked = true;
-        self.settle_or_tell(now);
         Ok(())
+    }
+
+    /// Every synchronisation group, in the order of the configuration.
+    pub fn groups(&self) -> Vec<GroupReport> {
+        self.core.group_reports()
     }
 
     /// States whether the object that the configuration tracks as

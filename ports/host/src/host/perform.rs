@@ -125,9 +125,10 @@ impl<P: Platform> Host<P> {
         self.unfinished = true;
         for _ in 0..MAX_OUTPUTS {
             let Poll::Output(output) = self.core.engine.poll_output(&mut self.core.buf[..]) else {
-                if self.core.refresh_tracked(now) {
+                if self.core.refresh_tracked(now) || self.core.review_groups(now) {
                     continue;
                 }
+                self.core.report_groups(now);
                 self.unfinished = false;
                 break;
             };
@@ -293,6 +294,7 @@ impl<P: Platform> Host<P> {
         };
         vr.current = None;
         vr.leaving = false;
+        vr.told_group = None;
         self.core.retries.remove(&key);
         if vr.prepared.take().is_some() {
             self.platform.release(key);
@@ -342,6 +344,7 @@ impl<P: Platform> Host<P> {
             .chain(self.core.rounds.next())
             .chain(self.core.followers.next())
             .chain(self.core.healing.next())
+            .chain(self.core.groups.next())
             .chain(self.core.partings.next())
             .chain(self.core.second_paths.next());
         deadline.into_iter().chain(others).min()

@@ -3,9 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-use vrrp_core::{Duration, Engine, Instant, InterfaceState, VrKey, WallClock};
+use vrrp_core::{Duration, Engine, Instant, InterfaceState, MAX_TRACKS, VrKey, WallClock};
 
-use crate::config::{ConfigCause, ConfigError, Form, HostConfig, Tracked, VrId, VrSpec};
+use crate::config::{
+    ConfigCause, ConfigError, Form, GroupCause, HostConfig, TrackSpec, Tracked, VrId, VrSpec,
+};
 use crate::limits::{MAX_ADDRESSES, MAX_INTERFACES, MAX_VIRTUAL_ROUTERS};
 
 /// A wall clock for an engine that is asked whether it takes a configuration.
@@ -51,6 +53,47 @@ pub(super) fn check<'a>(
         check_devices(spec)?;
         check_tracks(spec, &ids)?;
         check_engine(spec)?;
+    }
+    check_groups(config, &ids)
+}
+
+/// A virtual router is in one group, with another, and with all that its members track.
+fn check_groups(config: &HostConfig, ids: &HashSet<&VrId>) -> Result<(), ConfigError> {
+    let mut names: HashSet<&str> = HashSet::new();
+    let mut grouped: HashSet<&VrId> = HashSet::new();
+    for group in &config.groups {
+        let refuse = |id: Option<&VrId>, cause| ConfigError {
+            id: id.cloned(),
+            cause: ConfigCause::Group {
+                name: group.name.clone(),
+                cause,
+            },
+        };
+        if !names.insert(&group.name) {
+            return Err(refuse(None, GroupCause::Twice));
+        }
+        for id in &group.members {
+            if !ids.contains(id) {
+                return Err(refuse(Some(id), GroupCause::NoSuchVirtualRouter));
+            }
+            if !grouped.insert(id) {
+                return Err(refuse(Some(id), GroupCause::InAnother));
+            }
+        }
+        if group.members.len() < 2 {
+            return Err(refuse(group.members.first(), GroupCause::Alone));
+        }
+        let specs = config.virtual_routers.iter();
+        let members = specs.filter(|spec| group.members.contains(&spec.id));
+        let mut tracks: Vec<&TrackSpec> = Vec::new();
+        for track in members.flat_map(|spec| &spec.tracks) {
+            if !tracks.contains(&track) {
+                tracks.push(track);
+            }
+        }
+        if tracks.len() > MAX_TRACKS {
+            return Err(refuse(None, GroupCause::Tracks(tracks.len())));
+        }
     }
     Ok(())
 }

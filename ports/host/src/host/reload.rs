@@ -11,8 +11,8 @@ use super::core::{Retry, Vr};
 use super::partings::Parting;
 use super::perform::Slice;
 use super::signing::set_auth;
-use super::{Host, plan};
-use crate::config::{ConfigCause, ConfigError, HostConfig, Tracked, VrSpec};
+use super::{Host, groups, plan};
+use crate::config::{ConfigCause, ConfigError, GroupSpec, HostConfig, Tracked, VrSpec};
 use crate::host_if::HostIf;
 use crate::limits::MAX_VIRTUAL_ROUTERS;
 use crate::platform::Platform;
@@ -54,9 +54,13 @@ impl<P: Platform> Host<P> {
         let shortest = shortest.min().map(|interval| interval.duration());
         self.watch(&config)?;
         let mut config = config;
+        groups::share_tracks(&config.groups, &mut config.virtual_routers);
         for spec in &mut config.virtual_routers {
             spec.track_devices();
         }
+        // These too, as far as there is room.
+        groups::share_tracks(&config.groups, &mut config.virtual_routers);
+        let groups = std::mem::take(&mut config.groups);
         // Keys are of no use without the time.
         self.core.clock.wanted |= config
             .virtual_routers
@@ -68,7 +72,7 @@ impl<P: Platform> Host<P> {
         }
         let work = self.sort_out(config);
         self.core.shortest = shortest.unwrap_or_default();
-        Ok(self.commit(now, work))
+        Ok(self.commit(now, work, groups))
     }
 
     /// Begins to watch every interface that is new.
@@ -145,7 +149,7 @@ impl<P: Platform> Host<P> {
         work
     }
 
-    fn commit(&mut self, now: Instant, work: Work) -> Reload {
+    fn commit(&mut self, now: Instant, work: Work, groups: Vec<GroupSpec>) -> Reload {
         for (key, name) in work.names {
             if let Some(vr) = self.core.vrs.get_mut(&key) {
                 vr.id.name = name;
@@ -163,6 +167,7 @@ impl<P: Platform> Host<P> {
             vr.next = Some(spec);
             self.core.vrs.insert(key, vr);
         }
+        self.core.set_groups(now, groups);
         self.reconfigure_all(now, work.change);
         self.admit(now);
         self.configure_second_paths(now);
@@ -351,6 +356,7 @@ impl<P: Platform> Host<P> {
         vr.current = Some(spec);
         core.engine_refused(now, key, result);
         core.retries.insert(key, Retry::at_once(now));
+        core.tell_group_of(now, key);
         self.state_objects(now, key);
     }
 

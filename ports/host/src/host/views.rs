@@ -43,6 +43,7 @@ impl<P: Platform> Host<P> {
             tracks: self.tracks(spec),
             settings: spec.settings,
             peers: spec.peers.clone(),
+            group: self.core.groups.name_of(key).cloned(),
             drained: vr.wishes.is_drained(),
             held: vr.wishes.is_held(),
             status,

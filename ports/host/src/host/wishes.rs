@@ -60,6 +60,15 @@ impl<P: Platform> Host<P> {
     /// There is no such virtual router.
     pub fn set_drained(&mut self, id: &VrId, on: bool) -> Result<(), Error> {
         let key = self.core.find(id)?;
+        let now = self.now();
+        for key in self.core.together(key) {
+            self.drain_one(now, key, on)?;
+        }
+        self.settle_or_tell(now);
+        Ok(())
+    }
+
+    fn drain_one(&mut self, now: Instant, key: VrKey, on: bool) -> Result<(), Error> {
         let Some(vr) = self.core.vrs.get_mut(&key) else {
             return Err(Error::NotFound);
         };
@@ -68,7 +77,6 @@ impl<P: Platform> Host<P> {
         }
         vr.wishes.drained = on;
         self.keep_up();
-        let now = self.now();
         if self.core.in_engine(key) {
             if on {
                 self.part(now, key, Parting::Drain)?;
@@ -77,7 +85,6 @@ impl<P: Platform> Host<P> {
                 self.core.tell_hold(now, key);
             }
         }
-        self.settle_or_tell(now);
         Ok(())
     }
 
@@ -98,10 +105,12 @@ impl<P: Platform> Host<P> {
     pub fn fail_back(&mut self, id: &VrId) -> Result<(), Error> {
         let key = self.core.find(id)?;
         let now = self.now();
-        let priority = self.core.vrs.get(&key).and_then(|vr| vr.priority);
-        if self.core.in_engine(key) {
-            // So that it has not resigned any more.
-            self.core.engine.admin(now).set_priority(key, priority)?;
+        for key in self.core.together(key) {
+            let priority = self.core.vrs.get(&key).and_then(|vr| vr.priority);
+            if self.core.in_engine(key) {
+                // So that it has not resigned any more.
+                self.core.engine.admin(now).set_priority(key, priority)?;
+            }
         }
         let status = self.core.engine.status(key);
         let silence = status.map_or(Duration::ZERO, |status| status.down_interval);
@@ -109,20 +118,22 @@ impl<P: Platform> Host<P> {
         self.wish(id, |wishes| wishes.returns_by = Some(by))
     }
 
-    fn wish(&mut self, id: &VrId, change: impl FnOnce(&mut Wishes)) -> Result<(), Error> {
+    fn wish(&mut self, id: &VrId, change: impl Fn(&mut Wishes)) -> Result<(), Error> {
         let key = self.core.find(id)?;
-        let Some(vr) = self.core.vrs.get_mut(&key) else {
-            return Err(Error::NotFound);
-        };
-        let before = vr.wishes;
-        change(&mut vr.wishes);
-        if vr.wishes == before {
-            return Ok(());
-        }
-        self.keep_up();
         let now = self.now();
-        if self.core.in_engine(key) {
-            self.core.tell_hold(now, key);
+        for key in self.core.together(key) {
+            let Some(vr) = self.core.vrs.get_mut(&key) else {
+                return Err(Error::NotFound);
+            };
+            let before = vr.wishes;
+            change(&mut vr.wishes);
+            if vr.wishes == before {
+                continue;
+            }
+            self.keep_up();
+            if self.core.in_engine(key) {
+                self.core.tell_hold(now, key);
+            }
         }
         self.settle_or_tell(now);
         Ok(())

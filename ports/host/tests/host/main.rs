@@ -6,6 +6,7 @@ mod devices;
 mod failover;
 mod fake;
 mod followers;
+mod groups;
 mod holders;
 mod planned;
 mod random;

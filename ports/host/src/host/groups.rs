@@ -1,0 +1,291 @@
+//! Synchronisation groups: which virtual routers are in one, what the engine is told of it, and what is
+//! reported. [`vrrp_core::group`] decides.
+
+use std::sync::Arc;
+
+use vrrp_core::group::{Group, Member};
+use vrrp_core::{Instant, MAX_TRACKS, Reason, State, Status, TrackEffect, VrKey};
+
+use super::core::{Core, Vr};
+use crate::config::{GroupSpec, VrId, VrSpec};
+use crate::event::Event;
+use crate::host_if::HostIf;
+use crate::report::{GroupReport, GroupWhy};
+
+/// The groups of a host, by name.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    all: Vec<Running>,
+    /// When one of them has to be looked at again.
+    next: Option<Instant>,
+}
+
+/// A group and its machine.
+#[derive(Debug)]
+struct Running {
+    name: Arc<str>,
+    members: Vec<VrKey>,
+    machine: Group,
+    /// As last reported.
+    state: State,
+    since: Instant,
+    why: GroupWhy,
+}
+
+impl Groups {
+    /// When [`Core::review_groups`] has something to do.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.next
+    }
+
+    /// The group of a virtual router.
+    fn of(&self, key: VrKey) -> Option<&Running> {
+        self.all.iter().find(|group| group.members.contains(&key))
+    }
+
+    /// The name of the group of a virtual router.
+    pub(super) fn name_of(&self, key: VrKey) -> Option<&Arc<str>> {
+        self.of(key).map(|group| &group.name)
+    }
+}
+
+/// Gives each member what the others track: a fault of one is one of all, and weights add up. An object
+/// that several name in the same way counts once.
+pub(super) fn share_tracks(groups: &[GroupSpec], specs: &mut [VrSpec]) {
+    for group in groups {
+        let mut all = Vec::new();
+        for spec in specs.iter().filter(|s| group.members.contains(&s.id)) {
+            for track in &spec.tracks {
+                if !all.contains(track) && all.len() < MAX_TRACKS {
+                    all.push(track.clone());
+                }
+            }
+        }
+        for spec in specs.iter_mut().filter(|s| group.members.contains(&s.id)) {
+            spec.tracks.clone_from(&all);
+        }
+    }
+}
+
+impl Core {
+    /// Takes over the groups of a configuration. A group that stays goes on as it is.
+    pub(super) fn set_groups(&mut self, now: Instant, specs: Vec<GroupSpec>) {
+        let mut before = std::mem::take(&mut self.groups.all);
+        for spec in specs {
+            let members = spec.members.iter().filter_map(|id| self.find(id).ok());
+            let members: Vec<VrKey> = members.collect();
+            let known = before.iter().position(|group| group.name == spec.name);
+            let mut group = match known {
+                Some(known) => before.swap_remove(known),
+                None => Running {
+                    name: spec.name,
+                    members: Vec::new(),
+                    machine: Group::new(),
+                    state: State::Initialize,
+                    since: now,
+                    why: GroupWhy::Started,
+                },
+            };
+            group.members = members;
+            self.groups.all.push(group);
+        }
+        for group in before {
+            self.events.push(Event::GroupRemoved { name: group.name });
+        }
+        let left: Vec<VrKey> = self
+            .vrs
+            .iter()
+            .filter(|(key, vr)| vr.told_group.is_some() && self.groups.of(**key).is_none())
+            .map(|(key, _)| *key)
+            .collect();
+        for key in left {
+            self.tell_group(now, key, None);
+        }
+    }
+
+    /// Tells the engine the state of a virtual router's group, before it takes part.
+    pub(super) fn tell_group_of(&mut self, now: Instant, key: VrKey) {
+        let state = self.groups.of(key).map(|group| group.machine.state());
+        self.tell_group(now, key, state);
+    }
+
+    fn tell_group(&mut self, now: Instant, key: VrKey, state: Option<State>) {
+        if let Some(vr) = self.vrs.get_mut(&key) {
+            vr.told_group = state;
+        }
+        if self.in_engine(key) {
+            let result = self.engine.admin(now).set_group_state(key, state);
+            self.engine_refused(now, key, result);
+        }
+    }
+
+    /// The virtual routers that share the fate of one: the members of its group, or itself alone.
+    pub(super) fn together(&self, key: VrKey) -> Vec<VrKey> {
+        match self.groups.of(key) {
+            Some(group) => group.members.clone(),
+            None => vec![key],
+        }
+    }
+
+    /// Looks at every group, and tells the engine what has changed. Returns whether anything has.
+    pub(super) fn review_groups(&mut self, now: Instant) -> bool {
+        if self.groups.all.is_empty() {
+            return false;
+        }
+        let mut all = std::mem::take(&mut self.groups.all);
+        let mut next: Option<Instant> = None;
+        let mut news = false;
+        for group in &mut all {
+            let (at, told) = self.review_group(now, group);
+            next = next.into_iter().chain(at).min();
+            news |= told;
+        }
+        self.groups.all = all;
+        self.groups.next = next;
+        news
+    }
+
+    fn review_group(&mut self, now: Instant, group: &mut Running) -> (Option<Instant>, bool) {
+        let members = group.members.iter().filter(|key| self.in_engine(**key));
+        let mut statuses: Vec<(VrKey, Status, bool)> = Vec::with_capacity(group.members.len());
+        for key in members {
+            let (Some(vr), Some(status)) = (self.vrs.get(key), self.engine.status(*key)) else {
+                continue;
+            };
+            statuses.push((*key, status, self.is_in_fault(*key, vr, &status)));
+        }
+        let members = statuses
+            .iter()
+            .map(|(_, s, fault)| Member::new(now, s, *fault));
+        let members: Vec<Member> = members.collect();
+        let before = group.machine.state();
+        let at = group.machine.review(now, &members);
+        let state = group.machine.state();
+        if state != before {
+            group.why = self.why_group(state, &members, &statuses);
+        }
+        let mut news = false;
+        for (key, status, _) in &statuses {
+            // One whose effects failed counts the time until it tries them again.
+            let failed = status.state == State::Initialize && status.reason == Reason::EffectFailed;
+            let state = match state {
+                State::Initialize if failed => State::Backup,
+                state => state,
+            };
+            let told = self.vrs.get(key).and_then(|vr| vr.told_group);
+            let strays =
+                state != State::Active && status.state == State::Active && !status.handing_over;
+            if told != Some(state) || strays {
+                self.tell_group(now, *key, Some(state));
+                news = true;
+            }
+        }
+        (at, news)
+    }
+
+    /// Whether a member cannot take part for a reason of its own.
+    fn is_in_fault(&self, key: VrKey, vr: &Vr, status: &Status) -> bool {
+        let interface = self.interfaces.get(HostIf::of(key));
+        let tracks = vr.current.iter().flat_map(|spec| &spec.tracks);
+        let mut faults = tracks.filter(|track| track.effect == TrackEffect::Fault);
+        let is_down = |what| {
+            self.objects
+                .find(what)
+                .is_some_and(|n| !self.objects.is_up(n))
+        };
+        !vr.enabled
+            || interface.is_none_or(|interface| !interface.serves(key.family))
+            || self.why_not_ready(key).is_some()
+            || faults.any(|track| is_down(&track.what))
+            || status.state == State::Initialize && status.reason == Reason::EffectFailed
+    }
+
+    /// Whether a member was disabled.
+    fn is_stopped(&self, statuses: &[(VrKey, Status, bool)]) -> bool {
+        let mut members = statuses.iter().filter_map(|(key, ..)| self.vrs.get(key));
+        members.any(|vr| !vr.enabled)
+    }
+
+    fn why_group(
+        &self,
+        state: State,
+        members: &[Member],
+        statuses: &[(VrKey, Status, bool)],
+    ) -> GroupWhy {
+        let id = |at: usize| {
+            let (key, ..) = statuses.get(at)?;
+            Some(self.vrs.get(key)?.id.clone())
+        };
+        let fault = statuses.iter().position(|(.., fault)| *fault);
+        let lost = members.iter().position(Member::has_lost);
+        match state {
+            State::Initialize if self.is_stopped(statuses) => GroupWhy::Stopped,
+            State::Initialize => fault
+                .and_then(id)
+                .map_or(GroupWhy::Stopped, GroupWhy::Fault),
+            State::Active => GroupWhy::Won,
+            State::Backup => match lost.and_then(|at| Some((at, id(at)?))) {
+                Some((at, member)) => {
+                    let active = statuses.get(at).and_then(|(_, status, _)| status.active);
+                    GroupWhy::Lost {
+                        member,
+                        to: active.map(|active| active.address),
+                    }
+                }
+                None => GroupWhy::Started,
+            },
+        }
+    }
+
+    /// Reports groups whose members have all come to where they belong.
+    pub(super) fn report_groups(&mut self, now: Instant) {
+        let mut all = std::mem::take(&mut self.groups.all);
+        for group in &mut all {
+            let states = group.members.iter().filter_map(|key| self.vrs.get(key));
+            let states: Vec<State> = states.map(|vr| vr.state).collect();
+            let state = match group.machine.state() {
+                State::Active if states.iter().all(|state| *state == State::Active) => {
+                    State::Active
+                }
+                State::Active => continue,
+                _ if states.contains(&State::Active) => continue,
+                state => state,
+            };
+            if state == group.state {
+                continue;
+            }
+            let from = std::mem::replace(&mut group.state, state);
+            group.since = now;
+            let first = group
+                .members
+                .first()
+                .and_then(|key| self.engine.status(*key));
+            self.events.push(Event::Group {
+                name: group.name.clone(),
+                from,
+                to: state,
+                why: group.why.clone(),
+                priority: first.map(|status| status.priority),
+            });
+        }
+        self.groups.all = all;
+    }
+
+    /// Every group, in the order of the configuration.
+    pub(super) fn group_reports(&self) -> Vec<GroupReport> {
+        let all = self.groups.all.iter();
+        all.map(|group| {
+            let members = group.members.iter().filter_map(|key| self.vrs.get(key));
+            let members: Vec<VrId> = members.map(|vr| vr.id.clone()).collect();
+            GroupReport {
+                name: group.name.clone(),
+                wanted: group.machine.state(),
+                state: group.state,
+                since: group.since,
+                why: group.why.clone(),
+                members,
+            }
+        })
+        .collect()
+    }
+}

@@ -1,0 +1,259 @@
+//! Synchronisation groups: two members, each on its own segment.
+
+use std::sync::Arc;
+
+use vrrp_core::{Priority, State, TrackEffect};
+use vrrp_host::{
+    ConfigCause, Event, GroupCause, GroupSpec, GroupWhy, Host, HostConfig, TrackSpec, Tracked,
+    VrSpec,
+};
+
+use crate::sim::{Sim, address, config, id, spec};
+
+const ACTIVE: [State; 2] = [State::Active, State::Active];
+const BACKUP: [State; 2] = [State::Backup, State::Backup];
+const FAULT: [State; 2] = [State::Initialize, State::Initialize];
+
+/// VRID 1 on eth0 and VRID 2 on eth1.
+fn members(priority: u8) -> [VrSpec; 2] {
+    let mut inside = spec(1, priority);
+    let mut outside = VrSpec::new(id("eth1", 2), vec![address("10.0.1.102")]);
+    outside.settings.priority = Priority::new(priority).expect("a priority");
+    for spec in [&mut inside, &mut outside] {
+        spec.settings.accept = true;
+    }
+    [inside, outside]
+}
+
+fn group(name: &str, specs: &[VrSpec]) -> GroupSpec {
+    GroupSpec {
+        name: name.into(),
+        members: specs.iter().map(|spec| spec.id.clone()).collect(),
+    }
+}
+
+fn grouped(specs: &[VrSpec]) -> HostConfig {
+    HostConfig {
+        groups: vec![group("gw", specs)],
+        ..config(specs)
+    }
+}
+
+/// The states of the members on each host.
+fn states(sim: &Sim) -> Vec<[State; 2]> {
+    let members = |host: &Host<_>| {
+        [id("eth0", 1), id("eth1", 2)].map(|id| {
+            host.status(&id)
+                .map_or(State::Initialize, |r| r.status.state)
+        })
+    };
+    sim.hosts.iter().map(members).collect()
+}
+
+/// Two hosts, the first one Active of everything.
+fn pair(change: impl Fn(&mut VrSpec)) -> Sim {
+    let of = |priority| {
+        let mut specs = members(priority);
+        specs.iter_mut().for_each(&change);
+        grouped(&specs)
+    };
+    let mut sim = Sim::new(&[of(200), of(100)]);
+    sim.run_to(5_000);
+    assert_eq!(states(&sim), [ACTIVE, BACKUP]);
+    sim
+}
+
+fn group_changes(sim: &Sim, host: usize) -> Vec<(State, State, GroupWhy)> {
+    let events = sim.events[host].iter();
+    let changes = events.filter_map(|(_, event)| match event {
+        Event::Group { from, to, why, .. } => Some((*from, *to, why.clone())),
+        _ => None,
+    });
+    changes.collect()
+}
+
+#[test]
+fn a_cable_that_is_cut_moves_every_member() {
+    for (cut, member) in [("eth0", id("eth0", 1)), ("eth1", id("eth1", 2))] {
+        let mut sim = pair(|_| {});
+        sim.machine(0).set_up(cut, false);
+        sim.run_to(9_000);
+        assert_eq!(states(&sim), [FAULT, ACTIVE], "{cut}");
+        sim.run_to(12_000);
+        sim.machine(0).set_up(cut, true);
+        sim.run_to(20_000);
+        assert_eq!(states(&sim), [ACTIVE, BACKUP], "{cut}");
+        let (first, second) = (&group_changes(&sim, 0), &group_changes(&sim, 1));
+        let states = |changes: &[(State, State, GroupWhy)]| -> Vec<State> {
+            changes.iter().map(|(_, to, _)| *to).collect()
+        };
+        use State::{Active, Backup, Initialize};
+        assert_eq!(states(first), [Backup, Active, Initialize, Backup, Active]);
+        assert_eq!(states(second), [Backup, Active, Backup]);
+        assert_eq!(first[2].2, GroupWhy::Fault(member));
+    }
+}
+
+#[test]
+fn a_segment_that_passes_nothing_moves_no_member() {
+    for (silent, preempt) in [
+        ("eth0", true),
+        ("eth1", true),
+        ("eth0", false),
+        ("eth1", false),
+    ] {
+        let mut sim = pair(|spec| spec.settings.preempt = preempt);
+        sim.machine(0).cut.insert(silent.into());
+        sim.run_to(30_000);
+        assert_eq!(states(&sim), [ACTIVE, BACKUP], "{silent}");
+        sim.machine(0).cut.clear();
+        sim.run_to(40_000);
+        assert_eq!(states(&sim), [ACTIVE, BACKUP], "{silent}");
+    }
+}
+
+#[test]
+fn hosts_that_were_apart_on_every_segment_agree_again_on_any() {
+    for heals in ["eth0", "eth1"] {
+        for priorities in [[200, 100], [100, 200], [100, 100]] {
+            let configs = priorities.map(|priority| grouped(&members(priority)));
+            let mut sim = Sim::new(&configs);
+            let both = ["eth0".to_owned(), "eth1".to_owned()];
+            sim.machine(0).cut.extend(both.clone());
+            sim.run_to(10_000);
+            assert_eq!(states(&sim), [ACTIVE, ACTIVE]);
+            sim.machine(0).cut.remove(heals);
+            sim.run_to(25_000);
+            let serving = states(&sim);
+            // The higher address is the second host's.
+            let expected = match priorities {
+                [200, _] => [ACTIVE, BACKUP],
+                _ => [BACKUP, ACTIVE],
+            };
+            assert_eq!(serving, expected, "{heals} {priorities:?}");
+        }
+    }
+}
+
+#[test]
+fn a_host_that_stops_is_succeeded_by_another_in_everything() {
+    let mut sim = pair(|spec| spec.settings.preempt = false);
+    sim.frozen.insert(0);
+    sim.run_to(10_000);
+    assert_eq!(states(&sim)[1], ACTIVE);
+}
+
+#[test]
+fn the_administrator_moves_every_member() {
+    let mut sim = pair(|spec| spec.settings.preempt = false);
+    sim.hosts[0].resign(&id("eth1", 2)).unwrap();
+    sim.run_to(8_000);
+    assert_eq!(states(&sim), [BACKUP, ACTIVE]);
+    sim.hosts[1].set_drained(&id("eth0", 1), true).unwrap();
+    sim.run_to(12_000);
+    assert_eq!(states(&sim), [ACTIVE, BACKUP]);
+    sim.hosts[1].set_drained(&id("eth0", 1), false).unwrap();
+    sim.hosts[0].set_enabled(&id("eth0", 1), false).unwrap();
+    sim.run_to(16_000);
+    assert_eq!(states(&sim), [FAULT, ACTIVE]);
+    sim.hosts[0].set_enabled(&id("eth1", 2), true).unwrap();
+    sim.run_to(20_000);
+    assert_eq!(states(&sim), [BACKUP, ACTIVE]);
+    sim.hosts[0].fail_back(&id("eth1", 2)).unwrap();
+    sim.run_to(30_000);
+    assert_eq!(states(&sim), [ACTIVE, BACKUP]);
+    sim.hosts[0]
+        .set_priority(&id("eth0", 1), Priority::new(50))
+        .unwrap();
+    let report = sim.hosts[0].status(&id("eth1", 2)).unwrap();
+    assert_eq!(report.status.priority.get(), 50);
+    assert_eq!(report.group.as_deref(), Some("gw"));
+}
+
+#[test]
+fn the_weights_of_members_add_up_and_a_fault_of_one_is_one_of_all() {
+    let tracked = |name: &str, effect| TrackSpec {
+        what: Tracked::Named(name.into()),
+        effect,
+    };
+    let mut specs = members(200);
+    specs[0].tracks = vec![tracked("a", TrackEffect::WhileDown(-60))];
+    specs[1].tracks = vec![
+        tracked("b", TrackEffect::WhileDown(-60)),
+        tracked("f", TrackEffect::Fault),
+    ];
+    let mut sim = Sim::new(&[grouped(&specs), grouped(&members(100))]);
+    sim.run_to(5_000);
+    assert!(sim.hosts[0].set_tracked("a", false));
+    sim.run_to(10_000);
+    assert_eq!(states(&sim), [ACTIVE, BACKUP]);
+    assert!(sim.hosts[0].set_tracked("b", false));
+    for id in [id("eth0", 1), id("eth1", 2)] {
+        let report = sim.hosts[0].status(&id).unwrap();
+        assert_eq!(report.status.priority.get(), 80);
+    }
+    sim.run_to(20_000);
+    assert_eq!(states(&sim), [BACKUP, ACTIVE]);
+    sim.hosts[0].set_tracked("f", false);
+    sim.run_to(21_000);
+    assert_eq!(states(&sim), [FAULT, ACTIVE]);
+}
+
+#[test]
+fn a_reload_adds_and_removes_a_group() {
+    let alone = config(&members(200));
+    let mut sim = Sim::new(&[alone.clone(), config(&members(100))]);
+    sim.run_to(5_000);
+    assert_eq!(states(&sim), [ACTIVE, BACKUP]);
+    for (host, priority) in [(0, 200), (1, 100)] {
+        sim.hosts[host].reload(grouped(&members(priority))).unwrap();
+    }
+    sim.run_to(6_000);
+    // It is as it was, and disturbed nobody.
+    assert_eq!(states(&sim), [ACTIVE, BACKUP]);
+    assert_eq!(sim.hosts[0].groups()[0].state, State::Active);
+    let changes = |sim: &Sim| {
+        let events = sim.events[0].iter();
+        events
+            .filter(|(_, e)| matches!(e, Event::StateChange { .. }))
+            .count()
+    };
+    assert_eq!(changes(&sim), 4);
+    sim.machine(0).set_up("eth0", false);
+    sim.run_to(12_000);
+    assert_eq!(states(&sim), [FAULT, ACTIVE]);
+    sim.hosts[0].reload(alone).unwrap();
+    sim.run_to(18_000);
+    assert_eq!(states(&sim)[0], [State::Initialize, State::Active]);
+    assert!(sim.hosts[0].groups().is_empty());
+    let removed = Event::GroupRemoved { name: "gw".into() };
+    assert!(sim.events[0].iter().any(|(_, event)| *event == removed));
+}
+
+#[test]
+fn groups_that_cannot_be_are_refused() {
+    let specs = members(100);
+    let name: Arc<str> = "gw".into();
+    let refused = |groups: Vec<GroupSpec>| {
+        let config = HostConfig {
+            groups,
+            ..config(&specs)
+        };
+        match config.check().map_err(|error| error.cause) {
+            Err(ConfigCause::Group { cause, .. }) => cause,
+            other => panic!("{other:?}"),
+        }
+    };
+    let good = || group("gw", &specs);
+    assert_eq!(refused(vec![good(), good()]), GroupCause::Twice);
+    assert_eq!(
+        refused(vec![good(), group("b", &specs)]),
+        GroupCause::InAnother
+    );
+    assert_eq!(refused(vec![group("a", &specs[..1])]), GroupCause::Alone);
+    let strange = GroupSpec {
+        name,
+        members: vec![id("eth0", 1), id("eth0", 9)],
+    };
+    assert_eq!(refused(vec![strange]), GroupCause::NoSuchVirtualRouter);
+}
