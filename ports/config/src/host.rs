@@ -44,8 +44,24 @@ pub(super) fn judge_scripts(config: &Config, accounts: &dyn Accounts, report: &m
     // Hundreds of virtual routers may share a user and a script, and a reload waits for this.
     let mut users: HashMap<&ScriptUser, Result<u32, String>> = HashMap::new();
     let mut faults: HashMap<(&Path, u32), Option<String>> = HashMap::new();
-    for router in &config.virtual_routers {
-        let user = router.script_user.as_ref().map(|user| {
+    let routers = config.virtual_routers.iter().map(|router| {
+        let scripts = vec![
+            (Key::MasterScript, router.master_script.as_ref()),
+            (Key::BackupScript, router.backup_script.as_ref()),
+            (Key::FaultScript, router.fault_script.as_ref()),
+            (Key::StopScript, router.stop_script.as_ref()),
+            (Key::PrepareScript, router.prepare_script.as_ref()),
+            (Key::ReclaimScript, router.reclaim_script.as_ref()),
+            (Key::NotifyScript, router.notify_script.as_ref()),
+        ];
+        (router.script_user.as_ref(), &router.lines, scripts)
+    });
+    let groups = config.groups.iter().map(|group| {
+        let scripts = group.scripts().to_vec();
+        (group.script_user.as_ref(), &group.lines, scripts)
+    });
+    for (user, lines, scripts) in routers.chain(groups) {
+        let user = user.map(|user| {
             let resolve = || user.resolve(accounts).map(|account| account.uid);
             users.entry(user).or_insert_with(resolve).clone()
         });
@@ -53,22 +69,13 @@ pub(super) fn judge_scripts(config: &Config, accounts: &dyn Accounts, report: &m
             Ok(uid) => uid,
             Err(message) => {
                 let key = Key::ScriptUser;
-                report.error_once(router.lines.of_key(key), Some(key.name()), message);
+                report.error_once(lines.of_key(key), Some(key.name()), message);
                 continue;
             }
         };
-        let scripts = [
-            (Key::MasterScript, &router.master_script),
-            (Key::BackupScript, &router.backup_script),
-            (Key::FaultScript, &router.fault_script),
-            (Key::StopScript, &router.stop_script),
-            (Key::PrepareScript, &router.prepare_script),
-            (Key::ReclaimScript, &router.reclaim_script),
-            (Key::NotifyScript, &router.notify_script),
-        ];
         for (key, script) in scripts {
             let Some(script) = script else { continue };
-            let line = router.lines.of_key(key);
+            let line = lines.of_key(key);
             if let Some(trouble) = script::trouble(&script.path) {
                 report.warning_once(line, Some(key.name()), trouble);
                 continue;

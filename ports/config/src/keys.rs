@@ -7,17 +7,25 @@ pub(super) enum SectionKind {
     Global,
     /// `[VRID]`: one virtual router.
     Vrid,
+    /// `[GROUP]`: virtual routers that are master together.
+    Group,
     /// `[CHECK]`: whether a service works.
     Check,
 }
 
 impl SectionKind {
-    const ALL: [SectionKind; 3] = [SectionKind::Global, SectionKind::Vrid, SectionKind::Check];
+    const ALL: [SectionKind; 4] = [
+        SectionKind::Global,
+        SectionKind::Vrid,
+        SectionKind::Group,
+        SectionKind::Check,
+    ];
 
     pub(super) const fn name(self) -> &'static str {
         match self {
             SectionKind::Global => "GLOBAL",
             SectionKind::Vrid => "VRID",
+            SectionKind::Group => "GROUP",
             SectionKind::Check => "CHECK",
         }
     }
@@ -68,9 +76,16 @@ macro_rules! keys {
 const VRID: &[SectionKind] = &[SectionKind::Vrid];
 const GLOBAL: &[SectionKind] = &[SectionKind::Global];
 const CHECK: &[SectionKind] = &[SectionKind::Check];
-const NAMED: &[SectionKind] = &[SectionKind::Vrid, SectionKind::Check];
-const RUNS: &[SectionKind] = &[SectionKind::Global, SectionKind::Vrid];
-const RUNS_AS: &[SectionKind] = &[SectionKind::Global, SectionKind::Vrid, SectionKind::Check];
+const GROUP: &[SectionKind] = &[SectionKind::Group];
+const NAMED: &[SectionKind] = &[SectionKind::Vrid, SectionKind::Group, SectionKind::Check];
+const CHANGES: &[SectionKind] = &[SectionKind::Vrid, SectionKind::Group];
+const RUNS: &[SectionKind] = &[SectionKind::Global, SectionKind::Vrid, SectionKind::Group];
+const RUNS_AS: &[SectionKind] = &[
+    SectionKind::Global,
+    SectionKind::Vrid,
+    SectionKind::Group,
+    SectionKind::Check,
+];
 
 keys! {
     ServerId "serverid" VRID;
@@ -112,10 +127,10 @@ keys! {
     AnnounceRepeats "announcerepeats" VRID;
     AnnounceInterval "announceinterval" VRID;
     AnnounceRefresh "announcerefresh" VRID;
-    MasterScript "masterscript" VRID;
-    BackupScript "backupscript" VRID;
-    FaultScript "faultscript" VRID;
-    StopScript "stopscript" VRID;
+    MasterScript "masterscript" CHANGES;
+    BackupScript "backupscript" CHANGES;
+    FaultScript "faultscript" CHANGES;
+    StopScript "stopscript" CHANGES;
     PrepareScript "preparescript" VRID;
     PrepareTimeout "preparetimeout" VRID;
     ReclaimScript "reclaimscript" VRID;
@@ -142,6 +157,7 @@ keys! {
     User "user" GLOBAL;
     Lease "lease" GLOBAL;
     Name "name" NAMED;
+    Vrids "vrids" GROUP;
     Process "process" CHECK;
     Unit "unit" CHECK;
     Tcp "tcp" CHECK;

@@ -24,6 +24,7 @@ mod check;
 mod cross;
 mod diagnostic;
 mod global;
+mod group;
 mod hmac;
 mod host;
 pub mod import;
@@ -62,6 +63,7 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use global::{
     DEFAULT_CONTROL_SOCKET, DEFAULT_FILE, Global, LogLevel, MetricsAddress, WorkerUser,
 };
+pub use group::Group;
 pub use print::Difference;
 pub use router::VirtualRouter;
 pub use script::{DEFAULT_SCRIPT_TIMEOUT, Script};
@@ -75,6 +77,8 @@ pub struct Config {
     pub global: Global,
     /// The virtual routers in the order of the file, at least one.
     pub virtual_routers: Vec<VirtualRouter>,
+    /// The synchronisation groups in the order of the file.
+    pub groups: Vec<Group>,
     /// The checks in the order of the file.
     pub checks: Vec<Check>,
     /// The boot count of the host, which no file has: see [`HostConfig::boot_count`].
@@ -137,6 +141,7 @@ impl Config {
                 .map(|router| router.spec.clone())
                 .collect(),
             boot_count: self.boot_count,
+            groups: self.groups.iter().map(|group| group.spec.clone()).collect(),
         }
     }
 }
@@ -282,6 +287,12 @@ fn read(source: &Source, more: impl Fn(&Section<'_>, &mut diagnostic::Report)) -
     if vrids.is_empty() && well_formed {
         report.error(0, None, "expected at least one [VRID] section, found none");
     }
+    let mut groups = Vec::new();
+    let unclear_groups = !well_formed || vrids.iter().any(vrid::VridSection::has_failed);
+    for section in of_kind(SectionKind::Group) {
+        let mut reader = Reader::new(section, &mut report);
+        groups.extend(group::read(section, &mut reader, &defaults));
+    }
     let (mut names, mut checks) = (Vec::new(), Vec::new());
     let mut unclear = !well_formed;
     for section in of_kind(SectionKind::Check) {
@@ -293,10 +304,12 @@ fn read(source: &Source, more: impl Fn(&Section<'_>, &mut diagnostic::Report)) -
         checks.extend(check);
     }
     let virtual_routers = cross::join(vrids, &mut report);
+    let groups = group::join(groups, &virtual_routers, unclear_groups, &mut report);
     check::join(&mut checks, &names, &virtual_routers, unclear, &mut report);
     let config = Config {
         global,
         virtual_routers,
+        groups,
         checks,
         boot_count: None,
     };

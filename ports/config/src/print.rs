@@ -18,7 +18,7 @@ use crate::hmac;
 use crate::keys::{Key, SectionKind};
 use crate::script::Script;
 use crate::script_security::{ScriptSecurity, ScriptUser};
-use crate::{Config, Global, LogLevel, VirtualRouter};
+use crate::{Config, Global, Group, LogLevel, VirtualRouter};
 
 /// The keys of a section and their values, in the order of the manual page.
 type Pairs = Vec<(Key, String)>;
@@ -71,6 +71,9 @@ impl Config {
             let routers: Vec<&VirtualRouter> = routers.iter().collect();
             section(SectionKind::Vrid, self.vrid(&routers));
         }
+        for group in &self.groups {
+            section(SectionKind::Group, of_group(group));
+        }
         for check in &self.checks {
             section(SectionKind::Check, of_check(check));
         }
@@ -108,6 +111,18 @@ impl Config {
         all.extend(compared.into_iter().map(|(id, text)| Difference {
             text: format!("{id}: {text}"),
             id: Some(id),
+        }));
+        let groups = |config: &Config| -> Vec<(String, Pairs)> {
+            let all = config.groups.iter();
+            all.map(|group| (group.spec.name.to_string(), of_group(group)))
+                .collect()
+        };
+        let compared = compare(groups(self), groups(new), |pairs| {
+            format!("added: {}", shown(pairs, &[Key::Vrids]))
+        });
+        all.extend(compared.into_iter().map(|(name, text)| Difference {
+            id: None,
+            text: format!("group {name}: {text}"),
         }));
         let checks = |config: &Config| -> Vec<(String, Pairs)> {
             let all = config.checks.iter();
@@ -387,6 +402,29 @@ fn global(global: &Global) -> Pairs {
     pairs
 }
 
+fn of_group(group: &Group) -> Pairs {
+    let mut pairs = vec![(Key::Name, group.spec.name.to_string())];
+    let mut members: Vec<String> = Vec::new();
+    for id in &group.spec.members {
+        let named = match &id.name {
+            Some(name) => name.to_string(),
+            None => id.vrid.to_string(),
+        };
+        if !members.contains(&named) {
+            members.push(named);
+        }
+    }
+    pairs.push((Key::Vrids, joined(members)));
+    for (key, script) in group.scripts() {
+        pairs.extend(script.map(|script| (key, command(script))));
+    }
+    pairs.push((Key::ScriptRetry, yes_no(group.script_retry)));
+    pairs.push((Key::ScriptTimeout, span(group.script_timeout)));
+    let user = group.script_user.as_ref();
+    pairs.extend(user.map(|user| (Key::ScriptUser, user.to_string())));
+    pairs
+}
+
 fn of_check(check: &Check) -> Pairs {
     let spec = &check.spec;
     let mut pairs = vec![(Key::Name, spec.name.clone())];
@@ -644,7 +682,7 @@ fn changes(old: &Pairs, new: &Pairs) -> Option<String> {
 }
 
 fn change(key: Key, old: Option<&str>, new: Option<&str>) -> String {
-    const LISTS: [Key; 10] = [
+    const LISTS: [Key; 11] = [
         Key::Addr,
         Key::Extra,
         Key::Route,
@@ -654,6 +692,7 @@ fn change(key: Key, old: Option<&str>, new: Option<&str>) -> String {
         Key::Peers,
         Key::TrackInterface,
         Key::VridsDep,
+        Key::Vrids,
         Key::Check,
     ];
     let name = key.name();

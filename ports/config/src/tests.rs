@@ -3,6 +3,7 @@
 mod bad;
 mod conflicts;
 mod good;
+mod groups;
 mod hmac;
 pub(super) mod host;
 mod include;

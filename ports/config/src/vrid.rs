@@ -25,6 +25,12 @@ pub(super) struct VridSection {
     pub(super) failed: bool,
 }
 
+impl VridSection {
+    pub(super) fn has_failed(&self) -> bool {
+        self.failed
+    }
+}
+
 /// Reads a section. Every error is reported; what can be known is returned all the same, so that
 /// sections can be compared.
 pub(super) fn read(
@@ -114,14 +120,14 @@ fn required(reader: &mut Reader<'_, '_>, key: Key, expected: &str) -> bool {
     there
 }
 
-fn identifier(text: &str) -> Result<Vrid, String> {
+pub(super) fn identifier(text: &str) -> Result<Vrid, String> {
     values::number_as(text, 1..=255, |number| {
         Vrid::new(u8::try_from(number).ok()?)
     })
 }
 
 /// A name that no VRID and no word of vrrpctl can be mistaken for.
-fn name(text: &str) -> Result<Arc<str>, String> {
+pub(super) fn name(text: &str) -> Result<Arc<str>, String> {
     const LONGEST: usize = 32;
     const WORDS: [&str; 4] = ["all", "default", "on", "off"];
     let inner = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);

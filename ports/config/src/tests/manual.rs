@@ -8,11 +8,13 @@ const MANUAL: &str = include_str!("../../../daemon/man/vrrpd.conf.5");
 #[test]
 fn the_manual_page_has_every_key_where_it_belongs_and_no_other() {
     let (before, check) = MANUAL.split_once(".Sh CHECK KEYS").unwrap();
+    let (before, group) = before.split_once(".Sh GROUP KEYS").unwrap();
     let (before, vrid) = before.split_once(".Sh VRID KEYS").unwrap();
     let (_, global) = before.split_once(".Sh GLOBAL KEYS").unwrap();
     for (text, section) in [
         (global, SectionKind::Global),
         (vrid, SectionKind::Vrid),
+        (group, SectionKind::Group),
         (check, SectionKind::Check),
     ] {
         let mut described: Vec<&str> = text
