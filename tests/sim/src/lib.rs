@@ -13,6 +13,7 @@ pub mod client;
 pub mod config;
 pub mod differential;
 pub mod generate;
+pub mod groups;
 mod host;
 pub mod intruder;
 pub mod lan;
