@@ -32,6 +32,23 @@ const ON_THEIR_WAY: usize = 10;
 struct Mode {
     vmac: bool,
     accept: bool,
+    tie: Tie,
+}
+
+/// The tie of the sides of a gateway.
+#[derive(Clone, Copy, Debug)]
+enum Tie {
+    /// Each fails with the interface of the other.
+    Tracks,
+    /// They are a synchronisation group. Without preemption both hosts have the same priority.
+    Group { preempt: bool },
+}
+
+impl Tie {
+    /// The lines behind the last virtual router.
+    const GROUP: &str = "\n[GROUP]\nname = gateway\nvrids = 1, 2, 3, 4\n\n\
+        [CHECK]\nname = inside\nping = 10.10.10.5\ninterval = 0.2\nfall = 2\n\n\
+        [CHECK]\nname = outside\nping = 10.10.20.5\ninterval = 0.2\nfall = 2";
 }
 
 /// Both sides of a gateway in both families: VRID, interface, addresses. The uplink fails with the
@@ -44,7 +61,7 @@ fn virtual_routers(mode: Mode, priority: u8) -> Vec<Vr> {
         (4, "xl1", "fe80::2,fd00:20::1", "xl0"),
     ]
     .map(|(vrid, interface, addresses, tracked)| {
-        Vr::new(vrid, addresses)
+        let vr = Vr::new(vrid, addresses)
             .on(interface)
             .priority(priority)
             .interval_cs(INTERVAL_CS)
@@ -52,8 +69,26 @@ fn virtual_routers(mode: Mode, priority: u8) -> Vec<Vr> {
             .line(&format!(
                 "accept = {}",
                 if mode.accept { "yes" } else { "no" }
-            ))
-            .line(&format!("trackinterface = {tracked}"))
+            ));
+        match mode.tie {
+            Tie::Tracks => vr.line(&format!("trackinterface = {tracked}")),
+            Tie::Group { preempt } => {
+                // The port of either side may be silent while its carrier stays.
+                let vr = match vrid {
+                    1 => vr.line("check = inside:fault"),
+                    3 => vr.line("check = outside:fault"),
+                    _ => vr,
+                };
+                let vr = match preempt {
+                    true => vr,
+                    false => vr.priority(100).no_preempt(),
+                };
+                match vrid {
+                    4 => vr.line(Tie::GROUP),
+                    _ => vr,
+                }
+            }
+        }
     })
     .into()
 }
@@ -67,6 +102,8 @@ struct Gateways {
     clarinet: Host,
     fridge: Host,
     uplink: Nic,
+    /// That of fridge.
+    other_uplink: Nic,
     jimbob: Host,
     outside: Host,
     echo: Option<Echo>,
@@ -83,7 +120,7 @@ impl Gateways {
         let [clarinet, fridge] = [("clarinet", 6), ("fridge", 2)].map(|(n, at)| lan.host(n, at));
         let (jimbob, outside) = (lan.host("jimbob", 5), wan.host("outside", 5));
         let uplink = clarinet.join(&wan, "xl1");
-        fridge.join(&wan, "xl1");
+        let other_uplink = fridge.join(&wan, "xl1");
         for host in [&clarinet, &fridge] {
             host.netns().sysctl("net/ipv4/ip_forward", "1");
             host.netns().sysctl("net/ipv6/conf/all/forwarding", "1");
@@ -97,14 +134,25 @@ impl Gateways {
         let captures = [lan.capture(), wan.capture()];
         let start =
             |host: &Host, priority| host.start(Program::Vrrpd, &virtual_routers(mode, priority));
+        let first = start(&clarinet, 250);
+        if matches!(mode.tie, Tie::Group { preempt: false }) {
+            // Neither is the better one: the first to serve stays master.
+            wait_until(LIMIT, "clarinet serves", || {
+                vrrpctl(&clarinet, &["status"])
+                    .matches("master for")
+                    .count()
+                    >= 4
+            });
+        }
         let gateways = Self {
             mode,
-            daemons: [start(&clarinet, 250), start(&fridge, 100)],
+            daemons: [first, start(&fridge, 100)],
             captures,
             echo: Some(Echo::start(&outside)),
             clarinet,
             fridge,
             uplink,
+            other_uplink,
             jimbob,
             outside,
             _segments: [lan, wan],
@@ -203,6 +251,79 @@ impl Gateways {
             let status = vrrpctl(host, &["status"]);
             assert!(!status.contains("warning"), "{status}");
         }
+    }
+}
+
+/// In a synchronisation group, which moves as one.
+impl Gateways {
+    /// What fails on clarinet, and how it is mended.
+    const FAULTS: [(&str, fn(&mut Self), fn(&mut Self)); 6] = [
+        (
+            "the cable to the clients",
+            |all| all.clarinet.pull_cable(),
+            |all| all.clarinet.plug_cable(),
+        ),
+        (
+            "the uplink",
+            |all| all.uplink.pull_cable(),
+            |all| all.uplink.plug_cable(),
+        ),
+        (
+            "both cables",
+            |all| {
+                all.clarinet.pull_cable();
+                all.uplink.pull_cable();
+            },
+            |all| {
+                all.uplink.plug_cable();
+                all.clarinet.plug_cable();
+            },
+        ),
+        (
+            "a silent port to the clients",
+            |all| all.clarinet.fail_port(),
+            |all| all.clarinet.mend_port(),
+        ),
+        (
+            "a silent port of the uplink",
+            |all| all.uplink.fail_port(),
+            |all| all.uplink.mend_port(),
+        ),
+        (
+            "a crash",
+            |all| all.daemons[0].crash(),
+            |all| all.daemons[0].start_again(&all.clarinet),
+        ),
+    ];
+
+    fn live_as_group(mut self, preempt: bool) {
+        for (what, breaks, mends) in Self::FAULTS {
+            self.fails(what, "fridge", breaks);
+            // With preemption off the group stays where it is, and on one host.
+            let then = if preempt { "clarinet" } else { "fridge" };
+            self.fails(&format!("the end of {what}"), then, |all| {
+                mends(all);
+                pause(Duration::from_secs(1));
+            });
+            if !preempt {
+                wait_until(LIMIT, "clarinet takes part again", || {
+                    let status = vrrpctl(&self.clarinet, &["status"]);
+                    status.matches("backup").count() >= 4
+                });
+                self.moves("resign", "clarinet", |all| {
+                    vrrpctl(&all.fridge, &["resign", "3"]);
+                });
+            }
+        }
+        // The backup is the one that is cut off: nothing moves.
+        self.moves("a silent port of the backup", "clarinet", |all| {
+            all.other_uplink.fail_port();
+            pause(Duration::from_secs(2));
+            all.other_uplink.mend_port();
+        });
+        self.moves("drain", "fridge", |all| {
+            vrrpctl(&all.clarinet, &["drain", "1"]);
+        });
     }
 }
 
@@ -332,6 +453,7 @@ fn a_gateway_of_virtual_macs_lives_through_everything() {
     let mode = Mode {
         vmac: true,
         accept: true,
+        tie: Tie::Tracks,
     };
     Gateways::start(mode, |_| {}).live_through();
 }
@@ -342,6 +464,7 @@ fn a_gateway_of_virtual_macs_that_accepts_nothing_lives_through_everything() {
     let mode = Mode {
         vmac: true,
         accept: false,
+        tie: Tie::Tracks,
     };
     let filter = |host: &Host| {
         for scope in ["all", "default", "xl0", "xl1"] {
@@ -357,6 +480,7 @@ fn a_gateway_of_the_interfaces_own_macs_lives_through_everything() {
     let mode = Mode {
         vmac: false,
         accept: true,
+        tie: Tie::Tracks,
     };
     Gateways::start(mode, |_| {}).live_through();
 }
@@ -366,8 +490,31 @@ fn a_gateway_of_own_macs_that_accepts_nothing_lives_through_everything() {
     let mode = Mode {
         vmac: false,
         accept: false,
+        tie: Tie::Tracks,
     };
     Gateways::start(mode, |_| {}).live_through();
+}
+
+#[test]
+fn a_gateway_that_is_a_group_moves_as_one() {
+    for vmac in [true, false] {
+        let mode = Mode {
+            vmac,
+            accept: true,
+            tie: Tie::Group { preempt: true },
+        };
+        Gateways::start(mode, |_| {}).live_as_group(true);
+    }
+}
+
+#[test]
+fn a_gateway_that_is_a_group_without_preemption_moves_as_one() {
+    let mode = Mode {
+        vmac: true,
+        accept: true,
+        tie: Tie::Group { preempt: false },
+    };
+    Gateways::start(mode, |_| {}).live_as_group(false);
 }
 
 /// Sysctls of a firewall: forwarding of single interfaces, every filter, strict or loose, before the
@@ -383,7 +530,14 @@ fn a_gateway_forwards_whatever_filters_its_interfaces_have() {
             }
             ns.sysctl("net/ipv4/conf/all/rp_filter", "1");
         };
-        let all = Gateways::start(Mode { vmac, accept }, single);
+        let all = Gateways::start(
+            Mode {
+                vmac,
+                accept,
+                tie: Tie::Tracks,
+            },
+            single,
+        );
         let passes = |when: &str| {
             wait_until(LIMIT, when, || {
                 all.jimbob.ask(OUTSIDE[0]).as_deref() == Some(all.outside.name())
@@ -442,7 +596,11 @@ fn a_gateway_without_an_address_of_its_own_in_the_network_of_its_clients_forward
     for vmac in [true, false] {
         for accept in [true, false] {
             for rp_filter in ["0", "1"] {
-                let mode = Mode { vmac, accept };
+                let mode = Mode {
+                    vmac,
+                    accept,
+                    tie: Tie::Tracks,
+                };
                 eprintln!("--- {mode:?}, rp_filter {rp_filter}");
                 ns.sysctl("net/ipv4/conf/all/rp_filter", rp_filter);
                 let vrs = &virtual_routers(mode, 100)[..2];
@@ -483,6 +641,7 @@ fn a_gateway_without_an_address_of_its_own_in_the_network_of_its_clients_forward
         Mode {
             vmac: true,
             accept: false,
+            tie: Tie::Tracks,
         },
         100,
     )[..2];
