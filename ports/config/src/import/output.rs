@@ -110,6 +110,7 @@ impl Section {
 enum Place {
     Global,
     Vrid(usize),
+    Group(usize),
     Check(usize),
 }
 
@@ -146,6 +147,8 @@ pub(super) struct Output {
     /// `[GLOBAL]`.
     pub(super) global: Section,
     pub(super) routers: Vec<Section>,
+    /// The synchronisation groups.
+    pub(super) groups: Vec<Section>,
     pub(super) checks: Vec<Section>,
     /// Checks that are written as comments.
     pub(super) proposals: Vec<Section>,
@@ -159,6 +162,7 @@ impl Output {
             header: Vec::new(),
             global: Section::new(At::default(), ""),
             routers: Vec::new(),
+            groups: Vec::new(),
             checks: Vec::new(),
             proposals: Vec::new(),
             remarks: Vec::new(),
@@ -288,6 +292,25 @@ impl Output {
                     }
                 }
             }
+            Place::Group(index) => {
+                let Some(section) = self.groups.get_mut(index) else {
+                    return;
+                };
+                if key == Some("scriptuser") && !whole {
+                    return section.remove_scripts(message, report);
+                }
+                let removable = key.filter(|key| !whole && key.ends_with("script"));
+                if let Some(key) = removable.filter(|key| section.get(key).is_some()) {
+                    let at = section.remove(key);
+                    let text = format!("{key}: {message}");
+                    section.remark_lost(at, &text);
+                    return report.lost(at, text);
+                }
+                let begin = key.map(|key| format!("{key}: ")).unwrap_or_default();
+                let text = format!("{begin}{message}");
+                report.lost(section.at, format!("{}: {text}", section.title));
+                section.dropped = Some(text);
+            }
             Place::Check(index) => {
                 let check = self.checks.get_mut(index);
                 let Some(check) = check.filter(|check| check.dropped.is_none()) else {
@@ -349,6 +372,10 @@ impl Output {
         for (index, section) in self.routers.iter().enumerate() {
             blank(&mut text);
             section.write("VRID", &files, &mut text, Some(Place::Vrid(index)));
+        }
+        for (index, section) in self.groups.iter().enumerate() {
+            blank(&mut text);
+            section.write("GROUP", &files, &mut text, Some(Place::Group(index)));
         }
         for (index, section) in self.checks.iter().enumerate() {
             blank(&mut text);

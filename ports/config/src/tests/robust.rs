@@ -138,6 +138,9 @@ serverid=2
 interface=e0
 addr=2001:db8::1/64,e1:[fe80::1]/64
 group=ff02::99
+[GROUP]
+name=gw
+vrids=1,2
 ";
 
 /// A file in which every key of checks occurs.

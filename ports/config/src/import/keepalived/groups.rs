@@ -1,6 +1,7 @@
 //! `vrrp_sync_group`.
 
 use super::globals::Globals;
+use super::instance::scripts::scripts;
 use super::instance::track_for_group;
 use super::trackers::{Kind, Trackers};
 use super::tree::Statement;
@@ -8,7 +9,7 @@ use super::{Importer, globals};
 use crate::diagnostic::found;
 use crate::import::output::Section;
 use crate::import::report::Verdict;
-use crate::import::values::truth;
+use crate::import::values::{router_name, truth};
 
 pub(super) fn convert<'s>(
     statements: &'s [Statement],
@@ -20,14 +21,14 @@ pub(super) fn convert<'s>(
         .iter()
         .filter(|s| s.keyword() == "vrrp_sync_group")
     {
-        one(group, statements, trackers, importer);
+        one(group, statements, globals, trackers, importer);
     }
-    let _ = globals;
 }
 
 fn one<'s>(
     group: &'s Statement,
     statements: &[Statement],
+    globals: &Globals,
     trackers: &mut Trackers<'s>,
     importer: &mut Importer<'_>,
 ) {
@@ -91,72 +92,80 @@ fn one<'s>(
     for (_, line) in &members {
         line.settle();
     }
-    let sections: Vec<&Section> = written
-        .iter()
-        .filter_map(|i| importer.output.routers.get(*i))
-        .collect();
-    let vrids: Vec<String> = sections
-        .iter()
-        .filter_map(|s| s.get("serverid"))
-        .map(str::to_owned)
-        .collect();
-    let all_vrids = importer
-        .output
-        .routers
-        .iter()
-        .filter_map(|s| s.get("serverid"));
-    let once = |vrid: &String| all_vrids.clone().filter(|other| other == vrid).count() == 1;
-    let same = |key: &str| {
-        sections.windows(2).all(|pair| {
-            pair.first().and_then(|s| s.get(key)) == pair.last().and_then(|s| s.get(key))
-        })
+    let Some(vrids) = named(&written, members.len(), importer) else {
+        let text = format!(
+            "vrrp_sync_group {}: a member could not be carried over, so that the members are elected each by itself",
+            found(name)
+        );
+        let remark = format!("NOT CARRIED OVER: {text}");
+        importer.output.remarks.push((group.at, remark));
+        return importer.report.lost(group.at, text);
     };
-    let weights = |section: &&Section| {
+    let mut section = Section::new(group.at, format!("vrrp_sync_group {name}"));
+    section.put("name", free_name(name, importer), group.at);
+    section.put("vrids", vrids.join(", "), group.at);
+    let lines: Vec<&Statement> = group.inner().iter().filter(|s| is_script(s)).collect();
+    for line in &lines {
+        line.settle();
+    }
+    scripts(&lines, globals, &mut section, importer);
+    let weighs = |section: &Section| {
         let tracks = section.get("trackinterface").unwrap_or_default();
         tracks.contains(':') || section.checks.iter().any(|(_, how, _)| how != ":fault")
     };
-    let why = if written.len() < members.len() {
-        Some("a member could not be carried over")
-    } else if !vrids.iter().all(once) {
-        Some("vridsdep needs different numbers (virtual_router_id)")
-    } else if !same("priority") || !same("preempt") {
-        Some("the members have different priorities or preemption")
-    } else if sections.iter().any(weights) {
-        Some("members track something with a weight of their own")
-    } else {
-        None
-    };
-    if let Some(why) = why {
+    let mut sections = written
+        .iter()
+        .filter_map(|i| importer.output.routers.get(*i));
+    if sections.any(weighs) {
         let text = format!(
-            "vrrp_sync_group {}: {why}, so that the members are elected each by itself",
+            "vrrp_sync_group {}: the weights of its members add up; in keepalived each counts for its instance, or for none",
             found(name)
         );
-        importer
-            .output
-            .remarks
-            .push((group.at, format!("NOT CARRIED OVER: {text}")));
-        return importer.report.lost(group.at, text);
+        importer.report.differs(group.at, text);
+    } else {
+        importer.report.carry();
     }
-    for index in &written {
-        if let Some(section) = importer.output.routers.get_mut(*index) {
-            let own = section.get("serverid").unwrap_or_default().to_owned();
-            let others: Vec<&str> = vrids
-                .iter()
-                .map(String::as_str)
-                .filter(|v| *v != own)
-                .collect();
-            let value = match section.get("vridsdep") {
-                Some(before) => format!("{before}, {}", others.join(", ")),
-                None => others.join(", "),
-            };
-            section.put("vridsdep", value, group.at);
+    importer.output.groups.push(section);
+}
+
+/// The names of the members for `vrids`. `None`: one was not carried over, or cannot be named.
+fn named(written: &[usize], members: usize, importer: &Importer<'_>) -> Option<Vec<String>> {
+    let routers = &importer.output.routers;
+    let name = |index: &usize| -> Option<String> {
+        let section = routers.get(*index)?;
+        if let Some(name) = section.get("name") {
+            return Some(name.to_owned());
         }
+        let vrid = section.get("serverid")?;
+        let same = routers.iter().filter(|s| s.get("serverid") == Some(vrid));
+        (same.count() == 1).then(|| vrid.to_owned())
+    };
+    let names: Vec<String> = written.iter().map_while(name).collect();
+    (names.len() == members).then_some(names)
+}
+
+/// A name for a group that no virtual router and no other group has.
+fn free_name(name: &str, importer: &Importer<'_>) -> String {
+    let output = &importer.output;
+    let taken = |name: &str| {
+        let mut all = output.routers.iter().chain(&output.groups);
+        all.any(|section| section.get("name") == Some(name))
+    };
+    let name = router_name(name).unwrap_or("group").to_owned();
+    if !taken(&name) {
+        return name;
     }
-    let text = format!(
-        "vrrp_sync_group {}: members leave together when an interface of one fails (vridsdep); a check, resign or a master that is not heard on one network moves that one alone",
-        found(name)
-    );
-    importer.report.differs(group.at, text);
+    let short: String = name.chars().take(22).collect();
+    let numbered = (1..).map(|number| format!("{short}-group{number}"));
+    let mut free = numbered.filter(|name| !taken(name));
+    free.next().unwrap_or(name)
+}
+
+fn is_script(s: &Statement) -> bool {
+    matches!(
+        s.keyword(),
+        "notify" | "notify_master" | "notify_backup" | "notify_fault" | "notify_stop"
+    )
 }
 
 /// Gives a line of the group to its members.
@@ -188,10 +197,8 @@ fn follow<'s>(
                 });
             }
         }
-        "notify" | "notify_master" | "notify_backup" | "notify_fault" | "notify_stop" => {
-            let text = format!("{} of a group: vrrpd has no script for a group; give it to one of its members", s.keyword());
-            importer.lost(s, text);
-        }
+        // They are the section's own.
+        _ if is_script(s) => {}
         "smtp_alert" if s.words.len() > 1 && truth(s.word(1)) == Some(false) => {
             importer.share(s, Verdict::Note, globals::NO_EFFECT);
         }

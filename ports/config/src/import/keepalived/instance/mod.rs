@@ -6,7 +6,7 @@ mod destinations;
 mod election;
 mod interfaces;
 mod routing;
-mod scripts;
+pub(super) mod scripts;
 
 use std::net::IpAddr;
 

@@ -9,7 +9,7 @@ use crate::import::output::{Section, knows};
 use crate::import::report::Verdict;
 
 /// Writes the scripts of events.
-pub(super) fn scripts(
+pub(in crate::import::keepalived) fn scripts(
     lines: &[&Statement],
     globals: &Globals,
     section: &mut Section,
