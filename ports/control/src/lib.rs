@@ -14,7 +14,7 @@ mod words;
 pub use connection::{ConnectError, Connection};
 pub use history::{HISTORY, Log, Notice, Record, Since};
 pub use protocol::{
-    Answer, Auth, AuthSender, Check, CheckEvent, CheckStats, Conflict, Event, GivenOverride,
+    Answer, Auth, AuthSender, Check, CheckEvent, CheckStats, Conflict, Event, GivenOverride, Group,
     Heartbeat, Peer, RefusedPeer, Rejected, Reloads, Request, SCHEMA, Script, Seen, Stats, Status,
     Term, Terms, TimerLate, TrackedObject, Transition, UsedCheck, VirtualRouter, VrStats, Which,
 };

@@ -260,6 +260,25 @@ pub struct Status {
     pub checks: Vec<Check>,
 }
 
+/// The synchronisation group of a virtual router.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    /// Its name.
+    pub name: String,
+    /// The state that all its members have reached last.
+    pub state: State,
+    /// The state that they are to reach.
+    pub wanted: State,
+    /// For how long it is in its state.
+    pub since_s: f64,
+    /// Why, in words.
+    pub reason: String,
+    /// Its members, in words, in the order in which their elections count.
+    pub members: Vec<String>,
+    /// Whether the virtual router would be master, and waits for the others.
+    pub waits: bool,
+}
+
 /// How a check stands.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Check {
@@ -312,6 +331,9 @@ pub struct VirtualRouter {
     /// The name that the file gives it.
     #[serde(default)]
     pub name: Option<String>,
+    /// The synchronisation group that it is a member of.
+    #[serde(default)]
+    pub group: Option<Group>,
     /// The interface.
     pub interface: String,
     /// The family of its addresses.

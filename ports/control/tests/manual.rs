@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 use vrrp_control::{
-    Answer, Auth, AuthSender, Check, CheckEvent, CheckStats, Event, GivenOverride, Heartbeat, Log,
-    Notice, Peer, RefusedPeer, Rejected, Reloads, Request, SCHEMA, Script, Seen, Since, Stats,
-    Status, Term, Terms, TimerLate, TrackedObject, Transition, UsedCheck, VirtualRouter, VrStats,
-    Which,
+    Answer, Auth, AuthSender, Check, CheckEvent, CheckStats, Event, GivenOverride, Group,
+    Heartbeat, Log, Notice, Peer, RefusedPeer, Rejected, Reloads, Request, SCHEMA, Script, Seen,
+    Since, Stats, Status, Term, Terms, TimerLate, TrackedObject, Transition, UsedCheck,
+    VirtualRouter, VrStats, Which,
 };
 
 const PAGE: &str = include_str!("../../daemon/man/vrrpd_control.5");
@@ -79,6 +79,7 @@ fn every_member_is_described_and_no_other() {
             ".Ss A sender of advertisements",
             members(&AuthSender::default()),
         ),
+        (".Ss A group", members(&Group::default())),
         (".Ss A tracked object", members(&TrackedObject::default())),
         (".Ss A term of a priority", members(&Term::default())),
         (

@@ -7,13 +7,13 @@ use vrrp_core::{
     TrackEffect, Version,
 };
 use vrrp_host::{
-    About, AuthReport, InterfaceReport, Lateness, RoutingItem, Sighting, TrackReport, Tracked,
-    VrId, VrReport, Warning,
+    About, AuthReport, GroupReport, InterfaceReport, Lateness, RoutingItem, Sighting, TrackReport,
+    Tracked, VrId, VrReport, Warning,
 };
 
 use vrrp_control::{
-    Auth, AuthSender, Conflict, Heartbeat, Peer, RefusedPeer, Rejected, Seen, Term, TimerLate,
-    TrackedObject, Versions, VirtualRouter, VrStats,
+    Auth, AuthSender, Conflict, Group, Heartbeat, Peer, RefusedPeer, Rejected, Seen, Term,
+    TimerLate, TrackedObject, Versions, VirtualRouter, VrStats,
 };
 use vrrp_host::wording;
 
@@ -60,6 +60,21 @@ fn seconds(span: vrrp_core::Duration) -> f64 {
     span.as_micros() as f64 / 1e6
 }
 
+/// The group of a virtual router, as one of `groups`.
+pub fn group(report: &VrReport, groups: &[GroupReport], now: Instant) -> Option<Group> {
+    let name = report.group.as_ref()?;
+    let group = groups.iter().find(|group| group.name == *name)?;
+    Some(Group {
+        name: group.name.to_string(),
+        state: state(group.state),
+        wanted: state(group.wanted),
+        since_s: wording::age(now, group.since),
+        reason: group.why.to_string(),
+        members: group.members.iter().map(ToString::to_string).collect(),
+        waits: report.status.due,
+    })
+}
+
 /// How a virtual router stands, with those of `warnings` that are about it, and why its state changed
 /// last. Its checks are for the caller to add.
 pub fn virtual_router(
@@ -75,6 +90,8 @@ pub fn virtual_router(
     VirtualRouter {
         vrid: report.id.vrid.get(),
         name: report.id.name.as_deref().map(str::to_owned),
+        // For the caller to add.
+        group: None,
         interface: report.id.interface.clone(),
         family: family(report.id.family),
         state: state(status.state),

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use vrrp_control::{
-    Conflict, Notice, NoticeKind, OverrideKind, Peer, Record, Seen, State, Versions, VirtualRouter,
+    Conflict, Group, Notice, NoticeKind, OverrideKind, Peer, Record, Seen, State, Versions,
+    VirtualRouter,
 };
 use vrrp_core::{AdvertInterval, Priority, Version};
 use vrrp_host::wording::{ago, seconds, span, utc};
@@ -60,6 +61,9 @@ fn now(facts: &Facts<'_>) -> Vec<String> {
         State::Backup => backup(facts),
         State::Init => init(facts),
     };
+    if let Some(group) = &facts.router.group {
+        all.push(in_group(facts.router, group));
+    }
     if let Some(set) = facts.router.priority_override
         && facts.router.overrides.is_empty()
     {
@@ -80,6 +84,33 @@ fn now(facts: &Facts<'_>) -> Vec<String> {
         format!("The check {} fails, {effect}.", check.name)
     }));
     all
+}
+
+/// The group that it is master with, or not at all.
+fn in_group(router: &VirtualRouter, group: &Group) -> String {
+    let called = &group.name;
+    let own = name(
+        router.name.as_deref(),
+        router.vrid,
+        &router.interface,
+        router.family,
+    );
+    let others = group.members.iter().filter(|member| **member != own);
+    let others: Vec<&str> = others.map(String::as_str).collect();
+    let others = others.join(", ");
+    let why = &group.reason;
+    match (group.wanted, group.waits) {
+        (State::Master, _) => format!("Its group {called} is master here, with {others}."),
+        (State::Backup, true) => format!(
+            "It would be master, and waits for its group {called}: not every member would, of {others}."
+        ),
+        (State::Backup, false) => {
+            format!("Its group {called} is backup, with {others}: {why}.")
+        }
+        (State::Init, _) => {
+            format!("Its group {called} takes no part, with {others}: {why}.")
+        }
+    }
 }
 
 fn master(facts: &Facts<'_>) -> Vec<String> {

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use vrrp_control::{
-    Auth, AuthSender, Check, CheckEvent, Event, Family, GivenOverride, Heartbeat, Log, Notice,
-    OverrideKind, Record, Seen, State, Stats, Status, VirtualRouter,
+    Auth, AuthSender, Check, CheckEvent, Event, Family, GivenOverride, Group, Heartbeat, Log,
+    Notice, OverrideKind, Record, Seen, State, Stats, Status, VirtualRouter,
 };
 use vrrp_host::full_name;
 use vrrp_host::wording::{ago, gave_up, span, utc};
@@ -440,6 +440,20 @@ fn master(router: &VirtualRouter) -> String {
     }
 }
 
+/// A synchronisation group: `gw: backup for 3 s, every member can take part; this one waits for the others`.
+fn of_group(group: &Group) -> String {
+    let (name, state, since) = (&group.name, group.state, span(group.since_s));
+    let mut text = format!("{name}: {state} for {since}");
+    if group.wanted != group.state {
+        text += &format!(", to be {}", group.wanted);
+    }
+    text += &format!(", {}", group.reason);
+    if group.waits {
+        text += "; this one would be master, and waits for the others";
+    }
+    text
+}
+
 /// The priority that is advertised, and how it differs from the configured one.
 fn priority(router: &VirtualRouter) -> String {
     let priority = router.priority;
@@ -528,6 +542,9 @@ pub fn override_warning(router: &VirtualRouter, given: &GivenOverride) -> String
 fn facts(router: &VirtualRouter) -> Vec<(&'static str, String)> {
     let mut facts = vec![("why", router.reason.clone())];
     facts.push(("priority", priority(router)));
+    if let Some(group) = &router.group {
+        facts.push(("group", of_group(group)));
+    }
     facts.push(("master", master(router)));
     if router.state == State::Master {
         facts.push((

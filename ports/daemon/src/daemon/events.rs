@@ -1,13 +1,14 @@
 //! Turns the host's events into log lines, scripts and events of the control socket.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use vrrp_core::{Reason, State};
-use vrrp_host::{Ended, Event, Platform, VrId};
+use vrrp_core::{Priority, Reason, State};
+use vrrp_host::{Ended, Event, GroupWhy, Platform, VrId};
 
 use super::Daemon;
 use crate::report;
-use crate::scripts::{Happening, Occasion};
+use crate::scripts::{Happening, Occasion, Subject};
 use vrrp_control::Transition;
 use vrrp_host::wording::{self, Weight};
 
@@ -35,6 +36,15 @@ impl<P: Platform> Daemon<P> {
                     self.follow_hold(id);
                 }
                 Event::Removed { id } => self.removed(id),
+                Event::Group { .. } => {
+                    changed = true;
+                    self.group_changed(&event);
+                }
+                Event::GroupRemoved { name } => {
+                    self.tell_group_stopped(name, Ended::Removed);
+                    self.parent.remove_group(name);
+                    self.groups.remove(name);
+                }
                 Event::Prepare { .. } | Event::Healed { .. } => self.request_script(&event),
                 _ => {}
             }
@@ -67,6 +77,44 @@ impl<P: Platform> Daemon<P> {
         let known: Vec<VrId> = self.known.iter().cloned().collect();
         for id in &known {
             self.tell_stopped(id, Ended::ShuttingDown);
+        }
+        for name in &self.groups.clone() {
+            self.tell_group_stopped(name, Ended::ShuttingDown);
+        }
+    }
+
+    fn group_changed(&mut self, event: &Event) {
+        let Event::Group {
+            name,
+            from,
+            to,
+            why,
+            priority,
+        } = event
+        else {
+            return;
+        };
+        let happening = Happening {
+            occasion: match (to, why) {
+                (State::Active, _) => Occasion::Master,
+                (State::Backup, _) => Occasion::Backup,
+                (State::Initialize, GroupWhy::Stopped) => Occasion::Stop,
+                (State::Initialize, _) => Occasion::Fault,
+            },
+            old_state: wording::state(*from),
+            new_state: wording::state(*to),
+            reason: why.to_string(),
+            addresses: Vec::new(),
+            peer: None,
+            priority: priority.map(Priority::get),
+        };
+        self.parent.submit(Subject::Group(name.clone()), &happening);
+    }
+
+    fn tell_group_stopped(&mut self, name: &Arc<str>, ended: Ended) {
+        let subject = Subject::Group(name.clone());
+        if self.parent.last_occasion(subject.clone()) != Some(Occasion::Stop) {
+            self.parent.submit(subject, &stopped(ended));
         }
     }
 
@@ -192,17 +240,20 @@ impl<P: Platform> Daemon<P> {
         if self.parent.last_occasion(id) == Some(Occasion::Stop) {
             return;
         }
-        let state = wording::state(State::Initialize);
-        let happening = Happening {
-            occasion: Occasion::Stop,
-            old_state: state,
-            new_state: state,
-            reason: wording::ended(ended).into(),
-            addresses: Vec::new(),
-            peer: None,
-            priority: None,
-        };
-        self.parent.submit(id, &happening);
+        self.parent.submit(id, &stopped(ended));
+    }
+}
+
+fn stopped(ended: Ended) -> Happening {
+    let state = wording::state(State::Initialize);
+    Happening {
+        occasion: Occasion::Stop,
+        old_state: state,
+        new_state: state,
+        reason: wording::ended(ended).into(),
+        addresses: Vec::new(),
+        peer: None,
+        priority: None,
     }
 }
 

@@ -15,6 +15,7 @@ mod warnings;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use vrrp_core::State;
@@ -26,6 +27,7 @@ use crate::overrides::Override;
 use crate::poll::PollSet;
 use crate::privsep::ParentHandle;
 use crate::scrape::Scraper;
+use crate::scripts::Subject;
 use crate::sys;
 use history::{Clock, Provoked};
 use limit::LogLimit;
@@ -102,6 +104,8 @@ pub struct Daemon<P: Platform> {
     backlog: bool,
     /// Virtual routers that the file names, or named and that are still leaving.
     known: BTreeSet<VrId>,
+    /// The groups that have or had scripts to be told of their end.
+    groups: BTreeSet<Arc<str>>,
     stop: Option<Stop>,
     /// When vrrpd was started: the parent, not this worker.
     began: Instant,
@@ -170,6 +174,7 @@ impl<P: Platform> Daemon<P> {
             limit: LogLimit::default(),
             backlog: false,
             known: BTreeSet::new(),
+            groups: BTreeSet::new(),
             stop: None,
             began: parts.began,
             crashes: parts.crashes,
@@ -386,6 +391,11 @@ impl<P: Platform> Daemon<P> {
             self.known.insert(id.clone());
             priorities.insert(id.clone(), router.spec.settings.priority);
             self.configured.insert(id);
+        }
+        for group in config.groups {
+            let name = group.spec.name;
+            self.parent.configure(Subject::Group(name.clone()));
+            self.groups.insert(name);
         }
         self.overrides.keep_configured(&priorities);
         self.global = config.global;

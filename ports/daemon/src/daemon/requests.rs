@@ -111,11 +111,13 @@ impl<P: Platform> Daemon<P> {
             (report, checks, scripts, reason, overrides)
         });
         let reports: Vec<_> = reports.collect();
+        let groups = self.host.groups();
         Pieces::of_list(&Answer::Status(status), ROUTERS, reports, move |row| {
             let (report, checks, scripts, reason, overrides) = row;
             let mut router = report::virtual_router(report, now, &warnings, reason);
             router.checks.clone_from(checks);
             router.scripts.clone_from(scripts);
+            router.group = report::group(report, &groups, now);
             add_overrides(&mut router, overrides);
             router
         })

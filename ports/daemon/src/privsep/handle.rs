@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::RawFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use vrrp_host::{Secret, VrId};
@@ -18,7 +19,7 @@ use super::services::lasting_refused;
 use crate::boot_count;
 use crate::checks::News;
 use crate::overrides::Override;
-use crate::scripts::{Happening, Occasion, Prepared};
+use crate::scripts::{Happening, Occasion, Prepared, Subject};
 use crate::sys::Taken;
 use vrrp_config::{self as config, Account, Diagnostic, Parsed};
 use vrrp_control::{Record, Script};
@@ -39,7 +40,7 @@ pub struct ParentHandle {
     told: u64,
     done: u64,
     /// The last occasion of each virtual router that it may be told of.
-    occasions: BTreeMap<VrId, Option<Occasion>>,
+    occasions: BTreeMap<Subject, Option<Occasion>>,
     /// The scripts of each virtual router that have run.
     scripts: BTreeMap<VrId, Vec<Script>>,
     /// Results of preparations that were not taken yet.
@@ -341,33 +342,48 @@ impl ParentHandle {
     }
 
     /// Begins to run the scripts of a virtual router, which the parent knows from the file.
-    pub fn configure(&mut self, id: &VrId) {
-        self.occasions.entry(id.clone()).or_default();
+    pub fn configure(&mut self, id: impl Into<Subject>) {
+        self.occasions.entry(id.into()).or_default();
     }
 
     /// Tells that a virtual router is gone. What runs or waits comes to its end.
     pub fn remove(&mut self, id: &VrId) {
         self.scripts.remove(id);
-        if self.occasions.remove(id).is_some() {
+        if self.occasions.remove(&id.into()).is_some() {
             self.send(&ToParent::Forget(WireId::new(id)));
         }
     }
 
-    /// Tells what happened to a virtual router.
-    pub fn submit(&mut self, id: &VrId, happening: &Happening) {
-        if let Some(last) = self.occasions.get_mut(id) {
+    /// Tells that the group of this name is gone. What runs or waits comes to its end.
+    pub fn remove_group(&mut self, name: &Arc<str>) {
+        if self
+            .occasions
+            .remove(&Subject::Group(name.clone()))
+            .is_some()
+        {
+            self.send(&ToParent::ForgetGroup(name.to_string()));
+        }
+    }
+
+    /// Tells what happened to a virtual router or a group.
+    pub fn submit(&mut self, id: impl Into<Subject>, happening: &Happening) {
+        let id = id.into();
+        if let Some(last) = self.occasions.get_mut(&id) {
             if happening.occasion.is_change() {
                 *last = Some(happening.occasion);
             }
             self.told += 1;
             let happening = WireHappening::new(happening);
-            self.send(&ToParent::Happened(WireId::new(id), happening));
+            self.send(&match id {
+                Subject::VirtualRouter(id) => ToParent::Happened(WireId::new(&id), happening),
+                Subject::Group(name) => ToParent::GroupHappened(name.to_string(), happening),
+            });
         }
     }
 
     /// The event that the scripts of `id` were last told, for those that have to catch up at a stop.
-    pub fn last_occasion(&self, id: &VrId) -> Option<Occasion> {
-        *self.occasions.get(id)?
+    pub fn last_occasion(&self, id: impl Into<Subject>) -> Option<Occasion> {
+        *self.occasions.get(&id.into())?
     }
 
     /// Whether no script runs and none waits.
@@ -419,7 +435,7 @@ impl ParentHandle {
         took_us: u64,
         failed: bool,
     ) {
-        if !self.occasions.contains_key(&id) {
+        if !self.occasions.contains_key(&(&id).into()) {
             return;
         }
         let scripts = self.scripts.entry(id).or_default();

@@ -50,6 +50,10 @@ pub(super) enum ToParent {
     Happened(WireId, WireHappening),
     /// A virtual router is gone.
     Forget(WireId),
+    /// Something happened to the group of this name that scripts may follow.
+    GroupHappened(String, WireHappening),
+    /// The group of this name is gone.
+    ForgetGroup(String),
     /// Scripts that still run are to be ended.
     KillScripts,
     /// The check of this name is to be run now.

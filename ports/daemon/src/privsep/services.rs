@@ -21,7 +21,7 @@ use crate::history::Archive;
 use crate::notify::Notifier;
 use crate::overrides::{self, Book, Counting};
 use crate::poll::PollSet;
-use crate::scripts::{PROGRAM, Scripts, script_set};
+use crate::scripts::{PROGRAM, Scripts, Subject, group_script_set, script_set};
 use crate::state::{Keeper, StateDir};
 use crate::sys::{self, SystemAccounts, Taken};
 use vrrp_config::{self as config, Account, Config, Source};
@@ -375,6 +375,17 @@ impl Services {
                         self.scripts.remove(&id);
                     }
                 }
+                ToParent::GroupHappened(name, happening) => {
+                    self.happened += 1;
+                    match happening.happening() {
+                        // A group that is not in the file has no scripts.
+                        Some(happening) => {
+                            self.scripts.submit(Subject::Group(name.into()), happening);
+                        }
+                        None => log::error!("ignored a malformed script event from the worker"),
+                    }
+                }
+                ToParent::ForgetGroup(name) => self.scripts.remove(Subject::Group(name.into())),
                 ToParent::KillScripts => self.scripts.kill_all(),
                 ToParent::RunCheck(name) => {
                     self.checkers.run(&name);
@@ -420,7 +431,11 @@ impl Services {
         }
         for ran in self.scripts.take_ran() {
             let took = u64::try_from(ran.took.as_micros()).unwrap_or(u64::MAX);
-            let id = WireId::new(&ran.id);
+            // Those of groups are in the log alone.
+            let Subject::VirtualRouter(id) = &ran.id else {
+                continue;
+            };
+            let id = WireId::new(id);
             let told = ToWorker::Ran(id, ran.name.to_owned(), ran.exit, took, ran.failed);
             // Where it fails there is an end to be seen in the next turn.
             let _ = self.channel.send(&told);
@@ -482,6 +497,11 @@ impl Services {
         for router in config.virtual_routers {
             let id = router.spec.id.clone();
             self.scripts.configure(&id, script_set(router, security));
+        }
+        for group in config.groups {
+            let subject = Subject::Group(group.spec.name.clone());
+            let set = group_script_set(group, security);
+            self.scripts.configure(subject, set);
         }
     }
 }

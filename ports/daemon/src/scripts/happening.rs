@@ -1,7 +1,9 @@
 //! The arguments and the environment of an event script.
 
+use std::fmt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use vrrp_core::Peer;
@@ -12,7 +14,31 @@ use vrrp_config::{Script, ScriptSecurity, ScriptUser};
 /// The key of the script that has the arguments of keepalived's.
 pub(super) const NOTIFY: &str = "notifyscript";
 
-/// The scripts of one virtual router.
+/// The virtual router or the group that scripts belong to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// A virtual router.
+    VirtualRouter(VrId),
+    /// The synchronisation group of this name.
+    Group(Arc<str>),
+}
+
+impl From<&VrId> for Subject {
+    fn from(id: &VrId) -> Self {
+        Subject::VirtualRouter(id.clone())
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Subject::VirtualRouter(id) => id.fmt(f),
+            Subject::Group(name) => write!(f, "group {name}"),
+        }
+    }
+}
+
+/// The scripts of one virtual router or group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScriptSet {
     /// `masterscript`: it has become master.
@@ -113,22 +139,33 @@ pub struct Happening {
 }
 
 impl Happening {
-    /// The arguments that vrrpd's own scripts have: VRID, interface, event and family.
-    fn arguments(&self, id: &VrId) -> [String; 4] {
-        [
-            id.vrid.to_string(),
-            id.interface.clone(),
-            self.occasion.word().to_owned(),
-            family_word(id.family).to_owned(),
-        ]
+    /// The arguments that vrrpd's own scripts have: VRID, interface, event and family; of a group `GROUP`, the
+    /// name and the event.
+    fn arguments(&self, subject: &Subject) -> Vec<String> {
+        let event = self.occasion.word().to_owned();
+        match subject {
+            Subject::VirtualRouter(id) => vec![
+                id.vrid.to_string(),
+                id.interface.clone(),
+                event,
+                family_word(id.family).to_owned(),
+            ],
+            Subject::Group(name) => vec!["GROUP".to_owned(), name.to_string(), event],
+        }
     }
 
     /// The arguments that keepalived gives to the script of its `notify`: type, name, state, priority.
-    fn notify_arguments(&self, id: &VrId) -> [String; 4] {
-        let name = id.name.as_deref().map(str::to_owned);
-        [
-            "INSTANCE".to_owned(),
-            name.unwrap_or_else(|| id.vrid.to_string()),
+    fn notify_arguments(&self, subject: &Subject) -> Vec<String> {
+        let (kind, name) = match subject {
+            Subject::VirtualRouter(id) => {
+                let name = id.name.as_deref().map(str::to_owned);
+                ("INSTANCE", name.unwrap_or_else(|| id.vrid.to_string()))
+            }
+            Subject::Group(name) => ("GROUP", name.to_string()),
+        };
+        vec![
+            kind.to_owned(),
+            name,
             self.occasion.word().to_ascii_uppercase(),
             self.priority.unwrap_or_default().to_string(),
         ]
@@ -136,20 +173,26 @@ impl Happening {
 
     /// The command that runs `script` with all this in its arguments and environment. `name` is the key
     /// that names the script.
-    pub(super) fn command(&self, id: &VrId, name: &str, script: &Script) -> Command {
-        let family = family_word(id.family);
+    pub(super) fn command(&self, subject: &Subject, name: &str, script: &Script) -> Command {
         let arguments = if name == NOTIFY {
-            self.notify_arguments(id)
+            self.notify_arguments(subject)
         } else {
-            self.arguments(id)
+            self.arguments(subject)
         };
+        let (id, group) = match subject {
+            Subject::VirtualRouter(id) => (Some(id), None),
+            Subject::Group(name) => (None, Some(&**name)),
+        };
+        let family = id.map_or("", |id| family_word(id.family));
+        let called = id.and_then(|id| id.name.as_deref()).or(group);
         let mut command = Command::new(&script.path);
         command
             .args(&script.args)
             .args(arguments)
-            .env("VRRP_VRID", id.vrid.to_string())
-            .env("VRRP_NAME", id.name.as_deref().unwrap_or_default())
-            .env("VRRP_INTERFACE", &id.interface)
+            .env("VRRP_VRID", word(id.map(|id| id.vrid)))
+            .env("VRRP_NAME", called.unwrap_or_default())
+            .env("VRRP_GROUP", group.unwrap_or_default())
+            .env("VRRP_INTERFACE", id.map_or("", |id| &id.interface))
             .env("VRRP_FAMILY", family)
             .env("VRRP_EVENT", self.occasion.word())
             .env("VRRP_OLD_STATE", self.old_state)

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use vrrp_host::VrId;
 
 use happening::NOTIFY;
-pub use happening::{Happening, Occasion, ScriptSet};
+pub use happening::{Happening, Occasion, ScriptSet, Subject};
 pub(crate) use launch::Launch;
 use output::Pipe;
 use run::{Ended, Outcome, Run};
@@ -32,7 +32,7 @@ pub(crate) use spawner::Spawner;
 
 use crate::poll::PollSet;
 use crate::sys::SystemAccounts;
-use vrrp_config::{Program, Script, ScriptSecurity, VirtualRouter};
+use vrrp_config::{Group, Program, Script, ScriptSecurity, VirtualRouter};
 
 /// vrrpd, as a reader of its configuration file.
 pub const PROGRAM: Program<'_> = Program::Vrrpd {
@@ -48,9 +48,9 @@ const MAX_LEFT: usize = 64;
 /// The scripts of every virtual router, as this process runs them.
 #[derive(Default)]
 pub struct Scripts {
-    lines: BTreeMap<VrId, Line>,
+    lines: BTreeMap<Subject, Line>,
     /// Virtual routers with something to run, in the order in which it happened.
-    waiting: VecDeque<VrId>,
+    waiting: VecDeque<Subject>,
     spawner: Option<Spawner>,
     tickets: u64,
     left: VecDeque<Pipe>,
@@ -64,8 +64,8 @@ pub struct Scripts {
 /// A script that has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ran {
-    /// Its virtual router.
-    pub id: VrId,
+    /// Its virtual router or its group.
+    pub id: Subject,
     /// The key of the configuration that names it.
     pub name: &'static str,
     /// Its exit status. `None`: a signal ended it, or it could not be run.
@@ -173,8 +173,9 @@ struct Told {
 }
 
 impl Scripts {
-    /// Sets the scripts of a virtual router. What runs or waits is not disturbed.
-    pub fn configure(&mut self, id: &VrId, set: ScriptSet) {
+    /// Sets the scripts of a virtual router or a group. What runs or waits is not disturbed.
+    pub fn configure(&mut self, id: impl Into<Subject>, set: ScriptSet) {
+        let id = &id.into();
         let set = (!set.is_empty()).then(|| Box::new(set));
         // The key has the name, which may be another.
         let line = match self.lines.remove(id) {
@@ -188,8 +189,9 @@ impl Scripts {
         self.lines.insert(id.clone(), line);
     }
 
-    /// Forgets a virtual router that is gone. What runs or waits comes to its end.
-    pub fn remove(&mut self, id: &VrId) {
+    /// Forgets a virtual router or a group that is gone. What runs or waits comes to its end.
+    pub fn remove(&mut self, id: impl Into<Subject>) {
+        let id = &id.into();
         if let Some(line) = self.lines.get_mut(id) {
             line.leaving = true;
             if line.idle() {
@@ -199,7 +201,8 @@ impl Scripts {
     }
 
     /// Has the scripts run that follow what happened to a virtual router.
-    pub fn submit(&mut self, id: &VrId, happening: Happening) {
+    pub fn submit(&mut self, id: impl Into<Subject>, happening: Happening) {
+        let id = &id.into();
         // As it was configured, with its name.
         let known = self.lines.get_key_value(id).map(|(id, _)| id.clone());
         let id = &known.unwrap_or_else(|| id.clone());
@@ -235,8 +238,8 @@ impl Scripts {
     }
 
     /// The event that the scripts of `id` were last told.
-    pub fn last_occasion(&self, id: &VrId) -> Option<Occasion> {
-        let line = self.lines.get(id)?;
+    pub fn last_occasion(&self, id: impl Into<Subject>) -> Option<Occasion> {
+        let line = self.lines.get(&id.into())?;
         let pending = line.pending.as_ref().map(|h| h.occasion);
         pending.or(line.told.occasion)
     }
@@ -303,7 +306,7 @@ impl Scripts {
             pipe.tick(now);
             !ready(pipe) || pipe.read(now)
         });
-        let busy: Vec<VrId> = self.busy().cloned().collect();
+        let busy: Vec<Subject> = self.busy().cloned().collect();
         for id in &busy {
             self.advance(id, &ready, now);
         }
@@ -318,12 +321,12 @@ impl Scripts {
         let due = |line: &Line| line.again.iter().any(|(at, _)| *at <= now);
         let lines = self.lines.iter().filter(|(_, line)| due(line));
         let ready = lines.filter(|(id, line)| !line.leaving && self.is_free(id));
-        let ready: Vec<VrId> = ready.map(|(id, _)| id.clone()).collect();
+        let ready: Vec<Subject> = ready.map(|(id, _)| id.clone()).collect();
         self.waiting.extend(ready);
     }
 
     /// Whether no script of `id` runs and none waits for its turn.
-    fn is_free(&self, id: &VrId) -> bool {
+    fn is_free(&self, id: &Subject) -> bool {
         let runs = self.lines.get(id).is_some_and(|line| line.run.is_some());
         !runs && !self.waiting.contains(id)
     }
@@ -351,7 +354,7 @@ impl Scripts {
         self.lines.values().filter_map(|line| line.run.as_deref())
     }
 
-    fn busy(&self) -> impl Iterator<Item = &VrId> {
+    fn busy(&self) -> impl Iterator<Item = &Subject> {
         // Without a running script the table need not be gone through.
         let lines = (self.running > 0).then_some(&self.lines);
         let entries = lines.into_iter().flatten();
@@ -385,7 +388,7 @@ impl Scripts {
         }
     }
 
-    fn advance(&mut self, id: &VrId, ready: &dyn Fn(&Pipe) -> bool, now: Instant) {
+    fn advance(&mut self, id: &Subject, ready: &dyn Fn(&Pipe) -> bool, now: Instant) {
         let Some(line) = self.lines.get_mut(id) else {
             return;
         };
@@ -406,7 +409,7 @@ impl Scripts {
     }
 
     /// A script of `id` is over: keeps what it left, and queues `id` when it has more to run.
-    fn ended(&mut self, id: &VrId, ended: Ended, now: Instant) {
+    fn ended(&mut self, id: &Subject, ended: Ended, now: Instant) {
         self.running -= 1;
         self.left.extend(ended.pipes);
         while self.left.len() > MAX_LEFT {
@@ -426,7 +429,9 @@ impl Scripts {
                 failed: ended.result.is_err(),
             });
         }
-        if let Some(result) = line.note_end(id, ended.result, now) {
+        if let Some(result) = line.note_end(id, ended.result, now)
+            && let Subject::VirtualRouter(id) = id
+        {
             self.prepared.push((id.clone(), result));
         }
         if line.has_work() {
@@ -468,7 +473,9 @@ impl Scripts {
                     }
                 }
                 None if std::mem::take(&mut line.nothing_to_prepare) => {
-                    self.prepared.push((id, Ok(())));
+                    if let Subject::VirtualRouter(id) = id {
+                        self.prepared.push((id, Ok(())));
+                    }
                 }
                 None if line.leaving => {
                     self.lines.remove(&id);
@@ -480,7 +487,7 @@ impl Scripts {
         self.waiting = held;
     }
 
-    fn start(&mut self, id: &VrId, attempt: Attempt, now: Instant) -> io::Result<()> {
+    fn start(&mut self, id: &Subject, attempt: Attempt, now: Instant) -> io::Result<()> {
         let Some(line) = self.lines.get_mut(id) else {
             return Ok(());
         };
@@ -537,6 +544,24 @@ pub fn script_set(router: VirtualRouter, security: ScriptSecurity) -> ScriptSet 
     }
 }
 
+/// The scripts that the file gives to a group.
+pub fn group_script_set(group: Group, security: ScriptSecurity) -> ScriptSet {
+    ScriptSet {
+        master: group.master_script,
+        backup: group.backup_script,
+        fault: group.fault_script,
+        stop: group.stop_script,
+        prepare: None,
+        reclaim: None,
+        notify: group.notify_script,
+        prepare_timeout: group.script_timeout,
+        retry: group.script_retry,
+        timeout: group.script_timeout,
+        user: group.script_user,
+        security,
+    }
+}
+
 impl Line {
     fn new(set: Option<Box<ScriptSet>>) -> Self {
         Self {
@@ -574,7 +599,7 @@ impl Line {
     /// Notes how the script that ran has ended. Returns the result of a preparation.
     fn note_end(
         &mut self,
-        id: &VrId,
+        id: &Subject,
         result: Result<(), String>,
         now: Instant,
     ) -> Option<Result<(), String>> {
@@ -599,7 +624,7 @@ impl Line {
     }
 
     /// The next script to run for the latest thing that happened.
-    fn next_script(&mut self, id: &VrId, now: Instant) -> Option<Attempt> {
+    fn next_script(&mut self, id: &Subject, now: Instant) -> Option<Attempt> {
         if let Some(mut happening) = self.pending.take() {
             if let Some(current) = self.current.take()
                 && !current.rest.is_empty()
@@ -695,7 +720,7 @@ impl Line {
             .collect()
     }
 
-    fn skipped(&self, id: &VrId, older: &Happening) {
+    fn skipped(&self, id: &Subject, older: &Happening) {
         if self.set.is_some() {
             log::info!(
                 "{id}: scripts for \"{}\" skipped: the state has changed again",

@@ -229,6 +229,30 @@ fn addresses_that_stay_hold_up_no_script_for_long() {
 }
 
 #[test]
+fn scripts_of_a_group_are_told_its_name() {
+    let mut bench = Bench::new();
+    let out = bench.dir.join("out");
+    let text = format!(
+        "echo \"$*\" $VRRP_GROUP $VRRP_NAME $VRRP_EVENT [$VRRP_VRID$VRRP_INTERFACE$VRRP_FAMILY] >>{}",
+        out.display()
+    );
+    let mut set = bench.recording("");
+    set.master = bench.script("m", &text);
+    set.notify = bench.script("n", &text);
+    let group = || Subject::Group("gw".into());
+    bench.scripts.configure(group(), set);
+    bench.scripts.submit(group(), happening(Occasion::Master));
+    bench.until_idle();
+    assert_eq!(
+        bench.read("out"),
+        "GROUP gw master gw gw master []\nGROUP gw MASTER 100 gw gw master []\n"
+    );
+    assert_eq!(bench.scripts.last_occasion(group()), Some(Occasion::Master));
+    // Another of the same name, which is a virtual router, has nothing to do with it.
+    assert_eq!(bench.scripts.last_occasion(&id(7)), None);
+}
+
+#[test]
 fn arguments_and_environment_say_what_happened() {
     let mut bench = Bench::new();
     let out = bench.dir.join("out");
@@ -249,6 +273,7 @@ fn arguments_and_environment_say_what_happened() {
 VRRP_ADDRESSES=10.10.10.53/32 10.10.10.80/32
 VRRP_EVENT=master
 VRRP_FAMILY=ipv4
+VRRP_GROUP=
 VRRP_INTERFACE=eth0
 VRRP_NAME=web
 VRRP_NEW_STATE=master
@@ -335,7 +360,7 @@ fn virtual_routers_do_not_wait_for_each_other() {
     bench.scripts.configure(&id(2), quick);
     bench.scripts.submit(&id(2), happening(Occasion::Backup));
     bench.until("quick one done", |b| b.read("log").contains("backup"));
-    let is_running = bench.scripts.lines[&id(1)].run.is_some();
+    let is_running = bench.scripts.lines[&(&id(1)).into()].run.is_some();
     assert!(is_running, "the slow one was not waited for");
 }
 
