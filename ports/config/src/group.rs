@@ -282,7 +282,7 @@ fn same_election(group: &Group, routers: &[VirtualRouter], report: &mut Report) 
     }
 }
 
-/// What one member tracks all of them do.
+/// Each member depends on the objects of all.
 fn few_tracks(group: &Group, routers: &[VirtualRouter], report: &mut Report) {
     let mut tracks: Vec<&TrackSpec> = Vec::new();
     let members = routers

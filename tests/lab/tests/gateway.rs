@@ -256,7 +256,7 @@ impl Gateways {
 
 /// In a synchronisation group, which moves as one.
 impl Gateways {
-    /// What fails on clarinet, and how it is mended.
+    /// Faults of clarinet, each with the way in which it is mended.
     const FAULTS: [(&str, fn(&mut Self), fn(&mut Self)); 6] = [
         (
             "the cable to the clients",

@@ -31,7 +31,7 @@ pub struct Host {
     pub plugged: Vec<bool>,
     /// For each member, whether it has a fault of its own.
     pub faulty: Vec<bool>,
-    /// What the engine of each member was told of the group.
+    /// The state of the group that the engine of each member was told.
     told: Vec<Option<State>>,
 }
 
@@ -40,9 +40,9 @@ pub struct Host {
 pub struct Message {
     /// Its segment.
     pub segment: usize,
-    /// Who sent it.
+    /// Its sender.
     pub from: usize,
-    /// Who is to get it.
+    /// Its receiver.
     pub to: usize,
     /// The frame.
     pub frame: Rc<[u8]>,
@@ -366,7 +366,7 @@ impl Network {
     /// The host that has every member, if the others have none.
     ///
     /// # Errors
-    /// What there is instead.
+    /// The states, where no host has them all.
     pub fn holder(&self) -> Result<usize, String> {
         let states = |host| -> Vec<State> {
             let statuses = self.statuses(host);
