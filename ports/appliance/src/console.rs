@@ -7,7 +7,7 @@ use vrrp_embassy::vrrp_core::{self, Error, Priority};
 
 use crate::settings::{ADDRS, VRS};
 use crate::text::Text;
-use crate::{App, board, status};
+use crate::{App, processor, status};
 
 type Admin<'e> = vrrp_core::Admin<'e, 1, VRS, ADDRS, GateKey>;
 
@@ -37,9 +37,9 @@ fn obey(app: &App, line: &str) -> Option<Result<(), Error>> {
     let command = words.next()?;
     match command {
         "status" => report(app),
-        "restart" => board::restart(),
+        "restart" => processor::restart(),
         // To try the watchdog, and what becomes of a panic.
-        "hang" => board::hang(),
+        "hang" => processor::hang(),
         "panic" => panic!("told to"),
         "leave" => return each(app, words, &|admin, key, _| admin.set_enabled(key, false)),
         "join" => return each(app, words, &|admin, key, _| admin.set_enabled(key, true)),

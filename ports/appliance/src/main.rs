@@ -1,13 +1,13 @@
 //! An appliance: a microcontroller that takes part in VRRP and serves virtual addresses.
 //!
-//! This file is what you copy for your own board, with `settings`, `services`, `status` and
-//! `console` as far as they are of use; `board` is what you replace. VRRP is one line more than an
-//! embassy-net program has: `vrrp_embassy::new`, between the driver and the stack.
+//! It is the same file for every board: the library `board` of the package that builds it has all that
+//! differs. VRRP is one line more than an embassy-net program has: `vrrp_embassy::new`, between the
+//! driver and the stack.
 #![no_std]
 #![no_main]
 
-mod board;
 mod console;
+mod processor;
 mod services;
 mod settings;
 mod status;
@@ -16,11 +16,11 @@ mod text;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use board::{Board, Ethernet, Watchdog};
-use embassy_executor::Spawner;
+use embassy_executor::{SpawnError, SpawnToken, Spawner};
+use embassy_net::driver::{Driver as _, HardwareAddress};
 use embassy_net::{
     Config, Ipv4Cidr, Ipv6Cidr, Stack, StackResources, StaticConfigV4, StaticConfigV6,
 };
-use embassy_time::Timer;
 use heapless::{String, Vec};
 use settings::{ADDRS, Settings, VRS};
 use static_cell::StaticCell;
@@ -45,22 +45,27 @@ struct App {
 
 type Vrrp = Control<'static, VRS, ADDRS>;
 type Device = StackDriver<'static, VRS, ADDRS>;
-type VrrpRunner = Runner<'static, &'static mut Ethernet, VRS, ADDRS>;
+type VrrpRunner = Runner<'static, Ethernet, VRS, ADDRS>;
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
-    board::run(start)
+    processor::run(|spawner| spawner.spawn(defmt::unwrap!(start(spawner))))
+}
+
+#[embassy_executor::task]
+async fn start(spawner: Spawner) {
+    start_application(spawner, Board::take(spawner).await);
 }
 
 /// Each step has a frame of its own and is over before the next one, so that no step holds the stack
 /// that another one needs: this is where most of it is used.
 #[inline(never)]
-fn start(spawner: Spawner) {
-    let board = Board::take();
-    spawner.spawn(defmt::unwrap!(feed(board.watchdog)));
-    spawner.spawn(defmt::unwrap!(watch_link()));
-    spawner.spawn(defmt::unwrap!(measure()));
-    let mac = board.ethernet.mac();
+fn start_application(spawner: Spawner, board: Board) {
+    spawn(spawner, measure(board.watchdog));
+    let mac = match board.ethernet.hardware_address() {
+        HardwareAddress::Ethernet(mac) => mac,
+        _ => [0; 6],
+    };
     let (vrrp, device) = open_vrrp(spawner, board.ethernet, seed(mac));
     if let Some((app, plan)) = configure(vrrp) {
         start_network(spawner, app, device, &plan, mac);
@@ -75,12 +80,12 @@ fn seed(mac: [u8; 6]) -> u64 {
 
 /// The one line more: VRRP between the driver and the stacks.
 #[inline(never)]
-fn open_vrrp(spawner: Spawner, ethernet: &'static mut Ethernet, seed: u64) -> (Vrrp, Device) {
+fn open_vrrp(spawner: Spawner, ethernet: Ethernet, seed: u64) -> (Vrrp, Device) {
     static VRRP: StaticCell<Resources<VRS, ADDRS, STACKS, FRAMES>> = StaticCell::new();
     let resources = VRRP.init_with(Resources::new);
     let (vrrp, device, runner) =
         vrrp_embassy::new(ethernet, OwnAddresses::default(), resources, seed);
-    spawner.spawn(defmt::unwrap!(run_vrrp(runner)));
+    spawn(spawner, run_vrrp(runner));
     (vrrp, device)
 }
 
@@ -117,7 +122,7 @@ fn configure(vrrp: Vrrp) -> Option<(&'static App, Plan)> {
 #[inline(never)]
 fn read(settings: &mut Settings) -> bool {
     let mut text = [0; 1024];
-    let text = board::command_line(&mut text).unwrap_or_default();
+    let text = board::settings(&mut text).unwrap_or_default();
     let read = settings.read(text);
     if let Err(mistake) = read {
         let settings::Mistake { word, expected } = mistake;
@@ -193,10 +198,10 @@ fn start_network(spawner: Spawner, app: &'static App, device: Device, plan: &Pla
         let memory = memory.init_with(Memory::new);
         let config = config(v4, v6, prefix_len);
         let stack = start_stack(spawner, device, config, memory, seed(mac));
-        spawner.spawn(defmt::unwrap!(serve_web(stack, app)));
-        spawner.spawn(defmt::unwrap!(serve_who(stack, app)));
+        spawn(spawner, serve_web(stack, app));
+        spawn(spawner, serve_who(stack, app));
     }
-    spawner.spawn(defmt::unwrap!(administer(app)));
+    spawn(spawner, administer(app));
     defmt::info!("{=str} is up, MAC {=[u8]:02x}", app.name.as_str(), mac);
 }
 
@@ -230,7 +235,7 @@ fn start_stack<const SOCKETS: usize>(
     seed: u64,
 ) -> Stack<'static> {
     let (stack, runner) = embassy_net::new(device, config, memory, seed);
-    spawner.spawn(defmt::unwrap!(run_stack(runner)));
+    spawn(spawner, run_stack(runner));
     stack
 }
 
@@ -283,19 +288,16 @@ async fn administer(app: &'static App) -> ! {
 }
 
 #[embassy_executor::task]
-async fn measure() -> ! {
-    status::measure().await
+async fn measure(watchdog: Watchdog) -> ! {
+    status::measure(watchdog).await
 }
 
-#[embassy_executor::task]
-async fn watch_link() -> ! {
-    board::watch_link().await
-}
-
-#[embassy_executor::task]
-async fn feed(mut watchdog: Watchdog) -> ! {
-    loop {
-        watchdog.feed();
-        Timer::after_millis(500).await;
-    }
+/// Spawns a task.
+///
+/// # Panics
+///
+/// When more are spawned than its pool holds, which is a mistake in this file.
+#[inline(never)]
+fn spawn<S>(spawner: Spawner, task: Result<SpawnToken<S>, SpawnError>) {
+    spawner.spawn(defmt::unwrap!(task));
 }

@@ -2,22 +2,25 @@
 
 use core::sync::atomic::{AtomicU32, Ordering};
 
+use board::Watchdog;
 use embassy_time::{Instant, Timer};
 use vrrp_embassy::Discard;
 use vrrp_embassy::vrrp_core::{Statistics, Status};
 
 use crate::text::Text;
-use crate::{App, board};
+use crate::{App, processor};
 
 /// How much the processor slept in the last second, in thousandths.
 static IDLE: AtomicU32 = AtomicU32::new(0);
 
-/// Measures how busy the processor is, for ever.
-pub(crate) async fn measure() -> ! {
-    let (mut since, mut slept) = (Instant::now(), board::slept());
+/// Measures how busy the processor is, for ever, and feeds the watchdog every second: it bites when
+/// any task does not return.
+pub(crate) async fn measure(mut watchdog: Watchdog) -> ! {
+    let (mut since, mut slept) = (Instant::now(), processor::slept());
     loop {
+        watchdog.feed();
         Timer::after_secs(1).await;
-        let (now, slept_now) = (Instant::now(), board::slept());
+        let (now, slept_now) = (Instant::now(), processor::slept());
         let all = (now - since).as_micros() as u32;
         let sleep = (slept_now - slept).as_micros() as u32;
         let idle = sleep.checked_div(all / 1000).unwrap_or(0);
@@ -61,9 +64,10 @@ fn host(app: &App, out: &mut Text) {
     out.say("up ").number(Instant::now().as_secs() as u32);
     out.say(" s, idle ").number(idle / 10);
     out.say(".").number(idle % 10);
-    out.say(" %\nmemory ").number(board::static_memory() as u32);
+    out.say(" %\nmemory ")
+        .number(processor::static_memory() as u32);
     out.say(" octets, stack ")
-        .number(board::stack_high_water() as u32);
+        .number(processor::stack_high_water() as u32);
     out.say(" at most\nframes lost ")
         .number(board::frames_lost());
     let without_room = app.vrrp.discards().count(Discard::NoRoom);

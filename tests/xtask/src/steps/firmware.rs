@@ -12,11 +12,15 @@ use crate::tools::run::{self, Failure, PROOF, cargo, root};
 
 const TARGET: &str = "thumbv7m-none-eabi";
 
+/// The board that QEMU emulates: its folder, its package and its program.
+const BOARD: &str = "lm3s6965evb";
+
 /// The options of a core that is built for the firmware: a panic is one instruction that faults,
 /// without its words and its place.
+pub(crate) const SMALL_CORE: &str =
+    "-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none";
 /// SHA-256, where it is linked, is a loop: it saves 6,700 octets.
-const SMALL_CORE: &str = "-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none \
-    --cfg sha2_backend=\"soft\" --cfg sha2_backend_soft=\"compact\"";
+const SMALL_SHA256: &str = "--cfg sha2_backend=\"soft\" --cfg sha2_backend_soft=\"compact\"";
 
 /// The most octets that the engine alone may have: four virtual routers of eight addresses.
 const ENGINE: Budget = Budget {
@@ -26,7 +30,7 @@ const ENGINE: Budget = Budget {
 /// The most octets of the whole firmware, its stack not counted: the lab measures that. To find that a
 /// controller filters the virtual MACs took it past 80 KB.
 const FIRMWARE: Budget = Budget {
-    flash: 81 * 1024,
+    flash: 80 * 1024 + 512,
     memory: 18_100,
 };
 
@@ -42,15 +46,16 @@ const PANICS: &[&str] = &[
 /// With what the lab has a microcontroller.
 const FEATURE: &[&str] = &["--features", "firmware"];
 
-struct Budget {
-    flash: u64,
-    memory: u64,
+/// The most memory that a linked program may take.
+pub(crate) struct Budget {
+    pub(crate) flash: u64,
+    pub(crate) memory: u64,
 }
 
 /// The memory that a linked program takes.
-struct Weight {
-    flash: u64,
-    memory: u64,
+pub(crate) struct Weight {
+    pub(crate) flash: u64,
+    pub(crate) memory: u64,
 }
 
 /// Builds the firmware and shows it at work.
@@ -117,8 +122,8 @@ fn guide() -> Result<(), Failure> {
         .collect();
     let manifest = read(&copy.join("Cargo.toml"))?;
     let manifest: String = manifest
+        .replace("\"engine\", ", "")
         .lines()
-        .filter(|line| *line != "members = [\"engine\"]")
         .map(|line| {
             let name = line.split_once(" = ").map(|(name, _)| name);
             let other = crates.iter().find(|(other, _)| Some(*other) == name);
@@ -177,7 +182,7 @@ fn weigh_all() -> Result<(Weight, Weight), Failure> {
     forbid(&signing, PANICS)?;
     let signing = weigh(&signing)?;
     let engine = build_weighed("engine", &[])?;
-    let firmware = build_weighed("vrrp-appliance", &[])?;
+    let firmware = build_weighed(BOARD, &[])?;
     forbid(&engine, PANICS)?;
     forbid(&engine, &["alloc"])?;
     // The network stack panics of its own accord; what is ours in the firmware must not.
@@ -197,7 +202,8 @@ fn weigh_all() -> Result<(Weight, Weight), Failure> {
     Ok(weights)
 }
 
-fn folder() -> PathBuf {
+/// The firmware's workspace.
+pub(crate) fn folder() -> PathBuf {
     root().join("ports/appliance")
 }
 
@@ -208,17 +214,34 @@ fn bare_metal(subcommand: &str) -> Result<Command, Failure> {
 
 fn in_workspace(mut command: Command) -> Result<Command, Failure> {
     packages::need(packages::BINUTILS)?;
+    let flags = format!("{SMALL_CORE} {SMALL_SHA256}");
+    in_board(&mut command, BOARD, TARGET, &flags);
+    Ok(command)
+}
+
+/// Has cargo run in a board's folder, whose `.cargo/config.toml` has options for the compiler, and link
+/// for its target. `small_core` is for a cargo that builds core.
+pub(crate) fn in_board<'c>(
+    command: &'c mut Command,
+    board: &str,
+    target: &str,
+    small_core: &str,
+) -> &'c mut Command {
+    let variable = |option: &str| {
+        let target = target.to_uppercase().replace(['-', '.'], "_");
+        format!("CARGO_TARGET_{target}_{option}")
+    };
     command
-        .current_dir(folder())
+        .current_dir(folder().join("boards").join(board))
         // The firmware's own profile says how it is optimised.
         .env_remove("CARGO_PROFILE_RELEASE_OPT_LEVEL")
-        .env("CARGO_TARGET_THUMBV7M_NONE_EABI_LINKER", "arm-none-eabi-ld");
-    if builds_core(&command) {
+        .env(variable("LINKER"), "arm-none-eabi-ld");
+    if builds_core(command) {
         command
             .arg("-Zbuild-std-features=optimize_for_size")
-            .env("CARGO_TARGET_THUMBV7M_NONE_EABI_RUSTFLAGS", SMALL_CORE);
+            .env(variable("RUSTFLAGS"), small_core);
     }
-    Ok(command)
+    command
 }
 
 /// Clippy over the firmware.
@@ -230,7 +253,7 @@ fn lint() -> Result<(), Failure> {
         driver = "/usr/bin/clippy-driver";
     }
     command
-        .args(["--release", "--workspace"])
+        .args(["--release", "--package", "engine", "--package", BOARD])
         .env("RUSTC_WORKSPACE_WRAPPER", driver)
         // The variables by which `cargo clippy -- -D warnings` instructs its driver.
         .env(
@@ -242,7 +265,7 @@ fn lint() -> Result<(), Failure> {
 
 fn build_firmware() -> Result<PathBuf, Failure> {
     run::run(bare_metal("build")?.args(["--release"]))?;
-    Ok(release("vrrp-appliance"))
+    Ok(release(BOARD))
 }
 
 /// Builds a package to be weighed: with the same compiler everywhere.
@@ -317,7 +340,8 @@ fn panics(line: &str) -> Option<String> {
         .then(|| String::from("has an instruction that faults"))
 }
 
-fn weigh(program: &Path) -> Result<Weight, Failure> {
+/// The memory that a program takes, by its sections.
+pub(crate) fn weigh(program: &Path) -> Result<Weight, Failure> {
     let text = run::output(Command::new("arm-none-eabi-size").arg("-A").arg(program))?;
     let size = |section: &str| {
         let line = text.lines().find(|line| line.starts_with(section));

@@ -11,7 +11,7 @@ use embassy_sync::waitqueue::AtomicWaker;
 use embassy_time::Timer;
 use static_cell::ConstStaticCell;
 
-use super::registers::Register;
+use crate::registers::Register;
 
 /// Interrupts that are pending; writing acknowledges.
 const STATUS: Register = Register::at(0x4004_8000);
@@ -70,7 +70,7 @@ static LINK_UP: AtomicBool = AtomicBool::new(true);
 static LOST: AtomicU32 = AtomicU32::new(0);
 
 /// Frames that were lost in the controller or thrown away for their length, since the start.
-pub(crate) fn frames_lost() -> u32 {
+pub fn frames_lost() -> u32 {
     LOST.load(Ordering::Relaxed)
 }
 
@@ -79,7 +79,7 @@ fn count_lost() {
 }
 
 /// The controller, running.
-pub(crate) struct Ethernet {
+pub struct Ethernet {
     mac: [u8; 6],
     /// Frames since other tasks had their turn.
     taken: u8,
@@ -93,7 +93,7 @@ impl Ethernet {
     /// # Panics
     ///
     /// When it is called twice.
-    pub(super) fn start() -> &'static mut Self {
+    pub(crate) fn start() -> &'static mut Self {
         // All zero, so that it costs no flash; and no stack on its way here.
         static ETHERNET: ConstStaticCell<Ethernet> = ConstStaticCell::new(Ethernet {
             mac: [0; 6],
@@ -112,10 +112,6 @@ impl Ethernet {
         ethernet.mac = [a, b, c, d, e, f];
         ethernet
     }
-
-    pub(crate) fn mac(&self) -> [u8; 6] {
-        self.mac
-    }
 }
 
 /// Empties the FIFO, which is all that helps after an overrun.
@@ -126,7 +122,7 @@ fn reset_receiver() {
 }
 
 /// Both conditions are levels: they stay masked until the task has looked and asks again.
-pub(super) fn interrupt() {
+pub(crate) fn interrupt() {
     let pending = STATUS.read() & INTERRUPTS.read();
     INTERRUPTS.clear_bits(pending);
     if pending & RECEIVER != 0 {
@@ -246,7 +242,7 @@ impl Driver for Ethernet {
 }
 
 /// A frame that has come in.
-pub(crate) struct Received<'a> {
+pub struct Received<'a> {
     words: &'a mut [u32; WORDS],
     len: usize,
 }
@@ -261,7 +257,7 @@ impl RxToken for Received<'_> {
 }
 
 /// Room for a frame to send.
-pub(crate) struct ToSend<'a>(&'a mut [u8; MTU]);
+pub struct ToSend<'a>(&'a mut [u8; MTU]);
 
 impl TxToken for ToSend<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, fill: F) -> R {

@@ -1,7 +1,7 @@
 //! The watchdog: resets the chip when the executor has not come round for two periods.
 
-use super::clocks::HZ;
-use super::registers::Register;
+use crate::clocks::HZ;
+use crate::registers::Register;
 
 const LOAD: Register = Register::at(0x4000_0000);
 const CONTROL: Register = Register::at(0x4000_0008);
@@ -12,17 +12,17 @@ const CLEAR: Register = Register::at(0x4000_000c);
 const PERIOD_CYCLES: u32 = HZ * 2;
 
 /// The running watchdog.
-pub(crate) struct Watchdog(());
+pub struct Watchdog(());
 
 impl Watchdog {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         LOAD.write(PERIOD_CYCLES);
         CONTROL.write(COUNT_AND_RESET);
         Self(())
     }
 
     /// Says that all is well; to be said again within two seconds.
-    pub(crate) fn feed(&mut self) {
+    pub fn feed(&mut self) {
         CLEAR.write(1);
     }
 }

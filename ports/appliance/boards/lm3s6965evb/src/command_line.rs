@@ -10,7 +10,7 @@ const LEN: usize = 1024;
 
 /// The words that the emulator was given (`-semihosting-config arg=...`), spaces between them.
 /// `None`: it has none, or they are longer than a kilobyte or no text.
-pub(crate) fn read(buffer: &mut [u8; LEN]) -> Option<&str> {
+pub fn read(buffer: &mut [u8; LEN]) -> Option<&str> {
     let mut block = [buffer.as_mut_ptr().addr(), LEN];
     // SAFETY: the call writes at most the octets that the block says, into the buffer it points to,
     // ended by a zero, and the block.

@@ -14,8 +14,8 @@ use critical_section::{CriticalSection, Mutex};
 use embassy_time_driver::Driver;
 use embassy_time_queue_utils::Queue;
 
-use super::clocks::HZ;
-use super::registers::Register;
+use crate::clocks::HZ;
+use crate::registers::Register;
 
 const CYCLES_PER_US: u32 = HZ / 1_000_000;
 /// A round of SysTick is 2^18 microseconds.
@@ -44,7 +44,7 @@ embassy_time_driver::time_driver_impl!(static TIME: Time = Time {
     queue: Mutex::new(RefCell::new(Queue::new())),
 });
 
-pub(super) fn start(mut systick: SYST) {
+pub(crate) fn start(mut systick: SYST) {
     systick.set_clock_source(SystClkSource::Core);
     systick.set_reload(ROUND_CYCLES - 1);
     systick.clear_current();
@@ -101,7 +101,7 @@ fn SysTick() {
     TIME.rounds.fetch_add(1, Ordering::Relaxed);
 }
 
-pub(super) fn alarm_interrupt() {
+pub(crate) fn alarm_interrupt() {
     TIMER_ACKNOWLEDGE.write(EXPIRED);
     critical_section::with(|cs| TIME.set_alarm(cs));
 }

@@ -1,39 +1,35 @@
-//! The board: TI's LM3S6965 evaluation kit, as QEMU's `lm3s6965evb`. Everything that knows a
-//! register is in this folder; another board replaces it and nothing else.
+//! TI's LM3S6965 evaluation kit, as QEMU's `lm3s6965evb`: the board without a HAL.
 //!
-//! The application uses only the public items of this file: [`Board::take`], [`run`],
-//! [`restart`], [`hang`], the settings ([`command_line`]), the serial line ([`read_line`]), the cable
-//! ([`watch_link`]), and the figures [`slept`], [`static_memory`], [`stack_high_water`] and
-//! [`frames_lost`].
+//! The application uses only the public items of this file, which are the same on every board.
+#![no_std]
 
 mod clocks;
 mod command_line;
 mod ethernet;
-mod idle;
+mod memmove;
 mod registers;
 mod serial;
-mod stack;
 mod time;
 mod watchdog;
 
-use core::panic::PanicInfo;
-
 use cortex_m::interrupt::InterruptNumber;
-use cortex_m::peripheral::{NVIC, SCB};
+use cortex_m::peripheral::NVIC;
+use embassy_executor::Spawner;
 
-pub(crate) use command_line::read as command_line;
-pub(crate) use ethernet::{Ethernet, frames_lost, watch_link};
-pub(crate) use idle::{run, slept};
-pub(crate) use serial::read_line;
-pub(crate) use stack::{high_water as stack_high_water, static_memory};
-pub(crate) use watchdog::Watchdog;
+pub use command_line::read as settings;
+pub use ethernet::frames_lost;
+pub use serial::{flush, read_line};
+pub use watchdog::Watchdog;
+
+/// The driver of the network interface.
+pub type Ethernet = &'static mut ethernet::Ethernet;
 
 /// The parts of the board that the application holds.
-pub(crate) struct Board {
+pub struct Board {
     /// The network interface.
-    pub(crate) ethernet: &'static mut Ethernet,
+    pub ethernet: Ethernet,
     /// To be fed.
-    pub(crate) watchdog: Watchdog,
+    pub watchdog: Watchdog,
 }
 
 impl Board {
@@ -42,13 +38,16 @@ impl Board {
     /// # Panics
     ///
     /// When it is called twice.
-    pub(crate) fn take() -> Self {
+    // SPI chips and their likes wait here for an answer; this board has none.
+    #[allow(clippy::unused_async)]
+    pub async fn take(spawner: Spawner) -> Self {
         let core = defmt::unwrap!(cortex_m::Peripherals::take(), "the board was taken before");
         clocks::start();
         serial::start();
         time::start(core.SYST);
+        spawner.spawn(defmt::unwrap!(watch_link()));
         let board = Self {
-            ethernet: Ethernet::start(),
+            ethernet: ethernet::Ethernet::start(),
             watchdog: Watchdog::start(),
         };
         for interrupt in [Interrupt::Uart0, Interrupt::Timer0A, Interrupt::Ethernet] {
@@ -108,37 +107,7 @@ static __INTERRUPTS: [Vector; VECTORS] = {
     table
 };
 
-/// Says why, and starts again. Where `core` is built for the firmware, a panic is an instruction that
-/// faults: it comes to [`HardFault`], which says where.
-#[panic_handler]
-fn panic(info: &PanicInfo<'_>) -> ! {
-    cortex_m::interrupt::disable();
-    let (file, line) = info.location().map_or(("", 0), |l| (l.file(), l.line()));
-    let message = info.message().as_str().unwrap_or_default();
-    defmt::error!("panic at {=str}:{=u32}: {=str}", file, line, message);
-    restart()
-}
-
-#[defmt::panic_handler]
-fn defmt_panic() -> ! {
-    restart()
-}
-
-#[cortex_m_rt::exception]
-unsafe fn HardFault(frame: &cortex_m_rt::ExceptionFrame) -> ! {
-    defmt::error!("hard fault or panic at {=u32:#x}", frame.pc());
-    restart()
-}
-
-/// Starts the chip again when the log has left it.
-pub(crate) fn restart() -> ! {
-    serial::flush();
-    SCB::sys_reset()
-}
-
-/// Does nothing any more, until the watchdog bites.
-pub(crate) fn hang() -> ! {
-    loop {
-        cortex_m::asm::nop();
-    }
+#[embassy_executor::task]
+async fn watch_link() -> ! {
+    ethernet::watch_link().await
 }

@@ -1,9 +1,9 @@
 //! The processor at 50 MHz from the PLL and the board's crystal, and power for what the board uses.
 
-use super::registers::Register;
+use crate::registers::Register;
 
 /// The frequency of the processor and its timers.
-pub(super) const HZ: u32 = 50_000_000;
+pub(crate) const HZ: u32 = 50_000_000;
 
 const RAW_INTERRUPTS: Register = Register::at(0x400f_e050);
 const PLL_LOCKED: u32 = 1 << 6;
@@ -25,7 +25,7 @@ const PORT_A_ALTERNATE: Register = Register::at(0x4000_4420);
 const PORT_A_DIGITAL: Register = Register::at(0x4000_451c);
 const UART_PINS: u32 = 0b11;
 
-pub(super) fn start() {
+pub(crate) fn start() {
     // Away from the PLL while it is set up.
     CONFIG.set_bits(CONFIG_BYPASS);
     CONFIG.clear_bits(CONFIG_USE_DIVISOR);

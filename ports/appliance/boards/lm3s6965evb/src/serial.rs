@@ -11,7 +11,7 @@ use critical_section::{CriticalSection, Mutex, RestoreState};
 use embassy_sync::waitqueue::AtomicWaker;
 use heapless::{Deque, String};
 
-use super::registers::Register;
+use crate::registers::Register;
 
 const DATA: Register = Register::at(0x4000_c000);
 const FLAGS: Register = Register::at(0x4000_c018);
@@ -41,7 +41,7 @@ static TYPED: Mutex<RefCell<(String<LINE_LEN>, bool)>> =
     Mutex::new(RefCell::new((String::new(), false)));
 static TYPED_WAKER: AtomicWaker = AtomicWaker::new();
 
-pub(super) fn start() {
+pub(crate) fn start() {
     CONTROL.write(0);
     // 50 MHz / (16 * 115,200) is 27 and 8/64.
     DIVISOR.write(27);
@@ -64,7 +64,7 @@ fn pump(cs: CriticalSection<'_>) {
     INTERRUPTS.set_bits(TX);
 }
 
-pub(super) fn interrupt() {
+pub(crate) fn interrupt() {
     ACKNOWLEDGE.write(RX | TX | RX_TIMEOUT);
     critical_section::with(|cs| {
         pump(cs);
@@ -89,7 +89,7 @@ pub(super) fn interrupt() {
 }
 
 /// The next line of text that comes in, without its end. Meant for one task.
-pub(crate) async fn read_line() -> String<LINE_LEN> {
+pub async fn read_line() -> String<LINE_LEN> {
     poll_fn(|cx| {
         TYPED_WAKER.register(cx.waker());
         critical_section::with(|cs| {
@@ -105,7 +105,7 @@ pub(crate) async fn read_line() -> String<LINE_LEN> {
 }
 
 /// Waits until everything has left the chip: before a reset.
-pub(super) fn flush() {
+pub fn flush() {
     critical_section::with(|cs| {
         while !RING_OUT.borrow(cs).borrow().is_empty() {
             pump(cs);
