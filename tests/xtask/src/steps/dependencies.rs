@@ -5,9 +5,11 @@
 //! releases (RELEASING.md).
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::Value;
 
+use crate::steps::firmware;
 use crate::tools::run::{self, Failure, cargo, root};
 
 /// Packages that need a newer Rust and that only these two ports have, which say so themselves.
@@ -31,28 +33,10 @@ pub(crate) fn check() -> Result<(), Failure> {
     let text = fs::read_to_string(&file)
         .map_err(|e| Failure(format!("cannot read {}: {e}", file.display())))?;
     let policy = Policy::parse(&text);
-    let mut command = cargo();
-    let args = ["metadata", "--locked", "--format-version", "1"];
-    let text = run::stdout(command.current_dir(root()).args(args))?;
-    let metadata: Value =
-        serde_json::from_str(&text).map_err(|e| Failure(format!("cargo metadata: {e}")))?;
-    let packages = metadata["packages"]
-        .as_array()
-        .map_or(&[][..], Vec::as_slice);
-    let promised = packages
-        .iter()
-        .find(|package| package["name"] == "vrrp-core")
-        .and_then(|package| version(&package["rust_version"]))
-        .ok_or_else(|| Failure("vrrp-core has no rust-version".into()))?;
-    let faults: Vec<String> = packages
-        .iter()
-        .filter_map(|package| {
-            let is_newer = NEWER.iter().any(|name| package["name"] == *name);
-            policy.fault(package, if is_newer { ANY } else { promised })
-        })
-        .collect();
-    if faults.is_empty() && !packages.is_empty() {
-        sayln!("{} packages", packages.len());
+    let mut faults = policy.faults(&root(), "vrrp-core", NEWER)?;
+    // Firmware: it has other packages, and is built by a newer Rust.
+    faults.extend(policy.faults(&firmware::folder(), "board-kit", &[])?);
+    if faults.is_empty() {
         return Ok(());
     }
     Err(Failure(format!("deny.toml:\n  {}", faults.join("\n  "))))
@@ -76,6 +60,34 @@ impl Policy {
             exceptions: lines.filter_map(exception).collect(),
             registries: list("allow-registry = [").unwrap_or_default(),
         }
+    }
+
+    /// The faults of all packages of a workspace. None may need a newer Rust than `promises` does, but
+    /// for those that are named as `newer`.
+    fn faults(
+        &self,
+        workspace: &Path,
+        promises: &str,
+        newer: &[&str],
+    ) -> Result<Vec<String>, Failure> {
+        let args = ["metadata", "--locked", "--format-version", "1"];
+        let text = run::stdout(cargo().current_dir(workspace).args(args))?;
+        let metadata: Value =
+            serde_json::from_str(&text).map_err(|e| Failure(format!("cargo metadata: {e}")))?;
+        let packages = metadata["packages"]
+            .as_array()
+            .map_or(&[][..], Vec::as_slice);
+        let promised = packages
+            .iter()
+            .find(|package| package["name"] == promises)
+            .and_then(|package| version(&package["rust_version"]))
+            .ok_or_else(|| Failure(format!("{promises} has no rust-version")))?;
+        sayln!("{} packages in {}", packages.len(), workspace.display());
+        let fault = |package: &Value| {
+            let is_newer = newer.iter().any(|name| package["name"] == *name);
+            self.fault(package, if is_newer { ANY } else { promised })
+        };
+        Ok(packages.iter().filter_map(fault).collect())
     }
 
     /// Returns what is wrong with a package, if anything is.

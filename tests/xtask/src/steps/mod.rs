@@ -3,6 +3,7 @@
 pub(crate) mod bare_c;
 pub(crate) mod bare_metal;
 pub(crate) mod bench;
+pub(crate) mod boards;
 pub(crate) mod call_filter;
 pub(crate) mod capi;
 pub(crate) mod capi_host;
@@ -90,6 +91,7 @@ const STEPS: &[Step] = {
         step("lab", &[LAB, C_HOST, LWIP, HTTPD, LAB_SERVICES], lab),
         step("soak", &[LAB, C_HOST], soak::briefly),
         step("size", &[BARE_METAL, BINUTILS], firmware::check_size),
+        step("boards", &[BARE_METAL, BINUTILS], boards::check),
         step(
             "firmware",
             &[LAB, BARE_METAL, BINUTILS, EMULATOR, CLIPPY],

@@ -1,0 +1,150 @@
+//! The firmware for boards that people have: built and weighed here, flashed by nobody.
+//!
+//! The application is the same source for each. QEMU has none of these boards, so that a build, its
+//! size, and the tests of what boards share are all that CI can prove.
+
+use std::process::Command;
+
+use crate::steps::bare_metal::{cargo_with_core, target_dir};
+use crate::steps::firmware::{self, Budget};
+use crate::tools::packages;
+use crate::tools::run::{self, Failure, cargo};
+
+/// One firmware: a package of `ports/appliance/boards`, with the feature that names the chip.
+struct Variant {
+    board: &'static str,
+    package: &'static str,
+    feature: &'static str,
+    target: &'static str,
+    /// The most octets that it may have: a kilobyte or two above those of today, for other versions
+    /// of a HAL. Half of `flash` and `memory` there is the HAL's and the network stack's.
+    most: Budget,
+}
+
+const VARIANTS: &[Variant] = &[
+    Variant {
+        board: "NUCLEO-H743ZI2",
+        package: "nucleo",
+        feature: "h743",
+        target: "thumbv7em-none-eabihf",
+        most: Budget {
+            flash: 92 * 1024,
+            memory: 30 * 1024,
+        },
+    },
+    Variant {
+        board: "NUCLEO-F767ZI",
+        package: "nucleo",
+        feature: "f767",
+        target: "thumbv7em-none-eabihf",
+        most: Budget {
+            flash: 92 * 1024,
+            memory: 30 * 1024,
+        },
+    },
+    Variant {
+        board: "NUCLEO-H563ZI",
+        package: "nucleo",
+        feature: "h563",
+        target: "thumbv8m.main-none-eabihf",
+        most: Budget {
+            flash: 92 * 1024,
+            memory: 30 * 1024,
+        },
+    },
+    Variant {
+        board: "W5500-EVB-Pico",
+        package: "pico",
+        feature: "w5500",
+        target: "thumbv6m-none-eabi",
+        most: Budget {
+            flash: 110 * 1024,
+            memory: 31 * 1024,
+        },
+    },
+    Variant {
+        board: "W6100-EVB-Pico",
+        package: "pico",
+        feature: "w6100",
+        target: "thumbv6m-none-eabi",
+        most: Budget {
+            flash: 110 * 1024,
+            memory: 31 * 1024,
+        },
+    },
+];
+
+/// The step of CI: what boards share is tested, every board is built, and none has grown past its
+/// bound.
+pub(crate) fn check() -> Result<(), Failure> {
+    test_kit()?;
+    let mut grown = Vec::new();
+    sayln!(
+        "{:24} {:>8} {:>8}   of {:>8} {:>8}",
+        "",
+        "flash",
+        "memory",
+        "flash",
+        "memory"
+    );
+    for variant in VARIANTS {
+        let weight = variant.weigh()?;
+        let (board, most) = (variant.board, &variant.most);
+        sayln!(
+            "{board:24} {:8} {:8}      {:8} {:8}",
+            weight.flash,
+            weight.memory,
+            most.flash,
+            most.memory
+        );
+        if weight.flash > most.flash || weight.memory > most.memory {
+            grown.push(board);
+        }
+    }
+    if grown.is_empty() {
+        return Ok(());
+    }
+    Err(Failure(format!(
+        "larger than the bounds in steps/boards.rs: {}",
+        grown.join(", ")
+    )))
+}
+
+/// The tests of what boards share, on this machine: among them the MAC filter of a W5500, with the
+/// driver of the registry.
+fn test_kit() -> Result<(), Failure> {
+    for command in ["clippy", "test"] {
+        let mut kit = cargo();
+        kit.current_dir(firmware::folder())
+            .args([command, "--quiet", "--package", "board-kit"])
+            .arg("--target-dir")
+            .arg(run::target_dir());
+        if command == "clippy" {
+            kit.args(["--all-targets", "--", "-D", "warnings"]);
+        }
+        run::run(&mut kit)?;
+    }
+    Ok(())
+}
+
+impl Variant {
+    /// Builds it, with the same compiler everywhere, and weighs it.
+    fn weigh(&self) -> Result<firmware::Weight, Failure> {
+        packages::need(packages::BINUTILS)?;
+        let mut build = cargo_with_core("build", self.target)?;
+        build
+            .args(["--quiet", "--release", "--package", self.package])
+            .args(["--features", self.feature])
+            // The lints of clippy would take a second pass over the HAL.
+            .arg("-Zwarnings")
+            .env("CARGO_BUILD_WARNINGS", "deny");
+        run::run(self.in_folder(&mut build))?;
+        let program = target_dir().join(self.target).join("release");
+        firmware::weigh(&program.join(self.package))
+    }
+
+    /// In the board's folder, which has its options for the compiler.
+    fn in_folder<'c>(&self, command: &'c mut Command) -> &'c mut Command {
+        firmware::in_board(command, self.package, self.target, firmware::SMALL_CORE)
+    }
+}
