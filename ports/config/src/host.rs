@@ -12,7 +12,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use vrrp_core::{Auth, Family};
-use vrrp_host::{Facts, OwnAddress, OwnInterface, Tracked};
+use vrrp_host::{Facts, OwnAddress, OwnInterface, RoutingItem, Tracked};
 
 use super::diagnostic::{Report, found};
 use super::global::WorkerUser;
@@ -203,6 +203,14 @@ impl<'a> Host<'a> {
             if let Some(name) = spec.interface.as_deref().filter(|n| self.find(n).is_none()) {
                 let key = router.key_of_address(spec.address.address);
                 self.missing(router, key, name, report);
+            }
+        }
+        for item in &router.spec.routing {
+            if let RoutingItem::Route(route) = item
+                && let Some(name) = route.device.as_deref()
+                && self.find(name).is_none()
+            {
+                self.missing(router, Key::Route, name, report);
             }
         }
         for track in &router.spec.tracks {

@@ -574,7 +574,7 @@ fn extra_addresses_of_ipv6_follow_a_virtual_router_of_ipv4() {
         expected.map(|(address, device)| (address.to_owned(), device))
     );
     let printed = config.print();
-    let expected = "\nextra = 10.0.0.2/24, 2001:db8::2/64, eth1:fe80::2/64\n";
+    let expected = "\nextra = 10.0.0.2/24, 2001:db8::2/64, eth1:[fe80::2]/64\n";
     assert!(printed.contains(expected), "{printed}");
     assert_eq!(good(&printed).0.virtual_routers, config.virtual_routers);
 }

@@ -95,10 +95,11 @@ fn a_host_with_the_interface_and_an_address_fits() {
 #[test]
 fn what_the_host_does_not_have_is_named() {
     assert_eq!(
-        check("trackinterface = eth7\n", &[]),
+        check("trackinterface = eth7\nroute = 10.8.0.0/16 dev eth8\n", &[]),
         [
             "vrrpd.conf:3: warning: interface: this host has no interface `eth0`",
             "vrrpd.conf:5: warning: trackinterface: this host has no interface `eth7`",
+            "vrrpd.conf:6: warning: route: this host has no interface `eth8`",
         ]
     );
     assert_eq!(

@@ -279,6 +279,53 @@ fn what_the_configuration_asks_for_is_let_through() {
 }
 
 #[test]
+fn an_address_that_follows_is_let_through_as_configured() {
+    let follower = address("fd00::80", 64);
+    let key = key(1, 7, Family::Ipv4);
+    let mut spec = spec("em0", 7, &[address("10.0.0.80", 24)]);
+    spec.followers = vec![vrrp_host::AddressSpec {
+        address: follower,
+        interface: None,
+    }];
+    let mut guard = Guard::new(config(std::slice::from_ref(&spec)));
+    for request in [
+        watch(1, "em0"),
+        Request::Prepare(spec.setup(key)),
+        set_address(key, follower, true),
+    ] {
+        assert_eq!(guard.admit(&request), Ok(()), "{request:?}");
+    }
+    let other = set_address(key, address("fd00::81", 64), true);
+    assert!(guard.admit(&other).is_err());
+}
+
+#[test]
+fn the_largest_setup_fits_a_datagram() {
+    let device = "d".repeat(127);
+    let placed = |n: usize| (address(&format!("fd00::{n:x}"), 64), Some(device.clone()));
+    let net = "2001:db8:1111:2222:3333:4444:5555:6666";
+    let long = format!(
+        "rule not from {net}/128 to {net}/128 iif {device} oif {device} \
+         fwmark 0xffff0000/0xffff0001 priority"
+    );
+    let rule = |n: usize| {
+        let text = format!("{long} {} lookup {}", u32::MAX - n as u32, u32::MAX);
+        text.parse().unwrap()
+    };
+    let key = key(1, 7, Family::Ipv6);
+    let setup = VrSetup {
+        addresses: (0..vrrp_host::MAX_ADDRESSES).map(placed).collect(),
+        followers: (0..vrrp_host::MAX_ADDRESSES).map(placed).collect(),
+        routing: (0..vrrp_host::MAX_ROUTING).map(rule).collect(),
+        ..spec("em0", 7, &[]).setup(key)
+    };
+    let request = Request::Prepare(setup);
+    let octets = request.encode();
+    assert!(octets.len() <= MAX_DATAGRAM, "{}", octets.len());
+    assert_eq!(Request::decode(&octets), Some(request));
+}
+
+#[test]
 fn what_the_configuration_does_not_ask_for_is_refused() {
     let vip = address("10.0.0.80", 24);
     let key = key(1, 7, Family::Ipv4);
@@ -309,6 +356,11 @@ fn what_the_configuration_does_not_ask_for_is_refused() {
         changed(&|s| s.addresses[0].0 = address("10.0.0.81", 24)),
         changed(&|s| s.addresses[0].1 = Some("em1".into())),
         changed(&|s| s.addresses.push((address("10.0.0.81", 24), None))),
+        changed(&|s| s.followers.push((address("fd00::81", 64), None))),
+        changed(&|s| {
+            let route = "route default via 10.0.0.81";
+            s.routing.push(route.parse().unwrap());
+        }),
     ];
     for other in &others {
         assert!(refused(other), "{other:?}");
