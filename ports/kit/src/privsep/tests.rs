@@ -317,7 +317,7 @@ fn the_largest_setup_fits_a_datagram() {
         addresses: (0..vrrp_host::MAX_ADDRESSES).map(placed).collect(),
         followers: (0..vrrp_host::MAX_ADDRESSES).map(placed).collect(),
         routing: (0..vrrp_host::MAX_ROUTING).map(rule).collect(),
-        ..spec("em0", 7, &[]).setup(key)
+        ..spec("em0", 7, &[address("fd00::1", 64)]).setup(key)
     };
     let request = Request::Prepare(setup);
     let octets = request.encode();
