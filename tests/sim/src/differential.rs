@@ -8,10 +8,11 @@ use crate::message::{Message, Sum};
 use crate::oracle::{Oracle, Said};
 use crate::port::{Engine, interface, open};
 use crate::rng::Draw;
+use crate::signature::{self, Judge, Trailer, WINDOW};
 use vrrp_core::{
-    AddressCheck, AdvertInterval, Announce, Auth, Duration, Family, FrameKind, Instant, MacAddr,
-    MacMode, OnConflict, Output, OwnerReceive, Priority, State, Track, TrackEffect, Version,
-    VirtualAddress, VrKey, Vrid,
+    AddressCheck, AdvertInterval, Announce, AntiReplay, Auth, AuthConfig, AuthMode, AuthSettings,
+    Duration, Family, FrameKind, Instant, MacAddr, MacMode, OnConflict, Output, OwnerReceive,
+    Priority, State, Track, TrackEffect, Version, VirtualAddress, VrKey, Vrid, WallClock,
 };
 use vrrp_core::{
     Poll,
@@ -20,6 +21,8 @@ use vrrp_core::{
 
 const IF: u32 = 3;
 const OWN: u8 = 10;
+/// The second of Unix time at time 0.
+const EPOCH: u64 = 1_796_000_000;
 
 struct Pair {
     engine: Box<Engine>,
@@ -30,6 +33,10 @@ struct Pair {
     said: Vec<Said>,
     probes: u32,
     log: Vec<String>,
+    /// Messages have trailers.
+    signs: bool,
+    /// The number that the engine has signed with last.
+    last_sent: Option<u64>,
 }
 
 fn family_of(version: Version, rng: &mut impl Draw) -> Family {
@@ -150,6 +157,7 @@ fn message(rng: &mut impl Draw, pair: &Pair) -> Message {
         },
         missing: 0,
         trailing: rng.pick(&[0, 0, 0, 5]),
+        trailer: None,
     };
     if let Auth::Simple(password) = c.settings.auth {
         (m.auth_type, m.auth_data) = (1, password);
@@ -157,7 +165,57 @@ fn message(rng: &mut impl Draw, pair: &Pair) -> Message {
     if rng.chance(300_000) {
         spoil(rng, &mut m);
     }
+    // With another length it is none.
+    let is_whole = m.missing == 0 && m.count.is_none() && [2, 3].contains(&m.version);
+    if pair.signs && is_whole && rng.chance(800_000) {
+        m.trailing = 0;
+        m.trailer = Some(trailer(rng, pair, m.source));
+    }
     m
+}
+
+/// A good trailer, or one that breaks a rule.
+fn trailer(rng: &mut impl Draw, pair: &Pair, source: IpAddr) -> Trailer {
+    let seconds = EPOCH + pair.now / 1_000_000;
+    let window = i64::from(WINDOW);
+    let off = rng.pick(&[
+        0,
+        0,
+        0,
+        0,
+        1,
+        -1,
+        window,
+        -window,
+        window + 1,
+        -window - 1,
+        3_600,
+        -3_600,
+    ]);
+    let fraction = pair.now % 1_000_000 * 65_536 / 1_000_000;
+    let mut number = seconds.saturating_add_signed(off) << 32 | fraction << 16 | rng.below(4);
+    let judge = pair.oracle.judge.as_ref();
+    if let Some(last) = judge.and_then(|(judge, _)| judge.last(source))
+        && rng.chance(400_000)
+    {
+        number = last.saturating_add_signed(rng.pick(&[-1, 0, 1, 1, 1]));
+    }
+    let mut trailer = Trailer {
+        scheme: 1,
+        key_id: rng.pick(&signature::KEYS),
+        reserved: 0,
+        number,
+        wrong_bit: None,
+    };
+    if rng.chance(200_000) {
+        match rng.below(5) {
+            0 => trailer.scheme = rng.pick(&[0, 2, 255]),
+            1 => trailer.key_id = rng.pick(&[0, 3, 255]),
+            2 => trailer.reserved = 1 << rng.below(16),
+            _ => trailer.wrong_bit = Some(rng.below(128) as u8),
+        }
+    }
+    trailer
 }
 
 /// Breaks one rule, or bends it.
@@ -224,6 +282,64 @@ impl Pair {
             said: Vec::new(),
             probes: 0,
             log,
+            signs: false,
+            last_sent: None,
+        }
+    }
+
+    /// Gives both the keys, or none of them, and has messages signed from now on.
+    fn sign(&mut self, rng: &mut impl Draw) {
+        self.signs = true;
+        if self.config.settings.auth != Auth::None || rng.chance(100_000) {
+            return;
+        }
+        let at = self.at();
+        let clock = WallClock {
+            since_epoch: Duration::from_micros(EPOCH * 1_000_000 + self.now),
+            synchronised: true,
+        };
+        self.engine.set_wall_clock(at, Some(clock));
+        let modes = [
+            AuthMode::ReceiveOnly,
+            AuthMode::Permissive,
+            AuthMode::Enforce,
+        ];
+        let settings = AuthSettings {
+            mode: rng.pick(&modes),
+            replay: rng.pick(&[AntiReplay::Time, AntiReplay::Time, AntiReplay::Monotonic]),
+            window: WINDOW,
+            active_key: rng.pick(&signature::KEYS),
+        };
+        let keys = signature::keys();
+        let config = AuthConfig {
+            settings,
+            keys: &keys,
+        };
+        let set = self.engine.admin(at).set_auth(self.key, Some(&config));
+        set.expect("it is there and has no password");
+        self.log.push(format!("{settings:?}"));
+        let judge = Judge::new(settings.mode, settings.replay);
+        self.oracle.judge = Some((judge, EPOCH));
+    }
+
+    /// Sees that what was sent is signed, or is not, as it has to be.
+    fn check_signature(&mut self, source: IpAddr, payload: &[u8]) {
+        let per = if self.key.family == Family::Ipv6 {
+            16
+        } else {
+            4
+        };
+        let password = if payload[0] >> 4 == 2 { 8 } else { 0 };
+        let len = 8 + per * usize::from(payload[3]) + password;
+        let auth = self.engine.auth(self.key).map(|auth| auth.settings);
+        match auth.filter(|settings| settings.mode != AuthMode::ReceiveOnly) {
+            None => assert_eq!(payload.len(), len),
+            Some(settings) => {
+                assert_eq!(payload.len(), len + 28);
+                let id = settings.active_key;
+                let number = signature::check_sent(source, payload, id, self.last_sent);
+                self.last_sent = Some(number);
+            }
         }
     }
 
@@ -244,7 +360,11 @@ impl Pair {
                 continue;
             }
             assert!(ethernet::View::new(t.frame).is_some());
-            let m = open(t.frame).expect("it is VRRP").message;
+            let datagram = open(t.frame).expect("it is VRRP");
+            let m = datagram.message;
+            if t.unicast.is_none() {
+                self.check_signature(datagram.source, m);
+            }
             let interval = match m[0] >> 4 {
                 2 => m[5].into(),
                 _ => u16::from_be_bytes([m[4], m[5]]),
@@ -392,6 +512,9 @@ impl Pair {
                     _ => self.config.settings.version,
                 };
                 let mut other = config(rng, version, self.key.family);
+                if self.oracle.judge.is_some() {
+                    other.settings.auth = Auth::None;
+                }
                 other.settings.mac_mode = self.config.settings.mac_mode;
                 if other.peers.is_empty() != self.config.peers.is_empty() {
                     other.peers = self.config.peers.clone();
@@ -445,8 +568,23 @@ impl Pair {
 /// # Panics
 /// When engine and oracle differ in anything that can be seen.
 pub fn agree(rng: &mut impl Draw, version: Version, steps: u32) {
+    compare(rng, version, steps, false);
+}
+
+/// The same with keys, and messages with signatures good and bad.
+///
+/// # Panics
+/// As [`agree`], and when what the engine sends is not signed as it should be.
+pub fn agree_signed(rng: &mut impl Draw, version: Version, steps: u32) {
+    compare(rng, version, steps, true);
+}
+
+fn compare(rng: &mut impl Draw, version: Version, steps: u32, signs: bool) {
     let family = family_of(version, rng);
     let mut pair = Pair::new(rng, version, family);
+    if signs {
+        pair.sign(rng);
+    }
     let now = pair.now;
     pair.engine
         .admin(pair.at())

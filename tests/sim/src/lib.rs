@@ -25,5 +25,6 @@ pub mod plan;
 pub mod port;
 pub mod rng;
 pub mod shrink;
+pub mod signature;
 pub mod transitions;
 pub mod world;

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::signature::Trailer;
+
 /// Which sum a message carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sum {
@@ -41,6 +43,7 @@ pub struct Message {
     pub missing: usize,
     /// Octets that follow what belongs there.
     pub trailing: usize,
+    pub trailer: Option<Trailer>,
 }
 
 impl Message {
@@ -49,7 +52,7 @@ impl Message {
         self.count.unwrap_or(self.addresses.len() as u8)
     }
 
-    /// The VRRP message.
+    /// The VRRP message, and what follows it.
     pub fn encode(&self) -> Vec<u8> {
         let mut m = vec![self.version << 4 | self.kind, self.vrid, self.priority];
         m.push(self.claimed());
@@ -68,14 +71,21 @@ impl Message {
             m.extend(self.auth_data);
         }
         m.truncate(m.len().saturating_sub(self.missing));
+        let trailer = self.trailer.as_ref();
+        let trailer = trailer.map_or_else(Vec::new, |trailer| trailer.encode(self.source, &m));
+        // The sum of IPv6 covers the trailer, and that of IPv4 does not (H-9).
+        let covered = match self.source {
+            IpAddr::V4(_) => m.clone(),
+            IpAddr::V6(_) => [&m[..], &trailer].concat(),
+        };
         let pseudo = match self.sum {
             Sum::Plain => Vec::new(),
-            Sum::Pseudo | Sum::Wrong => self.pseudo_header(m.len()),
+            Sum::Pseudo | Sum::Wrong => self.pseudo_header(covered.len()),
         };
-        let mut sum = ones_complement(pseudo.iter().chain(&m).copied());
+        let mut sum = ones_complement(pseudo.iter().chain(&covered).copied());
         if self.sum == Sum::Wrong {
             // Neither what is right over the message nor over the pseudo-header.
-            let plain = ones_complement(m.iter().copied());
+            let plain = ones_complement(covered.iter().copied());
             sum = sum.wrapping_add(0x0101);
             if sum == plain {
                 sum = sum.wrapping_add(0x0101);
@@ -84,6 +94,7 @@ impl Message {
         if let Some(field) = m.get_mut(6..8) {
             field.copy_from_slice(&sum.to_be_bytes());
         }
+        m.extend(trailer);
         m.extend(vec![0xa5; self.trailing]);
         m
     }

@@ -11,6 +11,7 @@ use vrrp_core::{
 
 use crate::config::Config;
 use crate::message::{Message, Sum};
+use crate::signature::Judge;
 
 /// Never.
 pub const NEVER: u64 = u64::MAX;
@@ -95,6 +96,8 @@ pub struct Oracle {
     pub said: Vec<Said>,
     /// The probes sent since they were last taken away.
     pub probes: u32,
+    /// Who judges signatures, and the second of Unix time at time 0. `None`: there are no keys.
+    pub judge: Option<(Judge, u64)>,
 }
 
 impl Oracle {
@@ -124,6 +127,7 @@ impl Oracle {
             said: Vec::new(),
             probe: Probe::At(NEVER),
             probes: 0,
+            judge: None,
         }
     }
 
@@ -533,8 +537,19 @@ impl Oracle {
         self.wait_on(now, delay, stood_back);
     }
 
-    /// Whether a message is believed: V-1 to V-18 and X-4.
+    /// Whether a message is believed: V-1 to V-18, X-4, and H-1 to H-7.
     pub fn believes(&self, now: u64, m: &Message) -> bool {
+        self.is_genuine(now, m)
+            && m.claimed() > 0
+            && m.interval > 0
+            && self.right_for_its_version(now, m)
+            && self.state != State::Initialize
+            && (self.priority() != 255 || self.config.settings.owner_receive == OwnerReceive::Elect)
+    }
+
+    /// Whether a message came the right way, can be read, and is signed as it should be: its number is spent,
+    /// whatever else is wrong with it (H-7).
+    fn is_genuine(&self, now: u64, m: &Message) -> bool {
         let family = Family::of(m.source);
         if family != self.key.family || m.vrid != self.key.vrid.get() {
             return false;
@@ -553,15 +568,16 @@ impl Oracle {
             (_, Family::Ipv4) => m.sum != Sum::Wrong,
             (_, Family::Ipv6) => m.sum == Sum::Pseudo,
         };
-        version
-            && m.kind == 1
-            && m.claimed() > 0
-            && whole
-            && sum
-            && m.interval > 0
-            && self.right_for_its_version(now, m)
-            && self.state != State::Initialize
-            && (self.priority() != 255 || self.config.settings.owner_receive == OwnerReceive::Elect)
+        let counts = m.claimed() > 0 || m.version == 2;
+        version && m.kind == 1 && whole && sum && counts && self.right_for_its_signature(now, m)
+    }
+
+    fn right_for_its_signature(&self, now: u64, m: &Message) -> bool {
+        match &self.judge {
+            // H-1
+            None => m.trailer.is_none(),
+            Some((judge, epoch)) => judge.believes(epoch + now / 1_000_000, m),
+        }
     }
 
     fn came_right(&self, m: &Message) -> bool {
@@ -607,7 +623,11 @@ impl Oracle {
 
     /// Hears a message. Says whether it was believed.
     pub fn hear(&mut self, now: u64, m: &Message) -> bool {
-        if !self.believes(now, m) {
+        let (genuine, believed) = (self.is_genuine(now, m), self.believes(now, m));
+        if let Some((judge, _)) = self.judge.as_mut().filter(|_| genuine) {
+            judge.note(m);
+        }
+        if !believed {
             return false;
         }
         let heard = Heard {

@@ -12,6 +12,16 @@ fn agree(version: Version, cases: u64, steps: u32) {
 }
 
 #[test]
+fn signed_advertisements_agree_in_every_version() {
+    for version in [Version::V2, Version::V3, Version::Both] {
+        for case in 0..1_000 {
+            let mut rng = Rng::new(case << 8 | 0x80 | version as u64);
+            differential::agree_signed(&mut rng, version, 60);
+        }
+    }
+}
+
+#[test]
 fn version_2_agrees() {
     agree(Version::V2, 1000, 60);
 }
