@@ -1,6 +1,7 @@
 //! A virtual router as a scenario describes it, before a daemon's own words are found for it.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use super::decode::Mac;
 use super::host::INTERFACE;
@@ -25,6 +26,8 @@ pub struct Vr {
     pub elsewhere: Vec<(String, IpAddr)>,
     /// The password of version 2.
     pub password: Option<String>,
+    /// The file of the key that its advertisements are signed with. vrrpd and keepalived 2.4.2 and later know it.
+    pub hmac_key: Option<PathBuf>,
     /// Whether the virtual MAC is used.
     pub vmac: bool,
     /// Whether a higher priority takes over from a living master.
@@ -52,6 +55,7 @@ impl Vr {
                 .collect(),
             elsewhere: Vec::new(),
             password: None,
+            hmac_key: None,
             vmac: false,
             preempt: true,
             lines: Vec::new(),
@@ -128,6 +132,15 @@ impl Vr {
     pub fn no_preempt(self) -> Self {
         Self {
             preempt: false,
+            ..self
+        }
+    }
+
+    /// That signs with the key in this file, and hears nobody without it.
+    #[must_use]
+    pub fn hmac_key(self, file: PathBuf) -> Self {
+        Self {
+            hmac_key: Some(file),
             ..self
         }
     }

@@ -62,8 +62,8 @@ usage: cargo xtask COMMAND, or COMMAND --help
              writes the transition table and the state diagram anew
   compliance writes the table from rule to code to test; --mutate breaks each rule once
   measure    outages, precision and scale beside keepalived, on this machine (takes a
-             while): outage [RUNS], exact [RUNS], scale [VRIDS] [--addresses N], clients [VRIDS],
-             checks [CHECKS], services [RUNS], connections [COUNT]; --only WORD for the rows with
+             while): outage [RUNS], exact [RUNS], scale [VRIDS] [--addresses N] [--signed],
+             clients [VRIDS], checks [CHECKS], services [RUNS], connections [COUNT]; --only WORD for the rows with
              that word; --plot [FILE] draws a failover (tests/failover.svg)
   soak [SECONDS]
              hosts in the lab, 72 virtual routers, and random faults, for two hours or as

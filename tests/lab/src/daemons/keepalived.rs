@@ -1,5 +1,6 @@
 //! keepalived's words.
 
+use std::ffi::OsString;
 use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
@@ -35,6 +36,10 @@ fn write(text: &mut String, vr: &Vr) -> std::fmt::Result {
         writeln!(text, "  authentication {{\n    auth_type PASS")?;
         writeln!(text, "    auth_pass {password}\n  }}")?;
     }
+    if let Some(key) = &vr.hmac_key {
+        writeln!(text, "  auth_hmac {{\n    key 1 file:{}", key.display())?;
+        writeln!(text, "    active_key 1\n    mode enforce\n  }}")?;
+    }
     if vr.addresses.is_empty() {
         return writeln!(text, "}}");
     }
@@ -43,6 +48,12 @@ fn write(text: &mut String, vr: &Vr) -> std::fmt::Result {
         writeln!(text, "    {address}/{}", if vr.is_v6() { 128 } else { 32 })?;
     }
     writeln!(text, "  }}\n}}")
+}
+
+/// The keepalived that signs advertisements, where `KEEPALIVED_HMAC` names one: 2.4.2 or later, built with
+/// authentication.
+pub fn hmac_binary() -> Option<OsString> {
+    std::env::var_os("KEEPALIVED_HMAC")
 }
 
 /// In the foreground, VRRP only, everything logged to us, its files beside the configuration.
@@ -54,7 +65,9 @@ pub(super) fn command(host: &Host, config: &Path) -> Command {
         let _ = std::fs::remove_file(file);
     }
     let [pid, worker_pid] = &files;
-    let mut command = Command::new("keepalived");
+    let signs = std::fs::read_to_string(config).is_ok_and(|text| text.contains("auth_hmac"));
+    let program = hmac_binary().filter(|_| signs);
+    let mut command = Command::new(program.unwrap_or_else(|| "keepalived".into()));
     command
         .args(["--dont-fork", "--log-console", "--log-detail", "--vrrp"])
         .arg("--use-file")

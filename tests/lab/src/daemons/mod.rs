@@ -132,6 +132,8 @@ impl Program {
     }
 }
 
+#[cfg(target_os = "linux")]
+pub use keepalived::hmac_binary;
 /// The path of our vrrpd and of the programs beside it.
 #[cfg(target_os = "linux")]
 pub(crate) use vrrpd::target_dir;

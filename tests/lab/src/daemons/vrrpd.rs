@@ -55,6 +55,9 @@ fn write(text: &mut String, vr: &Vr) -> std::fmt::Result {
     if let Some(password) = &vr.password {
         writeln!(text, "password = {password}")?;
     }
+    if let Some(key) = &vr.hmac_key {
+        writeln!(text, "auth = hmac\nkeyfile = 1:{}", key.display())?;
+    }
     for line in &vr.lines {
         writeln!(text, "{line}")?;
     }

@@ -2,9 +2,10 @@
 //!
 //! ```text
 //! measure outage [RUNS]    silence and lost probes: each disturbance, MAC mode and program
-//! measure scale  [VRIDS] [--addresses N]
+//! measure scale  [VRIDS] [--addresses N] [--signed]
 //!                          255 virtual routers at 0.1 s, each of one address or N: CPU, memory,
-//!                          start, takeover, and the longest silence of any of them on the wire
+//!                          start, takeover, and the longest silence of any of them on the wire; signed,
+//!                          by a keepalived too that KEEPALIVED_HMAC names
 //! measure clients [VRIDS]  how late advertisements are while 12 clients of the control socket ask each
 //!                          10 ms, and while somebody forges thousands of masters
 //! measure checks [CHECKS]  500 checks at 1 s of several kinds, and one that 255 virtual routers share: CPU,
@@ -59,6 +60,7 @@ fn run() -> ExitCode {
     let mut words: Vec<String> = std::env::args().skip(1).collect();
     let only = take_option(&mut words, "--only").unwrap_or_default();
     let addresses = take_option(&mut words, "--addresses").map_or(Ok(1), |word| word.parse());
+    let signs = take_flag(&mut words, "--signed");
     let number = |default| words.get(1).map_or(Ok(default), |word| word.parse::<u32>());
     let command = words.first().map(String::as_str);
     if command == Some("--plot") {
@@ -89,7 +91,7 @@ fn run() -> ExitCode {
         (Some("services"), Ok(runs @ 1..), _, _) => services::run(runs, &only),
         (Some("exact"), Ok(runs), _, _) => exact::run(runs, &only),
         (Some("scale"), _, Ok(count @ 1..=255), Ok(addresses @ 1..=64)) => {
-            scale::run(count as u8, addresses, &only);
+            scale::run(count as u8, addresses, signs, &only);
         }
         _ => {
             complain!(
@@ -98,7 +100,7 @@ fn run() -> ExitCode {
                  measure connections [COUNT, 1 to 150000]\n       \
                  measure clients [VRIDS, 1 to 235]\n       \
                  measure checks [CHECKS, 1 to 900] [--only WORD]\n       \
-                 measure scale [VRIDS, 1 to 255] [--addresses N, 1 to 64] [--only WORD]"
+                 measure scale [VRIDS, 1 to 255] [--addresses N, 1 to 64] [--signed] [--only WORD]"
             );
             return ExitCode::from(2);
         }
@@ -115,6 +117,13 @@ fn take_option(words: &mut Vec<String>, option: &str) -> Option<String> {
     } else {
         String::new()
     })
+}
+
+/// Takes an option without a word out of `words`. False: it is not there.
+fn take_flag(words: &mut Vec<String>, option: &str) -> bool {
+    let before = words.len();
+    words.retain(|word| word != option);
+    words.len() < before
 }
 
 /// The middle value; of an even number the upper of the two.

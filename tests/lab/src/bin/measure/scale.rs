@@ -1,12 +1,15 @@
 //! Many virtual routers on one interface, each with one address or many.
 
 use std::collections::BTreeSet;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use vrrp_lab::capture::Seen;
-use vrrp_lab::daemons::{Daemon, Usage, usage, vrrpctl};
+use vrrp_lab::daemons::{Daemon, Usage, hmac_binary, usage, vrrpctl};
 use vrrp_lab::sys;
-use vrrp_lab::{Capture, Host, PaperNetwork, Program, Segment, Vr, wait_until};
+use vrrp_lab::{Capture, Host, Lab, PaperNetwork, Program, Segment, Vr, wait_until};
 
 use crate::median;
 use crate::outage::name;
@@ -51,7 +54,9 @@ const COLUMNS: [[&str; 2]; 17] = [
 /// after a cut, are taken back when the cable returns, are changed by two reloads, and are handed
 /// over by a graceful stop; with vrrpd also when all are told to resign, or to stop and to go on, and
 /// when an interface goes and comes that all depend on.
-pub(crate) fn run(count: u8, addresses: u8, only: &str) {
+///
+/// With `signs` each advertisement is signed, by keepalived where there is one that can.
+pub(crate) fn run(count: u8, addresses: u8, signs: bool, only: &str) {
     sayln!(
         "{count} virtual routers of {addresses} addresses, interval 0.1 s, priorities 250 and 100\n"
     );
@@ -63,9 +68,16 @@ pub(crate) fn run(count: u8, addresses: u8, only: &str) {
         for program in [Program::Vrrpd, Program::Keepalived] {
             let mac = if vmac { "virtual" } else { "physical" };
             let label = format!("{mac:<12} {:<12}", name(program));
-            if label.contains(only) {
-                sayln!("{label}{}", row(program, vmac, count, addresses));
+            if !label.contains(only) {
+                continue;
             }
+            if signs && program == Program::Keepalived && hmac_binary().is_none() {
+                sayln!(
+                    "{label} not measured: Debian's has no auth_hmac; KEEPALIVED_HMAC=/path names one that has, of 2.4.2 or later"
+                );
+                continue;
+            }
+            sayln!("{label}{}", row(program, vmac, count, addresses, signs));
         }
     }
 }
@@ -79,14 +91,32 @@ fn vr(vrid: u8, addresses: u8, vmac: bool) -> Vr {
     Vr::new(vrid, &list).interval_cs(10).vmac(vmac)
 }
 
-fn row(program: Program, vmac: bool, count: u8, addresses: u8) -> String {
+/// Makes the file of a key.
+fn key_file(lab: &Lab) -> PathBuf {
+    let path = lab.dir().join("key");
+    let key = format!("hex:{}\n", "5a".repeat(32));
+    std::fs::write(&path, key).expect("write a key");
+    let owner = Permissions::from_mode(0o600);
+    std::fs::set_permissions(&path, owner).expect("make a key its owner's");
+    path
+}
+
+fn row(program: Program, vmac: bool, count: u8, addresses: u8, signs: bool) -> String {
     let PaperNetwork {
         clarinet,
         fridge,
         lab,
         ..
     } = &PaperNetwork::new(Segment::Hub);
-    let vrs: Vec<Vr> = (1..=count).map(|vrid| vr(vrid, addresses, vmac)).collect();
+    let key = signs.then(|| key_file(lab));
+    let vrs = (1..=count).map(|vrid| {
+        let vr = vr(vrid, addresses, vmac);
+        match &key {
+            Some(key) => vr.hmac_key(key.clone()),
+            None => vr,
+        }
+    });
+    let vrs: Vec<Vr> = vrs.collect();
     let depends = |vr: Vr| match program {
         Program::Vrrpd => vr.line(&format!("trackinterface = {UPLINK}")),
         _ => vr,
