@@ -18,21 +18,23 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use board::{Board, Ethernet, Watchdog};
 use embassy_executor::{SpawnError, SpawnToken, Spawner};
 use embassy_net::driver::{Driver as _, HardwareAddress};
-use embassy_net::{
-    Config, Ipv4Cidr, Ipv6Cidr, Stack, StackResources, StaticConfigV4, StaticConfigV6,
-};
+use embassy_net::{Config, Ipv4Cidr, Stack, StackResources, StaticConfigV4};
 use heapless::{String, Vec};
 use settings::{ADDRS, Settings, VRS};
 use static_cell::StaticCell;
 use vrrp_embassy::vrrp_core::VrConfig;
 use vrrp_embassy::{Control, GateKey, OwnAddresses, Resources, Runner, StackDriver};
 
+/// Whether IPv6 is built in.
+const IPV6: bool = cfg!(feature = "ipv6");
 /// The stacks of the network: the host's own, and two for virtual addresses. embassy-net gives a
 /// stack one address of each family, so these two serve two of IPv4 and two of IPv6. Each takes 3 KB
 /// of memory; virtual addresses beyond them are announced and answered for all the same.
-const STACKS: usize = 3;
+const STACKS: usize = if IPV6 { 3 } else { 2 };
 /// Frames on their way between the Ethernet controller and the stacks.
 const FRAMES: usize = 3;
+/// Their length in octets. Without IPv6 the appliance is for the smallest chips: as long as IPv4 needs.
+const FRAME: usize = if IPV6 { 1514 } else { 590 };
 /// A web page and an echo on each stack for virtual addresses.
 const SOCKETS: usize = 2;
 
@@ -43,9 +45,9 @@ struct App {
     vrrp: Vrrp,
 }
 
-type Vrrp = Control<'static, VRS, ADDRS>;
-type Device = StackDriver<'static, VRS, ADDRS>;
-type VrrpRunner = Runner<'static, Ethernet, VRS, ADDRS>;
+type Vrrp = Control<'static, VRS, ADDRS, FRAME>;
+type Device = StackDriver<'static, VRS, ADDRS, FRAME>;
+type VrrpRunner = Runner<'static, Ethernet, VRS, ADDRS, FRAME>;
 
 #[cortex_m_rt::entry]
 fn main() -> ! {
@@ -81,7 +83,7 @@ fn seed(mac: [u8; 6]) -> u64 {
 /// The one line more: VRRP between the driver and the stacks.
 #[inline(never)]
 fn open_vrrp(spawner: Spawner, ethernet: Ethernet, seed: u64) -> (Vrrp, Device) {
-    static VRRP: StaticCell<Resources<VRS, ADDRS, STACKS, FRAMES>> = StaticCell::new();
+    static VRRP: StaticCell<Resources<VRS, ADDRS, STACKS, FRAMES, FRAME>> = StaticCell::new();
     let resources = VRRP.init_with(Resources::new);
     let (vrrp, device, runner) =
         vrrp_embassy::new(ethernet, OwnAddresses::default(), resources, seed);
@@ -206,6 +208,7 @@ fn start_network(spawner: Spawner, app: &'static App, device: Device, plan: &Pla
 }
 
 /// The addresses of a stack. What it serves on it shares the prefix of.
+#[cfg_attr(not(feature = "ipv6"), allow(unused_variables))]
 fn config(v4: Option<Ipv4Addr>, v6: Option<Ipv6Addr>, prefix_len: u8) -> Config {
     let mut config = Config::default();
     if let Some(v4) = v4 {
@@ -215,9 +218,10 @@ fn config(v4: Option<Ipv4Addr>, v6: Option<Ipv6Addr>, prefix_len: u8) -> Config 
             dns_servers: Default::default(),
         });
     }
+    #[cfg(feature = "ipv6")]
     if let Some(v6) = v6 {
-        config.ipv6 = embassy_net::ConfigV6::Static(StaticConfigV6 {
-            address: Ipv6Cidr::new(v6, 64),
+        config.ipv6 = embassy_net::ConfigV6::Static(embassy_net::StaticConfigV6 {
+            address: embassy_net::Ipv6Cidr::new(v6, 64),
             gateway: None,
             dns_servers: Default::default(),
         });

@@ -12,8 +12,10 @@ use vrrp_embassy::vrrp_core::{
     AdvertInterval, Auth, Family, MacMode, Priority, Version, VirtualAddress, VrSettings, Vrid,
 };
 
+use crate::IPV6;
+
 /// Virtual routers; each address family of a VRID is one.
-pub(crate) const VRS: usize = 4;
+pub(crate) const VRS: usize = if IPV6 { 4 } else { 2 };
 /// Virtual addresses of each, the link-local one of IPv6 among them.
 pub(crate) const ADDRS: usize = 8;
 
@@ -85,7 +87,7 @@ impl Settings {
                 let expected = intern!("an IPv4 address and prefix length, such as 10.10.10.9/24");
                 self.own = Some(cidr(value).ok_or(expected)?);
             }
-            "own6" => {
+            "own6" if IPV6 => {
                 let expected = intern!("an IPv6 link-local address, such as fe80::9");
                 let address: Ipv6Addr = value.parse().map_err(|_| expected)?;
                 self.own6 = Some(address);
@@ -115,7 +117,7 @@ impl Settings {
         };
         self.routers
             .push(router)
-            .map_err(|_| intern!("no more than four virtual routers"))
+            .map_err(|_| intern!("no more than four virtual routers, or two without IPv6"))
     }
 
     /// Calls `f` with the virtual addresses that packets are accepted for, those first that are to be
@@ -217,9 +219,14 @@ impl VirtualRouter {
     }
 
     fn add_address(&mut self, value: &str) -> Result<(), Words> {
-        let address: IpAddr = value
-            .parse()
-            .map_err(|_| intern!("an IPv4 or IPv6 address"))?;
+        let address: IpAddr = if IPV6 {
+            value
+                .parse()
+                .map_err(|_| intern!("an IPv4 or IPv6 address"))?
+        } else {
+            let v4: Ipv4Addr = value.parse().map_err(|_| intern!("an IPv4 address"))?;
+            v4.into()
+        };
         let family = Family::of(address);
         if !self.addresses.is_empty() && family != self.family() {
             return Err(intern!(
