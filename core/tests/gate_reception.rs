@@ -36,7 +36,7 @@ fn written(write: impl FnOnce(&mut [u8]) -> Option<Emitted>) -> Vec<u8> {
     buf[..emitted.len].to_vec()
 }
 
-/// What of a frame the neighbour's device and the host's own let through.
+/// The manners of the neighbour, and of the host's own device.
 #[derive(Clone, Copy)]
 struct Segment {
     /// The host's device lets in frames to the virtual MACs.
@@ -280,7 +280,7 @@ fn without_a_witness_there_is_no_alarm() {
     scene.asks_as(ASKER_V4);
     scene.run_ms(60_000);
     assert_eq!((scene.unheard(), scene.probes.len()), (None, 6));
-    // Who looks whether the address is in use has no address, and is not probed.
+    // A host that looks whether the address is in use has none itself, and is not probed.
     scene.asks_as(Ipv4Addr::UNSPECIFIED);
     scene.run_ms(60_000);
     assert_eq!((scene.unheard(), scene.probes.len()), (None, 6));

@@ -16,7 +16,7 @@ use heapless::Vec;
 use crate::types::{Family, MacAddr};
 use crate::wire::ethernet::is_group;
 
-/// What a driver does with the MACs that its device has to let in.
+/// The driver's part: to tell the device which MACs it has to let in.
 pub trait MacFilter<D: ?Sized> {
     /// Has the device let in frames to these MACs, which take the place of those of the last call:
     /// virtual MACs that are taken up, and groups. One may be there twice. The device lets in frames

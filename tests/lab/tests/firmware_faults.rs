@@ -208,7 +208,7 @@ fn a_controller_that_filters_is_found_within_ten_seconds() {
         capture.wait_for(LIMIT, "the board is master", |seen| {
             seen.is_advert("oboe", vr.vrid)
         });
-        // Nobody has asked, and then somebody is served.
+        // At first no host asks, and then one is served.
         sleep(Duration::from_secs(6));
         assert_eq!(jimbob.ask(address).as_deref(), Some("oboe"));
         sleep(Duration::from_secs(6));

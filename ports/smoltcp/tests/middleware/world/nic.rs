@@ -1,4 +1,4 @@
-//! What Ethernet controllers do to frames on their way: filter them by MAC, and fill in checksums.
+//! Ethernet controllers, which filter frames by MAC and fill in checksums.
 
 use super::wire::Mac;
 
