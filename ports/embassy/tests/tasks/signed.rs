@@ -94,7 +94,7 @@ fn two_with_the_key_elect_and_a_forger_changes_nothing() {
     for reason in [DropReason::AuthMissing, DropReason::AuthReplay] {
         assert!(drops.count(reason) > 0, "{reason}: {drops:?}");
     }
-    // What the other one signs is believed: that it stops, above all.
+    // Signed advertisements of the other one are believed: that it stops, above all.
     a.control.admin(|admin| admin.remove(key)).unwrap();
     world.run_ms(100);
     assert_eq!(b.state(key), State::Active);
