@@ -5,6 +5,8 @@
 //! are cut, hosts crash and return, members have faults, and administrators have a group resign. After each
 //! step what must hold at any time is checked; once all is mended one host has every member.
 
+pub mod model;
+
 use std::rc::Rc;
 
 use vrrp_core::group::{Group, Member};
@@ -33,6 +35,8 @@ pub struct Host {
     pub faulty: Vec<bool>,
     /// The state of the group that the engine of each member was told.
     told: Vec<Option<State>>,
+    /// When each member has advertised last.
+    spoke: Vec<Option<Instant>>,
 }
 
 /// An advertisement on its way.
@@ -111,6 +115,7 @@ impl Network {
             plugged: vec![true; configs.len()],
             faulty: vec![false; configs.len()],
             told: Vec::new(),
+            spoke: Vec::new(),
         };
         Self {
             hosts: configs.iter().map(host).collect(),
@@ -133,6 +138,7 @@ impl Network {
         this.group = Group::new();
         this.review_at = None;
         this.told = vec![None; this.plugged.len()];
+        this.spoke = vec![None; this.plugged.len()];
         this.members.clear();
         for (segment, config) in self.configs[host].iter().enumerate() {
             let mut engine = Small::new();
@@ -266,7 +272,8 @@ impl Network {
     fn drain(&mut self, host: usize, sent: &mut Vec<Message>) {
         let others: Vec<usize> = (0..self.hosts.len()).filter(|to| *to != host).collect();
         let mut buf = [0; Small::MAX_FRAME_LEN];
-        for (segment, engine) in self.hosts[host].members.iter_mut().enumerate() {
+        let this = &mut self.hosts[host];
+        for (segment, engine) in this.members.iter_mut().enumerate() {
             while let Poll::Output(output) = engine.poll_output(&mut buf) {
                 let Output::Transmit(transmit) = output else {
                     continue;
@@ -274,6 +281,7 @@ impl Network {
                 if transmit.kind != FrameKind::Advertisement {
                     continue;
                 }
+                this.spoke[segment] = Some(self.now);
                 let frame: Rc<[u8]> = transmit.frame.into();
                 for &to in &others {
                     sent.push(Message {
