@@ -10,7 +10,7 @@ use super::core::{Core, Vr};
 use crate::config::{GroupSpec, VrId, VrSpec};
 use crate::event::Event;
 use crate::host_if::HostIf;
-use crate::report::{GroupReport, GroupWhy};
+use crate::report::{GroupReport, GroupWhy, Warning};
 
 /// The groups of a host, by name.
 #[derive(Debug, Default)]
@@ -269,6 +269,45 @@ impl Core {
             });
         }
         self.groups.all = all;
+    }
+
+    /// Members of a Backup group on whose network no master is heard, while one is heard on that of another:
+    /// a port is silent, here or at the master, and nobody can tell which.
+    pub(super) fn members_cut_off(&self, now: Instant, list: &mut Vec<Warning>) {
+        for group in &self.groups.all {
+            if group.machine.state() != State::Backup {
+                continue;
+            }
+            let status = |key: &VrKey| Some((*key, self.engine.status(*key)?));
+            let statuses: Vec<(VrKey, Status)> = group.members.iter().filter_map(status).collect();
+            let heard = |status: &Status| {
+                let active = status.active.filter(|active| active.priority != 0)?;
+                (now < active.last_heard + status.down_interval).then_some(active.address)
+            };
+            let mut others = statuses.iter().filter(|(_, status)| !status.due);
+            let Some((other, master)) =
+                others.find_map(|(key, status)| Some((*key, heard(status)?)))
+            else {
+                continue;
+            };
+            for (key, status) in statuses.iter().filter(|(_, status)| status.due) {
+                // It has been due for another interval at least.
+                let patience = status.down_interval + status.down_interval;
+                let last = status
+                    .active
+                    .map_or(status.since, |active| active.last_heard);
+                let (Some(vr), true) = (self.vrs.get(&other), last + patience < now) else {
+                    continue;
+                };
+                list.push(Warning {
+                    about: self.about(*key),
+                    text: format!(
+                        "no master is heard, but {master} is, as master of {} in the same group: a switch port or a cable passes nothing, at this host or at that one",
+                        vr.id
+                    ),
+                });
+            }
+        }
     }
 
     /// Every group, in the order of the configuration.

@@ -49,6 +49,7 @@ impl<P: Platform> Host<P> {
         self.core.second_path_warnings(now, &mut list);
         self.core.failed_preparations(&mut list);
         self.core.signatures(now, &mut list);
+        self.core.members_cut_off(now, &mut list);
         let mut of_platform = Vec::new();
         self.platform.warnings(&mut of_platform);
         for warning in of_platform {
@@ -134,7 +135,7 @@ impl Core {
         }
     }
 
-    fn about(&self, key: VrKey) -> About {
+    pub(super) fn about(&self, key: VrKey) -> About {
         match self.vrs.get(&key) {
             Some(vr) => About::VirtualRouter(vr.id.clone()),
             None => self.about_interface(HostIf::of(key)),

@@ -106,9 +106,20 @@ fn a_segment_that_passes_nothing_moves_no_member() {
         sim.machine(0).cut.insert(silent.into());
         sim.run_to(30_000);
         assert_eq!(states(&sim), [ACTIVE, BACKUP], "{silent}");
+        let warnings = |sim: &Sim| -> Vec<String> {
+            let all = sim.hosts[1].warnings().into_iter();
+            all.map(|warning| format!("{:?}: {}", warning.about, warning.text))
+                .collect()
+        };
+        let said = warnings(&sim);
+        assert!(
+            said.len() == 1 && said[0].contains(silent) && said[0].contains("no master is heard"),
+            "{said:?}"
+        );
         sim.machine(0).cut.clear();
         sim.run_to(40_000);
         assert_eq!(states(&sim), [ACTIVE, BACKUP], "{silent}");
+        assert_eq!(warnings(&sim), [""; 0]);
     }
 }
 
