@@ -1137,6 +1137,33 @@ mod tests {
     }
 
     #[test]
+    fn a_group_is_named_with_its_members() {
+        let group = Group {
+            name: "gw".into(),
+            state: State::Backup,
+            wanted: State::Backup,
+            reason: "VRID 2 on eth1 (ipv4) is served by 10.0.1.9".into(),
+            members: vec![
+                "VRID 1 on eth0 (ipv4)".into(),
+                "VRID 2 on eth1 (ipv4)".into(),
+            ],
+            ..Group::default()
+        };
+        let of = |group: Group| VirtualRouter {
+            group: Some(group),
+            ..backup(100)
+        };
+        let text = "Its group gw is backup, with VRID 2 on eth1 (ipv4): VRID 2 on eth1 (ipv4) is served by 10.0.1.9.";
+        says(&of(group.clone()), &[], &[], &[text]);
+        let waits = of(Group {
+            waits: true,
+            ..group
+        });
+        let text = "waits for its group gw: not every member would, of VRID 2 on eth1 (ipv4).";
+        says(&waits, &[], &[], &[text]);
+    }
+
+    #[test]
     fn a_drain_is_told_and_how_to_end_it() {
         let drained = VirtualRouter {
             overrides: vec![vrrp_control::GivenOverride {

@@ -57,6 +57,7 @@ enum Part {
     Gauge(usize),
     RefusedPeers,
     Heartbeats,
+    Groups,
     Overrides,
     Checks,
     Scripts,
@@ -75,6 +76,7 @@ impl Exposition {
         let middle = [
             Part::RefusedPeers,
             Part::Heartbeats,
+            Part::Groups,
             Part::Overrides,
             Part::Checks,
             Part::Scripts,
@@ -118,6 +120,7 @@ fn write(part: Part, out: &mut Page, status: &Status, stats: &Stats) {
         Part::Gauge(place) => gauge(out, place, status),
         Part::RefusedPeers => refused_peers(out, status),
         Part::Heartbeats => heartbeats(out, status),
+        Part::Groups => groups(out, status),
         Part::Overrides => overrides(out, status),
         Part::Checks => checks(out, stats),
         Part::Scripts => scripts(out, status),
@@ -248,6 +251,31 @@ fn heartbeats(out: &mut Page, status: &Status) {
             let named = with(named(router), "path", path.interface.clone());
             let labels = labels(&with(named, "state", state.to_owned()));
             out.sample(NAME, &labels, u8::from(path.state == state));
+        }
+    }
+}
+
+fn groups(out: &mut Page, status: &Status) {
+    type Number = fn(&vrrp_control::Group) -> bool;
+    const ALL: [(&str, &str, Number); 2] = [
+        (
+            "vrrp_group_master",
+            "Whether the synchronisation group is master on this host: all its members are.",
+            |group| group.state == State::Master,
+        ),
+        (
+            "vrrp_group_waiting",
+            "Whether the member would be master and waits for the others of its synchronisation group.",
+            |group| group.waits,
+        ),
+    ];
+    for (name, help, value) in ALL {
+        out.family(name, Type::Gauge, help);
+        for router in &status.virtual_routers {
+            if let Some(group) = &router.group {
+                let labels = labels(&with(named(router), "group", group.name.clone()));
+                out.sample(name, &labels, flag(value(group)));
+            }
         }
     }
 }
@@ -679,6 +707,11 @@ mod tests {
                 overrides: vec![vrrp_control::GivenOverride::default()],
                 auth: Some(vrrp_control::Auth::default()),
                 masters: 2,
+                group: Some(vrrp_control::Group {
+                    name: "gw".into(),
+                    state: State::Master,
+                    ..vrrp_control::Group::default()
+                }),
                 heartbeat: Some(Heartbeat {
                     interface: "eth1".into(),
                     state: "cut".into(),
@@ -772,6 +805,8 @@ mod tests {
                 ),
                 format!("vrrp_heartbeat{{{router},path=\"eth1\",state=\"cut\"}} 1"),
                 format!("vrrp_heartbeat{{{router},path=\"eth1\",state=\"dead\"}} 0"),
+                format!("vrrp_group_master{{{router},group=\"gw\"}} 1"),
+                format!("vrrp_group_waiting{{{router},group=\"gw\"}} 0"),
                 format!("vrrp_script_last_exit_code{{{router},script=\"masterscript\"}} 3"),
                 format!("vrrp_script_duration_seconds{{{router},script=\"masterscript\"}} 0.25"),
                 format!("vrrp_script_failures_total{{{router},script=\"masterscript\"}} 1"),
