@@ -16,8 +16,8 @@ struct Variant {
     package: &'static str,
     feature: &'static str,
     target: &'static str,
-    /// The most octets that it may have: a kilobyte or two above those of today, for other versions
-    /// of a HAL. Half of `flash` and `memory` there is the HAL's and the network stack's.
+    /// The most octets that it may have: some kilobytes above those of today, for other versions of a
+    /// HAL.
     most: Budget,
 }
 

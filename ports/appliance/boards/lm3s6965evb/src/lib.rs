@@ -38,8 +38,7 @@ impl Board {
     /// # Panics
     ///
     /// When it is called twice.
-    // SPI chips and their likes wait here for an answer; this board has none.
-    #[allow(clippy::unused_async)]
+    // Boards whose controller is on a bus wait here; this one need not.
     pub async fn take(spawner: Spawner) -> Self {
         let core = defmt::unwrap!(cortex_m::Peripherals::take(), "the board was taken before");
         clocks::start();

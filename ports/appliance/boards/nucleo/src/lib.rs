@@ -58,7 +58,6 @@ impl Board {
     ///
     /// When it is called twice, or the PHY does not answer.
     // Boards whose controller is on a bus wait here; this one need not.
-    #[allow(clippy::unused_async)]
     pub async fn take(spawner: Spawner) -> Self {
         let p = embassy_stm32::init(clocks::config());
         #[cfg(feature = "h743")]
