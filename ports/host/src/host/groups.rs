@@ -161,7 +161,8 @@ impl Core {
         let before = group.machine.state();
         let at = group.machine.review(now, &members);
         let state = group.machine.state();
-        if state != before {
+        // While one fault follows another, the member that has one may be another.
+        if state != before || state == State::Initialize {
             group.why = self.why_group(state, &members, &statuses);
         }
         let mut news = false;

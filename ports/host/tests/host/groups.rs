@@ -147,6 +147,18 @@ fn hosts_that_were_apart_on_every_segment_agree_again_on_any() {
 }
 
 #[test]
+fn a_group_that_starts_without_an_interface_names_the_member() {
+    let mut sim = Sim::new(&[]);
+    let platform = sim.add_machine();
+    sim.machine(0).set_up("eth1", false);
+    sim.open(platform, grouped(&members(100)));
+    sim.run_to(5_000);
+    let report = &sim.hosts[0].groups()[0];
+    assert_eq!(report.state, State::Initialize);
+    assert_eq!(report.why, GroupWhy::Fault(id("eth1", 2)));
+}
+
+#[test]
 fn a_host_that_stops_is_succeeded_by_another_in_everything() {
     let mut sim = pair(|spec| spec.settings.preempt = false);
     sim.frozen.insert(0);
