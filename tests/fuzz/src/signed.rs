@@ -75,7 +75,7 @@ pub fn check(octets: &[u8]) {
             }
         }
     }
-    // What is hidden shows when all that is heard is gone.
+    // Hidden state shows when all that is heard is gone.
     segment.pass(10_000_000, false);
 }
 

@@ -96,7 +96,7 @@ pub struct Oracle {
     pub said: Vec<Said>,
     /// The probes sent since they were last taken away.
     pub probes: u32,
-    /// Who judges signatures, and the second of Unix time at time 0. `None`: there are no keys.
+    /// The judge of signatures, and the second of Unix time at time 0. `None`: there are no keys.
     pub judge: Option<(Judge, u64)>,
 }
 

@@ -182,7 +182,7 @@ impl Services {
         if needs_boot_count {
             let (number, contents) = services.take_boot_count();
             services.host.boot_count = Some(number);
-            // Nobody waits yet, and it is on the disk before anything is signed with it.
+            // There is no worker yet that would wait: it is on the disk before anything is signed with it.
             let written = services.keeper.dir().write(boot_count::FILE, &contents);
             services.note_boot_count(written.err());
         }

@@ -466,7 +466,7 @@ fn is_in_memory(digit: impl Fn(usize) -> u8, digits: usize) -> bool {
             let (mut at, end) = (number(from), number(to));
             while at < end {
                 let most = buffer.len().min((end - at) as usize);
-                // What another thread gives back meanwhile cannot be read.
+                // Memory that another thread gives back meanwhile cannot be read.
                 let Ok(len @ 1..) = memory.read_at(&mut buffer[..most], at) else {
                     break;
                 };
