@@ -101,7 +101,7 @@ fn an_active_router_hands_over_with_its_group_and_ends_as_backup() {
     group(&mut line, Some(State::Backup));
     assert!(line.status().handing_over);
     line.skip();
-    // Nobody comes. Alone it would stay Active.
+    // No successor comes. Alone it would stay Active.
     line.at(9.5).expect_state(State::Backup);
     line.at(20.0).expect_state(State::Backup);
     assert!(line.status().due);
