@@ -237,6 +237,7 @@ impl Built {
 /// The step of `cargo xtask test`.
 pub(crate) fn check() -> Result<(), Failure> {
     packages::need(packages::DEB)?;
+    packages::need(packages::DEB_TESTS)?;
     packages::need(packages::NETWORK)?;
     let first = build(None)?;
     first.judge()?;

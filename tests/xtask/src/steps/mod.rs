@@ -81,7 +81,7 @@ const STEPS: &[Step] = {
         step("freebsd", &[FREEBSD, PYTHON], freebsd::check),
         step("units", &[LAB, REFUSALS], units),
         step("install", &[LAB, REFUSALS, SYSTEMD], installed::check),
-        step("deb", &[DEB, NETWORK], deb::check),
+        step("deb", &[DEB, DEB_TESTS, NETWORK], deb::check),
         step(
             "init-scripts",
             &[INIT_SCRIPTS, NETWORK],

@@ -14,16 +14,10 @@ pub(crate) const LAB: &[&str] = &["iproute2", "iputils-ping", "nftables", "keepa
 pub(crate) const NETWORK: &[&str] = &["iproute2"];
 /// Judges the unit.
 pub(crate) const SYSTEMD: &[&str] = &["systemd"];
-/// Builds and judges Debian packages, and installs them in a root of their own.
-pub(crate) const DEB: &[&str] = &[
-    "apache2-dev",
-    "debhelper",
-    "debootstrap",
-    "dpkg-dev",
-    "iputils-ping",
-    "lintian",
-    "pkg-config",
-];
+/// Builds Debian packages.
+pub(crate) const DEB: &[&str] = &["apache2-dev", "debhelper", "dpkg-dev", "pkg-config"];
+/// Judges Debian packages, and installs them in a root of their own.
+pub(crate) const DEB_TESTS: &[&str] = &["debootstrap", "iputils-ping", "lintian"];
 /// Builds static programs, and runs those of other processors.
 pub(crate) const STATIC: &[&str] = &[
     "binutils",
