@@ -254,10 +254,13 @@ impl Gateways {
     }
 }
 
+/// A change of the two gateways and their cables.
+type Act = fn(&mut Gateways);
+
 /// In a synchronisation group, which moves as one.
 impl Gateways {
     /// Faults of clarinet, each with the way in which it is mended.
-    const FAULTS: [(&str, fn(&mut Self), fn(&mut Self)); 6] = [
+    const FAULTS: [(&str, Act, Act); 6] = [
         (
             "the cable to the clients",
             |all| all.clarinet.pull_cable(),
