@@ -1,0 +1,217 @@
+//! What administrators ask for, and how long it stays in force.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::*;
+
+#[test]
+fn an_override_is_written_before_it_takes_effect_and_ends_by_itself() {
+    let mut bench = Bench::new();
+    bench.until_masters();
+    let terms = Terms {
+        for_s: Some(3),
+        reason: Some("kernel update".into()),
+    };
+    let Answer::Done { messages } = bench.ask(&drain(terms)) else {
+        panic!("refused");
+    };
+    assert_eq!(
+        messages,
+        [
+            "VRID 1 on eth0 (ipv4): drained: every other host serves rather than this one, for 3 s: kernel update"
+        ]
+    );
+    let file = bench.dir.join("state/overrides");
+    let written = fs::read_to_string(&file).expect("written");
+    assert!(
+        written.starts_with("vrrpd overrides 1\n{") && written.contains("kernel update"),
+        "{written}"
+    );
+    let router = bench.status().virtual_routers.remove(0);
+    assert_eq!(router.overrides[0].reason.as_deref(), Some("kernel update"));
+    assert!(router.standing_back && router.priority == 1, "{router:?}");
+    let warning = router.warnings.join("\n");
+    assert!(
+        warning.contains("drained since ") && warning.ends_with("vrrpctl undrain -i eth0 -4 1"),
+        "{warning}"
+    );
+    // A reload is nothing to it.
+    bench.done(&Request::Reload);
+    assert_eq!(bench.status().virtual_routers[0].priority, 1);
+    bench.until("its end", |b| {
+        b.status().virtual_routers[0].overrides.is_empty()
+    });
+    assert_eq!(bench.status().virtual_routers[0].priority, 200);
+    bench.until("an empty file", |_| {
+        fs::read_to_string(&file).is_ok_and(|text| text == "vrrpd overrides 1\n")
+    });
+}
+
+#[test]
+fn what_cannot_be_written_is_not_done_and_can_be_taken_back_all_the_same() {
+    let mut bench = Bench::new();
+    bench.until_masters();
+    bench.done(&drain(Terms::default()));
+    let state = bench.dir.join("state");
+    fs::remove_dir_all(&state).expect("the directory");
+    fs::write(&state, "a file").expect("a file");
+    let hold = Request::Hold {
+        which: one(),
+        terms: Terms::default(),
+    };
+    let Answer::Error { message, .. } = bench.ask(&hold) else {
+        panic!("done");
+    };
+    assert!(
+        message.starts_with("nothing was changed, as it would not last: the state directory "),
+        "{message}"
+    );
+    let router = bench.status().virtual_routers.remove(0);
+    assert_eq!(router.overrides.len(), 1);
+    let Answer::Done { messages } = bench.ask(&Request::Undrain(one())) else {
+        panic!("refused");
+    };
+    assert_eq!(messages[0], "VRID 1 on eth0 (ipv4): not drained any more");
+    assert!(
+        messages[1].starts_with("this holds until vrrpd is restarted"),
+        "{messages:?}"
+    );
+    let status = bench.status();
+    assert_eq!(status.virtual_routers[0].priority, 200);
+    assert!(
+        status
+            .warnings
+            .iter()
+            .any(|w| w.contains("not a directory")),
+        "{status:?}"
+    );
+}
+
+#[test]
+fn a_held_master_has_the_highest_priority_and_default_ends_everything() {
+    let mut bench = Bench::new();
+    bench.until_masters();
+    let hold = Request::Hold {
+        which: one(),
+        terms: Terms::default(),
+    };
+    bench.done(&hold);
+    let router = bench.status().virtual_routers.remove(0);
+    assert_eq!(
+        (router.priority, router.priority_override),
+        (254, Some(254))
+    );
+    assert_eq!(router.terms[0].what, "held as master, 200 configured");
+    bench.done(&Request::SetPriority {
+        which: one(),
+        priority: Some(7),
+        terms: Terms::default(),
+    });
+    assert_eq!(bench.status().virtual_routers[0].priority, 254);
+    // As a backup it advertises what it would anyway, if it has to take over.
+    bench.done(&Request::Disable(one()));
+    bench.until("its own priority", |b| {
+        b.status().virtual_routers[0].priority_override == Some(7)
+    });
+    let all = Which {
+        all: true,
+        ..Which::default()
+    };
+    bench.done(&Request::Default(all));
+    bench.until_masters();
+    let router = bench.status().virtual_routers.remove(0);
+    assert!(router.overrides.is_empty() && router.enabled);
+    assert_eq!((router.priority, router.priority_override), (200, None));
+}
+
+#[test]
+fn overrides_of_before_hold_from_the_start_and_go_with_what_they_are_about() {
+    let state = |dir: &Path, lines: &str| {
+        fs::create_dir_all(dir.join("state")).expect("a directory");
+        fs::write(
+            dir.join("state/overrides"),
+            format!("vrrpd overrides 1\n{lines}"),
+        )
+        .expect("a file");
+    };
+    let line = |interface: &str, kind: &str, more: &str| {
+        format!(
+            "{{\"interface\":\"{interface}\",\"vrid\":1,\"ipv6\":false,\"kind\":\"{kind}\",\"uid\":0,\"since_ms\":5{more}}}\n"
+        )
+    };
+    let lines = line("eth0", "drain", "")
+        + &line("eth9", "hold", "")
+        + &line("eth0", "priority", ",\"priority\":9,\"configured\":77")
+        + &line("eth0", "hold", ",\"until_ms\":6");
+    let mut bench = Bench::with(|dir| {
+        state(dir, &lines);
+        sections(dir, 200)
+    });
+    bench.until_masters();
+    let log = capture::peek();
+    for line in [
+        "WARN: VRID 1 on eth9 (ipv4): the hold is over: it is not configured any more",
+        "WARN: VRID 1 on eth0 (ipv4): the priority of vrrpctl is over: the configured priority is 200 now",
+        "WARN: VRID 1 on eth0 (ipv4): the hold is over: its time has passed",
+    ] {
+        assert!(log.iter().any(|l| l == line), "{line}: {log:#?}");
+    }
+    let router = bench.status().virtual_routers.remove(0);
+    assert_eq!(router.overrides.len(), 1);
+    assert_eq!(router.priority, 1, "from the start");
+}
+
+#[test]
+fn overrides_that_could_not_be_read_are_not_replaced_when_the_directory_is_mended() {
+    let mode = |dir: &Path, mode: u32| {
+        fs::set_permissions(dir.join("state"), fs::Permissions::from_mode(mode)).expect("a mode");
+    };
+    let kept = "vrrpd overrides 1\n{\"interface\":\"eth0\",\"vrid\":2,\"ipv6\":false,\"kind\":\"drain\",\"uid\":0,\"since_ms\":5}\n";
+    let mut bench = Bench::with(|dir| {
+        fs::create_dir_all(dir.join("state")).expect("a directory");
+        fs::write(dir.join("state/overrides"), kept).expect("a file");
+        mode(dir, 0o777);
+        sections(dir, 200)
+    });
+    bench.until_masters();
+    assert!(bench.status().virtual_routers[1].overrides.is_empty());
+    mode(&bench.dir, 0o700);
+    let Answer::Error { message, .. } = bench.ask(&drain(Terms::default())) else {
+        panic!("accepted");
+    };
+    assert!(
+        message.contains("others may write to it (mode 777)")
+            && message.ends_with("mend this and restart vrrpd"),
+        "{message}"
+    );
+    let warnings = bench.status().warnings.join("\n");
+    assert!(
+        warnings.contains("mend this and restart vrrpd; commands of vrrpctl"),
+        "{warnings}"
+    );
+    let file = bench.dir.join("state/overrides");
+    assert_eq!(fs::read_to_string(&file).expect("the file"), kept);
+}
+
+#[test]
+fn overrides_that_make_no_sense_are_told_in_the_status_and_in_the_history() {
+    let mut bench = Bench::with(|dir| {
+        fs::create_dir_all(dir.join("state")).expect("a directory");
+        fs::write(dir.join("state/overrides"), "vrrpd overrides 1\n{").expect("a file");
+        sections(dir, 200)
+    });
+    let aside = bench.dir.join("state/overrides.bad");
+    let expected = format!("; kept as {}", aside.display());
+    let warnings = bench.status().warnings;
+    assert!(
+        warnings.iter().any(|line| line.ends_with(&expected)),
+        "{warnings:?}"
+    );
+    let Answer::Log(log) = bench.ask(&Request::Log(Since::default())) else {
+        panic!("no log");
+    };
+    let told = |record: &Record| matches!(record, Record::Notice(notice) if notice.kind == NoticeKind::Problem && notice.text.ends_with(&expected));
+    assert!(log.records.iter().any(told), "{:?}", log.records);
+}
