@@ -413,22 +413,23 @@ impl<P: Platform> Daemon<P> {
         report.is_some_and(|report| report.status.state == State::Active)
     }
 
-    /// Has the host do what the overrides of a virtual router say.
+    /// Has the host do what the overrides of a virtual router say, unless it has stopped.
     fn take_effect(&mut self, id: &VrId) {
+        let Some(report) = self.host.status(id) else {
+            return;
+        };
         let overrides = &self.overrides;
         let drained = overrides.book.find(id, OverrideKind::Drain).is_some();
         let drained = drained && !overrides.waits.contains_key(id);
         let held = overrides.book.find(id, OverrideKind::Hold).is_some();
         let given = overrides.book.find(id, OverrideKind::Priority);
         let given = given.and_then(|one| Priority::new(one.priority?));
-        let report = self.host.status(id);
-        let now = report.as_ref().and_then(|report| report.priority_override);
-        let wanted = match &report {
-            Some(report) if held && report.status.state == State::Active => {
-                let else_wanted = given.unwrap_or(report.configured_priority);
-                Priority::new(HELD.max(else_wanted.get()))
-            }
-            _ => given,
+        let now = report.priority_override;
+        let wanted = if held && report.status.state == State::Active {
+            let else_wanted = given.unwrap_or(report.configured_priority);
+            Priority::new(HELD.max(else_wanted.get()))
+        } else {
+            given
         };
         let result = self.host.set_drained(id, drained);
         let result = result.and_then(|()| self.host.set_held(id, held));

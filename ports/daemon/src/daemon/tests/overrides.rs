@@ -127,6 +127,25 @@ fn a_held_master_has_the_highest_priority_and_default_ends_everything() {
 }
 
 #[test]
+fn a_held_master_stops_without_an_error() {
+    let mut bench = Bench::new();
+    bench.until_masters();
+    bench.done(&Request::Hold {
+        which: one(),
+        terms: Terms::default(),
+    });
+    capture::take();
+    bench.daemon.stop(Instant::now());
+    let end = Instant::now() + patient(LONG);
+    while bench.turn() {
+        assert!(Instant::now() < end, "{:?}", capture::peek());
+    }
+    let log = capture::take();
+    assert!(log.iter().any(|line| line.contains("master -> init")));
+    assert!(!log.iter().any(|line| line.contains("ERROR")), "{log:#?}");
+}
+
+#[test]
 fn overrides_of_before_hold_from_the_start_and_go_with_what_they_are_about() {
     let state = |dir: &Path, lines: &str| {
         fs::create_dir_all(dir.join("state")).expect("a directory");
