@@ -183,7 +183,7 @@ fn a_process_without_a_ledger_keeps_what_is_its() {
     let remarks = open_in(&another);
     assert_eq!(world(), held);
     assert!(
-        remarks[1].starts_with("left addresses or routes"),
+        remarks[1].starts_with("left addresses, routes or rules"),
         "{remarks:?}"
     );
     drop(child);
