@@ -333,8 +333,8 @@ mod tests {
             for address in [
                 "10.0.0.1/32",
                 "10.0.0.2/32",
-                "2001:db8::1/128",
-                "2001:db8::2/128",
+                "2001:db8::1/128 nodad",
+                "2001:db8::2/128 nodad",
             ] {
                 run("ip", &format!("address add {address} dev lo"));
             }

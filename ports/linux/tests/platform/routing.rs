@@ -222,8 +222,13 @@ fn the_next_life_removes_what_a_killed_one_left() {
         if is_ledger_lost {
             std::fs::remove_dir_all(&runtime_dir).unwrap();
         }
-        let next = LinuxPlatform::open(options).unwrap();
-        assert_eq!(marked(), [""; 0], "{is_ledger_lost}: {:?}", next.remarks());
+        // A child of another test holds the ledger's lock between its fork and its exec.
+        let end = Instant::now() + Duration::from_secs(10);
+        while !marked().is_empty() {
+            let next = LinuxPlatform::open(options.clone()).unwrap();
+            let remarks = next.remarks();
+            assert!(Instant::now() < end, "{is_ledger_lost}: {remarks:?}");
+        }
     }
     assert!(ip("rule show").contains("from 10.0.0.7 lookup 300"));
     assert!(ip("route show").contains("10.7.0.0/16 dev a0"));
