@@ -21,7 +21,7 @@ use crate::world::asked;
 /// Frames that wait for a host that does not read them; further ones are lost.
 const QUEUE: usize = 256;
 /// The right wall clock at time 0, in microseconds: 2026-11-30.
-const EPOCH: u64 = 1_796_000_000_000_000;
+pub(crate) const EPOCH: u64 = 1_796_000_000_000_000;
 /// The seconds of Unix time at a moment of true time.
 pub(crate) fn right_seconds(now: Micros) -> u64 {
     (EPOCH + now) / 1_000_000

@@ -9,6 +9,7 @@ use vrrp_core::wire::{Advert, Datagram, WireVersion, checksum};
 use vrrp_core::{AdvertInterval, Auth, Family, MacAddr, Vrid};
 
 use crate::plan::Group;
+use crate::port::open;
 use crate::rng::{Draw, Rng};
 
 /// The longest interval that a stranger claims, in centiseconds.
@@ -58,43 +59,96 @@ pub(crate) fn seconds_of(frame: &[u8]) -> u64 {
     seconds.map_or(0, |seconds| u32::from_be_bytes(seconds).into())
 }
 
+/// The octet of the source address by which simulated hosts differ, and the number of the signature, of a
+/// recorded frame over IPv4. Returns `None` for one that is not signed.
+pub(crate) fn signature_of(frame: &[u8]) -> Option<(u8, u64)> {
+    let datagram = open(frame)?;
+    let (_, trailer) = datagram.message.split_last_chunk::<TRAILER_LEN>()?;
+    let number = trailer.get(4..)?.first_chunk().copied()?;
+    let IpAddr::V4(source) = datagram.source else {
+        return None;
+    };
+    let is_signed = datagram.message.len() > 8 + TRAILER_LEN;
+    is_signed.then(|| (source.octets()[3], u64::from_be_bytes(number)))
+}
+
+/// A change to a recorded advertisement that is signed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Change<'a> {
+    /// Takes its trailer away.
+    Bare,
+    /// Flips bits of the octet `at` of the IP payload, message and trailer.
+    Flip {
+        /// Where the octet is.
+        at: usize,
+        /// The bits that change.
+        bits: u8,
+    },
+    /// Puts the trailer of another frame in the place of its own.
+    TrailerOf(&'a [u8]),
+    /// Adds to the number of its trailer.
+    Later(u64),
+}
+
 /// A recorded frame as it was, or with something changed and every checksum right again.
 pub(crate) fn changed(rng: &mut Rng, recorded: &[Rc<[u8]>]) -> Vec<u8> {
-    let mut frame = recorded[rng.below(recorded.len() as u64) as usize].to_vec();
-    let v6 = frame.get(12..14) == Some(&[0x86, 0xdd]);
-    let (message, trailer) = (
-        if v6 { 54 } else { 34 },
-        frame.len().saturating_sub(TRAILER_LEN),
-    );
-    if trailer <= message {
-        return frame;
+    let frame = &recorded[rng.below(recorded.len() as u64) as usize];
+    let message = payload_offset(frame);
+    if frame.len().saturating_sub(TRAILER_LEN) <= message {
+        return frame.to_vec();
     }
-    match rng.below(6) {
-        0 | 1 => return frame,
-        // Without its trailer.
-        2 => frame.truncate(trailer),
-        // An octet of the message or of the trailer.
+    let how = match rng.below(6) {
+        0 | 1 => return frame.to_vec(),
+        2 => Change::Bare,
         3 => {
-            let at = rng.between(message as u64, frame.len() as u64 - 1) as usize;
-            frame[at] ^= 1 << rng.below(8);
+            let at = rng.between(message as u64, frame.len() as u64 - 1) as usize - message;
+            let bits = 1 << rng.below(8);
+            Change::Flip { at, bits }
         }
-        // The trailer of another one.
-        4 => {
-            let other = &recorded[rng.below(recorded.len() as u64) as usize];
+        4 => Change::TrailerOf(&recorded[rng.below(recorded.len() as u64) as usize]),
+        _ => Change::Later(rng.between(1, 1 << 20)),
+    };
+    change(frame, how)
+}
+
+/// A recorded frame that is signed, with this change and every checksum right again, unless the change is
+/// to the checksum.
+pub(crate) fn change(recorded: &[u8], how: Change<'_>) -> Vec<u8> {
+    let mut frame = recorded.to_vec();
+    let message = payload_offset(&frame);
+    let trailer = frame.len() - TRAILER_LEN;
+    match how {
+        Change::Bare => frame.truncate(trailer),
+        Change::Flip { at, bits } => frame[message + at] ^= bits,
+        Change::TrailerOf(other) => {
             if let Some(from) = other.len().checked_sub(TRAILER_LEN) {
                 frame[trailer..].copy_from_slice(&other[from..]);
             }
         }
-        // A later number.
-        _ => {
-            let number = rng.between(1, 1 << 20);
+        Change::Later(by) => {
             let slot = &mut frame[trailer + 4..trailer + 12];
             let old = u64::from_be_bytes(std::array::from_fn(|i| slot[i]));
-            slot.copy_from_slice(&old.wrapping_add(number).to_be_bytes());
+            slot.copy_from_slice(&old.wrapping_add(by).to_be_bytes());
         }
     }
+    let v6 = is_ipv6(&frame);
     complete(&mut frame, v6);
+    if !v6 && !matches!(how, Change::Flip { at: 6 | 7, .. }) {
+        // Over IPv4 the sum does not cover the trailer (H-9), and each receiver takes it without a pseudo-header.
+        frame[message + 6..message + 8].fill(0);
+        let sum = checksum::field(checksum::sum(&frame[message..trailer]));
+        frame[message + 6..message + 8].copy_from_slice(&sum.to_be_bytes());
+    }
     frame
+}
+
+fn is_ipv6(frame: &[u8]) -> bool {
+    frame.get(12..14) == Some(&[0x86, 0xdd])
+}
+
+/// Where the IP payload of an advertisement begins.
+fn payload_offset(frame: &[u8]) -> usize {
+    if is_ipv6(frame) { 54 } else { 34 }
 }
 
 /// Makes lengths and checksums right, over IPv6 that of the message, too.

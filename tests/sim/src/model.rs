@@ -5,6 +5,10 @@
 //!
 //! A state is the engines themselves and the messages on their way. Two states are the same when
 //! everything that decides the future is: states, timers relative to now, who is known, budgets.
+//!
+//! Routers may have keys, and an attacker who has recorded everything: see [`attack`].
+
+pub mod attack;
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashSet, VecDeque};
@@ -19,6 +23,7 @@ use vrrp_core::{
 
 use crate::config::Config;
 use crate::port::{interface, open};
+use attack::{Numbers, Signed};
 
 /// An engine with room for one virtual router.
 type Small = Engine<1, 1, 1>;
@@ -48,6 +53,8 @@ pub struct Budgets {
     pub stops: u8,
     /// Checks that begin or cease to fail, where the configuration has one ([`CHECK`]).
     pub checks: u8,
+    /// Times at which the attacker acts, where the routers sign.
+    pub attacks: u8,
     /// How long a story lasts, in seconds.
     pub horizon: u64,
 }
@@ -61,6 +68,8 @@ pub struct Model {
     pub configs: Vec<Config>,
     /// How much may go wrong.
     pub budgets: Budgets,
+    /// The signatures of the routers, and their attacker. `None`: they have no keys.
+    pub signed: Option<Signed>,
 }
 
 /// The part of the space that was covered.
@@ -109,6 +118,7 @@ struct Host {
     probe: u8,
     /// When state, handover or standing back changed last, and the advertisements since.
     phase: (Option<(State, bool, bool)>, u64, u32),
+    numbers: Numbers,
 }
 
 #[derive(Clone)]
@@ -119,6 +129,12 @@ struct Node {
     left: Budgets,
     /// An answer to a probe was lost, or came after a timer.
     unanswered: bool,
+    /// Every advertisement that was sent and is signed, as the attacker has it.
+    recorded: Vec<Rc<[u8]>>,
+    /// The times at which the attacker acted.
+    attacked: Vec<u64>,
+    /// The property that the last step violated.
+    wrong: Option<String>,
     depth: u32,
     path: Option<Rc<Step>>,
 }
@@ -144,7 +160,11 @@ impl Model {
         while let Some(node) = queue.pop_front() {
             covered.states += 1;
             covered.depth = covered.depth.max(node.depth);
-            let right = self.waits(&node).and_then(|()| self.comes_to_rest(&node));
+            let right = match &node.wrong {
+                Some(wrong) => Err(wrong.clone()),
+                None => self.waits(&node),
+            };
+            let right = right.and_then(|()| self.comes_to_rest(&node));
             right.map_err(|wrong| Counterexample {
                 path: path_of(&node),
                 wrong,
@@ -167,6 +187,7 @@ impl Model {
             failing: false,
             probe: 0,
             phase: (None, 0, 0),
+            numbers: Numbers::default(),
         });
         let mut node = Node {
             hosts: hosts.collect(),
@@ -174,6 +195,9 @@ impl Model {
             now: 1_000_000,
             left: self.budgets,
             unanswered: false,
+            recorded: Vec::new(),
+            attacked: Vec::new(),
+            wrong: None,
             depth: 0,
             path: None,
         };
@@ -192,6 +216,10 @@ impl Model {
         let started = engine
             .set_interface(at, 1, interface(mac, number))
             .and_then(|()| engine.admin(at).insert(KEY, &config.as_vr_config()))
+            .and_then(|()| match &self.signed {
+                Some(signed) => signed.start(&mut engine, at, host, &mut node.hosts[host].numbers),
+                None => Ok(()),
+            })
             .and_then(|()| engine.admin(at).set_enabled(KEY, true));
         assert_eq!(started, Ok(()), "a model's configuration is sound");
         let failing = node.hosts[host].failing;
@@ -237,6 +265,9 @@ impl Model {
             node.hosts[host].recent.push(node.now);
         }
         for frame in frames {
+            if self.signed.is_some() {
+                attack::record(node, host, &frame);
+            }
             for to in (0..node.hosts.len()).filter(|to| *to != host) {
                 if node.hosts[to].engine.is_some() {
                     let frame = frame.clone();
@@ -268,21 +299,33 @@ impl Model {
 
     fn deliver(&self, node: &mut Node, at: usize) {
         let message = node.messages.remove(at);
+        let claim = Claim::new(&message.frame);
+        if claim.is_none() {
+            self.hear(node, message.to, &message.frame);
+        }
         let now = node.now;
         let host = &mut node.hosts[message.to];
         if let Some(engine) = &mut host.engine {
-            match Claim::new(&message.frame) {
-                Some(claim) if engine.handle_claim(1, &claim).is_some() => host.probe = 2,
-                Some(_) => {}
-                None => {
-                    let _ = engine.handle_frame(Instant::from_micros(now), 1, &message.frame);
-                }
+            if claim.is_some_and(|claim| engine.handle_claim(1, &claim).is_some()) {
+                host.probe = 2;
             }
             if engine.status(KEY).is_some_and(|s| s.state == State::Active) {
                 host.recent.push(now);
             }
         }
         self.drain(node, message.to);
+    }
+
+    /// Hands a router an advertisement that another one sent.
+    fn hear(&self, node: &mut Node, to: usize, frame: &[u8]) {
+        if let Some(signed) = &self.signed {
+            signed.hear(node, to, frame, true);
+            return;
+        }
+        let now = Instant::from_micros(node.now);
+        if let Some(engine) = &mut node.hosts[to].engine {
+            let _ = engine.handle_frame(now, 1, frame);
+        }
     }
 
     fn deadline(node: &Node, host: usize) -> Option<u64> {
@@ -358,6 +401,14 @@ impl Model {
                     self.time_out(n, host, at);
                 });
             }
+        }
+        if let Some(signed) = &self.signed
+            && node.left.attacks > 0
+        {
+            for (what, target) in signed.late(node) {
+                add(what, &mut |n| self.strike(n, &target));
+            }
+            add("attack on both".into(), &mut |n| self.storm(n));
         }
         for host in 0..node.hosts.len() {
             let h = &node.hosts[host];
@@ -441,6 +492,7 @@ impl Model {
                 };
                 (s.state, s.handing_over, s.priority, s.active_interval).hash(hasher);
                 (s.reason as u8, s.pseudo_header).hash(hasher);
+                host.numbers.hash(hasher);
                 let known = s.active.map(|a| {
                     let at = since(a.last_heard.as_micros());
                     (a.address, a.priority, a.interval, at)
@@ -455,6 +507,10 @@ impl Model {
             messages.sort();
             messages.hash(hasher);
             (node.left, node.unanswered).hash(hasher);
+            node.attacked.hash(hasher);
+            let mut recorded: Vec<&[u8]> = node.recorded.iter().map(|frame| &frame[..]).collect();
+            recorded.sort();
+            recorded.hash(hasher);
             // The horizon ends a story in true time.
             node.now.hash(hasher);
         }
@@ -488,8 +544,8 @@ impl Model {
         Ok(())
     }
 
-    /// From here on messages flow, and nothing goes wrong.
-    fn comes_to_rest(&self, node: &Node) -> Result<(), String> {
+    /// Lets messages flow, with nothing that goes wrong from here on. Returns the end of it.
+    fn comes_to_rest(&self, node: &Node) -> Result<Node, String> {
         let mut node = node.clone();
         let slowest = self
             .configs
@@ -523,7 +579,10 @@ impl Model {
             }
             self.time_out(&mut node, hosts[0], at);
         }
-        Ok(())
+        match node.wrong.take() {
+            Some(wrong) => Err(wrong),
+            None => Ok(node),
+        }
     }
 
     /// One Active router, which is `first` if that is known, no other that would preempt it, and one

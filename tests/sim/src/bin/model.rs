@@ -4,8 +4,9 @@
 use std::process::ExitCode;
 use std::time::Instant;
 
-use vrrp_core::{AdvertInterval, MacMode, OnConflict, Track, TrackEffect};
+use vrrp_core::{AdvertInterval, AntiReplay, MacMode, OnConflict, Track, TrackEffect};
 use vrrp_sim::config::Config;
+use vrrp_sim::model::attack::Signed;
 use vrrp_sim::model::{Budgets, CHECK, Model, router};
 use vrrp_sim::output::complain;
 use vrrp_sim::sayln;
@@ -17,6 +18,7 @@ fn models(long: bool) -> Vec<Model> {
         crashes: 1,
         stops,
         checks: 0,
+        attacks: 0,
         horizon,
     };
     let (two, unlike, three) = match long {
@@ -48,6 +50,7 @@ fn models(long: bool) -> Vec<Model> {
                 name: format!("{priorities:?}, preempt {preempt}, {mac_mode:?} MAC{intervals}"),
                 configs: configs.collect(),
                 budgets,
+                signed: None,
             });
         }
     };
@@ -99,6 +102,7 @@ fn models(long: bool) -> Vec<Model> {
             name: format!("[100, 200], silences, waits {waits:?}"),
             configs,
             budgets: silences,
+            signed: None,
         });
     }
     let (two, three) = match long {
@@ -126,6 +130,36 @@ fn models(long: bool) -> Vec<Model> {
             },
         };
         models.push(checked(model, budgets));
+    }
+    models.extend(signed(long));
+    models
+}
+
+/// Two routers with keys, and an attacker who has recorded everything.
+fn signed(long: bool) -> Vec<Model> {
+    let budgets = |losses, delays, stops, attacks, horizon| Budgets {
+        losses,
+        delays,
+        crashes: 1,
+        stops,
+        checks: 0,
+        attacks,
+        horizon,
+    };
+    let (faults, stops) = match long {
+        true => (budgets(2, 1, 0, 2, 9), budgets(1, 1, 1, 1, 8)),
+        false => (budgets(1, 1, 0, 2, 7), budgets(0, 0, 1, 1, 7)),
+    };
+    let mut models = Vec::new();
+    for replay in [AntiReplay::Time, AntiReplay::Monotonic] {
+        for (preempt, what, budgets) in [(true, "losses", faults), (false, "stops", stops)] {
+            models.push(Model {
+                name: format!("[100, 200], preempt {preempt}, signed, {replay}, {what}"),
+                configs: vec![router(100, preempt), router(200, preempt)],
+                budgets,
+                signed: Some(Signed::new(replay)),
+            });
+        }
     }
     models
 }
