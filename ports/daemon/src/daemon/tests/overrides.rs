@@ -1,4 +1,4 @@
-//! What administrators ask for, and how long it stays in force.
+//! The overrides of administrators, and how long they stay in force.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
