@@ -37,10 +37,11 @@ usage: cargo xtask COMMAND, or COMMAND --help
   lab        the lab's stories, several at once, or those whose name has one of the words
              that are given; --at-once N for another number
   install    build the programs and install them with manual pages, sample and service;
-             --prefix PREFIX (/usr/local), --destdir FOLDER for packagers
+             --prefix PREFIX (/usr/local), --destdir FOLDER and --arch arm64 for packagers
   uninstall  remove what install with the same options has installed
-  package deb [--revision N]
-             build Debian's packages vrrpd, libvrrp0, libvrrp-dev and libapache2-mod-vrrp
+  package deb [--revision N] [--arch arm64]
+             build Debian's packages vrrpd, libvrrp0, libvrrp-dev and libapache2-mod-vrrp;
+             for arm64 on another processor all but the last, and run their programs
   package static [PROCESSOR...]
              build programs that need no library, for x86_64, aarch64, armv7 and riscv64,
              and run them; that of this machine in the lab (takes a while)

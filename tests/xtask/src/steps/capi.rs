@@ -247,7 +247,7 @@ pub(crate) fn size() -> Result<(), Failure> {
     packages::need(packages::C)?;
     for (name, optimise) in [("speed", Optimise::Speed), ("size", Optimise::Size)] {
         say!("built for {name}: ");
-        minimal(&install::build_for(Library::Engine, None, optimise)?)?;
+        minimal(&install::build_for(Library::Engine, None, optimise, None)?)?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::tools::cross::Machine;
 use crate::tools::packages;
 use crate::tools::run::{self, Failure, failed, root, target_dir};
 use crate::tools::scratch::Scratch;
@@ -14,12 +15,15 @@ use crate::tools::scratch::Scratch;
 /// The folder `debian` of the source package.
 const DEBIAN: &str = "ports/daemon/packaging/debian";
 
-/// The packages that are built, in an order in which they can be removed.
+/// The packages that are built, sorted, which is an order in which they can be removed.
 const PACKAGES: [&str; 4] = ["libapache2-mod-vrrp", "libvrrp-dev", "libvrrp0", "vrrpd"];
 
 /// The package that a fresh root needs for ours to be installed without a mirror. httpd, which the module
 /// needs, would be a third of the root: the stories of `apache` in the lab use the module.
 const INCLUDE: &str = "--include=systemd-standalone-sysusers";
+
+/// How much of the log of a build that failed is shown.
+const LAST_LINES: usize = 40;
 
 /// Files and folders that a package manager writes to whatever it installs.
 const OTHERS: [&str; 5] = ["var/lib/dpkg", "var/lib/apt", "var/cache", "var/log", "run"];
@@ -107,21 +111,36 @@ soon master $b
 answered
 "#;
 
-/// `cargo xtask package deb [--revision N]`.
+/// `cargo xtask package deb [--revision N] [--arch arm64]`.
 pub(crate) fn command(args: &[String]) -> Result<(), Failure> {
-    let revision = match args {
-        [] => None,
-        [option, revision] if option == "--revision" => Some(revision.parse().map_err(|_| {
-            let expected = "--revision: expected the number of a Debian revision, such as 2";
-            Failure(format!("{expected}, found '{revision}'"))
-        })?),
-        _ => {
-            let usage = "usage: cargo xtask package deb [--revision N]";
-            return Err(Failure(usage.into()));
+    let usage = || Failure("usage: cargo xtask package deb [--revision N] [--arch arm64]".into());
+    let (mut revision, mut machine) = (None, None);
+    let mut args = args.iter();
+    while let Some(option) = args.next() {
+        let value = args.next().ok_or_else(usage)?;
+        match option.as_str() {
+            "--revision" => {
+                revision = Some(value.parse().map_err(|_| {
+                    let expected =
+                        "--revision: expected the number of a Debian revision, such as 2";
+                    Failure(format!("{expected}, found '{value}'"))
+                })?);
+            }
+            "--arch" => machine = Some(Machine::parse(value)?),
+            _ => return Err(usage()),
         }
-    };
+    }
     packages::need(packages::DEB)?;
-    for package in build(revision)?.packages()? {
+    if machine.is_some() {
+        packages::need(packages::DEB_TESTS)?;
+    }
+    let built = build(revision, machine)?;
+    if let Some(machine) = machine {
+        built.judge()?;
+        built.print_sizes()?;
+        built.emulate(machine)?;
+    }
+    for package in built.packages()? {
         sayln!("{}", package.display());
     }
     Ok(())
@@ -130,13 +149,60 @@ pub(crate) fn command(args: &[String]) -> Result<(), Failure> {
 /// The packages of one version.
 struct Built {
     folder: PathBuf,
+    /// The names of the packages, sorted.
+    names: &'static [&'static str],
 }
 
-/// Builds the packages as the revision in debian/changelog, or as another one.
-fn build(revision: Option<u32>) -> Result<Built, Failure> {
-    let name = revision.map_or("deb".into(), |revision| format!("deb-{revision}"));
+/// Builds the packages as the revision in debian/changelog, or as another one; for this machine, or for
+/// another one.
+fn build(revision: Option<u32>, machine: Option<&Machine>) -> Result<Built, Failure> {
+    let mut name = machine.map_or("deb".into(), |machine| format!("deb-{}", machine.name));
+    if let Some(revision) = revision {
+        name = format!("{name}-{revision}");
+    }
     let folder = std::path::absolute(target_dir().join(name)).map_err(failed(&root()))?;
     let _ = fs::remove_dir_all(&folder);
+    let source = lay_out(&folder, revision)?;
+    let ourselves = env::current_exe().map_err(|e| Failure(e.to_string()))?;
+    let mut build = Command::new("dpkg-buildpackage");
+    // Rust may be no package of Debian's: the tools are looked for when they are used.
+    build
+        .args(["--build=binary", "--no-sign", "--no-check-builddeps"])
+        .current_dir(&source)
+        .env("VRRP_SOURCE", root())
+        .env("XTASK", ourselves);
+    if let Some(machine) = machine {
+        build.args(["--build-profiles=cross", "--host-arch", machine.name]);
+    }
+    // debhelper has a home of its own.
+    for (variable, folder) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
+        if let (None, Some(home)) = (env::var_os(variable), env::var_os("HOME")) {
+            build.env(variable, Path::new(&home).join(folder));
+        }
+    }
+    let log = folder.join("log");
+    sayln!(
+        "dpkg-buildpackage takes some minutes, and writes {}",
+        log.display()
+    );
+    let file = fs::File::create(&log).map_err(failed(&log))?;
+    let errors = file.try_clone().map_err(failed(&log))?;
+    if let Err(failure) = run::run(build.stdout(file).stderr(errors)) {
+        let text = fs::read_to_string(&log).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");
+        return Err(Failure(format!("{failure}; its last lines:\n{last}")));
+    }
+    let names = match machine {
+        None => &PACKAGES[..],
+        // apxs compiles modules of httpd for the machine that it is on.
+        Some(_) => &PACKAGES[1..],
+    };
+    Ok(Built { folder, names })
+}
+
+/// Makes the source package in `folder`; its path.
+fn lay_out(folder: &Path, revision: Option<u32>) -> Result<PathBuf, Failure> {
     let source = folder.join(format!("vrrp-{}", env!("CARGO_PKG_VERSION")));
     fs::create_dir_all(&source).map_err(failed(&source))?;
     run::run(
@@ -159,24 +225,7 @@ fn build(revision: Option<u32>) -> Result<Built, Failure> {
         );
         fs::write(&changelog, entry + &text).map_err(failed(&changelog))?;
     }
-    let ourselves = env::current_exe().map_err(|e| Failure(e.to_string()))?;
-    let mut build = Command::new("dpkg-buildpackage");
-    // Rust may be no package of Debian's: the tools are looked for when they are used.
-    build
-        .args(["--build=binary", "--no-sign", "--no-check-builddeps"])
-        .current_dir(&source)
-        .env("VRRP_SOURCE", root())
-        .env("XTASK", ourselves);
-    // debhelper has a home of its own.
-    for (variable, folder) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
-        if let (None, Some(home)) = (env::var_os(variable), env::var_os("HOME")) {
-            build.env(variable, Path::new(&home).join(folder));
-        }
-    }
-    let log = run::output(&mut build)?;
-    let file = folder.join("log");
-    fs::write(&file, log).map_err(failed(&file))?;
-    Ok(Built { folder })
+    Ok(source)
 }
 
 impl Built {
@@ -193,7 +242,7 @@ impl Built {
             Some(name)
         };
         let names: Vec<String> = found.iter().filter_map(name).collect();
-        match names == PACKAGES {
+        match names == self.names {
             true => Ok(found),
             false => Err(Failure(format!("built the packages {names:?}"))),
         }
@@ -220,6 +269,28 @@ impl Built {
         Ok(())
     }
 
+    /// Unpacks the packages and has qemu run the programs and the library.
+    fn emulate(&self, machine: &Machine) -> Result<(), Failure> {
+        let scratch = Scratch::new("vrrp-emulated")?;
+        let unpacked = scratch.path();
+        for package in self.packages()? {
+            run::run(
+                Command::new("dpkg-deb")
+                    .arg("--extract")
+                    .args([&package, unpacked]),
+            )?;
+        }
+        let emulated = |name: &str| machine.emulate(unpacked.join("usr/sbin").join(name));
+        let sample = unpacked.join("usr/share/doc/vrrpd/vrrpd.conf.sample");
+        let text = run::output(emulated("vrrpd").arg("--check").arg(sample))?;
+        if !text.contains("correct, 2 virtual routers") {
+            return Err(Failure(format!("vrrpd --check says:\n{text}")));
+        }
+        let version = run::stdout(emulated("vrrpctl").arg("--version"))?;
+        sayln!("{} for {}: runs", version.trim(), machine.name);
+        Ok(())
+    }
+
     fn print_sizes(&self) -> Result<(), Failure> {
         for package in self.packages()? {
             let size = fs::metadata(&package).map_err(failed(&package))?.len();
@@ -239,10 +310,10 @@ pub(crate) fn check() -> Result<(), Failure> {
     packages::need(packages::DEB)?;
     packages::need(packages::DEB_TESTS)?;
     packages::need(packages::NETWORK)?;
-    let first = build(None)?;
+    let first = build(None, None)?;
     first.judge()?;
     first.print_sizes()?;
-    let second = build(Some(2))?;
+    let second = build(Some(2), None)?;
     let scratch = Scratch::new("vrrp-root")?;
     let fresh = Fresh::new(scratch.path().join("root"))?;
     let before = fresh.tree()?;

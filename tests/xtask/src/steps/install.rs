@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::tools::cross::Machine;
 use crate::tools::paths;
 use crate::tools::run::{self, Failure, cargo, failed, root, target_dir};
 
@@ -52,7 +53,7 @@ pub(crate) const FREEBSD_LIBS: &str = "-lexecinfo -lpthread -lrt -lutil -lm -lc"
 /// Builds both forms of the library and answers the folder that holds them. Without `capacities`
 /// they are those of the environment.
 pub(crate) fn build(library: Library, capacities: Option<[u32; 3]>) -> Result<PathBuf, Failure> {
-    build_for(library, capacities, Optimise::Speed)
+    build_for(library, capacities, Optimise::Speed, None)
 }
 
 /// The goal of the compiler.
@@ -62,19 +63,26 @@ pub(crate) enum Optimise {
     Size,
 }
 
-/// As [`build`].
+/// As [`build`], for a goal, and for another machine.
 pub(crate) fn build_for(
     library: Library,
     capacities: Option<[u32; 3]>,
     optimise: Optimise,
+    machine: Option<&Machine>,
 ) -> Result<PathBuf, Failure> {
-    let target_dir = target_dir().join("capi");
-    let mut command = cargo();
+    let folder = target_dir().join("capi");
+    let (mut command, built) = match machine {
+        None => {
+            let mut command = cargo();
+            command.current_dir(root());
+            command.args(["rustc", "--target-dir"]).arg(&folder);
+            (command, folder)
+        }
+        Some(machine) => (machine.cargo("rustc")?, machine.folder()),
+    };
     command
-        .current_dir(root())
-        .args(["rustc", "--release", "--package", "vrrp-ffi"])
-        .args(["--crate-type", "staticlib,cdylib", "--target-dir"])
-        .arg(&target_dir);
+        .args(["--release", "--package", "vrrp-ffi"])
+        .args(["--crate-type", "staticlib,cdylib"]);
     if library == Library::Engine {
         command.args(ENGINE_ALONE);
     }
@@ -86,7 +94,7 @@ pub(crate) fn build_for(
     }
     paths::remap(&mut command);
     run::run(&mut command)?;
-    let built = target_dir.join("release");
+    let built = built.join("release");
     for library in ["libvrrp.so", "libvrrp.a"] {
         paths::check(&built.join(library))?;
     }
@@ -120,11 +128,11 @@ pub(crate) fn defines(capacities: [u32; 3]) -> [String; 3] {
     ]
 }
 
-const USAGE: &str =
-    "usage: cargo xtask install-c [--engine] [--destdir FOLDER] [--libdir FOLDER] PREFIX";
+const USAGE: &str = "usage: cargo xtask install-c [--engine] [--destdir FOLDER [--arch arm64]] \
+                     [--libdir FOLDER] PREFIX";
 
 /// Where the library goes.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 struct Layout {
     /// The prefix that programs will find it below, as written into vrrp.pc.
     prefix: PathBuf,
@@ -132,6 +140,8 @@ struct Layout {
     libdir: String,
     /// A folder that stands for the root of the file system, for packagers.
     destdir: Option<PathBuf>,
+    /// Another machine that the library is for.
+    machine: Option<&'static Machine>,
 }
 
 impl Layout {
@@ -139,13 +149,14 @@ impl Layout {
     fn parse(args: &[String]) -> Result<(Library, Self), Failure> {
         let usage = || Failure(USAGE.into());
         let (mut library, mut libdir) = (Library::Whole, "lib".to_owned());
-        let (mut destdir, mut prefix) = (None, None);
+        let (mut destdir, mut prefix, mut machine) = (None, None, None);
         let mut args = args.iter();
         while let Some(arg) = args.next() {
             match arg.as_str() {
                 "--engine" => library = Library::Engine,
                 "--libdir" => libdir = args.next().ok_or_else(usage)?.clone(),
                 "--destdir" => destdir = Some(PathBuf::from(args.next().ok_or_else(usage)?)),
+                "--arch" => machine = Some(Machine::parse(args.next().ok_or_else(usage)?)?),
                 option if option.starts_with('-') => return Err(usage()),
                 path if prefix.is_none() => prefix = Some(PathBuf::from(path)),
                 _ => return Err(usage()),
@@ -156,12 +167,16 @@ impl Layout {
                 "--libdir: expected a folder below the prefix, such as lib/x86_64-linux-gnu, found '{libdir}'"
             )));
         }
+        if machine.is_some() && destdir.is_none() {
+            return Err(usage());
+        }
         // vrrp.pc names it, wherever it is read.
         let absolute = |path: PathBuf| std::path::absolute(&path).map_err(failed(&path));
         let layout = Self {
             prefix: absolute(prefix.ok_or_else(usage)?)?,
             libdir,
             destdir: destdir.map(absolute).transpose()?,
+            machine,
         };
         Ok((library, layout))
     }
@@ -210,12 +225,13 @@ pub(crate) fn install(library: Library, prefix: &Path) -> Result<(), Failure> {
         prefix: prefix.into(),
         libdir: "lib".into(),
         destdir: None,
+        machine: None,
     };
     install_at(library, &layout)
 }
 
 fn install_at(library: Library, layout: &Layout) -> Result<(), Failure> {
-    let built = build(library, None)?;
+    let built = build_for(library, None, Optimise::Speed, layout.machine)?;
     let version = env!("CARGO_PKG_VERSION");
     let major = env!("CARGO_PKG_VERSION_MAJOR");
     let lib = folder(layout, &layout.libdir)?;
@@ -305,6 +321,7 @@ mod tests {
             &["--libdir"],
             &["--libdir", "/lib", "/usr"],
             &["--static", "/usr"],
+            &["--arch", "arm64", "/usr"],
         ] {
             assert!(parse(bad).is_err(), "{bad:?}");
         }

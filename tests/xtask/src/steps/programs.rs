@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::steps;
+use crate::tools::cross::Machine;
 use crate::tools::paths;
-use crate::tools::run::{self, Failure, cargo, root, target_dir};
+use crate::tools::run::{self, Failure, cargo, install_dir, root};
 
-const USAGE: &str = "usage: cargo xtask install|uninstall [--prefix PREFIX] [--destdir FOLDER]";
+const USAGE: &str =
+    "usage: cargo xtask install|uninstall [--prefix PREFIX] [--destdir FOLDER [--arch arm64]]";
 
 /// The default prefix, which is also the one that the unit in the repository is written for.
 const DEFAULT_PREFIX: &str = "/usr/local";
@@ -48,30 +50,34 @@ pub(crate) struct Place {
     prefix: String,
     /// A folder that stands for the root of the file system, for packagers.
     destdir: Option<PathBuf>,
+    /// Another machine that the programs are for.
+    machine: Option<&'static Machine>,
 }
 
 impl Place {
     /// Reads the arguments of both commands.
     pub(crate) fn parse(args: &[String]) -> Result<Self, Failure> {
         let mut prefix = DEFAULT_PREFIX.to_owned();
-        let mut destdir = None;
+        let (mut destdir, mut machine) = (None, None);
         let mut args = args.iter();
         while let Some(arg) = args.next() {
             let (name, value) = match arg.split_once('=') {
                 Some((name, value)) => (name, Some(value.to_owned())),
                 None => (arg.as_str(), None),
             };
-            if !["--prefix", "--destdir"].contains(&name) {
+            if !["--prefix", "--destdir", "--arch"].contains(&name) {
                 return Err(Failure(format!("unexpected '{arg}'\n{USAGE}")));
             }
             let value = value.or_else(|| args.next().cloned());
             let value = value.filter(|v| !v.is_empty());
             let value = value.ok_or_else(|| Failure(format!("{name} needs a value\n{USAGE}")))?;
-            if name == "--prefix" {
-                prefix = value;
-            } else {
-                let absolute = std::path::absolute(&value);
-                destdir = Some(absolute.map_err(|e| Failure(format!("{value}: {e}")))?);
+            match name {
+                "--prefix" => prefix = value,
+                "--arch" => machine = Some(Machine::parse(&value)?),
+                _ => {
+                    let absolute = std::path::absolute(&value);
+                    destdir = Some(absolute.map_err(|e| Failure(format!("{value}: {e}")))?);
+                }
             }
         }
         // The service's files give some characters a meaning of their own.
@@ -81,9 +87,19 @@ impl Place {
                 "--prefix: expected an absolute path of letters, digits and . _ + -, found '{prefix}'"
             )));
         }
+        if let (Some(machine), None) = (machine, &destdir) {
+            let name = machine.name;
+            return Err(Failure(format!(
+                "--arch {name}: programs for another machine are installed with --destdir\n{USAGE}"
+            )));
+        }
         // `/` itself leaves an empty prefix: /sbin, /share.
         let prefix = prefix.trim_end_matches('/').to_owned();
-        Ok(Self { prefix, destdir })
+        Ok(Self {
+            prefix,
+            destdir,
+            machine,
+        })
     }
 
     /// The path of an installed file on this machine, now.
@@ -212,8 +228,8 @@ fn pages(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 /// `cargo xtask install`.
 pub(crate) fn install(args: &[String]) -> Result<(), Failure> {
     let place = Place::parse(args)?;
-    build()?;
-    put(&place, System::HERE)?;
+    let built = build(place.machine)?;
+    put(&place, System::HERE, &built)?;
     let unit = place.path("lib/systemd/system/vrrpd.service");
     if place.destdir.is_none() && System::HERE == System::Linux {
         sayln!("{}", next(&place, &unit));
@@ -223,25 +239,26 @@ pub(crate) fn install(args: &[String]) -> Result<(), Failure> {
 
 /// Builds the programs as they are installed and published: their files name no folder of this
 /// machine. They have a target folder of their own, as other options would build everything anew.
-fn build() -> Result<(), Failure> {
-    let mut command = cargo();
-    command
-        .current_dir(root())
-        .args(["build", "--release", "--target-dir"])
-        .arg(target())
-        .args(steps::PROGRAMS);
+/// The folder that has them.
+fn build(machine: Option<&Machine>) -> Result<PathBuf, Failure> {
+    let (mut command, built) = match machine {
+        None => {
+            let mut command = cargo();
+            command.current_dir(root());
+            command.args(["build", "--target-dir"]).arg(install_dir());
+            (command, install_dir())
+        }
+        Some(machine) => (machine.cargo("build")?, machine.folder()),
+    };
+    command.arg("--release").args(steps::PROGRAMS);
     paths::remap(&mut command);
-    run::run(&mut command)
+    run::run(&mut command)?;
+    Ok(built.join("release"))
 }
 
 /// The folder of the programs as they are installed, once they are built.
 pub(crate) fn built() -> Result<PathBuf, Failure> {
-    build()?;
-    Ok(target().join("release"))
-}
-
-fn target() -> PathBuf {
-    target_dir().join("install")
+    build(None)
 }
 
 /// The administrator's next commands, which depend on where systemd looks for units.
@@ -266,11 +283,11 @@ pub(crate) fn uninstall(args: &[String]) -> Result<(), Failure> {
     remove(&Place::parse(args)?, System::HERE)
 }
 
-fn put(place: &Place, system: System) -> Result<(), Failure> {
+fn put(place: &Place, system: System, built: &Path) -> Result<(), Failure> {
     for file in files(system)? {
         let octets = match &file.from {
             Origin::Program(name) => {
-                let program = target().join("release").join(name);
+                let program = built.join(name);
                 paths::check(&program)?;
                 read(&program)?
             }
@@ -280,8 +297,12 @@ fn put(place: &Place, system: System) -> Result<(), Failure> {
                 text.replace(form, &place.prefix).into_bytes()
             }
             Origin::Completion(shell) => {
-                let vrrpctl = target().join("release/vrrpctl");
-                run::stdout(Command::new(vrrpctl).args(["completion", shell]))?.into_bytes()
+                let vrrpctl = built.join("vrrpctl");
+                let mut command = match place.machine {
+                    None => Command::new(vrrpctl),
+                    Some(machine) => machine.emulate(vrrpctl),
+                };
+                run::stdout(command.args(["completion", shell]))?.into_bytes()
             }
         };
         let to = place.path(&file.to);
@@ -363,6 +384,8 @@ mod tests {
             path(&["--destdir", "/tmp/stage", "--prefix", "/usr"]),
             Some("/tmp/stage/usr/sbin/vrrpd".into())
         );
+        let elsewhere = place(&["--destdir=/tmp/stage", "--arch=arm64"]);
+        assert!(elsewhere.is_ok_and(|p| p.machine.is_some()));
         for bad in [
             &["--prefix"][..],
             &["--prefix="],
@@ -372,6 +395,8 @@ mod tests {
             &["--destdir"],
             &["/usr"],
             &["--bogus", "/usr"],
+            &["--arch", "arm64"],
+            &["--destdir", "/tmp/stage", "--arch", "vax"],
         ] {
             assert!(place(bad).is_err(), "{bad:?}");
         }

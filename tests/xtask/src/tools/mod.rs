@@ -1,6 +1,7 @@
 //! The parts that steps share: programs to run, packages, temporary folders, output.
 
 pub(crate) mod apart;
+pub(crate) mod cross;
 pub(crate) mod debian_rust;
 pub(crate) mod output;
 pub(crate) mod packages;

@@ -18,6 +18,15 @@ pub(crate) const SYSTEMD: &[&str] = &["systemd"];
 pub(crate) const DEB: &[&str] = &["apache2-dev", "debhelper", "dpkg-dev", "pkg-config"];
 /// Judges Debian packages, and installs them in a root of their own.
 pub(crate) const DEB_TESTS: &[&str] = &["debootstrap", "iputils-ping", "lintian"];
+/// Builds for arm64 on another processor, and runs what was built.
+pub(crate) const CROSS_ARM64: &[&str] = &[
+    "cargo-web",
+    "gcc-aarch64-linux-gnu",
+    "libc6-dev-arm64-cross",
+    "qemu-user-static",
+    "rust-web-src",
+    "rustc-web",
+];
 /// Builds static programs, and runs those of other processors.
 pub(crate) const STATIC: &[&str] = &[
     "binutils",

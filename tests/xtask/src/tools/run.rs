@@ -41,6 +41,11 @@ pub(crate) fn target_dir() -> PathBuf {
     }
 }
 
+/// The target folder of what is built to be installed, for this machine and for others.
+pub(crate) fn install_dir() -> PathBuf {
+    target_dir().join("install")
+}
+
 /// A shell script of the name `story` in namespaces of its own: mounts, network, and processes, which end
 /// with it. For the caller to add the script's arguments to.
 pub(crate) fn story(script: &str) -> Command {
