@@ -36,8 +36,14 @@ impl Filter {
         named && self.is_on(interface) && self.family.is_none_or(|wanted| wanted == family)
     }
 
-    /// Whether this virtual router is wanted.
+    /// Whether this virtual router is wanted, by its own name or by that of its group.
     pub fn fits_router(&self, router: &VirtualRouter) -> bool {
+        let group = router.group.as_ref().map(|group| group.name.as_str());
+        self.fits_itself(router) || self.fits(router.vrid, group, &router.interface, router.family)
+    }
+
+    /// Whether this virtual router is wanted, by its own name.
+    fn fits_itself(&self, router: &VirtualRouter) -> bool {
         let name = router.name.as_deref();
         self.fits(router.vrid, name, &router.interface, router.family)
     }
@@ -70,7 +76,8 @@ impl Filter {
             Answer::Log(log) => !log.records.is_empty(),
             _ => false,
         };
-        self.names_all() || in_answer || here.any(|router| self.fits_router(router))
+        // Masters and records do not tell of groups.
+        self.names_all() || in_answer || here.any(|router| self.fits_itself(router))
     }
 
     /// Leaves of an answer what is wanted. False: it had virtual routers of this host, and none of
@@ -79,7 +86,7 @@ impl Filter {
         match answer {
             Answer::Status(status) => {
                 let routers = &mut status.virtual_routers;
-                routers.retain(|r| self.fits(r.vrid, r.name.as_deref(), &r.interface, r.family));
+                routers.retain(|router| self.fits_router(router));
                 if !self.is_empty() {
                     let used = routers.iter().flat_map(|r| &r.checks);
                     let used: BTreeSet<&str> = used.map(|used| used.name.as_str()).collect();
@@ -126,7 +133,7 @@ impl fmt::Display for Filter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vrrp_control::{Log, Notice, Seen};
+    use vrrp_control::{Group, Log, Notice, Seen};
 
     #[test]
     fn vrids_and_names_choose_any_of_them() {
@@ -136,10 +143,15 @@ mod tests {
             interface: interface.to_owned(),
             ..VirtualRouter::default()
         };
+        let mut member = router(2, None, "eth0");
+        member.group = Some(Group {
+            name: "gateway".into(),
+            ..Group::default()
+        });
         let all = Status {
             virtual_routers: vec![
                 router(1, Some("web"), "eth0"),
-                router(2, None, "eth0"),
+                member,
                 router(2, Some("mail"), "eth1"),
             ],
             ..Status::default()
@@ -168,6 +180,8 @@ mod tests {
         assert_eq!(left(&by(&[2], &[], None)), "eth02 eth12");
         assert_eq!(left(&by(&[2], &[], Some("eth1"))), "eth12");
         assert_eq!(left(&by(&[], &["web"], Some("eth1"))), "");
+        assert_eq!(left(&by(&[], &["gateway"], None)), "eth02");
+        assert_eq!(left(&by(&[], &["gateway", "web"], None)), "eth01 eth02");
         let nobody = by(&[9], &["dns"], Some("eth1"));
         assert_eq!(left(&nobody), "");
         assert_eq!(nobody.to_string(), "VRID 9 or dns on eth1");
@@ -178,9 +192,17 @@ mod tests {
         let status = Status {
             virtual_routers: vec![VirtualRouter {
                 vrid: 1,
+                group: Some(Group {
+                    name: "gateway".into(),
+                    ..Group::default()
+                }),
                 ..VirtualRouter::default()
             }],
             ..Status::default()
+        };
+        let by_group = Filter {
+            names: vec!["gateway".into()],
+            ..Filter::default()
         };
         let by = |vrid| Filter {
             vrids: vec![vrid],
@@ -198,6 +220,7 @@ mod tests {
         ] {
             assert!(by(1).is_known(&status, &nothing));
             assert!(!by(9).is_known(&status, &nothing));
+            assert!(!by_group.is_known(&status, &nothing));
             assert!(by(9).is_known(&status, &something));
             assert!(Filter::default().is_known(&Status::default(), &nothing));
         }

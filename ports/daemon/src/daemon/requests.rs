@@ -250,9 +250,13 @@ impl<P: Platform> Daemon<P> {
         }
     }
 
-    /// The virtual routers of a name: of one family or both.
+    /// The virtual routers of a name: of one family or both of a section, or the members of a group.
     fn find_named(&self, name: &str, which: &Which) -> Result<Vec<VrId>, String> {
-        let fits = |id: &&VrId| id.name.as_deref() == Some(name) && is_on(id, which);
+        let mut groups = self.host.groups().into_iter();
+        let group = groups.find(|group| &*group.name == name);
+        let is_member = |id: &VrId| group.as_ref().is_some_and(|g| g.members.contains(id));
+        let is_named = |id: &VrId| id.name.as_deref() == Some(name) || is_member(id);
+        let fits = |id: &&VrId| is_named(id) && is_on(id, which);
         let found: Vec<VrId> = self.configured.iter().filter(fits).cloned().collect();
         match found.is_empty() {
             true => Err(format!("there is no such virtual router: {name}")),

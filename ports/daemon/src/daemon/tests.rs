@@ -1,5 +1,6 @@
 //! The whole daemon over a platform that is not there.
 
+mod groups;
 mod overrides;
 pub(crate) mod platform;
 

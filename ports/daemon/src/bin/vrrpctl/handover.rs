@@ -109,10 +109,9 @@ fn status(ask: &mut dyn FnMut(&Request) -> Result<Answer, Failure>) -> Result<St
 }
 
 fn fits(which: &Which, router: &VirtualRouter) -> bool {
-    let by_name = router
-        .name
-        .as_ref()
-        .is_some_and(|name| which.names.contains(name));
+    let group = router.group.as_ref().map(|group| &group.name);
+    let mut names = router.name.iter().chain(group);
+    let by_name = names.any(|name| which.names.contains(name));
     let by_number = which.vrid == router.vrid || which.more.contains(&router.vrid);
     let named = which.all || by_number || by_name;
     let on = which
@@ -164,4 +163,30 @@ fn show(all: &[Leaving], form: Form) -> Result<(), Failure> {
     print(&text)
         .map(drop)
         .map_err(|(_, why)| (UNREACHABLE, why))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use vrrp_control::Group;
+
+    #[test]
+    fn the_name_of_a_group_fits_its_members() {
+        let router = VirtualRouter {
+            vrid: 7,
+            name: Some("web".into()),
+            group: Some(Group {
+                name: "gateway".into(),
+                ..Group::default()
+            }),
+            ..VirtualRouter::default()
+        };
+        for (name, expected) in [("web", true), ("gateway", true), ("mail", false)] {
+            let which = Which {
+                names: vec![name.into()],
+                ..Which::default()
+            };
+            assert_eq!(fits(&which, &router), expected, "{name}");
+        }
+    }
 }
