@@ -277,6 +277,10 @@ pub struct Group {
     pub members: Vec<String>,
     /// Whether the virtual router would be master, and waits for the others.
     pub waits: bool,
+    /// The members that would not be master, for which those that would be wait, each with its cause in
+    /// words.
+    #[serde(default)]
+    pub obstacles: Vec<String>,
 }
 
 /// How a check stands.

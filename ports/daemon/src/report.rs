@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use vrrp_core::{
     ActiveRouter, ChecksumMode, Family, Instant, MacMode, OnConflict, Reason, State, Statistics,
-    TrackEffect, Version,
+    Status, TrackEffect, Version,
 };
 use vrrp_host::{
     About, AuthReport, GroupReport, InterfaceReport, Lateness, RoutingItem, Sighting, TrackReport,
-    Tracked, VrId, VrReport, Warning,
+    Tracked, VrId, VrReport, Warning, Why,
 };
 
 use vrrp_control::{
@@ -34,10 +34,13 @@ pub const fn state(state: State) -> vrrp_control::State {
     }
 }
 
-/// A reason as one word that does not change. The first four are the new-active-reason of
+/// The cause of a change as one word that does not change. The first four are the new-active-reason of
 /// draft-ietf-rtgwg-vrrp-rfc8347bis, where that has the same.
-pub const fn cause(reason: Reason) -> &'static str {
-    match reason {
+pub const fn cause(why: &Why) -> &'static str {
+    if why.group.is_some() {
+        return "group";
+    }
+    match why.reason {
         Reason::ActiveTimeout => "no-response",
         Reason::ActiveUnheard => "unheard",
         Reason::Preempted => "preempted",
@@ -72,7 +75,29 @@ pub fn group(report: &VrReport, groups: &[GroupReport], now: Instant) -> Option<
         reason: group.why.to_string(),
         members: group.members.iter().map(ToString::to_string).collect(),
         waits: report.status.due,
+        obstacles: group.obstacles.iter().map(obstacle).collect(),
     })
+}
+
+/// A member that would not be master, and its cause.
+fn obstacle((member, status): &(VrId, Status)) -> String {
+    let ours = status.priority;
+    let heard = status.active.filter(|active| active.priority != 0);
+    let cause = match heard {
+        _ if status.resigned => "was told to resign".to_owned(),
+        Some(active) if active.priority >= ours.get() => format!(
+            "hears {} (priority {}), its own is {ours}",
+            active.address, active.priority
+        ),
+        _ if status.standing_back => "stands back".to_owned(),
+        Some(active) => format!(
+            "hears {} (priority {}), and has not preempted it",
+            active.address, active.priority
+        ),
+        None if status.state == State::Initialize => "takes no part yet".to_owned(),
+        None => "has not waited long enough for a master".to_owned(),
+    };
+    format!("{member} {cause}")
 }
 
 /// How a virtual router stands, with those of `warnings` that are about it, and why its state changed
@@ -103,7 +128,7 @@ pub fn virtual_router(
             }
             None => reason.to_owned(),
         },
-        cause: cause(report.why.reason).into(),
+        cause: cause(&report.why).into(),
         priority: status.priority.get(),
         base_priority: status.base_priority.get(),
         configured_priority: report.configured_priority.get(),

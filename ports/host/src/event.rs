@@ -10,10 +10,10 @@ use vrrp_core::{
 };
 
 use crate::config::VrId;
-use crate::report::GroupWhy;
+use crate::report::{GroupReason, GroupWhy};
 
 /// The reason of a change of state, with the numbers of that moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Why {
     /// The engine's reason.
@@ -26,6 +26,9 @@ pub struct Why {
     pub down_interval: Duration,
     /// The wish that [`Reason::Disabled`] stands for.
     pub ended: Ended,
+    /// The synchronisation group that decided it, where nothing of the virtual router itself did: another
+    /// member is the cause.
+    pub group: Option<GroupReason>,
 }
 
 impl Why {
@@ -36,7 +39,13 @@ impl Why {
             priority: status.priority,
             down_interval: status.down_interval.into(),
             ended,
+            group: None,
         }
+    }
+
+    /// Names the group that decided the change.
+    pub(crate) fn of_group(self, group: Option<GroupReason>) -> Self {
+        Self { group, ..self }
     }
 }
 

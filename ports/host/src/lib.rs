@@ -59,8 +59,8 @@ pub use host_if::HostIf;
 pub use limits::{MAX_ADDRESSES, MAX_INTERFACES, MAX_VIRTUAL_ROUTERS};
 pub use platform::{AddressChange, Incoming, Platform, PlatformWarning, Subject, Waited};
 pub use report::{
-    About, AuthReport, GroupReport, GroupWhy, Holder, InterfaceReport, Lateness, PathState,
-    Refused, Rejection, Reload, SecondPath, Sighting, TrackReport, VrReport, Warning,
+    About, AuthReport, GroupReason, GroupReport, GroupWhy, Holder, InterfaceReport, Lateness,
+    PathState, Refused, Rejection, Reload, SecondPath, Sighting, TrackReport, VrReport, Warning,
 };
 pub use routing::{
     MAX_ROUTING, Network, Route, RouteKind, RouteScope, RoutingError, RoutingItem, Rule, RuleAction,

@@ -120,6 +120,7 @@ mod tests {
                 priority: Priority::DEFAULT,
                 down_interval: Duration::ZERO,
                 ended: Ended::Disabled,
+                group: None,
             },
             addresses: Vec::new(),
         }

@@ -11,8 +11,9 @@ use vrrp_core::{
 };
 
 use crate::config::{AddressSpec, Tracked, VrId};
-use crate::event::Why;
+use crate::event::{Ended, Why};
 use crate::routing::RoutingItem;
+use crate::wording;
 
 /// A virtual router as it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +101,25 @@ pub struct GroupReport {
     pub why: GroupWhy,
     /// Its members, in the order in which their elections count.
     pub members: Vec<VrId>,
+    /// The members that would not be Active, while the group is Backup: each keeps those that would be
+    /// waiting.
+    pub obstacles: Vec<(VrId, Status)>,
+}
+
+/// A synchronisation group that decided a change of state, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GroupReason {
+    /// The name of the group.
+    pub name: Arc<str>,
+    /// Why the group is in its state, with the member that is the cause.
+    pub why: GroupWhy,
+}
+
+impl fmt::Display for GroupReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "group {}: {}", self.name, self.why)
+    }
 }
 
 /// Why a synchronisation group changed its state.
@@ -112,8 +132,10 @@ pub enum GroupWhy {
     Won,
     /// This member cannot take part.
     Fault(VrId),
+    /// This member could not take part, and can again.
+    Recovered(VrId),
     /// The administrator has disabled or removed it, or the host stops.
-    Stopped,
+    Stopped(Ended),
     /// A member has lost its election.
     Lost {
         /// The member.
@@ -128,7 +150,8 @@ impl fmt::Display for GroupWhy {
         match self {
             GroupWhy::Started => f.write_str("every member can take part"),
             GroupWhy::Won => f.write_str("every member has won its election"),
-            GroupWhy::Stopped => f.write_str("stopped"),
+            GroupWhy::Stopped(ended) => f.write_str(wording::ended(*ended)),
+            GroupWhy::Recovered(member) => write!(f, "{member} could not take part for a moment"),
             GroupWhy::Fault(member) => write!(f, "{member} cannot take part"),
             GroupWhy::Lost {
                 member,

@@ -25,6 +25,9 @@ pub fn seconds(span: Duration) -> String {
 
 /// Why a state changed.
 pub fn reason(why: &Why) -> String {
+    if let Some(group) = &why.group {
+        return group.to_string();
+    }
     let from = |peer: Peer| format!("{} (priority {})", peer.address, peer.priority);
     let ours = why.priority;
     match (why.reason, why.peer) {
@@ -318,6 +321,7 @@ mod tests {
                 priority: Priority::DEFAULT,
                 down_interval: Duration::from_micros(3_609_375),
                 ended: Ended::Removed,
+                group: None,
             },
             addresses: Vec::new(),
         };

@@ -9,7 +9,7 @@ use vrrp_control::{
 use vrrp_core::{AdvertInterval, Priority, Version};
 use vrrp_host::wording::{ago, seconds, span, utc};
 
-use super::text::{is_master_now, name, override_warning, record};
+use super::text::{is_master_now, name, obstacles, override_warning, record};
 
 /// Records of the past that are shown.
 const PAST: usize = 8;
@@ -102,7 +102,8 @@ fn in_group(router: &VirtualRouter, group: &Group) -> String {
     match (group.wanted, group.waits) {
         (State::Master, _) => format!("Its group {called} is master here, with {others}."),
         (State::Backup, true) => format!(
-            "It would be master, and waits for its group {called}: not every member would, of {others}."
+            "It would be master, and waits for its group {called}{}.",
+            obstacles(group)
         ),
         (State::Backup, false) => {
             format!("Its group {called} is backup, with {others}: {why}.")
@@ -204,7 +205,11 @@ fn backup(facts: &Facts<'_>) -> Vec<String> {
     if let Some(held) = held_by_clock(router) {
         return vec![held];
     }
+    let is_due = router.group.as_ref().is_some_and(|group| group.waits);
     let Some(peer) = living(router) else {
+        if is_due {
+            return vec!["This host is backup and hears no master.".into()];
+        }
         if let Some(Conflict { address, mac, .. }) = awaited(router) {
             return vec![format!(
                 "This host is backup and hears no master, and it does not take over (onconflict = wait), as a host with the MAC {mac} answers for {address}. It takes over an interval after the last answer."
@@ -228,6 +233,7 @@ fn backup(facts: &Facts<'_>) -> Vec<String> {
         std::cmp::Ordering::Equal => {
             Some("The priorities are equal: a master that serves is left alone.".into())
         }
+        std::cmp::Ordering::Less if is_due => None,
         std::cmp::Ordering::Less => Some(why_not_preempt(facts)),
     });
     all
@@ -1157,10 +1163,19 @@ mod tests {
         says(&of(group.clone()), &[], &[], &[text]);
         let waits = of(Group {
             waits: true,
+            obstacles: vec!["VRID 2 on eth1 (ipv4) was told to resign".into()],
             ..group
         });
-        let text = "waits for its group gw: not every member would, of VRID 2 on eth1 (ipv4).";
+        let text = "It would be master, and waits for its group gw: VRID 2 on eth1 (ipv4) was told to resign.";
         says(&waits, &[], &[], &[text]);
+        let said = explain(&Facts {
+            router: &waits,
+            seen: &[],
+            records: &[],
+        });
+        for wrong in ["heard a moment ago", "takes over when it has heard none"] {
+            assert!(!said.contains(wrong), "{said}");
+        }
     }
 
     #[test]

@@ -449,9 +449,17 @@ fn of_group(group: &Group) -> String {
     }
     text += &format!(", {}", group.reason);
     if group.waits {
-        text += "; this one would be master, and waits for the others";
+        text += &format!("; this one would be master, and waits{}", obstacles(group));
     }
     text
+}
+
+/// The members that a group waits for: `: VRID 2 on eth1 (ipv4) was told to resign`.
+pub(super) fn obstacles(group: &Group) -> String {
+    match group.obstacles.as_slice() {
+        [] => " for the others".to_owned(),
+        some => format!(": {}", some.join("; ")),
+    }
 }
 
 /// The priority that is advertised, and how it differs from the configured one.

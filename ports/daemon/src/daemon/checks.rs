@@ -59,10 +59,12 @@ impl<P: Platform> Daemon<P> {
     pub(super) fn reason(&self, id: &VrId, why: &Why) -> String {
         let reason = wording::reason(why);
         match why.reason {
-            Reason::TrackedFault => {
+            Reason::TrackedFault if why.group.is_none() => {
                 let faults = self.board.reason(id, |effect| effect == TrackEffect::Fault);
                 faults.unwrap_or(reason)
             }
+            // The members of a group resign when the first of them that stands back is succeeded.
+            Reason::Resigned if why.group.is_some() => self.drain_reason(id).unwrap_or(reason),
             Reason::StandsBack => {
                 let drained = self.drain_reason(id);
                 drained

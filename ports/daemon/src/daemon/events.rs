@@ -98,7 +98,7 @@ impl<P: Platform> Daemon<P> {
             occasion: match (to, why) {
                 (State::Active, _) => Occasion::Master,
                 (State::Backup, _) => Occasion::Backup,
-                (State::Initialize, GroupWhy::Stopped) => Occasion::Stop,
+                (State::Initialize, GroupWhy::Stopped(_)) => Occasion::Stop,
                 (State::Initialize, _) => Occasion::Fault,
             },
             old_state: wording::state(*from),
@@ -130,7 +130,7 @@ impl<P: Platform> Daemon<P> {
             return;
         };
         let reason = self.reason(id, why);
-        self.count_transition(id, *to, why.reason);
+        self.count_transition(id, *to, report::cause(why));
         let happening = Happening {
             occasion: occasion(*to, why.reason),
             old_state: wording::state(*from),
@@ -156,8 +156,8 @@ impl<P: Platform> Daemon<P> {
         self.record(told);
     }
 
-    fn count_transition(&mut self, id: &VrId, to: State, reason: Reason) {
-        let (to, cause) = (report::state(to), report::cause(reason));
+    fn count_transition(&mut self, id: &VrId, to: State, cause: &str) {
+        let to = report::state(to);
         let all = self.transitions.entry(id.clone()).or_default();
         match all
             .iter_mut()

@@ -8,9 +8,9 @@ use vrrp_core::{Instant, MAX_TRACKS, Reason, State, Status, TrackEffect, VrKey};
 
 use super::core::{Core, Vr};
 use crate::config::{GroupSpec, VrId, VrSpec};
-use crate::event::Event;
+use crate::event::{Ended, Event};
 use crate::host_if::HostIf;
-use crate::report::{GroupReport, GroupWhy, Warning};
+use crate::report::{GroupReason, GroupReport, GroupWhy, Warning};
 
 /// The groups of a host, by name.
 #[derive(Debug, Default)]
@@ -128,7 +128,7 @@ impl Core {
     }
 
     /// Looks at every group, and tells the engine what has changed. Returns whether anything has.
-    pub(super) fn review_groups(&mut self, now: Instant) -> bool {
+    pub(super) fn review_groups(&mut self, now: Instant, stopping: bool) -> bool {
         if self.groups.all.is_empty() {
             return false;
         }
@@ -136,7 +136,7 @@ impl Core {
         let mut next: Option<Instant> = None;
         let mut news = false;
         for group in &mut all {
-            let (at, told) = self.review_group(now, group);
+            let (at, told) = self.review_group(now, group, stopping);
             next = next.into_iter().chain(at).min();
             news |= told;
         }
@@ -145,7 +145,12 @@ impl Core {
         news
     }
 
-    fn review_group(&mut self, now: Instant, group: &mut Running) -> (Option<Instant>, bool) {
+    fn review_group(
+        &mut self,
+        now: Instant,
+        group: &mut Running,
+        stopping: bool,
+    ) -> (Option<Instant>, bool) {
         let members = group.members.iter().filter(|key| self.in_engine(**key));
         let mut statuses: Vec<(VrKey, Status, bool)> = Vec::with_capacity(group.members.len());
         for key in members {
@@ -163,7 +168,17 @@ impl Core {
         let state = group.machine.state();
         // While one fault follows another, the member that has one may be another.
         if state != before || state == State::Initialize {
-            group.why = self.why_group(state, &members, &statuses);
+            let why = self.why_group(state, &members, &statuses);
+            group.why = match (why, &group.why) {
+                (None, _) => GroupWhy::Stopped(self.why_stopped(&group.members, stopping)),
+                // The members have not left all the addresses yet, and nobody was told of the fault.
+                (Some(GroupWhy::Started), GroupWhy::Fault(member))
+                    if group.state == State::Active =>
+                {
+                    GroupWhy::Recovered(member.clone())
+                }
+                (Some(why), _) => why,
+            };
         }
         let mut news = false;
         for (key, status, _) in &statuses {
@@ -207,23 +222,51 @@ impl Core {
         members.any(|vr| !vr.enabled)
     }
 
+    /// The wish that ended a group: that which ended the first of its members that is still known.
+    fn why_stopped(&self, members: &[VrKey], stopping: bool) -> Ended {
+        let mut known = members.iter().filter_map(|key| self.vrs.get(key));
+        match known.next() {
+            Some(vr) => vr.ended(stopping),
+            None if stopping => Ended::ShuttingDown,
+            None => Ended::Removed,
+        }
+    }
+
+    /// Returns the group that decided a change of state, if nothing of the virtual router itself did.
+    pub(super) fn decided_by_group(
+        &self,
+        key: VrKey,
+        status: &Status,
+        reason: Reason,
+    ) -> Option<GroupReason> {
+        let (group, vr) = (self.groups.of(key)?, self.vrs.get(&key)?);
+        let follows = match reason {
+            Reason::Resigned => !status.resigned,
+            Reason::TrackedFault => !self.is_in_fault(key, vr, status),
+            _ => false,
+        };
+        follows.then(|| GroupReason {
+            name: group.name.clone(),
+            why: group.why.clone(),
+        })
+    }
+
+    /// Why a group is in its state. Returns `None` if it was stopped.
     fn why_group(
         &self,
         state: State,
         members: &[Member],
         statuses: &[(VrKey, Status, bool)],
-    ) -> GroupWhy {
+    ) -> Option<GroupWhy> {
         let id = |at: usize| {
             let (key, ..) = statuses.get(at)?;
             Some(self.vrs.get(key)?.id.clone())
         };
         let fault = statuses.iter().position(|(.., fault)| *fault);
         let lost = members.iter().position(Member::has_lost);
-        match state {
-            State::Initialize if self.is_stopped(statuses) => GroupWhy::Stopped,
-            State::Initialize => fault
-                .and_then(id)
-                .map_or(GroupWhy::Stopped, GroupWhy::Fault),
+        let why = match state {
+            State::Initialize if self.is_stopped(statuses) => return None,
+            State::Initialize => GroupWhy::Fault(fault.and_then(id)?),
             State::Active => GroupWhy::Won,
             State::Backup => match lost.and_then(|at| Some((at, id(at)?))) {
                 Some((at, member)) => {
@@ -235,7 +278,8 @@ impl Core {
                 }
                 None => GroupWhy::Started,
             },
-        }
+        };
+        Some(why)
     }
 
     /// Reports groups whose members have all come to where they belong.
@@ -324,8 +368,23 @@ impl Core {
                 since: group.since,
                 why: group.why.clone(),
                 members,
+                obstacles: self.obstacles(group),
             }
         })
         .collect()
+    }
+
+    /// The members for which the others of a Backup group wait.
+    fn obstacles(&self, group: &Running) -> Vec<(VrId, Status)> {
+        if group.machine.state() != State::Backup {
+            return Vec::new();
+        }
+        let members = group.members.iter();
+        let members =
+            members.filter_map(|key| Some((self.vrs.get(key)?, self.engine.status(*key)?)));
+        let members = members.filter(|(_, status)| !status.due && status.state != State::Active);
+        members
+            .map(|(vr, status)| (vr.id.clone(), status))
+            .collect()
     }
 }

@@ -125,7 +125,7 @@ impl<P: Platform> Host<P> {
         self.unfinished = true;
         for _ in 0..MAX_OUTPUTS {
             let Poll::Output(output) = self.core.engine.poll_output(&mut self.core.buf[..]) else {
-                if self.core.refresh_tracked(now) || self.core.review_groups(now) {
+                if self.core.refresh_tracked(now) || self.core.review_groups(now, self.stopping) {
                     continue;
                 }
                 self.core.report_groups(now);
@@ -271,10 +271,18 @@ impl<P: Platform> Host<P> {
         };
         let ended = vr.ended(self.stopping);
         let status = self.core.engine.status(change.key);
-        let Some(why) = status.map(|s| Why::new(&s, change.reason, change.peer, ended)) else {
+        let Some(status) = status else {
             return;
         };
-        vr.why = Some(why);
+        let why = Why::new(&status, change.reason, change.peer, ended);
+        let group = self
+            .core
+            .decided_by_group(change.key, &status, change.reason);
+        let why = why.of_group(group);
+        let Some(vr) = self.core.vrs.get_mut(&change.key) else {
+            return;
+        };
+        vr.why = Some(why.clone());
         let event = Event::StateChange {
             id: vr.id.clone(),
             from: change.from,

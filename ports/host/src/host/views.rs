@@ -37,7 +37,7 @@ impl<P: Platform> Host<P> {
         status.enabled = vr.enabled;
         Some(VrReport {
             id: vr.id.clone(),
-            why: self.why(vr, &status),
+            why: self.why(key, vr, &status),
             configured_priority: spec.settings.priority,
             priority_override: vr.priority,
             tracks: self.tracks(spec),
@@ -106,9 +106,18 @@ impl<P: Platform> Host<P> {
     /// The reason of the last change of state, as it was then. While nothing changes but the
     /// reason, as with a virtual router that waits for one thing and then for another, it is that
     /// of now.
-    fn why(&self, vr: &Vr, status: &Status) -> Why {
-        let then = vr.why.filter(|why| why.reason == status.reason);
-        then.unwrap_or_else(|| Why::new(status, status.reason, None, vr.ended(self.stopping)))
+    fn why(&self, key: VrKey, vr: &Vr, status: &Status) -> Why {
+        let group = self.core.decided_by_group(key, status, status.reason);
+        let then = vr.why.as_ref().filter(|why| why.reason == status.reason);
+        match then {
+            // While one fault of a group follows another, the member that has one may be another.
+            Some(then) if status.state == State::Initialize => then.clone().of_group(group),
+            Some(then) => then.clone(),
+            None => {
+                let ended = vr.ended(self.stopping);
+                Why::new(status, status.reason, None, ended).of_group(group)
+            }
+        }
     }
 
     fn tracks(&self, spec: &VrSpec) -> Vec<TrackReport> {

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use vrrp_core::{Priority, State, TrackEffect};
+use vrrp_host::wording;
 use vrrp_host::{
-    ConfigCause, Event, GroupCause, GroupSpec, GroupWhy, Host, HostConfig, TrackSpec, Tracked,
-    VrSpec,
+    ConfigCause, Ended, Event, GroupCause, GroupSpec, GroupWhy, Host, HostConfig, TrackSpec,
+    Tracked, VrId, VrSpec,
 };
 
 use crate::sim::{Sim, address, config, id, spec};
@@ -143,6 +144,107 @@ fn hosts_that_were_apart_on_every_segment_agree_again_on_any() {
             };
             assert_eq!(serving, expected, "{heals} {priorities:?}");
         }
+    }
+}
+
+/// The reasons of the changes of a member, as the log has them.
+fn reasons(sim: &Sim, host: usize, of: &VrId) -> Vec<String> {
+    let events = sim.events[host].iter();
+    let changes = events.filter_map(|(_, event)| match event {
+        Event::StateChange { id, why, .. } if id == of => Some(wording::reason(why)),
+        _ => None,
+    });
+    changes.collect()
+}
+
+#[test]
+fn a_member_that_follows_its_group_names_the_group_and_the_cause() {
+    // A fault of another.
+    let mut sim = pair(|_| {});
+    sim.machine(0).set_up("eth1", false);
+    sim.run_to(9_000);
+    let fault = "group gw: VRID 2 on eth1 (ipv4) cannot take part";
+    let (inside, outside) = (id("eth0", 1), id("eth1", 2));
+    assert_eq!(reasons(&sim, 0, &inside).last().unwrap(), fault);
+    assert_eq!(
+        wording::reason(&sim.hosts[0].status(&inside).unwrap().why),
+        fault
+    );
+    assert_eq!(reasons(&sim, 0, &outside).last().unwrap(), "interface down");
+    // The one with the fault is another now.
+    sim.machine(0).set_up("eth0", false);
+    sim.machine(0).set_up("eth1", true);
+    sim.run_to(10_000);
+    assert_eq!(
+        wording::reason(&sim.hosts[0].status(&outside).unwrap().why),
+        "group gw: VRID 1 on eth0 (ipv4) cannot take part"
+    );
+    // An election that another has lost.
+    let configs = [200, 100].map(|priority| grouped(&members(priority)));
+    let mut sim = Sim::new(&configs);
+    let both = ["eth0".to_owned(), "eth1".to_owned()];
+    sim.machine(0).cut.extend(both);
+    sim.run_to(10_000);
+    sim.machine(0).cut.remove("eth0");
+    sim.run_to(25_000);
+    let said = reasons(&sim, 1, &outside);
+    let last = said.last().unwrap();
+    assert!(
+        last.starts_with("group gw: VRID 1 on eth0 (ipv4) is served by "),
+        "{last}"
+    );
+    // An administrator tells all of them.
+    let mut sim = pair(|spec| spec.settings.preempt = false);
+    sim.hosts[0].resign(&outside).unwrap();
+    sim.run_to(9_000);
+    for member in [&inside, &outside] {
+        assert_eq!(reasons(&sim, 0, member).last().unwrap(), "told to resign");
+    }
+}
+
+#[test]
+fn a_waiting_group_names_the_members_that_hold_it_back() {
+    let mut own = members(200);
+    own[1].settings.priority = Priority::new(50).unwrap();
+    let mut sim = Sim::new(&[grouped(&own), grouped(&members(100))]);
+    sim.run_to(15_000);
+    assert_eq!(states(&sim), [BACKUP, ACTIVE]);
+    let report = &sim.hosts[0].groups()[0];
+    let obstacles: Vec<&VrId> = report.obstacles.iter().map(|(id, _)| id).collect();
+    assert_eq!(obstacles, [&id("eth1", 2)]);
+    assert_eq!(sim.hosts[1].groups()[0].obstacles, []);
+}
+
+#[test]
+fn a_fault_that_ends_while_members_leave_is_the_reason_of_the_group() {
+    let mut sim = pair(|_| {});
+    sim.machine(0).set_up("eth0", false);
+    sim.run_to(5_001);
+    sim.machine(0).set_up("eth0", true);
+    sim.run_to(9_000);
+    let changes = group_changes(&sim, 0);
+    let recovered = GroupWhy::Recovered(id("eth0", 1));
+    let left = (State::Active, State::Backup, recovered);
+    assert!(changes.contains(&left), "{changes:?}");
+}
+
+#[test]
+fn a_group_that_ends_says_by_which_wish() {
+    for (ended, end) in [
+        (
+            Ended::ShuttingDown,
+            (|host| host.shutdown()) as fn(&mut Host<_>),
+        ),
+        (Ended::Disabled, |host| {
+            host.set_enabled(&id("eth1", 2), false).unwrap();
+        }),
+    ] {
+        let mut sim = pair(|_| {});
+        end(&mut sim.hosts[0]);
+        sim.run_to(12_000);
+        let changes = group_changes(&sim, 0);
+        let (.., to, why) = changes.last().unwrap();
+        assert_eq!((*to, why), (State::Initialize, &GroupWhy::Stopped(ended)));
     }
 }
 
