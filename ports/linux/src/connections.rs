@@ -311,7 +311,7 @@ fn reset_request(out: &mut Vec<u8>, connection: &Connection, flags: u16) {
 #[cfg(test)]
 mod tests {
     use std::io::{ErrorKind, Read};
-    use std::net::{TcpListener, TcpStream};
+    use std::net::{TcpListener, TcpStream, UdpSocket};
     use std::time::{Duration, Instant};
 
     use super::*;
@@ -333,14 +333,26 @@ mod tests {
             for address in [
                 "10.0.0.1/32",
                 "10.0.0.2/32",
-                "2001:db8::1/128 nodad",
-                "2001:db8::2/128 nodad",
+                "2001:db8::1/128",
+                "2001:db8::2/128",
             ] {
                 run("ip", &format!("address add {address} dev lo"));
             }
+            // A work queue of the kernel makes the IPv6 addresses usable, and adds their routes.
+            await_usable("2001:db8::1");
+            await_usable("2001:db8::2");
             story();
         });
         thread.join().unwrap();
+    }
+
+    fn await_usable(address: &str) {
+        let end = Instant::now() + Duration::from_secs(20);
+        let try_it = || UdpSocket::bind((address, 0))?.connect((address, 9));
+        while let Err(error) = try_it() {
+            assert!(Instant::now() < end, "{address}: {error}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// A connection of an address with itself: both ends.
