@@ -584,6 +584,10 @@ pub struct GivenOverride {
     pub kind: OverrideKind,
     /// The priority that it sets.
     pub priority: Option<u8>,
+    /// The other member of the synchronisation group that it was given for. `None`: it was given for this
+    /// virtual router.
+    #[serde(default)]
+    pub member: Option<String>,
     /// The number of the user who has given it.
     pub uid: u32,
     /// The name of that user, where it is known: that of the user of vrrpd, if that is not root.

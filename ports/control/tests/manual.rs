@@ -86,6 +86,7 @@ fn every_member_is_described_and_no_other() {
             ".Ss An override of a virtual router",
             members(&GivenOverride {
                 user: Some("vrrp".into()),
+                member: Some("inside".into()),
                 ..GivenOverride::default()
             }),
         ),

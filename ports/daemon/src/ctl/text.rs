@@ -496,7 +496,8 @@ pub fn given_override(given: &GivenOverride) -> String {
     };
     let since = utc(given.time_ms);
     let since = since.get(..16).unwrap_or_default().replace('T', " ");
-    let mut text = format!("{what} since {since} UTC by {}", giver(given));
+    let with = with_member(given);
+    let mut text = format!("{what}{with} since {since} UTC by {}", giver(given));
     if let Some(left) = given.left_s {
         text += &format!(", {} left", span(left));
     }
@@ -517,7 +518,17 @@ pub fn given_override(given: &GivenOverride) -> String {
 /// A drain as the reason of a change of state.
 pub fn drained_by(given: &GivenOverride) -> String {
     let reason = given.reason.as_deref().map(|reason| format!(": {reason}"));
-    format!("drained by {}{}", giver(given), reason.unwrap_or_default())
+    let with = with_member(given);
+    format!(
+        "drained{with} by {}{}",
+        giver(given),
+        reason.unwrap_or_default()
+    )
+}
+
+fn with_member(given: &GivenOverride) -> String {
+    let member = given.member.as_deref();
+    member.map_or_else(String::new, |member| format!(" with {member} of its group"))
 }
 
 fn giver(given: &GivenOverride) -> String {
@@ -961,6 +972,10 @@ VRID 1 on eth0 (ipv4): backup for 2 min 10 s
             given_override(&given),
             "drained since 2026-11-29 20:06 UTC by root (uid 0), 1 h 12 min left: kernel update"
         );
+        given.member = Some("outside".into());
+        assert!(given_override(&given).starts_with("drained with outside of its group since "));
+        assert!(drained_by(&given).starts_with("drained with outside of its group by root"));
+        given.member = None;
         given.wait_left_s = Some(25.0);
         given.connections = Some(3);
         given.uid = 7;

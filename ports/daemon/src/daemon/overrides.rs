@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use vrrp_control::{Answer, GivenOverride, OverrideKind, Request, Terms, Which};
 use vrrp_core::{Priority, State};
-use vrrp_host::{Platform, VrId, wording};
+use vrrp_host::{Platform, VrId, VrReport, wording};
 
 use super::Daemon;
 use crate::control::Asked;
@@ -158,6 +158,10 @@ impl<P: Platform> Daemon<P> {
             ends_resigning: kind == Some(OverrideKind::Priority),
             ..Job::default()
         };
+        if kind == Some(OverrideKind::Priority) {
+            // That of another member would come back when this one ends.
+            ids.iter().for_each(|id| self.end(&mut job, id, kind));
+        }
         for id in ids {
             let step = match (kind, terms) {
                 (Some(kind), Some(terms)) => self.set(&mut job, &id, kind, terms, request),
@@ -244,15 +248,20 @@ impl<P: Platform> Daemon<P> {
         Ok(())
     }
 
-    /// Takes back one kind, or all.
+    /// Takes back one kind, or all: those that are in force for a virtual router, whichever member of its
+    /// group they were given for.
+    fn end(&self, job: &mut Job, id: &VrId, kind: Option<OverrideKind>) {
+        for one in self.in_force(id) {
+            let change = (one.clone(), false);
+            if kind.is_none_or(|kind| kind == one.kind) && !job.changes.contains(&change) {
+                job.changes.push(change);
+            }
+        }
+    }
+
     fn take_back(&self, job: &mut Job, id: &VrId, kind: Option<OverrideKind>) {
-        let book = &self.overrides.book;
-        let meant = book
-            .of(id)
-            .filter(|one| kind.is_none_or(|kind| kind == one.kind));
-        let before = job.changes.len();
-        job.changes.extend(meant.map(|one| (one.clone(), false)));
-        let any = job.changes.len() > before;
+        self.end(job, id, kind);
+        let any = self.in_force(id).iter().any(|one| Some(one.kind) == kind);
         let text = match (kind, any) {
             (Some(OverrideKind::Priority), _) => "has its configured priority",
             (Some(OverrideKind::Drain), true) => "not drained any more",
@@ -346,20 +355,9 @@ impl<P: Platform> Daemon<P> {
                 true => self.overrides.book.set(one.clone()),
                 false => self.overrides.book.remove(one),
             }
-            let Some(id) = one.id() else { continue };
-            if one.kind == OverrideKind::Drain {
-                self.overrides.waits.remove(&id);
-                if let Some(wait) = job.wait.filter(|_| *on && self.is_master(&id)) {
-                    let wait = Wait {
-                        until: now + wait,
-                        count_at: now,
-                        asked: false,
-                        connections: None,
-                        failed: None,
-                    };
-                    self.overrides.waits.insert(id.clone(), wait);
-                }
-            }
+        }
+        self.begin_waiting(&job, now);
+        for id in job.changes.iter().filter_map(|(one, _)| one.id()) {
             self.take_effect(&id);
         }
         let mut messages = Vec::new();
@@ -388,6 +386,38 @@ impl<P: Platform> Daemon<P> {
         }
     }
 
+    /// Has the masters that a command drains wait for their connections, if it says so. A command without
+    /// that ends the wait of the whole group.
+    fn begin_waiting(&mut self, job: &Job, now: Instant) {
+        let drains = job.changes.iter();
+        let drains = drains.filter(|(one, _)| one.kind == OverrideKind::Drain);
+        let drains: Vec<(VrId, bool)> = drains
+            .filter_map(|(one, on)| Some((one.id()?, *on)))
+            .collect();
+        for (id, on) in &drains {
+            let over = match on {
+                true => self.host.together(id),
+                false => vec![id.clone()],
+            };
+            for id in over {
+                self.overrides.waits.remove(&id);
+            }
+        }
+        let Some(wait) = job.wait else { return };
+        for (id, _) in drains.into_iter().filter(|(_, on)| *on) {
+            if self.is_master(&id) {
+                let wait = Wait {
+                    until: now + wait,
+                    count_at: now,
+                    asked: false,
+                    connections: None,
+                    failed: None,
+                };
+                self.overrides.waits.insert(id, wait);
+            }
+        }
+    }
+
     /// Ends what does not last: `resign` and `disable`.
     fn reset(&mut self, id: &VrId) {
         let reset = self.host.set_enabled(id, true);
@@ -413,27 +443,53 @@ impl<P: Platform> Daemon<P> {
         report.is_some_and(|report| report.status.state == State::Active)
     }
 
-    /// Has the host do what the overrides of a virtual router say, unless it has stopped.
+    /// The overrides that are in force for a virtual router: those of all members of its group, in the order
+    /// in which they were given.
+    fn in_force(&self, id: &VrId) -> Vec<&Override> {
+        let together = self.host.together(id);
+        let all = self.overrides.book.all().iter();
+        all.filter(|one| together.iter().any(|id| one.is_of(id)))
+            .collect()
+    }
+
+    fn is_held(&self, id: &VrId) -> bool {
+        let all = self.in_force(id);
+        all.iter().any(|one| one.kind == OverrideKind::Hold)
+    }
+
+    fn is_drained(&self, id: &VrId) -> bool {
+        let all = self.in_force(id);
+        all.iter().any(|one| one.kind == OverrideKind::Drain)
+    }
+
+    /// Has the host do what the overrides of a virtual router and of the others of its group say, unless it
+    /// has stopped.
     fn take_effect(&mut self, id: &VrId) {
-        let Some(report) = self.host.status(id) else {
+        let together = self.host.together(id);
+        let reports = together.iter().filter_map(|id| self.host.status(id));
+        let reports: Vec<VrReport> = reports.collect();
+        let Some(report) = reports.iter().find(|report| report.id == *id) else {
             return;
         };
-        let overrides = &self.overrides;
-        let drained = overrides.book.find(id, OverrideKind::Drain).is_some();
-        let drained = drained && !overrides.waits.contains_key(id);
-        let held = overrides.book.find(id, OverrideKind::Hold).is_some();
-        let given = overrides.book.find(id, OverrideKind::Priority);
-        let given = given.and_then(|one| Priority::new(one.priority?));
-        let now = report.priority_override;
-        let wanted = if held && report.status.state == State::Active {
+        let waits = &self.overrides.waits;
+        let waits = together.iter().any(|id| waits.contains_key(id));
+        let drained = self.is_drained(id) && !waits;
+        let held = self.is_held(id);
+        let all = self.in_force(id);
+        let given = all.iter().rev().find_map(|one| one.priority);
+        let given = given.and_then(Priority::new);
+        let mut states = reports.iter().map(|report| report.status.state);
+        let wanted = if held && states.any(|state| state == State::Active) {
             let else_wanted = given.unwrap_or(report.configured_priority);
             Priority::new(HELD.max(else_wanted.get()))
         } else {
             given
         };
+        let mut now = reports.iter().map(|report| report.priority_override);
+        let as_wanted = now.all(|now| now == wanted);
         let result = self.host.set_drained(id, drained);
         let result = result.and_then(|()| self.host.set_held(id, held));
-        let result = result.and_then(|()| match now == wanted {
+        let result = result.and_then(|()| match as_wanted {
             true => Ok(()),
             false => self.host.set_priority(id, wanted),
         });
@@ -444,8 +500,13 @@ impl<P: Platform> Daemon<P> {
 
     /// Has every override take effect, at a start and after a reload.
     pub(super) fn review_overrides(&mut self) {
-        let ids = self.overrides.book.ids();
+        let mut ids = self.overrides.book.ids();
         self.overrides.waits.retain(|id, _| ids.contains(id));
+        // A reload may have changed which of them share an override.
+        let reports = self.host.statuses().into_iter();
+        let shared = reports
+            .filter(|report| report.drained || report.held || report.priority_override.is_some());
+        ids.extend(shared.map(|report| report.id));
         ids.iter().for_each(|id| self.take_effect(id));
     }
 
@@ -461,7 +522,7 @@ impl<P: Platform> Daemon<P> {
 
     /// A held virtual router has changed its state: its priority depends on that.
     pub(super) fn follow_hold(&mut self, id: &VrId) {
-        if self.overrides.book.find(id, OverrideKind::Hold).is_some() {
+        if self.is_held(id) {
             self.take_effect(id);
         }
     }
@@ -531,7 +592,7 @@ impl<P: Platform> Daemon<P> {
     }
 
     fn may_return(&self, id: &VrId) -> Result<(), String> {
-        if self.overrides.book.find(id, OverrideKind::Drain).is_some() {
+        if self.is_drained(id) {
             return Err("it is drained: take that back first with `vrrpctl undrain`".into());
         }
         let report = self.host.status(id).ok_or("it waits for its turn")?;
@@ -555,17 +616,31 @@ impl<P: Platform> Daemon<P> {
         }
     }
 
-    /// The overrides of a virtual router, as status shows them.
+    /// The overrides of a virtual router, as status shows them: its own, and of a kind that it has none of
+    /// that of another member of its group.
     pub(super) fn given_overrides(&self, id: &VrId) -> Vec<GivenOverride> {
         let (now, now_ms) = (Instant::now(), now_ms());
-        let given = self.overrides.book.of(id);
-        let given = given.map(|one| {
+        let all = self.in_force(id);
+        let own: Vec<&Override> = all.iter().copied().filter(|one| one.is_of(id)).collect();
+        let mut shown = own;
+        for one in all.into_iter().rev() {
+            if shown.iter().all(|shown| shown.kind != one.kind) {
+                shown.push(one);
+            }
+        }
+        let given = shown.into_iter().map(|one| {
             let drains = one.kind == OverrideKind::Drain;
-            let wait = self.overrides.waits.get(id).filter(|_| drains);
+            let of = one.id().unwrap_or_else(|| id.clone());
+            let wait = self.overrides.waits.get(&of).filter(|_| drains);
             let wait_left = wait.map(|wait| wait.until.saturating_duration_since(now));
+            let member = (!one.is_of(id)).then(|| {
+                let named = self.configured.get(&of).unwrap_or(&of);
+                named.to_string()
+            });
             GivenOverride {
                 kind: one.kind,
                 priority: one.priority,
+                member,
                 uid: one.uid,
                 user: self.user_name(one.uid),
                 time_ms: one.since_ms,

@@ -85,7 +85,7 @@ impl Override {
     }
 
     // There may be a thousand to be compared with a thousand others.
-    fn is_of(&self, id: &VrId) -> bool {
+    pub(crate) fn is_of(&self, id: &VrId) -> bool {
         self.vrid == id.vrid.get()
             && self.ipv6 == (id.family == Family::Ipv6)
             && self.interface == id.interface

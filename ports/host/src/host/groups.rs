@@ -151,7 +151,8 @@ impl Core {
         group: &mut Running,
         stopping: bool,
     ) -> (Option<Instant>, bool) {
-        let members = group.members.iter().filter(|key| self.in_engine(**key));
+        let members = group.members.iter();
+        let members = members.filter(|key| self.in_engine(**key) || self.is_replaced(**key));
         let mut statuses: Vec<(VrKey, Status, bool)> = Vec::with_capacity(group.members.len());
         for key in members {
             let (Some(vr), Some(status)) = (self.vrs.get(key), self.engine.status(*key)) else {
@@ -182,6 +183,9 @@ impl Core {
         }
         let mut news = false;
         for (key, status, _) in &statuses {
+            if !self.in_engine(*key) {
+                continue;
+            }
             // One whose effects failed counts the time until it tries them again.
             let failed = status.state == State::Initialize && status.reason == Reason::EffectFailed;
             let state = match state {
@@ -199,6 +203,12 @@ impl Core {
         (at, news)
     }
 
+    /// Whether a virtual router is on its way out, and will be set up anew.
+    fn is_replaced(&self, key: VrKey) -> bool {
+        let vr = self.vrs.get(&key);
+        vr.is_some_and(|vr| vr.current.is_some() && vr.leaving && vr.next.is_some())
+    }
+
     /// Whether a member cannot take part for a reason of its own.
     fn is_in_fault(&self, key: VrKey, vr: &Vr, status: &Status) -> bool {
         let interface = self.interfaces.get(HostIf::of(key));
@@ -209,7 +219,10 @@ impl Core {
                 .find(what)
                 .is_some_and(|n| !self.objects.is_up(n))
         };
+        // One that is set up anew serves until its successor is heard, and a group elsewhere takes it over
+        // with all the others alone.
         !vr.enabled
+            || self.is_replaced(key)
             || interface.is_none_or(|interface| !interface.serves(key.family))
             || self.why_not_ready(key).is_some()
             || faults.any(|track| is_down(&track.what))

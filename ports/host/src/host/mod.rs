@@ -265,6 +265,17 @@ impl<P: Platform> Host<P> {
         Ok(())
     }
 
+    /// The virtual routers that share the fate of one: the members of its synchronisation group, or itself
+    /// alone.
+    pub fn together(&self, id: &VrId) -> Vec<VrId> {
+        let Ok(key) = self.core.find(id) else {
+            return vec![id.clone()];
+        };
+        let all = self.core.together(key).into_iter();
+        all.filter_map(|key| Some(self.core.vrs.get(&key)?.id.clone()))
+            .collect()
+    }
+
     /// Every synchronisation group, in the order of the configuration.
     pub fn groups(&self) -> Vec<GroupReport> {
         self.core.group_reports()

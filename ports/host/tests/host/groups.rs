@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use vrrp_core::{Priority, State, TrackEffect};
+use vrrp_core::{MacMode, Priority, State, TrackEffect};
 use vrrp_host::wording;
 use vrrp_host::{
     ConfigCause, Ended, Event, GroupCause, GroupSpec, GroupWhy, Host, HostConfig, TrackSpec,
@@ -353,6 +353,33 @@ fn a_reload_adds_and_removes_a_group() {
     assert!(sim.hosts[0].groups().is_empty());
     let removed = Event::GroupRemoved { name: "gw".into() };
     assert!(sim.events[0].iter().any(|(_, event)| *event == removed));
+}
+
+#[test]
+fn a_member_that_is_set_up_anew_moves_the_whole_group() {
+    let mut sim = pair(|_| {});
+    let mut specs = members(200);
+    specs[0].settings.mac_mode = match specs[0].settings.mac_mode {
+        MacMode::Interface => MacMode::Virtual,
+        MacMode::Virtual => MacMode::Interface,
+    };
+    sim.hosts[0].reload(grouped(&specs)).unwrap();
+    // Every member is served by one host or the other, and in the end by one.
+    for ms in (5_010..12_000).step_by(10) {
+        sim.run_to(ms);
+        let states = states(&sim);
+        for member in 0..2 {
+            assert!(
+                states.iter().any(|host| host[member] == State::Active),
+                "{ms} ms: {states:?}"
+            );
+        }
+        if ms == 6_500 {
+            assert_eq!(states[1], ACTIVE);
+        }
+    }
+    sim.run_to(20_000);
+    assert_eq!(states(&sim), [ACTIVE, BACKUP]);
 }
 
 #[test]

@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use vrrp_control::{OverrideKind, VirtualRouter};
+
 use super::*;
 
 #[test]
@@ -233,4 +235,106 @@ fn overrides_that_make_no_sense_are_told_in_the_status_and_in_the_history() {
     };
     let told = |record: &Record| matches!(record, Record::Notice(notice) if notice.kind == NoticeKind::Problem && notice.text.ends_with(&expected));
     assert!(log.records.iter().any(told), "{:?}", log.records);
+}
+
+/// Two members of a group.
+fn group() -> Bench {
+    let mut bench = Bench::with(|dir| {
+        sections(dir, 100) + "[GROUP]\nname = gw\nvrids = 1, 2\nnotifyscript = none\n"
+    });
+    bench.until_masters();
+    bench
+}
+
+fn priority(vrid: u8, priority: Option<u8>, terms: Terms) -> Request {
+    Request::SetPriority {
+        which: which(vrid),
+        priority,
+        terms,
+    }
+}
+
+impl Bench {
+    fn priorities(&mut self) -> Vec<u8> {
+        let routers = self.status().virtual_routers.into_iter();
+        routers.map(|router| router.priority).collect()
+    }
+}
+
+#[test]
+fn a_drained_member_keeps_its_group_drained_whatever_others_are_told() {
+    let mut bench = group();
+    bench.done(&drain(Terms::default()));
+    let hold = Request::Hold {
+        which: which(2),
+        terms: Terms::default(),
+    };
+    for request in [
+        hold,
+        Request::Release(which(2)),
+        priority(2, Some(150), Terms::default()),
+        priority(2, None, Terms::default()),
+        Request::Reload,
+    ] {
+        bench.done(&request);
+        let routers = bench.status().virtual_routers;
+        let drained = |router: &VirtualRouter| router.standing_back && router.priority == 1;
+        assert!(routers.iter().all(drained), "{request:?} {routers:?}");
+    }
+    // A priority that ends by itself ends nothing else.
+    let terms = Terms {
+        for_s: Some(1),
+        reason: None,
+    };
+    bench.done(&priority(2, Some(150), terms));
+    bench.until("its end", |b| {
+        let overrides = b.status().virtual_routers.remove(1).overrides;
+        overrides.iter().all(|one| one.kind == OverrideKind::Drain)
+    });
+    assert_eq!(bench.priorities(), [1, 1]);
+    // The other one names the cause.
+    let router = bench.status().virtual_routers.remove(1);
+    let warnings = router.warnings.join("\n");
+    assert!(
+        warnings.contains("drained with VRID 1 on eth0 (ipv4) of its group since ")
+            && warnings.ends_with("vrrpctl undrain -i eth0 -4 2"),
+        "{warnings}"
+    );
+    // And ends it.
+    let said = bench.done(&Request::Undrain(which(2)));
+    assert_eq!(said, ["VRID 2 on eth0 (ipv4): not drained any more"]);
+    assert_eq!(bench.priorities(), [100, 100]);
+    let routers = bench.status().virtual_routers;
+    assert!(routers.iter().all(|router| router.overrides.is_empty()));
+}
+
+#[test]
+fn the_last_priority_given_for_a_member_is_that_of_the_group() {
+    let mut bench = group();
+    bench.done(&priority(1, Some(150), Terms::default()));
+    bench.done(&priority(2, Some(120), Terms::default()));
+    assert_eq!(bench.priorities(), [120, 120]);
+    bench.done(&priority(1, None, Terms::default()));
+    assert_eq!(bench.priorities(), [100, 100]);
+    // A priority of each in one command.
+    let both = Which {
+        all: true,
+        ..Which::default()
+    };
+    bench.done(&Request::SetPriority {
+        which: both,
+        priority: Some(70),
+        terms: Terms::default(),
+    });
+    assert_eq!(bench.priorities(), [70, 70]);
+}
+
+#[test]
+fn a_virtual_router_that_leaves_its_group_leaves_its_drain() {
+    let mut bench = group();
+    bench.done(&drain(Terms::default()));
+    assert_eq!(bench.priorities(), [1, 1]);
+    fs::write(bench.dir.join("vrrpd.conf"), sections(&bench.dir, 100)).expect("a file");
+    bench.done(&Request::Reload);
+    assert_eq!(bench.priorities(), [1, 100]);
 }
