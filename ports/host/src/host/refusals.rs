@@ -193,10 +193,7 @@ impl Core {
             }
             DropReason::UnknownPeer => "no router can have that address".into(),
             DropReason::WrongDestination => self.wrong_destination(key, spec, refusal.destination),
-            DropReason::Ttl => format!(
-                "its packets arrive with a TTL of {}: they come from another link, or from a program that is no VRRP router",
-                refusal.ttl
-            ),
+            DropReason::Ttl => explain_hops(spec, refusal.ttl),
             DropReason::Owner => {
                 "it advertises our addresses, which are our own (ownerreceive = discard)".into()
             }
@@ -270,4 +267,16 @@ impl Core {
             (false, None) => format!("it advertises to {destination}, which is not our address"),
         }
     }
+}
+
+/// A TTL or hop limit below the one that is let in, in words.
+fn explain_hops(spec: &VrSpec, ttl: u8) -> String {
+    let origin = "they come from another link, or from a program that is no VRRP router";
+    if spec.peers.iter().any(IpAddr::is_ipv6) {
+        let hops = 256 - u16::from(ttl.max(1));
+        return format!(
+            "its packets arrive with a hop limit of {ttl}: {origin}, or from keepalived without `unicast_ttl 255`, which `maxhops = {hops}` lets in"
+        );
+    }
+    format!("its packets arrive with a TTL of {ttl}: {origin}")
 }

@@ -1,10 +1,11 @@
 //! Routers whose advertisements are refused: seen, named, and counted.
 
-use vrrp_core::{AdvertInterval, Auth, State, Version, VrSettings};
-use vrrp_host::VrSpec;
+use vrrp_core::wire::{Advert, WireVersion};
+use vrrp_core::{AdvertInterval, Auth, Family, MacAddr, State, Version, VrSettings};
+use vrrp_host::{VrId, VrSpec};
 
 use crate::fake;
-use crate::sim::{Sim, advert, config, id, ip, spec};
+use crate::sim::{Sim, address, advert, config, id, ip, spec, vrid};
 
 /// The warnings of a host.
 fn warnings(sim: &Sim, host: usize) -> Vec<String> {
@@ -255,4 +256,69 @@ fn another_host_with_our_own_address_is_named() {
     assert_eq!(sim.states(1), [State::Active, State::Backup]);
     assert_eq!(warnings(&sim, 0), [""; 0]);
     assert_eq!(warnings(&sim, 1), [""; 0]);
+}
+
+/// An advertisement of VRRPv3 to one address, with this TTL or hop limit.
+fn distant(from: &str, to: &str, ttl: u8, virtual_ip: &str) -> Vec<u8> {
+    let (from, to) = (ip(from), ip(to));
+    let mut buf = [0; 1536];
+    let emitted = Advert {
+        source_mac: MacAddr([2, 0, 0, 0, 0, 9]),
+        destination_mac: MacAddr([2, 0, 0, 0, 0, 1]),
+        source: from,
+        destination: to,
+        ttl,
+        version: WireVersion::V3,
+        vrid: vrid(1),
+        priority: 200,
+        interval: AdvertInterval::DEFAULT,
+        auth: Auth::None,
+        pseudo_header: true,
+    }
+    .emit(&mut buf, [ip(virtual_ip)].into_iter())
+    .expect("it fits");
+    buf[..emitted.len].to_vec()
+}
+
+#[test]
+fn a_ttl_that_is_too_low_is_named() {
+    let from_elsewhere = "they come from another link, or from a program that is no VRRP router";
+    let six = |max_hops| VrSpec {
+        peers: vec![ip("fe80::9")],
+        settings: VrSettings {
+            max_hops,
+            ..spec(1, 100).settings
+        },
+        ..VrSpec::new(
+            VrId {
+                family: Family::Ipv6,
+                ..id("eth0", 1)
+            },
+            vec![address("fe80::101")],
+        )
+    };
+    let warned = |spec: VrSpec, frame: Vec<u8>| {
+        let mut sim = Sim::new(&[config(&[spec])]);
+        sim.run_to(4_000);
+        for second in 5..10 {
+            sim.machine(0).deliver("eth0", frame.clone());
+            sim.run_to(1_000 * second);
+        }
+        warnings(&sim, 0)
+    };
+    let frame = distant("10.0.0.9", "224.0.0.18", 64, "10.0.0.101");
+    assert_eq!(
+        warned(spec(1, 100), frame),
+        [format!(
+            "peer present but refused: 10.0.0.9: its packets arrive with a TTL of 64: {from_elsewhere}"
+        )]
+    );
+    let frame = distant("fe80::9", "fe80::1", 64, "fe80::101");
+    assert_eq!(
+        warned(six(1), frame.clone()),
+        [format!(
+            "peer present but refused: fe80::9: its packets arrive with a hop limit of 64: {from_elsewhere}, or from keepalived without `unicast_ttl 255`, which `maxhops = 192` lets in"
+        )]
+    );
+    assert_eq!(warned(six(192), frame), [""; 0]);
 }
