@@ -106,7 +106,10 @@ pub(super) fn host() -> Host {
     Host {
         files: files.into(),
         users: vec!["monitor".into()],
-        networks: vec![("192.0.2.10".parse().unwrap(), 24)],
+        networks: vec![
+            ("192.0.2.10".parse().unwrap(), 24),
+            ("fe80::10".parse().unwrap(), 64),
+        ],
     }
 }
 
@@ -240,6 +243,7 @@ fn what_decides_an_election_is_what_keepalived_makes_of_it() {
         ),
         ("authentication {\nauth_pass abc\n}", "password"),
         ("unicast_peer {\n192.0.2.11\n}", "maxhops"),
+        ("auth_hmac {\nkey 1 file:/k\nmode enforce\n}", "auth"),
         ("accept", "accept"),
         ("track_interface {\neth0\n}", "trackinterface"),
     ];

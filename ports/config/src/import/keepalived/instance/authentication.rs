@@ -57,8 +57,18 @@ impl Instance<'_> {
         section: &mut Section,
         importer: &mut Importer<'_>,
     ) -> bool {
-        if let Some(hmac) = self.hmac {
-            return authenticate_by_hmac(hmac, strict, section, importer);
+        if let Some(first) = self.hmac.first() {
+            if let Some((_, at)) = &self.auth_type {
+                let text = "auth_type has no effect beside auth_hmac, with keepalived neither";
+                importer.report.error(*at, text);
+            }
+            let blocks = || self.hmac.iter().flat_map(|block| block.inner());
+            if blocks().all(|s| s.keyword() != "active_key") {
+                let text = "auth_hmac has no active_key: keepalived does not sign, and says so in its log alone; vrrpd does not either. Give all hosts an active_key and import again";
+                importer.report.lost(first.at, text);
+                return true;
+            }
+            return authenticate_by_hmac(first.at, blocks(), strict, section, importer);
         }
         let said = |at: At, text: &str, importer: &mut Importer<'_>| importer.report.note(at, text);
         let password = match (&self.auth_type, &self.password) {
@@ -124,18 +134,19 @@ impl Instance<'_> {
 }
 
 /// Takes over signatures. `false`: the others would discard every advertisement.
-pub(super) fn authenticate_by_hmac(
-    block: &Statement,
+fn authenticate_by_hmac<'s>(
+    at: At,
+    lines: impl Iterator<Item = &'s Statement>,
     strict: bool,
     section: &mut Section,
     importer: &mut Importer<'_>,
 ) -> bool {
-    let at = block.at;
     let owner = section.get("name").map(str::to_owned);
     let owner = owner.unwrap_or_else(|| section.get("serverid").unwrap_or_default().to_owned());
     let mut keys: Vec<(i64, String)> = Vec::new();
     let mut active = None;
-    for s in block.inner() {
+    let mut mode = None;
+    for s in lines {
         let value = s.word(1);
         match s.keyword() {
             "key" => {
@@ -172,6 +183,7 @@ pub(super) fn authenticate_by_hmac(
             }
             "mode" if ["receive-only", "permissive", "enforce"].contains(&value) => {
                 section.put("authmode", value, s.at);
+                mode = Some((value, s.at));
                 importer.report.carry();
             }
             "anti_replay" if ["time", "monotonic"].contains(&value) => {
@@ -193,10 +205,15 @@ pub(super) fn authenticate_by_hmac(
         }
     }
     if strict {
+        if let Some((mode, at)) = mode.filter(|(mode, _)| *mode != "enforce") {
+            let text = format!(
+                "mode {mode} becomes enforce, with keepalived too, as vrrp_strict is set: bare advertisements are refused"
+            );
+            importer.report.error(at, text);
+        }
         section.put("authmode", "enforce", at);
     }
-    let known = |id: i64| keys.iter().any(|(other, _)| *other == id);
-    let usable = !keys.is_empty() && active.map_or(keys.len() == 1, known);
+    let usable = active.is_some_and(|id| keys.iter().any(|(other, _)| *other == id));
     if !usable {
         let text = "auth_hmac: its active_key is none of its keys, so that keepalived goes without signatures, and says so in its log alone: mend it there first";
         importer.report.lost(at, text);

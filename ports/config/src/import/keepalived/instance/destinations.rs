@@ -8,6 +8,10 @@ use crate::import::keepalived::Importer;
 use crate::import::keepalived::globals::Globals;
 use crate::import::keepalived::tree::Statement;
 use crate::import::output::{Section, knows};
+use crate::import::report::At;
+
+/// The `maxhops` that lets in a hop limit of 64, the kernel's default: the lowest let in is 256 less it.
+const KERNEL_HOPS: &str = "192";
 
 impl<'s> Instance<'s> {
     pub(super) fn peers(&mut self, s: &'s Statement, importer: &mut Importer<'_>) {
@@ -108,6 +112,20 @@ impl<'s> Instance<'s> {
         }
         let text: Vec<String> = peers.iter().map(ToString::to_string).collect();
         section.put("peers", text.join(", "), at);
+        self.hops(is_v6, at, &peers, interface, section, importer);
+        true
+    }
+
+    /// Writes how many links the advertisements of the peers may seem to have crossed.
+    fn hops(
+        &self,
+        is_v6: bool,
+        at: At,
+        peers: &[IpAddr],
+        interface: &str,
+        section: &mut Section,
+        importer: &mut Importer<'_>,
+    ) {
         let networks = importer.surroundings.networks(interface);
         let near = |peer: &IpAddr| {
             networks
@@ -118,13 +136,18 @@ impl<'s> Instance<'s> {
             section.put("maxhops", "255", self.ttl.map_or(at, |(_, at)| at));
             let text = "keepalived does not look at the TTL of unicast advertisements, and neither does maxhops = 255; take the line out where all peers are on this network and send a TTL of 255";
             importer.report.note(at, text);
+        } else if is_v6 && self.ttl.is_none() {
+            section.put("maxhops", KERNEL_HOPS, at);
+            let text = format!(
+                "without unicast_ttl keepalived sends unicast over IPv6 with the hop limit of the kernel, 64, which maxhops = {KERNEL_HOPS} lets in; take the line out when no host runs keepalived any more, or give keepalived unicast_ttl 255"
+            );
+            importer.report.note(at, text);
         }
         if let Some((ttl, at)) = self.ttl.filter(|(ttl, _)| *ttl < 255) {
             importer
                 .report
                 .differs(at, format!("unicast_ttl {ttl}: vrrpd sends 255"));
         }
-        true
     }
 
     /// Writes another multicast group. `false`: the others would not be heard.

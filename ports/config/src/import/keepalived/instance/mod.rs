@@ -55,7 +55,8 @@ struct Instance<'s> {
     interval: Option<(u64, At)>,
     auth_type: Option<(String, At)>,
     password: Option<(String, At)>,
-    hmac: Option<&'s Statement>,
+    /// The blocks `auth_hmac`: keepalived adds each to those before.
+    hmac: Vec<&'s Statement>,
     addresses: Vec<Address<'s>>,
     excluded: Vec<Address<'s>>,
     peers: Vec<(IpAddr, &'s Statement)>,
@@ -170,7 +171,14 @@ impl<'s> Instance<'s> {
             "authentication" => return self.authentication(s, importer),
             "auth_hmac" => {
                 s.settle_all();
-                self.hmac = Some(s);
+                if let Some(first) = self.hmac.first() {
+                    let text = format!(
+                        "auth_hmac is there already in {}; its lines are added to those, as with keepalived",
+                        importer.report.place(first.at, at.file)
+                    );
+                    importer.report.note(at, text);
+                }
+                self.hmac.push(s);
                 return;
             }
             "virtual_ipaddress" => {
