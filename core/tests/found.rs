@@ -3,9 +3,10 @@
 
 mod common;
 
-use common::{Line, Peer, addresses, cs, ip, priority, secs};
+use common::{IF, Line, Peer, addresses, cs, interface, ip, key, priority, secs};
 use vrrp_core::{
-    Announce, Family, InterfaceState, MacMode, State, VirtualAddress, VrConfig, VrSettings,
+    Announce, Duration, Engine, Family, Instant, InterfaceState, MacMode, State, VirtualAddress,
+    VrConfig, VrSettings,
 };
 
 fn config<'a>(value: u8, addresses: &'a [VirtualAddress]) -> VrConfig<'a> {
@@ -180,4 +181,45 @@ fn who_yields_does_so_for_the_better_router_only() {
     stopping.priority = 0;
     line.accept(&stopping).expect(&["4.1 v3 priority 100"]);
     line.at(4.9).expect_state(State::Active).expect(&[]);
+}
+
+/// Many virtual routers whose interface was down for long, or that were all disabled: no deadline of theirs
+/// was behind the time at which it was set.
+#[test]
+fn after_a_time_without_deadlines_none_is_in_the_past() {
+    let list = addresses(&["10.10.10.80"]);
+    let down = InterfaceState {
+        up: false,
+        ..interface()
+    };
+    for tenths in (10..400).step_by(7) {
+        for disabled in [false, true] {
+            let mut engine = Box::new(Engine::<1, 64, 1>::new());
+            let mut now = Instant::from_micros(1_000_000);
+            engine.set_interface(now, IF, interface()).unwrap();
+            let keys: Vec<_> = (1..=6).map(|vrid| key(vrid, Family::Ipv4)).collect();
+            for key in &keys {
+                let mut admin = engine.admin(now);
+                admin.insert(*key, &config(100, &list)).unwrap();
+                admin.set_enabled(*key, true).unwrap();
+            }
+            let set = |engine: &mut Engine<1, 64, 1>, now, up: bool| {
+                if !disabled {
+                    let state = if up { interface() } else { down };
+                    return engine.set_interface(now, IF, state).unwrap();
+                }
+                for key in &keys {
+                    engine.admin(now).set_enabled(*key, up).unwrap();
+                }
+            };
+            now = now + Duration::from_millis(500);
+            engine.handle_timeout(now);
+            set(&mut engine, now, false);
+            assert_eq!(engine.poll_timeout(), None);
+            now = now + Duration::from_millis(100 * tenths);
+            set(&mut engine, now, true);
+            let next = engine.poll_timeout().unwrap();
+            assert!(next > now, "{tenths} {disabled}: {next:?} {now:?}");
+        }
+    }
 }

@@ -112,6 +112,9 @@ impl<const N: usize> Deadlines<N> {
     }
 
     /// Moves the wheel to `now`. What has come due stays linked until it is set anew.
+    ///
+    /// A wheel without deadlines is not moved by timers. It has to be moved before the first one is set, or a
+    /// slot may begin in the past, and [`next`](Self::next) with it.
     pub(in crate::engine) fn advance(&mut self, now: Instant) {
         if Self::FEW {
             return;
