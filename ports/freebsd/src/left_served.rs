@@ -22,7 +22,8 @@ pub(crate) fn installed<'a>(
 }
 
 /// Returns the addresses of a ledger that are there, with the interface of each. An address on a carrier is
-/// in no ledger, as it goes with that: `is_ours` tells the carriers that bear the mark of that life. Addresses
+/// in no ledger, as it goes with that: `is_ours` tells the carriers that bear the mark of that life. One that
+/// is not accepted has a route instead, which is noted while it is served, and no interface. Addresses
 /// on the loopback are there on every host.
 pub(crate) fn left_served(
     entries: &BTreeSet<Entry>,
@@ -50,6 +51,8 @@ pub(crate) fn left_served(
                 let addresses = addresses.map_or(&[][..], |(_, addresses)| addresses);
                 served.extend(addresses.iter().map(|a| (parent.name.clone(), a.address)));
             }
+            // An address that is not accepted: it is on no interface.
+            Entry::Route { address } => served.push((String::new(), *address)),
             _ => {}
         }
     }
@@ -128,7 +131,8 @@ mod tests {
             "address em2 10.0.0.80",
             "route 10.0.0.99",
         ];
-        assert_eq!(left(&entries, |_| true), [pair("em0", "10.0.0.80")]);
+        let served = [pair("em0", "10.0.0.80"), pair("", "10.0.0.99")];
+        assert_eq!(left(&entries, |_| true), served);
     }
 
     #[test]

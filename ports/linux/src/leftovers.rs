@@ -19,7 +19,7 @@ use crate::sys;
 use crate::sysctl::apply::restore;
 
 /// Removes what ledgers name and what bears our marks. What there is to say is added to `remarks`.
-/// Returns the addresses that were served, with the interface of each.
+/// Returns the addresses that were served, with the interface of each, or without where it is not known.
 pub(crate) fn clean_all(
     netlink: &mut Netlink,
     leftovers: Vec<Leftover>,
@@ -112,9 +112,16 @@ fn clean(
                     None => Ok(()),
                 }
             }
-            // The route's protocol is part of the request: no route but ours fits it.
+            // The route's protocol is part of the request: no route but ours fits it. An address that is not
+            // accepted is on no interface, and its route is there while it is served.
             Entry::Route { address } => {
-                remove(netlink, |to| netlink::blackhole(to, *address, false))
+                match netlink.perform(|to| netlink::blackhole(to, *address, false)) {
+                    Ok(()) => {
+                        served.push((String::new(), *address));
+                        Ok(())
+                    }
+                    failed => gone(failed),
+                }
             }
             Entry::Routing(item) => {
                 let device = match item {

@@ -360,6 +360,16 @@ fn what_a_dead_process_has_served_is_handed_over_and_nothing_else() {
     assert_eq!(hand_over_left(&mut platform, &config()), []);
     platform.left = vec![("eth0".into(), address(101).address)];
     assert_eq!(hand_over_left(&mut platform, &config()), [spec().id]);
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), [Done::Advert(0)]);
+    // Without an interface, as it was not accepted, an address counts where one virtual router has it.
+    platform.left = vec![(String::new(), address(101).address)];
+    assert_eq!(hand_over_left(&mut platform, &config()), [spec().id]);
+    assert_eq!(told.try_iter().collect::<Vec<_>>(), [Done::Advert(0)]);
+    let mut two = config();
+    let mut other = spec();
+    other.id.interface = "eth1".into();
+    two.virtual_routers.push(other);
+    assert_eq!(hand_over_left(&mut platform, &two), []);
     drop(platform);
-    assert_eq!(told.iter().collect::<Vec<_>>(), [Done::Advert(0)]);
+    assert_eq!(told.iter().count(), 0);
 }

@@ -51,7 +51,7 @@ pub trait PrivilegedPlatform: Platform + Sized {
     fn close(self) -> Result<(), PlatformError>;
 
     /// The addresses that dead processes served until this platform was opened, which removed them,
-    /// with the interface of each.
+    /// with the interface of each. An address that was not accepted may have been on none: its name is empty.
     fn left_served(&self) -> &[(String, IpAddr)] {
         &[]
     }
@@ -99,11 +99,21 @@ pub trait PrivilegedPlatform: Platform + Sized {
 /// priority 0 that they have not sent. Returns the virtual routers.
 pub fn hand_over_left<P: PrivilegedPlatform>(platform: &mut P, config: &HostConfig) -> Vec<VrId> {
     let left = platform.left_served();
+    let holders = |address: IpAddr| {
+        let specs = config.virtual_routers.iter();
+        let has = |spec: &&VrSpec| spec.addresses.iter().any(|a| a.address.address == address);
+        specs.filter(has).count()
+    };
     let is_left = |spec: &&VrSpec| {
         spec.addresses.iter().any(|own| {
             let device = own.interface.as_ref().unwrap_or(&spec.id.interface);
             left.iter().any(|(name, address)| {
-                *address == own.address.address && (name == device || *name == spec.id.interface)
+                // Without an interface only one virtual router may be meant.
+                let at = match name.is_empty() {
+                    true => holders(*address) == 1,
+                    false => name == device || *name == spec.id.interface,
+                };
+                *address == own.address.address && at
             })
         })
     };
