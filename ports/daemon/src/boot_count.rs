@@ -38,6 +38,30 @@ impl BootCount {
         Self { taken }
     }
 
+    /// Returns the warning about a count that does not go on from the one before: its file is missing, or holds
+    /// a number that receivers take to be behind the clock. A damaged file is told of by the directory.
+    pub fn broken_off(&self, dir: &StateDir) -> Option<String> {
+        self.broken_off_at(dir, clock::since_epoch().as_micros() / 1_000_000)
+    }
+
+    fn broken_off_at(&self, dir: &StateDir, clock: u64) -> Option<String> {
+        let file = dir.path_of(FILE);
+        let file = file.display();
+        match self.taken {
+            None => Some(format!(
+                "{file} is missing, so the boot count of antireplay = monotonic begins with the clock: this is right at the first start only; otherwise find out why the file was lost; the next reload or restart ends this warning"
+            )),
+            Some(taken)
+                if u64::from(taken) > clock && !goes_on(taken.wrapping_add(1), clock as u32) =>
+            {
+                Some(format!(
+                    "{file} held {taken}, 2^31 or more ahead of the clock ({clock} s), so the boot count of antireplay = monotonic begins with the clock: check the clock; the next reload or restart ends this warning"
+                ))
+            }
+            Some(_) => None,
+        }
+    }
+
     /// Takes the next number. It counts once [`contents`](Self::contents) are on the disk.
     pub fn take(&mut self) -> u32 {
         self.take_at((clock::since_epoch().as_micros() / 1_000_000) as u32)
@@ -45,8 +69,7 @@ impl BootCount {
 
     fn take_at(&mut self, clock: u32) -> u32 {
         let number = match self.taken.map(|taken| taken.wrapping_add(1)) {
-            // Which is further on is judged as receivers judge it (RFC 1982).
-            Some(next) if clock.wrapping_sub(next) as i32 <= 0 => next,
+            Some(next) if goes_on(next, clock) => next,
             _ => clock,
         };
         self.taken = Some(number.wrapping_add(1));
@@ -58,6 +81,11 @@ impl BootCount {
         let taken = self.taken.unwrap_or_default();
         format!("{taken}\n").into_bytes()
     }
+}
+
+/// Returns whether `next` is as far on as the clock or further, as receivers judge it (RFC 1982).
+fn goes_on(next: u32, clock: u32) -> bool {
+    clock.wrapping_sub(next) as i32 <= 0
 }
 
 /// The warning about a number that is not on the disk.
@@ -95,6 +123,26 @@ mod tests {
         };
         assert_eq!(count.take_at(u32::MAX - 9), 0);
         assert_eq!(count.take_at(7), 7);
+    }
+
+    #[test]
+    fn a_count_that_is_missing_or_too_far_ahead_is_told() {
+        let path = directory("told");
+        let dir = StateDir::new(&path);
+        let told = |taken, clock| BootCount { taken }.broken_off_at(&dir, clock);
+        let clock = 1_796_000_000;
+        let missing = told(None, clock).expect("a warning");
+        assert!(missing.contains("boot-count is missing"), "{missing}");
+        assert_eq!(told(Some(1_796_000_001), clock), None);
+        assert_eq!(told(Some(5), clock), None, "the clock is further on");
+        // Others take it for one behind the clock.
+        let far = told(Some(4_294_967_290), clock).expect("a warning");
+        assert!(far.contains("held 4294967290, 2^31 or more ahead"), "{far}");
+        let last = clock as u32 + (1 << 31) - 2;
+        assert_eq!(told(Some(last), clock), None);
+        assert!(told(Some(last + 2), clock).is_some());
+        // After 2106 a number is less than the clock.
+        assert_eq!(told(Some(u32::MAX - 9), (1 << 32) + 7), None);
     }
 
     #[test]

@@ -54,8 +54,9 @@ impl Checkers {
                 _ => services.push(spec),
             }
         }
-        self.services.configure(services, now);
-        self.commands.configure(commands, now);
+        let mut tell = |one| self.news.push(one);
+        self.services.configure(services, now, &mut tell);
+        self.commands.configure(commands, now, &mut tell);
     }
 
     /// Runs a check now. False: there is no such check, or nobody to run it.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -36,6 +36,8 @@ pub(super) struct Process {
     /// The checks that it runs, and the state of each.
     checks: BTreeMap<String, (CheckSpec, bool)>,
     state: State,
+    /// The file that was started last.
+    program: PathBuf,
     pause: Duration,
     /// When it ended, until it answers again. `None`: it is there.
     gone: Option<Instant>,
@@ -71,6 +73,7 @@ impl Process {
             user: None,
             checks: BTreeMap::new(),
             state: State::Idle,
+            program: PathBuf::new(),
             pause: FIRST_PAUSE,
             gone: None,
             expired: false,
@@ -85,7 +88,12 @@ impl Process {
 
     /// From now on these are checked. Those that are unchanged keep their states, and so do changed
     /// ones until they are answered.
-    pub(super) fn configure(&mut self, specs: Vec<CheckSpec>, now: Instant) {
+    pub(super) fn configure(
+        &mut self,
+        specs: Vec<CheckSpec>,
+        now: Instant,
+        tell: &mut dyn FnMut(News),
+    ) {
         let before = std::mem::take(&mut self.checks);
         for spec in specs {
             let up = before.get(&spec.name).map(|(_, up)| *up);
@@ -93,7 +101,9 @@ impl Process {
             self.checks.insert(spec.name.clone(), (spec, up));
         }
         if self.checks.is_empty() {
-            self.stop();
+            if self.stop() {
+                self.tell_well(tell);
+            }
             return;
         }
         match &self.state {
@@ -156,6 +166,7 @@ impl Process {
             Ok(pair) => pair,
             Err(error) => return self.lost(&format!("cannot be started: {error}"), now, tell),
         };
+        self.program = program.to_owned();
         let mut command = Command::new(program);
         match self.commands {
             true => command.arg("--commands"),
@@ -193,7 +204,8 @@ impl Process {
                 self.tell_checks();
             }
             (State::Starting(_), Err(error)) => {
-                self.lost(&format!("cannot be started: {error}"), now, tell);
+                let why = format!("cannot be started: {}: {error}", self.program.display());
+                self.lost(&why, now, tell);
             }
             // Stopped before it ran: its stream is closed.
             (other, Ok(child)) => {
@@ -251,13 +263,20 @@ impl Process {
         }
     }
 
-    fn stop(&mut self) {
+    /// Returns whether it was missing: it is needed no longer.
+    fn stop(&mut self) -> bool {
         if let State::Running(child, ..) = std::mem::replace(&mut self.state, State::Idle) {
             // It ends with its stream.
             self.ended.push(child);
         }
-        self.gone = None;
+        self.pause = FIRST_PAUSE;
         self.expired = false;
+        self.gone.take().is_some()
+    }
+
+    fn tell_well(&self, tell: &mut dyn FnMut(News)) {
+        let (commands, why) = (self.commands, None);
+        tell(News::Trouble { commands, why });
     }
 
     fn tell_checks(&mut self) {
@@ -275,11 +294,7 @@ impl Process {
         if self.gone.take().is_some() {
             self.expired = false;
             log::info!("{}: runs again", self.label());
-            let commands = self.commands;
-            tell(News::Trouble {
-                commands,
-                why: None,
-            });
+            self.tell_well(tell);
         }
         tell(News::Report(report));
     }
@@ -393,10 +408,8 @@ impl Link {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
-    use std::path::PathBuf;
-
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     fn specs() -> Vec<CheckSpec> {
         let text = "[VRID]\nserverid = 1\ninterface = eth0\naddr = 10.0.0.1/32\ncheck = a, b:-5\n\
@@ -410,7 +423,7 @@ mod tests {
     fn started(program: &Path, now: Instant) -> (Process, Vec<News>) {
         let (mut process, mut news) = (Process::new(false), Vec::new());
         let mut spawner = Spawner::new().expect("a thread");
-        process.configure(specs(), now);
+        process.configure(specs(), now, &mut |one| news.push(one));
         assert!(process.is_due(now));
         process.start(program, &mut spawner, now, &mut |one| news.push(one));
         let end = Instant::now() + Duration::from_secs(20);
@@ -447,7 +460,8 @@ mod tests {
         else {
             panic!("{news:?}");
         };
-        assert!(why.starts_with("vrrp-checker cannot be started: "), "{why}");
+        let expected = "vrrp-checker cannot be started: /nonexistent/vrrp-checker: ";
+        assert!(why.starts_with(expected), "{why}");
         // It is tried again soon, and then less and less often.
         assert!(!process.is_due(now) && process.is_due(now + FIRST_PAUSE));
         assert_eq!(process.pause, FIRST_PAUSE * 2);
@@ -466,6 +480,20 @@ mod tests {
             [],
             "it is said once"
         );
+    }
+
+    #[test]
+    fn a_checker_that_is_missing_and_needed_no_longer_is_no_trouble() {
+        let now = Instant::now();
+        let (mut process, _) = started(Path::new("/nonexistent/vrrp-checker"), now);
+        for expected in [1, 0] {
+            let mut news = Vec::new();
+            process.configure(Vec::new(), now, &mut |one| news.push(one));
+            let (commands, why) = (false, None);
+            let well = News::Trouble { commands, why };
+            assert_eq!(news, vec![well; expected]);
+        }
+        assert!(process.deadline().is_none());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use vrrp_config::tracked_name;
-use vrrp_control::{Answer, CheckEvent};
+use vrrp_control::{Answer, CheckEvent, NoticeKind};
 use vrrp_core::{Reason, TrackEffect};
 use vrrp_host::{Platform, VrId, Why, wording};
 
@@ -18,10 +18,13 @@ impl<P: Platform> Daemon<P> {
         }
     }
 
-    /// Takes what those who ask have found out.
+    /// Takes the news of checkers and of the boot count.
     pub(super) fn take_news(&mut self, now: Instant) {
         for one in self.parent.take_news() {
             self.take_one(one, now);
+        }
+        for text in self.parent.take_count_warnings() {
+            self.notice(NoticeKind::Problem, None, text);
         }
     }
 

@@ -16,7 +16,6 @@ use super::messages::{
     octets,
 };
 use super::services::lasting_refused;
-use crate::boot_count;
 use crate::checks::News;
 use crate::overrides::Override;
 use crate::scripts::{Happening, Occasion, Prepared, Subject};
@@ -48,8 +47,9 @@ pub struct ParentHandle {
     managed: bool,
     /// Why the state directory cannot be used, if that is so.
     stateless: Option<String>,
-    /// Why the boot count is not on the disk, if that is so.
-    uncounted: Option<String>,
+    /// The warnings about the boot count, and those of them that were not taken yet.
+    count_warnings: Vec<String>,
+    new_count_warnings: Vec<String>,
     /// A line about each file of the state directory that was set aside at the start.
     lost: Vec<String>,
     /// Outcomes of writes and counts that were not taken yet.
@@ -140,7 +140,7 @@ impl ParentHandle {
             debug,
             managed,
             stateless,
-            uncounted,
+            count_warnings,
             lost,
             overrides,
             history,
@@ -167,7 +167,8 @@ impl ParentHandle {
             prepared: Vec::new(),
             managed,
             stateless,
-            uncounted,
+            count_warnings,
+            new_count_warnings: Vec::new(),
             lost,
             kept: Vec::new(),
             counted: Vec::new(),
@@ -200,13 +201,17 @@ impl ParentHandle {
         self.channel.fd()
     }
 
-    /// The warnings about the start of vrrpd: the state directory, for as long as it cannot be used or has no
-    /// boot count that it should have, each file of it that was set aside, and what else could not be done.
+    /// The warnings about the start of vrrpd: the state directory, for as long as it cannot be used, the boot
+    /// count, each file that was set aside, and each other step that failed.
     pub fn start_warnings(&self) -> impl Iterator<Item = String> {
         let stateless = self.stateless.as_deref().map(lasting_refused);
-        let uncounted = self.uncounted.as_deref().map(boot_count::not_kept);
-        let now = stateless.into_iter().chain(uncounted);
-        now.chain(self.lost.iter().cloned())
+        let lasting = self.count_warnings.iter().chain(&self.lost);
+        stateless.into_iter().chain(lasting.cloned())
+    }
+
+    /// The warnings about the boot count that have begun since the last call.
+    pub fn take_count_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.new_count_warnings)
     }
 
     /// Tells that the start has succeeded.
@@ -254,7 +259,8 @@ impl ParentHandle {
         let unread = !self.news.is_empty()
             || !self.prepared.is_empty()
             || !self.kept.is_empty()
-            || !self.counted.is_empty();
+            || !self.counted.is_empty()
+            || !self.new_count_warnings.is_empty();
         self.signals != 0 || self.gone.is_some() || unread
     }
 
@@ -412,7 +418,11 @@ impl ParentHandle {
                     self.counted.extend(id.id().map(|id| (id, count)));
                 }
                 ToWorker::Stateless(why) => self.stateless = why,
-                ToWorker::Uncounted(why) => self.uncounted = why,
+                ToWorker::CountWarnings(warnings) => {
+                    let begun = warnings.iter().filter(|w| !self.count_warnings.contains(w));
+                    self.new_count_warnings.extend(begun.cloned());
+                    self.count_warnings = warnings;
+                }
                 ToWorker::Done(count) => self.done = count,
                 ToWorker::Ran(id, name, exit, took_us, failed) => {
                     if let Some(id) = id.id() {

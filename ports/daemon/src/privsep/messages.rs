@@ -87,8 +87,8 @@ pub(super) enum ToWorker {
     Counted(WireId, Result<u64, String>),
     /// The state directory cannot be used, for this reason; or it can.
     Stateless(Option<String>),
-    /// The boot count is not on the disk, for this reason; or it is.
-    Uncounted(Option<String>),
+    /// The warnings about the boot count that hold from now on.
+    CountWarnings(Vec<String>),
     /// Every script is done that follows from the first so many happenings.
     Done(u64),
     /// A virtual router has been prepared, or why not.
@@ -127,9 +127,9 @@ pub(super) struct Beginning {
     pub(super) managed: bool,
     /// Why the state directory cannot be used, if that is so.
     pub(super) stateless: Option<String>,
-    /// The boot count, where a virtual router signs with it, and why it is not on the disk, if that is so.
+    /// The boot count, where a virtual router signs with it, and the warnings about it.
     pub(super) boot_count: Option<u32>,
-    pub(super) uncounted: Option<String>,
+    pub(super) count_warnings: Vec<String>,
     /// A line about each file of the state directory that was set aside at the start, and about what else
     /// could not be done then.
     pub(super) lost: Vec<String>,

@@ -74,6 +74,8 @@ pub(super) struct Services {
     pub(super) checkers: Checkers,
     /// The last report of each check, for the next worker.
     reports: BTreeMap<String, News>,
+    /// The last news about each checker: that of commands, and the other.
+    troubles: BTreeMap<bool, News>,
     pub(super) notifier: Notifier,
     pub(super) archive: Archive,
     began: Instant,
@@ -103,6 +105,8 @@ pub(super) struct Services {
     boots: Option<BootCount>,
     /// Why it is not on the disk, if that is so.
     uncounted: Option<String>,
+    /// Warnings that it does not go on from the one before, until the next reload.
+    broken_off: Vec<String>,
     /// Lines about files of the state directory that were set aside at the start, and about what else could
     /// not be done.
     lost: Vec<String>,
@@ -142,17 +146,14 @@ impl Services {
         let mut lost = state.take_aside();
         lost.extend(in_force.troubles);
         for text in &lost {
-            archive.push(Notice {
-                kind: NoticeKind::Problem,
-                text: text.clone(),
-                ..Notice::default()
-            });
+            archive.push(problem(text));
         }
         let mut services = Self {
             channel: MessageChannel::new(stream, MAX_TO_PARENT, MAX_TO_WORKER),
             scripts: Scripts::default(),
             checkers: Checkers::default(),
             reports: BTreeMap::new(),
+            troubles: BTreeMap::new(),
             notifier,
             archive,
             began: Instant::now(),
@@ -171,6 +172,7 @@ impl Services {
             stateless,
             boots: None,
             uncounted: None,
+            broken_off: Vec::new(),
             lost,
             read: None,
             user_name: sys::user_name(sys::effective_uid()),
@@ -185,6 +187,9 @@ impl Services {
             // There is no worker yet that would wait: it is on the disk before anything is signed with it.
             let written = services.keeper.dir().write(boot_count::FILE, &contents);
             services.note_boot_count(written.err());
+            for text in &services.count_warnings() {
+                services.archive.push(problem(text));
+            }
         }
         services
     }
@@ -192,8 +197,27 @@ impl Services {
     /// Takes the next boot count. Returns it with the contents of its file.
     fn take_boot_count(&mut self) -> (u32, Vec<u8>) {
         let dir = self.keeper.dir();
-        let boots = self.boots.get_or_insert_with(|| BootCount::read(dir));
+        let broken_off = &mut self.broken_off;
+        let boots = self.boots.get_or_insert_with(|| {
+            let read = BootCount::read(dir);
+            *broken_off = dir.take_aside();
+            // One that was damaged or cannot be read has its own warning.
+            if broken_off.is_empty()
+                && dir.unread(boot_count::FILE).is_none()
+                && let Some(why) = read.broken_off(dir)
+            {
+                log::warn!("{why}");
+                broken_off.push(why);
+            }
+            read
+        });
         (boots.take(), boots.contents())
+    }
+
+    /// The warnings about the boot count.
+    fn count_warnings(&self) -> Vec<String> {
+        let unkept = self.uncounted.as_deref().map(boot_count::not_kept);
+        unkept.into_iter().chain(self.broken_off.clone()).collect()
     }
 
     /// Takes the next boot count, which is written beside the loop: a crash before it is on the disk does harm
@@ -231,12 +255,12 @@ impl Services {
             managed: self.notifier.is_listening(),
             stateless: self.stateless.clone(),
             boot_count: self.host.boot_count,
-            uncounted: self.uncounted.clone(),
+            count_warnings: self.count_warnings(),
             lost: self.lost.clone(),
             overrides: self.overrides.all().to_vec(),
             history: self.archive.records().cloned().collect(),
         }))?;
-        for news in self.reports.values() {
+        for news in self.reports.values().chain(self.troubles.values()) {
             self.channel.send(&ToWorker::Checked(news.clone()))?;
         }
         Ok(())
@@ -245,9 +269,10 @@ impl Services {
     /// Takes the news of checks, and tells the worker if there is one.
     pub(super) fn take_news(&mut self, set: &PollSet, now: Instant) {
         for news in self.checkers.handle(set, now) {
-            if let News::Report(report) = &news {
-                self.reports.insert(report.name.clone(), news.clone());
-            }
+            match &news {
+                News::Report(report) => self.reports.insert(report.name.clone(), news.clone()),
+                News::Trouble { commands, .. } => self.troubles.insert(*commands, news.clone()),
+            };
             // Where it fails there is an end to be seen in the next turn.
             let _ = self.channel.send(&ToWorker::Checked(news));
         }
@@ -287,7 +312,7 @@ impl Services {
             }
             let why = written.result.err();
             if written.name == boot_count::FILE.name && self.note_boot_count(why.clone()) {
-                let told = ToWorker::Uncounted(self.uncounted.clone());
+                let told = ToWorker::CountWarnings(self.count_warnings());
                 // Where it fails there is an end to be seen in the next turn.
                 let _ = self.channel.send(&told);
             }
@@ -348,8 +373,13 @@ impl Services {
                 ToParent::Status(text) => self.notifier.status(&printable(&text)),
                 ToParent::Pong(number) => said.pong = Some(number),
                 ToParent::Configuration => {
+                    let before = self.count_warnings();
                     let answer = self.read_file(network, true);
                     self.channel.send(&ToWorker::Configuration(answer))?;
+                    let warnings = self.count_warnings();
+                    if warnings != before {
+                        self.channel.send(&ToWorker::CountWarnings(warnings))?;
+                    }
                 }
                 ToParent::Look => {
                     let answer = self.read_file(network, false);
@@ -459,6 +489,7 @@ impl Services {
         hide(secrets.as_deref().unwrap_or_default());
         let mut boot_count = None;
         if let Some(mut config) = judged.config.filter(|_| reloads) {
+            self.broken_off.clear();
             // A virtual router that went by time may have signed with more than the number in force.
             boot_count = config.needs_boot_count().then(|| self.next_boot_count());
             config.boot_count = boot_count;
@@ -518,6 +549,15 @@ fn hide(secrets: &[Secret]) {
 /// The warning for as long as the state directory cannot be used.
 pub(super) fn lasting_refused(why: &str) -> String {
     format!("{why}; commands of vrrpctl whose effect has to last are refused")
+}
+
+/// The record of a trouble of the whole host.
+fn problem(text: &str) -> Notice {
+    Notice {
+        kind: NoticeKind::Problem,
+        text: text.to_owned(),
+        ..Notice::default()
+    }
 }
 
 /// One line of a text that the worker made.

@@ -94,7 +94,7 @@ fn beginning() -> Beginning {
         managed: false,
         stateless: None,
         boot_count: None,
-        uncounted: None,
+        count_warnings: Vec::new(),
         lost: Vec::new(),
         overrides: Vec::new(),
         history: Vec::new(),
@@ -420,8 +420,8 @@ fn each_life_and_each_reload_has_a_boot_count_after_those_before() {
     let mut again = Counted::again(dir, true);
     let beginning = again.begin();
     assert_eq!(
-        (beginning.boot_count, beginning.uncounted),
-        (Some(ahead + 1), None)
+        (beginning.boot_count, beginning.count_warnings),
+        (Some(ahead + 1), Vec::new())
     );
     // It was on the disk before it was handed over.
     let text = fs::read_to_string(state.join("boot-count")).expect("the file");
@@ -442,8 +442,57 @@ fn a_boot_count_that_cannot_be_kept_begins_with_the_clock_and_is_told() {
     let mut one = Counted::again(dir, true);
     let beginning = one.begin();
     assert!(beginning.boot_count >= Some(kept));
-    let why = beginning.uncounted.expect("a reason");
+    let [why] = beginning.count_warnings.as_slice() else {
+        panic!("{:?}", beginning.count_warnings);
+    };
     assert!(why.contains("the state directory"), "{why}");
+    fs::remove_dir_all(&one.dir).expect("the directory");
+}
+
+#[test]
+fn a_boot_count_that_is_lost_or_makes_no_sense_is_a_warning_and_a_record_until_a_reload() {
+    let mut one = Counted::start("broken", true);
+    let state = one.dir.join("state");
+    let expect = |one: &mut Counted, wanted: &str| {
+        let beginning = one.begin();
+        let [why] = beginning.count_warnings.as_slice() else {
+            panic!("{wanted}: {:?}", beginning.count_warnings);
+        };
+        assert!(why.contains(wanted), "{why}");
+        let recorded = beginning.history.last();
+        let recorded = serde_json::to_string(&recorded).expect("a record");
+        assert!(recorded.contains(wanted), "{recorded}");
+    };
+    expect(&mut one, "boot-count is missing");
+    for (contents, wanted) in [
+        ("nonsense", "boot-count is not used"),
+        ("vrrpd boot-count 1\nx\n", "boot-count is not used"),
+        ("vrrpd boot-count 1\n4294967290\n", "held 4294967290"),
+    ] {
+        let dir = one.dir.clone();
+        drop(one);
+        fs::write(state.join("boot-count"), contents).expect("a file");
+        one = Counted::again(dir, true);
+        expect(&mut one, wanted);
+    }
+    let number = one.read_file(&ToParent::Configuration).expect("a number");
+    one.until_written(number + 1);
+    match one.worker.receive().unwrap() {
+        Some(ToWorker::CountWarnings(warnings)) => assert_eq!(warnings, [""; 0]),
+        other => panic!("{other:?}"),
+    }
+    // A reload that turns it on tells as much.
+    let dir = one.dir.clone();
+    drop(one);
+    fs::remove_file(state.join("boot-count")).expect("the file");
+    let mut one = Counted::again(dir, false);
+    assert_eq!(one.begin().count_warnings, [""; 0]);
+    Counted::write_file(&one.dir, true);
+    one.read_file(&ToParent::Configuration).expect("a number");
+    match one.worker.receive().unwrap() {
+        Some(ToWorker::CountWarnings(warnings)) => assert_eq!(warnings.len(), 1),
+        other => panic!("{other:?}"),
+    }
     fs::remove_dir_all(&one.dir).expect("the directory");
 }
 

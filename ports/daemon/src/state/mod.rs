@@ -122,6 +122,11 @@ impl StateDir {
         ))
     }
 
+    /// The path of a file in it.
+    pub fn path_of(&self, file: StateFile) -> PathBuf {
+        self.path.join(file.name)
+    }
+
     /// Returns a line about each file that was set aside since the last call.
     pub fn take_aside(&self) -> Vec<String> {
         std::mem::take(&mut self.reading().aside)

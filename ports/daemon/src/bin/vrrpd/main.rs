@@ -271,6 +271,9 @@ fn clean(file: &Path) -> Result<(), Failure> {
 fn take_boot_count(state_dir: &Path) -> u32 {
     let dir = StateDir::new(state_dir);
     let mut count = BootCount::read(&dir);
+    if let Some(why) = count.broken_off(&dir) {
+        log::warn!("{why}");
+    }
     let number = count.take();
     if let Err(why) = dir.write(boot_count::FILE, &count.contents()) {
         log::warn!("{}", boot_count::not_kept(&why));
