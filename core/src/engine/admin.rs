@@ -54,7 +54,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
     /// The calls of the administrator for another kind of keys.
     #[inline]
     pub(crate) fn admin_by<K>(&mut self, now: Instant) -> Admin<'_, IFS, VRS, ADDRS, K> {
-        self.deadlines.advance(now);
+        self.deadlines.catch_up(now);
         Admin {
             engine: self,
             now,

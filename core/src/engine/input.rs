@@ -30,7 +30,7 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize> Engine<IFS, VRS, AD
         if before == state {
             return Ok(());
         }
-        self.deadlines.advance(now);
+        self.deadlines.catch_up(now);
         for index in self.table.indices() {
             if self.table.is_on(index, slot) {
                 self.with_index(index, |vr, iface| {

