@@ -149,7 +149,7 @@ impl<'a> Splitter<'_, 'a> {
         self.place = Place::Unknown;
         let Some((name, rest)) = text[1..].split_once(']') else {
             let message = format!(
-                "expected `[VRID]`, `[GLOBAL]` or `[CHECK]`, found {}",
+                "expected `[VRID]`, `[GROUP]`, `[CHECK]` or `[GLOBAL]`, found {}",
                 found(text)
             );
             self.report.error(number, None, message);
@@ -163,7 +163,7 @@ impl<'a> Splitter<'_, 'a> {
         let name = name.trim_ascii();
         let Some(kind) = SectionKind::find(name) else {
             let mut message = format!(
-                "expected `[VRID]`, `[GLOBAL]` or `[CHECK]`, found {}",
+                "expected `[VRID]`, `[GROUP]`, `[CHECK]` or `[GLOBAL]`, found {}",
                 found(&format!("[{name}]"))
             );
             if let Some(meant) = nearest_section(name) {
@@ -194,7 +194,7 @@ impl<'a> Splitter<'_, 'a> {
             Place::Before => {
                 let name = text.split('=').next().unwrap_or_default();
                 let message = format!(
-                    "expected `[VRID]`, `[GLOBAL]` or `[CHECK]` before the first key, found {}",
+                    "expected `[VRID]`, `[GROUP]`, `[CHECK]` or `[GLOBAL]` before the first key, found {}",
                     found(name.split_ascii_whitespace().next().unwrap_or_default())
                 );
                 self.report.error(number, None, message);

@@ -54,18 +54,18 @@ fn a_line_that_is_no_key_of_its_section() {
             "[GLOBL]\nx = 1",
             true,
             &[
-                "5: expected `[VRID]`, `[GLOBAL]` or `[CHECK]`, found `[GLOBL]`; did you mean `[GLOBAL]`?",
+                "5: expected `[VRID]`, `[GROUP]`, `[CHECK]` or `[GLOBAL]`, found `[GLOBL]`; did you mean `[GLOBAL]`?",
             ],
         ),
         (
             "[VRRP]\nx = 1",
             true,
-            &["5: expected `[VRID]`, `[GLOBAL]` or `[CHECK]`, found `[VRRP]`"],
+            &["5: expected `[VRID]`, `[GROUP]`, `[CHECK]` or `[GLOBAL]`, found `[VRRP]`"],
         ),
         (
             "[VRID",
             true,
-            &["5: expected `[VRID]`, `[GLOBAL]` or `[CHECK]`, found `[VRID`"],
+            &["5: expected `[VRID]`, `[GROUP]`, `[CHECK]` or `[GLOBAL]`, found `[VRID`"],
         ),
         (
             "[VRID] x\nserverid=2\ninterface=eth0\naddr=10.0.0.9/32",
@@ -445,7 +445,7 @@ fn files_as_a_whole() {
             "serverid = 1\npriority = 1\n[VRID]\nserverid = 1\ninterface = eth0\naddr = 10.0.0.1/24\n",
             true,
             &[
-                "1: expected `[VRID]`, `[GLOBAL]` or `[CHECK]` before the first key, found `serverid`",
+                "1: expected `[VRID]`, `[GROUP]`, `[CHECK]` or `[GLOBAL]` before the first key, found `serverid`",
             ],
         ),
         (

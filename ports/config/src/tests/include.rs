@@ -93,7 +93,7 @@ fn messages_name_the_file_and_its_line() {
             "~/main:2: include: `~/none` cannot be read: No such file or directory (os error 2)",
             "~/d/b.conf:6: priority: expected a number from 1 to 255, found `300`",
             "~/d/c.conf:3: serverid: expected each VRID once on an interface, found VRID 1 on eth0 (ipv4) again, first in line 2 of ~/d/a.conf",
-            "~/d/d.conf:1: expected `[VRID]`, `[GLOBAL]` or `[CHECK]` before the first key, found `priority`",
+            "~/d/d.conf:1: expected `[VRID]`, `[GROUP]`, `[CHECK]` or `[GLOBAL]` before the first key, found `priority`",
             "~/d/e.conf:1: expected one [GLOBAL], the first is in line 1 of ~/main",
         ]
     );
