@@ -1,5 +1,6 @@
 //! `vrrpctl doctor`: conditions of this host and of the wire that do harm sooner or later.
 
+mod faults;
 mod host;
 mod wire;
 

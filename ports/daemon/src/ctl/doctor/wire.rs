@@ -2,7 +2,7 @@
 
 use vrrp_control::{Auth, Family, Seen, State, Status, VirtualRouter};
 
-use super::{Finding, Host};
+use super::{Finding, Host, faults};
 use crate::ctl::text::{heartbeat, is_master_now, name};
 
 pub(super) fn findings(status: &Status, seen: &[Seen], host: &Host) -> Vec<Finding> {
@@ -11,6 +11,7 @@ pub(super) fn findings(status: &Status, seen: &[Seen], host: &Host) -> Vec<Findi
         .iter()
         .map(|text| warning("", text, "vrrpctl log".into()))
         .collect();
+    all.extend(faults::of_groups(status, seen));
     for router in &status.virtual_routers {
         let about = name(
             router.name.as_deref(),
@@ -26,7 +27,8 @@ pub(super) fn findings(status: &Status, seen: &[Seen], host: &Host) -> Vec<Findi
                 && seen.family == router.family
         });
         let others: Vec<&Seen> = of_ours.collect();
-        let of_router = of_router(router, &others, host);
+        let mut of_router = of_router(router, &others, host);
+        of_router.extend(faults::of_router(router, seen, &word(router)));
         let told = !of_router.is_empty();
         all.extend(of_router.into_iter().map(|finding| Finding {
             about: about.clone(),
