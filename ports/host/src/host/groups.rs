@@ -359,10 +359,16 @@ impl Core {
                 };
                 list.push(Warning {
                     about: self.about(*key),
-                    text: format!(
-                        "no master is heard, but {master} is, as master of {} in the same group: a switch port or a cable passes nothing, at this host or at that one",
-                        vr.id
-                    ),
+                    text: match status.active.filter(|active| active.priority == 0) {
+                        Some(active) => format!(
+                            "{} gave it up, and {master} is master of {} in the same group: the group of that host lacks one of the two; have the same [GROUP] on all hosts",
+                            active.address, vr.id
+                        ),
+                        None => format!(
+                            "no master is heard, but {master} is, as master of {} in the same group: a switch port or a cable passes nothing, at this host or at that one, or the group of that host lacks this member",
+                            vr.id
+                        ),
+                    },
                 });
             }
         }

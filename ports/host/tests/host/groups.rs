@@ -125,6 +125,36 @@ fn a_segment_that_passes_nothing_moves_no_member() {
 }
 
 #[test]
+fn groups_that_differ_are_named_by_the_host_that_waits() {
+    // The first host serves both, and has no group.
+    let mut sim = Sim::new(&[config(&members(200)), grouped(&members(100))]);
+    sim.run_to(5_000);
+    assert_eq!(states(&sim), [ACTIVE, BACKUP]);
+    sim.machine(0).set_up("eth0", false);
+    sim.run_to(10_000);
+    sim.machine(0).set_up("eth0", true);
+    sim.hosts[0].reload(config(&members(200)[1..])).unwrap();
+    sim.run_to(20_000);
+    let warnings = sim.hosts[1].warnings();
+    let texts: Vec<&str> = warnings.iter().map(|one| one.text.as_str()).collect();
+    assert_eq!(texts.len(), 1, "{texts:?}");
+    assert!(texts[0].contains("lacks this member"), "{texts:?}");
+    // One that is taken away where it serves is given up, and that is heard.
+    let mut sim = Sim::new(&[config(&members(200)), grouped(&members(100))]);
+    sim.run_to(5_000);
+    sim.hosts[0].reload(config(&members(200)[1..])).unwrap();
+    sim.run_to(20_000);
+    assert_eq!(states(&sim)[1], BACKUP);
+    let warnings = sim.hosts[1].warnings();
+    let texts: Vec<&str> = warnings.iter().map(|one| one.text.as_str()).collect();
+    assert_eq!(texts.len(), 1, "{texts:?}");
+    assert!(
+        texts[0].contains(" gave it up, and ") && texts[0].contains("have the same [GROUP]"),
+        "{texts:?}"
+    );
+}
+
+#[test]
 fn hosts_that_were_apart_on_every_segment_agree_again_on_any() {
     for heals in ["eth0", "eth1"] {
         for priorities in [[200, 100], [100, 200], [100, 100]] {
