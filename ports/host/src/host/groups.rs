@@ -26,6 +26,8 @@ struct Running {
     name: Arc<str>,
     members: Vec<VrKey>,
     machine: Group,
+    /// An administrator moves it away: it is not known yet which members found a successor.
+    moves: bool,
     /// As last reported.
     state: State,
     since: Instant,
@@ -81,6 +83,7 @@ impl Core {
                     name: spec.name,
                     members: Vec::new(),
                     machine: Group::new(),
+                    moves: false,
                     state: State::Initialize,
                     since: now,
                     why: GroupWhy::Started,
@@ -181,7 +184,7 @@ impl Core {
                 (Some(why), _) => why,
             };
         }
-        let mut news = false;
+        let mut news = group.moves && self.review_move(now, group, &members, &statuses);
         for (key, status, _) in &statuses {
             if !self.in_engine(*key) {
                 continue;
@@ -201,6 +204,49 @@ impl Core {
             }
         }
         (at, news)
+    }
+
+    /// Notes that an administrator moves the group of a virtual router away from this host.
+    pub(super) fn note_move(&mut self, key: VrKey) {
+        let all = &mut self.groups.all;
+        if let Some(group) = all.iter_mut().find(|group| group.members.contains(&key)) {
+            group.moves = group.machine.state() == State::Active;
+        }
+    }
+
+    /// Has a group come back when a move has ended and some members found a successor, some none: that
+    /// host is cut off from a network. Returns whether the engine was told something.
+    fn review_move(
+        &mut self,
+        now: Instant,
+        group: &mut Running,
+        members: &[Member],
+        statuses: &[(VrKey, Status, bool)],
+    ) -> bool {
+        let mut leaves = statuses.iter();
+        if leaves.any(|(key, status, _)| status.handing_over || self.partings.awaits(*key)) {
+            return false;
+        }
+        group.moves = false;
+        let moved = members.iter().position(Member::has_lost);
+        let alone = members.iter().position(|member| !member.has_lost());
+        let (Some(_), Some(alone)) = (moved, alone) else {
+            return false;
+        };
+        if group.machine.state() == State::Initialize {
+            return false;
+        }
+        if let Some((key, ..)) = statuses.get(alone) {
+            let text = format!(
+                "no other host took over, as one did for others of the group {}: it comes back as a whole, where no better master is",
+                group.name
+            );
+            self.problem(now, Some(*key), text);
+        }
+        for (key, ..) in statuses {
+            self.let_return(now, *key);
+        }
+        true
     }
 
     /// Whether a virtual router is on its way out, and will be set up anew.

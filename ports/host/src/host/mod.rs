@@ -228,6 +228,7 @@ impl<P: Platform> Host<P> {
                 self.part(now, key, Parting::Resign)?;
             }
         }
+        self.core.note_move(key);
         self.settle_or_tell(now);
         Ok(())
     }

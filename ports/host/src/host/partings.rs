@@ -46,6 +46,11 @@ impl Partings {
         self.waiting.front().map(|_| self.turn())
     }
 
+    /// Whether a virtual router waits for its turn.
+    pub(super) fn awaits(&self, key: VrKey) -> bool {
+        self.waiting.iter().any(|(waiting, _)| *waiting == key)
+    }
+
     /// Takes back that a virtual router is to leave in this way. Returns whether it was.
     pub(super) fn cancel(&mut self, key: VrKey, parting: Parting) -> bool {
         let before = self.waiting.len();

@@ -105,17 +105,12 @@ impl<P: Platform> Host<P> {
     pub fn fail_back(&mut self, id: &VrId) -> Result<(), Error> {
         let key = self.core.find(id)?;
         let now = self.now();
+        self.keep_up();
         for key in self.core.together(key) {
-            let priority = self.core.vrs.get(&key).and_then(|vr| vr.priority);
-            if self.core.in_engine(key) {
-                // So that it has not resigned any more.
-                self.core.engine.admin(now).set_priority(key, priority)?;
-            }
+            self.core.let_return(now, key);
         }
-        let status = self.core.engine.status(key);
-        let silence = status.map_or(Duration::ZERO, |status| status.down_interval);
-        let by = now + Duration::from_micros(2 * silence.as_micros()) + RETURN;
-        self.wish(id, |wishes| wishes.returns_by = Some(by))
+        self.settle_or_tell(now);
+        Ok(())
     }
 
     fn wish(&mut self, id: &VrId, change: impl Fn(&mut Wishes)) -> Result<(), Error> {
@@ -150,6 +145,24 @@ impl Core {
             self.engine.admin(now).set_tracked(DRAINED, false);
         }
         vr.note_standing_back(now, self.engine.status(key).as_ref());
+    }
+
+    /// Lets a virtual router take over once, whatever it was told before.
+    pub(super) fn let_return(&mut self, now: Instant, key: VrKey) {
+        let status = self.engine.status(key);
+        let silence = status.map_or(Duration::ZERO, |status| status.down_interval);
+        let Some(vr) = self.vrs.get_mut(&key) else {
+            return;
+        };
+        let by = now + Duration::from_micros(2 * silence.as_micros()) + RETURN;
+        vr.wishes.returns_by = Some(by);
+        let priority = vr.priority;
+        if self.in_engine(key) {
+            // So that it has not resigned any more.
+            let result = self.engine.admin(now).set_priority(key, priority);
+            self.engine_refused(now, key, result);
+            self.tell_hold(now, key);
+        }
     }
 
     /// Ends the permission to return of those that have, or that could not in time.

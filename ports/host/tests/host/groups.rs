@@ -413,6 +413,30 @@ fn a_member_that_is_set_up_anew_moves_the_whole_group() {
 }
 
 #[test]
+fn a_group_that_moves_to_a_host_without_a_network_comes_back() {
+    for (cut, preempt) in [
+        ("eth0", true),
+        ("eth1", true),
+        ("eth0", false),
+        ("eth1", false),
+    ] {
+        let mut sim = pair(|spec| spec.settings.preempt = preempt);
+        sim.machine(1).cut.insert(cut.into());
+        sim.run_to(15_000);
+        assert_eq!(states(&sim), [ACTIVE, BACKUP], "{cut}");
+        sim.hosts[0].resign(&id("eth0", 1)).unwrap();
+        sim.run_to(40_000);
+        assert_eq!(states(&sim), [ACTIVE, BACKUP], "{cut} {preempt}");
+        let told = sim.events[0].iter().any(|(_, event)| {
+            matches!(event, Event::Problem { text, .. } if text.contains("comes back as a whole"))
+        });
+        assert!(told, "{cut}");
+        sim.run_to(60_000);
+        assert_eq!(states(&sim), [ACTIVE, BACKUP], "{cut} {preempt}");
+    }
+}
+
+#[test]
 fn groups_that_cannot_be_are_refused() {
     let specs = members(100);
     let name: Arc<str> = "gw".into();
