@@ -12,6 +12,7 @@ use common::*;
 use vrrp_core::{Family, MacMode};
 use vrrp_host::{Platform, VrSetup};
 use vrrp_linux::{LinuxPlatform, Options};
+use vrrp_port_kit::privsep::PrivilegedPlatform;
 
 fn main() {
     let words: Vec<String> = std::env::args().collect();
@@ -100,9 +101,16 @@ fn holder(runtime_dir: &Path, first: u8) -> Holder {
 
 /// Opens a platform, and gives what it said about that.
 fn open_in(runtime_dir: &Path) -> Vec<String> {
+    open_after(runtime_dir).0
+}
+
+/// Opens a platform, and gives what it said about that and the addresses that dead processes served.
+fn open_after(runtime_dir: &Path) -> (Vec<String>, Vec<String>) {
     let runtime_dir = runtime_dir.to_path_buf();
     let platform = LinuxPlatform::open(Options { runtime_dir }).unwrap();
-    platform.remarks().to_vec()
+    let served = platform.left_served().iter();
+    let served = served.map(|(device, address)| format!("{device} {address}"));
+    (platform.remarks().to_vec(), served.collect())
 }
 
 fn killed_processes_are_cleaned_up_after() {
@@ -131,7 +139,11 @@ fn killed_processes_are_cleaned_up_after() {
     ip("address add 10.0.0.50/24 dev a0");
     ip("route add blackhole 10.0.0.51/32");
     ip("link add link a0 name vr4.9.9 address 00:00:5e:00:01:09 type macvlan mode bridge");
-    assert_eq!(open_in(&runtime_dir), [""; 0]);
+    let (remarks, served) = open_after(&runtime_dir);
+    assert_eq!(remarks, [""; 0]);
+    assert!(served.contains(&"a0 10.0.0.102".to_owned()), "{served:?}");
+    // Not accepted, and on no interface.
+    assert!(served.contains(&" 10.0.0.103".to_owned()), "{served:?}");
     ip("address del 10.0.0.50/24 dev a0");
     ip("route del blackhole 10.0.0.51/32");
     ip("link del vr4.9.9");
