@@ -2,7 +2,7 @@
 
 use vrrp_config::{self as config, Config};
 use vrrp_core::{AuthMode, Priority, State};
-use vrrp_host::{HmacSpec, Platform, VrReport};
+use vrrp_host::{GroupSpec, HmacSpec, Platform, VrId, VrReport};
 
 use super::Daemon;
 use vrrp_control::Answer;
@@ -54,17 +54,18 @@ impl<P: Platform> Daemon<P> {
         };
         old.put_secrets(self.secrets.clone());
         let all = old.differences(new);
-        let mut reports = self.host.statuses();
-        reports.retain(|report| {
+        let reports = self.host.statuses();
+        let differ = reports.iter().filter(|report| {
             let mut all = all.iter();
             all.any(|one| one.id.as_ref() == Some(&report.id))
         });
-        let moves = reports.iter().map(|report| {
+        let moves = differ.map(|report| {
             let spec = |config: &Config| {
                 let mut routers = config.virtual_routers.iter();
                 let found = routers.find(|router| router.spec.id == report.id);
                 found.map(|router| router.spec.clone())
             };
+            let wanted = new;
             let (old, new) = (spec(&old), spec(new));
             let parts = match (&old, &new) {
                 (Some(old), Some(new)) => parts(old.hmac.as_ref(), new.hmac.as_ref()),
@@ -76,7 +77,8 @@ impl<P: Platform> Daemon<P> {
                     let anew = old.is_replaced_by(&new);
                     let priority = (old.settings.priority != new.settings.priority)
                         .then_some(new.settings.priority);
-                    changed(report, anew, priority, new.settings.preempt)
+                    let together = together(report, wanted, &reports);
+                    changed(report, anew, priority, &together)
                 }
                 (None, Some(_)) => None,
             };
@@ -84,7 +86,14 @@ impl<P: Platform> Daemon<P> {
             let all: Vec<String> = all.map(|what| format!("{}: {what}", report.id)).collect();
             all
         });
-        let moves = short(moves.flatten().collect());
+        let of_groups = new.groups.iter().filter_map(|group| {
+            let is_known = old.groups.iter().any(|old| old.spec == group.spec);
+            if is_known {
+                return None;
+            }
+            gathered(&group.spec, &reports)
+        });
+        let moves = short(moves.flatten().chain(of_groups).collect());
         (short(all.into_iter().map(|one| one.text).collect()), moves)
     }
 }
@@ -94,12 +103,76 @@ fn removed(report: &VrReport) -> Option<String> {
     is_master.then(|| "moves away: this host is master, and hands over".to_owned())
 }
 
-/// The effect of a change on who is master. `priority`: the new one, where it is another.
+/// A virtual router that moves with others, as it stands, and its new settings.
+struct Member<'a> {
+    report: &'a VrReport,
+    priority: Priority,
+    preempt: bool,
+}
+
+impl Member<'_> {
+    /// Whether it would take over as a Backup.
+    fn takes_over(&self) -> bool {
+        let status = &self.report.status;
+        let is_above = |of_master: u8| {
+            self.priority.is_owner() || self.preempt && self.priority.get() > of_master
+        };
+        let wins = status.due
+            || status
+                .active
+                .is_some_and(|master| is_above(master.priority));
+        status.state == State::Backup && wins
+    }
+}
+
+/// The virtual routers that move together with one by the new configuration: the members of its group, or
+/// itself alone.
+fn together<'a>(report: &VrReport, new: &Config, reports: &'a [VrReport]) -> Vec<Member<'a>> {
+    let mut groups = new.groups.iter().map(|group| &group.spec.members);
+    let members = groups.find(|members| members.contains(&report.id));
+    let moves = |id: &VrId| match members {
+        Some(members) => members.contains(id),
+        None => *id == report.id,
+    };
+    let specs = new.virtual_routers.iter().map(|router| &router.spec);
+    let all = specs.filter(|spec| moves(&spec.id)).filter_map(|spec| {
+        let mut reports = reports.iter();
+        Some(Member {
+            report: reports.find(|report| report.id == spec.id)?,
+            priority: spec.settings.priority,
+            preempt: spec.settings.preempt,
+        })
+    });
+    all.collect()
+}
+
+/// The effect of a group that is new or has other members: they come together on one host.
+fn gathered(group: &GroupSpec, reports: &[VrReport]) -> Option<String> {
+    let members = reports.iter().filter(|one| group.members.contains(&one.id));
+    let (here, elsewhere): (Vec<_>, Vec<_>) =
+        members.partition(|report| report.status.state == State::Active);
+    if here.is_empty() || elsewhere.is_empty() {
+        return None;
+    }
+    let names = |of: Vec<&VrReport>| {
+        let names: Vec<String> = of.iter().map(|report| report.id.to_string()).collect();
+        names.join(", ")
+    };
+    Some(format!(
+        "group {}: members move: this host is master of {} and not of {}, and is to be master of all or none",
+        group.name,
+        names(here),
+        names(elsewhere)
+    ))
+}
+
+/// The effect of a change on who is master. `priority`: the new one, where it is another; `together`: the
+/// virtual routers that move with it, itself among them.
 fn changed(
     report: &VrReport,
     anew: bool,
     priority: Option<Priority>,
-    preempt: bool,
+    together: &[Member<'_>],
 ) -> Option<String> {
     let status = &report.status;
     match status.state {
@@ -109,7 +182,13 @@ fn changed(
         // It advertises another priority for as long as it is held.
         State::Active if report.held => None,
         State::Active => {
-            let lower = priority.filter(|priority| *priority < report.configured_priority)?;
+            // Another host has to win each of those that move together, so that the highest counts.
+            priority?;
+            let before = together.iter().map(|one| one.report.configured_priority);
+            let lower = together.iter().map(|one| one.priority).max()?;
+            if before.max()? <= lower {
+                return None;
+            }
             Some(format!(
                 "may move away: this host is master, and a backup with a priority above {lower} \
                  takes over where it preempts"
@@ -120,7 +199,7 @@ fn changed(
         State::Backup => {
             let (priority, master) = (priority?, status.active?);
             let (address, of_master) = (master.address, master.priority);
-            let takes = priority.is_owner() || preempt && priority.get() > of_master;
+            let takes = together.iter().all(|one| one.takes_over());
             takes.then(|| {
                 format!("moves here: priority {priority} is above {of_master} of master {address}")
             })

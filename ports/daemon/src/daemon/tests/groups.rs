@@ -54,3 +54,43 @@ fn the_name_of_a_group_means_its_members() {
         assert_eq!(bench.ask(&Request::Enable(which)), Answer::error(why));
     }
 }
+
+#[test]
+fn a_comparison_follows_the_rules_of_groups() {
+    let section = |serverid: u8, priority: u8| {
+        format!(
+            "[VRID]\nserverid = {serverid}\ninterface = eth0\nadvertinterval = 0.05\n\
+             priority = {priority}\naddr = 10.0.0.{serverid}/32\n\n"
+        )
+    };
+    let group = "[GROUP]\nname = gateway\nvrids = 1, 2\n";
+    let text = |first, second| section(1, first) + &section(2, second) + group;
+    let mut bench = Bench::with(|_| text(200, 200));
+    bench.until("all masters", |b| b.states() == [State::Master; 2]);
+    let file = bench.dir.join("vrrpd.conf");
+    let stays = "no virtual router moves to another host by that";
+    // Another host has to win both.
+    fs::write(&file, text(50, 200)).expect("a file");
+    let said = bench.done(&Request::Compare);
+    assert_eq!(said.last().expect("a line"), stays);
+    fs::write(&file, text(50, 60)).expect("a file");
+    let said = bench.done(&Request::Compare);
+    for vrid in [1, 2] {
+        let line = format!(
+            "VRID {vrid} on eth0 (ipv4): may move away: this host is master, and a backup with a priority above 60 takes over where it preempts"
+        );
+        assert!(said.contains(&line), "{said:?}");
+    }
+    // A group that is new brings its members together.
+    let alone = section(1, 200) + &section(2, 200);
+    fs::write(&file, &alone).expect("a file");
+    bench.done(&Request::Reload);
+    fs::write(&file, text(200, 200)).expect("a file");
+    assert_eq!(bench.done(&Request::Compare).last().expect("a line"), stays);
+    bench.done(&Request::Disable(one()));
+    bench.until("one master", |b| b.states() == [State::Init, State::Master]);
+    assert_eq!(
+        bench.done(&Request::Compare).last().expect("a line"),
+        "group gateway: members move: this host is master of VRID 2 on eth0 (ipv4) and not of VRID 1 on eth0 (ipv4), and is to be master of all or none"
+    );
+}
