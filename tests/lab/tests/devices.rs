@@ -156,7 +156,7 @@ fn a_reload_with_an_interface_that_will_not_do_serves_the_rest_as_a_start_does()
     let wrong = Program::Vrrpd.config(host, &[good.clone().line("colour = red")]);
     daemon.write_config(&wrong);
     vrrpctl(host, &["reload"]);
-    assert!(daemon.has_said("not reloaded"));
+    wait_until(LIMIT, "it is told", || daemon.has_said("not reloaded"));
     assert!(serves(&added));
 }
 
