@@ -1,13 +1,16 @@
 //! The gate: which frames pass, what is written to them, and how groups are reported.
 
+#[path = "common/gate.rs"]
+mod common;
 #[path = "golden/load.rs"]
 mod load;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use common::{ms, written};
 use load::{checksum, frame, frames};
 use vrrp_core::gate::{Action, Addressee, Discard, Gate, GateKey, Received, max_frame_len};
-use vrrp_core::wire::{Emitted, arp, igmp, mld, ndisc};
+use vrrp_core::wire::{arp, igmp, mld, ndisc};
 use vrrp_core::*;
 
 const OWN: MacAddr = MacAddr([2, 0, 0, 0, 0, 6]);
@@ -23,16 +26,6 @@ type TestGate = Gate<4, 8>;
 
 fn v6(text: &str) -> Ipv6Addr {
     text.parse().expect("an IPv6 address")
-}
-
-fn ms(ms: u64) -> Instant {
-    Instant::from_micros(ms * 1_000)
-}
-
-fn written(write: impl FnOnce(&mut [u8]) -> Option<Emitted>) -> Vec<u8> {
-    let mut buf = [0; 172];
-    let emitted = write(&mut buf).expect("room");
-    buf[..emitted.len].to_vec()
 }
 
 /// A frame that the stack or a neighbour sends.

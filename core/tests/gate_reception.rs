@@ -1,15 +1,19 @@
 //! The gate and the MAC filter of a device: which MACs it names, when it finds that frames to them do
 //! not come in, and the checksums that a device fills in.
 
+#[path = "common/gate.rs"]
+mod common;
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use common::{ms, written};
 use vrrp_core::gate::mac_filter::{
     HashTable, MacList, Promiscuous, Unfiltered, crc_hash, synopsys_hash, synopsys_registers,
 };
 use vrrp_core::gate::{
     Action, Discard, Gate, GateKey, MacFilter, Received, max_frame_len, zero_checksums,
 };
-use vrrp_core::wire::{Emitted, arp, igmp, mld, ndisc};
+use vrrp_core::wire::{arp, igmp, mld, ndisc};
 use vrrp_core::*;
 
 const OWN: MacAddr = MacAddr([2, 0, 0, 0, 0, 6]);
@@ -24,16 +28,6 @@ const ASKER_V6: &str = "2001:db8::9";
 
 fn v6(text: &str) -> Ipv6Addr {
     text.parse().expect("an IPv6 address")
-}
-
-fn ms(ms: u64) -> Instant {
-    Instant::from_micros(ms * 1_000)
-}
-
-fn written(write: impl FnOnce(&mut [u8]) -> Option<Emitted>) -> Vec<u8> {
-    let mut buf = [0; 172];
-    let emitted = write(&mut buf).expect("room");
-    buf[..emitted.len].to_vec()
 }
 
 /// The manners of the neighbour, and of the host's own device.

@@ -1,13 +1,16 @@
 //! The gate's groups and questions: what mutations of the code had gone unnoticed in.
 
+#[path = "common/gate.rs"]
+mod common;
 #[path = "golden/load.rs"]
 mod load;
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use common::{ms, written};
 use load::{checksum, frame};
 use vrrp_core::gate::{Action, Addressee, Discard, Gate, GateKey, Received, max_frame_len};
-use vrrp_core::wire::{Emitted, igmp, mld};
+use vrrp_core::wire::{igmp, mld};
 use vrrp_core::*;
 
 const OWN: MacAddr = MacAddr([2, 0, 0, 0, 0, 6]);
@@ -20,16 +23,6 @@ struct Line {
     gate: Gate<4, 8>,
     now: Instant,
     sent: Vec<(u64, Vec<u8>)>,
-}
-
-fn ms(ms: u64) -> Instant {
-    Instant::from_micros(ms * 1_000)
-}
-
-fn written(write: impl FnOnce(&mut [u8]) -> Option<Emitted>) -> Vec<u8> {
-    let mut buf = [0; 172];
-    let emitted = write(&mut buf).expect("room");
-    buf[..emitted.len].to_vec()
 }
 
 fn igmp_of(message: igmp::Message) -> Vec<u8> {

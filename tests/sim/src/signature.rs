@@ -108,7 +108,7 @@ pub struct Judge {
 }
 
 impl Judge {
-    /// One that has heard nobody.
+    /// Makes a judge that has heard nobody.
     pub fn new(mode: AuthMode, replay: AntiReplay) -> Self {
         Self {
             mode,
