@@ -104,7 +104,7 @@ impl Leaving {
 fn status(ask: &mut dyn FnMut(&Request) -> Result<Answer, Failure>) -> Result<Status, Failure> {
     match ask(&Request::Status)? {
         Answer::Status(status) => Ok(status),
-        _ => Err(super::other_answer()),
+        _ => Err(super::answers::other_answer()),
     }
 }
 

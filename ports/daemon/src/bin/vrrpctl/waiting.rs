@@ -57,7 +57,7 @@ pub(super) fn run(
 ) -> Result<ExitCode, Failure> {
     let began = Instant::now();
     loop {
-        let status = super::filtered_status(ask, filter)?;
+        let status = super::answers::filtered_status(ask, filter)?;
         let routers = status.virtual_routers.iter();
         let late: Vec<String> = routers
             .filter(|router| !goal.is_reached(router))

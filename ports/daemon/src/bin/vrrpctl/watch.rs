@@ -8,8 +8,9 @@ use vrrp_control::{Answer, Connection, Request, Since};
 use vrrpd::poll::PollSet;
 use vrrpd::sys::{self, RawTerminal, Signals};
 
+use crate::arguments::{Args, Work};
 use crate::commands::Form;
-use crate::{Args, Failure, REFUSED, UNREACHABLE, USAGE_ERROR, show};
+use crate::{Failure, REFUSED, UNREACHABLE, USAGE_ERROR, show};
 
 /// The time between two frames when nothing happens.
 const SECOND: Duration = Duration::from_secs(1);
@@ -146,7 +147,7 @@ fn coloured(line: &str) -> String {
 impl Args {
     /// Whether a live view can be had of what was asked for.
     pub(crate) fn can_watch(&self) -> bool {
-        matches!(self.work, crate::Work::Ask(Request::Status)) && self.form != Form::Json
+        matches!(self.work, Work::Ask(Request::Status)) && self.form != Form::Json
     }
 }
 
