@@ -1,4 +1,4 @@
-//! Where the engine speaks to a log: `defmt`, `log`, or nobody.
+//! The log messages of the engine, for `defmt`, for `log`, or for no logger.
 
 use core::net::IpAddr;
 

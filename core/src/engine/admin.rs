@@ -148,9 +148,9 @@ impl<const IFS: usize, const VRS: usize, const ADDRS: usize, K: Key> Admin<'_, I
             .with(key.into(), |vr, iface| vr.remove(now, &iface.state))
     }
 
-    /// Enables or disables a virtual router. An Active one that is disabled says so with priority 0
-    /// and serves its addresses until its successor is heard: four intervals at most, or ten seconds
-    /// if that is less; one and a half intervals if those are more than ten seconds.
+    /// Enables or disables a virtual router. An Active one that is disabled advertises priority 0, and
+    /// serves its addresses until its successor is heard. It waits for four intervals at most, or for
+    /// 10 s if that is less; for one and a half intervals where these are more than 10 s.
     ///
     /// # Errors
     /// [`Error::NotFound`], also for one that is being removed.

@@ -66,8 +66,8 @@ impl<D: ?Sized, const N: usize, F: FnMut(&mut D, Option<&[MacAddr]>)> MacFilter<
     }
 }
 
-/// A device with a table of 64 bits, one of which each MAC is mapped to: the first function gives its
-/// number (0 to 63), such as [`synopsys_hash`] or [`crc_hash`]; the second is given the table.
+/// A device with a hash table of 64 bits. The first function maps a MAC to the number of a bit, 0 to 63,
+/// such as [`synopsys_hash`] or [`crc_hash`]. The second is given the table.
 ///
 /// The table has to hold for unicast, too; where it is for groups alone, the virtual MACs need
 /// something else.

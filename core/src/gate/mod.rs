@@ -376,10 +376,12 @@ impl<const VRS: usize, const ADDRS: usize> Gate<VRS, ADDRS> {
         served.any(|other| mld::solicited_node(other) == group)
     }
 
-    /// The MACs that the device has to let in beside its own, broadcast, and the groups that the stack
-    /// has joined: the virtual MACs that are taken up, the groups of the advertisements and of the
-    /// queries for members, and the solicited-node groups of the virtual addresses that are served and
-    /// of the link-local address. Groups may come twice. Ask after [`Action::SetFilter`].
+    /// The MACs that the device has to let in. Its own, broadcast, and the groups that the stack has
+    /// joined are not among them.
+    ///
+    /// They are the virtual MACs that are taken up, and the groups of advertisements and of queries for
+    /// members. The solicited-node groups of served virtual addresses and of the link-local address
+    /// follow (RFC 4291 section 2.7.1). Groups may come twice. Ask after [`Action::SetFilter`].
     pub fn macs(&self) -> impl Iterator<Item = MacAddr> + '_ {
         let taken_up = |mac: &MacAddr| self.engine.is_mac_taken_up(IFINDEX, *mac) == Some(true);
         let virtual_macs = self.keys().map(GateKey::virtual_mac).filter(taken_up);

@@ -53,9 +53,9 @@ pub struct Advert {
 impl Advert {
     /// Writes the frame with these addresses to the beginning of `buf`, without padding and FCS.
     ///
-    /// `None` when `buf` is too small, when source, destination and addresses are not of one family
-    /// that the version has, with more than 255 addresses, or with none in version 3; `buf` may then
-    /// hold a part of the frame.
+    /// Returns `None` if `buf` is too small, if there are more than 255 addresses, or none in version 3.
+    /// The same holds if source, destination and addresses are not of one family that the version has.
+    /// `buf` may then hold a part of the frame.
     #[inline]
     pub fn emit(&self, buf: &mut [u8], addresses: impl Iterator<Item = IpAddr>) -> Option<Emitted> {
         self.emit_with(None, buf, addresses)

@@ -33,13 +33,13 @@ pub use datagram::Datagram;
 /// The IP protocol number of VRRP (RFC 9568 sections 5.1.1.4 and 5.1.2.4).
 pub const PROTOCOL: u8 = 112;
 
-/// Where the parts of a frame are that was written into a buffer.
+/// The offsets of the parts of a frame that was written into a buffer, in octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Emitted {
     /// The length of the frame in octets, without padding and FCS.
     pub len: usize,
-    /// Where the IP header begins (for ARP: the ARP packet).
+    /// The first octet of the IP header (for ARP: of the ARP packet).
     pub ip_offset: u16,
-    /// Where the VRRP or ICMPv6 message begins (for ARP: the ARP packet).
+    /// The first octet of the VRRP or ICMPv6 message (for ARP: of the ARP packet).
     pub payload_offset: u16,
 }

@@ -11,10 +11,10 @@ use super::script::{self, Defaults};
 use super::script_security::{ScriptSecurity, ScriptUser};
 use super::{source, values};
 
-/// Where vrrpd listens for vrrpctl unless `controlsocket` says otherwise.
+/// The control socket of vrrpd, unless `controlsocket` names another.
 #[cfg(target_os = "linux")]
 pub const DEFAULT_CONTROL_SOCKET: &str = "/run/vrrpd/vrrpd.sock";
-/// Where vrrpd listens for vrrpctl unless `controlsocket` says otherwise.
+/// The control socket of vrrpd, unless `controlsocket` names another.
 #[cfg(not(target_os = "linux"))]
 pub const DEFAULT_CONTROL_SOCKET: &str = "/var/run/vrrpd/vrrpd.sock";
 
@@ -25,13 +25,13 @@ pub const DEFAULT_FILE: &str = "/etc/vrrpd.conf";
 #[cfg(not(target_os = "linux"))]
 pub const DEFAULT_FILE: &str = "/usr/local/etc/vrrpd.conf";
 
-/// Where vrrpd notes what it installs unless `runtimedir` says otherwise.
+/// The directory of the ledger, unless `runtimedir` names another.
 #[cfg(target_os = "linux")]
 const DEFAULT_RUNTIME_DIR: &str = "/run/vrrpd";
 #[cfg(not(target_os = "linux"))]
 const DEFAULT_RUNTIME_DIR: &str = "/var/run/vrrpd";
 
-/// Where vrrpd keeps what outlives a reboot unless `statedir` says otherwise.
+/// The directory of files that outlive a reboot, unless `statedir` names another.
 #[cfg(target_os = "linux")]
 const DEFAULT_STATE_DIR: &str = "/var/lib/vrrpd";
 #[cfg(not(target_os = "linux"))]
@@ -43,17 +43,17 @@ const MAX_SOCKET_PATH: usize = 103;
 /// The settings of the daemon as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Global {
-    /// Where vrrpctl finds the daemon: an absolute path.
+    /// The control socket: an absolute path.
     pub control_socket: PathBuf,
     /// The group that may use the control socket, by name or number. `None`: root alone.
     pub control_group: Option<String>,
-    /// Where it is noted what is installed, for the next start to clean up after a crash: an
-    /// absolute path to a directory that is empty after a reboot.
+    /// The directory of the ledger, from which the next start cleans up after a crash. It is an absolute
+    /// path to a directory that is empty after a reboot.
     pub runtime_dir: PathBuf,
     /// The directory of what outlives a reboot, such as the overrides that vrrpctl has given: an
     /// absolute path.
     pub state_dir: PathBuf,
-    /// Where scrapers of metrics are answered. `None`: nowhere.
+    /// The socket that answers scrapers of metrics. `None`: there is none.
     pub metrics: Option<MetricsAddress>,
     /// The least important messages that are logged.
     pub log_level: LogLevel,
@@ -66,7 +66,7 @@ pub struct Global {
     pub lease: Option<u32>,
 }
 
-/// Where scrapers of metrics are answered.
+/// The address of the socket that answers scrapers of metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MetricsAddress {
     /// At an address and port: of the loopback, unless the file says that others may read as well.

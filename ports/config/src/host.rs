@@ -1,10 +1,11 @@
 //! The part of the judgement that needs the host: interfaces, addresses, event scripts.
 //!
-//! An error is what cannot work as long as the host is as it is, and has to be changed in the file or
-//! on the host: an interface without Ethernet, one interface under two names, a peer that is an
-//! address of this host, and whatever the port refuses ([`Facts::refusals`]). A warning is what
-//! works later without a change of the file (an interface that is not there yet), or works and is
-//! probably not what was meant.
+//! An error cannot work on this host until the file or the host is changed. Examples are an interface
+//! without Ethernet, one interface under two names, and a peer that is an address of this host. The
+//! port adds its own ([`Facts::refusals`]).
+//!
+//! A warning works later without a change of the file (an interface that is not there yet), or works
+//! and is probably not what was meant.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -66,7 +66,7 @@ pub(super) fn split<'a>(octets: &'a [u8], report: &mut Report) -> Vec<Section<'a
     splitter.sections
 }
 
-/// Where in the file the lines are that come now.
+/// The part of the file that the next lines belong to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// No section yet.

@@ -1,9 +1,9 @@
-//! The boot count: the number that the signatures of `antireplay = monotonic` begin with, in the state
-//! directory, so that a host whose clock was set back over a restart is not refused by the others.
+//! The boot count: the number that the signatures of `antireplay = monotonic` begin with. It is kept in the
+//! state directory, so that a host whose clock was set back over a restart is not refused by the others.
 //!
 //! The file holds the greatest number that may have been signed with. Each life of a worker, and each reload,
-//! takes the one after it, or the seconds of the clock where those are further on: the numbers of a host
-//! that had no file yet were of the clock. It takes two, of which the second is for the farewell.
+//! takes the next number, or the seconds of the clock where these are greater: a host without the file has
+//! signed with the clock. It takes two numbers, of which the second is for the farewell.
 
 use vrrp_port_kit::clock;
 

@@ -1,5 +1,5 @@
-//! Where log lines go: the standard error stream, or syslog when vrrpd is in the background or about
-//! to go there.
+//! The log: lines to the standard error stream, or to syslog when vrrpd is in the background or about to
+//! go there.
 //!
 //! A log that does not take a line never holds up the protocol: the line is dropped and counted,
 //! and the count is reported once lines are taken again.
@@ -22,7 +22,7 @@ const SYSLOG: &str = "/dev/log";
 #[cfg(not(target_os = "linux"))]
 const SYSLOG: &str = "/var/run/log";
 
-/// Where lines go.
+/// The destination of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
     /// The standard error stream, as text.

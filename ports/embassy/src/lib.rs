@@ -133,9 +133,11 @@ const MAX_FRAME_LEN: usize = 512;
 /// An Ethernet header and the octets that every host of IPv4 takes (RFC 791 section 3.1).
 const SHORTEST_FRAME_LEN: usize = 14 + 576;
 
-/// The memory of VRRP on one device: for `VRS` virtual routers of `ADDRS` addresses each, for
-/// `STACKS` embassy-net stacks, the host's own among them, and for `FRAMES` frames of up to `FRAME`
-/// octets, without FCS, on their way between the device and the stacks.
+/// The memory of VRRP on one device.
+///
+/// It has room for `VRS` virtual routers of `ADDRS` addresses each, and for `STACKS` embassy-net stacks,
+/// the host's own among them. `FRAMES` frames of up to `FRAME` octets, without FCS, can be on their way
+/// between the device and the stacks.
 ///
 /// `ADDRS` is at most 28, `STACKS` 1 to 16, `FRAMES` at least 3, `FRAME` at least 590: the least MTU of
 /// IPv4 and the header. Longer frames to a stack are discarded and counted, so that less than 1,514 is

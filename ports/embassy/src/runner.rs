@@ -259,8 +259,8 @@ impl<D: Driver, const VRS: usize, const ADDRS: usize, const FRAME: usize, F: Mac
     }
 }
 
-/// Puts a frame where the stacks of a bitmap find it: without room, in the place of the one that
-/// has waited longest, so that a stack that does not run keeps nothing from the others.
+/// Queues a frame for the stacks of a bitmap. When the queue is full the frame that has waited longest
+/// is replaced, so that a stack that does not run keeps nothing from the others.
 fn hand_over<'d, const VRS: usize, const ADDRS: usize, const FRAME: usize>(
     control: &Control<'d, VRS, ADDRS, FRAME>,
     room: Option<&'d Slot<FRAME>>,

@@ -14,8 +14,8 @@ use crate::sys::Queue;
 
 impl State {
     /// The frames that an interface's virtual routers need to hear, and the solicited-node groups that
-    /// some of them come to: VRRP of their families, the requests that the kernel does not answer, and
-    /// announcements of their addresses.
+    /// some of these frames are sent to. The frames are VRRP of their families, the neighbour requests
+    /// that the kernel does not answer, and announcements of their addresses.
     fn wanted_on(&self, host_if: HostIf) -> (Wanted, BTreeSet<Ipv6Addr>) {
         let mut wanted = Wanted::default();
         let mut groups = BTreeSet::new();

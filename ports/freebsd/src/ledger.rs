@@ -26,7 +26,7 @@ pub(crate) fn place(jail: i32) -> String {
     format!("freebsd-{jail}")
 }
 
-/// Where ledgers are, unless somewhere else is chosen.
+/// The directory of the ledgers, unless another is chosen.
 pub(crate) const DIRECTORY: &str = "/var/run/vrrpd";
 
 /// Makes the ledger of this process in a jail.

@@ -29,7 +29,7 @@ const NOTICES: u64 = 1 << 40;
 /// The way in which a platform is opened.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where ledgers are kept: a directory that is empty after a reboot. It is made when missing.
+    /// The directory of the ledgers. It is made when missing, and is empty after a reboot.
     pub runtime_dir: PathBuf,
 }
 

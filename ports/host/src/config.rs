@@ -176,9 +176,9 @@ pub struct VrSpec {
     pub tracks: Vec<TrackSpec>,
     /// Signatures of advertisements. `None`: none are sent, and none verified.
     pub hmac: Option<HmacSpec>,
-    /// The interface of its second path, on which copies of its advertisements are sent and heard: they show
-    /// whether a master that is silent is dead or cut off, and are no part of the election. On that
-    /// interface the VRID is to be used by no virtual router of this family.
+    /// The interface of its second path, on which copies of its advertisements are sent and heard. They show
+    /// whether a silent master is dead or cut off, and are no part of the election. No virtual router of
+    /// this family may use the VRID on that interface.
     pub heartbeat: Option<String>,
 }
 
@@ -415,9 +415,9 @@ pub struct TrackSpec {
 pub enum Tracked {
     /// An interface: down while it is not up or does not exist.
     Interface(String),
-    /// Another virtual router of this host: down while its interface is down, has no address to
-    /// advertise from, or an effect failed; not because of what it tracks itself, so that two may
-    /// depend on each other, and not while it is disabled.
+    /// Another virtual router of this host. It counts as down while its interface is down or has no
+    /// address to advertise from, and while an effect has failed. It does not count as down because of
+    /// its own tracked objects, so that two may depend on each other, nor while it is disabled.
     VirtualRouter(VrId),
     /// A fact that the user of the host states with [`Host::set_tracked`](crate::Host::set_tracked); up
     /// until then.

@@ -167,8 +167,8 @@ pub enum Event {
         /// The other router.
         peer: Peer,
     },
-    /// The Active router is silent, and a host that is not heard answers for the first address: the
-    /// Active router lives and is cut off in one direction, or died and left the address behind.
+    /// The Active router is silent, and a host that is not heard answers for the first address. Either the
+    /// Active router lives and is cut off in one direction, or it died and left the address behind.
     Unheard {
         /// The virtual router.
         id: VrId,

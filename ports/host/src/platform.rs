@@ -39,9 +39,9 @@ pub trait Platform {
     /// Makes [`fd`](Platform::fd) readable at `at`, or at once if that has passed; `None`: the host
     /// wants no wake-up. Replaces the deadline that the host has set before.
     ///
-    /// The platform alone knows what the timer is set to: the host calls this after everything that
-    /// it does, even with the same deadline, and the platform makes a system call only where one is
-    /// needed. No other call changes the host's deadline, and only [`receive`](Platform::receive)
+    /// The platform alone knows what the timer is set to. The host calls this after everything that it
+    /// does, even with the same deadline. The platform makes a system call only where one is needed. No
+    /// other call changes the host's deadline, and only [`receive`](Platform::receive)
     /// ends it, by its having come. A platform that has something to report or to do at some time
     /// keeps a deadline of its own beside the host's and wakes at the earlier one, as
     /// `vrrp_port_kit::WakeUp` does.
@@ -78,10 +78,10 @@ pub trait Platform {
     /// Ceases to watch an interface.
     fn unwatch(&mut self, host_if: HostIf);
 
-    /// Makes ready for a virtual router on a watched interface: opens the socket, creates the
-    /// interface that will carry the virtual MAC (still deaf and silent), sets what must be set so
-    /// that only one MAC answers. When the interface does not exist yet this is done when it comes.
-    /// Called again with the same key it replaces the setup with the least disturbance.
+    /// Prepares a virtual router on a watched interface. It opens the socket, creates the interface for the
+    /// virtual MAC (still deaf and silent), and sets the sysctls by which one MAC alone answers. When the
+    /// interface does not exist yet this is done when it comes. Called again with the same key it
+    /// replaces the setup with the least disturbance.
     ///
     /// An error is that of this virtual router alone, and says what to do. The host then releases
     /// it, and asks again after a back-off and when the state of the interface changes. It also asks
@@ -174,8 +174,8 @@ pub trait Platform {
 
     /// Appends the conditions that hold now and that an administrator should know of.
     ///
-    /// To add a condition: derive it here from what the platform knows (links, settings, what it has
-    /// not been able to do), never from a memory of an event, so that it ends when its cause ends.
+    /// To add a condition, derive it here from facts that the platform knows: links, settings, effects
+    /// that failed. Never derive it from a remembered event: it has to end when its cause ends.
     /// The text is the condition's identity: it names interfaces, addresses and settings, and what
     /// to do; it holds no age and no counter, and stays the same while the condition lasts. The
     /// daemon shows each as a `warning` line and logs its beginning and its end. A port appends

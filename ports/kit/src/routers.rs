@@ -208,7 +208,7 @@ impl<E, M> Routers<E, M> {
     }
 }
 
-/// Where the addresses of virtual routers are: an index for questions about one address.
+/// An index of the addresses of virtual routers, for questions about one address.
 #[derive(Debug, Default)]
 struct Places(HashMap<(KernelIf, IpAddr), Count>);
 

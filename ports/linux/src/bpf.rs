@@ -1,8 +1,8 @@
 //! The kernel filters of the packet sockets, as classic BPF programs.
 //!
-//! Every program takes only frames that were sent to us: not what this host sends or loops back,
-//! and not what came with a VLAN tag, which belongs to another interface (the kernel strips a tag
-//! nobody claims and marks the frame as for another host).
+//! Every program takes only frames that were sent to us. It drops what this host sends or loops back.
+//! It also drops frames with a VLAN tag, which belong to another interface: the kernel strips a tag
+//! that no interface claims, and marks the frame as for another host.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 

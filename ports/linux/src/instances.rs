@@ -1,9 +1,9 @@
 //! The platforms that run in this network namespace.
 //!
 //! Each holds an abstract Unix socket named after the token of its ledger. Such names belong to the
-//! network namespace and end with the process, however it ends: they tell the marks of the living
-//! from those of the dead, also where another instance has another directory, another mount
-//! namespace or another PID namespace, and where its ledger is lost.
+//! network namespace and end with the process, however it ends. So they tell the marks of the living
+//! from those of the dead. That works across directories, mount namespaces and PID namespaces, and for
+//! an instance whose ledger is lost.
 
 use std::fs;
 use std::io;
@@ -36,7 +36,7 @@ pub(crate) struct Presence {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Instance {
     pub(crate) token: String,
-    /// Where its ledger is. `None`: the name has no room for it.
+    /// The directory of its ledger. `None`: the name has no room for it.
     pub(crate) directory: Option<PathBuf>,
 }
 

@@ -261,8 +261,9 @@ impl Links {
     }
 }
 
-/// The addresses that advertisements are sent from, `ours` left out: of IPv4 the first that is not
-/// secondary, one of link scope only if there is no other; of IPv6 the first of the link.
+/// The addresses that advertisements are sent from, `ours` left out. Of IPv4 it is the first that is not
+/// secondary, and one of link scope only if there is no other. Of IPv6 it is the first link-local one
+/// that duplicate address detection (RFC 4862 section 5.4) has let pass.
 fn sources(
     addresses: &Addresses,
     ours: impl Fn(&Address) -> bool,

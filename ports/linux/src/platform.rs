@@ -34,7 +34,7 @@ const SYSCTLS: u64 = (1 << 62) + 3;
 /// The way in which a platform is opened.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where ledgers are kept: a directory that is empty after a reboot. It is made when missing.
+    /// The directory of the ledgers. It is made when missing, and is empty after a reboot.
     pub runtime_dir: PathBuf,
 }
 

@@ -1,10 +1,10 @@
 //! Keeps IPv4 virtual addresses behind the host's own ones.
 //!
-//! Of the addresses of one subnet on an interface the first is primary, and the others are secondary:
-//! the primary one is the source of connections, has the route to the subnet, and takes the others
-//! with it when it goes. A virtual address must be none of that, so it is installed with its prefix
-//! only where the host has an address of that subnet, and otherwise with a prefix of 32, which is a
-//! subnet of its own.
+//! Of the addresses of one subnet on an interface the first is primary, and the others are secondary.
+//! The primary address is the source of connections and has the route to the subnet. When it goes, the
+//! secondary ones go with it. A virtual address must do none of that. So it is installed with its
+//! prefix only where the host has an address of that subnet. Otherwise it gets a prefix of 32, which
+//! is a subnet of its own.
 
 use std::io;
 use std::net::IpAddr;

@@ -30,8 +30,8 @@ impl State {
         }
     }
 
-    /// Warns of virtual addresses that somebody has put here while we do not serve them, for which the
-    /// kernel answers all the same, and of own addresses that another host was found to have, too.
+    /// Warns of virtual addresses that somebody has installed here while we do not serve them: the kernel
+    /// answers for them all the same. Warns of own addresses that another host has, too.
     fn address_warnings(&self, list: &mut Vec<PlatformWarning>) {
         for own in self.links.addresses().filter(|a| !self.is_ours(a)) {
             let Some(link) = self.links.get(own.index) else {

@@ -1,10 +1,9 @@
 //! The two halves of the platform in two processes.
 //!
 //! The parent opens the sockets, with their filters, and gives the worker copies. A packet socket can
-//! send, too, and a process that can make any system call may bind it to another interface: the worker
-//! is therefore to be kept to the calls that it needs (vrrpd does so by seccomp(2)). It sends by a
-//! socket of each interface that is bound to that, with send(2) alone: a message with an address
-//! could go elsewhere.
+//! send, too, and bind(2) could move it to another interface. So the worker is to be kept to the system
+//! calls that it needs; vrrpd does so by seccomp(2). It sends by a socket that is bound to its
+//! interface, and with send(2) alone: a message with an address could go elsewhere.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;

@@ -4,9 +4,9 @@
 use super::settings::Settings;
 use crate::time::{Duration, Instant};
 
-/// How long after a takeover the addresses are announced once more: the kernel of the old Active router
-/// may have answered the first announcement from the same virtual MAC, from which a switch has learned
-/// its port again.
+/// The time after a takeover at which the addresses are announced once more. The kernel of the old Active
+/// router may have answered the first announcement from the same virtual MAC, and a switch has then
+/// learned the old port again.
 const ANNOUNCED_TWICE_AFTER: Duration = Duration::from_millis(100);
 
 /// The round that is being made, and the next one.

@@ -28,8 +28,8 @@ pub(crate) fn run(start: impl FnOnce(Spawner)) -> ! {
 
 /// Sleeps until an interrupt, unless one has made something ready since the last poll.
 ///
-/// The usual WFE would do as well on hardware; an emulator may run it as a no-operation and burn a
-/// whole processor, so this is WFI, which is woken by an interrupt that is masked too.
+/// The usual WFE would do as well on hardware, but an emulator may run it as a no-operation and keep a
+/// processor busy. So this is WFI, which is woken by a masked interrupt, too.
 fn sleep() {
     critical_section::with(|cs| {
         if PENDING.borrow(cs).take() {

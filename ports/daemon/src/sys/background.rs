@@ -24,9 +24,9 @@ impl Background {
     }
 }
 
-/// Goes into the background: the caller returns in a process without terminal, session leader's
-/// child, while the original waits for [`Background::report`] and ends with that code; or with 1
-/// when the background process dies without a word.
+/// Goes into the background (daemon(7)). The caller returns in a process without a terminal, a child of
+/// the session leader. The original process waits for [`Background::report`] and ends with that exit
+/// status, or with 1 when the background process dies before it reports.
 ///
 /// Must come before the first thread is made: fork(2) would lose it.
 pub fn daemonize() -> io::Result<Background> {

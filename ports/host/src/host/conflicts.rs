@@ -186,9 +186,9 @@ impl Core {
         }
     }
 
-    /// The owner of an address that somebody else claims. Returns `None` if the claim is none, or
-    /// cannot be judged: a virtual router in Initialize refuses the advertisements by which it would know
-    /// the others, and on another interface than its own nobody advertises.
+    /// The owner of an address that another host claims. Returns `None` if the claim is none, or cannot
+    /// be judged. A virtual router in Initialize refuses the advertisements by which it would know the
+    /// other routers, and no router advertises on another interface than the virtual router's own.
     fn owner(&self, host_if: HostIf, claim: Claim) -> Option<Owner> {
         let family = Family::of(claim.address);
         let on_it = self.vrs_on(host_if);

@@ -248,8 +248,8 @@ impl<P: Platform> Host<P> {
         }
     }
 
-    /// Lets a virtual router wait for the end of the Active router that has its MAC, on the same
-    /// card: to preempt it would fail again and again, and the back-off would delay the takeover.
+    /// Lets a virtual router wait for the end of the Active router that has its MAC on the same card. To
+    /// preempt that router would fail again and again, and the back-off would delay the takeover.
     fn leave_mac_to_its_holder(&mut self, now: Instant, key: VrKey) {
         let status = self.core.engine.status(key);
         if status.is_some_and(|status| status.state == State::Initialize) {

@@ -2,8 +2,9 @@
 //!
 //! A host that has an address of ours and announces nothing answers whoever asks for it, and is heard by
 //! nobody else. So each virtual router that is Active asks for one of its addresses now and then, as any
-//! neighbour would: from the interface's own address and MAC, so that nothing binds a virtual address to
-//! another MAC. The kernel does not hear its own question, and the other routers do not have the address.
+//! neighbour would. It asks from the interface's own address and MAC, so that no neighbour cache binds a
+//! virtual address to another MAC. The kernel does not hear its own question, and the other routers do not
+//! have the address.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

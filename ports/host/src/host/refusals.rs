@@ -67,9 +67,9 @@ impl Core {
         all
     }
 
-    /// Whether a router that is heard is a master now, as far as can be known: the former master, which
-    /// gave way when we became Active, or when another router did at `successor`, is none, though its last
-    /// advertisement is not stale yet.
+    /// Whether a router that is heard is a master now, as far as can be known. The former master is none,
+    /// though its last advertisement is not stale yet: it gave way when we became Active, or when another
+    /// router did at `successor`.
     fn is_master_now(&self, key: VrKey, seen: &Seen, successor: Option<Instant>) -> bool {
         let status = self.engine.status(key);
         let active = status.filter(|status| status.state == State::Active);

@@ -100,9 +100,9 @@ pub struct Unicast {
     pub key: VrKey,
     /// The peer.
     pub to: std::net::IpAddr,
-    /// Where the IP header begins.
+    /// The first octet of the IP header.
     pub ip_offset: u16,
-    /// Where the VRRP message begins.
+    /// The first octet of the VRRP message.
     pub payload_offset: u16,
     /// The whole frame.
     pub frame: Vec<u8>,

@@ -269,9 +269,9 @@ impl Network {
         }
     }
 
-    /// Gives a macvlan whose addresses are all served without being accepted one that is in nobody's
-    /// way, and takes it away when there are none such any more: a loose rp_filter lets in nothing by
-    /// an interface that has no address.
+    /// Gives a macvlan an address that is in nobody's way, while all of its virtual addresses are served
+    /// without being accepted, and removes it afterwards. A loose rp_filter lets nothing in by an
+    /// interface without an address.
     pub(super) fn fill(&mut self, key: VrKey, index: KernelIf) -> Result<(), PlatformError> {
         let router = self.state.table.routers.get(key);
         let Some(router) = router.filter(|_| key.family == Family::Ipv4) else {

@@ -1,6 +1,6 @@
-//! Sysctls of network interfaces that make a virtual address unreachable, whoever sets them and
-//! whenever: the table of values that are needed, what applies and watches them, and the warnings
-//! where a value cannot be had.
+//! Sysctls of network interfaces by which a virtual address can become unreachable. Here are the table of
+//! the values that are needed, the code that applies and watches them, and the warnings about values
+//! that cannot be set.
 //!
 //! Our macvlans get what the table says, and what the interface below them has. On interfaces of the
 //! host only `arp_ignore` and `arp_announce` are changed, which is noted in the ledger and undone.

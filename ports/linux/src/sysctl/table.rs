@@ -214,7 +214,7 @@ pub(crate) fn is_undoable(name: &str, old: &str, new: &str) -> bool {
     })
 }
 
-/// Where the value comes from that a macvlan needs.
+/// The source of the value that a macvlan needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
     Is(i32),
