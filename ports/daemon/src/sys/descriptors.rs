@@ -107,7 +107,7 @@ pub fn peer_uid(stream: &UnixStream) -> io::Result<u32> {
     }
 }
 
-/// Lets as many octets that are sent wait for who is at the other end of a socket.
+/// Sets SO_SNDBUF: the octets that a peer may leave unread in the queue of a socket.
 pub fn set_send_buffer(socket: &impl AsRawFd, octets: libc::c_int) -> io::Result<()> {
     // SAFETY: the pointer is to an integer of the length that is given.
     check(unsafe {

@@ -4,6 +4,15 @@
 
 mod accounts;
 mod background;
+#[cfg(all(
+    target_os = "linux",
+    any(
+        target_arch = "x86_64",
+        target_arch = "aarch64",
+        target_arch = "riscv64"
+    )
+))]
+mod calls;
 mod confine;
 mod descriptors;
 mod processes;
@@ -13,6 +22,7 @@ mod terminal;
 mod tests;
 
 use std::io;
+#[cfg(target_os = "linux")]
 use std::os::fd::{FromRawFd, OwnedFd};
 
 pub use self::accounts::{SystemAccounts, effective_uid, group_id, host_name, nobody, user_name};
@@ -28,16 +38,6 @@ pub use self::processes::{
 pub use self::signals::{Signals, Taken};
 pub use self::terminal::{RawTerminal, terminal_size};
 pub use confine::{confine, give_up_rights};
-
-#[cfg(all(
-    target_os = "linux",
-    any(
-        target_arch = "x86_64",
-        target_arch = "aarch64",
-        target_arch = "riscv64"
-    )
-))]
-mod calls;
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     if result < 0 {
