@@ -106,6 +106,7 @@
     clippy::unreachable
 )]
 
+pub mod boot_count;
 mod control;
 mod frames;
 mod runner;
