@@ -7,6 +7,8 @@
 #![no_main]
 
 mod console;
+#[cfg(feature = "hmac")]
+mod keys;
 mod processor;
 mod services;
 mod settings;
@@ -22,7 +24,7 @@ use embassy_net::{Config, Ipv4Cidr, Stack, StackResources, StaticConfigV4};
 use heapless::{String, Vec};
 use settings::{ADDRS, Settings, VRS};
 use static_cell::StaticCell;
-use vrrp_embassy::vrrp_core::VrConfig;
+use vrrp_embassy::vrrp_core::{Admin, VrConfig};
 use vrrp_embassy::{Control, GateKey, OwnAddresses, Resources, Runner, StackDriver};
 
 /// Whether IPv6 is built in.
@@ -43,6 +45,9 @@ struct App {
     name: String<16>,
     keys: Vec<GateKey, VRS>,
     vrrp: Vrrp,
+    /// The boot count that signatures begin with, if there is one and it is wanted.
+    #[cfg(feature = "hmac")]
+    boot_count: Option<u32>,
 }
 
 type Vrrp = Control<'static, VRS, ADDRS, FRAME>;
@@ -62,14 +67,19 @@ async fn start(spawner: Spawner) {
 /// Each step has a frame of its own and is over before the next one, so that no step holds the stack
 /// that another one needs: this is where most of it is used.
 #[inline(never)]
-fn start_application(spawner: Spawner, board: Board) {
+#[cfg_attr(not(feature = "hmac"), allow(unused_mut))]
+fn start_application(spawner: Spawner, mut board: Board) {
     spawn(spawner, measure(board.watchdog));
     let mac = match board.ethernet.hardware_address() {
         HardwareAddress::Ethernet(mac) => mac,
         _ => [0; 6],
     };
     let (vrrp, device) = open_vrrp(spawner, board.ethernet, seed(mac));
-    if let Some((app, plan)) = configure(vrrp) {
+    if let Some((app, plan)) = configure(
+        vrrp,
+        #[cfg(feature = "hmac")]
+        &mut board.boot_count,
+    ) {
         start_network(spawner, app, device, &plan, mac);
     }
 }
@@ -101,16 +111,31 @@ struct Plan {
 
 /// Reads the settings and sets up the virtual routers. `None`: a setting is wrong.
 #[inline(never)]
-fn configure(vrrp: Vrrp) -> Option<(&'static App, Plan)> {
+fn configure(
+    vrrp: Vrrp,
+    #[cfg(feature = "hmac")] store: &mut board::BootCount,
+) -> Option<(&'static App, Plan)> {
     static APP: StaticCell<App> = StaticCell::new();
     let mut settings = Settings::default();
     if !read(&mut settings) {
         return None;
     }
+    #[cfg(feature = "hmac")]
+    let boot_count = if settings
+        .routers
+        .iter()
+        .any(|router| !router.keys.is_empty())
+    {
+        keys::count_boot(vrrp, store, settings.boot_count)
+    } else {
+        None
+    };
     let app = APP.init(App {
         name: settings.name.clone(),
         keys: insert_routers(vrrp, &settings),
         vrrp,
+        #[cfg(feature = "hmac")]
+        boot_count,
     });
     let plan = Plan {
         own: settings.own,
@@ -123,14 +148,19 @@ fn configure(vrrp: Vrrp) -> Option<(&'static App, Plan)> {
 /// Reads the settings, or says what is wrong with them.
 #[inline(never)]
 fn read(settings: &mut Settings) -> bool {
-    let mut text = [0; 1024];
-    let text = board::settings(&mut text).unwrap_or_default();
+    let mut buffer = [0; 1024];
+    let text = board::settings(&mut buffer).unwrap_or_default();
     let read = settings.read(text);
     if let Err(mistake) = read {
         let settings::Mistake { word, expected } = mistake;
+        #[cfg(feature = "hmac")]
+        let word = keys::without_secret(word);
         defmt::error!("settings: {=str}: expected {=istr}", word, expected);
     }
-    read.is_ok()
+    let read = read.is_ok();
+    #[cfg(feature = "hmac")]
+    zeroize::Zeroize::zeroize(&mut buffer);
+    read
 }
 
 #[inline(never)]
@@ -143,7 +173,17 @@ fn insert_routers(vrrp: Vrrp, settings: &Settings) -> Vec<GateKey, VRS> {
             addresses: &router.addresses,
             ..VrConfig::DEFAULT
         };
-        match vrrp.admin(|admin| admin.insert(key, &config)) {
+        let insert = |admin: &mut Admin<'_, 1, VRS, ADDRS, GateKey>| {
+            admin.insert(key, &config)?;
+            #[cfg(feature = "hmac")]
+            if let Err(error) = router.keys.give(admin, key) {
+                // Nothing is said without the signature that was asked for.
+                admin.remove(key)?;
+                return Err(error);
+            }
+            Ok(())
+        };
+        match vrrp.admin(insert) {
             Ok(()) => drop(keys.push(key)),
             Err(error) => {
                 let vrid = key.vrid.get();

@@ -19,6 +19,10 @@ pub(crate) const VRS: usize = if IPV6 { 4 } else { 2 };
 /// Virtual addresses of each, the link-local one of IPv6 among them.
 pub(crate) const ADDRS: usize = 8;
 
+/// The greatest boot count that may be set: as many again come after it.
+#[cfg(feature = "hmac")]
+const MOST_BOOTS: u32 = u32::MAX / 2;
+
 /// Everything that the firmware is told.
 #[derive(Default)]
 pub(crate) struct Settings {
@@ -28,6 +32,9 @@ pub(crate) struct Settings {
     pub(crate) own: Option<(Ipv4Addr, u8)>,
     /// Its own IPv6 link-local address. `None`: the one that its MAC gives.
     pub(crate) own6: Option<Ipv6Addr>,
+    /// The least boot count to begin with.
+    #[cfg(feature = "hmac")]
+    pub(crate) boot_count: u32,
     /// Its virtual routers.
     pub(crate) routers: Vec<VirtualRouter, VRS>,
 }
@@ -36,6 +43,8 @@ pub(crate) struct Settings {
 pub(crate) struct VirtualRouter {
     pub(crate) vrid: Vrid,
     pub(crate) addresses: Vec<VirtualAddress, ADDRS>,
+    #[cfg(feature = "hmac")]
+    pub(crate) keys: crate::keys::Keys,
     /// Everything else.
     pub(crate) settings: VrSettings,
 }
@@ -49,7 +58,7 @@ impl VirtualRouter {
 }
 
 /// Words for the log. They are in the file that its reader has, and take no flash.
-type Words = defmt::Str;
+pub(crate) type Words = defmt::Str;
 
 /// A word that cannot be understood, and what was expected in its place.
 #[derive(Clone, Copy)]
@@ -96,6 +105,11 @@ impl Settings {
                     .then_some(())
                     .ok_or(expected);
             }
+            #[cfg(feature = "hmac")]
+            "bootcount" => {
+                let count = number(value).filter(|count| *count >= 1 && *count <= MOST_BOOTS);
+                self.boot_count = count.ok_or(intern!("a number from 1 to 2147483647"))?;
+            }
             _ => {
                 return Err(intern!(
                     "one of name, own, own6, vrid before the first vrid"
@@ -110,6 +124,8 @@ impl Settings {
         let router = VirtualRouter {
             vrid: vrid.ok_or(intern!("a number from 1 to 255"))?,
             addresses: Vec::new(),
+            #[cfg(feature = "hmac")]
+            keys: Default::default(),
             settings: VrSettings {
                 accept: true,
                 ..VrSettings::DEFAULT
@@ -148,6 +164,18 @@ impl Settings {
         if routers.any(|router| router.addresses.is_empty()) {
             return missing("address", intern!("at least one after each vrid"));
         }
+        #[cfg(feature = "hmac")]
+        for router in &self.routers {
+            if router.keys.lacks_a_key() {
+                return missing(
+                    "key",
+                    intern!("a key for each vrid that has authmode or activekey"),
+                );
+            }
+            if !router.keys.is_empty() && router.settings.auth != Auth::None {
+                return missing("password", intern!("no password where there is a key"));
+            }
+        }
         let mut routers = self.routers.iter();
         if self.own.is_none() && routers.any(|router| router.family() == Family::Ipv4) {
             return missing(
@@ -171,6 +199,10 @@ impl VirtualRouter {
     }
 
     fn set(&mut self, key: &str, value: &str) -> Result<(), Words> {
+        #[cfg(feature = "hmac")]
+        if let Some(done) = self.keys.set(key, value) {
+            return done;
+        }
         let settings = &mut self.settings;
         match key {
             "address" => return self.add_address(value),
@@ -253,7 +285,7 @@ fn cidr(value: &str) -> Option<(Ipv4Addr, u8)> {
     Some((address.parse().ok()?, prefix_len))
 }
 
-fn number<N: FromStr>(value: &str) -> Option<N> {
+pub(crate) fn number<N: FromStr>(value: &str) -> Option<N> {
     value.parse().ok()
 }
 

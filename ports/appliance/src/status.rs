@@ -35,6 +35,10 @@ pub(crate) fn part(app: &App, number: usize, out: &mut Text) -> bool {
     if let Some(&key) = app.keys.get(number) {
         if let (Some(status), Some(counted)) = (app.vrrp.status(key), app.vrrp.statistics(key)) {
             router(&status, &counted, out);
+            #[cfg(feature = "hmac")]
+            if let Some(auth) = app.vrrp.auth(key) {
+                crate::keys::status(&auth, &counted, out);
+            }
         }
     } else if number == routers {
         host(app, out);
@@ -72,6 +76,10 @@ fn host(app: &App, out: &mut Text) {
         .number(board::frames_lost());
     let without_room = app.vrrp.discards().count(Discard::NoRoom);
     out.say(", without room ").number(without_room);
+    #[cfg(feature = "hmac")]
+    if let Some(count) = app.boot_count {
+        out.say("\nboot count ").number(count);
+    }
     out.say("\nlate ").number(app.vrrp.worst_delay_us());
     out.say(" us at most\n");
 }

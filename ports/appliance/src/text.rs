@@ -3,7 +3,7 @@
 use heapless::String;
 
 /// Room for a few lines of the status.
-const LEN: usize = 168;
+const LEN: usize = if cfg!(feature = "hmac") { 240 } else { 168 };
 
 /// Text that grows. What does not fit is left out.
 pub(crate) struct Text(String<LEN>);

@@ -4,6 +4,9 @@
 
 pub mod w5500;
 
+#[cfg(feature = "hmac")]
+use core::ops::Range;
+
 use embassy_sync::blocking_mutex::raw::CriticalSectionRawMutex;
 use embassy_sync::channel::Channel;
 use embedded_io_async::Read;
@@ -17,6 +20,11 @@ pub const LINE_LEN: usize = 64;
 unsafe extern "C" {
     /// The page of flash that holds the settings, at least a kilobyte: from the board's `memory.x`.
     static _settings: u8;
+    /// The two sectors of the boot count, from its beginning to behind its end.
+    #[cfg(feature = "hmac")]
+    static _boot_count: u8;
+    #[cfg(feature = "hmac")]
+    static _boot_count_end: u8;
 }
 
 /// Reads the settings from their page of flash: text that ends where the page is erased (0xff), or
@@ -33,6 +41,14 @@ pub fn settings(buffer: &mut [u8; SETTINGS_LEN]) -> Option<&str> {
     // Without an end it goes on behind the buffer.
     parts.next()?;
     core::str::from_utf8(text).ok()
+}
+
+/// The two sectors of flash that `memory.x` reserves for the boot count, by their offset in a flash that
+/// begins at this address.
+#[cfg(feature = "hmac")]
+pub fn boot_count_sectors(flash: usize) -> Range<u32> {
+    let offset = |at: *const u8| (at.addr() - flash) as u32;
+    offset(&raw const _boot_count)..offset(&raw const _boot_count_end)
 }
 
 /// A MAC of the board's own, from the number that its maker gave the chip: locally administered (a

@@ -6,6 +6,8 @@
 mod clocks;
 mod command_line;
 mod ethernet;
+#[cfg(feature = "hmac")]
+mod flash;
 mod memmove;
 mod registers;
 mod serial;
@@ -21,6 +23,10 @@ pub use ethernet::frames_lost;
 pub use serial::{flush, read_line};
 pub use watchdog::Watchdog;
 
+/// The store of the boot count.
+#[cfg(feature = "hmac")]
+pub type BootCount = vrrp_embassy::boot_count::BootCount<flash::File>;
+
 /// The driver of the network interface.
 pub type Ethernet = &'static mut ethernet::Ethernet;
 
@@ -30,6 +36,9 @@ pub struct Board {
     pub ethernet: Ethernet,
     /// To be fed.
     pub watchdog: Watchdog,
+    /// The store of the boot count.
+    #[cfg(feature = "hmac")]
+    pub boot_count: BootCount,
 }
 
 impl Board {
@@ -48,6 +57,8 @@ impl Board {
         let board = Self {
             ethernet: ethernet::Ethernet::start(),
             watchdog: Watchdog::start(),
+            #[cfg(feature = "hmac")]
+            boot_count: BootCount::new(flash::File::open(), flash::SECTORS),
         };
         for interrupt in [Interrupt::Uart0, Interrupt::Timer0A, Interrupt::Ethernet] {
             // SAFETY: every part that the handlers touch has been started, and no critical section

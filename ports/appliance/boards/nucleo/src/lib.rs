@@ -6,6 +6,8 @@
 
 mod clocks;
 mod filter;
+#[cfg(feature = "hmac")]
+mod flash;
 
 use cortex_m::asm;
 use defmt_rtt as _;
@@ -20,6 +22,10 @@ use static_cell::ConstStaticCell;
 
 pub use board_kit::{read_line, settings};
 
+/// The store of the boot count.
+#[cfg(feature = "hmac")]
+pub type BootCount = vrrp_embassy::boot_count::BootCount<flash::Store>;
+
 #[cfg(not(any(feature = "h743", feature = "h563", feature = "f767")))]
 compile_error!("choose the chip: --features h743, h563 or f767");
 
@@ -28,8 +34,13 @@ type WatchdogTimer = embassy_stm32::peripherals::IWDG1;
 #[cfg(not(feature = "h743"))]
 type WatchdogTimer = embassy_stm32::peripherals::IWDG;
 
-/// The watchdog resets the chip when it was not fed for so long.
-const WATCHDOG_US: u32 = 4_000_000;
+/// The watchdog resets the chip when it was not fed for so long. An erase of the largest sectors, for a boot
+/// count, takes up to 8 s, and the watchdog's clock may be fast by half.
+const WATCHDOG_US: u32 = if cfg!(all(feature = "hmac", not(feature = "h563"))) {
+    16_000_000
+} else {
+    4_000_000
+};
 /// How often the PHY is asked for the link. embassy-stm32 asks every 500 ms.
 const LINK_INTERVAL: Duration = Duration::from_millis(100);
 /// Frames that the controller's DMA has room for, each way.
@@ -49,6 +60,9 @@ pub struct Board {
     pub ethernet: Ethernet,
     /// To be fed.
     pub watchdog: Watchdog,
+    /// The store of the boot count.
+    #[cfg(feature = "hmac")]
+    pub boot_count: BootCount,
 }
 
 impl Board {
@@ -82,7 +96,12 @@ impl Board {
             mac, phy,
         );
         filter::let_virtual_macs_in();
-        Self { ethernet, watchdog }
+        Self {
+            ethernet,
+            watchdog,
+            #[cfg(feature = "hmac")]
+            boot_count: flash::boot_count(p.FLASH),
+        }
     }
 }
 
@@ -117,7 +136,7 @@ impl Watchdog {
         Self(watchdog)
     }
 
-    /// Says that all is well; to be said again within four seconds.
+    /// Says that all is well; to be said again within [`WATCHDOG_US`].
     pub fn feed(&mut self) {
         self.0.pet();
     }

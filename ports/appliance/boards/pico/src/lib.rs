@@ -10,6 +10,8 @@ use embassy_executor::Spawner;
 use embassy_net_wiznet::{Device, State, chip};
 use embassy_rp::flash::{self, Flash};
 use embassy_rp::gpio::{Input, Level, Output, Pull};
+#[cfg(feature = "hmac")]
+use embassy_rp::peripherals;
 use embassy_rp::peripherals::{DMA_CH0, DMA_CH1, PIN_0, PIN_1, SPI0, UART0};
 use embassy_rp::spi::{self, Spi};
 use embassy_rp::uart::{self, BufferedUart};
@@ -21,6 +23,11 @@ use portable_atomic as _;
 use static_cell::StaticCell;
 
 pub use board_kit::{read_line, settings};
+
+/// The store of the boot count.
+#[cfg(feature = "hmac")]
+pub type BootCount =
+    vrrp_embassy::boot_count::BootCount<Flash<'static, peripherals::FLASH, flash::Blocking, FLASH>>;
 
 #[cfg(not(any(feature = "w5500", feature = "w6100")))]
 compile_error!("choose the Ethernet controller: --features w5500 or w6100");
@@ -60,6 +67,10 @@ pub struct Board {
     pub ethernet: Ethernet,
     /// To be fed.
     pub watchdog: Watchdog,
+    /// The store of the boot count, in the flash that the program is in. Whatever runs waits for it: for a
+    /// write half a millisecond, for an erase, once in 512 starts, up to 0.4 s.
+    #[cfg(feature = "hmac")]
+    pub boot_count: BootCount,
 }
 
 impl Board {
@@ -74,7 +85,7 @@ impl Board {
         spawner.spawn(defmt::unwrap!(take_lines(p.UART0, p.PIN_0, p.PIN_1)));
 
         let mut id = [0; 8];
-        let mut flash: Flash<'_, _, flash::Blocking, FLASH> = Flash::new_blocking(p.FLASH);
+        let mut flash: Flash<'static, _, flash::Blocking, FLASH> = Flash::new_blocking(p.FLASH);
         defmt::assert!(
             flash.blocking_unique_id(&mut id).is_ok(),
             "the flash has no number"
@@ -103,7 +114,15 @@ impl Board {
             "the Ethernet controller does not answer"
         );
         spawner.spawn(defmt::unwrap!(run_controller(runner)));
-        Self { ethernet, watchdog }
+        Self {
+            ethernet,
+            watchdog,
+            #[cfg(feature = "hmac")]
+            boot_count: BootCount::new(
+                flash,
+                board_kit::boot_count_sectors(flash::FLASH_BASE.addr()),
+            ),
+        }
     }
 }
 
