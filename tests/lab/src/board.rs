@@ -30,6 +30,7 @@ pub struct Board {
     hub: Arc<Hub>,
     dir: Arc<WorkDir>,
     emulator: Option<Child>,
+    least_boot_count: Option<u32>,
     log: Arc<Mutex<Vec<(u64, String)>>>,
 }
 
@@ -61,6 +62,7 @@ impl Board {
             hub,
             dir,
             emulator: None,
+            least_boot_count: None,
             log: Arc::default(),
         }
     }
@@ -71,7 +73,8 @@ impl Board {
     ///
     /// When QEMU is not installed, the firmware not built, or the board does not come up.
     pub fn start(&mut self, vrs: &[Vr]) {
-        self.start_with(&settings(&self.name, self.number, vrs));
+        let words = self.settings(vrs);
+        self.launch(&words, &[], signs(vrs));
         let up = format!("{} is up", self.name);
         wait_until(START_LIMIT, &up, || self.has_said(&up));
     }
@@ -84,8 +87,8 @@ impl Board {
     ///
     /// When QEMU is not installed or the firmware not built.
     pub fn start_in_own_time(&mut self, vrs: &[Vr]) {
-        let words = settings(&self.name, self.number, vrs);
-        self.launch(&words, &["-icount", "shift=5,sleep=off"]);
+        let words = self.settings(vrs);
+        self.launch(&words, &["-icount", "shift=5,sleep=off"], signs(vrs));
     }
 
     /// Turns it on with these words for settings.
@@ -94,11 +97,36 @@ impl Board {
     ///
     /// When QEMU is not installed or the firmware not built.
     pub fn start_with(&mut self, words: &str) {
-        self.launch(words, &[]);
+        self.launch(words, &[], false);
     }
 
-    fn launch(&mut self, words: &str, options: &[&str]) {
-        let elf = firmware();
+    /// As [`start_with`](Self::start_with), with the firmware that knows keys.
+    ///
+    /// # Panics
+    ///
+    /// When QEMU is not installed or the firmware not built.
+    pub fn start_signing_with(&mut self, words: &str) {
+        self.launch(words, &[], true);
+    }
+
+    /// From the next start on its administrator asks for a boot count of at least this.
+    pub fn set_least_boot_count(&mut self, count: u32) {
+        self.least_boot_count = Some(count);
+    }
+
+    /// The file that stands in for the flash of its boot count.
+    pub fn boot_count_store(&self) -> PathBuf {
+        self.folder().join("flash.bin")
+    }
+
+    /// The folder that the emulator runs in.
+    fn folder(&self) -> PathBuf {
+        self.dir.path().join(format!("{}.board", self.name))
+    }
+
+    fn launch(&mut self, words: &str, options: &[&str], signs: bool) {
+        let elf = firmware(signs);
+        std::fs::create_dir_all(self.folder()).expect("make a folder for the emulator");
         let mut semihosting = String::from("enable=on,target=native");
         for word in words.split_whitespace() {
             semihosting += ",arg=";
@@ -112,6 +140,7 @@ impl Board {
         );
         let mut command = Command::new("qemu-system-arm");
         command
+            .current_dir(self.folder())
             .args(["-machine", "lm3s6965evb", "-display", "none"])
             .args(options)
             .args(["-serial", "stdio", "-nic", &nic, "-monitor"])
@@ -222,6 +251,10 @@ impl Board {
         }
     }
 
+    fn settings(&self, vrs: &[Vr]) -> String {
+        settings(&self.name, self.number, self.least_boot_count, vrs)
+    }
+
     fn monitor(&self) -> PathBuf {
         self.dir.path().join(format!("{}.monitor", self.name))
     }
@@ -239,9 +272,17 @@ impl Drop for Board {
     }
 }
 
+/// Whether one of them has a key, which is for another firmware.
+fn signs(vrs: &[Vr]) -> bool {
+    vrs.iter().any(|vr| vr.hmac_key.is_some())
+}
+
 /// The firmware's own words for these virtual routers.
-fn settings(name: &str, number: u8, vrs: &[Vr]) -> String {
+fn settings(name: &str, number: u8, least_boot_count: Option<u32>, vrs: &[Vr]) -> String {
     let mut words = format!("name={name} own=10.10.10.{number}/24");
+    if let Some(count) = least_boot_count {
+        words += &format!(" bootcount={count}");
+    }
     for vr in vrs {
         let preempt = if vr.preempt { "yes" } else { "no" };
         words += &format!(
@@ -254,6 +295,10 @@ fn settings(name: &str, number: u8, vrs: &[Vr]) -> String {
         if let Some(password) = &vr.password {
             let password: String = password.chars().take(8).collect();
             words += &format!(" password={password}");
+        }
+        if let Some(file) = &vr.hmac_key {
+            let key = std::fs::read_to_string(file).expect("read the key");
+            words += &format!(" key=1:{}", key.trim_end());
         }
         for address in &vr.addresses {
             words += &format!(" address={address}");
@@ -268,12 +313,20 @@ struct Firmware {
     table: Table,
 }
 
-fn firmware() -> &'static Firmware {
-    static FIRMWARE: OnceLock<Firmware> = OnceLock::new();
-    FIRMWARE.get_or_init(|| {
-        let path = std::env::var_os("VRRP_FIRMWARE")
-            .map(PathBuf::from)
-            .expect("VRRP_FIRMWARE names the firmware: run this by `cargo xtask test firmware`");
+/// The firmware with its feature `hmac` or without.
+fn firmware(signs: bool) -> &'static Firmware {
+    static FIRMWARE: [OnceLock<Firmware>; 2] = [OnceLock::new(), OnceLock::new()];
+    FIRMWARE[usize::from(signs)].get_or_init(|| {
+        let name = if signs {
+            "VRRP_FIRMWARE_HMAC"
+        } else {
+            "VRRP_FIRMWARE"
+        };
+        let path = std::env::var_os(name).unwrap_or_else(|| {
+            panic!("{name} names the firmware: run this by `cargo xtask test firmware`")
+        });
+        // The emulator runs in another folder.
+        let path = PathBuf::from(path).canonicalize().expect("the firmware");
         let elf = std::fs::read(&path).expect("read the firmware");
         let table = Table::parse(&elf)
             .expect("the firmware's table of words")

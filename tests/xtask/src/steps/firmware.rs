@@ -20,7 +20,8 @@ const BOARD: &str = "lm3s6965evb";
 pub(crate) const SMALL_CORE: &str =
     "-Zunstable-options -Cpanic=immediate-abort -Zlocation-detail=none";
 /// SHA-256, where it is linked, is a loop: it saves 6,700 octets.
-const SMALL_SHA256: &str = "--cfg sha2_backend=\"soft\" --cfg sha2_backend_soft=\"compact\"";
+pub(crate) const SMALL_SHA256: &str =
+    "--cfg sha2_backend=\"soft\" --cfg sha2_backend_soft=\"compact\"";
 
 /// The most octets that the engine alone may have: four virtual routers of eight addresses.
 const ENGINE: Budget = Budget {
@@ -41,6 +42,12 @@ const SMALL_FIRMWARE: Budget = Budget {
     memory: 11 * 1024,
 };
 
+/// The firmware with keys and a boot count.
+const SIGNING_FIRMWARE: Budget = Budget {
+    flash: 93 * 1024,
+    memory: 23 * 1024,
+};
+
 /// Parts of the names of all functions of core that panic.
 const PANICS: &[&str] = &[
     "panic",
@@ -49,6 +56,9 @@ const PANICS: &[&str] = &[
     "slice_index_fail",
     "len_mismatch_fail",
 ];
+
+/// Signed advertisements, in the engine's own program and in firmware.
+const KEYS: &[&str] = &["--features", "hmac"];
 
 /// With what the lab has a microcontroller.
 const FEATURE: &[&str] = &["--features", "firmware"];
@@ -85,17 +95,21 @@ pub(crate) fn test() -> Result<(), Failure> {
             .args(["fmt", "--all", "--check"]),
     )?;
     guide()?;
+    let signing = build_signing_firmware()?;
     let elf = build_firmware()?;
-    lint()?;
+    lint(true)?;
+    lint(false)?;
     let vrrpd = steps::build_programs()?;
     let package = ["--profile", PROOF, "--package", "vrrp-lab"];
-    let stories = ["--test", "firmware", "--test", "firmware_faults"];
-    let tests = [&package, FEATURE, &stories].concat();
+    let stories = ["firmware", "firmware_faults", "firmware_signing"];
+    let stories = stories.map(|name| ["--test", name]);
+    let tests = [&package, FEATURE, stories.as_flattened()].concat();
     stories::run(&stories::Plan {
         build: &tests,
         words: &[],
         environment: &[
             ("VRRP_FIRMWARE", elf.as_os_str()),
+            ("VRRP_FIRMWARE_HMAC", signing.as_os_str()),
             ("VRRPD", vrrpd.as_os_str()),
         ],
         at_once: Some(std::thread::available_parallelism().map_or(1, usize::from)),
@@ -167,11 +181,12 @@ pub(crate) fn print_size() -> Result<(), Failure> {
 
 /// Prints it and fails when it is above its bounds, or what must not be linked is.
 pub(crate) fn check_size() -> Result<(), Failure> {
-    let (engine, firmware, small) = weigh_all()?;
+    let (engine, firmware, small, signing) = weigh_all()?;
     for (name, weight, most) in [
         ("the engine", engine, ENGINE),
         ("the firmware", firmware, FIRMWARE),
         ("the firmware without IPv6", small, SMALL_FIRMWARE),
+        ("the firmware with keys", signing, SIGNING_FIRMWARE),
     ] {
         if weight.flash > most.flash || weight.memory > most.memory {
             return Err(Failure(format!(
@@ -183,21 +198,24 @@ pub(crate) fn check_size() -> Result<(), Failure> {
     Ok(())
 }
 
-fn weigh_all() -> Result<(Weight, Weight, Weight), Failure> {
+fn weigh_all() -> Result<(Weight, Weight, Weight, Weight), Failure> {
     // Weighed before the next one takes its place.
     let ipv4 = weigh(&build_weighed("engine", &["--no-default-features"])?)?;
-    let signing = build_weighed("engine", &["--features", "hmac"])?;
+    let signing = build_weighed("engine", KEYS)?;
     forbid(&signing, PANICS)?;
     let signing = weigh(&signing)?;
     let engine = build_weighed("engine", &[])?;
     let small = weigh(&build_weighed(BOARD, &["--no-default-features"])?)?;
+    let signing_firmware = build_weighed(BOARD, KEYS)?;
+    forbid_panics(&signing_firmware)?;
+    let signing_firmware = weigh(&signing_firmware)?;
     let firmware = build_weighed(BOARD, &[])?;
     forbid(&engine, PANICS)?;
     forbid(&engine, &["alloc"])?;
     // The network stack panics of its own accord; what is ours in the firmware must not.
     forbid(&firmware, &["__rust_alloc", "__rg_alloc", "alloc::alloc"])?;
     forbid_panics(&firmware)?;
-    let weights = (weigh(&engine)?, weigh(&firmware)?, small);
+    let weights = (weigh(&engine)?, weigh(&firmware)?, small, signing_firmware);
     sayln!("octets on {TARGET}:");
     sayln!("{:36} {:>8} {:>8}", "", "flash", "memory");
     for (name, weight) in [
@@ -206,6 +224,7 @@ fn weigh_all() -> Result<(Weight, Weight, Weight), Failure> {
         ("the same with keys (no budget)", &signing),
         ("firmware, without its stack", &weights.1),
         ("firmware without IPv6", &weights.2),
+        ("firmware with keys", &weights.3),
     ] {
         sayln!("{name:36} {:8} {:8}", weight.flash, weight.memory);
     }
@@ -254,8 +273,8 @@ pub(crate) fn in_board<'c>(
     command
 }
 
-/// Clippy over the firmware.
-fn lint() -> Result<(), Failure> {
+/// Clippy over the firmware, with keys or without.
+fn lint(keys: bool) -> Result<(), Failure> {
     let mut command = bare_metal("check")?;
     let mut driver = "clippy-driver";
     if builds_core(&command) {
@@ -264,6 +283,7 @@ fn lint() -> Result<(), Failure> {
     }
     command
         .args(["--release", "--package", "engine", "--package", BOARD])
+        .args(keys.then_some(KEYS).into_iter().flatten())
         .env("RUSTC_WORKSPACE_WRAPPER", driver)
         // The variables by which `cargo clippy -- -D warnings` instructs its driver.
         .env(
@@ -276,6 +296,15 @@ fn lint() -> Result<(), Failure> {
 fn build_firmware() -> Result<PathBuf, Failure> {
     run::run(bare_metal("build")?.args(["--release"]))?;
     Ok(release(BOARD))
+}
+
+/// The firmware with keys, beside the other one: both have the same name.
+fn build_signing_firmware() -> Result<PathBuf, Failure> {
+    let mut build = bare_metal("build")?;
+    run::run(build.args(["--release", "--package", BOARD]).args(KEYS))?;
+    let kept = release(&format!("{BOARD}-hmac"));
+    fs::copy(release(BOARD), &kept).map_err(|e| Failure(format!("{}: {e}", kept.display())))?;
+    Ok(kept)
 }
 
 /// Builds a package to be weighed: with the same compiler everywhere.
