@@ -15,7 +15,7 @@ const VRID: u8 = 51;
 const KEY: &str = "5a";
 const OTHER_KEY: &str = "a5";
 /// The most octets of memory that the firmware with keys may have for itself, its stack included.
-const MEMORY: u64 = 30 * 1024;
+const MEMORY: u64 = 42 * 1024;
 const BOARD_ACTIVE: &str = "Backup -> Active";
 const BOARD_BACKUP: &str = "Active -> Backup";
 
