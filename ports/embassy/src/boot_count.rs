@@ -1,4 +1,4 @@
-//! A boot count in flash, for [`AntiReplay::Monotonic`](vrrp_core::AntiReplay::Monotonic) on boards
+//! A boot count in flash, for `AntiReplay::Monotonic` of vrrp-core (feature `hmac`) on boards
 //! without a clock.
 //!
 //! Signed advertisements bear numbers that only go up, over restarts too. A board without a clock begins
