@@ -158,9 +158,29 @@ pub fn ended(pid: u32) -> io::Result<Option<ExitStatus>> {
 }
 
 /// Ends the child `pid` at once (SIGKILL).
-pub fn kill(pid: u32) {
-    if let Some(pid) = i32::try_from(pid).ok().filter(|&pid| pid > 1) {
-        // SAFETY: kill(2) takes integers only.
-        unsafe { libc::kill(pid, libc::SIGKILL) };
+///
+/// # Errors
+/// It has another user, and this process no CAP_KILL.
+pub fn kill(pid: u32) -> io::Result<()> {
+    signal(pid, libc::SIGKILL)
+}
+
+/// Whether [`kill`] may end the child `pid`.
+///
+/// # Errors
+/// As those of [`kill`].
+pub fn may_kill(pid: u32) -> io::Result<()> {
+    signal(pid, 0)
+}
+
+fn signal(pid: u32, signal: libc::c_int) -> io::Result<()> {
+    let Some(pid) = i32::try_from(pid).ok().filter(|&pid| pid > 1) else {
+        return Ok(());
+    };
+    // SAFETY: kill(2) takes integers only.
+    match check(unsafe { libc::kill(pid, signal) }) {
+        // Its end was taken already.
+        Err(error) if error.raw_os_error() == Some(libc::ESRCH) => Ok(()),
+        other => other.map(drop),
     }
 }

@@ -26,6 +26,8 @@ pub use self::worker::{StartWorker, WorkerEnds};
 /// Log lines taken before others of the loop have their turn.
 const MOST_LINES: usize = 64;
 
+/// The advice where the worker cannot be ended.
+const NEEDS_KILL: &str = "give vrrpd the capability CAP_KILL";
 /// The pause before another worker is started, after the first crash.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
@@ -279,6 +281,13 @@ impl<P: PrivilegedPlatform> Parent<P> {
         self.stopping |= said.stopping;
         if said.ready {
             *heartbeat = Heartbeat::new(&self.services.host, self.services.lease, now);
+            if let Worker::Served { pid, .. } = self.worker
+                && let Err(error) = sys::may_kill(pid)
+            {
+                log::warn!(
+                    "the worker process could not be ended if it stood still, nor could scripts of other users: {error}; {NEEDS_KILL}"
+                );
+            }
             if !std::mem::replace(&mut self.was_ready, true) {
                 return Turn::Ready;
             }

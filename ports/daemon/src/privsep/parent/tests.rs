@@ -80,7 +80,7 @@ fn each_end_of_a_worker_is_taken_and_recorded_with_its_cause() {
         pids.push(far.pid);
         match pids.as_slice() {
             // It ends before it is told to begin.
-            [_, pid] => sys::kill(*pid),
+            [_, pid] => sys::kill(*pid)?,
             _ => started.borrow_mut().push(far),
         }
         Ok(ends)
@@ -105,7 +105,7 @@ fn each_end_of_a_worker_is_taken_and_recorded_with_its_cause() {
     ready();
     until(&mut parent, &|parent| parent.was_ready);
     let first = fars.borrow_mut().pop().expect("a worker");
-    sys::kill(first.pid);
+    sys::kill(first.pid).expect("a child of ours");
     drop(first);
     // The second one is gone before the third is started.
     until(&mut parent, &|_| !fars.borrow().is_empty());

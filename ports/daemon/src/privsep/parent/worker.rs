@@ -11,7 +11,7 @@ use vrrp_host::VrId;
 use vrrp_port_kit::privsep::PrivilegedPlatform;
 
 use super::super::heartbeat::{Beat, Heartbeat};
-use super::{FIRST_PAUSE, Parent, Turn, is_end};
+use super::{FIRST_PAUSE, NEEDS_KILL, Parent, Turn, is_end};
 use crate::sys::{self, Taken};
 
 /// How long the worker may take to end when it has closed its ends.
@@ -88,8 +88,10 @@ impl<P: PrivilegedPlatform> Parent<P> {
         };
         let mut story = String::new();
         if !is_end(error) {
-            sys::kill(pid);
             log::error!("the worker process is ended: {error}");
+            if let Err(error) = sys::kill(pid) {
+                log::error!("the worker process cannot be ended: {error}; {NEEDS_KILL}");
+            }
             story = format!(": {error}");
         }
         let active = self.network.withdraw();
@@ -114,7 +116,9 @@ impl<P: PrivilegedPlatform> Parent<P> {
                     if let Worker::Ending { end_by, .. } = &mut self.worker
                         && *end_by <= now
                     {
-                        sys::kill(pid);
+                        // A worker that cannot be ended ends with this process, and whatever watches
+                        // over this process starts it again.
+                        sys::kill(pid)?;
                         *end_by = now + END_PATIENCE;
                     }
                     return Ok(None);
