@@ -5,7 +5,7 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -46,14 +46,14 @@ struct Shared {
     work: Mutex<Work>,
     changed: Condvar,
     ended: AtomicBool,
-    /// Connections that have been reset.
-    count: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct Work {
     waiting: Vec<GivenUp>,
     busy: bool,
+    /// Connections that have been reset.
+    count: u64,
     /// The error of the last attempt.
     failed: Option<String>,
 }
@@ -126,7 +126,7 @@ impl<R: ResetConnections> Resets<R> {
 
     /// Returns how many connections have been reset.
     pub fn count(&self) -> u64 {
-        self.shared.count.load(Ordering::Relaxed)
+        self.shared.lock().count
     }
 
     /// Ends the thread and leaves the rest undone.
@@ -175,7 +175,7 @@ impl Shared {
             work.busy = false;
             match result {
                 Ok(count) => {
-                    self.count.fetch_add(count, Ordering::Relaxed);
+                    work.count += count;
                     work.failed = None;
                 }
                 Err(error) => work.failed = Some(error.to_string()),

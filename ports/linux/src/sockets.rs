@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use vrrp_core::Family;
 use vrrp_host::HostIf;
@@ -83,12 +83,13 @@ pub(crate) struct Sockets {
 #[derive(Debug)]
 struct Numbered {
     fd: OwnedFd,
-    serial: u64,
+    serial: usize,
 }
 
 impl Numbered {
     fn new(fd: OwnedFd) -> Self {
-        static SERIAL: AtomicU64 = AtomicU64::new(0);
+        // MIPS and older ARM have no atomic of 64 bits.
+        static SERIAL: AtomicUsize = AtomicUsize::new(0);
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         Self { fd, serial }
     }
@@ -142,7 +143,7 @@ impl Sockets {
         let packet = (0..).zip(&self.packet);
         let sender = (Self::SENDER, &self.sender);
         let all = packet.chain(std::iter::once(sender));
-        all.filter_map(|(place, socket)| Some((place, socket.as_ref()?.serial)))
+        all.filter_map(|(place, socket)| Some((place, socket.as_ref()?.serial as u64)))
     }
 
     /// A socket that a worker is given.
