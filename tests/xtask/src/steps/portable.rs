@@ -74,7 +74,7 @@ const CONTAINER: &str = r#"
 folder=$1 built=$2 file=$3
 words() { sed -n "s/^$1.*\[\(.*\)\]\$/\1/p" "$file" | tr -d '",'; }
 ENTRYPOINT=$(words ENTRYPOINT)
-CAPABILITIES=+$(sed -n 's/.*--cap-add \([A-Z_,]*\).*/\1/p' "$file" | tr A-Z a-z | sed 's/,/,+/g')
+CAPABILITIES=$(grep -o -- '--cap-add [A-Z_]*' "$file" | sed 's/--cap-add /+/' | tr A-Z a-z | paste -sd ,)
 ip link add segment type bridge
 ip link set segment up
 ip addr add 10.10.10.6/24 dev segment
