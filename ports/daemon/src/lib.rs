@@ -12,20 +12,20 @@
 //! - [`scrape`] answers scrapers of metrics.
 //! - [`scripts`] runs the event scripts.
 //! - [`overrides`] are wishes of administrators that last.
-//! - [`state`] is the directory of what outlives a reboot.
+//! - [`keeper`] writes what outlives a reboot to the state directory.
 //! - [`checks`] knows whether services work.
 //! - [`control`] is the control socket: its server, its words, and the client's side.
 //! - [`output`] writes the standard streams, whoever reads them.
 //! - [`logging`], [`notify`], [`poll`] and [`sys`] are the ground: log, service manager, poll(2),
 //!   system calls.
 
-pub mod boot_count;
 pub mod checks;
 pub mod control;
 pub mod ctl;
 pub mod daemon;
 pub mod facts;
 pub mod history;
+pub mod keeper;
 pub mod logging;
 pub mod notify;
 pub mod output;
@@ -38,6 +38,5 @@ pub mod privsep;
 pub mod report;
 pub mod scrape;
 pub mod scripts;
-pub mod state;
 pub mod sys;
 mod work_thread;

@@ -1,5 +1,6 @@
 //! Parts for authors of a [`Platform`](vrrp_host::Platform), the same on every operating system.
 //!
+//! - [`boot_count`]: the boot count of `antireplay = monotonic`.
 //! - [`bpf`]: classic BPF programs that let in what a host has to hear.
 //! - [`clock`]: the wall clock, and whether it is right.
 //! - [`ledger`]: the file that notes what is installed, for clean-up after a crash.
@@ -8,10 +9,12 @@
 //!   virtual routers.
 //! - [`Resets`]: the thread that resets TCP connections of addresses that are given up.
 //! - [`Routing`]: the routes and rules that come and go with addresses.
+//! - [`state`]: the directory of what outlives a reboot.
 //! - [`trust`]: whether others can have written a file or a directory.
 //! - [`WakeUp`]: the one place that knows what the timer is set to.
 
 mod announcement;
+pub mod boot_count;
 pub mod bpf;
 pub mod clock;
 mod connections;
@@ -25,6 +28,7 @@ pub mod privsep;
 mod routers;
 mod routing;
 mod served;
+pub mod state;
 mod sys;
 pub mod trust;
 mod wakeup;

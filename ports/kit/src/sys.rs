@@ -1,4 +1,4 @@
-//! The system calls of the channel between two processes, and of the wall clock. All that is `unsafe` in
+//! The system calls of the channel between two processes, of the wall clock and of the state directory. All that is `unsafe` in
 //! this crate.
 #![allow(unsafe_code)]
 
@@ -143,3 +143,13 @@ pub(crate) fn is_clock_synchronised() -> bool {
     let result = unsafe { libc::ntp_gettime(&mut state) };
     result >= 0 && result != libc::TIME_ERROR
 }
+
+/// The user that this process acts as.
+pub(crate) fn effective_uid() -> u32 {
+    // SAFETY: geteuid cannot fail.
+    unsafe { libc::geteuid() }
+}
+
+/// Flags to open a file with that somebody else may have put there: no symbolic link is followed,
+/// and a FIFO does not wait for its other end.
+pub(crate) const CAREFUL: i32 = libc::O_NOFOLLOW | libc::O_NONBLOCK;

@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use vrrp_control::{HISTORY, Record};
+use vrrp_port_kit::state::{StateDir, StateFile};
 
 use super::History;
-use crate::state::{Keeper, StateDir, StateFile, Written};
+use crate::keeper::{Keeper, Written};
 
 /// A record on each line, as JSON.
 const FILE: StateFile = StateFile {
@@ -146,7 +147,6 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::logging::capture;
     use crate::patience::patient;
     use vrrp_control::{Notice, NoticeKind};
 
@@ -257,14 +257,14 @@ mod tests {
         let mut octets = archive.contents();
         octets.extend_from_slice(b"{\"notice\":7}\n");
         place.dir().write(FILE, &octets).expect("written");
-        capture::start();
-        let archive = Archive::open(&place.dir());
+        let dir = place.dir();
+        let archive = Archive::open(&dir);
         assert_eq!(texts(&archive), [(1, "one".into())]);
         assert!(place.0.join("state/history.bad").exists());
-        let log = capture::take();
+        let aside = dir.take_aside();
         assert!(
-            log.iter().any(|line| line.contains("record 2: ")),
-            "{log:?}"
+            aside.iter().any(|line| line.contains("record 2: ")),
+            "{aside:?}"
         );
     }
 

@@ -12,8 +12,7 @@ use serde::{Deserialize, Serialize};
 use vrrp_control::OverrideKind;
 use vrrp_core::{Family, Priority, Vrid};
 use vrrp_host::VrId;
-
-use crate::state::{StateDir, StateFile};
+use vrrp_port_kit::state::{StateDir, StateFile};
 
 pub(crate) use counting::Counting;
 
@@ -268,11 +267,10 @@ mod tests {
             bad(&|one| one.reason = Some("a\nb".into())),
             bad(&|one| one.reason = Some("a".repeat(MAX_REASON + 1))),
         ] {
-            crate::logging::capture::start();
             dir.write(FILE, &contents).expect("written");
             assert_eq!(Book::read(&dir), Book::default());
             assert!(path.join("overrides.bad").exists());
-            assert_eq!(crate::logging::capture::peek().len(), 1);
+            assert_eq!(dir.take_aside().len(), 1);
         }
         std::fs::remove_dir_all(path).expect("the directory");
     }

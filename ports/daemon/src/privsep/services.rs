@@ -7,22 +7,23 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use vrrp_host::{HostConfig, HostFacts, Secret, VrId};
+use vrrp_port_kit::boot_count::{self, BootCount};
 use vrrp_port_kit::privsep::{PrivilegedPlatform, Server};
+use vrrp_port_kit::state::StateDir;
 
 use super::channel::MessageChannel;
 use super::messages::{
     Beginning, FileRead, MAX_TO_PARENT, MAX_TO_WORKER, Remark, ToParent, ToWorker, WireId,
     WireSecret, characters,
 };
-use crate::boot_count::{self, BootCount};
 use crate::checks::{Checkers, News};
 use crate::daemon::apply_log_level;
 use crate::history::Archive;
+use crate::keeper::Keeper;
 use crate::notify::Notifier;
 use crate::overrides::{self, Book, Counting};
 use crate::poll::PollSet;
 use crate::scripts::{PROGRAM, Scripts, Subject, group_script_set, script_set};
-use crate::state::{Keeper, StateDir};
 use crate::sys::{self, SystemAccounts, Taken};
 use vrrp_config::{self as config, Account, Config, Source};
 use vrrp_control::{Notice, NoticeKind};
@@ -144,6 +145,9 @@ impl Services {
             log::warn!("{}", lasting_refused(why));
         }
         let mut lost = state.take_aside();
+        for text in &lost {
+            log::error!("{text}");
+        }
         lost.extend(in_force.troubles);
         for text in &lost {
             archive.push(problem(text));
@@ -201,6 +205,9 @@ impl Services {
         let boots = self.boots.get_or_insert_with(|| {
             let read = BootCount::read(dir);
             *broken_off = dir.take_aside();
+            for text in broken_off.iter() {
+                log::error!("{text}");
+            }
             // One that was damaged or cannot be read has its own warning.
             if broken_off.is_empty()
                 && dir.unread(boot_count::FILE).is_none()

@@ -16,8 +16,8 @@ use lexopt::prelude::*;
 
 use vrrp_config::{self as config, Config, DEFAULT_FILE, Global, Source};
 use vrrp_host::{ConfigCause, ConfigError, PlatformError};
+use vrrp_port_kit::boot_count;
 use vrrp_port_kit::privsep::{PrivilegedPlatform, hand_over_left};
-use vrrpd::boot_count::{self, BootCount};
 use vrrpd::control::BindError;
 use vrrpd::daemon::log_remark;
 use vrrpd::facts;
@@ -25,7 +25,6 @@ use vrrpd::logging::{self, Target};
 use vrrpd::output;
 use vrrpd::scrape::Kind;
 use vrrpd::scripts::PROGRAM;
-use vrrpd::state::StateDir;
 use vrrpd::sys::{self, Background, SystemAccounts};
 
 use system::open_platform;
@@ -238,17 +237,8 @@ fn print(text: &str, code: u8) -> ExitCode {
 fn clean(file: &Path) -> Result<(), Failure> {
     let source = Source::read(file).unwrap_or_else(|_| Source::new(file, []));
     let mut config = config::parse(file, source.text()).config;
-    if let Some(config) = &mut config {
-        if let Err(error) = sys::hide_memory() {
-            log::warn!("keys are not kept out of core dumps of this process: {error}");
-        }
-        // Without its keys a virtual router is cleaned up after, and not handed over.
-        let faults = config.read_secrets(&source, &SystemAccounts);
-        faults.iter().for_each(log_remark);
-    }
-    let counts = config.as_ref().is_some_and(Config::needs_boot_count);
-    let mut host = config.as_ref().map(Config::host).unwrap_or_default();
-    let global = config.map(|config| config.global).unwrap_or_else(|| {
+    let global = config.as_ref().map(|config| config.global.clone());
+    let global = global.unwrap_or_else(|| {
         log::warn!(
             "{}: not usable, so the default runtimedir is taken",
             file.display()
@@ -258,27 +248,36 @@ fn clean(file: &Path) -> Result<(), Failure> {
     // Opening removes them; the platform has installed nothing itself.
     let cleaned = open_platform(&global.runtime_dir);
     let mut platform = cleaned.map_err(|error| (platform_code(&error), hint(&error)))?;
-    if counts && !platform.left_served().is_empty() {
-        host.boot_count = Some(take_boot_count(&global.state_dir));
+    // After a stop there is nothing to sign, and systemd shows this command no credentials.
+    if platform.left_served().is_empty() {
+        return Ok(());
+    }
+    if let Some(config) = &mut config {
+        if let Err(error) = sys::hide_memory() {
+            log::warn!("keys are not kept out of core dumps of this process: {error}");
+        }
+        // Without its keys a virtual router is cleaned up after, and not handed over.
+        let faults = config.read_secrets(&source, &SystemAccounts);
+        faults.iter().for_each(log_remark);
+        if !faults.is_empty() {
+            log::warn!(
+                "virtual routers without their keys are not handed over, and other hosts wait until they count this one as dead; systemd shows credentials to no command that runs after a stop: use keyfile where that matters"
+            );
+        }
+    }
+    let mut host = config.as_ref().map(Config::host).unwrap_or_default();
+    if config.as_ref().is_some_and(Config::needs_boot_count) {
+        // Others refuse it if the dead process has signed with more.
+        let taken = boot_count::take_from(&global.state_dir);
+        for why in &taken.warnings {
+            log::warn!("{why}");
+        }
+        host.boot_count = Some(taken.number);
     }
     for id in hand_over_left(&mut platform, &host) {
         log::info!("{id}: handed over by priority 0");
     }
     Ok(())
-}
-
-/// Takes a boot count for what is handed over. Others refuse it if the dead process has signed with more.
-fn take_boot_count(state_dir: &Path) -> u32 {
-    let dir = StateDir::new(state_dir);
-    let mut count = BootCount::read(&dir);
-    if let Some(why) = count.broken_off(&dir) {
-        log::warn!("{why}");
-    }
-    let number = count.take();
-    if let Err(why) = dir.write(boot_count::FILE, &count.contents()) {
-        log::warn!("{}", boot_count::not_kept(&why));
-    }
-    number
 }
 
 fn run(mut args: Args) -> Result<(), Failure> {

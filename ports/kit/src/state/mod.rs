@@ -1,7 +1,7 @@
-//! The state directory: what outlives a restart of vrrpd and a reboot of the host.
+//! The state directory: what outlives a restart of a program and a reboot of the host.
 //!
-//! Only the parent process has it. A [`StateDir`] reads at the start, where waiting harms nobody; later
-//! a [`Keeper`] writes beside the loop, because a disk may take seconds.
+//! A [`StateDir`] waits for the disk, which may take seconds: it is for the start of a program, and for a
+//! thread beside the loop.
 //!
 //! A file begins with a line of its name and the number of its format; a file with another line is set
 //! aside and not read. It is replaced as a whole: written to another name, flushed to the disk, renamed.
@@ -9,7 +9,6 @@
 //! A file that could not be read at the start is not written until vrrpd is restarted: what stands in it
 //! is not known, and would be lost.
 
-mod keeper;
 #[cfg(test)]
 mod tests;
 
@@ -22,14 +21,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
-use vrrp_port_kit::ledger::try_lock;
-use vrrp_port_kit::trust;
-
+use crate::ledger::try_lock;
 use crate::sys;
+use crate::trust;
 
-pub use keeper::{Keeper, Written};
-
-/// How often the lock is tried: a vrrpd that was killed may leave it to a child process for a moment.
+/// How often the lock is tried: a process that was killed may leave it to a child process for a moment.
 const TRIES: u32 = 10;
 /// The time between two tries.
 const TRY_AGAIN: Duration = Duration::from_millis(10);
@@ -55,7 +51,7 @@ impl StateFile {
 #[derive(Clone, Debug)]
 pub struct StateDir {
     path: PathBuf,
-    /// The lock that keeps another vrrpd out, once it is held.
+    /// The lock that keeps other processes out, once it is held.
     lock: Arc<Mutex<Option<Lock>>>,
     read: Arc<Mutex<Reading>>,
 }
@@ -93,10 +89,10 @@ impl StateDir {
     }
 
     /// Reads the contents of a file. Returns `None` if there is none, if it is damaged, in which case it
-    /// is set aside and the log says so, or if the directory cannot be used. In the last case the file is
-    /// not written until it has been read.
+    /// is set aside and [`take_aside`](Self::take_aside) says so, or if the directory cannot be used. In the
+    /// last case the file is not written until it has been read.
     pub fn read(&self, file: StateFile) -> Option<Vec<u8>> {
-        // That of another vrrpd says nothing about this one.
+        // That of another process says nothing about this one.
         if let Err(error) = self.prepare() {
             let why = self.refusal(&error);
             self.reading().unread.insert(file.name, why);
@@ -137,7 +133,8 @@ impl StateDir {
         self.read.lock().unwrap_or_else(|e| e.into_inner())
     }
 
-    /// Renames a file whose contents make no sense, so that it is not read again, and says so.
+    /// Renames a file whose contents make no sense, so that it is not read again, and notes it for
+    /// [`take_aside`](Self::take_aside).
     pub fn set_aside(&self, file: StateFile, why: &str) {
         let path = self.path.join(file.name);
         let aside = self.path.join(format!("{}.bad", file.name));
@@ -150,7 +147,6 @@ impl StateDir {
                 text
             }
         };
-        log::error!("{text}");
         self.reading().aside.push(text);
     }
 
@@ -213,10 +209,14 @@ impl StateDir {
             }
             thread::sleep(TRY_AGAIN);
         }
-        trust::distrusted("another vrrpd uses it: give this one a statedir of its own".into())
+        trust::distrusted(
+            "another process uses it, a vrrpd or a program of libvrrp: give each a statedir of its own"
+                .into(),
+        )
     }
 
-    fn refusal(&self, error: &io::Error) -> String {
+    /// The words of an error, with the path.
+    pub fn refusal(&self, error: &io::Error) -> String {
         format!("the state directory {}: {error}", self.path.display())
     }
 }

@@ -1,12 +1,16 @@
 //! The boot count: the number that the signatures of `antireplay = monotonic` begin with. It is kept in the
 //! state directory, so that a host whose clock was set back over a restart is not refused by the others.
 //!
+//! vrrpd keeps it, and so does a program of its own that signs: [`take_from`] gives the number of
+//! [`HostConfig::boot_count`](vrrp_host::HostConfig::boot_count).
+//!
 //! The file holds the greatest number that may have been signed with. Each life of a worker, and each reload,
 //! takes the next number, or the seconds of the clock where these are greater: a host without the file has
 //! signed with the clock. It takes two numbers, of which the second is for the farewell.
 
-use vrrp_port_kit::clock;
+use std::path::Path;
 
+use crate::clock;
 use crate::state::{StateDir, StateFile};
 
 /// The file in the state directory: a number and the end of the line.
@@ -83,6 +87,46 @@ impl BootCount {
     }
 }
 
+/// A boot count that was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Taken {
+    /// The number.
+    pub number: u32,
+    /// Whether the disk has it. If not the next start may take the same one.
+    pub is_kept: bool,
+    /// Reasons for which others may refuse this host, now or after the next start.
+    pub warnings: Vec<String>,
+}
+
+/// Takes the next boot count of the state directory at an absolute path, which is made if it is missing.
+/// Waits for the disk. Nobody else may use the directory meanwhile; between two calls other programs may.
+#[must_use]
+pub fn take_from(directory: &Path) -> Taken {
+    let dir = StateDir::new(directory);
+    if let Err(why) = dir.probe() {
+        let number = BootCount { taken: None }.take();
+        return Taken {
+            number,
+            is_kept: false,
+            warnings: vec![not_kept(&why)],
+        };
+    }
+    let mut count = BootCount::read(&dir);
+    let mut warnings = dir.take_aside();
+    if warnings.is_empty() {
+        warnings.extend(count.broken_off(&dir));
+    }
+    let number = count.take();
+    let written = dir.write(FILE, &count.contents());
+    let is_kept = written.is_ok();
+    warnings.extend(written.err().map(|why| not_kept(&why)));
+    Taken {
+        number,
+        is_kept,
+        warnings,
+    }
+}
+
 /// Returns whether `next` is as far on as the clock or further, as receivers judge it (RFC 1982).
 fn goes_on(next: u32, clock: u32) -> bool {
     clock.wrapping_sub(next) as i32 <= 0
@@ -103,7 +147,7 @@ mod tests {
     use super::*;
 
     fn directory(name: &str) -> PathBuf {
-        let name = format!("vrrpd-boot-count-{name}-{}", std::process::id());
+        let name = format!("vrrp-boot-count-{name}-{}", std::process::id());
         std::env::temp_dir().join(name)
     }
 
@@ -143,6 +187,40 @@ mod tests {
         assert!(told(Some(last + 2), clock).is_some());
         // After 2106 a number is less than the clock.
         assert_eq!(told(Some(u32::MAX - 9), (1 << 32) + 7), None);
+    }
+
+    #[test]
+    fn a_program_takes_one_number_after_the_other() {
+        let path = directory("taken");
+        let first = take_from(&path);
+        let [missing] = first.warnings.as_slice() else {
+            panic!("{first:?}");
+        };
+        assert!(missing.contains("boot-count is missing"), "{missing}");
+        let second = take_from(&path);
+        assert_eq!(second.warnings, [""; 0]);
+        assert!(second.number >= first.number + 2, "{first:?} {second:?}");
+        // The clock was set back.
+        let ahead = second.number + 1_000_000;
+        let head = "vrrpd boot-count 1\n";
+        let file = path.join(FILE.name);
+        fs::write(&file, format!("{head}{ahead}\n")).expect("a file");
+        assert_eq!(take_from(&path).number, ahead + 1);
+        fs::write(&file, "nonsense").expect("a file");
+        let third = take_from(&path);
+        assert!(third.number < ahead, "{third:?}");
+        assert!(third.warnings.concat().contains("is not used"), "{third:?}");
+        // A vrrpd that runs.
+        let other = StateDir::new(&path);
+        other.probe().expect("a directory of ours");
+        let refused = take_from(&path);
+        assert!(!refused.is_kept && third.is_kept);
+        let refused = refused.warnings.concat();
+        assert!(
+            refused.contains("is not kept") && refused.contains("another process"),
+            "{refused}"
+        );
+        fs::remove_dir_all(&path).expect("the directory");
     }
 
     #[test]

@@ -1,11 +1,8 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
-use super::{Keeper, StateDir, StateFile, Written};
-use crate::logging::capture;
-use crate::patience::patient;
+use super::{StateDir, StateFile};
 
 const FILE: StateFile = StateFile {
     name: "things",
@@ -18,7 +15,7 @@ struct Place(PathBuf);
 
 impl Place {
     fn new(name: &str) -> Self {
-        let name = format!("vrrpd-state-{}-{name}", std::process::id());
+        let name = format!("vrrp-state-{}-{name}", std::process::id());
         let path = std::env::temp_dir().join(name);
         fs::create_dir_all(&path).expect("a directory");
         Self(path)
@@ -79,10 +76,9 @@ fn a_damaged_file_is_set_aside_and_says_why() {
         (b"\xff\0", "it does not begin with `vrrpd things 3`"),
         (&[b'v'; 100], "it has more than 35 octets"),
     ] {
-        capture::start();
         fs::write(&path, octets).expect("a file");
         assert_eq!(dir.read(FILE), None);
-        let said = capture::peek().join("\n");
+        let said = dir.take_aside().join("\n");
         let expected = format!("{} is not used: {why}; kept as", path.display());
         assert!(said.contains(&expected), "{said}");
         assert!(!path.exists());
@@ -160,35 +156,14 @@ fn a_directory_that_is_missing_at_the_start_is_not_written_when_it_is_mounted_la
 }
 
 #[test]
-fn the_keeper_writes_in_order_and_tells_each_outcome() {
-    let place = Place::new("keeper");
-    let mut keeper = Keeper::new(place.dir());
-    for ticket in 0..10 {
-        keeper.write(FILE, ticket, format!("{ticket}").into_bytes());
-    }
-    keeper.write(FILE, 10, vec![0; 21]);
-    let until = Instant::now() + patient(Duration::from_secs(20));
-    let mut done: Vec<Written> = Vec::new();
-    while done.len() < 11 {
-        assert!(Instant::now() < until, "{done:?}");
-        done.extend(keeper.take());
-    }
-    let tickets: Vec<u64> = done.iter().map(|one| one.ticket).collect();
-    assert_eq!(tickets, (0..=10).collect::<Vec<_>>());
-    assert!(done[..10].iter().all(|one| one.result.is_ok()));
-    assert!(done[10].result.is_err());
-    assert_eq!(keeper.dir().read(FILE), Some(b"9".to_vec()));
-}
-
-#[test]
-fn two_daemons_do_not_share_a_directory() {
+fn two_processes_do_not_share_a_directory() {
     let place = Place::new("shared");
     let first = place.dir();
     first.write(FILE, b"of the first").expect("written");
     let second = place.dir();
     let why = second.probe().expect_err("locked");
     assert!(
-        why.ends_with("another vrrpd uses it: give this one a statedir of its own"),
+        why.contains("another process uses it") && why.ends_with("a statedir of its own"),
         "{why}"
     );
     assert_eq!(second.write(FILE, b"x"), Err(why));

@@ -5,7 +5,8 @@
 
 use std::io;
 
-use super::{StateDir, StateFile};
+use vrrp_port_kit::state::{StateDir, StateFile};
+
 use crate::poll::PollSet;
 use crate::work_thread::WorkThread;
 
@@ -107,4 +108,42 @@ fn writer(dir: StateDir) -> io::Result<WorkThread<Job, Written>> {
         ticket: job.ticket,
         result: dir.write(job.file, &job.contents),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::patience::patient;
+
+    const FILE: StateFile = StateFile {
+        name: "things",
+        format: 3,
+        most: 20,
+    };
+
+    #[test]
+    fn the_keeper_writes_in_order_and_tells_each_outcome() {
+        let name = format!("vrrpd-keeper-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let mut keeper = Keeper::new(StateDir::new(&path));
+        for ticket in 0..10 {
+            keeper.write(FILE, ticket, format!("{ticket}").into_bytes());
+        }
+        keeper.write(FILE, 10, vec![0; 21]);
+        let until = Instant::now() + patient(Duration::from_secs(20));
+        let mut done: Vec<Written> = Vec::new();
+        while done.len() < 11 {
+            assert!(Instant::now() < until, "{done:?}");
+            done.extend(keeper.take());
+        }
+        let tickets: Vec<u64> = done.iter().map(|one| one.ticket).collect();
+        assert_eq!(tickets, (0..=10).collect::<Vec<_>>());
+        assert!(done[..10].iter().all(|one| one.result.is_ok()));
+        assert!(done[10].result.is_err());
+        assert_eq!(keeper.dir().read(FILE), Some(b"9".to_vec()));
+        fs::remove_dir_all(path).expect("the directory");
+    }
 }
