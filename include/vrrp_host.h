@@ -382,6 +382,13 @@ struct vrrp_host_options {
      * The name of the configuration's text in messages, such as its file's. NULL: "config".
      */
     const char *config_name;
+    /**
+     * Where the boot count is kept that numbers of `antireplay = monotonic` begin with: a directory
+     * that survives a reboot, and is not that of a vrrpd that runs. It is made when missing. NULL: what
+     * the text of the configuration says with `statedir`; where that says nothing either, such
+     * a text is refused.
+     */
+    const char *state_dir;
 };
 
 /**
@@ -635,7 +642,8 @@ int vrrp_host_settings_init(struct vrrp_config *settings,
  * that acts on events; keys that only a daemon has a use for are said to have no effect.
  *
  * On success `message` holds what there is to know about the text, a warning or note a line; it is
- * empty when there is nothing. In case of an error it holds everything that is wrong, a line each:
+ * empty when there is nothing. With `antireplay = monotonic` a boot count is taken from the disk, and
+ * a warning says when it does not go on from the one before or cannot be kept. In case of an error it holds everything that is wrong, a line each:
  * "config:12: priority: expected a number from 1 to 255, found `300`".
  *
  * Errors: `VRRP_ERR_HOST_CONFIG`: the text; else as `vrrp_host_open()`.
@@ -718,7 +726,8 @@ int vrrp_host_reload(struct vrrp_host *host,
 /**
  * Goes over to the configuration of a text, as `vrrp_host_reload()` does. Remarks about the text
  * come before the summary in `message`, a line each. The directory of `runtimedir` stays the one
- * that the host was opened with.
+ * that the host was opened with. A boot count is taken if there is none yet, or the last one is not on
+ * the disk, which this call then waits for.
  *
  * Errors: as `vrrp_host_open_config()`; `VRRP_ERR_HOST_STOPPING`.
  */

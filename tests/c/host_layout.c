@@ -20,7 +20,7 @@ SAME(sizeof(struct vrrp_host_sighting), 1160, sighting);
 SAME(sizeof(struct vrrp_host_router), WORDS(40, 32), router);
 SAME(sizeof(struct vrrp_host_object), WORDS(32, 24), object);
 SAME(sizeof(struct vrrp_host_config), WORDS(40, 20), config);
-SAME(sizeof(struct vrrp_host_options), WORDS(24, 12), options);
+SAME(sizeof(struct vrrp_host_options), WORDS(32, 16), options);
 
 SAME(offsetof(struct vrrp_host_router, config), 24, router_config);
 SAME(offsetof(struct vrrp_host_object, kind), WORDS(26, 22), object_kind);

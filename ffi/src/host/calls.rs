@@ -56,11 +56,8 @@ pub unsafe extern "C" fn vrrp_host_open(
             let options = Options::read(abi, options, host)?;
             let config = spec::config(config)?;
             let runtime_dir = options.runtime_dir.clone();
-            host.write(open(
-                config,
-                runtime_dir.unwrap_or(os::RUNTIME_DIR.into()),
-                options,
-            )?);
+            let runtime_dir = runtime_dir.unwrap_or(os::RUNTIME_DIR.into());
+            host.write(open(config, runtime_dir, options, false)?);
             Ok(String::new())
         })
     }
@@ -89,7 +86,8 @@ pub unsafe extern "C" fn vrrp_host_settings_init(settings: *mut vrrp_config, siz
 /// that acts on events; keys that only a daemon has a use for are said to have no effect.
 ///
 /// On success `message` holds what there is to know about the text, a warning or note a line; it is
-/// empty when there is nothing. In case of an error it holds everything that is wrong, a line each:
+/// empty when there is nothing. With `antireplay = monotonic` a boot count is taken from the disk, and
+/// a warning says when it does not go on from the one before or cannot be kept. In case of an error it holds everything that is wrong, a line each:
 /// "config:12: priority: expected a number from 1 to 255, found `300`".
 ///
 /// Errors: `VRRP_ERR_HOST_CONFIG`: the text; else as `vrrp_host_open()`.
@@ -111,9 +109,13 @@ pub unsafe extern "C" fn vrrp_host_open_config(
             let octets = raw::items(text.cast::<u8>(), text_len)?;
             let own = options.runtime_dir.clone();
             let facts = os::facts();
-            let text = text::read(&options.config_name, octets, own.is_some(), &facts)?;
+            let name = &options.config_name;
+            let own_state_dir = options.state_dir.as_deref();
+            let is_own = (own.is_some(), own_state_dir.is_some());
+            let mut text = text::read(name, octets, is_own.0, is_own.1, &facts)?;
+            let is_counted = text.count(own_state_dir, name);
             let runtime_dir = own.unwrap_or(text.runtime_dir);
-            host.write(open(text.config, runtime_dir, options)?);
+            host.write(open(text.config, runtime_dir, options, is_counted)?);
             Ok(text.remarks.join("\n"))
         })
     }
@@ -238,7 +240,8 @@ pub unsafe extern "C" fn vrrp_host_reload(
 
 /// Goes over to the configuration of a text, as `vrrp_host_reload()` does. Remarks about the text
 /// come before the summary in `message`, a line each. The directory of `runtimedir` stays the one
-/// that the host was opened with.
+/// that the host was opened with. A boot count is taken if there is none yet, or the last one is not on
+/// the disk, which this call then waits for.
 ///
 /// Errors: as `vrrp_host_open_config()`; `VRRP_ERR_HOST_STOPPING`.
 #[must_use]
@@ -256,9 +259,14 @@ pub unsafe extern "C" fn vrrp_host_reload_config(
             let octets = raw::items(text.cast::<u8>(), text_len)?;
             call(host, |inner| {
                 let (name, own) = (&inner.config_name, inner.own_runtime_dir);
-                let text = text::read(name, octets, own, &inner.host.platform().facts())?;
+                let own_state_dir = inner.own_state_dir.as_deref();
+                let facts = inner.host.platform().facts();
+                let mut text = text::read(name, octets, own, own_state_dir.is_some(), &facts)?;
+                let is_counted = inner.is_counted || text.count(own_state_dir, name);
                 let mut said = text.remarks;
                 let reload = inner.host.reload(text.config)?;
+                // The host has it: a reload that was refused has not given it.
+                inner.is_counted = is_counted;
                 if !inner.own_runtime_dir && text.runtime_dir != inner.runtime_dir {
                     let name = inner.config_name.display();
                     let stays = inner.runtime_dir.display();
@@ -402,6 +410,7 @@ const DEFAULT_NAME: &str = "config";
 struct Options {
     runtime_dir: Option<PathBuf>,
     config_name: PathBuf,
+    state_dir: Option<PathBuf>,
 }
 
 impl Options {
@@ -421,6 +430,7 @@ impl Options {
         let mut read = Self {
             runtime_dir: None,
             config_name: DEFAULT_NAME.into(),
+            state_dir: None,
         };
         if options.is_null() {
             return Ok(read);
@@ -428,14 +438,8 @@ impl Options {
         // SAFETY: the contract is the same; strings end with a 0.
         unsafe {
             let given = raw::read_sized(options).map_err(|code| Refusal::field("options", code))?;
-            if let Some(path) = optional("options.runtime_dir", given.runtime_dir)? {
-                if !Path::new(path).is_absolute() {
-                    let text =
-                        format!("options.runtime_dir: expected an absolute path, found `{path}`");
-                    return Err(Refusal::new(VRRP_ERR_VALUE, text));
-                }
-                read.runtime_dir = Some(path.into());
-            }
+            read.runtime_dir = directory("options.runtime_dir", given.runtime_dir)?;
+            read.state_dir = directory("options.state_dir", given.state_dir)?;
             if let Some(name) = optional("options.config_name", given.config_name)? {
                 read.config_name = name.into();
             }
@@ -457,10 +461,27 @@ unsafe fn optional<'a>(path: &str, text: *const c_char) -> Result<Option<&'a str
     text.map(Some).map_err(|code| Refusal::field(path, code))
 }
 
+/// An absolute path, unless it is NULL.
+///
+/// # Safety
+/// It is NULL, or ends with a 0.
+unsafe fn directory(field: &str, text: *const c_char) -> Result<Option<PathBuf>, Refusal> {
+    // SAFETY: the contract is the same.
+    let Some(path) = (unsafe { optional(field, text)? }) else {
+        return Ok(None);
+    };
+    if !Path::new(path).is_absolute() {
+        let text = format!("{field}: expected an absolute path, found `{path}`");
+        return Err(Refusal::new(VRRP_ERR_VALUE, text));
+    }
+    Ok(Some(path.into()))
+}
+
 fn open(
     config: HostConfig,
     runtime_dir: PathBuf,
     options: Options,
+    is_counted: bool,
 ) -> Result<*mut vrrp_host, Refusal> {
     // The engine is built by a thread of its own.
     let host =
@@ -469,6 +490,8 @@ fn open(
         host,
         runtime_dir,
         own_runtime_dir: options.runtime_dir.is_some(),
+        own_state_dir: options.state_dir,
+        is_counted,
         config_name: options.config_name,
         trouble: Trouble::default(),
         segment: Vec::new(),

@@ -42,6 +42,10 @@ pub(crate) struct Inner {
     pub(crate) runtime_dir: PathBuf,
     /// The program has chosen `runtime_dir`, whatever a configuration says.
     pub(crate) own_runtime_dir: bool,
+    /// The directory of the boot count that the program has chosen, whatever a configuration says.
+    pub(crate) own_state_dir: Option<PathBuf>,
+    /// A boot count of this handle is on the disk.
+    pub(crate) is_counted: bool,
     /// The name of the configuration's text in messages.
     pub(crate) config_name: PathBuf,
     pub(crate) trouble: Trouble,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ::vrrp_host::{HostConfig, HostFacts};
 use vrrp_config::{self as config, Parsed, Program};
+use vrrp_port_kit::boot_count;
 
 use super::message::Refusal;
 use super::numbers::VRRP_ERR_HOST_CONFIG;
@@ -14,8 +15,26 @@ pub(crate) struct Text {
     pub(crate) config: HostConfig,
     /// The directory that it names, or the default.
     pub(crate) runtime_dir: PathBuf,
+    /// The directory of the boot count, where one is needed, unless the program has its own.
+    pub(crate) state_dir: Option<PathBuf>,
     /// Remarks, a line each.
     pub(crate) remarks: Vec<String>,
+}
+
+impl Text {
+    /// Takes a boot count, if a virtual router needs one, from the program's own directory or from that of the
+    /// text. Returns whether one is on the disk; a remark says why not.
+    pub(crate) fn count(&mut self, own: Option<&Path>, name: &Path) -> bool {
+        let Some(dir) = &self.state_dir else {
+            return false;
+        };
+        let taken = boot_count::take_from(own.unwrap_or(dir));
+        self.config.boot_count = Some(taken.number);
+        let warnings = taken.warnings.iter();
+        let warnings = warnings.map(|why| format!("{}: warning: {why}", name.display()));
+        self.remarks.extend(warnings);
+        taken.is_kept
+    }
 }
 
 /// Reads a text for a start or a reload: an error of the text refuses it, and what does not fit this host
@@ -24,23 +43,27 @@ pub(crate) fn read(
     name: &Path,
     octets: &[u8],
     own_runtime_dir: bool,
+    own_state_dir: bool,
     facts: &HostFacts,
 ) -> Result<Text, Refusal> {
-    text(judge(name, octets, own_runtime_dir, facts))
+    let program = Program::Other {
+        own_runtime_dir,
+        own_state_dir: Some(own_state_dir),
+    };
+    text(config::judge(name, octets, program, facts))
 }
 
 /// Reads a text for a check: what does not fit this host refuses it, too.
 pub(crate) fn read_fitting(name: &Path, octets: &[u8]) -> Result<Text, Refusal> {
-    let mut judged = judge(name, octets, false, &os::facts());
+    let program = Program::Other {
+        own_runtime_dir: false,
+        own_state_dir: None,
+    };
+    let mut judged = config::judge(name, octets, program, &os::facts());
     if judged.has_errors() {
         judged.config = None;
     }
     text(judged)
-}
-
-fn judge(name: &Path, octets: &[u8], own_runtime_dir: bool, facts: &HostFacts) -> Parsed {
-    let program = Program::Other { own_runtime_dir };
-    config::judge(name, octets, program, facts)
 }
 
 fn text(judged: Parsed) -> Result<Text, Refusal> {
@@ -52,6 +75,7 @@ fn text(judged: Parsed) -> Result<Text, Refusal> {
     Ok(Text {
         remarks: remarks.map(ToString::to_string).collect(),
         config: config.host(),
+        state_dir: config.needs_boot_count().then_some(config.global.state_dir),
         runtime_dir: config.global.runtime_dir,
     })
 }

@@ -91,6 +91,11 @@ pub struct vrrp_host_options {
     pub runtime_dir: *const c_char,
     /// The name of the configuration's text in messages, such as its file's. NULL: "config".
     pub config_name: *const c_char,
+    /// Where the boot count is kept that numbers of `antireplay = monotonic` begin with: a directory
+    /// that survives a reboot, and is not that of a vrrpd that runs. It is made when missing. NULL: what
+    /// the text of the configuration says with `statedir`; where that says nothing either, such
+    /// a text is refused.
+    pub state_dir: *const c_char,
 }
 
 /// Something that happened. Fields that a kind does not name are zero.

@@ -183,6 +183,9 @@ pub enum Program<'a> {
     Other {
         /// It has a directory of its own, so that `runtimedir` has no effect either.
         own_runtime_dir: bool,
+        /// It has a directory of its own for the boot count, so that `statedir` has no effect either. False:
+        /// only `statedir` can name one. `None`: that is not known.
+        own_state_dir: Option<bool>,
     },
 }
 
@@ -200,10 +203,15 @@ pub fn judge(
 /// Reads a file and those that it includes, and compares them with the host that they are to run on. Event
 /// scripts are looked for in the file system.
 pub fn judge_source(source: &Source, program: Program<'_>, facts: &HostFacts) -> Parsed {
+    let seen = library::Seen::default();
     let mut parsed = match program {
         Program::Vrrpd { .. } => read(source, |_, _| {}),
-        Program::Other { own_runtime_dir } => read(source, |section, report| {
-            library::judge(section, own_runtime_dir, report);
+        Program::Other {
+            own_runtime_dir,
+            own_state_dir,
+        } => read(source, |section, report| {
+            library::judge(section, own_runtime_dir, own_state_dir, report);
+            seen.look(section);
         }),
     };
     let Some(config) = &parsed.config else {
@@ -228,7 +236,11 @@ pub fn judge_source(source: &Source, program: Program<'_>, facts: &HostFacts) ->
         Program::Vrrpd { accounts } => Some(accounts.own_uid()),
         Program::Other { .. } => None,
     };
-    if !load_keys(&mut parsed, user, &mut report) {
+    let mut usable = load_keys(&mut parsed, user, &mut report);
+    if let Program::Other { own_state_dir, .. } = program {
+        usable &= seen.judge(own_state_dir, &mut report);
+    }
+    if !usable {
         parsed.config = None;
     }
     parsed.diagnostics.extend(report.into_sorted());

@@ -1,5 +1,7 @@
 //! The keys that only vrrpd acts on, for programs that read a file without being vrrpd.
 
+use std::cell::Cell;
+
 use super::diagnostic::Report;
 use super::keys::{Key, SectionKind};
 use super::lexer::Section;
@@ -7,8 +9,58 @@ use super::lexer::Section;
 /// The longest name of an interface in the structures of libvrrp, without the zero at its end.
 const MAX_INTERFACE_NAME: usize = 15;
 
+/// Whether a file asks for a boot count, and names the directory that keeps it.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// The line of the first `antireplay = monotonic`.
+    monotonic: Cell<Option<usize>>,
+    names_state_dir: Cell<bool>,
+}
+
+impl Seen {
+    /// Looks at one section.
+    pub(super) fn look(&self, section: &Section<'_>) {
+        for entry in &section.entries {
+            match entry.key {
+                Key::StateDir => self.names_state_dir.set(true),
+                Key::AntiReplay
+                    if entry.value.eq_ignore_ascii_case("monotonic")
+                        && self.monotonic.get().is_none() =>
+                {
+                    self.monotonic.set(Some(entry.line));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Refuses numbers that go on over restarts where nothing keeps them. There is no default: the directory
+    /// of vrrpd is its own. False: the file cannot be used.
+    pub(super) fn judge(&self, own_state_dir: Option<bool>, report: &mut Report) -> bool {
+        let Some(line) = self.monotonic.get() else {
+            return true;
+        };
+        if self.names_state_dir.get() || own_state_dir == Some(true) {
+            return true;
+        }
+        let key = Some(Key::AntiReplay.name());
+        let expected = "expected `statedir = /path` in [GLOBAL], or `state_dir` in the options of the program: the boot count that `monotonic` numbers begin with has to outlive a restart";
+        if own_state_dir.is_none() {
+            report.note(line, key, expected);
+            return true;
+        }
+        report.error(line, key, expected);
+        false
+    }
+}
+
 /// Refuses event scripts, which somebody relies on, and names what has no effect.
-pub(super) fn judge(section: &Section<'_>, own_runtime_dir: bool, report: &mut Report) {
+pub(super) fn judge(
+    section: &Section<'_>,
+    own_runtime_dir: bool,
+    own_state_dir: Option<bool>,
+    report: &mut Report,
+) {
     if section.kind == SectionKind::Check {
         let message = "expected no [CHECK] section, as only vrrpd runs checks: take the section out, and let the program state with `vrrp_host_set_tracked()` how a service is";
         report.error(section.line, None, message);
@@ -50,9 +102,11 @@ pub(super) fn judge(section: &Section<'_>, own_runtime_dir: bool, report: &mut R
             Key::Include => "only vrrpd includes files",
             Key::Lease => "only vrrpd renews leases",
             Key::Metrics => "only vrrpd answers scrapers of metrics",
-            Key::StateDir => "only vrrpd keeps anything over a reboot",
             Key::LogLevel => "only vrrpd writes a log",
             Key::RuntimeDir if own_runtime_dir => "the program has chosen its own directory",
+            Key::StateDir if own_state_dir == Some(true) => {
+                "the program has chosen its own directory"
+            }
             _ => continue,
         };
         report.warning(line, key, format!("has no effect: {without}"));
@@ -70,7 +124,10 @@ mod tests {
         loglevel = debug\n[VRID]\nserverid = 1\ninterface = eth0\naddr = 10.0.0.1/32\nscripttimeout = 3\n";
 
     fn judged(text: &str, own_runtime_dir: bool) -> Parsed {
-        let program = Program::Other { own_runtime_dir };
+        let program = Program::Other {
+            own_runtime_dir,
+            own_state_dir: Some(own_runtime_dir),
+        };
         let host: HostFacts = Ok(Box::new(vec![host::eth0()]));
         judge("some.conf".as_ref(), text, program, &host)
     }
@@ -87,17 +144,16 @@ mod tests {
                 "some.conf:2: warning: controlsocket: has no effect: only vrrpd has a control socket",
                 "some.conf:3: warning: controlgroup: has no effect: only vrrpd has a control socket",
                 "some.conf:4: warning: runtimedir: has no effect: the program has chosen its own directory",
-                "some.conf:5: warning: statedir: has no effect: only vrrpd keeps anything over a reboot",
+                "some.conf:5: warning: statedir: has no effect: the program has chosen its own directory",
                 "some.conf:6: warning: loglevel: has no effect: only vrrpd writes a log",
                 "some.conf:11: warning: scripttimeout: has no effect: only vrrpd runs scripts",
             ]
         );
         let read = judged(TEXT, false);
-        assert!(
-            !lines(&read.diagnostics)
-                .iter()
-                .any(|line| line.contains("runtimedir"))
-        );
+        let lines = lines(&read.diagnostics);
+        for key in ["runtimedir", "statedir"] {
+            assert!(!lines.iter().any(|line| line.contains(key)), "{lines:?}");
+        }
     }
 
     #[test]

@@ -24,8 +24,9 @@ pub struct HostConfig {
     /// The virtual routers, each named once.
     pub virtual_routers: Vec<VrSpec>,
     /// The boot count of this host, for [`AntiReplay::Monotonic`](vrrp_core::AntiReplay::Monotonic): a number
-    /// after every one that it has signed with before. `None`: the number that was given before stays in
-    /// force, or else the wall clock counts.
+    /// after every one that it has signed with before, as `take_from` of vrrp-port-kit keeps it on the disk.
+    /// `None`: the number that was given before stays in force; where there was none, a virtual router
+    /// with such keys is refused.
     pub boot_count: Option<u32>,
     /// The synchronisation groups, each named once.
     pub groups: Vec<GroupSpec>,
@@ -462,6 +463,9 @@ pub enum ConfigCause {
     SilentNeedsAccept,
     /// A key was not read. The number is its id.
     NoSecret(u8),
+    /// It signs with numbers that begin with a boot count
+    /// ([`AntiReplay::Monotonic`](vrrp_core::AntiReplay::Monotonic)), and none was given.
+    NoBootCount,
     /// Copies of its advertisements on this interface would be taken for those of a virtual router there, or
     /// for copies of another one.
     SecondPathTaken(String),
@@ -547,6 +551,9 @@ impl fmt::Display for ConfigCause {
                     "its key {id} was not read, so that nothing can be signed"
                 )
             }
+            ConfigCause::NoBootCount => f.write_str(
+                "its protection against replays is monotonic, which needs a boot count that is kept over restarts, and there is none",
+            ),
             ConfigCause::SecondPathTaken(interface) => write!(
                 f,
                 "its VRID is used on {interface}, which is to be its second path"

@@ -44,6 +44,7 @@ pub fn check(octets: &[u8]) {
             let facts: HostFacts = Ok(Box::new(interfaces));
             let program = Program::Other {
                 own_runtime_dir: true,
+                own_state_dir: Some(false),
             };
             let judged = judge(file, octets, program, &facts);
             for diagnostic in &judged.diagnostics {

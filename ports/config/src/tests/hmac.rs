@@ -338,6 +338,7 @@ fn a_key_that_others_can_read_or_replace_is_refused() {
     // A program with libvrrp goes by the same.
     let other = Program::Other {
         own_runtime_dir: false,
+        own_state_dir: Some(false),
     };
     assert!(folder.judged(&folder.key(HEX, 0o600), other).is_ok());
     assert!(folder.judged(&folder.key(HEX, 0o640), other).is_err());

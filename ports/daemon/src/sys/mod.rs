@@ -32,8 +32,8 @@ pub use self::descriptors::{
     writable_now,
 };
 pub use self::processes::{
-    destroy_group, ended, has_ended, kill, passed, reap_other, spawn_with, terminate_group,
-    with_ordinary_priority,
+    destroy_group, ended, has_ended, kill, may_kill, passed, reap_other, spawn_with,
+    terminate_group, with_ordinary_priority,
 };
 pub use self::signals::{Signals, Taken};
 pub use self::terminal::{RawTerminal, terminal_size};

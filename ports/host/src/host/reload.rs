@@ -47,6 +47,7 @@ impl<P: Platform> Host<P> {
         let occupied = known.filter_map(|(_, i)| i.in_engine.then_some(i.name.as_str()));
         plan::check(&config, occupied)?;
         plan::check_secrets(&config)?;
+        plan::check_boot_count(&config, self.core.clock.is_counted)?;
         let shortest = config
             .virtual_routers
             .iter()
@@ -69,6 +70,7 @@ impl<P: Platform> Host<P> {
         self.read_clock(now);
         if let Some(boots) = config.boot_count {
             self.core.engine.set_boot_count(now, boots);
+            self.core.clock.is_counted = true;
         }
         let work = self.sort_out(config);
         self.core.shortest = shortest.unwrap_or_default();

@@ -16,6 +16,8 @@ const LOOK: Duration = Duration::from_secs(1);
 pub(super) struct ClockReader {
     /// A virtual router has keys. Without one the clock is nobody's matter.
     pub(super) wanted: bool,
+    /// A boot count was given.
+    pub(super) is_counted: bool,
     synchronised: bool,
     looked_at: Option<Instant>,
 }

@@ -318,7 +318,10 @@ fn monotonic_numbers_need_no_clock_that_is_right() {
         if let Some(hmac) = &mut spec.hmac {
             hmac.settings.replay = AntiReplay::Monotonic;
         }
-        config(&[spec])
+        HostConfig {
+            boot_count: Some(1_796_000_000),
+            ..config(&[spec])
+        }
     };
     let mut sim = Sim::new(&[monotonic(200), monotonic(100)]);
     (sim.machine(1).clock_ahead, sim.machine(1).unsynchronised) = (-86_400, true);
@@ -340,13 +343,14 @@ fn a_boot_count_lets_a_host_restart_with_its_clock_set_back() {
             hmac.settings.replay = AntiReplay::Monotonic;
         }
         HostConfig {
-            boot_count,
+            boot_count: Some(boot_count),
             ..config(&[spec])
         }
     };
-    // Without one it is refused by the other for an hour, and both are master.
-    for (boots, both_masters) in [(None, true), (Some(1_800_000_000), false)] {
-        let mut sim = Sim::new(&[counted(200, boots), counted(100, None)]);
+    let boots = 1_800_000_000;
+    // With one that is not kept it is refused by the other for an hour, and both are master.
+    for (next, both_masters) in [(boots - 3_600, true), (boots + 2, false)] {
+        let mut sim = Sim::new(&[counted(200, boots), counted(100, boots)]);
         sim.run_to(10_000);
         assert_eq!(sim.states(1), [State::Active, State::Backup]);
         sim.hosts[0].shutdown();
@@ -354,12 +358,11 @@ fn a_boot_count_lets_a_host_restart_with_its_clock_set_back() {
         assert!(sim.hosts[0].is_stopped());
         let platform = sim.hosts.remove(0).into_platform();
         sim.machine(0).clock_ahead = -3_600;
-        let next = counted(200, boots.map(|boots| boots + 2));
-        let host = Host::open(platform, next).expect("a good configuration");
+        let host = Host::open(platform, counted(200, next)).expect("a good configuration");
         sim.hosts.insert(0, host);
         sim.run_to(30_000);
         let second = [State::Backup, State::Active][usize::from(both_masters)];
-        assert_eq!(sim.states(1), [State::Active, second], "{boots:?}");
+        assert_eq!(sim.states(1), [State::Active, second], "{next}");
         let drops = sim.report(1, &id("eth0", 1)).statistics.drops;
         assert_eq!(drops.count(DropReason::AuthReplay) > 0, both_masters);
     }
@@ -380,12 +383,19 @@ fn a_reload_gives_another_boot_count() {
     };
     let mut sim = Sim::new(&[of(AntiReplay::Time, None)]);
     sim.run_to(10_000);
+    let uncounted = of(AntiReplay::Monotonic, None);
+    let error = sim.hosts[0].reload(uncounted).expect_err("no boot count");
+    assert!(matches!(error.cause, ConfigCause::NoBootCount), "{error}");
+    assert_eq!(error.id, Some(id("eth0", 1)));
     for (millis, boots) in [(12_000, 1_900_000_000_u32), (14_000, 1_900_000_002)] {
         let new = of(AntiReplay::Monotonic, Some(boots));
         sim.hosts[0].reload(new).expect("a good configuration");
         sim.run_to(millis);
         assert_eq!(sim.machine(0).number, Some(boots));
     }
+    // Without another one the last stays in force.
+    let same = of(AntiReplay::Monotonic, None);
+    sim.hosts[0].reload(same).expect("it is counted");
 }
 
 #[test]

@@ -14,7 +14,7 @@ pub(crate) fn check() -> Result<(), Failure> {
     packages::need(packages::C_HOST)?;
     let library = install::build(Library::Whole, None)?;
     let libs: Vec<&str> = Library::Whole.private_libs().split(' ').collect();
-    programs(&library, &["host_misuse", "host_guest"], &libs)?;
+    programs(&library, &["host_misuse", "host_guest", "host_keys"], &libs)?;
     run::run(
         Command::new("python3")
             .arg(source("host_abi.py"))
