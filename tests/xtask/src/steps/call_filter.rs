@@ -1,4 +1,5 @@
-//! The filter of system calls in `without-scripts.conf`: it has to pass every call that vrrpd makes.
+//! The filters of system calls of the unit, alone and with `without-scripts.conf`: they have to pass every call that
+//! vrrpd makes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,9 +17,24 @@ const KEY: &str = "SystemCallFilter=";
 /// The set that systemd adds to every list of calls to pass.
 const ALWAYS: &str = "@default";
 
-/// Fails when strace saw a call that the drop-in refuses. `trace` is what `strace -f` wrote.
-pub(crate) fn check(drop_in: &Path, trace: &Path) -> Result<(), Failure> {
-    let unit = fs::read_to_string(drop_in).map_err(failed(drop_in))?;
+/// The calls that a list to refuse begins with.
+const ALL: &str = "@known";
+
+/// Settings that refuse system calls, too.
+const OTHERS: [(&str, &[&str]); 5] = [
+    ("PrivateDevices=yes", &["@raw-io"]),
+    ("ProtectClock=yes", &["@clock"]),
+    ("ProtectHostname=yes", &["sethostname", "setdomainname"]),
+    ("ProtectKernelLogs=yes", &["syslog"]),
+    ("ProtectKernelModules=yes", &["@module"]),
+];
+
+/// Fails when strace saw a call that the unit refuses, whose files these are. `trace` is what `strace -f` wrote.
+pub(crate) fn check(files: &[&Path], trace: &Path) -> Result<(), Failure> {
+    let mut unit = String::new();
+    for file in files {
+        unit += &fs::read_to_string(file).map_err(failed(file))?;
+    }
     let trace = fs::read_to_string(trace).map_err(failed(trace))?;
     let sets = run::stdout(Command::new("systemd-analyze").args(["--no-pager", "syscall-filter"]))?;
     let passed = passed(&unit, &parse(&sets));
@@ -29,15 +45,14 @@ pub(crate) fn check(drop_in: &Path, trace: &Path) -> Result<(), Failure> {
         .filter(|call| !passed.contains(*call))
         .collect();
     if calls.is_empty() || !refused.is_empty() {
-        let (count, file) = (calls.len(), drop_in.display());
+        let count = calls.len();
         return Err(Failure(format!(
-            "{file} refuses {refused:?} of the {count} system calls that vrrpd makes"
+            "{files:?} refuse {refused:?} of the {count} system calls that vrrpd makes"
         )));
     }
-    sayln!(
-        "without-scripts.conf passes the {} system calls",
-        calls.len()
-    );
+    let last = files.last().and_then(|file| file.file_name());
+    let last = last.unwrap_or_default().display();
+    sayln!("{last} passes the {} system calls", calls.len());
     Ok(())
 }
 
@@ -67,12 +82,20 @@ fn parse(text: &str) -> Sets {
     sets
 }
 
-/// The system calls that the lines of a unit pass, which begin with an empty one.
+/// The system calls that the lines of a unit pass. The first one, and the first after an empty one, says whether
+/// the list is one of calls to pass.
 fn passed(unit: &str, sets: &Sets) -> BTreeSet<String> {
     let mut passed = BTreeSet::new();
+    let mut begins = true;
     for value in unit.lines().filter_map(|line| line.strip_prefix(KEY)) {
         if value.is_empty() {
-            passed = members(ALWAYS, sets);
+            begins = true;
+            continue;
+        }
+        if begins {
+            let first = if value.starts_with('~') { ALL } else { ALWAYS };
+            passed = members(first, sets);
+            begins = false;
         }
         let (refuses, names) = match value.strip_prefix('~') {
             Some(names) => (true, names),
@@ -86,6 +109,13 @@ fn passed(unit: &str, sets: &Sets) -> BTreeSet<String> {
                 passed.remove(&call);
             } else {
                 passed.insert(call);
+            }
+        }
+    }
+    for (setting, refused) in OTHERS {
+        if unit.lines().any(|line| line == setting) {
+            for call in refused.iter().flat_map(|name| members(name, sets)) {
+                passed.remove(&call);
             }
         }
     }
@@ -109,12 +139,22 @@ mod tests {
     fn a_filter_is_read_as_systemd_reads_it() {
         let sets = parse(
             "@default\n    # Always\n    exit\n@chown\n    chown\n    fchown\n\
+             @clock\n    adjtimex\n    settimeofday\n\
+             @known\n    adjtimex\n    chown\n    exit\n    fchown\n    read\n    seccomp\n    settimeofday\n\
              @service\n    # Usual\n    @chown\n    read\n",
         );
         let unit = "SystemCallFilter=\nSystemCallFilter=@service\nSystemCallFilter=~@chown\n\
                     SystemCallFilter=fchown seccomp\n";
-        let passed: Vec<String> = passed(unit, &sets).into_iter().collect();
-        assert_eq!(passed, ["exit", "fchown", "read", "seccomp"]);
+        let calls = |unit: &str| passed(unit, &sets).into_iter().collect::<Vec<String>>();
+        assert_eq!(calls(unit), ["exit", "fchown", "read", "seccomp"]);
+        // A list of calls to refuse, with an exception.
+        let refuses = "SystemCallFilter=~@clock @chown\nSystemCallFilter=adjtimex\n";
+        assert_eq!(calls(refuses), ["adjtimex", "exit", "read", "seccomp"]);
+        let both = format!("{refuses}{unit}");
+        assert_eq!(calls(&both), ["exit", "fchown", "read", "seccomp"]);
+        // ProtectClock= has no exceptions.
+        let protected = format!("ProtectClock=yes\n{refuses}");
+        assert_eq!(calls(&protected), ["exit", "read", "seccomp"]);
     }
 
     #[test]
