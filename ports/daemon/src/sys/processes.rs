@@ -94,18 +94,40 @@ pub fn spawn_with<const N: usize>(
     command.spawn().map(|child| child.id())
 }
 
-/// Has a program run with ordinary priority, though vrrpd may have that of a real-time process.
+/// Has a program run with ordinary priority, though vrrpd may have that of a real-time process, and without
+/// vrrpd's protection from the OOM killer: it may use up the memory, and may leave a service running.
 #[cfg(target_os = "linux")]
 pub fn with_ordinary_priority(command: &mut Command) {
-    // SAFETY: the closure runs in the child between fork and exec and makes one system call, which
-    // reads the parameter that is its own; zeros are a valid one.
+    // SAFETY: the closure runs in the child between fork and exec and makes system calls only, which
+    // read the parameter that is its own; zeros are a valid one.
     unsafe {
         command.pre_exec(|| {
             let parameter: libc::sched_param = std::mem::zeroed();
             // Where that is not allowed it runs as it is.
             libc::sched_setscheduler(0, libc::SCHED_OTHER, &parameter);
+            give_up_protection();
             Ok(())
         });
+    }
+}
+
+/// Raises a negative oom_score_adj of this process to 0, where that is allowed. A score that is not negative
+/// stays. Allocates nothing.
+#[cfg(target_os = "linux")]
+fn give_up_protection() {
+    let mut first = [0_u8];
+    // SAFETY: the path ends with a zero, the buffers live through the calls that are given their lengths, and
+    // the descriptor is the one that was just opened.
+    unsafe {
+        let flags = libc::O_RDWR | libc::O_CLOEXEC;
+        let fd = libc::open(c"/proc/self/oom_score_adj".as_ptr(), flags);
+        if fd < 0 {
+            return;
+        }
+        if libc::pread(fd, first.as_mut_ptr().cast(), first.len(), 0) == 1 && first == *b"-" {
+            libc::pwrite(fd, b"0".as_ptr().cast(), 1, 0);
+        }
+        libc::close(fd);
     }
 }
 

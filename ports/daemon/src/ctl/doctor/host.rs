@@ -69,6 +69,17 @@ impl Host {
         self.text(path)?.trim().parse().ok()
     }
 
+    /// Whether the service manager may give a process a negative oom_score_adj: most containers may not.
+    fn may_lower_oom_scores(&self) -> bool {
+        const CAP_SYS_RESOURCE: u64 = 1 << 24;
+        let status = self.text("proc/1/status").unwrap_or_default();
+        let bounding = status
+            .lines()
+            .find_map(|line| line.strip_prefix("CapBnd:"))
+            .and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
+        bounding.is_none_or(|set| set & CAP_SYS_RESOURCE != 0)
+    }
+
     /// The sockets in a table of the kernel that listen: state 0A of TCP, 07 of UDP.
     fn listening(&self, protocol: &str) -> Vec<Listening> {
         let tables = [protocol.to_owned(), format!("{protocol}6")];
@@ -350,12 +361,18 @@ fn process(status: &Status, host: &Host, all: &mut Vec<Finding>) {
         .number(&format!("proc/{pid}/oom_score_adj"))
         .filter(|n| *n >= 0)
     {
+        let todo = match host.may_lower_oom_scores() {
+            true => "OOMScoreAdjust=-900 in the unit: systemctl edit vrrpd",
+            false => {
+                "give this container CAP_SYS_RESOURCE, without which OOMScoreAdjust= of the unit has no effect"
+            }
+        };
         all.push(finding(
             "oom",
             "",
             format!("the kernel may kill vrrpd when memory is short (oom_score_adj {score})"),
             "Its addresses move when this host needs them least.",
-            "OOMScoreAdjust=-900 in the unit: systemctl edit vrrpd".into(),
+            todo.into(),
         ));
     }
 }
@@ -491,6 +508,15 @@ mod tests {
         root.write("proc/42/limits", &limits(256));
         root.write("proc/42/oom_score_adj", "0\n");
         assert_eq!(ids(&host), ["limits", "oom"]);
+        let todo = || {
+            let all = findings(&status(), &host);
+            all.last().expect("a finding").todo.clone()
+        };
+        assert!(todo().starts_with("OOMScoreAdjust=-900"), "{}", todo());
+        root.write("proc/1/status", "CapBnd:\t00000000fcecbfff\n");
+        assert!(todo().contains("CAP_SYS_RESOURCE"), "{}", todo());
+        root.write("proc/1/status", "CapBnd:\t000001ffffffffff\n");
+        assert!(todo().starts_with("OOMScoreAdjust=-900"), "{}", todo());
         root.write("proc/42/limits", &limits(1024));
         root.write("proc/42/oom_score_adj", "-900\n");
         assert_eq!(ids(&host), [""; 0]);
