@@ -147,7 +147,7 @@ pub(crate) fn command(args: &[String]) -> Result<(), Failure> {
 }
 
 /// The packages of one version.
-struct Built {
+pub(crate) struct Built {
     folder: PathBuf,
     /// The names of the packages, sorted.
     names: &'static [&'static str],
@@ -155,7 +155,7 @@ struct Built {
 
 /// Builds the packages as the revision in debian/changelog, or as another one; for this machine, or for
 /// another one.
-fn build(revision: Option<u32>, machine: Option<&Machine>) -> Result<Built, Failure> {
+pub(crate) fn build(revision: Option<u32>, machine: Option<&Machine>) -> Result<Built, Failure> {
     let mut name = machine.map_or("deb".into(), |machine| format!("deb-{}", machine.name));
     if let Some(revision) = revision {
         name = format!("{name}-{revision}");
@@ -229,7 +229,7 @@ fn lay_out(folder: &Path, revision: Option<u32>) -> Result<PathBuf, Failure> {
 }
 
 impl Built {
-    fn packages(&self) -> Result<Vec<PathBuf>, Failure> {
+    pub(crate) fn packages(&self) -> Result<Vec<PathBuf>, Failure> {
         let found = fs::read_dir(&self.folder).map_err(failed(&self.folder))?;
         let mut found: Vec<PathBuf> = found
             .flatten()
@@ -358,10 +358,7 @@ struct Fresh {
 
 impl Fresh {
     fn new(root: PathBuf) -> Result<Self, Failure> {
-        let (site, codename) = mirror()?;
-        let mut bootstrap = Command::new("debootstrap");
-        bootstrap.args(["--variant=minbase", INCLUDE]);
-        run::output(bootstrap.arg(codename).arg(&root).arg(site))?;
+        bootstrap(&root, INCLUDE)?;
         Ok(Self { root })
     }
 
@@ -452,6 +449,14 @@ impl Fresh {
 }
 
 const UNIT: &str = "lib/systemd/system/vrrpd.service";
+
+/// Makes a root of this release of Debian, with further packages.
+pub(crate) fn bootstrap(root: &Path, include: &str) -> Result<(), Failure> {
+    let (site, codename) = mirror()?;
+    let mut bootstrap = Command::new("debootstrap");
+    bootstrap.args(["--variant=minbase", include]);
+    run::output(bootstrap.arg(codename).arg(root).arg(site)).map(drop)
+}
 
 /// The mirror of Debian's that apt is configured for, and the name of this release.
 fn mirror() -> Result<(String, String), Failure> {

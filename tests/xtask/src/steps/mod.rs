@@ -6,6 +6,7 @@ pub(crate) mod bare_c;
 pub(crate) mod bare_metal;
 pub(crate) mod bench;
 pub(crate) mod boards;
+pub(crate) mod booted;
 pub(crate) mod call_filter;
 pub(crate) mod capi;
 pub(crate) mod capi_host;
@@ -129,6 +130,7 @@ const STEPS: &[Step] = {
         timed("units", &[LAB, REFUSALS], units),
         timed("install", &[LAB, REFUSALS, SYSTEMD], installed::check),
         timed("deb", &[DEB, DEB_TESTS, NETWORK], deb::check),
+        timed("booted", &[DEB, BOOTED], booted::check),
         timed(
             "init-scripts",
             &[INIT_SCRIPTS, NETWORK],

@@ -18,6 +18,8 @@ pub(crate) const SYSTEMD: &[&str] = &["systemd"];
 pub(crate) const DEB: &[&str] = &["apache2-dev", "debhelper", "dpkg-dev", "pkg-config"];
 /// Judges Debian packages, and installs them in a root of their own.
 pub(crate) const DEB_TESTS: &[&str] = &["debootstrap", "iputils-ping", "lintian"];
+/// Boots systemd in a container with Debian packages of ours.
+pub(crate) const BOOTED: &[&str] = &["debootstrap", "systemd-container"];
 /// Builds for arm64 on another processor, and runs what was built.
 pub(crate) const CROSS_ARM64: &[&str] = &[
     "cargo-web",
