@@ -1,20 +1,32 @@
 //! The engine beside the simulator's oracle: whatever happens to one virtual router, both say the
-//! same.
+//! same. With keys and without.
 
 use vrrp_core::Version;
-use vrrp_sim::differential::agree;
+use vrrp_sim::differential::{agree, agree_signed};
 use vrrp_sim::rng::Draw;
 
 use crate::octets::Octets;
 
-/// Lets `octets` decide the version, the configuration and everything that happens.
+/// The bit of the first octet that asks for keys. The other bits are the version.
+const SIGNS: u8 = 0x80;
+
+/// Lets `octets` decide the version, the configuration, whether there are keys, and everything that happens.
 ///
 /// # Panics
 /// When engine and oracle differ.
 pub fn check(octets: &[u8]) {
     let mut octets = Octets(octets);
-    let version = octets.pick(&[Version::V3, Version::V2, Version::Both]);
-    agree(&mut octets, version, 400);
+    let first = octets.u8();
+    let version = match first % 3 {
+        0 => Version::V3,
+        1 => Version::V2,
+        _ => Version::Both,
+    };
+    if first & SIGNS == 0 {
+        agree(&mut octets, version, 400);
+    } else {
+        agree_signed(&mut octets, version, 400);
+    }
 }
 
 /// Few choices take few octets, so that each octet matters.
