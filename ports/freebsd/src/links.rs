@@ -8,6 +8,7 @@ use vrrp_host::{OwnAddress, OwnInterface};
 use vrrp_port_kit::KernelIf;
 
 use crate::abi::*;
+use crate::request;
 use crate::route::{Address, Item, Link};
 
 /// The reason why an interface without a MAC can have no virtual routers.
@@ -111,6 +112,28 @@ impl Links {
     pub(crate) fn address(&self, index: KernelIf, address: IpAddr) -> Option<&Address> {
         let entry = self.entries.get(&index)?;
         entry.addresses.iter().find(|a| a.address == address)
+    }
+
+    /// Notes an address that we have added: the kernel's notice of it is read later.
+    pub(crate) fn added(&mut self, index: KernelIf, address: IpAddr) {
+        if self.address(index, address).is_some() {
+            return;
+        }
+        if let Some(entry) = self.entries.get_mut(&index) {
+            entry.addresses.push(Address {
+                index,
+                address,
+                prefix_len: request::prefix_len(address),
+                vhid: 0,
+            });
+        }
+    }
+
+    /// Notes that an address is gone that we have removed: the kernel's notice of it is read later.
+    pub(crate) fn removed(&mut self, index: KernelIf, address: IpAddr) {
+        if let Some(entry) = self.entries.get_mut(&index) {
+            entry.addresses.retain(|a| a.address != address);
+        }
     }
 
     /// Whether an interface has a virtual host of carp(4) of this number.
@@ -256,6 +279,28 @@ mod tests {
         assert!(links.has_vhid(index(3), 4) && !links.has_vhid(index(3), 5));
         assert_eq!(links.find("em0"), Some(index(3)));
         assert_eq!(links.state(index(4), ours), InterfaceState::default());
+    }
+
+    #[test]
+    fn an_address_is_known_as_soon_as_we_have_changed_it() {
+        let mut links = Links::new([link(UP, LINK_STATE_UP), address("10.0.0.2", 0)]);
+        let known = |links: &Links, address: &str| {
+            let known = links.address(index(3), address.parse().unwrap());
+            known.map(|known| known.prefix_len)
+        };
+        for ip in ["10.0.0.80", "2001:db8::80"] {
+            links.added(index(3), ip.parse().unwrap());
+            links.added(index(4), ip.parse().unwrap());
+        }
+        // One that is there keeps its prefix.
+        links.added(index(3), [10, 0, 0, 2].into());
+        assert_eq!(known(&links, "10.0.0.80"), Some(32));
+        assert_eq!(known(&links, "2001:db8::80"), Some(128));
+        assert_eq!(known(&links, "10.0.0.2"), Some(24));
+        links.removed(index(3), [10, 0, 0, 80].into());
+        links.removed(index(4), [10, 0, 0, 2].into());
+        assert_eq!(known(&links, "10.0.0.80"), None);
+        assert_eq!(known(&links, "10.0.0.2"), Some(24));
     }
 
     #[test]

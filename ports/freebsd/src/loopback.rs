@@ -29,18 +29,18 @@ pub(crate) struct LoopbackAddresses {
 impl LoopbackAddresses {
     /// Adds and removes addresses so that those are there that virtual routers want. An address that was
     /// there before us stays when it is wanted no more. What fails is a warning until it succeeds.
-    pub(crate) fn tidy(&mut self, state: &State, installer: &mut Installer) {
+    pub(crate) fn tidy(&mut self, state: &mut State, installer: &mut Installer) {
         self.failed = self.apply(state, installer).err();
     }
 
-    fn apply(&mut self, state: &State, installer: &mut Installer) -> Result<(), String> {
+    fn apply(&mut self, state: &mut State, installer: &mut Installer) -> Result<(), String> {
         let wanted: BTreeSet<IpAddr> = state.table.routers.silent_addresses().collect();
         if wanted.is_empty() && self.installed.is_empty() {
             return Ok(());
         }
         let link = state.links.loopback();
         let link = link.ok_or("cannot find the loopback interface for silent addresses")?;
-        let (index, name) = (link.index, link.name.as_str());
+        let (index, name) = (link.index, link.name.clone());
         let mut result = Ok(());
         for ip in self
             .installed
@@ -48,15 +48,18 @@ impl LoopbackAddresses {
             .copied()
             .collect::<Vec<_>>()
         {
-            match change(installer, name, ip, false) {
-                Ok(()) => drop(self.installed.remove(&ip)),
+            match change(installer, &name, ip, false) {
+                Ok(()) => {
+                    self.installed.remove(&ip);
+                    state.links.removed(index, ip);
+                }
                 Err(why) => result = Err(why),
             }
         }
         // The note may have gone when a virtual router was released and its address held.
         let kept = self.installed.intersection(&wanted);
         let notes = kept.map(|ip| Entry::Address {
-            device: name.into(),
+            device: name.clone(),
             address: *ip,
         });
         let noted = installer.ledger.add(notes.collect::<Vec<_>>());
@@ -66,8 +69,11 @@ impl LoopbackAddresses {
             if state.links.address(index, ip).is_some() {
                 continue;
             }
-            match change(installer, name, ip, true) {
-                Ok(()) => drop(self.installed.insert(ip)),
+            match change(installer, &name, ip, true) {
+                Ok(()) => {
+                    self.installed.insert(ip);
+                    state.links.added(index, ip);
+                }
                 Err(why) => result = Err(why),
             }
         }

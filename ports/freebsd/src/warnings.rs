@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use vrrp_core::VrKey;
 use vrrp_host::{HostIf, PlatformWarning, Subject};
 
+use crate::names;
 use crate::route::Address;
 use crate::state::State;
 
@@ -13,6 +14,11 @@ impl State {
     /// all the same, and of virtual hosts of carp that are the same virtual router.
     pub(crate) fn warnings(&self, list: &mut Vec<PlatformWarning>) {
         for (link, addresses) in self.links.all() {
+            // The list may have a carrier and its addresses that are going. It is down where we are not
+            // master, and answers for nothing.
+            if names::node_of(&link.name).is_some() {
+                continue;
+            }
             for own in addresses.iter().filter(|a| !self.is_ours(a)) {
                 for key in self.table.routers.keys() {
                     if !self.is_in_the_way(key, own) {

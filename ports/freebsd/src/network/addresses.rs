@@ -99,6 +99,7 @@ impl Network {
                 _ => self.add(&device, ip),
             }
             .map_err(failed)?;
+            self.state.links.added(index, ip);
         }
         let how = Serving::Installed;
         Ok(Served {
@@ -185,8 +186,8 @@ impl Network {
     fn give_up(&mut self, served: Served<Entry>) -> Result<(), PlatformError> {
         let ip = served.address.address;
         let still_held = |other: &Served<Entry>| {
-            other.how == served.how
-                && (other.index, other.address) == (served.index, served.address)
+            // The kernel has an address once, whatever prefixes the configuration gives it.
+            other.how == served.how && (other.index, other.address.address) == (served.index, ip)
         };
         if self.state.table.routers.served().any(still_held) {
             // A reload moves it from one virtual router to another.
@@ -207,9 +208,13 @@ impl Network {
             }
         };
         match result {
-            Err(error) if is_gone(&error) => Ok(()),
-            other => other.map_err(|error| PlatformError::new(what, error)),
+            Err(error) if !is_gone(&error) => return Err(PlatformError::new(what, error)),
+            _ => {}
         }
+        if served.how == Serving::Installed {
+            self.state.links.removed(served.index, ip);
+        }
+        Ok(())
     }
 
     /// Removes every address of a virtual router. Returns `false` if something refused to go, which

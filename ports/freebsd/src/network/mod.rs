@@ -198,7 +198,7 @@ impl Network {
         if !self.doubtful {
             return Ok(());
         }
-        self.loopback.tidy(&self.state, &mut self.installer);
+        self.loopback.tidy(&mut self.state, &mut self.installer);
         for host_if in self.state.table.interfaces.handles() {
             self.hear(host_if)?;
             self.introduce(host_if)?;
@@ -234,7 +234,7 @@ impl Network {
         self.resets.wait(RESETS);
         self.resets.end();
         self.state.table.routers.let_go_silent();
-        self.loopback.tidy(&self.state, &mut self.installer);
+        self.loopback.tidy(&mut self.state, &mut self.installer);
         clean &= self.loopback.is_empty();
         if clean {
             self.installer.ledger.close();

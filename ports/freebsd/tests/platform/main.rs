@@ -64,6 +64,10 @@ const TESTS: &[Test] = &[
         what_others_remove_is_reported,
     ),
     (
+        "another_prefix_of_an_address_takes_nothing_away",
+        another_prefix_of_an_address_takes_nothing_away,
+    ),
+    (
         "an_interface_goes_and_comes_back",
         an_interface_goes_and_comes_back,
     ),

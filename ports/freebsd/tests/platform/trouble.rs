@@ -43,6 +43,49 @@ pub(crate) fn what_others_remove_is_reported() {
     assert!(addresses("a0").contains(&"10.0.0.100/32".to_string()));
 }
 
+pub(crate) fn another_prefix_of_an_address_takes_nothing_away() {
+    let _wire = enter();
+    ifconfig("a0 inet6 2001:db8::2/64 no_dad");
+    let mut platform = open();
+    for mac_mode in [MacMode::Interface, MacMode::Virtual] {
+        for (family, address, whole) in [
+            (Family::Ipv4, "10.0.0.100", 32),
+            (Family::Ipv6, "2001:db8::100", 128),
+        ] {
+            let of = |prefix_len| setup(key(family, 7), mac_mode, vip(address, prefix_len));
+            platform.prepare(&of(24)).unwrap();
+            take_up(&mut platform, &of(24));
+            assert_eq!(lost(&receive(&mut platform, SOON)), []);
+            // As a reload does, with no time for the notices of the kernel.
+            for (prefix_len, on) in [(24, false), (25, true)] {
+                let address = vip(address, prefix_len);
+                platform
+                    .set_address(key(family, 7), address, true, on)
+                    .unwrap();
+                let mut warnings = Vec::new();
+                platform.warnings(&mut warnings);
+                assert_eq!(warnings, [], "{mac_mode:?}, {prefix_len}, {on}");
+            }
+            let device = platform.mac_interface(key(family, 7));
+            let device = device.as_deref().unwrap_or("a0");
+            let there = || addresses(device).contains(&format!("{address}/{whole}"));
+            assert!(there(), "{mac_mode:?}");
+            assert_eq!(lost(&receive(&mut platform, SOON)), []);
+            // One virtual router may take it before another has given it up.
+            let other = setup(key(family, 8), MacMode::Interface, vip(address, 26));
+            if mac_mode == MacMode::Interface {
+                platform.prepare(&other).unwrap();
+                take_up(&mut platform, &other);
+            }
+            give_up(&mut platform, &of(25));
+            assert_eq!(there(), mac_mode == MacMode::Interface);
+            platform.release(key(family, 8));
+            platform.release(key(family, 7));
+            assert!(!addresses("a0").contains(&format!("{address}/{whole}")));
+        }
+    }
+}
+
 pub(crate) fn an_interface_goes_and_comes_back() {
     let _wire = enter();
     let mut platform = open();
