@@ -108,8 +108,8 @@ pub unsafe extern "C" fn vrrp_host_open_config(
             let options = Options::read(abi, options, host)?;
             let octets = raw::items(text.cast::<u8>(), text_len)?;
             let own = options.runtime_dir.clone();
-            let facts = os::facts();
             let name = &options.config_name;
+            let facts = text::facts(name, octets, own.as_deref());
             let own_state_dir = options.state_dir.as_deref();
             let is_own = (own.is_some(), own_state_dir.is_some());
             let mut text = text::read(name, octets, is_own.0, is_own.1, &facts)?;

@@ -30,16 +30,18 @@ pub(crate) fn open(runtime_dir: &Path) -> Result<Os, PlatformError> {
     Os::open(vrrp_freebsd::Options { runtime_dir })
 }
 
-/// Reads the facts of this host, without privileges.
+/// Reads the facts of this host, without privileges, for a program that notes in this directory what it
+/// installs.
 #[cfg(target_os = "linux")]
-pub(crate) fn facts() -> HostFacts {
+pub(crate) fn facts(_: &Path) -> HostFacts {
     Ok(Box::new(vrrp_linux::LinuxFacts::read()?))
 }
 
-/// Reads the facts of this host, without privileges.
+/// Reads the facts of this host, without privileges, for a program that notes in this directory what it
+/// installs.
 #[cfg(target_os = "freebsd")]
-pub(crate) fn facts() -> HostFacts {
-    Ok(Box::new(vrrp_freebsd::FreebsdFacts::read()?))
+pub(crate) fn facts(runtime_dir: &Path) -> HostFacts {
+    Ok(Box::new(vrrp_freebsd::FreebsdFacts::read(runtime_dir)?))
 }
 
 /// Closes what the child of a fork has inherited, and leaves the network as it is.

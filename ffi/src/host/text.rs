@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use ::vrrp_host::{HostConfig, HostFacts};
-use vrrp_config::{self as config, Parsed, Program};
+use vrrp_config::{self as config, Parsed, Program, Source};
 use vrrp_port_kit::boot_count;
 
 use super::message::Refusal;
@@ -59,11 +59,18 @@ pub(crate) fn read_fitting(name: &Path, octets: &[u8]) -> Result<Text, Refusal> 
         own_runtime_dir: false,
         own_state_dir: None,
     };
-    let mut judged = config::judge(name, octets, program, &os::facts());
+    let mut judged = config::judge(name, octets, program, &facts(name, octets, None));
     if judged.has_errors() {
         judged.config = None;
     }
     text(judged)
+}
+
+/// Reads the facts that a text is judged by. `own`: a directory that the program uses in place of that of the
+/// text.
+pub(crate) fn facts(name: &Path, octets: &[u8], own: Option<&Path>) -> HostFacts {
+    let of_text = || config::runtime_dir(&Source::new(name, octets));
+    os::facts(&own.map_or_else(of_text, Path::to_path_buf))
 }
 
 fn text(judged: Parsed) -> Result<Text, Refusal> {

@@ -130,6 +130,11 @@ pub(super) fn control_socket(reader: &mut Reader<'_, '_>) -> Option<PathBuf> {
     }
 }
 
+/// Reads `runtimedir` alone. `None`: it is wrong, or not there.
+pub(super) fn runtime_dir(reader: &mut Reader<'_, '_>) -> Option<PathBuf> {
+    reader.value(Key::RuntimeDir, directory)
+}
+
 /// Reads `[GLOBAL]`, and beside it the defaults of the other sections.
 pub(super) fn read(reader: &mut Reader<'_, '_>) -> (Global, Defaults) {
     // Read before: see `Source`.
@@ -140,9 +145,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> (Global, Defaults) {
             .value(Key::ControlSocket, socket)
             .unwrap_or(default.control_socket),
         control_group: reader.value(Key::ControlGroup, group),
-        runtime_dir: reader
-            .value(Key::RuntimeDir, directory)
-            .unwrap_or(default.runtime_dir),
+        runtime_dir: runtime_dir(reader).unwrap_or(default.runtime_dir),
         state_dir: reader
             .value(Key::StateDir, directory)
             .unwrap_or(default.state_dir),

@@ -270,6 +270,18 @@ pub fn control_socket(file: &Path, octets: impl AsRef<[u8]>) -> Option<PathBuf> 
     }
 }
 
+/// Returns the directory where the vrrpd that has this file notes what is installed, also where the rest of
+/// the file has errors. A `runtimedir` that is wrong counts as one that is not there.
+pub fn runtime_dir(source: &Source) -> PathBuf {
+    let mut report = diagnostic::Report::new(source);
+    let sections = lexer::split(source.text(), &mut report);
+    let mut of_global = sections.iter().filter(|s| s.kind == SectionKind::Global);
+    let section = of_global.next();
+    let named =
+        section.and_then(|section| global::runtime_dir(&mut Reader::new(section, &mut report)));
+    named.unwrap_or_else(|| Global::default().runtime_dir)
+}
+
 /// Reads the octets of a file. `file` is its name in messages; nothing is opened.
 pub fn parse(file: &Path, octets: impl AsRef<[u8]>) -> Parsed {
     read(&Source::new(file, octets.as_ref()), |_, _| {})

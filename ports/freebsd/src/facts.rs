@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 
 use vrrp_core::MacAddr;
 use vrrp_host::{Facts, OwnInterface, VrSpec};
@@ -29,12 +30,12 @@ pub struct FreebsdFacts {
 }
 
 impl FreebsdFacts {
-    /// Lists them. Needs no privileges; with them it knows which addresses a vrrpd that runs has put
-    /// on other interfaces than its own.
-    pub fn read() -> io::Result<Self> {
+    /// Lists them. Needs no privileges; with them it knows which addresses a vrrpd that notes them in
+    /// `runtime_dir` has put on other interfaces than its own, also one that was killed.
+    pub fn read(runtime_dir: &Path) -> io::Result<Self> {
         let list = sys::interface_list()?;
         let links = Links::new(route::list(&list));
-        let noted = noted();
+        let noted = noted(runtime_dir);
         let is_ours = |name: &str, a: &Address| {
             names::node_of(name).is_some() || noted.contains(&(name.to_owned(), a.address))
         };
@@ -89,9 +90,9 @@ impl Facts for FreebsdFacts {
     }
 }
 
-/// The addresses that ledgers in the directory that is the default speak of. Only root reads them.
-fn noted() -> BTreeSet<(String, IpAddr)> {
-    let entries = sys::jail().map(ledger::entries_at_default);
+/// The addresses that the ledgers in a directory speak of. Only root reads them.
+fn noted(directory: &Path) -> BTreeSet<(String, IpAddr)> {
+    let entries = sys::jail().map(|jail| ledger::entries_at(directory, jail));
     let addresses = entries.unwrap_or_default().into_iter();
     let addresses = addresses.filter_map(|entry| match entry {
         Entry::Address { device, address } => Some((device, address)),

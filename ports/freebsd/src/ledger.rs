@@ -45,10 +45,10 @@ pub(crate) fn leftovers(
     ledger::leftovers(directory, &place(jail), system(), remarks)
 }
 
-/// The entries of the ledgers of a jail in [`DIRECTORY`]. Only root reads them.
+/// The entries of the ledgers of a jail in a directory. Only root reads them.
 #[cfg(target_os = "freebsd")]
-pub(crate) fn entries_at_default(jail: i32) -> BTreeSet<Entry> {
-    ledger::entries_at(Path::new(DIRECTORY), &place(jail), system())
+pub(crate) fn entries_at(directory: &Path, jail: i32) -> BTreeSet<Entry> {
+    ledger::entries_at(directory, &place(jail), system())
 }
 
 #[cfg(target_os = "freebsd")]

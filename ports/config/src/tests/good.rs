@@ -11,7 +11,9 @@ use vrrp_core::{
 use vrrp_host::{Tracked, VrSpec};
 
 use super::{MINIMAL, SAMPLE, good};
-use crate::{DEFAULT_SCRIPT_TIMEOUT, Global, LogLevel, MetricsAddress, Script, ScriptSecurity};
+use crate::{
+    DEFAULT_SCRIPT_TIMEOUT, Global, LogLevel, MetricsAddress, Script, ScriptSecurity, Source,
+};
 
 const PAPER: &str = "\
 [VRID]
@@ -365,6 +367,23 @@ preparetimeout = 2.5
     assert!(second.script_retry && !first.script_retry);
     assert_eq!(first.script_timeout, StdDuration::from_millis(1500));
     assert_eq!(second.script_timeout, StdDuration::from_secs(5));
+}
+
+#[test]
+fn the_runtimedir_is_found_in_a_file_with_errors() {
+    let found = |text: &str| crate::runtime_dir(&Source::new(Path::new("vrrpd.conf"), text));
+    let default = Global::default().runtime_dir;
+    assert_eq!(found("[VRID]\nserverid = 300\n"), default);
+    assert_eq!(found("[GLOBAL]\nloglevel = debug\n"), default);
+    assert_eq!(
+        found("[GLOBAL]\nruntimedir = v\n"),
+        default,
+        "no absolute path"
+    );
+    assert_eq!(
+        found("[VRID]\nserverid = 300\n[GLOBAL]\nloglevel = x\nruntimedir = /run/v\n"),
+        Path::new("/run/v")
+    );
 }
 
 #[test]

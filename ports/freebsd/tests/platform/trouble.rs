@@ -461,7 +461,7 @@ pub(crate) fn a_check_knows_what_is_in_the_way() {
             interface: None,
         });
         let spec = VrSpec::new(id, addresses.collect());
-        FreebsdFacts::read().unwrap().refusals(&spec)
+        FreebsdFacts::read(&directory()).unwrap().refusals(&spec)
     };
     assert_eq!(refusals("a0", 8, &["10.0.0.100"]), [""; 0]);
     let all = refusals("a0", 7, &["10.0.0.77", "10.0.0.78"]);
@@ -470,8 +470,7 @@ pub(crate) fn a_check_knows_what_is_in_the_way() {
     assert!(all.len() == 1 && all[0].contains("vlan"), "{all:#?}");
 
     // Things that a running platform has put on the interface are in nobody's way.
-    let mut platform = FreebsdPlatform::open(Options::default()).unwrap();
-    platform.watch(A0, "a0").unwrap();
+    let mut platform = open();
     let served = setup(
         key(Family::Ipv4, 8),
         MacMode::Interface,

@@ -15,7 +15,7 @@ pub(crate) fn run(file: &Path, look: Look) -> (u8, String) {
         Ok(source) => source,
         Err(error) => return (BAD_CONFIG, format!("{}: {error}\n", file.display())),
     };
-    let mut judged = config::judge_source(&source, PROGRAM, &facts::read());
+    let mut judged = config::judge_source(&source, PROGRAM, &facts::read(&source));
     let unresolved = judged.config.as_ref();
     let unresolved = unresolved.map(|config| config::unresolved(&source, config));
     judged.diagnostics.extend(unresolved.into_iter().flatten());

@@ -33,7 +33,7 @@ fn run(file: &Path, import: impl FnOnce(&[u8], &Host) -> Imported) -> (u8, Strin
             return (BAD_CONFIG, String::new(), report);
         }
     };
-    let host = Host(facts::read());
+    let host = Host(facts::read(&Source::new(file, "")));
     let imported = import(&octets, &host);
     let (status, report) = (imported.status(), imported.report());
     (status, imported.text.unwrap_or_default(), report)

@@ -329,7 +329,7 @@ fn read_config(file: &Path) -> Result<ReadConfig, Failure> {
             false => (BAD_CONFIG, message),
         }
     })?;
-    let judged = config::judge_source(&source, PROGRAM, &facts::read());
+    let judged = config::judge_source(&source, PROGRAM, &facts::read(&source));
     judged.diagnostics.iter().for_each(log_remark);
     let config = judged.config;
     let config = config.ok_or_else(|| (BAD_CONFIG, format!("{}: not usable", file.display())))?;
