@@ -25,6 +25,8 @@ fn spec(address: VirtualAddress) -> VrSpec {
     let mut spec = VrSpec::new(id, vec![AddressSpec { address, interface }]);
     spec.settings.mac_mode = MacMode::Virtual;
     spec.settings.accept = true;
+    // As the tests' own setup has it.
+    spec.reset_connections = false;
     spec
 }
 
