@@ -177,6 +177,8 @@ pub enum Program<'a> {
     Vrrpd {
         /// The accounts of this host, for `user` and `scriptuser`.
         accounts: &'a dyn Accounts,
+        /// Says why the program that runs checks cannot be started, if it cannot.
+        checker_trouble: fn() -> Option<String>,
     },
     /// Another, by way of libvrrp: event scripts are errors, as nobody would run them, and keys of
     /// the daemon are said to have no effect.
@@ -226,14 +228,19 @@ pub fn judge_source(source: &Source, program: Program<'_>, facts: &HostFacts) ->
             report.warning(0, None, message);
         }
     }
-    if let Program::Vrrpd { accounts } = program {
+    if let Program::Vrrpd {
+        accounts,
+        checker_trouble,
+    } = program
+    {
         host::judge_user(config, accounts, &mut report);
         host::judge_scripts(config, accounts, &mut report);
         check::judge(config, accounts, &mut report);
+        check::judge_checker(config, checker_trouble, &mut report);
         host::judge_secrecy(config, source, &mut report);
     }
     let user = match program {
-        Program::Vrrpd { accounts } => Some(accounts.own_uid()),
+        Program::Vrrpd { accounts, .. } => Some(accounts.own_uid()),
         Program::Other { .. } => None,
     };
     let mut usable = load_keys(&mut parsed, user, &mut report);

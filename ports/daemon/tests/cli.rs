@@ -61,6 +61,40 @@ fn check_says_that_a_file_is_correct() {
 }
 
 #[test]
+fn check_says_that_the_program_of_checks_is_missing() {
+    let dir = Dir::new("checker");
+    let lone = dir.0.join("vrrpd");
+    fs::copy(VRRPD, &lone).expect("a copy of vrrpd");
+    let file = dir.file(
+        "c",
+        &format!("{GOOD}check = a\n\n[CHECK]\nname = a\nfile = /tmp\n"),
+    );
+    let check = || {
+        let got = run(text(&lone), &["--check", text(&file)]);
+        assert_eq!(got.status.code(), Some(0), "{}", out(&got));
+        out(&got)
+    };
+    let warned = check();
+    let expected = "/c:7: warning: no check of this file is run";
+    assert!(warned.contains(expected), "{warned}");
+    assert!(
+        warned.contains("../libexec/vrrpd/vrrp-checker: "),
+        "{warned}"
+    );
+    let checker = dir.0.join("vrrp-checker");
+    fs::write(&checker, "").expect("a file");
+    let warned = check();
+    assert!(
+        warned.contains("vrrp-checker: it is no program"),
+        "{warned}"
+    );
+    fs::remove_file(&checker).expect("the file was there");
+    fs::copy(VRRPD, &checker).expect("a copy of a program");
+    let silent = check();
+    assert!(!silent.contains("vrrp-checker"), "{silent}");
+}
+
+#[test]
 fn check_prints_what_is_in_force_as_a_file() {
     let dir = Dir::new("print");
     let file = dir.file("c", GOOD);

@@ -58,6 +58,17 @@ pub(crate) fn judge(config: &Config, accounts: &dyn Accounts, report: &mut Repor
     }
 }
 
+/// Warns at the first check that no check runs, if the program for that cannot be started.
+pub(crate) fn judge_checker(config: &Config, trouble: fn() -> Option<String>, report: &mut Report) {
+    if let Some(check) = config.checks.first()
+        && let Some(trouble) = trouble()
+    {
+        let message =
+            format!("no check of this file is run, and all fail after a start: {trouble}");
+        report.warning(check.section_line, None, message);
+    }
+}
+
 fn error(check: &Check, key: Key, message: String, report: &mut Report) {
     report.error(check.lines.of_key(key), Some(key.name()), message);
 }

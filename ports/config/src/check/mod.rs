@@ -22,8 +22,8 @@ use crate::router::Lines;
 use crate::script::Script;
 use crate::script_security::{Account, ScriptSecurity, ScriptUser};
 
-pub(crate) use host::judge;
 pub use host::unresolved;
+pub(crate) use host::{judge, judge_checker};
 pub(crate) use join::{Use, join, uses};
 pub use place::Place;
 pub(crate) use read::read;

@@ -68,6 +68,7 @@ impl Accounts for TestAccounts {
 }
 
 pub(super) const PROGRAM: Program<'_> = Program::Vrrpd {
+    checker_trouble: || None,
     accounts: &TestAccounts,
 };
 

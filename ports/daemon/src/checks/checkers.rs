@@ -1,5 +1,6 @@
 //! The processes that ask, for the parent.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Instant;
@@ -134,6 +135,22 @@ fn with_account(mut spec: CheckSpec) -> CheckSpec {
         });
     }
     spec
+}
+
+/// Says why vrrp-checker cannot be started, if it cannot.
+pub fn checker_trouble() -> Option<String> {
+    let path = program();
+    let why = match std::fs::metadata(&path) {
+        Err(error) => error.to_string(),
+        Ok(meta) if !meta.is_file() || meta.permissions().mode() & 0o111 == 0 => {
+            "it is no program".to_owned()
+        }
+        Ok(_) => return None,
+    };
+    let path = path.display();
+    Some(format!(
+        "{PROGRAM} cannot be started: {path}: {why}; install it there or beside vrrpd"
+    ))
 }
 
 /// Beside the program that runs now; otherwise where packages put what is not for people.

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use vrrp_config::Report;
 
 pub use board::{Board, Change};
-pub use checkers::Checkers;
+pub use checkers::{Checkers, checker_trouble};
 
 /// From those who ask to those who act on it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

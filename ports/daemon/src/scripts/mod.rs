@@ -38,6 +38,7 @@ pub(crate) use spawner::Spawner;
 /// vrrpd, as a reader of its configuration file.
 pub const PROGRAM: Program<'_> = Program::Vrrpd {
     accounts: &SystemAccounts,
+    checker_trouble: crate::checks::checker_trouble,
 };
 
 /// Scripts that run at the same time, of all virtual routers: a host that takes over hundreds of
