@@ -31,6 +31,7 @@ pub(super) fn join(sections: Vec<VridSection>, report: &mut Report) -> Vec<Virtu
     named_once(&routers, report);
     addresses_once(&routers, report);
     second_paths(&routers, report);
+    route_sources(&routers, report);
     // A section that could not be read may be the one that is depended on.
     if !unclear {
         depend(&mut routers, &depended, report);
@@ -76,6 +77,29 @@ fn named_once(routers: &[VirtualRouter], report: &mut Report) {
                 Some(Key::Name.name()),
                 message,
             );
+        }
+    }
+}
+
+/// The kernel takes no route from an address that is on no interface, as one that is not accepted.
+fn route_sources(routers: &[VirtualRouter], report: &mut Report) {
+    for router in routers {
+        for source in router.route_sources() {
+            let has = |r: &&VirtualRouter| r.all_addresses().any(|a| a.address.address == source);
+            let takes =
+                |r: &VirtualRouter| r.spec.settings.accept || r.spec.settings.priority.is_owner();
+            let mut owners = routers.iter().filter(has);
+            let Some(first) = owners.next() else {
+                continue;
+            };
+            if !takes(first) && !owners.any(takes) {
+                let message = format!(
+                    "expected `src` to be an address that this host takes packets for, found `{source}` of {}, which has `accept = no`: use `accept = yes` there, or leave `src` out",
+                    first.spec.id
+                );
+                let line = router.lines.of_key(Key::Route);
+                report.error_once(line, Some(Key::Route.name()), message);
+            }
         }
     }
 }

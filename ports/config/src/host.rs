@@ -32,6 +32,7 @@ pub(super) fn judge(config: &Config, facts: &dyn Facts, report: &mut Report) {
         host.owner(router, report);
         host.addresses_by_hand(router, report);
         host.peers(router, report);
+        host.route_sources(router, config, report);
         for refusal in facts.refusals(&router.spec) {
             report.error_once(router.section_line, None, refusal);
         }
@@ -339,6 +340,23 @@ impl<'a> Host<'a> {
                 );
                 let key = router.key_of_address(address);
                 report.warning_once(router.lines.of_key(key), Some(key.name()), message);
+            }
+        }
+    }
+
+    /// The kernel takes a route from an address of this host alone.
+    fn route_sources(&self, router: &VirtualRouter, config: &Config, report: &mut Report) {
+        let is_virtual = |address: IpAddr| {
+            let mut routers = config.virtual_routers.iter();
+            routers.any(|r| r.all_addresses().any(|a| a.address.address == address))
+        };
+        for source in router.route_sources() {
+            if self.own(source).is_none() && !is_virtual(source) {
+                let message = format!(
+                    "this host does not have `{source}`, the `src` of a route, nor is it a virtual address: the kernel refuses the route until it is there"
+                );
+                let line = router.lines.of_key(Key::Route);
+                report.warning_once(line, Some(Key::Route.name()), message);
             }
         }
     }

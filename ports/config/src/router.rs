@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use vrrp_host::{AddressSpec, VrSpec};
+use vrrp_host::{AddressSpec, RoutingItem, VrSpec};
 
 use crate::check::Use;
 use crate::keys::Key;
@@ -52,6 +52,14 @@ impl VirtualRouter {
     /// Its addresses, and those that follow it.
     pub(crate) fn all_addresses(&self) -> impl Iterator<Item = &AddressSpec> {
         self.spec.addresses.iter().chain(&self.spec.followers)
+    }
+
+    /// The addresses that its routes have as `src`.
+    pub(crate) fn route_sources(&self) -> impl Iterator<Item = IpAddr> {
+        self.spec.routing.iter().filter_map(|item| match item {
+            RoutingItem::Route(route) => route.source,
+            RoutingItem::Rule(_) => None,
+        })
     }
 
     /// The key that gives it an address: `addr`, or `extra`.

@@ -604,6 +604,23 @@ fn routes_and_rules() {
             &["5: route: expected each route once, found `route 10.8.0.0/16 dev eth0` twice"],
         ),
         (
+            "accept = no\nroute = 10.8.0.0/16 via 10.0.0.9, 10.9.0.0/16 dev eth0 src 10.0.0.1",
+            true,
+            &[
+                "6: route: expected `src` to be an address that this host takes packets for, found `10.0.0.1` of VRID 1 on eth0 (ipv4), which has `accept = no`: use `accept = yes` there, or leave `src` out",
+            ],
+        ),
+        (
+            "accept = no\nroute = 10.9.0.0/16 dev eth0 src 10.0.0.5",
+            false,
+            &[],
+        ),
+        (
+            "accept = no\npriority = 255\nroute = 10.9.0.0/16 dev eth0 src 10.0.0.1",
+            false,
+            &[],
+        ),
+        (
             "route =",
             true,
             &["5: route: expected at least one item, found nothing"],

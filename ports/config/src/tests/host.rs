@@ -103,6 +103,16 @@ fn what_the_host_does_not_have_is_named() {
             "vrrpd.conf:6: warning: route: this host has no interface `eth8`",
         ]
     );
+    let routes = |source: &str| format!("route = 10.8.0.0/16 dev eth0 src {source}\n");
+    assert_eq!(
+        check(&routes("10.0.0.9"), &[eth0()]),
+        [
+            "vrrpd.conf:5: warning: route: this host does not have `10.0.0.9`, the `src` of a route, nor is it a virtual address: the kernel refuses the route until it is there"
+        ]
+    );
+    for source in ["10.0.0.1", "10.0.0.2"] {
+        assert_eq!(check(&routes(source), &[eth0()]), [""; 0]);
+    }
     assert_eq!(
         check("", &[interface("eth0", &["fe80::1/64"])]),
         ["vrrpd.conf:3: warning: interface: `eth0` has no IPv4 address to advertise from"]
