@@ -69,7 +69,15 @@ impl Config {
         let lines = |a: &VirtualRouter, b: &VirtualRouter| a.section_line == b.section_line;
         for routers in self.virtual_routers.chunk_by(lines) {
             let routers: Vec<&VirtualRouter> = routers.iter().collect();
-            section(SectionKind::Vrid, self.vrid(&routers));
+            let mut pairs = self.vrid(&routers);
+            // Where it has no effect the reader would warn of it.
+            let has_forms = |r: &&VirtualRouter| {
+                r.spec.id.family == Family::Ipv4 && r.spec.settings.version != Version::V2
+            };
+            if !routers.iter().any(has_forms) {
+                pairs.retain(|(key, value)| *key != Key::Checksum || value != "auto");
+            }
+            section(SectionKind::Vrid, pairs);
         }
         for group in &self.groups {
             section(SectionKind::Group, of_group(group));

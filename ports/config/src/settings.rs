@@ -484,7 +484,8 @@ fn checksum(
     let Some(mode) = reader.value(Key::Checksum, |text| values::word(text, &words)) else {
         return ChecksumMode::Auto;
     };
-    let v4 = addresses.iter().any(|spec| spec.address.address.is_ipv4());
+    // Without addresses the election is over IPv4.
+    let v4 = addresses.is_empty() || addresses.iter().any(|a| a.address.address.is_ipv4());
     if version == Version::V2 || !v4 {
         reader.warning(
             Key::Checksum,

@@ -13,6 +13,8 @@ mod robust;
 
 use std::path::Path;
 
+pub(super) use robust::print as assert_printed;
+
 use super::{Config, Diagnostic, Parsed, Severity};
 
 /// The file that is installed beside the manual page.

@@ -5,7 +5,7 @@ use vrrp_core::{Engine, Instant, InterfaceState, Track, VirtualAddress, VrConfig
 use vrrp_host::{MAX_ADDRESSES, VrSpec};
 
 use super::{SAMPLE, errors, parse};
-use crate::Config;
+use crate::{Config, Diagnostic};
 
 /// A refused file has an error, an accepted one has none and suits the engine.
 fn judge(octets: &[u8]) {
@@ -16,7 +16,7 @@ fn judge(octets: &[u8]) {
         insert(&router.spec);
     }
     if let Some(config) = &parsed.config {
-        print(config);
+        print(config, &parsed.diagnostics);
     }
     for diagnostic in &parsed.diagnostics {
         let line = diagnostic.to_string();
@@ -25,8 +25,9 @@ fn judge(octets: &[u8]) {
     }
 }
 
-/// The text of a configuration says the same.
-fn print(config: &Config) {
+/// The text of a configuration says the same, and there is nothing to say about it that was not said about
+/// the file.
+pub(crate) fn print(config: &Config, said: &[Diagnostic]) {
     let text = config.print();
     let parsed = parse(&text);
     let Some(again) = &parsed.config else {
@@ -36,6 +37,20 @@ fn print(config: &Config) {
     assert_eq!(again.checks, config.checks, "{text}");
     assert_eq!(again.print(), text);
     assert_eq!(config.differences(again), []);
+    let news = parsed.diagnostics.iter().filter(|new| {
+        let mut said = said.iter();
+        !said.any(|old| old.key == new.key && without_lines(old) == without_lines(new))
+    });
+    let news: Vec<String> = news.map(Diagnostic::to_string).collect();
+    assert_eq!(news, [""; 0], "{text}");
+}
+
+/// A message without the numbers of other lines.
+fn without_lines(diagnostic: &Diagnostic) -> String {
+    let words = diagnostic.message.split(' ');
+    let mut after_line = false;
+    let words = words.filter(|word| !std::mem::replace(&mut after_line, *word == "line"));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Gives the virtual router to an engine, which must take it: what the engine refuses has no line.
@@ -244,6 +259,26 @@ fn a_file_with_every_key_is_read() {
             .any(|text| text.contains(&line) || text.starts_with(&line));
         assert_eq!(is_printed, !LEGACY.contains(&name), "{key:?}");
     }
+}
+
+#[test]
+fn every_example_of_the_manual_pages_is_judged() {
+    const PAGES: [&str; 4] = [
+        include_str!("../../../daemon/man/vrrpd.conf.5"),
+        include_str!("../../../daemon/man/vrrpd_auth.7"),
+        include_str!("../../../daemon/man/vrrpd_keepalived.7"),
+        include_str!("../../../daemon/man/vrrpd_services.7"),
+    ];
+    let mut accepted = 0;
+    for page in PAGES {
+        for text in page.split(".Bd -literal").skip(1) {
+            let (_, text) = text.split_once('\n').unwrap();
+            let (text, _) = text.split_once(".Ed\n").unwrap();
+            judge(text.as_bytes());
+            accepted += usize::from(parse(text).config.is_some());
+        }
+    }
+    assert!(accepted > 6, "{accepted}");
 }
 
 #[test]

@@ -30,6 +30,9 @@ fn check(text: &str) {
                 "{text}\n{:#?}\n{written}",
                 parsed.errors()
             );
+            if let Some(config) = &parsed.config {
+                crate::tests::assert_printed(config, &parsed.diagnostics);
+            }
             assert!(imported.virtual_routers > 0);
             assert!([COMPLETE, INCOMPLETE].contains(&imported.status()));
         }
