@@ -99,6 +99,11 @@ pub(super) fn host() -> Host {
             "conf.d/b.conf",
             "vrrp_instance B {\n interface eth0\n virtual_router_id 2\n priority ${BEST}\n virtual_ipaddress { 10.0.0.2 }\n}\n",
         ),
+        (
+            "/etc/iproute2/rt_tables",
+            "# names of tables\n255 local\n  300\toffice # of the house\n",
+        ),
+        ("/etc/iproute2/rt_tables.d/lab.conf", "301 lab\n"),
         ("conf.d/a.conf", "$BEST=200\n"),
         ("conf.d/.hidden.conf", "error\n"),
     ];
@@ -350,23 +355,33 @@ fn routes_and_rules_are_carried_over_in_the_words_of_ip() {
                  10.7.0.0/16 via 10.0.0.9 or 10.0.0.8 dev eth0\n\
                  10.6.0.0/16 dev eth0 table small\n\
                  10.5.0.1/16 dev eth0\n\
-                 10.4.0.0/16 dev eth2\n}\n\
+                 10.4.0.0/16 dev eth2\n\
+                 10.3.0.0/16 dev eth0 table office track_group G\n\
+                 gw 10.0.0.9 to 10.2.0.0/16 table lab scope 0\n\
+                 10.1.0.0/16 dev eth0 tos 4\n\
+                 10.1.0.0/16 dev eth0 mtu lock 1400\n\
+                 10.1.0.0/16 dev eth0 hoplimit 4\n\
+                 10.1.0.0/16 nexthop via 10.0.0.9 dev eth0 weight 1\n}\n\
                  virtual_rules {\n\
                  from 10.0.0.0/24 table 7 no_track\n\
                  to 10.0.0.0/24 table 7\n\
                  from 2001:db8::/32 table 7\n\
                  not from 10.0.0.0/24 preference 9 prohibit protocol 12\n\
+                 from 10.0.0.0/24 table office priority 8\n\
                  from 10.0.0.0/24 tos 22 table 7\n}";
     let imported = import(&instance(lines));
     let (report, text) = (imported.report(), imported.text.clone().unwrap());
     for expected in [
         "route = 10.9.0.0/16 via 10.0.0.9 dev eth0 src 10.0.0.1, \
          0.0.0.0/0 via 10.0.0.9 table 100, blackhole 10.8.0.0/16, \
-         2001:db8::/32 via fe80::9 dev eth0 metric 5, 10.4.0.0/16 dev eth2\n",
+         2001:db8::/32 via fe80::9 dev eth0 metric 5, 10.4.0.0/16 dev eth2, \
+         10.3.0.0/16 dev eth0 table 300, \
+         10.2.0.0/16 via 10.0.0.9 table 301 scope global\n",
         "rule = from 10.0.0.0/24 priority 16384 lookup 7, \
          from all to 10.0.0.0/24 priority 16383 lookup 7, \
          from 2001:db8::/32 priority 16384 lookup 7, \
-         not from 10.0.0.0/24 priority 9 prohibit\n",
+         not from 10.0.0.0/24 priority 9 prohibit, \
+         from 10.0.0.0/24 priority 8 lookup 300\n",
     ] {
         assert!(text.contains(expected), "{text}");
     }
@@ -376,6 +391,18 @@ fn routes_and_rules_are_carried_over_in_the_words_of_ip() {
         "not carried over: route `10.5.0.1/16 dev eth0`: expected a network without bits of a host, as in `10.5.0.0/16`",
         "differs: route `10.4.0.0/16 dev eth2`: keepalived gives up the addresses while eth2 is down",
         "note: rule `to 10.0.0.0/24 table 7` has no priority; keepalived takes 16383",
+        "note: route `src 10.0.0.1 to 10.9.0.0/16 via 10.0.0.9 dev eth0 no_track`: no_track has no effect here",
+        "note: route `0.0.0.0/0 gw 10.0.0.9 table 100 protocol static`: protocol static is left out",
+        "note: route `10.3.0.0/16 dev eth0 table office track_group G`: table office is 300 in /etc/iproute2/rt_tables;",
+        "table office track_group G`: track_group G has no effect here",
+        "table lab is 301 in /etc/iproute2/rt_tables.d/lab.conf;",
+        "not carried over: route `10.1.0.0/16 dev eth0 tos 4`: expected `via`",
+        "not carried over: route `10.1.0.0/16 dev eth0 mtu lock 1400`: expected a number",
+        "not carried over: route `10.1.0.0/16 dev eth0 hoplimit 4`: expected `via`",
+        "not carried over: route `10.1.0.0/16 nexthop via 10.0.0.9 dev eth0 weight 1`: vrrpd takes one",
+        "note: rule `from 10.0.0.0/24 table 7 no_track`: no_track has no effect here",
+        "note: rule `not from 10.0.0.0/24 preference 9 prohibit protocol 12`: protocol 12 is left out",
+        "note: rule `from 10.0.0.0/24 table office priority 8`: table office is 300",
         "not carried over: rule `from 10.0.0.0/24 tos 22 table 7`: expected `from`",
     ] {
         assert!(report.contains(expected), "{report}");

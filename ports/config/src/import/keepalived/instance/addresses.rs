@@ -184,6 +184,10 @@ pub(super) fn addresses<'s>(
                 }
                 "-nodad" | "nodad" | "home" | "mngtmpaddr" | "noprefixroute" | "autojoin"
                 | "no_track" => "no effect here",
+                "track_group" => {
+                    words.next();
+                    "no effect here, a group is named by its own section"
+                }
                 "use_vmac" => {
                     "no effect here, an address on another device has the MAC of that device"
                 }

@@ -1,5 +1,7 @@
 //! The routes and rules of an instance.
 
+use std::path::{Path, PathBuf};
+
 use vrrp_core::Family;
 use vrrp_host::{MAX_ROUTING, Route, Rule};
 
@@ -23,7 +25,8 @@ pub(super) fn routes(
 ) {
     let mut items: Vec<String> = Vec::new();
     for line in lines {
-        let read = route(line);
+        let mut remarks = Vec::new();
+        let read = route(line, importer, &mut remarks);
         if let Ok((route, is_tracked)) = &read
             && *is_tracked
             && let Some(device) = route
@@ -37,6 +40,7 @@ pub(super) fn routes(
             );
             importer.report.differs(line.at, text);
         }
+        note_all("route", line, remarks, importer);
         let read = read.map(|(route, _)| route.to_string());
         take("route", line, read, &mut items, section, importer);
     }
@@ -50,7 +54,10 @@ pub(super) fn rules(lines: &[&Statement], section: &mut Section, importer: &mut 
     let mut next = [FIRST_PRIORITY; 2];
     let mut items: Vec<String> = Vec::new();
     for line in lines {
-        let read = rule(line, &mut next).map(|(rule, chosen)| {
+        let mut remarks = Vec::new();
+        let read = rule(line, &mut next, importer, &mut remarks);
+        note_all("rule", line, remarks, importer);
+        let read = read.map(|(rule, chosen)| {
             if let Some(priority) = chosen {
                 let text = format!(
                     "rule {} has no priority; keepalived takes {priority}",
@@ -65,6 +72,71 @@ pub(super) fn rules(lines: &[&Statement], section: &mut Section, importer: &mut 
     if let Some(first) = lines.first().filter(|_| !items.is_empty()) {
         section.put("rule", items.join(", "), first.at);
     }
+}
+
+/// The files that name routing tables, as ip(8) reads them. The first with a name counts.
+const TABLES: [&str; 2] = ["/etc/iproute2/rt_tables", "/usr/share/iproute2/rt_tables"];
+/// A folder with more of them, whose names end with `.conf`.
+const MORE_TABLES: &str = "/etc/iproute2/rt_tables.d";
+
+/// Notes words that change nothing here.
+fn note_all(key: &str, line: &Statement, remarks: Vec<String>, importer: &mut Importer<'_>) {
+    for remark in remarks {
+        let text = format!("{key} {}: {remark}", found(&line.text));
+        importer.report.note(line.at, text);
+    }
+}
+
+/// Words of a route or a rule that have no effect here, and the remark about each; `None`: it is another.
+fn idle<'w>(
+    word: &str,
+    words: &mut impl Iterator<Item = &'w str>,
+    noun: &str,
+) -> Option<Option<String>> {
+    Some(match word {
+        // The addresses say so.
+        "inet" | "inet6" if noun == "route" => None,
+        "no_track" => Some(format!(
+            "no_track has no effect here, vrrpd never gives up addresses for the interface of a {noun}"
+        )),
+        "track_group" => Some(format!(
+            "track_group {} has no effect here, vrrpd never gives up addresses for the interface of a {noun}",
+            words.next().unwrap_or_default()
+        )),
+        "proto" | "protocol" => Some(format!(
+            "protocol {} is left out, the {noun}s of vrrpd have the protocol 112 (vrrp), by which they are found after a crash; a filter of a routing daemon has to name that",
+            words.next().unwrap_or_default()
+        )),
+        _ => return None,
+    })
+}
+
+/// The number of a routing table with a name that ip(8) knows on this host.
+fn table(name: &str, importer: &Importer<'_>, remarks: &mut Vec<String>) -> Option<String> {
+    const KNOWN: [&str; 3] = ["main", "local", "default"];
+    if KNOWN.contains(&name) || name.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    let host = importer.surroundings;
+    let more = host.names(Path::new(MORE_TABLES)).into_iter();
+    let more = more.filter(|file| file.ends_with(".conf"));
+    let more = more.map(|file| Path::new(MORE_TABLES).join(file));
+    let mut files = TABLES.iter().map(PathBuf::from).chain(more);
+    let (number, file) = files.find_map(|file| {
+        let text = host.read(&file).ok()?;
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let number = text.lines().find_map(|line| {
+            let mut words = line.split_whitespace();
+            let number = words.next().filter(|number| !number.starts_with('#'))?;
+            (words.next() == Some(name)).then(|| number.to_owned())
+        })?;
+        Some((number, file))
+    })?;
+    remarks.push(format!(
+        "table {name} is {number} in {}; vrrpd.conf has the number, the other hosts of the group may have another",
+        file.display()
+    ));
+    Some(number)
 }
 
 /// Takes over one item, or says why not.
@@ -102,35 +174,52 @@ fn take(
 }
 
 /// A route in our words, and whether keepalived tracks its interface.
-fn route(line: &Statement) -> Result<(Route, bool), String> {
+fn route(
+    line: &Statement,
+    importer: &Importer<'_>,
+    remarks: &mut Vec<String>,
+) -> Result<(Route, bool), String> {
     let (mut kind, mut to, mut rest) = ("", "", Vec::new());
     let mut is_tracked = true;
     let mut words = line.words.iter().map(String::as_str);
     while let Some(word) = words.next() {
+        is_tracked &= word != "no_track";
+        if let Some(remark) = idle(word, &mut words, "route") {
+            remarks.extend(remark);
+            continue;
+        }
         match word {
-            "no_track" => is_tracked = false,
-            // The destination says so.
-            "inet" | "inet6" => {}
-            // vrrpd marks its routes with a protocol of its own.
-            "proto" | "protocol" => drop(words.next()),
             "to" => to = words.next().unwrap_or_default(),
-            "gw" => rest.push("via"),
-            "onlink" => rest.push(word),
+            "onlink" => rest.push(word.to_owned()),
             "or" | "nexthop" => {
                 return Err("vrrpd takes one next hop for a route".into());
             }
             _ if KINDS.contains(&word) => kind = word,
-            "via" | "dev" | "oif" | "table" | "metric" | "preference" | "priority" | "src"
-            | "scope" | "mtu" => {
-                rest.push(if word == "oif" { "dev" } else { word });
-                match words.next() {
+            "via" | "gw" | "dev" | "oif" | "table" | "metric" | "preference" | "priority"
+            | "src" | "scope" | "mtu" => {
+                let ours = match word {
+                    "oif" => "dev",
+                    "gw" => "via",
+                    word => word,
+                };
+                let value = match words.next() {
                     // The family of an address says so itself.
-                    Some("inet" | "inet6") => rest.extend(words.next()),
-                    value => rest.extend(value),
+                    Some("inet" | "inet6") => words.next(),
+                    value => value,
+                };
+                let value = value.unwrap_or_default();
+                let value = match (ours, value) {
+                    ("table", name) => table(name, importer, remarks),
+                    ("scope", "0") => Some("global".to_owned()),
+                    ("scope", "253") => Some("link".to_owned()),
+                    ("scope", "254") => Some("host".to_owned()),
+                    _ => None,
                 }
+                .unwrap_or_else(|| value.to_owned());
+                rest.extend([ours.to_owned(), value]);
             }
             _ if to.is_empty() => to = word,
-            _ => rest.push(word),
+            _ => rest.push(word.to_owned()),
         }
     }
     let text = format!("{kind} {to} {}", rest.join(" "));
@@ -139,22 +228,35 @@ fn route(line: &Statement) -> Result<(Route, bool), String> {
 }
 
 /// A rule in our words, and the priority that keepalived chooses for it, if it does.
-fn rule(line: &Statement, next: &mut [u32; 2]) -> Result<(Rule, Option<u32>), String> {
-    let (mut begin, mut rest) = (Vec::new(), Vec::new());
+fn rule(
+    line: &Statement,
+    next: &mut [u32; 2],
+    importer: &Importer<'_>,
+    remarks: &mut Vec<String>,
+) -> Result<(Rule, Option<u32>), String> {
+    let (mut begin, mut rest) = (Vec::<String>::new(), Vec::<String>::new());
     let mut has_priority = false;
     let mut words = line.words.iter().map(String::as_str);
     while let Some(word) = words.next() {
+        if let Some(remark) = idle(word, &mut words, "rule") {
+            remarks.extend(remark);
+            continue;
+        }
         match word {
-            "no_track" => {}
-            "proto" | "protocol" => drop(words.next()),
-            "inet" | "inet6" => begin.insert(0, word),
-            "not" => begin.push(word),
+            "inet" | "inet6" => begin.insert(0, word.to_owned()),
+            "not" => begin.push(word.to_owned()),
             "priority" | "preference" | "order" | "pref" => {
                 has_priority = true;
-                rest.push("priority");
-                rest.extend(words.next());
+                rest.push("priority".to_owned());
+                rest.extend(words.next().map(str::to_owned));
             }
-            _ => rest.push(word),
+            "table" | "lookup" => {
+                let name = words.next().unwrap_or_default();
+                let number = table(name, importer, remarks);
+                rest.push("lookup".to_owned());
+                rest.push(number.unwrap_or_else(|| name.to_owned()));
+            }
+            _ => rest.push(word.to_owned()),
         }
     }
     begin.extend(rest);
