@@ -712,6 +712,9 @@ pub struct Stats {
     /// TCP connections that were reset, as their address was given up in a planned move.
     #[serde(default)]
     pub connections_reset: u64,
+    /// Routes and rules of virtual routers that another program had removed and that were installed again.
+    #[serde(default)]
+    pub routing_restored: u64,
     /// How late timers were handled.
     #[serde(default)]
     pub timer_late: TimerLate,

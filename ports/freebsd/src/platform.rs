@@ -334,6 +334,10 @@ impl Platform for FreebsdPlatform {
         self.network.warnings(list);
     }
 
+    fn routing_restored(&self) -> u64 {
+        self.network.routing_restored()
+    }
+
     fn connections_reset(&self) -> u64 {
         self.network.connections_reset()
     }

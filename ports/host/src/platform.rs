@@ -166,6 +166,12 @@ pub trait Platform {
         0
     }
 
+    /// How many routes and rules of virtual routers another program had removed and were installed again,
+    /// since this platform was opened.
+    fn routing_restored(&self) -> u64 {
+        0
+    }
+
     /// The facts that a new configuration is judged against: the host as it would be without what
     /// this platform has installed. An error, as here: nobody can tell.
     fn facts(&self) -> HostFacts {

@@ -42,7 +42,7 @@ pub use interfaces::Interfaces;
 pub use kernel_if::KernelIf;
 pub use port::{Port, Table, VirtualMac};
 pub use routers::{Router, Routers};
-pub use routing::{Routing, Step};
+pub use routing::{Added, Routing, Step};
 pub use served::{Change, Served, Serving};
 pub use wakeup::WakeUp;
 pub use watched::{InterfaceSockets, Watched};

@@ -17,8 +17,15 @@ use crate::routers::Routers;
 pub struct Routing {
     /// The steps have to be found anew.
     doubtful: bool,
+    /// Nothing has happened that takes routes away: one that is missing was removed by another program.
+    quiet: bool,
     items: BTreeMap<RoutingItem, Entry>,
+    /// Items that another program had removed and that were installed again.
+    restored: u64,
 }
+
+/// Looks for which the warning of a restored item lasts.
+const SAID_FOR: u8 = 60;
 
 /// A route or a rule that is wanted or installed.
 #[derive(Debug, Default)]
@@ -29,6 +36,8 @@ struct Entry {
     installed: Option<Option<KernelIf>>,
     /// Why the last step failed.
     trouble: Option<Trouble>,
+    /// Another program removed it, and it was installed again: the looks for which this is still said.
+    restored: u8,
 }
 
 /// Why a step failed.
@@ -49,6 +58,19 @@ pub enum Step {
     Add(RoutingItem),
     /// Remove it; it leads out by this interface.
     Remove(RoutingItem, Option<KernelIf>),
+    /// Remove its note from the ledger: it was never installed, and is not wanted any more.
+    Forget(RoutingItem),
+}
+
+/// The state of an item after a step that was to install it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Added {
+    /// It is installed.
+    Ours,
+    /// Somebody else has it there.
+    Foreign,
+    /// The system refused it.
+    Refused,
 }
 
 impl Routing {
@@ -56,11 +78,32 @@ impl Routing {
     /// gone by itself.
     pub fn doubt(&mut self) {
         self.doubtful = true;
+        self.quiet = false;
+    }
+
+    /// Notes that all items are to be looked at although nothing has happened, as from time to time.
+    pub fn look(&mut self) {
+        self.quiet = !self.doubtful;
+        self.doubtful = true;
+        for entry in self.items.values_mut() {
+            entry.restored = entry.restored.saturating_sub(1);
+        }
+    }
+
+    /// How many items another program had removed and were installed again.
+    pub fn restored(&self) -> u64 {
+        self.restored
     }
 
     /// Whether a step failed: it is to be tried again, after [`doubt`](Self::doubt).
     pub fn has_failed(&self) -> bool {
         self.items.values().any(|entry| entry.trouble.is_some())
+    }
+
+    /// Whether somebody else has each item there that is not as it should be: a matter for less haste.
+    pub fn has_only_foreign(&self) -> bool {
+        let mut troubles = self.items.values().filter_map(|e| e.trouble.as_ref());
+        troubles.all(|trouble| matches!(trouble, Trouble::Foreign))
     }
 
     /// Whether there is nothing to look after.
@@ -101,6 +144,7 @@ impl Routing {
                 steps.push(Step::Remove(item.clone(), index));
                 return true;
             }
+            steps.push(Step::Forget(item.clone()));
             false
         });
         steps.sort_by_key(|step| !matches!(step, Step::Remove(RoutingItem::Rule(_), _)));
@@ -108,19 +152,23 @@ impl Routing {
         steps
     }
 
-    /// Takes in whether an item was installed, leading out by this interface. Returns whether it is ours:
-    /// not if somebody else has it there.
+    /// Takes in whether an item was installed, leading out by this interface. Its note in the ledger stays
+    /// as long as it is wanted, so that an unchanged refusal writes nothing.
     pub fn added(
         &mut self,
         item: &RoutingItem,
         index: Option<KernelIf>,
         result: io::Result<()>,
-    ) -> bool {
+    ) -> Added {
         let Some(entry) = self.items.get_mut(item) else {
-            return false;
+            return Added::Foreign;
         };
         entry.trouble = match result {
             Ok(()) => {
+                if self.quiet && entry.installed.is_some() && entry.trouble.is_none() {
+                    entry.restored = SAID_FOR;
+                    self.restored += 1;
+                }
                 entry.installed = Some(index);
                 None
             }
@@ -129,7 +177,11 @@ impl Routing {
             }
             Err(error) => Some(Trouble::Refused(error.to_string())),
         };
-        entry.installed.is_some()
+        match entry.trouble {
+            Some(Trouble::Foreign) => Added::Foreign,
+            _ if entry.installed.is_some() => Added::Ours,
+            _ => Added::Refused,
+        }
     }
 
     /// Takes in whether an item was removed.
@@ -144,7 +196,10 @@ impl Routing {
     pub fn warnings(&self, list: &mut Vec<PlatformWarning>) {
         for (item, entry) in &self.items {
             let text = match &entry.trouble {
-                None => continue,
+                None if entry.restored == 0 => continue,
+                None => format!(
+                    "{item} was removed by another program, and is installed again; find out which: it is not to touch routes and rules of protocol 112"
+                ),
                 Some(Trouble::Stuck(why)) => {
                     let text = format!("cannot remove {item}: {why}; tried again each second");
                     list.push(PlatformWarning {
@@ -228,6 +283,7 @@ mod tests {
         let text = |step| match step {
             Step::Add(item) => format!("+ {item}"),
             Step::Remove(item, _) => format!("- {item}"),
+            Step::Forget(item) => format!("forget {item}"),
         };
         steps.map(text).collect()
     }
@@ -247,13 +303,14 @@ mod tests {
         let both = [format!("+ {ROUTE}"), format!("+ {RULE}")];
         assert_eq!(steps(&mut routing, &routers), both);
         for text in [ROUTE, RULE] {
-            assert!(routing.added(&item(text), None, Ok(())));
+            assert_eq!(routing.added(&item(text), None, Ok(())), Added::Ours);
         }
         // Without a doubt there is nothing to do; else they are asked for again, and stay ours.
         assert!(routing.steps(&routers).is_empty());
         assert_eq!(steps(&mut routing, &routers), both);
         let there = io::ErrorKind::AlreadyExists;
-        assert!(routing.added(&item(ROUTE), None, Err(there.into())));
+        let added = routing.added(&item(ROUTE), None, Err(there.into()));
+        assert_eq!(added, Added::Ours);
         // A reload takes the rule away.
         prepare(&mut routers, 1, &[ROUTE]);
         let expected = [format!("- {RULE}"), format!("+ {ROUTE}")];
@@ -289,9 +346,12 @@ mod tests {
         prepare(&mut routers, 1, &[ROUTE, RULE]);
         serve(&mut routers, 1);
         steps(&mut routing, &routers);
-        assert!(!routing.added(&item(ROUTE), None, Err(io::ErrorKind::AlreadyExists.into())));
+        let there = io::ErrorKind::AlreadyExists;
+        let added = routing.added(&item(ROUTE), None, Err(there.into()));
+        assert_eq!(added, Added::Foreign);
         let unreachable = io::ErrorKind::NetworkUnreachable;
-        assert!(!routing.added(&item(RULE), None, Err(unreachable.into())));
+        let added = routing.added(&item(RULE), None, Err(unreachable.into()));
+        assert_eq!(added, Added::Refused);
         assert_eq!(
             texts(&routing),
             [
@@ -304,7 +364,42 @@ mod tests {
         assert!(routing.has_failed());
         assert_eq!(steps(&mut routing, &routers).len(), 2);
         routers.take_served(key(1));
-        assert_eq!(steps(&mut routing, &routers), [""; 0]);
+        let expected = [format!("forget {ROUTE}"), format!("forget {RULE}")];
+        assert_eq!(steps(&mut routing, &routers), expected);
         assert!(routing.is_empty());
+    }
+
+    #[test]
+    fn one_that_another_program_removed_is_counted_and_said_for_a_minute() {
+        let (mut routing, mut routers) = (Routing::default(), Table::default());
+        prepare(&mut routers, 1, &[ROUTE]);
+        serve(&mut routers, 1);
+        steps(&mut routing, &routers);
+        let there = || Err(io::ErrorKind::AlreadyExists.into());
+        let mut look = |routing: &mut Routing, result| {
+            routing.look();
+            assert_eq!(routing.steps(&routers).len(), 1);
+            routing.added(&item(ROUTE), None, result);
+        };
+        routing.added(&item(ROUTE), None, Ok(()));
+        look(&mut routing, there());
+        assert_eq!((routing.restored(), texts(&routing).len()), (0, 0));
+        // It is missing although nothing has happened.
+        look(&mut routing, Ok(()));
+        assert_eq!(routing.restored(), 1);
+        let begin = format!("{ROUTE} was removed by another program, and is installed again");
+        assert!(texts(&routing)[0].starts_with(&begin));
+        for _ in 1..SAID_FOR {
+            look(&mut routing, there());
+            assert_eq!(texts(&routing).len(), 1);
+        }
+        look(&mut routing, there());
+        assert_eq!(texts(&routing), [""; 0]);
+        // It went with its interface, or was refused before.
+        routing.doubt();
+        look(&mut routing, Ok(()));
+        look(&mut routing, Err(io::ErrorKind::NetworkDown.into()));
+        look(&mut routing, Ok(()));
+        assert_eq!(routing.restored(), 1);
     }
 }

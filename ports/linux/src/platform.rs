@@ -394,6 +394,10 @@ impl Platform for LinuxPlatform {
         self.network.state().table.routers.get(key)?.mac.reached
     }
 
+    fn routing_restored(&self) -> u64 {
+        self.network.routing_restored()
+    }
+
     fn connections_reset(&self) -> u64 {
         self.network.connections_reset()
     }

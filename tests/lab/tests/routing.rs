@@ -96,6 +96,70 @@ fn a_next_hop_that_is_not_there_keeps_no_address_from_being_served() {
 }
 
 #[test]
+fn one_that_another_program_removes_comes_back_and_is_said() {
+    let mut pair = pair(true);
+    wait_marked(&pair.network.clarinet, 3);
+    // It goes with its interface: that is no other program.
+    let host = &pair.network.clarinet;
+    host.run("ip link set xl0 down");
+    host.run("ip link set xl0 up");
+    pair.wait_advert("fridge");
+    wait_marked(&pair.network.fridge, 3);
+    pair.clarinet.stop();
+    let host = &pair.network.fridge;
+    host.run(&format!("ip route del {NETWORK} table 77"));
+    host.run("ip rule del priority 77");
+    wait_marked(host, 3);
+    for text in [
+        &format!("route {NETWORK} via 10.10.10.5 dev xl0 table 77 src {ADDRESS}"),
+        "rule from all to 10.77.0.0/16 priority 77 lookup 77",
+    ] {
+        let text = format!("{text} was removed by another program");
+        let what = format!("the log has: {text}");
+        wait_until(LIMIT, &what, || pair.fridge.has_said(&text));
+        let status = vrrpctl(host, &["status"]);
+        assert!(status.contains(&text), "{status}");
+    }
+    let metrics = vrrpctl(host, &["stats", "--prometheus"]);
+    let counted = metrics.contains("\nvrrp_routing_restored_total 2\n");
+    assert!(counted, "{metrics}");
+    assert!(!pair.clarinet.has_said("by another program"));
+}
+
+/// The length of the ledgers of a host, in octets.
+fn ledgers(host: &Host) -> u64 {
+    let files = std::fs::read_dir(host.dir().join("run")).expect("the ledgers");
+    let lengths = files.map(|file| file.expect("a file").metadata().map_or(0, |m| m.len()));
+    lengths.sum()
+}
+
+#[test]
+fn an_unchanged_refusal_writes_nothing_to_the_ledger() {
+    let vr = Vr::new(1, ADDRESS)
+        .interval_cs(10)
+        .line("route = 10.77.0.0/16 via 192.0.2.1, 10.78.0.0/16 dev xl0");
+    let mut pair = Pair::start(Segment::Switch, Program::Vrrpd, Program::Vrrpd, &vr);
+    let host = &pair.network.fridge;
+    host.run("ip route add 10.78.0.0/16 dev xl0");
+    pair.clarinet.stop();
+    let host = &pair.network.fridge;
+    for text in [
+        "10.77.0.0/16 via 192.0.2.1 is not installed: Network is unreachable",
+        "10.78.0.0/16 dev xl0 is not installed: there is one already",
+    ] {
+        wait_until(LIMIT, text, || vrrpctl(host, &["status"]).contains(text));
+    }
+    let before = ledgers(host);
+    // Each is tried each second.
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    assert_eq!(ledgers(host), before);
+    host.run("ip route del 10.78.0.0/16 dev xl0");
+    wait_marked(host, 1);
+    pair.fridge.stop();
+    assert_eq!(marked(&pair.network.fridge), 0);
+}
+
+#[test]
 fn nothing_is_left_of_a_process_that_was_killed() {
     for vmac in [true, false] {
         let mut pair = pair(vmac);

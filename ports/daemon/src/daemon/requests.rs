@@ -151,6 +151,7 @@ impl<P: Platform> Daemon<P> {
             interfaces: report::drops(&self.host.interfaces()),
             checks: self.board.stats(),
             connections_reset: self.host.connections_reset(),
+            routing_restored: self.host.routing_restored(),
             timer_late: report::timer_late(self.host.lateness()),
             reloads: self.reloads.clone(),
         }

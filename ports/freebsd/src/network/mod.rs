@@ -111,6 +111,11 @@ impl Network {
         }
     }
 
+    /// How many routes another program had removed.
+    pub(crate) fn routing_restored(&self) -> u64 {
+        self.routing.restored()
+    }
+
     /// How many connections have been reset.
     pub(crate) fn connections_reset(&self) -> u64 {
         self.resets.count()

@@ -4,7 +4,7 @@ use std::io;
 
 use vrrp_core::Duration;
 use vrrp_host::{Route, RoutingItem};
-use vrrp_port_kit::{KernelIf, Step};
+use vrrp_port_kit::{Added, KernelIf, Step};
 
 use super::Network;
 use crate::installer::is_gone;
@@ -12,6 +12,8 @@ use crate::ledger::Entry;
 
 /// The time between two tries of a route that was refused.
 const PAUSE: Duration = Duration::from_secs(1);
+/// The same of a route that somebody else has there: each try is noted and the note removed.
+const PAUSE_OF_FOREIGN: Duration = Duration::from_secs(10);
 
 impl Network {
     /// Installs and removes routes as the virtual routers want them, where that may have changed. What
@@ -21,10 +23,18 @@ impl Network {
             match &step {
                 Step::Add(item) => self.add_routing(item),
                 Step::Remove(item, index) => self.remove_routing(item, *index),
+                Step::Forget(item) => {
+                    if let Some(route) = route_of(item) {
+                        let _ = self.installer.ledger.remove(&Entry::Routing(route.clone()));
+                    }
+                }
             }
         }
         if self.routing.has_failed() {
-            self.look_again(PAUSE);
+            self.look_again(match self.routing.has_only_foreign() {
+                true => PAUSE_OF_FOREIGN,
+                false => PAUSE,
+            });
         }
     }
 
@@ -53,8 +63,8 @@ impl Network {
             }
             Err(error) => (None, Err(error)),
         };
-        if !self.routing.added(item, index, result) {
-            // A note that stays finds nothing to remove in the next life.
+        if self.routing.added(item, index, result) == Added::Foreign {
+            // Routes have no mark here: by the note the next life would remove that of somebody else.
             let _ = self.installer.ledger.remove(&entry);
         }
     }

@@ -334,6 +334,11 @@ impl<P: Platform> Host<P> {
         self.platform.connections_reset()
     }
 
+    /// How many routes and rules another program had removed and were installed again.
+    pub fn routing_restored(&self) -> u64 {
+        self.platform.routing_restored()
+    }
+
     /// How late timers have been handled.
     pub fn lateness(&self) -> &Lateness {
         &self.core.lateness

@@ -110,6 +110,7 @@ impl Message {
             Message::Close(place) => w.tag(8).place(place),
             Message::Warnings(warnings) => w.tag(9).warnings(warnings),
             Message::ConnectionsReset(more) => w.tag(12).raw(&more.to_ne_bytes()),
+            Message::RoutingRestored(more) => w.tag(13).raw(&more.to_ne_bytes()),
             Message::Link { index, link } => w.tag(10).u32(*index).link(link.as_ref()),
             Message::Reached { key, reached } => w.tag(11).key(*key).tag(match reached {
                 None => 0,
@@ -156,6 +157,7 @@ impl Message {
                 },
             },
             12 => Message::ConnectionsReset(r.u64()?),
+            13 => Message::RoutingRestored(r.u64()?),
             _ => return None,
         };
         r.end(message)

@@ -126,6 +126,8 @@ pub enum Message {
     Warnings(Vec<PlatformWarning>),
     /// So many more connections than before: [`Platform::connections_reset`].
     ConnectionsReset(u64),
+    /// So many more routes and rules than before: [`Platform::routing_restored`].
+    RoutingRestored(u64),
     /// A descriptor comes with this datagram, in place of the one before at that place.
     Open(Place),
     /// The descriptor at that place is of no use any more.

@@ -187,6 +187,8 @@ struct Told {
     warnings: Vec<u8>,
     /// Connections that had been reset before it began, and those that it was told of.
     connections_reset: u64,
+    /// The same of routes and rules that were restored.
+    routing_restored: u64,
     /// Warnings and the like may be others by now.
     is_doubtful: bool,
     /// When they were looked for last, or the worker began to ask.
@@ -198,6 +200,7 @@ impl Told {
     fn since(platform: &impl Platform) -> Self {
         Self {
             connections_reset: platform.connections_reset(),
+            routing_restored: platform.routing_restored(),
             ..Self::default()
         }
     }
@@ -522,6 +525,7 @@ impl<P: PrivilegedPlatform> Server<P> {
         self.told.is_doubtful = false;
         self.tell_reached()?;
         self.tell_resets()?;
+        self.tell_restored()?;
         self.warn()
     }
 
@@ -532,6 +536,18 @@ impl<P: PrivilegedPlatform> Server<P> {
         if more > 0 {
             self.told.connections_reset = count;
             let message = Message::ConnectionsReset(more);
+            self.channel.queue(&message.encode(), None)?;
+        }
+        Ok(())
+    }
+
+    /// Tells how many more routes and rules were restored.
+    fn tell_restored(&mut self) -> io::Result<()> {
+        let count = self.platform.routing_restored();
+        let more = count.saturating_sub(self.told.routing_restored);
+        if more > 0 {
+            self.told.routing_restored = count;
+            let message = Message::RoutingRestored(more);
             self.channel.queue(&message.encode(), None)?;
         }
         Ok(())

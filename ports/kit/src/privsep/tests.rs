@@ -147,6 +147,7 @@ fn every_message() -> Vec<Message> {
         reached(Some(false)),
         reached(Some(true)),
         Message::ConnectionsReset(0x1234_5678_9abc_def0),
+        Message::RoutingRestored(0x1234_5678_9abc_def0),
         Message::Warnings(Vec::new()),
         Message::Warnings(vec![
             warning(Subject::Host, "the kernel is old"),

@@ -110,6 +110,7 @@ pub struct Worker<F> {
     warnings: Vec<PlatformWarning>,
     /// The sum of what the parent has told.
     connections_reset: u64,
+    routing_restored: u64,
     reached: BTreeMap<VrKey, bool>,
     /// Something was asked for since the last flush.
     unflushed: bool,
@@ -128,6 +129,7 @@ impl<F: Frames> Worker<F> {
             news: Vec::new(),
             warnings: Vec::new(),
             connections_reset: 0,
+            routing_restored: 0,
             reached: BTreeMap::new(),
             unflushed: false,
         })
@@ -204,6 +206,9 @@ impl<F: Frames> Worker<F> {
             Message::Warnings(warnings) => self.warnings = warnings,
             Message::ConnectionsReset(more) => {
                 self.connections_reset = self.connections_reset.saturating_add(more);
+            }
+            Message::RoutingRestored(more) => {
+                self.routing_restored = self.routing_restored.saturating_add(more);
             }
             news @ (Message::Interface { .. } | Message::Lost(_)) => self.news.push(news),
         }
@@ -381,6 +386,10 @@ impl<F: Frames> Platform for Worker<F> {
 
     fn connections_reset(&self) -> u64 {
         self.connections_reset
+    }
+
+    fn routing_restored(&self) -> u64 {
+        self.routing_restored
     }
 
     fn warnings(&self, list: &mut Vec<PlatformWarning>) {

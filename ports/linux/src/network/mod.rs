@@ -290,6 +290,11 @@ impl Network {
             .examine(&self.state, &mut self.installer, index)
     }
 
+    /// How many routes and rules another program had removed.
+    pub(crate) fn routing_restored(&self) -> u64 {
+        self.routing.restored()
+    }
+
     /// How many connections have been reset.
     pub(crate) fn connections_reset(&self) -> u64 {
         self.resets.count()

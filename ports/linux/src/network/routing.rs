@@ -19,7 +19,7 @@ impl Network {
     /// that went with an interface or by somebody's hand; else those that were refused.
     pub(super) fn look_at_routing(&mut self, all: bool) {
         if all || self.routing.has_failed() {
-            self.routing.doubt();
+            self.routing.look();
         }
         self.tidy_routing();
     }
@@ -34,7 +34,7 @@ impl Network {
         // Before they are there: a sweep of another life lets what is noted alone.
         let add = steps.iter().filter_map(|step| match step {
             Step::Add(item) => Some(Entry::Routing(item.clone())),
-            Step::Remove(..) => None,
+            Step::Remove(..) | Step::Forget(_) => None,
         });
         if let Err(error) = self.installer.ledger.add(add) {
             for step in &steps {
@@ -51,6 +51,7 @@ impl Network {
                 let index = match &step {
                     Step::Add(item) => self.device_of(item),
                     Step::Remove(_, index) => Ok(*index),
+                    Step::Forget(_) => Ok(None),
                 };
                 (step, index)
             })
@@ -65,13 +66,14 @@ impl Network {
                         (Step::Remove(item, _), Ok(index)) => {
                             netlink::item(to, item, *index, false);
                         }
-                        (_, Err(_)) => {}
+                        (Step::Forget(_), _) | (_, Err(_)) => {}
                     }
                 }
             })
             .into_iter();
         for (step, index) in steps {
             let (index, result) = match index {
+                Ok(_) if matches!(step, Step::Forget(_)) => (None, Ok(())),
                 Ok(index) => (index, answers.next().unwrap_or(Ok(()))),
                 Err(error) => (None, Err(error)),
             };
@@ -81,7 +83,13 @@ impl Network {
 
     fn routing_step_done(&mut self, step: &Step, index: Option<KernelIf>, result: io::Result<()>) {
         let (item, is_over) = match step {
-            Step::Add(item) => (item, !self.routing.added(item, index, result)),
+            // Its note stays until it is not wanted any more: whoever has it there, only a route or rule with
+            // our mark is removed by a note.
+            Step::Add(item) => {
+                self.routing.added(item, index, result);
+                return;
+            }
+            Step::Forget(item) => (item, true),
             Step::Remove(item, _) => {
                 let result = gone(result);
                 let is_gone = result.is_ok();

@@ -51,6 +51,12 @@ pub(super) fn daemon(out: &mut Page, status: &Status, stats: &Stats) {
         "TCP connections that were reset, as their address was given up in a planned move.",
     );
     out.sample("vrrp_connections_reset_total", "", stats.connections_reset);
+    out.family(
+        "vrrp_routing_restored",
+        Type::Counter,
+        "Routes and rules of virtual routers that another program had removed and that were installed again.",
+    );
+    out.sample("vrrp_routing_restored_total", "", stats.routing_restored);
     timer(out, stats);
 }
 

@@ -73,6 +73,7 @@ fn rendered(form: Form) -> String {
             changes: 2,
         }],
         connections_reset: 16,
+        routing_restored: 17,
         timer_late: TimerLate {
             bounds_us: vec![1_000, 1_000_000],
             counts: vec![5, 2, 1],
@@ -166,6 +167,7 @@ fn the_text_format_names_counters_whole_and_has_no_state_set() {
         "# TYPE vrrp_override gauge\n\
          vrrp_override{vrid=\"1\",interface=\"eth0\",family=\"ipv4\",name=\"web\",override=\"drain\"} 1\n",
         "# TYPE vrrp_connections_reset_total counter\nvrrp_connections_reset_total 16\n",
+        "# TYPE vrrp_routing_restored_total counter\nvrrp_routing_restored_total 17\n",
         "vrrp_rejected_total{interface=\"a\\\"b\",reason=\"checksum-errors\"} 2\n",
         "family=\"ipv4\",reason=\"auth-failure\"} 3\n",
     ] {

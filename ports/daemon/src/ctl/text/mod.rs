@@ -98,6 +98,10 @@ pub fn stats(stats: &Stats) -> String {
         let n = stats.connections_reset;
         let _ = writeln!(out, "TCP connections\n  {:<32} {n:>10}", "reset");
     }
+    if stats.routing_restored > 0 {
+        let n = stats.routing_restored;
+        let _ = writeln!(out, "routes and rules\n  {:<32} {n:>10}", "restored");
+    }
     for (name, drops) in stats
         .interfaces
         .iter()
