@@ -112,7 +112,7 @@ words! {
         Problem = "problem",
         /// An interface changed.
         Interface = "interface",
-        /// A divided network has healed.
+        /// Another host that was master, too, is heard no more, as after a divided network has healed.
         Healed = "healed",
         /// A timer was handled late: this host was busy or stopped.
         Stall = "stall",

@@ -177,13 +177,15 @@ pub enum Event {
         /// The MAC that answered.
         mac: MacAddr,
     },
-    /// We stay Active, and another router that was Active, too, has given way: a network that was divided
-    /// has healed. Whatever the other did meanwhile outside of this host may have to be done again.
+    /// We stay Active, and another router that was Active, too, is silent, and so has given way, if it is not
+    /// just cut off: a network that was divided has healed. Whatever the other did meanwhile outside of this host may have to be done again.
     Healed {
         /// The virtual router.
         id: VrId,
         /// The other router.
         peer: Peer,
+        /// No advertisement of it came for so long.
+        silence: Duration,
         /// Its addresses.
         addresses: Vec<VirtualAddress>,
     },

@@ -52,7 +52,16 @@ pub(crate) struct Seen {
     pub(crate) refusals: u32,
     /// It is of a virtual router of ours, and accepted.
     ours: bool,
+    /// The longest silence after which it went on, where it advertises less often than it says.
+    gap: Duration,
+    /// Advertisements in a row that came as often as it says.
+    punctual: u8,
 }
+
+/// A router that goes on after a silence of at most so many times its patience advertises seldom.
+const SELDOM: u64 = 4;
+/// So many punctual advertisements end that.
+const PUNCTUAL: u8 = 16;
 
 /// The reason why an advertisement was refused, and what tells more about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +98,8 @@ impl Seen {
             refusal: None,
             refusals: 0,
             ours: false,
+            gap: Duration::ZERO,
+            punctual: 0,
         }
     }
 
@@ -105,8 +116,35 @@ impl Seen {
         Duration::from_micros(self.interval.duration().as_micros().saturating_mul(4))
     }
 
+    /// It is stale, also by the pace at which it was heard: a router that others refuse, or that is busy, may
+    /// advertise less often than it says, and serves all the same.
+    pub(crate) fn is_gone(&self, now: Instant) -> bool {
+        let pace = self.gap.as_micros().saturating_mul(2);
+        self.is_stale(now) && (self.priority == 0 || now.since(self.last_heard).as_micros() > pace)
+    }
+
+    /// The silence after which it is gone.
+    pub(crate) fn longest_silence(&self) -> Duration {
+        let pace = self.gap.as_micros().saturating_mul(2);
+        self.patience().max(Duration::from_micros(pace))
+    }
+
     /// Notes that it is heard.
     fn hear(&mut self, now: Instant) {
+        let (silence, patience) = (now.since(self.last_heard), self.patience());
+        if silence <= patience {
+            self.punctual = self.punctual.saturating_add(1);
+            if self.punctual >= PUNCTUAL {
+                self.gap = Duration::ZERO;
+            }
+        } else {
+            self.punctual = 0;
+            let is_seldom = silence.as_micros() <= patience.as_micros().saturating_mul(SELDOM);
+            // One that had stopped and is back is no such router.
+            if is_seldom && self.priority > 0 {
+                self.gap = self.gap.max(silence);
+            }
+        }
         if self.is_stale(now) {
             self.since = now;
         }
@@ -235,7 +273,7 @@ impl Sightings {
             return;
         };
         let seen = self.at(now, key, datagram, true);
-        let pause = seen.is_stale(now);
+        let pause = seen.is_gone(now);
         match datagram.advert() {
             Ok(advert) => {
                 seen.update(mac(datagram), &advert);

@@ -163,9 +163,14 @@ pub fn event(event: &Event) -> (Weight, String) {
             let text = format!("{peer} claims to own the addresses (priority 255), as we do");
             (Weight::Warned, format!("{id}: {text}"))
         }
-        Event::Healed { id, peer, .. } => {
+        Event::Healed {
+            id, peer, silence, ..
+        } => {
             let address = peer.address;
-            let text = format!("{address} was master, too, and has given way");
+            let seconds = silence.as_secs_f64();
+            let text = format!(
+                "{address} was master, too: no advertisement of it for {seconds:.1} s, so this host alone is master as far as it hears"
+            );
             (Weight::Info, format!("{id}: {text}"))
         }
         Event::Prepare { id, peer, .. } => {

@@ -195,6 +195,7 @@ impl<P: Platform> Daemon<P> {
                 id,
                 peer,
                 addresses,
+                ..
             } => (id, Occasion::Reclaim, State::Active, peer, None, addresses),
             _ => return,
         };

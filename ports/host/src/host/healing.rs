@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use vrrp_core::{Instant, Peer, State, VrKey};
+use vrrp_core::{Duration, Instant, Peer, State, VrKey};
 
 use super::core::Core;
 use crate::event::Event;
+use crate::sightings::Seen;
 
 /// The virtual routers that this host stays Active of, and that another one was heard to be Active of.
 #[derive(Debug, Default)]
@@ -15,6 +16,8 @@ pub(super) struct Healing(BTreeMap<VrKey, Contested>);
 #[derive(Clone, Copy, Debug)]
 struct Contested {
     peer: Peer,
+    /// The silence after which it counts as having given way.
+    silence: Duration,
     /// When it counts as having given way, if it is not heard before.
     over_at: Instant,
 }
@@ -43,8 +46,18 @@ impl Core {
             && !status.handing_over
             && now.since(status.since) >= down_interval;
         if is_settled || self.healing.0.contains_key(&key) {
-            let over_at = now + down_interval;
-            self.healing.0.insert(key, Contested { peer, over_at });
+            let seen = self.sightings.get(key, peer.address, false);
+            let patience = seen.map_or(Duration::ZERO, Seen::longest_silence);
+            let silence = down_interval.max(patience);
+            let over_at = now + silence;
+            self.healing.0.insert(
+                key,
+                Contested {
+                    peer,
+                    silence,
+                    over_at,
+                },
+            );
         }
     }
 
@@ -67,6 +80,7 @@ impl Core {
                 self.events.push(Event::Healed {
                     id: vr.id.clone(),
                     peer: one.peer,
+                    silence: std::time::Duration::from_micros(one.silence.as_micros()),
                     addresses: self.engine.addresses(key).collect(),
                 });
             }

@@ -58,7 +58,7 @@ impl Core {
             let (key, address) = (place.key, place.address);
             if let Some(refusal) = seen.refusal
                 && seen.refusals >= REFUSALS
-                && !seen.is_stale(now)
+                && !seen.is_gone(now)
                 && !self.sightings.accepts(now, key, address)
             {
                 all.entry(key).or_default().push((address, seen, refusal));
@@ -84,7 +84,7 @@ impl Core {
     fn successors(&self, now: Instant) -> BTreeMap<VrKey, Instant> {
         let mut newest = BTreeMap::new();
         for (place, seen) in self.sightings.iter() {
-            if !place.refused && !seen.is_stale(now) {
+            if !place.refused && !seen.is_gone(now) {
                 let began = newest.entry(place.key).or_insert(seen.since);
                 *began = seen.since.max(*began);
             }
@@ -102,7 +102,7 @@ impl Core {
         let successor = |key: &VrKey| successors.get(key).copied();
         for (place, seen) in self.sightings.iter() {
             let key = place.key;
-            let fresh = !place.refused && !seen.is_stale(now);
+            let fresh = !place.refused && !seen.is_gone(now);
             if fresh && self.is_master_now(key, seen, successor(&key)) {
                 *heard.masters.entry(key).or_default() += 1;
             }

@@ -168,13 +168,13 @@ impl<P: Platform> Host<P> {
         });
         // One that is not heard any more and was never taken for a master is none of them.
         let present = self.core.sightings.iter();
-        let present = present.filter(|(place, seen)| !place.refused || !seen.is_stale(now));
+        let present = present.filter(|(place, seen)| !place.refused || !seen.is_gone(now));
         let mut present: Vec<(&Place, &Seen)> = present.collect();
         // Forged advertisements can fill the table: an answer is no larger for that.
         let ours = |place: &Place| self.core.vrs.contains_key(&place.key);
         present.sort_unstable_by_key(|(place, seen)| {
             let last = std::cmp::Reverse(seen.last_heard);
-            (!ours(place), seen.is_stale(now), last, place.address)
+            (!ours(place), seen.is_gone(now), last, place.address)
         });
         present.truncate(MAX_OTHERS);
         let mut room = MAX_LISTED;
@@ -194,7 +194,7 @@ impl<P: Platform> Host<P> {
                 addresses: seen.addresses.iter().take(listed).copied().collect(),
                 last_heard: seen.last_heard,
                 age: now.since(seen.last_heard).into(),
-                stale: seen.is_stale(now),
+                stale: seen.is_gone(now),
                 ours: self.core.vrs.contains_key(&key),
                 heartbeat: self.core.is_of_copies(key),
                 is_self: false,

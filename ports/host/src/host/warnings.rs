@@ -201,7 +201,7 @@ impl Core {
     /// Routers that are heard now and do not say what we say.
     fn peers_that_disagree(&self, now: Instant, list: &mut Vec<Warning>) {
         for (place, seen) in self.sightings.iter() {
-            if place.refused || seen.is_stale(now) {
+            if place.refused || seen.is_gone(now) {
                 continue;
             }
             let Some(vr) = self.vrs.get(&place.key) else {

@@ -3,7 +3,7 @@
 use vrrp_core::{MacMode, Priority, Reason, State};
 use vrrp_host::{Event, VrSpec};
 
-use crate::sim::{Sim, config, id, ip, spec};
+use crate::sim::{Sim, advert, config, id, ip, spec};
 
 /// The preferred host, which has to be prepared.
 fn prepared(priority: u8) -> VrSpec {
@@ -151,4 +151,53 @@ fn the_master_that_stays_hears_that_the_other_has_given_way() {
                 .any(|e| is_healed(e).is_some())
         );
     }
+}
+
+#[test]
+fn a_master_that_advertises_seldom_is_not_taken_for_gone_after_each_silence() {
+    let mut sim = Sim::new(&[config(&[spec(1, 200)])]);
+    sim.run_to(20_000);
+    let healed = |sim: &mut Sim| -> Vec<u128> {
+        let events = sim.take_events(0).into_iter();
+        let silences = events.filter_map(|event| match event {
+            Event::Healed { silence, .. } => Some(silence.as_millis()),
+            _ => None,
+        });
+        silences.collect()
+    };
+    let advertise = |sim: &mut Sim, at: u64| {
+        sim.run_to(at);
+        let frame = advert("10.0.0.9", 1, 100, &["10.0.0.101"]);
+        sim.machine(0).deliver("eth0", frame);
+    };
+    // As often as it says, then silent: known when four intervals have gone by.
+    for at in [21_000, 22_000] {
+        advertise(&mut sim, at);
+    }
+    sim.run_to(25_900);
+    assert_eq!(sim.report(0, &id("eth0", 1)).masters, 2);
+    sim.run_to(27_000);
+    assert_eq!(sim.report(0, &id("eth0", 1)).masters, 1);
+    assert_eq!(healed(&mut sim), [4_000]);
+    // It goes on, seldom.
+    for at in [29_500, 30_000, 37_000, 44_400, 45_000] {
+        advertise(&mut sim, at);
+        sim.run_to(at + 100);
+        assert_eq!(sim.report(0, &id("eth0", 1)).masters, 2);
+    }
+    for at in [50_000, 59_000] {
+        sim.run_to(at);
+        assert_eq!(sim.report(0, &id("eth0", 1)).masters, 2, "at {at}");
+    }
+    assert_eq!(healed(&mut sim), [0; 0]);
+    sim.run_to(61_000);
+    assert_eq!(healed(&mut sim), [15_000]);
+    assert_eq!(sim.report(0, &id("eth0", 1)).masters, 1);
+    // Punctual again, it is believed to be.
+    for second in 70..=90 {
+        advertise(&mut sim, second * 1_000);
+    }
+    sim.run_to(95_000);
+    assert_eq!(healed(&mut sim), [4_000]);
+    assert_eq!(sim.states(1), [State::Active]);
 }
