@@ -76,6 +76,8 @@ pub struct Parts {
     pub history: Vec<Record>,
     /// The overrides that were given before.
     pub overrides: Vec<Override>,
+    /// The warning that the last reload was refused, if it was.
+    pub refused_reload: Option<String>,
     /// The name of the user of the process that stands for vrrpd, where it is not root.
     pub user_name: Option<String>,
     /// The endpoint for scrapers of metrics, if there is one.
@@ -186,8 +188,11 @@ impl<P: Platform> Daemon<P> {
             provoked: Provoked::default(),
             clock: Clock::now(),
             transitions: BTreeMap::new(),
-            reloads: Reloads::default(),
-            refused_reload: None,
+            reloads: Reloads {
+                last_accepted: parts.refused_reload.is_none(),
+                ..Reloads::default()
+            },
+            refused_reload: parts.refused_reload,
             user_name: parts.user_name,
             scraper: parts.scraper,
         };

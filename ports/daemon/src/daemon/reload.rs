@@ -25,7 +25,7 @@ impl<P: Platform> Daemon<P> {
             let file = self.file.display();
             log::error!("{file}: not reloaded: everything stays as it was");
         }
-        self.parent.reloaded();
+        self.parent.reloaded(self.refused_reload.as_deref());
         result
     }
 

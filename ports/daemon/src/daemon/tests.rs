@@ -98,6 +98,7 @@ impl Bench {
             log_level_of_file: false,
             history: start.history,
             overrides: start.overrides,
+            refused_reload: start.refused_reload,
             user_name: start.user_name,
             scraper: None,
         };

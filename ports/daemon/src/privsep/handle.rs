@@ -88,6 +88,8 @@ pub struct Start {
     pub history: Vec<Record>,
     /// The overrides.
     pub overrides: Vec<Override>,
+    /// The warning that the last reload was refused, if it was.
+    pub refused_reload: Option<String>,
 }
 
 /// The configuration file as the parent has read it.
@@ -142,6 +144,7 @@ impl ParentHandle {
             stateless,
             count_warnings,
             lost,
+            refused_reload,
             overrides,
             history,
         } = loop {
@@ -192,6 +195,7 @@ impl ParentHandle {
             debug,
             history,
             overrides,
+            refused_reload,
         };
         Ok((handle, start))
     }
@@ -224,9 +228,9 @@ impl ParentHandle {
         self.send(&ToParent::Reloading);
     }
 
-    /// Tells that the reload is over.
-    pub fn reloaded(&mut self) {
-        self.send(&ToParent::Reloaded);
+    /// Tells that the reload is over; `refused`: the warning that it was refused.
+    pub fn reloaded(&mut self, refused: Option<&str>) {
+        self.send(&ToParent::Reloaded(refused.map(str::to_owned)));
     }
 
     /// Tells that a stop begins.

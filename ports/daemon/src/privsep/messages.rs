@@ -32,8 +32,8 @@ pub(super) enum ToParent {
     Ready,
     /// A reload begins.
     Reloading,
-    /// The reload is over.
-    Reloaded,
+    /// The reload is over. The warning that it was refused, if it was: the next worker has it, too.
+    Reloaded(Option<String>),
     /// A stop begins.
     Stopping,
     /// A line for the service manager.
@@ -133,6 +133,8 @@ pub(super) struct Beginning {
     /// A line about each file of the state directory that was set aside at the start, and about what else
     /// could not be done then.
     pub(super) lost: Vec<String>,
+    /// The warning that the last reload was refused, if it was.
+    pub(super) refused_reload: Option<String>,
     /// The overrides.
     pub(super) overrides: Vec<Override>,
     /// The history so far.

@@ -111,6 +111,10 @@ pub(super) struct Services {
     /// Lines about files of the state directory that were set aside at the start, and about what else could
     /// not be done.
     lost: Vec<String>,
+    /// A reload has begun, and is not over.
+    reloads: bool,
+    /// The warning that the last reload was refused, if it was.
+    refused_reload: Option<String>,
     /// The file's contents when it was last read, while they are not in force.
     read: Option<(Vec<u8>, Config)>,
     /// The name of our own user, if that is not root.
@@ -178,6 +182,8 @@ impl Services {
             uncounted: None,
             broken_off: Vec::new(),
             lost,
+            reloads: false,
+            refused_reload: None,
             read: None,
             user_name: sys::user_name(sys::effective_uid()),
             happened: 0,
@@ -264,6 +270,7 @@ impl Services {
             boot_count: self.host.boot_count,
             count_warnings: self.count_warnings(),
             lost: self.lost.clone(),
+            refused_reload: self.refused_reload.clone(),
             overrides: self.overrides.all().to_vec(),
             history: self.archive.records().cloned().collect(),
         }))?;
@@ -292,6 +299,12 @@ impl Services {
         }
         self.channel = MessageChannel::new(stream, MAX_TO_PARENT, MAX_TO_WORKER);
         self.read = None;
+        if std::mem::take(&mut self.reloads) {
+            let file = self.file.display();
+            self.refused_reload = Some(format!(
+                "{file} is not what runs: the worker process ended while it was read; see the log, and type vrrpctl reload"
+            ));
+        }
         (self.happened, self.done) = (0, 0);
     }
 
@@ -371,13 +384,20 @@ impl Services {
                     said.ready = true;
                     self.notifier.ready();
                 }
-                ToParent::Reloading => self.notifier.reloading(),
-                ToParent::Reloaded => self.notifier.ready(),
+                ToParent::Reloading => {
+                    self.reloads = true;
+                    self.notifier.reloading();
+                }
+                ToParent::Reloaded(refused) => {
+                    self.reloads = false;
+                    self.refused_reload = refused.map(|text| printable(&text, MAX_WARNING));
+                    self.notifier.ready();
+                }
                 ToParent::Stopping => {
                     said.stopping = true;
                     self.notifier.stopping();
                 }
-                ToParent::Status(text) => self.notifier.status(&printable(&text)),
+                ToParent::Status(text) => self.notifier.status(&printable(&text, MAX_STATUS)),
                 ToParent::Pong(number) => said.pong = Some(number),
                 ToParent::Configuration => {
                     let before = self.count_warnings();
@@ -395,6 +415,8 @@ impl Services {
                 ToParent::Adopted => {
                     if let Some((text, config)) = self.read.take() {
                         self.text = text;
+                        self.reloads = false;
+                        self.refused_reload = None;
                         self.configure(config);
                         network.adopt();
                         said.adopted = true;
@@ -567,9 +589,12 @@ fn problem(text: &str) -> Notice {
     }
 }
 
+/// The longest line of a service manager's status, and the longest warning, in characters.
+const MAX_STATUS: usize = 200;
+const MAX_WARNING: usize = 1_000;
+
 /// One line of a text that the worker made.
-fn printable(text: &str) -> String {
-    const LONGEST: usize = 200;
+fn printable(text: &str, longest: usize) -> String {
     let plain = text.chars().filter(|c| !c.is_control());
-    plain.take(LONGEST).collect()
+    plain.take(longest).collect()
 }

@@ -96,6 +96,7 @@ fn beginning() -> Beginning {
         boot_count: None,
         count_warnings: Vec::new(),
         lost: Vec::new(),
+        refused_reload: None,
         overrides: Vec::new(),
         history: Vec::new(),
     }
@@ -389,6 +390,34 @@ impl Counted {
         }
         self.services.take_written(Instant::now());
     }
+}
+
+#[test]
+fn the_next_worker_knows_that_a_reload_was_refused() {
+    let mut one = Counted::start("refused", false);
+    let tell = |one: &mut Counted, message: ToParent| {
+        one.worker.send(&message).unwrap();
+        let mut network = Facts(no_interfaces);
+        one.services.serve(&mut network, Instant::now()).unwrap();
+    };
+    assert_eq!(one.begin().refused_reload, None);
+    let warning = "/etc/vrrpd.conf is not what runs\n";
+    for (refused, expected) in [(Some(warning), Some(warning.trim())), (None, None)] {
+        tell(&mut one, ToParent::Reloading);
+        tell(&mut one, ToParent::Reloaded(refused.map(str::to_owned)));
+        for _ in 0..2 {
+            assert_eq!(one.begin_again().refused_reload.as_deref(), expected);
+        }
+    }
+    // The worker ends over the file.
+    tell(&mut one, ToParent::Reloading);
+    let warning = one.begin_again().refused_reload.expect("a warning");
+    let expected = "vrrpd.conf is not what runs: the worker process ended while it was read";
+    assert!(warning.contains(expected), "{warning}");
+    tell(&mut one, ToParent::Reloading);
+    one.read_file(&ToParent::Configuration);
+    tell(&mut one, ToParent::Adopted);
+    assert_eq!(one.begin_again().refused_reload, None);
 }
 
 #[test]

@@ -48,6 +48,7 @@ pub(crate) fn run(scraped: Option<Kind>) -> Result<(), Failure> {
         debug,
         history,
         overrides,
+        refused_reload,
     } = start;
     let level = if debug {
         log::LevelFilter::Debug
@@ -85,6 +86,7 @@ pub(crate) fn run(scraped: Option<Kind>) -> Result<(), Failure> {
         log_level_of_file: !debug,
         history,
         overrides,
+        refused_reload,
         user_name,
         scraper,
     };
