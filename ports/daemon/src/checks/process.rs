@@ -313,7 +313,7 @@ impl Process {
         let why = match child.try_wait() {
             Ok(Some(status)) => format!("ended: {status}"),
             _ if error.kind() == io::ErrorKind::UnexpectedEof => "ended".to_owned(),
-            _ => format!("makes no sense: {error}"),
+            _ => format!("sent a report that cannot be read: {error}"),
         };
         self.ended.push(child);
         self.lost(&why, now, tell);
@@ -519,7 +519,10 @@ mod tests {
         let [News::Trouble { why: Some(why), .. }] = news.as_slice() else {
             panic!("{news:?}");
         };
-        assert!(why.starts_with("vrrp-checker makes no sense: "), "{why}");
+        assert!(
+            why.starts_with("vrrp-checker sent a report that cannot be read: "),
+            "{why}"
+        );
         while !process.ended.is_empty() {
             assert!(Instant::now() < end, "it is not ended");
             handled(&mut process, Instant::now());

@@ -257,7 +257,9 @@ impl<P: Platform> Daemon<P> {
     /// Begins a graceful stop; the second call makes it one at once.
     pub fn stop(&mut self, now: Instant) {
         if let Some(stop) = &mut self.stop {
-            log::warn!("asked to stop again: stopping at once");
+            log::warn!(
+                "asked a second time to stop: vrrpd stops at once and waits for no successor"
+            );
             stop.at_once = true;
             return;
         }
@@ -307,7 +309,10 @@ impl<P: Platform> Daemon<P> {
         self.fault.paused_until = Some(now + FAULT_PAUSE);
         if self.fault.logged.is_none_or(|at| now >= at + FAULT_LOG) {
             self.fault.logged = Some(now);
-            log::error!("the network cannot be read: {error}");
+            log::error!(
+                "cannot read packets and notices of the kernel: {error}; tried again each {} ms, and another host takes over while it lasts",
+                FAULT_PAUSE.as_millis()
+            );
         }
     }
 
@@ -360,7 +365,10 @@ impl<P: Platform> Daemon<P> {
         if stop.scripts_by.is_none() && (late || done) {
             stop.scripts_by = Some(now + SCRIPT_PATIENCE);
             if late {
-                log::warn!("the graceful stop takes too long: going on");
+                let seconds = STOP_PATIENCE.as_secs();
+                log::warn!(
+                    "the graceful stop has not ended within {seconds} s: vrrpd waits for no successor any more, and removes its addresses"
+                );
             }
             while self.backlog {
                 self.take_events(now);

@@ -340,7 +340,10 @@ impl Services {
                 continue;
             }
             match &why {
-                Some(why) => log::error!("{} is not written: {why}", written.name),
+                Some(why) => log::error!(
+                    "cannot write {} to the state directory: {why}; tried again, and lost by a restart until then",
+                    written.name
+                ),
                 None => log::info!("the state directory can be written again"),
             }
             self.stateless = why;

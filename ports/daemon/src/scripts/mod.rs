@@ -403,7 +403,9 @@ impl Scripts {
             match line.next_script(&id, now) {
                 Some(attempt) => {
                     if let Err(error) = self.start(&id, attempt, now) {
-                        log::error!("no script can be run: {error}");
+                        log::error!(
+                            "{id}: a script is left out, as no process can be started for it: {error}"
+                        );
                     }
                 }
                 None if std::mem::take(&mut line.nothing_to_prepare) => {

@@ -136,20 +136,25 @@ impl Run {
                 self.step = Step::Terminated;
             }
             (Step::Terminated, Some(pid)) => {
-                log::warn!("{}: does not terminate: killing it", self.label);
+                log::warn!(
+                    "{}: still runs {} s after SIGTERM: killing it",
+                    self.label,
+                    GRACE.as_secs()
+                );
                 sys::destroy_group(pid);
                 self.step = Step::Killed;
             }
             (Step::Killed, _) => {
                 log::error!(
-                    "{}: does not even die when killed: going on without it",
-                    self.label
+                    "{}: still runs {} s after it was killed, as a process does that waits for a disk or NFS: vrrpd waits no longer for it; look for it with ps",
+                    self.label,
+                    GRACE.as_secs()
                 );
                 return Outcome::Abandoned(self.child.take());
             }
             (Step::Allowed, None) => {
                 log::error!(
-                    "{}: not even started after {}",
+                    "{}: the kernel has not started it within {}: it counts as failed",
                     self.label,
                     secs(self.timeout)
                 );

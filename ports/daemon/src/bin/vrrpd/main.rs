@@ -240,8 +240,9 @@ fn clean(file: &Path) -> Result<(), Failure> {
     let global = config.as_ref().map(|config| config.global.clone());
     let global = global.unwrap_or_else(|| {
         log::warn!(
-            "{}: not usable, so the default runtimedir is taken",
-            file.display()
+            "{}: has errors (see vrrpd --check), so vrrpd cleans up by the default runtimedir, {}",
+            file.display(),
+            Global::default().runtime_dir.display()
         );
         Global::default()
     });

@@ -58,7 +58,7 @@ fn run(
     let platform = open_platform(&global.runtime_dir)
         .map_err(|error| (platform_code(&error), hint(&error)))?;
     let notifier = Notifier::from_env(Instant::now()).unwrap_or_else(|error| {
-        log::warn!("the service manager cannot be told anything: {error}");
+        log::warn!("cannot reach the service manager at NOTIFY_SOCKET: {error}; it may take this start for failed after its timeout");
         Notifier::default()
     });
     log_start(&config);

@@ -67,7 +67,9 @@ impl<P: Platform> Daemon<P> {
             false => self.host.set_priority(id, wanted),
         });
         if let Err(error) = result {
-            log::error!("{id}: an override has no effect: {error}");
+            log::error!(
+                "{id}: an override that is kept cannot be put in force: {error}; see vrrpctl status"
+            );
         }
     }
 

@@ -88,7 +88,7 @@ impl<P: PrivilegedPlatform> Parent<P> {
         };
         let mut story = String::new();
         if !is_end(error) {
-            log::error!("the worker process is ended: {error}");
+            log::error!("process {pid}, the worker, is killed and replaced: {error}");
             if let Err(error) = sys::kill(pid) {
                 log::error!("the worker process cannot be ended: {error}; {NEEDS_KILL}");
             }
@@ -158,7 +158,10 @@ impl<P: PrivilegedPlatform> Parent<P> {
             }
             Worker::Gone { start_at } if start_at <= now => {
                 if let Err(error) = self.restart(now) {
-                    log::error!("cannot start a worker process: {error}");
+                    log::error!(
+                        "cannot start a worker process: {error}; tried again in {} s, and until then this host takes no part",
+                        self.pause.as_secs_f64()
+                    );
                     let start_at = now + self.pause;
                     self.worker = Worker::Gone { start_at };
                     self.pause = (2 * self.pause).min(LONGEST_PAUSE);
