@@ -199,7 +199,10 @@ impl<P: Platform> Daemon<P> {
         if now.saturating_duration_since(self.clock.looked) < LOOK {
             return;
         }
-        let Some(by) = self.clock.step(now, now_ms()) else {
+        let Some((now, time_ms)) = both_clocks() else {
+            return;
+        };
+        let Some(by) = self.clock.step(now, time_ms) else {
             return;
         };
         if let Some(left_out) = self.provoked.admit(NoticeKind::Clock, now) {
@@ -211,6 +214,15 @@ impl<P: Platform> Daemon<P> {
             self.notice(NoticeKind::Clock, None, text);
         }
     }
+}
+
+/// The readings of the monotonic and the wall clock at one moment. Returns `None` if there was a pause between the
+/// two, as on a busy host: it would look like a step.
+fn both_clocks() -> Option<(Instant, u64)> {
+    const SHORT: Duration = Duration::from_millis(100);
+    let before = Instant::now();
+    let time_ms = now_ms();
+    (before.elapsed() < SHORT).then_some((before, time_ms))
 }
 
 fn with_left_out(text: &str, left_out: u64) -> String {
