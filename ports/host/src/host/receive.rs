@@ -207,9 +207,11 @@ impl Core {
 
     fn dropped(&mut self, now: Instant, host_if: HostIf, dropped: &Dropped<'_>) {
         let (reason, datagram) = (dropped.reason, dropped.datagram);
-        if let Some(interface) = self.interfaces.get_mut(host_if) {
-            interface.count_drop(reason);
-        }
+        // One that is left over from an interface that is not watched any more is of no interest.
+        let Some(interface) = self.interfaces.get_mut(host_if) else {
+            return;
+        };
+        interface.count_drop(reason);
         if let Some(datagram) = &datagram
             && let Some(vrid) = datagram.vrid()
         {
