@@ -54,7 +54,14 @@ impl<P: Platform> Daemon<P> {
 
     fn log_event(&mut self, event: &Event, now: Instant) {
         let (weight, line) = wording::event(event);
+        // An order of an administrator is nothing that somebody has to look into.
+        let is_drained = matches!(
+            event,
+            Event::StateChange { id, why, .. }
+                if why.reason == Reason::StandsBack && self.drain_reason(id).is_some()
+        );
         let level = match weight {
+            Weight::Warning if is_drained => log::Level::Info,
             Weight::Info => log::Level::Info,
             Weight::Warning => log::Level::Warn,
             Weight::Warned => log::Level::Debug,
