@@ -376,7 +376,7 @@ mod tests {
         serve(&mut routers, 1);
         steps(&mut routing, &routers);
         let there = || Err(io::ErrorKind::AlreadyExists.into());
-        let mut look = |routing: &mut Routing, result| {
+        let look = |routing: &mut Routing, result| {
             routing.look();
             assert_eq!(routing.steps(&routers).len(), 1);
             routing.added(&item(ROUTE), None, result);

@@ -258,7 +258,7 @@ fn of_group(members: &[&Leaving]) -> String {
             }
             match masters.as_slice() {
                 [] => "another host is master".into(),
-                masters => format!("{} is master", masters.join(" and ")),
+                masters => format!("handed over to {}", masters.join(" and ")),
             }
         }
         Some(_) => format!(
@@ -310,7 +310,7 @@ mod tests {
         use State::{Backup, Master};
         let open = "not decided yet: no other host has taken over VRID 2";
         assert_eq!(text(Backup, Master, true), (false, open.into()));
-        let given = (true, "192.0.2.2 is master".into());
+        let given = (true, "handed over to 192.0.2.2".into());
         assert_eq!(text(Backup, Backup, false), given);
         // The second comes back, and then the first.
         assert_eq!(text(Backup, Master, false), (false, open.into()));
