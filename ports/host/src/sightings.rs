@@ -59,7 +59,7 @@ pub(crate) struct Seen {
 }
 
 /// A router that goes on after a silence of at most so many times its patience advertises seldom.
-const SELDOM: u64 = 4;
+const SELDOM: u64 = 3;
 /// So many punctual advertisements end that.
 const PUNCTUAL: u8 = 16;
 
