@@ -21,6 +21,8 @@ const REFILL: f64 = 240.0;
 const LOOK: Duration = Duration::from_secs(1);
 /// A difference between the clock and the time that has gone by, in milliseconds, that is recorded.
 const STEP_MS: i64 = 1_000;
+/// The longest pause between the readings of two clocks that are compared.
+const SHORT: Duration = Duration::from_millis(100);
 
 /// Limits the records that others can cause, by their kind: a flood must not wash away the history.
 #[derive(Debug, Default)]
@@ -199,9 +201,11 @@ impl<P: Platform> Daemon<P> {
         if now.saturating_duration_since(self.clock.looked) < LOOK {
             return;
         }
-        let Some((now, time_ms)) = both_clocks() else {
+        let time_ms = now_ms();
+        // On a busy host a pause between the readings of the two clocks would look like a step.
+        if now.elapsed() >= SHORT {
             return;
-        };
+        }
         let Some(by) = self.clock.step(now, time_ms) else {
             return;
         };
@@ -214,15 +218,6 @@ impl<P: Platform> Daemon<P> {
             self.notice(NoticeKind::Clock, None, text);
         }
     }
-}
-
-/// The readings of the monotonic and the wall clock at one moment. Returns `None` if there was a pause between the
-/// two, as on a busy host: it would look like a step.
-fn both_clocks() -> Option<(Instant, u64)> {
-    const SHORT: Duration = Duration::from_millis(100);
-    let before = Instant::now();
-    let time_ms = now_ms();
-    (before.elapsed() < SHORT).then_some((before, time_ms))
 }
 
 fn with_left_out(text: &str, left_out: u64) -> String {
