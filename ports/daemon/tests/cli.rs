@@ -39,6 +39,13 @@ fn run(program: &str, args: &[&str]) -> Output {
     command.output().expect("the program")
 }
 
+/// Copies vrrpd, by cp(1): another thread's child could inherit a descriptor by which we write, and a program that
+/// is open for writing does not start.
+fn copy_program(to: &Path) {
+    let copied = Command::new("cp").arg(VRRPD).arg(to).status();
+    assert!(copied.is_ok_and(|status| status.success()), "cp(1)");
+}
+
 fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
@@ -64,7 +71,7 @@ fn check_says_that_a_file_is_correct() {
 fn check_says_that_the_program_of_checks_is_missing() {
     let dir = Dir::new("checker");
     let lone = dir.0.join("vrrpd");
-    fs::copy(VRRPD, &lone).expect("a copy of vrrpd");
+    copy_program(&lone);
     let file = dir.file(
         "c",
         &format!("{GOOD}check = a\n\n[CHECK]\nname = a\nfile = /tmp\n"),
@@ -89,7 +96,7 @@ fn check_says_that_the_program_of_checks_is_missing() {
         "{warned}"
     );
     fs::remove_file(&checker).expect("the file was there");
-    fs::copy(VRRPD, &checker).expect("a copy of a program");
+    copy_program(&checker);
     let silent = check();
     assert!(!silent.contains("vrrp-checker"), "{silent}");
 }

@@ -37,7 +37,10 @@ impl Drop for Kept {
 #[test]
 fn a_process_runs_or_not() {
     let program = scratch("vrrpchk-sleep");
-    std::fs::copy("/bin/sleep", &*program).expect("a copy of sleep");
+    // Not by this process: another thread's child could inherit the descriptor by which it writes, and a program that
+    // is open for writing does not start.
+    let copied = Command::new("cp").arg("/bin/sleep").arg(&*program).status();
+    assert!(copied.is_ok_and(|status| status.success()), "cp(1)");
     let check = "process = vrrpchk-sleep";
     assert_eq!(answer(check), "failed: no process `vrrpchk-sleep`");
     let mut child = Kept(
