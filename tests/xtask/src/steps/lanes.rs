@@ -2,8 +2,7 @@
 //!
 //! Two lanes mostly wait: for the hosts of the lab, and for other daemons, emulated boards and package
 //! managers. The third compiles and counts. It has the scheduling policy SCHED_IDLE, as have the builds
-//! of the second: such a process gets the time that nobody else wants, and hardly delays a timer. The lane
-//! of the lab takes longest, and its builds come first.
+//! of the other two: such a process gets the time that nobody else wants, and hardly delays a timer.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -156,12 +155,7 @@ impl<'a> Run<'a> {
         let failed = |e: std::io::Error| Failure(format!("step {}: {e}", step.name));
         let ourselves = std::env::current_exe().map_err(failed)?;
         let mut command = match step.lane {
-            Lane::Lab => {
-                let mut command = Command::new(ourselves);
-                command.env(run::URGENT, "1");
-                command
-            }
-            Lane::Timed => Command::new(ourselves),
+            Lane::Lab | Lane::Timed => Command::new(ourselves),
             Lane::Computing => run::idle(ourselves.as_os_str()),
         };
         command

@@ -31,9 +31,6 @@ pub(crate) fn root() -> PathBuf {
 /// The variable of a step that runs beside others, and of all its processes. Its value names the run.
 pub(crate) const BESIDE: &str = "XTASK_BESIDE";
 
-/// The variable of a step on which the end of all steps depends: it builds like any other program.
-pub(crate) const URGENT: &str = "XTASK_URGENT";
-
 /// The cargo that runs us.
 pub(crate) fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
@@ -49,11 +46,9 @@ pub(crate) fn idle(program: &OsStr) -> Command {
 /// A command that compiles: the same one, which beside other steps leaves the processors to those that
 /// wait for the clock.
 pub(crate) fn compiling(command: &Command) -> Command {
-    let yields = std::env::var_os(BESIDE).is_some() && std::env::var_os(URGENT).is_none();
-    let mut same = if yields {
-        idle(command.get_program())
-    } else {
-        Command::new(command.get_program())
+    let mut same = match std::env::var_os(BESIDE) {
+        Some(_) => idle(command.get_program()),
+        None => Command::new(command.get_program()),
     };
     same.args(command.get_args());
     for (name, value) in command.get_envs() {
