@@ -187,7 +187,7 @@ pub(crate) fn build(revision: Option<u32>, machine: Option<&Machine>) -> Result<
     );
     let file = fs::File::create(&log).map_err(failed(&log))?;
     let errors = file.try_clone().map_err(failed(&log))?;
-    if let Err(failure) = run::run(run::compiling(&build).stdout(file).stderr(errors)) {
+    if let Err(failure) = run::run(build.stdout(file).stderr(errors)) {
         let text = fs::read_to_string(&log).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         let last = lines[lines.len().saturating_sub(LAST_LINES)..].join("\n");

@@ -290,11 +290,11 @@ fn lint(keys: bool) -> Result<(), Failure> {
             "CLIPPY_ARGS",
             "-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__",
         );
-    run::compile(&command)
+    run::run(&mut command)
 }
 
 fn build_firmware() -> Result<PathBuf, Failure> {
-    run::compile(bare_metal("build")?.args(["--release"]))?;
+    run::run(bare_metal("build")?.args(["--release"]))?;
     Ok(release(BOARD))
 }
 
@@ -311,7 +311,7 @@ fn build_signing_firmware() -> Result<PathBuf, Failure> {
 fn build_weighed(package: &str, features: &[&str]) -> Result<PathBuf, Failure> {
     let mut build = in_workspace(cargo_with_core("build", TARGET)?)?;
     let package_args = ["--release", "--package", package];
-    run::compile(build.args(package_args).args(features))?;
+    run::run(build.args(package_args).args(features))?;
     Ok(release(package))
 }
 

@@ -70,7 +70,7 @@ pub(crate) fn build_for(
     optimise: Optimise,
     machine: Option<&Machine>,
 ) -> Result<PathBuf, Failure> {
-    let folder = library_target(library);
+    let folder = target_dir().join("capi");
     let (mut command, built) = match machine {
         None => {
             let mut command = cargo();
@@ -93,7 +93,7 @@ pub(crate) fn build_for(
         command.env(name, value.to_string());
     }
     paths::remap(&mut command);
-    run::compile(&command)?;
+    run::run(&mut command)?;
     let built = built.join("release");
     for library in ["libvrrp.so", "libvrrp.a"] {
         paths::check(&built.join(library))?;
@@ -106,21 +106,13 @@ pub(crate) fn build_for(
     Ok(built)
 }
 
-/// The target folder of a library: both have the same files in it, and steps that build one of them may run
-/// beside steps that build the other.
-fn library_target(library: Library) -> PathBuf {
-    target_dir().join("capi").join(library.name())
-}
-
 /// Runs clippy on the engine alone, which is another crate than the whole: it stops where the
 /// other one has std.
 pub(crate) fn lint() -> Result<(), Failure> {
     let args = ["clippy", "--release", "--package", "vrrp-ffi"];
     let mut command = cargo();
     command.current_dir(root()).args(args).args(ENGINE_ALONE);
-    command
-        .arg("--target-dir")
-        .arg(library_target(Library::Engine));
+    command.arg("--target-dir").arg(target_dir().join("capi"));
     paths::remap(&mut command);
     run::run(command.args(["--", "-D", "warnings"]))
 }

@@ -1,6 +1,4 @@
 //! The steps of `cargo xtask test`, in the order of what fails soonest.
-//!
-//! All of them run in lanes beside each other, see [`lanes`]; those that are named run one after the other.
 
 pub(crate) mod bare_c;
 pub(crate) mod bare_metal;
@@ -20,7 +18,6 @@ pub(crate) mod imports;
 pub(crate) mod init_scripts;
 pub(crate) mod install;
 pub(crate) mod installed;
-pub(crate) mod lanes;
 pub(crate) mod manual;
 pub(crate) mod metrics;
 pub(crate) mod mutants;
@@ -36,7 +33,7 @@ pub(crate) mod stack;
 pub(crate) mod stories;
 pub(crate) mod words;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
@@ -44,109 +41,64 @@ use crate::tools::packages;
 use crate::tools::run::{self, Failure, PROOF, cargo, root};
 use crate::tools::scratch::{self, Scratch};
 
-/// The way a step spends its time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Lane {
-    /// It runs hosts of the lab, and waits for their daemons and timers.
-    Lab,
-    /// It runs other daemons, kernels and boards, and waits for them.
-    Timed,
-    /// It compiles or counts: its result does not depend on when it gets a processor.
-    Computing,
-}
-
 /// A step of `cargo xtask test`.
-#[derive(Debug)]
 struct Step {
     name: &'static str,
-    lane: Lane,
     /// The lists of the Debian packages that it needs: no others, see [`packages::need`].
-    packages: Needs,
-    /// See [`Step::builds_in`].
-    folder: Option<&'static str>,
-    run: Run,
+    packages: &'static [&'static [&'static str]],
+    run: fn() -> Result<(), Failure>,
 }
 
-/// Lists of Debian packages.
-type Needs = &'static [&'static [&'static str]];
-
-type Run = fn() -> Result<(), Failure>;
-
-impl Step {
-    const fn new(name: &'static str, lane: Lane, needs: Needs, run: Run) -> Self {
-        Self {
-            name,
-            lane,
-            packages: needs,
-            folder: None,
-            run,
-        }
-    }
-
-    /// Keeps the step from running beside another that builds, with other options, the same files in the
-    /// same folder.
-    const fn builds_in(self, folder: &'static str) -> Self {
-        Self {
-            folder: Some(folder),
-            ..self
-        }
+const fn step(
+    name: &'static str,
+    packages: &'static [&'static [&'static str]],
+    run: fn() -> Result<(), Failure>,
+) -> Step {
+    Step {
+        name,
+        packages,
+        run,
     }
 }
-
-const fn of_the_lab(name: &'static str, needs: Needs, run: Run) -> Step {
-    Step::new(name, Lane::Lab, needs, run)
-}
-
-const fn timed(name: &'static str, needs: Needs, run: Run) -> Step {
-    Step::new(name, Lane::Timed, needs, run)
-}
-
-const fn computing(name: &'static str, needs: Needs, run: Run) -> Step {
-    Step::new(name, Lane::Computing, needs, run)
-}
-
-/// The folder of the firmware for QEMU's board, which has one name with all features.
-const FIRMWARE: &str = "bare-metal";
 
 const STEPS: &[Step] = {
     use packages::*;
     &[
-        computing("format", &[], format),
-        computing("lint", &[], lint),
-        computing("docs", &[], docs),
-        computing("features", &[], features),
-        computing("no-std", &[BARE_METAL], no_std),
-        computing("compliance", &[], compliance::check),
-        computing("dependencies", &[], dependencies::check),
-        computing("package", &[], package::check),
-        computing("manuals", &[MANUALS], manuals),
-        computing("cost", &[COST, C], bench::check),
-        computing("stack", &[COST], stack::check),
-        computing("simulate", &[], proof::simulate_briefly),
-        computing("bare-c", &[CORTEX_M, LWIP, BARE_METAL, C], bare_c::check),
-        computing("c", &[C], capi::check),
-        timed("c-host", &[C, C_HOST], capi_host::check),
-        computing("freebsd", &[FREEBSD, PYTHON], freebsd::check),
-        timed("units", &[LAB, REFUSALS], units),
-        timed("install", &[LAB, REFUSALS, SYSTEMD], installed::check),
-        timed("deb", &[DEB, DEB_TESTS, NETWORK], deb::check),
-        timed("booted", &[DEB, BOOTED], booted::check),
-        timed(
+        step("format", &[], format),
+        step("lint", &[], lint),
+        step("docs", &[], docs),
+        step("features", &[], features),
+        step("no-std", &[BARE_METAL], no_std),
+        step("compliance", &[], compliance::check),
+        step("dependencies", &[], dependencies::check),
+        step("package", &[], package::check),
+        step("manuals", &[MANUALS], manuals),
+        step("cost", &[COST, C], bench::check),
+        step("stack", &[COST], stack::check),
+        step("simulate", &[], proof::simulate_briefly),
+        step("bare-c", &[CORTEX_M, LWIP, BARE_METAL, C], bare_c::check),
+        step("c", &[C], capi::check),
+        step("c-host", &[C, C_HOST], capi_host::check),
+        step("freebsd", &[FREEBSD, PYTHON], freebsd::check),
+        step("units", &[LAB, REFUSALS], units),
+        step("install", &[LAB, REFUSALS, SYSTEMD], installed::check),
+        step("deb", &[DEB, DEB_TESTS, NETWORK], deb::check),
+        step("booted", &[DEB, BOOTED], booted::check),
+        step(
             "init-scripts",
             &[INIT_SCRIPTS, NETWORK],
             init_scripts::check,
         ),
-        timed("metrics", &[NETWORK, METRICS, PYTHON], metrics::check),
-        of_the_lab("lab", &[LAB, C_HOST, LWIP, HTTPD, LAB_SERVICES], lab),
-        of_the_lab("soak", &[LAB, C_HOST], soak::briefly),
-        computing("size", &[BARE_METAL, BINUTILS], firmware::check_size).builds_in(FIRMWARE),
-        computing("boards", &[BARE_METAL, BINUTILS], boards::check),
-        timed(
+        step("metrics", &[NETWORK, METRICS, PYTHON], metrics::check),
+        step("lab", &[LAB, C_HOST, LWIP, HTTPD, LAB_SERVICES], lab),
+        step("soak", &[LAB, C_HOST], soak::briefly),
+        step("size", &[BARE_METAL, BINUTILS], firmware::check_size),
+        step("boards", &[BARE_METAL, BINUTILS], boards::check),
+        step(
             "firmware",
             &[LAB, BARE_METAL, BINUTILS, EMULATOR, CLIPPY],
             firmware::test,
-        )
-        .builds_in(FIRMWARE),
+        ),
     ]
 };
 
@@ -189,12 +141,9 @@ pub(crate) fn test(args: &[String]) -> Result<(), Failure> {
         .iter()
         .filter(|step| names.is_empty() || names.iter().any(|name| name == step.name))
         .collect();
-    let Some(scratch) = std::env::var_os(WITHIN) else {
+    if std::env::var_os(WITHIN).is_none() {
         have_packages(&wanted, installs)?;
         return within_scratch(names);
-    };
-    if names.is_empty() {
-        return lanes::run(STEPS, Path::new(&scratch));
     }
     let mut took: Vec<(&str, f64)> = Vec::new();
     for step in wanted {
@@ -241,9 +190,7 @@ fn within_scratch(names: &[String]) -> Result<(), Failure> {
     let ourselves = std::env::current_exe().map_err(|e| Failure(e.to_string()))?;
     let mut command = Command::new(ourselves);
     command.arg("test").args(names);
-    command
-        .env("TMPDIR", scratch.path())
-        .env(WITHIN, scratch.path());
+    command.env("TMPDIR", scratch.path()).env(WITHIN, "1");
     if std::env::var_os("CARGO_INCREMENTAL").is_none() {
         // Incremental data would be more than half of the octets written.
         command.env("CARGO_INCREMENTAL", "0");

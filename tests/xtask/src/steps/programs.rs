@@ -252,7 +252,7 @@ fn build(machine: Option<&Machine>) -> Result<PathBuf, Failure> {
     };
     command.arg("--release").args(steps::PROGRAMS);
     paths::remap(&mut command);
-    run::compile(&command)?;
+    run::run(&mut command)?;
     Ok(built.join("release"))
 }
 

@@ -14,9 +14,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::tools::run::{self, BESIDE, Failure, cargo, root, target_dir};
+use crate::tools::output;
+use crate::tools::run::{Failure, cargo, root, target_dir};
 use crate::tools::scratch::{self, Scratch};
-use crate::tools::{output, processes};
 
 /// Stories that run with no other beside them: the beginning of `FILE::NAME`.
 const ALONE: &[&str] = &["many::"];
@@ -29,10 +29,6 @@ const BESIDE_OTHERS: usize = 2;
 
 /// The load average for each processor that the stories alone do not reach.
 const LOADED: f64 = 3.0;
-
-/// The same beside steps that compute, whose processes are in the load average and take no time from
-/// the stories: see [`BESIDE`].
-const LOADED_BESIDE_STEPS: f64 = 6.0;
 
 /// The longest that a story may take.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -143,9 +139,9 @@ fn build(args: &[&str]) -> Result<Vec<(String, PathBuf)>, Failure> {
             "--no-run",
             "--message-format=json-render-diagnostics",
         ])
-        .args(args);
-    let output = run::compiling(&command)
-        .stderr(Stdio::inherit())
+        .args(args)
+        .stderr(Stdio::inherit());
+    let output = command
         .output()
         .map_err(|e| Failure(format!("cannot run cargo: {e}")))?;
     if !output.status.success() {
@@ -333,11 +329,7 @@ fn is_loaded() -> bool {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     let load = text.split(' ').next().and_then(|word| word.parse().ok());
     let processors = thread::available_parallelism().map_or(1, usize::from);
-    let most = match std::env::var_os(BESIDE) {
-        Some(_) => LOADED_BESIDE_STEPS,
-        None => LOADED,
-    };
-    load.unwrap_or(0.0_f64) > most * processors as f64
+    load.unwrap_or(0.0_f64) > LOADED * processors as f64
 }
 
 /// The command lines of processes that have the mark in their environment and do not end.
@@ -353,8 +345,22 @@ fn left_processes(mark: &OsStr) -> Vec<String> {
 }
 
 fn marked(mark: &OsStr) -> Vec<String> {
-    let found = processes::with_variable(MARK, mark).into_iter();
-    found.map(|process| process.command_line).collect()
+    let wanted = [MARK.as_bytes(), b"=", mark.as_encoded_bytes()].concat();
+    let Ok(processes) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let command_line = |process: PathBuf| {
+        // A process that has just ended has no environment, nor has one that is no process.
+        let environment = fs::read(process.join("environ")).ok()?;
+        let mut variables = environment.split(|octet| *octet == 0);
+        variables.find(|variable| *variable == wanted)?;
+        let line = fs::read(process.join("cmdline")).ok()?;
+        Some(String::from_utf8_lossy(&line).replace('\0', " "))
+    };
+    processes
+        .flatten()
+        .filter_map(|entry| command_line(entry.path()))
+        .collect()
 }
 
 /// Where the output of each story is.
@@ -368,6 +374,8 @@ fn log_of(story: &Story) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use super::*;
 
     #[test]
@@ -384,5 +392,26 @@ mod tests {
         assert_eq!(test_program(&message(false, "\"/t/many-1\"")), None);
         assert_eq!(test_program(&message(true, "null")), None);
         assert_eq!(test_program("{\"reason\":\"build-finished\"}"), None);
+    }
+
+    #[test]
+    fn a_process_is_found_by_its_mark() {
+        let mark = OsString::from(format!("a test of {}", std::process::id()));
+        assert!(marked(&mark).is_empty());
+        let mut child = Command::new("sleep")
+            .arg("60")
+            .env(MARK, &mark)
+            .spawn()
+            .expect("sleep(1)");
+        // spawn() returns at the exec, and the kernel shows the new environment a moment later.
+        let started = Instant::now();
+        let mut found = marked(&mark);
+        while found.is_empty() && started.elapsed() < ENDING {
+            thread::sleep(Duration::from_millis(1));
+            found = marked(&mark);
+        }
+        child.kill().expect("kill a child");
+        child.wait().expect("wait for a child");
+        assert_eq!(found, ["sleep 60 "]);
     }
 }

@@ -6,7 +6,6 @@ pub(crate) mod debian_rust;
 pub(crate) mod output;
 pub(crate) mod packages;
 pub(crate) mod paths;
-pub(crate) mod processes;
 pub(crate) mod python;
 pub(crate) mod run;
 pub(crate) mod scratch;

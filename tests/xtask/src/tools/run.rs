@@ -28,44 +28,9 @@ pub(crate) fn root() -> PathBuf {
     here.ancestors().nth(2).map_or(here.clone(), Into::into)
 }
 
-/// The variable of a step that runs beside others, and of all its processes. Its value names the run.
-pub(crate) const BESIDE: &str = "XTASK_BESIDE";
-
 /// The cargo that runs us.
 pub(crate) fn cargo() -> Command {
     Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-}
-
-/// A program with the scheduling policy SCHED_IDLE, by chrt(1) of util-linux.
-pub(crate) fn idle(program: &OsStr) -> Command {
-    let mut chrt = Command::new("chrt");
-    chrt.args(["--idle", "0"]).arg(program);
-    chrt
-}
-
-/// A command that compiles: the same one, which beside other steps leaves the processors to those that
-/// wait for the clock.
-pub(crate) fn compiling(command: &Command) -> Command {
-    let mut same = match std::env::var_os(BESIDE) {
-        Some(_) => idle(command.get_program()),
-        None => Command::new(command.get_program()),
-    };
-    same.args(command.get_args());
-    for (name, value) in command.get_envs() {
-        match value {
-            Some(value) => same.env(name, value),
-            None => same.env_remove(name),
-        };
-    }
-    if let Some(folder) = command.get_current_dir() {
-        same.current_dir(folder);
-    }
-    same
-}
-
-/// Runs a command that compiles to its end and shows its output.
-pub(crate) fn compile(command: &Command) -> Result<(), Failure> {
-    run(&mut compiling(command))
 }
 
 /// Where cargo puts what it builds.
@@ -108,7 +73,7 @@ pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
 
 /// Runs cargo in the workspace. It shows what it builds, which may take minutes.
 pub(crate) fn build(args: &[&str]) -> Result<(), Failure> {
-    compile(cargo().current_dir(root()).args(args))
+    run(cargo().current_dir(root()).args(args))
 }
 
 /// Builds tests, which is shown, and then runs them, of which the failures are shown.
