@@ -272,7 +272,7 @@ fn a_second_signal_does_not_wait_for_scripts() {
     let (code, log) = end(child);
     assert_eq!(code, Some(0), "{log}");
     assert!(began.elapsed() < Duration::from_secs(8), "{log}");
-    assert!(log.contains("stopping at once"), "{log}");
+    assert!(log.contains("vrrpd stops at once"), "{log}");
 }
 
 #[test]

@@ -305,7 +305,9 @@ fn a_damaged_count_is_told_and_keeps_the_board_silent() {
             .oboe
             .has_said("no virtual router with a key is started")
     });
-    assert!(scene.oboe.has_said("vrid 51: NoClock"));
+    wait_until(LIMIT, "it refuses the virtual router", || {
+        scene.oboe.has_said("vrid 51: NoClock")
+    });
     wait_until(LIMIT, "fridge serves", || state(&scene.fridge) == "master");
     scene.wait_adverts(10, |host| host == "fridge");
 
