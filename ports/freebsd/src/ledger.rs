@@ -53,11 +53,12 @@ pub(crate) fn entries_at(directory: &Path, jail: i32) -> BTreeSet<Entry> {
 
 #[cfg(target_os = "freebsd")]
 fn system() -> ledger::System {
+    use vrrp_port_kit::trust;
+
     use crate::sys;
     ledger::System {
         lock: ledger::try_lock,
-        careful: libc::O_NOFOLLOW | libc::O_NONBLOCK,
-        user: sys::effective_user(),
+        user: trust::effective_uid(),
         is_ending: sys::is_ending,
     }
 }

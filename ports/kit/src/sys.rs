@@ -1,5 +1,5 @@
-//! The system calls of the channel between two processes, of the wall clock and of the state directory. All that is `unsafe` in
-//! this crate.
+//! The system calls of the channel between two processes, of the wall clock and of trust in files. All that
+//! is `unsafe` in this crate.
 #![allow(unsafe_code)]
 
 use std::io;
@@ -145,11 +145,11 @@ pub(crate) fn is_clock_synchronised() -> bool {
 }
 
 /// The user that this process acts as.
-pub(crate) fn effective_uid() -> u32 {
+pub fn effective_uid() -> u32 {
     // SAFETY: geteuid cannot fail.
     unsafe { libc::geteuid() }
 }
 
 /// Flags to open a file with that somebody else may have put there: no symbolic link is followed,
 /// and a FIFO does not wait for its other end.
-pub(crate) const CAREFUL: i32 = libc::O_NOFOLLOW | libc::O_NONBLOCK;
+pub const CAREFUL: i32 = libc::O_NOFOLLOW | libc::O_NONBLOCK;

@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
+pub use crate::sys::{CAREFUL, effective_uid};
+
 /// Write permission of the group and of others.
 const WRITABLE: u32 = 0o022;
 

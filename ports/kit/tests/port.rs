@@ -77,7 +77,6 @@ impl FakePort {
             std::env::temp_dir().join(format!("vrrp-kit-{name}-{}", std::process::id()));
         let system = System {
             lock: |_: &File| Ok(true),
-            careful: 0,
             user: fs::metadata("/proc/self").map_or(0, |meta| meta.uid()),
             is_ending: |_| false,
         };

@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use vrrp_port_kit::trust;
+
 use crate::ledger;
 use crate::sys;
 
@@ -69,7 +71,7 @@ pub(crate) fn others(place: &str, own: &str) -> io::Result<Vec<Instance>> {
                 // It has just ended.
                 sys::Listener::Gone => {}
                 sys::Listener::Of { user, pid } => {
-                    let trusted = user == 0 || user == sys::effective_user();
+                    let trusted = user == 0 || user == trust::effective_uid();
                     ending |= trusted && pid != 0 && sys::is_ending(pid);
                     living.extend(trusted.then_some(instance));
                 }

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use vrrp_core::{MacAddr, VirtualAddress};
 use vrrp_host::RoutingItem;
-use vrrp_port_kit::ledger;
+use vrrp_port_kit::{ledger, trust};
 
 use crate::names;
 use crate::sys;
@@ -53,8 +53,7 @@ pub(crate) fn entries_of(directory: &Path, token: &str) -> Option<BTreeSet<Entry
 fn system() -> ledger::System {
     ledger::System {
         lock: ledger::try_lock,
-        careful: libc::O_NOFOLLOW | libc::O_NONBLOCK,
-        user: sys::effective_user(),
+        user: trust::effective_uid(),
         is_ending: sys::is_ending,
     }
 }

@@ -560,12 +560,6 @@ pub(crate) fn interface_index(name: &str) -> io::Result<KernelIf> {
     KernelIf::new(index).ok_or_else(io::Error::last_os_error)
 }
 
-/// The effective user of this process.
-pub(crate) fn effective_user() -> u32 {
-    // SAFETY: takes nothing and cannot fail.
-    unsafe { libc::geteuid() }
-}
-
 /// The process behind the name of an abstract Unix socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Listener {

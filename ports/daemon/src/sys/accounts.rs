@@ -3,12 +3,7 @@
 use std::ffi::{CStr, CString};
 
 use vrrp_config::{Account, Accounts};
-
-/// The user that this process acts as.
-pub fn effective_uid() -> u32 {
-    // SAFETY: geteuid cannot fail.
-    unsafe { libc::geteuid() }
-}
+use vrrp_port_kit::trust::effective_uid;
 
 /// The name of a user that is not root, as the host knows it.
 pub fn user_name(uid: u32) -> Option<String> {

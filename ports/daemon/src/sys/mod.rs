@@ -25,7 +25,7 @@ use std::io;
 #[cfg(target_os = "linux")]
 use std::os::fd::{FromRawFd, OwnedFd};
 
-pub use self::accounts::{SystemAccounts, effective_uid, group_id, host_name, nobody, user_name};
+pub use self::accounts::{SystemAccounts, group_id, host_name, nobody, user_name};
 pub use self::background::{Background, daemonize};
 pub use self::descriptors::{
     close_streams, peer_uid, poll, send_now, set_nonblocking, set_send_buffer, wait_for_input,
@@ -38,6 +38,7 @@ pub use self::processes::{
 pub use self::signals::{Signals, Taken};
 pub use self::terminal::{RawTerminal, terminal_size};
 pub use confine::{confine, give_up_rights};
+pub use vrrp_port_kit::trust::{CAREFUL, effective_uid};
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {
     if result < 0 {
@@ -59,10 +60,6 @@ pub fn umask(mask: libc::mode_t) -> libc::mode_t {
     // SAFETY: umask cannot fail.
     unsafe { libc::umask(mask) }
 }
-
-/// Flags to open a file with that somebody else may have put there: no symbolic link is followed,
-/// and a FIFO does not wait for its other end.
-pub const CAREFUL: i32 = libc::O_NOFOLLOW | libc::O_NONBLOCK;
 
 /// CLOCK_MONOTONIC in microseconds, as service managers read it.
 pub fn monotonic_us() -> u64 {

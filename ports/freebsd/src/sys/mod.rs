@@ -22,8 +22,8 @@ pub(crate) use netgraph::{has_module, load_module, send_to_node};
 pub(crate) use queue::{Queue, Ready};
 pub(crate) use sockets::{bind, member, raw_ipv4, raw_ipv6, send_to, set_option_int};
 pub(crate) use system::{
-    effective_user, is_ending, jail, set_sysctl_number, set_sysctl_octets, sysctl_number,
-    sysctl_octets, without_signals,
+    is_ending, jail, set_sysctl_number, set_sysctl_octets, sysctl_number, sysctl_octets,
+    without_signals,
 };
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {

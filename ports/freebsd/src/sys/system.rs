@@ -139,12 +139,6 @@ pub(crate) fn without_signals<T>(work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// The effective user of this process.
-pub(crate) fn effective_user() -> u32 {
-    // SAFETY: takes nothing and cannot fail.
-    unsafe { libc::geteuid() }
-}
-
 /// Whether there is no process with this number, as far as this jail sees.
 pub(crate) fn is_ending(pid: u32) -> bool {
     let Ok(pid) = libc::pid_t::try_from(pid) else {

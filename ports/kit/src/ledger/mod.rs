@@ -39,8 +39,6 @@ pub struct System {
     /// Locks a whole file for its open description, without waiting; `false`: another has it. It is
     /// [`try_lock`] but in tests, where a child that was forked would hold the lock for a moment.
     pub lock: fn(&File) -> io::Result<bool>,
-    /// `O_NOFOLLOW | O_NONBLOCK`.
-    pub careful: i32,
     /// The effective user of this process.
     pub user: u32,
     /// Whether the process with this number is dead, or was killed and has not ended yet.

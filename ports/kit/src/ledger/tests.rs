@@ -36,15 +36,8 @@ fn die(ledger: Ledger<u32>) -> String {
 }
 
 fn system() -> System {
-    let mut careful = 0o4000;
-    if cfg!(target_os = "linux") {
-        careful |= 0o400_000;
-    } else {
-        careful = 0x104;
-    }
     System {
         lock,
-        careful,
         user: fs::metadata("/proc/self").map_or(0, |meta| meta.uid()),
         is_ending: |_| false,
     }

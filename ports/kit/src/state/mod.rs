@@ -22,7 +22,6 @@ use std::thread;
 use std::time::Duration;
 
 use crate::ledger::try_lock;
-use crate::sys;
 use crate::trust;
 
 /// How often the lock is tried: a process that was killed may leave it to a child process for a moment.
@@ -183,7 +182,7 @@ impl StateDir {
     }
 
     fn prepare(&self) -> io::Result<()> {
-        trust::own_directory(&self.path, sys::effective_uid())?;
+        trust::own_directory(&self.path, trust::effective_uid())?;
         self.hold_lock()
     }
 
@@ -199,7 +198,7 @@ impl StateDir {
             .truncate(false)
             .write(true)
             .mode(0o600)
-            .custom_flags(sys::CAREFUL)
+            .custom_flags(trust::CAREFUL)
             .open(self.path.join("lock"))?;
         for _ in 0..TRIES {
             // A file system without locks is used without.
@@ -250,7 +249,7 @@ fn read_whole(path: &Path, file: StateFile) -> Result<Option<Vec<u8>>, String> {
     // Opening a FIFO would wait.
     let opened = OpenOptions::new()
         .read(true)
-        .custom_flags(sys::CAREFUL)
+        .custom_flags(trust::CAREFUL)
         .open(path);
     let opened = match opened {
         Ok(opened) => opened,
@@ -266,7 +265,7 @@ fn read_whole(path: &Path, file: StateFile) -> Result<Option<Vec<u8>>, String> {
     if !meta.is_file() {
         return Err("it is not a regular file".into());
     }
-    trust::trust(&meta, sys::effective_uid()).map_err(words)?;
+    trust::trust(&meta, trust::effective_uid()).map_err(words)?;
     let head = file.head();
     let most = head.len() + file.most;
     let mut octets = Vec::new();
