@@ -47,7 +47,6 @@ mod vrid;
 
 use std::path::{Path, PathBuf};
 
-use vrrp_core::AntiReplay;
 use vrrp_host::{HostConfig, HostFacts, Secret};
 
 use keys::SectionKind;
@@ -88,9 +87,8 @@ pub struct Config {
 impl Config {
     /// Whether a virtual router signs with numbers that begin with a boot count: `antireplay = monotonic`.
     pub fn needs_boot_count(&self) -> bool {
-        let hmacs = self.virtual_routers.iter();
-        let mut hmacs = hmacs.filter_map(|router| router.spec.hmac.as_ref());
-        hmacs.any(|hmac| hmac.settings.replay == AntiReplay::Monotonic)
+        let mut routers = self.virtual_routers.iter();
+        routers.any(|router| router.spec.needs_boot_count())
     }
 
     /// Forgets every password and secret, as [`print_without_passwords`](Self::print_without_passwords) does.

@@ -8,8 +8,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use vrrp_core::{
-    Error, Family, MAX_TRACKS, MacAddr, Track, TrackEffect, Version, VirtualAddress, VrConfig,
-    VrKey, VrSettings, Vrid,
+    AntiReplay, Error, Family, MAX_TRACKS, MacAddr, Track, TrackEffect, Version, VirtualAddress,
+    VrConfig, VrKey, VrSettings, Vrid,
 };
 
 use crate::error::PlatformError;
@@ -23,7 +23,7 @@ use crate::setup::VrSetup;
 pub struct HostConfig {
     /// The virtual routers, each named once.
     pub virtual_routers: Vec<VrSpec>,
-    /// The boot count of this host, for [`AntiReplay::Monotonic`](vrrp_core::AntiReplay::Monotonic): a number
+    /// The boot count of this host, for [`AntiReplay::Monotonic`]: a number
     /// after every one that it has signed with before, as `take_from` of vrrp-port-kit keeps it on the disk.
     /// `None`: the number that was given before stays in force; where there was none, a virtual router
     /// with such keys is refused.
@@ -184,6 +184,12 @@ pub struct VrSpec {
 }
 
 impl VrSpec {
+    /// Whether it signs with numbers that begin with a boot count: [`HostConfig::boot_count`].
+    pub fn needs_boot_count(&self) -> bool {
+        let hmac = self.hmac.as_ref();
+        hmac.is_some_and(|hmac| hmac.settings.replay == AntiReplay::Monotonic)
+    }
+
     /// A virtual router with the engine's defaults and these addresses. But packets to them are
     /// accepted, and their connections reset when they are given up: the service is on this host.
     pub fn new(id: VrId, addresses: Vec<AddressSpec>) -> Self {
@@ -464,7 +470,7 @@ pub enum ConfigCause {
     /// A key was not read. The number is its id.
     NoSecret(u8),
     /// It signs with numbers that begin with a boot count
-    /// ([`AntiReplay::Monotonic`](vrrp_core::AntiReplay::Monotonic)), and none was given.
+    /// ([`AntiReplay::Monotonic`]), and none was given.
     NoBootCount,
     /// Copies of its advertisements on this interface would be taken for those of a virtual router there, or
     /// for copies of another one.

@@ -3,9 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-use vrrp_core::{
-    AntiReplay, Duration, Engine, Instant, InterfaceState, MAX_TRACKS, VrKey, WallClock,
-};
+use vrrp_core::{Duration, Engine, Instant, InterfaceState, MAX_TRACKS, VrKey, WallClock};
 
 use crate::config::{
     ConfigCause, ConfigError, Form, GroupCause, HostConfig, TrackSpec, Tracked, VrId, VrSpec,
@@ -191,14 +189,11 @@ pub(super) fn check_secrets(config: &HostConfig) -> Result<(), ConfigError> {
 /// Finds the first virtual router that needs a boot count, unless there is one: after a restart with a clock
 /// that was set back it would be refused by the others.
 pub(super) fn check_boot_count(config: &HostConfig, is_counted: bool) -> Result<(), ConfigError> {
-    let needs = |spec: &&VrSpec| {
-        let hmac = spec.hmac.as_ref();
-        hmac.is_some_and(|hmac| hmac.settings.replay == AntiReplay::Monotonic)
-    };
     if is_counted || config.boot_count.is_some() {
         return Ok(());
     }
-    match config.virtual_routers.iter().find(needs) {
+    let mut specs = config.virtual_routers.iter();
+    match specs.find(|spec| spec.needs_boot_count()) {
         Some(spec) => Err(refuse(Some(spec), ConfigCause::NoBootCount)),
         None => Ok(()),
     }
