@@ -49,7 +49,7 @@ use std::path::{Path, PathBuf};
 
 use vrrp_host::{HostConfig, HostFacts, Secret};
 
-use keys::SectionKind;
+use keys::{Key, SectionKind};
 use lexer::Section;
 use reader::Reader;
 use script::Defaults;
@@ -203,7 +203,7 @@ pub fn judge(
 /// Reads a file and those that it includes, and compares them with the host that they are to run on. Event
 /// scripts are looked for in the file system.
 pub fn judge_source(source: &Source, program: Program<'_>, facts: &HostFacts) -> Parsed {
-    let seen = library::Seen::default();
+    let mut names_state_dir = false;
     let mut parsed = match program {
         Program::Vrrpd { .. } => read(source, |_, _| {}),
         Program::Other {
@@ -211,7 +211,7 @@ pub fn judge_source(source: &Source, program: Program<'_>, facts: &HostFacts) ->
             own_state_dir,
         } => read(source, |section, report| {
             library::judge(section, own_runtime_dir, own_state_dir, report);
-            seen.look(section);
+            names_state_dir |= section.entries.iter().any(|e| e.key == Key::StateDir);
         }),
     };
     let Some(config) = &parsed.config else {
@@ -242,8 +242,8 @@ pub fn judge_source(source: &Source, program: Program<'_>, facts: &HostFacts) ->
         Program::Other { .. } => None,
     };
     let mut usable = load_keys(&mut parsed, user, &mut report);
-    if let Program::Other { own_state_dir, .. } = program {
-        usable &= seen.judge(own_state_dir, &mut report);
+    if let (Program::Other { own_state_dir, .. }, Some(config)) = (program, &parsed.config) {
+        usable &= library::judge_boot_count(config, names_state_dir, own_state_dir, &mut report);
     }
     if !usable {
         parsed.config = None;
@@ -293,7 +293,7 @@ pub fn parse(file: &Path, octets: impl AsRef<[u8]>) -> Parsed {
 }
 
 /// Reads a file; `more` may add diagnostics about each section.
-fn read(source: &Source, more: impl Fn(&Section<'_>, &mut diagnostic::Report)) -> Parsed {
+fn read(source: &Source, mut more: impl FnMut(&Section<'_>, &mut diagnostic::Report)) -> Parsed {
     let mut report = diagnostic::Report::new(source);
     source.judge(&mut report);
     let sections = lexer::split(source.text(), &mut report);

@@ -1,7 +1,6 @@
 //! The keys that only vrrpd acts on, for programs that read a file without being vrrpd.
 
-use std::cell::Cell;
-
+use super::Config;
 use super::diagnostic::Report;
 use super::keys::{Key, SectionKind};
 use super::lexer::Section;
@@ -9,49 +8,30 @@ use super::lexer::Section;
 /// The longest name of an interface in the structures of libvrrp, without the zero at its end.
 const MAX_INTERFACE_NAME: usize = 15;
 
-/// Whether a file asks for a boot count, and names the directory that keeps it.
-#[derive(Debug, Default)]
-pub(super) struct Seen {
-    /// The line of the first `antireplay = monotonic`.
-    monotonic: Cell<Option<usize>>,
-    names_state_dir: Cell<bool>,
-}
-
-impl Seen {
-    /// Looks at one section.
-    pub(super) fn look(&self, section: &Section<'_>) {
-        for entry in &section.entries {
-            match entry.key {
-                Key::StateDir => self.names_state_dir.set(true),
-                Key::AntiReplay
-                    if entry.value.eq_ignore_ascii_case("monotonic")
-                        && self.monotonic.get().is_none() =>
-                {
-                    self.monotonic.set(Some(entry.line));
-                }
-                _ => {}
-            }
-        }
+/// Refuses numbers that go on over restarts where nothing keeps them. There is no default: the directory of
+/// vrrpd is its own. False: the configuration cannot be used.
+pub(super) fn judge_boot_count(
+    config: &Config,
+    names_state_dir: bool,
+    own_state_dir: Option<bool>,
+    report: &mut Report,
+) -> bool {
+    let mut routers = config.virtual_routers.iter();
+    let Some(router) = routers.find(|router| router.spec.needs_boot_count()) else {
+        return true;
+    };
+    if names_state_dir || own_state_dir == Some(true) {
+        return true;
     }
-
-    /// Refuses numbers that go on over restarts where nothing keeps them. There is no default: the directory
-    /// of vrrpd is its own. False: the file cannot be used.
-    pub(super) fn judge(&self, own_state_dir: Option<bool>, report: &mut Report) -> bool {
-        let Some(line) = self.monotonic.get() else {
-            return true;
-        };
-        if self.names_state_dir.get() || own_state_dir == Some(true) {
-            return true;
-        }
-        let key = Some(Key::AntiReplay.name());
-        let expected = "expected `statedir = /path` in [GLOBAL], or `state_dir` in the options of the program: the boot count that `monotonic` numbers begin with has to outlive a restart";
-        if own_state_dir.is_none() {
-            report.note(line, key, expected);
-            return true;
-        }
-        report.error(line, key, expected);
-        false
+    let line = router.lines.of_key(Key::AntiReplay);
+    let key = Some(Key::AntiReplay.name());
+    let expected = "expected `statedir = /path` in [GLOBAL], or `state_dir` in the options of the program: the boot count that `monotonic` numbers begin with has to outlive a restart";
+    if own_state_dir.is_none() {
+        report.note(line, key, expected);
+        return true;
     }
+    report.error(line, key, expected);
+    false
 }
 
 /// Refuses event scripts, which somebody relies on, and names what has no effect.
