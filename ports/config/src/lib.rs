@@ -266,25 +266,23 @@ fn load_keys(parsed: &mut Parsed, user: Option<u32>, report: &mut diagnostic::Re
 /// `None`: its `controlsocket` is wrong.
 pub fn control_socket(file: &Path, octets: impl AsRef<[u8]>) -> Option<PathBuf> {
     let source = Source::new(file, octets.as_ref());
-    let mut report = diagnostic::Report::new(&source);
-    let sections = lexer::split(source.text(), &mut report);
-    let mut of_global = sections.iter().filter(|s| s.kind == SectionKind::Global);
-    match of_global.next() {
-        Some(section) => global::control_socket(&mut Reader::new(section, &mut report)),
-        None => Some(DEFAULT_CONTROL_SOCKET.into()),
-    }
+    of_global(&source, global::control_socket).unwrap_or(Some(DEFAULT_CONTROL_SOCKET.into()))
 }
 
 /// Returns the directory where the vrrpd that has this file notes what is installed, also where the rest of
 /// the file has errors. A `runtimedir` that is wrong counts as one that is not there.
 pub fn runtime_dir(source: &Source) -> PathBuf {
+    let named = of_global(source, global::runtime_dir).flatten();
+    named.unwrap_or_else(|| Global::default().runtime_dir)
+}
+
+/// Reads something of `[GLOBAL]` alone. Returns `None` if the file has no such section.
+fn of_global<T>(source: &Source, read: fn(&mut Reader<'_, '_>) -> T) -> Option<T> {
     let mut report = diagnostic::Report::new(source);
     let sections = lexer::split(source.text(), &mut report);
     let mut of_global = sections.iter().filter(|s| s.kind == SectionKind::Global);
-    let section = of_global.next();
-    let named =
-        section.and_then(|section| global::runtime_dir(&mut Reader::new(section, &mut report)));
-    named.unwrap_or_else(|| Global::default().runtime_dir)
+    let section = of_global.next()?;
+    Some(read(&mut Reader::new(section, &mut report)))
 }
 
 /// Reads the octets of a file. `file` is its name in messages; nothing is opened.
