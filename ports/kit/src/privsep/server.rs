@@ -95,6 +95,13 @@ pub trait PrivilegedPlatform: Platform + Sized {
     }
 }
 
+/// Returns by how much a count is above the one that was told, which it then replaces. `None`: it is not.
+fn increase(told: &mut u64, count: u64) -> Option<u64> {
+    let more = count.checked_sub(*told).filter(|more| *more > 0)?;
+    *told = count;
+    Some(more)
+}
+
 /// Hands over what dead processes have served, as far as `config` says how: by the advertisements with
 /// priority 0 that they have not sent. Returns the virtual routers.
 pub fn hand_over_left<P: PrivilegedPlatform>(platform: &mut P, config: &HostConfig) -> Vec<VrId> {
@@ -524,30 +531,20 @@ impl<P: PrivilegedPlatform> Server<P> {
         self.told.looked = Some(now);
         self.told.is_doubtful = false;
         self.tell_reached()?;
-        self.tell_resets()?;
-        self.tell_restored()?;
+        self.tell_counts()?;
         self.warn()
     }
 
-    /// Tells how many more connections have been reset.
-    fn tell_resets(&mut self) -> io::Result<()> {
-        let count = self.platform.connections_reset();
-        let more = count.saturating_sub(self.told.connections_reset);
-        if more > 0 {
-            self.told.connections_reset = count;
-            let message = Message::ConnectionsReset(more);
-            self.channel.queue(&message.encode(), None)?;
-        }
-        Ok(())
-    }
-
-    /// Tells how many more routes and rules were restored.
-    fn tell_restored(&mut self) -> io::Result<()> {
-        let count = self.platform.routing_restored();
-        let more = count.saturating_sub(self.told.routing_restored);
-        if more > 0 {
-            self.told.routing_restored = count;
-            let message = Message::RoutingRestored(more);
+    /// Tells how many more connections have been reset, and routes and rules restored.
+    fn tell_counts(&mut self) -> io::Result<()> {
+        let (told, platform) = (&mut self.told, &self.platform);
+        let resets = increase(&mut told.connections_reset, platform.connections_reset());
+        let restored = increase(&mut told.routing_restored, platform.routing_restored());
+        let messages = [
+            resets.map(Message::ConnectionsReset),
+            restored.map(Message::RoutingRestored),
+        ];
+        for message in messages.into_iter().flatten() {
             self.channel.queue(&message.encode(), None)?;
         }
         Ok(())
