@@ -119,8 +119,11 @@ impl Seen {
     /// It is stale, also by the pace at which it was heard: a router that others refuse, or that is busy, may
     /// advertise less often than it says, and serves all the same.
     pub(crate) fn is_gone(&self, now: Instant) -> bool {
-        let pace = self.gap.as_micros().saturating_mul(2);
-        self.is_stale(now) && (self.priority == 0 || now.since(self.last_heard).as_micros() > pace)
+        if self.priority == 0 {
+            self.is_stale(now)
+        } else {
+            now.since(self.last_heard) > self.longest_silence()
+        }
     }
 
     /// The silence after which it is gone.

@@ -31,10 +31,12 @@ impl Network {
             }
         }
         if self.routing.has_failed() {
-            self.look_again(match self.routing.has_only_foreign() {
-                true => PAUSE_OF_FOREIGN,
-                false => PAUSE,
-            });
+            let pause = if self.routing.has_only_foreign() {
+                PAUSE_OF_FOREIGN
+            } else {
+                PAUSE
+            };
+            self.look_again(pause);
         }
     }
 
