@@ -125,10 +125,10 @@ pub(super) fn doctor(
 /// A virtual router with keys, as `auth --json` has it.
 #[derive(serde::Serialize)]
 struct Signatures {
-    pub(super) vrid: u8,
-    pub(super) name: Option<String>,
-    pub(super) interface: String,
-    pub(super) family: Family,
+    vrid: u8,
+    name: Option<String>,
+    interface: String,
+    family: Family,
     auth: vrrp_control::Auth,
 }
 

@@ -71,14 +71,12 @@ pub(super) fn run(
             held_back: false,
         })
         .collect();
-    let mut is_decided = all.iter().all(|leaving| leaving.outcome.is_some());
     let asked = Instant::now();
-    while !is_decided {
+    while !is_decided(&all) {
         let late = asked.elapsed() >= TURN;
         let now = status(ask)?;
         look(&mut all, &now.virtual_routers, late);
-        is_decided = all.iter().all(|leaving| leaving.outcome.is_some()) && !is_mixed(&all);
-        if is_decided {
+        if is_decided(&all) {
             break;
         }
         if asked.elapsed() >= wait {
@@ -111,6 +109,11 @@ fn look(all: &mut [Leaving], routers: &[VirtualRouter], late: bool) {
             leaving.held_back |= leaving.outcome == Some(Outcome::TakenBack);
         }
     }
+}
+
+/// Whether each has an outcome, and no group is divided.
+fn is_decided(all: &[Leaving]) -> bool {
+    all.iter().all(|one| one.outcome.is_some()) && !is_mixed(all)
 }
 
 /// Whether this host has members of a group, and another host has others.
@@ -303,7 +306,7 @@ mod tests {
             let mut routers = [member(1, first), member(2, second)];
             routers[1].handing_over = handing_over;
             look(&mut all, &routers, false);
-            let is_decided = all.iter().all(|one| one.outcome.is_some()) && !is_mixed(&all);
+            let is_decided = is_decided(&all);
             let members: Vec<&Leaving> = all.iter().collect();
             (is_decided, of_group(&members))
         };
