@@ -111,8 +111,8 @@ pub unsafe extern "C" fn vrrp_host_open_config(
             let name = &options.config_name;
             let facts = text::facts(name, octets, own.as_deref());
             let own_state_dir = options.state_dir.as_deref();
-            let is_own = (own.is_some(), own_state_dir.is_some());
-            let mut text = text::read(name, octets, is_own.0, is_own.1, &facts)?;
+            let mut text =
+                text::read(name, octets, own.is_some(), own_state_dir.is_some(), &facts)?;
             let is_counted = text.count(own_state_dir, name);
             let runtime_dir = own.unwrap_or(text.runtime_dir);
             host.write(open(text.config, runtime_dir, options, is_counted)?);

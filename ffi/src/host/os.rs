@@ -1,6 +1,6 @@
 //! The operating system: all that is different between them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ::vrrp_host::{HostFacts, PlatformError};
 
@@ -31,17 +31,17 @@ pub(crate) fn open(runtime_dir: &Path) -> Result<Os, PlatformError> {
 }
 
 /// Reads the facts of this host, without privileges, for a program that notes in this directory what it
-/// installs.
+/// installs. On Linux the kernel knows that, and no directory is asked for.
 #[cfg(target_os = "linux")]
-pub(crate) fn facts(_: &Path) -> HostFacts {
+pub(crate) fn facts(_: impl FnOnce() -> PathBuf) -> HostFacts {
     Ok(Box::new(vrrp_linux::LinuxFacts::read()?))
 }
 
 /// Reads the facts of this host, without privileges, for a program that notes in this directory what it
 /// installs.
 #[cfg(target_os = "freebsd")]
-pub(crate) fn facts(runtime_dir: &Path) -> HostFacts {
-    Ok(Box::new(vrrp_freebsd::FreebsdFacts::read(runtime_dir)?))
+pub(crate) fn facts(runtime_dir: impl FnOnce() -> PathBuf) -> HostFacts {
+    Ok(Box::new(vrrp_freebsd::FreebsdFacts::read(&runtime_dir())?))
 }
 
 /// Closes what the child of a fork has inherited, and leaves the network as it is.

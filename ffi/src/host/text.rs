@@ -70,7 +70,7 @@ pub(crate) fn read_fitting(name: &Path, octets: &[u8]) -> Result<Text, Refusal> 
 /// text.
 pub(crate) fn facts(name: &Path, octets: &[u8], own: Option<&Path>) -> HostFacts {
     let of_text = || config::runtime_dir(&Source::new(name, octets));
-    os::facts(&own.map_or_else(of_text, Path::to_path_buf))
+    os::facts(|| own.map_or_else(of_text, Path::to_path_buf))
 }
 
 fn text(judged: Parsed) -> Result<Text, Refusal> {
