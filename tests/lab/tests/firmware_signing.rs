@@ -5,7 +5,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use vrrp_lab::daemons::vrrpctl;
+use vrrp_lab::daemons::{vrrpctl, vrrpctl_drops as drops, vrrpctl_state as state};
 use vrrp_lab::linux::flooder::Flooder;
 use vrrp_lab::pair::LIMIT;
 use vrrp_lab::{Board, Capture, Daemon, Host, Lab, Program, Segment, Vr, wait_until};
@@ -147,27 +147,6 @@ fn record(lab: &Lab) -> Vec<Vec<u8>> {
     drop(tap);
     let recorded = recorded.lock().expect("no panic");
     recorded.clone()
-}
-
-fn state(host: &Host) -> String {
-    let status = vrrpctl(host, &["status"]);
-    let line = status.lines().find(|line| line.starts_with("VRID "));
-    let words = line.and_then(|line| line.split_once("): "));
-    let state = words.and_then(|(_, state)| state.split_whitespace().next());
-    state.unwrap_or_default().to_owned()
-}
-
-/// The packets that a host has discarded for its virtual router, by reason.
-fn drops(host: &Host) -> BTreeMap<String, u64> {
-    let stats = vrrpctl(host, &["stats"]);
-    let of_router = stats
-        .lines()
-        .take_while(|line| !line.contains("all virtual routers"));
-    let drops = of_router.filter_map(|line| {
-        let mut words = line.trim().strip_prefix("rejected ")?.split_whitespace();
-        Some((words.next()?.to_owned(), words.next()?.parse().ok()?))
-    });
-    drops.collect()
 }
 
 /// Has the board tell its status.

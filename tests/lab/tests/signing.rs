@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use vrrp_lab::clock::{Clock, build_shim};
-use vrrp_lab::daemons::{vrrpctl, vrrpd_binary};
+use vrrp_lab::daemons::{vrrpctl, vrrpctl_drops as drops, vrrpctl_state as state, vrrpd_binary};
 use vrrp_lab::linux::flooder::Flooder;
 use vrrp_lab::probe::Ask;
 use vrrp_lab::{
@@ -169,27 +169,6 @@ fn wait_adverts(capture: &Capture, name: &str, count: usize) {
         assert!(others.is_empty(), "{others:#?}");
         adverts.len() >= count
     });
-}
-
-/// The packets that a host has discarded for its virtual router, by reason.
-fn drops(host: &Host) -> BTreeMap<String, u64> {
-    let stats = vrrpctl(host, &["stats"]);
-    let of_router = stats
-        .lines()
-        .take_while(|line| !line.contains("all virtual routers"));
-    let drops = of_router.filter_map(|line| {
-        let mut words = line.trim().strip_prefix("rejected ")?.split_whitespace();
-        Some((words.next()?.to_owned(), words.next()?.parse().ok()?))
-    });
-    drops.collect()
-}
-
-fn state(host: &Host) -> String {
-    let status = vrrpctl(host, &["status"]);
-    let line = status.lines().find(|line| line.starts_with("VRID "));
-    let words = line.and_then(|line| line.split_once("): "));
-    let state = words.and_then(|(_, state)| state.split_whitespace().next());
-    state.unwrap_or_default().to_owned()
 }
 
 /// Three hosts, one of them keepalived where it is there, go through all steps, one host after the other.

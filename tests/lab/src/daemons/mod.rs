@@ -137,9 +137,9 @@ pub use keepalived::hmac_binary;
 /// The path of our vrrpd and of the programs beside it.
 #[cfg(target_os = "linux")]
 pub(crate) use vrrpd::target_dir;
-#[cfg(target_os = "linux")]
-pub use vrrpd::vrrpctl_status;
 pub use vrrpd::{binary as vrrpd_binary, control_socket as vrrpd_control_socket, vrrpctl};
+#[cfg(target_os = "linux")]
+pub use vrrpd::{vrrpctl_drops, vrrpctl_state, vrrpctl_status};
 
 /// A running daemon. It is killed when dropped, and its log shown if that is because of a failure.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! Our own daemon.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -80,6 +81,28 @@ pub fn vrrpctl(host: &Host, words: &[&str]) -> String {
     let mut vrrpctl = Command::new(binary("vrrpctl"));
     vrrpctl.arg("-s").arg(control_socket(host)).args(words);
     host.stack().output(&mut vrrpctl)
+}
+
+/// The state of the first virtual router of a host, as vrrpctl says it. Empty: there is none.
+pub fn vrrpctl_state(host: &Host) -> String {
+    let status = vrrpctl(host, &["status"]);
+    let line = status.lines().find(|line| line.starts_with("VRID "));
+    let words = line.and_then(|line| line.split_once("): "));
+    let state = words.and_then(|(_, state)| state.split_whitespace().next());
+    state.unwrap_or_default().to_owned()
+}
+
+/// The packets that a host has discarded for its only virtual router, by reason.
+pub fn vrrpctl_drops(host: &Host) -> BTreeMap<String, u64> {
+    let stats = vrrpctl(host, &["stats"]);
+    let of_router = stats
+        .lines()
+        .take_while(|line| !line.contains("all virtual routers"));
+    let drops = of_router.filter_map(|line| {
+        let mut words = line.trim().strip_prefix("rejected ")?.split_whitespace();
+        Some((words.next()?.to_owned(), words.next()?.parse().ok()?))
+    });
+    drops.collect()
 }
 
 /// Runs vrrpctl on a host and returns its exit status, -1 for a signal, and what it wrote to its standard
