@@ -31,6 +31,11 @@ master() { vrrpctl is-master 1 > /dev/null 2>&1; }
 there() { [ -n "$(ip -o address show to 10.10.10.80)" ]; }
 gone() { ! there; }
 running() { [ "$(property ActiveState)" = active ]; }
+worker() {
+    for one in $(cat "/proc/$1/task/$1/children"); do
+        if grep -qx vrrpd-worker "/proc/$one/comm"; then echo "$one"; fi
+    done
+}
 key() { vrrpctl auth | sed -n 's/.* \(key [0-9]*\) of .*/\1/p'; }
 drop_in() {
     mkdir -p /etc/systemd/system/vrrpd.service.d
@@ -106,8 +111,7 @@ soon serves
 expect key "key 7" "$(key)"
 expect route "10.20.0.0/16 via 10.10.10.2 dev eth0" "$(ip route show proto 112 | sed 's/ proto.*//; s/ *$//')"
 main=$(property MainPID)
-worker=$(cat "/proc/$main/task/$main/children")
-worker=$(for one in $worker; do grep -lx vrrpd-worker /proc/$one/comm; done | cut -d/ -f3)
+worker=$(worker "$main")
 # A machine of CI may lack CAP_SYS_RESOURCE itself, and OOMScoreAdjust= has no effect then.
 protected=0
 if (echo -900 > /proc/self/oom_score_adj) 2> /dev/null; then protected=-900; fi
@@ -173,7 +177,7 @@ soon master
 expect restarts 1 "$(property NRestarts)"
 # The worker alone.
 main=$(property MainPID)
-kill -KILL "$(cat /proc/$main/task/$main/children | tr ' ' '\n' | while read -r one; do [ -z "$one" ] || grep -lx vrrpd-worker "/proc/$one/comm"; done | cut -d/ -f3)"
+kill -KILL "$(worker "$main")"
 soon said 'worker'
 soon master
 expect PID "$main" "$(property MainPID)"
