@@ -294,9 +294,26 @@ fn a_file_is_used_with_all_of_its_keys_or_not_at_all() {
     assert_eq!(answer(Some(vec![secret(1); 3])), None);
 }
 
+/// A directory that is gone with the test.
+struct Directory(PathBuf);
+
+impl std::ops::Deref for Directory {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
 /// Services of a directory, whose file has monotonic numbers or not, and the worker's end of the channel.
 struct Counted {
-    dir: PathBuf,
+    dir: Directory,
     services: Services,
     worker: MessageChannel,
 }
@@ -308,15 +325,15 @@ fn no_interfaces() -> HostFacts {
 impl Counted {
     fn start(name: &str, monotonic: bool) -> Self {
         let name = format!("vrrpd-counted-{}-{name}", std::process::id());
-        let dir = std::env::temp_dir().join(name);
-        fs::create_dir_all(&dir).expect("a directory");
+        let dir = Directory(std::env::temp_dir().join(name));
+        fs::create_dir_all(&*dir).expect("a directory");
         let key = dir.join("key");
         fs::write(&key, format!("hex:{}\n", "07".repeat(32))).expect("a key");
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("a mode");
         Self::again(dir, monotonic)
     }
 
-    fn again(dir: PathBuf, monotonic: bool) -> Self {
+    fn again(dir: Directory, monotonic: bool) -> Self {
         Self::write_file(&dir, monotonic);
         let file = dir.join("vrrpd.conf");
         let text = fs::read(&file).expect("the file");
@@ -348,6 +365,11 @@ impl Counted {
             dir.join("key").display()
         );
         fs::write(dir.join("vrrpd.conf"), text).expect("a file");
+    }
+
+    /// Ends them. What the directory holds stays.
+    fn stop(self) -> Directory {
+        self.dir
     }
 
     fn begin(&mut self) -> Beginning {
@@ -437,8 +459,7 @@ fn each_life_and_each_reload_has_a_boot_count_after_those_before() {
     let second = one.begin_again().boot_count.expect("a number");
     assert!(second >= first + 2, "{first} {second}");
     one.until_written(second + 1);
-    let dir = one.dir.clone();
-    drop(one);
+    let dir = one.stop();
     // The clock was set back by years.
     let ahead = 4_000_000_000_u32.min(second + 1_000_000);
     fs::write(
@@ -456,15 +477,13 @@ fn each_life_and_each_reload_has_a_boot_count_after_those_before() {
     let text = fs::read_to_string(state.join("boot-count")).expect("the file");
     assert_eq!(text, format!("vrrpd boot-count 1\n{}\n", ahead + 2));
     assert_eq!(again.services.host.boot_count, Some(ahead + 1));
-    fs::remove_dir_all(&again.dir).expect("the directory");
 }
 
 #[test]
 fn a_boot_count_that_cannot_be_kept_begins_with_the_clock_and_is_told() {
     let mut one = Counted::start("unkept", true);
     let kept = one.begin().boot_count.expect("a number");
-    let dir = one.dir.clone();
-    drop(one);
+    let dir = one.stop();
     let state = dir.join("state");
     fs::remove_dir_all(&state).expect("the directory");
     fs::write(&state, "a file").expect("a file");
@@ -475,7 +494,6 @@ fn a_boot_count_that_cannot_be_kept_begins_with_the_clock_and_is_told() {
         panic!("{:?}", beginning.count_warnings);
     };
     assert!(why.contains("the state directory"), "{why}");
-    fs::remove_dir_all(&one.dir).expect("the directory");
 }
 
 #[test]
@@ -498,8 +516,7 @@ fn a_boot_count_that_is_lost_or_makes_no_sense_is_a_warning_and_a_record_until_a
         ("vrrpd boot-count 1\nx\n", "boot-count is not used"),
         ("vrrpd boot-count 1\n4294967290\n", "held 4294967290"),
     ] {
-        let dir = one.dir.clone();
-        drop(one);
+        let dir = one.stop();
         fs::write(state.join("boot-count"), contents).expect("a file");
         one = Counted::again(dir, true);
         expect(&mut one, wanted);
@@ -511,8 +528,7 @@ fn a_boot_count_that_is_lost_or_makes_no_sense_is_a_warning_and_a_record_until_a
         other => panic!("{other:?}"),
     }
     // A reload that turns it on tells as much.
-    let dir = one.dir.clone();
-    drop(one);
+    let dir = one.stop();
     fs::remove_file(state.join("boot-count")).expect("the file");
     let mut one = Counted::again(dir, false);
     assert_eq!(one.begin().count_warnings, [""; 0]);
@@ -522,7 +538,6 @@ fn a_boot_count_that_is_lost_or_makes_no_sense_is_a_warning_and_a_record_until_a
         Some(ToWorker::CountWarnings(warnings)) => assert_eq!(warnings.len(), 1),
         other => panic!("{other:?}"),
     }
-    fs::remove_dir_all(&one.dir).expect("the directory");
 }
 
 /// Whether the digits of a key are anywhere in the memory of this process that can be written.
