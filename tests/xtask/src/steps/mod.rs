@@ -151,7 +151,7 @@ pub(crate) fn test(args: &[String]) -> Result<(), Failure> {
         sayln!("=== {name}");
         packages::declare(step.packages);
         let started = Instant::now();
-        let done = (step.run)();
+        let done = (step.run)().and_then(|()| nothing_left());
         let seconds = started.elapsed().as_secs_f64();
         took.push((name, seconds));
         if let Err(failure) = done {
@@ -184,7 +184,7 @@ fn have_packages(steps: &[&Step], install: bool) -> Result<(), Failure> {
 }
 
 /// Runs the same command once more with a temporary folder of its own, which is removed however the
-/// command ends, and fails when something of ours is left in it.
+/// command ends.
 fn within_scratch(names: &[String]) -> Result<(), Failure> {
     let scratch = Scratch::new("vrrp-test")?;
     let ourselves = std::env::current_exe().map_err(|e| Failure(e.to_string()))?;
@@ -196,16 +196,23 @@ fn within_scratch(names: &[String]) -> Result<(), Failure> {
         command.env("CARGO_INCREMENTAL", "0");
     }
     let status = command.status().map_err(|e| Failure(e.to_string()))?;
-    let left = scratch::names(scratch.path()).map_err(|e| Failure(e.to_string()))?;
-    let left: Vec<String> = left.into_iter().filter(|n| n.starts_with("vrrp")).collect();
     drop(scratch);
     match status.code() {
+        Some(0) => Ok(()),
         // It has said why it failed.
-        Some(code @ 1..) => std::process::exit(code),
-        Some(0) if left.is_empty() => Ok(()),
-        Some(_) => Err(Failure(format!("left in the temporary folder: {left:?}"))),
+        Some(code) => std::process::exit(code),
         None => Err(Failure(format!("the tests ended with {status}"))),
     }
+}
+
+/// Fails when a step has left something of ours in the temporary folder.
+fn nothing_left() -> Result<(), Failure> {
+    let left = scratch::names(&std::env::temp_dir()).map_err(|e| Failure(e.to_string()))?;
+    let left: Vec<String> = left.into_iter().filter(|n| n.starts_with("vrrp")).collect();
+    if left.is_empty() {
+        return Ok(());
+    }
+    Err(Failure(format!("left in the temporary folder: {left:?}")))
 }
 
 /// Tells how long each step took, where there are several.
