@@ -9,6 +9,7 @@ pub(crate) mod call_filter;
 pub(crate) mod capi;
 pub(crate) mod capi_host;
 pub(crate) mod compliance;
+pub(crate) mod container;
 pub(crate) mod deb;
 pub(crate) mod dependencies;
 pub(crate) mod firmware;
@@ -84,6 +85,7 @@ const STEPS: &[Step] = {
         step("install", &[LAB, REFUSALS, SYSTEMD], installed::check),
         step("deb", &[DEB, DEB_TESTS, NETWORK], deb::check),
         step("booted", &[DEB, BOOTED], booted::check),
+        step("container", &[CONTAINER], container::check),
         step(
             "init-scripts",
             &[INIT_SCRIPTS, NETWORK],

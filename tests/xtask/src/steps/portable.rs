@@ -7,10 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::steps::{PROGRAMS, stories};
+use crate::steps::{PROGRAMS, container, stories};
 use crate::tools::paths;
 use crate::tools::run::{self, Failure, PROOF, failed, root, target_dir};
-use crate::tools::scratch::Scratch;
 use crate::tools::zig::Zig;
 use crate::tools::{debian_rust, packages};
 
@@ -67,109 +66,6 @@ const TARGETS: [Target; 4] = [
     },
 ];
 
-/// A container without a container engine: the root, the command lines and the capabilities are those of the
-/// Containerfile; it is killed once with the host's network and once with its own. Arguments: a folder to
-/// make roots in, the folder of the programs, the Containerfile.
-const CONTAINER: &str = r#"
-folder=$1 built=$2 file=$3
-words() { sed -n "s/^$1.*\[\(.*\)\]\$/\1/p" "$file" | tr -d '",'; }
-ENTRYPOINT=$(words ENTRYPOINT)
-CAPABILITIES=$(grep -o -- '--cap-add [A-Z_]*' "$file" | sed 's/--cap-add /+/' | tr A-Z a-z | paste -sd ,)
-ip link add segment type bridge
-ip link set segment up
-ip addr add 10.10.10.6/24 dev segment
-ip link add port-b type veth peer name eth0
-ip link set port-b master segment up
-mount -t tmpfs tmpfs /run
-ip netns add b
-ip link set eth0 netns b
-ip -n b addr add 10.10.10.2/24 dev eth0
-ip -n b link set eth0 up
-image() { # NAME INTERFACE PRIORITY
-    root=$folder/$1
-    grep '^COPY' "$file" | while read -r _ files; do
-        to=${files##* }
-        mkdir -p "$root$to"
-        for name in ${files% *}; do cp "$built/$name" "$root$to"; done
-    done
-    mkdir -p "$root/etc" "$root/proc" "$root/run" "$root/dev" "$root/var/lib/vrrpd"
-    # Of /dev, which an engine makes.
-    mknod -m 666 "$root/dev/null" c 1 3
-    printf '%s\n' '[GLOBAL]' 'lease = 2' '[VRID]' 'serverid = 1' "interface = $2" "priority = $3" \
-        'advertinterval = 0.1' 'addr = 10.10.10.80/32' > "$root/etc/vrrpd.conf"
-}
-# Process 1 of the namespaces is vrrpd.
-run() { # NAME [OPTION OF UNSHARE]
-    root=$folder/$1
-    shift
-    unshare --pid --fork --kill-child --mount "$@" sh -euc '
-        root=$1 capabilities=$2
-        shift 2
-        mount -t proc proc "$root/proc"
-        mount -t tmpfs tmpfs "$root/run"
-        exec setpriv --bounding-set "-all,+sys_chroot,$capabilities" chroot "$root" "$@"' \
-        container "$root" "$CAPABILITIES" $ENTRYPOINT > "$root.log" 2>&1 &
-    unshare=$!
-}
-# The child of unshare, once it is vrrpd.
-pid() { grep -o '[0-9]*' "/proc/$unshare/task/$unshare/children"; }
-soon() {
-    tries=0
-    until "$@" > /dev/null 2>&1; do
-        tries=$((tries + 1))
-        if [ $tries -ge 300 ]; then echo "in vain: $*"; cat "$folder"/*.log; exit 1; fi
-        sleep 0.1
-    done
-}
-master() { inside "$1" "$2" /usr/sbin/vrrpctl is-master 1; }
-inside() { # ROOT PID COMMAND...
-    root=$1 pid=$2
-    shift 2
-    nsenter --target $pid --mount --net chroot "$root" "$@"
-}
-image a segment 250
-image own eth0 250
-image b eth0 100
-mount -t proc proc "$folder/b/proc"
-ip netns exec b chroot "$folder/b" $(words ENTRYPOINT) > "$folder/b.log" 2>&1 &
-b() { ip netns exec b chroot "$folder/b" /usr/sbin/vrrpctl is-master 1; }
-soon b
-# The host's network: the kernel takes the address away when the lease is over.
-run a
-soon pid
-container=$(pid)
-soon master "$folder/a" $container
-inside "$folder/a" $container $(words HEALTHCHECK) > /dev/null
-[ -n "$(ip -o address show to 10.10.10.80)" ]
-kill -KILL $container
-gone() { [ -z "$(ip -o address show to 10.10.10.80)" ]; }
-soon gone
-soon b
-# A network of its own: it goes with the address.
-run own --net
-soon pid
-container=$(pid)
-ip link add port-own type veth peer name moved
-ip link set moved netns $container name eth0
-ip link set port-own master segment up
-nsenter --target $container --net ip addr add 10.10.10.7/24 dev eth0
-nsenter --target $container --net ip link set eth0 up
-soon master "$folder/own" $container
-soon ping -q -c 1 -W 1 10.10.10.80
-kill -KILL $container
-soon b
-soon ping -q -c 1 -W 1 10.10.10.80
-# A graceful stop of process 1.
-run a
-soon pid
-container=$(pid)
-soon master "$folder/a" $container
-kill -TERM $container
-wait $unshare
-gone
-b
-"#;
-
 /// `cargo xtask package static [PROCESSOR...]`.
 pub(crate) fn command(args: &[String]) -> Result<(), Failure> {
     let known = TARGETS.map(|target| target.name).join(", ");
@@ -189,7 +85,8 @@ pub(crate) fn command(args: &[String]) -> Result<(), Failure> {
         archive(target, &built)?;
         if target.name == std::env::consts::ARCH {
             tell_stories(&built)?;
-            contain(&built)?;
+            packages::need(packages::CONTAINER)?;
+            container::tell(&built, &container::containerfile())?;
         }
     }
     Ok(())
@@ -205,7 +102,12 @@ fn build(target: &Target, zig: &Zig) -> Result<PathBuf, Failure> {
     paths::remap_with(
         &mut command,
         // zig has musl's own files, which Rust's target would bring otherwise.
-        &["-Ctarget-feature=+crt-static", "-Clink-self-contained=no"],
+        // A panic ends the program and unwinds nothing: the tables for it would be a seventh of the octets.
+        &[
+            "-Ctarget-feature=+crt-static",
+            "-Clink-self-contained=no",
+            "-Cforce-unwind-tables=no",
+        ],
     );
     debian_rust::link_with(&mut command, target.rust, &linker);
     command.env("CARGO_INCREMENTAL", "0");
@@ -298,17 +200,4 @@ fn tell_stories(built: &Path) -> Result<(), Failure> {
         environment: &[("VRRPD", vrrpd.as_os_str())],
         at_once: None,
     })
-}
-
-/// Runs the container's story.
-fn contain(built: &Path) -> Result<(), Failure> {
-    let scratch = Scratch::new("vrrp-container")?;
-    let mut story = run::story(CONTAINER);
-    story
-        .arg(scratch.path())
-        .arg(built)
-        .arg(root().join("ports/daemon/packaging/container/Containerfile"));
-    run::output(&mut story)?;
-    sayln!("a container that is killed keeps no address");
-    Ok(())
 }

@@ -39,6 +39,8 @@ pub(crate) const STATIC: &[&str] = &[
     "rust-web-src",
     "rustc-web",
 ];
+/// Builds an image and runs it.
+pub(crate) const CONTAINER: &[&str] = &["crun", "iproute2", "iputils-ping", "podman"];
 /// Judges the services of OpenWrt and Alpine, and has their shell.
 pub(crate) const INIT_SCRIPTS: &[&str] = &["busybox", "shellcheck"];
 /// Makes the kernel refuse one system call after the other.
@@ -106,6 +108,7 @@ const SERVICES: &[(&str, &str)] = &[
     ("sendmail-bin", "sendmail"),
     ("tinydns", "tinydns"),
     ("openssh-server", "ssh"),
+    ("podman", "podman"),
 ];
 
 /// The place where Debian's packages ask whether they may start a service.

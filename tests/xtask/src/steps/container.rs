@@ -1,0 +1,72 @@
+//! The step `container`: an image by the Containerfile, run by podman as its page says.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::steps::programs;
+use crate::tools::packages;
+use crate::tools::run::{self, Failure, failed, root};
+use crate::tools::scratch::Scratch;
+
+/// A script of the shell.
+const STORY: &str = include_str!("container.sh");
+
+/// The programs of the image.
+const NAMES: [&str; 3] = ["vrrpd", "vrrpctl", "vrrp-checker"];
+
+/// The file that the image is built by.
+pub(crate) fn containerfile() -> PathBuf {
+    root().join("ports/daemon/packaging/container/Containerfile")
+}
+
+/// The step of `cargo xtask test`. Static programs would be a build of their own, so that the image has those
+/// that are installed, and their libraries: one line more than the Containerfile.
+pub(crate) fn check() -> Result<(), Failure> {
+    packages::need(packages::CONTAINER)?;
+    let scratch = Scratch::new("vrrp-image")?;
+    let context = scratch.path();
+    let built = programs::built()?;
+    for name in NAMES {
+        copy(&built.join(name), &context.join(name))?;
+    }
+    for library in libraries(&built)? {
+        let below_root = library.strip_prefix("/").unwrap_or(&library);
+        copy(&library, &context.join("libraries").join(below_root))?;
+    }
+    let file = containerfile();
+    let text = fs::read_to_string(&file).map_err(failed(&file))?;
+    let file = context.join("Containerfile");
+    fs::write(&file, text + "COPY libraries /\n").map_err(failed(&file))?;
+    tell(context, &file)
+}
+
+/// Tells the story of an image from the files in `context`.
+pub(crate) fn tell(context: &Path, containerfile: &Path) -> Result<(), Failure> {
+    let scratch = Scratch::new("vrrp-container")?;
+    let mut story = run::story(STORY);
+    story.arg(scratch.path()).arg(context).arg(containerfile);
+    let said = run::output(&mut story)?;
+    if !said.ends_with("== well\n") {
+        return Err(Failure(format!("the container's story says:\n{said}")));
+    }
+    say!("{said}");
+    Ok(())
+}
+
+/// The shared libraries of the programs, and their loader.
+fn libraries(built: &Path) -> Result<BTreeSet<PathBuf>, Failure> {
+    let text = run::output(Command::new("ldd").args(NAMES.map(|name| built.join(name))))?;
+    let paths = text.lines().filter(|line| line.contains(" (0x"));
+    let paths = paths.flat_map(|line| line.split_whitespace().filter(|word| word.starts_with('/')));
+    Ok(paths.map(PathBuf::from).collect())
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
+    let folder = to.parent().map_or(Ok(()), fs::create_dir_all);
+    folder
+        .and_then(|()| fs::copy(from, to))
+        .map(|_| ())
+        .map_err(failed(from))
+}
