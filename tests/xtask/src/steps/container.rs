@@ -1,11 +1,10 @@
 //! The step `container`: an image by the Containerfile, run by podman as its page says.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use crate::steps::programs;
+use crate::tools::libraries;
 use crate::tools::packages;
 use crate::tools::run::{self, Failure, failed, root};
 use crate::tools::scratch::Scratch;
@@ -28,13 +27,11 @@ pub(crate) fn check() -> Result<(), Failure> {
     let scratch = Scratch::new("vrrp-image")?;
     let context = scratch.path();
     let built = programs::built()?;
-    for name in NAMES {
-        copy(&built.join(name), &context.join(name))?;
+    let programs = NAMES.map(|name| built.join(name));
+    for (program, name) in programs.iter().zip(NAMES) {
+        fs::copy(program, context.join(name)).map_err(failed(program))?;
     }
-    for library in libraries(&built)? {
-        let below_root = library.strip_prefix("/").unwrap_or(&library);
-        copy(&library, &context.join("libraries").join(below_root))?;
-    }
+    libraries::copy(&programs, &context.join("libraries"))?;
     let file = containerfile();
     let text = fs::read_to_string(&file).map_err(failed(&file))?;
     let file = context.join("Containerfile");
@@ -53,20 +50,4 @@ pub(crate) fn tell(context: &Path, containerfile: &Path) -> Result<(), Failure> 
     }
     say!("{said}");
     Ok(())
-}
-
-/// The shared libraries of the programs, and their loader.
-fn libraries(built: &Path) -> Result<BTreeSet<PathBuf>, Failure> {
-    let text = run::output(Command::new("ldd").args(NAMES.map(|name| built.join(name))))?;
-    let paths = text.lines().filter(|line| line.contains(" (0x"));
-    let paths = paths.flat_map(|line| line.split_whitespace().filter(|word| word.starts_with('/')));
-    Ok(paths.map(PathBuf::from).collect())
-}
-
-fn copy(from: &Path, to: &Path) -> Result<(), Failure> {
-    let folder = to.parent().map_or(Ok(()), fs::create_dir_all);
-    folder
-        .and_then(|()| fs::copy(from, to))
-        .map(|_| ())
-        .map_err(failed(from))
 }

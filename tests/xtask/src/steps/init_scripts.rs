@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::steps::programs;
+use crate::tools::libraries;
 use crate::tools::packages;
 use crate::tools::run::{self, Failure, failed, root};
 use crate::tools::scratch::Scratch;
@@ -168,10 +169,32 @@ pub(crate) fn check() -> Result<(), Failure> {
             .arg(packaging.join(script));
         run::output(&mut shellcheck)?;
     }
+    compare_versions(&packaging)?;
     let scratch = Scratch::new("vrrp-init")?;
     let root = Root::new(scratch.path().join("root"))?;
     root.openwrt(&packaging.join("openwrt/files"))?;
     root.alpine(&packaging.join("alpine"))
+}
+
+/// Both packages have the version of the workspace. abuild wants an address in each line that names a maintainer.
+fn compare_versions(packaging: &Path) -> Result<(), Failure> {
+    let version = env!("CARGO_PKG_VERSION");
+    for (file, line) in [
+        ("alpine/APKBUILD", format!("pkgver={version}")),
+        ("openwrt/Makefile", format!("PKG_VERSION:={version}")),
+    ] {
+        let path = packaging.join(file);
+        let text = fs::read_to_string(&path).map_err(failed(&path))?;
+        if !text.lines().any(|found| found == line) {
+            return Err(Failure(format!("{}: expected '{line}'", path.display())));
+        }
+        let named = |line: &&str| line.starts_with("# Maintainer:") && !line.contains('@');
+        if let Some(line) = text.lines().find(named) {
+            let file = path.display();
+            return Err(Failure(format!("{file}: no address of mail in '{line}'")));
+        }
+    }
+    Ok(())
 }
 
 /// A root of busybox with our programs.
@@ -188,12 +211,10 @@ impl Root {
         for name in ["vrrpd", "vrrpctl"] {
             root.copy(&built.join(name), &format!("usr/sbin/{name}"), 0o755)?;
         }
-        let mut libraries = Command::new("sh");
-        libraries
-            .args(["-eu", "-c", LIBRARIES, "libraries"])
-            .arg(&root.0)
-            .arg(built.join("vrrpd"));
-        run::output(&mut libraries)?;
+        libraries::copy(&[Path::new("/bin/busybox"), &built.join("vrrpd")], &root.0)?;
+        let null = root.0.join("dev/null");
+        let mut mknod = Command::new("mknod");
+        run::output(mknod.args(["-m", "666"]).arg(null).args(["c", "1", "3"]))?;
         run::output(
             Command::new("chroot")
                 .arg(&root.0)
@@ -278,12 +299,3 @@ impl Root {
             .map_err(failed(&file))
     }
 }
-
-/// Copies the libraries of busybox and of the program `$2` into the root `$1`.
-const LIBRARIES: &str = r#"
-for library in $(ldd /bin/busybox "$2" | grep -o '/[^ :)]*' | grep '\.so' | sort -u); do
-    mkdir -p "$1${library%/*}"
-    cp -L "$library" "$1$library"
-done
-mknod -m 666 "$1/dev/null" c 1 3
-"#;

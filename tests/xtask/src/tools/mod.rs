@@ -3,6 +3,7 @@
 pub(crate) mod apart;
 pub(crate) mod cross;
 pub(crate) mod debian_rust;
+pub(crate) mod libraries;
 pub(crate) mod output;
 pub(crate) mod packages;
 pub(crate) mod paths;
