@@ -104,7 +104,7 @@ fn lwip_page() -> Result<(), Failure> {
 
 /// The engine alone, for boards of this target.
 fn library(target: &str) -> Result<PathBuf, Failure> {
-    let mut cargo = bare_metal::cargo_for("rustc", target)?;
+    let mut cargo = bare_metal::cargo_for("rustc", &[target])?;
     let package = ["--release", "--package", "vrrp-ffi"];
     cargo.args(package).arg("--no-default-features");
     // A microcontroller has no shared libraries.

@@ -260,7 +260,7 @@ pub(crate) fn folder() -> PathBuf {
 
 /// `cargo SUBCOMMAND` in the firmware's own workspace.
 fn bare_metal(subcommand: &str) -> Result<Command, Failure> {
-    in_workspace(cargo_for(subcommand, TARGET)?)
+    in_workspace(cargo_for(subcommand, &[TARGET])?)
 }
 
 fn in_workspace(mut command: Command) -> Result<Command, Failure> {
@@ -331,7 +331,7 @@ fn build_signing_firmware() -> Result<PathBuf, Failure> {
 
 /// Builds a package to be weighed: with the same compiler everywhere.
 fn build_weighed(package: &str, features: &[&str]) -> Result<PathBuf, Failure> {
-    let mut build = in_workspace(cargo_with_core("build", TARGET)?)?;
+    let mut build = in_workspace(cargo_with_core("build", TARGET, &target_dir())?)?;
     let package_args = ["--release", "--package", package];
     run::run(build.args(package_args).args(features))?;
     Ok(release(package))

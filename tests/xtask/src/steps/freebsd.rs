@@ -257,7 +257,7 @@ fn headers(zig: &Zig) -> Result<(), Failure> {
 fn build(verb: &str, target: &str, zig: &Zig) -> Result<Command, Failure> {
     packages::need(packages::FREEBSD)?;
     let library = "std,test,panic_unwind,panic_abort";
-    let mut command = debian_rust::cargo(verb, library, target, &folder());
+    let mut command = debian_rust::cargo(verb, library, &[target], &folder());
     let machine = target.split('-').next().unwrap_or_default();
     debian_rust::link_with(&mut command, target, &compiler(zig, machine)?);
     // An incremental build would only cost space here.

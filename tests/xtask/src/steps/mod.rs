@@ -294,15 +294,12 @@ fn features() -> Result<(), Failure> {
 
 /// The libraries for microcontrollers, where there is no std to lean on by mistake.
 fn no_std() -> Result<(), Failure> {
-    for target in bare_metal::TARGETS {
-        let mut build = bare_metal::cargo_for("build", target)?;
-        build.args(["--release"]);
-        for package in bare_metal::PACKAGES {
-            build.args(["--package", package]);
-        }
-        run::run(&mut build)?;
+    let mut build = bare_metal::cargo_for("build", bare_metal::TARGETS)?;
+    build.arg("--release");
+    for package in bare_metal::PACKAGES {
+        build.args(["--package", package]);
     }
-    Ok(())
+    run::run(&mut build)
 }
 
 fn manuals() -> Result<(), Failure> {

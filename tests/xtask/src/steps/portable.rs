@@ -97,7 +97,7 @@ fn build(target: &Target, zig: &Zig) -> Result<PathBuf, Failure> {
     let folder = target_dir().join("static");
     let script = folder.join(format!("cc-{}", target.name));
     let linker = zig.script(&script, target.zig, "--target=*")?;
-    let mut command = debian_rust::cargo("build", "std,panic_abort", target.rust, &folder);
+    let mut command = debian_rust::cargo("build", "std,panic_abort", &[target.rust], &folder);
     command.args(["--profile", PROFILE]).args(PROGRAMS);
     paths::remap_with(
         &mut command,

@@ -50,7 +50,7 @@ impl Machine {
     pub(crate) fn cargo(&self, verb: &str) -> Result<Command, Failure> {
         packages::need(self.packages)?;
         let library = "std,panic_abort";
-        let mut command = debian_rust::cargo(verb, library, self.rust, &install_dir());
+        let mut command = debian_rust::cargo(verb, library, &[self.rust], &install_dir());
         debian_rust::link_with(&mut command, self.rust, Path::new(self.compiler));
         Ok(command)
     }

@@ -8,16 +8,17 @@ use crate::tools::run::root;
 /// Debian's cargo, wherever another one comes first.
 pub(crate) const CARGO: &str = "/usr/bin/cargo";
 
-/// `cargo VERB` for `target` with its output in `folder`, for the caller to add arguments to. `library` names
+/// `cargo VERB` for `targets` with its output in `folder`, for the caller to add arguments to. `library` names
 /// the crates of Rust's library that are built as well, such as `std,panic_abort`.
-pub(crate) fn cargo(verb: &str, library: &str, target: &str, folder: &Path) -> Command {
+pub(crate) fn cargo(verb: &str, library: &str, targets: &[&str], folder: &Path) -> Command {
     let mut command = Command::new(CARGO);
     // `-Z` and `--target` come before everything else.
     command
         .current_dir(root())
         .arg(verb)
         .arg(format!("-Zbuild-std={library}"))
-        .args(["--target", target, "--target-dir"])
+        .args(targets.iter().flat_map(|target| ["--target", target]))
+        .arg("--target-dir")
         .arg(folder)
         .env("PATH", "/usr/bin:/bin")
         .env("RUSTC", "/usr/bin/rustc")
@@ -45,7 +46,7 @@ mod tests {
     #[test]
     fn a_target_has_its_linker_and_c_compiler() {
         let target = "riscv64gc-unknown-linux-musl";
-        let mut command = cargo("build", "std", target, Path::new("/out"));
+        let mut command = cargo("build", "std", &[target], Path::new("/out"));
         link_with(&mut command, target, Path::new("/cc"));
         let arguments: Vec<_> = command.get_args().collect();
         let expected = ["build", "-Zbuild-std=std", "--target", target];

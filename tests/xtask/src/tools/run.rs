@@ -71,6 +71,20 @@ pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     }
 }
 
+/// Does two things at once; the first failure of the two. They must not build in the same target folder: cargo
+/// would have one wait for the other.
+pub(crate) fn both(
+    one: impl FnOnce() -> Result<(), Failure>,
+    other: impl FnOnce() -> Result<(), Failure> + Send,
+) -> Result<(), Failure> {
+    std::thread::scope(|scope| {
+        let other = scope.spawn(other);
+        let one = one();
+        let other = other.join();
+        one.and(other.unwrap_or_else(|_| Err(Failure("panicked".into()))))
+    })
+}
+
 /// Runs cargo in the workspace. It shows what it builds, which may take minutes.
 pub(crate) fn build(args: &[&str]) -> Result<(), Failure> {
     run(cargo().current_dir(root()).args(args))
