@@ -1,5 +1,6 @@
 //! Our own daemon.
 
+#[cfg(target_os = "linux")]
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -84,6 +85,7 @@ pub fn vrrpctl(host: &Host, words: &[&str]) -> String {
 }
 
 /// The state of the first virtual router of a host, as vrrpctl says it. Empty: there is none.
+#[cfg(target_os = "linux")]
 pub fn vrrpctl_state(host: &Host) -> String {
     let status = vrrpctl(host, &["status"]);
     let line = status.lines().find(|line| line.starts_with("VRID "));
@@ -93,6 +95,7 @@ pub fn vrrpctl_state(host: &Host) -> String {
 }
 
 /// The packets that a host has discarded for its only virtual router, by reason.
+#[cfg(target_os = "linux")]
 pub fn vrrpctl_drops(host: &Host) -> BTreeMap<String, u64> {
     let stats = vrrpctl(host, &["stats"]);
     let of_router = stats
