@@ -193,9 +193,12 @@ fn within_scratch(names: &[String]) -> Result<(), Failure> {
     let mut command = Command::new(ourselves);
     command.arg("test").args(names);
     command.env("TMPDIR", scratch.path()).env(WITHIN, "1");
-    if std::env::var_os("CARGO_INCREMENTAL").is_none() {
-        // Incremental data would be more than half of the octets written.
-        command.env("CARGO_INCREMENTAL", "0");
+    // Incremental data would be more than half of the octets written; the lines of a backtrace take time in each
+    // crate and each link.
+    for variable in ["CARGO_INCREMENTAL", "CARGO_PROFILE_DEV_DEBUG"] {
+        if std::env::var_os(variable).is_none() {
+            command.env(variable, "0");
+        }
     }
     let status = command.status().map_err(|e| Failure(e.to_string()))?;
     drop(scratch);
