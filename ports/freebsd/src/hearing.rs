@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv6Addr};
 
 use vrrp_core::Family;
+use vrrp_core::wire::mld::solicited_node;
 use vrrp_host::{HostIf, PlatformError};
 use vrrp_port_kit::{Serving, VirtualMac as _};
 
 use crate::bpf::Wanted;
-use crate::sockets::solicited_node;
 use crate::state::State;
 use crate::sys::Queue;
 

@@ -242,12 +242,6 @@ fn in_fib(fd: OwnedFd, fib: u32) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
-/// The group that solicitations for an address go to (RFC 4291 section 2.7.1).
-pub(crate) fn solicited_node(address: Ipv6Addr) -> Ipv6Addr {
-    let prefix = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00, 0).to_bits();
-    Ipv6Addr::from_bits(prefix | address.to_bits() & 0xff_ffff)
-}
-
 /// The source address in the header of an IP packet.
 fn source_of(packet: &[u8]) -> Option<IpAddr> {
     match packet.first()? >> 4 {

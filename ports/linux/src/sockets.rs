@@ -7,6 +7,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use vrrp_core::Family;
+use vrrp_core::wire::mld::solicited_node;
 use vrrp_host::HostIf;
 use vrrp_port_kit::{InterfaceSockets, KernelIf};
 
@@ -436,22 +437,9 @@ fn raw_socket(family: Family, index: KernelIf) -> io::Result<OwnedFd> {
     Ok(fd)
 }
 
-/// The group that solicitations for an address go to (RFC 4291 section 2.7.1).
-fn solicited_node(address: Ipv6Addr) -> Ipv6Addr {
-    let prefix = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 1, 0xff00, 0).to_bits();
-    Ipv6Addr::from_bits(prefix | address.to_bits() & 0xff_ffff)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_solicited_node_group_keeps_24_bits() {
-        let address: Ipv6Addr = "2001:db8::1234:5678".parse().unwrap();
-        let group: Ipv6Addr = "ff02::1:ff34:5678".parse().unwrap();
-        assert_eq!(solicited_node(address), group);
-    }
 
     #[test]
     fn the_enumerations_index_the_tables() {

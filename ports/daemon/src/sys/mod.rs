@@ -18,7 +18,7 @@ mod descriptors;
 mod processes;
 mod signals;
 mod terminal;
-#[cfg(all(test, target_os = "freebsd"))]
+#[cfg(test)]
 mod tests;
 
 use std::io;
