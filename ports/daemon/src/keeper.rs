@@ -112,11 +112,11 @@ fn writer(dir: StateDir) -> io::Result<WorkThread<Job, Written>> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
     use std::time::{Duration, Instant};
 
     use super::*;
     use crate::patience::patient;
+    use crate::scratch::Directory;
 
     const FILE: StateFile = StateFile {
         name: "things",
@@ -126,8 +126,7 @@ mod tests {
 
     #[test]
     fn the_keeper_writes_in_order_and_tells_each_outcome() {
-        let name = format!("vrrpd-keeper-{}", std::process::id());
-        let path = std::env::temp_dir().join(name);
+        let path = Directory::new("keeper");
         let mut keeper = Keeper::new(StateDir::new(&path));
         for ticket in 0..10 {
             keeper.write(FILE, ticket, format!("{ticket}").into_bytes());
@@ -144,6 +143,5 @@ mod tests {
         assert!(done[..10].iter().all(|one| one.result.is_ok()));
         assert!(done[10].result.is_err());
         assert_eq!(keeper.dir().read(FILE), Some(b"9".to_vec()));
-        fs::remove_dir_all(path).expect("the directory");
     }
 }

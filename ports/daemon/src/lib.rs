@@ -37,6 +37,8 @@ pub mod poll;
 pub mod privsep;
 pub mod report;
 pub mod scrape;
+#[cfg(test)]
+mod scratch;
 pub mod scripts;
 pub mod sys;
 mod work_thread;

@@ -409,6 +409,7 @@ impl Link {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Directory;
     use std::os::unix::fs::PermissionsExt;
 
     fn specs() -> Vec<CheckSpec> {
@@ -498,8 +499,7 @@ mod tests {
 
     #[test]
     fn a_checker_that_makes_no_sense_is_ended() {
-        let folder = std::env::temp_dir().join(format!("vrrpd-checker-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
+        let folder = Directory::new("checker");
         let program: PathBuf = folder.join("checker");
         let script = "#!/bin/sh\nhead -c 100000 /dev/zero >&0\nexec sleep 60\n";
         std::fs::write(&program, script).expect("a program");
@@ -528,6 +528,5 @@ mod tests {
             handled(&mut process, Instant::now());
             std::thread::sleep(Duration::from_millis(1));
         }
-        std::fs::remove_dir_all(&folder).expect("remove the folder");
     }
 }

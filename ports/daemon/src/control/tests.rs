@@ -15,6 +15,7 @@ use super::{BindError, ControlSocket, Reply, Server, allow_search};
 use crate::logging::capture;
 use crate::patience::patient;
 use crate::poll::PollSet;
+use crate::scratch::Directory;
 use crate::sys;
 use vrrp_control::{Answer, Event, HISTORY, Request, Status, VirtualRouter};
 
@@ -26,7 +27,7 @@ fn server(socket: &ControlSocket) -> Server {
 }
 
 struct Bench {
-    dir: PathBuf,
+    dir: Directory,
     socket: ControlSocket,
     server: Server,
     set: PollSet,
@@ -37,11 +38,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("vrrpd-control-{}-{number}", std::process::id());
-        let dir = std::env::temp_dir().join(name);
-        fs::create_dir_all(&dir).expect("a directory");
+        let dir = Directory::new("control");
         let socket = ControlSocket::bind(&dir.join("s"), None).expect("a socket");
         let server = server(&socket);
         Self {
@@ -83,12 +80,6 @@ impl Bench {
 
     fn turns(&mut self, n: usize) {
         (0..n).for_each(|_| self.turn());
-    }
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.dir);
     }
 }
 
@@ -365,7 +356,7 @@ fn the_socket_is_for_its_owner_or_a_group_only() {
     };
     assert_eq!(mode(&bench.dir.join("s")), 0o600);
     let path = bench.dir.join("t");
-    let group = fs::metadata(&bench.dir).map(|meta| std::os::unix::fs::MetadataExt::gid(&meta));
+    let group = fs::metadata(&*bench.dir).map(|meta| std::os::unix::fs::MetadataExt::gid(&meta));
     let group = group.expect("a group of ours").to_string();
     let server = ControlSocket::bind(&path, Some(&group)).expect("a server");
     assert_eq!(mode(&path), 0o660);

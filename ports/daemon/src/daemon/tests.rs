@@ -10,8 +10,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use platform::FakePlatform;
@@ -25,12 +24,13 @@ use crate::control::{ControlSocket, Server};
 use crate::logging::capture;
 use crate::patience::patient;
 use crate::privsep::tests::serve;
+use crate::scratch::Directory;
 use crate::sys;
 
 const LONG: Duration = Duration::from_secs(20);
 
 struct Bench {
-    dir: PathBuf,
+    dir: Directory,
     daemon: Daemon<FakePlatform>,
     client: BufReader<UnixStream>,
     _control: ControlSocket,
@@ -57,11 +57,7 @@ impl Bench {
     }
 
     fn with(text: impl FnOnce(&Path) -> String) -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("vrrpd-daemon-{}-{number}", std::process::id());
-        let dir = std::env::temp_dir().join(name);
-        fs::create_dir_all(&dir).expect("a directory");
+        let dir = Directory::new("daemon");
         capture::start();
         let log = dir.join("log");
         let script = format!(
@@ -181,12 +177,6 @@ impl Bench {
             Answer::Done { messages } => messages,
             other => panic!("{request:?}: {other:?}"),
         }
-    }
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.dir);
     }
 }
 

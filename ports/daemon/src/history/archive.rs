@@ -143,33 +143,23 @@ fn json(record: &Record) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::path::PathBuf;
 
     use super::*;
     use crate::patience::patient;
+    use crate::scratch::Directory;
     use vrrp_control::{Notice, NoticeKind};
 
-    struct Place(PathBuf);
+    struct Place(Directory);
 
     impl Place {
-        fn new(name: &str) -> Self {
-            let name = format!("vrrpd-history-{}-{name}", std::process::id());
-            let path = std::env::temp_dir().join(name);
-            fs::create_dir_all(&path).expect("a directory");
-            Self(path)
+        fn new() -> Self {
+            Self(Directory::new("history"))
         }
 
         fn dir(&self) -> StateDir {
             let dir = StateDir::new(&self.0.join("state"));
             dir.probe().expect("a directory of ours");
             dir
-        }
-    }
-
-    impl Drop for Place {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
         }
     }
 
@@ -191,7 +181,7 @@ mod tests {
 
     #[test]
     fn the_next_process_finds_the_history_and_goes_on() {
-        let place = Place::new("next");
+        let place = Place::new();
         let mut archive = Archive::open(&place.dir());
         archive.push(notice("one"));
         archive.push(notice("two"));
@@ -206,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_flood_is_written_once_in_ten_seconds() {
-        let place = Place::new("flood");
+        let place = Place::new();
         let mut keeper = Keeper::new(place.dir());
         let mut archive = Archive::default();
         let begin = Instant::now();
@@ -251,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_file_with_a_fault_is_set_aside_and_its_good_part_kept() {
-        let place = Place::new("fault");
+        let place = Place::new();
         let mut archive = Archive::default();
         archive.push(notice("one"));
         let mut octets = archive.contents();

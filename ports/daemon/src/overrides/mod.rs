@@ -227,6 +227,7 @@ impl Book {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scratch::Directory;
 
     fn id(vrid: u8) -> VrId {
         VrId {
@@ -247,7 +248,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_and_what_makes_no_sense_is_set_aside() {
-        let path = std::env::temp_dir().join(format!("vrrpd-overrides-{}", std::process::id()));
+        let path = Directory::new("overrides");
         let dir = StateDir::new(&path);
         assert_eq!(Book::read(&dir), Book::default());
         let book = Book::new(vec![drain(1), drain(2)]);
@@ -272,7 +273,6 @@ mod tests {
             assert!(path.join("overrides.bad").exists());
             assert_eq!(dir.take_aside().len(), 1);
         }
-        std::fs::remove_dir_all(path).expect("the directory");
     }
 
     #[test]

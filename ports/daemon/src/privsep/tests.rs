@@ -2,7 +2,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,7 @@ use super::{ParentHandle, Start};
 use crate::notify::Notifier;
 use crate::patience::patient;
 use crate::poll::PollSet;
+use crate::scratch::Directory;
 use crate::scripts::{Happening, Occasion};
 use vrrp_config::{self as config, Diagnostic};
 
@@ -294,23 +295,6 @@ fn a_file_is_used_with_all_of_its_keys_or_not_at_all() {
     assert_eq!(answer(Some(vec![secret(1); 3])), None);
 }
 
-/// A directory that is gone with the test.
-struct Directory(PathBuf);
-
-impl std::ops::Deref for Directory {
-    type Target = Path;
-
-    fn deref(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 /// Services of a directory, whose file has monotonic numbers or not, and the worker's end of the channel.
 struct Counted {
     dir: Directory,
@@ -323,10 +307,8 @@ fn no_interfaces() -> HostFacts {
 }
 
 impl Counted {
-    fn start(name: &str, monotonic: bool) -> Self {
-        let name = format!("vrrpd-counted-{}-{name}", std::process::id());
-        let dir = Directory(std::env::temp_dir().join(name));
-        fs::create_dir_all(&*dir).expect("a directory");
+    fn start(monotonic: bool) -> Self {
+        let dir = Directory::new("counted");
         let key = dir.join("key");
         fs::write(&key, format!("hex:{}\n", "07".repeat(32))).expect("a key");
         fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).expect("a mode");
@@ -416,7 +398,7 @@ impl Counted {
 
 #[test]
 fn the_next_worker_knows_that_a_reload_was_refused() {
-    let mut one = Counted::start("refused", false);
+    let mut one = Counted::start(false);
     let tell = |one: &mut Counted, message: ToParent| {
         one.worker.send(&message).unwrap();
         let mut network = Facts(no_interfaces);
@@ -444,7 +426,7 @@ fn the_next_worker_knows_that_a_reload_was_refused() {
 
 #[test]
 fn each_life_and_each_reload_has_a_boot_count_after_those_before() {
-    let mut one = Counted::start("lives", false);
+    let mut one = Counted::start(false);
     let state = one.dir.join("state");
     assert_eq!(one.begin().boot_count, None);
     assert!(!state.join("boot-count").exists(), "nobody needs it");
@@ -481,7 +463,7 @@ fn each_life_and_each_reload_has_a_boot_count_after_those_before() {
 
 #[test]
 fn a_boot_count_that_cannot_be_kept_begins_with_the_clock_and_is_told() {
-    let mut one = Counted::start("unkept", true);
+    let mut one = Counted::start(true);
     let kept = one.begin().boot_count.expect("a number");
     let dir = one.stop();
     let state = dir.join("state");
@@ -498,7 +480,7 @@ fn a_boot_count_that_cannot_be_kept_begins_with_the_clock_and_is_told() {
 
 #[test]
 fn a_boot_count_that_is_lost_or_makes_no_sense_is_a_warning_and_a_record_until_a_reload() {
-    let mut one = Counted::start("broken", true);
+    let mut one = Counted::start(true);
     let state = one.dir.join("state");
     let expect = |one: &mut Counted, wanted: &str| {
         let beginning = one.begin();

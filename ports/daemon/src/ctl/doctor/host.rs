@@ -382,28 +382,20 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+    use crate::scratch::Directory;
     use vrrp_control::VirtualRouter;
 
-    struct Root(PathBuf);
+    struct Root(Directory);
 
     impl Root {
-        fn new(name: &str) -> Self {
-            let name = format!("vrrpd-doctor-{}-{name}", std::process::id());
-            let path = std::env::temp_dir().join(name);
-            fs::create_dir_all(&path).expect("a directory");
-            Self(path)
+        fn new() -> Self {
+            Self(Directory::new("doctor"))
         }
 
         fn write(&self, path: &str, text: &str) {
             let path = self.0.join(path);
             fs::create_dir_all(path.parent().expect("a parent")).expect("directories");
             fs::write(path, text).expect("a file");
-        }
-    }
-
-    impl Drop for Root {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
         }
     }
 
@@ -443,8 +435,8 @@ mod tests {
 
     #[test]
     fn services_are_judged_by_where_they_listen() {
-        let root = Root::new("services");
-        let host = Host::of(&root.0);
+        let root = Root::new();
+        let host = Host::of(&*root.0);
         root.write("proc/sys/net/ipv4/ip_nonlocal_bind", "0\n");
         let tcp = |address, port| table(&[line(address, port, "0A")]);
         for (address, expected) in [
@@ -486,8 +478,8 @@ mod tests {
 
     #[test]
     fn a_bridge_that_listens_and_does_not_ask_is_found() {
-        let root = Root::new("bridge");
-        let host = Host::of(&root.0);
+        let root = Root::new();
+        let host = Host::of(&*root.0);
         root.write("sys/class/net/br0/bridge/multicast_snooping", "1\n");
         root.write("sys/class/net/br0/bridge/multicast_querier", "0\n");
         assert_eq!(ids(&host), [""; 0], "of another interface");
@@ -500,8 +492,8 @@ mod tests {
 
     #[test]
     fn limits_of_the_process_and_the_clock_are_found() {
-        let root = Root::new("process");
-        let mut host = Host::of(&root.0);
+        let root = Root::new();
+        let mut host = Host::of(&*root.0);
         let limits = |n| {
             format!("Limit   Soft Limit  Hard Limit  Units\nMax open files   {n}   4096   files\n")
         };

@@ -13,6 +13,7 @@ use crate::daemon::tests::platform::FakePlatform;
 use crate::patience::patient;
 use crate::privsep::channel::MessageChannel;
 use crate::privsep::messages::{MAX_TO_PARENT, MAX_TO_WORKER, ToParent};
+use crate::scratch::Directory;
 
 /// The worker's ends, and the number of its process, which sleeps.
 struct Far {
@@ -70,8 +71,7 @@ fn crashes<P: PrivilegedPlatform>(parent: &Parent<P>) -> Vec<String> {
 
 #[test]
 fn each_end_of_a_worker_is_taken_and_recorded_with_its_cause() {
-    let dir = std::env::temp_dir().join(format!("vrrpd-parent-{}", std::process::id()));
-    std::fs::create_dir_all(&dir).expect("a directory");
+    let dir = Directory::new("parent");
     let fars = Rc::new(RefCell::new(Vec::<Far>::new()));
     let started = fars.clone();
     let mut pids = Vec::new();
@@ -130,7 +130,6 @@ fn each_end_of_a_worker_is_taken_and_recorded_with_its_cause() {
         sys::ended(next).is_err(),
         "its end was taken: it is no zombie"
     );
-    std::fs::remove_dir_all(dir).expect("the directory");
 }
 
 #[test]

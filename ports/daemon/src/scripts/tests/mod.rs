@@ -8,8 +8,6 @@ mod processes;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use vrrp_core::{Family, Peer, Vrid};
@@ -17,6 +15,7 @@ use vrrp_core::{Family, Peer, Vrid};
 use super::*;
 use crate::logging::capture;
 use crate::patience::patient;
+use crate::scratch::Directory;
 
 /// A timeout that no test reaches unless it moves the clock that far.
 const LONG: Duration = Duration::from_secs(20);
@@ -26,7 +25,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// A directory of scripts for one test, gone afterwards.
 struct Bench {
-    dir: PathBuf,
+    dir: Directory,
     scripts: Scripts,
     set: PollSet,
     /// The time as the scripts are told it. It stands still unless a test moves it.
@@ -35,11 +34,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let name = format!("vrrpd-scripts-{}-{number}", std::process::id());
-        let dir = std::env::temp_dir().join(name);
-        fs::create_dir_all(&dir).expect("a directory");
+        let dir = Directory::new("scripts");
         capture::start();
         Self {
             dir,
@@ -138,7 +133,6 @@ impl Bench {
 impl Drop for Bench {
     fn drop(&mut self) {
         self.scripts.kill_all();
-        let _ = fs::remove_dir_all(&self.dir);
     }
 }
 
