@@ -41,28 +41,28 @@ const TARGETS: [Target; 4] = [
         rust: "x86_64-unknown-linux-musl",
         zig: "x86_64-linux-musl",
         emulator: "qemu-x86_64-static",
-        most: 7_500_000,
+        most: 7_000_000,
     },
     Target {
         name: "aarch64",
         rust: "aarch64-unknown-linux-musl",
         zig: "aarch64-linux-musl",
         emulator: "qemu-aarch64-static",
-        most: 7_500_000,
+        most: 6_300_000,
     },
     Target {
         name: "armv7",
         rust: "armv7-unknown-linux-musleabihf",
         zig: "arm-linux-musleabihf -mcpu=generic+v7a+vfp3-d32+thumb2-neon",
         emulator: "qemu-arm-static",
-        most: 6_300_000,
+        most: 6_450_000,
     },
     Target {
         name: "riscv64",
         rust: "riscv64gc-unknown-linux-musl",
         zig: "riscv64-linux-musl",
         emulator: "qemu-riscv64-static",
-        most: 7_500_000,
+        most: 5_750_000,
     },
 ];
 
