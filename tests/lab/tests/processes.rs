@@ -193,6 +193,35 @@ fn a_leased_address_goes_when_both_processes_stand_still() {
 }
 
 #[test]
+fn a_parent_that_stands_still_under_a_lease_hands_over() {
+    for vmac in [true, false] {
+        let pair = leased(vmac);
+        let begun = Instant::now();
+        let parent = pair.clarinet.pid();
+        signal(parent, libc::SIGSTOP).expect("a running process");
+        pair.network.jimbob.forget_neighbours();
+        pair.wait_master("fridge");
+        println!(
+            "virtual MAC {vmac}, lease {LEASE} s: handed over after {:.2} s",
+            begun.elapsed().as_secs_f64()
+        );
+        wait_until(LIMIT, "the address has gone by itself", || {
+            !pair.network.clarinet.has_address(ADDRESS)
+        });
+        signal(parent, libc::SIGCONT).expect("a stopped process");
+        wait_until(LIMIT, "another worker", || {
+            let mut log = pair.clarinet.log().into_iter();
+            log.any(|(_, said)| said.contains("the new worker process has started"))
+        });
+        let mut log = pair.clarinet.log().into_iter();
+        let line = "the parent process stands still";
+        assert!(log.any(|(_, said)| said.contains(line)));
+        // It does not preempt.
+        pair.wait_master("fridge");
+    }
+}
+
+#[test]
 fn a_leased_address_goes_when_both_processes_are_killed() {
     let mut pair = leased(true);
     let worker = pair.clarinet.worker();

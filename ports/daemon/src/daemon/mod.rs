@@ -6,6 +6,7 @@ mod events;
 mod history;
 mod limit;
 mod overrides;
+mod parent;
 mod reload;
 mod requests;
 #[cfg(test)]
@@ -115,6 +116,8 @@ pub struct Daemon<P: Platform> {
     crashes: u64,
     set: PollSet,
     fault: Fault,
+    /// See [`look_at_parent`](Self::look_at_parent).
+    parent_in_doubt: Option<Instant>,
     tidy_at: Option<Instant>,
     /// The line that the service manager shows.
     shown: String,
@@ -182,6 +185,7 @@ impl<P: Platform> Daemon<P> {
             crashes: parts.crashes,
             set: PollSet::default(),
             fault: Fault::default(),
+            parent_in_doubt: None,
             tidy_at: None,
             shown: String::new(),
             overrides: Overrides::new(parts.overrides),
@@ -234,6 +238,7 @@ impl<P: Platform> Daemon<P> {
         }
         let changed = self.take_events(now);
         self.take_signals(now)?;
+        self.look_at_parent(now)?;
         self.take_news(now);
         self.go_on_with_overrides(now);
         self.serve_clients(now);
@@ -297,6 +302,7 @@ impl<P: Platform> Daemon<P> {
             (self.backlog || self.parent.is_due()).then_some(now),
             stop,
             self.fault.paused_until,
+            self.parent_deadline(),
             self.tidy_at,
         ];
         all.into_iter().flatten().min()

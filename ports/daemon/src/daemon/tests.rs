@@ -223,6 +223,28 @@ fn nothing_is_brought_back_while_the_clock_is_in_doubt() {
 }
 
 #[test]
+fn a_parent_that_says_nothing_for_a_lease_ends_the_worker_which_hands_over() {
+    let mut bench = Bench::with(|dir| format!("[GLOBAL]\nlease = 2\n{}", sections(dir, 200)));
+    bench.until_masters();
+    let began = Instant::now();
+    let end = began + patient(LONG);
+    let error = loop {
+        assert!(Instant::now() < end, "it goes on");
+        match bench.daemon.turn(Some(Duration::from_millis(5))) {
+            Ok(goes_on) => assert!(goes_on),
+            Err(error) => break error.to_string(),
+        }
+    };
+    let expected = "the parent process stands still: it has said nothing for ";
+    assert!(error.starts_with(expected), "{error}");
+    let reports = bench.daemon.host.statuses();
+    assert!(
+        reports.iter().all(|report| report.status.handing_over),
+        "{reports:?}"
+    );
+}
+
+#[test]
 fn a_start_is_logged_told_to_scripts_and_seen_in_status() {
     let mut bench = Bench::new();
     bench.until_masters();

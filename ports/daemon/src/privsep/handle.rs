@@ -55,6 +55,8 @@ pub struct ParentHandle {
     /// Outcomes of writes and counts that were not taken yet.
     kept: Vec<(u64, Result<(), String>)>,
     counted: Vec<(VrId, Result<u64, String>)>,
+    /// When it said something last.
+    heard: Instant,
     /// It is not there any more.
     gone: Option<io::ErrorKind>,
 }
@@ -158,6 +160,7 @@ impl ParentHandle {
             let why = format!("the parent is vrrpd {version}: restart vrrpd");
             return Err(io::Error::other(why));
         }
+        let now = Instant::now();
         let handle = Self {
             channel,
             signals: 0,
@@ -175,9 +178,9 @@ impl ParentHandle {
             lost,
             kept: Vec::new(),
             counted: Vec::new(),
+            heard: now,
             gone: None,
         };
-        let now = Instant::now();
         let start = Start {
             file,
             text: octets(&text),
@@ -198,6 +201,11 @@ impl ParentHandle {
             refused_reload,
         };
         Ok((handle, start))
+    }
+
+    /// When the parent said something last, as far as was [taken](Self::take).
+    pub fn heard(&self) -> Instant {
+        self.heard
     }
 
     /// Readable when [`take`](Self::take) is due.
@@ -411,6 +419,7 @@ impl ParentHandle {
             return Err(kind.into());
         }
         while let Some(message) = self.channel.receive()? {
+            self.heard = Instant::now();
             match message {
                 ToWorker::Begin(_) => return Err(io::ErrorKind::InvalidData.into()),
                 ToWorker::Ping(number) => self.send(&ToParent::Pong(number)),

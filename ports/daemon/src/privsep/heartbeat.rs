@@ -70,12 +70,12 @@ impl Heartbeat {
             number: 0,
             state: State::Quiet(now),
         };
-        heartbeat.configure(config, lease);
+        heartbeat.configure(config, lease, now);
         heartbeat
     }
 
     /// Another configuration is in force. Each answer renews a lease, given in seconds.
-    pub(super) fn configure(&mut self, config: &HostConfig, lease: Option<u32>) {
+    pub(super) fn configure(&mut self, config: &HostConfig, lease: Option<u32>, now: Instant) {
         let down_intervals = config.virtual_routers.iter().map(|spec| {
             let settings = &spec.settings;
             let interval = settings.advert_interval;
@@ -85,6 +85,9 @@ impl Heartbeat {
         self.patience = shortest.clamp(LEAST, MOST);
         let of_lease = lease.map(|seconds| Duration::from_secs(seconds.into()) / 3);
         self.rest = (self.patience / 2).min(of_lease.unwrap_or(MOST));
+        if let State::Quiet(next) = &mut self.state {
+            *next = (*next).min(now + self.rest);
+        }
     }
 
     /// When [`look`](Self::look) is due.
@@ -162,6 +165,18 @@ mod tests {
         assert_eq!(heartbeat.deadline(), now + Duration::from_secs(1));
         // Its patience is not that of the lease.
         assert_eq!(heartbeat.patience, MOST);
+    }
+
+    #[test]
+    fn a_lease_that_a_reload_begins_is_renewed_in_its_time() {
+        let now = Instant::now();
+        let mut heartbeat = Heartbeat::new(&HostConfig::default(), None, now);
+        assert_eq!(heartbeat.look(now), Beat::Ping(1));
+        heartbeat.answered(1, now);
+        assert_eq!(heartbeat.deadline(), now + MOST / 2);
+        let soon = now + Duration::from_millis(100);
+        heartbeat.configure(&HostConfig::default(), Some(3), soon);
+        assert_eq!(heartbeat.deadline(), soon + Duration::from_secs(1));
     }
 
     #[test]

@@ -100,7 +100,7 @@ fn turn_until_stopped<P: Platform>(daemon: &mut Daemon<P>) -> Result<(), Failure
         match daemon.turn(None) {
             Ok(true) => {}
             Ok(false) => return Ok(()),
-            Err(error) => return Err((FAILED, format!("cannot wait: {error}"))),
+            Err(error) => return Err((FAILED, format!("cannot go on: {error}"))),
         }
     }
 }

@@ -269,7 +269,7 @@ impl<P: PrivilegedPlatform> Parent<P> {
         };
         if said.adopted {
             self.network.set_lease(self.services.lease);
-            heartbeat.configure(&self.services.host, self.services.lease);
+            heartbeat.configure(&self.services.host, self.services.lease, now);
         }
         if let Some(number) = said.pong {
             heartbeat.answered(number, now);
