@@ -38,6 +38,8 @@ struct Entry {
     trouble: Option<Trouble>,
     /// Another program removed it, and it was installed again: the looks for which this is still said.
     restored: u8,
+    /// It was installed, and the system does not list it any more: one that is there now is not ours.
+    missing: bool,
 }
 
 /// Why a step failed.
@@ -93,6 +95,22 @@ impl Routing {
     /// How many items another program had removed and were installed again.
     pub fn restored(&self) -> u64 {
         self.restored
+    }
+
+    /// Whether an item of this kind is installed, as far as is known.
+    pub fn has_installed(&self, mut is: impl FnMut(&RoutingItem) -> bool) -> bool {
+        let mut items = self.items.iter();
+        items.any(|(item, entry)| entry.installed.is_some() && !entry.missing && is(item))
+    }
+
+    /// Compares the installed items with those that the system lists. One that is not there, of which
+    /// another program has put one in its place, is no longer ours from the next step on.
+    pub fn compare(&mut self, mut is_there: impl FnMut(&RoutingItem, Option<KernelIf>) -> bool) {
+        for (item, entry) in &mut self.items {
+            if let Some(index) = entry.installed {
+                entry.missing = !is_there(item, index);
+            }
+        }
     }
 
     /// Whether a step failed: it is to be tried again, after [`doubt`](Self::doubt).
@@ -163,6 +181,7 @@ impl Routing {
         let Some(entry) = self.items.get_mut(item) else {
             return Added::Foreign;
         };
+        let was_missing = std::mem::take(&mut entry.missing);
         entry.trouble = match result {
             Ok(()) => {
                 if self.quiet && entry.installed.is_some() && entry.trouble.is_none() {
@@ -173,9 +192,15 @@ impl Routing {
                 None
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                if was_missing {
+                    entry.installed = None;
+                }
                 entry.installed.is_none().then_some(Trouble::Foreign)
             }
-            Err(error) => Some(Trouble::Refused(error.to_string())),
+            Err(error) => {
+                entry.missing = was_missing;
+                Some(Trouble::Refused(error.to_string()))
+            }
         };
         match entry.trouble {
             Some(Trouble::Foreign) => Added::Foreign,
@@ -401,5 +426,50 @@ mod tests {
         look(&mut routing, Err(io::ErrorKind::NetworkDown.into()));
         look(&mut routing, Ok(()));
         assert_eq!(routing.restored(), 1);
+    }
+
+    #[test]
+    fn one_that_another_program_replaced_is_foreign_until_that_is_gone() {
+        let (mut routing, mut routers) = (Routing::default(), Table::default());
+        prepare(&mut routers, 1, &[ROUTE, RULE]);
+        serve(&mut routers, 1);
+        steps(&mut routing, &routers);
+        routing.added(&item(ROUTE), None, Ok(()));
+        routing.added(&item(RULE), None, Ok(()));
+        let look = |routing: &mut Routing, result| {
+            routing.look();
+            assert_eq!(routing.steps(&routers).len(), 2);
+            routing.added(&item(RULE), None, Err(io::ErrorKind::AlreadyExists.into()));
+            routing.added(&item(ROUTE), None, result)
+        };
+        let there = || Err(io::ErrorKind::AlreadyExists.into());
+        // Removed and installed again, which is said for a minute, and then replaced.
+        look(&mut routing, Ok(()));
+        routing.compare(|_, _| true);
+        assert_eq!(look(&mut routing, there()), Added::Ours);
+        assert!(routing.has_installed(|one| *one == item(ROUTE)));
+        routing.compare(|one, _| *one != item(ROUTE));
+        assert!(!routing.has_installed(|one| *one == item(ROUTE)));
+        // A refusal tells nothing of it.
+        look(&mut routing, Err(io::ErrorKind::NetworkDown.into()));
+        for _ in 0..2 {
+            assert_eq!(look(&mut routing, there()), Added::Foreign);
+            let left = "is not installed: there is one already that vrrpd did not install";
+            assert_eq!(texts(&routing).len(), 1);
+            assert!(texts(&routing)[0].contains(left), "{:?}", texts(&routing));
+        }
+        assert_eq!(look(&mut routing, Ok(())), Added::Ours);
+        assert_eq!(look(&mut routing, there()), Added::Ours);
+        assert_eq!(routing.restored(), 1);
+        // Gone by itself: what comes in its place is ours again.
+        routing.compare(|one, _| *one != item(ROUTE));
+        assert_eq!(look(&mut routing, Ok(())), Added::Ours);
+        assert_eq!(look(&mut routing, there()), Added::Ours);
+        // A foreign one is not removed.
+        routing.compare(|one, _| *one != item(ROUTE));
+        look(&mut routing, there());
+        routers.take_served(key(1));
+        let expected = [format!("- {RULE}"), format!("forget {ROUTE}")];
+        assert_eq!(steps(&mut routing, &routers), expected);
     }
 }

@@ -317,7 +317,10 @@ fn list(netlink: &mut Netlink) -> io::Result<Links> {
 }
 
 /// The routes or rules that bear our mark, as dumps tell them.
-fn marked_items(netlink: &mut Netlink, asks: [fn(&mut Requests); 2]) -> io::Result<Vec<Vec<u8>>> {
+pub(crate) fn marked_items(
+    netlink: &mut Netlink,
+    asks: [fn(&mut Requests); 2],
+) -> io::Result<Vec<Vec<u8>>> {
     let mut found = Vec::new();
     for ask in asks {
         let events = match netlink.dump(ask) {

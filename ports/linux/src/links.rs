@@ -105,6 +105,7 @@ impl Links {
             }
             Event::Route(_)
             | Event::Rule(_)
+            | Event::RouteLost(_)
             | Event::Sysctl(_)
             | Event::Done
             | Event::Result(_) => {}

@@ -6,6 +6,7 @@ mod parse;
 mod routing;
 mod socket;
 
+use encode::REPLACE;
 pub(crate) use encode::{
     AddressRoute, Requests, address, address_and_route, blackhole, create_macvlan, delete_group,
     delete_link, delete_route, dump_addresses, dump_links, dump_routes_ipv4, dump_routes_ipv6,
@@ -13,9 +14,10 @@ pub(crate) use encode::{
     loopback_address, network_of, network_of_ipv6, network_route, renew_address,
 };
 pub(crate) use parse::{
-    Address, Event, Link, decode, messages, route_device, route_network, rule_priority,
+    Address, Event, Link, RoutePlace, decode, messages, route_device, route_network, rule_priority,
 };
-pub(crate) use routing::{delete_rule, dump_rules_ipv4, dump_rules_ipv6, item};
+use parse::{RTM_PROTOCOL, is_multipath, route_gateway, route_place};
+pub(crate) use routing::{delete_rule, dump_rules_ipv4, dump_rules_ipv6, is_there, item, place_of};
 pub(crate) use socket::{Monitor, Netlink};
 
 /// The mark of our addresses (IFA_PROTO), routes (rtm_protocol) and rules (FRA_PROTOCOL): the IP protocol number of
@@ -68,6 +70,7 @@ const RTA_GATEWAY: u16 = 5;
 const RTA_PRIORITY: u16 = 6;
 const RTA_PREFSRC: u16 = 7;
 const RTA_METRICS: u16 = 8;
+const RTA_MULTIPATH: u16 = 9;
 const RTA_TABLE: u16 = 15;
 
 const FRA_DST: u16 = 1;

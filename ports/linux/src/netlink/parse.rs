@@ -9,6 +9,9 @@ use super::*;
 
 const IFA_F_SECONDARY: u32 = 0x01;
 
+/// The octet of a struct rtmsg that is its protocol.
+pub(super) const RTM_PROTOCOL: usize = 5;
+
 /// One netlink message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Message<'a> {
@@ -35,10 +38,21 @@ pub(crate) enum Event {
     Route(Vec<u8>),
     /// A rule that bears our mark, likewise.
     Rule(Vec<u8>),
+    /// A route of ours has gone from this place, or another route has replaced the one there.
+    RouteLost(RoutePlace),
     /// The end of a dump.
     Done,
     /// The answer to a request: 0, or a number of errno.
     Result(i32),
+}
+
+/// The place of a route: the kernel adds one alone there with NLM_F_EXCL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RoutePlace {
+    pub(crate) address: IpAddr,
+    pub(crate) prefix_len: u8,
+    pub(crate) table: u32,
+    pub(crate) metric: u32,
 }
 
 /// A link.
@@ -167,7 +181,12 @@ pub(crate) fn decode(message: &Message<'_>) -> Option<Event> {
         RTM_NEWLINK => link(message.body).map(Event::Link),
         RTM_DELLINK => link(message.body).map(|link| Event::LinkGone(link.index)),
         RTM_NEWADDR => address(message.body).map(Event::Address),
+        // A replacement is no removal to the kernel: this flag of the notice alone tells.
+        RTM_NEWROUTE if message.flags & REPLACE != 0 => {
+            route_place(message.body).map(Event::RouteLost)
+        }
         RTM_NEWROUTE => route(message.body).map(Event::Route),
+        RTM_DELROUTE => route_place(&route(message.body)?).map(Event::RouteLost),
         RTM_NEWRULE => rule(message.body).map(Event::Rule),
         RTM_DELADDR => address(message.body).map(Event::AddressGone),
         RTM_NEWNETCONF => sysctl(message.body),
@@ -260,8 +279,7 @@ fn sysctl(body: &[u8]) -> Option<Event> {
 }
 
 fn route(body: &[u8]) -> Option<Vec<u8>> {
-    const PROTOCOL: usize = 5;
-    (*body.get(PROTOCOL)? == OUR_PROTOCOL).then(|| body.to_vec())
+    (*body.get(RTM_PROTOCOL)? == OUR_PROTOCOL).then(|| body.to_vec())
 }
 
 fn rule(body: &[u8]) -> Option<Vec<u8>> {
@@ -291,6 +309,38 @@ pub(crate) fn route_network(route: &[u8]) -> Option<(IpAddr, u8)> {
             len,
         )),
     }
+}
+
+/// The place of a route. Returns `None` for one that is chosen by more than its destination.
+pub(crate) fn route_place(route: &[u8]) -> Option<RoutePlace> {
+    let (address, prefix_len) = route_network(route)?;
+    let (source_len, tos) = (*route.get(2)?, *route.get(3)?);
+    let mut place = RoutePlace {
+        address,
+        prefix_len,
+        table: u32::from(*route.get(4)?),
+        metric: 0,
+    };
+    for (kind, value) in attributes(route.get(12..)?) {
+        match kind {
+            RTA_TABLE => place.table = u32_at(value, 0)?,
+            RTA_PRIORITY => place.metric = u32_at(value, 0)?,
+            _ => {}
+        }
+    }
+    (source_len == 0 && tos == 0).then_some(place)
+}
+
+/// The next hop of a route.
+pub(crate) fn route_gateway(route: &[u8]) -> Option<IpAddr> {
+    let (_, value) = attributes(route.get(12..)?).find(|(kind, _)| *kind == RTA_GATEWAY)?;
+    ip(*route.first()?, value)
+}
+
+/// Whether a route has several next hops.
+pub(crate) fn is_multipath(route: &[u8]) -> bool {
+    let mut attributes = attributes(route.get(12..).unwrap_or_default());
+    attributes.any(|(kind, _)| kind == RTA_MULTIPATH)
 }
 
 /// The number of the link that a route leads out by.
@@ -368,6 +418,17 @@ mod tests {
         5, 0, 11, 0, 112, 0, 0, 0, // IFA_PROTO
     ];
 
+    // Laid out by hand after linux/rtnetlink.h.
+    #[rustfmt::skip]
+    const REPLACEMENT: &[u8] = &[
+        60, 0, 0, 0, 24, 0, 0, 1, 7, 0, 0, 0, 1, 2, 3, 4, // header, NLM_F_REPLACE
+        2, 16, 0, 0, 254, 3, 0, 1, 0, 0, 0, 0, // rtmsg, RTPROT_BOOT
+        8, 0, 15, 0, 44, 1, 0, 0, // RTA_TABLE
+        8, 0, 1, 0, 10, 8, 0, 0, // RTA_DST
+        8, 0, 6, 0, 5, 0, 0, 0, // RTA_PRIORITY
+        8, 0, 5, 0, 192, 0, 2, 1, // RTA_GATEWAY
+    ];
+
     fn index(number: u32) -> KernelIf {
         KernelIf::new(number).unwrap()
     }
@@ -432,6 +493,34 @@ mod tests {
     }
 
     #[test]
+    fn a_replacement_of_a_route_and_the_removal_of_ours_name_the_place() {
+        let place = RoutePlace {
+            address: [10, 8, 0, 0].into(),
+            prefix_len: 16,
+            table: 300,
+            metric: 5,
+        };
+        assert_eq!(events(REPLACEMENT), [Event::RouteLost(place)]);
+        let with = |octets: &[(usize, u8)]| {
+            let mut data = REPLACEMENT.to_vec();
+            for (at, octet) in octets {
+                data[*at] = *octet;
+            }
+            data
+        };
+        // Added, as the flags say, by another program; and by us.
+        assert_eq!(events(&with(&[(6, 0), (7, 4)])), []);
+        let ours = with(&[(7, 0), (21, 112)]);
+        assert_eq!(events(&ours), [Event::Route(ours[16..].to_vec())]);
+        // Removed: by another program, and by us.
+        assert_eq!(events(&with(&[(4, 25), (7, 0)])), []);
+        let gone = with(&[(4, 25), (7, 0), (21, 112)]);
+        assert_eq!(events(&gone), [Event::RouteLost(place)]);
+        // Chosen by the type of service, too.
+        assert_eq!(events(&with(&[(19, 4)])), []);
+    }
+
+    #[test]
     fn results_are_errno() {
         let mut data = vec![36, 0, 0, 0, 2, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0];
         data.extend((-libc::EPERM).to_ne_bytes());
@@ -441,7 +530,7 @@ mod tests {
 
     #[test]
     fn any_octets_are_survived() {
-        let data = [LINK, ADDRESS].concat();
+        let data = [LINK, ADDRESS, REPLACEMENT].concat();
         for end in 0..data.len() {
             events(&data[..end]);
         }

@@ -35,14 +35,49 @@ pub(crate) fn item(to: &mut Requests, item: &RoutingItem, index: Option<KernelIf
     }
 }
 
-fn route(to: &mut Requests, route: &Route, index: Option<KernelIf>, add: bool) {
-    let is_ipv4 = route.to.address.is_ipv4();
-    let kind = match route.kind {
+/// The place of a route, in which the kernel has one at most that was added as ours are.
+pub(crate) fn place_of(route: &Route) -> RoutePlace {
+    RoutePlace {
+        address: route.to.address,
+        prefix_len: route.to.prefix_len,
+        table: route.table,
+        metric: metric_of(route),
+    }
+}
+
+/// Whether a route is among those that bear our mark, as dumps told them; `index` is the interface that
+/// it was added with, if any.
+pub(crate) fn is_there(route: &Route, index: Option<KernelIf>, marked: &[Vec<u8>]) -> bool {
+    const KIND: usize = 7;
+    marked.iter().any(|found| {
+        route_place(found) == Some(place_of(route))
+            && found.get(KIND) == Some(&kind_of(route))
+            // Another IPv6 route that was added beside ours is told with it, as one.
+            && (is_multipath(found)
+                || route_gateway(found) == route.via
+                    && index.is_none_or(|index| route_device(found) == Some(index)))
+    })
+}
+
+fn kind_of(route: &Route) -> u8 {
+    match route.kind {
         RouteKind::Unicast => RTN_UNICAST,
         RouteKind::Blackhole => RTN_BLACKHOLE,
         RouteKind::Unreachable => RTN_UNREACHABLE,
         RouteKind::Prohibit => RTN_PROHIBIT,
-    };
+    }
+}
+
+fn metric_of(route: &Route) -> u32 {
+    match route.metric {
+        0 if route.to.address.is_ipv6() => IPV6_METRIC,
+        metric => metric,
+    }
+}
+
+fn route(to: &mut Requests, route: &Route, index: Option<KernelIf>, add: bool) {
+    let is_ipv4 = route.to.address.is_ipv4();
+    let kind = kind_of(route);
     let scope = match route.scope {
         Some(RouteScope::Host) => RT_SCOPE_HOST,
         Some(RouteScope::Link) => RT_SCOPE_LINK,
@@ -50,10 +85,7 @@ fn route(to: &mut Requests, route: &Route, index: Option<KernelIf>, add: bool) {
         None if is_ipv4 && kind == RTN_UNICAST && route.via.is_none() => RT_SCOPE_LINK,
         None => RT_SCOPE_UNIVERSE,
     };
-    let metric = match route.metric {
-        0 if !is_ipv4 => IPV6_METRIC,
-        metric => metric,
-    };
+    let metric = metric_of(route);
     let mut body = [0; 12];
     body[..8].copy_from_slice(&[
         family_of(Family::of(route.to.address)),
@@ -208,6 +240,22 @@ mod tests {
             8, 0, 7, 0, 192, 0, 2, 9, // RTA_PREFSRC
         ];
         assert_eq!(made(text, Some(3), true), expected);
+    }
+
+    #[test]
+    fn a_route_is_there_with_its_next_hop_and_interface() {
+        let text = "route 10.0.0.0/8 via 192.0.2.1 dev e table 300 metric 50 src 192.0.2.9 onlink";
+        let told = vec![made(text, Some(3), true)[16..].to_vec()];
+        let there = |text: &str, index| match text.parse().unwrap() {
+            RoutingItem::Route(route) => is_there(&route, KernelIf::new(index), &told),
+            RoutingItem::Rule(_) => false,
+        };
+        assert!(there(text, 3));
+        assert!(!there(text, 4), "by another interface");
+        for (other, by) in [("192.0.2.1", "192.0.2.2"), ("300", "301"), ("50", "51")] {
+            assert!(!there(&text.replace(other, by), 3), "{by}");
+        }
+        assert!(!there("route blackhole 10.0.0.0/8 table 300 metric 50", 0));
     }
 
     // Laid out by hand after linux/fib_rules.h.

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::os::fd::OwnedFd;
 
 use vrrp_port_kit::KernelIf;
+use vrrp_port_kit::bpf::{ACCEPT, DROP, Instruction, JUMP_EQUAL, LOAD_BYTE, LOAD_HALF, jump, load};
 
 use super::answers::Answers;
 use super::*;
@@ -22,6 +23,8 @@ const RTMGRP_IPV4_IFADDR: u32 = 0x10;
 const RTMGRP_IPV6_IFADDR: u32 = 0x100;
 /// RTNLGRP_IPV4_NETCONF and RTNLGRP_IPV6_NETCONF, as bits.
 const NETCONF_GROUPS: u32 = 1 << 23 | 1 << 24;
+/// RTNLGRP_IPV4_ROUTE and RTNLGRP_IPV6_ROUTE.
+const ROUTE_GROUPS: [i32; 2] = [7, 11];
 const DUMP_INTERRUPTED: u16 = 0x10;
 
 fn route_socket(groups: u32) -> io::Result<OwnedFd> {
@@ -164,11 +167,34 @@ impl Netlink {
     }
 }
 
-/// Is told of every change of links and addresses, and of `forwarding` and `rp_filter`.
+/// The filter of the monitor. It takes all notices, but of routes those of replacements and of the removal
+/// of ours alone: a routing daemon may add and remove thousands in a second.
+fn notices() -> Vec<Instruction> {
+    // Netlink has numbers in the order of the host, a program loads them in that of the network.
+    let kind = |kind: u16| u32::from(u16::from_be_bytes(kind.to_ne_bytes()));
+    // The octet of the flags of RTM_NEWROUTE. The notice of a replacement has no other than that.
+    let flags = if cfg!(target_endian = "little") { 7 } else { 6 };
+    vec![
+        load(LOAD_HALF, 4),
+        jump(JUMP_EQUAL, kind(RTM_DELROUTE), 4, 0),
+        jump(JUMP_EQUAL, kind(RTM_NEWROUTE), 1, 0),
+        ACCEPT,
+        load(LOAD_BYTE, flags),
+        jump(JUMP_EQUAL, u32::from(REPLACE >> 8), 2, 3),
+        load(LOAD_BYTE, 16 + RTM_PROTOCOL as u32),
+        jump(JUMP_EQUAL, OUR_PROTOCOL.into(), 0, 1),
+        ACCEPT,
+        DROP,
+    ]
+}
+
+/// Is told of every change of links and addresses, of `forwarding` and `rp_filter`, and on request of
+/// routes that are replaced and of ours that are removed.
 #[derive(Debug)]
 pub(crate) struct Monitor {
     fd: OwnedFd,
     room: Vec<u8>,
+    hears_routes: bool,
 }
 
 impl Monitor {
@@ -176,10 +202,30 @@ impl Monitor {
         let addresses = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
         let fd = route_socket(RTMGRP_LINK | addresses | NETCONF_GROUPS)?;
         set_buffer(&fd, [libc::SO_RCVBUFFORCE, libc::SO_RCVBUF], MONITOR_BUFFER)?;
+        sys::attach_filter(&fd, &notices())?;
         Ok(Self {
             fd,
             room: vec![0; ROOM],
+            hears_routes: false,
         })
+    }
+
+    /// Begins or ceases to hear of routes: where there are none of ours, those of a routing daemon are not
+    /// heard either.
+    pub(crate) fn hear_routes(&mut self, on: bool) -> io::Result<()> {
+        if self.hears_routes == on {
+            return Ok(());
+        }
+        let option = if on {
+            libc::NETLINK_ADD_MEMBERSHIP
+        } else {
+            libc::NETLINK_DROP_MEMBERSHIP
+        };
+        for group in ROUTE_GROUPS {
+            sys::set_option_int(&self.fd, libc::SOL_NETLINK, option, group)?;
+        }
+        self.hears_routes = on;
+        Ok(())
     }
 
     pub(crate) fn fd(&self) -> &OwnedFd {
@@ -232,6 +278,29 @@ mod tests {
             story(Netlink::open().unwrap());
         });
         thread.join().unwrap();
+    }
+
+    #[test]
+    fn of_routes_the_monitor_hears_replacements_and_removals_of_ours() {
+        let hears = |kind: u16, flags: u16, protocol: u8| {
+            let mut notice = vec![0; 28];
+            notice[4..6].copy_from_slice(&kind.to_ne_bytes());
+            notice[6..8].copy_from_slice(&flags.to_ne_bytes());
+            notice[21] = protocol;
+            vrrp_port_kit::bpf::run(&notices(), &notice, |_| None).unwrap()
+        };
+        assert!(hears(RTM_NEWROUTE, REPLACE, 3) && hears(RTM_NEWROUTE, REPLACE, 112));
+        assert!(!hears(RTM_NEWROUTE, 0x400, 3) && !hears(RTM_NEWROUTE, 0x400, 112));
+        assert!(hears(RTM_DELROUTE, 0, 112) && !hears(RTM_DELROUTE, 0, 3));
+        for kind in [
+            RTM_NEWLINK,
+            RTM_DELLINK,
+            RTM_NEWADDR,
+            RTM_DELADDR,
+            RTM_NEWNETCONF,
+        ] {
+            assert!(hears(kind, 0, 0), "{kind}");
+        }
     }
 
     #[test]

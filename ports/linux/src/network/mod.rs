@@ -55,6 +55,8 @@ pub(crate) struct Network {
     announcements: Announcements,
     routes: Routes,
     routing: Routing,
+    /// Another program may have put routes in the places of ours.
+    suspects_routing: bool,
     loopback: LoopbackAddresses,
     leases: Leases,
     resets: Resets<SockDiag>,
@@ -96,6 +98,7 @@ impl Network {
             announcements: Announcements::default(),
             routes: Routes::default(),
             routing: Routing::default(),
+            suspects_routing: false,
             loopback: LoopbackAddresses::default(),
             leases: Leases::default(),
             resets: Resets::new(opened.connections, spawn),

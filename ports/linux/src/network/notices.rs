@@ -34,6 +34,7 @@ impl Network {
                     let foreign = !self.state.is_macvlan(link.index);
                     // It may have been down, and lost its routes.
                     if foreign {
+                        self.suspects_routing |= link.flags & libc::IFF_UP as u32 == 0;
                         self.routes.doubt();
                         self.routing.doubt();
                         self.sysctls.note_link();
@@ -47,12 +48,17 @@ impl Network {
                     let foreign = !self.state.is_macvlan(a.index) && !self.state.is_ours(a);
                     // Another interface may have come into a virtual address's subnet.
                     if foreign {
+                        self.suspects_routing |= matches!(event, Event::AddressGone(_));
                         self.sysctls.doubt();
                         self.routes.doubt();
                         self.routing.doubt();
                         self.announcements.doubt();
                     }
                     foreign
+                }
+                Event::RouteLost(place) => {
+                    self.suspects_routing |= self.has_route_at(*place);
+                    false
                 }
                 Event::Sysctl(index) => {
                     self.sysctls.note(&self.state, *index);

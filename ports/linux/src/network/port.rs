@@ -113,6 +113,7 @@ impl Port for Network {
         self.announcements.doubt();
         self.loopback.doubt();
         self.doubt_routing();
+        self.suspects_routing = true;
     }
 
     fn judge(&self, setup: &VrSetup) -> Result<(), PlatformError> {

@@ -7,7 +7,8 @@ use vrrp_port_kit::{KernelIf, Step};
 
 use super::Network;
 use crate::ledger::Entry;
-use crate::netlink;
+use crate::leftovers::marked_items;
+use crate::netlink::{self, RoutePlace};
 
 impl Network {
     /// Notes that routes and rules may not be as the virtual routers want them.
@@ -18,16 +19,47 @@ impl Network {
     /// Looks whether a route or a rule is missing. All are asked for again when `all`, which finds those
     /// that went with an interface or by somebody's hand; else those that were refused.
     pub(super) fn look_at_routing(&mut self, all: bool) {
+        if self.suspects_routing {
+            self.suspects_routing = self.compare_routing().is_err();
+        }
         if all || self.routing.has_failed() {
             self.routing.look();
         }
         self.tidy_routing();
     }
 
+    /// Whether a route of ours is installed at a place.
+    pub(super) fn has_route_at(&self, place: RoutePlace) -> bool {
+        self.routing.has_installed(|item| match item {
+            RoutingItem::Route(route) => netlink::place_of(route) == place,
+            RoutingItem::Rule(_) => false,
+        })
+    }
+
+    /// Finds out which routes of ours are not there: the attempt to add one tells only that there is some
+    /// route with its destination, table and metric. Of a rule it tells that there is the very same.
+    fn compare_routing(&mut self) -> io::Result<()> {
+        let is_route = |item: &RoutingItem| matches!(item, RoutingItem::Route(_));
+        if !self.routing.has_installed(is_route) {
+            return Ok(());
+        }
+        let marked = marked_items(
+            &mut self.installer.netlink,
+            [netlink::dump_routes_ipv4, netlink::dump_routes_ipv6],
+        )?;
+        self.routing.compare(|item, index| match item {
+            RoutingItem::Route(route) => netlink::is_there(route, index, &marked),
+            RoutingItem::Rule(_) => true,
+        });
+        Ok(())
+    }
+
     /// Installs and removes routes and rules as the virtual routers want them, where that may have changed.
     /// A step that fails is a warning, and tried again.
     pub(super) fn tidy_routing(&mut self) {
         let steps = self.routing.steps(&self.state.table.routers);
+        // Before the first is there. Without the notices a removal is still found by the looks.
+        let _ = self.monitor.hear_routes(!self.routing.is_empty());
         if steps.is_empty() {
             return;
         }

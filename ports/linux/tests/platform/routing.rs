@@ -54,6 +54,12 @@ fn until(platform: &mut LinuxPlatform, what: &str, mut done: impl FnMut(&LinuxPl
     }
 }
 
+/// Lets the platform take the notices of what it did, and look twice.
+fn settle(platform: &mut LinuxPlatform) {
+    let end = Instant::now() + Duration::from_millis(2500);
+    until(platform, "time passes", |_| Instant::now() > end);
+}
+
 #[test]
 fn they_come_with_the_address_and_go_with_it() {
     for mac_mode in [MacMode::Virtual, MacMode::Interface] {
@@ -153,6 +159,90 @@ fn one_that_somebody_else_has_there_is_left_alone() {
     ip("rule del from 10.0.0.100 priority 50 lookup 300");
     until(&mut platform, "ours come", |_| marked().len() == 2);
     assert_eq!(warnings(&platform), [""; 0]);
+}
+
+#[test]
+fn one_that_another_program_replaces_is_left_to_it_with_a_warning() {
+    let _wire = enter();
+    let mut platform = open();
+    let setup = with(
+        MacMode::Interface,
+        &[
+            "route default via 10.0.0.9 dev a0",
+            "route 10.8.0.0/16 via 10.0.0.9 dev a0 table 300 metric 5",
+            "route blackhole 10.9.0.0/16",
+            "route 2001:db8:8::/48 via fe80::9 dev a0",
+            "route 10.7.0.0/16 via 10.0.0.9",
+        ],
+    );
+    platform.prepare(&setup).unwrap();
+    take_up(&mut platform, &setup);
+    assert_eq!((marked().len(), warnings(&platform)), (5, Vec::new()));
+    settle(&mut platform);
+    // One of another metric stands beside ours, and is no matter of ours.
+    ip("route replace default via 10.0.0.7 metric 9");
+    // One was removed, and is said to be installed again for a minute.
+    ip("route del 10.8.0.0/16 table 300");
+    until(&mut platform, "it is installed again", |platform| {
+        warnings(platform).len() == 1 && marked().len() == 5
+    });
+    let foreign = [
+        ("-4", "default via 10.0.0.7"),
+        ("-4", "10.8.0.0/16 via 10.0.0.7 table 300 metric 5"),
+        ("-4", "10.9.0.0/16 via 10.0.0.7"),
+        ("-6", "2001:db8:8::/48 via fe80::7 dev a0"),
+    ];
+    for (family, route) in foreign {
+        ip(&format!("{family} route replace {route}"));
+    }
+    // Not replaced, but removed and added between two looks.
+    ip("route del 10.7.0.0/16");
+    ip("route add 10.7.0.0/16 via 10.0.0.7");
+    until(&mut platform, "all are said", |platform| {
+        warnings(platform).len() == 5
+    });
+    let is_left = |text: &String| text.contains("that vrrpd did not install, and it stays");
+    let told = warnings(&platform);
+    assert!(told.iter().all(is_left), "{told:?}");
+    // They are not removed, and ours come once they are gone.
+    for (family, route) in foreign {
+        assert!(!ip(&format!("{family} route show table all {route}")).is_empty());
+        ip(&format!("{family} route del {route}"));
+    }
+    until(&mut platform, "ours come", |_| marked().len() == 4);
+    assert_eq!(platform.routing_restored(), 1);
+    give_up(&mut platform, &setup);
+    assert_eq!(marked(), [""; 0]);
+    assert!(ip("route show").contains("10.7.0.0/16 via 10.0.0.7"));
+    // Our own changes are none of somebody else's.
+    for _ in 0..3 {
+        ip("route flush proto boot");
+        take_up(&mut platform, &setup);
+        give_up(&mut platform, &setup);
+    }
+    take_up(&mut platform, &setup);
+    settle(&mut platform);
+    assert_eq!((marked().len(), warnings(&platform)), (5, Vec::new()));
+}
+
+#[test]
+fn one_whose_place_is_taken_while_its_interface_is_down_is_not_ours() {
+    let _wire = enter();
+    let mut platform = open();
+    let setup = with(
+        MacMode::Interface,
+        &["route 10.8.0.0/16 via 10.0.0.9 dev a0"],
+    );
+    platform.prepare(&setup).unwrap();
+    take_up(&mut platform, &setup);
+    // The kernel says nothing of the IPv4 routes that go so.
+    ip("link set a0 down");
+    ip("route add blackhole 10.8.0.0/16");
+    ip("link set a0 up");
+    until(&mut platform, "it is said", |platform| {
+        warnings(platform).len() == 1
+    });
+    assert!(warnings(&platform)[0].contains("and it stays"));
 }
 
 #[test]
