@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use super::output::{Output, Section, can_hold};
+use super::output::{Output, Section};
 use super::report::{At, Report};
 use super::values::{number, seconds};
 use super::{Imported, Surroundings};
@@ -67,6 +67,8 @@ struct VirtualHost {
     centis: Option<i64>,
     addresses: Vec<String>,
     peers: Vec<String>,
+    /// The lines of it.
+    lines: usize,
 }
 
 impl VirtualHost {
@@ -105,8 +107,10 @@ impl VirtualHost {
         }
         if self.addresses.is_empty() {
             report.lost(at, format!("{title}: it has no address"));
+            report.carry_less(self.lines);
             return;
         }
+        section.carried = self.lines;
         section.put("addr", self.addresses.join(", "), at);
         output.routers.push(section);
     }
@@ -230,6 +234,7 @@ fn one(
         centis: None,
         addresses: Vec::new(),
         peers: Vec::new(),
+        lines: 1,
     };
     let (mut address, mut prefix): (Option<IpAddr>, Option<i64>) = (None, None);
     let mut words = words.iter().map(String::as_str);
@@ -296,7 +301,7 @@ fn one(
                 match text.parse() {
                     Ok(ip) => {
                         address = Some(ip);
-                        prefix = length.and_then(number).or(prefix);
+                        prefix = length.map(|length| number(length).unwrap_or(0)).or(prefix);
                     }
                     Err(_) => {
                         report.lost(at, format!("{} is not known to this importer", found(word)))
@@ -321,6 +326,7 @@ fn one(
                 known.centis = host.centis.or(known.centis);
             }
             known.peers.extend(host.peers);
+            known.lines += 1;
             known
         }
         None => {
@@ -331,10 +337,18 @@ fn one(
     };
     if let Some(address) = address {
         let width = if address.is_ipv6() { 128 } else { 32 };
-        let prefix = prefix.filter(|p| (1..=width).contains(p)).unwrap_or(width);
-        let value = format!("{address}/{prefix}");
+        let len = prefix.filter(|p| (1..=width).contains(p)).unwrap_or(width);
+        if prefix.is_some_and(|prefix| prefix != len) {
+            let text = format!(
+                "{address}: expected a prefix length from 1 to {width}; {width} is written"
+            );
+            report.error(at, text);
+        }
+        let value = format!("{address}/{len}");
         let same = |other: &String| other.split('/').next() == value.split('/').next();
-        if can_hold(&value) && !host.addresses.iter().any(same) {
+        if host.addresses.iter().any(same) {
+            report.error(at, format!("{address} is there already"));
+        } else {
             host.addresses.push(value);
         }
     }
@@ -405,6 +419,30 @@ ifconfig_em2_alias0=\"inet vhid 3 carpver 3 vrrpprio 120 vrrpinterval 50 peer 10
             let imported = imported(text);
             let open = text.ends_with("/32");
             assert_eq!(imported.status() == super::super::NOTHING, !open, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_there_already_or_has_no_prefix_is_reported() {
+        let text = "ifconfig_em0_alias0=\"inet vhid 1 alias 10.0.0.1/24\"\n\
+                    ifconfig_em0_alias1=\"inet vhid 1 alias 10.0.0.1/32\"\n\
+                    ifconfig_em0_alias2=\"inet vhid 1 alias 10.0.0.2/33\"\n\
+                    ifconfig_em0_alias3=\"inet vhid 2\"\n";
+        let imported = imported(text);
+        let report = imported.report();
+        assert!(
+            imported
+                .text
+                .unwrap()
+                .contains("addr = 10.0.0.1/24, 10.0.0.2/32\n")
+        );
+        for expected in [
+            "rc.conf:2: error: 10.0.0.1 is there already",
+            "rc.conf:3: error: 10.0.0.2: expected a prefix length from 1 to 32; 32 is written",
+            "rc.conf:4: not carried over: vhid 2 on em0: it has no address",
+            "1 virtual router: 3 carried over",
+        ] {
+            assert!(report.contains(expected), "{report}");
         }
     }
 

@@ -17,6 +17,8 @@ use crate::keys::Key;
 
 /// How often the text is judged before sections go as a whole.
 const ROUNDS: usize = 24;
+/// How often it is judged besides, to find out which item of a list is refused.
+const TRIALS: usize = 1000;
 
 /// A section that may be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub(super) struct Section {
     pub(super) checks: Vec<(String, String, At)>,
     /// Whether its addresses are of IPv6.
     pub(super) is_v6: bool,
+    /// The statements in it that count as carried over.
+    pub(super) carried: usize,
     /// The reason why it was taken out.
     dropped: Option<String>,
 }
@@ -41,6 +45,8 @@ struct Entry {
     key: &'static str,
     value: String,
     at: At,
+    /// The items of a list, each with its line. Empty: the value is no list, or goes as a whole.
+    items: Vec<(String, At)>,
 }
 
 impl Section {
@@ -52,14 +58,71 @@ impl Section {
             entries: Vec::new(),
             checks: Vec::new(),
             is_v6: false,
+            carried: 0,
             dropped: None,
         }
     }
 
     /// Sets a key; the last value counts.
     pub(super) fn put(&mut self, key: &'static str, value: impl Into<String>, at: At) {
-        let value = value.into();
-        let entry = Entry { key, value, at };
+        let entry = Entry {
+            key,
+            value: value.into(),
+            at,
+            items: Vec::new(),
+        };
+        self.put_entry(entry);
+    }
+
+    /// Sets a key to a list, of which an item that is refused goes alone. Without items it is not set.
+    pub(super) fn put_list(&mut self, key: &'static str, items: Vec<(String, At)>) {
+        let Some((_, at)) = items.first() else {
+            self.entries.retain(|entry| entry.key != key);
+            return;
+        };
+        let values: Vec<&str> = items.iter().map(|(item, _)| item.as_str()).collect();
+        let entry = Entry {
+            key,
+            value: values.join(", "),
+            at: *at,
+            items,
+        };
+        self.put_entry(entry);
+    }
+
+    /// Adds an item to the list of a key.
+    pub(super) fn add_item(&mut self, key: &'static str, item: String, at: At) {
+        let mut items = self.items(key);
+        items.push((item, at));
+        self.put_list(key, items);
+    }
+
+    /// The items of a list, each with its line.
+    fn items(&self, key: &str) -> Vec<(String, At)> {
+        if key == CHECK {
+            let checks = self.checks.iter();
+            return checks
+                .map(|(name, how, at)| (format!("{name}{how}"), *at))
+                .collect();
+        }
+        let entry = self.entries.iter().find(|entry| entry.key == key);
+        entry.map_or_else(Vec::new, |entry| entry.items.clone())
+    }
+
+    /// Leaves of the items of a list those at some places.
+    fn keep_items(&mut self, key: &'static str, keep: impl Fn(usize) -> bool) {
+        if key == CHECK {
+            let mut place = 0..;
+            self.checks.retain(|_| place.next().is_some_and(&keep));
+            return;
+        }
+        let items = self.items(key).into_iter().enumerate();
+        let items = items.filter(|(place, _)| keep(*place));
+        self.put_list(key, items.map(|(_, item)| item).collect());
+    }
+
+    fn put_entry(&mut self, entry: Entry) {
+        let key = entry.key;
         match self.entries.iter_mut().find(|entry| entry.key == key) {
             Some(before) => *before = entry,
             None => self.entries.push(entry),
@@ -154,6 +217,8 @@ pub(super) struct Output {
     pub(super) proposals: Vec<Section>,
     /// Remarks that belong to no section.
     pub(super) remarks: Vec<(At, String)>,
+    /// The judgements that are left for the items of lists.
+    trials: usize,
 }
 
 impl Output {
@@ -166,6 +231,7 @@ impl Output {
             checks: Vec::new(),
             proposals: Vec::new(),
             remarks: Vec::new(),
+            trials: TRIALS,
         }
     }
 
@@ -204,10 +270,95 @@ impl Output {
                 }
                 had.push((place, error.key.clone()));
                 let whole = round >= ROUNDS;
-                self.take_out(place, error.key.as_deref(), &error.message, whole, report);
+                let key = error.key.as_deref().and_then(Key::find).map(Key::name);
+                if let Place::Vrid(index) = place
+                    && let Some(key) = key.filter(|key| !whole && is_list(key))
+                    && self.take_items_out(index, key, &error.message, surroundings, report)
+                {
+                    continue;
+                }
+                self.take_out(place, key, &error.message, whole, report);
             }
         }
         None
+    }
+
+    /// Takes out the items of a list that are refused, and leaves the others. Returns `false` if there are
+    /// none.
+    fn take_items_out(
+        &mut self,
+        index: usize,
+        key: &'static str,
+        message: &str,
+        surroundings: &dyn Surroundings,
+        report: &mut Report,
+    ) -> bool {
+        let Some(section) = self.routers.get(index).cloned() else {
+            return false;
+        };
+        let items = section.items(key);
+        let mut refused: Vec<(usize, String)> = Vec::new();
+        if items.len() > 1 {
+            for place in 0..items.len() {
+                if let Some(section) = self.routers.get_mut(index) {
+                    section.keep_items(key, |other| other == place);
+                }
+                if let Some(why) = self.refusal(index, key, message, surroundings, report) {
+                    refused.push((place, why));
+                }
+                if let Some(place) = self.routers.get_mut(index) {
+                    section.clone_into(place);
+                }
+            }
+        }
+        let Some(last) = items.len().checked_sub(1) else {
+            return false;
+        };
+        if refused.is_empty() {
+            // It is the only one, or each would do without the others.
+            refused.push((last, message.to_owned()));
+        }
+        let Some(section) = self.routers.get_mut(index) else {
+            return false;
+        };
+        section.keep_items(key, |place| {
+            refused.iter().all(|(other, _)| *other != place)
+        });
+        section.count_less(refused.len(), report);
+        for (place, why) in refused {
+            if let Some((item, at)) = items.get(place) {
+                let text = format!("{key} `{item}`: {why}");
+                section.remark_lost(*at, &text);
+                report.lost(*at, text);
+            }
+        }
+        true
+    }
+
+    /// The reason why a key of a virtual router is refused, as the text is now. When it has been asked for too
+    /// often, everything is.
+    fn refusal(
+        &mut self,
+        index: usize,
+        key: &str,
+        message: &str,
+        surroundings: &dyn Surroundings,
+        report: &Report,
+    ) -> Option<String> {
+        let Some(left) = self.trials.checked_sub(1) else {
+            return Some(message.to_owned());
+        };
+        self.trials = left;
+        let Text { text, places } = self.write(report);
+        let judged = surroundings.judge(&text).into_iter();
+        let mut errors = judged.filter(|d| d.severity == Severity::Error);
+        let error = errors.find(|error| {
+            let line = error.line.checked_sub(1);
+            let place = line.and_then(|line| places.get(line)).copied().flatten();
+            let name = error.key.as_deref().and_then(Key::find).map(Key::name);
+            place == Some(Place::Vrid(index)) && name == Some(key)
+        })?;
+        Some(error.message)
     }
 
     /// Takes out what is beyond a limit of the whole: an eighth of the virtual routers, from the end.
@@ -219,8 +370,7 @@ impl Output {
             .rev()
             .filter(|s| s.dropped.is_none());
         for section in last.take(left.div_ceil(8)) {
-            report.lost(section.at, format!("{}: {message}", section.title));
-            section.dropped = Some(message.to_owned());
+            section.take_out(message.to_owned(), report);
         }
     }
 
@@ -239,24 +389,25 @@ impl Output {
                 count += 1;
                 continue;
             };
-            report.lost(section.at, format!("{}: {text}", section.title));
-            section.dropped = Some(text);
+            section.take_out(text, report);
         }
     }
 
     fn take_out(
         &mut self,
         place: Place,
-        key: Option<&str>,
+        key: Option<&'static str>,
         message: &str,
         whole: bool,
         report: &mut Report,
     ) {
-        let key = key.and_then(Key::find).map(Key::name);
         match place {
             Place::Global => {
                 let Some(key) = key.filter(|key| self.global.get(key).is_some()) else {
-                    return self.global.entries.clear();
+                    for entry in std::mem::take(&mut self.global.entries) {
+                        report.lost(entry.at, format!("{}: {message}", entry.key));
+                    }
+                    return;
                 };
                 let at = self.global.remove(key);
                 report.lost(at, format!("{key}: {message}"));
@@ -265,30 +416,17 @@ impl Output {
                 let Some(section) = self.routers.get_mut(index) else {
                     return;
                 };
-                if key == Some("check")
-                    && !whole
-                    && let Some((name, _, at)) = section.checks.pop()
-                {
-                    let text = format!("the check `{name}` of {}: {message}", section.title);
-                    section.remark_lost(at, &text);
-                    return report.lost(at, text);
-                }
                 if key == Some("scriptuser") && !whole {
                     return section.remove_scripts(message, report);
                 }
                 let removable = key.filter(|key| !whole && is_removable(key));
                 match removable.filter(|key| section.get(key).is_some()) {
                     Some(key) => {
-                        let at = section.remove(key);
-                        let text = format!("{key}: {message}");
-                        section.remark_lost(at, &text);
-                        report.lost(at, text);
+                        section.remove_said(key, message, report);
                     }
                     None => {
                         let begin = key.map(|key| format!("{key}: ")).unwrap_or_default();
-                        let text = format!("{begin}{message}");
-                        report.lost(section.at, format!("{}: {text}", section.title));
-                        section.dropped = Some(text);
+                        section.take_out(format!("{begin}{message}"), report);
                     }
                 }
             }
@@ -301,15 +439,10 @@ impl Output {
                 }
                 let removable = key.filter(|key| !whole && key.ends_with("script"));
                 if let Some(key) = removable.filter(|key| section.get(key).is_some()) {
-                    let at = section.remove(key);
-                    let text = format!("{key}: {message}");
-                    section.remark_lost(at, &text);
-                    return report.lost(at, text);
+                    return section.remove_said(key, message, report);
                 }
                 let begin = key.map(|key| format!("{key}: ")).unwrap_or_default();
-                let text = format!("{begin}{message}");
-                report.lost(section.at, format!("{}: {text}", section.title));
-                section.dropped = Some(text);
+                section.take_out(format!("{begin}{message}"), report);
             }
             Place::Check(index) => {
                 let check = self.checks.get_mut(index);
@@ -317,11 +450,9 @@ impl Output {
                     return;
                 };
                 let begin = key.map(|key| format!("{key}: ")).unwrap_or_default();
-                let text = format!("{begin}{message}");
-                let (at, title) = (check.at, check.title.clone());
                 let name = check.get("name").unwrap_or_default().to_owned();
-                check.dropped = Some(text.clone());
-                report.lost(at, format!("{title}: {text}"));
+                let title = check.title.clone();
+                check.take_out(format!("{begin}{message}"), report);
                 for router in &mut self.routers {
                     let used = router
                         .checks
@@ -331,6 +462,12 @@ impl Output {
                     if let Some((name, how, at)) = used {
                         router.checks.retain(|(used, _, _)| *used != name);
                         router.remark_lost(at, &format!("check = {name}{how}"));
+                        router.count_less(1, report);
+                        let of = &router.title;
+                        report.lost(
+                            at,
+                            format!("check = {name}{how} of {of}: {title} is refused"),
+                        );
                     }
                 }
             }
@@ -403,17 +540,48 @@ impl Section {
         self.remarks.push((at, format!("NOT CARRIED OVER: {text}")));
     }
 
+    /// Takes it out, so that it is written as a comment.
+    fn take_out(&mut self, why: String, report: &mut Report) {
+        report.lost(self.at, format!("{}: {why}", self.title));
+        self.dropped = Some(why);
+        self.count_less(self.carried, report);
+    }
+
+    /// Removes a key, of one statement.
+    fn remove_said(&mut self, key: &str, message: &str, report: &mut Report) {
+        let at = self.remove(key);
+        let text = format!("{key}: {message}");
+        self.remark_lost(at, &text);
+        report.lost(at, text);
+        // Others come with the section itself, or from the whole.
+        if key.ends_with("script") {
+            self.count_less(1, report);
+        }
+    }
+
+    /// Counts so many of its statements no more as carried over.
+    fn count_less(&mut self, count: usize, report: &mut Report) {
+        let count = count.min(self.carried);
+        self.carried -= count;
+        report.carry_less(count);
+    }
+
     /// Takes out the scripts: the user that they run as does not do.
     fn remove_scripts(&mut self, message: &str, report: &mut Report) {
         let keys: Vec<&str> = self.entries.iter().map(|entry| entry.key).collect();
         let is_script = |key: &&str| key.starts_with("script") || key.ends_with("script");
         for key in keys.into_iter().filter(is_script) {
-            let at = self.remove(key);
-            let text = format!("{key}: {message}");
-            self.remark_lost(at, &text);
-            report.lost(at, text);
+            self.remove_said(key, message, report);
         }
     }
+}
+
+/// The key of the checks of a virtual router, which are no entry.
+const CHECK: &str = "check";
+
+/// Whether a key has a list of which a virtual router elects and speaks the same without an item.
+fn is_list(key: &str) -> bool {
+    matches!(key, CHECK | "trackinterface" | "extra" | "route" | "rule")
 }
 
 /// Whether a section of a virtual router elects and speaks the same without a key.

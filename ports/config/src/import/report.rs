@@ -150,6 +150,11 @@ impl Report {
         self.carried
     }
 
+    /// Counts statements no more: they are in what was taken out again.
+    pub(super) fn carry_less(&mut self, count: usize) {
+        self.carried = self.carried.saturating_sub(count);
+    }
+
     /// Counts from a number again, as what was counted since was given up.
     pub(super) fn carry_again(&mut self, carried: usize) {
         self.carried = carried;

@@ -108,6 +108,7 @@ fn one<'s>(
     for line in &lines {
         line.settle();
     }
+    let before = importer.report.carried();
     scripts(&lines, globals, &mut section, importer);
     let weighs = |section: &Section| {
         let tracks = section.get("trackinterface").unwrap_or_default();
@@ -125,6 +126,7 @@ fn one<'s>(
     } else {
         importer.report.carry();
     }
+    section.carried = importer.report.carried() - before;
     importer.output.groups.push(section);
 }
 
@@ -230,7 +232,9 @@ fn each(
             continue;
         };
         let mut section = section.clone();
+        let before = importer.report.carried();
         act(&mut section, importer);
+        section.carried += importer.report.carried() - before;
         if let Some(place) = importer.output.routers.get_mut(*index) {
             *place = section;
         }

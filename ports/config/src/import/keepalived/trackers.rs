@@ -54,6 +54,8 @@ struct Tracker<'s> {
     /// The name of the check among those that are written.
     written: Option<String>,
     used: bool,
+    /// The statements in it that count as carried over.
+    carried: usize,
 }
 
 impl Tracker<'_> {
@@ -100,11 +102,17 @@ impl<'s> Trackers<'s> {
                 continue;
             }
             places.insert((kind, name), list.len());
-            list.push(match kind {
+            let before = importer.report.carried();
+            let mut tracker = match kind {
                 Kind::Script => script(statement, importer),
                 Kind::Process => process(statement, importer),
                 Kind::File => file(statement, importer),
-            });
+            };
+            tracker.carried = importer.report.carried() - before;
+            if let Ok(check) = &mut tracker.check {
+                check.carried = tracker.carried;
+            }
+            list.push(tracker);
         }
         Self { list, places }
     }
@@ -195,8 +203,11 @@ impl<'s> Trackers<'s> {
         importer.carried(line);
     }
 
-    /// Reports trackers that nothing tracks.
+    /// Reports trackers that nothing tracks. The statements of those that are not written do not count.
     pub(super) fn finish(&self, importer: &mut Importer<'_>) {
+        for tracker in self.list.iter().filter(|t| t.written.is_none()) {
+            importer.report.carry_less(tracker.carried);
+        }
         for tracker in self.list.iter().filter(|t| !t.used) {
             let text = format!(
                 "{} {}: nothing tracks it, so keepalived never asks it either",
@@ -393,6 +404,7 @@ fn script<'s>(statement: &'s Statement, importer: &mut Importer<'_>) -> Tracker<
         check,
         written: None,
         used: false,
+        carried: 0,
     }
 }
 
@@ -536,6 +548,7 @@ fn process<'s>(statement: &'s Statement, importer: &mut Importer<'_>) -> Tracker
         },
         written: None,
         used: false,
+        carried: 0,
     }
 }
 
@@ -584,5 +597,6 @@ fn file<'s>(statement: &'s Statement, importer: &mut Importer<'_>) -> Tracker<'s
         check: check.map_err(|word| format!("no value can hold {}", found(&word))),
         written: None,
         used: false,
+        carried: 0,
     }
 }

@@ -416,6 +416,112 @@ fn routes_and_rules_are_carried_over_in_the_words_of_ip() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn of_routes_the_refused_alone_are_left_out_and_each_is_reported() {
+    let lines = "no_accept\nvirtual_routes {\n\
+                 blackhole 10.66.0.0/16\n\
+                 10.67.0.0/16 via 10.0.0.9 dev eth0 src 10.0.0.1\n\
+                 10.68.0.0/16 via 10.0.0.9 dev eth0\n\
+                 default via 10.0.0.9 dev eth0 table 4000 metric 5 src 10.0.0.1\n}";
+    let imported = import(&instance(lines));
+    let (report, text) = (imported.report(), imported.text.clone().unwrap());
+    let expected = "route = blackhole 10.66.0.0/16, 10.68.0.0/16 via 10.0.0.9 dev eth0\n";
+    assert!(text.contains(expected), "{text}");
+    for (line, item) in [
+        (11, "10.67.0.0/16 via 10.0.0.9 dev eth0 src 10.0.0.1"),
+        (
+            13,
+            "0.0.0.0/0 via 10.0.0.9 dev eth0 table 4000 metric 5 src 10.0.0.1",
+        ),
+    ] {
+        let why = format!("route `{item}`: expected `src` to be an address that this host takes");
+        let said = format!("keepalived.conf:{line}: not carried over: {why}");
+        assert!(report.contains(&said), "{report}");
+        let remark = format!("# line {line}: NOT CARRIED OVER: {why}");
+        assert!(text.contains(&remark), "{text}");
+    }
+    let ends = "1 virtual router: 8 carried over, 2 not carried over\n";
+    assert!(report.ends_with(ends), "{report}");
+    // Where none is left the key goes, and each is still reported.
+    let lines = "no_accept\nvirtual_routes {\n\
+                 10.67.0.0/16 via 10.0.0.9 src 10.0.0.1\n\
+                 10.68.0.0/16 via 10.0.0.9 src 10.0.0.1\n}";
+    let imported = import(&instance(lines));
+    assert!(!imported.text.clone().unwrap().contains("\nroute"));
+    let ends = "1 virtual router: 6 carried over, 2 not carried over\n";
+    assert!(imported.report().ends_with(ends), "{}", imported.report());
+}
+
+#[test]
+fn of_further_addresses_the_refused_alone_are_left_out() {
+    let other = instance("virtual_ipaddress_excluded {\n10.0.0.7\n10.0.0.1\n10.0.0.8\n}")
+        .replace("vrrp_instance A", "vrrp_instance B")
+        .replace("virtual_router_id 1", "virtual_router_id 2")
+        .replace("10.0.0.1/24", "10.0.0.2/24");
+    let imported = import(&format!("{}{other}", instance("")));
+    let (report, text) = (imported.report(), imported.text.clone().unwrap());
+    assert!(
+        text.contains("extra = 10.0.0.7/32, 10.0.0.8/32\n"),
+        "{text}"
+    );
+    let said = "not carried over: extra `10.0.0.1/32`: expected each address in one virtual router";
+    assert!(report.contains(said), "{report}");
+    assert_eq!((imported.virtual_routers, imported.carried), (2, 12));
+}
+
+#[test]
+fn a_section_that_is_a_comment_is_not_carried_over() {
+    let one = instance("");
+    let alone = import(&one);
+    let mut all = one.clone();
+    for vrid in [2, 3] {
+        let lines = "track_script {\nup\n}\nnotify_master /bin/true\nvirtual_ipaddress {\n10.0.0.5\n10.0.0.6\n}";
+        let other = instance(lines)
+            .replace("vrrp_instance A", &format!("vrrp_instance B{vrid}"))
+            .replace("virtual_router_id 1", &format!("virtual_router_id {vrid}"));
+        all.push_str(&other);
+    }
+    all.push_str("vrrp_script up {\nscript /bin/true\nfall 2\n}\n");
+    let imported = import(&all);
+    let (report, text) = (imported.report(), imported.text.clone().unwrap());
+    assert_eq!(imported.virtual_routers, 1, "{report}");
+    assert!(
+        text.contains("# addr = 10.0.0.1/24, 10.0.0.5/32, 10.0.0.6/32\n"),
+        "{text}"
+    );
+    // The check is written and has two statements in its block.
+    assert_eq!(imported.carried, alone.carried + 2, "{report}\n{text}");
+    for vrid in [2, 3] {
+        let said = format!("not carried over: vrrp_instance B{vrid}: addr: expected each address");
+        assert!(report.contains(&said), "{report}");
+    }
+}
+
+#[test]
+fn a_check_that_is_refused_is_reported_with_the_lines_that_track_it() {
+    let long = "p".repeat(5000);
+    let text = format!(
+        "{}vrrp_track_process up {{\nprocess {long}\n}}\nvrrp_script good {{\nscript /bin/true\n}}\n",
+        instance("track_process {\nup\n}\ntrack_script {\ngood\n}")
+    );
+    let imported = import(&text);
+    let (report, text) = (imported.report(), imported.text.clone().unwrap());
+    assert!(text.contains("check = good:fault\n"), "{text}");
+    let said = "keepalived.conf:9: not carried over: check = up:fault of vrrp_instance A: vrrp_track_process up is refused";
+    assert!(report.contains(said), "{report}");
+}
+
+#[test]
+fn a_check_that_nothing_tracks_is_not_carried_over() {
+    let alone = import(&instance(""));
+    let text = format!(
+        "{}vrrp_script up {{\nscript /bin/true\nfall 2\n}}\n",
+        instance("")
+    );
+    assert_eq!(import(&text).carried, alone.carried);
+}
+
+#[test]
 fn a_lost_name_is_reported_and_an_address_of_ipv6_carried_over() {
     let named = import(&instance("use_vmac vrrp61"));
     let report = named.report();

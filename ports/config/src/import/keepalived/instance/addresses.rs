@@ -91,11 +91,7 @@ impl Instance<'_> {
                 importer.lost(line, text);
             }
         }
-        if !extra.is_empty() {
-            let at = extra.first().map_or(section.at, |(_, at)| *at);
-            let values: Vec<String> = extra.into_iter().map(|(value, _)| value).collect();
-            section.put("extra", values.join(", "), at);
-        }
+        section.put_list("extra", extra);
         if own.is_empty() {
             if knows("addr = none") && !is_v6 {
                 section.put("addr", "none", section.at);

@@ -45,7 +45,7 @@ impl<'s> Instance<'s> {
                 }
             }
             self.peers.push((peer, line));
-            importer.carried(line);
+            line.settle();
         }
     }
 
@@ -98,6 +98,7 @@ impl<'s> Instance<'s> {
                 );
             } else {
                 peers.push(*peer);
+                importer.report.carry();
             }
         }
         if peers.is_empty() {

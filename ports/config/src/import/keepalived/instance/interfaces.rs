@@ -69,12 +69,7 @@ pub(super) fn track_interface(
             format!("{} is tracked twice; the first counts", found(&name)),
         );
     }
-    let all = if before.is_empty() {
-        one
-    } else {
-        format!("{before}, {one}")
-    };
-    section.put("trackinterface", all, line.at);
+    section.add_item("trackinterface", one, line.at);
     importer.carried(line);
 }
 

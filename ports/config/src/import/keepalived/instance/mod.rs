@@ -455,6 +455,7 @@ impl<'s> Instance<'s> {
         routes(&self.routes, &interface, section, importer);
         rules(&self.rules, section, importer);
         importer.report.carry();
+        section.carried = importer.report.carried() - self.carried_before;
         importer.output.routers.push(section.clone());
     }
 

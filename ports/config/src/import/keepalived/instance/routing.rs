@@ -9,6 +9,7 @@ use crate::diagnostic::found;
 use crate::import::keepalived::Importer;
 use crate::import::keepalived::tree::Statement;
 use crate::import::output::Section;
+use crate::import::report::At;
 
 /// The priority that keepalived gives to the first rule of a family that has none; the next has one less.
 const FIRST_PRIORITY: u32 = 16384;
@@ -23,7 +24,7 @@ pub(super) fn routes(
     section: &mut Section,
     importer: &mut Importer<'_>,
 ) {
-    let mut items: Vec<String> = Vec::new();
+    let mut items: Vec<(String, At)> = Vec::new();
     for line in lines {
         let mut remarks = Vec::new();
         let read = route(line, importer, &mut remarks);
@@ -44,15 +45,13 @@ pub(super) fn routes(
         let read = read.map(|(route, _)| route.to_string());
         take("route", line, read, &mut items, section, importer);
     }
-    if let Some(first) = lines.first().filter(|_| !items.is_empty()) {
-        section.put("route", items.join(", "), first.at);
-    }
+    section.put_list("route", items);
 }
 
 /// Writes the rules that come and go with the addresses.
 pub(super) fn rules(lines: &[&Statement], section: &mut Section, importer: &mut Importer<'_>) {
     let mut next = [FIRST_PRIORITY; 2];
-    let mut items: Vec<String> = Vec::new();
+    let mut items: Vec<(String, At)> = Vec::new();
     for line in lines {
         let mut remarks = Vec::new();
         let read = rule(line, &mut next, importer, &mut remarks);
@@ -69,9 +68,7 @@ pub(super) fn rules(lines: &[&Statement], section: &mut Section, importer: &mut 
         });
         take("rule", line, read, &mut items, section, importer);
     }
-    if let Some(first) = lines.first().filter(|_| !items.is_empty()) {
-        section.put("rule", items.join(", "), first.at);
-    }
+    section.put_list("rule", items);
 }
 
 /// The files that name routing tables, as ip(8) reads them. The first with a name counts.
@@ -144,12 +141,12 @@ fn take(
     key: &str,
     line: &Statement,
     read: Result<String, String>,
-    items: &mut Vec<String>,
+    items: &mut Vec<(String, At)>,
     section: &mut Section,
     importer: &mut Importer<'_>,
 ) {
     let why = match read {
-        Ok(item) if items.contains(&item) => {
+        Ok(item) if items.iter().any(|(other, _)| *other == item) => {
             let text = format!("{key} {} is given twice", found(&line.text));
             importer.error(line, text);
             return line.settle_all();
@@ -158,7 +155,7 @@ fn take(
             format!("vrrpd takes {} of them here", MAX_ROUTING / 2)
         }
         Ok(item) => {
-            items.push(item);
+            items.push((item, line.at));
             importer.carried(line);
             return line.settle_all();
         }
