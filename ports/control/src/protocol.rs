@@ -685,8 +685,12 @@ pub struct Seen {
     pub addresses: Vec<String>,
     /// How long ago it was last heard.
     pub last_heard_s: f64,
-    /// It has stopped or fallen silent.
+    /// It has stopped or fallen silent, unless `deaf` is set.
     pub stale: bool,
+    /// It is not heard, and no virtual router of this host listens there: those that do not take part do
+    /// not. It may advertise still.
+    #[serde(default)]
+    pub deaf: bool,
     /// The virtual router is configured here.
     pub ours: bool,
     /// Copies of its advertisements are heard on the second path of a virtual router of this host.

@@ -340,8 +340,8 @@ fn terms(report: &VrReport) -> Vec<Term> {
     terms
 }
 
-/// A master on a segment.
-pub fn seen(sighting: &Sighting, name: Option<&str>) -> Seen {
+/// A master on a segment. `listens`: some virtual router of this host listens there.
+pub fn seen(sighting: &Sighting, name: Option<&str>, listens: bool) -> Seen {
     Seen {
         interface: sighting.interface.clone(),
         vrid: sighting.vrid.get(),
@@ -355,6 +355,7 @@ pub fn seen(sighting: &Sighting, name: Option<&str>) -> Seen {
         addresses: sighting.addresses.iter().map(ToString::to_string).collect(),
         last_heard_s: seconds(sighting.age.into()),
         stale: sighting.stale,
+        deaf: sighting.stale && !listens,
         ours: sighting.ours,
         heartbeat: sighting.heartbeat,
         is_self: sighting.is_self,

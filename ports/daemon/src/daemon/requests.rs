@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use vrrp_host::{Platform, VrId, VrReport, Warning};
+use vrrp_host::{Platform, Sighting, VrId, VrReport, Warning};
 
 use super::Daemon;
 use crate::control::Reply;
@@ -23,6 +23,16 @@ impl<P: Platform> Daemon<P> {
         match request {
             Request::Status => self.status(),
             Request::Who => {
+                let all = self.host.statuses();
+                let listens = |one: &Sighting| {
+                    let mut taking_part = all.iter().filter(|report| {
+                        report.status.state != vrrp_core::State::Initialize
+                            && report.id.interface == one.interface
+                            && report.id.family == one.family
+                    });
+                    // One with peers hears no multicast: it listens for itself.
+                    taking_part.any(|report| report.id.vrid == one.vrid || report.peers.is_empty())
+                };
                 let seen = self.host.segment().into_iter();
                 let seen = seen.map(|one| {
                     let id = VrId {
@@ -32,12 +42,17 @@ impl<P: Platform> Daemon<P> {
                         name: None,
                     };
                     let ours = self.configured.get(&id);
-                    (one, ours.and_then(|id| id.name.clone()))
+                    // Copies on a second path are listened for in any state.
+                    let listens = one.heartbeat || listens(&one);
+                    (one, ours.and_then(|id| id.name.clone()), listens)
                 });
                 let seen: Vec<_> = seen.collect();
-                Pieces::of_list(&Answer::Who(Vec::new()), "[", seen, |(one, name)| {
-                    report::seen(one, name.as_deref())
-                })
+                Pieces::of_list(
+                    &Answer::Who(Vec::new()),
+                    "[",
+                    seen,
+                    |(one, name, listens)| report::seen(one, name.as_deref(), *listens),
+                )
             }
             Request::Stats => {
                 let routers = self.router_stats();

@@ -63,7 +63,7 @@ pub(super) fn run(
             .filter(|router| !goal.is_reached(router))
             .map(|r| {
                 let name = text::name(r.name.as_deref(), r.vrid, &r.interface, r.family);
-                format!("{name} is {}: {}", r.state, r.reason)
+                format!("{name} is {}: {}", r.state, text::reason(r))
             })
             .collect();
         if late.is_empty() {

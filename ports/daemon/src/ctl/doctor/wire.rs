@@ -28,7 +28,7 @@ pub(super) fn findings(status: &Status, seen: &[Seen], host: &Host) -> Vec<Findi
         });
         let others: Vec<&Seen> = of_ours.collect();
         let mut of_router = of_router(router, &others, host);
-        of_router.extend(faults::of_router(router, seen, &word(router)));
+        of_router.extend(faults::of_router(router, status, seen, &word(router)));
         let told = !of_router.is_empty();
         all.extend(of_router.into_iter().map(|finding| Finding {
             about: about.clone(),

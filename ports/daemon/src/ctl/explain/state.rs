@@ -4,7 +4,7 @@ use vrrp_control::{Conflict, Group, OverrideKind, State, VirtualRouter};
 use vrrp_host::wording::ago;
 
 use super::{Facts, command, living};
-use crate::ctl::text::{name, obstacles, override_warning};
+use crate::ctl::text::{master_heard, name, obstacles, override_warning, reason};
 
 /// The state, why it is so, and why it is no better one.
 pub(super) fn now(facts: &Facts<'_>) -> Vec<String> {
@@ -236,6 +236,14 @@ fn why_not_preempt(facts: &Facts<'_>) -> String {
     )
 }
 
+/// Whether another host serves meanwhile, as far as a virtual router that takes no part can know.
+fn meanwhile(facts: &Facts<'_>) -> String {
+    match master_heard(facts.router, facts.seen) {
+        Some(seen) => format!("Meanwhile {} is heard as master.", seen.address),
+        None => "While it takes no part it does not listen, so nothing is known of other hosts: one may serve all the same.".into(),
+    }
+}
+
 pub(super) fn init(facts: &Facts<'_>) -> Vec<String> {
     let router = facts.router;
     let interface = &router.interface;
@@ -255,10 +263,10 @@ pub(super) fn init(facts: &Facts<'_>) -> Vec<String> {
     } else if router.cause == "tracked-fault" {
         format!(
             "{takes} a check or an object that it cannot do without fails: {}.",
-            router.reason
+            reason(router)
         )
     } else {
         format!("{takes} {}.", router.reason)
     };
-    vec![sentence]
+    vec![sentence, meanwhile(facts)]
 }

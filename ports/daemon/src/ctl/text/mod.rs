@@ -16,7 +16,7 @@ use vrrp_host::wording::{ago, span};
 pub use self::auth::auth;
 pub use self::overrides::{drained_by, given_override, override_warning};
 pub use self::records::{check_event, dropped, event, log, notice, record};
-pub use self::status::{brief, status};
+pub use self::status::{brief, reason, status};
 pub(crate) use self::status::{heartbeat, obstacles};
 
 /// The masters of each virtual router seen on the segments.
@@ -38,6 +38,9 @@ pub fn who(list: &[Seen]) -> String {
         let heard = match (seen.is_self, seen.stale) {
             (true, _) => "this host".to_owned(),
             (_, false) => ago(seen.last_heard_s),
+            (_, true) if seen.deaf => {
+                format!("{}, unknown since: not listening", ago(seen.last_heard_s))
+            }
             (_, true) if seen.priority == 0 => format!("{}, gave up", ago(seen.last_heard_s)),
             (_, true) => format!("{}, silent", ago(seen.last_heard_s)),
         };
@@ -122,6 +125,18 @@ const CROSSED: f64 = 0.25;
 /// over, is none.
 pub(super) fn is_master_now(router: &VirtualRouter, seen: &Seen) -> bool {
     router.state != State::Master || seen.last_heard_s + CROSSED < router.since_s
+}
+
+/// The master that is heard for a virtual router.
+pub(super) fn master_heard<'a>(router: &VirtualRouter, seen: &'a [Seen]) -> Option<&'a Seen> {
+    seen.iter().find(|seen| {
+        !seen.is_self
+            && !seen.stale
+            && seen.priority != 0
+            && seen.vrid == router.vrid
+            && seen.interface == router.interface
+            && seen.family == router.family
+    })
 }
 
 /// A user by name, as far as it is known, and number.

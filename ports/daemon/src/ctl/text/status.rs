@@ -178,8 +178,24 @@ pub(super) fn priority(router: &VirtualRouter) -> String {
     }
 }
 
+/// The reason of the last change of state, with the names of the tracked objects that keep it from taking
+/// part: `a tracked object is down: interface lan`.
+pub fn reason(router: &VirtualRouter) -> String {
+    let reason = &router.reason;
+    if router.state != State::Init || router.cause != "tracked-fault" {
+        return reason.clone();
+    }
+    let down = router.tracked.iter();
+    let down = down.filter(|one| !one.up && one.effect == "fault" && !reason.contains(&one.what));
+    let down: Vec<&str> = down.map(|one| one.what.as_str()).collect();
+    match down.as_slice() {
+        [] => reason.clone(),
+        some => format!("{reason}: {}", some.join(", ")),
+    }
+}
+
 fn facts(router: &VirtualRouter) -> Vec<(&'static str, String)> {
-    let mut facts = vec![("why", router.reason.clone())];
+    let mut facts = vec![("why", reason(router))];
     facts.push(("priority", priority(router)));
     if let Some(group) = &router.group {
         facts.push(("group", of_group(group)));

@@ -476,8 +476,13 @@ fn who_marks_strangers_and_the_silent() {
         stale: true,
         ..Seen::default()
     };
-    let text = who(&[seen]);
+    let text = who(std::slice::from_ref(&seen));
     assert!(text.contains("9 (not ours)"), "{text}");
     assert!(text.contains("0.1 s"), "{text}");
     assert!(text.contains("9 s ago, silent"), "{text}");
+    let text = who(&[Seen { deaf: true, ..seen }]);
+    assert!(
+        text.contains("9 s ago, unknown since: not listening"),
+        "{text}"
+    );
 }

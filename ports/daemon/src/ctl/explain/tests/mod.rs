@@ -4,7 +4,7 @@ mod others;
 mod state;
 
 use vrrp_control::{
-    Auth, Conflict, Event, Family, Group, OverrideKind, Rejected, State, UsedCheck,
+    Auth, Conflict, Event, Family, Group, OverrideKind, Rejected, State, TrackedObject, UsedCheck,
 };
 
 use super::*;

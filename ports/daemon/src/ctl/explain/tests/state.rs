@@ -313,8 +313,21 @@ fn init_by_each_reason() {
         &[
             "cannot do without fails: a reason.",
             "The check db fails, and keeps it",
+            "it does not listen, so nothing is known of other hosts",
         ],
     );
+    let pulled = VirtualRouter {
+        checks: Vec::new(),
+        tracked: vec![TrackedObject {
+            what: "interface lan".into(),
+            effect: "fault".into(),
+            up: false,
+        }],
+        ..fault
+    };
+    let heard = "Meanwhile 10.0.0.3 is heard as master.";
+    let named = "cannot do without fails: a reason: interface lan.";
+    says(&pulled, &[other(None)], &[], &[named, heard]);
     let leaving = VirtualRouter {
         leaving: true,
         ..init("disabled")
