@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use vrrp_control::{State, Status};
 
-use super::Finding;
+use super::{Finding, firewall};
 
 /// Ports of services that clients ask at a virtual address.
 const SERVICES: [(u16, &str); 9] = [
@@ -151,7 +151,7 @@ fn finding(id: &'static str, about: &str, found: String, matters: &str, todo: St
 
 pub(super) fn findings(status: &Status, host: &Host) -> Vec<Finding> {
     let mut all = Vec::new();
-    firewall(host, &mut all);
+    all.extend(firewall::findings(status, host));
     snooping(status, host, &mut all);
     services(status, host, &mut all);
     process(status, host, &mut all);
@@ -165,89 +165,6 @@ pub(super) fn findings(status: &Status, host: &Host) -> Vec<Finding> {
         ));
     }
     all
-}
-
-/// A line of nft(8) or iptables-save(8).
-struct Rule {
-    /// Without its counter, whose numbers mean no protocol.
-    text: String,
-    /// The packets that it has met, where they are counted.
-    packets: Option<u64>,
-}
-
-impl Rule {
-    fn of(line: &str) -> Self {
-        let with = |before: &str, after: &str, packets: &str| Self {
-            text: format!("{before}{after}"),
-            packets: packets.parse().ok(),
-        };
-        // `[12:480] -A INPUT -p 112 -j DROP`
-        if let Some((counter, rule)) = line.strip_prefix('[').and_then(|l| l.split_once("] "))
-            && let Some((packets, _)) = counter.split_once(':')
-        {
-            return with("", rule, packets);
-        }
-        // `ip protocol 112 counter packets 12 bytes 480 drop`
-        if let Some((before, rest)) = line.split_once("counter packets ")
-            && let Some((packets, rest)) = rest.split_once(" bytes ")
-        {
-            let after = rest.trim_start_matches(|c: char| c.is_ascii_digit());
-            return with(before, after, packets);
-        }
-        Self {
-            text: line.to_owned(),
-            packets: None,
-        }
-    }
-}
-
-/// A firewall that drops what it has no rule for, and has none for protocol 112; or one that drops it.
-fn firewall(host: &Host, all: &mut Vec<Finding>) {
-    let Some(rules) = &host.firewall else { return };
-    let names = |rule: &Rule| {
-        let line = rule.text.as_str();
-        let words: Vec<&str> = line.split(|c: char| !c.is_ascii_alphanumeric()).collect();
-        words
-            .iter()
-            .any(|word| matches!(*word, "112" | "vrrp" | "VRRP"))
-    };
-    let drops = |rule: &&Rule| {
-        let words = ["drop", "DROP", "reject", "REJECT"];
-        words.iter().any(|word| rule.text.contains(word))
-    };
-    let rules: Vec<Rule> = rules.lines().map(Rule::of).collect();
-    let named: Vec<&Rule> = rules.iter().filter(|rule| names(rule)).collect();
-    let dropping: Vec<&Rule> = named.iter().copied().filter(drops).collect();
-    let is_dropped = !dropping.is_empty();
-    let is_accepted = dropping.len() < named.len();
-    // Both programs may show one rule.
-    let packets = dropping.iter().filter_map(|rule| rule.packets).max();
-    let counted = match packets {
-        Some(1) => ": 1 packet so far".to_owned(),
-        Some(many) => format!(": {many} packets so far"),
-        None => String::new(),
-    };
-    let strict = rules.iter().filter(|rule| {
-        let line = rule.text.as_str();
-        (line.contains("hook input") && line.contains("policy drop"))
-            || line.starts_with(":INPUT DROP")
-    });
-    if is_dropped || (strict.count() > 0 && !is_accepted) {
-        let found = match is_dropped {
-            true => format!("a rule of the firewall drops protocol 112 (VRRP){counted}"),
-            false => {
-                "the firewall drops what it has no rule for, and has none for protocol 112 (VRRP)"
-                    .to_owned()
-            }
-        };
-        all.push(finding(
-            "firewall",
-            "",
-            found,
-            "vrrpd reads below the firewall on Linux, but programs that use raw sockets, as keepalived, and the bridges of virtual machines do not.",
-            "nft add rule inet filter input ip protocol 112 accept, or iptables -I INPUT -p 112 -j ACCEPT".into(),
-        ));
-    }
 }
 
 /// A bridge that learns who wants multicast, with nobody who asks.
@@ -514,87 +431,5 @@ mod tests {
         assert_eq!(ids(&host), [""; 0]);
         host.synchronised = Some(false);
         assert_eq!(ids(&host), ["clock"]);
-    }
-
-    #[test]
-    fn a_rule_that_drops_vrrp_says_how_many_packets_it_has_met() {
-        let found = |rules: &str| {
-            let host = Host {
-                firewall: Some(rules.to_owned()),
-                ..Host::of("/nonexistent")
-            };
-            let all = findings(&status(), &host);
-            all.into_iter().map(|one| one.found).collect::<Vec<_>>()
-        };
-        let dropped = |count: &str| {
-            vec![format!(
-                "a rule of the firewall drops protocol 112 (VRRP){count}"
-            )]
-        };
-        for (rules, expected) in [
-            ("ip protocol 112 drop", dropped("")),
-            (
-                "meta l4proto vrrp counter packets 7 bytes 280 drop",
-                dropped(": 7 packets so far"),
-            ),
-            (
-                "ip protocol 112 counter packets 1 bytes 40 drop",
-                dropped(": 1 packet so far"),
-            ),
-            (
-                "[9:360] -A INPUT -p vrrp -j DROP",
-                dropped(": 9 packets so far"),
-            ),
-            (
-                "[9:360] -A INPUT -p 112 -j REJECT",
-                dropped(": 9 packets so far"),
-            ),
-            // The number of a counter is no protocol.
-            (
-                "tcp dport 22 counter packets 112 bytes 112 drop",
-                Vec::new(),
-            ),
-            ("[112:112] -A INPUT -p tcp -j DROP", Vec::new()),
-            ("[112:112] -A INPUT -p vrrp -j ACCEPT", Vec::new()),
-        ] {
-            assert_eq!(found(rules), expected, "{rules}");
-        }
-    }
-
-    #[test]
-    fn a_firewall_without_a_rule_for_vrrp_is_found() {
-        let nft = |rule: &str| {
-            format!(
-                "table inet filter {{\n\tchain input {{\n\t\ttype filter hook input priority 0; policy drop;\n\t\ttcp dport 1112 accept\n\t\t{rule}\n\t}}\n}}\n"
-            )
-        };
-        for (rules, bad) in [
-            (nft("ct state established accept"), true),
-            (nft("ip protocol 112 accept"), false),
-            (nft("meta l4proto vrrp accept"), false),
-            (nft("").replace("policy drop", "policy accept"), false),
-            (
-                nft("ip protocol vrrp drop").replace("policy drop", "policy accept"),
-                true,
-            ),
-            (
-                "*filter\n:INPUT DROP [0:0]\n-A INPUT -p tcp -j ACCEPT\n".into(),
-                true,
-            ),
-            (
-                "*filter\n:INPUT DROP [0:0]\n-A INPUT -p vrrp -j ACCEPT\n".into(),
-                false,
-            ),
-            (
-                "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p 112 -j DROP\n".into(),
-                true,
-            ),
-        ] {
-            let host = Host {
-                firewall: Some(rules.clone()),
-                ..Host::of("/nonexistent")
-            };
-            assert_eq!(ids(&host) == ["firewall"], bad, "{rules}");
-        }
     }
 }

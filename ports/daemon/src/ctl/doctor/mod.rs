@@ -1,6 +1,7 @@
 //! `vrrpctl doctor`: conditions of this host and of the wire that do harm sooner or later.
 
 mod faults;
+mod firewall;
 mod host;
 mod wire;
 
