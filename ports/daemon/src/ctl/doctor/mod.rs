@@ -3,6 +3,7 @@
 mod faults;
 mod firewall;
 mod host;
+mod refused;
 mod wire;
 
 use serde::Serialize;

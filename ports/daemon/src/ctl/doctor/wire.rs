@@ -2,7 +2,7 @@
 
 use vrrp_control::{Auth, Family, Seen, State, Status, VirtualRouter};
 
-use super::{Finding, Host, faults};
+use super::{Finding, Host, faults, refused};
 use crate::ctl::text::{heartbeat, is_master_now, name};
 
 pub(super) fn findings(status: &Status, seen: &[Seen], host: &Host) -> Vec<Finding> {
@@ -171,12 +171,7 @@ fn of_router(router: &VirtualRouter, others: &[&Seen], host: &Host) -> Vec<Findi
                 "A loop or a mirrored port sends back what we send, or another host has the same address.",
                 format!("arping -D -I {} {address}; look for a loop of switches", router.interface),
             ),
-            false => finding(
-                "refused",
-                format!("{address} is heard and refused: {reason}"),
-                "Neither host knows the other: both become master.",
-                "vrrpctl who; compare vrrpd.conf of both".into(),
-            ),
+            false => refused::finding(router, address, reason, &word(router)),
         });
     }
     all.extend(second_path(router));

@@ -10,12 +10,6 @@ use crate::ctl::text::is_master_now;
 pub(super) fn others(facts: &Facts<'_>) -> Vec<String> {
     let router = facts.router;
     let mut all = Vec::new();
-    if let Some(holder) = &router.conflict {
-        all.push(format!(
-            "A host with the MAC {} answers for {}, and no advertisement of it is heard: the master may be alive and cut off in one direction, or has died and left the address behind.",
-            holder.mac, holder.address
-        ));
-    }
     let of_ours = facts.seen.iter().filter(|seen| {
         !seen.is_self
             && seen.vrid == router.vrid
@@ -24,11 +18,27 @@ pub(super) fn others(facts: &Facts<'_>) -> Vec<String> {
     });
     let fresh: Vec<&Seen> = of_ours.filter(|seen| !seen.stale).collect();
     let is_alone = router.peer.is_none() && fresh.is_empty();
-    all.extend(second_path(router, is_alone));
+    let is_peer = |seen: &Seen| router.source.as_deref() != Some(seen.address.as_str());
+    let refuses = fresh
+        .iter()
+        .any(|seen| seen.refused.is_some() && is_peer(seen));
+    let mut before = Vec::new();
+    if let Some(holder) = &router.conflict {
+        let (mac, address) = (&holder.mac, &holder.address);
+        before.push(match refuses {
+            true => format!(
+                "A host with the MAC {mac} answers for {address}: a router that is refused, it seems, serves it."
+            ),
+            false => format!(
+                "A host with the MAC {mac} answers for {address}, and no advertisement of it is heard: the master may be alive and cut off in one direction, or has died and left the address behind."
+            ),
+        });
+    }
+    before.extend(second_path(router, is_alone));
     for seen in &fresh {
         let Some(why) = &seen.refused else { continue };
         // The sentence about our own frames begins with "is".
-        if router.source.as_deref() == Some(seen.address.as_str()) {
+        if !is_peer(seen) {
             let todo = match seen.priority {
                 0 | 255 if seen.priority != router.priority => {
                     "look for the host with that MAC: it forges advertisements"
@@ -43,6 +53,9 @@ pub(super) fn others(facts: &Facts<'_>) -> Vec<String> {
             ));
         }
     }
+    // Routers that are refused explain the rest.
+    let at = if refuses { all.len() } else { 0 };
+    all.splice(at..at, before);
     let rivals = fresh.iter();
     let rivals = rivals.filter(|seen| seen.refused.is_none() && is_master_now(router, seen));
     if router.state == State::Master && !router.handing_over {

@@ -28,6 +28,24 @@ fn a_peer_that_is_refused() {
         &["10.0.0.3 (priority 100) is heard and refused: it has another password."],
     );
     assert!(!text.contains("ever heard"), "{text}");
+    // It is no mystery then who answers for the address.
+    let conflict = VirtualRouter {
+        conflict: Some(Conflict {
+            address: "10.0.0.1".into(),
+            mac: "00:00:5e:00:01:01".into(),
+            waits: false,
+        }),
+        ..router()
+    };
+    let refused = [other(Some("it has another password"))];
+    let text = says(
+        &conflict,
+        &refused,
+        &[],
+        &["answers for 10.0.0.1: a router"],
+    );
+    assert!(!text.contains("cut off"), "{text}");
+    assert!(text.find("refused:") < text.find("answers for"), "{text}");
 }
 
 #[test]
