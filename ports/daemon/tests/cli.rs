@@ -234,6 +234,31 @@ fn wrong_usage_ends_with_2_and_says_where_the_right_one_is() {
 }
 
 #[test]
+fn a_word_that_is_missing_or_in_the_wrong_place_is_named() {
+    for (args, part) in [
+        (
+            &["priority", "web", "--for", "20s"][..],
+            "a priority from 1 to 255 or `default` after the virtual router, found `web` alone",
+        ),
+        (
+            &["drain", "web", "--wait", "30s"],
+            ": --wait=30s, not --wait 30s",
+        ),
+        (
+            &["resign", "--wait", "2m", "web"],
+            ": --wait=2m, not --wait 2m",
+        ),
+    ] {
+        let got = run(VRRPCTL, args);
+        assert_eq!(got.status.code(), Some(2), "{args:?}");
+        assert!(err(&got).contains(part), "{args:?}: {}", err(&got));
+    }
+    // A number is a VRID.
+    let got = run(VRRPCTL, &["-s", "/nonexistent", "resign", "--wait", "1"]);
+    assert_eq!(got.status.code(), Some(3), "{}", err(&got));
+}
+
+#[test]
 fn help_and_version_go_to_the_standard_output() {
     for program in [VRRPD, VRRPCTL] {
         let help = run(program, &["--help"]);

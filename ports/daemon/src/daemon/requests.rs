@@ -99,12 +99,9 @@ impl<P: Platform> Daemon<P> {
             | Request::Default(_) => Answer::error("this is answered later"),
             Request::Failover(which) => self.fail_over(which, uid),
             Request::Failback(which) => self.fail_back(which, uid),
-            Request::Resign(which) => self.on(
-                which,
-                uid,
-                "resigns; it serves on if nobody takes over",
-                |host, id| host.resign(id),
-            ),
+            Request::Resign(which) => {
+                self.on_each(which, uid, Self::resigning, |host, id| host.resign(id))
+            }
             Request::Enable(which) => {
                 self.on(which, uid, "enabled", |host, id| host.set_enabled(id, true))
             }
@@ -204,7 +201,31 @@ impl<P: Platform> Daemon<P> {
         &mut self,
         which: &Which,
         uid: u32,
-        what: &str,
+        what: &'static str,
+        act: impl Fn(&mut vrrp_host::Host<P>, &VrId) -> Result<(), vrrp_core::Error>,
+    ) -> Answer {
+        self.on_each(which, uid, |_, _| what, act)
+    }
+
+    /// The consequence of resigning, by the state.
+    fn resigning(&self, id: &VrId) -> &'static str {
+        match self.host.status(id).map(|report| report.status.state) {
+            Some(vrrp_core::State::Backup) => {
+                "resigns; it is backup here, and does not preempt until `vrrpctl default`"
+            }
+            Some(vrrp_core::State::Initialize) => {
+                "resigns; it takes no part here and serves nothing"
+            }
+            Some(vrrp_core::State::Active) | None => "resigns; it serves on if nobody takes over",
+        }
+    }
+
+    /// Does something to each virtual router that is meant. `what`: the consequence, before it is done.
+    fn on_each(
+        &mut self,
+        which: &Which,
+        uid: u32,
+        what: impl Fn(&Self, &VrId) -> &'static str,
         act: impl Fn(&mut vrrp_host::Host<P>, &VrId) -> Result<(), vrrp_core::Error>,
     ) -> Answer {
         let ids = match self.find_all(which) {
@@ -212,7 +233,9 @@ impl<P: Platform> Daemon<P> {
             Err(message) => return Answer::error(message),
         };
         let (mut messages, mut errors) = (Vec::new(), Vec::new());
-        for id in ids {
+        // One of a group moves the others, too.
+        let saying: Vec<&str> = ids.iter().map(|id| what(self, id)).collect();
+        for (id, what) in ids.into_iter().zip(saying) {
             match act(&mut self.host, &id) {
                 Ok(()) => {
                     let message = format!("{id}: {what}");

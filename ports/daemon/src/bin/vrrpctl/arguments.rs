@@ -56,6 +56,8 @@ pub(super) fn parse() -> Result<Wish, lexopt::Error> {
     let (mut asks_help, mut dry_run, mut watch) = (false, false, false);
     let (mut wait, mut timeout, mut since) = (None, None, None);
     let (mut for_s, mut reason) = (None, None);
+    // Whether the last option was --wait without its time; and a time that follows it after a blank.
+    let (mut is_after_wait, mut after_wait) = (false, None);
     while let Some(arg) = parser.next()? {
         match arg {
             Short('s') | Long("socket") => socket = Some(parser.value()?.into()),
@@ -77,10 +79,13 @@ pub(super) fn parse() -> Result<Wish, lexopt::Error> {
             }
             Long("all") => words.push(ALL.into()),
             Long("wait") => {
-                wait = Some(match parser.optional_value() {
+                let given = parser.optional_value();
+                is_after_wait = given.is_none();
+                wait = Some(match given {
                     Some(given) => span(&given.string()?, LONGEST_WAIT)?,
                     None => DEFAULT_WAIT,
                 });
+                continue;
             }
             Long("dry-run") => dry_run = true,
             Long("timeout") => timeout = Some(span(&parser.value()?.string()?, LONGEST_WAIT)?),
@@ -88,9 +93,23 @@ pub(super) fn parse() -> Result<Wish, lexopt::Error> {
             Long("reason") => reason = Some(parser.value()?.string()?),
             Long("watch") => watch = true,
             Long("since") => since = Some(when(&parser.value()?.string()?)?),
-            Value(word) => words.push(word.string()?),
+            Value(word) => {
+                let word = word.string()?;
+                // A number alone is a VRID.
+                let is_time = word.ends_with(|c: char| c.is_ascii_alphabetic())
+                    && span(&word, LONGEST_WAIT).is_ok();
+                if is_after_wait && is_time {
+                    after_wait = Some(word.clone());
+                }
+                words.push(word);
+            }
             other => return Err(other.unexpected()),
         }
+        is_after_wait = false;
+    }
+    if let Some(word) = after_wait {
+        let text = "--wait takes its time after an equals sign";
+        return Err(format!("{text}: --wait={word}, not --wait {word}").into());
     }
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let (name, operands) = match words.as_slice() {
@@ -320,6 +339,10 @@ fn work(command: &Command, operands: &[&str], filter: &Filter) -> Result<Work, l
         ("events", _) => Request::Events(Since::default()),
         ("reload", _) => Request::Reload,
         ("config", _) => Request::Config,
+        ("priority", [vrid]) => {
+            let text = "expected a priority from 1 to 255 or `default` after the virtual router";
+            return Err(format!("{text}, found `{vrid}` alone").into());
+        }
         ("priority", [vrids @ .., priority]) => Request::SetPriority {
             which: which(vrids, filter)?,
             terms: Terms::default(),

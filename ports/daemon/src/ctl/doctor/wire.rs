@@ -36,7 +36,11 @@ pub(super) fn findings(status: &Status, seen: &[Seen], host: &Host) -> Vec<Findi
         }));
         // A warning says most of these in other words.
         if !told {
-            let todo = format!("vrrpctl explain {}", word(router));
+            // An explanation has the same words.
+            let todo = format!(
+                "as the warning says; vrrpctl log {} has when it began",
+                word(router)
+            );
             let warnings = router.warnings.iter();
             all.extend(warnings.map(|text| warning(&about, text, todo.clone())));
         }
@@ -564,14 +568,14 @@ mod tests {
                     warnings: vec!["x".into()],
                     ..named()
                 },
-                "vrrpctl explain web",
+                "as the warning says; vrrpctl log web has when it began",
             ),
             (
                 VirtualRouter {
                     warnings: vec!["x".into()],
                     ..router()
                 },
-                "vrrpctl explain 1",
+                "as the warning says; vrrpctl log 1 has when it began",
             ),
             (
                 VirtualRouter {

@@ -229,6 +229,8 @@ fn several_virtual_routers_are_told_at_once_or_none() {
     };
     let said = bench.done(&Request::Resign(both.clone()));
     assert_eq!(said.len(), 2, "each once: {said:?}");
+    let serves_on = |text: &String| text.ends_with("serves on if nobody takes over");
+    assert!(said.iter().all(serves_on), "{said:?}");
     let some = Which {
         more: vec![9],
         ..which(1)
@@ -246,6 +248,9 @@ fn several_virtual_routers_are_told_at_once_or_none() {
         ..Which::default()
     };
     bench.done(&Request::Disable(all.clone()));
+    bench.until("init", |b| b.states() == [State::Init, State::Init]);
+    let said = bench.done(&Request::Resign(which(1)));
+    assert!(said[0].ends_with("serves nothing"), "{said:?}");
     assert!(!bench.status().virtual_routers.iter().any(|r| r.enabled));
     bench.done(&Request::Enable(all.clone()));
     let set = Request::SetPriority {
