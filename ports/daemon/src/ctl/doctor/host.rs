@@ -69,6 +69,11 @@ impl Host {
         self.text(path)?.trim().parse().ok()
     }
 
+    /// Whether systemd runs here, as sd_booted(3) knows: in the images of most containers there are no units.
+    fn has_units(&self) -> bool {
+        self.root.join("run/systemd/system").is_dir()
+    }
+
     /// Whether the service manager may give a process a negative oom_score_adj: most containers may not.
     fn may_lower_oom_scores(&self) -> bool {
         const CAP_SYS_RESOURCE: u64 = 1 << 24;
@@ -271,16 +276,24 @@ fn process(status: &Status, host: &Host, all: &mut Vec<Finding>) {
             "",
             format!("vrrpd may open {files} files"),
             "With many clients, scripts and checks it runs out of descriptors.",
-            "LimitNOFILE=4096 in the unit: systemctl edit vrrpd".into(),
+            match host.has_units() {
+                true => "LimitNOFILE=4096 in the unit: systemctl edit vrrpd",
+                false => "ulimit -n 4096 in the service, or --ulimit nofile=4096:4096 of podman and docker",
+            }
+            .into(),
         ));
     }
     if let Some(score) = host
         .number(&format!("proc/{pid}/oom_score_adj"))
         .filter(|n| *n >= 0)
     {
-        let todo = match host.may_lower_oom_scores() {
-            true => "OOMScoreAdjust=-900 in the unit: systemctl edit vrrpd",
-            false => {
+        let todo = match (host.has_units(), host.may_lower_oom_scores()) {
+            (false, true) => {
+                "choom -n -900 -p $(pidof vrrpd) in the service, or --oom-score-adj=-900 of podman and docker"
+            }
+            (false, false) => "--oom-score-adj=-900 of podman and docker, for this container",
+            (true, true) => "OOMScoreAdjust=-900 in the unit: systemctl edit vrrpd",
+            (true, false) => {
                 "give this container CAP_SYS_RESOURCE, without which OOMScoreAdjust= of the unit has no effect"
             }
         };
@@ -414,18 +427,36 @@ mod tests {
         let limits = |n| {
             format!("Limit   Soft Limit  Hard Limit  Units\nMax open files   {n}   4096   files\n")
         };
+        let todo = |host: &Host| {
+            let all = findings(&status(), host);
+            all.last().expect("a finding").todo.clone()
+        };
+        root.write("proc/42/oom_score_adj", "0\n");
+        assert!(todo(&host).starts_with("choom"), "{}", todo(&host));
+        root.write("proc/1/status", "CapBnd:\t00000000fcecbfff\n");
+        assert!(
+            todo(&host).starts_with("--oom-score-adj"),
+            "{}",
+            todo(&host)
+        );
+        root.write("proc/1/status", "");
+        root.write("run/systemd/system/a", "");
         root.write("proc/42/limits", &limits(256));
         root.write("proc/42/oom_score_adj", "0\n");
         assert_eq!(ids(&host), ["limits", "oom"]);
-        let todo = || {
-            let all = findings(&status(), &host);
-            all.last().expect("a finding").todo.clone()
-        };
-        assert!(todo().starts_with("OOMScoreAdjust=-900"), "{}", todo());
+        assert!(
+            todo(&host).starts_with("OOMScoreAdjust=-900"),
+            "{}",
+            todo(&host)
+        );
         root.write("proc/1/status", "CapBnd:\t00000000fcecbfff\n");
-        assert!(todo().contains("CAP_SYS_RESOURCE"), "{}", todo());
+        assert!(todo(&host).contains("CAP_SYS_RESOURCE"), "{}", todo(&host));
         root.write("proc/1/status", "CapBnd:\t000001ffffffffff\n");
-        assert!(todo().starts_with("OOMScoreAdjust=-900"), "{}", todo());
+        assert!(
+            todo(&host).starts_with("OOMScoreAdjust=-900"),
+            "{}",
+            todo(&host)
+        );
         root.write("proc/42/limits", &limits(1024));
         root.write("proc/42/oom_score_adj", "-900\n");
         assert_eq!(ids(&host), [""; 0]);

@@ -95,6 +95,9 @@ pub(super) fn readiness(auth: &Auth) -> String {
     if !auth.ready {
         return format!("for enforce: no, {}", auth.obstacles.join("; "));
     }
+    if auth.senders.is_empty() {
+        return "for enforce: unknown, no other router was heard".into();
+    }
     let mut text = "for enforce: yes, as far as was heard".to_owned();
     if auth.mode == "receive-only" {
         text += "; this host signs nothing yet";

@@ -400,7 +400,7 @@ fn signatures_are_told_with_who_stands_in_the_way() {
         auth(&status(Some(group.clone()))),
         "VRID 7 on eth0 (ipv4): permissive, key 2 of 1, 2, time window 5 s\n\
          \u{20} senders    none was heard since it has keys\n\
-         \u{20} ready      for enforce: yes, as far as was heard; a backup says nothing until it is master\n"
+         \u{20} ready      for enforce: unknown, no other router was heard\n"
     );
     group.senders = vec![
         AuthSender {
