@@ -150,7 +150,11 @@ impl Sysctls {
             if wrong.refused {
                 let text = refused.entry(*index).or_default();
                 let and = if text.is_empty() { "" } else { ", " };
-                let _ = write!(text, "{and}{path} = {wanted} (it is {found})");
+                let harmless = match (sysctl, wanted) {
+                    (Sysctl::DisableIpv6, 1) => ", harmless while there is no IPv6 address",
+                    _ => "",
+                };
+                let _ = write!(text, "{and}{path} = {wanted} (it is {found}{harmless})");
             } else {
                 list.push(PlatformWarning {
                     subject: Subject::Host,
