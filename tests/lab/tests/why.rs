@@ -51,6 +51,11 @@ fn a_split_brain_by_a_loss_in_one_direction_is_explained_on_both_hosts() {
             "backup -> master: no advertisement within ",
         ],
     );
+    // The rule is before the sockets, so it is no rule that vrrpd reads below.
+    let found = findings(backup);
+    assert!(found.contains("[firewall-ingress]"), "{found}");
+    let insert = "nft insert rule netdev deaf c ip protocol 112 accept";
+    assert!(found.contains(insert), "{found}");
     // The other hears it: one host alone sees the split brain.
     wait_for(
         master,

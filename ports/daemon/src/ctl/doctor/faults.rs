@@ -35,6 +35,22 @@ fn served_by(router: &VirtualRouter, all: &[VirtualRouter], seen: &[Seen]) -> St
     }
 }
 
+/// The command that shows the first check or interface that is down and keeps it from taking part.
+fn tracked(router: &VirtualRouter) -> Option<String> {
+    let mut checks = router.checks.iter();
+    let check = checks.find(|check| !check.passing && check.effect == "fault");
+    let mut objects = router.tracked.iter();
+    let interface = objects.find_map(|one| {
+        let is_down = !one.up && one.effect == "fault";
+        one.what.strip_prefix("interface ").filter(|_| is_down)
+    });
+    match (check, interface) {
+        (Some(check), _) => Some(format!("vrrpctl check {}", check.name)),
+        (None, Some(name)) => Some(format!("ip link: is there {name}, and has it a carrier?")),
+        (None, None) => None,
+    }
+}
+
 /// The command that shows the cause, by the cause.
 fn todo(router: &VirtualRouter, word: &str) -> String {
     let interface = &router.interface;
@@ -49,6 +65,7 @@ fn todo(router: &VirtualRouter, word: &str) -> String {
             format!("ip link show dev {interface}: look for the cable and the port of the switch")
         }
         "no-address" => format!("ip address show dev {interface}"),
+        "tracked-fault" => tracked(router).unwrap_or_else(|| format!("vrrpctl explain {word}")),
         _ => format!("vrrpctl explain {word}"),
     }
 }
@@ -141,7 +158,7 @@ pub(super) fn of_groups(status: &Status, seen: &[Seen]) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use vrrp_control::{Family, Group, TrackedObject};
+    use vrrp_control::{Family, Group, TrackedObject, UsedCheck};
 
     fn router(interface: &str, cause: &str, reason: &str) -> VirtualRouter {
         VirtualRouter {
@@ -246,6 +263,17 @@ mod tests {
         let one = of_router(&pulled, &Status::default(), &[], "1").expect("a finding");
         let text = "it takes no part: a tracked object is down: interface lan; it does not listen";
         assert!(one.found.starts_with(text), "{}", one.found);
+        assert_eq!(one.todo, "ip link: is there lan, and has it a carrier?");
+        let failing = VirtualRouter {
+            checks: vec![UsedCheck {
+                name: "db".into(),
+                effect: "fault".into(),
+                passing: false,
+            }],
+            ..pulled
+        };
+        let one = of_router(&failing, &Status::default(), &[], "1").expect("a finding");
+        assert_eq!(one.todo, "vrrpctl check db");
     }
 
     #[test]
