@@ -65,6 +65,28 @@ fn the_exit_status_tells_what_is_not_there_from_what_is_refused() {
 }
 
 #[test]
+fn a_host_that_does_not_listen_takes_no_silence_for_absence() {
+    let pair = pair();
+    let host = &pair.network.fridge;
+    assert_eq!(vrrpctl_status(host, &["disable", "web"]).0, 0);
+    wait_until(LIMIT, "who says that it does not listen", || {
+        vrrpctl(host, &["who"]).contains("unknown since: not listening")
+    });
+    let (_, [found, _]) = vrrpctl_status(host, &["doctor"]);
+    assert!(
+        found.contains("it does not listen while it is in init"),
+        "{found}"
+    );
+    assert!(!found.contains("nobody serves"), "{found}");
+    // It listens again.
+    assert_eq!(vrrpctl_status(host, &["enable", "web"]).0, 0);
+    wait_until(LIMIT, "who has the master", || {
+        let said = vrrpctl(host, &["who"]);
+        !said.contains("not listening") && said.contains("10.10.10.80")
+    });
+}
+
+#[test]
 fn a_number_that_no_record_has_is_told() {
     let pair = pair();
     let host = &pair.network.fridge;
