@@ -102,8 +102,8 @@ fn one_that_another_program_removes_comes_back_and_is_said() {
     // It goes with its interface: that is no other program.
     let host = &pair.network.clarinet;
     host.run("ip link set xl0 down");
-    host.run("ip link set xl0 up");
     pair.wait_advert("fridge");
+    host.run("ip link set xl0 up");
     wait_marked(&pair.network.fridge, 3);
     pair.clarinet.stop();
     let host = &pair.network.fridge;
