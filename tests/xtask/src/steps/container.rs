@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::steps::programs;
+use crate::steps::{PROGRAM_NAMES, programs};
 use crate::tools::libraries;
 use crate::tools::packages;
 use crate::tools::run::{self, Failure, failed, root};
@@ -11,9 +11,6 @@ use crate::tools::scratch::Scratch;
 
 /// A script of the shell.
 const STORY: &str = include_str!("container.sh");
-
-/// The programs of the image.
-const NAMES: [&str; 3] = ["vrrpd", "vrrpctl", "vrrp-checker"];
 
 /// The file that the image is built by.
 pub(crate) fn containerfile() -> PathBuf {
@@ -27,8 +24,8 @@ pub(crate) fn check() -> Result<(), Failure> {
     let scratch = Scratch::new("vrrp-image")?;
     let context = scratch.path();
     let built = programs::built()?;
-    let programs = NAMES.map(|name| built.join(name));
-    for (program, name) in programs.iter().zip(NAMES) {
+    let programs = PROGRAM_NAMES.map(|name| built.join(name));
+    for (program, name) in programs.iter().zip(PROGRAM_NAMES) {
         fs::copy(program, context.join(name)).map_err(failed(program))?;
     }
     libraries::copy(&programs, &context.join("libraries"))?;

@@ -235,6 +235,9 @@ fn print_times(took: &[(&str, f64)]) {
 /// The options that name the packages of vrrpd, vrrpctl and vrrp-checker.
 pub(crate) const PROGRAMS: [&str; 4] = ["--package", "vrrpd", "--package", "vrrp-checks"];
 
+/// The programs of these packages.
+pub(crate) const PROGRAM_NAMES: [&str; 3] = ["vrrpd", "vrrpctl", "vrrp-checker"];
+
 /// Builds vrrpd, vrrpctl and vrrp-checker as they are installed. The path of vrrpd, which has the others
 /// beside it.
 pub(crate) fn build_programs() -> Result<PathBuf, Failure> {

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::steps::{PROGRAMS, container, stories};
+use crate::steps::{PROGRAM_NAMES, PROGRAMS, container, stories};
 use crate::tools::paths;
 use crate::tools::run::{self, Failure, PROOF, failed, root, target_dir};
 use crate::tools::zig::Zig;
@@ -15,9 +15,6 @@ use crate::tools::{debian_rust, packages};
 
 /// The profile of the programs. Fat link-time optimisation of each would take twice the time.
 const PROFILE: &str = "static";
-
-/// The programs.
-const NAMES: [&str; 3] = ["vrrpd", "vrrpctl", "vrrp-checker"];
 
 /// The stories that are told with the static vrrpd of this machine's processor.
 const STORIES: [&str; 2] = ["failures::a_lost_host", "failures::a_graceful_stop"];
@@ -118,7 +115,7 @@ fn build(target: &Target, zig: &Zig) -> Result<PathBuf, Failure> {
 /// Compares the sizes with the bound, and has each program do something.
 fn judge(target: &Target, built: &Path) -> Result<(), Failure> {
     let mut sum = 0;
-    for name in NAMES {
+    for name in PROGRAM_NAMES {
         let program = built.join(name);
         paths::check(&program)?;
         let size = fs::metadata(&program).map_err(failed(&program))?.len();
@@ -171,7 +168,7 @@ fn archive(target: &Target, built: &Path) -> Result<(), Failure> {
         .arg(&file)
         .arg("-C")
         .arg(built)
-        .args(NAMES)
+        .args(PROGRAM_NAMES)
         .arg("-C")
         .arg(root().join("ports/daemon/etc"))
         .args(["vrrpd.conf.sample", "-C"])
