@@ -143,7 +143,6 @@ fn json(record: &Record) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-
     use super::*;
     use crate::patience::patient;
     use crate::scratch::Directory;

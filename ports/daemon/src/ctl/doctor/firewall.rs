@@ -36,27 +36,7 @@ impl Rule {
             packets: None,
         }
     }
-}
 
-/// A chain, and what it says of protocol 112.
-#[derive(Default)]
-struct Chain {
-    /// The family of its table, the table and the chain, as nft(8) names them; empty where it is of
-    /// iptables-save(8), or unknown.
-    place: Option<[String; 3]>,
-    /// It comes before packet sockets: a table of the family netdev, or the hook ingress.
-    is_early: bool,
-    /// The interfaces of its hook; empty: all.
-    devices: Vec<String>,
-    /// It sees packets to this host, and drops what it has no rule for.
-    is_strict: bool,
-    /// It sees packets to this host.
-    is_base: bool,
-    /// The rules, in their order.
-    rules: Vec<Rule>,
-}
-
-impl Rule {
     fn words(&self) -> Vec<&str> {
         self.text.split_whitespace().collect()
     }
@@ -96,6 +76,24 @@ impl Rule {
             _ => false,
         }
     }
+}
+
+/// A chain, and what it says of protocol 112.
+#[derive(Default)]
+struct Chain {
+    /// The family of its table, the table and the chain, as nft(8) names them; empty where it is of
+    /// iptables-save(8), or unknown.
+    place: Option<[String; 3]>,
+    /// It comes before packet sockets: a table of the family netdev, or the hook ingress.
+    is_early: bool,
+    /// The interfaces of its hook; empty: all.
+    devices: Vec<String>,
+    /// It sees packets to this host, and drops what it has no rule for.
+    is_strict: bool,
+    /// It sees packets to this host.
+    is_base: bool,
+    /// The rules, in their order.
+    rules: Vec<Rule>,
 }
 
 impl Chain {
