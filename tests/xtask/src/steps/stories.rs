@@ -3,6 +3,11 @@
 //!
 //! Most of a story is waiting. Stories that load the machine, or that measure what load changes, are in
 //! [`ALONE`] and run one after the other when the rest is done.
+//!
+//! Daemons of a story keep to intervals of 0.2 s, and a machine that is shared may hold up one of them for
+//! longer, which is a lost host to the others. A story that fails is therefore told again when all others
+//! are done; if it passes then, the summary names it and what it said the first time is kept. More than
+//! [`AGAIN`] such stories are a failure, as is each that fails twice.
 
 use std::collections::VecDeque;
 use std::ffi::OsStr;
@@ -19,7 +24,10 @@ use crate::tools::run::{Failure, cargo, root, target_dir};
 use crate::tools::scratch::{self, Scratch};
 
 /// Stories that run with no other beside them: the beginning of `FILE::NAME`.
-const ALONE: &[&str] = &["many::"];
+const ALONE: &[&str] = &["many::", "streams::"];
+
+/// Most stories that are told a second time.
+const AGAIN: usize = 3;
 
 /// Stories at once for each processor.
 const FOR_EACH_PROCESSOR: usize = 3;
@@ -69,7 +77,7 @@ impl Story {
 
 /// The outcome of a story.
 struct Outcome {
-    title: String,
+    story: Story,
     took: Duration,
     /// Why it failed. Empty: it passed.
     failure: String,
@@ -100,12 +108,17 @@ pub(crate) fn run(plan: &Plan<'_>) -> Result<(), Failure> {
     let started = Instant::now();
     let mut outcomes = runner.run(together, at_once);
     outcomes.extend(runner.run(alone, 1));
+    let again = runner.tell_again(&mut outcomes)?;
     drop(runner);
     let elapsed = started.elapsed().as_secs_f64();
     outcomes.sort_by_key(|outcome| std::cmp::Reverse(outcome.took));
     sayln!("slowest:");
     for outcome in outcomes.iter().take(10) {
-        sayln!("{:7.1} s  {}", outcome.took.as_secs_f64(), outcome.title);
+        sayln!(
+            "{:7.1} s  {}",
+            outcome.took.as_secs_f64(),
+            outcome.story.title
+        );
     }
     let failed: Vec<&Outcome> = outcomes.iter().filter(|o| !o.failure.is_empty()).collect();
     let (count, sum) = (
@@ -114,12 +127,15 @@ pub(crate) fn run(plan: &Plan<'_>) -> Result<(), Failure> {
     );
     let sum: f64 = sum.sum();
     sayln!("{count} stories in {elapsed:.0} s, {sum:.0} s one after the other, {at_once} at once");
+    for title in again {
+        sayln!("passed only when it was told again, alone: {title}");
+    }
     if failed.is_empty() {
         return Ok(());
     }
     let names: Vec<String> = failed
         .iter()
-        .map(|o| format!("\n  {}: {}", o.title, o.failure))
+        .map(|o| format!("\n  {}: {}", o.story.title, o.failure))
         .collect();
     Err(Failure(format!(
         "{} of {count} stories failed; what they said is in {}:{}",
@@ -207,24 +223,28 @@ impl Runner<'_> {
                     running.fetch_sub(1, Ordering::Relaxed);
                     break;
                 };
-                let started = Instant::now();
+                let (started, waited) = (Instant::now(), waited_for_processor());
                 let failure = self.tell(&story);
                 running.fetch_sub(1, Ordering::Relaxed);
                 let took = started.elapsed();
+                let busy = busy(waited, took);
                 let seconds = took.as_secs_f64();
                 let text = match failure.is_empty() {
                     true => format!("ok     {seconds:6.1} s  {}\n", story.title),
                     false => {
                         let log = fs::read(log_of(&story)).unwrap_or_default();
                         let log = String::from_utf8_lossy(&log);
-                        format!("FAILED {seconds:6.1} s  {}\n{log}{failure}\n", story.title)
+                        format!(
+                            "FAILED {seconds:6.1} s  {}\n{log}{failure}{busy}\n",
+                            story.title
+                        )
                     }
                 };
                 if output::try_say(format_args!("{text}")).is_err() {
                     self.stop.store(true, Ordering::Relaxed);
                 }
                 let outcome = Outcome {
-                    title: story.title,
+                    story,
                     took,
                     failure,
                 };
@@ -239,6 +259,33 @@ impl Runner<'_> {
             }
         });
         outcomes.into_inner().unwrap_or_default()
+    }
+
+    /// Tells stories that failed again, alone, if they are at most [`AGAIN`]. Returns the titles of those
+    /// that passed then.
+    fn tell_again(&self, outcomes: &mut Vec<Outcome>) -> Result<Vec<String>, Failure> {
+        let is_failure = |outcome: &Outcome| !outcome.failure.is_empty();
+        let failures = outcomes
+            .iter()
+            .filter(|outcome| is_failure(outcome))
+            .count();
+        if failures > AGAIN {
+            return Ok(Vec::new());
+        }
+        let failed: Vec<Story> = outcomes
+            .extract_if(.., |outcome| is_failure(outcome))
+            .map(|outcome| outcome.story)
+            .collect();
+        for story in &failed {
+            let log = log_of(story);
+            fs::rename(&log, first_log_of(story))
+                .map_err(|e| Failure(format!("{}: {e}", log.display())))?;
+        }
+        let told = self.run(failed, 1);
+        let passed = told.iter().filter(|outcome| !is_failure(outcome));
+        let passed = passed.map(|outcome| outcome.story.title.clone()).collect();
+        outcomes.extend(told);
+        Ok(passed)
     }
 
     /// Waits until another story may begin, and counts it. `false`: the run ends.
@@ -324,6 +371,23 @@ impl Runner<'_> {
     }
 }
 
+/// For how long some process of the machine waited for a processor since it was booted; `None`: the kernel
+/// does not tell.
+fn waited_for_processor() -> Option<Duration> {
+    let text = fs::read_to_string("/proc/pressure/cpu").ok()?;
+    let (_, total) = text.lines().next()?.split_once("total=")?;
+    Some(Duration::from_micros(total.parse().ok()?))
+}
+
+/// The share of `took` in which a process waited for a processor, in words.
+fn busy(before: Option<Duration>, took: Duration) -> String {
+    let (Some(before), Some(now)) = (before, waited_for_processor()) else {
+        return String::new();
+    };
+    let share = 100.0 * now.saturating_sub(before).div_duration_f64(took);
+    format!("; in {share:.0} % of that time a process waited for a processor")
+}
+
 /// Whether others load the machine.
 fn is_loaded() -> bool {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
@@ -372,9 +436,15 @@ fn log_of(story: &Story) -> PathBuf {
     logs().join(story.title.replace("::", "."))
 }
 
+/// The place of the output of a story that is told again.
+fn first_log_of(story: &Story) -> PathBuf {
+    logs().join(format!("{}.first", story.title.replace("::", ".")))
+}
+
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
+    use std::os::unix::fs::PermissionsExt;
 
     use super::*;
 
@@ -392,6 +462,41 @@ mod tests {
         assert_eq!(test_program(&message(false, "\"/t/many-1\"")), None);
         assert_eq!(test_program(&message(true, "null")), None);
         assert_eq!(test_program("{\"reason\":\"build-finished\"}"), None);
+    }
+
+    #[test]
+    fn a_story_that_fails_is_told_once_more() {
+        let scratch = Scratch::new("vrrp-told-again").expect("a folder");
+        // The argument after --exact is the name: the number of times that it fails.
+        let script = "#!/bin/sh\ncd \"$VRRP_LAB_RUN\"\necho >>told-$2\n\
+                      test \"$(wc -l <told-$2)\" -gt \"$2\"\n";
+        let program = scratch.path().join("program");
+        fs::write(&program, script).expect("a file");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).expect("a mode");
+        let story = |fails: usize| Story {
+            program: program.clone(),
+            title: format!("told-again::{fails}"),
+            name: fails.to_string(),
+        };
+        let run = |fails: Vec<usize>| {
+            let runner = Runner {
+                environment: &[],
+                scratch: Scratch::new("vrrp-stories-told").expect("a folder"),
+                stop: AtomicBool::new(false),
+            };
+            let mut outcomes = runner.run(fails.into_iter().map(story).collect(), 1);
+            let again = runner.tell_again(&mut outcomes).expect("logs");
+            let failed = outcomes.iter().filter(|o| !o.failure.is_empty());
+            let failed: Vec<String> = failed.map(|o| o.story.title.clone()).collect();
+            (again, failed)
+        };
+        let titles = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
+        let (again, failed) = run(vec![0, 1, 2]);
+        assert_eq!(again, titles(&["told-again::1"]));
+        assert_eq!(failed, titles(&["told-again::2"]));
+        // Too many to blame the machine.
+        let (again, failed) = run((1..=AGAIN + 1).collect());
+        assert_eq!((again.len(), failed.len()), (0, AGAIN + 1));
     }
 
     #[test]
