@@ -32,7 +32,6 @@
 #define HANDOVER_MS 65000
 
 #define ROUTERS_MAX 256
-#define SERVICES_MAX 256
 
 static struct birth birth;
 static struct message said;
@@ -324,9 +323,9 @@ static void drain(uint64_t now)
         if (active == 0)
             drained("drained: others have the service addresses");
         else if (late || now - drain_at_ms > said.keep_alive_ms + KEEP_ALIVE_SLACK_MS ||
-                 drain_count(services, services_len, 1) == 0)
+                 drain_count(1) == 0)
             begin_closing();
-    } else if (asked_at_ms != 0 || late || drain_count(services, services_len, 0) == 0) {
+    } else if (asked_at_ms != 0 || late || drain_count(0) == 0) {
         if (late && asked_at_ms == 0)
             say(LOG_WARNING, "mod_vrrp: connections have not ended in time and will break");
         hand_over(now);
@@ -335,8 +334,11 @@ static void drain(uint64_t now)
 
 static void begin_draining(uint64_t now)
 {
+    int error = drain_mark(services, services_len);
+
     drain_at_ms = now;
-    drain_mark(services, services_len);
+    if (error != 0)
+        say(LOG_WARNING, "mod_vrrp: connections cannot be counted: %s", strerror(error));
     enter(PHASE_FINISHING, "asked to drain: finishing requests");
     drain(now);
 }

@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <linux/filter.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,6 +36,24 @@ static void put_address(struct sock_filter *code, size_t *len, uint32_t offset, 
         put(code, len, BPF_JMP | BPF_JEQ | BPF_K, 0, past, word(octets + 4 * i));
     }
     put(code, len, BPF_RET | BPF_K, 0, 0, 0);
+}
+
+/* The thread that counts, and what it is asked and has told. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t asked_more = PTHREAD_COND_INITIALIZER;
+static struct {
+    struct service services[SERVICES_MAX];
+    size_t services_len;
+    int marking;                 /* the next count begins with the marks */
+    uint64_t asked, told, first; /* numbers of counts; those before `first` came too early */
+    int all, older;
+} counting;
+
+/* A count that is under way has seen what is no more. Called with the lock. */
+static void count_anew(void)
+{
+    counting.first = ++counting.asked;
+    pthread_cond_signal(&asked_more);
 }
 
 int drain_close(const int *sockets, size_t n, const struct service *service, size_t services)
@@ -72,6 +92,9 @@ int drain_close(const int *sockets, size_t n, const struct service *service, siz
     free(code);
     if (error != 0)
         drain_open(sockets, n);
+    pthread_mutex_lock(&lock);
+    count_anew();
+    pthread_mutex_unlock(&lock);
     return error;
 }
 
@@ -141,12 +164,11 @@ static void mark(const char name[NAME_SIZE])
     memcpy(marks[marked++], name, NAME_SIZE);
 }
 
-/* Counts the connections of one table. -1: it cannot be read. */
-static int walk(const char *path, int v6_table, const struct service *service, size_t services, int older, int marking)
+/* Adds the connections of one table to the counts. -1: it cannot be read. */
+static int walk(const char *path, int v6_table, const struct service *service, size_t services, int marking, int *all, int *older)
 {
     char line[512], local[38], remote[38], name[NAME_SIZE], mine[33];
     unsigned state;
-    int count = 0;
     FILE *table = fopen(path, "re");
 
     if (table == NULL)
@@ -163,33 +185,105 @@ static int walk(const char *path, int v6_table, const struct service *service, s
             snprintf(name, sizeof name, "%s %s", local, remote);
             if (marking)
                 mark(name);
-            if (!older || marks_overflow || was_marked(name))
-                count++;
+            ++*all;
+            if (marking || marks_overflow || was_marked(name))
+                ++*older;
             break;
         }
     }
     fclose(table);
-    return count;
+    return 0;
 }
 
-static int count(const struct service *service, size_t services, int older, int marking)
+static void count(const struct service *service, size_t services, int marking, int *all, int *older)
 {
-    int v4 = walk("/proc/net/tcp", 0, service, services, older, marking);
-    int v6 = walk("/proc/net/tcp6", 1, service, services, older, marking);
-
-    return v4 < 0 || v6 < 0 ? -1 : v4 + v6;
-}
-
-int drain_count(const struct service *service, size_t services, int older)
-{
-    return count(service, services, older, 0);
-}
-
-void drain_mark(const struct service *service, size_t services)
-{
-    marked = 0;
-    marks_overflow = 0;
-    (void)count(service, services, 0, 1);
-    if (marked != 0)
+    if (marking) {
+        marked = 0;
+        marks_overflow = 0;
+    }
+    *all = *older = 0;
+    if (walk("/proc/net/tcp", 0, service, services, marking, all, older) != 0 ||
+        walk("/proc/net/tcp6", 1, service, services, marking, all, older) != 0)
+        *all = *older = -1;
+    if (marking && marked != 0)
         qsort(marks, marked, sizeof *marks, compare);
+}
+
+static void *count_when_asked(void *unused)
+{
+    static struct service services[SERVICES_MAX];
+
+    (void)unused;
+    for (;;) {
+        int marking, all, older;
+        size_t services_len;
+        uint64_t number;
+
+        pthread_mutex_lock(&lock);
+        while (counting.told == counting.asked)
+            pthread_cond_wait(&asked_more, &lock);
+        number = counting.asked;
+        marking = counting.marking;
+        counting.marking = 0;
+        services_len = counting.services_len;
+        memcpy(services, counting.services, services_len * sizeof *services);
+        pthread_mutex_unlock(&lock);
+
+        count(services, services_len, marking, &all, &older);
+
+        pthread_mutex_lock(&lock);
+        counting.told = number;
+        counting.all = all;
+        counting.older = older;
+        pthread_mutex_unlock(&lock);
+    }
+    return NULL;
+}
+
+/* Starts the thread, which gets no signals: they are for the election. 0 or an errno. */
+static int start_counting(void)
+{
+    static int started;
+    sigset_t all, before;
+    pthread_t thread;
+    int error;
+
+    if (started)
+        return 0;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(&thread, NULL, count_when_asked, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error != 0)
+        return error;
+    pthread_detach(thread);
+    started = 1;
+    return 0;
+}
+
+int drain_mark(const struct service *service, size_t services)
+{
+    if (services > SERVICES_MAX)
+        return E2BIG;
+    pthread_mutex_lock(&lock);
+    memcpy(counting.services, service, services * sizeof *service);
+    counting.services_len = services;
+    counting.marking = 1;
+    count_anew();
+    pthread_mutex_unlock(&lock);
+    return start_counting();
+}
+
+int drain_count(int older)
+{
+    int told;
+
+    pthread_mutex_lock(&lock);
+    told = counting.told < counting.first ? -1 : older ? counting.older : counting.all;
+    if (counting.told == counting.asked) {
+        counting.asked++;
+        pthread_cond_signal(&asked_more);
+    }
+    pthread_mutex_unlock(&lock);
+    return told;
 }
