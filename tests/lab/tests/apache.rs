@@ -379,7 +379,7 @@ fn it_holds_back_until_httpd_is_ready() {
         first.at_us - started > 2_500_000,
         "advertised before httpd was ready"
     );
-    assert!(httpd.daemon.has_said("taking part"));
+    httpd.daemon.wait_said("taking part");
     let page = get(&network.jimbob, ADDRESS, "/").expect("httpd is ready");
     assert_eq!(page, "hello from clarinet\n");
 }

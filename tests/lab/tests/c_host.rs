@@ -207,7 +207,7 @@ fn a_configuration_is_read_again_or_left_alone() {
     wait_until(LIMIT, "it has the new address", || {
         host.has_address("10.10.10.80") && !host.has_address("10.10.10.53")
     });
-    assert!(running.has_said("0 added, 1 changed, 0 removed, 0 unchanged"));
+    running.wait_said("0 added, 1 changed, 0 removed, 0 unchanged");
     assert!(!running.has_said("master -> "));
 }
 

@@ -69,17 +69,13 @@ fn a_service_that_is_killed_takes_its_weight_from_the_priority() {
     let report = pair.probed(HZ, "fridge", |_| web.crash());
     eprintln!("longest silence {} us", report.longest_silence_us());
     let log = "master -> backup: 10.10.10.2 (priority 100) advertises, ours is 50; check web failed: 127.0.0.1:80 connection refused";
-    wait_until(LIMIT, log, || pair.clarinet.has_said(log));
-    assert!(
-        pair.clarinet
-            .has_said("check web: failed: 127.0.0.1:80 connection refused")
-    );
+    pair.clarinet.wait_said(log);
+    pair.clarinet
+        .wait_said("check web: failed: 127.0.0.1:80 connection refused");
     let _web = web_server(&pair.network.clarinet);
     pair.probed(HZ, "clarinet", |_| ());
-    assert!(
-        pair.clarinet
-            .has_said("check web: passes: 127.0.0.1:80 accepts connections")
-    );
+    pair.clarinet
+        .wait_said("check web: passes: 127.0.0.1:80 accepts connections");
 }
 
 #[test]
@@ -88,7 +84,7 @@ fn a_service_that_hangs_takes_its_host_out() {
     let (mut pair, web, _other) = pair(&vr);
     pair.probed(HZ, "fridge", |_| web.freeze());
     let log = "master -> init: check web failed: 127.0.0.1:80 did not answer within 0.3 s";
-    wait_until(LIMIT, log, || pair.clarinet.has_said(log));
+    pair.clarinet.wait_said(log);
     let status = vrrpctl(&pair.network.clarinet, &["status"]);
     for line in [
         "why        check web failed: 127.0.0.1:80 did not answer within 0.3 s",
@@ -107,12 +103,12 @@ fn the_last_host_serves_on_and_gives_way_to_a_healthy_one() {
     let (mut pair, mut web, mut other) = pair(&vr);
     pair.probed(HZ, "fridge", |_| web.crash());
     let log = "master -> backup: check web failed: 127.0.0.1:80 connection refused";
-    wait_until(LIMIT, log, || pair.clarinet.has_said(log));
+    pair.clarinet.wait_said(log);
     // The other one fails, too: there is nobody to give way to.
     let report = pair.probed(HZ, "fridge", |pair| {
         other.crash();
         let log = "it stands back (check web failed) and serves all the same";
-        wait_until(LIMIT, log, || pair.fridge.has_said(log));
+        pair.fridge.wait_said(log);
         std::thread::sleep(Duration::from_secs(2));
     });
     assert_eq!(report.lost(), 0, "nobody serves for a moment");
@@ -151,11 +147,11 @@ fn a_checker_that_is_killed_is_started_again_and_nothing_moves() {
             .status();
         assert!(killed.expect("kill").success());
         let log = "vrrp-checker: runs again";
-        wait_until(LIMIT, log, || pair.clarinet.has_said(log));
+        pair.clarinet.wait_said(log);
     });
     assert_eq!(report.lost(), 0);
     assert_ne!(checkers(vrrpd), before);
-    assert!(pair.clarinet.has_said("vrrp-checker ended"));
+    pair.clarinet.wait_said("vrrp-checker ended");
     pair.probed(HZ, "fridge", |_| web.crash());
     // Nothing of it is left when vrrpd stops.
     pair.clarinet.stop();

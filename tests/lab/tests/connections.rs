@@ -140,7 +140,7 @@ fn all_are_reset(address: &'static str, vmac: bool, lines: &[&str]) {
     });
     assert_eq!(lowered, all, "the priority was lowered");
     let log = format!("reset {SESSIONS} TCP connections of addresses that this host has given up");
-    wait_until(LIMIT, &log, || lab.pair.clarinet.has_said(&log));
+    lab.pair.clarinet.wait_said(&log);
     let metrics = vrrpctl(&lab.pair.network.clarinet, &["stats", "--prometheus"]);
     let metric = format!("\nvrrp_connections_reset_total {SESSIONS}\n");
     assert!(metrics.contains(&metric), "{metrics}");

@@ -311,8 +311,8 @@ fn a_reload_of_a_file_with_errors_changes_nothing() {
             pause(Duration::from_millis(500));
         });
         assert_seamless(&report, &["clarinet"]);
-        assert!(pair.clarinet.has_said("serverid"));
-        assert!(pair.clarinet.has_said("priorty"));
+        pair.clarinet.wait_said("serverid");
+        pair.clarinet.wait_said("priorty");
         assert_even(&pair);
     });
 }

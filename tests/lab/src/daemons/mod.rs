@@ -383,6 +383,16 @@ impl Daemon {
         self.log().iter().any(|(_, line)| line.contains(text))
     }
 
+    /// Waits until it has said something that contains `text`: a line comes a moment after that which it is
+    /// about.
+    ///
+    /// # Panics
+    ///
+    /// When it does not within [`LIMIT`](crate::pair::LIMIT).
+    pub fn wait_said(&self, text: &str) {
+        crate::wait_until(crate::pair::LIMIT, text, || self.has_said(text));
+    }
+
     /// Where it keeps its configuration and files.
     pub fn dir(&self) -> &Path {
         &self.host_dir

@@ -18,7 +18,7 @@ pub use servers::certified_by;
 
 use crate::host::Host;
 use crate::linux::Stack;
-use crate::{Daemon, Vr, wait_until};
+use crate::{Daemon, Vr};
 
 /// The advertisement interval of the virtual router, in centiseconds.
 pub const INTERVAL_CS: u16 = 10;
@@ -257,6 +257,6 @@ fn succeed(command: &mut Command) {
 
 /// Waits until a server has said that it is ready.
 fn ready(daemon: Daemon, words: &str) -> Daemon {
-    wait_until(crate::pair::LIMIT, words, || daemon.has_said(words));
+    daemon.wait_said(words);
     daemon
 }
