@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::probe::Ask;
 use super::{
     Capture, Daemon, Host, PaperNetwork, Probe, Program, Report, Segment, Vr, patience, pause,
+    wait_until,
 };
 
 /// Longer than any change of roles takes with the intervals of the scenarios.
@@ -65,6 +66,23 @@ impl Pair {
         happens(self);
         self.wait_master(then);
         probe.stop()
+    }
+
+    /// Starts clarinet's crashed daemon again and plugs the cable. A daemon that is killed leaves its
+    /// addresses to the kernel, which would answer the client from the cable to the start.
+    ///
+    /// # Panics
+    ///
+    /// When the daemon does not remove them.
+    pub fn clarinet_returns(&mut self) {
+        let host = &self.network.clarinet;
+        self.clarinet.start_again(host);
+        let addresses: Vec<String> = self.vr.addresses.iter().map(|a| a.to_string()).collect();
+        wait_until(LIMIT, "what the crash left is removed", || {
+            let have = host.addresses();
+            !addresses.iter().any(|address| have.contains(address))
+        });
+        host.plug_cable();
     }
 
     /// Waits until the host `name` answers the client and is the only one that advertises.

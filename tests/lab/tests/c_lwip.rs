@@ -223,10 +223,7 @@ fn a_lost_vrrpd_and_its_return() {
         pair.network.clarinet.pull_cable();
     });
     assert_takeover(&report, "clarinet", "fridge");
-    let report = pair.probed(HZ, "clarinet", |pair| {
-        pair.network.clarinet.plug_cable();
-        pair.clarinet.start_again(&pair.network.clarinet);
-    });
+    let report = pair.probed(HZ, "clarinet", Pair::clarinet_returns);
     assert_takeover(&report, "fridge", "clarinet");
 }
 

@@ -133,11 +133,7 @@ fn a_lost_host_and_its_return() {
             pair.network.clarinet.pull_cable();
         });
         assert_takeover(&report, &["clarinet", "fridge"]);
-        let Pair {
-            clarinet, network, ..
-        } = &mut pair;
-        network.clarinet.plug_cable();
-        clarinet.start_again(&network.clarinet);
+        pair.clarinet_returns();
         pair.wait_master("clarinet");
     });
 }

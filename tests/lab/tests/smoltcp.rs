@@ -43,10 +43,7 @@ fn failover_both_ways(program: Program, vr: &Vr) {
             pair.network.clarinet.pull_cable();
         });
         assert_takeover(&report, "clarinet", "fridge");
-        let report = pair.probed(HZ, "clarinet", |pair| {
-            pair.network.clarinet.plug_cable();
-            pair.clarinet.start_again(&pair.network.clarinet);
-        });
+        let report = pair.probed(HZ, "clarinet", Pair::clarinet_returns);
         assert_takeover(&report, "fridge", "clarinet");
     }
 }
