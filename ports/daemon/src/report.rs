@@ -290,13 +290,18 @@ fn routing(items: &[RoutingItem]) -> (Vec<String>, Vec<String>) {
     (routes, rules)
 }
 
+/// The name of a tracked object: `interface eth1`, `VRID 2 on eth0 (ipv4)` or `check web`.
+pub fn object(what: &Tracked) -> String {
+    match what {
+        Tracked::Interface(name) => format!("interface {name}"),
+        Tracked::VirtualRouter(id) => id.to_string(),
+        Tracked::Named(name) => name.clone(),
+    }
+}
+
 fn tracked(track: &TrackReport) -> TrackedObject {
     TrackedObject {
-        what: match &track.what {
-            Tracked::Interface(name) => format!("interface {name}"),
-            Tracked::VirtualRouter(id) => id.to_string(),
-            Tracked::Named(name) => name.clone(),
-        },
+        what: object(&track.what),
         effect: match track.effect {
             TrackEffect::Fault => "fault".into(),
             TrackEffect::StandBack => "stand-back".into(),

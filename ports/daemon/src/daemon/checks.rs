@@ -5,10 +5,11 @@ use std::time::Instant;
 use vrrp_config::tracked_name;
 use vrrp_control::{Answer, CheckEvent, NoticeKind};
 use vrrp_core::{Reason, TrackEffect};
-use vrrp_host::{Platform, VrId, Why, wording};
+use vrrp_host::{Platform, Tracked, VrId, Why, wording};
 
 use super::Daemon;
 use crate::checks::{Change, News};
+use crate::report;
 
 impl<P: Platform> Daemon<P> {
     /// Tells the host the state of every check: a tracked object that is new to it counts as up.
@@ -58,12 +59,12 @@ impl<P: Platform> Daemon<P> {
         Answer::Check(check)
     }
 
-    /// Why a state changed, with the failing checks that had a part in it.
+    /// Why a state changed, with the tracked objects that had a part in it.
     pub(super) fn reason(&self, id: &VrId, why: &Why) -> String {
         let reason = wording::reason(why);
         match why.reason {
             Reason::TrackedFault if why.group.is_none() => {
-                let faults = self.board.reason(id, |effect| effect == TrackEffect::Fault);
+                let faults = self.down(id, |effect| effect == TrackEffect::Fault);
                 faults.unwrap_or(reason)
             }
             // The members of a group resign when the first of them that stands back is succeeded.
@@ -71,12 +72,12 @@ impl<P: Platform> Daemon<P> {
             Reason::StandsBack => {
                 let drained = self.drain_reason(id);
                 drained
-                    .or_else(|| self.stands_back_for(id))
+                    .or_else(|| self.down(id, |effect| effect == TrackEffect::StandBack))
                     .unwrap_or(reason)
             }
             Reason::HigherPriority | Reason::HigherAddress => {
-                match self.board.reason(id, |effect| effect != TrackEffect::Fault) {
-                    Some(checks) => format!("{reason}; {checks}"),
+                match self.down(id, |effect| effect != TrackEffect::Fault) {
+                    Some(down) => format!("{reason}; {down}"),
                     None => reason,
                 }
             }
@@ -84,10 +85,21 @@ impl<P: Platform> Daemon<P> {
         }
     }
 
-    /// The failing checks that make a virtual router stand back, in words.
-    fn stands_back_for(&self, id: &VrId) -> Option<String> {
-        let stands_back = |effect| effect == TrackEffect::StandBack;
-        self.board.reason(id, stands_back)
+    /// The tracked objects of a virtual router that are down and whose effect is one of those that `fits`
+    /// picks, in words: `check web failed: 127.0.0.1:80 connection refused; interface eth1 is down`. Returns
+    /// `None` if there are none.
+    fn down(&self, id: &VrId, fits: impl Fn(TrackEffect) -> bool) -> Option<String> {
+        let tracked = self.host.tracked(id).into_iter();
+        let objects = tracked.filter_map(|track| match (&track.what, track.up) {
+            (Tracked::Interface(_) | Tracked::VirtualRouter(_), false) if fits(track.effect) => {
+                Some(format!("{} is down", report::object(&track.what)))
+            }
+            // The board knows more of a check.
+            _ => None,
+        });
+        let checks = self.board.reason(id, &fits);
+        let all: Vec<String> = checks.into_iter().chain(objects).collect();
+        (!all.is_empty()).then(|| all.join("; "))
     }
 }
 

@@ -5,6 +5,7 @@ mod groups;
 mod overrides;
 pub(crate) mod platform;
 mod reloads;
+mod tracked;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

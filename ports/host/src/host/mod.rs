@@ -33,7 +33,9 @@ use self::partings::Parting;
 use crate::config::{ConfigCause, ConfigError, HostConfig, Tracked, VrId};
 use crate::event::Event;
 use crate::platform::{Platform, Waited};
-use crate::report::{GroupReport, InterfaceReport, Lateness, Reload, Sighting, VrReport, Warning};
+use crate::report::{
+    GroupReport, InterfaceReport, Lateness, Reload, Sighting, TrackReport, VrReport, Warning,
+};
 
 /// Calls of [`Platform::receive`] before a timer that is due has its turn.
 const MAX_ROUNDS: usize = 16;
@@ -316,6 +318,15 @@ impl<P: Platform> Host<P> {
         let key = host_if.key(id.vrid, id.family);
         let heard = self.core.heard(self.now());
         self.report(key, self.core.vrs.get(&key)?, &heard)
+    }
+
+    /// The tracked objects of one virtual router as they stand. Empty: there is no virtual router of this
+    /// name, or it tracks nothing.
+    pub fn tracked(&self, id: &VrId) -> Vec<TrackReport> {
+        let vr = self.core.find(id).ok();
+        let vr = vr.and_then(|key| self.core.vrs.get(&key));
+        let spec = vr.and_then(|vr| vr.current.as_ref());
+        spec.map_or_else(Vec::new, |spec| self.tracks(spec))
     }
 
     /// Every router that is, or lately was, master of a virtual router on our segments.

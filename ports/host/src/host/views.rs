@@ -120,7 +120,7 @@ impl<P: Platform> Host<P> {
         }
     }
 
-    fn tracks(&self, spec: &VrSpec) -> Vec<TrackReport> {
+    pub(super) fn tracks(&self, spec: &VrSpec) -> Vec<TrackReport> {
         let objects = &self.core.objects;
         let is_up = |what: &Tracked| objects.find(what).is_none_or(|n| objects.is_up(n));
         let tracks = spec.tracks.iter().map(|track| TrackReport {

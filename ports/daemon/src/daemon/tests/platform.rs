@@ -1,4 +1,5 @@
-//! A platform on which nothing is ever heard, and refused on a tunnel alone. Its clock is the real one.
+//! A platform on which nothing is ever heard, and refused on a tunnel alone. Interfaces called `dark` are
+//! down. Its clock is the real one.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +28,8 @@ pub(crate) struct FakePlatform {
     unreported: Vec<HostIf>,
     /// Interfaces that no virtual router can be on.
     unfit: BTreeSet<HostIf>,
+    /// Interfaces that have no carrier.
+    dark: BTreeSet<HostIf>,
     installed: BTreeSet<IpAddr>,
     pub(super) warnings: RefCell<Vec<PlatformWarning>>,
 }
@@ -64,6 +67,7 @@ impl FakePlatform {
             began: time::Instant::now(),
             unreported: Vec::new(),
             unfit: BTreeSet::new(),
+            dark: BTreeSet::new(),
             installed: BTreeSet::new(),
             warnings: RefCell::default(),
         }
@@ -104,7 +108,7 @@ impl Platform for FakePlatform {
         }
         for host_if in self.unreported.drain(..) {
             let state = InterfaceState {
-                up: true,
+                up: !self.dark.contains(&host_if),
                 mac: MacAddr([2, 0, 0, 0, 0, 1]),
                 ipv4: Some(Ipv4Addr::new(10, 0, 0, 200)),
                 ipv6: None,
@@ -118,6 +122,9 @@ impl Platform for FakePlatform {
         self.unreported.push(host_if);
         if name == "wg0" {
             self.unfit.insert(host_if);
+        }
+        if name.starts_with("dark") {
+            self.dark.insert(host_if);
         }
         Ok(())
     }
