@@ -148,6 +148,36 @@ impl Config {
         all
     }
 
+    /// Returns the kinds of settings that are different in `new`, that a reload takes in and that belong to no
+    /// virtual router of the engine: `names`, `scripts`, `groups`, `checks`, and keys of `[GLOBAL]`.
+    pub fn other_parts(&self, new: &Config) -> Vec<&'static str> {
+        let (mut names, mut scripts) = (false, false);
+        for router in &new.virtual_routers {
+            let mut olds = self.virtual_routers.iter();
+            let Some(old) = olds.find(|old| old.spec.id == router.spec.id) else {
+                continue;
+            };
+            let (old, new) = (self.vrid(&[old]), new.vrid(&[router]));
+            names |= differ(&old, &new, |key| key == Key::Name);
+            scripts |= differ(&old, &new, is_of_scripts);
+        }
+        let groups = |config: &Config| config.groups.iter().map(of_group).collect::<Vec<_>>();
+        let checks = |config: &Config| config.checks.iter().map(of_check).collect::<Vec<_>>();
+        let (old_global, new_global) = (global(&self.global), global(&new.global));
+        let is_other = |key: Key| differ(&old_global, &new_global, |one| one == key);
+        let all = [
+            (names, "names"),
+            (scripts, "scripts"),
+            (groups(self) != groups(new), "groups"),
+            (checks(self) != checks(new), "checks"),
+            (is_other(Key::LogLevel), Key::LogLevel.name()),
+            (is_other(Key::ScriptSecurity), Key::ScriptSecurity.name()),
+            (is_other(Key::Lease), Key::Lease.name()),
+        ];
+        let all = all.into_iter().filter_map(|(is, part)| is.then_some(part));
+        all.collect()
+    }
+
     /// The virtual routers whose keys have the same ids and other octets, where these were read.
     fn changed_keys(&self, new: &Config) -> Vec<(VrId, String)> {
         let mut all = Vec::new();
@@ -368,6 +398,30 @@ impl Config {
         }
         vrids
     }
+}
+
+/// Whether a key that `fits` picks has another value, or none.
+fn differ(old: &Pairs, new: &Pairs, fits: impl Fn(Key) -> bool) -> bool {
+    let old = old.iter().filter(|(key, _)| fits(*key));
+    !old.eq(new.iter().filter(|(key, _)| fits(*key)))
+}
+
+/// Whether a key of a virtual router is about its scripts, which the engine does not know.
+fn is_of_scripts(key: Key) -> bool {
+    matches!(
+        key,
+        Key::MasterScript
+            | Key::BackupScript
+            | Key::FaultScript
+            | Key::StopScript
+            | Key::PrepareScript
+            | Key::ReclaimScript
+            | Key::NotifyScript
+            | Key::PrepareTimeout
+            | Key::ScriptRetry
+            | Key::ScriptTimeout
+            | Key::ScriptUser
+    )
 }
 
 fn global(global: &Global) -> Pairs {

@@ -95,3 +95,56 @@ fn differences_of_checks_name_them() {
         ["check web: tcp 127.0.0.1:80 -> 127.0.0.1:81, interval 1 -> 2, timeout 1 -> 2",]
     );
 }
+
+#[test]
+fn parts_beside_the_settings_of_virtual_routers_are_named() {
+    let read = |text: &str| parse(text).config.expect("a correct file");
+    let router = "[VRID]\nserverid = 1\ninterface = eth0\naddr = 10.0.0.1/24\n";
+    let check = "check = web\n[CHECK]\nname = web\ntcp = 127.0.0.1:80\n";
+    let group = "[GROUP]\nname = gw\nvrids = 1, 2\n";
+    let second = "[VRID]\nserverid = 2\ninterface = eth1\naddr = 10.0.1.1/24\n";
+    let whole = format!("{router}{second}{check}");
+    let says = |new: &str, expected: &[&str]| {
+        let parts = read(&whole).other_parts(&read(new));
+        assert_eq!(parts, expected, "{new}");
+    };
+    says(&whole, &[]);
+    says(&format!("# a comment\n{whole}"), &[]);
+    // Settings of virtual routers are counted by themselves.
+    says(
+        &whole.replace("serverid = 1", "serverid = 1\npriority = 7"),
+        &[],
+    );
+    for line in [
+        "masterscript = /a",
+        "backupscript = /a",
+        "faultscript = /a",
+        "stopscript = /a",
+        "preparescript = /a",
+        "reclaimscript = /a",
+        "notifyscript = /a",
+        "preparetimeout = 7",
+        "scriptretry = yes",
+        "scripttimeout = 7",
+        "scriptuser = daemon",
+    ] {
+        let text = whole.replace("serverid = 1", &format!("serverid = 1\n{line}"));
+        says(&text, &["scripts"]);
+    }
+    says(
+        &whole.replace("serverid = 1", "serverid = 1\nname = gw"),
+        &["names"],
+    );
+    says(&whole.replace(":80", ":81"), &["checks"]);
+    says(&format!("{whole}{group}"), &["groups"]);
+    let global = "loglevel = debug\nscriptsecurity = warn\nlease = 9\n";
+    says(
+        &format!("[GLOBAL]\n{global}{whole}"),
+        &["loglevel", "scriptsecurity", "lease"],
+    );
+    // These wait for a restart.
+    says(
+        &format!("[GLOBAL]\ncontrolgroup = adm\nuser = daemon\n{whole}"),
+        &[],
+    );
+}

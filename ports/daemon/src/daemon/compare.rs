@@ -10,6 +10,17 @@ use vrrp_control::Answer;
 /// The most differences that are told one by one.
 const MOST: usize = 100;
 
+/// The differences between the configuration that is in force and another one.
+#[derive(Default)]
+pub(super) struct Differences {
+    /// The different settings; of many the first ones.
+    pub(super) settings: Vec<String>,
+    /// Their effects on who is master; of many the first ones.
+    pub(super) moves: Vec<String>,
+    /// See [`Config::other_parts`].
+    pub(super) other_parts: Vec<&'static str>,
+}
+
 impl<P: Platform> Daemon<P> {
     /// Tells what a reload would change, or each error of the file. Nothing is changed.
     pub(super) fn compare(&mut self) -> Result<Vec<String>, Vec<String>> {
@@ -20,13 +31,15 @@ impl<P: Platform> Daemon<P> {
         };
         let remarks = judged.diagnostics.iter();
         let mut said: Vec<String> = remarks.map(ToString::to_string).collect();
-        let (differences, moves) = self.differences(new);
-        if differences.is_empty() {
+        let Differences {
+            settings, moves, ..
+        } = self.differences(new);
+        if settings.is_empty() {
             said.push(format!("{}: nothing is different", self.file.display()));
             return Ok(said);
         }
         let stays = moves.is_empty();
-        said.extend(differences.into_iter().chain(moves));
+        said.extend(settings.into_iter().chain(moves));
         if stays {
             said.push("no virtual router moves to another host by that".into());
         }
@@ -47,10 +60,10 @@ impl<P: Platform> Daemon<P> {
         }
     }
 
-    /// Returns the differences of `new`, and the effect of each on who is master; of many the first ones.
-    pub(super) fn differences(&self, new: &Config) -> (Vec<String>, Vec<String>) {
+    /// Returns the differences of `new`.
+    pub(super) fn differences(&self, new: &Config) -> Differences {
         let Some(mut old) = config::parse(&self.file, &self.text).config else {
-            return Default::default();
+            return Differences::default();
         };
         old.put_secrets(self.secrets.clone());
         let all = old.differences(new);
@@ -94,7 +107,11 @@ impl<P: Platform> Daemon<P> {
             gathered(&group.spec, &reports)
         });
         let moves = short(moves.flatten().chain(of_groups).collect());
-        (short(all.into_iter().map(|one| one.text).collect()), moves)
+        Differences {
+            settings: short(all.into_iter().map(|one| one.text).collect()),
+            moves,
+            other_parts: old.other_parts(new),
+        }
     }
 }
 

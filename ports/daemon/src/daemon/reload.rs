@@ -3,6 +3,7 @@
 use vrrp_host::{Platform, Reload};
 
 use super::Daemon;
+use super::compare::Differences;
 use vrrp_config::{self as config, Config, Diagnostic, LogLevel, Severity};
 
 /// Follows the errors about this host that do not refuse a reload.
@@ -37,7 +38,11 @@ impl<P: Platform> Daemon<P> {
         let Some(new) = judged.config else {
             return Err(errors);
         };
-        let (differences, moves) = self.differences(&new);
+        let Differences {
+            settings,
+            moves,
+            mut other_parts,
+        } = self.differences(&new);
         let reload = self
             .host
             .reload(new.host())
@@ -47,7 +52,7 @@ impl<P: Platform> Daemon<P> {
             log_remark(remark);
             said.push(remark.to_string());
         }
-        for line in differences.into_iter().chain(moves) {
+        for line in settings.into_iter().chain(moves) {
             log::info!("{line}");
             said.push(line);
         }
@@ -60,7 +65,12 @@ impl<P: Platform> Daemon<P> {
         self.configure(new);
         self.review_overrides();
         self.parent.adopted();
-        let summary = format!("{} reloaded: {}", file.display(), summary(&reload));
+        if !self.log_level_of_file {
+            // The command line has the level.
+            other_parts.retain(|part| *part != "loglevel");
+        }
+        let summary = summary(&reload, &other_parts);
+        let summary = format!("{} reloaded: {summary}", file.display());
         log::info!("{summary}");
         said.push(summary);
         if !errors.is_empty() {
@@ -79,9 +89,10 @@ impl<P: Platform> Daemon<P> {
                 g.runtime_dir.clone(),
                 g.state_dir.clone(),
                 g.metrics.clone(),
+                g.user.as_ref().map(|user| user.user.clone()),
             )
         };
-        let text = "controlsocket, controlgroup, runtimedir, statedir and metrics change when vrrpd is restarted";
+        let text = "controlsocket, controlgroup, runtimedir, statedir, metrics and user change when vrrpd is restarted";
         (places(old) != places(new)).then(|| text.to_owned())
     }
 }
@@ -106,12 +117,23 @@ pub fn apply_log_level(level: LogLevel) {
     });
 }
 
-fn summary(reload: &Reload) -> String {
-    format!(
+/// The outcome of a reload in words: `1 added, 0 changed, 0 removed, 3 unchanged; checks and lease taken in`.
+fn summary(reload: &Reload, other_parts: &[&str]) -> String {
+    let counts = format!(
         "{} added, {} changed, {} removed, {} unchanged",
         reload.added.len(),
         reload.changed.len(),
         reload.removed.len(),
         reload.unchanged.len()
-    )
+    );
+    let is_same = reload.added.is_empty() && reload.changed.is_empty() && reload.removed.is_empty();
+    let routers = match is_same {
+        true => "no virtual router changed".to_owned(),
+        false => counts.clone(),
+    };
+    match other_parts {
+        [] => counts,
+        [one] => format!("{routers}; {one} taken in"),
+        [first @ .., last] => format!("{routers}; {} and {last} taken in", first.join(", ")),
+    }
 }

@@ -22,6 +22,36 @@ fn a_reload_changes_what_changed_and_nothing_else() {
 }
 
 #[test]
+fn a_reload_tells_what_changed_beside_virtual_routers() {
+    let mut bench = Bench::new();
+    bench.until_masters();
+    let first = sections(&bench.dir, 200);
+    let mut reloads = |text: &str, expected: &str| {
+        fs::write(bench.dir.join("vrrpd.conf"), text).expect("a file");
+        let said = bench.done(&Request::Reload);
+        let last = said.last().expect("a summary");
+        assert!(last.ends_with(&format!(" reloaded: {expected}")), "{last}");
+        let line = format!("INFO: {last}");
+        assert!(capture::take().contains(&line), "{line}");
+    };
+    let text = first;
+    let same = "0 added, 0 changed, 0 removed, 2 unchanged";
+    reloads(&text, same);
+    let text = text.replacen("stopscript", "reclaimscript", 1);
+    reloads(&text, "no virtual router changed; scripts taken in");
+    let text = format!("[GLOBAL]\nlease = 9\n{text}check = web\n[CHECK]\nname = web\nping = ::1\n");
+    let changed = "0 added, 1 changed, 0 removed, 1 unchanged";
+    reloads(&text, &format!("{changed}; checks and lease taken in"));
+    let text = text.replace("lease = 9", "lease = 8").replace("::1", "::2");
+    let text = text.replacen("reclaimscript", "stopscript", 1);
+    let all = "no virtual router changed; scripts, checks and lease taken in";
+    reloads(&text, all);
+    // The command line has the level of the log here, and another user takes a restart.
+    let text = text.replace("lease = 8", "lease = 8\nloglevel = error\nuser = daemon");
+    reloads(&text, same);
+}
+
+#[test]
 fn a_comparison_tells_what_a_reload_would_change_and_changes_nothing() {
     let mut bench = Bench::new();
     bench.until_masters();
