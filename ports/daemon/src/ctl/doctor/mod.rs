@@ -4,6 +4,7 @@ mod faults;
 mod firewall;
 mod host;
 mod refused;
+mod tracked;
 mod wire;
 
 use serde::Serialize;

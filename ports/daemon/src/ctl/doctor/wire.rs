@@ -2,7 +2,7 @@
 
 use vrrp_control::{Auth, Family, Seen, State, Status, VirtualRouter};
 
-use super::{Finding, Host, faults, refused};
+use super::{Finding, Host, faults, refused, tracked};
 use crate::ctl::text::{heartbeat, is_master_now, name};
 
 pub(super) fn findings(status: &Status, seen: &[Seen], host: &Host) -> Vec<Finding> {
@@ -12,6 +12,7 @@ pub(super) fn findings(status: &Status, seen: &[Seen], host: &Host) -> Vec<Findi
         .map(|text| warning("", text, "vrrpctl log".into()))
         .collect();
     all.extend(faults::of_groups(status, seen));
+    all.extend(tracked::findings(status));
     for router in &status.virtual_routers {
         let about = name(
             router.name.as_deref(),
