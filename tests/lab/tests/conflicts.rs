@@ -269,6 +269,32 @@ fn a_takeover_from_a_master_that_is_cut_off_in_one_direction_says_so() {
 }
 
 #[test]
+fn the_warning_of_a_takeover_lasts_as_long_as_the_host_answers() {
+    let (network, daemons) = pair_with([true, true], 60, "onconflict = takeover");
+    let (clarinet, fridge) = (&network.clarinet, &network.fridge);
+    // Its kernel goes on answering.
+    daemons[0].freeze();
+    wait_until(LIMIT, "another master", || states(fridge, "master") == 2);
+    for address in [V4, "fe80::53"] {
+        wait_for_warning(fridge, &["answers for", address, "this host took over"]);
+    }
+    // Each is asked every ten seconds, and three answers would have to be missing.
+    pause(Duration::from_secs(35));
+    assert_eq!(conflicts(fridge), 2);
+    clarinet.fail_port();
+    wait_until(3 * LIMIT, "no conflict", || conflicts(fridge) == 0);
+    assert!(
+        warnings(fridge)
+            .iter()
+            .all(|text| !text.contains("answers for"))
+    );
+    wait_until(LIMIT, "it is in the log", || {
+        let log = vrrpctl(fridge, &["log"]);
+        log.matches("no longer: a host with the MAC").count() == 2
+    });
+}
+
+#[test]
 fn a_backup_that_waits_leaves_the_address_to_a_host_that_answers_and_takes_it_from_a_dead_one() {
     for vmac in [true, false] {
         let (network, daemons) = pair_with([vmac, vmac], 20, "onconflict = wait");

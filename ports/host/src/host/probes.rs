@@ -31,8 +31,8 @@ const QUESTION_LEN: usize = 86;
 #[derive(Debug, Default)]
 pub(super) struct Probes {
     last: Instant,
-    /// Whether the last one was for a stranger.
-    for_stranger: bool,
+    /// Whether the last one was for a host that is known to answer, or could have been.
+    for_known: bool,
 }
 
 /// When a virtual router has asked, and for which of its addresses it asks next.
@@ -62,11 +62,11 @@ impl<P: Platform> Host<P> {
 }
 
 impl Core {
-    /// The address to ask for: strangers, so that their warning does not end while they are there, and
-    /// the addresses of all in turn.
+    /// The address to ask for, in turn: those of hosts that are known to answer, so that a warning lasts
+    /// as long as they do, and the addresses of all.
     fn next_probe(&mut self, now: Instant) -> Option<(VrKey, IpAddr)> {
-        let for_stranger = !self.probes.for_stranger;
-        self.probes.for_stranger = for_stranger;
+        let for_known = !self.probes.for_known;
+        self.probes.for_known = for_known;
         // By interface, which may have thousands of addresses.
         let mut askers: BTreeMap<HostIf, bool> = BTreeMap::new();
         let mut asks = |core: &Self, key: VrKey| {
@@ -80,9 +80,15 @@ impl Core {
                 .or_insert_with(|| core.is_asker(key))
         };
         let stranger = self.conflicts.stranger_to_ask(now, EACH);
-        let stranger = stranger.filter(|(key, _)| for_stranger && asks(self, *key));
+        let stranger = stranger.filter(|(key, _)| for_known && asks(self, *key));
         if let Some((key, target)) = stranger {
             self.conflicts.asked(now, key, target);
+            return Some((key, target));
+        }
+        let holder = for_known.then(|| self.holder_to_ask(now, EACH)).flatten();
+        let holder = holder.filter(|(key, _)| asks(self, *key));
+        if let Some((key, target)) = holder {
+            self.holders.asked(now, key);
             return Some((key, target));
         }
         let due = self.vrs.iter();

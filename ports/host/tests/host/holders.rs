@@ -1,8 +1,9 @@
 //! A silent master whose address is still answered for (G-8).
 
-use vrrp_core::{MacAddr, OnConflict, Reason, State, VrSettings};
+use vrrp_core::{InterfaceState, MacAddr, OnConflict, Priority, Reason, State, VrSettings};
 use vrrp_host::{Event, Holder, VrSpec};
 
+use crate::fake::interface;
 use crate::sim::{Sim, config, id, ip, key, spec};
 
 /// A backup whose master, of priority 200, freezes at 10 s.
@@ -82,9 +83,80 @@ fn a_takeover_from_a_master_that_answers_is_in_time_and_says_so() {
     };
     assert!(warning.contains("answers for 10.0.0.101, and no advertisement"));
     assert!(warning.contains("this host took over"));
-    // It is history after a while.
+    // It lasts for as long as the host answers, and a lost answer does not end it.
+    sim.run_to(400_000);
+    assert_eq!(warnings(&sim).len(), 1);
+    answers(&sim, None);
+    sim.run_to(403_000);
+    assert_eq!(warnings(&sim).len(), 1);
+    answers(&sim, Some(key(1).virtual_mac()));
+    for second in 404..440 {
+        sim.run_to(second * 1_000);
+        assert_eq!(warnings(&sim).len(), 1, "{second}");
+    }
+    // It is history when there are no more answers.
+    answers(&sim, None);
+    sim.run_to(458_000);
+    assert_eq!(warnings(&sim), [""; 0]);
+    assert_eq!(sim.report(1, &id("eth0", 1)).holder, None);
+    assert_eq!(sim.state(1, 1), State::Active);
+    // A host that comes back is told of again.
+    answers(&sim, Some(key(1).virtual_mac()));
+    sim.run_to(475_000);
+    assert_eq!(warnings(&sim).len(), 1);
+}
+
+#[test]
+fn a_host_that_does_not_answer_after_a_takeover_is_asked_for_few_times() {
+    let mut sim = frozen_master(OnConflict::TakeOver);
+    answers(&sim, Some(key(1).virtual_mac()));
+    sim.run_to(13_000);
+    answers(&sim, None);
+    assert_eq!(warnings(&sim).len(), 1);
+    sim.run_to(30_000);
+    assert_eq!(warnings(&sim), [""; 0]);
+    let asked = sim.machine(1).probes.len();
+    sim.run_to(90_000);
+    // One each 10 s, as any master asks.
+    let more = sim.machine(1).probes.len() - asked;
+    assert!((5..=7).contains(&more), "{more}");
+}
+
+#[test]
+fn a_host_that_cannot_be_asked_for_is_history_after_a_while() {
+    let mut sim = frozen_master(OnConflict::TakeOver);
+    answers(&sim, Some(key(1).virtual_mac()));
+    sim.run_to(14_000);
+    let state = InterfaceState {
+        ipv4: Some([10, 0, 0, 101].into()),
+        ..interface(1)
+    };
+    sim.machine(1).set_interface("eth0", state);
+    sim.run_to(190_000);
+    assert_eq!(warnings(&sim).len(), 1);
     sim.run_to(200_000);
     assert_eq!(warnings(&sim), [""; 0]);
+}
+
+#[test]
+fn a_former_master_that_is_heard_again_ends_the_warning() {
+    let mut sim = frozen_master(OnConflict::TakeOver);
+    answers(&sim, Some(key(1).virtual_mac()));
+    sim.run_to(20_000);
+    assert_eq!(warnings(&sim).len(), 1);
+    // It goes on, as it does not hear this host, and is heard.
+    sim.machine(0).deaf.insert("eth0".into());
+    sim.hosts[1]
+        .set_priority(&id("eth0", 1), Priority::new(250))
+        .expect("it is there");
+    sim.frozen.clear();
+    sim.run_to(22_000);
+    assert_eq!(sim.states(1), [State::Active, State::Active]);
+    let all = warnings(&sim);
+    assert!(
+        all.iter().all(|text| !text.contains("answers for")),
+        "{all:?}"
+    );
 }
 
 #[test]
