@@ -263,10 +263,12 @@ fn parts(old: Option<&HmacSpec>, new: Option<&HmacSpec>) -> Option<String> {
             }
         }
         if old.settings.replay != new.settings.replay {
-            all.push(format!(
-                "hosts that have not got antireplay = {} and we refuse each other",
-                new.settings.replay
-            ));
+            let replay = new.settings.replay;
+            all.push(if signs(Some(new)) {
+                format!("hosts that have not got antireplay = {replay} and we refuse each other")
+            } else {
+                format!("we refuse hosts that sign without antireplay = {replay}")
+            });
         }
     } else if old.is_some() {
         all.push("we refuse hosts that sign".into());
@@ -367,6 +369,13 @@ mod tests {
             Some(&enforces),
             Some(&monotonic),
             "hosts that have not got antireplay = monotonic and we refuse each other",
+        );
+        // The way that the manual has for it: nobody signs meanwhile.
+        monotonic.settings.mode = ReceiveOnly;
+        says(
+            Some(&hears),
+            Some(&monotonic),
+            "we refuse hosts that sign without antireplay = monotonic",
         );
     }
 }
