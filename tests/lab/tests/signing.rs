@@ -1,7 +1,7 @@
-//! Signed advertisements: a group goes over to them and to another key without a change of master, who
-//! has recorded everything achieves nothing, and a host with a wrong clock stays backup. Needs root, and gcc
-//! for the clocks. Where `KEEPALIVED_HMAC` names a keepalived of 2.4.2 or later with authentication it is one
-//! of the hosts of the sweeps; vrrpd is in its place otherwise.
+//! Signed advertisements: a group goes over to them, to another key, to another `antireplay` and back without
+//! a change of master, who has recorded everything achieves nothing, and a host with a wrong clock stays
+//! backup. Needs root, and gcc for the clocks. Where `KEEPALIVED_HMAC` names a keepalived of 2.4.2 or later
+//! with authentication it is one of the hosts of the sweeps; vrrpd is in its place otherwise.
 #![cfg(target_os = "linux")]
 
 use std::collections::BTreeMap;
@@ -24,13 +24,17 @@ const VRID: u8 = 51;
 const ADDRESS: &str = "10.10.10.80";
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// A step of the way: how to sign, with which keys.
+/// A step of the way: how to sign, with which keys and numbers.
 #[derive(Clone, Copy)]
 struct Step {
     mode: &'static str,
     keys: &'static [u8],
     active: u8,
+    replay: &'static str,
 }
+
+/// Without keys.
+const BARE: Step = step("none", &[], 0);
 
 /// First nothing, then the three sweeps, then a change of keys in three.
 const STEPS: [Step; 6] = [
@@ -43,7 +47,29 @@ const STEPS: [Step; 6] = [
 ];
 
 const fn step(mode: &'static str, keys: &'static [u8], active: u8) -> Step {
-    Step { mode, keys, active }
+    Step {
+        mode,
+        keys,
+        active,
+        replay: "time",
+    }
+}
+
+impl Step {
+    const fn monotonic(self) -> Self {
+        Self {
+            replay: "monotonic",
+            ..self
+        }
+    }
+
+    fn has_keys(self) -> bool {
+        !self.keys.is_empty()
+    }
+
+    fn signs(self) -> bool {
+        matches!(self.mode, "permissive" | "enforce")
+    }
 }
 
 /// The file of a key, which its owner alone can read.
@@ -61,7 +87,11 @@ fn vr(priority: u8) -> Vr {
     Vr::new(VRID, ADDRESS).priority(priority)
 }
 
+/// The virtual router at a step of the way.
 fn signed(host: &Host, priority: u8, step: Step) -> Vr {
+    if !step.has_keys() {
+        return vr(priority);
+    }
     let keys = step.keys.iter();
     let keys = keys.map(|id| format!("{id}:{}", key_file(&host.dir(), *id).display()));
     let keys: Vec<String> = keys.collect();
@@ -70,6 +100,7 @@ fn signed(host: &Host, priority: u8, step: Step) -> Vr {
         .line(&format!("keyfile = {}", keys.join(", ")))
         .line(&format!("activekey = {}", step.active))
         .line(&format!("authmode = {}", step.mode))
+        .line(&format!("antireplay = {}", step.replay))
 }
 
 /// A host of the group, and its daemon.
@@ -82,20 +113,23 @@ struct Member {
 }
 
 impl Member {
-    fn start(lab: &Lab, name: &str, number: u8, priority: u8, keepalived: Option<&str>) -> Self {
-        let host = lab.host(name, number);
+    /// `shim`: the library by which vrrpd has a clock that is right and not synchronised.
+    fn start(host: Host, priority: u8, step: Step, keepalived: Option<&str>, shim: &Path) -> Self {
         host.serve();
         let Some(program) = keepalived else {
-            let daemon = host.start(Program::Vrrpd, &[vr(priority)]);
+            let clock = Clock::new(host.dir().join("clock"));
+            let text = Program::Vrrpd.config(&host, &[signed(&host, priority, step)]);
+            std::fs::write(config_file(&host), text).expect("a configuration");
+            let command = command(&host, &["-F"], &clock, shim);
             return Self {
-                daemon,
+                daemon: Daemon::run(&host, "vrrpd", command),
                 host,
                 priority,
                 foreign: None,
             };
         };
         let path = host.dir().join("keepalived.conf");
-        std::fs::write(&path, foreign_text(&host, priority, None)).expect("a configuration");
+        std::fs::write(&path, foreign_text(&host, priority, step)).expect("a configuration");
         let owner = std::fs::Permissions::from_mode(0o600);
         std::fs::set_permissions(&path, owner).expect("its mode");
         let mut command = Command::new(program);
@@ -113,19 +147,22 @@ impl Member {
         }
     }
 
-    fn go_over_to(&self, step: Step) {
+    /// Reloads the daemon. Returns what vrrpctl says of that; keepalived says nothing.
+    fn go_over_to(&self, step: Step) -> String {
         match &self.foreign {
             None => {
                 let vr = signed(&self.host, self.priority, step);
                 let text = Program::Vrrpd.config(&self.host, &[vr]);
-                self.daemon.write_config(&text);
+                std::fs::write(config_file(&self.host), text).expect("a configuration");
                 let said = vrrpctl(&self.host, &["reload"]);
                 assert!(said.contains("1 changed"), "{said}");
+                said
             }
             Some(path) => {
-                let text = foreign_text(&self.host, self.priority, Some(step));
+                let text = foreign_text(&self.host, self.priority, step);
                 std::fs::write(path, text).expect("a configuration");
                 self.daemon.signal(libc::SIGHUP);
+                String::new()
             }
         }
     }
@@ -139,8 +176,8 @@ impl Member {
     }
 }
 
-fn foreign_text(host: &Host, priority: u8, step: Option<Step>) -> String {
-    let signs = step.map(|step| {
+fn foreign_text(host: &Host, priority: u8, step: Step) -> String {
+    let signs = step.has_keys().then(|| {
         let keys = step.keys.iter();
         let keys = keys.map(|id| {
             let file = key_file(&host.dir(), *id);
@@ -148,8 +185,8 @@ fn foreign_text(host: &Host, priority: u8, step: Option<Step>) -> String {
         });
         let keys: String = keys.collect();
         format!(
-            "  auth_hmac {{\n{keys}    active_key {}\n    anti_replay time\n    mode {}\n  }}\n",
-            step.active, step.mode
+            "  auth_hmac {{\n{keys}    active_key {}\n    anti_replay {}\n    mode {}\n  }}\n",
+            step.active, step.replay, step.mode
         )
     });
     format!(
@@ -171,34 +208,144 @@ fn wait_adverts(capture: &Capture, name: &str, count: usize) {
     });
 }
 
+/// Three hosts that begin with a step, clarinet as master, and a client that asks them.
+struct Group {
+    members: Vec<Member>,
+    client: Host,
+    capture: Capture,
+    _lab: Lab,
+}
+
+/// A time in which nothing may happen to a group.
+struct Calm {
+    began_us: u64,
+    probe: Probe,
+}
+
+impl Group {
+    /// Starts it. `foreign`: the place of the host whose daemon is keepalived, and the path of that.
+    fn start(step: Step, foreign: Option<(usize, &str)>) -> Self {
+        let lab = Lab::new(Segment::Hub);
+        let client = lab.host("jimbob", 5);
+        let capture = lab.capture();
+        let shim = build_shim(&lab);
+        let hosts = [("clarinet", 6, 250), ("fridge", 2, 150), ("violin", 3, 100)];
+        let mut members = Vec::new();
+        for (index, (name, number, priority)) in hosts.into_iter().enumerate() {
+            let keepalived = foreign.filter(|(place, _)| *place == index);
+            let program = keepalived.map(|(_, program)| program);
+            let host = lab.host(name, number);
+            members.push(Member::start(host, priority, step, program, &shim));
+            if index == 0 {
+                wait_until(LIMIT, "the first is master", || {
+                    client.ask(ADDRESS).as_deref() == Some(name)
+                });
+            }
+        }
+        wait_adverts(&capture, "clarinet", 3);
+        Self {
+            members,
+            client,
+            capture,
+            _lab: lab,
+        }
+    }
+
+    fn begin_calm(&self) -> Calm {
+        Calm {
+            began_us: vrrp_lab::sys::now_us(),
+            probe: Probe::start(&self.client, ADDRESS, HZ, Ask::Name),
+        }
+    }
+
+    /// The master alone has said anything, none of its advertisements is missing, none was refused, and the
+    /// client had all of its answers.
+    fn end_calm(&mut self, calm: Calm) {
+        wait_adverts(&self.capture, "clarinet", 3);
+        let report = calm.probe.stop();
+        assert_eq!(report.lost(), 0, "{:#?}", report.timeline());
+        assert_eq!(report.answerers(), ["clarinet"]);
+        let adverts = self.capture.find(|seen| {
+            seen.at_us >= calm.began_us && seen.advert().is_some_and(|advert| advert.vrid == VRID)
+        });
+        assert!(adverts.iter().all(|seen| &*seen.host == "clarinet"));
+        let most =
+            u64::try_from(INTERVAL.as_micros()).unwrap_or(u64::MAX) * 2 * u64::from(patience());
+        for pair in adverts.windows(2) {
+            let gap = pair[1].at_us - pair[0].at_us;
+            assert!(gap < most, "{gap} us without an advertisement");
+        }
+        for member in &mut self.members {
+            let name = member.host.name();
+            assert!(member.daemon.is_running(), "the daemon of {name} runs");
+        }
+        self.assert_nothing_refused();
+    }
+
+    fn assert_nothing_refused(&self) {
+        for member in self
+            .members
+            .iter()
+            .filter(|member| member.foreign.is_none())
+        {
+            let name = member.host.name();
+            assert_eq!(drops(&member.host), BTreeMap::new(), "{name}");
+        }
+    }
+
+    /// Makes each host master in turn, as vrrpd_auth(7) says it, and asks every other one about its
+    /// advertisements.
+    fn ask_in_turn(&self, step: Step) {
+        let vrid = VRID.to_string();
+        for master in &self.members {
+            let name = master.host.name();
+            vrrpctl(&master.host, &["priority", &vrid, "254"]);
+            vrrpctl(&master.host, &["wait", &vrid, "master"]);
+            let sender = if step.signs() {
+                format!("{} signed, key {}", master.host.v4(), step.active)
+            } else {
+                format!("{} bare", master.host.v4())
+            };
+            for other in &self.members {
+                let other_name = other.host.name();
+                if other_name == name {
+                    continue;
+                }
+                wait_until(LIMIT, &format!("{other_name} has heard {name}"), || {
+                    state(&other.host) == "backup"
+                        && (!step.has_keys() || other.auth().contains(&sender))
+                });
+            }
+            assert_eq!(self.client.ask(ADDRESS).as_deref(), Some(name));
+            vrrpctl(&master.host, &["default", &vrid]);
+            wait_until(LIMIT, "clarinet is master again", || {
+                let states = self.members.iter().map(|member| state(&member.host));
+                states.eq(["master", "backup", "backup"])
+            });
+        }
+        wait_adverts(&self.capture, "clarinet", 2);
+        for member in self.members.iter().filter(|_| step.has_keys()) {
+            let ready = if step.signs() { "yes" } else { "no" };
+            let said = member.auth();
+            let expected = format!("ready      for enforce: {ready}, ");
+            assert!(said.contains(&expected), "{}: {said}", member.host.name());
+        }
+        self.assert_nothing_refused();
+    }
+}
+
 /// Three hosts, one of them keepalived where it is there, go through all steps, one host after the other.
 fn sweep(place: usize) {
     let foreign = std::env::var("KEEPALIVED_HMAC").ok();
-    let lab = Lab::new(Segment::Hub);
-    let client = lab.host("jimbob", 5);
-    let capture = lab.capture();
-    let hosts = [("clarinet", 6, 250), ("fridge", 2, 150), ("violin", 3, 100)];
-    let mut group = Vec::new();
-    for (index, (name, number, priority)) in hosts.into_iter().enumerate() {
-        let keepalived = foreign.as_deref().filter(|_| index == place);
-        group.push(Member::start(&lab, name, number, priority, keepalived));
-        if index == 0 {
-            wait_until(LIMIT, "the first is master", || {
-                client.ask(ADDRESS).as_deref() == Some(name)
-            });
-        }
-    }
-    wait_adverts(&capture, "clarinet", 3);
-    let began_us = vrrp_lab::sys::now_us();
-    let probe = Probe::start(&client, ADDRESS, HZ, Ask::Name);
+    let mut group = Group::start(BARE, foreign.as_deref().map(|program| (place, program)));
+    let calm = group.begin_calm();
     for step in STEPS {
-        for member in &group {
+        for member in &group.members {
             member.go_over_to(step);
-            wait_adverts(&capture, "clarinet", 2);
+            wait_adverts(&group.capture, "clarinet", 2);
         }
-        let ours = group
-            .iter()
-            .find(|m| m.foreign.is_none() && m.priority < 250);
+        let members = &mut group.members.iter();
+        let ours = members.find(|m| m.foreign.is_none() && m.priority < 250);
         let said = ours.expect("two of three are ours").auth();
         let expected = match step.mode {
             "receive-only" => "for enforce: no, 10.10.10.6 still sends bare advertisements",
@@ -208,32 +355,7 @@ fn sweep(place: usize) {
         let key = format!("signed, key {}", step.active);
         assert!(step.mode == "receive-only" || said.contains(&key), "{said}");
     }
-    wait_adverts(&capture, "clarinet", 3);
-    let report = probe.stop();
-    assert_eq!(report.lost(), 0, "{:#?}", report.timeline());
-    assert_eq!(report.answerers(), ["clarinet"]);
-    // The master alone has said anything, and none of its advertisements is missing.
-    let adverts = capture.find(|seen| {
-        seen.at_us >= began_us && seen.advert().is_some_and(|advert| advert.vrid == VRID)
-    });
-    assert!(adverts.iter().all(|seen| &*seen.host == "clarinet"));
-    let most = u64::try_from(INTERVAL.as_micros()).unwrap_or(u64::MAX) * 2 * u64::from(patience());
-    for pair in adverts.windows(2) {
-        let gap = pair[1].at_us - pair[0].at_us;
-        assert!(gap < most, "{gap} us without an advertisement");
-    }
-    for member in &mut group {
-        let name = member.host.name();
-        assert!(member.daemon.is_running(), "the daemon of {name} runs");
-    }
-    for member in group.iter().filter(|member| member.foreign.is_none()) {
-        assert_eq!(
-            drops(&member.host),
-            BTreeMap::new(),
-            "{}",
-            member.host.name()
-        );
-    }
+    group.end_calm(calm);
 }
 
 #[test]
@@ -244,6 +366,148 @@ fn a_group_with_a_foreign_backup_goes_over_to_signatures_without_a_loss() {
 #[test]
 fn a_group_with_a_foreign_master_goes_over_to_signatures_without_a_loss() {
     sweep(0);
+}
+
+/// The hosts of a group take a step, in an order of their places, and each backup says how it stands.
+/// Returns what the reloads said.
+fn take_step(group: &Group, order: [usize; 3], step: Step) -> Vec<String> {
+    let reloads = order.map(|place| {
+        let said = group.members[place].go_over_to(step);
+        wait_adverts(&group.capture, "clarinet", 2);
+        said
+    });
+    let window = match step.replay {
+        "time" => "time window 5 s",
+        other => other,
+    };
+    let keys = format!("{}, key {} of 1, {window}\n", step.mode, step.active);
+    let expected = match step.mode {
+        "none" => vec!["no virtual router has keys (auth = hmac)"],
+        "receive-only" => vec![
+            keys.as_str(),
+            "sender     10.10.10.6 bare, heard",
+            "ready      for enforce: no, 10.10.10.",
+            "10.10.10.6 still sends bare advertisements",
+        ],
+        _ => vec![keys.as_str(), "sender     10.10.10.6 signed, key 1"],
+    };
+    for member in &group.members {
+        let (name, said) = (member.host.name(), member.auth());
+        // The master hears nobody.
+        let count = if name == "clarinet" {
+            1
+        } else {
+            expected.len()
+        };
+        for expected in &expected[..count] {
+            assert!(said.contains(expected), "{name}, {expected}: {said}");
+        }
+    }
+    reloads.into()
+}
+
+/// A configuration without `auth` and with the rest is an error, and changes nothing.
+fn assert_half_of_it_is_refused(member: &Member, now: Step) {
+    let half = signed(&member.host, member.priority, now);
+    let text = Program::Vrrpd.config(&member.host, &[half]);
+    let text = text.replace("auth = hmac\n", "");
+    std::fs::write(config_file(&member.host), text).expect("a configuration");
+    let (code, said) = vrrp_lab::daemons::vrrpctl_status(&member.host, &["reload"]);
+    let said = said.concat();
+    assert_eq!(code, 1, "{said}");
+    for expected in [
+        "authmode: expected `auth = hmac`",
+        "everything stays as it was",
+    ] {
+        assert!(said.contains(expected), "{said}");
+    }
+    assert!(member.auth().contains(now.mode));
+}
+
+/// The first two rounds of the way back, as vrrpd_auth(7) says it: from `enforce` to `receive-only`.
+fn stop_signing(group: &mut Group, order: [usize; 3], replay: fn(Step) -> Step) {
+    let calm = group.begin_calm();
+    let permissive = replay(step("permissive", &[1], 1));
+    take_step(group, order, permissive);
+    group.end_calm(calm);
+    let in_doubt = |group: &Group| {
+        let members = group.members.iter();
+        let all = members.map(|member| {
+            let said = member.auth();
+            said.contains("  clock      not known to be right\n")
+        });
+        all.collect::<Vec<_>>()
+    };
+    // The master alone has heard no signature yet.
+    let by_time = permissive.replay == "time";
+    assert_eq!(in_doubt(group), [by_time, false, false]);
+    group.ask_in_turn(permissive);
+    assert_eq!(in_doubt(group), [false; 3]);
+    let calm = group.begin_calm();
+    let receive_only = replay(step("receive-only", &[1], 1));
+    take_step(group, order, receive_only);
+    group.end_calm(calm);
+    group.ask_in_turn(receive_only);
+}
+
+/// A group gives up its signatures as vrrpd_auth(7) says it.
+fn give_up(order: [usize; 3]) {
+    let mut group = Group::start(step("enforce", &[1], 1), None);
+    stop_signing(&mut group, order, |step| step);
+    let calm = group.begin_calm();
+    assert_half_of_it_is_refused(&group.members[1], step("receive-only", &[1], 1));
+    take_step(&group, order, BARE);
+    group.end_calm(calm);
+    group.ask_in_turn(BARE);
+}
+
+#[test]
+fn a_group_gives_up_signatures_without_a_loss_its_master_first() {
+    give_up([0, 1, 2]);
+}
+
+#[test]
+fn a_group_gives_up_signatures_without_a_loss_its_master_last() {
+    give_up([2, 1, 0]);
+}
+
+/// A group goes over to another `antireplay` as vrrpd_auth(7) says it.
+fn change_antireplay(order: [usize; 3], from: fn(Step) -> Step, to: fn(Step) -> Step) {
+    let at = |mode| to(step(mode, &[1], 1));
+    let mut group = Group::start(from(step("enforce", &[1], 1)), None);
+    stop_signing(&mut group, order, from);
+    let calm = group.begin_calm();
+    let replay = at("receive-only").replay;
+    for said in take_step(&group, order, at("receive-only")) {
+        let expected = format!("we refuse hosts that sign without antireplay = {replay}: with");
+        assert!(said.contains(&expected), "{said}");
+    }
+    let warned = |group: &Group| {
+        let members = group.members.iter();
+        let statuses = members.map(|member| vrrpctl(&member.host, &["status"]));
+        statuses
+            .map(|status| status.contains("boot-count is missing"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(warned(&group), [replay == "monotonic"; 3]);
+    take_step(&group, order, at("permissive"));
+    assert_eq!(warned(&group), [false; 3]);
+    group.end_calm(calm);
+    group.ask_in_turn(at("permissive"));
+    let calm = group.begin_calm();
+    take_step(&group, order, at("enforce"));
+    group.end_calm(calm);
+    group.ask_in_turn(at("enforce"));
+}
+
+#[test]
+fn a_group_goes_over_to_monotonic_numbers_without_a_loss() {
+    change_antireplay([0, 1, 2], |step| step, Step::monotonic);
+}
+
+#[test]
+fn a_group_goes_over_to_numbers_of_time_without_a_loss() {
+    change_antireplay([2, 1, 0], Step::monotonic, |step| step);
 }
 
 #[test]
@@ -356,7 +620,7 @@ fn a_host_whose_clock_is_set_back_over_restarts_is_believed_by_its_boot_count() 
     clock.set(86_400, false);
     for (host, priority) in [(&clarinet, 250), (&fridge, 100)] {
         host.serve();
-        let vr = signed(host, priority, step).line("antireplay = monotonic");
+        let vr = signed(host, priority, step.monotonic());
         let text = Program::Vrrpd.config(host, &[vr]);
         std::fs::write(config_file(host), text).expect("a configuration");
     }
