@@ -1031,6 +1031,30 @@ fn a_fresh_advertisement_ends_the_doubt() {
 }
 
 #[test]
+fn monotonic_numbers_say_nothing_of_the_clock() {
+    // H-11, H-12: what was believed before `antireplay = time` compared no clocks.
+    let list = addresses(&["10.10.10.80"]);
+    let by = |replay| AuthSettings {
+        replay,
+        ..settings(AuthMode::Enforce)
+    };
+    let monotonic = by(AntiReplay::Monotonic);
+    let mut line = line_with(&config(&list, 200, Version::V3), monotonic, -312, false);
+    let peer = Peer::fridge(&line, 100).frame();
+    let theirs = |line: &Line| number(line) + 312 * S;
+    let frame = sign(theirs(&line), &peer);
+    believed(&mut line, &frame);
+    set(&mut line, by(AntiReplay::Time), &keys(&[1, 2]));
+    assert!(status(&line).waits_for_clock);
+    for second in 1..20 {
+        line.at(f64::from(second));
+        let frame = sign(theirs(&line), &peer);
+        assert_eq!(refused(&mut line, &frame), DropReason::AuthStale);
+    }
+    line.expect_state(State::Backup);
+}
+
+#[test]
 fn a_peer_with_another_clock_is_present() {
     // H-12
     let mut line = in_doubt(100, -312);

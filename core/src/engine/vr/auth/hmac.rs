@@ -230,7 +230,8 @@ impl<const ADDRS: usize> Auth<ADDRS> {
         if let Some((_, number)) = proof.signed {
             // H-7
             on.marks.set(Of::Fresh, source, number, is_unicast);
-            on.agreed = true;
+            // A monotonic number says nothing of the clocks.
+            on.agreed |= by_time;
             on.held = None;
             on.signed = on.signed.wrapping_add(1);
         }
