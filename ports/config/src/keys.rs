@@ -190,6 +190,20 @@ impl Key {
             .copied()
             .find(|key| key.name().eq_ignore_ascii_case(name))
     }
+
+    /// Whether its value is the path of a script that vrrpd runs at an event.
+    pub(super) const fn is_script(self) -> bool {
+        matches!(
+            self,
+            Key::MasterScript
+                | Key::BackupScript
+                | Key::FaultScript
+                | Key::StopScript
+                | Key::PrepareScript
+                | Key::ReclaimScript
+                | Key::NotifyScript
+        )
+    }
 }
 
 /// The key of `section` that `name` most resembles. `None`: it resembles none.

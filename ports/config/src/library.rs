@@ -49,13 +49,7 @@ pub(super) fn judge(
     for entry in &section.entries {
         let (line, key) = (entry.line, Some(entry.key.name()));
         let without = match entry.key {
-            Key::MasterScript
-            | Key::BackupScript
-            | Key::FaultScript
-            | Key::StopScript
-            | Key::PrepareScript
-            | Key::ReclaimScript
-            | Key::NotifyScript => {
+            script if script.is_script() => {
                 let message = "expected no event script, as only vrrpd runs them: take the key out, and let the program act on the change of state";
                 report.error(line, key, message);
                 continue;

@@ -408,20 +408,11 @@ fn differ(old: &Pairs, new: &Pairs, fits: impl Fn(Key) -> bool) -> bool {
 
 /// Whether a key of a virtual router is about its scripts, which the engine does not know.
 fn is_of_scripts(key: Key) -> bool {
-    matches!(
-        key,
-        Key::MasterScript
-            | Key::BackupScript
-            | Key::FaultScript
-            | Key::StopScript
-            | Key::PrepareScript
-            | Key::ReclaimScript
-            | Key::NotifyScript
-            | Key::PrepareTimeout
-            | Key::ScriptRetry
-            | Key::ScriptTimeout
-            | Key::ScriptUser
-    )
+    key.is_script()
+        || matches!(
+            key,
+            Key::PrepareTimeout | Key::ScriptRetry | Key::ScriptTimeout | Key::ScriptUser
+        )
 }
 
 fn global(global: &Global) -> Pairs {
