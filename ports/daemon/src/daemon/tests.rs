@@ -31,10 +31,11 @@ use crate::sys;
 const LONG: Duration = Duration::from_secs(20);
 
 struct Bench {
-    dir: Directory,
     daemon: Daemon<FakePlatform>,
     client: BufReader<UnixStream>,
     _control: ControlSocket,
+    /// The last: the others write into it.
+    dir: Directory,
 }
 
 /// Two virtual routers that become master within half a second, with scripts that write down what
