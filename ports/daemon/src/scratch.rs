@@ -45,18 +45,22 @@ impl Deref for Directory {
 fn a_directory_goes_though_somebody_still_writes_into_it() {
     let directory = Directory::new("scratch");
     let path = directory.to_path_buf();
-    let writes = std::thread::spawn({
+    let (began, begins) = std::sync::mpsc::channel();
+    let writer = std::thread::spawn({
         let path = path.clone();
         move || {
+            let write = |number: u32| fs::write(path.join(number.to_string()), "");
+            (0..500).for_each(|number| write(number).expect("a file"));
+            began.send(()).expect("the test waits");
             let started = Instant::now();
-            let mut number = 0;
+            let mut numbers = 500..;
             while started.elapsed() < Duration::from_millis(300) {
-                number += 1;
-                let _ = fs::write(path.join(number.to_string()), "");
+                let _ = numbers.next().map(write);
             }
         }
     });
+    begins.recv().expect("the writer begins");
     drop(directory);
-    writes.join().expect("the writer ends");
+    writer.join().expect("the writer ends");
     assert!(!path.exists());
 }
