@@ -10,7 +10,6 @@ use vrrp_core::{Duration, Instant, OnConflict, Reason, State, Status, VrKey};
 
 use super::core::{Core, Notice, Vr};
 use crate::event::Event;
-use crate::limits::HostEngine;
 use crate::report::{About, Holder, Warning};
 
 /// How long a host that was found before a takeover is told of after its last answer, where this host does
@@ -75,10 +74,8 @@ fn waits(vr: &Vr) -> bool {
 }
 
 /// Whether a virtual router took over while a host answered.
-fn took_over(engine: &HostEngine, key: VrKey) -> bool {
-    engine.status(key).is_some_and(|status| {
-        status.state == State::Active && status.reason == Reason::ActiveUnheard
-    })
+fn took_over(status: &Status) -> bool {
+    status.state == State::Active && status.reason == Reason::ActiveUnheard
 }
 
 impl Core {
@@ -105,7 +102,8 @@ impl Core {
     /// Takes in an answer after a takeover.
     fn hear_again(&mut self, now: Instant, host_if: u32, claim: Claim) {
         for (key, one) in &mut self.holders.0 {
-            if key.ifindex == host_if && one.claim == claim && took_over(&self.engine, *key) {
+            let is_it = key.ifindex == host_if && one.claim == claim;
+            if is_it && self.engine.status(*key).as_ref().is_some_and(took_over) {
                 *one = Answerer {
                     asked: one.asked,
                     ..Answerer::new(now, claim)
@@ -127,7 +125,7 @@ impl Core {
                 now.since(one.last) <= status.down_interval && !is_heard
             }
             State::Active => {
-                took_over(&self.engine, key)
+                took_over(&status)
                     && now.since(one.last) <= REMEMBER
                     && !one.is_silent(now)
                     && !self.is_heard_since_takeover(key, &status)
@@ -155,7 +153,7 @@ impl Core {
         let due = self.holders.0.iter().filter(|(key, one)| {
             let pause = if one.misses == 0 { each } else { ANSWER };
             now.since(one.asked) >= pause
-                && took_over(&self.engine, **key)
+                && self.engine.status(**key).as_ref().is_some_and(took_over)
                 && self.holder(now, **key).is_some()
         });
         let (key, one) = due.min_by_key(|(_, one)| one.asked)?;

@@ -79,17 +79,17 @@ impl Core {
                 .entry(HostIf::of(key))
                 .or_insert_with(|| core.is_asker(key))
         };
-        let stranger = self.conflicts.stranger_to_ask(now, EACH);
-        let stranger = stranger.filter(|(key, _)| for_known && asks(self, *key));
-        if let Some((key, target)) = stranger {
-            self.conflicts.asked(now, key, target);
-            return Some((key, target));
-        }
-        let holder = for_known.then(|| self.holder_to_ask(now, EACH)).flatten();
-        let holder = holder.filter(|(key, _)| asks(self, *key));
-        if let Some((key, target)) = holder {
-            self.holders.asked(now, key);
-            return Some((key, target));
+        if for_known {
+            let stranger = self.conflicts.stranger_to_ask(now, EACH);
+            if let Some((key, target)) = stranger.filter(|(key, _)| asks(self, *key)) {
+                self.conflicts.asked(now, key, target);
+                return Some((key, target));
+            }
+            let holder = self.holder_to_ask(now, EACH);
+            if let Some((key, target)) = holder.filter(|(key, _)| asks(self, *key)) {
+                self.holders.asked(now, key);
+                return Some((key, target));
+            }
         }
         let due = self.vrs.iter();
         let due = due.filter(|(_, vr)| vr.state == State::Active);
