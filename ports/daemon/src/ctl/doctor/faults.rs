@@ -3,6 +3,7 @@
 use vrrp_control::{Seen, State, Status, VirtualRouter};
 
 use super::Finding;
+use super::tracked::{look_at_check, look_at_interface};
 use crate::ctl::text::{master_heard, name, obstacles, reason};
 
 const MATTERS: &str =
@@ -44,11 +45,8 @@ fn tracked(router: &VirtualRouter) -> Option<String> {
         let is_down = !one.up && one.effect == "fault";
         one.what.strip_prefix("interface ").filter(|_| is_down)
     });
-    match (check, interface) {
-        (Some(check), _) => Some(format!("vrrpctl check {}", check.name)),
-        (None, Some(name)) => Some(format!("ip link: is there {name}, and has it a carrier?")),
-        (None, None) => None,
-    }
+    let check = check.map(|check| look_at_check(&check.name));
+    check.or_else(|| interface.map(look_at_interface))
 }
 
 /// The command that shows the cause, by the cause.

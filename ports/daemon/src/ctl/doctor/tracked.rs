@@ -33,6 +33,16 @@ fn effect(router: &VirtualRouter, effect: &str) -> Option<String> {
     }
 }
 
+/// The command that shows how a check is.
+pub(super) fn look_at_check(name: &str) -> String {
+    format!("vrrpctl check {name}")
+}
+
+/// The command that shows how an interface is.
+pub(super) fn look_at_interface(name: &str) -> String {
+    format!("ip link: is there {name}, and has it a carrier?")
+}
+
 /// The tracked objects that are down, checks among them, each with its effects.
 pub(super) fn findings(status: &Status) -> Vec<Finding> {
     let mut down: BTreeMap<&str, Vec<String>> = BTreeMap::new();
@@ -57,18 +67,10 @@ pub(super) fn findings(status: &Status) -> Vec<Finding> {
             let answer = check.answer.as_deref().unwrap_or("not answered yet");
             let since = span(check.since_s);
             let found = format!("it has failed for {since}: {answer}: {effects}");
-            return of(
-                "check-fails",
-                found,
-                format!("vrrpctl check {}", check.name),
-            );
+            return of("check-fails", found, look_at_check(&check.name));
         }
-        let todo = match what.strip_prefix("interface ") {
-            Some(interface) => {
-                format!("ip link: is there {interface}, and has it a carrier?")
-            }
-            None => "vrrpctl status".to_owned(),
-        };
+        let interface = what.strip_prefix("interface ").map(look_at_interface);
+        let todo = interface.unwrap_or_else(|| "vrrpctl status".to_owned());
         of("tracked-down", format!("it is down: {effects}"), todo)
     });
     all.collect()
