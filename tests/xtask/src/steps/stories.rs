@@ -20,7 +20,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::tools::output;
-use crate::tools::run::{Failure, cargo, root, target_dir};
+use crate::tools::run::{Failure, cargo, failed, root, target_dir};
 use crate::tools::scratch::{self, Scratch};
 
 /// Stories that run with no other beside them: the beginning of `FILE::NAME`. Those of `streams` compile.
@@ -269,19 +269,20 @@ impl Runner<'_> {
             .iter()
             .filter(|outcome| is_failure(outcome))
             .count();
-        if failures > AGAIN {
+        if failures > AGAIN || self.is_stopped() {
             return Ok(Vec::new());
         }
-        let failed: Vec<Story> = outcomes
+        let failures: Vec<Story> = outcomes
             .extract_if(.., |outcome| is_failure(outcome))
             .map(|outcome| outcome.story)
             .collect();
-        for story in &failed {
+        for story in &failures {
             let log = log_of(story);
-            fs::rename(&log, first_log_of(story))
-                .map_err(|e| Failure(format!("{}: {e}", log.display())))?;
+            let mut first = log.clone().into_os_string();
+            first.push(".first");
+            fs::rename(&log, first).map_err(failed(&log))?;
         }
-        let told = self.run(failed, 1);
+        let told = self.run(failures, 1);
         let passed = told.iter().filter(|outcome| !is_failure(outcome));
         let passed = passed.map(|outcome| outcome.story.title.clone()).collect();
         outcomes.extend(told);
@@ -434,11 +435,6 @@ fn logs() -> PathBuf {
 
 fn log_of(story: &Story) -> PathBuf {
     logs().join(story.title.replace("::", "."))
-}
-
-/// The place of the output of a story that is told again.
-fn first_log_of(story: &Story) -> PathBuf {
-    logs().join(format!("{}.first", story.title.replace("::", ".")))
 }
 
 #[cfg(test)]
